@@ -1,0 +1,134 @@
+"""Small helpers that every room may use: seeds, devices, atomic files, shipped data. Importing it loads no torch."""
+
+import contextlib
+import os
+import random
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
+
+if TYPE_CHECKING:
+    import torch
+
+PACKAGE = 'velora_ros'
+
+
+def _import_torch() -> Any:
+    try:
+        import torch  # noqa: PLC0415 - the robot's process must start without it
+    except ImportError as error:
+        raise MissingDependencyError(
+            "torch is not installed and training needs it; install the training extra: pip install 'velora_ros[train]'."
+        ) from error
+    return torch
+
+
+def set_seed(value: int) -> None:
+    """
+    Seed Python's, numpy's and torch's global random generators.
+
+    Args:
+        value: the seed, 0 to 2**32 - 1.
+
+    Raises:
+        ConfigError: the seed is no integer of that range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**32:
+        raise ConfigError(f'the seed is {value!r}; it must be an integer from 0 to {2**32 - 1}.')
+    random.seed(int(value))
+    np.random.seed(int(value))  # noqa: NPY002 - user code and gymnasium environments may draw from the global generator
+    _import_torch().manual_seed(int(value))
+
+
+def set_device(device: str = 'auto') -> 'torch.device':
+    """
+    Return the torch device to compute on.
+
+    Args:
+        device: ``auto`` takes ``cuda:0`` if there is one, else ``cpu``; or any name that torch knows.
+
+    Raises:
+        ConfigError: torch does not know the name, or the machine has no such device.
+    """
+    torch = _import_torch()
+    if device == 'auto':
+        device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
+    try:
+        chosen: torch.device = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"the device is '{device}'; valid are 'auto', 'cpu', 'cuda', 'cuda:0' and so on.") from error
+    if chosen.type == 'cuda' and not torch.cuda.is_available():
+        raise ConfigError(f"the device is '{device}', but torch sees no CUDA device here; use 'cpu' or 'auto'.")
+    return chosen
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """
+    Write a file so that a reader sees the old one or the new one whole, never a part.
+
+    The bytes go to a temporary name in the same folder, are flushed to the disk, and the file is then renamed.
+
+    Raises:
+        StorageError: the folder is missing or read-only, or the disk is full; the old file is untouched.
+    """
+    target = Path(path)
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f'.{target.name}.', suffix='.tmp', dir=target.parent)
+        with os.fdopen(descriptor, 'wb') as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+        temporary = None
+        _sync_folder(target.parent)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(
+            f"'{target}' could not be written: {error.strerror or error}. Nothing was changed; "
+            'free some space or choose an existing, writable folder.'
+        ) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def _umask() -> int:
+    """Return the process's umask; it can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush the folder's entry, without which a renamed file may be lost with the power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def share_path(*parts: str) -> Path:
+    """
+    Return the path of a file that ships with the package (``config``, ``policies``, ``launch``).
+
+    In a source tree this is the tree itself; once installed it is ``share/velora_ros`` under a prefix of
+    ``AMENT_PREFIX_PATH`` or under Python's own. The first that has it wins; without any, the first candidate.
+    """
+    source = Path(__file__).resolve().parents[1]
+    roots = [source] if (source / 'package.xml').is_file() else []
+    prefixes = [*filter(None, os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)), sys.prefix]
+    roots += [Path(prefix) / 'share' / PACKAGE for prefix in prefixes]
+    candidates = [root.joinpath(*parts) for root in roots]
+    return next((path for path in candidates if path.exists()), candidates[0])
