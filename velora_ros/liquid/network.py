@@ -1,0 +1,87 @@
+"""The Neural Circuit Policy: sensory -> inter -> command (CfC, recurrent) -> motor, over a sequence."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from velora_ros.liquid.cell import CfCCell, masked_uniform
+from velora_ros.liquid.wiring import Mask, Wiring
+
+
+class SparseLinear(nn.Module):
+    """
+    A linear layer that has only the wiring's synapses.
+
+    Args:
+        mask: True where there is a synapse, shape (out, in).
+        generator: source of the initial weights; torch's global one when None.
+    """
+
+    mask: Tensor
+
+    def __init__(self, mask: Mask, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.register_buffer('mask', torch.as_tensor(mask, dtype=torch.float32))
+        self.weight = nn.Parameter(masked_uniform(self.mask, generator))
+        self.bias = nn.Parameter(torch.zeros(mask.shape[0]))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map shape (..., in) to (..., out)."""
+        return functional.linear(inputs, self.weight * self.mask, self.bias)
+
+
+class LiquidNetwork(nn.Module):
+    """
+    Three layers of neurons; only the command layer remembers.
+
+    inter: sparse linear + Mish; command: :class:`CfCCell`; motor: sparse linear + tanh.
+
+    Args:
+        wiring: the synapses; it fixes every size.
+        generator: source of the initial weights; torch's global one when None.
+    """
+
+    def __init__(self, wiring: Wiring, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.wiring = wiring
+        self.inter = SparseLinear(wiring.inter, generator=generator)
+        self.command = CfCCell(wiring.command, generator=generator)
+        self.motor = SparseLinear(wiring.motor, generator=generator)
+
+    @property
+    def hidden_size(self) -> int:
+        """Number of command neurons: the size of the hidden state."""
+        return self.command.hidden_size
+
+    def step(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
+        """
+        Run one observation.
+
+        Args:
+            inputs: normalised observation, shape (B, sensory).
+            hidden: h, shape (B, hidden).
+            dt: dt/T; a number or shape (B,).
+
+        Returns:
+            motor output in [-1, 1], shape (B, motor), and h', shape (B, hidden).
+        """
+        hidden = self.command(functional.mish(self.inter(inputs)), hidden, dt)
+        return torch.tanh(self.motor(hidden)), hidden
+
+    def forward(
+        self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """
+        Run a sequence.
+
+        Args:
+            inputs: normalised observations, shape (B, L, sensory).
+            hidden: h before the first step, shape (B, hidden).
+            dt: dt/T, shape (B, L).
+            first: 1 where an episode starts inside the sequence, shape (B, L); None: nowhere.
+
+        Returns:
+            motor output in [-1, 1], shape (B, L, motor), and h' after each step, shape (B, L, hidden).
+        """
+        states = self.command.sequence(functional.mish(self.inter(inputs)), hidden, dt, first)
+        return torch.tanh(self.motor(states)), states
