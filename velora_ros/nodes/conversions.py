@@ -1,0 +1,77 @@
+"""Messages to numpy and back: the only place where a message's fields are read or written."""
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+Array = npt.NDArray[np.float64]
+
+_LEVELS = {'ok': DiagnosticStatus.OK, 'warn': DiagnosticStatus.WARN, 'error': DiagnosticStatus.ERROR}
+
+
+def to_nanoseconds(stamp: Time) -> int:
+    """Return a message's stamp [ns]; 0 when it was never set."""
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def to_stamp(nanoseconds: int) -> Time:
+    """Return the stamp message of a time [ns]."""
+    seconds, rest = divmod(int(nanoseconds), 1_000_000_000)
+    return Time(sec=seconds, nanosec=rest)
+
+
+def from_vector(message: Float64MultiArray) -> Array:
+    """Return the message's data as a flat array, shape (length,); the layout is ignored."""
+    return _as_array(message.data)
+
+
+def to_vector(values: Array) -> Float64MultiArray:
+    """Return a flat vector message of an array, shape (length,)."""
+    message = Float64MultiArray()
+    message.data = _as_sequence(values)
+    return message
+
+
+def from_joint_state(message: JointState) -> tuple[list[str], Array, Array, Array]:
+    """Return names, positions [rad or m], velocities [rad/s or m/s] and efforts [N m or N]; absent ones are empty."""
+    return message.name, _as_array(message.position), _as_array(message.velocity), _as_array(message.effort)
+
+
+def to_joint_state(names: Sequence[str], position: Array, velocity: Array, effort: Array, stamp: int) -> JointState:
+    """Return a joint state stamped ``stamp`` [ns]; an empty array leaves its field empty."""
+    message = JointState()
+    message.header.stamp = to_stamp(stamp)
+    message.name = list(names)
+    message.position = _as_sequence(position)
+    message.velocity = _as_sequence(velocity)
+    message.effort = _as_sequence(effort)
+    return message
+
+
+def to_diagnostic(name: str, level: str, text: str, values: dict[str, Any], hardware_id: str = '') -> DiagnosticStatus:
+    """Return a status of level ``ok``, ``warn`` or ``error`` with ``values`` as strings."""
+    pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
+    return DiagnosticStatus(level=_LEVELS[level], name=name, message=text, hardware_id=hardware_id, values=pairs)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'{value:.6g}' if isinstance(value, float) else str(value)
+
+
+def _as_array(values: 'array[float]') -> Array:
+    # rclpy's sequences are array.array: numpy reads their memory without a copy.
+    return np.frombuffer(values, dtype=np.float64) if len(values) else np.empty(0)
+
+
+def _as_sequence(values: Array) -> 'array[float]':
+    # An array.array is taken over as it is; any other sequence is checked number by number in Python.
+    return array('d', np.ascontiguousarray(values, dtype=np.float64).tobytes())

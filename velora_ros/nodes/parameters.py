@@ -1,0 +1,262 @@
+"""
+ROS parameters from one table: declared with descriptors, checked before a change, applied after it as one unit.
+
+A table is a tuple of :class:`Parameter`; each node's own is in ``<node>_parameters.py``. What rclpy does by itself
+and users stumble over is put right here: integers are accepted for doubles, an empty list is an empty list of the
+declared type, an unknown name is refused with the nearest known one, and a refused change says why.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import ParameterNotDeclaredException
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+
+from velora_ros.errors import ConfigError, did_you_mean
+
+Kind = Literal['bool', 'integer', 'double', 'string', 'double_array', 'string_array']
+Value = bool | int | float | str | list[float] | list[str]
+Values = dict[str, Any]
+
+_ROS_TYPE = {
+    'bool': RosParameter.Type.BOOL,
+    'integer': RosParameter.Type.INTEGER,
+    'double': RosParameter.Type.DOUBLE,
+    'string': RosParameter.Type.STRING,
+    'double_array': RosParameter.Type.DOUBLE_ARRAY,
+    'string_array': RosParameter.Type.STRING_ARRAY,
+}
+_WORDS = {
+    'bool': 'true or false',
+    'integer': 'an integer',
+    'double': 'a finite number',
+    'string': 'a string',
+    'double_array': 'a list of finite numbers',
+    'string_array': 'a list of strings',
+}
+# Declared by rclpy itself, or by it on our behalf when a topic is created.
+_FOREIGN = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """
+    One row of a node's parameter table.
+
+    Args:
+        name: the parameter's name, dots allowed.
+        type: one of bool, integer, double, string, double_array, string_array.
+        default: its value when nobody sets it; an empty list means "unset".
+        description: one sentence for ``ros2 param describe`` and the docs.
+        unit: e.g. ``s``; ``''`` when it has none.
+        range: (lowest, highest) of a number or of each number in a list, both included.
+        choices: the only valid strings, when there are few.
+        read_only: why it cannot change while the node runs; ``''`` when it can.
+    """
+
+    name: str
+    type: Kind
+    default: Value
+    description: str
+    unit: str = ''
+    range: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    read_only: str = ''
+
+    def check(self, value: Any) -> Any:
+        """
+        Return ``value`` in the declared type.
+
+        Raises:
+            ConfigError: wrong type, not finite, out of range, or none of the choices.
+        """
+        converted = _convert(self.type, value)
+        if converted is None:
+            raise ConfigError(f"parameter '{self.name}' is {value!r}; it must be {_WORDS[self.type]}.")
+        for item in converted if isinstance(converted, list) else [converted]:
+            self._check_item(item)
+        return converted
+
+    def _check_item(self, item: Any) -> None:
+        if self.range is not None and not self.range[0] <= item <= self.range[1]:
+            raise ConfigError(
+                f"parameter '{self.name}' is {item}{self._unit}; "
+                f'it must be {_interval(self.range)}{self._unit}. {self.description}'
+            )
+        if self.choices and item not in self.choices:
+            raise ConfigError(f"parameter '{self.name}' is '{item}'.{did_you_mean(str(item), self.choices)}")
+
+    @property
+    def _unit(self) -> str:
+        return f' {self.unit}' if self.unit else ''
+
+    def descriptor(self) -> ParameterDescriptor:
+        """Return what ``ros2 param describe`` shows."""
+        constraints = [f'one of: {", ".join(self.choices)}'] if self.choices else []
+        constraints += [f'read only: {self.read_only}'] if self.read_only else []
+        descriptor = ParameterDescriptor(
+            name=self.name,
+            type=_ROS_TYPE[self.type].value,
+            description=f'{self.description} [{self.unit}]' if self.unit else self.description,
+            additional_constraints='; '.join(constraints),
+            read_only=bool(self.read_only),
+        )
+        if self.range is not None and self.type == 'double':
+            low, high = map(float, self.range)
+            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high, step=0.0)]
+        if self.range is not None and self.type == 'integer':
+            low, high = (int(max(min(bound, 2**63 - 1), -(2**63))) for bound in self.range)
+            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=0)]
+        return descriptor
+
+
+class Refused(ParameterNotDeclaredException):
+    """A change refused with our own sentence; of the one kind that rclpy's services turn into an answer."""
+
+    def __init__(self, reason: str) -> None:
+        Exception.__init__(self, reason)
+
+
+class ParameterTable:
+    """
+    A node's parameters: ``table = ParameterTable(node, ROWS)``, then ``table['watchdog_timeout_s']``.
+
+    Args:
+        node: the node on which they are declared, once.
+        rows: the table.
+        validate: called with all values as they would be after a change, before it; raises ConfigError to refuse.
+        apply: called with all values after a change, once for each unit of changes.
+
+    Raises:
+        ConfigError: a value given at the start is unknown, of the wrong type, out of range or refused.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        rows: Sequence[Parameter],
+        *,
+        validate: Callable[[Values], None] = lambda values: None,
+        apply: Callable[[Values], None] = lambda values: None,
+    ) -> None:
+        self._node = node
+        self._rows = {row.name: row for row in rows}
+        self._validate = validate
+        self._apply = apply
+        self._values = self._initial_values()
+        self._validate(dict(self._values))
+        for row in rows:
+            _declare(node, row, self._values[row.name])
+        node.add_pre_set_parameters_callback(self._coerce)
+        node.add_on_set_parameters_callback(self._check)
+        node.add_post_set_parameters_callback(self._commit)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    @property
+    def values(self) -> Values:
+        """All values by name, a copy."""
+        return dict(self._values)
+
+    def _initial_values(self) -> Values:
+        given = start_values(self._node)
+        for name in given.keys() - self._rows.keys():
+            if not name.startswith(_FOREIGN):
+                raise ConfigError(f"there is no parameter '{name}'.{did_you_mean(name, self._rows)}")
+        return {
+            name: row.default if given.get(name) is None else row.check(given[name]) for name, row in self._rows.items()
+        }
+
+    def _coerce(self, changes: list[RosParameter]) -> list[RosParameter]:
+        """Give each change its declared type; refuse unknown, read-only and invalid ones in our own words."""
+        try:
+            return [self._coerced(change) for change in changes]
+        except ConfigError as error:
+            raise Refused(str(error)) from error
+
+    def _coerced(self, change: RosParameter) -> RosParameter:
+        row = self._rows.get(change.name)
+        if row is None:
+            if change.name.startswith(_FOREIGN):
+                return change
+            raise ConfigError(f"there is no parameter '{change.name}'.{did_you_mean(change.name, self._rows)}")
+        if row.read_only:
+            raise ConfigError(f"parameter '{row.name}' cannot change while the node runs: {row.read_only}")
+        return RosParameter(row.name, _ROS_TYPE[row.type], row.check(change.value))
+
+    def _after(self, changes: list[RosParameter]) -> Values:
+        return self._values | {change.name: change.value for change in changes if change.name in self._rows}
+
+    def _check(self, changes: list[RosParameter]) -> SetParametersResult:
+        try:
+            self._validate(self._after(changes))
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _commit(self, changes: list[RosParameter]) -> None:
+        after = self._after(changes)
+        if after != self._values:
+            self._values = after
+            self._apply(dict(after))
+
+
+def start_values(node: Node) -> Values:
+    """Return what parameter files and ``-p`` gave this node, by name; None where a file says ``[]``."""
+    # rclpy has no public way to see overrides that nobody declared, and those are the misspelt ones.
+    return {name: parameter.value for name, parameter in node._parameter_overrides.items()}
+
+
+def refuse_unused_qos(node: Node) -> None:
+    """
+    Refuse a ``qos_overrides`` entry that fits no topic of the node; call it when all topics exist.
+
+    Raises:
+        ConfigError: with the nearest entry that would have been used.
+    """
+    known = node.list_parameters(['qos_overrides'], 0).names
+    for name in start_values(node):
+        if name.startswith('qos_overrides.') and name not in known:
+            raise ConfigError(f"the parameter '{name}' fits no topic of this node.{did_you_mean(name, known)}")
+
+
+def _declare(node: Node, row: Parameter, value: Value) -> None:
+    descriptor = row.descriptor()
+    if value != []:
+        node.declare_parameter(row.name, value, descriptor, ignore_override=True)
+        return
+    # rclpy takes an empty Python list for a byte array; only a set with an explicit type stores an empty one.
+    descriptor.read_only = False
+    node.declare_parameter(row.name, _ROS_TYPE[row.type], descriptor, ignore_override=True)
+    node.set_parameters([RosParameter(row.name, _ROS_TYPE[row.type], [])])
+    if row.read_only:
+        node.set_descriptor(row.name, row.descriptor())
+
+
+def _convert(kind: Kind, value: Any) -> Any:
+    """Return the value in the declared type, or None when it is not of it; integers are good doubles."""
+    if kind.endswith('_array'):
+        if isinstance(value, str) or not isinstance(value, Iterable):  # rclpy hands over lists, tuples and array.array
+            return None
+        items = [_convert('double' if kind == 'double_array' else 'string', item) for item in value]
+        return None if None in items else items
+    if kind == 'double':
+        good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return float(value) if good else None
+    types: dict[str, type] = {'bool': bool, 'integer': int, 'string': str}
+    good = isinstance(value, types[kind]) and not (kind == 'integer' and isinstance(value, bool))
+    return value if good else None
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    low, high = bounds
+    if high == math.inf:
+        return f'at least {low:g}'
+    if low == -math.inf:
+        return f'at most {high:g}'
+    return f'from {low:g} to {high:g}'

@@ -1,0 +1,122 @@
+"""
+How every node runs: one ``main`` pattern, one spin loop, clean ends.
+
+Exit status: 0 after SIGINT, SIGTERM or a finished job; 1 with one sentence when the start is refused.
+"""
+
+import importlib
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Protocol, cast
+
+import rclpy
+import rclpy.utilities
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from velora_ros.errors import ConfigError, VeloraError
+
+# The longest that a signal waits for the loop when no message and no timer wakes it [s].
+POLL_S = 0.05
+
+
+class Runnable(Protocol):
+    """What :func:`run` asks of a node, beside being a ``rclpy.node.Node``."""
+
+    exit_code: int | None
+    """Set by the node to end the process with this status; None while it runs."""
+
+    def close(self) -> None:
+        """Say the last words (fallback command, summary) while the context is still valid."""
+
+    def destroy_node(self) -> None:
+        """Release everything; rclpy's own."""
+
+
+def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int:
+    """
+    Initialise ROS, make the node, spin it until a signal or its own end, close it, shut down.
+
+    rclpy's own signal handlers are left out: they invalidate the context before a node could say anything.
+    SIGINT and SIGTERM set a flag; the loop ends, ``node.close()`` publishes what it must, then the context goes.
+
+    Args:
+        make_node: builds the node; may raise VeloraError to refuse the start.
+        argv: command line with ROS arguments; None takes ``sys.argv``.
+
+    Returns:
+        The process's exit status.
+    """
+    stop = _flag_on_signals()
+    try:
+        _initialise(argv)
+    except VeloraError as error:
+        return _refuse(error)
+    node: Runnable | None = None
+    try:
+        node = running = make_node()
+        spin(cast(Node, node), until=lambda: bool(stop) or running.exit_code is not None)
+        node.close()
+        return node.exit_code or 0
+    except VeloraError as error:
+        return _refuse(error)
+    except ExternalShutdownException:
+        return 0
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.utilities.try_shutdown()
+
+
+def spin(node: Node, *, until: Callable[[], bool] = lambda: False) -> None:
+    """Run the node's callbacks until ``until()`` is true or the context is shut down."""
+    executor = make_executor(node)
+    executor.add_node(node)
+    try:
+        # Never without a timeout: EventsExecutor.spin() hangs at full load and runs no callback (rclpy 7.1.6).
+        while rclpy.utilities.ok() and not until():
+            executor.spin_once(timeout_sec=POLL_S)
+    finally:
+        executor.remove_node(node)
+
+
+def make_executor(node: Node) -> Executor:
+    """Return an EventsExecutor, or a SingleThreadedExecutor and a warning where rclpy has none."""
+    try:
+        experimental = importlib.import_module('rclpy.experimental')
+        executor: Executor = experimental.EventsExecutor()
+    except (ImportError, AttributeError):
+        node.get_logger().warning(
+            'this rclpy has no EventsExecutor (it came with 7.1.4), so latency is several times higher; '
+            'update ros-jazzy-rclpy.'
+        )
+        return SingleThreadedExecutor()
+    return executor
+
+
+def _flag_on_signals() -> list[int]:
+    received: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, remember)
+    return received
+
+
+def _initialise(argv: list[str] | None) -> None:
+    try:
+        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # what rcl raises for arguments and parameter files that it cannot parse
+        reason = str(error).split(', at /')[0]
+        hint = 'write [0.0, 1.5] instead of [0, 1.5]' if 'same type' in reason else 'correct it and start again'
+        raise ConfigError(f'ROS cannot read its arguments or parameter file, {hint}: {reason}.') from error
+
+
+def _refuse(error: VeloraError) -> int:
+    sys.stderr.write(f'{error}\n')
+    return 1
