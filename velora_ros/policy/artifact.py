@@ -1,0 +1,246 @@
+"""The deployable policy as one file: tensors and JSON in a safetensors container, checked on the way in and out."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from velora_ros.errors import PolicyFileError, SpecError
+from velora_ros.policy.layout import check_tensors, check_wiring, shapes
+from velora_ros.spec import PolicySpec
+from velora_ros.utils import PACKAGE, atomic_write
+
+FORMAT_VERSION = 1
+LARGEST_HEADER = 16 * 2**20  # bytes; a header is a few kB, and one of gigabytes is some other file
+LARGEST_FILE = 2**30  # bytes; a policy of 4,000 neurons has 100 MB
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyFile:
+    """
+    Everything a robot needs to run a policy, and where it came from.
+
+    Tensors are described in :mod:`velora_ros.policy.layout`; they are copied and become read-only.
+
+    Args:
+        spec: what goes in and out, with names, units, bounds and the nominal control period.
+        tensors: float32 weights, already masked, and uint8 masks, by name.
+        wiring: ``n_neurons``, ``inter``, ``command``, ``motor`` (counts), and what drew them (``sparsity``, ``seed``).
+        dt_range: shortest and longest elapsed time seen in training [s]; it includes the nominal period.
+        environment: gymnasium id of the environment it was trained in, if it has one.
+        provenance: how it was trained and what it reached; anything that JSON can hold.
+
+    Raises:
+        PolicyFileError: a field is missing, inconsistent or not finite; the message names it.
+    """
+
+    spec: PolicySpec
+    tensors: Mapping[str, npt.NDArray[Any]]
+    wiring: Mapping[str, Any]
+    dt_range: tuple[float, float]
+    environment: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_wiring(self.wiring, self.spec.action_dim)
+        check_tensors(self.tensors, shapes(self.spec.observation_dim, self.wiring))
+        object.__setattr__(self, 'tensors', {name: _frozen(tensor) for name, tensor in self.tensors.items()})
+        object.__setattr__(self, 'dt_range', _checked_dt_range(self.dt_range, self.spec.control_period))
+        for name in ('wiring', 'provenance'):
+            object.__setattr__(self, name, _json_copy(name, getattr(self, name)))
+        if self.environment is not None and not isinstance(self.environment, str):
+            raise PolicyFileError(f"field 'environment' is {self.environment!r}; it must be a gymnasium id or null.")
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every tensor and all metadata, in hex: two policies with one digest are the same policy."""
+        sha = hashlib.sha256(_canonical(self._metadata()).encode())
+        for name, tensor in sorted(self.tensors.items()):
+            sha.update(f'{name} {tensor.dtype.name} {tensor.shape}\n'.encode())
+            sha.update(tensor.astype(tensor.dtype.newbyteorder('<'), copy=False).tobytes())
+        return sha.hexdigest()
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of inter and command neurons."""
+        return int(self.wiring['n_neurons'])
+
+    @property
+    def hidden_size(self) -> int:
+        """Number of command neurons: the size of the hidden state."""
+        return int(self.wiring['command'])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """
+        Write the policy; a reader sees the old file or the new one whole.
+
+        Raises:
+            PolicyFileError: the metadata are too large for a header.
+            StorageError: the file cannot be written; the old one is untouched.
+        """
+        text = _canonical({**self._metadata(), 'digest': self.digest})
+        if len(text) > LARGEST_HEADER // 2:  # half: the container escapes every quote
+            raise PolicyFileError(
+                f"field 'provenance' is too large: the metadata have {len(text)} characters, "
+                f'at most {LARGEST_HEADER // 2} fit; keep the training log in a file of its own.'
+            )
+        data = safetensors.numpy.save(dict(self.tensors), metadata={PACKAGE: text})
+        with atomic_write(path) as file:
+            file.write(data)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> 'PolicyFile':
+        """
+        Read and check a policy file.
+
+        Raises:
+            PolicyFileError: the file is missing, is no policy file, is cut short, has a version that this package
+                cannot read, or a field that is wrong; the message says which.
+        """
+        try:
+            return cls._parse(_read(Path(path)))
+        except PolicyFileError as error:
+            raise PolicyFileError(f"policy file '{os.fspath(path)}': {error}") from error
+
+    @classmethod
+    def _parse(cls, data: bytes) -> 'PolicyFile':
+        metadata = _metadata(_header(data))
+        try:
+            tensors = safetensors.numpy.load(data)
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise PolicyFileError(f'the tensors cannot be read ({error}); copy or export the file again.') from error
+        try:
+            spec = PolicySpec.from_dict(metadata['spec'])
+        except SpecError as error:
+            raise PolicyFileError(f"field 'spec' is wrong: {error}") from error
+        file = cls(
+            spec=spec,
+            tensors=tensors,
+            wiring=metadata['wiring'],
+            dt_range=metadata['dt_range'],
+            environment=metadata['environment'],
+            provenance=metadata['provenance'],
+        )
+        if file.digest != metadata['digest']:
+            raise PolicyFileError(
+                f"field 'digest' is {str(metadata['digest'])[:12]}…, the content has {file.digest[:12]}…: "
+                'the file was changed after it was written; copy or export it again.'
+            )
+        return file
+
+    def _metadata(self) -> dict[str, Any]:
+        return {
+            'format_version': FORMAT_VERSION,
+            'spec': self.spec.to_dict(),
+            'wiring': self.wiring,
+            'dt_range': list(self.dt_range),
+            'environment': self.environment,
+            'provenance': self.provenance,
+        }
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise PolicyFileError('this is a folder; name the .safetensors file itself.')
+        if not path.exists():
+            raise PolicyFileError(
+                "there is no such file; give the path of a shipped policy or train one with 'velora_ros train'."
+            )
+        if not path.is_file():
+            raise PolicyFileError('this is a device or a pipe; name a .safetensors file.')
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise PolicyFileError(f'it has {size} bytes, a policy at most {LARGEST_FILE}; this is some other file.')
+        return path.read_bytes()
+    except OSError as error:
+        raise PolicyFileError(f'it cannot be read ({error.strerror}); check name and permissions.') from error
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    """Return the container's JSON header: 8 bytes of length, the header, then the tensors' bytes."""
+    size = int.from_bytes(data[:8], 'little')
+    if len(data) < 8:
+        raise PolicyFileError(f'it is cut short: {len(data)} bytes; copy or export it again.')
+    if size > LARGEST_HEADER:
+        raise PolicyFileError(
+            f'its header claims {size} bytes, at most {LARGEST_HEADER} are valid; this is no safetensors file.'
+        )
+    if size > len(data) - 8:
+        raise PolicyFileError(f'it is cut short inside its header ({len(data)} bytes); copy or export it again.')
+    try:
+        header = json.loads(data[8 : 8 + size])
+    except (ValueError, RecursionError) as error:
+        raise PolicyFileError(f'its header is no JSON ({error}); this is no safetensors file.') from error
+    if not isinstance(header, dict):
+        raise PolicyFileError('its header is no JSON object; this is no safetensors file.')
+    return header
+
+
+def _metadata(header: Mapping[str, Any]) -> dict[str, Any]:
+    container = header.get('__metadata__')
+    if not isinstance(container, dict) or not isinstance(container.get(PACKAGE), str):
+        raise PolicyFileError(f"it has no '{PACKAGE}' metadata; this safetensors file holds no policy of ours.")
+    try:
+        metadata = json.loads(container[PACKAGE])
+    except (ValueError, RecursionError) as error:
+        raise PolicyFileError(f'its metadata are no JSON ({error}); copy or export it again.') from error
+    if not isinstance(metadata, dict):
+        raise PolicyFileError('its metadata are no JSON object; copy or export it again.')
+    _check_version(metadata.get('format_version'))
+    for name in ('spec', 'wiring', 'dt_range', 'environment', 'provenance', 'digest'):
+        if name not in metadata:
+            raise PolicyFileError(f"field '{name}' is missing; copy or export it again.")
+    for name in ('spec', 'wiring', 'provenance'):
+        if not isinstance(metadata[name], dict):
+            raise PolicyFileError(f"field '{name}' is {metadata[name]!r}; it must be a JSON object.")
+    return metadata
+
+
+def _check_version(version: Any) -> None:
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        newer = isinstance(version, int) and version > FORMAT_VERSION
+        advice = f'update {PACKAGE}' if newer else 'export the policy again'
+        raise PolicyFileError(
+            f"field 'format_version' is {version!r}; this version of {PACKAGE} reads {FORMAT_VERSION}: {advice}."
+        )
+
+
+def _checked_dt_range(dt_range: Any, period: float) -> tuple[float, float]:
+    try:
+        low, high = (float(value) for value in dt_range)
+    except (TypeError, ValueError) as error:
+        raise PolicyFileError(f"field 'dt_range' is {dt_range!r}; it must be two numbers of seconds.") from error
+    if not 0 < low <= period <= high < float('inf'):
+        raise PolicyFileError(
+            f"field 'dt_range' is [{low}, {high}] s; it must be positive, finite and include the period, {period} s."
+        )
+    return low, high
+
+
+def _json_copy(name: str, value: Any) -> Any:
+    try:
+        return json.loads(_canonical(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PolicyFileError(
+            f"field '{name}' is no JSON ({error}); keep to text, finite numbers, lists and dictionaries."
+        ) from error
+
+
+def _canonical(value: Any) -> str:
+    """Return JSON that is the same for the same content, whatever the order of its keys."""
+    return json.dumps(value, sort_keys=True, separators=(',', ':'), allow_nan=False)
+
+
+def _frozen(tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    copy: npt.NDArray[Any] = np.array(tensor, order='C', copy=True)
+    copy.flags.writeable = False
+    return copy

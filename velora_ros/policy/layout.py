@@ -1,0 +1,106 @@
+"""
+The tensors of a policy file: names, shapes and types, and the checks that make a damaged one say where.
+
+With S observations, I inter neurons, C command neurons (the hidden state) and A actions, all weights already masked::
+
+    x  = (o - offset) * scale                                   normalisation.offset, .scale   (S,)
+    u  = mish(W x + b)                                          inter.weight (I, S), .bias (I,)
+    z  = W [u; h] + b, rows stacked by gate g, k, a, b          command.weight (4C, I+C), .bias (4C,)
+    g, k = tanh(z_g), tanh(z_k);  s = sigmoid(z_a dt/T + z_b)   CfC cell, arXiv 2106.13898, equation 10
+    h' = (1 - s) g + s k
+    m  = tanh(W h' + b)                                         motor.weight (A, C), .bias (A,)
+    action = low + (m + 1) / 2 (high - low)
+
+The masks ``wiring.inter`` (I, S), ``wiring.command`` (C, I+C, shared by the four gates) and ``wiring.motor`` (A, C)
+are 1 where there is a synapse.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import PolicyFileError
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+GATES = 4  # g, k, a, b
+SIZES = ('n_neurons', 'inter', 'command', 'motor')
+
+
+def check_wiring(wiring: Mapping[str, Any], n_actions: int) -> None:
+    """
+    Check that the wiring's sizes are whole numbers that add up.
+
+    Raises:
+        PolicyFileError: a size is missing, is no positive integer, or disagrees with the others or with the spec.
+    """
+    for name in SIZES:
+        size = wiring.get(name)
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise PolicyFileError(f"wiring field '{name}' is {size!r}; it must be a whole number of at least 1.")
+    if wiring['inter'] + wiring['command'] != wiring['n_neurons']:
+        raise PolicyFileError(
+            f"wiring field 'n_neurons' is {wiring['n_neurons']}; it must be inter + command, "
+            f'{wiring["inter"]} + {wiring["command"]}.'
+        )
+    if wiring['motor'] != n_actions:
+        raise PolicyFileError(f"wiring field 'motor' is {wiring['motor']}; the spec has {n_actions} actions.")
+
+
+def shapes(n_observations: int, wiring: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor that a policy file holds, by name."""
+    s, i, c, a = n_observations, wiring['inter'], wiring['command'], wiring['motor']
+    return {
+        'normalisation.offset': (s,),
+        'normalisation.scale': (s,),
+        'inter.weight': (i, s),
+        'inter.bias': (i,),
+        'command.weight': (GATES * c, i + c),
+        'command.bias': (GATES * c,),
+        'motor.weight': (a, c),
+        'motor.bias': (a,),
+        'wiring.inter': (i, s),
+        'wiring.command': (c, i + c),
+        'wiring.motor': (a, c),
+    }
+
+
+def check_tensors(tensors: Tensors, expected: Mapping[str, tuple[int, ...]]) -> None:
+    """
+    Check names, types, shapes, finiteness, and that no weight stands where the wiring has no synapse.
+
+    Raises:
+        PolicyFileError: naming the first tensor that is wrong, what it has and what it must have.
+    """
+    if missing := expected.keys() - tensors.keys():
+        raise PolicyFileError(f'tensors are missing: {", ".join(sorted(missing))}.')
+    if unknown := tensors.keys() - expected.keys():
+        raise PolicyFileError(f'tensors are unknown: {", ".join(sorted(unknown))}; valid: {", ".join(expected)}.')
+    for name, shape in expected.items():
+        _check_tensor(name, tensors[name], shape)
+    for layer in ('inter', 'command', 'motor'):
+        _check_synapses(layer, tensors[f'{layer}.weight'], tensors[f'wiring.{layer}'])
+
+
+def _check_tensor(name: str, tensor: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    is_mask = name.startswith('wiring.')
+    dtype = np.dtype(np.uint8 if is_mask else np.float32)
+    if tensor.dtype != dtype:
+        raise PolicyFileError(f"tensor '{name}' is of type {tensor.dtype}; it must be {dtype}.")
+    if tensor.shape != shape:
+        raise PolicyFileError(f"tensor '{name}' has the shape {tensor.shape}; spec and wiring ask for {shape}.")
+    if is_mask and tensor.max(initial=0) > 1:
+        raise PolicyFileError(f"mask '{name}' holds {tensor.max()}; it must hold only 0 and 1.")
+    if not is_mask and not np.isfinite(tensor).all():
+        raise PolicyFileError(f"tensor '{name}' holds a NaN or an infinity; every weight must be finite.")
+
+
+def _check_synapses(layer: str, weight: npt.NDArray[Any], mask: npt.NDArray[Any]) -> None:
+    repeats = weight.shape[0] // mask.shape[0]  # the four gates share one mask
+    stray = np.count_nonzero(weight[np.tile(mask, (repeats, 1)) == 0])
+    if stray:
+        raise PolicyFileError(
+            f"tensor '{layer}.weight' has {stray} weights where 'wiring.{layer}' has no synapse; they must be 0."
+        )
