@@ -1,0 +1,80 @@
+# What can be done here, with nothing but Python 3.11 or 3.12, make and the package index. `make help` tells it to people.
+# Each target first brings .venv up to date (tools/environment), which takes no time when it is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+
+# The wheels in .venv are a whole ROS. Another one that is sourced in this shell must not mix with them.
+ifdef AMENT_PREFIX_PATH
+unexport LD_LIBRARY_PATH
+endif
+unexport PYTHONPATH PYTHONHOME _ROS_WHEELS_BOOTSTRAP_COMPLETE
+export AMENT_PREFIX_PATH := $(CURDIR)/.venv
+export RMW_IMPLEMENTATION := rmw_fastrtps_cpp
+# Discovery stays on this machine. `make control ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET` opens it to the network.
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+# A policy of this size is slower on several threads, and the simulator needs the other cores.
+export OMP_NUM_THREADS ?= 1
+
+# Only what stands on make's own command line counts: ENV, say, may mean something else in the environment.
+given = $(if $(filter command,$(origin $1)),$($1))
+quote = '$(subst ','\'',$1)'
+launch_argument = $(if $(call given,$1),$(call quote,$2:=$(call given,$1)))
+option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
+
+.PHONY: help control train test test-slow check format docs colcon clean distclean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@printf '\nEach makes .venv here when it is missing, on the first Python 3.11 or 3.12 found, or on PYTHON=/path/to/python3.12.\n'
+
+control: ## Balance a pole: simulator and policy over ROS 2 [DURATION=s] [ENV=id] [POLICY=file] [NAMESPACE=ns] [ARGS='name:=value ...']
+	@tools/environment control
+	@exec $(BIN)/python -m velora_ros.nodes.bringup control $(call launch_argument,DURATION,duration) \
+	    $(call launch_argument,ENV,env) $(call launch_argument,POLICY,policy) $(call launch_argument,NAMESPACE,namespace) \
+	    $(call given,ARGS)
+
+train: ## Train a policy [ENV=id] [SEED=n] [STEPS=n] [OUT=file] [ARGS='--flag value ...']
+	@tools/environment train
+	@exec $(BIN)/velora_ros train --env $(call quote,$(or $(call given,ENV),InvertedPendulum-v5)) $(call option,SEED,--seed) \
+	    $(call option,STEPS,--steps) $(call option,OUT,--out) $(call given,ARGS)
+
+test: ## Run the tests [ARGS='pytest arguments']
+	@tools/environment test
+	@exec $(BIN)/python -m pytest $(call given,ARGS)
+
+test-slow: ## Run the learning and soak tests, which take long [ARGS='pytest arguments']
+	@tools/environment test
+	@exec $(BIN)/python -m pytest -m slow $(call given,ARGS)
+
+check: ## Check format, lint, types, layers and the changelog
+	@tools/environment test
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
+	@tools/changelog
+
+format: ## Format the code and mend what can be mended by itself
+	@tools/environment test
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+docs: ## Write the pages of docs/ that come from tables in the code
+	@tools/environment test
+	@$(BIN)/python tools/generate_docs.py
+
+colcon: ## Build, test and start the package with colcon in a scratch workspace
+	@tools/environment test
+	@tools/colcon
+
+clean: ## Remove caches and build products
+	@rm -rf build install log dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## Remove .venv as well; trained policies in runs/ stay
+	@rm -rf .venv

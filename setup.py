@@ -1,0 +1,63 @@
+"""What the package contains and needs. colcon and ament read this file, setup.cfg and package.xml."""
+
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = 'velora_ros'
+SHARE = f'share/{PACKAGE}'
+
+
+def tree(folder: str) -> list[tuple[str, list[str]]]:
+    """Return (folder below share, its files) for a folder and all below it, which is how data_files wants them."""
+    files = [path for path in Path(folder).rglob('*') if path.is_file() and path.suffix != '.pyc']
+    files.sort(key=attrgetter('parent', 'name'))
+    return [(f'{SHARE}/{parent}', [str(path) for path in group]) for parent, group in groupby(files, attrgetter('parent'))]
+
+
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    description='Trains liquid-network policies in MuJoCo and runs them on robots over ROS 2, in real time.',
+    long_description=Path('README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    maintainer='The velora_ros maintainers',
+    maintainer_email='maintainers@velora-ros.example',
+    license='Apache-2.0',
+    license_files=['LICENSE'],
+    python_requires='>=3.11',
+    packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
+    package_data={PACKAGE: ['py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        (SHARE, ['package.xml']),
+        *tree('launch'),
+        *tree('config'),
+        *tree('policies'),
+    ],
+    # What the process on the robot needs: no torch. rclpy and the messages come from ROS, or from requirements/control.txt.
+    install_requires=[
+        'gymnasium[mujoco]>=1.0',
+        'numba>=0.59',
+        'numpy>=1.26',
+        'pyyaml>=6.0',
+        'safetensors>=0.4',
+    ],
+    extras_require={
+        'train': ['matplotlib>=3.6', 'torch>=2.1', 'tqdm>=4.64'],
+        'render': ['imageio-ffmpeg>=0.5'],
+        'test': ['hypothesis>=6.90', 'ncps>=1.0', 'pytest>=7.4'],
+    },
+    zip_safe=False,
+    entry_points={
+        'console_scripts': [
+            f'{PACKAGE} = {PACKAGE}.cli.main:main',
+            f'sim_node = {PACKAGE}.nodes.sim_node:main',
+            f'policy_node = {PACKAGE}.nodes.policy_node:main',
+            f'trainer_node = {PACKAGE}.nodes.trainer_node:main',
+        ],
+    },
+)
