@@ -1,0 +1,325 @@
+"""The controller's rules, and the promise that holds for any sequence of events."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from velora_ros.control import Controller, Settings
+from velora_ros.control.controller import EMERGENCY_STOP
+from velora_ros.errors import ConfigError, ObservationError
+from velora_ros.spec import PolicySpec
+
+T = 0.02
+SECOND = 1_000_000_000
+SPEC = PolicySpec(
+    observation_names=('hinge/position', 'hinge/velocity'),
+    observation_units=('rad', 'rad/s'),
+    action_names=('slider/effort', 'gripper/position'),
+    action_units=('N', 'm'),
+    action_low=(-3.0, 0.1),
+    action_high=(3.0, 0.9),
+    control_period=T,
+)
+
+
+class Accumulator:
+    """A recurrent policy that sums what it sees over time; it can be told to answer nonsense."""
+
+    spec = SPEC
+
+    def __init__(self):
+        self.hidden = np.zeros(1)
+        self.dts = []
+        self.answer = None
+
+    def reset(self):
+        self.hidden = np.zeros(1)
+
+    def step(self, observation, dt):
+        if not np.isfinite(observation).all():
+            raise ObservationError('not finite')
+        self.dts.append(dt)
+        self.hidden = np.tanh(self.hidden + observation.sum() * (T if dt is None else dt))
+        return np.array([10.0, 1.0]) * self.hidden if self.answer is None else self.answer
+
+
+class Bench:
+    """A controller with a robot's clock: states come one period apart unless told otherwise."""
+
+    def __init__(self, armed=True, **limits):
+        self.policy = Accumulator()
+        self.controller = Controller(self.policy, Settings(**limits))
+        self.controller.activate(arm=armed)
+        self.time = 100.0
+
+    def state(self, values=(0.5, 0.1), *, after=T, age=0.0):
+        self.time += after
+        now = round(self.time * SECOND)
+        stamp = now - round(age * SECOND)
+        return self.controller.tick(np.asarray(values, dtype=float), stamp, now, self.time)
+
+    def silence(self, seconds):
+        self.time += seconds
+        return self.controller.watchdog(self.time)
+
+    @property
+    def reason(self):
+        return self.controller.status.reason
+
+
+# --- the promise ---------------------------------------------------------------------------------------------------
+
+numbers = st.one_of(st.floats(-100, 100), st.sampled_from([math.nan, math.inf, -math.inf, 1e308]))
+events = st.one_of(
+    st.tuples(st.just('state'), numbers, st.floats(-0.3, 0.3), st.floats(-0.2, 20)),
+    st.tuples(st.just('state'), st.floats(-1, 1), st.just(T), st.just(0.0)),
+    st.tuples(st.just('silence'), st.floats(0, 1)),
+    st.tuples(st.just('answer'), st.sampled_from([None, np.array([math.nan, 0.5]), np.array([1e9, -1e9])])),
+    st.tuples(st.sampled_from(['arm', 'disarm', 'emergency_stop', 'clear_fault', 'reset', 'activate'])),
+    st.tuples(st.just('settings'), st.sampled_from(['zero', 'hold', 'pose', 'none', 'auto']), st.booleans()),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(events, max_size=40))
+def test_no_command_is_ever_unbounded_or_from_a_bad_or_old_input(sequence):
+    bench = Bench()
+    for kind, *arguments in sequence:
+        driving = bench.controller.armed and not bench.controller.fault
+        steps = len(bench.policy.dts)
+        command = _play(bench, kind, arguments)
+        if command is None:
+            continue
+        assert np.isfinite(command).all()
+        assert (command >= SPEC.low).all() and (command <= SPEC.high).all()
+        if kind == 'state' and not bench.controller.fault:
+            value, _, age = arguments
+            assert np.isfinite(value) and abs(age) <= 3 * T + 1e-6
+            assert len(bench.policy.dts) == steps + 1
+        else:
+            assert driving, 'a fallback goes out only when commanding ends'
+            assert bench.controller.fault or not bench.controller.armed
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(events, max_size=40))
+def test_the_policy_sees_only_finite_input_and_elapsed_times_within_the_gap(sequence):
+    bench = Bench()
+    for kind, *arguments in sequence:
+        _play(bench, kind, arguments)
+    assert all(dt is None or 0 < dt <= 10 * T for dt in bench.policy.dts)
+
+
+def _play(bench, kind, arguments):
+    controller = bench.controller
+    if kind == 'state':
+        value, after, age = arguments
+        return bench.state((value, 0.0), after=after, age=age)
+    if kind == 'silence':
+        return bench.silence(arguments[0])
+    if kind == 'answer':
+        bench.policy.answer = arguments[0]
+    elif kind == 'settings':
+        controller.settings = Settings(fallback=arguments[0], fallback_pose=(1.0, 0.2), auto_recover=arguments[1])
+    elif kind == 'reset':
+        controller.reset('request')
+    elif kind == 'activate':
+        controller.activate(arm=True)
+    elif kind == 'arm':
+        controller.arm()
+    else:
+        return getattr(controller, kind)()
+    return None
+
+
+# --- time ----------------------------------------------------------------------------------------------------------
+
+
+def test_elapsed_time_comes_from_the_stamps_and_the_first_step_is_one_period():
+    bench = Bench()
+    bench.state(age=0.001)
+    bench.state(after=0.03, age=0.005)
+    assert bench.policy.dts[0] is None
+    assert bench.policy.dts[1] == pytest.approx(0.03 - 0.004)
+
+
+def test_a_delayed_state_within_the_limit_is_used_and_an_older_one_is_not():
+    bench = Bench()
+    assert bench.state(age=2.9 * T) is not None
+    assert bench.state(after=1.0, age=3.1 * T) is None
+    assert 'max_state_age_s' in bench.reason
+
+
+@pytest.mark.parametrize('age', [-0.5, 11.0])
+def test_a_stamp_of_another_clock_is_named_as_such(age):
+    bench = Bench()
+    assert bench.state(age=age) is None
+    assert 'clocks differ, check use_sim_time' in bench.reason
+
+
+def test_a_long_gap_and_time_running_backwards_reset_the_hidden_state():
+    bench = Bench(max_state_age_s=0)
+    bench.state()
+    bench.state(after=11 * T)
+    bench.state(after=-1.0)
+    assert bench.policy.dts == [None, None, None]
+    assert bench.controller.counts['reset.gap'] == 1
+    assert bench.controller.counts['reset.time_backwards'] == 1
+
+
+def test_a_repeated_stamp_advances_nothing():
+    bench = Bench()
+    bench.state()
+    hidden = bench.policy.hidden
+    assert bench.state(after=0.0) is None
+    assert bench.policy.hidden is hidden
+    assert 'stamp of the one before' in bench.reason
+
+
+def test_a_limit_of_zero_switches_the_check_off():
+    bench = Bench(max_state_age_s=0, watchdog_timeout_s=0, max_gap_s=0)
+    assert bench.state(age=50.0) is not None
+    assert bench.state(after=100.0) is not None
+    assert bench.policy.dts[1] == pytest.approx(150.0)
+    assert bench.silence(1e6) is None
+
+
+# --- arming, hidden state ------------------------------------------------------------------------------------------
+
+
+def test_disarmed_the_hidden_state_goes_on_and_nothing_is_commanded():
+    bench = Bench(armed=False)
+    assert bench.state() is None
+    first = bench.policy.hidden.copy()
+    assert bench.state() is None
+    assert bench.policy.hidden > first
+    assert bench.controller.arm()
+    assert bench.state() is not None
+
+
+def test_disarming_sends_the_fallback_once():
+    bench = Bench()
+    bench.state()
+    assert bench.controller.disarm() is not None
+    assert bench.controller.disarm() is None
+    assert bench.state() is None
+
+
+def test_a_reset_forgets_history():
+    bench = Bench()
+    first = bench.state()
+    assert not np.array_equal(bench.state(), first)
+    bench.controller.reset('request')
+    assert np.array_equal(bench.state(), first)
+
+
+def test_bad_numbers_are_refused_by_name_and_leave_the_hidden_state_alone():
+    bench = Bench()
+    bench.state()
+    hidden = bench.policy.hidden.copy()
+    assert bench.state((0.1, math.nan)) is None
+    assert np.array_equal(bench.policy.hidden, hidden)
+    assert bench.controller.status.level == 'warn'
+    assert bench.reason == "the state is not finite: 'hinge/velocity' is nan"
+    assert bench.state() is not None
+    assert bench.controller.status == ('ok', 'armed', '')
+
+
+# --- faults --------------------------------------------------------------------------------------------------------
+
+
+def test_silence_latches_a_fault_with_one_fallback_and_only_clearing_ends_it():
+    bench = Bench()
+    last = bench.state()
+    assert bench.silence(9 * T) is None
+    fallback = bench.silence(2 * T)
+    assert fallback.tolist() == [0.0, last[1]], 'efforts go to zero, positions are held'
+    assert bench.silence(1.0) is None
+    assert bench.state() is None
+    bench.controller.clear_fault()
+    assert not bench.controller.armed
+    assert bench.controller.arm()
+    assert bench.state() is not None
+
+
+def test_unusable_states_are_silence_too_and_the_fault_says_why():
+    bench = Bench()
+    bench.state()
+    for _ in range(11):
+        bench.state((math.nan, 0.0))
+    assert bench.silence(0.0) is not None
+    assert "'hinge/position' is nan" in bench.controller.fault
+
+
+def test_there_is_no_watchdog_before_the_first_state_nor_while_disarmed():
+    assert Bench().silence(100.0) is None
+    disarmed = Bench(armed=False)
+    disarmed.state()
+    disarmed.silence(100.0)
+    assert not disarmed.controller.fault
+    disarmed.controller.arm()
+    disarmed.silence(100.0)
+    assert not disarmed.controller.fault
+
+
+def test_a_policy_that_answers_nonsense_is_stopped_and_its_hidden_state_dropped():
+    bench = Bench()
+    bench.state()
+    bench.policy.answer = np.array([math.nan, 0.5])
+    fallback = bench.state()
+    assert np.isfinite(fallback).all()
+    assert bench.controller.status.state == 'fault'
+    assert bench.controller.counts['reset.not_finite'] == 1
+
+
+def test_auto_recover_ends_a_watchdog_fault_but_never_an_emergency_stop():
+    bench = Bench(auto_recover=True)
+    bench.state()
+    bench.silence(1.0)
+    assert bench.state() is not None
+    bench.controller.emergency_stop()
+    assert bench.state() is None
+    assert bench.controller.fault == EMERGENCY_STOP
+    bench.controller.clear_fault()
+    assert bench.state() is not None
+
+
+def test_an_emergency_stop_holds_across_arming_disarming_and_activation():
+    bench = Bench()
+    bench.state()
+    assert bench.controller.emergency_stop() is not None
+    assert bench.controller.emergency_stop() is None
+    bench.controller.disarm()
+    assert not bench.controller.arm()
+    bench.controller.activate(arm=True)
+    assert bench.state() is None
+
+
+def test_a_replacing_controller_inherits_the_fault():
+    controller = Controller(Accumulator(), Settings(), fault=EMERGENCY_STOP)
+    controller.activate(arm=True)
+    assert controller.tick(np.zeros(2), SECOND, SECOND, 1.0) is None
+
+
+# --- settings and swap ---------------------------------------------------------------------------------------------
+
+
+def test_settings_that_do_not_fit_change_nothing():
+    bench = Bench()
+    before = bench.controller.settings
+    with pytest.raises(ConfigError, match='fallback_pose'):
+        bench.controller.settings = Settings(fallback='pose', max_gap_s=0)
+    assert bench.controller.settings is before
+    assert bench.controller.safety.max_gap == pytest.approx(10 * T)
+
+
+def test_a_swapped_policy_starts_from_a_fresh_hidden_state():
+    bench = Bench()
+    first = bench.state()
+    bench.state()
+    bench.controller.swap(Accumulator())
+    assert np.array_equal(bench.state(), first)
+    assert bench.controller.counts['reset.swap'] == 1

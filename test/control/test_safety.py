@@ -1,0 +1,75 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from velora_ros.control.safety import Safety, Settings
+from velora_ros.errors import ConfigError
+from velora_ros.spec import PolicySpec
+
+
+def spec(*names, low=-1.0, high=2.0):
+    count = len(names)
+    return PolicySpec(('obs_0',), ('',), names, ('',) * count, (low,) * count, (high,) * count, 0.1)
+
+
+@given(st.lists(st.floats(), min_size=2, max_size=2))
+def test_a_bounded_action_is_finite_and_inside_or_refused(values):
+    action = Safety(spec('a/effort', 'b/effort'), Settings()).bounded(np.array(values))
+    assert (action is None) == (not np.isfinite(values).all())
+    assert action is None or ((action >= -1.0) & (action <= 2.0)).all()
+
+
+def test_limits_derive_from_the_period_zero_switches_off_and_others_are_taken():
+    safety = Safety(spec('a/effort'), Settings(max_state_age_s=-1, watchdog_timeout_s=0, max_gap_s=0.25))
+    assert safety.max_state_age == pytest.approx(0.3)
+    assert safety.watchdog_timeout == math.inf
+    assert safety.max_gap == 0.25
+
+
+def test_a_negative_limit_is_refused_with_what_would_be_valid():
+    with pytest.raises(ConfigError, match=r"'max_gap_s' is -0.5 s; give a time, 0 .* or -1"):
+        Safety(spec('a/effort'), Settings(max_gap_s=-0.5))
+
+
+@pytest.mark.parametrize(
+    ('fallback', 'names', 'expected'),
+    [
+        ('auto', ('a/position', 'b/velocity', 'c/effort', 'action_3'), [0.5, 0.0, 0.0, 0.0]),
+        ('zero', ('a/position', 'b/effort'), [0.0, 0.0]),
+        ('hold', ('a/position', 'b/effort'), [0.5, 0.5]),
+        ('none', ('a/position', 'b/effort'), None),
+    ],
+)
+def test_the_fallback_follows_the_meaning_of_each_command(fallback, names, expected):
+    command = Safety(spec(*names), Settings(fallback=fallback)).fallback(np.full(len(names), 0.5))
+    assert (command is None) if expected is None else command.tolist() == expected
+
+
+def test_nothing_is_held_before_there_was_a_command():
+    assert Safety(spec('a/position'), Settings()).fallback(None) is None
+    assert Safety(spec('a/effort'), Settings()).fallback(None).tolist() == [0.0]
+
+
+def test_a_fallback_of_zero_stays_within_bounds_that_exclude_zero():
+    assert Safety(spec('a/effort', low=0.25), Settings()).fallback(None).tolist() == [0.25]
+
+
+def test_a_pose_goes_out_as_given():
+    safety = Safety(spec('a/position', 'b/position'), Settings(fallback='pose', fallback_pose=(0.1, 0.2)))
+    assert safety.fallback(None).tolist() == [0.1, 0.2]
+
+
+@pytest.mark.parametrize(('pose', 'message'), [((), 'has 0 values'), ((5.0,), r'from -1 to 2'), ((math.nan,), 'nan')])
+def test_a_pose_that_does_not_fit_is_refused(pose, message):
+    with pytest.raises(ConfigError, match=message):
+        Safety(spec('a/position'), Settings(fallback='pose', fallback_pose=pose))
+
+
+def test_the_interface_gives_unnamed_actions_their_meaning_and_must_not_contradict_names():
+    held = Safety(spec('action_0'), Settings(interface='position')).fallback(np.array([0.5]))
+    assert held.tolist() == [0.5]
+    with pytest.raises(ConfigError, match="set it to 'effort'"):
+        Safety(spec('a/effort'), Settings(interface='position'))

@@ -1,0 +1,251 @@
+"""The controller: one tick from an observation to a command, the rules of arming, faults and the hidden state."""
+
+from collections import Counter
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.control.observation import NANOSECONDS
+from velora_ros.control.safety import Safety, Settings
+from velora_ros.errors import ObservationError
+from velora_ros.spec import PolicySpec
+
+Array = npt.NDArray[np.float64]
+
+EMERGENCY_STOP = 'emergency stop'
+
+
+class RecurrentPolicy(Protocol):
+    """What the controller needs of a policy."""
+
+    @property
+    def spec(self) -> PolicySpec:
+        """What goes in and comes out."""
+
+    @property
+    def hidden(self) -> Array:
+        """The hidden state, shape (hidden,)."""
+
+    def reset(self) -> None:
+        """Forget everything; the next step counts as one control period."""
+
+    def step(self, observation: Array, dt: float | None) -> Array:
+        """Advance by ``dt`` [s], None being one control period; return the action, shape (action,)."""
+
+
+class Status(NamedTuple):
+    """What to tell people: a level (``ok``, ``warn``, ``error``), a state and, when there is one, the reason."""
+
+    level: str
+    state: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """State and reason in one line."""
+        return f'{self.state}: {self.reason}' if self.reason else self.state
+
+
+class Controller:
+    """
+    Runs a recurrent policy on a robot's observations and decides what may be commanded.
+
+    Every method that may lead to a command returns it, shape (action,), finite and within the bounds, or None for
+    "publish nothing". It is armed or disarmed, and a latched fault keeps an armed one silent. Disarmed, the hidden
+    state goes on. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s] on one that never jumps.
+
+    Args:
+        policy: the policy, warmed up.
+        settings: the user's limits.
+        fault: a fault latched before, by a controller that this one replaces.
+
+    Raises:
+        ConfigError: the settings do not fit the policy.
+    """
+
+    def __init__(self, policy: RecurrentPolicy, settings: Settings, fault: str = '') -> None:
+        self.safety = Safety(policy.spec, settings)
+        self.counts: Counter[str] = Counter()
+        """Observations, commands, fallbacks, and ``reset.<cause>``, ``rejected.<cause>``, ``fault.<cause>``."""
+        self.armed = False
+        self.fault = fault
+        self.raw_action: Array | None = None
+        self.dt: float | None = None
+        self._policy = policy
+        self._note = 'no state received yet'
+        self._last_stamp: int | None = None
+        self._last_input: float | None = None
+        self._last_command: Array | None = None
+
+    @property
+    def policy(self) -> RecurrentPolicy:
+        """The running policy."""
+        return self._policy
+
+    @property
+    def settings(self) -> Settings:
+        """The limits; setting them checks all of them first (ConfigError) and then changes all at once."""
+        return self.safety.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self.safety = Safety(self._policy.spec, settings)
+
+    @property
+    def status(self) -> Status:
+        """State and reason, for people."""
+        if self.fault:
+            return Status('error', 'fault', self.fault)
+        return Status('warn' if self._note else 'ok', 'armed' if self.armed else 'disarmed', self._note)
+
+    def tick(self, observation: Array, stamp: int, now: int, steady: float) -> Array | None:
+        """
+        Take one observation and return the command for it, or None.
+
+        Args:
+            observation: shape (observation,), in the policy's order.
+            stamp: when it was measured [ns].
+            now: the time on the same clock [ns].
+            steady: the time on the steady clock [s].
+
+        Returns:
+            A command; None when disarmed, faulted, or when the observation must not be used (:attr:`status` says why).
+            Right after the policy failed, the fallback command.
+        """
+        if not self._usable(observation, stamp, now):
+            return None
+        dt = self._elapsed(stamp)
+        try:
+            action = self._policy.step(observation, dt)
+        except ObservationError as error:
+            self.reject('unusable', str(error))
+            return None
+        self.dt, self.raw_action = dt, action
+        self._last_stamp, self._last_input = stamp, steady
+        self.counts['observations'] += 1
+        return self._judged(action)
+
+    def reject(self, cause: str, reason: str) -> None:
+        """Count an input that cannot be used and remember why; nothing else changes."""
+        self.counts[f'rejected.{cause}'] += 1
+        self._note = reason
+
+    def watchdog(self, steady: float) -> Array | None:
+        """
+        Latch a fault when an armed controller has had no usable state for too long; return the fallback then.
+
+        Silence counts from the first usable state after arming on.
+        """
+        if not self.armed or self.fault or self._last_input is None:
+            return None
+        silence = steady - self._last_input
+        if silence <= self.safety.watchdog_timeout:
+            return None
+        because = f'; the last one was refused: {self._note}' if self._note else ''
+        return self._latch(
+            'watchdog', f'no usable state for {silence:.3g} s (limit {self.safety.watchdog_timeout:g} s){because}'
+        )
+
+    def emergency_stop(self) -> Array | None:
+        """Latch the emergency stop, armed or not; return the fallback."""
+        return None if self.fault == EMERGENCY_STOP else self._latch('emergency_stop', EMERGENCY_STOP)
+
+    def clear_fault(self) -> None:
+        """Clear a latched fault; the controller is disarmed afterwards, unless ``auto_recover`` is set."""
+        self.fault = ''
+        self.armed = self.armed and self.settings.auto_recover
+        self._last_input = None
+
+    def arm(self) -> bool:
+        """Start commanding with the next state; return False while a fault is latched."""
+        if not self.fault and not self.armed:
+            self.armed = True
+            self._last_input = self._last_command = None
+        return self.armed and not self.fault
+
+    def disarm(self) -> Array | None:
+        """Stop commanding; return the fallback if it was commanding."""
+        fallback = self._fallback()
+        self.armed = False
+        return fallback
+
+    def reset(self, cause: str) -> None:
+        """Forget the hidden state; the next step counts as one control period."""
+        self._policy.reset()
+        self._last_stamp = None
+        self.counts[f'reset.{cause}'] += 1
+
+    def activate(self, *, arm: bool) -> None:
+        """Begin afresh: hidden state, watchdog and last command; armed on demand. A latched fault stays."""
+        self.reset('activation')
+        self._last_input = self._last_command = None
+        self._note = 'no state received yet'
+        self.armed = arm
+
+    def swap(self, policy: RecurrentPolicy) -> None:
+        """
+        Continue with another policy of the same specification, from a fresh hidden state.
+
+        Raises:
+            ConfigError: the settings do not fit it; the old policy stays.
+        """
+        self.safety = Safety(policy.spec, self.settings)
+        self._policy = policy
+        self.reset('swap')
+
+    def _usable(self, observation: Array, stamp: int, now: int) -> bool:
+        if not np.isfinite(observation).all():
+            self.reject('not_finite', self._not_finite(observation))
+        elif why := self.safety.stale((now - stamp) / NANOSECONDS):
+            self.reject('stale', why)
+        elif stamp == self._last_stamp:
+            self.reject('duplicate', 'the state has the stamp of the one before; stamp each state when it is measured')
+        else:
+            return True
+        return False
+
+    def _elapsed(self, stamp: int) -> float | None:
+        """Return the time since the last observation [s]; None, after a reset, for one control period."""
+        if self._last_stamp is None:
+            return None
+        dt = (stamp - self._last_stamp) / NANOSECONDS
+        if dt < 0 or dt > self.safety.max_gap:
+            self.reset('time_backwards' if dt < 0 else 'gap')
+            return None
+        return dt
+
+    def _judged(self, action: Array) -> Array | None:
+        """Let an action pass to the robot if the policy is sound and commanding is allowed."""
+        command = self.safety.bounded(action)
+        if command is None or not np.isfinite(self._policy.hidden).all():
+            self.reset('not_finite')
+            return self._latch('policy', 'the policy answered with numbers that are not finite')
+        if self.fault and self.settings.auto_recover and self.fault != EMERGENCY_STOP:
+            self.fault = ''
+        self._note = ''
+        if not self.armed or self.fault:
+            return None
+        self._last_command = command
+        self.counts['commands'] += 1
+        return command
+
+    def _latch(self, cause: str, reason: str) -> Array | None:
+        fallback = self._fallback()
+        self.fault = reason
+        self.counts[f'fault.{cause}'] += 1
+        return fallback
+
+    def _fallback(self) -> Array | None:
+        """Return what to send when commanding ends now; None when it was not commanding."""
+        if not self.armed or self.fault:
+            return None
+        command = self.safety.fallback(self._last_command)
+        if command is not None:
+            self.counts['fallbacks'] += 1
+        return command
+
+    def _not_finite(self, observation: Array) -> str:
+        names = self._policy.spec.observation_names
+        bad = [f"'{name}' is {value}" for name, value in zip(names, observation, strict=False) if not np.isfinite(value)]
+        return f'the state is not finite: {", ".join(bad)}'

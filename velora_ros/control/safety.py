@@ -1,0 +1,146 @@
+"""The limits between a policy and a robot: how old an input may be, what a command may be, what goes out on a fault."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.control.observation import joint_signal
+from velora_ros.errors import ConfigError
+from velora_ros.spec import PolicySpec
+
+Array = npt.NDArray[np.float64]
+FallbackKind = Literal['auto', 'zero', 'hold', 'pose', 'none']
+
+# Multiples of the control period that a limit of -1 stands for.
+STATE_AGE_PERIODS = 3.0
+WATCHDOG_PERIODS = 10.0
+GAP_PERIODS = 10.0
+# An age above this is no delay any more but two clocks that differ [s].
+CLOCK_DIFFERENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What a user may set; times of -1 derive from the control period T, 0 switches the check off.
+
+    Args:
+        max_state_age_s: an older observation yields no command [s]; -1 is 3 T.
+        watchdog_timeout_s: silence for longer is a latched fault [s]; -1 is 10 T.
+        max_gap_s: a longer gap between two observations resets the hidden state [s]; -1 is 10 T.
+        auto_recover: a fresh observation clears a fault (never an emergency stop), and clearing one keeps it armed.
+        fallback: what goes out on a fault and at the end: ``zero``, ``hold`` the last command, a ``pose``, ``none``;
+            ``auto`` holds positions and zeroes velocities, efforts and what is unknown.
+        fallback_pose: the command of ``pose``, in action order and units.
+        interface: the meaning of the commands (position, velocity, effort); ``''`` reads it from the action names.
+    """
+
+    max_state_age_s: float = -1.0
+    watchdog_timeout_s: float = -1.0
+    max_gap_s: float = -1.0
+    auto_recover: bool = False
+    fallback: FallbackKind = 'auto'
+    fallback_pose: tuple[float, ...] = ()
+    interface: str = ''
+
+
+class Safety:
+    """
+    Settings made definite for one policy.
+
+    Args:
+        spec: the policy's specification.
+        settings: the user's settings.
+
+    Raises:
+        ConfigError: a time is negative and not -1, the pose does not fit the actions, or the interface contradicts
+            their names.
+    """
+
+    def __init__(self, spec: PolicySpec, settings: Settings) -> None:
+        period = spec.control_period
+        self.settings = settings
+        self.max_state_age = _limit('max_state_age_s', settings.max_state_age_s, STATE_AGE_PERIODS * period)
+        self.watchdog_timeout = _limit('watchdog_timeout_s', settings.watchdog_timeout_s, WATCHDOG_PERIODS * period)
+        self.max_gap = _limit('max_gap_s', settings.max_gap_s, GAP_PERIODS * period)
+        self._spec = spec
+        self._held = _held_actions(spec, settings)
+        self._rest = self._resting_command()
+
+    def stale(self, age: float) -> str:
+        """Return why an input of this age [s] must not be used, or ``''`` when it may."""
+        if abs(age) <= self.max_state_age:
+            return ''
+        if age < 0 or age > CLOCK_DIFFERENCE_S:
+            where = f'{-age:.3g} s in the future' if age < 0 else f'{age:.3g} s old'
+            return f'the state is {where}: clocks differ, check use_sim_time or time synchronisation'
+        return f'the state is {age:.3g} s old, above max_state_age_s ({self.max_state_age:g} s)'
+
+    def bounded(self, action: Array) -> Array | None:
+        """Return the action clipped to its bounds, shape (action,), or None when it is not finite."""
+        if not np.isfinite(action).all():
+            return None
+        bounded: Array = np.clip(action, self._spec.low, self._spec.high)
+        return bounded
+
+    def fallback(self, last: Array | None) -> Array | None:
+        """
+        Return the command that goes out when the policy may not drive any more.
+
+        Args:
+            last: the last command, shape (action,), or None if there was none.
+
+        Returns:
+            shape (action,), within the bounds; None when nothing is to be sent.
+        """
+        if self._rest is None:
+            return None
+        if not self._held.any():
+            return self._rest.copy()
+        return None if last is None else np.where(self._held, last, self._rest)
+
+    def _resting_command(self) -> Array | None:
+        if self.settings.fallback == 'none':
+            return None
+        if self.settings.fallback == 'pose':
+            return _pose(self._spec, self.settings.fallback_pose)
+        return np.clip(np.zeros(self._spec.action_dim), self._spec.low, self._spec.high)
+
+
+def _limit(name: str, value: float, derived: float) -> float:
+    if value == -1:
+        return derived
+    if value < 0 or not math.isfinite(value):
+        raise ConfigError(
+            f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 to derive it from the policy."
+        )
+    return value or math.inf
+
+
+def _held_actions(spec: PolicySpec, settings: Settings) -> npt.NDArray[np.bool_]:
+    """Return which actions hold their last command, shape (action,)."""
+    meanings = [(joint_signal(name) or ('', ''))[1] for name in spec.action_names]
+    if wrong := [meaning for meaning in meanings if settings.interface and meaning not in ('', settings.interface)]:
+        raise ConfigError(
+            f"'command.interface' is '{settings.interface}', but the policy's actions are "
+            f"{', '.join(spec.action_names)}; set it to '{wrong[0]}' or leave it empty."
+        )
+    if settings.fallback == 'auto':
+        return np.array([(settings.interface or meaning) == 'position' for meaning in meanings])
+    return np.full(spec.action_dim, settings.fallback == 'hold')
+
+
+def _pose(spec: PolicySpec, pose: tuple[float, ...]) -> Array:
+    values = np.asarray(pose, dtype=np.float64)
+    if values.shape != (spec.action_dim,):
+        raise ConfigError(
+            f"'fallback_pose' has {len(pose)} values and the policy commands {spec.action_dim}: "
+            f'{", ".join(spec.action_names)}. Give one for each, or choose another fallback.'
+        )
+    for name, value, low, high in zip(spec.action_names, pose, spec.action_low, spec.action_high, strict=True):
+        if not low <= value <= high:
+            raise ConfigError(f"'fallback_pose' has {value:g} for '{name}'; it must be from {low:g} to {high:g}.")
+    return values

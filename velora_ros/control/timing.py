@@ -1,0 +1,79 @@
+"""How well a loop keeps time: rate, jitter, latency, input age. Times are handed in; no clock is read here."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class TimingReport:
+    """
+    One window of a loop's timing; zeros when nothing happened in it.
+
+    Args:
+        rate_hz: outputs a second [Hz].
+        jitter_us: standard deviation of the time between two outputs [us].
+        latency_p50_us: median time from input to output [us].
+        latency_p99_us: 99th percentile of it [us].
+        latency_max_us: longest one [us].
+        input_age_ms: median age of the input when the output was ready [ms].
+        samples: outputs in the window.
+    """
+
+    rate_hz: float = 0.0
+    jitter_us: float = 0.0
+    latency_p50_us: float = 0.0
+    latency_p99_us: float = 0.0
+    latency_max_us: float = 0.0
+    input_age_ms: float = 0.0
+    samples: int = 0
+
+
+class LoopTiming:
+    """
+    Collects what :class:`TimingReport` tells; adding a sample costs three stores.
+
+    Args:
+        capacity: most samples of a window; the newest are kept when there are more.
+    """
+
+    def __init__(self, capacity: int = 4096) -> None:
+        self._samples = np.zeros((capacity, 3))
+        self._count = 0
+
+    def add(self, received: float, finished: float, age: float) -> None:
+        """
+        Note one output.
+
+        Args:
+            received: when its input arrived, on a steady clock [s].
+            finished: when the output was handed over, on the same clock [s].
+            age: age of the input at that moment [s].
+        """
+        self._samples[self._count % len(self._samples)] = (received, finished, age)
+        self._count += 1
+
+    def report(self) -> TimingReport:
+        """Return the timing since the last report, and start a new window."""
+        samples, self._count = self._window(), 0
+        if not len(samples):
+            return TimingReport()
+        latency = (samples[:, 1] - samples[:, 0]) * 1e6
+        periods = np.diff(samples[:, 1])
+        return TimingReport(
+            rate_hz=float(1.0 / periods.mean()) if len(periods) and periods.mean() > 0 else 0.0,
+            jitter_us=float(periods.std() * 1e6) if len(periods) else 0.0,
+            latency_p50_us=float(np.percentile(latency, 50)),
+            latency_p99_us=float(np.percentile(latency, 99)),
+            latency_max_us=float(latency.max()),
+            input_age_ms=float(np.median(samples[:, 2]) * 1e3),
+            samples=len(samples),
+        )
+
+    def _window(self) -> npt.NDArray[np.float64]:
+        """Return the samples in the order of time, shape (n, 3)."""
+        capacity = len(self._samples)
+        if self._count <= capacity:
+            return self._samples[: self._count].copy()
+        return np.roll(self._samples, -(self._count % capacity), axis=0)
