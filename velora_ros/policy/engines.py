@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError, MissingDependencyError, ObservationError
 from velora_ros.policy.artifact import PolicyFile
+from velora_ros.policy.layout import LARGEST_INPUT
 
 Array = npt.NDArray[np.float64]
 
@@ -55,6 +56,8 @@ class NumpyEngine:
             raise ObservationError(not_finite(observation))
         w = self._weights
         x = (observation - w['normalisation.offset']) * w['normalisation.scale']
+        if np.abs(x).max() > LARGEST_INPUT:
+            raise ObservationError(TOO_LARGE.format(observation=observation))
         v = w['inter.weight'] @ x + w['inter.bias']
         u = v * np.tanh(np.logaddexp(0.0, v))
         z = w['command.weight'] @ np.concatenate([u, self.hidden]) + w['command.bias']

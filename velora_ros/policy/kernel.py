@@ -13,12 +13,12 @@ from typing import Any, cast
 
 import numba
 
-OK, NOT_FINITE, OVERFLOW = 0, 1, 2
+from velora_ros.policy.layout import LARGEST_INPUT
 
-# Sums may be reordered, but NaN and infinity keep their meaning: the kernel tests for them.
-FASTMATH = {'reassoc', 'contract', 'arcp', 'nsz'}
+OK, NOT_FINITE, TOO_LARGE = 0, 1, 2
 
-_inline = cast('Callable[[Callable[..., Any]], Callable[..., Any]]', numba.njit(fastmath=FASTMATH))
+# Without fastmath: it gains less than 5 %, and even without its "no NaN" flags LLVM folded a test for NaN away.
+_inline = cast('Callable[[Callable[..., Any]], Callable[..., Any]]', numba.njit)
 
 
 @_inline
@@ -69,7 +69,7 @@ def _step(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
         action: float64 (A,), written.
 
     Returns:
-        OK, NOT_FINITE (the observation is not) or OVERFLOW (it is so large that the sums are not).
+        OK, NOT_FINITE (the observation is not) or TOO_LARGE (it would make the sums overflow).
     """
     s, i, c, a = sizes
     offset, scale = weights[:s], weights[s : 2 * s]
@@ -88,6 +88,8 @@ def _step(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
         if not math.isfinite(observation[j]):
             return NOT_FINITE
         x[j] = (observation[j] - offset[j]) * scale[j]
+        if abs(x[j]) > LARGEST_INPUT:
+            return TOO_LARGE
     _affine(inter_weight, inter_bias, x, inputs[:i])
     for j in range(i):
         inputs[j] = _mish(inputs[j])
@@ -100,7 +102,7 @@ def _step(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
         share = 0.5 + 0.5 * _tanh(0.5 * (z[2 * c + j] * ratio + z[3 * c + j]))  # the sigmoid, safe from overflow
         z[j] = (1.0 - share) * g + share * k
         if not math.isfinite(z[j]):
-            return OVERFLOW
+            return TOO_LARGE
 
     _affine(motor_weight, motor_bias, z[:c], m)
     for j in range(a):
@@ -120,8 +122,8 @@ def compiled(*, cache: bool = True) -> Callable[..., int]:
     """
     if cache and _has_cache_folder():
         with contextlib.suppress(RuntimeError):  # numba's "no locator available": nowhere to write
-            return cast('Callable[..., int]', numba.njit(cache=True, fastmath=FASTMATH)(_step))
-    return cast('Callable[..., int]', numba.njit(fastmath=FASTMATH)(_step))
+            return cast('Callable[..., int]', numba.njit(cache=True)(_step))
+    return cast('Callable[..., int]', numba.njit(_step))
 
 
 def _has_cache_folder() -> bool:

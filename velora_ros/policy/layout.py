@@ -26,6 +26,7 @@ from velora_ros.errors import PolicyFileError
 Tensors = Mapping[str, npt.NDArray[Any]]
 
 GATES = 4  # g, k, a, b
+LARGEST_INPUT = 1e100  # |x|; with float32 weights no sum of float64 can then overflow
 SIZES = ('n_neurons', 'inter', 'command', 'motor')
 
 

@@ -1,0 +1,54 @@
+"""Fixtures that several rooms' tests share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from velora_ros.liquid.wiring import Wiring
+from velora_ros.policy import PolicyFile
+from velora_ros.policy.layout import shapes
+from velora_ros.spec import PolicySpec
+
+
+def random_policy_file(
+    n_observations: int = 4,
+    n_neurons: int = 20,
+    n_actions: int = 1,
+    *,
+    seed: int = 0,
+    spread: float = 0.5,
+    **fields: Any,
+) -> PolicyFile:
+    """A policy with random weights; `fields` replaces fields of the file (spec, dt_range, environment, ...)."""
+    rng = np.random.default_rng(seed)
+    wiring = Wiring.random(n_observations, n_neurons, n_actions, rng=rng)
+    sizes = {'n_neurons': n_neurons, 'inter': wiring.n_inter, 'command': wiring.n_command, 'motor': n_actions}
+    expected = shapes(n_observations, sizes)
+    tensors = {n: (spread * rng.normal(size=s)).astype(np.float32) for n, s in expected.items()}
+    for layer, mask in (('inter', wiring.inter), ('command', wiring.command), ('motor', wiring.motor)):
+        tensors[f'wiring.{layer}'] = mask.astype(np.uint8)
+        tensors[f'{layer}.weight'] *= np.tile(mask, (len(tensors[f'{layer}.weight']) // len(mask), 1))
+    defaults = {
+        'spec': PolicySpec(
+            observation_names=tuple(f'obs_{i}' for i in range(n_observations)),
+            observation_units=('',) * n_observations,
+            action_names=tuple(f'action_{i}' for i in range(n_actions)),
+            action_units=('',) * n_actions,
+            action_low=tuple(-3.0 - i for i in range(n_actions)),
+            action_high=tuple(2.0 + i for i in range(n_actions)),
+            control_period=0.04,
+        ),
+        'wiring': {**sizes, 'sparsity': wiring.sparsity, 'seed': seed},
+        'dt_range': (0.004, 0.08),
+        'environment': 'InvertedPendulum-v5',
+        'provenance': {'seed': seed, 'returns': [1.0, 2.5], 'command': 'drawn at random'},
+    }
+    return PolicyFile(tensors=tensors, **{**defaults, **fields})
+
+
+@pytest.fixture(scope='session')
+def make_policy_file() -> Callable[..., PolicyFile]:
+    """The factory `random_policy_file`."""
+    return random_policy_file
