@@ -132,11 +132,28 @@ class SequenceBuffer:
         Raises:
             ConfigError: fewer than ``length`` transitions are held.
         """
-        if self.size < length:
-            raise ConfigError(f'the replay buffer holds {self.size} transitions; a sequence needs {length}.')
-        oldest = self.position if self.size == self.capacity else 0
+        self._check(length)
         starts = rng.integers(self.size - length + 1, size=(n_sequences, 1))
-        rows = self.rows[(oldest + starts + np.arange(length)) % self.capacity]
+        return self._batch(starts + np.arange(length))
+
+    def latest(self, length: int) -> Batch:
+        """
+        Return the newest transitions as one sequence, B = 1.
+
+        Raises:
+            ConfigError: fewer than ``length`` transitions are held.
+        """
+        self._check(length)
+        return self._batch(np.arange(self.size - length, self.size)[None])
+
+    def _check(self, length: int) -> None:
+        if not 1 <= length <= self.size:
+            raise ConfigError(f'the replay buffer holds {self.size} transitions; a sequence of {length} was asked for.')
+
+    def _batch(self, index: npt.NDArray[np.int64]) -> Batch:
+        """Gather transitions by age, 0 the oldest; index has the shape (B, L)."""
+        oldest = self.position if self.size == self.capacity else 0
+        rows = self.rows[(oldest + index) % self.capacity]
         part = {name: rows[..., column] for name, column in self._columns.items()}
         privileged = self._columns['state'].stop > self._columns['state'].start
         return Batch(

@@ -1,0 +1,343 @@
+"""LiquidDDPG: deep deterministic policy gradients (arXiv 1509.02971) with a liquid neural network as the actor."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from torch.optim import Adam, Optimizer
+
+from velora_ros.errors import ConfigError, SpecError
+from velora_ros.gym import check_env, spec_from_env
+from velora_ros.liquid import Wiring
+from velora_ros.models import storage
+from velora_ros.models.environment import Env, evaluation_environment, numpy_view
+from velora_ros.models.learner import Learner, LearnerSettings, default_spec
+from velora_ros.models.prediction import predict
+from velora_ros.models.streams import Streams, draw_run_seed
+from velora_ros.models.threads import single_thread
+from velora_ros.models.update import UpdateSettings
+from velora_ros.spec import PolicySpec
+from velora_ros.training import Callback, LoopSettings, TrainConfig, TrainResult, run
+from velora_ros.training.progress import progress_callbacks
+
+
+class LiquidDDPG:
+    """
+    A DDPG agent whose actor is a Neural Circuit Policy with closed-form continuous-time cells.
+
+    The actor has ``command = max(int(0.4 * n_neurons), 1)`` recurrent neurons and ``n_neurons - command`` inter neurons.
+    The action bounds are [-1, 1] and the nominal period 1 s until ``train`` or ``load`` knows better.
+
+    Args:
+        state_dim: number of observations.
+        n_neurons: number of inter and command neurons; at least 2.
+        action_dim: number of actions.
+        optim: torch optimiser class for actor and critic.
+        buffer_size: transitions kept in the replay buffer.
+        actor_lr: the actor's learning rate.
+        critic_lr: the critic's learning rate.
+        device: what to compute on; None: the CPU.
+        sparsity: share of the possible synapses that each neuron does without, in [0, 1).
+        critic_sizes: neurons of the critic's hidden layers; the critic is never deployed.
+        n_critics: 1, or 2 for the smaller of two as the target (TD3).
+        normalise: freeze an observation normaliser after the start-up steps of training.
+        seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
+
+    Raises:
+        ConfigError: a size, rate or seed is out of range.
+    """
+
+    def __init__(
+        self,
+        state_dim: int,
+        n_neurons: int,
+        action_dim: int,
+        *,
+        optim: type[Optimizer] = Adam,
+        buffer_size: int = 100_000,
+        actor_lr: float = 1e-4,
+        critic_lr: float = 1e-3,
+        device: torch.device | str | None = None,
+        sparsity: float = 0.5,
+        critic_sizes: Sequence[int] = (64, 64),
+        n_critics: int = 1,
+        normalise: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        TrainConfig(  # it refuses what is out of range
+            n_neurons=n_neurons,
+            sparsity=sparsity,
+            critic_sizes=tuple(critic_sizes),
+            n_critics=n_critics,
+            buffer_size=buffer_size,
+            actor_lr=actor_lr,
+            critic_lr=critic_lr,
+            normalise=normalise,
+        )
+        self.state_dim, self.n_neurons, self.action_dim = state_dim, n_neurons, action_dim
+        self.device = torch.device(device) if device is not None else torch.device('cpu')
+        streams = Streams(draw_run_seed() if seed is None else seed)
+        self.learner = Learner(
+            Wiring.random(state_dim, n_neurons, action_dim, rng=streams.wiring, sparsity=sparsity),
+            streams,
+            LearnerSettings(
+                optim, actor_lr, critic_lr, buffer_size, tuple(critic_sizes), n_critics, normalise, sparsity, self.device
+            ),
+        )
+
+    def predict(
+        self,
+        state: Any,
+        hidden: Any = None,
+        *,
+        noise_scale: float = 0.1,
+        dt: float | None = None,
+    ) -> tuple[Any, Any]:
+        """
+        Choose an action.
+
+        Args:
+            state: observation in the environment's units, numpy or torch, shape (S,) or (B, S).
+            hidden: what the last call returned, shape (H,) or (B, H); None at the start of an episode.
+            noise_scale: standard deviation of the noise, as a share of half the range of each action; 0: none.
+            dt: elapsed time since the last observation [s]; None: the nominal period.
+
+        Returns:
+            action in the environment's units and within its bounds, shape (A,) or (B, A), and the next hidden state,
+            shape (H,) or (B, H); tensors for a tensor, arrays for an array.
+
+        Raises:
+            ObservationError: a shape is wrong, or a number is not finite.
+        """
+        learner = self.learner
+        spec = learner.spec or default_spec(self.state_dim, self.action_dim)
+        ratio = 1.0 if dt is None or hidden is None else dt / spec.control_period
+        return predict(
+            learner.networks, spec, learner.streams.noise, state, hidden, noise_scale=noise_scale,
+            dt=min(max(ratio, learner.dt_range[0]), learner.dt_range[1]),
+        )  # fmt: skip
+
+    def train(
+        self,
+        env: gymnasium.Env[Any, Any],
+        batch_size: int,
+        *,
+        n_episodes: int = 1000,
+        max_steps: int = 1000,
+        noise_scale: float = 0.3,
+        gamma: float = 0.99,
+        tau: float = 0.005,
+        window_size: int = 100,
+        sequence_length: int = 8,
+        burn_in: int = 0,
+        start_steps: int = 128,
+        update_ratio: float = 1.0,
+        boost_ratio: float = 10.0,
+        boost_steps: int = 3000,
+        target_noise: float = 0.2,
+        max_grad_norm: float = 0.0,
+        total_steps: int | None = None,
+        eval_env: gymnasium.Env[Any, Any] | None = None,
+        eval_every: int = 500,
+        eval_episodes: int = 10,
+        callbacks: Sequence[Callback] = (),
+        seed: int | None = None,
+        control_period: float | None = None,
+        run_dir: str | os.PathLike[str] | None = None,
+        progress: bool = True,
+    ) -> TrainResult:
+        """
+        Train in an environment; a second call continues. torch runs on one thread meanwhile.
+
+        Args:
+            env: Box observations (a vector), bounded Box actions; wrapped or not. It stays open.
+            batch_size: transitions that carry loss in one update; a multiple of ``sequence_length``.
+            n_episodes: episodes at most.
+            max_steps: steps of an episode at most; hitting it is a truncation.
+            noise_scale: exploration noise, standard deviation as a share of half the range of each action.
+            gamma: discount of one nominal period.
+            tau: share by which the target networks follow in one update.
+            window_size: episodes between two status lines.
+            sequence_length: steps of a sequence that carry loss.
+            burn_in: steps before them that only bring the hidden state up to date.
+            start_steps: steps with random actions before the first update.
+            update_ratio: updates per environment step.
+            boost_ratio: updates per environment step at the beginning.
+            boost_steps: steps for which ``boost_ratio`` holds.
+            target_noise: smoothing noise of the target policy's action (TD3), in half ranges; 0: none.
+            max_grad_norm: gradients above this norm are scaled down to it; 0: never.
+            total_steps: environment steps at most, over all episodes of this call; None: no limit.
+            eval_env: for deterministic evaluations; None: a second one is made from ``env.spec``, or they are skipped.
+            eval_every: steps between evaluations; 0: none.
+            eval_episodes: episodes per evaluation.
+            callbacks: objects of :class:`velora_ros.training.Callback`.
+            seed: of noise, replay and resets; None: the agent's own.
+            control_period: nominal period T [s] for an environment that does not say its own (``env.unwrapped.dt``).
+            run_dir: folder for the learning curve as CSV and PNG; None: none is written.
+            progress: show a progress bar (terminal) and status lines.
+
+        Returns:
+            records of episodes and evaluations, and the best policy.
+
+        Raises:
+            ConfigError: a hyperparameter is out of range.
+            SpecError: the environment does not fit this agent, or differs from the one it was trained in.
+            UnsupportedEnvironmentError: spaces that cannot be learnt from, or numbers that are not finite.
+            StorageError: ``run_dir`` cannot be written.
+        """
+        config = TrainConfig(
+            batch_size=batch_size, n_episodes=n_episodes, max_steps=max_steps, noise_scale=noise_scale, gamma=gamma,
+            tau=tau, window_size=window_size, sequence_length=sequence_length, burn_in=burn_in, start_steps=start_steps,
+            update_ratio=update_ratio, boost_ratio=boost_ratio, boost_steps=boost_steps, target_noise=target_noise,
+            max_grad_norm=max_grad_norm, eval_every=eval_every, eval_episodes=eval_episodes,
+        )  # fmt: skip
+        if total_steps is not None and (isinstance(total_steps, bool) or total_steps < 1):
+            raise ConfigError(f'total_steps is {total_steps!r}; it must be a positive integer, or None for no limit.')
+        learner, env = self.learner, numpy_view(env)
+        self._adopt(env, control_period)
+        if seed is not None:
+            learner.streams = Streams(seed)
+        learner.configure(
+            UpdateSettings(gamma, tau, burn_in, target_noise, max_grad_norm), batch_size // sequence_length, sequence_length
+        )
+        learner.provenance['train'] = {**config.train_arguments(), 'total_steps': total_steps}
+        own_eval_env = evaluation_environment(env) if eval_env is None and eval_every else None
+        try:
+            with single_thread():
+                return run(
+                    learner,
+                    env,
+                    self.spec,
+                    self._loop_settings(config, total_steps),
+                    eval_env=own_eval_env if eval_env is None else numpy_view(eval_env),
+                    callbacks=[*progress_callbacks(window_size, run_dir, show=progress), *callbacks],
+                    steps_before=learner.steps,
+                    episodes_before=learner.episodes,
+                )
+        finally:
+            if own_eval_env is not None:
+                own_eval_env.close()
+
+    @property
+    def spec(self) -> PolicySpec:
+        """Names, units, bounds and nominal period; of the environment trained in, or the default before that."""
+        return self.learner.spec or default_spec(self.state_dim, self.action_dim)
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """
+        Write the current actor as a policy file, which a robot runs without torch.
+
+        Raises:
+            StorageError: the file cannot be written; an older one of that name is untouched.
+        """
+        self.learner.policy_file().save(path)
+
+    def save(self, path: str | os.PathLike[str], *, buffer: bool = False) -> None:
+        """
+        Write the whole agent, optimisers and random states included; :meth:`load` reads it back.
+
+        Args:
+            path: a file, ``.safetensors`` by custom.
+            buffer: whether the replay goes with it, so that training goes on where it was.
+
+        Raises:
+            StorageError: the file cannot be written; an older one of that name is untouched.
+        """
+        settings = self.learner.settings
+        arguments = {
+            'state_dim': self.state_dim,
+            'n_neurons': self.n_neurons,
+            'action_dim': self.action_dim,
+            'optim': settings.optim.__name__,
+            'buffer_size': settings.buffer_size,
+            'actor_lr': settings.actor_lr,
+            'critic_lr': settings.critic_lr,
+            'sparsity': settings.sparsity,
+            'critic_sizes': list(settings.critic_sizes),
+            'n_critics': settings.n_critics,
+            'normalise': settings.normalise,
+            'seed': self.learner.streams.run_seed,
+        }
+        storage.save(path, self.learner, arguments, buffer=buffer)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        device: torch.device | str | None = None,
+        optim: type[Optimizer] | None = None,
+    ) -> 'LiquidDDPG':
+        """
+        Read an agent that :meth:`save` wrote; the file says whether the replay comes with it.
+
+        Args:
+            path: the file.
+            device: what to compute on; None: the CPU.
+            optim: the optimiser class, where it is none of ``torch.optim``.
+
+        Raises:
+            PolicyFileError: the file is missing, damaged, or of another format version.
+            ConfigError: the optimiser's class is not known and was not given.
+        """
+        metadata, tensors = storage.read(path)
+        arguments = dict(metadata['arguments'])
+        name = arguments.pop('optim')
+        optim = optim or getattr(torch.optim, name, None)
+        if optim is None:
+            raise ConfigError(f"'{path}' was trained with the optimiser {name}, which torch.optim lacks; pass optim.")
+        model = cls(**arguments, optim=optim, device=device)
+        storage.restore(model.learner, metadata, tensors)
+        return model
+
+    def __repr__(self) -> str:
+        """Return the sizes, as the constructor takes them."""
+        return f'LiquidDDPG({self.state_dim}, {self.n_neurons}, {self.action_dim}, device={str(self.device)!r})'
+
+    def _adopt(self, env: Env, control_period: float | None) -> None:
+        """Check the environment and take over its names, bounds and period; refuse one that is not like the last."""
+        check_env(env)
+        spec = spec_from_env(env, control_period)
+        if (spec.observation_dim, spec.action_dim) != (self.state_dim, self.action_dim):
+            raise SpecError(
+                f'the environment has {spec.observation_dim} observations and {spec.action_dim} actions; this agent was '
+                f'made for {self.state_dim} and {self.action_dim}. Make it with '
+                f'LiquidDDPG({spec.observation_dim}, {self.n_neurons}, {spec.action_dim}).'
+            )
+        learner, known = self.learner, self.learner.spec
+        if known is not None and (known.action_low, known.action_high) != (spec.action_low, spec.action_high):
+            raise SpecError(
+                f'the environment has the action bounds {spec.action_low} to {spec.action_high}; this agent was trained '
+                f'with {known.action_low} to {known.action_high}. Train a new agent, or rescale the actions.'
+            )
+        _, info = env.reset(seed=0)
+        privileged = np.size(info.get('privileged_state', ()))
+        if privileged != learner.privileged_dim:
+            if known is not None:
+                raise SpecError(
+                    f'the environment offers the critic {privileged} privileged entries; this agent was trained with '
+                    f'{learner.privileged_dim}. Use the same wrappers.'
+                )
+            learner.build(privileged)
+        learner.spec = spec
+        learner.environment = env.spec.id if env.spec is not None else None
+
+    def _loop_settings(self, config: TrainConfig, total_steps: int | None) -> LoopSettings:
+        streams = self.learner.streams
+        return LoopSettings(
+            n_episodes=config.n_episodes,
+            max_steps=config.max_steps,
+            total_steps=total_steps,
+            noise_scale=config.noise_scale,
+            start_steps=config.start_steps,
+            update_ratio=config.update_ratio,
+            boost_ratio=config.boost_ratio,
+            boost_steps=config.boost_steps,
+            eval_every=config.eval_every,
+            eval_episodes=config.eval_episodes,
+            seed=streams.run_seed,
+            eval_seed=streams.evaluation_seed,
+        )

@@ -1,0 +1,53 @@
+"""What ``train`` does to the environment that it is given: nothing that the caller would notice."""
+
+import logging
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+
+from velora_ros.errors import VeloraError
+
+logger = logging.getLogger(__name__)
+
+Env = gymnasium.Env[Any, Any]
+
+
+class _NumpyView(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Lets numpy in and out of an environment that was wrapped for torch tensors."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        observation, info = self.env.reset(seed=seed, options=options)
+        return _numpy(observation), _numpy_values(info)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(torch.from_numpy(np.asarray(action)))
+        return _numpy(observation), reward, terminated, truncated, _numpy_values(info)
+
+
+def numpy_view(env: Env) -> Env:
+    """Return the environment itself, or a numpy view of one that speaks in torch tensors; a reset tells which."""
+    observation, _ = env.reset(seed=0)
+    return _NumpyView(env) if isinstance(observation, torch.Tensor) else env
+
+
+def evaluation_environment(env: Env) -> Env | None:
+    """Return a fresh environment of the same making, without a window; None, with one message, where there is no way."""
+    if env.spec is None:
+        logger.warning('evaluation is skipped: the environment has no spec to make a second one from; pass eval_env.')
+        return None
+    try:
+        windowless = {'render_mode': None} if 'render_mode' in env.spec.kwargs else {}
+        return numpy_view(gymnasium.make(env.spec, **windowless))
+    except (gymnasium.error.Error, VeloraError, TypeError, ValueError, AttributeError) as error:
+        logger.warning('evaluation is skipped: a second environment could not be made (%s); pass eval_env.', error)
+        return None
+
+
+def _numpy(value: Any) -> Any:
+    return value.cpu().numpy() if isinstance(value, torch.Tensor) else value
+
+
+def _numpy_values(info: dict[str, Any]) -> dict[str, Any]:
+    return {key: _numpy(value) for key, value in info.items()}

@@ -1,0 +1,63 @@
+"""From a trained actor to a deployable policy."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from velora_ros.liquid import LiquidNetwork
+from velora_ros.models.networks import Normaliser
+from velora_ros.policy import PolicyFile
+from velora_ros.spec import PolicySpec
+
+
+def policy_file(
+    actor: LiquidNetwork,
+    normaliser: Normaliser,
+    spec: PolicySpec,
+    *,
+    dt_range: tuple[float, float],
+    environment: str | None,
+    provenance: Mapping[str, Any],
+    seed: int,
+) -> PolicyFile:
+    """
+    Fold the masks into the weights and copy everything that a robot needs.
+
+    Args:
+        actor: the trained network.
+        normaliser: the observation's.
+        spec: names, units, bounds and nominal period.
+        dt_range: shortest and longest elapsed time seen in training [s].
+        environment: gymnasium id, if there is one.
+        provenance: how it was trained.
+        seed: what the wiring was drawn from.
+    """
+    wiring = actor.wiring
+    tensors = {
+        'normalisation.offset': _array(normaliser.offset),
+        'normalisation.scale': _array(normaliser.scale),
+        'inter.weight': _array(actor.inter.weight * actor.inter.mask),
+        'inter.bias': _array(actor.inter.bias),
+        'command.weight': _array(actor.command.weight * actor.command.mask),
+        'command.bias': _array(actor.command.bias),
+        'motor.weight': _array(actor.motor.weight * actor.motor.mask),
+        'motor.bias': _array(actor.motor.bias),
+        'wiring.inter': wiring.inter.astype(np.uint8),
+        'wiring.command': wiring.command.astype(np.uint8),
+        'wiring.motor': wiring.motor.astype(np.uint8),
+    }
+    sizes = {
+        'n_neurons': wiring.n_inter + wiring.n_command,
+        'inter': wiring.n_inter,
+        'command': wiring.n_command,
+        'motor': wiring.n_motor,
+        'sparsity': wiring.sparsity,
+        'seed': seed,
+    }
+    return PolicyFile(spec, tensors, sizes, dt_range, environment, provenance)
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy().copy()

@@ -1,0 +1,167 @@
+"""The learning half of LiquidDDPG: networks, optimisers, replay and random streams behind the training loop's verbs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim import Optimizer
+
+from velora_ros import __version__
+from velora_ros.liquid import Wiring
+from velora_ros.models.export import policy_file
+from velora_ros.models.networks import Networks
+from velora_ros.models.streams import Streams
+from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
+from velora_ros.policy import PolicyFile
+from velora_ros.replay import SequenceBuffer, Transition
+from velora_ros.spec import PolicySpec
+from velora_ros.training.agent import Array
+
+
+@dataclass(frozen=True)
+class LearnerSettings:
+    """The constructor's hyperparameters of ``LiquidDDPG``, whose docstring explains them."""
+
+    optim: type[Optimizer]
+    actor_lr: float
+    critic_lr: float
+    buffer_size: int
+    critic_sizes: tuple[int, ...]
+    n_critics: int
+    normalise: bool
+    sparsity: float
+    device: torch.device
+
+
+class Learner:
+    """
+    Implements :class:`velora_ros.training.Agent`.
+
+    Args:
+        wiring: the actor's synapses.
+        streams: every random source.
+        settings: the hyperparameters that stay.
+    """
+
+    def __init__(self, wiring: Wiring, streams: Streams, settings: LearnerSettings) -> None:
+        self.wiring, self.streams, self.settings = wiring, streams, settings
+        self.spec: PolicySpec | None = None
+        self.environment: str | None = None
+        self.steps = 0
+        self.episodes = 0
+        self.updates = 0
+        self.dt_range = (1.0, 1.0)  # dt/T, shortest and longest seen in training
+        self.provenance: dict[str, Any] = {}
+        self.update_settings = UpdateSettings()
+        self.n_sequences, self.sequence_length = 16, 8
+        self.privileged_dim = 0
+        self.build()
+
+    def build(self, privileged_dim: int = 0) -> None:
+        """Make networks, optimisers and replay; 0: the critic sees the observation, else a privileged state."""
+        settings, wiring = self.settings, self.wiring
+        self.privileged_dim = privileged_dim
+        self.networks = Networks(
+            wiring,
+            settings.critic_sizes,
+            state_dim=privileged_dim or wiring.n_sensory,
+            n_critics=settings.n_critics,
+            generator=self.streams.torch_weights(),
+        ).to(settings.device)
+        optim: Any = settings.optim  # optimisers share no typed constructor
+        self.actor_optimizer: Optimizer = optim(self.networks.actor.parameters(), lr=settings.actor_lr)
+        self.critic_optimizer: Optimizer = optim(self.networks.critics.parameters(), lr=settings.critic_lr)
+        self.update = TorchUpdate(self.networks, self.actor_optimizer, self.critic_optimizer)
+        self.buffer = SequenceBuffer(
+            settings.buffer_size, wiring.n_sensory, wiring.n_motor, wiring.n_command, state_dim=privileged_dim
+        )
+
+    def configure(self, settings: UpdateSettings, n_sequences: int, sequence_length: int) -> None:
+        """Set the numbers of the updates to come; ``sequence_length`` counts the steps that carry loss."""
+        self.update_settings = settings
+        self.n_sequences, self.sequence_length = n_sequences, sequence_length
+
+    def initial_hidden(self) -> Array:
+        """Return zeros, shape (hidden,)."""
+        return np.zeros(self.wiring.n_command, dtype=np.float32)
+
+    @torch.no_grad()
+    def act(self, observation: Array, hidden: Array, dt: float, noise_scale: float) -> tuple[Array, Array]:
+        """Choose an action; see :class:`velora_ros.training.Agent`."""
+        device = self.settings.device
+        inputs = self.networks.observation_normaliser(torch.as_tensor(observation, device=device)[None])
+        output, state = self.networks.actor.step(inputs, torch.as_tensor(hidden, device=device)[None], dt)
+        action = output[0].cpu().numpy()
+        if noise_scale > 0:
+            noise = noise_scale * self.streams.noise.standard_normal(action.shape, dtype=np.float32)
+            action = np.clip(action + noise, -1, 1)
+        return action, state[0].cpu().numpy()
+
+    def random_action(self) -> Array:
+        """Draw an action uniformly from [-1, 1], shape (action,)."""
+        return self.streams.action.uniform(-1, 1, self.wiring.n_motor).astype(np.float32)
+
+    def remember(self, transition: Transition) -> None:
+        """Store one transition, and the range of elapsed times seen."""
+        self.steps += 1
+        self.episodes += transition.first
+        shortest, longest = self.dt_range
+        self.dt_range = min(shortest, transition.next_dt), max(longest, transition.next_dt)
+        self.buffer.add(transition)
+
+    def end_warm_up(self) -> None:
+        """Freeze the normalisers at what the start-up steps have shown, if the agent has any."""
+        if self.settings.normalise and len(self.buffer) > 1:
+            seen = self.buffer.latest(len(self.buffer))
+            self.networks.observation_normaliser.freeze(seen.observation[0])
+            self.networks.state_normaliser.freeze(seen.state[0])
+
+    def learn(self) -> dict[str, float] | None:
+        """Run one update on fresh sequences; None while the replay holds fewer transitions than a batch carries."""
+        settings = self.update_settings
+        if len(self.buffer) < max(self.n_sequences * self.sequence_length, settings.burn_in + self.sequence_length):
+            return None
+        batch = self.buffer.sample(self.n_sequences, settings.burn_in + self.sequence_length, self.streams.replay)
+        self.updates += 1
+        return self.update(batch, smoothing_noise(batch, settings, self.streams.noise), settings)
+
+    def policy_file(self) -> PolicyFile:
+        """Return the current actor as a deployable policy; without a trained environment the bounds are [-1, 1]."""
+        spec = self.spec or default_spec(self.wiring.n_sensory, self.wiring.n_motor)
+        shortest, longest = self.dt_range
+        return policy_file(
+            self.networks.actor,
+            self.networks.observation_normaliser,
+            spec,
+            dt_range=(shortest * spec.control_period, longest * spec.control_period),
+            environment=self.environment,
+            provenance=self._provenance(),
+            seed=self.streams.run_seed,
+        )
+
+    def _provenance(self) -> Mapping[str, Any]:
+        return {
+            'algorithm': 'LiquidDDPG',
+            'velora_ros': __version__,
+            'torch': torch.__version__,
+            'seed': self.streams.run_seed,
+            'steps': self.steps,
+            'episodes': self.episodes,
+            'updates': self.updates,
+            **self.provenance,
+        }
+
+
+def default_spec(n_observations: int, n_actions: int) -> PolicySpec:
+    """Return what is assumed before an environment is known: no names, bounds [-1, 1], a period of 1 s."""
+    return PolicySpec(
+        observation_names=tuple(f'obs_{index}' for index in range(n_observations)),
+        observation_units=('',) * n_observations,
+        action_names=tuple(f'action_{index}' for index in range(n_actions)),
+        action_units=('',) * n_actions,
+        action_low=(-1.0,) * n_actions,
+        action_high=(1.0,) * n_actions,
+        control_period=1.0,
+    )

@@ -1,0 +1,91 @@
+"""Actor, critics, their targets and the frozen normalisation: everything that an update reads and writes."""
+
+import copy
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from velora_ros.liquid import LiquidNetwork, Wiring
+from velora_ros.models.critic import Critic
+
+Module = TypeVar('Module', bound=nn.Module)
+
+
+class Normaliser(nn.Module):
+    """
+    A fixed affine map x = (o - offset) * scale; the identity until :meth:`freeze` sets it once.
+
+    Statistics that go on drifting under a stored replay hurt learning, so there are none.
+
+    Args:
+        size: entries of the vector.
+    """
+
+    offset: Tensor
+    scale: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer('offset', torch.zeros(size))
+        self.register_buffer('scale', torch.ones(size))
+
+    def freeze(self, samples: np.ndarray, *, smallest: float = 1e-2) -> None:
+        """
+        Take mean and standard deviation from samples, shape (n, size); from then on they stay.
+
+        Args:
+            samples: what was seen in the start-up steps.
+            smallest: the least standard deviation to divide by, so that a constant entry is not blown up.
+        """
+        self.offset.copy_(torch.as_tensor(samples.mean(axis=0)))
+        self.scale.copy_(torch.as_tensor(1 / np.maximum(samples.std(axis=0), smallest)))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Map shape (..., size)."""
+        return (values - self.offset) * self.scale
+
+
+class Networks(nn.Module):
+    """
+    The networks of one agent.
+
+    Args:
+        wiring: the actor's synapses.
+        critic_sizes: neurons of the critic's hidden layers.
+        state_dim: entries of the critic's view; the observation's, or a privileged state's.
+        n_critics: 1 as in DDPG, or 2 for the smaller of two (TD3, arXiv 1802.09477).
+        generator: source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        critic_sizes: Sequence[int],
+        *,
+        state_dim: int,
+        n_critics: int,
+        generator: torch.Generator | None,
+    ) -> None:
+        super().__init__()
+        self.actor = LiquidNetwork(wiring, generator=generator)
+        self.critics = nn.ModuleList(
+            Critic(state_dim, wiring.n_motor, critic_sizes, generator=generator) for _ in range(n_critics)
+        )
+        self.actor_target = _frozen_copy(self.actor)
+        self.critics_target = _frozen_copy(self.critics)
+        self.observation_normaliser = Normaliser(wiring.n_sensory)
+        self.state_normaliser = Normaliser(state_dim)
+
+    @torch.no_grad()
+    def update_targets(self, tau: float) -> None:
+        """Move every target by tau towards its online network: theta' = (1 - tau) theta' + tau theta."""
+        for online, target in ((self.actor, self.actor_target), (self.critics, self.critics_target)):
+            torch._foreach_lerp_(list(target.parameters()), list(online.parameters()), tau)
+
+
+def _frozen_copy(module: Module) -> Module:
+    """Return a copy that no gradient reaches."""
+    return copy.deepcopy(module).requires_grad_(False)

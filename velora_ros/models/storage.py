@@ -1,0 +1,137 @@
+"""A whole agent as one safetensors file: networks, targets, optimisers, random states, counters and, if wished, the replay."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from velora_ros.errors import PolicyFileError, SpecError
+from velora_ros.models.learner import Learner
+from velora_ros.spec import PolicySpec
+from velora_ros.utils import atomic_write
+
+FORMAT_VERSION = 1
+KEY = 'velora_ros_model'
+REPLAY = 'replay.rows'
+STREAMS = ('wiring', 'noise', 'replay', 'action')
+
+
+def save(path: str | os.PathLike[str], learner: Learner, arguments: dict[str, Any], *, buffer: bool) -> None:
+    """
+    Write an agent; the file appears whole or not at all.
+
+    Args:
+        path: where to.
+        learner: what to save.
+        arguments: the JSON-ready constructor arguments that rebuild it.
+        buffer: whether the replay goes with it.
+
+    Raises:
+        StorageError: the file cannot be written; an older one of that name is untouched.
+    """
+    tensors = {f'networks.{name}': value for name, value in learner.networks.state_dict().items()}
+    optimizers = {'actor': learner.actor_optimizer, 'critic': learner.critic_optimizer}
+    groups = {}
+    for name, optimizer in optimizers.items():
+        state = optimizer.state_dict()
+        groups[name] = state['param_groups']
+        for index, values in state['state'].items():
+            tensors |= {f'{name}.{index}.{key}': torch.as_tensor(value) for key, value in values.items()}
+    if buffer:
+        tensors[REPLAY] = torch.from_numpy(learner.buffer.rows[: len(learner.buffer)])
+    metadata = {
+        'format_version': FORMAT_VERSION,
+        'arguments': arguments,
+        'spec': None if learner.spec is None else learner.spec.to_dict(),
+        'environment': learner.environment,
+        'privileged_dim': learner.privileged_dim,
+        'dt_range': learner.dt_range,
+        'counters': {'steps': learner.steps, 'episodes': learner.episodes, 'updates': learner.updates},
+        'provenance': learner.provenance,
+        'replay_position': learner.buffer.position if buffer else 0,
+        'random': {name: getattr(learner.streams, name).bit_generator.state for name in STREAMS},
+        'optimizer_groups': groups,
+    }
+    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    data = to_bytes(contiguous, metadata={KEY: json.dumps(metadata)})
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """
+    Read a file of :func:`save`.
+
+    Returns:
+        metadata and tensors, for :func:`restore`.
+
+    Raises:
+        PolicyFileError: the file is missing, is no saved agent, is damaged, or of another format version.
+    """
+    if not Path(path).is_file():
+        raise PolicyFileError(f"'{path}' is not there; give a file that LiquidDDPG.save wrote.")
+    try:
+        with safe_open(path, framework='pt') as file:
+            text = (file.metadata() or {}).get(KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        metadata = json.loads(text) if text else None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise PolicyFileError(f"'{path}' cannot be read ({error}); it is damaged or no saved agent.") from error
+    if metadata is None:
+        raise PolicyFileError(
+            f"'{path}' is no saved agent; LiquidDDPG.load reads what LiquidDDPG.save wrote. An exported policy is run "
+            'with velora_ros.policy.Policy.load.'
+        )
+    if metadata.get('format_version') != FORMAT_VERSION:
+        raise PolicyFileError(
+            f"'{path}' has the format version {metadata.get('format_version')}; this package reads {FORMAT_VERSION}. "
+            'Load it with the version that wrote it.'
+        )
+    return metadata, tensors
+
+
+def restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """
+    Put everything back into a learner that was built from the file's arguments.
+
+    Raises:
+        PolicyFileError: a tensor is missing, or of the wrong shape.
+    """
+    try:
+        _restore(learner, metadata, tensors)
+    except (KeyError, RuntimeError, ValueError, TypeError, SpecError) as error:
+        reason = ' '.join(str(error).split())
+        raise PolicyFileError(f'the saved agent is incomplete or damaged: {reason}. Load another copy of it.') from error
+
+
+def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    if metadata['privileged_dim']:
+        learner.build(metadata['privileged_dim'])
+    learner.networks.load_state_dict(
+        {name.removeprefix('networks.'): value for name, value in tensors.items() if name.startswith('networks.')}
+    )
+    for name, optimizer in (('actor', learner.actor_optimizer), ('critic', learner.critic_optimizer)):
+        state: dict[int, dict[str, Tensor]] = {}
+        for full, value in tensors.items():
+            if full.startswith(f'{name}.'):
+                _, index, key = full.split('.', 2)
+                state.setdefault(int(index), {})[key] = value
+        optimizer.load_state_dict({'state': state, 'param_groups': metadata['optimizer_groups'][name]})
+    if REPLAY in tensors:
+        rows = tensors[REPLAY].numpy()
+        learner.buffer.rows[: len(rows)] = rows
+        learner.buffer.size, learner.buffer.position = len(rows), int(metadata['replay_position'])
+    for name in STREAMS:
+        getattr(learner.streams, name).bit_generator.state = metadata['random'][name]
+    learner.spec = None if metadata['spec'] is None else PolicySpec.from_dict(metadata['spec'])
+    learner.environment = metadata['environment']
+    learner.dt_range = tuple(np.asarray(metadata['dt_range'], dtype=float).tolist())
+    learner.provenance = dict(metadata['provenance'])
+    counters = metadata['counters']
+    learner.steps, learner.episodes, learner.updates = counters['steps'], counters['episodes'], counters['updates']

@@ -1,0 +1,39 @@
+"""Every random source of a run, split from one seed, so that one seed is one run."""
+
+import numpy as np
+import torch
+
+from velora_ros.errors import ConfigError
+
+
+def draw_run_seed() -> int:
+    """Draw a run seed from torch's global generator, so that ``set_seed`` fixes it."""
+    return int(torch.randint(2**31, (1,)).item())
+
+
+class Streams:
+    """
+    Separate generators for wiring, weights, noise, replay, random actions and evaluation.
+
+    Args:
+        run_seed: a non-negative integer.
+
+    Raises:
+        ConfigError: the seed is no such integer.
+    """
+
+    def __init__(self, run_seed: int) -> None:
+        if isinstance(run_seed, bool) or not isinstance(run_seed, int | np.integer) or run_seed < 0:
+            raise ConfigError(f'the seed is {run_seed!r}; it must be a non-negative integer.')
+        self.run_seed = int(run_seed)
+        wiring, weights, noise, replay, action, evaluation = np.random.SeedSequence(self.run_seed).spawn(6)
+        self.wiring = np.random.default_rng(wiring)
+        self.weights_seed = int(weights.generate_state(1)[0])
+        self.noise = np.random.default_rng(noise)
+        self.replay = np.random.default_rng(replay)
+        self.action = np.random.default_rng(action)
+        self.evaluation_seed = int(evaluation.generate_state(1)[0])
+
+    def torch_weights(self) -> torch.Generator:
+        """Return a fresh torch generator for the initial weights; each call starts the same stream."""
+        return torch.Generator().manual_seed(self.weights_seed)

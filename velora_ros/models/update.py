@@ -1,0 +1,159 @@
+"""One update of actor and critic in torch: the reference that every faster path is held to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from velora_ros.models.networks import Networks
+from velora_ros.replay import Batch
+
+
+@dataclass(frozen=True)
+class UpdateSettings:
+    """
+    The numbers of one update.
+
+    Args:
+        gamma: discount of one nominal period.
+        tau: share by which the targets follow, per update.
+        burn_in: steps at the start of each sequence that only bring the hidden state up to date and carry no loss.
+        target_noise: standard deviation of the target policy's smoothing noise, in normalised actions (TD3); 0: none.
+        max_grad_norm: gradients above this norm are scaled down to it; 0: never.
+    """
+
+    gamma: float = 0.99
+    tau: float = 0.005
+    burn_in: int = 0
+    target_noise: float = 0.0
+    max_grad_norm: float = 0.0
+
+
+def smoothing_noise(batch: Batch, settings: UpdateSettings, rng: np.random.Generator) -> np.ndarray:
+    """
+    Draw the target policy's smoothing noise, clipped at 2.5 standard deviations as TD3 does.
+
+    Returns:
+        float32, shape (B, L - burn-in, action).
+    """
+    n_sequences, length, n_actions = batch.action.shape
+    shape = (n_sequences, length - settings.burn_in, n_actions)
+    if settings.target_noise == 0:
+        return np.zeros(shape, dtype=np.float32)
+    noise = settings.target_noise * rng.standard_normal(shape, dtype=np.float32)
+    return np.clip(noise, -2.5 * settings.target_noise, 2.5 * settings.target_noise)
+
+
+class TorchUpdate:
+    """
+    DDPG over sequences (arXiv 1509.02971, with the stored hidden states of R2D2).
+
+    Args:
+        networks: read and written in place.
+        actor_optimizer: over the actor's parameters.
+        critic_optimizer: over all critics' parameters.
+    """
+
+    def __init__(self, networks: Networks, actor_optimizer: Optimizer, critic_optimizer: Optimizer) -> None:
+        self.networks = networks
+        self.actor_optimizer = actor_optimizer
+        self.critic_optimizer = critic_optimizer
+
+    def __call__(self, batch: Batch, noise: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
+        """
+        Update critics, actor and targets once, in this order.
+
+        Args:
+            batch: sequences from the replay.
+            noise: from :func:`smoothing_noise`.
+            settings: this update's numbers.
+
+        Returns:
+            metrics as plain floats: ``critic_loss``, ``actor_loss``, ``q_mean``.
+        """
+        tensors = _Tensors(batch, self.networks)
+        critic_loss, q_mean = self._update_critics(tensors, self._targets(tensors, noise, settings), settings)
+        actor_loss = self._update_actor(tensors, settings)
+        self.networks.update_targets(settings.tau)
+        return {'critic_loss': critic_loss, 'actor_loss': actor_loss, 'q_mean': q_mean}
+
+    @torch.no_grad()
+    def _targets(self, batch: '_Tensors', noise: np.ndarray, settings: UpdateSettings) -> Tensor:
+        """
+        Return y = r + gamma^(dt'/T) (1 - terminated) min_i Q'_i(s', mu'(o', h) + noise), shape (B, L - burn-in).
+
+        The target actor runs over the same steps as the online one; from the state after o it takes one step on o'.
+        """
+        burn_in = settings.burn_in
+        _, states = self.networks.actor_target(batch.observation, batch.hidden, batch.dt, batch.first)
+        action, _ = self.networks.actor_target.step(
+            batch.next_observation[:, burn_in:].flatten(0, 1),
+            states[:, burn_in:].flatten(0, 1),
+            batch.next_dt[:, burn_in:].flatten(),
+        )
+        action = (action.view(noise.shape) + batch.tensor(noise)).clamp(-1, 1)
+        next_value = _smallest(self.networks.critics_target, batch.next_state[:, burn_in:], action)
+        discount = settings.gamma ** batch.next_dt[:, burn_in:] * (1 - batch.terminated[:, burn_in:])
+        return batch.reward[:, burn_in:] + discount * next_value
+
+    def _update_critics(self, batch: '_Tensors', target: Tensor, settings: UpdateSettings) -> tuple[float, float]:
+        """Take one step on the mean squared error of every critic; return loss and mean Q."""
+        state, action = batch.state[:, settings.burn_in :], batch.action[:, settings.burn_in :]
+        values = [critic(state, action) for critic in self.networks.critics]
+        loss = torch.stack([nn.functional.mse_loss(value, target) for value in values]).sum()
+        self._step(self.critic_optimizer, self.networks.critics, loss, settings)
+        return loss.item(), values[0].detach().mean().item()
+
+    def _update_actor(self, batch: '_Tensors', settings: UpdateSettings) -> float:
+        """Take one step up the first critic's value of the actor's own actions, through time; return the loss."""
+        burn_in, hidden = settings.burn_in, batch.hidden
+        if burn_in:
+            with torch.no_grad():
+                _, states = self.networks.actor(
+                    batch.observation[:, :burn_in], hidden, batch.dt[:, :burn_in], batch.first[:, :burn_in]
+                )
+            hidden = states[:, -1]
+        action, _ = self.networks.actor(
+            batch.observation[:, burn_in:], hidden, batch.dt[:, burn_in:], batch.first[:, burn_in:]
+        )
+        loss = -self.networks.critics[0](batch.state[:, burn_in:], action).mean()
+        self._step(self.actor_optimizer, self.networks.actor, loss, settings)
+        return loss.item()
+
+    @staticmethod
+    def _step(optimizer: Optimizer, module: nn.Module, loss: Tensor, settings: UpdateSettings) -> None:
+        parameters = list(module.parameters())
+        gradients = torch.autograd.grad(loss, parameters)  # of this module only: the critic is left alone by the actor
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        if settings.max_grad_norm > 0:
+            nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
+        optimizer.step()
+
+
+class _Tensors:
+    """A batch as tensors on the networks' device, observations and states normalised."""
+
+    def __init__(self, batch: Batch, networks: Networks) -> None:
+        self._device = networks.observation_normaliser.offset.device
+        self.observation = networks.observation_normaliser(self.tensor(batch.observation))
+        self.next_observation = networks.observation_normaliser(self.tensor(batch.next_observation))
+        self.state = networks.state_normaliser(self.tensor(batch.state))
+        self.next_state = networks.state_normaliser(self.tensor(batch.next_state))
+        self.action = self.tensor(batch.action)
+        self.reward = self.tensor(batch.reward)
+        self.terminated = self.tensor(batch.terminated)
+        self.dt = self.tensor(batch.dt)
+        self.next_dt = self.tensor(batch.next_dt)
+        self.hidden = self.tensor(batch.hidden)
+        self.first = self.tensor(batch.first)
+
+    def tensor(self, values: np.ndarray) -> Tensor:
+        return torch.as_tensor(values, device=self._device)
+
+
+def _smallest(critics: nn.Module, state: Tensor, action: Tensor) -> Tensor:
+    """Return the elementwise minimum over the critics' values."""
+    return torch.stack([critic(state, action) for critic in critics.children()]).amin(dim=0)

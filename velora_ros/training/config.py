@@ -1,0 +1,142 @@
+"""Every hyperparameter of a run in one frozen table: presets, command-line flags and the trainer node are made from it."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from velora_ros.errors import ConfigError, did_you_mean
+
+
+def _of(group: str, default: Any, text: str, low: float = 0, high: float = math.inf, *, above: bool = False) -> Any:
+    """Return a field with its group (agent: constructor, train: train()), a sentence, and the range that is valid."""
+    return field(default=default, metadata={'group': group, 'help': text, 'low': low, 'high': high, 'above': above})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """
+    The hyperparameters of a training run; names and defaults are those of ``LiquidDDPG`` and ``LiquidDDPG.train``.
+
+    Raises:
+        ConfigError: a value is of the wrong type or out of range.
+    """
+
+    n_neurons: int = _of('agent', 10, 'inter and command neurons of the actor', 2)
+    sparsity: float = _of('agent', 0.5, 'share of the possible synapses that each neuron does without', 0, 1)
+    critic_sizes: tuple[int, ...] = _of('agent', (64, 64), "neurons of the critic's hidden layers", 1)
+    n_critics: int = _of('agent', 1, 'critics; with 2 the smaller value is the target (TD3)', 1, 2)
+    buffer_size: int = _of('agent', 100_000, 'transitions kept in the replay buffer', 1)
+    actor_lr: float = _of('agent', 1e-4, "the actor's learning rate", above=True)
+    critic_lr: float = _of('agent', 1e-3, "the critic's learning rate", above=True)
+    normalise: bool = _of('agent', False, 'freeze an observation normaliser after the start-up steps')
+    batch_size: int = _of('train', 128, 'transitions that carry loss in one update', 1)
+    n_episodes: int = _of('train', 1000, 'episodes at most', 1)
+    max_steps: int = _of('train', 1000, 'steps of an episode at most; hitting it is a truncation', 1)
+    noise_scale: float = _of('train', 0.3, 'exploration noise: standard deviation over half the range of each action')
+    gamma: float = _of('train', 0.99, 'discount of one nominal period', 0, 1)
+    tau: float = _of('train', 0.005, 'share by which the target networks follow in one update', 0, 1, above=True)
+    window_size: int = _of('train', 100, 'episodes between two status lines', 1)
+    sequence_length: int = _of('train', 8, 'steps of a sequence that carry loss', 1)
+    burn_in: int = _of('train', 0, 'steps before them that only bring the hidden state up to date', 0)
+    start_steps: int = _of('train', 128, 'steps with random actions before the first update', 0)
+    update_ratio: float = _of('train', 1.0, 'updates per environment step')
+    boost_ratio: float = _of('train', 10.0, 'updates per environment step at the beginning')
+    boost_steps: int = _of('train', 3000, 'steps for which boost_ratio holds', 0)
+    target_noise: float = _of('train', 0.2, "smoothing noise of the target policy's action (TD3), in half ranges")
+    max_grad_norm: float = _of('train', 0.0, 'gradients above this norm are scaled down to it; 0: never')
+    eval_every: int = _of('train', 500, 'steps between evaluations; 0: none', 0)
+    eval_episodes: int = _of('train', 10, 'episodes per evaluation', 1)
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            object.__setattr__(self, item.name, _checked(item, getattr(self, item.name)))
+        if self.batch_size % self.sequence_length:
+            raise ConfigError(
+                f'batch_size is {self.batch_size} and sequence_length {self.sequence_length}; batch_size counts '
+                'transitions and must be a multiple of sequence_length.'
+            )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> 'TrainConfig':
+        """
+        Build a configuration; what is not named keeps its default.
+
+        Raises:
+            ConfigError: a name is unknown, or a value is not valid.
+        """
+        known = {item.name for item in dataclasses.fields(cls)}
+        for name in values:
+            if name not in known:
+                raise ConfigError(f"there is no hyperparameter '{name}'.{did_you_mean(str(name), known)}")
+        return cls(**values)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> 'TrainConfig':
+        """
+        Read a YAML file of ``name: value`` lines.
+
+        Raises:
+            ConfigError: the file is missing, no such YAML, or holds something that is not valid.
+        """
+        return cls.from_dict(read_yaml(path))
+
+    def agent_arguments(self) -> dict[str, Any]:
+        """Return the keywords for ``LiquidDDPG``."""
+        return self._group('agent')
+
+    def train_arguments(self) -> dict[str, Any]:
+        """Return the keywords for ``LiquidDDPG.train``, ``batch_size`` included."""
+        return self._group('train')
+
+    def _group(self, group: str) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.metadata['group'] == group}
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """
+    Return a YAML file's mapping.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds no mapping.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration '{path}' cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the configuration '{path}' is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"the configuration '{path}' holds a {type(values).__name__}; it must hold 'name: value' lines.")
+    return values
+
+
+def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
+    """Return the value in its field's type, integers being welcome where numbers are; or refuse it."""
+    kind, meta = item.type, item.metadata
+    if kind == tuple[int, ...]:
+        entries = tuple(value) if isinstance(value, list | tuple) else ()
+        if not entries or not all(_is_number(entry, int) and entry >= meta['low'] for entry in entries):
+            raise ConfigError(f'{item.name} is {value!r}; it must be a list of integers of at least {meta["low"]}.')
+        return entries
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise ConfigError(f'{item.name} is {value!r}; it must be true or false.')
+        return value
+    if not _is_number(value, kind) or not (meta['low'] <= value <= meta['high']) or (meta['above'] and value == meta['low']):
+        low = f'above {meta["low"]}' if meta['above'] else f'at least {meta["low"]}'
+        high = '' if meta['high'] == math.inf else f' and at most {meta["high"]}'
+        name = 'an integer' if kind is int else 'a number'
+        raise ConfigError(f'{item.name} is {value!r}; it must be {name}, {low}{high}.')
+    return kind(value)
+
+
+def _is_number(value: Any, kind: Any) -> bool:
+    """Say whether a value is a finite number of the kind; YAML reads 1e-4 as a string, which is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and (kind is float or float(value).is_integer())

@@ -1,0 +1,67 @@
+"""Evaluation: the policy as it would be deployed, deterministic, in an environment of its own."""
+
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import ConfigError
+from velora_ros.training.records import EvaluationResult
+
+
+class Stepper(Protocol):
+    """What is evaluated; :class:`velora_ros.policy.Policy` is one."""
+
+    def reset(self) -> None:
+        """Forget the hidden state."""
+        ...
+
+    def step(self, observation: npt.ArrayLike, dt: float | None = None) -> np.ndarray:
+        """Return the action in the environment's units, shape (action,)."""
+        ...
+
+
+def evaluate(
+    policy: Stepper, env: gymnasium.Env[Any, Any], *, episodes: int = 10, seed: int = 0, max_steps: int | None = None
+) -> EvaluationResult:
+    """
+    Run whole episodes without exploration noise.
+
+    Args:
+        policy: acts; its hidden state is reset before each episode.
+        env: left open; an elapsed time in ``info['dt']`` [s] reaches the policy.
+        episodes: how many, at least 1.
+        seed: episode i is reset with a seed drawn from (seed, i).
+        max_steps: end an episode after so many steps; None: only when the environment says so.
+
+    Raises:
+        ConfigError: ``episodes`` is below 1.
+    """
+    if episodes < 1:
+        raise ConfigError(f'{episodes} evaluation episodes were asked for; at least 1 is needed.')
+    outcomes = [_episode(policy, env, episode_seed(seed, index), max_steps) for index in range(episodes)]
+    returns, lengths = zip(*outcomes, strict=True)
+    return EvaluationResult(returns, lengths)
+
+
+def episode_seed(seed: int, episode: int) -> int:
+    """Return the seed with which to reset the environment for one episode of a run."""
+    return int(np.random.SeedSequence((seed, episode)).generate_state(1)[0] >> 1)
+
+
+def _episode(
+    policy: Stepper, env: gymnasium.Env[Any, Any], seed: int, max_steps: int | None
+) -> tuple[float, int]:
+    policy.reset()
+    observation, _ = env.reset(seed=seed)
+    total, length, dt = 0.0, 0, None
+    while max_steps is None or length < max_steps:
+        action = policy.step(observation, dt).astype(env.action_space.dtype)
+        observation, reward, terminated, truncated, info = env.step(action)
+        total += float(reward)
+        length += 1
+        dt = info.get('dt')
+        if terminated or truncated:
+            break
+    return total, length

@@ -1,0 +1,261 @@
+"""The training loop: act, remember, learn."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.policy import Policy
+from velora_ros.replay import Transition
+from velora_ros.spec import PolicySpec
+from velora_ros.training.agent import Agent, Array
+from velora_ros.training.callbacks import Callback, StopTraining
+from velora_ros.training.evaluation import episode_seed, evaluate
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """
+    How long and how to train; the public names and defaults are those of ``LiquidDDPG.train``.
+
+    Args:
+        n_episodes: episodes at most.
+        max_steps: steps of an episode at most; hitting it is a truncation, never a termination.
+        total_steps: environment steps at most; None: no limit.
+        noise_scale: standard deviation of the exploration noise, as a share of half the range of each action.
+        start_steps: steps with random actions, before the first update.
+        update_ratio: updates per environment step, after the boost.
+        boost_ratio: updates per environment step at the beginning.
+        boost_steps: how many steps after the start-up the boost lasts.
+        eval_every: steps between evaluations; 0: none.
+        eval_episodes: episodes per evaluation.
+        seed: the run's seed; each reset gets one drawn from (seed, episode).
+        eval_seed: the evaluations' seed, unknown to training.
+    """
+
+    n_episodes: int
+    max_steps: int
+    total_steps: int | None
+    noise_scale: float
+    start_steps: int
+    update_ratio: float
+    boost_ratio: float
+    boost_steps: int
+    eval_every: int
+    eval_episodes: int
+    seed: int
+    eval_seed: int
+
+    def ratio(self, step: int) -> float:
+        """Return the updates due at a step, counted from 0 over all calls."""
+        if step < self.start_steps:
+            return 0.0
+        return self.boost_ratio if step < self.start_steps + self.boost_steps else self.update_ratio
+
+
+def run(
+    agent: Agent,
+    env: gymnasium.Env[Any, Any],
+    spec: PolicySpec,
+    settings: LoopSettings,
+    *,
+    eval_env: gymnasium.Env[Any, Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+    steps_before: int = 0,
+    episodes_before: int = 0,
+    clock: Callable[[], float] = time.perf_counter,
+) -> TrainResult:
+    """
+    Train an agent; the environments stay open.
+
+    Args:
+        agent: learns.
+        env: is acted in.
+        spec: bounds and nominal period of ``env``.
+        settings: how long and how.
+        eval_env: for evaluations; None: there are none.
+        callbacks: called in their order.
+        steps_before: environment steps of earlier calls.
+        episodes_before: episodes of earlier calls.
+        clock: seconds, for throughput alone; training never depends on it.
+
+    Raises:
+        UnsupportedEnvironmentError: an observation or a reward is not finite.
+    """
+    return _Run(agent, env, spec, settings, eval_env, callbacks, steps_before, episodes_before, clock).run()
+
+
+class _Run:
+    """One call of :func:`run`: its counters and records."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        env: gymnasium.Env[Any, Any],
+        spec: PolicySpec,
+        settings: LoopSettings,
+        eval_env: gymnasium.Env[Any, Any] | None,
+        callbacks: Sequence[Callback],
+        steps_before: int,
+        episodes_before: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self.agent, self.env, self.spec, self.settings = agent, env, spec, settings
+        self.eval_env, self.callbacks, self.clock = eval_env, callbacks, clock
+        self.step, self.steps_before = steps_before, steps_before
+        self.episode = episodes_before
+        self.credit = 0.0
+        self.evaluation_time = 0.0
+        self.result = TrainResult()
+        self.start = clock()
+        self.half_range = (spec.high - spec.low) / 2
+
+    def run(self) -> TrainResult:
+        settings, result = self.settings, self.result
+        limit = None if settings.total_steps is None else settings.total_steps
+        for callback in self.callbacks:
+            callback.on_train_start(settings.n_episodes, limit)
+        try:
+            while len(result.episodes) < settings.n_episodes and not self._budget_spent():
+                self._run_episode()
+        except StopTraining as stop:
+            result.stopped = str(stop) or 'stopped by a callback'
+        result.steps, result.seconds = self.step - self.steps_before, self._seconds()
+        for callback in self.callbacks:
+            callback.on_train_end(result)
+        return result
+
+    def _run_episode(self) -> None:
+        settings, agent = self.settings, self.agent
+        self.episode += 1
+        observation, info = self._reset()
+        state = info.get('privileged_state')
+        hidden, dt = agent.initial_hidden(), 1.0
+        total, length, losses = 0.0, 0, _Losses()
+        ended = False
+        while not ended:
+            action, next_hidden = agent.act(observation, hidden, dt, settings.noise_scale)
+            if self.step < settings.start_steps:
+                action = agent.random_action()
+            next_observation, reward, terminated, truncated, info = self._env_step(action)
+            next_dt = float(info.get('dt', self.spec.control_period)) / self.spec.control_period
+            next_state = info.get('privileged_state')
+            agent.remember(
+                Transition(
+                    observation, action, reward, terminated, next_observation, dt, next_dt,
+                    hidden, length == 0, state, next_state,
+                )
+            )  # fmt: skip
+            self.step += 1
+            length += 1
+            total += reward
+            losses.add(self._learn())
+            observation, state, hidden, dt = next_observation, next_state, next_hidden, next_dt
+            self._after_step()
+            ended = terminated or truncated or length >= settings.max_steps or self._budget_spent()
+        self._end_episode(total, length, losses)
+
+    def _reset(self) -> tuple[Array, dict[str, Any]]:
+        observation, info = self.env.reset(seed=episode_seed(self.settings.seed, self.episode))
+        return self._observation(observation), info
+
+    def _env_step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Step the environment with an action in [-1, 1], mapped onto the bounds and clipped to them for rounding."""
+        scaled = np.clip(self.spec.low + (action + 1) * self.half_range, self.spec.low, self.spec.high)
+        command = scaled.astype(self.env.action_space.dtype)
+        observation, reward, terminated, truncated, info = self.env.step(command)
+        if not np.isfinite(reward):
+            raise UnsupportedEnvironmentError(
+                f'the environment returned the reward {reward} in step {self.step + 1}; rewards must be finite. '
+                'Bound the reward, or end the episode before it diverges.'
+            )
+        return self._observation(observation), float(reward), bool(terminated), bool(truncated), info
+
+    def _observation(self, values: npt.ArrayLike) -> Array:
+        observation = np.asarray(values, dtype=np.float32)
+        if not np.isfinite(observation).all():
+            entries = ', '.join(self.spec.observation_names[i] for i in np.flatnonzero(~np.isfinite(observation)))
+            raise UnsupportedEnvironmentError(
+                f'the environment returned an observation that is not finite ({entries}) in step {self.step + 1}; '
+                'observations must be finite. End the episode before the simulation diverges.'
+            )
+        return observation
+
+    def _learn(self) -> dict[str, float] | None:
+        if self.step == self.settings.start_steps:
+            self.agent.end_warm_up()
+        self.credit += self.settings.ratio(self.step)
+        metrics = None
+        while self.credit >= 1:
+            self.credit -= 1
+            metrics = self.agent.learn()
+        return metrics
+
+    def _after_step(self) -> None:
+        for callback in self.callbacks:
+            callback.on_step(self.step - self.steps_before)
+        if self.eval_env is not None and self.settings.eval_every and self.step % self.settings.eval_every == 0:
+            self._evaluate(self.eval_env)
+
+    def _evaluate(self, env: gymnasium.Env[Any, Any]) -> None:
+        seconds, began = self._seconds(), self.clock()
+        settings, result = self.settings, self.result
+        policy_file = self.agent.policy_file()
+        outcome = evaluate(
+            Policy(policy_file), env, episodes=settings.eval_episodes, seed=settings.eval_seed, max_steps=settings.max_steps
+        )
+        record = EvaluationRecord(self.step, self.episode, seconds, outcome)
+        is_best = result.best_evaluation is None or outcome.mean >= result.best_evaluation.result.mean
+        result.evaluations.append(record)
+        if is_best:
+            result.best_policy, result.best_evaluation = policy_file, record
+        self.evaluation_time += self.clock() - began
+        for callback in self.callbacks:
+            callback.on_evaluation(record, policy_file, is_best=is_best)
+
+    def _end_episode(self, total: float, length: int, losses: '_Losses') -> None:
+        seconds = self._seconds()
+        record = EpisodeRecord(
+            episode=self.episode,
+            steps=self.step,
+            episode_return=total,
+            length=length,
+            critic_loss=losses.mean('critic_loss'),
+            actor_loss=losses.mean('actor_loss'),
+            steps_per_s=(self.step - self.steps_before) / max(seconds, 1e-9),
+            seconds=seconds,
+        )
+        self.result.episodes.append(record)
+        for callback in self.callbacks:
+            callback.on_episode_end(record)
+
+    def _budget_spent(self) -> bool:
+        limit = self.settings.total_steps
+        return limit is not None and self.step - self.steps_before >= limit
+
+    def _seconds(self) -> float:
+        return self.clock() - self.start - self.evaluation_time
+
+
+class _Losses:
+    """Running means of an episode's metrics."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def add(self, metrics: dict[str, float] | None) -> None:
+        if metrics is None:
+            return
+        self._count += 1
+        for name, value in metrics.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+
+    def mean(self, name: str) -> float:
+        return self._sums[name] / self._count if self._count and name in self._sums else float('nan')

@@ -1,0 +1,101 @@
+"""What a person sees of a training run: a progress bar on a terminal, and a status line every few episodes anywhere."""
+
+import os
+import sys
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from velora_ros.policy import PolicyFile
+from velora_ros.training.callbacks import Callback
+from velora_ros.training.curve import LearningCurve
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
+
+
+def progress_callbacks(
+    window_size: int, run_dir: str | os.PathLike[str] | None, *, show: bool = True
+) -> Sequence[Callback]:
+    """Return the callbacks that ``train`` brings along: progress, and the learning curve where there is a folder."""
+    callbacks: list[Callback] = [ProgressBar(window_size)] if show else []
+    if run_dir is not None:
+        callbacks.append(LearningCurve(run_dir))
+    return callbacks
+
+
+class ProgressBar(Callback):
+    """
+    A bar with return, losses, steps a second and the time left; without a terminal only the status lines.
+
+    Args:
+        window_size: episodes between two status lines, and over which their means are taken.
+    """
+
+    def __init__(self, window_size: int) -> None:
+        self._window: deque[EpisodeRecord] = deque(maxlen=window_size)
+        self._bar: tqdm[Any] | None = None
+        self._in_steps = False
+        self._evaluation = ''
+
+    def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
+        """Open the bar; it counts steps where they are limited, else episodes."""
+        self._in_steps = total_steps is not None
+        self._bar = tqdm(
+            total=total_steps or n_episodes,
+            unit=' steps' if self._in_steps else ' episodes',
+            disable=not sys.stderr.isatty(),
+            dynamic_ncols=True,
+        )
+
+    def on_step(self, steps: int) -> None:
+        """Move the bar if it counts steps."""
+        if self._in_steps and self._bar is not None:
+            self._bar.update()
+
+    def on_episode_end(self, record: EpisodeRecord) -> None:
+        """Show the episode; every ``window_size`` of them, write a line that stays."""
+        self._window.append(record)
+        if self._bar is not None:
+            if not self._in_steps:
+                self._bar.update()
+            self._bar.set_postfix_str(
+                f'return {record.episode_return:.1f}{self._evaluation}, critic {record.critic_loss:.3g}, '
+                f'actor {record.actor_loss:.3g}, {record.steps_per_s:.0f} steps/s',
+                refresh=False,
+            )
+        if record.episode % self._window.maxlen == 0:  # type: ignore[operator]
+            self._write(self._status(record))
+
+    def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
+        """Show the newest evaluation in the bar."""
+        self._evaluation = f', evaluation {record.result.mean:.1f}'
+
+    def on_train_end(self, result: TrainResult) -> None:
+        """Close the bar and say how it went."""
+        if self._bar is not None:
+            self._bar.close()
+        best = result.best_evaluation
+        shown = '' if best is None else f', best evaluation {best.result.mean:.1f} after {best.steps} steps'
+        stopped = f' ({result.stopped})' if result.stopped else ''
+        self._write(f'trained {result.steps} steps, {len(result.episodes)} episodes in {result.seconds:.0f} s{shown}{stopped}')
+
+    def _status(self, record: EpisodeRecord) -> str:
+        mean_return = np.mean([one.episode_return for one in self._window])
+        losses = [_mean([getattr(one, name) for one in self._window]) for name in ('critic_loss', 'actor_loss')]
+        return (
+            f'episode {record.episode}: steps {record.steps}, mean return {mean_return:.1f}{self._evaluation}, '
+            f'critic loss {losses[0]:.3g}, actor loss {losses[1]:.3g}, {record.steps_per_s:.0f} steps/s'
+        )
+
+    @staticmethod
+    def _write(line: str) -> None:
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Return the mean of what is not NaN; NaN where nothing is."""
+    known = [value for value in values if value == value]  # noqa: PLR0124 - NaN differs from itself
+    return float(np.mean(known)) if known else float('nan')

@@ -1,0 +1,96 @@
+"""What a training run leaves behind, as plain data."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from velora_ros.policy import PolicyFile
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """
+    One training episode.
+
+    Args:
+        episode: counted from 1 over all calls of ``train``.
+        steps: environment steps so far, this episode's included.
+        episode_return: undiscounted sum of rewards, exploration noise included.
+        length: steps of this episode.
+        critic_loss: mean over the episode's updates; NaN where there were none.
+        actor_loss: likewise.
+        steps_per_s: environment steps a second since training began, evaluations excluded.
+        seconds: training time so far [s], evaluations excluded.
+    """
+
+    episode: int
+    steps: int
+    episode_return: float
+    length: int
+    critic_loss: float
+    actor_loss: float
+    steps_per_s: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """
+    Deterministic episodes of one policy.
+
+    Args:
+        returns: undiscounted return of each episode.
+        lengths: steps of each episode.
+    """
+
+    returns: tuple[float, ...]
+    lengths: tuple[int, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean return."""
+        return float(np.mean(self.returns))
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the returns."""
+        return float(np.std(self.returns))
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """An evaluation in the course of training: what came out, after how many steps, episodes and seconds of training."""
+
+    steps: int
+    episode: int
+    seconds: float
+    result: EvaluationResult
+
+
+@dataclass
+class TrainResult:
+    """
+    What ``train`` returns.
+
+    Args:
+        episodes: one record per episode, in order.
+        evaluations: one record per evaluation; empty where no evaluation environment could be made.
+        best_policy: the policy of the best evaluation, the newest among equals; None without evaluations.
+        best_evaluation: that evaluation.
+        steps: environment steps of this call.
+        seconds: training time [s], evaluations excluded.
+        stopped: why training ended before its time; empty when it did not.
+    """
+
+    episodes: list[EpisodeRecord] = field(default_factory=list)
+    evaluations: list[EvaluationRecord] = field(default_factory=list)
+    best_policy: PolicyFile | None = None
+    best_evaluation: EvaluationRecord | None = None
+    steps: int = 0
+    seconds: float = 0.0
+    stopped: str = ''
+
+    @property
+    def returns(self) -> list[float]:
+        """Return of each training episode."""
+        return [record.episode_return for record in self.episodes]
