@@ -1,0 +1,134 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from velora_ros.control.run import Progress, RunStatistics, failures
+
+PERIOD = 0.04
+
+
+def progress(time=0.0, held=0.0, holding=False, total=0.0):
+    return Progress(time, held, holding, total)
+
+
+def run(periods, *, answered=lambda index: True, latency=0.001):
+    """A run that begins at 100 s on the clock and answers the states that it is told to."""
+    statistics = RunStatistics(100.0)
+    for index in range(periods):
+        now = 100.0 + index * PERIOD
+        statistics.state(now, progress(index * PERIOD))
+        if answered(index):
+            statistics.command(now + latency)
+    return statistics, 100.0 + periods * PERIOD, progress(periods * PERIOD, total=float(periods))
+
+
+def test_a_run_with_every_state_answered_passes():
+    statistics, now, end = run(250)
+    summary = statistics.summary(now, end, policy='p.safetensors')
+    assert failures(summary) == []
+    assert summary['states'] == summary['commands'] == 250
+    assert summary['sim_seconds'] == pytest.approx(10.0)
+    assert summary['real_time_factor'] == pytest.approx(1.0)
+    assert summary['rate_hz'] == pytest.approx(25.0, rel=0.01)
+    assert summary['mean_return'] == 250.0
+    assert summary['latency_us'] == {'p50': 1000.0, 'p99': 1000.0, 'max': 1000.0}
+    assert summary['policy'] == 'p.safetensors'
+    assert json.loads(json.dumps(summary)) == summary
+
+
+def test_states_before_the_first_command_expect_no_answer():
+    statistics, now, end = run(300, answered=lambda index: index >= 100)
+    summary = statistics.summary(now, end)
+    assert (summary['states'], summary['commands']) == (200, 200)
+    assert failures(summary) == []
+
+
+def test_a_run_with_too_few_answers_fails():
+    statistics, now, end = run(200, answered=lambda index: index % 50 != 7)
+    [reason] = failures(statistics.summary(now, end))
+    assert '196 commands answered 200 states' in reason
+
+
+def test_fallbacks_are_no_commands_of_the_policy():
+    statistics, now, end = run(200)
+    statistics.command(now)
+    summary = statistics.summary(now, end, fallbacks=5)
+    assert (summary['commands'], summary['fallbacks']) == (196, 5)
+    assert failures(summary)
+
+
+def test_a_run_without_a_command_fails_and_says_what_to_look_at():
+    statistics, now, end = run(100, answered=lambda index: False)
+    assert any('policy_node' in reason for reason in failures(statistics.summary(now, end)))
+
+
+@pytest.mark.parametrize('seconds', [9.0, 11.0])
+def test_a_run_out_of_real_time_fails(seconds):
+    statistics, _, end = run(250)
+    [reason] = failures(statistics.summary(100.0 + seconds, end))
+    assert 'real-time factor' in reason
+
+
+def test_a_fall_after_the_first_command_fails_the_run():
+    statistics, now, end = run(250)
+    statistics.episode(125.0, terminated=True, truncated=False)
+    statistics.reset()
+    summary = statistics.summary(now, end)
+    assert (summary['falls'], summary['terminated'], summary['resets'], summary['mean_return']) == (1, 1, 1, 125.0)
+    assert any('fell 1 times' in reason for reason in failures(summary))
+
+
+def test_a_fall_before_the_first_command_is_a_termination_only():
+    statistics = RunStatistics(0.0)
+    statistics.episode(3.0, terminated=True, truncated=False)
+    assert (statistics.terminated, statistics.falls) == (1, 0)
+
+
+def test_a_time_limit_is_no_fall():
+    statistics, now, end = run(250)
+    statistics.episode(125.0, terminated=False, truncated=True)
+    summary = statistics.summary(now, end)
+    assert (summary['truncated'], summary['falls']) == (1, 0)
+    assert failures(summary) == []
+
+
+def test_the_longest_hold_counts_each_hold_for_itself():
+    statistics = RunStatistics(0.0)
+    held = 0.0
+    for holding, seconds in ((True, 3.0), (False, 1.0), (True, 4.0), (False, 1.0)):
+        for _ in range(round(seconds / PERIOD)):
+            held += PERIOD * holding
+            statistics.state(0.0, progress(held=held, holding=holding))
+    assert statistics.longest_hold == pytest.approx(4.0, abs=2 * PERIOD)
+
+
+def test_a_hold_above_the_limit_fails_the_run():
+    statistics, now, end = run(250)
+    statistics.state(now, progress(10.0, held=5.5, holding=True))
+    assert any('waited 5.5 s' in reason for reason in failures(statistics.summary(now, end)))
+
+
+def test_pauses_are_no_time_of_the_run():
+    statistics, now, end = run(250)
+    statistics.pause(now, paused=True)
+    statistics.pause(now + 1.0, paused=True)
+    assert statistics.real_time_factor(now + 1.0, end) == pytest.approx(1.0)
+    statistics.pause(now + 60.0, paused=False)
+    summary = statistics.summary(now + 60.0, end)
+    assert summary['real_time_factor'] == pytest.approx(1.0)
+    assert summary['rate_hz'] == pytest.approx(25.0, rel=0.01)
+
+
+@given(st.lists(st.sampled_from(['state', 'command', 'reset']), max_size=60))
+def test_a_state_is_answered_at_most_once(events):
+    statistics = RunStatistics(0.0)
+    for index, event in enumerate(events):
+        if event == 'state':
+            statistics.state(float(index), progress())
+        elif event == 'command':
+            statistics.command(float(index))
+        else:
+            statistics.reset()
+    assert statistics.window().samples <= events.count('state')

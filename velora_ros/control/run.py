@@ -1,0 +1,174 @@
+"""What a run on a simulated robot came to: counts, latency, held time, and whether it passed."""
+
+from collections import deque
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from velora_ros.control.timing import LoopTiming, TimingReport
+
+# A run passes when it keeps within these and nothing falls.
+REAL_TIME_FACTOR = (0.99, 1.01)
+ANSWERED = 0.99
+LONGEST_HOLD_S = 5.0
+
+
+class Progress(NamedTuple):
+    """
+    Where the simulation is.
+
+    Args:
+        time: simulated time, held time included [s].
+        held: the part of it in which the robot was held at an initial state [s].
+        holding: whether it is held now.
+        episode_return: sum of the running episode's rewards.
+    """
+
+    time: float
+    held: float
+    holding: bool
+    episode_return: float
+
+
+class RunStatistics:
+    """
+    Collects a run as the simulated robot sees it. ``now`` is always the same steady clock [s].
+
+    States, answers and falls count from the first command on: before it nobody was there to answer.
+
+    Args:
+        now: when the run begins.
+        capacity: most latencies kept for the percentiles; the newest, when there are more.
+    """
+
+    def __init__(self, now: float, capacity: int = 1 << 18) -> None:
+        self.states = 0
+        """States published, that which the first command answered included."""
+        self.received = 0
+        """Valid commands received."""
+        self.terminated = self.truncated = self.resets = self.falls = 0
+        self.longest_hold = 0.0
+        """Longest time in which the robot waited for a command [s]."""
+        self._began = now
+        self._first_command: float | None = None
+        self._paused_since: float | None = None
+        self._paused = 0.0
+        self._held_before = 0.0
+        self._return_sum = 0.0
+        self._unanswered: float | None = None
+        self._latency: deque[float] = deque(maxlen=capacity)
+        self._latency_max = 0.0
+        self._window = LoopTiming()
+
+    def state(self, now: float, progress: Progress) -> None:
+        """Note that a state was published."""
+        self._unanswered = now
+        self.states += self._first_command is not None
+        if progress.holding:
+            self.longest_hold = max(self.longest_hold, progress.held - self._held_before)
+        else:
+            self._held_before = progress.held
+
+    def command(self, now: float) -> None:
+        """Note that a valid command arrived; the first one after a state is the answer to it."""
+        self.received += 1
+        if self._first_command is None:
+            self._first_command = self._elapsed(now)
+            self.states = 1
+        if self._unanswered is None:
+            return
+        latency = now - self._unanswered
+        self._latency.append(latency)
+        self._latency_max = max(self._latency_max, latency)
+        self._window.add(self._unanswered, now, latency)
+        self._unanswered = None
+
+    def episode(self, total: float, *, terminated: bool, truncated: bool) -> None:
+        """Note that an episode ended by itself."""
+        self._return_sum += total
+        self.terminated += terminated
+        self.truncated += truncated and not terminated
+        self.falls += terminated and self._first_command is not None
+
+    def reset(self) -> None:
+        """Note that the robot was put back, for whatever reason; commands for what was before answer nothing now."""
+        self.resets += 1
+        self._unanswered = None
+
+    def pause(self, now: float, *, paused: bool) -> None:
+        """Note that simulated time stops or goes on."""
+        if paused and self._paused_since is None:
+            self._paused_since = now
+        elif not paused and self._paused_since is not None:
+            self._paused += now - self._paused_since
+            self._paused_since = None
+
+    def window(self) -> TimingReport:
+        """Return rate and latency of the answers since the last call."""
+        return self._window.report()
+
+    def real_time_factor(self, now: float, progress: Progress) -> float:
+        """Return simulated over real time, pauses left out."""
+        return progress.time / max(self._elapsed(now), 1e-9)
+
+    def summary(self, now: float, progress: Progress, *, fallbacks: int = 0, policy: str = '') -> dict[str, Any]:
+        """
+        Return the run's summary, ready for JSON.
+
+        Args:
+            now: the steady clock [s].
+            progress: where the simulation is.
+            fallbacks: how many of the commands were no policy's answer but a fallback.
+            policy: what commanded.
+        """
+        commands = self.received - fallbacks
+        commanding = 0.0 if self._first_command is None else self._elapsed(now) - self._first_command
+        episodes = self.terminated + self.truncated
+        latency = np.asarray(self._latency or [0.0]) * 1e6
+        return {
+            'event': 'control_summary',
+            'sim_seconds': round(progress.time - progress.held, 6),
+            'real_time_factor': round(self.real_time_factor(now, progress), 5),
+            'held_s': round(progress.held, 6),
+            'longest_hold_s': round(self.longest_hold, 6),
+            'terminated': self.terminated,
+            'truncated': self.truncated,
+            'resets': self.resets,
+            'falls': self.falls,
+            'states': self.states,
+            'commands': commands,
+            'fallbacks': fallbacks,
+            'rate_hz': round(commands / commanding, 3) if commanding > 0 else 0.0,
+            'mean_return': round(self._return_sum / episodes if episodes else progress.episode_return, 3),
+            'latency_us': {
+                'p50': round(float(np.percentile(latency, 50)), 1),
+                'p99': round(float(np.percentile(latency, 99)), 1),
+                'max': round(self._latency_max * 1e6, 1),
+            },
+            'policy': policy,
+        }
+
+    def _elapsed(self, now: float) -> float:
+        """Return the run's time so far without its pauses [s]."""
+        pausing = now - self._paused_since if self._paused_since is not None else 0.0
+        return now - self._began - self._paused - pausing
+
+
+def failures(summary: dict[str, Any]) -> list[str]:
+    """Return why a run did not pass, one sentence each; empty when it passed."""
+    low, high = REAL_TIME_FACTOR
+    states, commands = summary['states'], summary['commands']
+    reasons = []
+    if not low <= summary['real_time_factor'] <= high:
+        reasons.append(f'the real-time factor was {summary["real_time_factor"]:.4f}, not {low} to {high}')
+    if commands == 0:
+        reasons.append('no command arrived; is policy_node running, active and armed?')
+    elif commands < ANSWERED * states:
+        reasons.append(f'{commands} commands answered {states} states, fewer than {ANSWERED:.0%}')
+    if summary['longest_hold_s'] > LONGEST_HOLD_S:
+        reasons.append(
+            f'the robot waited {summary["longest_hold_s"]:.1f} s for a command, more than {LONGEST_HOLD_S:g} s'
+        )
+    if summary['falls']:
+        reasons.append(f'the robot fell {summary["falls"]} times after the first command')
+    return reasons

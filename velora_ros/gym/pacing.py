@@ -1,0 +1,47 @@
+"""Keeps simulated time in step with a clock that is handed in."""
+
+
+class RealTimePacer:
+    """
+    Says how far the simulation should have got, and gives up what it cannot catch up.
+
+    A late simulation catches up as long as it is at most ``max_lag`` behind. Beyond that the rest of the lateness is
+    dropped: simulated time slips against real time, which is counted as an overrun. Without that, a machine that is
+    too slow or was asleep would show the robot a burst of old states.
+
+    Args:
+        max_lag: largest lateness that is caught up [s].
+    """
+
+    def __init__(self, max_lag: float) -> None:
+        self._max_lag = max_lag
+        self._start = 0.0
+        self.overruns = 0
+        """How often simulated time slipped."""
+        self.slipped = 0.0
+        """By how much in all [s]."""
+
+    def start(self, now: float, time: float) -> None:
+        """
+        Tie simulated to real time, at the start and after a pause.
+
+        Args:
+            now: the clock [s].
+            time: simulated time [s].
+        """
+        self._start = now - time
+
+    def target(self, now: float, time: float) -> float:
+        """
+        Return the simulated time to advance to [s].
+
+        Args:
+            now: the clock [s].
+            time: simulated time reached so far [s].
+        """
+        lag = now - self._start - time
+        if lag > self._max_lag:
+            self.overruns += 1
+            self.slipped += lag - self._max_lag
+            self._start += lag - self._max_lag
+        return now - self._start
