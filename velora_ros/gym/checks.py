@@ -1,0 +1,76 @@
+"""What kind of environment a policy can be trained on, and a clear refusal of every other kind."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+from velora_ros.errors import UnsupportedEnvironmentError
+
+ADVICE = {
+    spaces.Dict: 'Flatten it with gymnasium.wrappers.FlattenObservation.',
+    spaces.Tuple: 'Flatten it with gymnasium.wrappers.FlattenObservation.',
+    spaces.Discrete: 'Discrete problems need another kind of agent.',
+    spaces.MultiDiscrete: 'Discrete problems need another kind of agent.',
+    spaces.MultiBinary: 'Discrete problems need another kind of agent.',
+}
+
+
+def check_env(env: Any) -> None:
+    """
+    Refuse an environment that has no flat vector of numbers going in and none, with finite bounds, coming out.
+
+    Raises:
+        UnsupportedEnvironmentError: naming what came, what would be valid and what to do.
+    """
+    if isinstance(env, gym.vector.VectorEnv):
+        raise UnsupportedEnvironmentError(
+            f'{type(env).__name__} is a vector environment; a policy here trains on one environment. '
+            "Make it with gymnasium.make('ID')."
+        )
+    if not isinstance(env, gym.Env):
+        raise UnsupportedEnvironmentError(
+            f'{type(env).__name__} is no gymnasium.Env; pass an environment such as '
+            "gymnasium.make('InvertedPendulum-v5')."
+        )
+    _check_box('observation', env.observation_space)
+    _check_box('action', env.action_space)
+    _check_bounds(env.action_space)
+
+
+def _check_box(role: str, space: Any) -> None:
+    if not isinstance(space, spaces.Box):
+        raise UnsupportedEnvironmentError(
+            f'the {role} space is {space}; it must be a Box of shape (n,). {ADVICE.get(type(space), "")}'.strip()
+        )
+    if len(space.shape) == 1 and space.shape[0] > 0:
+        return
+    is_image = len(space.shape) in (2, 3) and space.dtype == np.uint8
+    advice = (
+        'Images need another kind of agent.'
+        if is_image
+        else f'Flatten it with gymnasium.wrappers.Flatten{role.title()}.'
+    )
+    if role == 'action' or 0 in space.shape:
+        advice = 'Reshape it in the environment.'
+    kind = 'an image' if is_image else 'no vector'
+    raise UnsupportedEnvironmentError(
+        f'the {role} space has the shape {space.shape}, {kind}; it must be (n,) with n of at least 1. {advice}'
+    )
+
+
+def _check_bounds(space: Any) -> None:
+    low, high = np.asarray(space.low, dtype=np.float64), np.asarray(space.high, dtype=np.float64)
+    if not np.issubdtype(space.dtype, np.floating):
+        raise UnsupportedEnvironmentError(
+            f'the action space holds {space.dtype}; it must hold floating-point numbers, for example '
+            'Box(-1, 1, (n,), float32).'
+        )
+    bad = np.flatnonzero(~(np.isfinite(low) & np.isfinite(high) & (low < high)))
+    if bad.size:
+        index = int(bad[0])
+        raise UnsupportedEnvironmentError(
+            f'action {index} has the bounds [{low[index]}, {high[index]}]; both must be finite and low below high. '
+            'Bound it with gymnasium.wrappers.RescaleAction, or in the environment.'
+        )

@@ -1,0 +1,138 @@
+"""
+Which entry of a MuJoCo environment's observation is which joint signal: found by trying, not by convention.
+
+The environment's own observation function is called on a few random states of a scratch copy of the simulation; an
+entry that equals one joint's position, velocity or actuator effort in all of them gets its name. Sines, clipped
+velocities and everything else match nothing and stay unnamed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+PROBES = 6
+FASTEST = 200.0  # rad/s or m/s; environments clip velocities at 10, and a clipped entry is not the joint's velocity
+UNITS = {'position': ('m', 'rad'), 'velocity': ('m/s', 'rad/s'), 'effort': ('N', 'N*m')}  # slide, hinge
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A joint signal: ``<joint>/<interface>`` and its unit."""
+
+    name: str
+    unit: str
+
+
+def observed_signals(env: Any, size: int) -> list[Signal | None]:
+    """
+    Find the joint signal behind each observation entry.
+
+    Args:
+        env: the unwrapped environment; any that is no MuJoCo environment of gymnasium's kind has no signals.
+        size: number of observation entries.
+    """
+    unknown: list[Signal | None] = [None] * size
+    if not _is_mujoco(env) or not callable(getattr(env, '_get_obs', None)):
+        return unknown
+    try:
+        observations, values, signals = _probe(env)
+    except Exception:  # a custom environment's observation function may want anything; its names are then unknown
+        return unknown
+    if observations.shape != (PROBES, size):
+        return unknown
+    found = [_match(observations[:, index], values, signals) for index in range(size)]
+    return [signal if found.index(signal) == index else None for index, signal in enumerate(found)]
+
+
+def commanded_signals(env: Any, size: int) -> list[Signal | None]:
+    """
+    Find the joint and the interface that each action entry drives.
+
+    The unit of an effort says what one unit of action is worth, e.g. ``100 N`` behind a gear of 100.
+
+    Args:
+        env: the unwrapped environment.
+        size: number of action entries.
+    """
+    if not _is_mujoco(env) or env.model.nu != size:
+        return [None] * size
+    found = [_actuator_signal(env.model, index) for index in range(size)]
+    return [signal if found.index(signal) == index else None for index, signal in enumerate(found)]
+
+
+def joint_name(model: Any, joint: int) -> str:
+    """Return the joint's name in the model; one without a name is ``joint_<index>``."""
+    return str(model.joint(joint).name) or f'joint_{joint}'
+
+
+def _is_mujoco(env: Any) -> bool:
+    model, data = getattr(env, 'model', None), getattr(env, 'data', None)
+    return type(model).__name__ == 'MjModel' and type(data).__name__ == 'MjData'
+
+
+def _probe(env: Any) -> tuple[Array, Array, list[Signal]]:
+    """Return observations (probes, size), joint signals' values (probes, signals), and what the signals are."""
+    import mujoco  # noqa: PLC0415 - an environment without MuJoCo must not need it
+
+    model, scratch, rng = env.model, mujoco.MjData(env.model), np.random.default_rng(0)
+    joints = [
+        index for index in range(model.njnt) if _joint_kind(model, index) is not None and joint_name(model, index)
+    ]
+    positions, velocities = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
+    observations, values = [], []
+    real, env.data = env.data, scratch
+    try:
+        for _ in range(PROBES):
+            scratch.qpos[:] = model.qpos0 + rng.uniform(-2.0, 2.0, model.nq)
+            scratch.qvel[:] = rng.uniform(-FASTEST, FASTEST, model.nv)
+            scratch.ctrl[:] = rng.uniform(-1.0, 1.0, model.nu)
+            mujoco.mj_forward(model, scratch)
+            observations.append(np.array(env._get_obs(), dtype=np.float64))
+            signals = (scratch.qpos[positions], scratch.qvel[velocities], scratch.qfrc_actuator[velocities])
+            values.append(np.concatenate(signals))
+    finally:
+        env.data = real
+    named = [_signal(model, joint, interface) for interface in UNITS for joint in joints]
+    return np.array(observations), np.array(values), named
+
+
+def _match(entry: Array, values: Array, signals: list[Signal]) -> Signal | None:
+    """Return the signal that equals the entry in every probe and is not just constant."""
+    equal = np.isclose(values, entry[:, None], rtol=1e-6, atol=1e-9).all(axis=0) & (np.ptp(values, axis=0) > 0)
+    return signals[int(np.argmax(equal))] if equal.any() else None
+
+
+def _actuator_signal(model: Any, index: int) -> Signal | None:
+    """Return what the actuator drives; None where it is no joint's effort, position or velocity."""
+    joint, gear, gain = (
+        int(model.actuator_trnid[index, 0]),
+        float(model.actuator_gear[index, 0]),
+        model.actuator_gainprm,
+    )
+    is_joint = int(model.actuator_trntype[index]) == 0  # mjTRN_JOINT
+    if not is_joint or _joint_kind(model, joint) is None:
+        return None
+    plain = int(model.actuator_dyntype[index]) == 0 and int(model.actuator_gaintype[index]) == 0  # no state, fixed gain
+    bias, stiffness = model.actuator_biasprm[index], float(gain[index, 0])
+    if plain and int(model.actuator_biastype[index]) == 0:
+        signal, factor = _signal(model, joint, 'effort'), gear * stiffness
+        return signal if factor == 1 else Signal(signal.name, f'{factor:g} {signal.unit}')
+    if plain and gear == 1 and bias[0] == 0 and bias[1] == -stiffness:
+        return _signal(model, joint, 'position')
+    if plain and gear == 1 and bias[0] == bias[1] == 0 and bias[2] == -stiffness:
+        return _signal(model, joint, 'velocity')
+    return None
+
+
+def _signal(model: Any, joint: int, interface: str) -> Signal:
+    unit = UNITS[interface][_joint_kind(model, joint) or 0]
+    return Signal(f'{joint_name(model, joint)}/{interface}', unit)
+
+
+def _joint_kind(model: Any, joint: int) -> int | None:
+    """Return 0 for a slide joint, 1 for a hinge, None for those with several degrees of freedom."""
+    return {2: 0, 3: 1}.get(int(model.jnt_type[joint]))

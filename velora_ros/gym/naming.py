@@ -1,0 +1,107 @@
+"""The policy specification of an environment: names, units, bounds and the control period."""
+
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.gym.checks import check_env
+from velora_ros.gym.joint_names import Signal, commanded_signals, joint_name, observed_signals
+from velora_ros.spec import PolicySpec
+
+Env = gym.Env[Any, Any]
+
+__all__ = ['control_period_of', 'joint_name', 'observation_signals', 'spec_from_env']
+
+
+def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
+    """
+    Describe what a policy for this environment reads and commands.
+
+    Joint signals are named ``<joint>/<position|velocity|effort>``, whatever else ``obs_<i>`` or ``action_<i>``.
+    A wrapper that changes the observations or the actions takes their names away, unless it is one of ours.
+
+    Args:
+        env: the environment, wrapped or not; its state and random generators are left alone.
+        control_period: the nominal period [s] where the environment does not say.
+
+    Raises:
+        UnsupportedEnvironmentError: its spaces are none that a policy can work with.
+    """
+    check_env(env)
+    observations = observation_signals(env)
+    actions = _action_signals(env)
+    low, high = np.asarray(env.action_space.low), np.asarray(env.action_space.high)  # type: ignore[attr-defined]
+    return PolicySpec(
+        observation_names=tuple(signal.name for signal in observations),
+        observation_units=tuple(signal.unit for signal in observations),
+        action_names=tuple(signal.name for signal in actions),
+        action_units=tuple(signal.unit for signal in actions),
+        action_low=tuple(map(float, low)),
+        action_high=tuple(map(float, high)),
+        control_period=control_period_of(env, control_period),
+    )
+
+
+def control_period_of(env: Env, default: float | None = None) -> float:
+    """
+    Return the nominal time between two observations [s]: the environment's, else the default, else 1 with a warning.
+
+    Raises:
+        UnsupportedEnvironmentError: the period is no positive, finite number.
+    """
+    period = getattr(env.unwrapped, 'dt', default)
+    if period is None:
+        warnings.warn(
+            'the environment has no control period (no attribute dt); 1 s is assumed. Pass control_period in seconds.',
+            stacklevel=2,
+        )
+        return 1.0
+    if not isinstance(period, int | float | np.number) or not math.isfinite(period) or period <= 0:
+        raise UnsupportedEnvironmentError(
+            f'the control period is {period!r}; it must be a positive, finite number of seconds. Correct the '
+            'attribute dt of the environment, or pass control_period.'
+        )
+    return float(period)
+
+
+def observation_signals(env: Env) -> list[Signal]:
+    """Return name and unit of each observation entry."""
+    base = env.unwrapped
+    signals = _named(observed_signals(base, _size(base.observation_space)), 'obs')
+    for wrapper in reversed(list(_wrappers(env))):
+        if (rename := getattr(type(wrapper), 'rename', None)) is not None:
+            signals = rename(wrapper, signals)
+        elif _changes(wrapper, gym.ObservationWrapper, 'observation_space'):
+            signals = _named([None] * _size(wrapper.observation_space), 'obs')
+    return signals
+
+
+def _action_signals(env: Env) -> list[Signal]:
+    size = _size(env.action_space)
+    if any(_changes(wrapper, gym.ActionWrapper, 'action_space') for wrapper in _wrappers(env)):
+        return _named([None] * size, 'action')
+    return _named(commanded_signals(env.unwrapped, size), 'action')
+
+
+def _changes(wrapper: Any, kind: type, space: str) -> bool:
+    return isinstance(wrapper, kind) or getattr(wrapper, space) is not getattr(wrapper.env, space)
+
+
+def _wrappers(env: Env) -> Iterator[Any]:
+    """Yield the wrappers from the outermost to the innermost."""
+    while isinstance(env, gym.Wrapper):
+        yield env
+        env = env.env
+
+
+def _named(signals: list[Signal | None], prefix: str) -> list[Signal]:
+    return [signal or Signal(f'{prefix}_{index}', '') for index, signal in enumerate(signals)]
+
+
+def _size(space: gym.Space[Any]) -> int:
+    return int(np.prod(space.shape or (0,)))
