@@ -21,7 +21,7 @@ PACKAGE = 'velora_ros'
 
 def _import_torch() -> Any:
     try:
-        import torch  # noqa: PLC0415 - the robot's process must start without it
+        import torch
     except ImportError as error:
         raise MissingDependencyError(
             "torch is not installed and training needs it; install the training extra: pip install 'velora_ros[train]'."
