@@ -1,0 +1,213 @@
+import gymnasium as gym
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from velora_ros.errors import SpecError, UnsupportedEnvironmentError
+from velora_ros.gym.robot import SimulatedRobot
+
+IDS = ['InvertedPendulum-v5', 'InvertedDoublePendulum-v5', 'HalfCheetah-v5', 'Ant-v5', 'Humanoid-v5', 'Pusher-v5']
+
+
+def robot_of(env_id='InvertedPendulum-v5', *, max_physics_step=0.0, **options):
+    return SimulatedRobot(gym.make(env_id, **options), max_physics_step=max_physics_step)
+
+
+def advance_period(robot):
+    for _ in range(robot.steps_per_period - 1):
+        assert robot.advance() is None
+    period = robot.advance()
+    assert period is not None
+    return period
+
+
+@pytest.mark.parametrize('env_id', IDS)
+def test_one_command_a_period_equals_the_environment_bit_for_bit(env_id):
+    env = gym.make(env_id)
+    observation, _ = env.reset(seed=3)
+    robot = robot_of(env_id)
+    assert np.array_equal(robot.reset(seed=3), observation)
+    env.action_space.seed(0)
+    for _ in range(30):
+        action = env.action_space.sample()
+        observation, reward, terminated, truncated, _ = env.step(action)
+        robot.set_command(action)
+        period = advance_period(robot)
+        assert np.array_equal(period.observation, observation)
+        assert (period.reward, period.terminated, period.truncated) == (reward, terminated, truncated)
+        if terminated:
+            break
+
+
+@pytest.mark.parametrize('env_id', IDS)
+def test_joint_state_is_what_the_names_say(env_id):
+    robot = robot_of(env_id)
+    robot.set_command(robot.spec.high)
+    advance_period(robot)
+    signals = {
+        f'{name}/{interface}': value
+        for interface, values in (
+            ('position', robot.positions),
+            ('velocity', robot.velocities),
+            ('effort', robot.efforts),
+        )
+        for name, value in zip(robot.joint_names, values, strict=True)
+    }
+    for name, value in zip(robot.spec.observation_names, robot.observation, strict=True):
+        if '/' in name:
+            assert signals[name] == value
+
+
+def test_pendulum_has_the_documented_joints():
+    robot = robot_of()
+    assert robot.joint_names == ['slider', 'hinge']
+    assert robot.spec.control_period == pytest.approx(0.04)
+    robot.set_command([2.0])
+    advance_period(robot)
+    assert robot.efforts[0] == pytest.approx(200.0)  # the actuator's gear is 100
+
+
+def test_held_robot_stays_where_it_is_while_time_goes_on():
+    robot = robot_of()
+    start = robot.observation.copy()
+    for _ in range(10):
+        period = advance_period(robot)
+        assert period.held
+        assert period.reward == 0.0
+        assert np.array_equal(period.observation, start)
+    assert robot.time == pytest.approx(robot.held_time) == pytest.approx(0.4)
+    assert robot.episode_return == 0.0
+
+
+def test_a_command_lets_the_robot_go_and_a_reset_holds_it_again():
+    robot = robot_of()
+    robot.set_command([1.0])
+    assert not advance_period(robot).held
+    assert robot.held_time == 0.0
+    robot.reset()
+    assert robot.holding
+    assert robot.episode_return == 0.0
+    assert advance_period(robot).held
+    assert robot.time == pytest.approx(0.08)
+
+
+def test_relaxing_does_not_let_a_held_robot_go():
+    robot = robot_of()
+    robot.relax()
+    assert advance_period(robot).held
+
+
+def test_unaided_pendulum_falls_once_released():
+    robot = robot_of()
+    robot.release()
+    for _ in range(200):
+        if advance_period(robot).terminated:
+            break
+    else:
+        pytest.fail('the pendulum stands without help')
+    assert 10 <= robot.episode_return <= 100
+
+
+def test_a_command_counts_from_the_physics_step_at_which_it_came():
+    early, late = robot_of(max_physics_step=0.002), robot_of(max_physics_step=0.002)
+    for robot, at in ((early, 2), (late, 15)):
+        robot.reset(seed=0)
+        robot.release()
+        for step in range(robot.steps_per_period):
+            if step == at:
+                robot.set_command([3.0])
+            robot.advance()
+    assert early.velocities[0] > 1.5 * late.velocities[0] > 0.0
+
+
+def test_smaller_physics_steps_divide_the_environment_s_and_keep_its_period():
+    robot = robot_of(max_physics_step=0.003)
+    assert robot.steps_per_period == 14
+    assert robot.physics_step * robot.steps_per_period == pytest.approx(robot.spec.control_period)
+    coarse = robot_of()
+    for each in (robot, coarse):
+        each.reset(seed=1)
+        each.set_command([0.5])
+    fine, rough = advance_period(robot), advance_period(coarse)
+    np.testing.assert_allclose(fine.observation, rough.observation, atol=1e-3)
+    assert fine.reward == rough.reward == 1.0
+
+
+def test_dividing_the_step_leaves_rewards_in_the_environment_s_units():
+    # HumanoidStandup divides by the model's own time step in its reward.
+    fine, coarse = robot_of('HumanoidStandup-v5', max_physics_step=0.001), robot_of('HumanoidStandup-v5')
+    for each in (fine, coarse):
+        each.reset(seed=0)
+        each.release()
+    assert advance_period(fine).reward == pytest.approx(advance_period(coarse).reward, rel=0.05)
+
+
+def test_a_command_beyond_the_bounds_is_clipped_as_an_actuator_does():
+    beyond, at_bound = robot_of(), robot_of()
+    for robot, command in ((beyond, 50.0), (at_bound, 3.0)):
+        robot.reset(seed=0)
+        robot.set_command([command])
+    assert np.array_equal(advance_period(beyond).observation, advance_period(at_bound).observation)
+
+
+@pytest.mark.parametrize('command', [[], [1.0, 2.0], [np.nan], [np.inf], [[1.0]]])
+def test_a_bad_command_is_refused_and_changes_nothing(command):
+    robot = robot_of()
+    with pytest.raises(SpecError, match='command'):
+        robot.set_command(command)
+    assert robot.holding
+
+
+def test_time_limit_truncates_when_it_is_there():
+    robot = robot_of(max_episode_steps=3)
+    robot.set_command([0.0])
+    assert [advance_period(robot).truncated for _ in range(3)] == [False, False, True]
+
+
+def test_seed_decides_the_initial_states():
+    first, second = robot_of(), robot_of()
+    assert np.array_equal(first.reset(seed=7), second.reset(seed=7))
+    assert np.array_equal(first.reset(), second.reset())
+    assert not np.array_equal(first.reset(seed=8), second.reset(seed=7))
+
+
+@pytest.mark.parametrize('env_id', ['CartPole-v1', 'Pendulum-v1'])
+def test_an_environment_without_mujoco_is_refused_by_name(env_id):
+    with pytest.raises(UnsupportedEnvironmentError, match=env_id):
+        robot_of(env_id)
+
+
+def test_a_wrapper_that_changes_the_actions_is_refused():
+    env = gym.wrappers.RescaleAction(gym.make('InvertedPendulum-v5'), np.float32(-1), np.float32(1))
+    with pytest.raises(UnsupportedEnvironmentError, match='wrapper'):
+        SimulatedRobot(env)
+
+
+def test_an_environment_that_scales_its_actions_inside_is_refused():
+    env = gym.make('InvertedPendulum-v5')
+    step = type(env.unwrapped).step
+    env.unwrapped.step = lambda action: step(env.unwrapped, 2 * action)
+    robot = SimulatedRobot(env)
+    robot.set_command([1.0])
+    with pytest.raises(UnsupportedEnvironmentError, match='do_simulation'):
+        advance_period(robot)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.sampled_from(['command', 'relax', 'reset', 'advance']), max_size=40))
+def test_time_is_steps_whatever_happens(events):
+    robot = robot_of()
+    steps = 0
+    for event in events:
+        if event == 'command':
+            robot.set_command([0.3])
+        elif event == 'relax':
+            robot.relax()
+        elif event == 'reset':
+            robot.reset()
+        else:
+            steps += 1
+            robot.advance()
+    assert robot.time == pytest.approx(steps * robot.physics_step)
+    assert 0.0 <= robot.held_time <= robot.time

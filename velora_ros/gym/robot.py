@@ -1,0 +1,226 @@
+"""A gymnasium MuJoCo environment as a robot: physics in small steps, and a command that may change at any of them."""
+
+import math
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+import numpy.typing as npt
+from gymnasium.envs.mujoco import MujocoEnv
+
+from velora_ros.errors import SpecError, UnsupportedEnvironmentError
+from velora_ros.gym.naming import spec_from_env
+
+Array = npt.NDArray[np.float64]
+
+_SINGLE_AXIS = (int(mujoco.mjtJoint.mjJNT_SLIDE), int(mujoco.mjtJoint.mjJNT_HINGE))
+
+
+class Period(NamedTuple):
+    """What one control period brought; ``held`` says that the robot did not move in it, so the reward is 0."""
+
+    observation: Array
+    reward: float
+    terminated: bool
+    truncated: bool
+    held: bool
+
+
+class SimulatedRobot:
+    """
+    Runs a MuJoCo environment one physics step at a time.
+
+    ``env.step`` simulates a whole control period under one action. A robot's command arrives in mid-period, so here the
+    physics runs step by step, and at the end of the period ``env.step`` is given the result instead of simulating: it
+    sees the state before and after, and tells observation, reward and termination. With one command to a period and
+    the environment's own time step the outcome equals ``env.step`` bit for bit.
+
+    After a reset the robot is held at its initial state, its time going on, until a command or :meth:`release`.
+
+    Args:
+        env: a gymnasium MuJoCo environment, wrapped or not; the caller closes it.
+        max_physics_step: largest physics step [s]; a larger one of the environment is divided. 0 leaves it alone.
+
+    Raises:
+        UnsupportedEnvironmentError: the environment is no MujocoEnv, a wrapper changes its actions, or no policy can be
+            made for its spaces.
+    """
+
+    def __init__(self, env: 'gym.Env[Any, Any]', *, max_physics_step: float = 0.0) -> None:
+        self._env = env
+        self._base = _mujoco_env(env)
+        self.spec = spec_from_env(env)
+        self._model: mujoco.MjModel = self._base.model
+        self._env_step = float(self._model.opt.timestep)
+        parts = max(1, math.ceil(self._env_step / max_physics_step - 1e-9)) if max_physics_step > 0 else 1
+        self.physics_step = self._env_step / parts
+        """Time of one physics step [s]."""
+        self.steps_per_period = self._base.frame_skip * parts
+        """Physics steps in a control period."""
+        joints = [self._model.joint(index) for index in range(self._model.njnt)]
+        joints = [joint for joint in joints if joint.name and int(joint.type[0]) in _SINGLE_AXIS]
+        self.joint_names = [str(joint.name) for joint in joints]
+        """Names of the joints with one axis; a free body's pose is in the observation only."""
+        self._qpos = np.array([joint.qposadr[0] for joint in joints], dtype=int)
+        self._dof = np.array([joint.dofadr[0] for joint in joints], dtype=int)
+        self._before = mujoco.MjData(self._model)
+        self._after = mujoco.MjData(self._model)
+        self._steps = self._held_steps = 0
+        self.reset()
+
+    @property
+    def time(self) -> float:
+        """Simulated time since this object was made, held time and resets included [s]."""
+        return self._steps * self.physics_step
+
+    @property
+    def held_time(self) -> float:
+        """The part of :attr:`time` in which the robot was held [s]."""
+        return self._held_steps * self.physics_step
+
+    @property
+    def positions(self) -> Array:
+        """Joint positions [rad or m], shape (joints,)."""
+        return np.asarray(self._base.data.qpos[self._qpos], dtype=np.float64)
+
+    @property
+    def velocities(self) -> Array:
+        """Joint velocities [rad/s or m/s], shape (joints,)."""
+        return np.asarray(self._base.data.qvel[self._dof], dtype=np.float64)
+
+    @property
+    def efforts(self) -> Array:
+        """What the actuators exert on the joints [N m or N], shape (joints,)."""
+        return np.asarray(self._base.data.qfrc_actuator[self._dof], dtype=np.float64)
+
+    def reset(self, seed: int | None = None) -> Array:
+        """
+        Put the robot at a new initial state with a zero command, and hold it there.
+
+        Args:
+            seed: seed of this and all later initial states; None goes on with the one before.
+
+        Returns:
+            The observation, shape (observation,).
+        """
+        observation, _ = self._env.reset(seed=seed)
+        self.observation: Array = np.array(observation, dtype=np.float64)
+        """The newest observation: of the last reset, or of the end of the last control period."""
+        self.episode_return = 0.0
+        """Sum of rewards since the last reset."""
+        self.holding = True
+        """Whether the robot is held at its initial state."""
+        self.relax()
+        self._begin_period()
+        return self.observation
+
+    def set_command(self, command: npt.ArrayLike) -> None:
+        """
+        Apply a command from the next physics step on, and let a held robot go.
+
+        Args:
+            command: shape (action,), in the spec's order and units; what is beyond a bound is clipped to it.
+
+        Raises:
+            SpecError: the length is wrong or a value is not finite; the command before stays.
+        """
+        values = np.asarray(command, dtype=np.float64)
+        if values.shape != (self.spec.action_dim,):
+            raise SpecError(
+                f'the command has {values.size} values; the robot takes {self.spec.action_dim}: '
+                f'{", ".join(self.spec.action_names)}.'
+            )
+        if not np.isfinite(values).all():
+            raise SpecError(f'the command is {values.tolist()}; every value must be finite.')
+        self._command = np.clip(values, self.spec.low, self.spec.high)
+        self.release()
+
+    def relax(self) -> None:
+        """Set the command to zero (or the bound nearest to it); a held robot stays held."""
+        self._command = np.clip(np.zeros(self.spec.action_dim), self.spec.low, self.spec.high)
+
+    def release(self) -> None:
+        """Let a held robot go."""
+        self.holding = False
+
+    def advance(self) -> Period | None:
+        """
+        Advance by one physics step.
+
+        Returns:
+            What the control period brought when it ended with this step, else None.
+
+        Raises:
+            UnsupportedEnvironmentError: the environment's ``step`` does not simulate through ``do_simulation``.
+        """
+        self._steps += 1
+        self._step_in_period += 1
+        if self.holding:
+            self._held_steps += 1
+        else:
+            self._moved = True
+            self._simulate()
+        return self._end_period() if self._step_in_period == self.steps_per_period else None
+
+    def _simulate(self) -> None:
+        self._base.data.ctrl[:] = self._command
+        self._model.opt.timestep = self.physics_step
+        mujoco.mj_step(self._model, self._base.data)
+        # Some environments compute rewards from their own time step.
+        self._model.opt.timestep = self._env_step
+
+    def _begin_period(self) -> None:
+        self._step_in_period = 0
+        self._moved = False
+        mujoco.mj_copyData(self._before, self._model, self._base.data)
+
+    def _end_period(self) -> Period:
+        if not self._moved:
+            self._begin_period()
+            return Period(self.observation, 0.0, terminated=False, truncated=False, held=True)
+        observation, reward, terminated, truncated = self._replay()
+        self.observation = np.array(observation, dtype=np.float64)
+        self.episode_return += float(reward)
+        self._begin_period()
+        return Period(self.observation, float(reward), bool(terminated), bool(truncated), held=False)
+
+    def _replay(self) -> tuple[Any, Any, bool, bool]:
+        """Take the state back to the beginning of the period, and let ``env.step`` find the end of it."""
+        data = self._base.data
+        mujoco.mj_rnePostConstraint(self._model, data)  # as MujocoEnv does after its last step
+        mujoco.mj_copyData(self._after, self._model, data)
+        mujoco.mj_copyData(data, self._model, self._before)
+        action = self._command.astype(self._env.action_space.dtype)
+        driven: list[Any] = []
+
+        def take_result(ctrl: Any, n_frames: int) -> None:
+            mujoco.mj_copyData(data, self._model, self._after)
+            driven.append(np.asarray(ctrl))
+
+        vars(self._base)['do_simulation'] = take_result
+        try:
+            observation, reward, terminated, truncated, _ = self._env.step(action)
+        finally:
+            del vars(self._base)['do_simulation']
+        if len(driven) != 1 or not np.array_equal(driven[0], action):
+            raise UnsupportedEnvironmentError(
+                f'{type(self._base).__name__}.step does not hand the action to do_simulation once and unchanged, as '
+                "gymnasium's own MuJoCo environments do; so its actuators cannot be driven as a robot's."
+            )
+        return observation, reward, terminated, truncated
+
+
+def _mujoco_env(env: 'gym.Env[Any, Any]') -> MujocoEnv:
+    base = env.unwrapped
+    if not isinstance(base, MujocoEnv):
+        raise UnsupportedEnvironmentError(
+            f"'{env.spec.id if env.spec else type(base).__name__}' is no MuJoCo environment of gymnasium, so it has no "
+            "joints and no physics steps; take one, for example 'InvertedPendulum-v5'."
+        )
+    if env.action_space != base.action_space:
+        raise UnsupportedEnvironmentError(
+            f'a wrapper changes the actions from {base.action_space} to {env.action_space}; a robot takes what its '
+            'actuators take. Leave the wrapper away.'
+        )
+    return base
