@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from velora_ros import __version__
 from velora_ros.liquid import Wiring
 from velora_ros.models.export import policy_file
+from velora_ros.models.fused import FusedUpdate, supports
 from velora_ros.models.networks import Networks
 from velora_ros.models.streams import Streams
 from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
@@ -73,7 +74,9 @@ class Learner:
         optim: Any = settings.optim  # optimisers share no typed constructor
         self.actor_optimizer: Optimizer = optim(self.networks.actor.parameters(), lr=settings.actor_lr)
         self.critic_optimizer: Optimizer = optim(self.networks.critics.parameters(), lr=settings.critic_lr)
-        self.update = TorchUpdate(self.networks, self.actor_optimizer, self.critic_optimizer)
+        optimizers = (self.actor_optimizer, self.critic_optimizer)
+        update = FusedUpdate if supports(optimizers, settings.device) else TorchUpdate
+        self.update: FusedUpdate | TorchUpdate = update(self.networks, *optimizers)
         self.buffer = SequenceBuffer(
             settings.buffer_size, wiring.n_sensory, wiring.n_motor, wiring.n_command, state_dim=privileged_dim
         )
@@ -87,17 +90,13 @@ class Learner:
         """Return zeros, shape (hidden,)."""
         return np.zeros(self.wiring.n_command, dtype=np.float32)
 
-    @torch.no_grad()
     def act(self, observation: Array, hidden: Array, dt: float, noise_scale: float) -> tuple[Array, Array]:
         """Choose an action; see :class:`velora_ros.training.Agent`."""
-        device = self.settings.device
-        inputs = self.networks.observation_normaliser(torch.as_tensor(observation, device=device)[None])
-        output, state = self.networks.actor.step(inputs, torch.as_tensor(hidden, device=device)[None], dt)
-        action = output[0].cpu().numpy()
+        action, state = self.update.act(observation, hidden, dt)
         if noise_scale > 0:
             noise = noise_scale * self.streams.noise.standard_normal(action.shape, dtype=np.float32)
             action = np.clip(action + noise, -1, 1)
-        return action, state[0].cpu().numpy()
+        return action, state
 
     def random_action(self) -> Array:
         """Draw an action uniformly from [-1, 1], shape (action,)."""

@@ -123,6 +123,7 @@ def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tens
                 _, index, key = full.split('.', 2)
                 state.setdefault(int(index), {})[key] = value
         optimizer.load_state_dict({'state': state, 'param_groups': metadata['optimizer_groups'][name]})
+    learner.update.rebind()
     if REPLAY in tensors:
         rows = tensors[REPLAY].numpy()
         learner.buffer.rows[: len(rows)] = rows

@@ -61,6 +61,27 @@ class TorchUpdate:
         self.actor_optimizer = actor_optimizer
         self.critic_optimizer = critic_optimizer
 
+    def rebind(self) -> None:
+        """Do nothing: the optimisers hold their own state."""
+
+    @torch.no_grad()
+    def act(self, observation: np.ndarray, hidden: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
+        """
+        Run the actor on one observation.
+
+        Args:
+            observation: in the environment's units, shape (observation,).
+            hidden: shape (hidden,).
+            dt: dt/T.
+
+        Returns:
+            action in [-1, 1], shape (action,), and the next hidden state, shape (hidden,).
+        """
+        device = self.networks.observation_normaliser.offset.device
+        inputs = self.networks.observation_normaliser(torch.as_tensor(observation, device=device)[None])
+        output, state = self.networks.actor.step(inputs, torch.as_tensor(hidden, device=device)[None], dt)
+        return output[0].cpu().numpy(), state[0].cpu().numpy()
+
     def __call__(self, batch: Batch, noise: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
         """
         Update critics, actor and targets once, in this order.

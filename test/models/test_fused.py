@@ -1,0 +1,101 @@
+"""The fused update computes what the torch update computes."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from velora_ros.liquid import Wiring
+from velora_ros.models.fused import FusedUpdate, supports
+from velora_ros.models.networks import Networks
+from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
+from velora_ros.replay import Batch
+
+
+def networks(n_critics: int, state_dim: int) -> Networks:
+    wiring = Wiring.random(5, 12, 2, rng=np.random.default_rng(1))
+    generator = torch.Generator().manual_seed(2)
+    made = Networks(wiring, (16, 24), state_dim=state_dim, n_critics=n_critics, generator=generator)
+    made.observation_normaliser.freeze(np.random.default_rng(3).normal(1, 2, (50, 5)))
+    return made
+
+
+def random_batch(rng: np.random.Generator, state_dim: int, length: int) -> Batch:
+    def normal(*shape: int) -> np.ndarray:
+        return rng.standard_normal((6, length, *shape), dtype=np.float32)
+
+    observation, next_observation = normal(5), normal(5)
+    privileged = state_dim != 5
+    return Batch(
+        observation=observation,
+        action=np.tanh(normal(2)),
+        reward=normal(),
+        terminated=(normal() > 1).astype(np.float32),
+        next_observation=next_observation,
+        dt=np.abs(normal()) + 0.1,
+        next_dt=np.abs(normal()) + 0.1,
+        hidden=np.tanh(rng.standard_normal((6, 4), dtype=np.float32)),
+        first=(normal() > 0.8).astype(np.float32),
+        state=normal(state_dim) if privileged else observation,
+        next_state=normal(state_dim) if privileged else next_observation,
+    )
+
+
+@pytest.mark.parametrize(
+    ('n_critics', 'state_dim', 'burn_in', 'max_grad_norm'), [(1, 5, 0, 0.0), (2, 7, 3, 0.0), (1, 5, 2, 0.5)]
+)
+def test_fused_updates_equal_torch_updates(n_critics: int, state_dim: int, burn_in: int, max_grad_norm: float) -> None:
+    reference, fused = networks(n_critics, state_dim), networks(n_critics, state_dim)
+    settings = UpdateSettings(0.98, 0.01, burn_in, 0.2, max_grad_norm)
+
+    def optimizers(nets: Networks) -> list[torch.optim.Adam]:
+        return [torch.optim.Adam(module.parameters(), lr=1e-3) for module in (nets.actor, nets.critics)]
+
+    slow, fast = TorchUpdate(reference, *optimizers(reference)), FusedUpdate(fused, *optimizers(fused))
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        batch = random_batch(rng, state_dim, 6 + burn_in)
+        noise = smoothing_noise(batch, settings, rng)
+        expected = slow(batch, noise, settings)
+        assert fast(batch, noise, settings) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    gradients = dict(fused.named_parameters())
+    for name, parameter in reference.named_parameters():
+        torch.testing.assert_close(gradients[name], parameter, rtol=1e-3, atol=2e-5, msg=lambda text, n=name: f'{n}: {text}')
+
+
+def test_fused_gradients_equal_torch_gradients() -> None:
+    reference, fused = networks(1, 5), networks(1, 5)
+    settings = UpdateSettings(burn_in=1)
+    batch = random_batch(np.random.default_rng(5), 5, 8)
+    noise = np.zeros((6, 7, 2), dtype=np.float32)
+    slow = TorchUpdate(reference, torch.optim.SGD(reference.actor.parameters(), lr=0.0), torch.optim.SGD(reference.critics.parameters(), lr=0.0))
+    fast = FusedUpdate(fused, torch.optim.Adam(fused.actor.parameters(), lr=0.0), torch.optim.Adam(fused.critics.parameters(), lr=0.0))
+    slow(batch, noise, settings)
+    fast(batch, noise, settings)
+    for flat, module in ((fast._actor, reference.actor), (fast._critics, reference.critics)):
+        for name, parameter in module.named_parameters():
+            assert parameter.grad is not None
+            np.testing.assert_allclose(flat.gradients[name], parameter.grad.numpy(), rtol=2e-4, atol=2e-6, err_msg=name)
+
+
+def test_torch_sees_the_fused_parameters_and_adam_state() -> None:
+    nets = networks(1, 5)
+    actor_adam = torch.optim.Adam(nets.actor.parameters(), lr=1e-3)
+    fast = FusedUpdate(nets, actor_adam, torch.optim.Adam(nets.critics.parameters(), lr=1e-3))
+    before = copy.deepcopy(nets.actor.state_dict())
+    batch = random_batch(np.random.default_rng(6), 5, 4)
+    fast(batch, np.zeros((6, 4, 2), dtype=np.float32), UpdateSettings())
+    assert not torch.equal(before['command.weight'], nets.actor.command.weight)
+    state = actor_adam.state_dict()['state'][2]
+    assert state['step'] == 1
+    assert state['exp_avg'].abs().max() > 0
+
+
+def test_only_plain_adam_on_the_cpu_is_fused() -> None:
+    parameters = [torch.nn.Parameter(torch.zeros(1))]
+    cpu = torch.device('cpu')
+    assert supports([torch.optim.Adam(parameters)], cpu)
+    assert not supports([torch.optim.Adam(parameters, weight_decay=0.1)], cpu)
+    assert not supports([torch.optim.AdamW(parameters)], cpu)
+    assert not supports([torch.optim.Adam(parameters)], torch.device('cuda'))

@@ -1,0 +1,345 @@
+"""
+The whole DDPG update without torch's overhead: matrix products in numpy, everything else in compiled loops.
+
+Networks of this size spend their time between torch's operations, not in them. :class:`FusedUpdate` works on the memory of
+the torch parameters and of the Adam state, so that saving, exporting and predicting see no difference; tests hold it to
+:class:`velora_ros.models.update.TorchUpdate`, values and gradients.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from velora_ros.liquid.fused import FusedNetwork, kernel
+from velora_ros.models.networks import Networks
+from velora_ros.models.update import UpdateSettings
+from velora_ros.replay import Batch
+
+Array = npt.NDArray[np.float32]
+
+EPSILON = np.float32(1e-5)  # of torch.nn.LayerNorm
+
+
+class FusedCritic:
+    """
+    Forward and backward pass of :class:`velora_ros.models.critic.Critic` on numpy views.
+
+    Args:
+        parameters: by the critic's own names.
+        n_hidden: number of hidden layers.
+    """
+
+    def __init__(self, parameters: Mapping[str, Array], n_hidden: int) -> None:
+        self.parameters, self.n_hidden = parameters, n_hidden
+
+    def forward(self, inputs: Array) -> tuple[Array, list[tuple[Array, Array, Array]]]:
+        """
+        Value rows of [state; action].
+
+        Returns:
+            Q, shape (N,), and per layer its input, the normalised sums and 1 / deviation, for the backward pass.
+        """
+        p, x = self.parameters, inputs
+        tape = []
+        for layer in range(self.n_hidden):
+            y = np.dot(x, p[f'layers.{layer}.weight'].T)
+            y += p[f'layers.{layer}.bias']
+            out, scale = np.empty_like(y), np.empty(len(y), np.float32)
+            normalise_relu(y, p[f'norms.{layer}.weight'], p[f'norms.{layer}.bias'], out, scale)
+            tape.append((x, y, scale))
+            x = out
+        q = np.dot(x, p[f'layers.{self.n_hidden}.weight'][0])
+        q += p[f'layers.{self.n_hidden}.bias'][0]
+        tape.append((x, q, q))
+        return q, tape
+
+    def backward(
+        self, tape: list[tuple[Array, Array, Array]], d_q: Array, gradients: Mapping[str, Array] | None
+    ) -> Array:
+        """
+        Backpropagate.
+
+        Args:
+            tape: of the forward pass.
+            d_q: derivative of the loss by Q, shape (N,).
+            gradients: written, by the parameters' names; None where only the inputs' derivative is wanted.
+
+        Returns:
+            the derivative by the inputs, shape (N, inputs).
+        """
+        p, last = self.parameters, self.n_hidden
+        d_x = np.outer(d_q, p[f'layers.{last}.weight'][0])
+        if gradients is not None:
+            np.dot(d_q, tape[last][0], out=gradients[f'layers.{last}.weight'][0])
+            gradients[f'layers.{last}.bias'][0] = d_q.sum()
+        for layer in reversed(range(last)):
+            x, normal, scale = tape[layer]
+            out = tape[layer + 1][0]
+            weight = p[f'norms.{layer}.weight']
+            d_weight, d_bias = np.zeros_like(weight), np.zeros_like(weight)
+            normalise_relu_backward(d_x, out, normal, scale, weight, d_weight, d_bias)  # d_x becomes that by the sums
+            if gradients is not None:
+                gradients[f'norms.{layer}.weight'][:] = d_weight
+                gradients[f'norms.{layer}.bias'][:] = d_bias
+                np.dot(d_x.T, x, out=gradients[f'layers.{layer}.weight'])
+                np.sum(d_x, axis=0, out=gradients[f'layers.{layer}.bias'])
+            d_x = np.dot(d_x, p[f'layers.{layer}.weight'])
+        return d_x
+
+
+class FusedUpdate:
+    """
+    Same call, same result as :class:`velora_ros.models.update.TorchUpdate`; CPU and torch's plain Adam only.
+
+    Args:
+        networks: their parameters are moved into one flat array each, which torch goes on seeing.
+        actor_optimizer: plain Adam over the actor's parameters.
+        critic_optimizer: plain Adam over the critics' parameters.
+    """
+
+    def __init__(self, networks: Networks, actor_optimizer: torch.optim.Adam, critic_optimizer: torch.optim.Adam) -> None:
+        self.networks = networks
+        self._actor, self._critics = _Flat(networks.actor), _Flat(networks.critics)
+        self._actor_target, self._critics_target = _Flat(networks.actor_target), _Flat(networks.critics_target)
+        self._actor_adam, self._critic_adam = _Adam(actor_optimizer, self._actor), _Adam(critic_optimizer, self._critics)
+        wiring, n_hidden = networks.actor.wiring, len(networks.critics[0].norms)  # type: ignore[arg-type]
+        self.actor = FusedNetwork(wiring, self._actor.views)
+        self._target = FusedNetwork(wiring, self._actor_target.views)
+        self._offset, self._scale = (value.numpy() for value in networks.observation_normaliser.buffers())
+        self._never = np.zeros((1, 1), np.float32)
+        indices = range(len(networks.critics))
+        self._online_critics = [FusedCritic(self._critics.part(index), n_hidden) for index in indices]
+        self._target_critics = [FusedCritic(self._critics_target.part(index), n_hidden) for index in indices]
+
+    def rebind(self) -> None:
+        """Take over an optimiser state that was loaded from a file."""
+        self._actor_adam.bind()
+        self._critic_adam.bind()
+
+    def act(self, observation: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
+        """Run the actor on one observation; see :class:`velora_ros.models.update.TorchUpdate`."""
+        inputs = (observation - self._offset) * self._scale
+        ratio = np.full((1, 1), dt, np.float32)
+        tape = self.actor.forward(inputs[None, None], hidden[None], ratio, self._never)
+        return tape.motor[0], tape.states[0, 0]
+
+    def __call__(self, batch: Batch, noise: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
+        """Update critics, actor and targets once; see :class:`velora_ros.models.update.TorchUpdate`."""
+        view = _View(batch, self.networks, settings.burn_in)
+        target = self._targets(view, noise, settings)
+        critic_loss, q_mean = self._update_critics(view, target, settings)
+        actor_loss = self._update_actor(view, settings)
+        for online, slow in ((self._actor, self._actor_target), (self._critics, self._critics_target)):
+            follow(slow.values, online.values, np.float32(settings.tau))
+        return {'critic_loss': critic_loss, 'actor_loss': actor_loss, 'q_mean': q_mean}
+
+    def _targets(self, view: '_View', noise: Array, settings: UpdateSettings) -> Array:
+        states = self._target.forward(view.observation, view.hidden, view.dt, view.first).states[:, view.burn_in :]
+        n_rows = view.reward.size
+        ones = self._target.forward(
+            view.next_observation[:, view.burn_in :].reshape(n_rows, 1, -1),
+            np.ascontiguousarray(states).reshape(n_rows, -1),
+            view.next_dt.reshape(n_rows, 1),
+            np.zeros((n_rows, 1), np.float32),
+        )
+        action = np.clip(ones.motor + noise.reshape(n_rows, -1), -1, 1)
+        inputs = np.concatenate([view.next_state, action], axis=1)
+        value = self._target_critics[0].forward(inputs)[0]
+        for critic in self._target_critics[1:]:
+            np.minimum(value, critic.forward(inputs)[0], out=value)
+        discount = np.float32(settings.gamma) ** view.next_dt.reshape(n_rows) * (1 - view.terminated)
+        target: Array = view.reward + discount * value
+        return target
+
+    def _update_critics(self, view: '_View', target: Array, settings: UpdateSettings) -> tuple[float, float]:
+        inputs = np.concatenate([view.state, view.action], axis=1)
+        loss, means = 0.0, []
+        for index, critic in enumerate(self._online_critics):
+            q, tape = critic.forward(inputs)
+            error = q - target
+            loss += float(np.dot(error, error)) / error.size
+            means.append(float(q.mean()))
+            critic.backward(tape, error * np.float32(2 / error.size), self._critics.gradient_part(index))
+        self._critic_adam.step(settings.max_grad_norm)
+        return loss, means[0]
+
+    def _update_actor(self, view: '_View', settings: UpdateSettings) -> float:
+        tape = self.actor.forward(view.observation, view.hidden, view.dt, view.first)
+        n_sequences, length = view.dt.shape
+        motor = tape.motor.reshape(n_sequences, length, -1)[:, view.burn_in :].reshape(view.reward.size, -1)
+        q, critic_tape = self._online_critics[0].forward(np.concatenate([view.state, motor], axis=1))
+        d_inputs = self._online_critics[0].backward(critic_tape, np.full(q.size, -1 / q.size, np.float32), None)
+        d_motor = np.zeros((n_sequences, length, motor.shape[1]), np.float32)
+        d_motor[:, view.burn_in :] = d_inputs[:, -motor.shape[1] :].reshape(n_sequences, -1, motor.shape[1])
+        self.actor.backward(
+            tape, d_motor.reshape(tape.motor.shape), self._actor.gradients, burn_in=view.burn_in
+        )
+        self._actor_adam.step(settings.max_grad_norm)
+        return -float(q.mean())
+
+
+class _View:
+    """A batch, normalised; what carries loss is flattened to rows."""
+
+    def __init__(self, batch: Batch, networks: Networks, burn_in: int) -> None:
+        offset, scale = (value.numpy() for value in networks.observation_normaliser.buffers())
+        state_offset, state_scale = (value.numpy() for value in networks.state_normaliser.buffers())
+        self.burn_in = burn_in
+        self.observation = (batch.observation - offset) * scale
+        self.next_observation = (batch.next_observation - offset) * scale
+        self.hidden = np.ascontiguousarray(batch.hidden)
+        self.dt, self.first = np.ascontiguousarray(batch.dt), np.ascontiguousarray(batch.first)
+        self.next_dt = np.ascontiguousarray(batch.next_dt[:, burn_in:])
+        self.reward = batch.reward[:, burn_in:].ravel()
+        self.terminated = batch.terminated[:, burn_in:].ravel()
+        n_rows = self.reward.size
+        self.action = batch.action[:, burn_in:].reshape(n_rows, -1)
+        self.state = ((batch.state[:, burn_in:] - state_offset) * state_scale).reshape(n_rows, -1)
+        self.next_state = ((batch.next_state[:, burn_in:] - state_offset) * state_scale).reshape(n_rows, -1)
+
+
+class _Flat:
+    """A module's parameters in one flat array, with a view on each; torch keeps seeing the same memory."""
+
+    def __init__(self, module: nn.Module) -> None:
+        named = list(module.named_parameters())
+        self.parameters = [parameter for _, parameter in named]
+        self.slices, start = [], 0
+        for parameter in self.parameters:
+            self.slices.append(slice(start, start + parameter.numel()))
+            start += parameter.numel()
+        self.values, self.flat_gradient = np.empty(start, np.float32), np.zeros(start, np.float32)
+        self.views, self.gradients = {}, {}
+        for (name, parameter), part in zip(named, self.slices, strict=True):
+            view = self.values[part].reshape(tuple(parameter.shape))
+            view[...] = parameter.detach().numpy()
+            parameter.data = torch.from_numpy(view)
+            self.views[name] = view
+            self.gradients[name] = self.flat_gradient[part].reshape(view.shape)
+
+    def part(self, index: int) -> dict[str, Array]:
+        """Return the views of the index-th module of a list, by its own names."""
+        return _part(self.views, index)
+
+    def gradient_part(self, index: int) -> dict[str, Array]:
+        """Return the gradients of the index-th module of a list, by its own names."""
+        return _part(self.gradients, index)
+
+
+def _part(views: Mapping[str, Array], index: int) -> dict[str, Array]:
+    prefix = f'{index}.'
+    return {name.removeprefix(prefix): view for name, view in views.items() if name.startswith(prefix)}
+
+
+class _Adam:
+    """Adam (arXiv 1412.6980) as torch computes it, on flat arrays that are also the torch optimiser's state."""
+
+    def __init__(self, optimizer: torch.optim.Adam, flat: _Flat) -> None:
+        self.optimizer, self.flat = optimizer, flat
+        self.mean, self.square = np.zeros_like(flat.values), np.zeros_like(flat.values)
+        self.count = torch.zeros(())
+        self.bind()
+
+    def bind(self) -> None:
+        """Copy what state the optimiser has, and make it see these arrays."""
+        state = self.optimizer.state
+        for parameter, part in zip(self.flat.parameters, self.flat.slices, strict=True):
+            mean, square = (torch.from_numpy(array[part]).view(parameter.shape) for array in (self.mean, self.square))
+            if parameter in state:
+                mean.copy_(state[parameter]['exp_avg'])
+                square.copy_(state[parameter]['exp_avg_sq'])
+                self.count.copy_(state[parameter]['step'])
+            state[parameter] = {'step': self.count, 'exp_avg': mean, 'exp_avg_sq': square}
+
+    def step(self, max_grad_norm: float) -> None:
+        """Take one step along the flat gradient."""
+        gradient = self.flat.flat_gradient
+        if max_grad_norm > 0:
+            gradient *= np.float32(min(1.0, max_grad_norm / (float(np.sqrt(np.dot(gradient, gradient))) + 1e-6)))
+        group: dict[str, Any] = self.optimizer.param_groups[0]
+        self.count += 1
+        count, (beta1, beta2) = float(self.count), group['betas']
+        rate = group['lr'] / (1 - beta1**count)
+        root = (1 - beta2**count) ** 0.5
+        adam(
+            self.flat.values, gradient, self.mean, self.square,
+            *np.array([rate, beta1, beta2, root, group['eps']], np.float32),
+        )  # fmt: skip
+
+
+def supports(optimizers: Sequence[torch.optim.Optimizer], device: torch.device) -> bool:
+    """Say whether the fused path computes just what these optimisers would: plain Adam, on the CPU."""
+    plain = {'weight_decay': 0, 'amsgrad': False, 'maximize': False}
+    return device.type == 'cpu' and all(
+        type(optimizer) is torch.optim.Adam
+        and len(optimizer.param_groups) == 1
+        and all(optimizer.param_groups[0][name] == value for name, value in plain.items())
+        for optimizer in optimizers
+    )
+
+
+@kernel
+def normalise_relu(y: Array, weight: Array, bias: Array, out: Array, scale: Array) -> None:
+    """Set y to its rows' standard scores, scale to 1 / deviation, and out = relu(weight y + bias)."""
+    n_rows, size = y.shape
+    for row in range(n_rows):
+        total, squares = np.float32(0.0), np.float32(0.0)
+        for column in range(size):
+            total += y[row, column]
+        mean = total / np.float32(size)
+        for column in range(size):
+            difference = y[row, column] - mean
+            squares += difference * difference
+        one = np.float32(1.0) / np.sqrt(squares / np.float32(size) + EPSILON)
+        scale[row] = one
+        for column in range(size):
+            normal = (y[row, column] - mean) * one
+            y[row, column] = normal
+            out[row, column] = max(normal * weight[column] + bias[column], np.float32(0.0))
+
+
+@kernel
+def normalise_relu_backward(
+    d_out: Array, out: Array, normal: Array, scale: Array, weight: Array, d_weight: Array, d_bias: Array
+) -> None:
+    """Turn d_out into the derivative by the sums, in place, and add up those by weight and bias."""
+    n_rows, size = d_out.shape
+    for row in range(n_rows):
+        total, product = np.float32(0.0), np.float32(0.0)
+        for column in range(size):
+            d = d_out[row, column] if out[row, column] > 0 else np.float32(0.0)
+            d_weight[column] += d * normal[row, column]
+            d_bias[column] += d
+            d *= weight[column]
+            d_out[row, column] = d
+            total += d
+            product += d * normal[row, column]
+        total /= np.float32(size)
+        product /= np.float32(size)
+        for column in range(size):
+            d_out[row, column] = (d_out[row, column] - total - normal[row, column] * product) * scale[row]
+
+
+@kernel
+def adam(
+    values: Array, gradient: Array, mean: Array, square: Array,
+    rate: float, beta1: float, beta2: float, root: float, epsilon: float,
+) -> None:  # fmt: skip
+    """Take one Adam step; rate is lr / (1 - beta1^n), root is sqrt(1 - beta2^n)."""
+    one = np.float32(1.0)
+    for i in range(values.size):
+        g = gradient[i]
+        mean[i] = beta1 * mean[i] + (one - beta1) * g
+        square[i] = beta2 * square[i] + (one - beta2) * g * g
+        values[i] -= rate * mean[i] / (np.sqrt(square[i]) / root + epsilon)
+
+
+@kernel
+def follow(slow: Array, online: Array, tau: float) -> None:
+    """Move the target by tau towards the online parameters."""
+    for i in range(slow.size):
+        slow[i] += tau * (online[i] - slow[i])
