@@ -14,8 +14,9 @@ def tree(folder: str) -> list[tuple[str, list[str]]]:
     """Return (folder below share, its files) for a folder and all below it, which is how data_files wants them."""
     files = [path for path in Path(folder).rglob('*') if path.is_file() and path.suffix != '.pyc']
     files.sort(key=attrgetter('parent', 'name'))
-    return [(f'{SHARE}/{parent}', [str(path) for path in group]) for parent, group in groupby(files, attrgetter('parent'))]
-
+    return [
+        (f'{SHARE}/{parent}', [str(path) for path in group]) for parent, group in groupby(files, attrgetter('parent'))
+    ]
 
 
 setup(
@@ -38,9 +39,10 @@ setup(
         *tree('config'),
         *tree('policies'),
     ],
-    # What the process on the robot needs: no torch. rclpy and the messages come from ROS, or from requirements/control.txt.
+    # What the process on the robot needs: no torch. rclpy and the messages come from ROS or requirements/control.txt.
     install_requires=[
         'gymnasium[mujoco]>=1.0',
+        'mujoco>=3.0',
         'numba>=0.59',
         'numpy>=1.26',
         'pyyaml>=6.0',

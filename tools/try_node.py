@@ -40,7 +40,9 @@ def main() -> int:
     finally:
         process.kill()
         rclpy.try_shutdown()
-    print(f'{arguments.executable}: {"published" if received else "published nothing"}, exit status {code} after SIGINT')
+    print(
+        f'{arguments.executable}: {"published" if received else "published nothing"}, exit status {code} after SIGINT'
+    )
     return 0 if received and code == 0 else 1
 
 

@@ -1,0 +1,104 @@
+"""The set-up of the environment and the command lines that make builds; nothing is installed here."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHIM = '#!/bin/sh\necho "pyenv: command not found" >&2\nexit 127\n'
+# What a bare Debian has: a Python that answers, without the modules that make an environment.
+WITHOUT_VENV = '#!/bin/sh\ncase "$2" in *version_info*) echo 3.12 ;; *) exit 1 ;; esac\n'
+OLD = '#!/bin/sh\necho 3.9\n'
+
+
+@pytest.fixture
+def set_up(tmp_path, monkeypatch):
+    """Run tools/environment in a copy of what it reads, with only the interpreters given, each a script."""
+    for folder in ('tools', 'requirements'):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for name in ('Makefile', 'constraints.txt', 'setup.py', 'setup.cfg'):
+        shutil.copy(ROOT / name, tmp_path)
+    tools = tmp_path / 'bin'
+    tools.mkdir()
+    for name in ('bash', 'cat', 'cut', 'dirname', 'flock', 'rm', 'sha256sum', 'touch', 'uname'):
+        (tools / name).symlink_to(shutil.which(name))
+    monkeypatch.setenv('PATH', str(tools))
+    monkeypatch.setenv('PYENV_ROOT', str(tmp_path / 'none'))
+    monkeypatch.delenv('PYTHON', raising=False)
+
+    def run(what='control', **interpreters):
+        for name, script in interpreters.items():
+            path = tools / name.replace('_', '.')
+            path.write_text(script)
+            path.chmod(0o755)
+        done = subprocess.run([tmp_path / 'tools/environment', what], check=False, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_without_python_it_says_what_to_install(set_up):
+    code, said = set_up(python3_11=SHIM, python3=OLD)
+    assert code == 1
+    assert 'No Python 3.11 or 3.12 runs here' in said
+    assert 'apt install' in said
+    assert 'pyenv' not in said
+
+
+def test_a_python_without_venv_is_named_with_the_remedy(set_up):
+    code, said = set_up(python3_11=SHIM, python3_12=WITHOUT_VENV)
+    assert code == 1
+    assert 'python3.12 is Python 3.12, but comes without' in said
+    assert 'python3-venv' in said
+
+
+def test_a_python_asked_for_that_does_not_fit_is_refused(set_up, monkeypatch):
+    monkeypatch.setenv('PYTHON', 'python3')
+    code, said = set_up(python3=OLD, python3_12=WITHOUT_VENV)
+    assert code == 1
+    assert "PYTHON=python3 answers '3.9'" in said
+
+
+def test_an_unknown_environment_is_refused_with_the_valid_ones(set_up):
+    code, said = set_up('robot')
+    assert code == 1
+    assert "'robot' is no environment" in said
+    assert all(name in said for name in ('control', 'train', 'test'))
+
+
+@pytest.fixture
+def make(monkeypatch):
+    """Return the commands that a make target would run, as text."""
+    for name in [name for name in os.environ if name.startswith(('MAKE', 'MFLAGS'))]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments):
+        command = ['make', '--dry-run', *arguments]
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    return run
+
+
+def test_make_hands_its_arguments_to_the_nodes(make):
+    said = make('control', 'DURATION=60', 'ENV=Hopper-v5', "POLICY=it's mine.safetensors", 'ARGS=sim:=false')
+    for argument in ("'duration:=60'", "'env:=Hopper-v5'", r"'policy:=it'\''s mine.safetensors'", 'sim:=false'):
+        assert argument in said
+    assert 'namespace:=' not in said
+
+
+def test_variables_of_the_shell_that_happen_to_have_such_names_are_not_arguments(make, monkeypatch):
+    monkeypatch.setenv('ENV', 'production')
+    monkeypatch.setenv('SEED', '5')
+    assert 'production' not in make('control')
+    assert '--seed' not in make('train')
+
+
+def test_every_target_of_the_readme_exists(make):
+    targets = set(re.findall(r'(?:^|`)make ([a-z-]+)', (ROOT / 'README.md').read_text(), re.MULTILINE))
+    assert 'control' in targets
+    for target in targets:
+        make(target)

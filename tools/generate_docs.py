@@ -1,0 +1,126 @@
+"""
+Write docs/parameters.md and docs/interface.md from the tables that the nodes themselves are made of.
+
+With --check nothing is written; the exit status says whether the pages are current.
+"""
+
+import argparse
+import importlib
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from velora_ros.nodes.interfaces import SERVICES, TOPICS
+from velora_ros.nodes.parameters import Parameter
+
+DOCS = Path(__file__).resolve().parents[1] / 'docs'
+NODES = tuple(dict.fromkeys(row.node for row in TOPICS))
+NOTE = '<!-- Written by `make docs` from the tables in velora_ros/nodes; change those. -->\n'
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; bars in the cells are escaped."""
+    lines = [head, ['---'] * len(head), *rows]
+    return ''.join('| ' + ' | '.join(cell.replace('|', '\\|') for cell in line) + ' |\n' for line in lines)
+
+
+def code(text: str) -> str:
+    """Return the text as code, an empty one as an empty string between quotes."""
+    return f'`{text}`' if text else "`''`"
+
+
+def prose(text: str) -> str:
+    """Return the text so that <placeholders> are not taken for HTML."""
+    return text.replace('<', '\\<')
+
+
+def value(item: object) -> str:
+    """Return a default as one writes it in YAML."""
+    if isinstance(item, bool):
+        return str(item).lower()
+    if isinstance(item, list):
+        return f'[{", ".join(map(value, item))}]'
+    return str(item)
+
+
+def valid(row: Parameter) -> str:
+    """Return which values a parameter may take, beyond its type."""
+    if row.choices:
+        return ', '.join(map(code, row.choices))
+    if row.range is None:
+        return ''
+    low, high = (f'{bound:g}' for bound in row.range)
+    return f'at least {low}' if math.isinf(row.range[1]) else f'{low} to {high}'
+
+
+def parameter_page() -> str:
+    """Return docs/parameters.md."""
+    page = [
+        '# Parameters\n',
+        NOTE,
+        'T is the nominal control period of the policy [s]. Files use keys like `/**/policy_node:`, which also hold in'
+        ' a namespace. A parameter that is unknown, of the wrong type or out of range is refused with a sentence.\n',
+    ]
+    for node in NODES:
+        module = importlib.import_module(f'velora_ros.nodes.{node}_parameters')
+        rows = [
+            (
+                code(row.name),
+                row.type.replace('_', ' '),
+                code(value(row.default)),
+                row.unit,
+                valid(row),
+                prose(f'{row.description} Read only: {row.read_only}' if row.read_only else row.description),
+            )
+            for row in module.PARAMETERS
+        ]
+        page += [f'## {node}\n', table(('name', 'type', 'default', 'unit', 'valid', 'meaning'), rows)]
+    return '\n'.join(page)
+
+
+def interface_page() -> str:
+    """Return docs/interface.md."""
+    page = [
+        '# Topics and services\n',
+        NOTE,
+        'Names are relative, so that namespaces and remaps work; `~` stands for the name of the node. Every quality of'
+        ' service can be changed with `qos_overrides` parameters.\n',
+    ]
+    for node in NODES:
+        topics = [
+            (
+                row.direction,
+                code(row.name),
+                code(row.type),
+                row.qos.name,
+                prose(f'{row.description} (when {row.condition})' if row.condition else row.description),
+            )
+            for row in TOPICS
+            if row.node == node
+        ]
+        services = [(code(row.name), code(row.type), row.description) for row in SERVICES if row.node == node]
+        page += [f'## {node}\n', table(('', 'topic', 'type', 'quality of service', 'what'), topics)]
+        page += [table(('service', 'type', 'what'), services)] if services else []
+    return '\n'.join(page)
+
+
+def main() -> int:
+    """Write or check the pages."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--check', action='store_true', help='write nothing; exit 1 when a page is out of date')
+    check = parser.parse_args().check
+    stale = []
+    for name, text in (('parameters.md', parameter_page()), ('interface.md', interface_page())):
+        path = DOCS / name
+        if not path.is_file() or path.read_text(encoding='utf-8') != text:
+            stale.append(name)
+            if not check:
+                path.write_text(text, encoding='utf-8')
+    if check and stale:
+        print(f'docs: {", ".join(stale)} no longer say what the code does; run `make docs` and commit the result.')
+    return 1 if check and stale else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
