@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from velora_ros.errors import SpecError, UnsupportedEnvironmentError
 from velora_ros.gym.robot import SimulatedRobot
 
-IDS = ['InvertedPendulum-v5', 'InvertedDoublePendulum-v5', 'HalfCheetah-v5', 'Ant-v5', 'Humanoid-v5', 'Pusher-v5']
+IDS = ['InvertedPendulum-v5', 'InvertedDoublePendulum-v5', 'Hopper-v5', 'Ant-v5', 'Humanoid-v5', 'Pusher-v5']
 
 
 def robot_of(env_id='InvertedPendulum-v5', *, max_physics_step=0.0, **options):

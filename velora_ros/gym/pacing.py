@@ -1,19 +1,23 @@
 """Keeps simulated time in step with a clock that is handed in."""
 
+import math
+
 
 class RealTimePacer:
     """
     Says how far the simulation should have got, and gives up what it cannot catch up.
 
-    A late simulation catches up as long as it is at most ``max_lag`` behind. Beyond that the rest of the lateness is
-    dropped: simulated time slips against real time, which is counted as an overrun. Without that, a machine that is
+    A late simulation catches up as long as it is at most ``max_lag`` behind. Beyond that whole periods of the lateness
+    are dropped: simulated time slips against the clock, which is counted as an overrun. Without that, a machine that is
     too slow or was asleep would show the robot a burst of old states.
 
     Args:
+        period: what is dropped is a multiple of it, so that a timer of this period keeps its phase [s].
         max_lag: largest lateness that is caught up [s].
     """
 
-    def __init__(self, max_lag: float) -> None:
+    def __init__(self, period: float, max_lag: float) -> None:
+        self._period = period
         self._max_lag = max_lag
         self._start = 0.0
         self.overruns = 0
@@ -23,13 +27,17 @@ class RealTimePacer:
 
     def start(self, now: float, time: float) -> None:
         """
-        Tie simulated to real time, at the start and after a pause.
+        Tie simulated time to the clock, at the start and after a pause.
 
         Args:
             now: the clock [s].
             time: simulated time [s].
         """
         self._start = now - time
+
+    def due(self, time: float) -> float:
+        """Return when, on the clock, the simulation is to reach this simulated time [s]."""
+        return self._start + time
 
     def target(self, now: float, time: float) -> float:
         """
@@ -41,7 +49,8 @@ class RealTimePacer:
         """
         lag = now - self._start - time
         if lag > self._max_lag:
+            drop = math.ceil((lag - self._max_lag) / self._period) * self._period
             self.overruns += 1
-            self.slipped += lag - self._max_lag
-            self._start += lag - self._max_lag
+            self.slipped += drop
+            self._start += drop
         return now - self._start
