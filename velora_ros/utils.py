@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -60,12 +60,12 @@ def set_device(device: str = 'auto') -> 'torch.device':
     if device == 'auto':
         device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
     try:
-        chosen: torch.device = torch.device(device)
+        chosen = torch.device(device)
     except RuntimeError as error:
         raise ConfigError(f"the device is '{device}'; valid are 'auto', 'cpu', 'cuda', 'cuda:0' and so on.") from error
     if chosen.type == 'cuda' and not torch.cuda.is_available():
         raise ConfigError(f"the device is '{device}', but torch sees no CUDA device here; use 'cpu' or 'auto'.")
-    return chosen
+    return cast('torch.device', chosen)
 
 
 @contextlib.contextmanager

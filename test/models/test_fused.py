@@ -61,7 +61,9 @@ def test_fused_updates_equal_torch_updates(n_critics: int, state_dim: int, burn_
         assert fast(batch, noise, settings) == pytest.approx(expected, rel=1e-4, abs=1e-5)
     gradients = dict(fused.named_parameters())
     for name, parameter in reference.named_parameters():
-        torch.testing.assert_close(gradients[name], parameter, rtol=1e-3, atol=2e-5, msg=lambda text, n=name: f'{n}: {text}')
+        torch.testing.assert_close(
+            gradients[name], parameter, rtol=1e-3, atol=2e-5, msg=lambda text, n=name: f'{n}: {text}'
+        )
 
 
 def test_fused_gradients_equal_torch_gradients() -> None:
@@ -69,8 +71,14 @@ def test_fused_gradients_equal_torch_gradients() -> None:
     settings = UpdateSettings(burn_in=1)
     batch = random_batch(np.random.default_rng(5), 5, 8)
     noise = np.zeros((6, 7, 2), dtype=np.float32)
-    slow = TorchUpdate(reference, torch.optim.SGD(reference.actor.parameters(), lr=0.0), torch.optim.SGD(reference.critics.parameters(), lr=0.0))
-    fast = FusedUpdate(fused, torch.optim.Adam(fused.actor.parameters(), lr=0.0), torch.optim.Adam(fused.critics.parameters(), lr=0.0))
+    slow = TorchUpdate(
+        reference,
+        torch.optim.SGD(reference.actor.parameters(), lr=0.0),
+        torch.optim.SGD(reference.critics.parameters(), lr=0.0),
+    )
+    fast = FusedUpdate(
+        fused, torch.optim.Adam(fused.actor.parameters(), lr=0.0), torch.optim.Adam(fused.critics.parameters(), lr=0.0)
+    )
     slow(batch, noise, settings)
     fast(batch, noise, settings)
     for flat, module in ((fast._actor, reference.actor), (fast._critics, reference.critics)):

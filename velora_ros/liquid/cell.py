@@ -66,7 +66,7 @@ class CfCCell(nn.Module):
             h' after each step, shape (B, L, hidden).
         """
         weight = self.weight * self.mask
-        from_input, from_hidden = weight.split([self.input_size, self.hidden_size], dim=1)
+        from_input, from_hidden = weight[:, : self.input_size], weight[:, self.input_size :]
         pre = functional.linear(inputs, from_input, self.bias)
         states = []
         for step in range(inputs.shape[1]):

@@ -1,15 +1,15 @@
 """
 The liquid network's forward and backward pass over sequences, in numpy and compiled loops.
 
-It computes what :class:`velora_ros.liquid.LiquidNetwork` computes, on the same memory, several times faster: products over all
-steps at once are matrix products, and only the recurrence is a loop. torch stays the reference; tests hold values and
-gradients of this to it.
+It computes what :class:`velora_ros.liquid.LiquidNetwork` computes, on the same memory, several times faster: products
+over all steps at once are matrix products, and only the recurrence is a loop. torch stays the reference; tests hold
+values and gradients of this to it.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numba
 import numpy as np
@@ -22,7 +22,8 @@ Array = npt.NDArray[np.float32]
 NAMES = ('inter.weight', 'inter.bias', 'command.weight', 'command.bias', 'motor.weight', 'motor.bias')
 FASTMATH = {'reassoc', 'contract', 'arcp', 'nsz'}  # sums may be reordered; NaN and infinity keep their meaning
 
-kernel: Any = numba.njit(cache=True, fastmath=FASTMATH, error_model='numpy')  # untyped library
+_decorator = numba.njit(cache=True, fastmath=FASTMATH, error_model='numpy')
+kernel = cast('Callable[[Callable[..., Any]], Callable[..., Any]]', _decorator)  # numba is untyped
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class FusedNetwork:
 
 
 @kernel
-def _tanh(x: float) -> float:
+def _tanh(x: Any) -> Any:
     """Return tanh from one exponential; exact to float32's 1e-7 in absolute terms."""
     if x > 15.0:
         return np.float32(1.0)
@@ -161,7 +162,7 @@ def mish_backward(v: Array, d_u: Array) -> None:
 
 
 @kernel
-def recurrence(
+def recurrence(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
     pre: Array, from_hidden: Array, hidden: Array, dt: Array, first: Array, before: Array, gates: Array, states: Array
 ) -> None:
     """Run the CfC cell over sequences: arXiv 2106.13898, equation 10; ``from_hidden`` has shape (hidden, 4 hidden)."""
@@ -187,7 +188,7 @@ def recurrence(
 
 
 @kernel
-def recurrence_backward(
+def recurrence_backward(  # noqa: PLR0917
     d_states: Array, from_hidden: Array, gates: Array, dt: Array, first: Array, burn_in: int, d_pre: Array
 ) -> None:
     """Set d_pre, the derivative by the gates' sums, from that by the states; ``from_hidden`` is (4 hidden, hidden)."""

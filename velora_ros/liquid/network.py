@@ -51,7 +51,7 @@ class LiquidNetwork(nn.Module):
     @property
     def hidden_size(self) -> int:
         """Number of command neurons: the size of the hidden state."""
-        return self.command.hidden_size
+        return int(self.command.hidden_size)
 
     def step(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
         """
@@ -68,9 +68,7 @@ class LiquidNetwork(nn.Module):
         hidden = self.command(functional.mish(self.inter(inputs)), hidden, dt)
         return torch.tanh(self.motor(hidden)), hidden
 
-    def forward(
-        self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """
         Run a sequence.
 

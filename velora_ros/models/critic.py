@@ -1,5 +1,6 @@
 """The critic: a feed-forward Q(s, a) with layer normalisation; only training knows it, it is never deployed."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -37,7 +38,7 @@ class Critic(nn.Module):
         if not hidden_sizes or min(hidden_sizes) < 1:
             raise ConfigError(f'critic_sizes is {list(hidden_sizes)}; it must name at least one layer of 1 or more.')
         sizes = [state_dim + action_dim, *hidden_sizes, 1]
-        self.layers = nn.ModuleList(_linear(n_in, n_out, generator) for n_in, n_out in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(_linear(n_in, n_out, generator) for n_in, n_out in itertools.pairwise(sizes))
         self.norms = nn.ModuleList(nn.LayerNorm(size) for size in hidden_sizes)
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:

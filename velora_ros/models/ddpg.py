@@ -28,7 +28,7 @@ class LiquidDDPG:
     """
     A DDPG agent whose actor is a Neural Circuit Policy with closed-form continuous-time cells.
 
-    The actor has ``command = max(int(0.4 * n_neurons), 1)`` recurrent neurons and ``n_neurons - command`` inter neurons.
+    The actor has ``command = max(int(0.4 * n_neurons), 1)`` recurrent neurons and ``n_neurons - command`` inter ones.
     The action bounds are [-1, 1] and the nominal period 1 s until ``train`` or ``load`` knows better.
 
     Args:
@@ -84,7 +84,15 @@ class LiquidDDPG:
             Wiring.random(state_dim, n_neurons, action_dim, rng=streams.wiring, sparsity=sparsity),
             streams,
             LearnerSettings(
-                optim, actor_lr, critic_lr, buffer_size, tuple(critic_sizes), n_critics, normalise, sparsity, self.device
+                optim,
+                actor_lr,
+                critic_lr,
+                buffer_size,
+                tuple(critic_sizes),
+                n_critics,
+                normalise,
+                sparsity,
+                self.device,
             ),
         )
 
@@ -201,7 +209,9 @@ class LiquidDDPG:
         if seed is not None:
             learner.streams = Streams(seed)
         learner.configure(
-            UpdateSettings(gamma, tau, burn_in, target_noise, max_grad_norm), batch_size // sequence_length, sequence_length
+            UpdateSettings(gamma, tau, burn_in, target_noise, max_grad_norm),
+            batch_size // sequence_length,
+            sequence_length,
         )
         learner.provenance['train'] = {**config.train_arguments(), 'total_steps': total_steps}
         own_eval_env = evaluation_environment(env) if eval_env is None and eval_every else None
@@ -303,15 +313,15 @@ class LiquidDDPG:
         spec = spec_from_env(env, control_period)
         if (spec.observation_dim, spec.action_dim) != (self.state_dim, self.action_dim):
             raise SpecError(
-                f'the environment has {spec.observation_dim} observations and {spec.action_dim} actions; this agent was '
-                f'made for {self.state_dim} and {self.action_dim}. Make it with '
+                f'the environment has {spec.observation_dim} observations and {spec.action_dim} actions; this agent '
+                f'was made for {self.state_dim} and {self.action_dim}. Make it with '
                 f'LiquidDDPG({spec.observation_dim}, {self.n_neurons}, {spec.action_dim}).'
             )
         learner, known = self.learner, self.learner.spec
         if known is not None and (known.action_low, known.action_high) != (spec.action_low, spec.action_high):
             raise SpecError(
-                f'the environment has the action bounds {spec.action_low} to {spec.action_high}; this agent was trained '
-                f'with {known.action_low} to {known.action_high}. Train a new agent, or rescale the actions.'
+                f'the environment has the action bounds {spec.action_low} to {spec.action_high}; this agent was '
+                f'trained with {known.action_low} to {known.action_high}. Train a new agent, or rescale the actions.'
             )
         _, info = env.reset(seed=0)
         privileged = np.size(info.get('privileged_state', ()))

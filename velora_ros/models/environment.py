@@ -33,7 +33,7 @@ def numpy_view(env: Env) -> Env:
 
 
 def evaluation_environment(env: Env) -> Env | None:
-    """Return a fresh environment of the same making, without a window; None, with one message, where there is no way."""
+    """Return a fresh environment of the same making, without a window; None, with one message, where none can be."""
     if env.spec is None:
         logger.warning('evaluation is skipped: the environment has no spec to make a second one from; pass eval_env.')
         return None

@@ -1,9 +1,9 @@
 """
 The whole DDPG update without torch's overhead: matrix products in numpy, everything else in compiled loops.
 
-Networks of this size spend their time between torch's operations, not in them. :class:`FusedUpdate` works on the memory of
-the torch parameters and of the Adam state, so that saving, exporting and predicting see no difference; tests hold it to
-:class:`velora_ros.models.update.TorchUpdate`, values and gradients.
+Networks of this size spend their time between torch's operations, not in them. :class:`FusedUpdate` works on the memory
+of the torch parameters and of the Adam state, so that saving, exporting and predicting see no difference; tests hold it
+to :class:`velora_ros.models.update.TorchUpdate`, values and gradients.
 """
 
 from collections.abc import Mapping, Sequence
@@ -101,11 +101,16 @@ class FusedUpdate:
         critic_optimizer: plain Adam over the critics' parameters.
     """
 
-    def __init__(self, networks: Networks, actor_optimizer: torch.optim.Adam, critic_optimizer: torch.optim.Adam) -> None:
+    def __init__(
+        self, networks: Networks, actor_optimizer: torch.optim.Adam, critic_optimizer: torch.optim.Adam
+    ) -> None:
         self.networks = networks
         self._actor, self._critics = _Flat(networks.actor), _Flat(networks.critics)
         self._actor_target, self._critics_target = _Flat(networks.actor_target), _Flat(networks.critics_target)
-        self._actor_adam, self._critic_adam = _Adam(actor_optimizer, self._actor), _Adam(critic_optimizer, self._critics)
+        self._actor_adam, self._critic_adam = (
+            _Adam(actor_optimizer, self._actor),
+            _Adam(critic_optimizer, self._critics),
+        )
         wiring, n_hidden = networks.actor.wiring, len(networks.critics[0].norms)  # type: ignore[arg-type]
         self.actor = FusedNetwork(wiring, self._actor.views)
         self._target = FusedNetwork(wiring, self._actor_target.views)
@@ -175,9 +180,7 @@ class FusedUpdate:
         d_inputs = self._online_critics[0].backward(critic_tape, np.full(q.size, -1 / q.size, np.float32), None)
         d_motor = np.zeros((n_sequences, length, motor.shape[1]), np.float32)
         d_motor[:, view.burn_in :] = d_inputs[:, -motor.shape[1] :].reshape(n_sequences, -1, motor.shape[1])
-        self.actor.backward(
-            tape, d_motor.reshape(tape.motor.shape), self._actor.gradients, burn_in=view.burn_in
-        )
+        self.actor.backward(tape, d_motor.reshape(tape.motor.shape), self._actor.gradients, burn_in=view.burn_in)
         self._actor_adam.step(settings.max_grad_norm)
         return -float(q.mean())
 
@@ -303,7 +306,7 @@ def normalise_relu(y: Array, weight: Array, bias: Array, out: Array, scale: Arra
 
 
 @kernel
-def normalise_relu_backward(
+def normalise_relu_backward(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
     d_out: Array, out: Array, normal: Array, scale: Array, weight: Array, d_weight: Array, d_bias: Array
 ) -> None:
     """Turn d_out into the derivative by the sums, in place, and add up those by weight and bias."""
@@ -325,7 +328,7 @@ def normalise_relu_backward(
 
 
 @kernel
-def adam(
+def adam(  # noqa: PLR0917
     values: Array, gradient: Array, mean: Array, square: Array,
     rate: float, beta1: float, beta2: float, root: float, epsilon: float,
 ) -> None:  # fmt: skip

@@ -39,10 +39,14 @@ def predict(
     batched = inputs.dim() == 2
     inputs = inputs if batched else inputs[None]
     size = networks.actor.hidden_size
-    before = torch.zeros(len(inputs), size, device=device) if hidden is None else _checked('hidden', hidden, size, device)
+    before = (
+        torch.zeros(len(inputs), size, device=device) if hidden is None else _checked('hidden', hidden, size, device)
+    )
     before = before.reshape(-1, size)
     if len(before) != len(inputs):
-        raise ObservationError(f'there are {len(inputs)} states and {len(before)} hidden states; the numbers must match.')
+        raise ObservationError(
+            f'there are {len(inputs)} states and {len(before)} hidden states; the numbers must match.'
+        )
     ratio = 1.0 if dt is None else dt / spec.control_period
     output, after = networks.actor.step(networks.observation_normaliser(inputs), before, ratio)
     if noise_scale > 0:
@@ -59,11 +63,15 @@ def _checked(name: str, values: Any, size: int, device: torch.device) -> Tensor:
     try:
         tensor = torch.as_tensor(values, dtype=torch.float32, device=device)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ObservationError(f'{name} is a {type(values).__name__}; it must be an array or tensor of numbers.') from error
+        raise ObservationError(
+            f'{name} is a {type(values).__name__}; it must be an array or tensor of numbers.'
+        ) from error
     if tensor.dim() not in {1, 2} or tensor.shape[-1] != size:
         raise ObservationError(f'{name} has the shape {tuple(tensor.shape)}; it must be ({size},) or (B, {size}).')
     if not torch.isfinite(tensor).all():
-        raise ObservationError(f'{name} holds a number that is not finite; check the sensor or environment it came from.')
+        raise ObservationError(
+            f'{name} holds a number that is not finite; check the sensor or environment it came from.'
+        )
     return tensor
 
 

@@ -1,4 +1,4 @@
-"""A whole agent as one safetensors file: networks, targets, optimisers, random states, counters and, if wished, the replay."""
+"""A whole agent as one safetensors file: networks, targets, optimisers, random states, counters, perhaps the replay."""
 
 import json
 import os
@@ -107,7 +107,9 @@ def restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tenso
         _restore(learner, metadata, tensors)
     except (KeyError, RuntimeError, ValueError, TypeError, SpecError) as error:
         reason = ' '.join(str(error).split())
-        raise PolicyFileError(f'the saved agent is incomplete or damaged: {reason}. Load another copy of it.') from error
+        raise PolicyFileError(
+            f'the saved agent is incomplete or damaged: {reason}. Load another copy of it.'
+        ) from error
 
 
 def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:

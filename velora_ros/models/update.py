@@ -43,7 +43,8 @@ def smoothing_noise(batch: Batch, settings: UpdateSettings, rng: np.random.Gener
     if settings.target_noise == 0:
         return np.zeros(shape, dtype=np.float32)
     noise = settings.target_noise * rng.standard_normal(shape, dtype=np.float32)
-    return np.clip(noise, -2.5 * settings.target_noise, 2.5 * settings.target_noise)
+    clipped: np.ndarray = np.clip(noise, -2.5 * settings.target_noise, 2.5 * settings.target_noise)
+    return clipped
 
 
 class TorchUpdate:
@@ -141,7 +142,7 @@ class TorchUpdate:
         )
         loss = -self.networks.critics[0](batch.state[:, burn_in:], action).mean()
         self._step(self.actor_optimizer, self.networks.actor, loss, settings)
-        return loss.item()
+        return float(loss.item())
 
     @staticmethod
     def _step(optimizer: Optimizer, module: nn.Module, loss: Tensor, settings: UpdateSettings) -> None:

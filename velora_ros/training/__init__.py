@@ -1,4 +1,4 @@
-"""The training loop and what hangs on it: evaluation, callbacks, metrics. It knows an Agent protocol, no concrete agent."""
+"""The training loop and what hangs on it: evaluation, callbacks, metrics. It knows a protocol, no concrete agent."""
 
 from velora_ros.training.agent import Agent
 from velora_ros.training.callbacks import Callback, StopTraining

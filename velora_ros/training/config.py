@@ -1,4 +1,4 @@
-"""Every hyperparameter of a run in one frozen table: presets, command-line flags and the trainer node are made from it."""
+"""Every hyperparameter in one frozen table: presets, command-line flags and the trainer node are made from it."""
 
 import dataclasses
 import math
@@ -94,7 +94,9 @@ class TrainConfig:
         return self._group('train')
 
     def _group(self, group: str) -> dict[str, Any]:
-        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.metadata['group'] == group}
+        return {
+            item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.metadata['group'] == group
+        }
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -111,13 +113,16 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ConfigError(f"the configuration '{path}' is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
-        raise ConfigError(f"the configuration '{path}' holds a {type(values).__name__}; it must hold 'name: value' lines.")
+        raise ConfigError(
+            f"the configuration '{path}' holds a {type(values).__name__}; it must hold 'name: value' lines."
+        )
     return values
 
 
 def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
     """Return the value in its field's type, integers being welcome where numbers are; or refuse it."""
-    kind, meta = item.type, item.metadata
+    kind: Any = item.type
+    meta = item.metadata
     if kind == tuple[int, ...]:
         entries = tuple(value) if isinstance(value, list | tuple) else ()
         if not entries or not all(_is_number(entry, int) and entry >= meta['low'] for entry in entries):
@@ -127,7 +132,11 @@ def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
         if not isinstance(value, bool):
             raise ConfigError(f'{item.name} is {value!r}; it must be true or false.')
         return value
-    if not _is_number(value, kind) or not (meta['low'] <= value <= meta['high']) or (meta['above'] and value == meta['low']):
+    if (
+        not _is_number(value, kind)
+        or not (meta['low'] <= value <= meta['high'])
+        or (meta['above'] and value == meta['low'])
+    ):
         low = f'above {meta["low"]}' if meta['above'] else f'at least {meta["low"]}'
         high = '' if meta['high'] == math.inf else f' and at most {meta["high"]}'
         name = 'an integer' if kind is int else 'a number'

@@ -33,7 +33,9 @@ class LearningCurve(Callback):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"the folder '{folder}' cannot be made: {error.strerror}. Choose a writable place.") from error
+            raise StorageError(
+                f"the folder '{folder}' cannot be made: {error.strerror}. Choose a writable place."
+            ) from error
         self._rows = {
             EPISODES: [['episode', 'steps', 'return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds']],
             EVALUATIONS: [['steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes']],
@@ -89,9 +91,8 @@ def draw_curve(file: Any, episodes: Sequence[EpisodeRecord], evaluations: Sequen
 
     figure = Figure(figsize=(8, 4.5), layout='constrained')
     axes = figure.add_subplot()
-    axes.plot(
-        [one.steps for one in episodes], [one.episode_return for one in episodes], '.', ms=3, alpha=0.35, label='training'
-    )
+    steps, returns = [one.steps for one in episodes], [one.episode_return for one in episodes]
+    axes.plot(steps, returns, '.', ms=3, alpha=0.35, label='training')
     if evaluations:
         steps = [one.steps for one in evaluations]
         means = [one.result.mean for one in evaluations]

@@ -50,9 +50,7 @@ def episode_seed(seed: int, episode: int) -> int:
     return int(np.random.SeedSequence((seed, episode)).generate_state(1)[0] >> 1)
 
 
-def _episode(
-    policy: Stepper, env: gymnasium.Env[Any, Any], seed: int, max_steps: int | None
-) -> tuple[float, int]:
+def _episode(policy: Stepper, env: gymnasium.Env[Any, Any], seed: int, max_steps: int | None) -> tuple[float, int]:
     policy.reset()
     observation, _ = env.reset(seed=seed)
     total, length, dt = 0.0, 0, None

@@ -88,7 +88,10 @@ def run(
     Raises:
         UnsupportedEnvironmentError: an observation or a reward is not finite.
     """
-    return _Run(agent, env, spec, settings, eval_env, callbacks, steps_before, episodes_before, clock).run()
+    state = _Run(agent, env, spec, settings, eval_env=eval_env, callbacks=callbacks, clock=clock)
+    state.step = state.steps_before = steps_before
+    state.episode = episodes_before
+    return state.run()
 
 
 class _Run:
@@ -100,16 +103,14 @@ class _Run:
         env: gymnasium.Env[Any, Any],
         spec: PolicySpec,
         settings: LoopSettings,
+        *,
         eval_env: gymnasium.Env[Any, Any] | None,
         callbacks: Sequence[Callback],
-        steps_before: int,
-        episodes_before: int,
         clock: Callable[[], float],
     ) -> None:
         self.agent, self.env, self.spec, self.settings = agent, env, spec, settings
         self.eval_env, self.callbacks, self.clock = eval_env, callbacks, clock
-        self.step, self.steps_before = steps_before, steps_before
-        self.episode = episodes_before
+        self.step = self.steps_before = self.episode = 0
         self.credit = 0.0
         self.evaluation_time = 0.0
         self.result = TrainResult()
@@ -118,9 +119,8 @@ class _Run:
 
     def run(self) -> TrainResult:
         settings, result = self.settings, self.result
-        limit = None if settings.total_steps is None else settings.total_steps
         for callback in self.callbacks:
-            callback.on_train_start(settings.n_episodes, limit)
+            callback.on_train_start(settings.n_episodes, settings.total_steps)
         try:
             while len(result.episodes) < settings.n_episodes and not self._budget_spent():
                 self._run_episode()
@@ -170,12 +170,13 @@ class _Run:
         scaled = np.clip(self.spec.low + (action + 1) * self.half_range, self.spec.low, self.spec.high)
         command = scaled.astype(self.env.action_space.dtype)
         observation, reward, terminated, truncated, info = self.env.step(command)
+        reward = float(reward)
         if not np.isfinite(reward):
             raise UnsupportedEnvironmentError(
                 f'the environment returned the reward {reward} in step {self.step + 1}; rewards must be finite. '
                 'Bound the reward, or end the episode before it diverges.'
             )
-        return self._observation(observation), float(reward), bool(terminated), bool(truncated), info
+        return self._observation(observation), reward, bool(terminated), bool(truncated), info
 
     def _observation(self, values: npt.ArrayLike) -> Array:
         observation = np.asarray(values, dtype=np.float32)
@@ -208,7 +209,11 @@ class _Run:
         settings, result = self.settings, self.result
         policy_file = self.agent.policy_file()
         outcome = evaluate(
-            Policy(policy_file), env, episodes=settings.eval_episodes, seed=settings.eval_seed, max_steps=settings.max_steps
+            Policy(policy_file),
+            env,
+            episodes=settings.eval_episodes,
+            seed=settings.eval_seed,
+            max_steps=settings.max_steps,
         )
         record = EvaluationRecord(self.step, self.episode, seconds, outcome)
         is_best = result.best_evaluation is None or outcome.mean >= result.best_evaluation.result.mean

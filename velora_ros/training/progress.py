@@ -79,7 +79,9 @@ class ProgressBar(Callback):
         best = result.best_evaluation
         shown = '' if best is None else f', best evaluation {best.result.mean:.1f} after {best.steps} steps'
         stopped = f' ({result.stopped})' if result.stopped else ''
-        self._write(f'trained {result.steps} steps, {len(result.episodes)} episodes in {result.seconds:.0f} s{shown}{stopped}')
+        self._write(
+            f'trained {result.steps} steps, {len(result.episodes)} episodes in {result.seconds:.0f} s{shown}{stopped}'
+        )
 
     def _status(self, record: EpisodeRecord) -> str:
         mean_return = np.mean([one.episode_return for one in self._window])

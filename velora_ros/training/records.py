@@ -59,7 +59,7 @@ class EvaluationResult:
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """An evaluation in the course of training: what came out, after how many steps, episodes and seconds of training."""
+    """An evaluation in the course of training: what came out, after how many steps, episodes and seconds."""
 
     steps: int
     episode: int
