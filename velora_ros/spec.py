@@ -91,7 +91,9 @@ class PolicySpec:
         if missing := fields.keys() - data.keys():
             raise SpecError(f'the policy spec lacks {", ".join(sorted(missing))}; it must have {", ".join(fields)}.')
         if unknown := data.keys() - fields.keys():
-            raise SpecError(f'the policy spec has unknown fields {", ".join(sorted(unknown))}; known: {", ".join(fields)}.')
+            raise SpecError(
+                f'the policy spec has unknown fields {", ".join(sorted(unknown))}; known: {", ".join(fields)}.'
+            )
         try:
             return cls(
                 observation_names=_strings(data['observation_names']),

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,16 +56,16 @@ def set_device(device: str = 'auto') -> 'torch.device':
     Raises:
         ConfigError: torch does not know the name, or the machine has no such device.
     """
-    torch = _import_torch()
+    library = _import_torch()
     if device == 'auto':
-        device = 'cuda:0' if torch.cuda.is_available() else 'cpu'
+        device = 'cuda:0' if library.cuda.is_available() else 'cpu'
     try:
-        chosen = torch.device(device)
+        chosen: torch.device = library.device(device)
     except RuntimeError as error:
         raise ConfigError(f"the device is '{device}'; valid are 'auto', 'cpu', 'cuda', 'cuda:0' and so on.") from error
-    if chosen.type == 'cuda' and not torch.cuda.is_available():
+    if chosen.type == 'cuda' and not library.cuda.is_available():
         raise ConfigError(f"the device is '{device}', but torch sees no CUDA device here; use 'cpu' or 'auto'.")
-    return cast('torch.device', chosen)
+    return chosen
 
 
 @contextlib.contextmanager

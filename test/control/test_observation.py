@@ -56,7 +56,7 @@ def test_a_signal_too_far_in_time_from_the_trigger_is_named(offset):
     joints = JointObservation(NAMES, 0.1)
     update(joints, ['hinge'], 1000 * MS, position=[1], velocity=[1])
     update(joints, ['slider'], (1000 + offset) * MS, position=[1], velocity=[1])
-    with pytest.raises(ObservationError, match="'hinge/position', 'hinge/velocity' is more than 0.1 s"):
+    with pytest.raises(ObservationError, match=r"'hinge/position', 'hinge/velocity' is more than 0\.1 s"):
         joints.read((1000 + offset) * MS)
 
 

@@ -192,6 +192,7 @@ class Controller:
         """
         self.safety = Safety(policy.spec, self.settings)
         self._policy = policy
+        self._last_input = None  # a slow load is no silence of the robot
         self.reset('swap')
 
     def _usable(self, observation: Array, stamp: int, now: int) -> bool:
@@ -247,5 +248,7 @@ class Controller:
 
     def _not_finite(self, observation: Array) -> str:
         names = self._policy.spec.observation_names
-        bad = [f"'{name}' is {value}" for name, value in zip(names, observation, strict=False) if not np.isfinite(value)]
+        bad = [
+            f"'{name}' is {value}" for name, value in zip(names, observation, strict=False) if not np.isfinite(value)
+        ]
         return f'the state is not finite: {", ".join(bad)}'

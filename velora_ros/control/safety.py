@@ -36,6 +36,9 @@ class Settings:
             ``auto`` holds positions and zeroes velocities, efforts and what is unknown.
         fallback_pose: the command of ``pose``, in action order and units.
         interface: the meaning of the commands (position, velocity, effort); ``''`` reads it from the action names.
+
+    Raises:
+        ConfigError: a time is negative and not -1, or not finite.
     """
 
     max_state_age_s: float = -1.0
@@ -45,6 +48,14 @@ class Settings:
     fallback: FallbackKind = 'auto'
     fallback_pose: tuple[float, ...] = ()
     interface: str = ''
+
+    def __post_init__(self) -> None:
+        for name in ('max_state_age_s', 'watchdog_timeout_s', 'max_gap_s'):
+            value = getattr(self, name)
+            if value != -1 and not 0 <= value < math.inf:
+                raise ConfigError(
+                    f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 to derive it from the policy."
+                )
 
 
 class Safety:
@@ -56,16 +67,15 @@ class Safety:
         settings: the user's settings.
 
     Raises:
-        ConfigError: a time is negative and not -1, the pose does not fit the actions, or the interface contradicts
-            their names.
+        ConfigError: the pose does not fit the actions, or the interface contradicts their names.
     """
 
     def __init__(self, spec: PolicySpec, settings: Settings) -> None:
         period = spec.control_period
         self.settings = settings
-        self.max_state_age = _limit('max_state_age_s', settings.max_state_age_s, STATE_AGE_PERIODS * period)
-        self.watchdog_timeout = _limit('watchdog_timeout_s', settings.watchdog_timeout_s, WATCHDOG_PERIODS * period)
-        self.max_gap = _limit('max_gap_s', settings.max_gap_s, GAP_PERIODS * period)
+        self.max_state_age = _limit(settings.max_state_age_s, STATE_AGE_PERIODS * period)
+        self.watchdog_timeout = _limit(settings.watchdog_timeout_s, WATCHDOG_PERIODS * period)
+        self.max_gap = _limit(settings.max_gap_s, GAP_PERIODS * period)
         self._spec = spec
         self._held = _held_actions(spec, settings)
         self._rest = self._resting_command()
@@ -110,14 +120,8 @@ class Safety:
         return np.clip(np.zeros(self._spec.action_dim), self._spec.low, self._spec.high)
 
 
-def _limit(name: str, value: float, derived: float) -> float:
-    if value == -1:
-        return derived
-    if value < 0 or not math.isfinite(value):
-        raise ConfigError(
-            f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 to derive it from the policy."
-        )
-    return value or math.inf
+def _limit(value: float, derived: float) -> float:
+    return derived if value == -1 else value or math.inf
 
 
 def _held_actions(spec: PolicySpec, settings: Settings) -> npt.NDArray[np.bool_]:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray
+from std_msgs.msg import Float64, Float64MultiArray
 
 Array = npt.NDArray[np.float64]
 
@@ -59,6 +59,23 @@ def to_diagnostic(name: str, level: str, text: str, values: dict[str, Any], hard
     """Return a status of level ``ok``, ``warn`` or ``error`` with ``values`` as strings."""
     pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
     return DiagnosticStatus(level=_LEVELS[level], name=name, message=text, hardware_id=hardware_id, values=pairs)
+
+
+def to_diagnostics(status: DiagnosticStatus, stamp: int) -> DiagnosticArray:
+    """Return the message for ``/diagnostics`` with one status, stamped ``stamp`` [ns]."""
+    message = DiagnosticArray(status=[status])
+    message.header.stamp = to_stamp(stamp)
+    return message
+
+
+def from_diagnostics(message: DiagnosticArray, name: str) -> dict[str, str]:
+    """Return the values of the status of that name; empty when there is none."""
+    return {pair.key: pair.value for status in message.status if status.name == name for pair in status.values}
+
+
+def to_number(value: float) -> Float64:
+    """Return a message of one number."""
+    return Float64(data=float(value))
 
 
 def _text(value: Any) -> str:

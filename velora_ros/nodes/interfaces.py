@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
-from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSDurabilityPolicy, QoSPolicyKind, QoSProfile, QoSReliabilityPolicy
@@ -71,107 +70,33 @@ class Service:
     description: str
 
 
-# fmt: off - a table is read by rows
+# fmt: off
 TOPICS = (
-    Topic(
-        'policy_node',
-        'in',
-        'joint_states',
-        'sensor_msgs/msg/JointState',
-        NEWEST,
-        'the state of the robot, by joint name',
-        'every name of the policy is a joint signal',
-    ),
-    Topic(
-        'policy_node',
-        'in',
-        'observation',
-        'std_msgs/msg/Float64MultiArray',
-        NEWEST,
-        "the observation as a vector in the policy's order",
-        'some name of the policy is no joint signal',
-    ),
-    Topic(
-        'policy_node',
-        'in',
-        'reset',
-        'std_msgs/msg/Empty',
-        RELIABLE,
-        'the robot was put somewhere else: forget the hidden state',
-    ),
-    Topic(
-        'policy_node',
-        'in',
-        'emergency_stop',
-        'std_msgs/msg/Bool',
-        RELIABLE,
-        'true latches a fault; false never releases it',
-    ),
-    Topic(
-        'policy_node',
-        'out',
-        'command',
-        'std_msgs/msg/Float64MultiArray',
-        RELIABLE,
-        "the command in the policy's action order",
-    ),
-    Topic(
-        'policy_node',
-        'out',
-        '~/status',
-        'diagnostic_msgs/msg/DiagnosticStatus',
-        LATCHED,
-        'the newest state, fault or reason for not commanding',
-    ),
-    Topic(
-        'policy_node',
-        'out',
-        '/diagnostics',
-        'diagnostic_msgs/msg/DiagnosticArray',
-        DEFAULT,
-        'rate, latency, input age, resets, rejections, fault and policy, once a second',
-    ),
-    Topic(
-        'policy_node',
-        'out',
-        '~/debug/observation',
-        'std_msgs/msg/Float64MultiArray',
-        NEWEST,
-        'what the policy was given, when someone listens',
-    ),
-    Topic(
-        'policy_node',
-        'out',
-        '~/debug/hidden',
-        'std_msgs/msg/Float64MultiArray',
-        NEWEST,
-        'the hidden state after the step, when someone listens',
-    ),
-    Topic(
-        'policy_node',
-        'out',
-        '~/debug/raw_action',
-        'std_msgs/msg/Float64MultiArray',
-        NEWEST,
-        'what the policy answered before the safety checks, when someone listens',
-    ),
-    Topic(
-        'sim_node',
-        'in',
-        'command',
-        'std_msgs/msg/Float64MultiArray',
-        RELIABLE,
-        "the command in the spec's action order",
-    ),
+    Topic('policy_node', 'in', 'joint_states', 'sensor_msgs/msg/JointState', NEWEST,
+          'the state of the robot, by joint name', 'every name of the policy is a joint signal'),
+    Topic('policy_node', 'in', 'observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          "the observation as a vector in the policy's order", 'some name of the policy is no joint signal'),
+    Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,
+          'the robot was put somewhere else: forget the hidden state'),
+    Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', RELIABLE,
+          'true latches a fault; false never releases it'),
+    Topic('policy_node', 'out', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
+          "the command in the policy's action order"),
+    Topic('policy_node', 'out', '~/status', 'diagnostic_msgs/msg/DiagnosticStatus', LATCHED,
+          'the newest state, fault or reason for not commanding'),
+    Topic('policy_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'rate, latency, input age, resets, rejections, fault and policy, once a second'),
+    Topic('policy_node', 'out', '~/debug/observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'what the policy was given, when someone listens'),
+    Topic('policy_node', 'out', '~/debug/hidden', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'the hidden state after the step, when someone listens'),
+    Topic('policy_node', 'out', '~/debug/raw_action', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'what the policy answered before the safety checks, when someone listens'),
+    Topic('sim_node', 'in', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
+          "the command in the spec's action order"),
     Topic('sim_node', 'out', 'joint_states', 'sensor_msgs/msg/JointState', RELIABLE, 'the state, by joint name'),
-    Topic(
-        'sim_node',
-        'out',
-        'observation',
-        'std_msgs/msg/Float64MultiArray',
-        RELIABLE,
-        "the environment's observation vector",
-    ),
+    Topic('sim_node', 'out', 'observation', 'std_msgs/msg/Float64MultiArray', RELIABLE,
+          "the environment's observation vector"),
     Topic('sim_node', 'out', 'reset', 'std_msgs/msg/Empty', RELIABLE, 'an episode ended and the robot was put back'),
     Topic('sim_node', 'out', '~/reward', 'std_msgs/msg/Float64', DEFAULT, "the environment's reward of each period"),
     Topic('sim_node', 'out', '~/episode_return', 'std_msgs/msg/Float64', DEFAULT, 'the return of each episode'),
@@ -180,14 +105,8 @@ TOPICS = (
     Topic('trainer_node', 'out', '~/episode_return', 'std_msgs/msg/Float64', DEFAULT, 'the return of each episode'),
     Topic('trainer_node', 'out', '~/metrics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT, 'losses and speed'),
     Topic('trainer_node', 'out', '~/policy', 'std_msgs/msg/String', LATCHED, 'the path of the newest best policy'),
-    Topic(
-        'trainer_node',
-        'out',
-        '/diagnostics',
-        'diagnostic_msgs/msg/DiagnosticArray',
-        DEFAULT,
-        'the state of the training, once a second',
-    ),
+    Topic('trainer_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'the state of the training, once a second'),
 )
 
 SERVICES = (
@@ -217,9 +136,7 @@ def interface_class(name: str) -> Any:
     return getattr(importlib.import_module(f'{package}.{kind}'), class_name)
 
 
-def create_publisher(
-    node: Node, owner: str, name: str, *, lifecycle: bool = False, events: PublisherEventCallbacks | None = None
-) -> Publisher:
+def create_publisher(node: Node, owner: str, name: str, *, events: PublisherEventCallbacks | None = None) -> Publisher:
     """
     Create a publisher from its row.
 
@@ -227,17 +144,15 @@ def create_publisher(
         node: where it is created.
         owner: the node's name in the table (a running node may be renamed).
         name: the topic's name in the table.
-        lifecycle: True for one that is silent while the lifecycle node is not active.
         events: callbacks for the middleware's events; by default an incompatible subscriber is logged.
 
     Raises:
         ConfigError: a ``qos_overrides`` parameter has an invalid value.
     """
     row = topic(owner, 'out', name)
-    create = node.create_lifecycle_publisher if lifecycle and isinstance(node, LifecycleNode) else node.create_publisher
     options = QoSOverridingOptions(_OVERRIDABLE)
     try:
-        return create(
+        return node.create_publisher(
             interface_class(row.type), name, row.qos.profile(), event_callbacks=events, qos_overriding_options=options
         )
     except RuntimeError as error:

@@ -13,11 +13,16 @@ from typing import Protocol, cast
 
 import rclpy
 import rclpy.utilities
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from velora_ros.errors import ConfigError, VeloraError
+
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+"""For timers that must not stop with a frozen /clock."""
 
 # The longest that a signal waits for the loop when no message and no timer wakes it [s].
 POLL_S = 0.05

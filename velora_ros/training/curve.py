@@ -74,7 +74,7 @@ class LearningCurve(Callback):
                 csv.writer(file).writerow(row)
         except OSError as error:
             raise StorageError(
-                f"'{self.folder / name}' cannot be written: {error.strerror}. Free some space; the rows so far are kept."
+                f"'{self.folder / name}' cannot be written: {error.strerror}. Free some space; earlier rows are kept."
             ) from error
 
 

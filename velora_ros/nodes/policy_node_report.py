@@ -1,0 +1,107 @@
+"""What policy_node tells people: its latched status, its diagnostics, and who else talks where it talks."""
+
+from typing import Any
+
+from rclpy.node import Node
+
+from velora_ros.control import Controller, Status
+from velora_ros.control.timing import TimingReport
+from velora_ros.nodes import conversions
+from velora_ros.nodes.interfaces import create_publisher, interface_class
+from velora_ros.policy import Policy
+
+UNCONFIGURED = Status('ok', 'unconfigured', '')
+
+
+class Report:
+    """
+    Publishes and logs the node's status when it changes, and its diagnostics.
+
+    Args:
+        node: policy_node itself.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._status = create_publisher(node, 'policy_node', '~/status')
+        self._diagnostics = create_publisher(node, 'policy_node', '/diagnostics')
+        self._array = interface_class('diagnostic_msgs/msg/DiagnosticArray')
+        self._last = Status('', '', '')
+        self._conflict = ''
+        self.incompatible = ''
+        """The newest incompatible peer, in one sentence."""
+
+    def status(self, status: Status, *, force: bool = False) -> None:
+        """
+        Publish and log a status whose level or state is new; a reason that merely changes waits for ``force``.
+
+        Reasons contain numbers: published for every message, they would load the loop that they describe.
+        """
+        if status[:2] == self._last[:2] and not (force and status != self._last):
+            return
+        if status[:2] != self._last[:2]:
+            logger = self._node.get_logger()
+            log = {'ok': logger.info, 'warn': logger.warning, 'error': logger.error}[status.level]
+            log(status.text)
+        self._last = status
+        self._status.publish(conversions.to_diagnostic(self._name, status.level, status.text, {}))
+
+    def diagnostics(
+        self, status: Status, controller: Controller, policy: Policy, path: str, timing: TimingReport
+    ) -> None:
+        """Publish rate, latency, input age, counters, fault and policy."""
+        self.status(status, force=True)
+        self._look_for_conflicts()
+        warnings = [text for text in (self._conflict, self.incompatible) if text]
+        level = 'warn' if warnings and status.level == 'ok' else status.level
+        message = conversions.to_diagnostic(
+            self._name,
+            level,
+            '; '.join([status.text, *warnings]),
+            {'state': status.state, **_values(controller, policy, path, timing)},
+            hardware_id=policy.digest[:12],
+        )
+        array = self._array()
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        array.status = [message]
+        self._diagnostics.publish(array)
+
+    @property
+    def _name(self) -> str:
+        return self._node.get_fully_qualified_name().lstrip('/')
+
+    def _look_for_conflicts(self) -> None:
+        """Find a second publisher of our commands and a second node of our name; both only warn."""
+        node = self._node
+        conflicts = []
+        topic = node.resolve_topic_name('command')
+        if (count := node.count_publishers(topic)) > 1:
+            conflicts.append(f"'{topic}' has {count} publishers; the robot must listen to one")
+        own = (node.get_name(), node.get_namespace())
+        if (count := node.get_node_names_and_namespaces().count(own)) > 1:
+            conflicts.append(f'{count} nodes are called {node.get_fully_qualified_name()}; rename all but one')
+        conflict = '; '.join(conflicts)
+        if conflict and conflict != self._conflict:
+            node.get_logger().warning(conflict)
+        self._conflict = conflict
+
+
+def _values(controller: Controller, policy: Policy, path: str, timing: TimingReport) -> dict[str, Any]:
+    return {
+        'armed': controller.armed,
+        'fault': controller.fault,
+        'rate_hz': timing.rate_hz,
+        'jitter_us': timing.jitter_us,
+        'latency_p50_us': timing.latency_p50_us,
+        'latency_p99_us': timing.latency_p99_us,
+        'latency_max_us': timing.latency_max_us,
+        'input_age_ms': timing.input_age_ms,
+        'dt_s': policy.period if controller.dt is None else controller.dt,
+        'observations': controller.counts['observations'],
+        'commands': controller.counts['commands'],
+        'fallbacks': controller.counts['fallbacks'],
+        **{name: count for name, count in sorted(controller.counts.items()) if '.' in name},
+        'policy': path,
+        'digest': policy.digest,
+        'engine': policy.engine,
+    }
