@@ -45,7 +45,7 @@ def observed_signals(env: Any, size: int) -> list[Signal | None]:
     if observations.shape != (PROBES, size):
         return unknown
     found = [_match(observations[:, index], values, signals) for index in range(size)]
-    return [signal if found.index(signal) == index else None for index, signal in enumerate(found)]
+    return _each_once(found)
 
 
 def commanded_signals(env: Any, size: int) -> list[Signal | None]:
@@ -61,7 +61,13 @@ def commanded_signals(env: Any, size: int) -> list[Signal | None]:
     if not _is_mujoco(env) or env.model.nu != size:
         return [None] * size
     found = [_actuator_signal(env.model, index) for index in range(size)]
-    return [signal if found.index(signal) == index else None for index, signal in enumerate(found)]
+    return _each_once(found)
+
+
+def _each_once(signals: list[Signal | None]) -> list[Signal | None]:
+    """Keep the first of each name: names are unique."""
+    names = [signal.name if signal else None for signal in signals]
+    return [signal if names.index(names[index]) == index else None for index, signal in enumerate(signals)]
 
 
 def joint_name(model: Any, joint: int) -> str:

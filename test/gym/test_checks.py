@@ -1,0 +1,48 @@
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.gym import check_env, make, spec_from_env
+
+VECTOR = spaces.Box(-np.inf, np.inf, (3,), np.float64)
+ACTION = spaces.Box(-1, 1, (2,), np.float32)
+
+
+class Spaces(gym.Env):
+    def __init__(self, observation_space=VECTOR, action_space=ACTION):
+        self.observation_space, self.action_space = observation_space, action_space
+
+
+def test_vectors_with_finite_action_bounds_are_accepted():
+    check_env(Spaces())
+    check_env(make('InvertedPendulum-v5'))
+
+
+@pytest.mark.parametrize(
+    ('env', 'named'),
+    [
+        (lambda: Spaces(spaces.Dict({'a': VECTOR})), r'observation space is Dict.*must be a Box.*FlattenObservation'),
+        (lambda: Spaces(spaces.Tuple([VECTOR])), r'observation space is Tuple.*FlattenObservation'),
+        (lambda: Spaces(spaces.Discrete(4)), r'observation space is Discrete\(4\)'),
+        (lambda: Spaces(spaces.Box(0, 255, (64, 64, 3), np.uint8)), r'\(64, 64, 3\), an image'),
+        (lambda: Spaces(spaces.Box(-1, 1, (2, 3))), r'\(2, 3\), no vector.*FlattenObservation'),
+        (lambda: Spaces(spaces.Box(-1, 1, ())), r'\(\), no vector'),
+        (lambda: Spaces(spaces.Box(-1, 1, (0,))), r'\(0,\), no vector'),
+        (lambda: Spaces(VECTOR, spaces.Discrete(2)), r'action space is Discrete\(2\).*Discrete problems'),
+        (lambda: Spaces(VECTOR, spaces.MultiDiscrete([2, 2])), 'action space is MultiDiscrete'),
+        (lambda: Spaces(VECTOR, spaces.MultiBinary(2)), 'action space is MultiBinary'),
+        (lambda: Spaces(VECTOR, spaces.Box(-1, 1, (2, 2))), r'action space has the shape \(2, 2\)'),
+        (lambda: Spaces(VECTOR, spaces.Box(-np.inf, np.inf, (2,))), r'action 0 has the bounds \[-inf, inf\]'),
+        (lambda: Spaces(VECTOR, spaces.Box(np.float32([-1, 0]), np.float32([1, 0]))), 'action 1 has the bounds'),
+        (lambda: Spaces(VECTOR, spaces.Box(0, 3, (1,), np.int64)), 'action space holds int64'),
+        (lambda: gym.make_vec('InvertedPendulum-v5', num_envs=1, vectorization_mode='sync'), 'vector environment'),
+        (lambda: 'InvertedPendulum-v5', r'str is no gymnasium.Env'),
+    ],
+)
+def test_every_other_kind_is_refused_by_name(env, named):
+    env = env()
+    for check in (check_env, spec_from_env):
+        with pytest.raises(UnsupportedEnvironmentError, match=named):
+            check(env)

@@ -1,0 +1,127 @@
+"""Wrappers for what a real robot adds: noise on the observations and delay of the actions."""
+
+from collections import deque
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.utils import RecordConstructorArgs
+
+from velora_ros.errors import ConfigError
+from velora_ros.gym.checks import check_env
+from velora_ros.gym.joint_names import Signal
+from velora_ros.gym.seeding import Stream
+
+Env = gym.Env[Any, Any]
+
+
+def signal_deviation(env: Env, steps: int = 1000, seed: int = 0) -> npt.NDArray[np.float64]:
+    """
+    Return the standard deviation of each observation entry under random actions, shape (S,), the unit of noise.
+
+    Use it as ``ObservationNoise(env, 0.1 * signal_deviation(env))``. The environment needs a reset afterwards.
+
+    Args:
+        env: the environment; its observations are vectors.
+        steps: steps of the random policy.
+        seed: of the environment and of the actions.
+    """
+    check_env(env)
+    assert isinstance(env.action_space, spaces.Box)
+    rng = np.random.default_rng(seed)
+    low, high = env.action_space.low, env.action_space.high
+    observation, _ = env.reset(seed=seed)
+    seen = [observation]
+    for _ in range(steps):
+        observation, _, terminated, truncated, _ = env.step(rng.uniform(low, high).astype(env.action_space.dtype))
+        if terminated or truncated:
+            observation, _ = env.reset()
+        seen.append(observation)
+    deviation: npt.NDArray[np.float64] = np.std(np.asarray(seen, dtype=np.float64), axis=0)
+    return deviation
+
+
+class ObservationNoise(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """
+    Add Gaussian noise to every observation, that of a reset included; the observation space's bounds hold.
+
+    Args:
+        env: the environment; its observations are vectors.
+        deviation: standard deviation of the noise in the observation's units, one number or one for each entry.
+
+    Raises:
+        ConfigError: a deviation is negative or not finite, or there are too few or too many.
+    """
+
+    def __init__(self, env: Env, deviation: npt.ArrayLike) -> None:
+        values = np.asarray(deviation, dtype=np.float64)
+        RecordConstructorArgs.__init__(self, deviation=values.tolist())
+        gym.Wrapper.__init__(self, env)
+        check_env(env)
+        assert isinstance(env.observation_space, spaces.Box)
+        self._space = env.observation_space
+        if values.shape not in ((), self._space.shape) or not (np.isfinite(values) & (values >= 0)).all():
+            raise ConfigError(
+                f'deviation is {values}; it must be finite and not negative, one number or {self._space.shape[0]}.'
+            )
+        self._deviation = np.broadcast_to(values, self._space.shape)
+        self._stream = Stream('ObservationNoise')
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset; see the class."""
+        self._stream.on_reset(seed)
+        observation, info = self.env.reset(seed=seed, options=options)
+        return self._noisy(observation), info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step; see the class."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return self._noisy(observation), reward, terminated, truncated, info
+
+    def rename(self, signals: list[Signal]) -> list[Signal]:
+        """Return the names as they are: a noisy angle is still that angle."""
+        return signals
+
+    def _noisy(self, observation: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        noisy = observation + self._stream.rng.normal(0.0, self._deviation)
+        return np.clip(noisy, self._space.low, self._space.high).astype(self._space.dtype)
+
+
+class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """
+    Apply each action some control periods late; until the first one arrives the robot gets zero, or the nearest bound.
+
+    Args:
+        env: the environment.
+        steps: the delay in control periods, or the least and the greatest one, drawn anew at each reset.
+
+    Raises:
+        ConfigError: a delay is no whole number of at least 0, or the two are in the wrong order.
+    """
+
+    def __init__(self, env: Env, steps: int | tuple[int, int] = 1) -> None:
+        RecordConstructorArgs.__init__(self, steps=steps)
+        gym.Wrapper.__init__(self, env)
+        check_env(env)
+        least, greatest = (steps, steps) if isinstance(steps, int) else tuple(steps)
+        if not (isinstance(least, int) and isinstance(greatest, int) and 0 <= least <= greatest):
+            raise ConfigError(f'steps is {steps}; it must be a whole number of at least 0, or two in order.')
+        self._least, self._greatest = least, greatest
+        assert isinstance(env.action_space, spaces.Box)
+        self._rest = np.clip(0, env.action_space.low, env.action_space.high).astype(env.action_space.dtype)
+        self._stream = Stream('ActionDelay')
+        self._waiting: deque[Any] = deque()
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset; see the class."""
+        self._stream.on_reset(seed)
+        delay = int(self._stream.rng.integers(self._least, self._greatest + 1))
+        self._waiting = deque(self._rest.copy() for _ in range(delay))
+        return self.env.reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step; see the class."""
+        self._waiting.append(np.array(action, copy=True))
+        return self.env.step(self._waiting.popleft())

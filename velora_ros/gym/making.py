@@ -1,0 +1,68 @@
+"""Make an environment by its id, with an error that helps where it cannot be made."""
+
+import difflib
+from typing import Any
+
+import gymnasium as gym
+
+from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.gym.rendering import OFF_SCREEN, choose_backend
+
+Env = gym.Env[Any, Any]
+
+
+def make(env_id: str, **kwargs: Any) -> Env:
+    """
+    Make a gymnasium environment.
+
+    Where images are asked for on a machine without a display, the OpenGL backend is chosen before MuJoCo is imported.
+
+    Args:
+        env_id: id in gymnasium's registry, or ``module:id`` for an environment that registers itself on import.
+        **kwargs: for the environment, e.g. ``render_mode``.
+
+    Raises:
+        UnsupportedEnvironmentError: there is no such id, a package is missing, or the environment refuses the keywords.
+    """
+    if not isinstance(env_id, str):
+        raise UnsupportedEnvironmentError(
+            f"the environment id is {env_id!r}; it must be text like 'InvertedPendulum-v5'."
+        )
+    if kwargs.get('render_mode') in OFF_SCREEN:
+        choose_backend()
+    try:
+        env: Env = gym.make(env_id, **kwargs)
+    except (gym.error.UnregisteredEnv, gym.error.DeprecatedEnv, ModuleNotFoundError) as error:
+        raise UnsupportedEnvironmentError(_unknown(env_id, error)) from error
+    except (ImportError, gym.error.DependencyNotInstalled) as error:
+        raise UnsupportedEnvironmentError(
+            f"the environment '{env_id}' needs a package that is not installed ({_one_line(error)}); "
+            "for the MuJoCo environments: pip install 'gymnasium[mujoco]'."
+        ) from error
+    except (gym.error.Error, TypeError, ValueError, OSError, AttributeError) as error:
+        if 'Malformed' in str(error):
+            raise UnsupportedEnvironmentError(_unknown(env_id, error)) from error
+        raise UnsupportedEnvironmentError(
+            f"the environment '{env_id}' cannot be made with {kwargs or 'its defaults'}: {_one_line(error)}. "
+            "Check the keywords against the environment's documentation."
+        ) from error
+    return env
+
+
+def _unknown(env_id: str, error: Exception) -> str:
+    """Name the nearest ids: the same name first, then a similar one."""
+    known = [name for name in gym.registry if '/' not in name]
+    base = env_id.rsplit('-v', 1)[0].lower()
+    same = [name for name in known if name.rsplit('-v', 1)[0].lower() == base]
+    nearest = same[-1:] or difflib.get_close_matches(env_id, known, n=1)
+    if isinstance(error, ModuleNotFoundError):
+        return f"the environment '{env_id}' asks for a module that is not installed ({_one_line(error)}); install it."
+    hint = f"Did you mean '{nearest[0]}'? " if nearest else ''
+    return (
+        f"there is no environment '{env_id}'. {hint}Valid are the ids of gymnasium's registry, 'Name-v<version>' "
+        '(gymnasium.pprint_registry() lists them), and module:id for others.'
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return ' '.join(str(error).split()).rstrip('.')

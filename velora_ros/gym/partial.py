@@ -1,0 +1,72 @@
+"""Hide a part of the observation from the policy; the critic may still see the whole in training."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import RecordConstructorArgs
+
+from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.gym.checks import check_env
+from velora_ros.gym.joint_names import Signal
+from velora_ros.gym.naming import observation_signals
+
+POSITIONS = 'positions'
+
+
+class PartialObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """
+    Pass on some entries of the observation; the full one is ``info['privileged_state']``, for training only.
+
+    Args:
+        env: the environment; its observations are vectors.
+        keep: what the policy sees, in this order: indices, names as in the spec, or ``'positions'`` for every
+            ``<joint>/position``.
+
+    Raises:
+        ConfigError: nothing is kept, something is kept twice, or there is no such entry.
+    """
+
+    def __init__(self, env: 'gym.Env[Any, Any]', keep: Sequence[int | str] | str = POSITIONS) -> None:
+        RecordConstructorArgs.__init__(self, keep=keep)
+        gym.Wrapper.__init__(self, env)
+        check_env(env)
+        names = [signal.name for signal in observation_signals(env)]
+        if isinstance(keep, str):
+            if keep != POSITIONS:
+                raise ConfigError(f"keep is '{keep}'; it must be '{POSITIONS}' or a list of names or indices.")
+            keep = [name for name in names if name.endswith('/position')]
+        self._keep = [_index(entry, names) for entry in keep]
+        if not self._keep or len(set(self._keep)) != len(self._keep):
+            raise ConfigError(f'keep selects {self._keep}; it must select at least one entry, each once.')
+        full = env.observation_space
+        assert isinstance(full, spaces.Box)
+        self.observation_space = spaces.Box(full.low[self._keep], full.high[self._keep], dtype=full.dtype.type)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset; see the class."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        return observation[self._keep], {**info, 'privileged_state': observation}
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step; see the class."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation[self._keep], reward, terminated, truncated, {**info, 'privileged_state': observation}
+
+    def rename(self, signals: list[Signal]) -> list[Signal]:
+        """Return the names of the entries that are kept."""
+        return [signals[index] for index in self._keep]
+
+
+def _index(entry: int | str, names: list[str]) -> int:
+    if isinstance(entry, str):
+        if entry not in names:
+            raise ConfigError(
+                f"keep names '{entry}', which the environment does not observe.{did_you_mean(entry, names)}"
+            )
+        return names.index(entry)
+    if isinstance(entry, bool) or not isinstance(entry, int | np.integer) or not 0 <= entry < len(names):
+        raise ConfigError(f'keep holds {entry!r}; valid are names and indices from 0 to {len(names) - 1}.')
+    return int(entry)

@@ -1,0 +1,153 @@
+"""Uneven time: control periods that vary and frames that are lost, as a policy meets them on a robot."""
+
+import math
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.utils import RecordConstructorArgs
+from gymnasium.wrappers import TimeLimit
+
+from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
+from velora_ros.gym.naming import control_period_of
+from velora_ros.gym.seeding import Stream
+
+Env = gym.Env[Any, Any]
+
+FINEST, LONGEST = 0.1, 2.0  # of T; a step of the jitter is at most FINEST, a period lies within [FINEST, LONGEST]
+
+
+class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """
+    Draw the length of each control period, and drop frames.
+
+    ``info['dt']`` is the time since the last observation [s]. Behind a dropped frame the action is held for another
+    period; rewards and times add up. A period's reward is weighted by its length, so that returns count nominal
+    periods, and a time limit inside counts nominal periods too: the last period is cut to meet it.
+
+    The physics time step is divided so that T has at least ten; its finer integration is not bit for bit that of the
+    environment alone. The nominal period, ``env.unwrapped.dt``, stays.
+
+    Args:
+        env: a MuJoCo environment of gymnasium's kind; any environment if only frames are dropped.
+        period_range: shortest and longest period as a share of T, within [0.1, 2]; drawn evenly, in physics steps.
+        drop_probability: chance that a frame is lost, for each on its own.
+        max_dropped: most frames lost in a row.
+
+    Raises:
+        ConfigError: a value is out of range.
+        UnsupportedEnvironmentError: the period is to vary and the environment has no physics steps to divide.
+    """
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        period_range: tuple[float, float] = (0.5, 1.5),
+        drop_probability: float = 0.05,
+        max_dropped: int = 3,
+    ) -> None:
+        RecordConstructorArgs.__init__(
+            self, period_range=period_range, drop_probability=drop_probability, max_dropped=max_dropped
+        )
+        gym.Wrapper.__init__(self, env)
+        _check(period_range, drop_probability, max_dropped)
+        self._period = control_period_of(env)
+        self._physics = _physics(env) if tuple(period_range) != (1, 1) else None
+        self._parts = _divide(self._physics) if self._physics is not None else 1
+        shortest, longest = period_range
+        self._least = max(1, math.ceil(shortest * self._parts - 1e-9))
+        self._greatest = max(self._least, math.floor(longest * self._parts + 1e-9))
+        self._drop, self._max_dropped = drop_probability, max_dropped
+        self._time_limit = _time_limit(env)
+        periods: int | None = self._time_limit._max_episode_steps if self._time_limit else None
+        self._limit = None if periods is None else periods * self._parts
+        self._stream, self._elapsed = Stream('TimingJitter'), 0
+
+    @property
+    def dt_range(self) -> tuple[float, float]:
+        """Shortest and longest time between two observations that a whole period can bring [s], T included."""
+        frames = 1 + self._max_dropped if self._drop > 0 else 1
+        shortest, longest = min(self._least, self._parts), max(self._greatest * frames, self._parts)
+        return self._seconds(shortest), self._seconds(longest)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset; the first observation counts as one nominal period after the last."""
+        self._stream.on_reset(seed)
+        self._elapsed = 0
+        observation, info = self.env.reset(seed=seed, options=options)
+        return observation, {**info, 'dt': self._period}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Hold the action until the next frame that is not lost, or the end of the episode."""
+        start, total, dropped = self._elapsed, 0.0, 0
+        while True:
+            observation, reward, terminated, truncated, info = self._one_period(action)
+            total += reward
+            if terminated or truncated or dropped >= self._max_dropped or self._stream.rng.random() >= self._drop:
+                break
+            dropped += 1
+        return observation, total, terminated, truncated, {**info, 'dt': self._seconds(self._elapsed - start)}
+
+    def _one_period(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Run one period of a drawn length; its reward is weighted by that length."""
+        length = int(self._stream.rng.integers(self._least, self._greatest + 1))
+        if self._limit is not None:
+            length = max(1, min(length, self._limit - self._elapsed))
+        if self._time_limit is not None:
+            self._time_limit._elapsed_steps = 0  # type: ignore[assignment]  # it counts steps; here time counts
+        try:
+            if self._physics is not None:
+                self._physics.frame_skip = length
+            observation, reward, terminated, truncated, info = self.env.step(action)
+        finally:
+            if self._physics is not None:
+                self._physics.frame_skip = self._parts
+        self._elapsed += length
+        truncated = truncated or (self._limit is not None and self._elapsed >= self._limit)
+        return observation, float(reward) * length / self._parts, terminated, truncated, info
+
+    def _seconds(self, parts: int) -> float:
+        return self._period * (parts / self._parts)
+
+
+def _check(period_range: tuple[float, float], drop_probability: float, max_dropped: int) -> None:
+    shortest, longest = period_range
+    if not FINEST <= shortest <= longest <= LONGEST:
+        raise ConfigError(
+            f'period_range is {period_range}; it must be two shares of the nominal period, in order, '
+            f'from {FINEST} to {LONGEST}.'
+        )
+    if not 0 <= drop_probability < 1:
+        raise ConfigError(f'drop_probability is {drop_probability}; it must be at least 0 and below 1.')
+    if isinstance(max_dropped, bool) or not isinstance(max_dropped, int) or max_dropped < 0:
+        raise ConfigError(f'max_dropped is {max_dropped}; it must be a whole number of at least 0.')
+
+
+def _physics(env: Env) -> Any:
+    """Return the environment inside that owns the physics steps."""
+    base: Any = env.unwrapped
+    timestep = getattr(getattr(getattr(base, 'model', None), 'opt', None), 'timestep', None)
+    if timestep is None or not isinstance(getattr(base, 'frame_skip', None), int | np.integer):
+        raise UnsupportedEnvironmentError(
+            f'{type(base).__name__} has no physics steps (model.opt.timestep, frame_skip), so its period cannot vary; '
+            'use a MuJoCo environment, or period_range=(1, 1) to drop frames only.'
+        )
+    return base
+
+
+def _divide(physics: Any) -> int:
+    """Divide the physics time step until the nominal period has ten steps or more; return how many it has."""
+    divisor = math.ceil(1 / FINEST / physics.frame_skip - 1e-9)
+    if divisor > 1:
+        physics.model.opt.timestep /= divisor
+        physics.frame_skip *= divisor
+    return int(physics.frame_skip)
+
+
+def _time_limit(env: Env) -> TimeLimit[Any, Any] | None:
+    while isinstance(env, gym.Wrapper):
+        if isinstance(env, TimeLimit):
+            return env
+        env = env.env
+    return None
