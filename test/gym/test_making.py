@@ -98,7 +98,7 @@ def test_a_headless_environment_gives_pictures(opengl):
 def test_an_environment_without_pictures_is_named():
     env = make('InvertedPendulum-v5')
     env.reset(seed=0)
-    with pytest.raises(MissingDependencyError, match='rendered|render_mode'):
+    with pytest.raises(MissingDependencyError, match=r'rendered|render_mode'):
         frame(env)
 
 
@@ -107,7 +107,7 @@ def test_core_wrappers_speak_in_tensors_and_keep_statistics():
     observation, _ = env.reset(seed=0)
     assert isinstance(observation, torch.Tensor)
     for _ in range(1000):
-        observation, reward, terminated, truncated, info = env.step(torch.tensor([3.0]))
+        observation, _, terminated, truncated, info = env.step(torch.tensor([3.0]))
         if terminated or truncated:
             break
     assert isinstance(observation, torch.Tensor)

@@ -164,10 +164,10 @@ def test_each_named_entry_is_that_joints_signal_in_a_real_step(env_id, capfd):
     'wrap',
     [
         RecordEpisodeStatistics,
-        lambda env: TimingJitter(env),
+        TimingJitter,
         lambda env: ObservationNoise(env, 0.1),
         lambda env: ActionDelay(env, 1),
-        lambda env: NumpyToTorch(env),
+        NumpyToTorch,
     ],
 )
 def test_wrappers_that_keep_the_meaning_keep_the_spec(wrap):

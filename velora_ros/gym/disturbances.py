@@ -105,7 +105,7 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         RecordConstructorArgs.__init__(self, steps=steps)
         gym.Wrapper.__init__(self, env)
         check_env(env)
-        least, greatest = (steps, steps) if isinstance(steps, int) else tuple(steps)
+        least, greatest = steps if isinstance(steps, tuple | list) else (steps, steps)
         if not (isinstance(least, int) and isinstance(greatest, int) and 0 <= least <= greatest):
             raise ConfigError(f'steps is {steps}; it must be a whole number of at least 0, or two in order.')
         self._least, self._greatest = least, greatest
