@@ -26,7 +26,7 @@ quote = '$(subst ','\'',$1)'
 launch_argument = $(if $(call given,$1),$(call quote,$2:=$(call given,$1)))
 option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 
-.PHONY: help control train test test-slow check format docs colcon clean distclean
+.PHONY: help control train test test-slow check format docs bench colcon clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,10 @@ format: ## Format the code and mend what can be mended by itself
 docs: ## Write the pages of docs/ that come from tables in the code
 	@tools/environment test
 	@$(BIN)/python tools/generate_docs.py
+
+bench: ## Measure a step of the policy, by engine and size
+	@tools/environment train
+	@exec $(BIN)/python benchmarks/inference.py
 
 colcon: ## Build, test and start the package with colcon in a scratch workspace
 	@tools/environment test
