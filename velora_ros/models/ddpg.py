@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch.optim import Adam, Optimizer
 
-from velora_ros.errors import ConfigError, SpecError
+from velora_ros.errors import ConfigError
 from velora_ros.gym import check_env, spec_from_env
 from velora_ros.liquid import Wiring
 from velora_ros.models import storage
-from velora_ros.models.environment import Env, evaluation_environment, numpy_view
+from velora_ros.models.environment import evaluation_environment, numpy_view
 from velora_ros.models.learner import Learner, LearnerSettings, default_spec
 from velora_ros.models.prediction import predict
 from velora_ros.models.streams import Streams, draw_run_seed
@@ -119,14 +119,17 @@ class LiquidDDPG:
 
         Raises:
             ObservationError: a shape is wrong, or a number is not finite.
+            ConfigError: the noise scale or dt is negative or not finite.
         """
+        if dt is not None and not (np.isfinite(dt) and dt >= 0):
+            raise ConfigError(f'dt is {dt}; it must be a number of seconds, 0 or more, or None for the nominal period.')
         learner = self.learner
-        spec = learner.spec or default_spec(self.state_dim, self.action_dim)
-        ratio = 1.0 if dt is None or hidden is None else dt / spec.control_period
+        ratio = 1.0
+        if dt is not None and hidden is not None:  # the first step of an episode has no time before it
+            ratio = float(np.clip(dt / self.spec.control_period, *learner.dt_range))
         return predict(
-            learner.networks, spec, learner.streams.noise, state, hidden, noise_scale=noise_scale,
-            dt=min(max(ratio, learner.dt_range[0]), learner.dt_range[1]),
-        )  # fmt: skip
+            learner.networks, self.spec, learner.streams.noise, state, hidden, noise_scale=noise_scale, ratio=ratio
+        )
 
     def train(
         self,
@@ -205,7 +208,8 @@ class LiquidDDPG:
         if total_steps is not None and (isinstance(total_steps, bool) or total_steps < 1):
             raise ConfigError(f'total_steps is {total_steps!r}; it must be a positive integer, or None for no limit.')
         learner, env = self.learner, numpy_view(env)
-        self._adopt(env, control_period)
+        check_env(env)
+        learner.adopt(env, spec_from_env(env, control_period))
         if seed is not None:
             learner.streams = Streams(seed)
         learner.configure(
@@ -306,34 +310,6 @@ class LiquidDDPG:
     def __repr__(self) -> str:
         """Return the sizes, as the constructor takes them."""
         return f'LiquidDDPG({self.state_dim}, {self.n_neurons}, {self.action_dim}, device={str(self.device)!r})'
-
-    def _adopt(self, env: Env, control_period: float | None) -> None:
-        """Check the environment and take over its names, bounds and period; refuse one that is not like the last."""
-        check_env(env)
-        spec = spec_from_env(env, control_period)
-        if (spec.observation_dim, spec.action_dim) != (self.state_dim, self.action_dim):
-            raise SpecError(
-                f'the environment has {spec.observation_dim} observations and {spec.action_dim} actions; this agent '
-                f'was made for {self.state_dim} and {self.action_dim}. Make it with '
-                f'LiquidDDPG({spec.observation_dim}, {self.n_neurons}, {spec.action_dim}).'
-            )
-        learner, known = self.learner, self.learner.spec
-        if known is not None and (known.action_low, known.action_high) != (spec.action_low, spec.action_high):
-            raise SpecError(
-                f'the environment has the action bounds {spec.action_low} to {spec.action_high}; this agent was '
-                f'trained with {known.action_low} to {known.action_high}. Train a new agent, or rescale the actions.'
-            )
-        _, info = env.reset(seed=0)
-        privileged = np.size(info.get('privileged_state', ()))
-        if privileged != learner.privileged_dim:
-            if known is not None:
-                raise SpecError(
-                    f'the environment offers the critic {privileged} privileged entries; this agent was trained with '
-                    f'{learner.privileged_dim}. Use the same wrappers.'
-                )
-            learner.build(privileged)
-        learner.spec = spec
-        learner.environment = env.spec.id if env.spec is not None else None
 
     def _loop_settings(self, config: TrainConfig, total_steps: int | None) -> LoopSettings:
         streams = self.learner.streams

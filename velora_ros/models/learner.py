@@ -9,7 +9,9 @@ import torch
 from torch.optim import Optimizer
 
 from velora_ros import __version__
+from velora_ros.errors import SpecError
 from velora_ros.liquid import Wiring
+from velora_ros.models.environment import Env
 from velora_ros.models.export import policy_file
 from velora_ros.models.fused import FusedUpdate, supports
 from velora_ros.models.networks import Networks
@@ -80,6 +82,37 @@ class Learner:
         self.buffer = SequenceBuffer(
             settings.buffer_size, wiring.n_sensory, wiring.n_motor, wiring.n_command, state_dim=privileged_dim
         )
+
+    def adopt(self, env: Env, spec: PolicySpec) -> None:
+        """
+        Take over an environment's names, bounds and period.
+
+        Raises:
+            SpecError: its sizes are not this agent's, or it is not like the one trained in before.
+        """
+        wiring, known = self.wiring, self.spec
+        if (spec.observation_dim, spec.action_dim) != (wiring.n_sensory, wiring.n_motor):
+            raise SpecError(
+                f'the environment has {spec.observation_dim} observations and {spec.action_dim} actions; this agent '
+                f'was made for {wiring.n_sensory} and {wiring.n_motor}. Make it with '
+                f'LiquidDDPG({spec.observation_dim}, {wiring.n_inter + wiring.n_command}, {spec.action_dim}).'
+            )
+        if known is not None and (known.action_low, known.action_high) != (spec.action_low, spec.action_high):
+            raise SpecError(
+                f'the environment has the action bounds {spec.action_low} to {spec.action_high}; this agent was '
+                f'trained with {known.action_low} to {known.action_high}. Train a new agent, or rescale the actions.'
+            )
+        _, info = env.reset(seed=0)
+        privileged = np.size(info.get('privileged_state', ()))
+        if privileged != self.privileged_dim:
+            if known is not None:
+                raise SpecError(
+                    f'the environment offers the critic {privileged} privileged entries; this agent was trained with '
+                    f'{self.privileged_dim}. Use the same wrappers.'
+                )
+            self.build(privileged)
+        self.spec = spec
+        self.environment = env.spec.id if env.spec is not None else None
 
     def configure(self, settings: UpdateSettings, n_sequences: int, sequence_length: int) -> None:
         """Set the numbers of the updates to come; ``sequence_length`` counts the steps that carry loss."""

@@ -20,19 +20,19 @@ def predict(
     hidden: Any,
     *,
     noise_scale: float,
-    dt: float | None,
+    ratio: float,
 ) -> tuple[Any, Any]:
     """
     Run the actor on one state or a batch; ``LiquidDDPG.predict`` explains the arguments.
 
+    ``ratio`` is dt/T, already clamped to what was seen in training.
+
     Raises:
         ObservationError: a shape is wrong, or a number is not finite.
-        ConfigError: the noise scale or dt is negative or not finite.
+        ConfigError: the noise scale is negative or not finite.
     """
     if not (np.isfinite(noise_scale) and noise_scale >= 0):
         raise ConfigError(f'noise_scale is {noise_scale}; it must be 0 or a positive number.')
-    if dt is not None and not (np.isfinite(dt) and dt >= 0):
-        raise ConfigError(f'dt is {dt}; it must be a non-negative number of seconds, or None for the nominal period.')
     as_tensor = isinstance(state, Tensor)
     device = networks.observation_normaliser.offset.device
     inputs = _checked('state', state, spec.observation_dim, device)
@@ -47,7 +47,6 @@ def predict(
         raise ObservationError(
             f'there are {len(inputs)} states and {len(before)} hidden states; the numbers must match.'
         )
-    ratio = 1.0 if dt is None else dt / spec.control_period
     output, after = networks.actor.step(networks.observation_normaliser(inputs), before, ratio)
     if noise_scale > 0:
         noise = rng.standard_normal(tuple(output.shape), dtype=np.float32)

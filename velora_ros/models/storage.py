@@ -58,8 +58,8 @@ def save(path: str | os.PathLike[str], learner: Learner, arguments: dict[str, An
         'random': {name: getattr(learner.streams, name).bit_generator.state for name in STREAMS},
         'optimizer_groups': groups,
     }
-    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    data = to_bytes(contiguous, metadata={KEY: json.dumps(metadata)})
+    copies = {name: value.detach().cpu().clone() for name, value in tensors.items()}  # none may share memory
+    data = to_bytes(copies, metadata={KEY: json.dumps(metadata)})
     with atomic_write(path) as file:
         file.write(data)
 

@@ -1,0 +1,264 @@
+import copy
+import inspect
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from toy import Reach
+
+from velora_ros.errors import ConfigError, PolicyFileError, SpecError, UnsupportedEnvironmentError, VeloraError
+from velora_ros.models import LiquidDDPG
+from velora_ros.policy import Policy
+from velora_ros.training import TrainConfig, TrainResult
+from velora_ros.utils import set_seed
+
+QUICK: dict[str, Any] = {'start_steps': 20, 'boost_ratio': 1, 'eval_every': 0, 'progress': False}
+
+
+def trained(seed: int = 3, steps: int = 60, **arguments: Any) -> tuple[LiquidDDPG, TrainResult]:
+    model = LiquidDDPG(2, 6, 1, seed=seed)
+    return model, model.train(Reach(), 16, total_steps=steps, **{**QUICK, **arguments})
+
+
+def weights(model: LiquidDDPG) -> dict[str, torch.Tensor]:
+    return copy.deepcopy(model.learner.networks.state_dict())
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_the_signatures_are_the_published_ones() -> None:
+    constructor = inspect.signature(LiquidDDPG).parameters
+    assert list(constructor)[:8] == [
+        'state_dim', 'n_neurons', 'action_dim', 'optim', 'buffer_size', 'actor_lr', 'critic_lr', 'device',
+    ]  # fmt: skip
+    assert constructor['optim'].default is torch.optim.Adam
+    assert [constructor[name].default for name in list(constructor)[4:8]] == [100_000, 1e-4, 1e-3, None]
+    train = inspect.signature(LiquidDDPG.train).parameters
+    assert list(train)[:9] == [
+        'self', 'env', 'batch_size', 'n_episodes', 'max_steps', 'noise_scale', 'gamma', 'tau', 'window_size',
+    ]  # fmt: skip
+    assert [train[name].default for name in list(train)[3:9]] == [1000, 1000, 0.3, 0.99, 0.005, 100]
+    predict = inspect.signature(LiquidDDPG.predict).parameters
+    assert list(predict)[:4] == ['self', 'state', 'hidden', 'noise_scale']
+    assert predict['noise_scale'].default == 0.1
+
+
+def test_the_configuration_table_has_the_signatures_defaults() -> None:
+    config = TrainConfig()
+    for function, group in ((LiquidDDPG, config.agent_arguments()), (LiquidDDPG.train, config.train_arguments())):
+        parameters = inspect.signature(function).parameters
+        for name, value in group.items():
+            if name not in {'n_neurons', 'batch_size'}:  # positional in the signature
+                assert parameters[name].default == value, name
+
+
+def test_training_improves_a_task_that_can_be_learnt() -> None:
+    model = LiquidDDPG(2, 10, 1, seed=0, actor_lr=1e-3)
+    result = model.train(Reach(), 64, total_steps=1500, start_steps=100, boost_ratio=1, eval_every=0, progress=False)
+    assert np.mean(result.returns[:5]) < -5
+    errors = [
+        abs(float(model.predict(np.array([place, 1.0]), noise_scale=0)[0][0]) + place) for place in (-0.8, 0.0, 0.8)
+    ]
+    assert max(errors) < 0.25
+
+
+def test_every_recurrent_weight_changes_in_training() -> None:
+    model = LiquidDDPG(2, 10, 1, seed=1)
+    before = weights(model)
+    model.train(Reach(), 16, total_steps=60, **QUICK)
+    synapses = model.learner.networks.actor.command.mask > 0
+    changed = weights(model)['actor.command.weight'] != before['actor.command.weight']
+    assert changed[synapses].all()
+    assert not changed[~synapses].any()
+
+
+def test_one_seed_is_one_run_bit_for_bit() -> None:
+    (first, result), (again, same_result), (other, _) = trained(3), trained(3), trained(4)
+    assert same(weights(first), weights(again))
+    assert result.returns == same_result.returns
+    assert not same(weights(first), weights(other))
+
+
+def test_without_a_seed_set_seed_suffices() -> None:
+    def run() -> dict[str, torch.Tensor]:
+        set_seed(64)
+        model = LiquidDDPG(2, 6, 1)
+        model.train(Reach(), 16, total_steps=40, **QUICK)
+        return weights(model)
+
+    assert same(run(), run())
+
+
+@pytest.mark.parametrize('optim', [torch.optim.Adam, torch.optim.RMSprop])
+def test_save_load_predict_is_exact_and_training_goes_on_as_if_never_stopped(
+    tmp_path: Path, optim: type[torch.optim.Optimizer]
+) -> None:
+    model = LiquidDDPG(2, 6, 1, seed=5, optim=optim)
+    model.train(Reach(), 16, total_steps=60, **QUICK)
+    model.save(tmp_path / 'agent.safetensors', buffer=True)
+    loaded = LiquidDDPG.load(tmp_path / 'agent.safetensors')
+    state = np.array([[0.3, 1.0], [-0.5, 1.0]])
+    for noise in (0.0, 0.4):
+        for ours, theirs in zip(
+            model.predict(state, noise_scale=noise), loaded.predict(state, noise_scale=noise), strict=True
+        ):
+            assert np.array_equal(ours, theirs)
+    model.train(Reach(), 16, total_steps=40, **QUICK)
+    loaded.train(Reach(), 16, total_steps=40, **QUICK)
+    assert same(weights(model), weights(loaded))
+
+
+def test_a_damaged_or_foreign_file_is_refused_by_name(tmp_path: Path) -> None:
+    model, _ = trained()
+    path = tmp_path / 'agent.safetensors'
+    model.save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(PolicyFileError, match=r'agent\.safetensors'):
+        LiquidDDPG.load(path)
+    model.export(path)
+    with pytest.raises(PolicyFileError, match='no saved agent'):
+        LiquidDDPG.load(path)
+    with pytest.raises(PolicyFileError, match='is not there'):
+        LiquidDDPG.load(tmp_path / 'none.safetensors')
+
+
+def test_the_exported_policy_acts_as_the_agent_does_over_an_episode_with_varying_time(tmp_path: Path) -> None:
+    model, _ = trained()
+    model.learner.dt_range = (0.1, 2.0)
+    model.export(tmp_path / 'p.safetensors')
+    rng = np.random.default_rng(0)
+    policies = [Policy.load(tmp_path / 'p.safetensors', engine=engine) for engine in ('numpy', 'numba')]
+    hidden = None
+    for _ in range(1000):
+        state, dt = rng.normal(size=2).astype(np.float32), float(rng.uniform(0.0, 3.0))
+        action, hidden = model.predict(state, hidden, noise_scale=0, dt=dt)
+        for policy in policies:
+            np.testing.assert_allclose(
+                policy.step(state, dt), action, rtol=0, atol=4e-5
+            )  # 1e-5 of the action range of 4
+
+
+@pytest.mark.parametrize('batch', [None, 3])
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+def test_predict_returns_what_it_was_given(kind: str, batch: int | None) -> None:
+    model, _ = trained()
+    shape = (2,) if batch is None else (batch, 2)
+    state: Any = np.ones(shape) if kind == 'numpy' else torch.ones(shape)
+    action, hidden = model.predict(state, None)
+    action, hidden = model.predict(state, hidden)
+    assert isinstance(action, np.ndarray if kind == 'numpy' else torch.Tensor)
+    assert tuple(action.shape) == (*shape[:-1], 1)
+    assert tuple(hidden.shape) == (*shape[:-1], 2)
+
+
+def test_predict_stays_within_the_environments_bounds_and_uses_them() -> None:
+    model = LiquidDDPG(2, 6, 1, seed=0)
+    model.train(Reach(low=-5.0, high=1.0), 16, total_steps=40, **QUICK)
+    actions = np.concatenate([model.predict(np.zeros((200, 2)), noise_scale=2.0)[0] for _ in range(5)])
+    assert actions.min() == -5.0
+    assert actions.max() == 1.0
+
+
+@pytest.mark.parametrize(
+    ('state', 'hidden'),
+    [
+        (np.ones(3), None),
+        (np.array([np.nan, 0]), None),
+        (np.ones((2, 2)), np.ones(2)),
+        (np.ones(2), np.ones(9)),
+        ('x', None),
+    ],
+)
+def test_predict_refuses_what_it_cannot_use(state: Any, hidden: Any) -> None:
+    with pytest.raises(VeloraError):
+        LiquidDDPG(2, 6, 1).predict(state, hidden)
+
+
+def test_the_callers_environment_stays_open_and_usable() -> None:
+    env = Reach()
+    LiquidDDPG(2, 6, 1).train(env, 16, total_steps=30, **QUICK)
+    assert not env.closed
+    env.reset()
+    env.step(np.zeros(1, np.float32))
+
+
+def test_actions_reach_both_bounds_of_the_environment() -> None:
+    env = Reach(low=-3.0, high=9.0)
+    LiquidDDPG(2, 6, 1, seed=0).train(env, 16, total_steps=200, **{**QUICK, 'noise_scale': 2.0})
+    assert min(env.actions)[0] == pytest.approx(-3.0)
+    assert max(env.actions)[0] == pytest.approx(9.0)
+
+
+def test_a_second_call_continues() -> None:
+    model, _ = trained(steps=60)
+    result = model.train(Reach(), 16, total_steps=30, **QUICK)
+    assert model.learner.steps == 90
+    assert result.steps == 30
+    assert result.episodes[0].episode == 7
+
+
+def test_an_environment_that_does_not_fit_is_refused() -> None:
+    model, _ = trained()
+    with pytest.raises(SpecError, match='action bounds'):
+        model.train(Reach(high=7.0), 16, **QUICK)
+    with pytest.raises(SpecError, match=r'LiquidDDPG\(2, 6, 1\)'):
+        LiquidDDPG(5, 6, 1).train(Reach(), 16, **QUICK)
+
+
+class _Broken(Reach):
+    def __init__(self, *, observation: float = 0.0, reward: float = 0.0) -> None:
+        super().__init__()
+        self.added_observation, self.added_reward = observation, reward
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        observation, reward, *rest = super().step(action)
+        return observation + self.added_observation, reward + self.added_reward, *rest  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize('fault', [{'observation': np.nan}, {'reward': np.inf}])
+def test_numbers_that_are_not_finite_end_training_with_a_clear_error(fault: dict[str, float]) -> None:
+    with pytest.raises(UnsupportedEnvironmentError, match='finite'):
+        LiquidDDPG(2, 6, 1).train(_Broken(**fault), 16, **QUICK)
+
+
+def test_a_discrete_action_space_is_refused_by_name() -> None:
+    with gymnasium.make('CartPole-v1') as env, pytest.raises(UnsupportedEnvironmentError, match='Discrete'):
+        LiquidDDPG(4, 6, 1).train(env, 16, **QUICK)
+
+
+@pytest.mark.parametrize(
+    'arguments', [{'batch_size': 12}, {'batch_size': 16, 'gamma': 1.5}, {'batch_size': 16, 'total_steps': 0}]
+)
+def test_hyperparameters_out_of_range_are_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        LiquidDDPG(2, 6, 1).train(Reach(), **{**QUICK, **arguments})
+
+
+def test_torchs_threads_are_given_back() -> None:
+    before = torch.get_num_threads()
+    trained(steps=30)
+    assert torch.get_num_threads() == before
+
+
+def test_a_privileged_state_reaches_the_critic_alone() -> None:
+    class Privileged(Reach):
+        def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
+            observation, _ = super().reset(**arguments)
+            return observation, {'privileged_state': np.arange(5.0)}
+
+        def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            *rest, _ = super().step(action)
+            return *rest, {'privileged_state': np.arange(5.0)}  # type: ignore[return-value]
+
+    model = LiquidDDPG(2, 6, 1, seed=0)
+    model.train(Privileged(), 16, total_steps=60, **QUICK)
+    assert model.learner.networks.critics[0].layers[0].in_features == 6
+    assert model.predict(np.ones(2))[0].shape == (1,)
+    with pytest.raises(SpecError, match='privileged'):
+        model.train(Reach(), 16, **QUICK)

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from velora_ros.errors import ConfigError
+from velora_ros.replay import SequenceBuffer, Transition
+
+
+def transition(number: int, *, first: bool = False, terminated: bool = False) -> Transition:
+    """The number-th transition: every field can be told from it."""
+    return Transition(
+        observation=[number, -number],
+        action=[number / 1000],
+        reward=float(number),
+        terminated=terminated,
+        next_observation=[number + 1, -number - 1],
+        dt=1.0 + number,
+        next_dt=2.0 + number,
+        hidden=[number, number, number],
+        first=first,
+    )
+
+
+def filled(capacity: int, count: int) -> SequenceBuffer:
+    buffer = SequenceBuffer(capacity, 2, 1, 3)
+    for number in range(count):
+        buffer.add(transition(number, first=number % 5 == 0, terminated=number % 5 == 4))
+    return buffer
+
+
+@settings(max_examples=50)
+@given(capacity=st.integers(4, 40), count=st.integers(4, 120), seed=st.integers(0, 1000))
+def test_sequences_are_contiguous_and_only_of_what_is_still_held(capacity: int, count: int, seed: int) -> None:
+    batch = filled(capacity, count).sample(8, 4, np.random.default_rng(seed))
+    numbers = batch.reward
+    assert (np.diff(numbers, axis=1) == 1).all()
+    assert numbers.min() >= max(0, count - capacity)
+    assert numbers.max() < count
+
+
+def test_every_field_comes_back_with_its_own_transition() -> None:
+    batch = filled(20, 33).sample(16, 6, np.random.default_rng(0))
+    numbers = batch.reward
+    np.testing.assert_array_equal(batch.observation, np.stack([numbers, -numbers], axis=-1))
+    np.testing.assert_array_equal(batch.next_observation, np.stack([numbers + 1, -numbers - 1], axis=-1))
+    np.testing.assert_allclose(batch.action[..., 0], numbers / 1000, rtol=1e-6)
+    np.testing.assert_array_equal(batch.dt, numbers + 1)
+    np.testing.assert_array_equal(batch.next_dt, numbers + 2)
+    np.testing.assert_array_equal(batch.hidden[:, 0], numbers[:, 0])
+    np.testing.assert_array_equal(batch.first, numbers % 5 == 0)
+    np.testing.assert_array_equal(batch.terminated, numbers % 5 == 4)
+    np.testing.assert_array_equal(batch.state, batch.observation)
+
+
+def test_every_transition_is_drawn_about_equally_often() -> None:
+    batch = filled(50, 50).sample(4000, 1, np.random.default_rng(0))
+    counts = np.bincount(batch.reward.astype(int).ravel(), minlength=50)
+    assert counts.min() > 40
+    assert counts.max() < 130
+
+
+def test_a_privileged_state_is_kept_beside_the_observation() -> None:
+    buffer = SequenceBuffer(4, 1, 1, 1, state_dim=2)
+    buffer.add(Transition([1], [0], 0.0, False, [2], 1.0, 1.0, [0], True, state=[3, 4], next_state=[5, 6]))
+    batch = buffer.latest(1)
+    assert batch.state.tolist() == [[[3, 4]]]
+    assert batch.next_state.tolist() == [[[5, 6]]]
+    assert batch.observation.tolist() == [[[1]]]
+
+
+def test_asking_for_more_than_is_held_is_refused() -> None:
+    with pytest.raises(ConfigError, match='holds 3 transitions; a sequence of 4'):
+        filled(10, 3).sample(1, 4, np.random.default_rng(0))
+    with pytest.raises(ConfigError, match='capacity of 0'):
+        SequenceBuffer(0, 1, 1, 1)
