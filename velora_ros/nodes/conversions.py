@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64, Float64MultiArray
 
@@ -71,6 +72,11 @@ def to_diagnostics(status: DiagnosticStatus, stamp: int) -> DiagnosticArray:
 def from_diagnostics(message: DiagnosticArray, name: str) -> dict[str, str]:
     """Return the values of the status of that name; empty when there is none."""
     return {pair.key: pair.value for status in message.status if status.name == name for pair in status.values}
+
+
+def to_clock(nanoseconds: int) -> Clock:
+    """Return the clock message of a time [ns]."""
+    return Clock(clock=to_stamp(nanoseconds))
 
 
 def to_number(value: float) -> Float64:

@@ -1,0 +1,187 @@
+"""The loop of sim_node: its topics, and the way from a command to the states that follow from it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+
+from velora_ros.control.run import Progress, RunStatistics
+from velora_ros.errors import SpecError
+from velora_ros.gym.pacing import RealTimePacer
+from velora_ros.gym.robot import Period, SimulatedRobot
+from velora_ros.nodes import conversions
+from velora_ros.nodes.interfaces import create_publisher, create_subscription, interface_class
+from velora_ros.nodes.parameters import ParameterTable
+from velora_ros.nodes.spin import STEADY
+
+OWNER = 'sim_node'
+NANOSECONDS = 1e9
+# A stall of the machine up to this, or up to two control periods, is caught up [s].
+CAUGHT_UP_S = 0.05
+# A timer may wake this much before its time [s].
+EARLY_S = 1e-4
+WARNING_PERIOD_S = 1.0
+
+
+class SimLoop:
+    """
+    Runs the robot in real time between ``command`` and the state topics.
+
+    Args:
+        node: where topics and timers live.
+        robot: the robot, at its first initial state.
+        table: the node's parameters.
+        after_period: called when a control period is over and published.
+    """
+
+    def __init__(
+        self, node: Node, robot: SimulatedRobot, table: ParameterTable, after_period: Callable[[], None]
+    ) -> None:
+        self.robot = robot
+        self._node = node
+        self._table = table
+        self._after_period = after_period
+        self._period = robot.spec.control_period
+        # While resetting, the first state of the episode is yet to come; a command then is meant for the one before.
+        self._resetting = True
+        self._reset_asked = self._pause_asked = self._stopped = self._starved = False
+        names = ('joint_states', 'observation', 'reset', '~/reward', '~/episode_return')
+        self._out = {name: create_publisher(node, OWNER, name) for name in names}
+        self._clock = create_publisher(node, OWNER, '/clock') if table['publish_clock'] else None
+        self._empty = interface_class('std_msgs/msg/Empty')()
+        create_subscription(node, OWNER, 'command', self._on_command)
+        # Taken before the timer is made: it then never wakes before its state is due.
+        now = time.monotonic()
+        self._epoch = time.time_ns() - round(now * NANOSECONDS)
+        self._began = self._last_command = now
+        self.statistics = RunStatistics(now)
+        self.pacer = RealTimePacer(self._period, max(2 * self._period, CAUGHT_UP_S))
+        self.pacer.start(now, robot.time)
+        self._timer = node.create_timer(robot.physics_step if self._clock else self._period, self._wake, clock=STEADY)
+
+    @property
+    def progress(self) -> Progress:
+        """Where the simulation is."""
+        robot = self.robot
+        return Progress(robot.time, robot.held_time, robot.holding, robot.episode_return)
+
+    @property
+    def state(self) -> str:
+        """What the robot does, for people."""
+        if self._stopped:
+            return 'paused'
+        if self.robot.holding:
+            return 'waiting for a command'
+        return 'no command, zero applied' if self._starved else 'moving'
+
+    @property
+    def silence(self) -> float:
+        """Time since the last command, or since the start [s]."""
+        return time.monotonic() - self._last_command
+
+    def reset(self) -> None:
+        """End the episode with the running control period, so that states keep their rhythm."""
+        self._reset_asked = True
+
+    def pause(self, paused: bool) -> None:
+        """Stop simulated time at the end of the running control period, or let it go on."""
+        self._pause_asked = paused
+        if self._stopped and not paused:
+            self._stopped = False
+            self._last_command = now = time.monotonic()
+            self.pacer.start(now, self.robot.time)
+            self.statistics.pause(now, paused=False)
+            self._timer.reset()
+
+    # --- time ------------------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        self._advance(time.monotonic() + EARLY_S)
+
+    def _advance(self, now: float) -> None:
+        """Simulate up to now."""
+        robot = self.robot
+        target = self.pacer.target(now, robot.time)
+        while robot.time + robot.physics_step <= target and not self._stopped:
+            period = robot.advance()
+            if self._clock is not None:
+                self._clock.publish(conversions.to_clock(self._stamp))
+            if period is not None:
+                self._end_period(period)
+
+    @property
+    def _stamp(self) -> int:
+        """The time of the robot's state [ns]."""
+        # Others compare stamps with their own clock. Unless that is /clock, slips and pauses must not age our states.
+        due = self._began + self.robot.time if self._clock else self.pacer.due(self.robot.time)
+        return self._epoch + round(due * NANOSECONDS)
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._timer.cancel()
+        self.statistics.pause(time.monotonic(), paused=True)
+
+    # --- states ----------------------------------------------------------------------------------------------------
+
+    def _end_period(self, period: Period) -> None:
+        if not period.held:
+            self._out['~/reward'].publish(conversions.to_number(period.reward))
+        ended = period.terminated or period.truncated
+        if ended:
+            self.statistics.episode(self.robot.episode_return, terminated=period.terminated, truncated=period.truncated)
+        if ended or self._reset_asked:
+            self._put_back()
+        else:
+            self._publish_state()
+        self._look_for_commands()
+        if self._pause_asked:
+            self._stop()
+        self._after_period()
+
+    def _publish_state(self) -> None:
+        robot = self.robot
+        if self._resetting:
+            self._resetting = False
+            robot.holding = self._table['hold_until_command']
+        joints = conversions.to_joint_state(
+            robot.joint_names, robot.positions, robot.velocities, robot.efforts, self._stamp
+        )
+        observation = conversions.to_vector(robot.observation)
+        self.statistics.state(time.monotonic(), self.progress)
+        self._out['joint_states'].publish(joints)
+        self._out['observation'].publish(observation)
+
+    def _put_back(self) -> None:
+        """Publish the return, zero the command, publish ``reset``; the first new state is due one period later."""
+        self._out['~/episode_return'].publish(conversions.to_number(self.robot.episode_return))
+        self.robot.reset()
+        self._resetting, self._reset_asked = True, False
+        self.statistics.reset()
+        self._out['reset'].publish(self._empty)
+
+    # --- commands --------------------------------------------------------------------------------------------------
+
+    def _on_command(self, message: Any) -> None:
+        now = time.monotonic()
+        if self._resetting or self._stopped:
+            return
+        self._advance(now)
+        try:
+            self.robot.set_command(conversions.from_vector(message))
+        except SpecError as error:
+            self._node.get_logger().warning(f'refused: {error}', throttle_duration_sec=WARNING_PERIOD_S)
+            return
+        self._last_command = now
+        self._starved = False
+        self.statistics.command(now)
+
+    def _look_for_commands(self) -> None:
+        """Apply zero when the commands stopped."""
+        timeout = self._table['command_timeout_s']
+        timeout = 10 * self._period if timeout == -1 else timeout
+        if self.robot.holding or self._starved or not 0 < timeout < self.silence:
+            return
+        self._starved = True
+        self.robot.relax()
+        self._node.get_logger().warning(f'no command for {self.silence:.2f} s (limit {timeout:g} s): zero is applied')

@@ -1,0 +1,129 @@
+"""
+A MuJoCo environment of gymnasium as a robot, in real time.
+
+Subscribes:
+    command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and units.
+    /diagnostics (diagnostic_msgs/DiagnosticArray): what the controller says of itself.
+
+Publishes:
+    joint_states (sensor_msgs/JointState): the joints with one axis, once a control period.
+    observation (std_msgs/Float64MultiArray): the environment's observation, with every joint state.
+    reset (std_msgs/Empty): an episode ended and the robot was put back.
+    ~/reward, ~/episode_return (std_msgs/Float64): of each control period, of each episode.
+    /clock (rosgraph_msgs/Clock): the simulated time at each physics step, with ``publish_clock``.
+    /diagnostics (diagnostic_msgs/DiagnosticArray): real-time factor, overruns, episodes, commands; once a second.
+
+Services:
+    ~/pause (std_srvs/SetBool): stop or continue the simulated time; while it stands still, no state is published.
+    ~/reset (std_srvs/Trigger): end the episode and put the robot back.
+
+Parameters (``sim_node_parameters.py`` has their defaults and meaning):
+    env, seed, time_limit, physics_step_s, hold_until_command, command_timeout_s, publish_clock, duration_s,
+    status_line, controller, and qos_overrides of every topic.
+
+The node paces itself on the steady clock. A stamp is the system time at which its state was due, or, with
+``publish_clock``, the system time at the start plus the simulated time. With ``duration_s`` the exit status says
+whether the run passed (``control/run.py`` has the rule). The last line printed is the run's summary.
+"""
+
+import sys
+import time
+from typing import Any
+
+from rclpy.node import Node
+
+from velora_ros.errors import ConfigError
+from velora_ros.gym import make
+from velora_ros.gym.robot import SimulatedRobot
+from velora_ros.nodes.interfaces import create_service
+from velora_ros.nodes.parameters import ParameterTable, Values, refuse_unused_qos
+from velora_ros.nodes.sim_loop import OWNER, SimLoop
+from velora_ros.nodes.sim_node_parameters import PARAMETERS
+from velora_ros.nodes.sim_node_report import Controller, Report
+from velora_ros.nodes.spin import STEADY, run
+
+REPORT_PERIOD_S = 1.0
+# A run with a duration in which nobody commands for so long is over [s].
+ABANDONED_S = 30.0
+
+
+class SimNode(Node):
+    """
+    The node; see the module's docstring for its interface.
+
+    Raises:
+        ConfigError: a parameter is wrong.
+        UnsupportedEnvironmentError: the environment is unknown, or cannot be run as a robot.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('sim_node')
+        self.exit_code: int | None = None
+        self._table = ParameterTable(self, PARAMETERS, validate=_validate)
+        robot = _robot(self._table.values)
+        create_service(self, OWNER, '~/pause', self._on_pause)
+        create_service(self, OWNER, '~/reset', self._on_reset)
+        self._loop = SimLoop(self, robot, self._table, self._look_for_the_end)
+        self._report = Report(self, self._loop, Controller(self, self._table['controller']))
+        refuse_unused_qos(self)
+        self.create_timer(REPORT_PERIOD_S, self._on_second, clock=STEADY)
+        self.get_logger().info(
+            f'{self._table["env"]}: observation {", ".join(robot.spec.observation_names)}; action '
+            f'{", ".join(robot.spec.action_names)}; control period {robot.spec.control_period:g} s, '
+            f'physics step {robot.physics_step:g} s'
+        )
+
+    def close(self) -> None:
+        """Print the summary, unless the run ended by its duration and it is out."""
+        if self.exit_code is None:
+            self._report.summary(time.monotonic())
+
+    def _look_for_the_end(self) -> None:
+        """End the run when its duration is over, or when nobody commands it for too long."""
+        duration, robot = self._table['duration_s'], self._loop.robot
+        moved = robot.time - robot.held_time
+        abandoned = robot.holding and self._loop.silence > ABANDONED_S
+        if self.exit_code is not None or duration == 0 or not (abandoned or moved >= duration - robot.physics_step / 2):
+            return
+        reasons = self._report.summary(time.monotonic())
+        if reasons:
+            self.get_logger().error(f'the run did not pass: {"; ".join(reasons)}')
+        self.exit_code = 1 if reasons else 0
+
+    def _on_second(self) -> None:
+        if self.exit_code is None:
+            self._report.second(time.monotonic(), line=self._table['status_line'])
+
+    def _on_pause(self, request: Any, response: Any) -> Any:
+        self._loop.pause(request.data)
+        response.success, response.message = True, 'paused' if request.data else 'running'
+        return response
+
+    def _on_reset(self, request: Any, response: Any) -> Any:
+        self._loop.reset()
+        response.success, response.message = True, 'the episode ends with this control period'
+        return response
+
+
+def _robot(values: Values) -> SimulatedRobot:
+    options = {} if values['time_limit'] else {'max_episode_steps': -1}
+    robot = SimulatedRobot(make(values['env'], **options), max_physics_step=values['physics_step_s'])
+    robot.reset(values['seed'])
+    return robot
+
+
+def _validate(values: Values) -> None:
+    if -1 < values['command_timeout_s'] < 0:
+        raise ConfigError(
+            f"parameter 'command_timeout_s' is {values['command_timeout_s']} s; it must be a time of at least 0, or -1 "
+            'for ten control periods.'
+        )
+
+
+def main() -> None:
+    """Run sim_node until its duration is over, SIGINT or SIGTERM."""
+    sys.exit(run(SimNode))
+
+
+if __name__ == '__main__':
+    main()

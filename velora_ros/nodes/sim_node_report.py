@@ -1,0 +1,127 @@
+"""What sim_node tells people: a line each second, diagnostics, and the summary at the end."""
+
+import json
+import sys
+from typing import Any
+
+from rclpy.node import Node
+
+from velora_ros.control.run import failures
+from velora_ros.control.timing import TimingReport
+from velora_ros.nodes import conversions
+from velora_ros.nodes.interfaces import create_publisher, create_subscription
+from velora_ros.nodes.sim_loop import OWNER, SimLoop
+
+
+class Controller:
+    """
+    What the commanding node says of itself in ``/diagnostics``.
+
+    Args:
+        node: sim_node itself.
+        name: the commanding node's name; a relative one is in sim_node's namespace.
+    """
+
+    def __init__(self, node: Node, name: str) -> None:
+        namespace = node.get_namespace().rstrip('/')
+        self._name = (name if name.startswith('/') else f'{namespace}/{name}').lstrip('/')
+        self._values: dict[str, str] = {}
+        self._counted = 0
+        self.fallbacks = 0
+        """Fallback commands so far, over all lives of the node."""
+        create_subscription(node, OWNER, '/diagnostics', self._on_diagnostics)
+
+    @property
+    def policy(self) -> str:
+        """Path of the running policy; empty before the node said so."""
+        return self._values.get('policy', '')
+
+    @property
+    def input_age(self) -> str:
+        """Median age of the states that its newest commands answered, as text."""
+        age = self._values.get('input_age_ms')
+        return f'{float(age):.2f} ms' if age else 'unknown'
+
+    def _on_diagnostics(self, message: Any) -> None:
+        values = conversions.from_diagnostics(message, self._name)
+        if not values:
+            return
+        counted = int(values.get('fallbacks', '0'))
+        self.fallbacks += counted - self._counted if counted >= self._counted else counted
+        self._counted = counted
+        self._values = values
+
+
+class Report:
+    """
+    Prints, publishes and sums up.
+
+    Args:
+        node: sim_node itself.
+        loop: the running simulation.
+        controller: what the commanding node says of itself.
+    """
+
+    def __init__(self, node: Node, loop: SimLoop, controller: Controller) -> None:
+        self._node = node
+        self._loop = loop
+        self._controller = controller
+        self._diagnostics = create_publisher(node, OWNER, '/diagnostics')
+
+    def second(self, now: float, *, line: bool) -> None:
+        """Publish the diagnostics, and print the line unless the simulation is paused."""
+        state, window = self._loop.state, self._loop.statistics.window()
+        if line and state != 'paused':
+            _write(self._line(state, window))
+        level = 'ok' if state == 'moving' else 'warn'
+        status = conversions.to_diagnostic(self._name, level, state, self._values(now, window))
+        stamp = self._node.get_clock().now().nanoseconds
+        self._diagnostics.publish(conversions.to_diagnostics(status, stamp))
+
+    def summary(self, now: float) -> list[str]:
+        """Print the summary, on one line, and return why the run did not pass."""
+        controller = self._controller
+        summary = self._loop.statistics.summary(
+            now, self._loop.progress, fallbacks=controller.fallbacks, policy=controller.policy
+        )
+        _write(json.dumps(summary))
+        return failures(summary)
+
+    @property
+    def _name(self) -> str:
+        return self._node.get_fully_qualified_name().lstrip('/')
+
+    def _line(self, state: str, window: TimingReport) -> str:
+        progress, falls = self._loop.progress, self._loop.statistics.falls
+        return (
+            f'{progress.time - progress.held:7.1f} s  {state}{f", fell {falls} times" if falls else ""} '
+            f'| return {progress.episode_return:.1f} | commands {window.rate_hz:.1f} Hz '
+            f'| latency p50 {window.latency_p50_us / 1e3:.2f} p99 {window.latency_p99_us / 1e3:.2f} ms '
+            f'| input age {self._controller.input_age}'
+        )
+
+    def _values(self, now: float, window: TimingReport) -> dict[str, Any]:
+        progress, statistics, pacer = self._loop.progress, self._loop.statistics, self._loop.pacer
+        return {
+            'sim_seconds': progress.time - progress.held,
+            'held_s': progress.held,
+            'real_time_factor': statistics.real_time_factor(now, progress),
+            'overruns': pacer.overruns,
+            'slipped_s': pacer.slipped,
+            'episode_return': progress.episode_return,
+            'terminated': statistics.terminated,
+            'truncated': statistics.truncated,
+            'resets': statistics.resets,
+            'falls': statistics.falls,
+            'states': statistics.states,
+            'commands': statistics.received - self._controller.fallbacks,
+            'rate_hz': window.rate_hz,
+            'latency_p50_us': window.latency_p50_us,
+            'latency_p99_us': window.latency_p99_us,
+            'latency_max_us': window.latency_max_us,
+        }
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(f'{line}\n')
+    sys.stdout.flush()
