@@ -1,4 +1,4 @@
-"""The critic's forward and backward pass in numpy and compiled loops; :mod:`velora_ros.models.critic` is the reference."""
+"""The critic forwards and backwards in numpy and compiled loops; :mod:`velora_ros.models.critic` is the reference."""
 
 from collections.abc import Mapping
 
