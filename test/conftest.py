@@ -1,6 +1,7 @@
 """Fixtures that several rooms' tests share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -52,3 +53,28 @@ def random_policy_file(
 def make_policy_file() -> Callable[..., PolicyFile]:
     """The factory `random_policy_file`."""
     return random_policy_file
+
+
+@pytest.fixture(scope='session')
+def ros_bench(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], AbstractContextManager[Any]]:
+    """A function that opens a :class:`ros_bench.RosBench` on a domain of its own, for fixtures of any scope."""
+
+    @contextmanager
+    def opened() -> Iterator[Any]:
+        from ros_bench import RosBench, own_domain
+
+        with own_domain() as domain:
+            bench = RosBench(domain, tmp_path_factory.mktemp('ros'))
+            try:
+                yield bench
+            finally:
+                bench.close()
+
+    return opened
+
+
+@pytest.fixture
+def ros(ros_bench: Callable[[], AbstractContextManager[Any]]) -> Iterator[Any]:
+    """A :class:`ros_bench.RosBench` for one test."""
+    with ros_bench() as bench:
+        yield bench

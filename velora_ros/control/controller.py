@@ -14,6 +14,7 @@ from velora_ros.spec import PolicySpec
 Array = npt.NDArray[np.float64]
 
 EMERGENCY_STOP = 'emergency stop'
+WAITING = 'waiting for the first state'
 
 
 class RecurrentPolicy(Protocol):
@@ -73,7 +74,7 @@ class Controller:
         self.raw_action: Array | None = None
         self.dt: float | None = None
         self._policy = policy
-        self._note = 'no state received yet'
+        self._note = WAITING
         self._last_stamp: int | None = None
         self._last_input: float | None = None
         self._last_command: Array | None = None
@@ -97,7 +98,8 @@ class Controller:
         """State and reason, for people."""
         if self.fault:
             return Status('error', 'fault', self.fault)
-        return Status('warn' if self._note else 'ok', 'armed' if self.armed else 'disarmed', self._note)
+        fine = self._note in ('', WAITING)
+        return Status('ok' if fine else 'warn', 'armed' if self.armed else 'disarmed', self._note)
 
     def tick(self, observation: Array, stamp: int, now: int, steady: float) -> Array | None:
         """
@@ -180,7 +182,7 @@ class Controller:
         """Begin afresh: hidden state, watchdog and last command; armed on demand. A latched fault stays."""
         self.reset('activation')
         self._last_input = self._last_command = None
-        self._note = 'no state received yet'
+        self._note = WAITING
         self.armed = arm
 
     def swap(self, policy: RecurrentPolicy) -> None:

@@ -69,7 +69,8 @@ class PolicyLoop:
 
     def start(self, *, arm: bool) -> None:
         """Begin to take states in; command them too if ``arm``."""
-        self.forget('activation')
+        if self._joints is not None:
+            self._joints.forget()
         self.controller.activate(arm=arm)
         self._active = True
         self._watch()

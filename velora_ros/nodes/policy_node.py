@@ -95,9 +95,10 @@ class PolicyNode(LifecycleNode):
         ):
             create_service(self, OWNER, name, callback)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=STEADY)
-        self._report.status(UNCONFIGURED)
         if self._autostarting:
             self._autostart()
+        else:
+            self._report.status(UNCONFIGURED)
 
     def close(self) -> None:
         """Stop the robot before the process ends."""

@@ -40,9 +40,7 @@ class Report:
         if status[:2] == self._last[:2] and not (force and status != self._last):
             return
         if status[:2] != self._last[:2]:
-            logger = self._node.get_logger()
-            log = {'ok': logger.info, 'warn': logger.warning, 'error': logger.error}[status.level]
-            log(status.text)
+            self._log(status)
         self._last = status
         self._status.publish(conversions.to_diagnostic(self._name, status.level, status.text, {}))
 
@@ -65,6 +63,15 @@ class Report:
         array.header.stamp = self._node.get_clock().now().to_msg()
         array.status = [message]
         self._diagnostics.publish(array)
+
+    def _log(self, status: Status) -> None:
+        # One line of code for each level: rclpy refuses a line whose level varies.
+        if status.level == 'error':
+            self._node.get_logger().error(status.text)
+        elif status.level == 'warn':
+            self._node.get_logger().warning(status.text)
+        else:
+            self._node.get_logger().info(status.text)
 
     @property
     def _name(self) -> str:

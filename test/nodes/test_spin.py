@@ -1,0 +1,71 @@
+"""The one spin loop and the `main` that every node shares, with a node of a few lines in a process."""
+
+import signal
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.ros
+
+TICKER = """
+import sys
+from rclpy.node import Node
+from velora_ros.errors import ConfigError
+from velora_ros.nodes.spin import STEADY, run
+
+class Ticker(Node):
+    exit_code = None
+    ticks = 0
+    def __init__(self):
+        super().__init__('ticker')
+        self.create_timer(0.01, self.tick, clock=STEADY)
+        if 'refuse' in sys.argv:
+            raise ConfigError('this start is refused.')
+    def tick(self):
+        self.ticks += 1
+        if self.ticks == 20 and 'end' in sys.argv:
+            self.exit_code = 3
+    def close(self):
+        print('closed after', self.ticks, 'ticks', flush=True)
+
+print('starting', flush=True)
+sys.exit(run(Ticker))
+"""
+
+
+@pytest.fixture
+def ticker(ros):
+    return lambda *arguments: ros.start([sys.executable, '-c', TICKER], *arguments)
+
+
+def test_timers_run_and_a_node_ends_itself_with_its_own_status(ticker):
+    process = ticker('end')
+    assert process.wait() == 3
+    assert process.output == 'starting\nclosed after 20 ticks\n'
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly_with_its_last_words(ros, ticker, number):
+    process = ticker()
+    ros.until(lambda: 'ticker' in ros.node.get_node_names(), 'the node')
+    process.signal(number)
+    process.signal(number)
+    assert process.wait() == 0
+    assert process.output.startswith('starting\nclosed after ')
+    assert process.output.count('\n') == 2
+
+
+def test_a_refused_start_is_one_sentence_and_status_one(ticker):
+    process = ticker('refuse')
+    assert process.wait() == 1
+    assert process.output == 'starting\nthis start is refused.\n'
+
+
+def test_a_parameter_file_that_rcl_cannot_read_is_one_sentence(ros, ticker):
+    file = ros.folder / 'bad.yaml'
+    file.write_text('/**/ticker:\n  ros__parameters:\n    gains: [0, 1.5]\n')
+    process = ticker('--ros-args', '--params-file', file)
+    assert process.wait() == 1
+    assert 'write [0.0, 1.5] instead of [0, 1.5]' in process.output
+    assert str(file) in process.output
+    assert 'Traceback' not in process.output

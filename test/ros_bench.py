@@ -1,0 +1,171 @@
+"""A workbench for ROS tests: a domain of its own, real nodes in real processes, and a peer that talks to them."""
+
+import contextlib
+import fcntl
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import rclpy
+from rclpy.context import Context
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.experimental import EventsExecutor
+from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
+
+from velora_ros.nodes.interfaces import interface_class
+
+PATIENCE = 20.0  # how long anything may take before a test fails [s]; nothing waits that long when all is well
+SOURCE = Path(__file__).resolve().parents[1]
+
+
+@contextlib.contextmanager
+def own_domain():
+    """A ROS domain id, 1 to 100, that no other test on this machine uses at the same time."""
+    for domain in random.SystemRandom().sample(range(1, 101), 100):
+        with open(Path(tempfile.gettempdir()) / f'velora_ros_test_domain_{domain}.lock', 'w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            yield domain
+            return
+    raise RuntimeError('all ROS domains from 1 to 100 are in use by other tests')
+
+
+class Process:
+    """A child process in its own session; its output goes to a file."""
+
+    def __init__(self, arguments, environment, folder):
+        self.log = Path(tempfile.mkstemp(dir=folder, suffix='.log')[1])
+        with self.log.open('w') as output:
+            self._child = subprocess.Popen(
+                arguments, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True
+            )
+        self.pid = self._child.pid
+
+    @property
+    def output(self):
+        return self.log.read_text()
+
+    @property
+    def exit_code(self):
+        """The exit status, None while it runs."""
+        return self._child.poll()
+
+    def signal(self, number):
+        self._child.send_signal(number)
+
+    def wait(self, timeout=PATIENCE):
+        return self._child.wait(timeout)
+
+    def end(self):
+        """End it whatever its state; returns its output."""
+        if self.exit_code is None:
+            self.signal(signal.SIGINT)
+            try:
+                self.wait(5.0)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self.wait()
+        return self.output
+
+
+class RosBench:
+    """Starts nodes on one domain and talks to them through a node of the test's own process."""
+
+    def __init__(self, domain, folder):
+        os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+        self.domain, self.folder = domain, folder
+        self.processes = []
+        self._context = Context()
+        rclpy.init(args=[], context=self._context, domain_id=domain)
+        self.node = rclpy.create_node(
+            'test_peer', context=self._context, use_global_arguments=False, enable_rosout=False
+        )
+        self._executor = EventsExecutor(context=self._context)
+        self._executor.add_node(self.node)
+
+    def start(self, module, *arguments, **environment):
+        """Start `python -m velora_ros.nodes.<module> --ros-args <arguments>`, or another command as a list."""
+        command = (
+            [sys.executable, '-m', f'velora_ros.nodes.{module}', '--ros-args'] if isinstance(module, str) else module
+        )
+        search = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get('PYTHONPATH')]))
+        variables = {**os.environ, 'ROS_DOMAIN_ID': str(self.domain), 'PYTHONPATH': search, 'OMP_NUM_THREADS': '1'}
+        process = Process([*command, *map(str, arguments)], {**variables, **environment}, self.folder)
+        self.processes.append(process)
+        return process
+
+    def spin(self, seconds):
+        """Handle what comes in for a while."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left)
+
+    def until(self, condition, what='a condition'):
+        """Handle what comes in until the condition holds; returns its value."""
+        end = time.monotonic() + PATIENCE
+        while not (value := condition()):
+            if time.monotonic() > end:
+                logs = '\n'.join(process.output for process in self.processes)
+                raise AssertionError(f'waited {PATIENCE} s for {what}\n{logs}')
+            self._executor.spin_once(timeout_sec=0.05)
+        return value
+
+    def subscribe(self, kind, topic, qos=10, matched=True):
+        """A list that fills with messages; by default waits until a publisher is matched."""
+        received, peers = [], []
+        events = SubscriptionEventCallbacks(matched=lambda info: peers.append(info.current_count))
+        self.node.create_subscription(interface_class(kind), topic, received.append, qos, event_callbacks=events)
+        if matched:
+            self.until(lambda: peers and peers[-1], f'a publisher of {topic}')
+        return received
+
+    def publisher(self, kind, topic, qos=1, matched=True):
+        """A publisher; by default waits until a subscriber is matched."""
+        publisher = self.node.create_publisher(interface_class(kind), topic, qos)
+        if matched:
+            self.until(publisher.get_subscription_count, f'a subscriber of {topic}')
+        return publisher
+
+    def call(self, kind, service, **fields):
+        """Call a service and return the response."""
+        type_ = interface_class(kind)
+        client = self.node.create_client(type_, service)
+        try:
+            self.until(client.service_is_ready, f'the service {service}')
+            future = client.call_async(type_.Request(**fields))
+            self.until(future.done, f'an answer of {service}')
+            return future.result()
+        finally:
+            self.node.destroy_client(client)
+
+    def transition(self, node, name):
+        """Ask a lifecycle node for a transition; returns whether it succeeded."""
+        request = interface_class('lifecycle_msgs/msg/Transition')(label=name)
+        return self.call('lifecycle_msgs/srv/ChangeState', f'{node}/change_state', transition=request).success
+
+    def set_parameters(self, node, atomically=False, **values):
+        """Set parameters (`__` in a name stands for a dot) and return the results."""
+        parameters = [Parameter(name.replace('__', '.'), value=value) for name, value in values.items()]
+        client = AsyncParameterClient(self.node, node)
+        self.until(client.services_are_ready, f'the parameter services of {node}')
+        call = client.set_parameters_atomically if atomically else client.set_parameters
+        future = call(parameters)
+        self.until(future.done, 'an answer of the parameter service')
+        return [future.result().result] if atomically else future.result().results
+
+    def close(self):
+        """End every process; fails when one of them left a traceback."""
+        outputs = [process.end() for process in self.processes]
+        self._executor.remove_node(self.node)
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+        for output in outputs:
+            assert 'Traceback' not in output, output
