@@ -1,0 +1,81 @@
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from velora_ros.errors import ConfigError, StorageError, did_you_mean
+from velora_ros.utils import atomic_write, set_device, set_seed, share_path
+
+
+def test_set_seed_fixes_torch_and_numpy() -> None:
+    def draw() -> tuple[float, float]:
+        set_seed(64)
+        return torch.rand(1).item(), float(np.random.rand())  # noqa: NPY002 - the global generator is the point
+
+    assert draw() == draw()
+
+
+@pytest.mark.parametrize('seed', [-1, 2**32, 1.5, True, 'x'])
+def test_a_seed_that_is_none_is_refused(seed: object) -> None:
+    with pytest.raises(ConfigError, match='seed'):
+        set_seed(seed)  # type: ignore[arg-type]
+
+
+def test_a_device_is_chosen_or_refused_by_name() -> None:
+    assert set_device().type in {'cpu', 'cuda'}
+    assert set_device('cpu') == torch.device('cpu')
+    with pytest.raises(ConfigError, match='toaster'):
+        set_device('toaster')
+
+
+def test_a_file_is_written_whole_and_an_old_one_survives_an_error(tmp_path: Path) -> None:
+    path = tmp_path / 'file'
+    with atomic_write(path) as file:
+        file.write(b'first')
+
+    def fail_half_way() -> None:
+        with atomic_write(path) as file:
+            file.write(b'second')
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(StorageError, match='No space left'):
+        fail_half_way()
+    assert path.read_bytes() == b'first'
+    assert [entry.name for entry in tmp_path.iterdir()] == ['file']
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match='nowhere'), atomic_write(tmp_path / 'nowhere' / 'file'):
+        pass
+
+
+def test_shipped_data_are_found_in_the_source_tree_and_in_an_installed_prefix(tmp_path: Path) -> None:
+    assert share_path('package.xml').is_file()
+    code = 'import velora_ros.utils as u; print(u.share_path("config"))'
+    (tmp_path / 'site' / 'velora_ros').mkdir(parents=True)
+    source = Path(share_path('velora_ros'))
+    for name in ('__init__.py', 'utils.py', 'errors.py'):
+        (tmp_path / 'site' / 'velora_ros' / name).write_bytes((source / name).read_bytes())
+    installed = tmp_path / 'prefix' / 'share' / 'velora_ros' / 'config'
+    installed.mkdir(parents=True)
+    environment = {**os.environ, 'PYTHONPATH': str(tmp_path / 'site'), 'AMENT_PREFIX_PATH': str(tmp_path / 'prefix')}
+    run = subprocess.run(
+        [sys.executable, '-c', code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert Path(run.stdout.strip()) == installed
+
+
+def test_importing_the_package_and_its_helpers_loads_no_torch() -> None:
+    code = 'import sys, velora_ros, velora_ros.utils, velora_ros.liquid, velora_ros.models, velora_ros.control; '
+    code += 'sys.exit("torch" in sys.modules)'
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_an_unknown_name_gets_the_nearest_and_the_list() -> None:
+    assert did_you_mean('gama', ['tau', 'gamma']) == " Did you mean 'gamma'? Valid: gamma, tau."
+    assert did_you_mean('zzz', []) == ' Valid: none.'

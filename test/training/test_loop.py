@@ -1,0 +1,158 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from toy import Reach
+
+from velora_ros.gym import spec_from_env
+from velora_ros.policy import PolicyFile
+from velora_ros.replay import Transition
+from velora_ros.training import Callback, LoopSettings, StopTraining, run
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
+
+
+class Recorder:
+    """An agent that learns nothing and writes down what the loop asks of it."""
+
+    def __init__(self, policy: PolicyFile) -> None:
+        self.transitions: list[Transition] = []
+        self.random = self.updates = 0
+        self.warm_up_ended_after: int | None = None
+        self._policy = policy
+
+    def initial_hidden(self) -> np.ndarray:
+        return np.zeros(2, np.float32)
+
+    def act(self, observation: np.ndarray, hidden: np.ndarray, dt: float, noise_scale: float) -> tuple[Any, Any]:
+        return np.zeros(1, np.float32), hidden + 1
+
+    def random_action(self) -> np.ndarray:
+        self.random += 1
+        return np.ones(1, np.float32)
+
+    def remember(self, transition: Transition) -> None:
+        self.transitions.append(transition)
+
+    def end_warm_up(self) -> None:
+        self.warm_up_ended_after = len(self.transitions)
+
+    def learn(self) -> dict[str, float]:
+        self.updates += 1
+        return {'critic_loss': 2.0, 'actor_loss': -1.0}
+
+    def policy_file(self) -> PolicyFile:
+        return self._policy
+
+
+def settings(**changes: Any) -> LoopSettings:
+    values: dict[str, Any] = {
+        'n_episodes': 3, 'max_steps': 1000, 'total_steps': None, 'noise_scale': 0.1, 'start_steps': 5,
+        'update_ratio': 1.0, 'boost_ratio': 3.0, 'boost_steps': 4, 'eval_every': 0, 'eval_episodes': 2,
+        'seed': 1, 'eval_seed': 2,
+    }  # fmt: skip
+    return LoopSettings(**{**values, **changes})
+
+
+@pytest.fixture
+def agent(make_policy_file: Any) -> Recorder:
+    return Recorder(make_policy_file(n_observations=2))
+
+
+def test_transitions_carry_the_hidden_state_before_and_mark_episode_starts(agent: Recorder) -> None:
+    env = Reach(length=4)
+    run(agent, env, spec_from_env(env), settings())
+    assert [one.first for one in agent.transitions] == [True, False, False, False] * 3
+    assert [float(np.asarray(one.hidden)[0]) for one in agent.transitions] == [0, 1, 2, 3] * 3
+    for before, after in zip(agent.transitions, agent.transitions[1:], strict=False):
+        if not after.first:
+            assert np.array_equal(np.asarray(before.next_observation), np.asarray(after.observation))
+
+
+def test_a_time_limit_is_no_termination(agent: Recorder) -> None:
+    env = Reach(length=4)
+    run(agent, env, spec_from_env(env), settings())
+    run(agent, env, spec_from_env(env), settings(max_steps=2))
+    assert not any(one.terminated for one in agent.transitions)
+
+
+def test_start_up_steps_are_random_and_updates_follow_the_ratios(agent: Recorder) -> None:
+    env = Reach(length=4)
+    run(agent, env, spec_from_env(env), settings())  # 12 steps: 5 random, the last of them already boosted
+    assert agent.random == 5
+    assert agent.warm_up_ended_after == 5
+    assert agent.updates == 4 * 3 + 4 * 1
+
+
+def test_a_ratio_below_one_updates_now_and_then(agent: Recorder) -> None:
+    env = Reach(length=4)
+    run(agent, env, spec_from_env(env), settings(start_steps=0, boost_steps=0, update_ratio=0.25))
+    assert agent.updates == 3
+
+
+def test_budgets_in_steps_and_episodes_are_both_kept(agent: Recorder) -> None:
+    env = Reach(length=4)
+    assert run(agent, env, spec_from_env(env), settings(total_steps=6)).steps == 6
+    result = run(agent, env, spec_from_env(env), settings(n_episodes=2))
+    assert [record.length for record in result.episodes] == [4, 4]
+    assert result.episodes[0].critic_loss == pytest.approx(2.0) or np.isnan(result.episodes[0].critic_loss)
+
+
+def test_elapsed_time_comes_from_info_and_is_stored_for_both_observations(agent: Recorder) -> None:
+    class Jittery(Reach):
+        def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            observation, reward, terminated, truncated, _ = super().step(action)
+            return observation, reward, terminated, truncated, {'dt': 0.1 * self.count}
+
+    env = Jittery(length=3)
+    run(agent, env, spec_from_env(env), settings(n_episodes=1))
+    assert [one.dt for one in agent.transitions] == pytest.approx([1, 1, 2])
+    assert [one.next_dt for one in agent.transitions] == pytest.approx([1, 2, 3])
+
+
+def test_callbacks_are_told_everything_and_may_stop_the_run(agent: Recorder) -> None:
+    class Watcher(Callback):
+        def __init__(self) -> None:
+            self.seen: list[str] = []
+
+        def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
+            self.seen.append('start')
+
+        def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
+            self.seen.append(f'evaluation {record.steps} {len(record.result.returns)}')
+
+        def on_episode_end(self, record: EpisodeRecord) -> None:
+            self.seen.append(f'episode {record.episode}')
+            if record.episode == 2:
+                raise StopTraining('enough')
+
+        def on_train_end(self, result: TrainResult) -> None:
+            self.seen.append('end')
+
+    env, watcher = Reach(length=4), Watcher()
+    result = run(
+        agent,
+        env,
+        spec_from_env(env),
+        settings(eval_every=3),
+        eval_env=Reach(low=-3, high=2, length=4),
+        callbacks=[watcher],
+    )
+    assert watcher.seen == ['start', 'evaluation 3 2', 'episode 1', 'evaluation 6 2', 'episode 2', 'end']
+    assert result.stopped == 'enough'
+    assert result.best_evaluation is not None
+
+
+def test_evaluations_leave_training_as_it_was(make_policy_file: Any) -> None:
+    def transitions(eval_every: int) -> list[np.ndarray]:
+        agent, env = Recorder(make_policy_file(n_observations=2)), Reach(length=4)
+        run(agent, env, spec_from_env(env), settings(eval_every=eval_every), eval_env=Reach(low=-3, high=2, length=4))
+        return [np.asarray(one.observation) for one in agent.transitions]
+
+    assert np.array_equal(transitions(0), transitions(2))
+
+
+def test_throughput_comes_from_the_clock_that_was_passed_in(agent: Recorder) -> None:
+    ticks = iter(range(1000))
+    env = Reach(length=4)
+    result = run(agent, env, spec_from_env(env), settings(), clock=lambda: float(next(ticks)))
+    assert result.seconds == pytest.approx(len(result.episodes) + 1)
