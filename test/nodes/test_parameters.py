@@ -1,0 +1,183 @@
+"""The mechanics of parameter tables, on a node in this process; and the shipped parameter files."""
+
+import importlib
+import math
+from pathlib import Path
+
+import pytest
+import rclpy
+import yaml
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+from ros_bench import own_domain
+
+from velora_ros.errors import ConfigError
+from velora_ros.nodes.interfaces import create_publisher
+from velora_ros.nodes.parameters import Parameter, ParameterTable, Refused, refuse_unused_qos, start_values
+
+pytestmark = pytest.mark.ros
+
+CONFIG = Path(__file__).resolve().parents[2] / 'config'
+ROWS = (
+    Parameter('limit_s', 'double', 1.0, 'A limit.', unit='s', range=(0, math.inf)),
+    Parameter('count', 'integer', 3, 'A count.', range=(1, 10)),
+    Parameter('mode', 'string', 'slow', 'A mode.', choices=('slow', 'fast')),
+    Parameter('gains', 'double_array', [], 'Gains.'),
+    Parameter('folders', 'string_array', [], 'Folders.', read_only='they are opened at the start.'),
+    Parameter('name', 'string', 'robot', 'A name.', read_only='it is used at the start.'),
+)
+
+
+@pytest.fixture(scope='module')
+def context():
+    context = Context()
+    with own_domain() as domain:
+        rclpy.init(args=[], context=context, domain_id=domain)
+        yield context
+        rclpy.try_shutdown(context=context)
+
+
+@pytest.fixture
+def make_node(context):
+    nodes = []
+
+    def make(*arguments, name='node', namespace=None):
+        nodes.append(
+            Node(name, context=context, namespace=namespace, enable_rosout=False, use_global_arguments=False,
+                 cli_args=['--ros-args', *map(str, arguments)] if arguments else None)
+        )  # fmt: skip
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+
+
+def change(node, **values):
+    return node.set_parameters_atomically([RosParameter(name, value=value) for name, value in values.items()])
+
+
+def test_defaults_and_descriptors_come_from_the_table(make_node):
+    node = make_node()
+    table = ParameterTable(node, ROWS)
+    assert table.values == {row.name: row.default for row in ROWS}
+    assert [node.get_parameter(row.name).value for row in ROWS] == [row.default for row in ROWS]
+    limit, mode, folders = (node.describe_parameter(name) for name in ('limit_s', 'mode', 'folders'))
+    assert limit.description == 'A limit. [s]'
+    assert limit.floating_point_range[0].from_value == 0.0
+    assert mode.additional_constraints == 'one of: slow, fast'
+    assert folders.read_only
+    assert 'they are opened at the start' in folders.additional_constraints
+    assert node.get_parameter('folders').type_ == RosParameter.Type.STRING_ARRAY
+
+
+def test_start_values_are_taken_and_integers_are_good_doubles(make_node):
+    arguments = ['-p', 'limit_s:=25', '-p', 'gains:=[1, 2]', '-p', 'mode:=fast', '-p', 'folders:=[a]']
+    table = ParameterTable(make_node(*arguments), ROWS)
+    assert table['limit_s'] == 25.0 and isinstance(table['limit_s'], float)
+    assert table['gains'] == [1.0, 2.0]
+    assert table['mode'] == 'fast'
+    assert table['folders'] == ['a']
+
+
+def test_an_empty_list_in_a_file_means_unset(make_node, tmp_path):
+    file = tmp_path / 'node.yaml'
+    file.write_text('/**/node:\n  ros__parameters:\n    gains: []\n')
+    assert ParameterTable(make_node('--params-file', file), ROWS)['gains'] == []
+
+
+@pytest.mark.parametrize(
+    ('argument', 'message'),
+    [
+        ('limit:=3.0', "there is no parameter 'limit'. Did you mean 'limit_s'?"),
+        ('limit_s:=-3.0', "parameter 'limit_s' is -3.0 s; it must be at least 0 s. A limit."),
+        ('limit_s:=.nan', "parameter 'limit_s' is nan; it must be a finite number."),
+        ('limit_s:=true', "parameter 'limit_s' is True; it must be a finite number."),
+        ('count:=11', "parameter 'count' is 11; it must be from 1 to 10."),
+        ('count:=1.5', "parameter 'count' is 1.5; it must be an integer."),
+        ('mode:=fats', "parameter 'mode' is 'fats'. Did you mean 'fast'?"),
+        ('gains:=[a]', "parameter 'gains' is ['a']; it must be a list of finite numbers."),
+    ],
+)
+def test_a_wrong_start_value_is_refused_in_one_sentence(make_node, argument, message):
+    with pytest.raises(ConfigError) as refusal:
+        ParameterTable(make_node('-p', argument), ROWS)
+    assert str(refusal.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'message'),
+    [
+        ('limits', 1.0, "there is no parameter 'limits'. Did you mean 'limit_s'?"),
+        ('limit_s', -1.0, 'it must be at least 0 s'),
+        ('limit_s', None, 'it must be a finite number'),
+        ('name', 'other', "parameter 'name' cannot change while the node runs: it is used at the start."),
+    ],
+)
+def test_a_wrong_change_is_refused_with_the_reason_and_nothing_changes(make_node, name, value, message):
+    node = make_node()
+    table = ParameterTable(node, ROWS)
+    with pytest.raises(Refused) as refusal:
+        change(node, **{name: value, 'count': 5})
+    assert message in str(refusal.value)
+    assert table['count'] == 3
+
+
+def test_several_changes_are_checked_together_and_applied_once(make_node):
+    def fast_needs_a_high_limit(values):
+        if values['mode'] == 'fast' and values['limit_s'] < 5:
+            raise ConfigError('fast needs a limit of 5 s or more.')
+
+    node, applied = make_node(), []
+    table = ParameterTable(node, ROWS, validate=fast_needs_a_high_limit, apply=applied.append)
+    assert change(node, mode='fast').reason == 'fast needs a limit of 5 s or more.'
+    assert applied == [] and table['mode'] == 'slow'
+    assert change(node, mode='fast', limit_s=6).successful
+    assert len(applied) == 1
+    assert applied[0]['mode'] == 'fast' and applied[0]['limit_s'] == 6.0
+    assert node.get_parameter('limit_s').value == 6.0
+
+
+def test_a_list_may_become_empty_again(make_node):
+    node = make_node()
+    table = ParameterTable(node, ROWS)
+    assert change(node, gains=[1, 2]).successful
+    assert change(node, gains=[]).successful
+    assert table['gains'] == []
+
+
+def test_a_start_that_the_whole_contradicts_is_refused(make_node):
+    def refuse(values):
+        raise ConfigError('these do not go together.')
+
+    with pytest.raises(ConfigError, match='go together'):
+        ParameterTable(make_node(), ROWS, validate=refuse)
+
+
+def test_a_qos_override_that_fits_no_topic_is_refused(make_node):
+    node = make_node('-p', 'qos_overrides./comand.publisher.depth:=5')
+    ParameterTable(node, ROWS)
+    create_publisher(node, 'policy_node', 'command')
+    with pytest.raises(ConfigError, match=r"Did you mean 'qos_overrides./command.publisher.depth'"):
+        refuse_unused_qos(node)
+
+
+def test_a_qos_override_is_used_and_a_wrong_one_refused(make_node):
+    node = make_node('-p', 'qos_overrides./command.publisher.depth:=5')
+    publisher = create_publisher(node, 'policy_node', 'command')
+    assert publisher.qos_profile.depth == 5
+    node = make_node('-p', 'qos_overrides./command.publisher.reliability:=certain', name='other')
+    with pytest.raises(ConfigError, match='certain'):
+        create_publisher(node, 'policy_node', 'command')
+
+
+@pytest.mark.parametrize('namespace', ['', '/robot1'])
+@pytest.mark.parametrize('file', sorted(CONFIG.glob('*.yaml')), ids=lambda file: file.stem)
+def test_every_shipped_file_sets_its_node_s_parameters_in_any_namespace(make_node, file, namespace):
+    for key, content in yaml.safe_load(file.read_text()).items():
+        name = key.removeprefix('/**/')
+        rows = importlib.import_module(f'velora_ros.nodes.{name}_parameters').PARAMETERS
+        node = make_node('--params-file', file, name=name, namespace=namespace)
+        ParameterTable(node, rows)
+        assert set(start_values(node)) == set(content['ros__parameters'])
