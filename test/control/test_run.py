@@ -45,6 +45,14 @@ def test_states_before_the_first_command_expect_no_answer():
     assert failures(summary) == []
 
 
+def test_the_state_just_published_needs_no_answer_yet():
+    statistics, now, end = run(50)
+    statistics.state(now, end)
+    assert statistics.summary(now, end)['states'] == 50
+    statistics.state(now + PERIOD, end)
+    assert statistics.summary(now + PERIOD, end)['states'] == 51
+
+
 def test_a_run_with_too_few_answers_fails():
     statistics, now, end = run(200, answered=lambda index: index % 50 != 7)
     [reason] = failures(statistics.summary(now, end))

@@ -122,6 +122,8 @@ class RunStatistics:
             policy: what commanded.
         """
         commands = self.received - fallbacks
+        # The newest state, when it has no answer yet, has had no time for one.
+        states = self.states - (self.states > 0 and self._unanswered is not None)
         commanding = 0.0 if self._first_command is None else self._elapsed(now) - self._first_command
         episodes = self.terminated + self.truncated
         latency = np.asarray(self._latency or [0.0]) * 1e6
@@ -135,7 +137,7 @@ class RunStatistics:
             'truncated': self.truncated,
             'resets': self.resets,
             'falls': self.falls,
-            'states': self.states,
+            'states': states,
             'commands': commands,
             'fallbacks': fallbacks,
             'rate_hz': round(commands / commanding, 3) if commanding > 0 else 0.0,

@@ -1,0 +1,191 @@
+"""
+Runs the nodes of a run as processes, where there is no ``launch``: starts them, relays their output, ends them.
+
+Every process gets a session of its own, so that Ctrl-C reaches this one only, which then ends the others in order.
+"""
+
+import ctypes
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import yaml
+
+from velora_ros.nodes.bringup import DISCOVERY, DISCOVERY_DEFAULT, Entry
+
+POLL_S = 0.05
+# A process that has not ended so long after a signal gets the next one [s].
+PATIENCE_S = 5.0
+ESCALATION = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+SUMMARY = b'{"event": "control_summary"'
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def run_entries(entries: Sequence[Entry]) -> int:
+    """
+    Start the nodes and wait until all of them ended.
+
+    Returns:
+        The exit status: 0 when the run passed or was ended by a signal to this process, else 1.
+    """
+    with tempfile.TemporaryDirectory(prefix='velora_ros_') as folder:
+        return Supervisor(entries, Path(folder)).run()
+
+
+def parameter_file(entry: Entry, folder: Path) -> str | None:
+    """Write the entry's parameters as launch_ros does, keyed by the node's full name; return the path."""
+    if not entry.parameters:
+        return None
+    path = folder / f'{entry.full_name.strip("/").replace("/", ".")}.yaml'
+    path.write_text(yaml.safe_dump({entry.full_name: {'ros__parameters': dict(entry.parameters)}}), encoding='utf-8')
+    return str(path)
+
+
+class Process:
+    """
+    One node as a process.
+
+    Args:
+        entry: the node.
+        folder: where its parameter file may be written.
+    """
+
+    def __init__(self, entry: Entry, folder: Path) -> None:
+        self.entry = entry
+        self.label = f'[{entry.full_name.strip("/")}] '.encode()
+        self._unfinished = b''
+        command = [sys.executable, '-m', f'{entry.package}.nodes.{entry.executable}']
+        self._popen = subprocess.Popen(
+            [*command, *entry.ros_arguments(parameter_file(entry, folder))],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={DISCOVERY: DISCOVERY_DEFAULT, **os.environ},
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - safe: this process has one thread
+        )
+        assert self._popen.stdout is not None
+        self.output = self._popen.stdout
+
+    @property
+    def status(self) -> int | None:
+        """Exit status, the negative signal number when a signal ended it, None while it runs."""
+        return self._popen.poll()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; nothing happens when the process has ended."""
+        self._popen.send_signal(number)
+
+    def read(self) -> tuple[list[bytes], bool]:
+        """Return the lines that came, and whether more may come."""
+        chunk = os.read(self.output.fileno(), 1 << 16)
+        *lines, self._unfinished = (self._unfinished + chunk).split(b'\n')
+        if not chunk and self._unfinished:
+            lines.append(self._unfinished)
+        return lines, bool(chunk)
+
+
+class Supervisor:
+    """
+    All processes of a run, from the first one's start to the last one's end.
+
+    Args:
+        entries: the nodes.
+        folder: an empty folder for parameter files.
+    """
+
+    def __init__(self, entries: Sequence[Entry], folder: Path) -> None:
+        self._signals: list[int] = []
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._remember)
+        self._failed = False
+        self._summary = b''
+        self._stage = -1
+        self._next_stage_at = float('inf')
+        self._processes = [Process(entry, folder) for entry in entries]
+        self._running = list(self._processes)
+        self._selector = selectors.DefaultSelector()
+        for process in self._processes:
+            self._selector.register(process.output, selectors.EVENT_READ, process)
+
+    def run(self) -> int:
+        """Return the exit status when all processes have ended."""
+        while self._running:
+            self._relay(POLL_S)
+            self._look_for_signals()
+            self._look_for_ends()
+            if time.monotonic() >= self._next_stage_at:
+                self._escalate()
+        self._relay(0.0)
+        if self._summary:
+            self._write(self._summary)
+        return int(self._failed)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self._signals.append(number)
+
+    def _look_for_signals(self) -> None:
+        """Begin to end the run on the first signal; each further one loses patience."""
+        while self._signals:
+            self._signals.pop()
+            self._escalate()
+
+    def _look_for_ends(self) -> None:
+        for process in [process for process in self._running if process.status is not None]:
+            self._running.remove(process)
+            self._judge(process.entry, process.status or 0)
+
+    def _judge(self, entry: Entry, status: int) -> None:
+        """Decide what the end of a process means for the run."""
+        if self._stage >= 0:
+            self._failed |= status != 0
+        elif entry.ends_run and status == 0:
+            self._escalate()
+        elif entry.required:
+            self._failed = True
+            how = f'was ended by {signal.Signals(-status).name}' if status < 0 else f'ended with exit status {status}'
+            sys.stderr.write(f'{entry.name} {how}; the rest stops.\n')
+            self._next_stage_at = min(self._next_stage_at, time.monotonic() + entry.linger_s)
+
+    def _escalate(self) -> None:
+        """Send the next, stronger signal to whoever still runs."""
+        self._stage = min(self._stage + 1, len(ESCALATION) - 1)
+        self._next_stage_at = time.monotonic() + PATIENCE_S
+        for process in self._running:
+            process.send(ESCALATION[self._stage])
+
+    def _relay(self, timeout: float) -> None:
+        """Write what the processes wrote, each line with its node's name; keep the summary for the end."""
+        while ready := self._selector.select(timeout) if self._selector.get_map() else []:
+            timeout = 0.0
+            for key, _ in ready:
+                lines, more = key.data.read()
+                if not more:
+                    self._selector.unregister(key.fileobj)
+                for line in lines:
+                    if line.startswith(SUMMARY):
+                        self._summary = line
+                    else:
+                        self._write(key.data.label + line)
+
+    def _write(self, line: bytes) -> None:
+        try:
+            sys.stdout.buffer.write(line + b'\n')
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:  # nobody reads any more, as after `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._signals.append(signal.SIGTERM)
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel to end this process when the one that started it is killed."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
