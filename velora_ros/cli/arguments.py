@@ -1,0 +1,48 @@
+"""Argument types that several commands share, and a flag for every hyperparameter."""
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from velora_ros.training.config import TrainConfig
+
+OTHERWISE = ('n_episodes',)  # the budget has flags of its own
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return a converter for argparse: a whole number that is at least ``least``."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least {least}")
+        return value
+
+    return convert
+
+
+def add_hyperparameters(group: 'argparse._ArgumentGroup') -> None:
+    """Add a flag for every field of ``TrainConfig``; one that is not given is None."""
+    for item in dataclasses.fields(TrainConfig):
+        if item.name in OTHERWISE:
+            continue
+        default = ' '.join(map(str, item.default)) if isinstance(item.default, tuple) else item.default
+        options: dict[str, Any] = {'help': f'{item.metadata["help"]} ({default})'.replace('%', '%%'), 'default': None}
+        kind: Any = item.type
+        if kind is bool:
+            options['action'] = argparse.BooleanOptionalAction
+        elif kind in (int, float):
+            options |= {'type': kind, 'metavar': 'N' if kind is int else 'X'}
+        else:
+            options |= {'type': int, 'nargs': '+', 'metavar': 'N'}
+        group.add_argument(f'--{item.name.replace("_", "-")}', **options)
+
+
+def given_hyperparameters(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the hyperparameters that the command line gave, by name."""
+    names = [item.name for item in dataclasses.fields(TrainConfig) if item.name not in OTHERWISE]
+    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}

@@ -1,0 +1,135 @@
+"""``velora_ros evaluate FILE``: run a policy in an environment, as a robot would: deterministic and without torch."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from velora_ros.cli.arguments import whole_number
+from velora_ros.cli.film import Film, film_path
+from velora_ros.errors import ConfigError, SpecError
+from velora_ros.gym import PartialObservation, TimingJitter, make, spec_from_env
+from velora_ros.gym.rendering import check_rendering
+from velora_ros.policy import Policy
+from velora_ros.policy.engines import ENGINES
+from velora_ros.spec import PolicySpec
+from velora_ros.training.evaluation import evaluate
+from velora_ros.training.records import EvaluationResult
+
+Env = gym.Env[Any, Any]
+
+
+def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add the command."""
+    parser = commands.add_parser('evaluate', help='run a policy and report its returns', description=__doc__)
+    parser.add_argument('file', metavar='FILE', help='policy file')
+    parser.add_argument('--env', metavar='ID', help='environment (default: the one it was trained in)')
+    parser.add_argument('--episodes', metavar='K', type=whole_number(1), default=10, help='how many (default: 10)')
+    parser.add_argument('--seed', metavar='S', type=whole_number(0), default=0, help='of the resets (default: 0)')
+    parser.add_argument(
+        '--max-steps', metavar='N', type=whole_number(1), help='of an episode (default: as long as it takes)'
+    )
+    parser.add_argument('--engine', choices=ENGINES, default='auto', help='what steps the policy (default: auto)')
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    parser.add_argument('--render', metavar='FILE', help='film the first episode, .mp4 or .gif')
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """
+    Evaluate and print.
+
+    Raises:
+        VeloraError: the policy or the environment cannot be had, or do not fit each other.
+    """
+    film = film_path(arguments.render) if arguments.render else None
+    policy = Policy.load(arguments.file, arguments.engine)
+    env_id = arguments.env or policy.file.environment
+    if env_id is None:
+        raise ConfigError('the policy file names no environment; say which one with --env ID.')
+    result = _evaluate(policy, env_id, arguments, film)
+    report = {
+        'event': 'evaluation',
+        'policy': arguments.file,
+        'digest': policy.digest,
+        'environment': env_id,
+        'seed': arguments.seed,
+        **statistics(result),
+        'returns': list(result.returns),
+        'lengths': list(result.lengths),
+    }
+    print(json.dumps(report) if arguments.json else _text(report))
+    if film is not None and not arguments.json:
+        print(f'film: {film}')
+
+
+def statistics(result: EvaluationResult) -> dict[str, Any]:
+    """Return the returns' mean, standard deviation, least and greatest, and of how many episodes."""
+    low, high = min(result.returns), max(result.returns)
+    return {'episodes': len(result.returns), 'mean': result.mean, 'std': result.std, 'min': low, 'max': high}
+
+
+def fitted(env: Env, spec: PolicySpec) -> Env:
+    """
+    Return the environment such that it gives what the policy reads, in the policy's order.
+
+    Args:
+        env: the environment.
+        spec: the policy's.
+
+    Raises:
+        SpecError: it lacks something that the policy reads, or its actions are others.
+    """
+    own = spec_from_env(env, spec.control_period)
+    if missing := [name for name in spec.observation_names if name not in own.observation_names]:
+        raise SpecError(
+            f'the policy reads {", ".join(missing)}, which the environment does not observe; '
+            f'it observes {", ".join(own.observation_names)}. Use the environment it was trained in.'
+        )
+    if own.action_names != spec.action_names or (own.low > spec.low).any() or (own.high < spec.high).any():
+        raise SpecError(
+            f'the policy commands {_bounds(spec)}; the environment takes {_bounds(own)}. '
+            'Use the environment it was trained in.'
+        )
+    if own.control_period != spec.control_period:  # the policy is to know that time passes differently here
+        env = TimingJitter(env, period_range=(1, 1), drop_probability=0)
+    if own.observation_names != spec.observation_names:
+        env = PartialObservation(env, list(spec.observation_names))
+    return env
+
+
+def _evaluate(policy: Policy, env_id: str, arguments: argparse.Namespace, film: Path | None) -> EvaluationResult:
+    if film is not None:
+        check_rendering()
+    options = {'episodes': arguments.episodes, 'seed': arguments.seed, 'max_steps': arguments.max_steps}
+    env = make(env_id, render_mode='rgb_array' if film else None)
+    try:
+        env = fitted(env, policy.spec)
+        if film is None:
+            return evaluate(policy, env, **options)
+        env = filmed = Film(env, film, spec_from_env(env, policy.period).control_period)
+        try:
+            return evaluate(policy, env, **options)
+        finally:
+            filmed.finish()
+    finally:
+        env.close()
+
+
+def _bounds(spec: PolicySpec) -> str:
+    rows = zip(spec.action_names, spec.action_low, spec.action_high, strict=True)
+    return ', '.join(f'{name} in [{low:g}, {high:g}]' for name, low, high in rows)
+
+
+def _text(report: dict[str, Any]) -> str:
+    returns = ' '.join(f'{value:.1f}' for value in report['returns'])
+    spread = ', '.join(f'{name} {report[name]:.2f}' for name in ('mean', 'std', 'min', 'max'))
+    return (
+        f'{report["policy"]} ({report["digest"][:12]}) in {report["environment"]}, '
+        f'{report["episodes"]} episodes, seed {report["seed"]}\n'
+        f'  return   {spread}\n'
+        f'  returns  {returns}\n'
+        f'  steps    {" ".join(map(str, report["lengths"]))}'
+    )

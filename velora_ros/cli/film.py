@@ -1,0 +1,108 @@
+"""A film of an episode: MP4 through ffmpeg, or GIF through Pillow alone."""
+
+import importlib
+import math
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
+from velora_ros.gym.rendering import frame
+
+FASTEST = {'.mp4': 50.0, '.gif': 25.0}  # frames a second
+
+
+class Film(gym.Wrapper[Any, Any, Any, Any]):
+    """
+    Films the first episode, in real time, and passes everything on.
+
+    Args:
+        env: made with ``render_mode='rgb_array'``.
+        path: ``.mp4`` or ``.gif``.
+        period: time between two observations [s].
+
+    Raises:
+        MissingDependencyError: what the film needs is not installed, or no picture can be made.
+        StorageError: the file cannot be written.
+    """
+
+    def __init__(self, env: 'gym.Env[Any, Any]', path: Path, period: float) -> None:
+        super().__init__(env)
+        self._path = path
+        self._every = max(1, math.ceil(1 / (period * FASTEST[path.suffix]) - 1e-9))
+        self._rate = 1 / (period * self._every)
+        self._writer: Any = None
+        self._episodes = self._steps = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset; the second one ends the film."""
+        answer = self.env.reset(seed=seed, options=options)
+        self._episodes += 1
+        if self._episodes == 1:
+            self._writer = self._open()
+            self._take()
+        else:
+            self.finish()
+        return answer
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step, and film."""
+        answer = self.env.step(action)
+        self._steps += 1
+        if self._writer is not None and self._steps % self._every == 0:
+            self._take()
+        return answer
+
+    def finish(self) -> None:
+        """Write what is left and close the file."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                writer.close()
+            except (OSError, ValueError) as error:
+                raise _unwritable(self._path, error) from error
+
+    def _open(self) -> Any:
+        imageio = importlib.import_module('imageio.v2')
+        options: dict[str, Any] = {'duration': 1000 / self._rate, 'loop': 0}
+        if self._path.suffix == '.mp4':
+            if importlib.util.find_spec('imageio_ffmpeg') is None:
+                raise MissingDependencyError(
+                    "an MP4 needs imageio-ffmpeg, which is not installed: pip install 'velora_ros[render]', "
+                    'or name a .gif file.'
+                )
+            options = {'format': 'FFMPEG', 'fps': self._rate, 'macro_block_size': 2}
+        try:
+            return imageio.get_writer(self._path, **options)
+        except (OSError, ValueError) as error:
+            raise _unwritable(self._path, error) from error
+
+    def _take(self) -> None:
+        try:
+            self._writer.append_data(frame(self.env))
+        except (OSError, ValueError) as error:
+            if isinstance(error, MissingDependencyError):
+                raise
+            raise _unwritable(self._path, error) from error
+
+
+def film_path(text: str) -> Path:
+    """
+    Check where a film is to go before anything runs.
+
+    Raises:
+        ConfigError: the name ends otherwise, or the folder is missing.
+    """
+    path = Path(text)
+    if path.suffix not in FASTEST:
+        raise ConfigError(f"--render is '{text}'; the name must end in {' or '.join(FASTEST)}.")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--render is '{text}'; the folder '{path.parent}' does not exist. Make it first.")
+    return path
+
+
+def _unwritable(path: Path, error: Exception) -> StorageError:
+    return StorageError(
+        f"the film '{path}' could not be written: {' '.join(str(error).split())}. Choose another place."
+    )

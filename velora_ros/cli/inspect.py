@@ -1,0 +1,99 @@
+"""``velora_ros inspect FILE``: what a policy file holds."""
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+
+from velora_ros.policy import PolicyFile
+
+
+def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add the command."""
+    parser = commands.add_parser('inspect', help='show what a policy file holds', description=__doc__)
+    parser.add_argument('file', metavar='FILE', help='policy file')
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """
+    Print a description of the file.
+
+    Raises:
+        PolicyFileError: it is missing or damaged.
+    """
+    file = PolicyFile.load(arguments.file)
+    print(json.dumps(summary(file)) if arguments.json else text(arguments.file, file))
+
+
+def summary(file: PolicyFile) -> dict[str, Any]:
+    """Return everything but the weights, ready for JSON."""
+    return {
+        'digest': file.digest,
+        'environment': file.environment,
+        'dt_range': list(file.dt_range),
+        'spec': file.spec.to_dict(),
+        'wiring': dict(file.wiring),
+        'synapses': {layer: _synapses(file, layer) for layer in ('inter', 'command', 'motor')},
+        'parameters': parameters(file),
+        'provenance': dict(file.provenance),
+    }
+
+
+def parameters(file: PolicyFile) -> int:
+    """Return the number of weights that have a synapse, and of biases."""
+    gates = {'inter': 1, 'command': 4, 'motor': 1}
+    synapses = sum(repeats * _synapses(file, layer)['present'] for layer, repeats in gates.items())
+    return synapses + sum(tensor.size for name, tensor in file.tensors.items() if name.endswith('.bias'))
+
+
+def text(path: str, file: PolicyFile) -> str:
+    """Return the description for people."""
+    spec, wiring = file.spec, file.wiring
+    shortest, longest = file.dt_range
+    lines = [
+        f'{path}',
+        f'  digest       {file.digest}',
+        f'  environment  {file.environment or "unknown"}',
+        f'  period       {spec.control_period:g} s, elapsed time clamped to {shortest:g} to {longest:g} s',
+        f'  neurons      {file.n_neurons}: {wiring["inter"]} inter, {wiring["command"]} command (hidden state), '
+        f'{wiring["motor"]} motor; {parameters(file)} parameters',
+    ]
+    for layer in ('inter', 'command', 'motor'):
+        count = _synapses(file, layer)
+        lines.append(f'  {layer + " wiring":<14} {count["present"]} of {count["possible"]} synapses')
+    lines += ['observations', *_table(['', 'name', 'unit', 'offset', 'scale'], _observations(file))]
+    lines += ['actions', *_table(['', 'name', 'unit', 'low', 'high'], _actions(file))]
+    lines += ['provenance', *(f'  {key}: {_shown(value)}' for key, value in file.provenance.items())]
+    return '\n'.join(lines)
+
+
+def _synapses(file: PolicyFile, layer: str) -> dict[str, int]:
+    mask = file.tensors[f'wiring.{layer}']
+    return {'present': int(np.count_nonzero(mask)), 'possible': int(mask.size)}
+
+
+def _observations(file: PolicyFile) -> list[list[str]]:
+    offset, scale = file.tensors['normalisation.offset'], file.tensors['normalisation.scale']
+    rows = zip(file.spec.observation_names, file.spec.observation_units, offset, scale, strict=True)
+    return [[str(i), name, unit or '-', f'{o:.4g}', f'{s:.4g}'] for i, (name, unit, o, s) in enumerate(rows)]
+
+
+def _actions(file: PolicyFile) -> list[list[str]]:
+    spec = file.spec
+    rows = zip(spec.action_names, spec.action_units, spec.action_low, spec.action_high, strict=True)
+    return [[str(i), name, unit or '-', f'{low:g}', f'{high:g}'] for i, (name, unit, low, high) in enumerate(rows)]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    return [
+        '  ' + '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in [head, *rows]
+    ]
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

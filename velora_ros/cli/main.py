@@ -1,0 +1,76 @@
+"""
+One command for everything that needs no ROS: ``velora_ros train | evaluate | inspect``.
+
+Exit status: 0 fine, 1 it did not work (one sentence on standard error), 2 the call was wrong, 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from velora_ros import __version__
+from velora_ros.cli import evaluate, inspect, train
+from velora_ros.errors import ConfigError, VeloraError
+
+FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run the command line.
+
+    Args:
+        argv: arguments without the program's name; None: those of the process.
+
+    Returns:
+        the exit status.
+    """
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has printed help or usage
+        return stop.code if isinstance(stop.code, int) else FAILED
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except ConfigError as error:
+        return _fail(error, USAGE)
+    except VeloraError as error:
+        return _fail(error, FAILED)
+    except BrokenPipeError:  # the reader, head for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        return _fail(f'{error.strerror or error}: {error.filename or "no file"}.', FAILED)
+    except KeyboardInterrupt:
+        return _fail('interrupted.', INTERRUPTED)
+    return FINE
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    root = argparse.ArgumentParser(
+        prog='velora_ros', description='Train, evaluate and inspect recurrent robot policies, without ROS.'
+    )
+    root.add_argument('--version', action='version', version=f'velora_ros {__version__}')
+    commands = root.add_subparsers(title='commands', required=True, metavar='{train,evaluate,inspect}')
+    for command in (train, evaluate, inspect):
+        command.add_parser(commands)
+    return root
+
+
+def _fail(error: object, status: int) -> int:
+    print(f'velora_ros: error: {" ".join(str(error).split())}', file=sys.stderr)
+    return status
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    print(f'velora_ros: warning: {message}', file=sys.stderr)
