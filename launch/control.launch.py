@@ -1,0 +1,15 @@
+"""
+A trained policy on the simulated robot, or with ``sim:=false`` on a real one.
+
+    ros2 launch velora_ros control.launch.py duration:=60
+    ros2 launch velora_ros control.launch.py --show-args
+"""
+
+from launch import LaunchDescription
+
+from velora_ros.nodes.launching import launch_description
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Describe the run; its nodes and arguments are data in ``velora_ros/nodes/bringup.py``."""
+    return launch_description('control')
