@@ -78,7 +78,8 @@ TOPICS = (
           "the observation as a vector in the policy's order", 'some name of the policy is no joint signal'),
     Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,
           'the robot was put somewhere else: forget the hidden state'),
-    Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', RELIABLE,
+    # Deep, so that a false that follows at once does not overwrite the true.
+    Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', DEFAULT,
           'true latches a fault; false never releases it'),
     Topic('policy_node', 'out', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
           "the command in the policy's action order"),
