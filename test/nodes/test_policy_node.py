@@ -124,11 +124,10 @@ def test_the_docstring_names_every_topic_service_and_parameter():
 def test_commands_are_the_policy_s_with_the_hidden_state_kept_and_time_measured(robot):
     policy = Policy.load(robot.path, engine='numpy')
     start = robot.now
-    for tick, after in enumerate((0, 40, 90, 130, 150)):
+    for tick, (after, elapsed) in enumerate([(0, None), (40, 0.04), (90, 0.05), (130, 0.04), (150, 0.02)]):
         values = np.array(STATE) * (tick + 1)
-        expected = policy.step(values, None if tick == 0 else (after - before) * 1e-3)
-        assert robot.command(values, stamp=start + after * MS) == pytest.approx(expected, abs=1e-9)
-        before = after
+        command = robot.command(values, stamp=start + after * MS)
+        assert command == pytest.approx(policy.step(values, elapsed), abs=1e-9)
 
 
 def test_the_same_state_after_another_history_gives_another_command(robot):

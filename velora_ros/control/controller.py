@@ -72,7 +72,9 @@ class Controller:
         self.armed = False
         self.fault = fault
         self.raw_action: Array | None = None
+        """What the policy answered in the last tick; None when it was not asked."""
         self.dt: float | None = None
+        """Elapsed time of the last step [s]; None for one control period."""
         self._policy = policy
         self._note = WAITING
         self._last_stamp: int | None = None
@@ -115,6 +117,7 @@ class Controller:
             A command; None when disarmed, faulted, or when the observation must not be used (:attr:`status` says why).
             Right after the policy failed, the fallback command.
         """
+        self.raw_action = None
         if not self._usable(observation, stamp, now):
             return None
         dt = self._elapsed(stamp)

@@ -1,0 +1,154 @@
+"""policy_node's life: starts that are refused, transitions by somebody else, silence, and clean ends."""
+
+import math
+import signal
+
+import numpy as np
+import pytest
+
+from velora_ros.nodes.conversions import to_joint_state, to_vector
+from velora_ros.nodes.interfaces import LATCHED
+from velora_ros.spec import PolicySpec
+
+pytestmark = pytest.mark.ros
+
+NAMES = ('slider/position', 'hinge/position', 'slider/velocity', 'hinge/velocity')
+SPEC = PolicySpec(NAMES, ('m', 'rad', 'm/s', 'rad/s'), ('slider/effort',), ('N',), (-3.0,), (3.0,), 0.04)
+
+
+@pytest.fixture(scope='module')
+def policies(make_policy_file, tmp_path_factory):
+    """Paths of a policy that reads joints, one that reads a vector, and one cut short."""
+    folder = tmp_path_factory.mktemp('policies')
+    paths = {name: folder / f'{name}.safetensors' for name in ('joints', 'vector', 'damaged', 'missing')}
+    make_policy_file(spec=SPEC).save(paths['joints'])
+    make_policy_file().save(paths['vector'])
+    paths['damaged'].write_bytes(paths['joints'].read_bytes()[:-20])
+    return paths
+
+
+def start(ros, path, *extra, autostart=True):
+    return ros.start(
+        'policy_node', '-p', f'policy:={path}', '-p', f'autostart:={str(autostart).lower()}',
+        '-p', 'arm_on_activate:=true', '-p', 'engine:=numpy', *extra,
+    )  # fmt: skip
+
+
+def status_of(ros, node='policy_node'):
+    return ros.subscribe('diagnostic_msgs/msg/DiagnosticStatus', f'{node}/status', LATCHED.profile())
+
+
+def drive(ros, states, commands):
+    """Publish states until a command comes back; returns a function that does it once more."""
+
+    def again():
+        commands.clear()
+
+        def answered():
+            stamp = ros.node.get_clock().now().nanoseconds
+            joints = to_joint_state(('slider', 'hinge'), np.array([0.1, 0.2]), np.array([0.3, 0.4]), np.empty(0), stamp)
+            states.publish(joints)
+            ros.spin(0.02)
+            return commands
+
+        ros.until(answered, 'a command')
+        return commands[-1].data[0]
+
+    again()
+    return again
+
+
+def connect(ros):
+    commands = ros.subscribe('std_msgs/msg/Float64MultiArray', 'command')
+    return commands, drive(ros, ros.publisher('sensor_msgs/msg/JointState', 'joint_states'), commands)
+
+
+@pytest.mark.parametrize(
+    ('name', 'extra', 'message'),
+    [
+        ('missing', (), 'there is no such file'),
+        ('damaged', (), 'damaged.safetensors'),
+        ('joints', ('-p', 'observation.fields:=["joints:a/position"]'), 'the policy reads 4: slider/position, hinge'),
+        ('joints', ('-p', 'command.interface:=position'), "set it to 'effort' or leave it empty"),
+        ('joints', ('-p', 'command.type:=Twist'), "parameter 'command.type' is 'Twist'. Valid: Float64MultiArray."),
+        ('joints', ('-p', 'watchdog_timeout:=1.0'), "Did you mean 'watchdog_timeout_s'?"),
+        ('joints', ('-p', 'qos_overrides./joint_state.subscription.depth:=2'), "'qos_overrides./joint_states.subscr"),
+    ],
+)  # fmt: skip
+def test_an_autostart_that_cannot_work_ends_with_one_sentence_and_status_one(ros, policies, name, extra, message):
+    process = start(ros, policies[name], *extra)
+    assert process.wait() == 1
+    assert message in process.output
+    assert process.output.count('\n') == 1
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_sends_the_fallback_and_exits_zero(ros, policies, number):
+    process = start(ros, policies['joints'])
+    commands, again = connect(ros)
+    assert again() != 0.0
+    commands.clear()
+    process.signal(number)
+    assert process.wait() == 0
+    ros.until(lambda: commands, 'the fallback')
+    assert list(commands[-1].data) == [0.0]
+
+
+def test_silence_is_a_latched_fault_with_one_fallback(ros, policies):
+    start(ros, policies['joints'], '-p', 'watchdog_timeout_s:=0.2')
+    status = status_of(ros)
+    commands, again = connect(ros)
+    commands.clear()
+    ros.until(lambda: status[-1].level == b'\x02', 'the fault')
+    assert 'no usable state for' in status[-1].message
+    ros.spin(0.5)
+    assert [list(command.data) for command in commands] == [[0.0]]
+    assert ros.set_parameters('policy_node', auto_recover=True)[0].successful
+    assert again() != 0.0, 'auto_recover goes on with the next usable state'
+
+
+def test_a_vector_policy_in_a_namespace_names_what_fits_when_the_length_is_wrong(ros, policies):
+    start(ros, policies['vector'], '-r', '__ns:=/robot1', '-r', '__node:=brain', '-p', 'watchdog_timeout_s:=0')
+    status = status_of(ros, '/robot1/brain')
+    commands = ros.subscribe('std_msgs/msg/Float64MultiArray', '/robot1/command')
+    vectors = ros.publisher('std_msgs/msg/Float64MultiArray', '/robot1/observation')
+
+    def answered():
+        vectors.publish(to_vector(np.array([0.1, 0.2, 0.3, 0.4])))
+        ros.spin(0.02)
+        return commands
+
+    ros.until(answered, 'a command')
+    for values, reason in (((1.0, 2.0), 'reads 4: obs_0, obs_1'), ((0.1, math.nan, 0, 0), "'obs_1' is nan")):
+        ros.spin(0.1)
+        commands.clear()
+        vectors.publish(to_vector(np.array(values)))
+        ros.until(lambda reason=reason: reason in status[-1].message, reason)
+        assert not commands
+
+
+def test_somebody_else_may_manage_its_transitions_and_try_again(ros, policies):
+    process = start(ros, policies['missing'], autostart=False)
+    status = status_of(ros)
+    assert not ros.transition('policy_node', 'configure')
+    assert 'there is no such file' in process.output
+    assert not ros.call('std_srvs/srv/SetBool', 'policy_node/arm', data=True).success
+    assert ros.set_parameters('policy_node', policy=str(policies['joints']))[0].successful
+    for _ in range(2):
+        assert ros.transition('policy_node', 'configure')
+        assert ros.transition('policy_node', 'activate')
+        commands, again = connect(ros)
+        assert again() != 0.0
+        commands.clear()
+        assert ros.transition('policy_node', 'deactivate')
+        ros.until(lambda commands=commands: commands, 'the fallback of deactivation')
+        assert list(commands[-1].data) == [0.0]
+        assert status[-1].message == 'inactive'
+        assert ros.transition('policy_node', 'cleanup')
+    assert ros.call('std_srvs/srv/SetBool', 'policy_node/emergency_stop', data=True).success
+    assert ros.transition('policy_node', 'configure')
+    assert ros.transition('policy_node', 'activate')
+    ros.until(lambda: 'emergency stop' in status[-1].message, 'the stop that was latched before')
+    assert ros.transition('policy_node', 'shutdown')
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
