@@ -25,7 +25,7 @@ def add_core_env_wrappers(env: Env, device: 'torch.device | str | None' = None) 
         MissingDependencyError: torch is not installed.
     """
     try:
-        from gymnasium.wrappers.numpy_to_torch import NumpyToTorch  # noqa: PLC0415 - the only part that needs torch
+        from velora_ros.gym.tensors import NumpyToTorch, TorchTensors  # noqa: PLC0415 - the only part that needs torch
     except (ImportError, gym.error.DependencyNotInstalled) as error:
         raise MissingDependencyError(
             "torch is not installed, and tensors need it; install the training extra: pip install 'velora_ros[train]'."
@@ -33,7 +33,7 @@ def add_core_env_wrappers(env: Env, device: 'torch.device | str | None' = None) 
     if not _has(env, RecordEpisodeStatistics):
         env = RecordEpisodeStatistics(env)
     if not _has(env, NumpyToTorch):
-        env = NumpyToTorch(env, device=device)
+        env = TorchTensors(env, device=device)
     return env
 
 

@@ -207,7 +207,7 @@ class LiquidDDPG:
         )  # fmt: skip
         if total_steps is not None and (isinstance(total_steps, bool) or total_steps < 1):
             raise ConfigError(f'total_steps is {total_steps!r}; it must be a positive integer, or None for no limit.')
-        learner, env = self.learner, numpy_view(env)
+        learner, given, env = self.learner, env, numpy_view(env)
         check_env(env)
         learner.adopt(env, spec_from_env(env, control_period))
         if seed is not None:
@@ -218,7 +218,7 @@ class LiquidDDPG:
             sequence_length,
         )
         learner.provenance['train'] = {**config.train_arguments(), 'total_steps': total_steps}
-        own_eval_env = evaluation_environment(env) if eval_env is None and eval_every else None
+        own_eval_env = evaluation_environment(given) if eval_env is None and eval_every else None
         try:
             with single_thread():
                 return run(
