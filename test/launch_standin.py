@@ -1,0 +1,113 @@
+"""
+A small stand-in for the names of ROS 2's launch that our launch files use, where launch itself is not to be had.
+
+The classes take exactly the arguments that those of launch 3.4 and launch_ros 0.26 (Jazzy) take, and refuse others;
+``node_command`` builds the command line in the order of ``launch_ros.actions.Node``. Where the real ones are installed,
+``test_launch_run.py`` runs the launch file with them.
+"""
+
+import sys
+import types
+from pathlib import Path
+
+import yaml
+
+# Keyword-only parameters, from the bottom of the class hierarchy up; `*` separates positional ones from them.
+_ACTION = 'condition'
+_EXECUTE_LOCAL = (
+    'shell sigterm_timeout sigkill_timeout emulate_tty output output_format cached_output log_cmd on_exit respawn '
+    'respawn_delay respawn_max_retries'
+)
+_EXECUTABLE = 'prefix cwd env additional_env'
+SIGNATURES = {
+    'launch.LaunchDescription': 'initial_entities * deprecated_reason',
+    'launch.actions.DeclareLaunchArgument': f'name * default_value description choices {_ACTION}',
+    'launch.actions.OpaqueFunction': f'* function args kwargs {_ACTION}',
+    'launch.actions.SetEnvironmentVariable': f'name value * {_ACTION}',
+    'launch.actions.Shutdown': f'* reason {_ACTION}',
+    'launch.actions.TimerAction': f'* period actions cancel_on_shutdown {_ACTION}',
+    'launch.substitutions.EnvironmentVariable': 'name * default_value',
+    'launch_ros.actions.Node': (
+        '* executable package name namespace exec_name parameters remappings ros_arguments arguments '
+        f'{_EXECUTABLE} {_EXECUTE_LOCAL} {_ACTION}'
+    ),
+}
+
+
+class StandIn:
+    """An object that remembers its arguments, having refused those that the real class lacks."""
+
+    signature = ''
+
+    def __init__(self, *args, **kwargs):
+        positional, _, keywords = self.signature.partition('*')
+        positional, known = positional.split(), [*positional.split(), *keywords.split()]
+        if len(args) > len(positional):
+            raise TypeError(f'{type(self).__name__} takes {len(positional)} positional arguments, not {len(args)}')
+        if unknown := kwargs.keys() - set(known):
+            raise TypeError(f'{type(self).__name__} has no argument {", ".join(sorted(unknown))}')
+        self.arguments = {**dict(zip(positional, args, strict=False)), **kwargs}
+
+    def __getattr__(self, name):
+        try:
+            return self.__dict__['arguments'][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class LaunchContext:
+    """What our functions read of the real one."""
+
+    def __init__(self, **configurations):
+        self.launch_configurations = configurations
+        self.is_shutdown = False
+
+
+class ProcessExited:
+    """The event of a process's end."""
+
+    def __init__(self, returncode):
+        self.returncode = returncode
+
+
+def node_command(node, folder):
+    """Return the arguments that launch_ros would start the node with; its dictionaries go to files below `folder`."""
+    namespace = node.namespace if node.namespace.startswith('/') else f'/{node.namespace}'
+    command = [*(node.arguments.get('arguments') or []), '--ros-args', '-r', f'__node:={node.name}']
+    command += ['-r', f'__ns:={namespace}']
+    for index, parameters in enumerate(node.parameters):
+        if isinstance(parameters, dict):
+            path = Path(folder) / f'launch_params_{index}'
+            name = f'{namespace.rstrip("/")}/{node.name}'
+            path.write_text(yaml.dump({name: {'ros__parameters': parameters}}, default_flow_style=False))
+            command += ['--params-file', str(path)]
+        else:
+            command += ['--params-file', str(parameters)]
+    for source, target in node.remappings or []:
+        command += ['-r', f'{source}:={target}']
+    return command
+
+
+def install(monkeypatch):
+    """Put the stand-in in the place of the modules `launch` and `launch_ros` for one test."""
+    contents = {
+        name: type(name.rpartition('.')[2], (StandIn,), {'signature': text}) for name, text in SIGNATURES.items()
+    }
+    contents |= {'launch.LaunchContext': LaunchContext, 'launch.events.process.ProcessExited': ProcessExited}
+    for name, value in contents.items():
+        module, _, attribute = name.rpartition('.')
+        parts = module.split('.')
+        for length in range(1, len(parts) + 1):
+            path = '.'.join(parts[:length])
+            if not isinstance(sys.modules.get(path), _Module):
+                monkeypatch.setitem(sys.modules, path, _Module(path))
+        setattr(sys.modules[module], attribute, value)
+    monkeypatch.delitem(sys.modules, 'velora_ros.nodes.launching', raising=False)
+
+
+class _Module(types.ModuleType):
+    """An empty package."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.__path__ = []

@@ -1,0 +1,34 @@
+"""The launch file with the real launch, over real DDS; it runs where ROS 2 is installed and is skipped elsewhere."""
+
+import unittest
+from pathlib import Path
+
+import pytest
+
+launch_testing = pytest.importorskip('launch_testing', reason="ROS 2's launch_testing is not installed here")
+
+from launch import LaunchDescription  # noqa: E402 - only where it is to be had
+from launch.actions import IncludeLaunchDescription  # noqa: E402
+from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
+
+CONTROL = Path(__file__).resolve().parents[2] / 'launch' / 'control.launch.py'
+
+
+@pytest.mark.launch_test
+@launch_testing.markers.keep_alive
+def generate_test_description():
+    run = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(CONTROL)), launch_arguments={'duration': '3'}.items()
+    )
+    return LaunchDescription([run, launch_testing.actions.ReadyToTest()])
+
+
+class TestRun(unittest.TestCase):
+    def test_the_pole_is_balanced_and_the_summary_printed(self, proc_output):
+        proc_output.assertWaitFor('"event": "control_summary"', timeout=60, stream='stdout')
+
+
+@launch_testing.post_shutdown_test()
+class TestEnd(unittest.TestCase):
+    def test_every_process_ended_well(self, proc_info):
+        launch_testing.asserts.assertExitCodes(proc_info)
