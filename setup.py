@@ -49,7 +49,7 @@ setup(
         'safetensors>=0.4',
     ],
     extras_require={
-        'train': ['matplotlib>=3.6', 'threadpoolctl>=3.1', 'torch>=2.1', 'tqdm>=4.64'],
+        'train': ['gymnasium[torch]>=1.0', 'matplotlib>=3.6', 'threadpoolctl>=3.1', 'torch>=2.1', 'tqdm>=4.64'],
         'render': ['imageio-ffmpeg>=0.5'],
         'test': ['hypothesis>=6.90', 'ncps>=1.0', 'pytest>=7.4'],
     },
