@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from velora_ros.errors import MissingDependencyError
+from velora_ros.gym.rendering import check_rendering
 from velora_ros.liquid.wiring import Wiring
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.layout import shapes
@@ -78,3 +80,12 @@ def ros(ros_bench: Callable[[], AbstractContextManager[Any]]) -> Iterator[Any]:
     """A :class:`ros_bench.RosBench` for one test."""
     with ros_bench() as bench:
         yield bench
+
+
+@pytest.fixture
+def opengl() -> None:
+    """Skip a test that needs a picture where none can be made."""
+    try:
+        check_rendering()
+    except MissingDependencyError as error:
+        pytest.skip(str(error))

@@ -10,7 +10,7 @@ from gymnasium.wrappers import NumpyToTorch, RecordEpisodeStatistics
 
 from velora_ros.errors import MissingDependencyError, UnsupportedEnvironmentError
 from velora_ros.gym import add_core_env_wrappers, make
-from velora_ros.gym.rendering import check_rendering, choose_backend, frame
+from velora_ros.gym.rendering import choose_backend, frame
 
 
 def test_make_passes_keywords_on():
@@ -77,14 +77,6 @@ def test_without_opengl_the_message_says_what_to_install_and_nothing_else_is_pri
     assert 'Warning' not in result.stderr
     assert f"MissingDependencyError: no picture can be made: the OpenGL backend '{backend}'" in result.stderr
     assert 'apt install libegl1' in result.stderr
-
-
-@pytest.fixture
-def opengl():
-    try:
-        check_rendering()
-    except MissingDependencyError as error:
-        pytest.skip(str(error))
 
 
 def test_a_headless_environment_gives_pictures(opengl):

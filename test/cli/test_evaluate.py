@@ -1,0 +1,144 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from velora_ros.cli.evaluate import fitted
+from velora_ros.cli.main import main
+from velora_ros.errors import SpecError
+from velora_ros.gym import PartialObservation, make, spec_from_env
+from velora_ros.policy import Policy
+
+PENDULUM = 'InvertedPendulum-v5'
+
+
+@pytest.fixture
+def pendulum_policy(make_policy_file, tmp_path):
+    path = tmp_path / 'pendulum.safetensors'
+    make_policy_file(4, 20, 1, spec=spec_from_env(make(PENDULUM))).save(path)
+    return str(path)
+
+
+def report(capsys, *arguments):
+    assert main(['evaluate', *arguments, '--json']) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_evaluate_reports_returns_lengths_and_their_statistics(pendulum_policy, capsys):
+    result = report(capsys, pendulum_policy, '--env', PENDULUM, '--episodes', '4', '--seed', '3')
+    returns = result['returns']
+    assert len(returns) == len(result['lengths']) == result['episodes'] == 4
+    assert result['mean'] == pytest.approx(np.mean(returns))
+    assert result['std'] == pytest.approx(np.std(returns))
+    assert (result['min'], result['max'], result['seed']) == (min(returns), max(returns), 3)
+    assert result['digest'] == Policy.load(pendulum_policy).digest
+
+
+def test_one_seed_gives_one_result_with_either_engine(pendulum_policy, capsys):
+    one, again, other_engine = (
+        report(capsys, pendulum_policy, '--seed', '7', '--engine', engine) for engine in ('numba', 'numba', 'numpy')
+    )
+    assert one == again == other_engine
+    assert report(capsys, pendulum_policy, '--seed', '8')['returns'] != one['returns']
+
+
+def test_people_get_a_text(pendulum_policy, capsys):
+    assert main(['evaluate', pendulum_policy, '--episodes', '2']) == 0
+    shown = capsys.readouterr().out
+    assert 'mean' in shown and PENDULUM in shown and '2 episodes' in shown
+
+
+def test_an_episode_can_be_cut(pendulum_policy, capsys):
+    assert set(report(capsys, pendulum_policy, '--max-steps', '2')['lengths']) == {2}
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'status', 'named'),
+    [
+        (['--env', 'InvertedPendulm-v5'], 1, "Did you mean 'InvertedPendulum-v5'"),
+        (['--env', 'Pendulum-v1'], 1, 'the policy reads slider/position'),
+        (['--env', 'CartPole-v1'], 1, 'action space is Discrete'),
+        (['--render', 'film.avi'], 2, 'must end in .mp4 or .gif'),
+        (['--render', '/absent/film.mp4'], 2, "folder '/absent' does not exist"),
+    ],
+)
+def test_what_does_not_fit_is_named(pendulum_policy, capsys, arguments, status, named):
+    assert main(['evaluate', pendulum_policy, *arguments]) == status
+    output = capsys.readouterr()
+    assert named in output.err
+    assert output.err.count('\n') == 1
+    assert output.out == ''
+
+
+def test_a_policy_without_an_environment_asks_for_one(make_policy_file, tmp_path, capsys):
+    make_policy_file(environment=None).save(tmp_path / 'p')
+    assert main(['evaluate', str(tmp_path / 'p')]) == 2
+    assert '--env ID' in capsys.readouterr().err
+
+
+# --- fitting the environment to the policy
+
+
+def test_the_environment_gives_what_the_policy_reads_in_its_order():
+    spec = spec_from_env(PartialObservation(make(PENDULUM), ['hinge/velocity', 'slider/position']))
+    env = fitted(make(PENDULUM), spec)
+    observation, info = env.reset(seed=0)
+    np.testing.assert_array_equal(observation, info['privileged_state'][[3, 0]])
+
+
+def test_a_fitting_environment_is_left_as_it_is():
+    env = make(PENDULUM)
+    assert fitted(env, spec_from_env(env)) is env
+
+
+def test_another_period_reaches_the_policy():
+    env = make(PENDULUM)
+    spec = dataclasses.replace(spec_from_env(env), control_period=0.02)
+    env = fitted(env, spec)
+    env.reset(seed=0)
+    assert env.step(np.zeros(1, np.float32))[4]['dt'] == 0.04
+
+
+@pytest.mark.parametrize(
+    'other', [{'action_low': (-4.0,)}, {'action_high': (3.5,)}, {'action_names': ('slider/position',)}]
+)
+def test_other_actions_are_refused(other):
+    env = make(PENDULUM)
+    spec = dataclasses.replace(spec_from_env(env), **other)
+    with pytest.raises(SpecError, match=r'the environment takes slider/effort in \[-3, 3\]'):
+        fitted(env, spec)
+
+
+# --- films
+
+
+def test_a_gif_shows_the_first_episode_in_real_time(opengl, pendulum_policy, tmp_path, capsys):
+    path = tmp_path / 'film.gif'
+    result = report(capsys, pendulum_policy, '--episodes', '2', '--render', str(path))
+    with Image.open(path) as film:
+        assert film.n_frames == result['lengths'][0] + 1
+        assert film.info['duration'] == 40
+
+
+def test_an_mp4_is_written(opengl, pendulum_policy, tmp_path, capsys):
+    pytest.importorskip('imageio_ffmpeg')
+    assert main(['evaluate', pendulum_policy, '--episodes', '1', '--render', str(tmp_path / 'film.mp4')]) == 0
+    assert b'ftyp' in (tmp_path / 'film.mp4').read_bytes()[:16]
+    assert 'film.mp4' in capsys.readouterr().out
+
+
+def test_without_opengl_it_says_so_before_anything_runs(pendulum_policy, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('MUJOCO_GL', 'nothing')
+    assert main(['evaluate', pendulum_policy, '--render', str(tmp_path / 'film.gif')]) == 1
+    output = capsys.readouterr()
+    assert "the OpenGL backend 'nothing' does not work here" in output.err
+    assert output.out == ''
+    assert not (tmp_path / 'film.gif').exists()
+
+
+def test_without_ffmpeg_it_names_both_ways_out(opengl, pendulum_policy, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    assert main(['evaluate', pendulum_policy, '--engine', 'numpy', '--render', str(tmp_path / 'film.mp4')]) == 1
+    assert "pip install 'velora_ros[render]', or name a .gif file" in capsys.readouterr().err

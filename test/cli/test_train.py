@@ -1,0 +1,188 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import velora_ros
+from velora_ros.cli import train
+from velora_ros.cli.main import main, parser
+from velora_ros.policy import Policy, PolicyFile
+from velora_ros.training.config import TrainConfig
+
+PENDULUM = 'InvertedPendulum-v5'
+SHORT = ['--steps', '150', '--start-steps', '16', '--boost-ratio', '1', '--eval-every', '100', '--eval-episodes', '2']
+
+
+@pytest.fixture
+def train_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return main(['train', '--env', PENDULUM, *arguments])
+
+    return run
+
+
+def configuration(*arguments):
+    return train.configuration(parser().parse_args(['train', '--env', PENDULUM, *arguments]))
+
+
+# --- hyperparameters
+
+
+def test_every_hyperparameter_has_a_flag():
+    config, _ = configuration(
+        '--gamma', '0.9', '--n-neurons', '16', '--normalise', '--critic-sizes', '32', '16', '--actor-lr', '1e-3'
+    )
+    assert (config.gamma, config.n_neurons, config.normalise) == (0.9, 16, True)
+    assert (config.critic_sizes, config.actor_lr) == ((32, 16), 1e-3)
+
+
+def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
+    path = tmp_path / 'c.yaml'
+    path.write_text('gamma: 0.9\ntau: 0.01\nnormalise: true\n')
+    config, source = configuration('--config', str(path), '--tau', '0.02', '--no-normalise')
+    assert (config.gamma, config.tau, config.normalise) == (0.9, 0.02, False)
+    assert config.critic_lr == TrainConfig().critic_lr
+    assert str(path) in source and 'tau' in source
+
+
+def test_without_a_file_the_preset_of_the_environment_counts(tmp_path, monkeypatch):
+    (tmp_path / f'{PENDULUM}.yaml').write_text('gamma: 0.77\n')
+    monkeypatch.setattr(train, 'share_path', lambda *parts: tmp_path / parts[-1])
+    config, source = configuration()
+    assert config.gamma == 0.77
+    assert f'{PENDULUM}.yaml' in source
+
+
+def test_the_budget_is_in_steps_or_in_episodes():
+    assert configuration('--episodes', '7')[0].n_episodes == 7
+    assert configuration('--steps', '5000')[0].n_episodes == 5000
+
+
+@pytest.mark.parametrize(
+    ('content', 'flags', 'named'),
+    [
+        ('gama: 0.9\n', [], "no hyperparameter 'gama'. Did you mean 'gamma'"),
+        ('gamma: 2\n', [], 'gamma is 2'),
+        ('- 1\n', [], "must hold 'name: value' lines"),
+        ('a: [\n', [], 'not valid YAML'),
+        ('', ['--gamma', '2'], 'must hold|gamma is 2'),
+        ('gamma: 0.9\n', ['--batch-size', '100', '--sequence-length', '8'], 'multiple of sequence_length'),
+    ],
+)
+def test_a_wrong_hyperparameter_is_named_and_exits_2(train_here, capsys, content, flags, named):
+    Path('c.yaml').write_text(content)
+    assert train_here('--config', 'c.yaml', *flags) == 2
+    err = capsys.readouterr().err
+    assert any(part in err for part in named.split('|'))
+    assert err.count('\n') == 1
+
+
+def test_a_missing_configuration_exits_2(train_here, capsys):
+    assert train_here('--config', 'absent.yaml') == 2
+    assert "'absent.yaml' cannot be read" in capsys.readouterr().err
+
+
+# --- what cannot be done is said before training
+
+
+def test_an_output_that_is_a_folder_or_cannot_be_made_is_refused(train_here, capsys):
+    Path('folder').mkdir()
+    Path('file').write_text('')
+    assert train_here('--out', 'folder') == 2
+    assert "'folder', a folder" in capsys.readouterr().err
+    assert train_here('--out', 'file/p.safetensors') == 1
+    assert 'cannot be written' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('env_id', 'named'), [('InvertedPendulm-v5', 'Did you mean'), ('CartPole-v1', 'action space is Discrete')]
+)
+def test_an_environment_that_cannot_be_learnt_is_refused(tmp_path, monkeypatch, capsys, env_id, named):
+    monkeypatch.chdir(tmp_path)
+    assert main(['train', '--env', env_id]) == 1
+    assert named in capsys.readouterr().err
+
+
+def test_an_unknown_device_is_refused(train_here, capsys):
+    assert train_here('--device', 'abacus', *SHORT) == 2
+    assert "the device is 'abacus'" in capsys.readouterr().err
+
+
+def test_without_torch_it_says_what_to_install(train_here, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'torch', None)
+    assert train_here(*SHORT) == 1
+    assert "pip install 'velora_ros[train]'" in capsys.readouterr().err
+
+
+# --- a short run
+
+
+def test_a_run_writes_a_policy_that_says_how_it_was_made(train_here, capsys):
+    assert train_here(*SHORT, '--seed', '5', '--out', 'deep/p.safetensors', '--n-neurons', '12') == 0
+    shown = capsys.readouterr().out
+    assert 'n_neurons: 12' in shown and 'over 10 episodes with new seeds' in shown
+    file = PolicyFile.load('deep/p.safetensors')
+    assert file.environment == PENDULUM
+    assert file.n_neurons == 12
+    made = file.provenance
+    assert made['command'].startswith(f'velora_ros train --env {PENDULUM} --seed 5 --steps 150')
+    assert '--n-neurons 12' in made['command'] and '--out' not in made['command']
+    assert made['hyperparameters']['n_neurons'] == 12
+    assert made['evaluation']['episodes'] == 10
+    assert Path(f'runs/{PENDULUM}-seed5/episodes.csv').exists()
+    assert [path.name for path in Path('deep').iterdir()] == ['p.safetensors']
+
+    assert main(['evaluate', 'deep/p.safetensors', '--json', '--seed', str(made['evaluation']['seed'])]) == 0
+    assert json.loads(capsys.readouterr().out)['mean'] == made['evaluation']['mean']
+
+
+def test_one_command_gives_one_policy(train_here, capsys):
+    assert train_here(*SHORT, '--seed', '5', '--out', 'a.safetensors') == 0
+    assert train_here(*SHORT, '--seed', '5', '--out', 'b.safetensors') == 0
+    assert train_here(*SHORT, '--seed', '6', '--out', 'c.safetensors') == 0
+    digests = [Policy.load(f'{name}.safetensors').digest for name in 'abc']
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_without_evaluations_the_last_policy_is_written(train_here, capsys):
+    assert train_here(*SHORT, '--eval-every', '0') == 0
+    assert PolicyFile.load(f'runs/{PENDULUM}-seed0/policy.safetensors').provenance['steps'] == 150
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_training_early_and_keeps_what_there_is(tmp_path, number):
+    environment = {**os.environ, 'PYTHONPATH': str(Path(velora_ros.__file__).parents[1])}
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            '-u',
+            '-m',
+            'velora_ros',
+            'train',
+            '--env',
+            PENDULUM,
+            '--steps',
+            '1000000',
+            '--window-size',
+            '1',
+        ],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        assert any(line.startswith('episode') for line in process.stdout)  # training is under way
+        process.send_signal(number)
+        rest, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, '')
+    assert f'stopped by {number.name}' in rest
+    Policy.load(tmp_path / f'runs/{PENDULUM}-seed0/policy.safetensors')
