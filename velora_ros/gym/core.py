@@ -25,7 +25,9 @@ def add_core_env_wrappers(env: Env, device: 'torch.device | str | None' = None) 
         MissingDependencyError: torch is not installed.
     """
     try:
-        from velora_ros.gym.tensors import NumpyToTorch, TorchTensors  # noqa: PLC0415 - the only part that needs torch
+        from gymnasium.wrappers.numpy_to_torch import NumpyToTorch  # noqa: PLC0415 - the only part that needs torch
+
+        from velora_ros.gym.tensors import TorchTensors  # noqa: PLC0415
     except (ImportError, gym.error.DependencyNotInstalled) as error:
         raise MissingDependencyError(
             "torch is not installed, and tensors need it; install the training extra: pip install 'velora_ros[train]'."

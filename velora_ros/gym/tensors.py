@@ -6,7 +6,7 @@ from gymnasium.wrappers.numpy_to_torch import NumpyToTorch
 
 
 class TorchTensors(NumpyToTorch):
-    """gymnasium's ``NumpyToTorch``, but pictures stay numpy arrays: MuJoCo's are upside-down views that torch refuses."""
+    """gymnasium's ``NumpyToTorch``, but pictures stay numpy: MuJoCo's are flipped views, which torch refuses."""
 
     def render(self) -> Any:
         """Return the frame as the environment drew it, shape (height, width, 3)."""
