@@ -144,7 +144,8 @@ def test_the_pendulums_action_is_the_sliders_effort_and_its_unit_tells_the_gear(
 
 
 @pytest.mark.parametrize('env_id', ['HalfCheetah-v5', 'Swimmer-v5', 'Hopper-v5', 'Walker2d-v5', 'Ant-v5', 'Pusher-v5'])
-def test_each_named_entry_is_that_joints_signal_in_a_real_step(env_id, capfd):
+def test_each_named_entry_is_that_joints_signal_in_a_real_step(env_id, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes its log of warnings where it stands
     env = make(env_id)
     env.reset(seed=1)
     env.action_space.seed(1)
