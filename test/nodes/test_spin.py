@@ -69,3 +69,19 @@ def test_a_parameter_file_that_rcl_cannot_read_is_one_sentence(ros, ticker):
     assert 'write [0.0, 1.5] instead of [0, 1.5]' in process.output
     assert str(file) in process.output
     assert 'Traceback' not in process.output
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'environment', 'message'),
+    [
+        (('--ros-args', '--bogus'), {}, "there are no ROS arguments ['--bogus']"),
+        (('--ros-args', '-r', '__node:=0bad'), {}, '__node:=0bad'),
+        ((), {'ROS_SECURITY_ENABLE': 'true', 'ROS_SECURITY_STRATEGY': 'Enforce'}, 'ROS_SECURITY_ENABLE'),
+    ],
+)
+def test_whatever_keeps_ros_from_starting_is_one_sentence(ros, arguments, environment, message):
+    process = ros.start([sys.executable, '-c', TICKER], *arguments, **environment)
+    assert process.wait() == 1
+    assert 'ROS cannot start: ' in process.output
+    assert message in process.output
+    assert 'Traceback' not in process.output

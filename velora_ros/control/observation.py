@@ -91,6 +91,7 @@ class JointObservation:
         self._values = np.zeros(len(names))
         self._stamps = np.zeros(len(names), dtype=np.int64)
         self._seen = np.zeros(len(names), dtype=bool)
+        self._newest_is_whole = False
         self._layout: tuple[list[str], tuple[int, int, int]] | None = None
         self._plan: list[tuple[int, Indices, Indices]] = []
         self._updated: Indices = np.empty(0, dtype=np.intp)
@@ -122,6 +123,7 @@ class JointObservation:
             return False
         for field, signals, places in self._plan:
             self._values[signals] = fields[field][places]
+        self._newest_is_whole = len(self._updated) == len(self._values)
         self._stamps[self._updated] = stamp
         self._seen[self._updated] = True
         return self._triggers or not self._seen[0]
@@ -133,6 +135,8 @@ class JointObservation:
         Raises:
             ObservationError: a signal was never seen, or its value is too old; the message names it.
         """
+        if self._newest_is_whole:  # the usual case: one message had it all
+            return self._values
         if not self._seen.all():
             raise ObservationError(
                 f'the joint states never had {self._listed(~self._seen)}; publish them, '
@@ -150,6 +154,7 @@ class JointObservation:
     def forget(self) -> None:
         """Drop every value: the robot was put somewhere else."""
         self._seen[:] = False
+        self._newest_is_whole = False
 
     def _learn_layout(self, joints: list[str], layout: tuple[int, int, int]) -> None:
         """Work out once which entry of a message goes where; messages seldom change their layout."""

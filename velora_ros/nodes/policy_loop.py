@@ -120,7 +120,7 @@ class PolicyLoop:
     def send(self, command: Array | None) -> bool:
         """Publish a command if there is one, and report what the controller says now."""
         if command is not None:
-            self._command.publish(conversions.to_vector(command))
+            self._command.publish(conversions.fill_vector(self._message, command))
         self._report.status(self.status)
         return command is not None
 
@@ -131,6 +131,7 @@ class PolicyLoop:
 
     def _create_topics(self) -> None:
         self._command = self._publisher('command')
+        self._message = self._command.msg_type()
         self._debug_publishers = [
             self._publisher(f'~/debug/{what}') for what in ('observation', 'hidden', 'raw_action')
         ]

@@ -1,5 +1,7 @@
 """What policy_node tells people: its latched status, its diagnostics, and who else talks where it talks."""
 
+import math
+import time
 from typing import Any
 
 from rclpy.node import Node
@@ -9,6 +11,8 @@ from velora_ros.control.timing import TimingReport
 from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher, interface_class
 from velora_ros.policy import Policy
+
+LOG_PERIOD_S = 1.0
 
 UNCONFIGURED = Status('ok', 'unconfigured', '')
 
@@ -27,6 +31,7 @@ class Report:
         self._diagnostics = create_publisher(node, 'policy_node', '/diagnostics')
         self._array = interface_class('diagnostic_msgs/msg/DiagnosticArray')
         self._last = Status('', '', '')
+        self._logged: dict[tuple[str, str], float] = {}
         self._conflict = ''
         self.incompatible = ''
         """The newest incompatible peer, in one sentence."""
@@ -35,7 +40,8 @@ class Report:
         """
         Publish and log a status whose level or state is new; a reason that merely changes waits for ``force``.
 
-        Reasons contain numbers: published for every message, they would load the loop that they describe.
+        Reasons contain numbers: published for every message, they would load the loop that they describe. Nor does
+        the log repeat itself within a second, however often bad and good states take turns.
         """
         if status[:2] == self._last[:2] and not (force and status != self._last):
             return
@@ -65,6 +71,10 @@ class Report:
         self._diagnostics.publish(array)
 
     def _log(self, status: Status) -> None:
+        now = time.monotonic()
+        if now - self._logged.get(status[:2], -math.inf) < LOG_PERIOD_S:
+            return
+        self._logged[status[:2]] = now
         # One line of code for each level: rclpy refuses a line whose level varies.
         if status.level == 'error':
             self._node.get_logger().error(status.text)

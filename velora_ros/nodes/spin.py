@@ -117,9 +117,19 @@ def _initialise(argv: list[str] | None) -> None:
     try:
         rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # what rcl raises for arguments and parameter files that it cannot parse
-        reason = str(error).split(', at /')[0]
-        hint = 'write [0.0, 1.5] instead of [0, 1.5]' if 'same type' in reason else 'correct it and start again'
-        raise ConfigError(f'ROS cannot read its arguments or parameter file, {hint}: {reason}.') from error
+        raise ConfigError(f'ROS cannot start: {_why(str(error))}') from error
+
+
+def _why(message: str) -> str:
+    """Return rcl's reason without its source paths, and what to do about it."""
+    reason = message.split(', at /', maxsplit=1)[0]
+    if message.startswith('['):
+        return f'there are no ROS arguments {reason}; correct what follows --ros-args.'
+    if 'same type' in message:
+        return f'a list must hold one type, write [0.0, 1.5] instead of [0, 1.5]: {reason}.'
+    if 'parse' in message:
+        return f'{reason}. Correct the argument or the parameter file.'
+    return f'{reason}. Check the environment: ROS_DOMAIN_ID, RMW_IMPLEMENTATION, ROS_SECURITY_ENABLE and its keystore.'
 
 
 def _refuse(error: VeloraError) -> int:
