@@ -43,11 +43,14 @@ def random_batch(rng: np.random.Generator, state_dim: int, length: int) -> Batch
 
 
 @pytest.mark.parametrize(
-    ('n_critics', 'state_dim', 'burn_in', 'max_grad_norm'), [(1, 5, 0, 0.0), (2, 7, 3, 0.0), (1, 5, 2, 0.5)]
+    ('n_critics', 'state_dim', 'burn_in', 'max_grad_norm', 'trace'),
+    [(1, 5, 0, 0.0, 0.0), (2, 7, 3, 0.0, 0.7), (1, 5, 2, 0.5, 1.0)],
 )
-def test_fused_updates_equal_torch_updates(n_critics: int, state_dim: int, burn_in: int, max_grad_norm: float) -> None:
+def test_fused_updates_equal_torch_updates(
+    n_critics: int, state_dim: int, burn_in: int, max_grad_norm: float, trace: float
+) -> None:
     reference, fused = networks(n_critics, state_dim), networks(n_critics, state_dim)
-    settings = UpdateSettings(0.98, 0.01, burn_in, 0.2, max_grad_norm)
+    settings = UpdateSettings(0.98, 0.01, burn_in, 0.2, max_grad_norm, trace, 0.5)
 
     def optimizers(nets: Networks) -> list[torch.optim.Adam]:
         return [torch.optim.Adam(module.parameters(), lr=1e-3) for module in (nets.actor, nets.critics)]

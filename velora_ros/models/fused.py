@@ -17,7 +17,8 @@ from torch import nn
 from velora_ros.liquid.fused import FusedNetwork, kernel
 from velora_ros.models.fused_critic import FusedCritic
 from velora_ros.models.networks import Networks
-from velora_ros.models.update import UpdateSettings
+from velora_ros.models.returns import lambda_returns
+from velora_ros.models.update import UpdateSettings, discounts, episode_ends
 from velora_ros.replay import Batch
 
 Array = npt.NDArray[np.float32]
@@ -67,14 +68,14 @@ class FusedUpdate:
     def __call__(self, batch: Batch, noise: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
         """Update critics, actor and targets once; see :class:`velora_ros.models.update.TorchUpdate`."""
         view = _View(batch, self.networks, settings.burn_in)
-        target = self._targets(view, noise, settings)
+        target = self._targets(batch, view, noise, settings)
         critic_loss, q_mean = self._update_critics(view, target, settings)
         actor_loss = self._update_actor(view, settings)
         for online, slow in ((self._actor, self._actor_target), (self._critics, self._critics_target)):
             follow(slow.values, online.values, np.float32(settings.tau))
         return {'critic_loss': critic_loss, 'actor_loss': actor_loss, 'q_mean': q_mean}
 
-    def _targets(self, view: '_View', noise: Array, settings: UpdateSettings) -> Array:
+    def _targets(self, batch: Batch, view: '_View', noise: Array, settings: UpdateSettings) -> Array:
         states = self._target.forward(view.observation, view.hidden, view.dt, view.first).states[:, view.burn_in :]
         n_rows = view.reward.size
         ones = self._target.forward(
@@ -88,9 +89,15 @@ class FusedUpdate:
         value = self._target_critics[0].forward(inputs)[0]
         for critic in self._target_critics[1:]:
             np.minimum(value, critic.forward(inputs)[0], out=value)
-        discount = np.float32(settings.gamma) ** view.next_dt.reshape(n_rows) * (1 - view.terminated)
-        target: Array = view.reward + discount * value
-        return target
+        shape = view.next_dt.shape
+        returns = lambda_returns(
+            view.reward.reshape(shape) * np.float32(settings.reward_scale),
+            discounts(batch, settings),
+            value.reshape(shape),
+            episode_ends(batch, view.burn_in),
+            settings.trace,
+        )
+        return returns.ravel()
 
     def _update_critics(self, view: '_View', target: Array, settings: UpdateSettings) -> tuple[float, float]:
         inputs = np.concatenate([view.state, view.action], axis=1)
@@ -130,7 +137,6 @@ class _View:
         self.dt, self.first = np.ascontiguousarray(batch.dt), np.ascontiguousarray(batch.first)
         self.next_dt = np.ascontiguousarray(batch.next_dt[:, burn_in:])
         self.reward = batch.reward[:, burn_in:].ravel()
-        self.terminated = batch.terminated[:, burn_in:].ravel()
         n_rows = self.reward.size
         self.action = batch.action[:, burn_in:].reshape(n_rows, -1)
         self.state = ((batch.state[:, burn_in:] - state_offset) * state_scale).reshape(n_rows, -1)

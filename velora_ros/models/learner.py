@@ -58,7 +58,7 @@ class Learner:
         self.dt_range = (1.0, 1.0)  # dt/T, shortest and longest seen in training
         self.provenance: dict[str, Any] = {}
         self.update_settings = UpdateSettings()
-        self.n_sequences, self.sequence_length = 16, 8
+        self.n_sequences, self.sequence_length, self.lr_decay_steps = 16, 8, 0
         self.privileged_dim = 0
         self.build()
 
@@ -114,8 +114,11 @@ class Learner:
         self.spec = spec
         self.environment = env.spec.id if env.spec is not None else None
 
-    def configure(self, settings: UpdateSettings, n_sequences: int, sequence_length: int) -> None:
+    def configure(
+        self, settings: UpdateSettings, n_sequences: int, sequence_length: int, *, lr_decay_steps: int = 0
+    ) -> None:
         """Set the numbers of the updates to come; ``sequence_length`` counts the steps that carry loss."""
+        self.lr_decay_steps = lr_decay_steps
         self.update_settings = settings
         self.n_sequences, self.sequence_length = n_sequences, sequence_length
 
@@ -157,7 +160,14 @@ class Learner:
             return None
         batch = self.buffer.sample(self.n_sequences, settings.burn_in + self.sequence_length, self.streams.replay)
         self.updates += 1
+        self._set_learning_rates()
         return self.update(batch, smoothing_noise(batch, settings, self.streams.noise), settings)
+
+    def _set_learning_rates(self) -> None:
+        """Let both rates fall linearly to a tenth over ``lr_decay_steps``: fast at first, steady later."""
+        factor = max(0.1, 1 - 0.9 * self.steps / self.lr_decay_steps) if self.lr_decay_steps else 1.0
+        self.actor_optimizer.param_groups[0]['lr'] = factor * self.settings.actor_lr
+        self.critic_optimizer.param_groups[0]['lr'] = factor * self.settings.critic_lr
 
     def policy_file(self) -> PolicyFile:
         """Return the current actor as a deployable policy; without a trained environment the bounds are [-1, 1]."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from velora_ros.models.networks import Networks
+from velora_ros.models.returns import lambda_returns
 from velora_ros.replay import Batch
 
 
@@ -22,6 +23,8 @@ class UpdateSettings:
         burn_in: steps at the start of each sequence that only bring the hidden state up to date and carry no loss.
         target_noise: standard deviation of the target policy's smoothing noise, in normalised actions (TD3); 0: none.
         max_grad_norm: gradients above this norm are scaled down to it; 0: never.
+        trace: lambda of the returns within a sequence; 0: one-step returns.
+        reward_scale: rewards are multiplied by it.
     """
 
     gamma: float = 0.99
@@ -29,6 +32,8 @@ class UpdateSettings:
     burn_in: int = 0
     target_noise: float = 0.0
     max_grad_norm: float = 0.0
+    trace: float = 0.0
+    reward_scale: float = 1.0
 
 
 def smoothing_noise(batch: Batch, settings: UpdateSettings, rng: np.random.Generator) -> np.ndarray:
@@ -45,6 +50,19 @@ def smoothing_noise(batch: Batch, settings: UpdateSettings, rng: np.random.Gener
     noise = settings.target_noise * rng.standard_normal(shape, dtype=np.float32)
     clipped: np.ndarray = np.clip(noise, -2.5 * settings.target_noise, 2.5 * settings.target_noise)
     return clipped
+
+
+def discounts(batch: Batch, settings: UpdateSettings) -> np.ndarray:
+    """Return gamma^(dt'/T), 0 after a termination, shape (B, L - burn-in); a truncation bootstraps."""
+    elapsed, terminated = batch.next_dt[:, settings.burn_in :], batch.terminated[:, settings.burn_in :]
+    discount: np.ndarray = np.float32(settings.gamma) ** elapsed * (1 - terminated)
+    return discount
+
+
+def episode_ends(batch: Batch, burn_in: int) -> np.ndarray:
+    """Return where the step after is of another episode, shape (B, L - burn-in)."""
+    last: np.ndarray = np.roll(batch.first[:, burn_in:], -1, axis=1) > 0
+    return last
 
 
 class TorchUpdate:
@@ -106,6 +124,8 @@ class TorchUpdate:
         """
         Return y = r + gamma^(dt'/T) (1 - terminated) min_i Q'_i(s', mu'(o', h) + noise), shape (B, L - burn-in).
 
+        With a trace the bootstrap is mixed with the returns that follow; see :func:`lambda_returns`.
+
         The target actor runs over the same steps as the online one; from the state after o it takes one step on o'.
         """
         burn_in = settings.burn_in
@@ -117,8 +137,14 @@ class TorchUpdate:
         )
         action = (action.view(noise.shape) + batch.tensor(noise)).clamp(-1, 1)
         next_value = _smallest(self.networks.critics_target, batch.next_state[:, burn_in:], action)
-        discount = settings.gamma ** batch.next_dt[:, burn_in:] * (1 - batch.terminated[:, burn_in:])
-        return batch.reward[:, burn_in:] + discount * next_value
+        returns = lambda_returns(
+            batch.source.reward[:, burn_in:] * np.float32(settings.reward_scale),
+            discounts(batch.source, settings),
+            next_value.cpu().numpy(),
+            episode_ends(batch.source, burn_in),
+            settings.trace,
+        )
+        return batch.tensor(returns)
 
     def _update_critics(self, batch: '_Tensors', target: Tensor, settings: UpdateSettings) -> tuple[float, float]:
         """Take one step on the mean squared error of every critic; return loss and mean Q."""
@@ -159,14 +185,13 @@ class _Tensors:
     """A batch as tensors on the networks' device, observations and states normalised."""
 
     def __init__(self, batch: Batch, networks: Networks) -> None:
+        self.source = batch
         self._device = networks.observation_normaliser.offset.device
         self.observation = networks.observation_normaliser(self.tensor(batch.observation))
         self.next_observation = networks.observation_normaliser(self.tensor(batch.next_observation))
         self.state = networks.state_normaliser(self.tensor(batch.state))
         self.next_state = networks.state_normaliser(self.tensor(batch.next_state))
         self.action = self.tensor(batch.action)
-        self.reward = self.tensor(batch.reward)
-        self.terminated = self.tensor(batch.terminated)
         self.dt = self.tensor(batch.dt)
         self.next_dt = self.tensor(batch.next_dt)
         self.hidden = self.tensor(batch.hidden)
