@@ -78,14 +78,17 @@ class Report:
         stamp = self._node.get_clock().now().nanoseconds
         self._diagnostics.publish(conversions.to_diagnostics(status, stamp))
 
-    def summary(self, now: float) -> list[str]:
-        """Print the summary, on one line, and return why the run did not pass."""
+    def summary(self, now: float, *, judge: bool) -> bool:
+        """Print the summary as the last line; return whether the run passed. ``judge``: say why it did not."""
         controller = self._controller
         summary = self._loop.statistics.summary(
             now, self._loop.progress, fallbacks=controller.fallbacks, policy=controller.policy
         )
+        reasons = failures(summary)
+        if reasons and judge:
+            self._node.get_logger().error(f'the run did not pass: {"; ".join(reasons)}')
         _write(json.dumps(summary))
-        return failures(summary)
+        return not reasons
 
     @property
     def _name(self) -> str:

@@ -1,0 +1,290 @@
+"""The list of nodes as data, and the runner that starts it where there is no launch."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from velora_ros.errors import ConfigError
+from velora_ros.nodes import bringup
+from velora_ros.nodes.bringup import Entry, build, parse
+from velora_ros.nodes.processes import parameter_file
+
+SOURCE = Path(__file__).resolve().parents[2]
+PATIENCE = 20.0
+
+# Stands in for nodes: `python -m velora_ros.nodes.<executable>` with a module of our own choice.
+RUNNER = """
+import sys
+from velora_ros.nodes.bringup import Entry
+from velora_ros.nodes.processes import run_entries
+entries = [Entry(executable, executable, '/', package=sys.argv[1], **eval(options)) for executable, options in
+           zip(sys.argv[2::2], sys.argv[3::2])]
+sys.exit(run_entries(entries))
+"""
+WAITS = """
+import os, signal, sys, time
+stop = []
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, frame: stop.append(number))
+print('waits', os.getpid(), flush=True)
+while not stop:
+    time.sleep(0.01)
+print('stopped by', signal.Signals(stop[0]).name, flush=True)
+"""
+STUBBORN = """
+import os, signal, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print('waits', os.getpid(), flush=True)
+time.sleep(60)
+"""
+PASSES = """
+import time
+time.sleep(0.3)
+print('{"event": "control_summary", "falls": 0}', flush=True)
+print('after the summary')
+"""
+
+
+@pytest.fixture
+def policy(make_policy_file, tmp_path):
+    path = tmp_path / 'policy.safetensors'
+    make_policy_file().save(path)
+    return str(path)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Starts the runner on small programs instead of nodes."""
+    package = tmp_path / 'programs' / 'nodes'
+    package.mkdir(parents=True)
+    started = []
+
+    def start(**programs):
+        words = []
+        for name, (text, options) in programs.items():
+            (package / f'{name}.py').write_text(text)
+            words += [name, repr(options)]
+        environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(SOURCE), str(tmp_path)])}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, '-c', RUNNER, 'programs', *words],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(process, words, count=1):
+    """Read lines until so many of them have the words; returns the lines."""
+    lines = []
+    while sum(words in line for line in lines) < count:
+        line = process.stdout.readline()
+        assert line, f'{words!r} never came: {lines}'
+        lines.append(line)
+    return lines
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return 'Z' not in Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0]
+
+
+def test_control_starts_the_simulator_and_the_policy(policy):
+    simulator, controller = build('control', {'policy': policy, 'duration': '60', 'env': 'Hopper-v5', 'seed': '4'})
+    assert (simulator.executable, controller.executable) == ('sim_node', 'policy_node')
+    assert simulator.parameters == {'env': 'Hopper-v5', 'seed': 4, 'duration_s': 60.0}
+    assert controller.parameters == {'policy': policy, 'autostart': True}
+    assert simulator.required
+    assert simulator.ends_run
+    assert controller.required
+
+
+def test_only_the_simulated_robot_is_armed_by_itself(policy):
+    def armed(entries):
+        settings = {}
+        for file in entries[-1].files:
+            settings |= yaml.safe_load(Path(file).read_text())['/**/policy_node']['ros__parameters']
+        return settings['arm_on_activate']
+
+    assert armed(build('control', {'policy': policy}))
+    assert not armed(build('control', {'policy': policy, 'sim': 'false'}))
+
+
+def test_a_real_robot_gets_no_simulator(policy):
+    [controller] = build('control', {'policy': policy, 'sim': 'false', 'namespace': 'robot1'})
+    assert controller.full_name == '/robot1/policy_node'
+    assert controller.linger_s == 0.0
+
+
+def test_simulated_time_goes_to_every_node_but_the_simulator(policy):
+    simulator, controller = build('control', {'policy': policy, 'use_sim_time': 'true'})
+    assert simulator.parameters['publish_clock'] is True
+    assert 'use_sim_time' not in simulator.parameters
+    assert controller.parameters['use_sim_time'] is True
+
+
+def test_a_file_of_one_s_own_comes_after_the_shipped_ones(policy, tmp_path):
+    own = tmp_path / 'own.yaml'
+    own.write_text('/**/policy_node:\n  ros__parameters:\n    fallback: zero\n')
+    for entry in build('control', {'policy': policy, 'params': str(own)}):
+        assert entry.files[-1] == str(own)
+        assert all(Path(file).is_file() for file in entry.files)
+
+
+@pytest.mark.parametrize(('given', 'namespace'), [('', '/'), ('/', '/'), ('r1', '/r1'), ('/a/b', '/a/b')])
+def test_namespaces_become_absolute(policy, given, namespace):
+    assert {entry.namespace for entry in build('control', {'policy': policy, 'namespace': given})} == {namespace}
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['contrl'], "Did you mean 'control'"),
+        (['control', 'polcy:=x'], "there is no argument 'polcy'. Did you mean 'policy'?"),
+        (['control', 'duration'], 'name:=value'),
+        (['control', 'duration:=soon'], "'duration' is 'soon'"),
+        (['control', 'duration:=-1'], "'duration' is '-1'"),
+        (['control', 'duration:=nan'], "'duration' is 'nan'"),
+        (['control', 'seed:=1.5'], "'seed' is '1.5'"),
+        (['control', 'sim:=maybe'], "'sim' is 'maybe'. Valid: false, true."),
+        (['control', 'namespace:=a-b'], "'namespace' is 'a-b'"),
+        (['control', 'params:=nowhere.yaml'], "'nowhere.yaml', which is no file"),
+        (['control', 'env:=Nothing-v0'], "no policy ships for the environment 'Nothing-v0'"),
+        (['control', 'sim:=false', 'duration:=5'], "'duration' is 5"),
+        ([], 'Valid: control'),
+    ],
+)
+def test_wrong_arguments_are_refused_with_what_would_be_valid(words, message, capfd):
+    assert bringup.main(words) == 2
+    captured = capfd.readouterr()
+    assert message in captured.err
+    assert captured.out == ''
+
+
+def test_help_lists_every_argument(capsys):
+    assert bringup.main(['--help']) == 0
+    text = capsys.readouterr().out
+    for table in bringup.ARGUMENTS.values():
+        for argument in table:
+            assert f'{argument.name}:=' in text
+            assert argument.description in text
+
+
+def test_words_after_the_run_are_arguments():
+    assert parse(['control', 'policy:=a:=b', 'env:=']) == ('control', {'policy': 'a:=b', 'env': ''})
+    with pytest.raises(ConfigError):
+        parse(['control', 'policy=a'])
+
+
+def test_arguments_come_in_the_order_of_launch_ros(tmp_path):
+    entry = Entry('x', 'node', '/ns', ('a.yaml', 'b.yaml'), {'n': 1}, remaps=(('from', 'to'),))
+    file = parameter_file(entry, tmp_path)
+    assert entry.ros_arguments(file) == [
+        '--ros-args', '-r', '__node:=node', '-r', '__ns:=/ns',
+        '--params-file', 'a.yaml', '--params-file', 'b.yaml', '--params-file', file, '-r', 'from:=to',
+    ]  # fmt: skip
+    assert yaml.safe_load(Path(file).read_text()) == {'/ns/node': {'ros__parameters': {'n': 1}}}
+
+
+def test_the_summary_is_the_last_line_and_the_run_passes(run):
+    process = run(sim=(PASSES, {'ends_run': True}), policy=(WAITS, {}))
+    output = process.communicate(timeout=PATIENCE)[0]
+    lines = output.splitlines()
+    assert process.returncode == 0
+    assert lines[-1] == '{"event": "control_summary", "falls": 0}'
+    assert lines.count(lines[-1]) == 1
+    assert '[sim] after the summary' in lines
+    assert '[policy] stopped by SIGINT' in lines
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_everything_cleanly(run, number):
+    process = run(one=(WAITS, {}), two=(WAITS, {}))
+    wait_for(process, 'waits', count=2)
+    process.send_signal(number)
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0
+    assert output.count('stopped by SIGINT') == 2
+    assert 'Traceback' not in output
+
+
+def test_the_death_of_a_required_process_stops_the_rest_and_fails_the_run(run):
+    process = run(dies=('raise SystemExit(3)', {}), waits=(WAITS, {}))
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 1
+    assert 'dies ended with exit status 3; the rest stops.' in output
+    assert '[waits] stopped by SIGINT' in output
+
+
+def test_the_death_of_another_process_changes_nothing(run):
+    process = run(helper=('raise SystemExit(3)', {'required': False}), sim=(PASSES, {'ends_run': True}))
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+
+
+def test_a_simulator_that_fails_its_run_fails_all(run):
+    process = run(sim=(f'{PASSES}\nraise SystemExit(1)', {'ends_run': True}), policy=(WAITS, {}))
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 1
+    assert output.splitlines()[-1].startswith('{"event": "control_summary"')
+
+
+def test_the_rest_lingers_as_long_as_it_is_told(run):
+    process = run(dies=('raise SystemExit(1)', {'linger_s': 1.0}), sim=(PASSES, {'ends_run': True}))
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 1
+    assert output.splitlines()[-1].startswith('{"event": "control_summary"')
+
+
+def test_a_stubborn_process_is_ended_and_a_second_signal_loses_patience(run):
+    process = run(stubborn=(STUBBORN, {}))
+    wait_for(process, 'waits')
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=3.0)
+    assert process.returncode == 1
+
+
+def test_no_orphans_when_the_runner_itself_is_killed(run):
+    process = run(waits=(WAITS, {}))
+    pid = int(wait_for(process, 'waits')[-1].split()[-1])
+    process.kill()
+    deadline = time.monotonic() + PATIENCE
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_alive(pid)
+
+
+def test_a_closed_output_ends_the_run(run):
+    process = run(chatty=('while True: print("x" * 1000, flush=True)', {}))
+    wait_for(process, 'x')
+    process.stdout.close()
+    process.wait(PATIENCE)
+    process.stdout = None
+
+
+def test_discovery_stays_on_the_machine_unless_the_variable_is_set(run, monkeypatch):
+    says = "import os; print(os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'])"
+    monkeypatch.delenv('ROS_AUTOMATIC_DISCOVERY_RANGE', raising=False)
+    assert '[says] LOCALHOST' in run(says=(says, {'ends_run': True})).communicate(timeout=PATIENCE)[0]
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
+    assert '[says] SUBNET' in run(says=(says, {'ends_run': True})).communicate(timeout=PATIENCE)[0]

@@ -1,0 +1,235 @@
+"""The simulated robot as a process, seen by a peer over real DDS."""
+
+import json
+import signal
+import time
+from itertools import pairwise
+
+import pytest
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+
+from velora_ros.nodes.conversions import to_nanoseconds
+from velora_ros.nodes.interfaces import SERVICES, TOPICS, interface_class
+from velora_ros.nodes.sim_node_parameters import PARAMETERS
+
+pytestmark = pytest.mark.ros
+
+JOINTS = 'sensor_msgs/msg/JointState'
+VECTOR = 'std_msgs/msg/Float64MultiArray'
+NUMBER = 'std_msgs/msg/Float64'
+EMPTY = 'std_msgs/msg/Empty'
+PERIOD_NS = 40_000_000
+
+
+def parameters(**values):
+    text = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
+    return [word for name, value in text.items() for word in ('-p', f'{name}:={value}')]
+
+
+def vector(*values):
+    return interface_class(VECTOR)(data=[float(value) for value in values])
+
+
+def stamps(states):
+    return [to_nanoseconds(state.header.stamp) for state in states]
+
+
+def summary_of(process):
+    return json.loads(process.output.splitlines()[-1])
+
+
+@pytest.fixture
+def sim(ros):
+    """Starts sim_node with parameters; `**values`."""
+    return lambda **values: ros.start('sim_node', *parameters(**values))
+
+
+def test_it_offers_exactly_its_rows_of_the_interface_table(ros, sim):
+    sim(publish_clock=True)
+    topics = [
+        ('out', ros.node.get_publisher_names_and_types_by_node),
+        ('in', ros.node.get_subscriber_names_and_types_by_node),
+    ]
+    ros.until(lambda: 'sim_node' in ros.node.get_node_names())
+    for direction, offered in topics:
+        rows = {(f'/{row.name.replace("~", "sim_node").lstrip("/")}', row.type) for row in TOPICS
+                if (row.node, row.direction) == ('sim_node', direction)}  # fmt: skip
+        own = {('/rosout', 'rcl_interfaces/msg/Log'), ('/parameter_events', 'rcl_interfaces/msg/ParameterEvent')}
+        ros.until(lambda rows=rows, offered=offered: rows <= pairs(offered), f'{rows}')
+        assert pairs(offered) - own == rows
+    services = {(f'/{row.name.replace("~", "sim_node")}', row.type) for row in SERVICES if row.node == 'sim_node'}
+    ros.until(lambda: services <= pairs(ros.node.get_service_names_and_types_by_node), f'{services}')
+
+
+def pairs(offered):
+    return {(name, type_) for name, types in offered('sim_node', '/') for type_ in types}
+
+
+def test_its_parameters_are_those_of_the_table(ros, sim):
+    sim()
+    listed = ros.call('rcl_interfaces/srv/ListParameters', 'sim_node/list_parameters').result.names
+    own = {name for name in listed if not name.startswith(('use_sim_time', 'start_type', 'qos_overrides'))}
+    assert own == {row.name for row in PARAMETERS}
+    fixed, low = ros.set_parameters('sim_node', env='Hopper-v5', command_timeout_s=-0.5)
+    assert 'cannot change while the node runs' in fixed.reason
+    assert 'at least 0' in low.reason
+    assert ros.set_parameters('sim_node', hold_until_command=False)[0].successful
+
+
+def test_it_holds_the_robot_with_advancing_stamps_until_the_first_command(ros, sim):
+    sim()
+    states = ros.subscribe(JOINTS, 'joint_states')
+    observations = ros.subscribe(VECTOR, 'observation')
+    ros.until(lambda: len(states) >= 5 and len(observations) >= 5)
+    assert {later - earlier for earlier, later in pairwise(stamps(states))} == {PERIOD_NS}
+    assert states[0].name == ['slider', 'hinge']
+    assert all(state.position == states[0].position for state in states)
+    assert list(observations[0].data) == [*states[0].position, *states[0].velocity]
+    assert abs(stamps(states)[-1] - time.time_ns()) < 1e9
+    command = ros.publisher(VECTOR, 'command')
+    command.publish(vector(3.0))
+    ros.until(lambda: states[-1].position[0] > states[0].position[0] + 0.01)
+    assert states[-1].effort[0] == pytest.approx(300.0)
+
+
+def test_bad_commands_are_refused_with_a_warning_and_move_nothing(ros, sim):
+    process = sim()
+    states = ros.subscribe(JOINTS, 'joint_states')
+    command = ros.publisher(VECTOR, 'command')
+    ros.until(lambda: states)
+    command.publish(vector(1.0, 2.0))
+    ros.until(lambda: 'the command has 2 values; the robot takes 1: slider/effort' in process.output)
+    for bad in (float('nan'), float('inf')):
+        command.publish(vector(bad))
+    seen = len(states)
+    ros.until(lambda: len(states) > seen + 5)
+    assert states[-1].position == states[0].position
+
+
+def test_a_fall_gives_return_and_reset_and_a_held_robot_one_period_later(ros, sim):
+    process = sim()
+    states = ros.subscribe(JOINTS, 'joint_states')
+    returns = ros.subscribe(NUMBER, 'sim_node/episode_return')
+    resets = ros.subscribe(EMPTY, 'reset')
+    rewards = ros.subscribe(NUMBER, 'sim_node/reward')
+    command = ros.publisher(VECTOR, 'command')
+    ros.until(lambda: states)
+    command.publish(vector(3.0))
+    ros.until(lambda: resets and returns, 'the fall')
+    assert returns[0].data == sum(reward.data for reward in rewards)
+    fallen = stamps(states)[-1]
+    ros.until(lambda: len(states) > 4 and stamps(states)[-4] > fallen)
+    new = [state for state in states if stamps([state])[0] > fallen]
+    assert stamps(new)[0] - fallen == 2 * PERIOD_NS  # in the first the robot fell, in the second it was put back
+    assert all(state.position == new[0].position and abs(state.position[1]) < 0.02 for state in new)
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+    summary = summary_of(process)
+    assert (summary['falls'], summary['terminated'], summary['resets']) == (1, 1, 1)
+    assert summary['held_s'] > 0
+
+
+def test_zero_is_applied_when_the_commands_stop(ros, sim):
+    process = sim(command_timeout_s=0.12)
+    states = ros.subscribe(JOINTS, 'joint_states')
+    command = ros.publisher(VECTOR, 'command')
+    ros.until(lambda: states)
+    command.publish(vector(0.2))
+    ros.until(lambda: states[-1].effort[0] == pytest.approx(20.0))
+    ros.until(lambda: states[-1].effort[0] == 0.0)
+    assert 'zero is applied' in process.output
+
+
+def test_paused_time_stands_still_and_goes_on_with_stamps_of_now(ros, sim):
+    sim()
+    states = ros.subscribe(JOINTS, 'joint_states')
+    ros.until(lambda: len(states) > 2)
+    assert ros.call('std_srvs/srv/SetBool', 'sim_node/pause', data=True).success
+    ros.spin(0.1)
+    seen = len(states)
+    ros.spin(0.5)
+    assert len(states) == seen
+    assert ros.call('std_srvs/srv/SetBool', 'sim_node/pause', data=False).success
+    ros.until(lambda: len(states) > seen + 2)
+    assert stamps(states)[seen] - stamps(states)[seen - 1] > 0.5e9
+    assert abs(stamps(states)[-1] - time.time_ns()) < 0.5e9
+    assert stamps(states)[-1] - stamps(states)[-2] == PERIOD_NS
+
+
+def test_a_called_reset_puts_the_robot_back_without_a_fall(ros, sim):
+    process = sim()
+    states = ros.subscribe(JOINTS, 'joint_states')
+    resets = ros.subscribe(EMPTY, 'reset')
+    ros.until(lambda: len(states) > 1)
+    assert ros.call('std_srvs/srv/Trigger', 'sim_node/reset').success
+    ros.until(lambda: resets and states[-1].position != states[0].position)
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+    assert (summary_of(process)['resets'], summary_of(process)['terminated']) == (1, 0)
+
+
+def test_the_clock_never_runs_backwards_resets_included_and_agrees_with_the_stamps(ros, sim):
+    sim(publish_clock=True, physics_step_s=0.01)
+    clock = ros.subscribe(
+        'rosgraph_msgs/msg/Clock', '/clock', qos=QoSProfile(depth=100, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+    )
+    states = ros.subscribe(JOINTS, 'joint_states', qos=100)
+    resets = ros.subscribe(EMPTY, 'reset')
+    ros.until(lambda: states)
+    ros.call('std_srvs/srv/Trigger', 'sim_node/reset')
+    ros.until(lambda: resets and len(states) > 5)
+    times = [to_nanoseconds(message.clock) for message in clock]
+    assert all(later > earlier for earlier, later in pairwise(times))
+    assert set(stamps(states)[:-1]) <= set(times)
+
+
+def test_a_time_limit_truncates_only_when_it_is_asked_for(ros, sim):
+    process = sim(env='Reacher-v5', time_limit=True, hold_until_command=False, duration_s=1.5)
+    assert process.wait() == 1
+    summary = summary_of(process)
+    assert (summary['truncated'], summary['terminated'], summary['falls']) == (1, 0, 0)
+
+
+def test_a_run_without_commands_does_not_pass_and_says_so(ros, sim):
+    process = sim(hold_until_command=False, duration_s=0.5)
+    assert process.wait() == 1
+    assert 'no command arrived' in process.output
+    summary = summary_of(process)
+    assert summary['event'] == 'control_summary'
+    assert summary['sim_seconds'] == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_run_balanced_by_a_peer_passes(ros, sim):
+    """The peer is a linear feedback; the robot's own judgement is what counts."""
+    process = sim(duration_s=2.0)
+    command = ros.publisher(VECTOR, 'command')
+    gain = (0.25, 4.41, 0.402, 0.70)
+
+    def answer(state):
+        command.publish(vector(sum(k * x for k, x in zip(gain, [*state.position, *state.velocity], strict=True))))
+
+    ros.node.create_subscription(interface_class(JOINTS), 'joint_states', answer, 1)
+    ros.until(lambda: process.exit_code is not None)
+    assert process.exit_code == 0
+    summary = summary_of(process)
+    assert summary['falls'] == 0
+    assert summary['commands'] >= 0.99 * summary['states']
+    assert summary['latency_us']['p50'] > 0
+
+
+@pytest.mark.parametrize(
+    ('values', 'words'),
+    [
+        ({'env': 'InvertedPendulum-v9'}, "there is no environment 'InvertedPendulum-v9'"),
+        ({'env': 'CartPole-v1'}, 'CartPole-v1'),
+        ({'env': 'Blackjack-v1'}, 'Blackjack-v1'),
+        ({'duration': 5.0}, "Did you mean 'duration_s'?"),
+        ({'physics_step_s': -1.0}, "parameter 'physics_step_s' is -1.0 s"),
+        ({'qos_overrides./comand.subscription.depth': 3}, 'fits no topic of this node'),
+    ],
+)
+def test_a_start_that_cannot_be_right_is_refused_in_one_sentence(ros, sim, values, words):
+    process = sim(**values)
+    assert process.wait() == 1
+    [line] = process.output.splitlines()
+    assert words in line
