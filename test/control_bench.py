@@ -1,0 +1,64 @@
+"""A controller on a bench: a robot's clock, and a policy that sums what it sees."""
+
+import numpy as np
+
+from velora_ros.control import Controller, Settings
+from velora_ros.errors import ObservationError
+from velora_ros.spec import PolicySpec
+
+T = 0.02
+SECOND = 1_000_000_000
+SPEC = PolicySpec(
+    observation_names=('hinge/position', 'hinge/velocity'),
+    observation_units=('rad', 'rad/s'),
+    action_names=('slider/effort', 'gripper/position'),
+    action_units=('N', 'm'),
+    action_low=(-3.0, 0.1),
+    action_high=(3.0, 0.9),
+    control_period=T,
+)
+
+
+class Accumulator:
+    """A recurrent policy that sums what it sees over time; it can be told to answer nonsense."""
+
+    spec = SPEC
+
+    def __init__(self):
+        self.hidden = np.zeros(1)
+        self.dts = []
+        self.answer = None
+
+    def reset(self):
+        self.hidden = np.zeros(1)
+
+    def step(self, observation, dt):
+        if not np.isfinite(observation).all():
+            raise ObservationError('not finite')
+        self.dts.append(dt)
+        self.hidden = np.tanh(self.hidden + observation.sum() * (T if dt is None else dt))
+        return np.array([10.0, 1.0]) * self.hidden if self.answer is None else self.answer
+
+
+class Bench:
+    """A controller with a robot's clock: states come one period apart unless told otherwise."""
+
+    def __init__(self, armed=True, **limits):
+        self.policy = Accumulator()
+        self.controller = Controller(self.policy, Settings(**limits))
+        self.controller.activate(arm=armed)
+        self.time = 100.0
+
+    def state(self, values=(0.5, 0.1), *, after=T, age=0.0):
+        self.time += after
+        now = round(self.time * SECOND)
+        stamp = now - round(age * SECOND)
+        return self.controller.tick(np.asarray(values, dtype=float), stamp, now, self.time)
+
+    def silence(self, seconds):
+        self.time += seconds
+        return self.controller.watchdog(self.time)
+
+    @property
+    def reason(self):
+        return self.controller.status.reason
