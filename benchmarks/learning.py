@@ -1,0 +1,163 @@
+"""
+Learning curves of one preset over several seeds: a row per seed and evaluation, appended to a CSV.
+
+    python benchmarks/learning.py TASK [--seeds 100-109] [--steps N] [--jobs 1] [--out FILE] [--set name=value ...]
+
+A run that is interrupted goes on with the seeds that are missing; a seed whose last evaluation is not there is run again.
+Seeds 0-9 are for tuning, 100-109 for claims: one run, every seed shown. Protocol: deterministic evaluations of the current
+actor every 500 steps in 10 fresh episodes whose seeds training does not know; none of them changes training.
+"""
+
+import argparse
+import csv
+import json
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import yaml
+
+from velora_ros.models import LiquidDDPG
+from velora_ros.policy import PolicyFile
+from velora_ros.training import Callback, EvaluationRecord, TrainConfig
+from velora_ros.training.config import read_yaml
+from velora_ros.utils import share_path
+
+RESULTS = Path(__file__).parent / 'results'
+COLUMNS = ['task', 'seed', 'steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes', 'settings']
+UNLIMITED = 10**9
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt: the environment, the budget, what counts as solved, and what differs from the preset."""
+
+    env: str
+    steps: int
+    solved: float
+    changes: dict[str, Any]
+    preset: bool = True
+    wrap: Callable[[gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]] | None = None
+
+
+TASKS = {
+    'inverted_pendulum': Task('InvertedPendulum-v5', 50_000, 950, {}),
+    'example': Task(  # the published example: signature defaults, 100 episodes
+        'InvertedPendulum-v5', UNLIMITED, 950, {'n_episodes': 100, 'eval_every': 500}, preset=False
+    ),
+    'inverted_double_pendulum': Task('InvertedDoublePendulum-v5', 100_000, 9100, {}),
+    'reacher': Task('Reacher-v5', 200_000, -3.75, {'eval_every': 5000, 'eval_episodes': 100}),
+    'swimmer': Task('Swimmer-v5', 300_000, 340, {'eval_every': 5000}),
+    'half_cheetah': Task('HalfCheetah-v5', 300_000, 4800, {'eval_every': 10_000}),
+}
+
+
+class Rows(Callback):
+    """Collects the rows of one seed."""
+
+    def __init__(self, task: str, seed: int, settings: str) -> None:
+        self.task, self.seed, self.settings = task, seed, settings
+        self.rows: list[list[Any]] = []
+
+    def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
+        """Note one evaluation."""
+        result = record.result
+        spread = [round(x, 4) for x in (result.mean, result.std, min(result.returns), max(result.returns))]
+        times = [record.steps, record.episode, round(record.seconds, 2)]
+        self.rows.append([self.task, self.seed, *times, *spread, len(result.returns), self.settings])
+
+
+def configuration(task: Task, changes: dict[str, Any]) -> TrainConfig:
+    """Return the preset of the task's environment with the task's and the caller's changes."""
+    preset = read_yaml(share_path('config', 'train', f'{task.env}.yaml')) if task.preset else {}
+    return TrainConfig.from_dict({**preset, 'n_episodes': UNLIMITED, **task.changes, **changes})
+
+
+def learn(arguments: tuple[str, int, int, dict[str, Any]]) -> list[list[Any]]:
+    """Train one seed and return its rows; the last one is of the last evaluation."""
+    name, seed, steps, changes = arguments
+    task = TASKS[name]
+    config = configuration(task, changes)
+    wrap = task.wrap or (lambda env: env)
+    env, eval_env = (wrap(gymnasium.make(task.env)) for _ in range(2))
+    agent = config.agent_arguments()
+    model = LiquidDDPG(
+        env.observation_space.shape[0], agent.pop('n_neurons'), env.action_space.shape[0], seed=seed, **agent
+    )
+    rows = Rows(name, seed, json.dumps(changes, sort_keys=True))
+    budget = None if steps == UNLIMITED else steps
+    model.train(
+        env, **config.train_arguments(), total_steps=budget, eval_env=eval_env, callbacks=[rows], progress=False
+    )
+    return rows.rows
+
+
+def summary(rows: list[dict[str, Any]], threshold: float) -> str:
+    """Return one line for a seed: when it was solved (first of three evaluations in a row), and whether it stayed so."""
+    means = [float(row['mean']) for row in rows]
+    good = [mean >= threshold for mean in means]
+    solved = next((i for i in range(len(good) - 2) if all(good[i : i + 3])), None)
+    seed, seconds = rows[0]['seed'], float(rows[-1]['seconds'])
+    end = f'best {max(means):.1f}, last {means[-1]:.1f}, {seconds:.0f} s'
+    if solved is None:
+        return f'seed {seed}: not solved, {end}'
+    later = good[solved:]
+    return (
+        f'seed {seed}: solved after {rows[solved]["steps"]} steps and {float(rows[solved]["seconds"]):.0f} s, '
+        f'{sum(later)} of {len(later)} evaluations from then on, {end}'
+    )
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return the rows so far."""
+    if not path.is_file():
+        return []
+    with path.open(newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def append(path: Path, rows: list[list[Any]]) -> None:
+    """Append rows, with the header where the file is new."""
+    new = not path.is_file()
+    with path.open('a', newline='') as file:
+        writer = csv.writer(file, lineterminator='\n')
+        if new:
+            writer.writerow(COLUMNS)
+        writer.writerows(rows)
+
+
+def main() -> None:
+    """Run the seeds that are missing, then print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('task', choices=TASKS)
+    parser.add_argument('--seeds', default='100-109')
+    parser.add_argument('--steps', type=int)
+    parser.add_argument('--jobs', type=int, default=1)
+    parser.add_argument('--out', type=Path)
+    parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a hyperparameter, as YAML')
+    options = parser.parse_args()
+    task = TASKS[options.task]
+    first, _, last = options.seeds.partition('-')
+    seeds = range(int(first), int(last or first) + 1)
+    changes = {name: yaml.safe_load(value) for name, _, value in (one.partition('=') for one in options.set)}
+    configuration(task, changes)  # refuses what is wrong before anything runs
+    path = options.out or RESULTS / f'{options.task}.csv'
+    done = {int(row['seed']) for row in read(path)}
+    missing = [(options.task, seed, options.steps or task.steps, changes) for seed in seeds if seed not in done]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with multiprocessing.get_context('spawn').Pool(options.jobs) as pool:
+        for rows in pool.imap_unordered(learn, missing):
+            append(path, rows)  # a seed's rows are written together: a seed that was cut short leaves none
+            print(summary([dict(zip(COLUMNS, row, strict=True)) for row in rows], task.solved), flush=True)
+    print(f'{path}:')
+    everything = read(path)
+    for seed in seeds:
+        if rows := [row for row in everything if int(row['seed']) == seed]:
+            print(' ', summary(rows, task.solved))
+
+
+if __name__ == '__main__':
+    main()
