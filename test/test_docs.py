@@ -14,7 +14,7 @@ def test_the_pages_made_from_tables_say_what_the_code_does():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(page):
     targets = [part.split(')')[0] for part in page.read_text(encoding='utf-8').split('](')[1:]]
     files = [target.split('#')[0] for target in targets if not target.startswith(('http', '#'))]
