@@ -247,11 +247,19 @@ def test_a_simulator_that_fails_its_run_fails_all(run):
     assert output.splitlines()[-1].startswith('{"event": "control_summary"')
 
 
-def test_the_rest_lingers_as_long_as_it_is_told(run):
-    process = run(dies=('raise SystemExit(1)', {'linger_s': 1.0}), sim=(PASSES, {'ends_run': True}))
+def test_the_rest_lingers_when_a_signal_killed_a_process(run):
+    killed = 'import os, signal; os.kill(os.getpid(), signal.SIGKILL)'
+    process = run(dies=(killed, {'linger_s': 2.0}), sim=(PASSES, {'ends_run': True}))
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
+    assert 'dies was ended by SIGKILL; the rest stops.' in output
     assert output.splitlines()[-1].startswith('{"event": "control_summary"')
+
+
+def test_the_rest_does_not_linger_when_a_start_was_refused(run):
+    process = run(dies=('raise SystemExit(1)', {'linger_s': 60.0}), waits=(WAITS, {}))
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
 
 
 def test_a_stubborn_process_is_ended_and_a_second_signal_loses_patience(run):

@@ -26,7 +26,7 @@ DISCOVERY = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 DISCOVERY_DEFAULT = 'LOCALHOST'
 """Nothing leaves this machine unless the variable above says otherwise, e.g. SUBNET."""
 
-# After the controller's death the simulator goes on for a while, so that its summary shows what became of the robot.
+# After the controller was killed the simulator goes on for a while, so that its summary shows what became of the robot.
 AFTERMATH_S = 5.0
 
 
@@ -54,7 +54,7 @@ class Entry:
         remaps: (from, to) pairs.
         required: the rest stops when this process ends.
         ends_run: it ends by itself when the run is over, and its exit status says whether the run passed.
-        linger_s: how long the rest goes on when this required process ended unasked [s].
+        linger_s: how long the rest goes on after a signal killed this required process [s].
     """
 
     executable: str
@@ -67,6 +67,10 @@ class Entry:
     ends_run: bool = False
     linger_s: float = 0.0
     package: str = 'velora_ros'
+
+    def linger(self, status: int) -> float:
+        """Return how long the rest goes on after this process ended with that status; negative, a signal did it [s]."""
+        return self.linger_s if status < 0 else 0.0
 
     @property
     def full_name(self) -> str:

@@ -64,7 +64,8 @@ def _after(entry: Entry, status: int, context: LaunchContext) -> Actions | None:
     if not entry.required:
         return None
     failure = OpaqueFunction(function=_fail, args=[f'{entry.name} ended with exit status {status}'])
-    return [TimerAction(period=entry.linger_s, actions=[failure])] if entry.linger_s else [failure]
+    wait = entry.linger(status)
+    return [TimerAction(period=wait, actions=[failure])] if wait else [failure]
 
 
 def _fail(context: LaunchContext, reason: str) -> None:

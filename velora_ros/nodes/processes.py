@@ -62,6 +62,8 @@ class Process:
     def __init__(self, entry: Entry, folder: Path) -> None:
         self.entry = entry
         self.label = f'[{entry.full_name.strip("/")}] '.encode()
+        self.summary = b''
+        """The run's summary, once this process printed it: its last words."""
         self._unfinished = b''
         command = [sys.executable, '-m', f'{entry.package}.nodes.{entry.executable}']
         self._popen = subprocess.Popen(
@@ -108,7 +110,6 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._remember)
         self._failed = False
-        self._summary = b''
         self._stage = -1
         self._next_stage_at = float('inf')
         self._processes = [Process(entry, folder) for entry in entries]
@@ -126,8 +127,9 @@ class Supervisor:
             if time.monotonic() >= self._next_stage_at:
                 self._escalate()
         self._relay(0.0)
-        if self._summary:
-            self._write(self._summary)
+        for process in self._processes:
+            if process.summary:
+                self._write(process.summary)
         return int(self._failed)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
@@ -143,6 +145,8 @@ class Supervisor:
         for process in [process for process in self._running if process.status is not None]:
             self._running.remove(process)
             self._judge(process.entry, process.status or 0)
+        if self._stage < 0 and any(process.summary for process in self._running):
+            self._escalate()  # the robot is gone; its controller need not find out by a fault
 
     def _judge(self, entry: Entry, status: int) -> None:
         """Decide what the end of a process means for the run."""
@@ -154,18 +158,22 @@ class Supervisor:
             self._failed = True
             how = f'was ended by {signal.Signals(-status).name}' if status < 0 else f'ended with exit status {status}'
             sys.stderr.write(f'{entry.name} {how}; the rest stops.\n')
-            self._next_stage_at = min(self._next_stage_at, time.monotonic() + entry.linger_s)
+            self._next_stage_at = min(self._next_stage_at, time.monotonic() + entry.linger(status))
 
     def _escalate(self) -> None:
         """Send the next, stronger signal to whoever still runs."""
         self._stage = min(self._stage + 1, len(ESCALATION) - 1)
         self._next_stage_at = time.monotonic() + PATIENCE_S
         for process in self._running:
-            process.send(ESCALATION[self._stage])
+            if not process.summary or self._stage > 0:
+                process.send(ESCALATION[self._stage])
 
     def _relay(self, timeout: float) -> None:
         """Write what the processes wrote, each line with its node's name; keep the summary for the end."""
-        while ready := self._selector.select(timeout) if self._selector.get_map() else []:
+        if not self._selector.get_map():
+            time.sleep(timeout)  # all of them closed their output, and one still runs
+            return
+        while ready := self._selector.select(timeout):
             timeout = 0.0
             for key, _ in ready:
                 lines, more = key.data.read()
@@ -173,7 +181,7 @@ class Supervisor:
                     self._selector.unregister(key.fileobj)
                 for line in lines:
                     if line.startswith(SUMMARY):
-                        self._summary = line
+                        key.data.summary = line
                     else:
                         self._write(key.data.label + line)
 

@@ -1,0 +1,73 @@
+"""The whole run: simulated robot and policy as two processes over real DDS, started by the runner."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.ros
+
+CONTROL = [sys.executable, '-m', 'velora_ros.nodes.bringup', 'control']
+
+
+def summary_of(process):
+    return json.loads(process.output.splitlines()[-1])
+
+
+def child_of(process, module):
+    """The process id of the runner's child that runs the module."""
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    return next(int(pid) for pid in children if module in Path(f'/proc/{pid}/cmdline').read_text())
+
+
+@pytest.fixture
+def run(ros):
+    return lambda *arguments: ros.start([*CONTROL, *arguments])
+
+
+def commanding(process):
+    return 'moving | return' in process.output
+
+
+@pytest.mark.parametrize('arguments', [[], ['namespace:=robot1', 'use_sim_time:=true', 'seed:=3']])
+def test_the_shipped_policy_balances_the_pole(run, arguments):
+    process = run('duration:=6', *arguments)
+    process.wait()
+    summary = summary_of(process)
+    assert summary['event'] == 'control_summary'
+    assert (summary['falls'], summary['terminated'], summary['resets'], summary['fallbacks']) == (0, 0, 0, 0)
+    assert summary['sim_seconds'] == pytest.approx(6.0, abs=0.05)
+    assert summary['held_s'] > 0
+    assert summary['commands'] > 100
+    assert Path(summary['policy']).name == 'InvertedPendulum-v5.safetensors'
+    passed = 'did not pass' not in process.output  # a machine that is too busy may miss the rule of real time
+    assert process.exit_code == (0 if passed else 1)
+
+
+def test_killing_the_policy_in_mid_run_shows_falls_and_a_failure(ros, run):
+    process = run('duration:=60')
+    ros.until(lambda: commanding(process), 'the first commands')
+    os.kill(child_of(process, 'policy_node'), signal.SIGKILL)
+    assert process.wait() == 1
+    assert summary_of(process)['falls'] >= 1
+    assert 'policy_node was ended by SIGKILL; the rest stops.' in process.output
+
+
+def test_ctrl_c_ends_the_run_cleanly_with_its_summary(ros, run):
+    process = run()
+    ros.until(lambda: commanding(process), 'the first commands')
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert summary_of(process)['falls'] == 0
+
+
+def test_a_policy_that_cannot_be_run_fails_the_run_with_its_sentence(run, tmp_path):
+    damaged = tmp_path / 'damaged.safetensors'
+    damaged.write_bytes(b'no policy')
+    process = run(f'policy:={damaged}')
+    assert process.wait() == 1
+    assert str(damaged) in process.output
+    assert summary_of(process)['commands'] == 0
