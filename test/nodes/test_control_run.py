@@ -34,14 +34,14 @@ def commanding(process):
 
 @pytest.mark.parametrize('arguments', [[], ['namespace:=robot1', 'use_sim_time:=true', 'seed:=3']])
 def test_the_shipped_policy_balances_the_pole(run, arguments):
-    process = run('duration:=6', *arguments)
+    process = run('duration:=4', *arguments)
     process.wait()
     summary = summary_of(process)
     assert summary['event'] == 'control_summary'
     assert (summary['falls'], summary['terminated'], summary['resets'], summary['fallbacks']) == (0, 0, 0, 0)
-    assert summary['sim_seconds'] == pytest.approx(6.0, abs=0.05)
+    assert summary['sim_seconds'] == pytest.approx(4.0, abs=0.05)
     assert summary['held_s'] > 0
-    assert summary['commands'] > 100
+    assert summary['commands'] > 80
     assert Path(summary['policy']).name == 'InvertedPendulum-v5.safetensors'
     passed = 'did not pass' not in process.output  # a machine that is too busy may miss the rule of real time
     assert process.exit_code == (0 if passed else 1)
