@@ -3,9 +3,9 @@ Learning curves of one preset over several seeds: a row per seed and evaluation,
 
     python benchmarks/learning.py TASK [--seeds 100-109] [--steps N] [--jobs 1] [--out FILE] [--set name=value ...]
 
-A run that is interrupted goes on with the seeds that are missing; a seed whose last evaluation is not there is run again.
-Seeds 0-9 are for tuning, 100-109 for claims: one run, every seed shown. Protocol: deterministic evaluations of the current
-actor every 500 steps in 10 fresh episodes whose seeds training does not know; none of them changes training.
+A run that is interrupted goes on with the seeds that are missing; a seed that was cut short is run again.
+Seeds 0-9 are for tuning, 100-109 for claims: one run, every seed shown. Protocol: deterministic evaluations of the
+current actor every 500 steps in 10 fresh episodes whose seeds training does not know; none of them changes training.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def learn(arguments: tuple[str, int, int, dict[str, Any]]) -> list[list[Any]]:
 
 
 def summary(rows: list[dict[str, Any]], threshold: float) -> str:
-    """Return one line for a seed: when it was solved (first of three evaluations in a row), and whether it stayed so."""
+    """Return one line for a seed: when it was solved (first of three evaluations in a row), and if it stayed so."""
     means = [float(row['mean']) for row in rows]
     good = [mean >= threshold for mean in means]
     solved = next((i for i in range(len(good) - 2) if all(good[i : i + 3])), None)
