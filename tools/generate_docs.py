@@ -6,7 +6,6 @@ With --check nothing is written; the exit status says whether the pages are curr
 
 import argparse
 import importlib
-import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from velora_ros.nodes.parameters import Parameter
 
 DOCS = Path(__file__).resolve().parents[1] / 'docs'
 NODES = tuple(dict.fromkeys(row.node for row in TOPICS))
+LARGEST_BOUND = 2**40  # beyond, a bound is there for the type's sake
 NOTE = '<!-- Written by `make docs` from the tables in velora_ros/nodes; change those. -->\n'
 
 
@@ -50,8 +50,8 @@ def valid(row: Parameter) -> str:
         return ', '.join(map(code, row.choices))
     if row.range is None:
         return ''
-    low, high = (f'{bound:g}' for bound in row.range)
-    return f'at least {low}' if math.isinf(row.range[1]) else f'{low} to {high}'
+    low, high = (f'{bound:.12g}' for bound in row.range)
+    return f'at least {low}' if row.range[1] > LARGEST_BOUND else f'{low} to {high}'
 
 
 def parameter_page() -> str:
