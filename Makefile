@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
+BENCH := .venv-bench/bin
 
 # The wheels in .venv are a whole ROS. Another one that is sourced in this shell must not mix with them.
 ifdef AMENT_PREFIX_PATH
@@ -26,10 +27,10 @@ quote = '$(subst ','\'',$1)'
 launch_argument = $(if $(call given,$1),$(call quote,$2:=$(call given,$1)))
 option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 
-.PHONY: help control train test test-slow check format docs bench colcon clean distclean
+.PHONY: help control train test test-slow check format docs bench-inference bench-training bench-memory bench-node colcon clean distclean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@printf '\nEach makes .venv here when it is missing, on the first Python 3.11 or 3.12 found, or on PYTHON=/path/to/python3.12.\n'
 
 control: ## Balance a pole: simulator and policy over ROS 2 [DURATION=s] [ENV=id] [POLICY=file] [NAMESPACE=ns] [ARGS='name:=value ...']
@@ -68,9 +69,21 @@ docs: ## Write the pages of docs/ that come from tables in the code
 	@tools/environment test
 	@$(BIN)/python tools/generate_docs.py
 
-bench: ## Measure a step of the policy, by engine and size
-	@tools/environment train
-	@exec $(BIN)/python benchmarks/inference.py
+bench-inference: ## Measure a step of a policy: ours, velora, ncps, ONNX Runtime, torch [ARGS='--quick']
+	@tools/environment bench
+	@exec $(BENCH)/python benchmarks/inference.py $(call given,ARGS)
+
+bench-training: ## Measure steps per second and time to solve, beside velora and stable-baselines3 [ARGS='--quick']
+	@tools/environment bench
+	@exec $(BENCH)/python benchmarks/training.py $(call given,ARGS)
+
+bench-memory: ## Measure how much memory training gains, beside velora [ARGS='--quick']
+	@tools/environment bench
+	@exec $(BENCH)/python benchmarks/memory.py $(call given,ARGS)
+
+bench-node: ## Measure state to command over ROS 2, beside a bare echo [ARGS='--quick']
+	@tools/environment control
+	@exec $(BIN)/python benchmarks/node.py $(call given,ARGS)
 
 colcon: ## Build, test and start the package with colcon in a scratch workspace
 	@tools/environment test
@@ -78,7 +91,7 @@ colcon: ## Build, test and start the package with colcon in a scratch workspace
 
 clean: ## Remove caches and build products
 	@rm -rf build install log dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-distclean: clean ## Remove .venv as well; trained policies in runs/ stay
-	@rm -rf .venv
+distclean: clean ## Remove .venv and .venv-bench as well; trained policies in runs/ stay
+	@rm -rf .venv .venv-bench
