@@ -12,7 +12,8 @@ import yaml
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes import bringup
-from velora_ros.nodes.bringup import Entry, build, parse
+from velora_ros.nodes.bringup import build, parse
+from velora_ros.nodes.entries import Entry
 from velora_ros.nodes.processes import parameter_file
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ PATIENCE = 20.0
 # Stands in for nodes: `python -m velora_ros.nodes.<executable>` with a module of our own choice.
 RUNNER = """
 import sys
-from velora_ros.nodes.bringup import Entry
+from velora_ros.nodes.entries import Entry
 from velora_ros.nodes.processes import run_entries
 entries = [Entry(executable, executable, '/', package=sys.argv[1], **eval(options)) for executable, options in
            zip(sys.argv[2::2], sys.argv[3::2])]
@@ -169,7 +170,7 @@ def test_namespaces_become_absolute(policy, given, namespace):
         (['control', 'params:=nowhere.yaml'], "'nowhere.yaml', which is no file"),
         (['control', 'env:=Nothing-v0'], "no policy ships for the environment 'Nothing-v0'"),
         (['control', 'sim:=false', 'duration:=5'], "'duration' is 5"),
-        ([], 'Valid: control'),
+        ([], 'Valid: control, train'),
     ],
 )
 def test_wrong_arguments_are_refused_with_what_would_be_valid(words, message, capfd):

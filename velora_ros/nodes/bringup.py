@@ -14,91 +14,20 @@ import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.nodes.entries import Argument, Entry, Value
 from velora_ros.utils import share_path
-
-Value = bool | int | float | str
-
-DISCOVERY = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
-DISCOVERY_DEFAULT = 'LOCALHOST'
-"""Nothing leaves this machine unless the variable above says otherwise, e.g. SUBNET."""
 
 # After the controller was killed the simulator goes on for a while, so that its summary shows what became of the robot.
 AFTERMATH_S = 5.0
-
-
-@dataclass(frozen=True)
-class Argument:
-    """One launch argument: ``name:=value``; ``choices`` are its only valid values, when there are few."""
-
-    name: str
-    default: str
-    description: str
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Entry:
-    """
-    One node of a run.
-
-    Args:
-        executable: its executable, which is also its module in ``velora_ros.nodes``.
-        name: the node's name.
-        namespace: absolute namespace.
-        files: parameter files; later ones override earlier ones.
-        parameters: what the launch arguments set; it overrides the files.
-        remaps: (from, to) pairs.
-        required: the rest stops when this process ends.
-        ends_run: it ends by itself when the run is over, and its exit status says whether the run passed.
-        linger_s: how long the rest goes on after a signal killed this required process [s].
-    """
-
-    executable: str
-    name: str
-    namespace: str
-    files: tuple[str, ...] = ()
-    parameters: Mapping[str, Value] = field(default_factory=dict)
-    remaps: tuple[tuple[str, str], ...] = ()
-    required: bool = True
-    ends_run: bool = False
-    linger_s: float = 0.0
-    package: str = 'velora_ros'
-
-    def linger(self, status: int) -> float:
-        """Return how long the rest goes on after this process ended with that status; negative, a signal did it [s]."""
-        return self.linger_s if status < 0 else 0.0
-
-    @property
-    def full_name(self) -> str:
-        """The node's name with its namespace."""
-        return f'{self.namespace.rstrip("/")}/{self.name}'
-
-    def ros_arguments(self, parameter_file: str | None) -> list[str]:
-        """
-        Return the process's arguments, in the order in which launch_ros 0.26 passes them.
-
-        Args:
-            parameter_file: where :attr:`parameters` were written, None without any.
-        """
-        files = [*self.files, *([parameter_file] if parameter_file else [])]
-        return [
-            '--ros-args',
-            *('-r', f'__node:={self.name}'),
-            *('-r', f'__ns:={self.namespace}'),
-            *(word for file in files for word in ('--params-file', file)),
-            *(word for source, target in self.remaps for word in ('-r', f'{source}:={target}')),
-        ]
-
 
 _BOOLEAN = ('true', 'false')
 _ENV = Argument('env', 'InvertedPendulum-v5', 'Gymnasium id of the MuJoCo environment.')
 _NAMESPACE = Argument('namespace', '', 'Namespace of all nodes; several robots run side by side in one each.')
 _PARAMS = Argument('params', '', 'A parameter file of your own for all nodes; it overrides the shipped ones.')
-_SEED = Argument('seed', '0', 'Seed of the initial states.')
+_SEED = Argument('seed', '0', 'One seed, one run: it fixes initial states, and weights and noise in training.')
 
 ARGUMENTS: dict[str, tuple[Argument, ...]] = {
     'control': (
@@ -106,9 +35,19 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         Argument('policy', '', 'Policy file, or the name of a shipped one; empty takes the one shipped for env.'),
         Argument('duration', '0', 'Simulated seconds after which the run ends and is judged; 0 runs until Ctrl-C.'),
         Argument('sim', 'true', 'Start the simulated robot; false for a real one, which is then not armed.', _BOOLEAN),
+        Argument('train', 'false', 'Also train a policy for env beside the run, as train.launch.py does.', _BOOLEAN),
         _NAMESPACE,
         Argument('use_sim_time', 'false', 'Live by /clock; the simulated robot then publishes it.', _BOOLEAN),
         _SEED,
+        _PARAMS,
+    ),
+    'train': (
+        _ENV,
+        _SEED,
+        Argument('steps', '', "Environment steps; empty takes the parameter file's number."),
+        Argument('run_dir', '', 'Folder of policy and learning curve; empty is runs/<env>-seed<seed>.'),
+        Argument('out', '', 'Policy file to write; empty is policy.safetensors in the run folder.'),
+        _NAMESPACE,
         _PARAMS,
     ),
 }
@@ -146,7 +85,15 @@ def _control(values: Mapping[str, str]) -> list[Entry]:
         raise ConfigError(
             f"the argument 'duration' is {duration:g}, but only a simulated robot (sim:=true) has an end."
         )
-    return [*([_sim_node(values, duration)] if simulated else []), _policy_node(values, simulated=simulated)]
+    return [
+        *([_sim_node(values, duration)] if simulated else []),
+        _policy_node(values, simulated=simulated),
+        *([_trainer_node(values, alone=False)] if values['train'] == 'true' else []),
+    ]
+
+
+def _train(values: Mapping[str, str]) -> list[Entry]:
+    return [_trainer_node(values, alone=True)]
 
 
 def _sim_node(values: Mapping[str, str], duration: float) -> Entry:
@@ -175,7 +122,26 @@ def _policy_node(values: Mapping[str, str], *, simulated: bool) -> Entry:
     )
 
 
-_BUILDERS = {'control': _control}
+def _trainer_node(values: Mapping[str, str], *, alone: bool) -> Entry:
+    parameters: dict[str, Value] = {'env': values['env'], 'seed': _integer('seed', values['seed']), 'autostart': True}
+    if steps := values.get('steps'):
+        parameters['total_steps'] = _integer('steps', steps)
+    parameters |= {name: values[name] for name in ('run_dir', 'out') if values.get(name)}
+    if alone:
+        parameters['exit_when_done'] = True
+    files = _files(['trainer_node.yaml'], values['params'])
+    return Entry(
+        'trainer_node',
+        'trainer_node',
+        _namespace(values['namespace']),
+        files,
+        parameters,
+        required=alone,
+        ends_run=alone,
+    )
+
+
+_BUILDERS = {'control': _control, 'train': _train}
 
 
 def _shipped_policy(env: str) -> str:

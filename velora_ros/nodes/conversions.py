@@ -10,7 +10,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64, Float64MultiArray
+from std_msgs.msg import Float64, Float64MultiArray, String
 
 Array = npt.NDArray[np.float64]
 
@@ -86,6 +86,11 @@ def to_clock(nanoseconds: int) -> Clock:
 def to_number(value: float) -> Float64:
     """Return a message of one number."""
     return Float64(data=float(value))
+
+
+def to_text(text: str) -> String:
+    """Return a message of a text."""
+    return String(data=text)
 
 
 def _text(value: Any) -> str:

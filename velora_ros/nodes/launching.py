@@ -6,7 +6,8 @@ from launch.events.process import ProcessExited
 from launch.substitutions import EnvironmentVariable
 from launch_ros.actions import Node
 
-from velora_ros.nodes.bringup import ARGUMENTS, DISCOVERY, DISCOVERY_DEFAULT, Entry, build
+from velora_ros.nodes.bringup import ARGUMENTS, build
+from velora_ros.nodes.entries import DISCOVERY, DISCOVERY_DEFAULT, Entry
 
 Actions = list[DeclareLaunchArgument | OpaqueFunction | SetEnvironmentVariable | Shutdown | TimerAction | Node]
 

@@ -9,7 +9,7 @@ declared type, an unknown name is refused with the nearest known one, and a refu
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import ParameterNotDeclaredException
@@ -18,8 +18,8 @@ from rclpy.parameter import Parameter as RosParameter
 
 from velora_ros.errors import ConfigError, did_you_mean
 
-Kind = Literal['bool', 'integer', 'double', 'string', 'double_array', 'string_array']
-Value = bool | int | float | str | list[float] | list[str]
+Kind = Literal['bool', 'integer', 'double', 'string', 'integer_array', 'double_array', 'string_array']
+Value = bool | int | float | str | list[int] | list[float] | list[str]
 Values = dict[str, Any]
 
 _ROS_TYPE = {
@@ -27,6 +27,7 @@ _ROS_TYPE = {
     'integer': RosParameter.Type.INTEGER,
     'double': RosParameter.Type.DOUBLE,
     'string': RosParameter.Type.STRING,
+    'integer_array': RosParameter.Type.INTEGER_ARRAY,
     'double_array': RosParameter.Type.DOUBLE_ARRAY,
     'string_array': RosParameter.Type.STRING_ARRAY,
 }
@@ -35,6 +36,7 @@ _WORDS = {
     'integer': 'an integer',
     'double': 'a finite number',
     'string': 'a string',
+    'integer_array': 'a list of integers',
     'double_array': 'a list of finite numbers',
     'string_array': 'a list of strings',
 }
@@ -49,7 +51,7 @@ class Parameter:
 
     Args:
         name: the parameter's name, dots allowed.
-        type: one of bool, integer, double, string, double_array, string_array.
+        type: one of bool, integer, double, string, integer_array, double_array, string_array.
         default: its value when nobody sets it; an empty list means "unset".
         description: one sentence for ``ros2 param describe`` and the docs.
         unit: e.g. ``s``; ``''`` when it has none.
@@ -243,7 +245,7 @@ def _convert(kind: Kind, value: Any) -> Any:
     if kind.endswith('_array'):
         if isinstance(value, str) or not isinstance(value, Iterable):  # rclpy hands over lists, tuples and array.array
             return None
-        items = [_convert('double' if kind == 'double_array' else 'string', item) for item in value]
+        items = [_convert(cast(Kind, kind.removesuffix('_array')), item) for item in value]
         return None if None in items else items
     if kind == 'double':
         good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

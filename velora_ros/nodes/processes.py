@@ -18,7 +18,7 @@ from types import FrameType
 
 import yaml
 
-from velora_ros.nodes.bringup import DISCOVERY, DISCOVERY_DEFAULT, Entry
+from velora_ros.nodes.entries import DISCOVERY, DISCOVERY_DEFAULT, Entry
 
 POLL_S = 0.05
 # A process that has not ended so long after a signal gets the next one [s].

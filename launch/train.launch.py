@@ -1,0 +1,15 @@
+"""
+Training as a node: progress on topics, services to pause, save and stop.
+
+    ros2 launch velora_ros train.launch.py env:=InvertedPendulum-v5 seed:=1 steps:=30000
+    ros2 launch velora_ros train.launch.py --show-args
+"""
+
+from launch import LaunchDescription
+
+from velora_ros.nodes.launching import launch_description
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Describe the run; its nodes and arguments are data in ``velora_ros/nodes/bringup.py``."""
+    return launch_description('train')
