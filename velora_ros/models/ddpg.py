@@ -150,7 +150,7 @@ class LiquidDDPG:
         boost_steps: int = 3000,
         target_noise: float = 0.2,
         max_grad_norm: float = 0.0,
-        trace: float = 0.0,
+        trace: float = 0.9,
         reward_scale: float = 1.0,
         lr_decay_steps: int = 0,
         total_steps: int | None = None,

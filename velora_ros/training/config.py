@@ -49,7 +49,7 @@ class TrainConfig:
     boost_steps: int = _of('train', 3000, 'steps for which boost_ratio holds', 0)
     target_noise: float = _of('train', 0.2, "smoothing noise of the target policy's action (TD3), in half ranges")
     max_grad_norm: float = _of('train', 0.0, 'gradients above this norm are scaled down to it; 0: never')
-    trace: float = _of('train', 0.0, 'lambda of the returns within a sequence; 0: one-step returns', 0, 1)
+    trace: float = _of('train', 0.9, 'lambda of the returns within a sequence; 0: one-step returns', 0, 1)
     reward_scale: float = _of('train', 1.0, 'rewards are multiplied by it before learning', above=True)
     lr_decay_steps: int = _of('train', 0, 'steps over which both learning rates fall to a tenth; 0: they do not', 0)
     eval_every: int = _of('train', 500, 'steps between evaluations; 0: none', 0)
