@@ -40,7 +40,7 @@ print('stopped by', signal.Signals(stop[0]).name, flush=True)
 """
 STUBBORN = """
 import os, signal, time
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print('waits', os.getpid(), flush=True)
 time.sleep(60)
 """
@@ -213,7 +213,7 @@ def test_the_summary_is_the_last_line_and_the_run_passes(run):
     assert lines[-1] == '{"event": "control_summary", "falls": 0}'
     assert lines.count(lines[-1]) == 1
     assert '[sim] after the summary' in lines
-    assert '[policy] stopped by SIGINT' in lines
+    assert '[policy] stopped by SIGTERM' in lines
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -223,8 +223,16 @@ def test_a_signal_ends_everything_cleanly(run, number):
     process.send_signal(number)
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0
-    assert output.count('stopped by SIGINT') == 2
+    assert output.count('stopped by SIGTERM') == 2
     assert 'Traceback' not in output
+
+
+def test_a_signal_that_comes_early_ends_everything_without_a_traceback(run):
+    process = run(one=('import time; print("imports", flush=True); time.sleep(60)', {}))
+    wait_for(process, 'imports')
+    process.send_signal(signal.SIGINT)
+    assert 'Traceback' not in process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0
 
 
 def test_the_death_of_a_required_process_stops_the_rest_and_fails_the_run(run):
@@ -232,7 +240,7 @@ def test_the_death_of_a_required_process_stops_the_rest_and_fails_the_run(run):
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
     assert 'dies ended with exit status 3; the rest stops.' in output
-    assert '[waits] stopped by SIGINT' in output
+    assert '[waits] stopped by SIGTERM' in output
 
 
 def test_the_death_of_another_process_changes_nothing(run):

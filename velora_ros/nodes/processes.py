@@ -23,7 +23,8 @@ from velora_ros.nodes.entries import DISCOVERY, DISCOVERY_DEFAULT, Entry
 POLL_S = 0.05
 # A process that has not ended so long after a signal gets the next one [s].
 PATIENCE_S = 5.0
-ESCALATION = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+# SIGTERM and SIGINT mean the same to a node, but Python answers an early SIGINT, among the imports, with a traceback.
+ESCALATION = (signal.SIGTERM, signal.SIGKILL)
 SUMMARY = b'{"event": "control_summary"'
 
 _PR_SET_PDEATHSIG = 1
@@ -151,7 +152,7 @@ class Supervisor:
     def _judge(self, entry: Entry, status: int) -> None:
         """Decide what the end of a process means for the run."""
         if self._stage >= 0:
-            self._failed |= status != 0
+            self._failed |= status not in (0, -signal.SIGTERM)
         elif entry.ends_run and status == 0:
             self._escalate()
         elif entry.required:
