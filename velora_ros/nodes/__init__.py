@@ -4,3 +4,11 @@ The ROS shell: three nodes and what they share. No logic lives here, only transl
 Only this package imports rclpy and message packages; what happens between a message and a command is in
 ``velora_ros.control``.
 """
+
+import signal
+import sys
+from pathlib import Path
+
+# Ctrl-C while a node's executable still loads ends it without a traceback; later, spin.run answers it.
+if Path(sys.argv[0]).name in ('policy_node', 'sim_node', 'trainer_node'):
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
