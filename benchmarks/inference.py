@@ -1,77 +1,41 @@
 """
-How long one step of a policy takes, by engine and size, next to the same network in torch. `make bench` runs it.
+How long one step of a policy takes from Python, by engine and size. `make bench-inference` runs it.
 
-The engines take turns, so that a busy machine troubles all of them alike. Compilation is left out and printed.
-The last line is JSON: medians and 99th percentiles of single steps [us].
+The same network in numba and numpy (what policy_node runs), ONNX Runtime and torch, and the peers' own networks of the
+same size: ncps' wired CfC, and velora's ``predict`` without noise (``velora_noisy``: as it is by default). All on one
+thread; the engines take turns, so that a busy machine troubles all of them alike. Compilation is left out and printed.
+The engines of one network are held to each other first. The last line is JSON: medians and 99th percentiles of single
+steps [us], and how many times ours the others' medians are.
 """
 
+import argparse
 import json
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
-
-from velora_ros.liquid import LiquidNetwork, Wiring
-from velora_ros.models.export import policy_file
-from velora_ros.models.networks import Normaliser
-from velora_ros.policy import Policy
-from velora_ros.spec import PolicySpec
+from inference_engines import OBSERVATIONS, Step, engines
+from measuring import machine, p50_p99
 
 SIZES = (20, 64)
-OBSERVATIONS, ACTIONS = 4, 1
-ROUNDS, STEPS = 20, 500
-Step = Callable[[np.ndarray], object]
+SAME_NETWORK = ('ours_numpy', 'onnxruntime', 'torch', 'torch_jit')
+TOLERANCE = 2e-5  # 1e-5 of the action range
 
 
-def network(n_neurons: int) -> tuple[LiquidNetwork, PolicySpec]:
-    """Return a network with random weights, and a spec for it."""
-    wiring = Wiring.random(OBSERVATIONS, n_neurons, ACTIONS, rng=np.random.default_rng(0))
-    spec = PolicySpec(
-        observation_names=tuple(f'obs_{i}' for i in range(OBSERVATIONS)),
-        observation_units=('',) * OBSERVATIONS,
-        action_names=('action_0',),
-        action_units=('',),
-        action_low=(-1.0,),
-        action_high=(1.0,),
-        control_period=0.04,
-    )
-    return LiquidNetwork(wiring, generator=torch.Generator().manual_seed(0)), spec
+def check_parity(steps: dict[str, Step], observations: np.ndarray) -> float:
+    """
+    Return the largest difference from our engine over a sequence.
 
-
-def torch_step(actor: LiquidNetwork) -> Step:
-    """Return a step of the network in eager torch, array in and array out."""
-    hidden = torch.zeros(1, actor.hidden_size)
-
-    @torch.inference_mode()
-    def step(observation: np.ndarray) -> np.ndarray:
-        nonlocal hidden
-        action, hidden = actor.step(torch.as_tensor(observation, dtype=torch.float32)[None], hidden)
-        return action[0].numpy()
-
-    return step
-
-
-def engines(n_neurons: int) -> dict[str, Step]:
-    """Return a warm step function for each engine."""
-    actor, spec = network(n_neurons)
-    file = policy_file(
-        actor,
-        Normaliser(OBSERVATIONS),
-        spec,
-        dt_range=(0.04, 0.04),
-        environment=None,
-        provenance={},
-        seed=0,
-    )
-    steps: dict[str, Step] = {}
-    for name in ('numba', 'numpy'):
-        began = time.perf_counter()
-        policy = Policy(file, engine=name)
-        policy.warm_up()
-        print(f'{n_neurons} neurons, {name}: ready in {time.perf_counter() - began:.2f} s')
-        steps[name] = policy.step
-    return {**steps, 'torch': torch_step(actor)}
+    Raises:
+        SystemExit: the engines do not compute the same, so that their times compare nothing.
+    """
+    reference = np.array([float(steps['ours'](observation)[0]) for observation in observations])
+    differences = {
+        name: float(np.abs([float(steps[name](o)[0]) for o in observations] - reference).max()) for name in SAME_NETWORK
+    }
+    if max(differences.values()) > TOLERANCE:
+        raise SystemExit(f'the engines disagree: {differences}')
+    return max(differences.values())
 
 
 def durations(step: Step, observations: np.ndarray) -> list[float]:
@@ -84,22 +48,41 @@ def durations(step: Step, observations: np.ndarray) -> list[float]:
     return taken
 
 
+def measure(size: int, rounds: int, observations: np.ndarray) -> dict[str, dict[str, float]]:
+    """Return median and 99th percentile of every engine [us]."""
+    began = time.perf_counter()
+    steps = engines(size)
+    ready = time.perf_counter() - began
+    difference = check_parity(steps, observations)
+    print(f'{size} neurons: engines ready in {ready:.1f} s, largest difference {difference:.1e}', flush=True)
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for round_ in range(rounds + 1):
+        for name, step in steps.items():
+            values = durations(step, observations)
+            taken[name] += values if round_ else []  # the first round warms up
+    result = {name: p50_p99(values) for name, values in taken.items()}
+    for name, one in result.items():
+        ratio = one['p50'] / result['ours']['p50']
+        print(f'  {name:12} median {one["p50"]:8.2f} us, 99th percentile {one["p99"]:8.2f} us, {ratio:6.1f} times ours')
+    return result
+
+
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--quick', action='store_true', help='a tenth of the rounds')
+    rounds = 2 if parser.parse_args().quick else 20
     torch.set_num_threads(1)
-    observations = np.random.default_rng(1).normal(size=(STEPS, OBSERVATIONS))
-    result: dict[str, dict[str, dict[str, float]]] = {}
-    for size in SIZES:
-        steps = engines(size)
-        taken: dict[str, list[float]] = {name: [] for name in steps}
-        for _ in range(ROUNDS):
-            for name, step in steps.items():
-                taken[name] += durations(step, observations)
-        for name, values in taken.items():
-            p50, p99 = np.percentile(values, (50, 99))
-            result.setdefault(name, {})[str(size)] = {'p50': round(p50, 2), 'p99': round(p99, 2)}
-            print(f'{size} neurons, {name}: median {p50:.2f} us, 99th percentile {p99:.2f} us')
-    print(json.dumps({'benchmark': 'inference', 'us': result}))
+    print(machine('numba', 'numpy', 'onnxruntime', 'torch', 'velora', 'ncps'))
+    observations = np.random.default_rng(1).normal(size=(500, OBSERVATIONS))
+    by_size = {str(size): measure(size, rounds, observations) for size in SIZES}
+    us = {name: {size: values[name] for size, values in by_size.items()} for name in by_size[str(SIZES[0])]}
+    ratio = {
+        name: {size: round(one[size]['p50'] / us['ours'][size]['p50'], 2) for size in one}
+        for name, one in us.items()
+        if name != 'ours'
+    }
+    print(json.dumps({'benchmark': 'inference', 'us': us, 'ratio': ratio}))
 
 
 if __name__ == '__main__':

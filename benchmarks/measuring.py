@@ -1,0 +1,62 @@
+"""What the benchmarks share: the machine in words, percentiles, and measurements in a process of their own."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER = Path(__file__).parent
+# One thread each: networks this small are slower on several, and the others' share of the machine stays the same.
+ONE_THREAD = dict.fromkeys(('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'), '1')
+
+
+def machine(*packages: str) -> str:
+    """Return processor, cores, load and versions in one line, for the head of a benchmark's output."""
+    names = [line.partition(':')[2].strip() for line in _lines('/proc/cpuinfo') if line.startswith('model name')]
+    versions = ', '.join(f'{name} {version(name)}' for name in packages)
+    return (
+        f'{names[0] if names else platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; '
+        f'Python {platform.python_version()}, {versions}'
+    )
+
+
+def p50_p99(values: Sequence[float], digits: int = 2) -> dict[str, float]:
+    """Return the median and the 99th percentile."""
+    p50, p99 = np.percentile(values, (50, 99))
+    return {'p50': round(float(p50), digits), 'p99': round(float(p99), digits)}
+
+
+def in_own_process(script: str, *arguments: object, **environment: str) -> dict[str, Any]:
+    """
+    Run another Python on one of these scripts and return the JSON of its last line.
+
+    Raises:
+        RuntimeError: it failed; its last words are in the message.
+    """
+    command = [sys.executable, str(FOLDER / script), *map(str, arguments)]
+    done = subprocess.run(
+        command, env={**os.environ, **ONE_THREAD, **environment}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(
+            f'{" ".join(command)} ended with {done.returncode}:\n{done.stdout[-1000:]}{done.stderr[-3000:]}'
+        )
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def status_mb(key: str, pid: int | str = 'self') -> float:
+    """Return an entry of /proc/<pid>/status, such as VmRSS [MB]."""
+    line = next(line for line in _lines(f'/proc/{pid}/status') if line.startswith(f'{key}:'))
+    return int(line.split()[1]) / 1024
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text(encoding='utf-8', errors='replace').splitlines()

@@ -1,0 +1,199 @@
+"""
+The recurrent layer and the whole update: ours against the same in torch with ``ncps.torch.CfCCell(backbone_layers=0)``.
+
+    python benchmarks/training_cell.py [ROUNDS]
+
+Command layer alone on both sides: 32 sequences of 16, inputs from the inter neurons in, states out, then the gradients
+of all weights and of the inputs. Whole update: 16 sequences of 8, critic and optimisers included. Both sides hold the
+same weights; their states and gradients are compared before anything is timed. The last line is JSON.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from measuring import machine
+from ncps.torch import CfCCell as NcpsCell
+from torch import Tensor, nn
+
+from velora_ros.liquid import Wiring
+from velora_ros.liquid.cell import CfCCell
+from velora_ros.liquid.fused import recurrence, recurrence_backward
+from velora_ros.models.fused import FusedUpdate
+from velora_ros.models.networks import Networks
+from velora_ros.models.threads import single_thread
+from velora_ros.models.update import TorchUpdate, UpdateSettings
+from velora_ros.replay import Batch
+
+OBSERVATIONS, ACTIONS = 4, 1
+GATES = ('ff1', 'ff2', 'time_a', 'time_b')  # the order in which our cell stacks them
+Gradients = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class NcpsCommand(nn.Module):
+    """A command layer of ncps' cell, dense, called step by step; it has the methods that our network calls."""
+
+    def __init__(self, cell: CfCCell) -> None:
+        super().__init__()
+        self.hidden_size = cell.hidden_size
+        self.cell = NcpsCell(cell.input_size, cell.hidden_size, backbone_layers=0)
+        with torch.no_grad():
+            for gate, weight, bias in zip(GATES, cell.weight.chunk(4), cell.bias.chunk(4), strict=True):
+                layer = getattr(self.cell, gate)
+                layer.weight.copy_(weight)
+                layer.bias.copy_(bias)
+
+    def forward(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> Tensor:
+        """Take one step, shape (B, hidden); dt of shape (B,) gets the axis that ncps' cell needs to broadcast."""
+        return self.cell(inputs, hidden, dt[:, None] if isinstance(dt, Tensor) else dt)[0]
+
+    def sequence(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> Tensor:
+        """Run a sequence, shape (B, L, hidden)."""
+        states = []
+        for step in range(inputs.shape[1]):
+            if first is not None:
+                hidden = hidden * (1 - first[:, step, None])
+            hidden = self(inputs[:, step], hidden, dt[:, step])
+            states.append(hidden)
+        return torch.stack(states, dim=1)
+
+
+def torch_pass(layer: CfCCell | NcpsCommand, data: SimpleNamespace) -> tuple[np.ndarray, Gradients]:
+    """Run forward and backward in torch; return states and the gradients of weight, bias and inputs."""
+    inputs, hidden, dt, first = (torch.from_numpy(x) for x in (data.inputs, data.hidden, data.dt, data.first))
+    inputs.requires_grad_()
+    states = layer.sequence(inputs, hidden, dt, first)
+    parameters = dict(layer.named_parameters())
+    gradients = torch.autograd.grad(states, [inputs, *parameters.values()], torch.from_numpy(data.d_states))
+    d_inputs, by_name = gradients[0], dict(zip(parameters, gradients[1:], strict=True))
+    if isinstance(layer, CfCCell):
+        weight, bias = by_name['weight'], by_name['bias']
+    else:
+        weight, bias = (torch.cat([by_name[f'cell.{gate}.{part}'] for gate in GATES]) for part in ('weight', 'bias'))
+    return states.detach().numpy(), (weight.numpy(), bias.numpy(), d_inputs.numpy())
+
+
+def fused_pass(weight: np.ndarray, bias: np.ndarray, data: SimpleNamespace) -> tuple[np.ndarray, Gradients]:
+    """Do the same with the loops and products that training runs on."""
+    b, length, n_inter = data.inputs.shape
+    size = data.hidden.shape[1]
+    rows = data.inputs.reshape(b * length, n_inter)
+    pre = np.dot(rows, weight[:, :n_inter].T)
+    pre += bias
+    before, states = np.empty((b, length, size), np.float32), np.empty((b, length, size), np.float32)
+    gates, d_pre = np.empty((b, length, 3, size), np.float32), np.zeros((b, length, 4 * size), np.float32)
+    from_hidden = np.ascontiguousarray(weight[:, n_inter:])
+    pre = pre.reshape(b, length, -1)
+    transposed = np.ascontiguousarray(from_hidden.T)
+    recurrence(pre, transposed, data.hidden, data.dt, data.first, before, gates, states)
+    recurrence_backward(data.d_states, from_hidden, gates, data.dt, data.first, 0, d_pre)
+    d_z = d_pre.reshape(b * length, -1)
+    d_weight = np.empty_like(weight)
+    d_weight[:, :n_inter] = np.dot(d_z.T, rows)
+    d_weight[:, n_inter:] = np.dot(d_z.T, before.reshape(b * length, -1))
+    d_inputs = np.dot(d_z, weight[:, :n_inter]).reshape(data.inputs.shape)
+    return states, (d_weight, np.sum(d_z, axis=0), d_inputs)
+
+
+def cell_sides(n_neurons: int, *, n_sequences: int = 32, length: int = 16) -> dict[str, Callable[[], Any]]:
+    """Return a forward and backward pass of the command layer per side, checked against each other."""
+    rng = np.random.default_rng(0)
+    wiring = Wiring.random(OBSERVATIONS, n_neurons, ACTIONS, rng=rng, sparsity=0.0)  # dense: ncps masks no time gates
+    cell = CfCCell(wiring.command, generator=torch.Generator().manual_seed(0))
+    normal = lambda *shape: rng.normal(size=shape).astype(np.float32)  # noqa: E731
+    data = SimpleNamespace(
+        inputs=normal(n_sequences, length, wiring.n_inter),
+        hidden=np.tanh(normal(n_sequences, wiring.n_command)),
+        dt=np.ones((n_sequences, length), np.float32),
+        first=np.zeros((n_sequences, length), np.float32),
+        d_states=normal(n_sequences, length, wiring.n_command),
+    )
+    ncps = NcpsCommand(cell)
+    weight, bias = cell.weight.detach().numpy(), cell.bias.detach().numpy()
+    sides = {
+        'ours': lambda: fused_pass(weight, bias, data),
+        'ours in torch': lambda: torch_pass(cell, data),
+        'ncps': lambda: torch_pass(ncps, data),
+    }
+    states, gradients = sides['ours']()
+    for name in ('ours in torch', 'ncps'):
+        other_states, others = sides[name]()
+        np.testing.assert_allclose(states, other_states, atol=1e-5, err_msg=name)
+        for mine, theirs in zip(gradients, others, strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=2e-4, rtol=1e-3, err_msg=name)
+    return sides
+
+
+def update_sides(n_neurons: int, *, n_sequences: int = 16, length: int = 8) -> dict[str, Callable[[], Any]]:
+    """Return a whole update per side: ours, ours in torch, and that with ncps' cell as actor and target actor."""
+    rng = np.random.default_rng(0)
+    wiring = Wiring.random(OBSERVATIONS, n_neurons, ACTIONS, rng=rng)
+    normal = lambda *shape: rng.normal(size=shape).astype(np.float32)  # noqa: E731
+    rows = (n_sequences, length)
+    observation, following = normal(*rows, OBSERVATIONS), normal(*rows, OBSERVATIONS)
+    batch = Batch(
+        observation=observation,
+        action=np.tanh(normal(*rows, ACTIONS)),
+        reward=np.ones(rows, np.float32),
+        terminated=np.zeros(rows, np.float32),
+        next_observation=following,
+        dt=np.ones(rows, np.float32),
+        next_dt=np.ones(rows, np.float32),
+        hidden=np.tanh(normal(n_sequences, wiring.n_command)),
+        first=np.zeros(rows, np.float32),
+        state=observation,
+        next_state=following,
+    )
+    noise = np.clip(0.2 * normal(*rows, ACTIONS), -0.5, 0.5)
+    settings = UpdateSettings(target_noise=0.2)
+
+    def side(update: type[FusedUpdate] | type[TorchUpdate], *, ncps: bool = False) -> Callable[[], Any]:
+        networks = Networks(
+            wiring, (64, 64), state_dim=OBSERVATIONS, n_critics=1, generator=torch.Generator().manual_seed(0)
+        )
+        if ncps:
+            networks.actor.command = NcpsCommand(networks.actor.command)
+            networks.actor_target.command = NcpsCommand(networks.actor_target.command).requires_grad_(False)
+        actor, critics = (torch.optim.Adam(m.parameters(), lr=1e-6) for m in (networks.actor, networks.critics))
+        run = update(networks, actor, critics)
+        return lambda: run(batch, noise, settings)
+
+    return {'ours': side(FusedUpdate), 'ours in torch': side(TorchUpdate), 'ncps': side(TorchUpdate, ncps=True)}
+
+
+def rates(sides: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Return calls per second of each side: medians over rounds in which the sides take turns."""
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for round_ in range(rounds + 2):
+        for name, call in sides.items():
+            n_calls = 20 if name == 'ours' else 5
+            began = time.perf_counter()
+            for _ in range(n_calls):
+                call()
+            if round_ > 1:  # the first rounds compile and warm up
+                taken[name].append((time.perf_counter() - began) / n_calls)
+    return {name: round(1 / float(np.median(values)), 1) for name, values in taken.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    print(machine('numba', 'numpy', 'torch', 'ncps'))
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    with single_thread():
+        for what, sides in (('command layer', cell_sides), ('whole update', update_sides)):
+            for n_neurons in (20, 64):
+                per_second = rates(sides(n_neurons), rounds)
+                ratio = per_second['ours'] / per_second['ncps']
+                print(f'{what}, {n_neurons} neurons: {per_second} a second, ours {ratio:.1f} times ncps')
+                result.setdefault(what, {})[str(n_neurons)] = {**per_second, 'ratio': round(ratio, 2)}
+    print(json.dumps({'benchmark': 'cell', **result}))
+
+
+if __name__ == '__main__':
+    main()
