@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-launch_testing = pytest.importorskip('launch_testing', reason="ROS 2's launch_testing is not installed here")
+pytest.importorskip('launch_testing', reason="ROS 2's launch_testing is not installed here")
 
-from launch import LaunchDescription  # noqa: E402 - only where it is to be had
-from launch.actions import IncludeLaunchDescription  # noqa: E402
-from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
+import launch_testing.actions
+import launch_testing.asserts
+import launch_testing.markers
+from launch import LaunchDescription
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 CONTROL = Path(__file__).resolve().parents[2] / 'launch' / 'control.launch.py'
 

@@ -24,6 +24,7 @@ from velora_ros.errors import ConfigError, VeloraError
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """For timers that must not stop with a frozen /clock."""
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # The longest that a signal waits for the loop when no message and no timer wakes it [s].
 POLL_S = 0.05
 
@@ -71,6 +72,9 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
     except ExternalShutdownException:
         return 0
     finally:
+        # Python gives signals their default action back while it ends; an ignored one stays ignored.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         if node is not None:
             node.destroy_node()
         rclpy.utilities.try_shutdown()
@@ -108,7 +112,7 @@ def _flag_on_signals() -> list[int]:
     def remember(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, remember)
     return received
 
