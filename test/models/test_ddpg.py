@@ -94,11 +94,13 @@ def test_without_a_seed_set_seed_suffices() -> None:
     assert same(run(), run())
 
 
-@pytest.mark.parametrize('optim', [torch.optim.Adam, torch.optim.RMSprop])
+@pytest.mark.parametrize(
+    ('optim', 'critic_neurons'), [(torch.optim.Adam, 0), (torch.optim.RMSprop, 0), (torch.optim.Adam, 5)]
+)
 def test_save_load_predict_is_exact_and_training_goes_on_as_if_never_stopped(
-    tmp_path: Path, optim: type[torch.optim.Optimizer]
+    tmp_path: Path, optim: type[torch.optim.Optimizer], critic_neurons: int
 ) -> None:
-    model = LiquidDDPG(2, 6, 1, seed=5, optim=optim)
+    model = LiquidDDPG(2, 6, 1, seed=5, optim=optim, critic_neurons=critic_neurons)
     model.train(Reach(), 16, total_steps=60, **QUICK)
     model.save(tmp_path / 'agent.safetensors', buffer=True)
     loaded = LiquidDDPG.load(tmp_path / 'agent.safetensors')

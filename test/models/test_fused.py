@@ -13,15 +13,18 @@ from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_nois
 from velora_ros.replay import Batch
 
 
-def networks(n_critics: int, state_dim: int) -> Networks:
+def networks(n_critics: int, state_dim: int, *, memory: bool = False) -> Networks:
     wiring = Wiring.random(5, 12, 2, rng=np.random.default_rng(1))
     generator = torch.Generator().manual_seed(2)
-    made = Networks(wiring, (16, 24), state_dim=state_dim, n_critics=n_critics, generator=generator)
+    memory_wiring = Wiring.random(5, 10, 2, rng=np.random.default_rng(8)) if memory else None
+    made = Networks(
+        wiring, (16, 24), state_dim=state_dim, n_critics=n_critics, memory_wiring=memory_wiring, generator=generator
+    )
     made.observation_normaliser.freeze(np.random.default_rng(3).normal(1, 2, (50, 5)))
     return made
 
 
-def random_batch(rng: np.random.Generator, state_dim: int, length: int) -> Batch:
+def random_batch(rng: np.random.Generator, state_dim: int, length: int, n_hidden: int = 4) -> Batch:
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal((6, length, *shape), dtype=np.float32)
 
@@ -35,7 +38,7 @@ def random_batch(rng: np.random.Generator, state_dim: int, length: int) -> Batch
         next_observation=next_observation,
         dt=np.abs(normal()) + 0.1,
         next_dt=np.abs(normal()) + 0.1,
-        hidden=np.tanh(rng.standard_normal((6, 4), dtype=np.float32)),
+        hidden=np.tanh(rng.standard_normal((6, n_hidden), dtype=np.float32)),
         first=(normal() > 0.8).astype(np.float32),
         state=normal(state_dim) if privileged else observation,
         next_state=normal(state_dim) if privileged else next_observation,
@@ -43,22 +46,28 @@ def random_batch(rng: np.random.Generator, state_dim: int, length: int) -> Batch
 
 
 @pytest.mark.parametrize(
-    ('n_critics', 'state_dim', 'burn_in', 'max_grad_norm', 'trace'),
-    [(1, 5, 0, 0.0, 0.0), (2, 7, 3, 0.0, 0.7), (1, 5, 2, 0.5, 1.0)],
+    ('n_critics', 'state_dim', 'burn_in', 'max_grad_norm', 'trace', 'memory'),
+    [
+        (1, 5, 0, 0.0, 0.0, False),
+        (2, 7, 3, 0.0, 0.7, False),
+        (1, 5, 2, 0.5, 1.0, False),
+        (1, 5, 0, 0.0, 0.0, True),
+        (2, 5, 3, 0.0, 0.9, True),
+    ],
 )
-def test_fused_updates_equal_torch_updates(
-    n_critics: int, state_dim: int, burn_in: int, max_grad_norm: float, trace: float
+def test_fused_updates_equal_torch_updates(  # noqa: PLR0917 - the parameters of the cases
+    n_critics: int, state_dim: int, burn_in: int, max_grad_norm: float, trace: float, memory: bool
 ) -> None:
-    reference, fused = networks(n_critics, state_dim), networks(n_critics, state_dim)
+    reference, fused = (networks(n_critics, state_dim, memory=memory) for _ in range(2))
     settings = UpdateSettings(0.98, 0.01, burn_in, 0.2, max_grad_norm, trace, 0.5)
 
     def optimizers(nets: Networks) -> list[torch.optim.Adam]:
-        return [torch.optim.Adam(module.parameters(), lr=1e-3) for module in (nets.actor, nets.critics)]
+        return [torch.optim.Adam(module.parameters(), lr=1e-3) for module in (nets.actor, nets.critic_side())]
 
     slow, fast = TorchUpdate(reference, *optimizers(reference)), FusedUpdate(fused, *optimizers(fused))
     rng = np.random.default_rng(4)
     for _ in range(5):
-        batch = random_batch(rng, state_dim, 6 + burn_in)
+        batch = random_batch(rng, state_dim, 6 + burn_in, 4 + fused.memory_size)
         noise = smoothing_noise(batch, settings, rng)
         expected = slow(batch, noise, settings)
         assert fast(batch, noise, settings) == pytest.approx(expected, rel=1e-4, abs=1e-5)
@@ -69,22 +78,25 @@ def test_fused_updates_equal_torch_updates(
         )
 
 
-def test_fused_gradients_equal_torch_gradients() -> None:
-    reference, fused = networks(1, 5), networks(1, 5)
+@pytest.mark.parametrize('memory', [False, True])
+def test_fused_gradients_equal_torch_gradients(memory: bool) -> None:
+    reference, fused = (networks(1, 5, memory=memory) for _ in range(2))
     settings = UpdateSettings(burn_in=1)
-    batch = random_batch(np.random.default_rng(5), 5, 8)
+    batch = random_batch(np.random.default_rng(5), 5, 8, 4 + fused.memory_size)
     noise = np.zeros((6, 7, 2), dtype=np.float32)
     slow = TorchUpdate(
         reference,
         torch.optim.SGD(reference.actor.parameters(), lr=0.0),
-        torch.optim.SGD(reference.critics.parameters(), lr=0.0),
+        torch.optim.SGD(reference.critic_side().parameters(), lr=0.0),
     )
     fast = FusedUpdate(
-        fused, torch.optim.Adam(fused.actor.parameters(), lr=0.0), torch.optim.Adam(fused.critics.parameters(), lr=0.0)
+        fused,
+        torch.optim.Adam(fused.actor.parameters(), lr=0.0),
+        torch.optim.Adam(fused.critic_side().parameters(), lr=0.0),
     )
     slow(batch, noise, settings)
     fast(batch, noise, settings)
-    for flat, module in ((fast._actor, reference.actor), (fast._critics, reference.critics)):
+    for flat, module in ((fast._actor, reference.actor), (fast._critics, reference.critic_side())):
         for name, parameter in module.named_parameters():
             assert parameter.grad is not None
             np.testing.assert_allclose(flat.gradients[name], parameter.grad.numpy(), rtol=2e-4, atol=2e-6, err_msg=name)

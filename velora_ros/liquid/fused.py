@@ -19,7 +19,6 @@ from velora_ros.liquid.wiring import Wiring
 
 Array = npt.NDArray[np.float32]
 
-NAMES = ('inter.weight', 'inter.bias', 'command.weight', 'command.bias', 'motor.weight', 'motor.bias')
 FASTMATH = {'reassoc', 'contract', 'arcp', 'nsz'}  # sums may be reordered; NaN and infinity keep their meaning
 
 _decorator = numba.njit(cache=True, fastmath=FASTMATH, error_model='numpy')
@@ -36,30 +35,26 @@ class Tape:
     before: Array  # h before each step, (B, L, command)
     gates: Array  # g, k, s, (B, L, 3, command)
     states: Array  # h' after each step, (B, L, command)
-    motor: Array  # m, (N, motor)
     dt: Array  # (B, L)
     first: Array  # (B, L)
 
 
-class FusedNetwork:
+class FusedEncoder:
     """
-    The same network on numpy views of its parameters.
+    :class:`velora_ros.liquid.network.LiquidEncoder` on numpy views of its parameters.
 
     Args:
         wiring: the synapses; the weights must be zero where there is none.
-        parameters: float32 arrays by the names of ``NAMES``; read at every call, so that they may change in place.
+        parameters: float32 arrays by the encoder's own names; read at every call, so that they may change in place.
     """
 
     def __init__(self, wiring: Wiring, parameters: Mapping[str, Array]) -> None:
         self.n_inter, self.n_command = wiring.n_inter, wiring.n_command
         self.parameters = parameters
-        self._masks = {
-            'inter.weight': wiring.inter.astype(np.float32),
-            'command.weight': np.tile(wiring.command, (4, 1)).astype(np.float32),
-            'motor.weight': wiring.motor.astype(np.float32),
-        }
+        self._inter_mask = wiring.inter.astype(np.float32)
+        self._command_mask = np.tile(wiring.command, (4, 1)).astype(np.float32)
 
-    def forward(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> Tape:
+    def encode(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> Tape:
         """
         Run sequences.
 
@@ -70,7 +65,7 @@ class FusedNetwork:
             first: 1 where an episode starts, shape (B, L).
 
         Returns:
-            everything; ``motor`` and ``states`` are the results.
+            everything; ``states`` are the result.
         """
         p = self.parameters
         n_sequences, length = dt.shape
@@ -86,41 +81,73 @@ class FusedNetwork:
         gates = np.empty((n_sequences, length, 3, self.n_command), np.float32)
         from_hidden = np.ascontiguousarray(p['command.weight'][:, self.n_inter :].T)
         recurrence(pre.reshape(n_sequences, length, -1), from_hidden, hidden, dt, first, before, gates, states)
-        m = np.dot(states.reshape(n_sequences * length, -1), p['motor.weight'].T)
-        m += p['motor.bias']
-        np.tanh(m, out=m)
-        return Tape(x, v, u, before, gates, states, m, dt, first)
+        return Tape(x, v, u, before, gates, states, dt, first)
 
-    def backward(self, tape: Tape, d_motor: Array, gradients: Mapping[str, Array], *, burn_in: int = 0) -> None:
+    def decode(self, tape: Tape, d_states: Array, gradients: Mapping[str, Array], *, burn_in: int = 0) -> None:
         """
         Backpropagate through time.
 
         Args:
-            tape: of the forward pass.
-            d_motor: derivative of the loss by m, shape (N, motor); zero in the burn-in.
-            gradients: written, by the names of ``NAMES``, shaped like the parameters.
+            tape: of :meth:`encode`.
+            d_states: derivative of the loss by h', shape (B, L, command); zero in the burn-in.
+            gradients: written, by the encoder's own names, shaped like the parameters.
             burn_in: no gradient flows into the first so many steps.
         """
-        p, n_inter = self.parameters, self.n_inter
+        weight, n_inter = self.parameters['command.weight'], self.n_inter
         n_sequences, length = tape.dt.shape
-        states = tape.states.reshape(n_sequences * length, -1)
-        d_m = d_motor * (1 - tape.motor * tape.motor)
-        np.dot(d_m.T, states, out=gradients['motor.weight'])
-        np.sum(d_m, axis=0, out=gradients['motor.bias'])
-        d_states = np.dot(d_m, p['motor.weight']).reshape(tape.states.shape)
         d_pre = np.zeros((n_sequences, length, 4 * self.n_command), np.float32)
-        from_hidden = np.ascontiguousarray(p['command.weight'][:, n_inter:])
+        from_hidden = np.ascontiguousarray(weight[:, n_inter:])
         recurrence_backward(d_states, from_hidden, tape.gates, tape.dt, tape.first, burn_in, d_pre)
         d_z = d_pre.reshape(n_sequences * length, -1)
         gradients['command.weight'][:, :n_inter] = np.dot(d_z.T, tape.inter)
         gradients['command.weight'][:, n_inter:] = np.dot(d_z.T, tape.before.reshape(n_sequences * length, -1))
         np.sum(d_z, axis=0, out=gradients['command.bias'])
-        d_v = np.dot(d_z, p['command.weight'][:, :n_inter])
+        d_v = np.dot(d_z, weight[:, :n_inter])
         mish_backward(tape.inter_pre, d_v)
         np.dot(d_v.T, tape.inputs, out=gradients['inter.weight'])
         np.sum(d_v, axis=0, out=gradients['inter.bias'])
-        for name, mask in self._masks.items():
-            gradients[name] *= mask
+        gradients['inter.weight'][...] *= self._inter_mask
+        gradients['command.weight'][...] *= self._command_mask
+
+
+class FusedNetwork(FusedEncoder):
+    """:class:`velora_ros.liquid.LiquidNetwork` on numpy views of its parameters; arguments as of the encoder."""
+
+    def __init__(self, wiring: Wiring, parameters: Mapping[str, Array]) -> None:
+        super().__init__(wiring, parameters)
+        self._motor_mask = wiring.motor.astype(np.float32)
+
+    def forward(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> tuple[Array, Tape]:
+        """
+        Run sequences; arguments as of :meth:`encode`.
+
+        Returns:
+            motor output m in [-1, 1], shape (N, motor), and the tape.
+        """
+        tape = self.encode(inputs, hidden, dt, first)
+        m = np.dot(tape.states.reshape(dt.size, -1), self.parameters['motor.weight'].T)
+        m += self.parameters['motor.bias']
+        return np.tanh(m, out=m), tape
+
+    def backward(
+        self, motor: Array, tape: Tape, d_motor: Array, gradients: Mapping[str, Array], *, burn_in: int = 0
+    ) -> None:
+        """
+        Backpropagate through time.
+
+        Args:
+            motor: of :meth:`forward`.
+            tape: of :meth:`forward`.
+            d_motor: derivative of the loss by m, shape (N, motor); zero in the burn-in.
+            gradients: written, by the network's own names, shaped like the parameters.
+            burn_in: no gradient flows into the first so many steps.
+        """
+        d_m = d_motor * (1 - motor * motor)
+        np.dot(d_m.T, tape.states.reshape(len(motor), -1), out=gradients['motor.weight'])
+        np.sum(d_m, axis=0, out=gradients['motor.bias'])
+        gradients['motor.weight'][...] *= self._motor_mask
+        d_states = np.dot(d_m, self.parameters['motor.weight']).reshape(tape.states.shape)
+        self.decode(tape, d_states, gradients, burn_in=burn_in)
 
 
 @kernel

@@ -30,14 +30,12 @@ class SparseLinear(nn.Module):
         return functional.linear(inputs, self.weight * self.mask, self.bias)
 
 
-class LiquidNetwork(nn.Module):
+class LiquidEncoder(nn.Module):
     """
-    Three layers of neurons; only the command layer remembers.
-
-    inter: sparse linear + Mish; command: :class:`CfCCell`; motor: sparse linear + tanh.
+    The first two layers: inter, sparse linear + Mish, and command, :class:`CfCCell`, which remembers.
 
     Args:
-        wiring: the synapses; it fixes every size.
+        wiring: the synapses; it fixes every size, and its motor neurons are not used.
         generator: source of the initial weights; torch's global one when None.
     """
 
@@ -46,12 +44,34 @@ class LiquidNetwork(nn.Module):
         self.wiring = wiring
         self.inter = SparseLinear(wiring.inter, generator=generator)
         self.command = CfCCell(wiring.command, generator=generator)
-        self.motor = SparseLinear(wiring.motor, generator=generator)
 
     @property
     def hidden_size(self) -> int:
         """Number of command neurons: the size of the hidden state."""
         return int(self.command.hidden_size)
+
+    def advance(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> Tensor:
+        """Take one observation, shape (B, sensory), and return h', shape (B, hidden)."""
+        state: Tensor = self.command(functional.mish(self.inter(inputs)), hidden, dt)
+        return state
+
+    def states(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> Tensor:
+        """Take sequences as :class:`LiquidNetwork` does and return h' after each step, shape (B, L, hidden)."""
+        return self.command.sequence(functional.mish(self.inter(inputs)), hidden, dt, first)
+
+
+class LiquidNetwork(LiquidEncoder):
+    """
+    Three layers of neurons: :class:`LiquidEncoder`, and motor, sparse linear + tanh.
+
+    Args:
+        wiring: the synapses; it fixes every size.
+        generator: source of the initial weights; torch's global one when None.
+    """
+
+    def __init__(self, wiring: Wiring, *, generator: torch.Generator | None = None) -> None:
+        super().__init__(wiring, generator=generator)
+        self.motor = SparseLinear(wiring.motor, generator=generator)
 
     def step(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
         """
@@ -65,7 +85,7 @@ class LiquidNetwork(nn.Module):
         Returns:
             motor output in [-1, 1], shape (B, motor), and h', shape (B, hidden).
         """
-        hidden = self.command(functional.mish(self.inter(inputs)), hidden, dt)
+        hidden = self.advance(inputs, hidden, dt)
         return torch.tanh(self.motor(hidden)), hidden
 
     def forward(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -81,5 +101,5 @@ class LiquidNetwork(nn.Module):
         Returns:
             motor output in [-1, 1], shape (B, L, motor), and h' after each step, shape (B, L, hidden).
         """
-        states = self.command.sequence(functional.mish(self.inter(inputs)), hidden, dt, first)
+        states = self.states(inputs, hidden, dt, first)
         return torch.tanh(self.motor(states)), states

@@ -43,6 +43,8 @@ class LiquidDDPG:
         sparsity: share of the possible synapses that each neuron does without, in [0, 1).
         critic_sizes: neurons of the critic's hidden layers; the critic is never deployed.
         n_critics: 1, or 2 for the smaller of two as the target (TD3).
+        critic_neurons: liquid neurons of a memory of the critic's own, for observations that do not show the whole
+            state; 0: none.
         normalise: freeze an observation normaliser after the start-up steps of training.
         seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
 
@@ -64,6 +66,7 @@ class LiquidDDPG:
         sparsity: float = 0.5,
         critic_sizes: Sequence[int] = (64, 64),
         n_critics: int = 1,
+        critic_neurons: int = 0,
         normalise: bool = False,
         seed: int | None = None,
     ) -> None:
@@ -72,6 +75,7 @@ class LiquidDDPG:
             sparsity=sparsity,
             critic_sizes=tuple(critic_sizes),
             n_critics=n_critics,
+            critic_neurons=critic_neurons,
             buffer_size=buffer_size,
             actor_lr=actor_lr,
             critic_lr=critic_lr,
@@ -90,6 +94,7 @@ class LiquidDDPG:
                 buffer_size,
                 tuple(critic_sizes),
                 n_critics,
+                critic_neurons,
                 normalise,
                 sparsity,
                 self.device,
@@ -288,6 +293,7 @@ class LiquidDDPG:
             'sparsity': settings.sparsity,
             'critic_sizes': list(settings.critic_sizes),
             'n_critics': settings.n_critics,
+            'critic_neurons': settings.critic_neurons,
             'normalise': settings.normalise,
             'seed': self.learner.streams.run_seed,
         }

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from velora_ros.liquid.fused import FusedNetwork, kernel
+from velora_ros.liquid.fused import FusedEncoder, FusedNetwork, Tape, kernel
 from velora_ros.models.fused_critic import FusedCritic
 from velora_ros.models.networks import Networks
 from velora_ros.models.returns import lambda_returns
@@ -31,15 +31,16 @@ class FusedUpdate:
     Args:
         networks: their parameters are moved into one flat array each, which torch goes on seeing.
         actor_optimizer: plain Adam over the actor's parameters.
-        critic_optimizer: plain Adam over the critics' parameters.
+        critic_optimizer: plain Adam over the parameters of ``networks.critic_side()``.
     """
 
     def __init__(
         self, networks: Networks, actor_optimizer: torch.optim.Adam, critic_optimizer: torch.optim.Adam
     ) -> None:
         self.networks = networks
-        self._actor, self._critics = _Flat(networks.actor), _Flat(networks.critics)
-        self._actor_target, self._critics_target = _Flat(networks.actor_target), _Flat(networks.critics_target)
+        self._actor, self._actor_target = _Flat(networks.actor), _Flat(networks.actor_target)
+        self._critics = _Flat(networks.critic_side())
+        self._critics_target = _Flat(networks.critic_side(target=True))
         self._actor_adam, self._critic_adam = (
             _Adam(actor_optimizer, self._actor),
             _Adam(critic_optimizer, self._critics),
@@ -50,8 +51,14 @@ class FusedUpdate:
         self._offset, self._scale = (value.numpy() for value in networks.observation_normaliser.buffers())
         self._never = np.zeros((1, 1), np.float32)
         indices = range(len(networks.critics))
-        self._online_critics = [FusedCritic(self._critics.part(index), n_hidden) for index in indices]
-        self._target_critics = [FusedCritic(self._critics_target.part(index), n_hidden) for index in indices]
+        self._online_critics = [FusedCritic(self._critics.part(f'critics.{index}'), n_hidden) for index in indices]
+        self._target_critics = [
+            FusedCritic(self._critics_target.part(f'critics.{index}'), n_hidden) for index in indices
+        ]
+        self._memory = self._memory_target = None
+        if networks.memory is not None:
+            self._memory = FusedEncoder(networks.memory.wiring, self._critics.part('memory'))
+            self._memory_target = FusedEncoder(networks.memory.wiring, self._critics_target.part('memory'))
 
     def rebind(self) -> None:
         """Take over an optimiser state that was loaded from a file."""
@@ -60,10 +67,13 @@ class FusedUpdate:
 
     def act(self, observation: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
         """Run the actor on one observation; see :class:`velora_ros.models.update.TorchUpdate`."""
-        inputs = (observation - self._offset) * self._scale
-        ratio = np.full((1, 1), dt, np.float32)
-        tape = self.actor.forward(inputs[None, None], hidden[None], ratio, self._never)
-        return tape.motor[0], tape.states[0, 0]
+        inputs = ((observation - self._offset) * self._scale)[None, None]
+        ratio, size = np.full((1, 1), dt, np.float32), self.actor.n_command
+        motor, tape = self.actor.forward(inputs, hidden[None, :size], ratio, self._never)
+        if self._memory is None:
+            return motor[0], tape.states[0, 0]
+        memory = self._memory.encode(inputs, hidden[None, size:], ratio, self._never).states
+        return motor[0], np.concatenate([tape.states[0, 0], memory[0, 0]])
 
     def __call__(self, batch: Batch, noise: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
         """Update critics, actor and targets once; see :class:`velora_ros.models.update.TorchUpdate`."""
@@ -76,16 +86,14 @@ class FusedUpdate:
         return {'critic_loss': critic_loss, 'actor_loss': actor_loss, 'q_mean': q_mean}
 
     def _targets(self, batch: Batch, view: '_View', noise: Array, settings: UpdateSettings) -> Array:
-        states = self._target.forward(view.observation, view.hidden, view.dt, view.first).states[:, view.burn_in :]
-        n_rows = view.reward.size
-        ones = self._target.forward(
-            view.next_observation[:, view.burn_in :].reshape(n_rows, 1, -1),
-            np.ascontiguousarray(states).reshape(n_rows, -1),
-            view.next_dt.reshape(n_rows, 1),
-            np.zeros((n_rows, 1), np.float32),
-        )
-        action = np.clip(ones.motor + noise.reshape(n_rows, -1), -1, 1)
-        inputs = np.concatenate([view.next_state, action], axis=1)
+        states = self._target.encode(view.observation, view.hidden, view.dt, view.first).states
+        motor, _ = self._target.forward(*view.following(states))
+        action = np.clip(motor + noise.reshape(motor.shape), -1, 1)
+        parts = [view.next_state, action]
+        if self._memory_target is not None:
+            memory = self._memory_target.encode(view.observation, view.memory, view.dt, view.first).states
+            parts.insert(1, self._memory_target.encode(*view.following(memory)).states[:, 0])
+        inputs = np.concatenate(parts, axis=1)
         value = self._target_critics[0].forward(inputs)[0]
         for critic in self._target_critics[1:]:
             np.minimum(value, critic.forward(inputs)[0], out=value)
@@ -100,28 +108,40 @@ class FusedUpdate:
         return returns.ravel()
 
     def _update_critics(self, view: '_View', target: Array, settings: UpdateSettings) -> tuple[float, float]:
-        inputs = np.concatenate([view.state, view.action], axis=1)
-        loss, means = 0.0, []
+        state, memory_tape = self._critic_state(view)
+        inputs = np.concatenate([state, view.action], axis=1)
+        loss, means, d_inputs = 0.0, [], np.zeros_like(inputs)
         for index, critic in enumerate(self._online_critics):
             q, tape = critic.forward(inputs)
             error = q - target
             loss += float(np.dot(error, error)) / error.size
             means.append(float(q.mean()))
-            critic.backward(tape, error * np.float32(2 / error.size), self._critics.gradient_part(index))
+            gradients = self._critics.gradient_part(f'critics.{index}')
+            d_inputs += critic.backward(tape, error * np.float32(2 / error.size), gradients)
+        if self._memory is not None and memory_tape is not None:
+            d_memory = d_inputs[:, view.state.shape[1] : state.shape[1]]
+            self._memory.decode(
+                memory_tape, view.padded(d_memory), self._critics.gradient_part('memory'), burn_in=view.burn_in
+            )
         self._critic_adam.step(settings.max_grad_norm)
         return loss, means[0]
 
     def _update_actor(self, view: '_View', settings: UpdateSettings) -> float:
-        tape = self.actor.forward(view.observation, view.hidden, view.dt, view.first)
-        n_sequences, length = view.dt.shape
-        motor = tape.motor.reshape(n_sequences, length, -1)[:, view.burn_in :].reshape(view.reward.size, -1)
-        q, critic_tape = self._online_critics[0].forward(np.concatenate([view.state, motor], axis=1))
+        motor, tape = self.actor.forward(view.observation, view.hidden, view.dt, view.first)
+        action = view.with_loss(motor.reshape(*view.dt.shape, -1))
+        q, critic_tape = self._online_critics[0].forward(np.concatenate([self._critic_state(view)[0], action], axis=1))
         d_inputs = self._online_critics[0].backward(critic_tape, np.full(q.size, -1 / q.size, np.float32), None)
-        d_motor = np.zeros((n_sequences, length, motor.shape[1]), np.float32)
-        d_motor[:, view.burn_in :] = d_inputs[:, -motor.shape[1] :].reshape(n_sequences, -1, motor.shape[1])
-        self.actor.backward(tape, d_motor.reshape(tape.motor.shape), self._actor.gradients, burn_in=view.burn_in)
+        d_motor = view.padded(d_inputs[:, -action.shape[1] :]).reshape(motor.shape)
+        self.actor.backward(motor, tape, d_motor, self._actor.gradients, burn_in=view.burn_in)
         self._actor_adam.step(settings.max_grad_norm)
         return -float(q.mean())
+
+    def _critic_state(self, view: '_View') -> tuple[Array, Tape | None]:
+        """Return what the critics see, in rows, and the tape of their memory of it where they have one."""
+        if self._memory is None:
+            return view.state, None
+        tape = self._memory.encode(view.observation, view.memory, view.dt, view.first)
+        return np.concatenate([view.state, view.with_loss(tape.states)], axis=1), tape
 
 
 class _View:
@@ -133,7 +153,9 @@ class _View:
         self.burn_in = burn_in
         self.observation = (batch.observation - offset) * scale
         self.next_observation = (batch.next_observation - offset) * scale
-        self.hidden = np.ascontiguousarray(batch.hidden)
+        size = networks.actor.hidden_size
+        self.hidden = np.ascontiguousarray(batch.hidden[:, :size])
+        self.memory = np.ascontiguousarray(batch.hidden[:, size:])
         self.dt, self.first = np.ascontiguousarray(batch.dt), np.ascontiguousarray(batch.first)
         self.next_dt = np.ascontiguousarray(batch.next_dt[:, burn_in:])
         self.reward = batch.reward[:, burn_in:].ravel()
@@ -141,6 +163,24 @@ class _View:
         self.action = batch.action[:, burn_in:].reshape(n_rows, -1)
         self.state = ((batch.state[:, burn_in:] - state_offset) * state_scale).reshape(n_rows, -1)
         self.next_state = ((batch.next_state[:, burn_in:] - state_offset) * state_scale).reshape(n_rows, -1)
+
+    def with_loss(self, values: Array) -> Array:
+        """Return the steps that carry loss of shape (B, L, n), in rows."""
+        rows: Array = values[:, self.burn_in :].reshape(self.reward.size, -1)
+        return rows
+
+    def padded(self, rows: Array) -> Array:
+        """Return rows of the steps that carry loss as shape (B, L, n), zero in the burn-in."""
+        values = np.zeros((*self.dt.shape, rows.shape[1]), np.float32)
+        values[:, self.burn_in :] = rows.reshape(len(values), -1, rows.shape[1])
+        return values
+
+    def following(self, states: Array) -> tuple[Array, Array, Array, Array]:
+        """Return the arguments with which to go one step on, from each state after o to o'."""
+        n_rows = self.reward.size
+        observation = self.with_loss(self.next_observation).reshape(n_rows, 1, -1)
+        never = np.zeros((n_rows, 1), np.float32)
+        return observation, self.with_loss(states), self.next_dt.reshape(n_rows, 1), never
 
 
 class _Flat:
@@ -162,17 +202,17 @@ class _Flat:
             self.views[name] = view
             self.gradients[name] = self.flat_gradient[part].reshape(view.shape)
 
-    def part(self, index: int) -> dict[str, Array]:
-        """Return the views of the index-th module of a list, by its own names."""
-        return _part(self.views, index)
+    def part(self, module: str) -> dict[str, Array]:
+        """Return the views of a module inside, by its own names."""
+        return _part(self.views, module)
 
-    def gradient_part(self, index: int) -> dict[str, Array]:
-        """Return the gradients of the index-th module of a list, by its own names."""
-        return _part(self.gradients, index)
+    def gradient_part(self, module: str) -> dict[str, Array]:
+        """Return the gradients of a module inside, by its own names."""
+        return _part(self.gradients, module)
 
 
-def _part(views: Mapping[str, Array], index: int) -> dict[str, Array]:
-    prefix = f'{index}.'
+def _part(views: Mapping[str, Array], module: str) -> dict[str, Array]:
+    prefix = f'{module}.'
     return {name.removeprefix(prefix): view for name, view in views.items() if name.startswith(prefix)}
 
 

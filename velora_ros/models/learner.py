@@ -33,6 +33,7 @@ class LearnerSettings:
     buffer_size: int
     critic_sizes: tuple[int, ...]
     n_critics: int
+    critic_neurons: int
     normalise: bool
     sparsity: float
     device: torch.device
@@ -71,16 +72,32 @@ class Learner:
             settings.critic_sizes,
             state_dim=privileged_dim or wiring.n_sensory,
             n_critics=settings.n_critics,
+            memory_wiring=self._memory_wiring(),
             generator=self.streams.torch_weights(),
         ).to(settings.device)
         optim: Any = settings.optim  # optimisers share no typed constructor
         self.actor_optimizer: Optimizer = optim(self.networks.actor.parameters(), lr=settings.actor_lr)
-        self.critic_optimizer: Optimizer = optim(self.networks.critics.parameters(), lr=settings.critic_lr)
+        self.critic_optimizer: Optimizer = optim(self.networks.critic_side().parameters(), lr=settings.critic_lr)
         optimizers = (self.actor_optimizer, self.critic_optimizer)
         update = FusedUpdate if supports(optimizers, settings.device) else TorchUpdate
         self.update: FusedUpdate | TorchUpdate = update(self.networks, *optimizers)
         self.buffer = SequenceBuffer(
-            settings.buffer_size, wiring.n_sensory, wiring.n_motor, wiring.n_command, state_dim=privileged_dim
+            settings.buffer_size, wiring.n_sensory, wiring.n_motor, self.hidden_size, state_dim=privileged_dim
+        )
+
+    @property
+    def hidden_size(self) -> int:
+        """Entries of the hidden state in training: the actor's, and those of the critics' memory."""
+        return self.wiring.n_command + self.networks.memory_size
+
+    def _memory_wiring(self) -> Wiring | None:
+        """Draw the wiring of the critics' memory, if the agent has one; the same at every call."""
+        settings, wiring = self.settings, self.wiring
+        if not settings.critic_neurons:
+            return None
+        rng = np.random.default_rng(self.streams.weights_seed)
+        return Wiring.random(
+            wiring.n_sensory, settings.critic_neurons, wiring.n_motor, rng=rng, sparsity=settings.sparsity
         )
 
     def adopt(self, env: Env, spec: PolicySpec) -> None:
@@ -124,7 +141,7 @@ class Learner:
 
     def initial_hidden(self) -> Array:
         """Return zeros, shape (hidden,)."""
-        return np.zeros(self.wiring.n_command, dtype=np.float32)
+        return np.zeros(self.hidden_size, dtype=np.float32)
 
     def act(self, observation: Array, hidden: Array, dt: float, noise_scale: float) -> tuple[Array, Array]:
         """Choose an action; see :class:`velora_ros.training.Agent`."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from velora_ros.liquid import LiquidNetwork, Wiring
+from velora_ros.liquid.network import LiquidEncoder
 from velora_ros.models.critic import Critic
 
 Module = TypeVar('Module', bound=nn.Module)
@@ -57,6 +58,8 @@ class Networks(nn.Module):
         critic_sizes: neurons of the critic's hidden layers.
         state_dim: entries of the critic's view; the observation's, or a privileged state's.
         n_critics: 1 as in DDPG, or 2 for the smaller of two (TD3, arXiv 1802.09477).
+        memory_wiring: synapses of the critics' own recurrent encoder, which they share and which sees what they see;
+            None: the critics judge by what they see at the moment.
         generator: source of the initial weights.
     """
 
@@ -67,22 +70,33 @@ class Networks(nn.Module):
         *,
         state_dim: int,
         n_critics: int,
+        memory_wiring: Wiring | None = None,
         generator: torch.Generator | None,
     ) -> None:
         super().__init__()
         self.actor = LiquidNetwork(wiring, generator=generator)
+        self.memory = None if memory_wiring is None else LiquidEncoder(memory_wiring, generator=generator)
+        self.memory_size = 0 if memory_wiring is None else memory_wiring.n_command
         self.critics = nn.ModuleList(
-            Critic(state_dim, wiring.n_motor, critic_sizes, generator=generator) for _ in range(n_critics)
+            Critic(state_dim + self.memory_size, wiring.n_motor, critic_sizes, generator=generator)
+            for _ in range(n_critics)
         )
         self.actor_target = _frozen_copy(self.actor)
         self.critics_target = _frozen_copy(self.critics)
+        self.memory_target = None if self.memory is None else _frozen_copy(self.memory)
         self.observation_normaliser = Normaliser(wiring.n_sensory)
         self.state_normaliser = Normaliser(state_dim)
+
+    def critic_side(self, *, target: bool = False) -> nn.ModuleDict:
+        """Return what the critic's optimiser owns: the critics, and their memory where they have one."""
+        critics, memory = (self.critics_target, self.memory_target) if target else (self.critics, self.memory)
+        return nn.ModuleDict({'critics': critics} if memory is None else {'critics': critics, 'memory': memory})
 
     @torch.no_grad()
     def update_targets(self, tau: float) -> None:
         """Move every target by tau towards its online network: theta' = (1 - tau) theta' + tau theta."""
-        for online, target in ((self.actor, self.actor_target), (self.critics, self.critics_target)):
+        sides = ((self.actor, self.actor_target), (self.critic_side(), self.critic_side(target=True)))
+        for online, target in sides:
             torch._foreach_lerp_(list(target.parameters()), list(online.parameters()), tau)
 
 

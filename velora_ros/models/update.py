@@ -72,7 +72,7 @@ class TorchUpdate:
     Args:
         networks: read and written in place.
         actor_optimizer: over the actor's parameters.
-        critic_optimizer: over all critics' parameters.
+        critic_optimizer: over the parameters of ``networks.critic_side()``.
     """
 
     def __init__(self, networks: Networks, actor_optimizer: Optimizer, critic_optimizer: Optimizer) -> None:
@@ -94,11 +94,17 @@ class TorchUpdate:
             dt: dt/T.
 
         Returns:
-            action in [-1, 1], shape (action,), and the next hidden state, shape (hidden,).
+            action in [-1, 1], shape (action,), and the next hidden state, shape (hidden,): the actor's, then that of
+            the critics' memory where there is one.
         """
-        device = self.networks.observation_normaliser.offset.device
-        inputs = self.networks.observation_normaliser(torch.as_tensor(observation, device=device)[None])
-        output, state = self.networks.actor.step(inputs, torch.as_tensor(hidden, device=device)[None], dt)
+        networks = self.networks
+        device = networks.observation_normaliser.offset.device
+        inputs = networks.observation_normaliser(torch.as_tensor(observation, device=device)[None])
+        before = torch.as_tensor(hidden, device=device)[None]
+        size = networks.actor.hidden_size
+        output, state = networks.actor.step(inputs, before[:, :size], dt)
+        if networks.memory is not None:
+            state = torch.cat([state, networks.memory.advance(inputs, before[:, size:], dt)], dim=1)
         return output[0].cpu().numpy(), state[0].cpu().numpy()
 
     def __call__(self, batch: Batch, noise: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
@@ -129,14 +135,18 @@ class TorchUpdate:
         The target actor runs over the same steps as the online one; from the state after o it takes one step on o'.
         """
         burn_in = settings.burn_in
-        _, states = self.networks.actor_target(batch.observation, batch.hidden, batch.dt, batch.first)
-        action, _ = self.networks.actor_target.step(
-            batch.next_observation[:, burn_in:].flatten(0, 1),
-            states[:, burn_in:].flatten(0, 1),
-            batch.next_dt[:, burn_in:].flatten(),
-        )
+        networks = self.networks
+        following = batch.next_observation[:, burn_in:].flatten(0, 1)
+        elapsed = batch.next_dt[:, burn_in:].flatten()
+        _, states = networks.actor_target(batch.observation, batch.hidden, batch.dt, batch.first)
+        action, _ = networks.actor_target.step(following, states[:, burn_in:].flatten(0, 1), elapsed)
         action = (action.view(noise.shape) + batch.tensor(noise)).clamp(-1, 1)
-        next_value = _smallest(self.networks.critics_target, batch.next_state[:, burn_in:], action)
+        next_state = batch.next_state[:, burn_in:]
+        if networks.memory_target is not None:
+            memory = networks.memory_target.states(batch.observation, batch.memory, batch.dt, batch.first)
+            memory = networks.memory_target.advance(following, memory[:, burn_in:].flatten(0, 1), elapsed)
+            next_state = torch.cat([next_state, memory.view(*next_state.shape[:2], -1)], dim=-1)
+        next_value = _smallest(networks.critics_target, next_state, action)
         returns = lambda_returns(
             batch.source.reward[:, burn_in:] * np.float32(settings.reward_scale),
             discounts(batch.source, settings),
@@ -148,10 +158,10 @@ class TorchUpdate:
 
     def _update_critics(self, batch: '_Tensors', target: Tensor, settings: UpdateSettings) -> tuple[float, float]:
         """Take one step on the mean squared error of every critic; return loss and mean Q."""
-        state, action = batch.state[:, settings.burn_in :], batch.action[:, settings.burn_in :]
+        state, action = self._critic_state(batch, settings.burn_in), batch.action[:, settings.burn_in :]
         values = [critic(state, action) for critic in self.networks.critics]
         loss = torch.stack([nn.functional.mse_loss(value, target) for value in values]).sum()
-        self._step(self.critic_optimizer, self.networks.critics, loss, settings)
+        self._step(self.critic_optimizer, self.networks.critic_side(), loss, settings)
         return loss.item(), values[0].detach().mean().item()
 
     def _update_actor(self, batch: '_Tensors', settings: UpdateSettings) -> float:
@@ -166,9 +176,27 @@ class TorchUpdate:
         action, _ = self.networks.actor(
             batch.observation[:, burn_in:], hidden, batch.dt[:, burn_in:], batch.first[:, burn_in:]
         )
-        loss = -self.networks.critics[0](batch.state[:, burn_in:], action).mean()
+        with torch.no_grad():
+            state = self._critic_state(batch, burn_in)
+        loss = -self.networks.critics[0](state, action).mean()
         self._step(self.actor_optimizer, self.networks.actor, loss, settings)
         return float(loss.item())
+
+    def _critic_state(self, batch: '_Tensors', burn_in: int) -> Tensor:
+        """Return what the critics see of the steps that carry loss, with their memory of it where they have one."""
+        state: Tensor = batch.state[:, burn_in:]
+        if self.networks.memory is None:
+            return state
+        hidden = batch.memory
+        if burn_in:
+            with torch.no_grad():
+                hidden = self.networks.memory.states(
+                    batch.observation[:, :burn_in], hidden, batch.dt[:, :burn_in], batch.first[:, :burn_in]
+                )[:, -1]
+        memory: Tensor = self.networks.memory.states(
+            batch.observation[:, burn_in:], hidden, batch.dt[:, burn_in:], batch.first[:, burn_in:]
+        )
+        return torch.cat([state, memory], dim=-1)
 
     @staticmethod
     def _step(optimizer: Optimizer, module: nn.Module, loss: Tensor, settings: UpdateSettings) -> None:
@@ -194,7 +222,9 @@ class _Tensors:
         self.action = self.tensor(batch.action)
         self.dt = self.tensor(batch.dt)
         self.next_dt = self.tensor(batch.next_dt)
-        self.hidden = self.tensor(batch.hidden)
+        size = networks.actor.hidden_size
+        self.hidden = self.tensor(batch.hidden[:, :size])
+        self.memory = self.tensor(batch.hidden[:, size:])
         self.first = self.tensor(batch.first)
 
     def tensor(self, values: np.ndarray) -> Tensor:

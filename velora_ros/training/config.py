@@ -30,6 +30,7 @@ class TrainConfig:
     sparsity: float = _of('agent', 0.5, 'share of the possible synapses that each neuron does without', 0, 1)
     critic_sizes: tuple[int, ...] = _of('agent', (64, 64), "neurons of the critic's hidden layers", 1)
     n_critics: int = _of('agent', 1, 'critics; with 2 the smaller value is the target (TD3)', 1, 2)
+    critic_neurons: int = _of('agent', 0, "liquid neurons of a memory of the critic's own; 0: none", 0)
     buffer_size: int = _of('agent', 100_000, 'transitions kept in the replay buffer', 1)
     actor_lr: float = _of('agent', 1e-4, "the actor's learning rate", above=True)
     critic_lr: float = _of('agent', 1e-3, "the critic's learning rate", above=True)
