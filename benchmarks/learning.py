@@ -10,6 +10,7 @@ current actor every 500 steps in 10 fresh episodes whose seeds training does not
 
 import argparse
 import csv
+import functools
 import json
 import multiprocessing
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from typing import Any
 import gymnasium
 import yaml
 
+from velora_ros.gym import PartialObservation
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import PolicyFile
 from velora_ros.training import Callback, EvaluationRecord, TrainConfig
@@ -45,6 +47,16 @@ class Task:
 
 TASKS = {
     'inverted_pendulum': Task('InvertedPendulum-v5', 50_000, 950, {}),
+    'positions_privileged': Task(  # the actor sees positions alone, the critic everything
+        'InvertedPendulum-v5', 30_000, 950, {}, wrap=PartialObservation
+    ),
+    'positions': Task(  # neither sees velocities
+        'InvertedPendulum-v5',
+        30_000,
+        950,
+        {'critic_neurons': 20},
+        wrap=functools.partial(PartialObservation, privileged=False),
+    ),
     'example': Task(  # the published example: signature defaults, 100 episodes
         'InvertedPendulum-v5', UNLIMITED, 950, {'n_episodes': 100, 'eval_every': 500}, preset=False
     ),

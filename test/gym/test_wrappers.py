@@ -335,3 +335,11 @@ def test_a_delay_range_is_drawn_at_each_reset():
 def test_a_senseless_delay_is_refused(steps):
     with pytest.raises(ConfigError, match='steps'):
         ActionDelay(Echo(), steps)
+
+
+def test_the_critic_can_be_left_in_the_dark_as_well():
+    env = PartialObservation(gym.make('InvertedPendulum-v5'), privileged=False)
+    _, info = env.reset(seed=0)
+    assert 'privileged_state' not in info
+    assert 'privileged_state' not in env.step(env.action_space.sample())[-1]
+    env.close()

@@ -24,15 +24,19 @@ class PartialObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         env: the environment; its observations are vectors.
         keep: what the policy sees, in this order: indices, names as in the spec, or ``'positions'`` for every
             ``<joint>/position``.
+        privileged: whether the full observation is passed on for the critic.
 
     Raises:
         ConfigError: nothing is kept, something is kept twice, or there is no such entry.
     """
 
-    def __init__(self, env: 'gym.Env[Any, Any]', keep: Sequence[int | str] | str = POSITIONS) -> None:
-        RecordConstructorArgs.__init__(self, keep=keep)
+    def __init__(
+        self, env: 'gym.Env[Any, Any]', keep: Sequence[int | str] | str = POSITIONS, *, privileged: bool = True
+    ) -> None:
+        RecordConstructorArgs.__init__(self, keep=keep, privileged=privileged)
         gym.Wrapper.__init__(self, env)
         check_env(env)
+        self._privileged = privileged
         names = [signal.name for signal in observation_signals(env)]
         if isinstance(keep, str):
             if keep != POSITIONS:
@@ -48,12 +52,15 @@ class PartialObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset; see the class."""
         observation, info = self.env.reset(seed=seed, options=options)
-        return observation[self._keep], {**info, 'privileged_state': observation}
+        return observation[self._keep], self._info(info, observation)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step; see the class."""
         observation, reward, terminated, truncated, info = self.env.step(action)
-        return observation[self._keep], reward, terminated, truncated, {**info, 'privileged_state': observation}
+        return observation[self._keep], reward, terminated, truncated, self._info(info, observation)
+
+    def _info(self, info: dict[str, Any], observation: Any) -> dict[str, Any]:
+        return {**info, 'privileged_state': observation} if self._privileged else info
 
     def rename(self, signals: list[Signal]) -> list[Signal]:
         """Return the names of the entries that are kept."""
