@@ -18,6 +18,8 @@ CONTROL = Path(__file__).resolve().parents[2] / 'launch' / 'control.launch.py'
 
 
 @pytest.mark.launch_test
+# launch leaves sockets and its loop to the garbage collector.
+@pytest.mark.filterwarnings('ignore::ResourceWarning', 'ignore::pytest.PytestUnraisableExceptionWarning')
 @launch_testing.markers.keep_alive
 def generate_test_description():
     run = IncludeLaunchDescription(PythonLaunchDescriptionSource(str(CONTROL)))
