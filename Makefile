@@ -27,7 +27,7 @@ quote = '$(subst ','\'',$1)'
 launch_argument = $(if $(call given,$1),$(call quote,$2:=$(call given,$1)))
 option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 
-.PHONY: help control train test test-slow check format docs bench-inference bench-training bench-memory bench-node colcon clean distclean
+.PHONY: help control train test test-slow check format docs bench-inference bench-training bench-memory bench-node bench-learning results colcon clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -76,6 +76,15 @@ bench-inference: ## Measure a step of a policy: ours, velora, ncps, ONNX Runtime
 bench-training: ## Measure steps per second and time to solve, beside velora and stable-baselines3 [ARGS='--quick']
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/training.py $(call given,ARGS)
+
+bench-learning: ## Learning curves over seeds, resumable [TASK=inverted_pendulum] [SEEDS=100-109] [ARGS='--jobs 2']
+	@tools/environment bench
+	@exec $(BENCH)/python benchmarks/learning.py $(call quote,$(or $(call given,TASK),inverted_pendulum)) \
+	    $(call option,SEEDS,--seeds) $(call given,ARGS)
+
+results: ## Write docs/results.md from benchmarks/results/*.csv
+	@tools/environment bench
+	@$(BENCH)/python benchmarks/report.py
 
 bench-memory: ## Measure how much memory training gains, beside velora [ARGS='--quick']
 	@tools/environment bench
