@@ -55,6 +55,10 @@ class Bench:
         stamp = now - round(age * SECOND)
         return self.controller.tick(np.asarray(values, dtype=float), stamp, now, self.time)
 
+    def repeat(self, *, after=0.0):
+        self.time += after
+        return self.controller.repeat(round(self.time * SECOND), self.time)
+
     def silence(self, seconds):
         self.time += seconds
         return self.controller.watchdog(self.time)

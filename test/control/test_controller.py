@@ -210,9 +210,69 @@ def test_a_swapped_policy_starts_from_a_fresh_hidden_state():
     assert bench.controller.counts['reset.swap'] == 1
 
 
-def test_the_time_that_a_swap_takes_is_no_silence_of_the_robot():
+# --- the way of a command ------------------------------------------------------------------------------------------
+
+
+def test_after_arming_commands_are_ramped_in_from_where_the_robot_is():
+    bench = Bench(ramp_s=4 * T)
+    bench.policy.answer = np.array([2.0, 0.5])
+    commands = np.array([bench.state() for _ in range(6)])
+    assert commands[:, 0] == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0, 2.0]), 'an effort starts from zero'
+    assert commands[:, 1] == pytest.approx(0.5), 'a position that is not measured is taken as it is'
+
+
+def test_a_command_changes_no_faster_than_its_slew_rate_in_real_time():
+    bench = Bench(slew_rate=(10.0, 0.0))
+    bench.policy.answer = np.array([2.0, 0.3])
+    commands = [bench.state(after=after)[0] for after in (T, T, 0.05, 0.001)]
+    assert commands == pytest.approx([0.0, 0.2, 0.7, 0.71])
+    bench.policy.answer = np.array([-2.0, 0.8])
+    assert bench.state() == pytest.approx([0.51, 0.8])
+
+
+def test_a_pause_earns_no_jump():
+    bench = Bench(slew_rate=(1.0,), watchdog_timeout_s=0)
+    bench.policy.answer = np.array([3.0, 0.5])
+    first = bench.state()
+    assert bench.state(after=100.0)[0] - first[0] == pytest.approx(10 * T)
+
+
+def test_commanding_resumes_gently_after_a_fault_and_starts_afresh_after_arming():
+    bench = Bench(slew_rate=(10.0,), auto_recover=True)
+    bench.policy.answer = np.array([3.0, 0.5])
+    for _ in range(30):
+        bench.state()
+    assert bench.silence(1.0).tolist() == [0.0, 0.5]
+    assert bench.state().tolist() == [0.0, 0.5], 'from the fallback'
+    assert bench.state()[0] == pytest.approx(0.2)
+    bench.controller.disarm()
+    bench.controller.arm()
+    assert bench.state()[0] == 0.0
+
+
+def test_a_tick_without_a_new_state_repeats_the_command_while_it_is_fresh():
+    bench = Bench()
+    first = bench.state()
+    steps = len(bench.policy.dts)
+    assert np.array_equal(bench.repeat(after=T), first)
+    assert len(bench.policy.dts) == steps, 'the hidden state stays'
+    assert bench.repeat(after=3 * T) is None
+    assert 'max_state_age_s' in bench.reason
+
+
+def test_repeating_goes_on_towards_what_the_policy_wanted():
+    bench = Bench(slew_rate=(10.0, 0.0))
+    bench.policy.answer = np.array([2.0, 0.3])
+    assert bench.state()[0] == 0.0
+    assert [bench.repeat(after=0.01)[0] for _ in range(3)] == pytest.approx([0.1, 0.2, 0.3])
+
+
+@pytest.mark.parametrize('interruption', ['disarm', 'emergency_stop'])
+def test_nothing_is_repeated_when_commanding_ended(interruption):
     bench = Bench()
     bench.state()
-    bench.controller.swap(Accumulator())
-    assert bench.silence(11 * T) is None
-    assert not bench.controller.fault
+    getattr(bench.controller, interruption)()
+    assert bench.repeat() is None
+    bench.controller.clear_fault()
+    bench.controller.arm()
+    assert bench.repeat() is None

@@ -3,20 +3,29 @@
 import math
 
 import numpy as np
-from control_bench import SPEC, Bench, T
+from control_bench import SPEC, Accumulator, Bench, T
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from velora_ros.control import Settings
 
 numbers = st.one_of(st.floats(-100, 100), st.sampled_from([math.nan, math.inf, -math.inf, 1e308]))
+limits = st.builds(
+    Settings,
+    fallback=st.sampled_from(['zero', 'hold', 'pose', 'none', 'auto']),
+    fallback_pose=st.just((1.0, 0.2)),
+    auto_recover=st.booleans(),
+    ramp_s=st.sampled_from([0.0, 0.1]),
+    slew_rate=st.sampled_from([(), (2.0,), (5.0, 0.5), (0.0, 1.0)]),
+)
 events = st.one_of(
     st.tuples(st.just('state'), numbers, st.floats(-0.3, 0.3), st.floats(-0.2, 20)),
     st.tuples(st.just('state'), st.floats(-1, 1), st.just(T), st.just(0.0)),
+    st.tuples(st.just('repeat'), st.floats(0, 0.1)),
     st.tuples(st.just('silence'), st.floats(0, 1)),
     st.tuples(st.just('answer'), st.sampled_from([None, np.array([math.nan, 0.5]), np.array([1e9, -1e9])])),
-    st.tuples(st.sampled_from(['arm', 'disarm', 'emergency_stop', 'clear_fault', 'reset', 'activate'])),
-    st.tuples(st.just('settings'), st.sampled_from(['zero', 'hold', 'pose', 'none', 'auto']), st.booleans()),
+    st.tuples(st.sampled_from(['arm', 'disarm', 'emergency_stop', 'clear_fault', 'reset', 'activate', 'swap'])),
+    st.tuples(st.just('settings'), limits),
 )
 
 
@@ -24,9 +33,9 @@ events = st.one_of(
 @given(st.lists(events, max_size=40))
 def test_no_command_is_ever_unbounded_or_from_a_bad_or_old_input(sequence):
     bench = Bench()
+    answered = -math.inf
     for kind, *arguments in sequence:
         driving = bench.controller.armed and not bench.controller.fault
-        steps = len(bench.policy.dts)
         command = _play(bench, kind, arguments)
         if command is None:
             continue
@@ -35,10 +44,31 @@ def test_no_command_is_ever_unbounded_or_from_a_bad_or_old_input(sequence):
         if kind == 'state' and not bench.controller.fault:
             value, _, age = arguments
             assert np.isfinite(value) and abs(age) <= 3 * T + 1e-6
-            assert len(bench.policy.dts) == steps + 1
+            answered = bench.time - age
+        elif kind == 'repeat':
+            assert abs(bench.time - answered) <= 3 * T + 1e-6
         else:
             assert driving, 'a fallback goes out only when commanding ends'
             assert bench.controller.fault or not bench.controller.armed
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(events, max_size=40), limits)
+def test_no_command_ever_differs_from_what_was_sent_before_by_more_than_the_slew_rate_allows(sequence, first):
+    bench = Bench()
+    bench.controller.settings = first
+    sent = None  # the newest message since commanding began, and its time; a fallback counts
+    for kind, *arguments in sequence:
+        if kind == 'activate' or (kind == 'arm' and not bench.controller.armed):
+            sent = None
+        command = _play(bench, kind, arguments)
+        if command is None:
+            continue
+        if sent is not None and kind in ('state', 'repeat') and not bench.controller.fault:
+            rates = np.broadcast_to(bench.controller.settings.slew_rate or (0.0,), 2)
+            allowed = np.where(rates > 0, rates * max(bench.time - sent[1], 0.0), math.inf)
+            assert (np.abs(command - sent[0]) <= allowed + 1e-9).all()
+        sent = (command.copy(), bench.time)
 
 
 @settings(max_examples=100, deadline=None)
@@ -55,12 +85,16 @@ def _play(bench, kind, arguments):
     if kind == 'state':
         value, after, age = arguments
         return bench.state((value, 0.0), after=after, age=age)
-    if kind == 'silence':
-        return bench.silence(arguments[0])
+    if kind in ('silence', 'repeat'):
+        return bench.silence(arguments[0]) if kind == 'silence' else bench.repeat(after=arguments[0])
     if kind == 'answer':
         bench.policy.answer = arguments[0]
     elif kind == 'settings':
-        controller.settings = Settings(fallback=arguments[0], fallback_pose=(1.0, 0.2), auto_recover=arguments[1])
+        controller.settings = arguments[0]
+    elif kind == 'swap':
+        bench.policy, before = Accumulator(), bench.policy
+        bench.policy.answer, bench.policy.dts = before.answer, before.dts
+        controller.swap(bench.policy)
     elif kind == 'reset':
         controller.reset('request')
     elif kind == 'activate':

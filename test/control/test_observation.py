@@ -3,8 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velora_ros.control.observation import JointObservation, check_vector, joint_fields, joint_signal, reads_joints
-from velora_ros.errors import ConfigError, ObservationError
+from velora_ros.control.observation import (
+    JointObservation,
+    Observation,
+    VectorObservation,
+    joint_signal,
+    reads_joints,
+)
+from velora_ros.errors import ObservationError
 
 NAMES = ('slider/position', 'hinge/position', 'slider/velocity', 'hinge/velocity')
 MS = 1_000_000
@@ -74,31 +80,47 @@ def test_a_field_of_another_length_than_the_names_is_refused_whole():
         update(joints, ['slider', 'hinge'], position=[1, 2], velocity=[3])
 
 
+def test_several_sources_fill_their_own_places():
+    joints, imu = JointObservation(['hinge/position'], 0.1), VectorObservation(['rate', 'tilt'], 0.1, 'imu')
+    observation = Observation([(joints, [1]), (imu, [2, 0])])
+    update(joints, ['hinge'], 100 * MS, position=[5.0])
+    imu.update((1.0, 2.0), 90 * MS)
+    assert observation.read(100 * MS).tolist() == [2.0, 5.0, 1.0]
+
+
 def test_a_vector_of_the_wrong_length_is_refused_with_the_names_that_fit():
+    vector = VectorObservation(NAMES, 0.1, 'observation')
     with pytest.raises(ObservationError, match=r'has 3 values and the policy reads 4: slider/position, hinge/position'):
-        check_vector(np.zeros(3), NAMES)
+        vector.update(np.zeros(3), 0)
+
+
+def test_a_source_that_never_spoke_or_spoke_too_long_ago_is_named():
+    joints, imu = JointObservation(['hinge/position'], 0.1), VectorObservation(['rate'], 0.1, 'imu')
+    observation = Observation([(joints, [0]), (imu, [1])])
+    update(joints, ['hinge'], 1000 * MS, position=[5.0])
+    with pytest.raises(ObservationError, match=r"nothing came yet from the source 'imu' \(rate\)"):
+        observation.read(1000 * MS)
+    imu.update([1.0], 899 * MS)
+    with pytest.raises(
+        ObservationError, match=r"the source 'imu' is more than 0.1 s away .*'observation.imu.max_age_s'"
+    ):
+        observation.read(1000 * MS)
+    imu.update([1.0], 901 * MS)
+    assert observation.read(1000 * MS).tolist() == [5.0, 1.0]
+    observation.forget()
+    with pytest.raises(ObservationError, match='never had'):
+        observation.read(1000 * MS)
+
+
+def test_a_whole_joint_state_of_another_time_than_the_trigger_is_still_checked():
+    imu, joints = VectorObservation(['rate'], 0.1, 'imu'), JointObservation(['hinge/position'], 0.1)
+    update(joints, ['hinge'], 0, position=[5.0])
+    imu.update([1.0], 1000 * MS)
+    with pytest.raises(ObservationError, match="'hinge/position' is more than"):
+        Observation([(imu, [0]), (joints, [1])]).read(1000 * MS)
 
 
 def test_joint_names_may_contain_slashes_and_others_are_no_signals():
     assert joint_signal('arm/left/elbow/effort') == ('arm/left/elbow', 'effort')
     assert not any(joint_signal(name) for name in ('obs_0', 'elbow/torque', '/position', 'position'))
     assert reads_joints(NAMES) and not reads_joints((*NAMES, 'obs_4'))
-
-
-def test_fields_rename_the_robot_s_joints_in_the_policy_s_order():
-    fields = ['joints:cart/position', 'joints:pole/position', 'joints:cart/velocity', 'joints:pole/velocity']
-    assert joint_fields(NAMES, fields) == ['cart/position', 'pole/position', 'cart/velocity', 'pole/velocity']
-    assert joint_fields(NAMES, []) == list(NAMES)
-
-
-@pytest.mark.parametrize(
-    ('fields', 'message'),
-    [
-        (['joints:cart/position'], 'has 1 entries and the policy reads 4: slider/position'),
-        (['joints:cart/positon'] * 4, "Did you mean 'position'"),
-        (['imu:angular_velocity.z'] * 4, 'a field is joints:<joint>/<interface>'),
-    ],
-)
-def test_fields_that_do_not_fit_are_refused(fields, message):
-    with pytest.raises(ConfigError, match=message):
-        joint_fields(NAMES, fields)

@@ -15,11 +15,10 @@ def spec(*names, low=-1.0, high=2.0):
     return PolicySpec(('obs_0',), ('',), names, ('',) * count, (low,) * count, (high,) * count, 0.1)
 
 
-@given(st.lists(st.floats(), min_size=2, max_size=2))
-def test_a_bounded_action_is_finite_and_inside_or_refused(values):
-    action = Safety(spec('a/effort', 'b/effort'), Settings()).bounded(np.array(values))
-    assert (action is None) == (not np.isfinite(values).all())
-    assert action is None or ((action >= -1.0) & (action <= 2.0)).all()
+@given(st.lists(st.floats(allow_nan=False), min_size=2, max_size=2))
+def test_a_clipped_action_is_inside(values):
+    action = Safety(spec('a/effort', 'b/effort'), Settings()).clipped(np.array(values))
+    assert ((action >= -1.0) & (action <= 2.0)).all()
 
 
 def test_limits_derive_from_the_period_zero_switches_off_and_others_are_taken():
@@ -71,5 +70,22 @@ def test_a_pose_that_does_not_fit_is_refused(pose, message):
 def test_the_interface_gives_unnamed_actions_their_meaning_and_must_not_contradict_names():
     held = Safety(spec('action_0'), Settings(interface='position')).fallback(np.array([0.5]))
     assert held.tolist() == [0.5]
-    with pytest.raises(ConfigError, match="set it to 'effort'"):
+    with pytest.raises(ConfigError, match=r"'command\.interface' to 'effort'"):
         Safety(spec('a/effort'), Settings(interface='position'))
+
+
+@pytest.mark.parametrize(
+    ('rates', 'message'), [((1.0, 2.0), 'has 2 values and the policy commands 1'), ((-1.0,), 'has -1; it must be')]
+)
+def test_slew_rates_that_do_not_fit_are_refused(rates, message):
+    with pytest.raises(ConfigError, match=message):
+        Safety(spec('a/position'), Settings(slew_rate=rates))
+
+
+def test_a_robot_starts_where_its_joints_are_measured_and_at_rest_otherwise():
+    names = ('a/position', 'b/position', 'c/velocity')
+    both = PolicySpec(('b/position', 'a/velocity'), ('', ''), names, ('',) * 3, (-1.0,) * 3, (2.0,) * 3, 0.1)
+    safety = Safety(both, Settings(ramp_s=1.0))
+    assert safety.origin(np.array([5.0, 9.0]), np.array([0.3, 0.4, 0.5])).tolist() == [0.3, 2.0, 0.0]
+    posed = Safety(both, Settings(fallback='pose', fallback_pose=(0.1, 0.2, 0.6)))
+    assert posed.origin(np.array([-0.5, 9.0]), np.ones(3)).tolist() == [0.1, -0.5, 0.6]

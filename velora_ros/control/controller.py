@@ -1,11 +1,13 @@
 """The controller: one tick from an observation to a command, the rules of arming, faults and the hidden state."""
 
+import math
 from collections import Counter
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.control.motion import Motion
 from velora_ros.control.observation import NANOSECONDS
 from velora_ros.control.safety import Safety, Settings
 from velora_ros.errors import ObservationError
@@ -79,7 +81,7 @@ class Controller:
         self._note = WAITING
         self._last_stamp: int | None = None
         self._last_input: float | None = None
-        self._last_command: Array | None = None
+        self._motion = Motion()
 
     @property
     def policy(self) -> RecurrentPolicy:
@@ -129,7 +131,22 @@ class Controller:
         self.dt, self.raw_action = dt, action
         self._last_stamp, self._last_input = stamp, steady
         self.counts['observations'] += 1
-        return self._judged(action)
+        return self._judged(action, observation, steady)
+
+    def repeat(self, now: int, steady: float) -> Array | None:
+        """
+        Return the command for a tick without a new observation: the last one, while what it answered is fresh.
+
+        The hidden state stays. A command that is still on its way to what the policy wanted goes on.
+        """
+        if not self.armed or self.fault or self._last_stamp is None:
+            return None
+        if why := self.safety.stale((now - self._last_stamp) / NANOSECONDS):
+            self._note = why
+            return None
+        command = self._motion.further(steady, self.safety)
+        self.counts['repeats'] += command is not None
+        return command
 
     def reject(self, cause: str, reason: str) -> None:
         """Count an input that cannot be used and remember why; nothing else changes."""
@@ -166,7 +183,7 @@ class Controller:
         """Start commanding with the next state; return False while a fault is latched."""
         if not self.fault and not self.armed:
             self.armed = True
-            self._last_input = self._last_command = None
+            self._begin()
         return self.armed and not self.fault
 
     def disarm(self) -> Array | None:
@@ -184,7 +201,7 @@ class Controller:
     def activate(self, *, arm: bool) -> None:
         """Begin afresh: hidden state, watchdog and last command; armed on demand. A latched fault stays."""
         self.reset('activation')
-        self._last_input = self._last_command = None
+        self._begin()
         self._note = WAITING
         self.armed = arm
 
@@ -197,11 +214,10 @@ class Controller:
         """
         self.safety = Safety(policy.spec, self.settings)
         self._policy = policy
-        self._last_input = None  # a slow load is no silence of the robot
         self.reset('swap')
 
     def _usable(self, observation: Array, stamp: int, now: int) -> bool:
-        if not np.isfinite(observation).all():
+        if not _finite(observation):
             self.reject('not_finite', self._not_finite(observation))
         elif why := self.safety.stale((now - stamp) / NANOSECONDS):
             self.reject('stale', why)
@@ -221,10 +237,9 @@ class Controller:
             return None
         return dt
 
-    def _judged(self, action: Array) -> Array | None:
+    def _judged(self, action: Array, observation: Array, steady: float) -> Array | None:
         """Let an action pass to the robot if the policy is sound and commanding is allowed."""
-        command = self.safety.bounded(action)
-        if command is None or not np.isfinite(self._policy.hidden).all():
+        if not (_finite(action) and _finite(self._policy.hidden)):
             self.reset('not_finite')
             return self._latch('policy', 'the policy answered with numbers that are not finite')
         if self.fault and self.settings.auto_recover and self.fault != EMERGENCY_STOP:
@@ -232,9 +247,13 @@ class Controller:
         self._note = ''
         if not self.armed or self.fault:
             return None
-        self._last_command = command
         self.counts['commands'] += 1
-        return command
+        return self._motion.towards(self.safety.clipped(action), observation, steady, self.safety)
+
+    def _begin(self) -> None:
+        """Forget what was commanded before: nobody knows what happened to the robot since."""
+        self._last_input = None
+        self._motion.begin()
 
     def _latch(self, cause: str, reason: str) -> Array | None:
         fallback = self._fallback()
@@ -246,9 +265,9 @@ class Controller:
         """Return what to send when commanding ends now; None when it was not commanding."""
         if not self.armed or self.fault:
             return None
-        command = self.safety.fallback(self._last_command)
-        if command is not None:
-            self.counts['fallbacks'] += 1
+        command = self.safety.fallback(self._motion.last)
+        self._motion.interrupt(self._motion.last if command is None else command)
+        self.counts['fallbacks'] += command is not None
         return command
 
     def _not_finite(self, observation: Array) -> str:
@@ -257,3 +276,8 @@ class Controller:
             f"'{name}' is {value}" for name, value in zip(names, observation, strict=False) if not np.isfinite(value)
         ]
         return f'the state is not finite: {", ".join(bad)}'
+
+
+def _finite(values: Array) -> bool:
+    """Tell whether all are finite; for a dozen numbers this takes a third of np.isfinite's time."""
+    return all(map(math.isfinite, values.tolist()))

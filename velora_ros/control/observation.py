@@ -1,11 +1,13 @@
-"""From what a robot says to what the policy reads: joints merged by name, or a vector checked for its length."""
+"""From what a robot says to what the policy reads: the newest values of its sources, joints merged by name."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.errors import ConfigError, ObservationError, did_you_mean
+from velora_ros.errors import ObservationError
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -25,53 +27,104 @@ def reads_joints(names: Sequence[str]) -> bool:
     return all(joint_signal(name) for name in names)
 
 
-def joint_fields(names: Sequence[str], fields: Sequence[str]) -> list[str]:
+class Values(Protocol):
+    """The newest values of one source."""
+
+    max_age: float
+    """How far from the trigger's stamp a value may be [s]; ``inf`` for no limit."""
+
+    def read(self, stamp: int) -> Array:
+        """Return the values at a trigger's stamp [ns]; ObservationError names what is missing or too old."""
+        ...
+
+    def forget(self) -> None:
+        """Drop every value: the robot was put somewhere else."""
+
+
+class Observation:
     """
-    Return the joint signals to read, in the policy's order.
+    Puts the policy's observation together from the newest values of its sources.
 
     Args:
-        names: the policy's observation names.
-        fields: ``joints:<joint>/<interface>`` for each of them, for a robot whose joints are named otherwise;
-            empty takes the policy's own names. (Further sources will have further prefixes.)
-
-    Raises:
-        ConfigError: the number differs, or a field is no joint signal; the message lists what would fit.
+        parts: for each source its values and which entries of the observation they fill.
+        transform: what is done to the whole; None for nothing.
     """
-    if not fields:
-        return list(names)
-    if len(fields) != len(names):
-        raise ConfigError(
-            f"'observation.fields' has {len(fields)} entries and the policy reads {len(names)}: "
-            f'{", ".join(names)}. Give one field for each, in this order.'
-        )
-    return [_joint_field(field) for field in fields]
+
+    def __init__(
+        self, parts: Sequence[tuple[Values, Sequence[int]]], transform: Callable[[Array], Array] | None = None
+    ) -> None:
+        self._parts = [(values, np.asarray(places, dtype=np.intp)) for values, places in parts]
+        self._transform = transform
+        self._only = parts[0][0] if len(parts) == 1 else None  # its fields are in the policy's order
+        self._whole = np.zeros(sum(len(places) for _, places in parts))
+
+    def read(self, stamp: int) -> Array:
+        """
+        Return the observation at a trigger's stamp [ns], shape (observation,); the caller must not keep it.
+
+        Raises:
+            ObservationError: a value was never seen, or is too old; the message names it.
+        """
+        if self._only is not None:
+            whole = self._only.read(stamp)
+        else:
+            whole = self._whole
+            for values, places in self._parts:
+                whole[places] = values.read(stamp)
+        return whole if self._transform is None else self._transform(whole)
+
+    def forget(self) -> None:
+        """Drop every value: the robot was put somewhere else."""
+        for values, _ in self._parts:
+            values.forget()
 
 
-def _joint_field(field: str) -> str:
-    source, _, name = field.rpartition(':')
-    signal = joint_signal(name)
-    if source == 'joints' and signal:
-        return name
-    interface = name.rpartition('/')[2]
-    raise ConfigError(
-        f"'observation.fields' contains '{field}'; a field is joints:<joint>/<interface> with one of the "
-        f'interfaces.{did_you_mean(interface, INTERFACES)}'
-    )
-
-
-def check_vector(values: Array, names: Sequence[str]) -> Array:
+class VectorObservation:
     """
-    Return a received vector as it is.
+    The newest values of a source whose messages always have all of them.
 
-    Raises:
-        ObservationError: its length is not the policy's.
+    Args:
+        names: what they are, for messages to people.
+        max_age: how far from the trigger's stamp they may be [s]; ``inf`` for no limit.
+        source: the source's name.
     """
-    if len(values) != len(names):
-        raise ObservationError(
-            f'the observation has {len(values)} values and the policy reads {len(names)}: {", ".join(names)}; '
-            'publish these, in this order.'
-        )
-    return values
+
+    def __init__(self, names: Sequence[str], max_age: float, source: str) -> None:
+        self.max_age = max_age
+        self._names = list(names)
+        self._source = source
+        self._values = np.zeros(len(names))
+        self._stamp: int | None = None
+
+    def update(self, values: Sequence[float] | Array, stamp: int) -> None:
+        """
+        Take in the values of a message, measured at ``stamp`` [ns].
+
+        Raises:
+            ObservationError: there are more or fewer than names; nothing is taken in.
+        """
+        if len(values) != len(self._names):
+            raise ObservationError(
+                f'the observation has {len(values)} values and the policy reads {len(self._names)}: '
+                f'{", ".join(self._names)}; publish these, in this order.'
+            )
+        self._values[:] = values
+        self._stamp = stamp
+
+    def read(self, stamp: int) -> Array:
+        """See :class:`Values`."""
+        if self._stamp is None:
+            raise ObservationError(
+                f"nothing came yet from the source '{self._source}' ({', '.join(self._names)}); "
+                f"publish it, or correct 'observation.{self._source}.topic'."
+            )
+        if self.max_age != math.inf and abs(stamp - self._stamp) > self.max_age * NANOSECONDS:
+            raise ObservationError(_too_old(f"the source '{self._source}'", self._source, self.max_age))
+        return self._values
+
+    def forget(self) -> None:
+        """See :class:`Values`."""
+        self._stamp = None
 
 
 class JointObservation:
@@ -83,15 +136,18 @@ class JointObservation:
     Args:
         names: joint signals in the policy's order, e.g. ``hinge/position``.
         max_age: how much older or newer than the trigger a value may be [s]; ``inf`` for no limit.
+        source: the source's name.
     """
 
-    def __init__(self, names: Sequence[str], max_age: float) -> None:
+    def __init__(self, names: Sequence[str], max_age: float, source: str = 'joints') -> None:
         self.max_age = max_age
+        self._source = source
         self._names = list(names)
         self._values = np.zeros(len(names))
         self._stamps = np.zeros(len(names), dtype=np.int64)
         self._seen = np.zeros(len(names), dtype=bool)
         self._newest_is_whole = False
+        self._newest = 0
         self._layout: tuple[list[str], tuple[int, int, int]] | None = None
         self._plan: list[tuple[int, Indices, Indices]] = []
         self._updated: Indices = np.empty(0, dtype=np.intp)
@@ -124,6 +180,7 @@ class JointObservation:
         for field, signals, places in self._plan:
             self._values[signals] = fields[field][places]
         self._newest_is_whole = len(self._updated) == len(self._values)
+        self._newest = stamp
         self._stamps[self._updated] = stamp
         self._seen[self._updated] = True
         return self._triggers or not self._seen[0]
@@ -135,20 +192,17 @@ class JointObservation:
         Raises:
             ObservationError: a signal was never seen, or its value is too old; the message names it.
         """
-        if self._newest_is_whole:  # the usual case: one message had it all
+        if self._newest_is_whole and stamp == self._newest:  # the usual case: one message had it all
             return self._values
         if not self._seen.all():
             raise ObservationError(
                 f'the joint states never had {self._listed(~self._seen)}; publish them, '
                 "or map the robot's names with 'observation.fields'."
             )
-        if self.max_age != np.inf:
+        if self.max_age != math.inf:
             too_old = np.abs(stamp - self._stamps) > self.max_age * NANOSECONDS
             if too_old.any():
-                raise ObservationError(
-                    f'{self._listed(too_old)} is more than {self.max_age:g} s away from the newest joint state; '
-                    "publish it more often, or raise 'max_state_age_s'."
-                )
+                raise ObservationError(_too_old(self._listed(too_old), self._source, self.max_age))
         return self._values
 
     def forget(self) -> None:
@@ -182,6 +236,13 @@ class JointObservation:
 
     def _listed(self, chosen: npt.NDArray[np.bool_]) -> str:
         return ', '.join(f"'{name}'" for name, wanted in zip(self._names, chosen, strict=True) if wanted)
+
+
+def _too_old(what: str, source: str, max_age: float) -> str:
+    return (
+        f'{what} is more than {max_age:g} s away from the state that would be answered; publish it more often, '
+        f"or raise 'observation.{source}.max_age_s'."
+    )
 
 
 def _split(name: str) -> tuple[str, str]:

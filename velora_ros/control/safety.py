@@ -20,6 +20,8 @@ WATCHDOG_PERIODS = 10.0
 GAP_PERIODS = 10.0
 # An age above this is no delay any more but two clocks that differ [s].
 CLOCK_DIFFERENCE_S = 10.0
+# A slew rate that limits nothing; infinity times an elapsed time of zero would be no number.
+_UNLIMITED = 1e300
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ class Settings:
             ``auto`` holds positions and zeroes velocities, efforts and what is unknown.
         fallback_pose: the command of ``pose``, in action order and units.
         interface: the meaning of the commands (position, velocity, effort); ``''`` reads it from the action names.
+        ramp_s: how long commands take from where the robot is to what the policy wants, after arming [s]; 0 is off.
+        slew_rate: fastest change of a command, in its unit per second: one for all or one each; 0 is off.
 
     Raises:
-        ConfigError: a time is negative and not -1, or not finite.
+        ConfigError: a time is negative and not -1, or not finite; a rate is negative or not finite.
     """
 
     max_state_age_s: float = -1.0
@@ -48,6 +52,8 @@ class Settings:
     fallback: FallbackKind = 'auto'
     fallback_pose: tuple[float, ...] = ()
     interface: str = ''
+    ramp_s: float = 0.0
+    slew_rate: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ('max_state_age_s', 'watchdog_timeout_s', 'max_gap_s'):
@@ -56,6 +62,10 @@ class Settings:
                 raise ConfigError(
                     f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 to derive it from the policy."
                 )
+        for name, values in (('ramp_s', (self.ramp_s,)), ('slew_rate', self.slew_rate)):
+            for value in values:
+                if not 0 <= value < math.inf:
+                    raise ConfigError(f"'{name}' has {value:g}; it must be a positive number, or 0 to switch it off.")
 
 
 class Safety:
@@ -67,7 +77,7 @@ class Safety:
         settings: the user's settings.
 
     Raises:
-        ConfigError: the pose does not fit the actions, or the interface contradicts their names.
+        ConfigError: pose or rates do not fit the actions, or the interface contradicts their names.
     """
 
     def __init__(self, spec: PolicySpec, settings: Settings) -> None:
@@ -76,8 +86,14 @@ class Safety:
         self.max_state_age = _limit(settings.max_state_age_s, STATE_AGE_PERIODS * period)
         self.watchdog_timeout = _limit(settings.watchdog_timeout_s, WATCHDOG_PERIODS * period)
         self.max_gap = _limit(settings.max_gap_s, GAP_PERIODS * period)
+        self.ramp = settings.ramp_s
+        self.slew_rate = _slew_rates(spec, settings.slew_rate)
+        self.shapes = self.ramp > 0 or any(settings.slew_rate)
+        """Whether commands differ from what the policy wants while it is within the bounds."""
         self._spec = spec
-        self._held = _held_actions(spec, settings)
+        self._low, self._high = spec.low, spec.high
+        self._positions = _positions(spec, settings)
+        self._held = self._held_actions()
         self._rest = self._resting_command()
 
     def stale(self, age: float) -> str:
@@ -89,12 +105,26 @@ class Safety:
             return f'the state is {where}: clocks differ, check use_sim_time or time synchronisation'
         return f'the state is {age:.3g} s old, above max_state_age_s ({self.max_state_age:g} s)'
 
-    def bounded(self, action: Array) -> Array | None:
-        """Return the action clipped to its bounds, shape (action,), or None when it is not finite."""
-        if not np.isfinite(action).all():
-            return None
-        bounded: Array = np.clip(action, self._spec.low, self._spec.high)
-        return bounded
+    def clipped(self, action: Array) -> Array:
+        """Return an action within its bounds, shape (action,)."""
+        clipped: Array = np.minimum(np.maximum(action, self._low), self._high)
+        return clipped
+
+    def origin(self, observation: Array, action: Array) -> Array:
+        """
+        Return where a robot is that was not commanded before, in terms of commands, shape (action,), within the bounds.
+
+        A position is where its joint is measured; where it is not, the pose of the fallback, else the action itself.
+        Velocities and efforts start from zero.
+        """
+        start = np.zeros(len(action)) if self.settings.fallback != 'pose' or self._rest is None else self._rest.copy()
+        names = self._spec.observation_names
+        for place in np.flatnonzero(self._positions):
+            if (name := self._spec.action_names[place]) in names:
+                start[place] = observation[names.index(name)]
+            elif self.settings.fallback != 'pose':
+                start[place] = action[place]
+        return self.clipped(start)
 
     def fallback(self, last: Array | None) -> Array | None:
         """
@@ -112,29 +142,43 @@ class Safety:
             return self._rest.copy()
         return None if last is None else np.where(self._held, last, self._rest)
 
+    def _held_actions(self) -> npt.NDArray[np.bool_]:
+        """Return which actions hold their last command as the fallback, shape (action,)."""
+        if self.settings.fallback == 'auto':
+            return self._positions
+        return np.full(self._spec.action_dim, self.settings.fallback == 'hold')
+
     def _resting_command(self) -> Array | None:
         if self.settings.fallback == 'none':
             return None
         if self.settings.fallback == 'pose':
             return _pose(self._spec, self.settings.fallback_pose)
-        return np.clip(np.zeros(self._spec.action_dim), self._spec.low, self._spec.high)
+        return self.clipped(np.zeros(self._spec.action_dim))
 
 
 def _limit(value: float, derived: float) -> float:
     return derived if value == -1 else value or math.inf
 
 
-def _held_actions(spec: PolicySpec, settings: Settings) -> npt.NDArray[np.bool_]:
-    """Return which actions hold their last command, shape (action,)."""
+def _slew_rates(spec: PolicySpec, rates: tuple[float, ...]) -> Array:
+    """Return the rate of each action, shape (action,); what is off is so large that it limits nothing."""
+    if len(rates) not in (0, 1, spec.action_dim):
+        raise ConfigError(
+            f"'slew_rate' has {len(rates)} values and the policy commands {spec.action_dim}: "
+            f'{", ".join(spec.action_names)}. Give one for all, or one for each.'
+        )
+    return np.where(np.asarray(rates) > 0, rates, _UNLIMITED) if rates else np.full(spec.action_dim, _UNLIMITED)
+
+
+def _positions(spec: PolicySpec, settings: Settings) -> npt.NDArray[np.bool_]:
+    """Return which actions are positions, shape (action,)."""
     meanings = [(joint_signal(name) or ('', ''))[1] for name in spec.action_names]
     if wrong := [meaning for meaning in meanings if settings.interface and meaning not in ('', settings.interface)]:
         raise ConfigError(
-            f"'command.interface' is '{settings.interface}', but the policy's actions are "
-            f"{', '.join(spec.action_names)}; set it to '{wrong[0]}' or leave it empty."
+            f"the command means '{settings.interface}' by its type, fields or 'command.interface', but the policy's "
+            f"actions are {', '.join(spec.action_names)}; set 'command.interface' to '{wrong[0]}' or leave it empty."
         )
-    if settings.fallback == 'auto':
-        return np.array([(settings.interface or meaning) == 'position' for meaning in meanings])
-    return np.full(spec.action_dim, settings.fallback == 'hold')
+    return np.array([(settings.interface or meaning) == 'position' for meaning in meanings])
 
 
 def _pose(spec: PolicySpec, pose: tuple[float, ...]) -> Array:

@@ -73,16 +73,19 @@ class Service:
 # fmt: off
 TOPICS = (
     Topic('policy_node', 'in', 'joint_states', 'sensor_msgs/msg/JointState', NEWEST,
-          'the state of the robot, by joint name', 'every name of the policy is a joint signal'),
+          'the state of the robot, by joint name; observation.sources names other topics and types',
+          'every name of the policy is a joint signal'),
     Topic('policy_node', 'in', 'observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
           "the observation as a vector in the policy's order", 'some name of the policy is no joint signal'),
+    Topic('policy_node', 'in', 'policy_update', 'std_msgs/msg/String', LATCHED,
+          'the path of a better policy, from the trainer', 'follow_trainer is set'),
     Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,
           'the robot was put somewhere else: forget the hidden state'),
     # Deep, so that a false that follows at once does not overwrite the true.
     Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', DEFAULT,
           'true latches a fault; false never releases it'),
     Topic('policy_node', 'out', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
-          "the command in the policy's action order"),
+          "the command in the policy's action order; command.type chooses another type"),
     Topic('policy_node', 'out', '~/status', 'diagnostic_msgs/msg/DiagnosticStatus', LATCHED,
           'the newest state, fault or reason for not commanding'),
     Topic('policy_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
@@ -140,7 +143,9 @@ def interface_class(name: str) -> Any:
     return getattr(importlib.import_module(f'{package}.{kind}'), class_name)
 
 
-def create_publisher(node: Node, owner: str, name: str, *, events: PublisherEventCallbacks | None = None) -> Publisher:
+def create_publisher(
+    node: Node, owner: str, name: str, *, kind: str = '', events: PublisherEventCallbacks | None = None
+) -> Publisher:
     """
     Create a publisher from its row.
 
@@ -148,6 +153,7 @@ def create_publisher(node: Node, owner: str, name: str, *, events: PublisherEven
         node: where it is created.
         owner: the node's name in the table (a running node may be renamed).
         name: the topic's name in the table.
+        kind: another message type than the row's.
         events: callbacks for the middleware's events; by default an incompatible subscriber is logged.
 
     Raises:
@@ -157,7 +163,11 @@ def create_publisher(node: Node, owner: str, name: str, *, events: PublisherEven
     options = QoSOverridingOptions(_OVERRIDABLE)
     try:
         return node.create_publisher(
-            interface_class(row.type), name, row.qos.profile(), event_callbacks=events, qos_overriding_options=options
+            interface_class(kind or row.type),
+            name,
+            row.qos.profile(),
+            event_callbacks=events,
+            qos_overriding_options=options,
         )
     except RuntimeError as error:
         raise ConfigError(f"the topic '{name}' cannot be published: {error}.") from error
@@ -169,29 +179,49 @@ def create_subscription(
     name: str,
     callback: Callable[[Any], None],
     *,
+    topic_name: str = '',
+    kind: Any = None,
     events: SubscriptionEventCallbacks | None = None,
 ) -> Subscription:
     """
     Create a subscription from its row; arguments and errors as in :func:`create_publisher`.
 
-    By default an incompatible publisher is logged by rclpy.
+    ``topic_name`` and ``kind``, a class, replace the row's. By default an incompatible publisher is logged by rclpy.
     """
     row = topic(owner, 'in', name)
     options = QoSOverridingOptions(_OVERRIDABLE)
     try:
         return node.create_subscription(
-            interface_class(row.type),
-            name,
+            kind or interface_class(row.type),
+            topic_name or name,
             callback,
             row.qos.profile(),
             event_callbacks=events,
             qos_overriding_options=options,
         )
     except RuntimeError as error:
-        raise ConfigError(f"the topic '{name}' cannot be subscribed: {error}.") from error
+        raise ConfigError(f"the topic '{topic_name or name}' cannot be subscribed: {error}.") from error
 
 
 def create_service(node: Node, owner: str, name: str, callback: Callable[[Any, Any], Any]) -> RosService:
     """Create a service from its row."""
     row = next(row for row in SERVICES if (row.node, row.name) == (owner, name))
     return node.create_service(interface_class(row.type), name, callback)
+
+
+def create_deferred_service(
+    node: Node, owner: str, name: str, begin: Callable[[Any, Callable[[], None]], None]
+) -> None:
+    """
+    Create a service from its row whose answer may come later, from another callback.
+
+    rclpy's executors send what a callback returns, at once. So the callback only hands the empty response on, and what
+    would send it is kept instead: ``begin(response, send)`` fills it whenever it can and then calls ``send()``.
+    """
+    service = create_service(node, owner, name, lambda request, response: response)
+    send_now = service.send_response
+
+    def send_later(response: Any, header: Any) -> None:
+        begin(response, lambda: send_now(response, header))
+
+    service.send_response = send_later  # type: ignore[method-assign]

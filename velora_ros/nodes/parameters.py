@@ -242,6 +242,8 @@ def _declare(node: Node, row: Parameter, value: Value) -> None:
 
 def _convert(kind: Kind, value: Any) -> Any:
     """Return the value in the declared type, or None when it is not of it; integers are good doubles."""
+    if kind == 'double_array' and isinstance(value, int | float):
+        value = [value]  # one number for all is easily written without brackets
     if kind.endswith('_array'):
         if isinstance(value, str) or not isinstance(value, Iterable):  # rclpy hands over lists, tuples and array.array
             return None

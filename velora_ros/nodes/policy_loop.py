@@ -10,13 +10,14 @@ from rclpy.node import Node
 from rclpy.qos import qos_policy_name_from_kind
 from rclpy.timer import Timer
 
-from velora_ros.control import Controller, Settings, Status
+from velora_ros.control import Controller, Status
 from velora_ros.control.controller import Array
-from velora_ros.control.observation import JointObservation, check_vector, joint_fields, reads_joints
 from velora_ros.control.timing import LoopTiming
-from velora_ros.errors import ObservationError
-from velora_ros.nodes import conversions, interfaces
-from velora_ros.nodes.parameters import refuse_unused_qos
+from velora_ros.errors import ObservationError, SpecError
+from velora_ros.nodes import conversions, interfaces, writers
+from velora_ros.nodes.parameters import Values, refuse_unused_qos
+from velora_ros.nodes.policy_inputs import Inputs
+from velora_ros.nodes.policy_node_parameters import observation_of, settings_of
 from velora_ros.nodes.policy_node_report import Report
 from velora_ros.nodes.spin import STEADY
 from velora_ros.policy import Policy
@@ -35,92 +36,119 @@ class PolicyLoop:
     Args:
         node: where topics and timers live.
         policy: the policy, warmed up.
-        settings: the user's limits.
-        fields: the parameter ``observation.fields``.
+        values: the node's parameters.
         report: where status and diagnostics go.
         fault: a fault latched before.
+        follow: called with the path of a better policy, when ``follow_trainer`` is set.
 
     Raises:
-        ConfigError: settings, fields or a quality of service do not fit; nothing is left behind.
+        ConfigError: parameters do not fit the policy, or a quality of service is wrong; nothing is left behind.
     """
 
     def __init__(
-        self, node: Node, policy: Policy, *, settings: Settings, fields: list[str], report: Report, fault: str
+        self,
+        node: Node,
+        policy: Policy,
+        values: Values,
+        *,
+        report: Report,
+        fault: str,
+        follow: Callable[[str], None],
     ) -> None:
+        settings = settings_of(values)
         self.controller = Controller(policy, settings, fault)
         self.policy = policy
+        self.active = False
+        """Whether states are taken in."""
         self._node = node
         self._report = report
-        self._names = policy.spec.observation_names
-        self._joints: JointObservation | None = None
-        if fields or reads_joints(self._names):
-            self._joints = JointObservation(joint_fields(self._names, fields), self.controller.safety.max_state_age)
-        self._active = False
+        self._inputs = Inputs(
+            policy.spec.observation_names, observation_of(values), listener=self, clock=node.get_clock()
+        )
+        self._write = writers.make_writer(
+            values['command.type'],
+            policy.spec,
+            interface=settings.interface,
+            fields=values['command.fields'],
+            frame_id=values['command.frame_id'],
+            now=lambda: node.get_clock().now().nanoseconds,
+        )
+        self._values = values
         self._debug = False
         self._timing = LoopTiming()
         self._undo: list[Callable[[], Any]] = []
-        self._watchdog: Timer | None = None
+        self._timers: list[Timer] = []
+        self._newest: tuple[int, float] | None = None
         try:
             self._create_topics()
+            if values['follow_trainer']:
+                self._subscribe('policy_update', lambda message: follow(message.data))
             refuse_unused_qos(node)
         except Exception:
             self.destroy()
             raise
+        self.apply(values)
 
     def start(self, *, arm: bool) -> None:
         """Begin to take states in; command them too if ``arm``."""
-        if self._joints is not None:
-            self._joints.forget()
+        self._inputs.forget()
+        self._newest = None
         self.controller.activate(arm=arm)
-        self._active = True
-        self._watch()
+        self.active = True
+        self._set_timers()
         self._report.status(self.status)
 
     def stop(self) -> None:
         """Send the fallback if the robot was commanded, wait until it arrived, and fall silent."""
         if self.send(self.controller.disarm()):
             self._command.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
-        self._active = False
-        self._watch()
+        self.active = False
+        self._set_timers()
         self._report.status(self.status)
 
     def destroy(self) -> None:
         """Take topics and timers away."""
+        self.active = False
+        self._set_timers()
         while self._undo:
             self._undo.pop()()
 
     @property
-    def active(self) -> bool:
-        """Whether states are taken in."""
-        return self._active
-
-    @property
     def status(self) -> Status:
         """State and reason, for people."""
-        return self.controller.status if self._active or self.controller.fault else INACTIVE
+        return self.controller.status if self.active or self.controller.fault else INACTIVE
 
-    def apply(self, settings: Settings) -> None:
+    def apply(self, values: Values) -> None:
         """Change the limits as one unit."""
-        self.controller.settings = settings
-        if self._joints is not None:
-            self._joints.max_age = self.controller.safety.max_state_age
-        self._watch()
+        self.controller.settings = settings_of(values)
+        self._inputs.limit_ages(values, self.controller.safety.max_state_age)
+        self._values = values
+        self._set_timers()
 
     def swap(self, policy: Policy) -> None:
-        """Continue with another policy of the same specification."""
+        """
+        Continue with another policy, from a fresh hidden state.
+
+        Raises:
+            SpecError: its specification is another, or nothing runs any more.
+        """
+        if not self._undo:
+            raise SpecError('the node was cleaned up meanwhile.')
+        if policy.spec != self.policy.spec:
+            raise SpecError(_difference(policy, self.policy))
         self.controller.swap(policy)
         self.policy = policy
 
     def forget(self, cause: str) -> None:
-        """Forget the hidden state and the joints' values."""
-        if self._joints is not None:
-            self._joints.forget()
+        """Forget the hidden state and what the sources said."""
+        self._inputs.forget()
+        self._newest = None
         self.controller.reset(cause)
 
     def send(self, command: Array | None) -> bool:
         """Publish a command if there is one, and report what the controller says now."""
         if command is not None:
-            self._command.publish(conversions.fill_vector(self._message, command))
+            self._command.publish(self._write(command))
         self._report.status(self.status)
         return command is not None
 
@@ -130,27 +158,27 @@ class PolicyLoop:
         self._report.diagnostics(self.status, self.controller, self.policy, path, self._timing.report())
 
     def _create_topics(self) -> None:
-        self._command = self._publisher('command')
-        self._message = self._command.msg_type()
+        self._command = self._publisher('command', writers.TYPES[self._values['command.type']])
         self._debug_publishers = [
             self._publisher(f'~/debug/{what}') for what in ('observation', 'hidden', 'raw_action')
         ]
         self._subscribe('reset', lambda _: self.forget('request'))
         self._subscribe('emergency_stop', self._on_emergency_stop)
-        if self._joints is not None:
-            self._subscribe('joint_states', self._on_joint_state)
-        else:
-            self._subscribe('observation', self._on_vector)
+        self._inputs.subscribe(self._subscribe)
 
-    def _publisher(self, name: str) -> Any:
+    def _publisher(self, name: str, kind: str = '') -> Any:
         events = PublisherEventCallbacks(incompatible_qos=self._incompatible(name, 'subscriber', 'publisher'))
-        publisher = interfaces.create_publisher(self._node, OWNER, name, events=events)
+        publisher = interfaces.create_publisher(self._node, OWNER, name, kind=kind, events=events)
         self._undo.append(lambda: self._node.destroy_publisher(publisher))
         return publisher
 
-    def _subscribe(self, name: str, callback: Callable[[Any], None]) -> None:
-        events = SubscriptionEventCallbacks(incompatible_qos=self._incompatible(name, 'publisher', 'subscription'))
-        subscription = interfaces.create_subscription(self._node, OWNER, name, callback, events=events)
+    def _subscribe(self, name: str, callback: Callable[[Any], None], *, topic_name: str = '', kind: Any = None) -> None:
+        events = SubscriptionEventCallbacks(
+            incompatible_qos=self._incompatible(topic_name or name, 'publisher', 'subscription')
+        )
+        subscription = interfaces.create_subscription(
+            self._node, OWNER, name, callback, topic_name=topic_name, kind=kind, events=events
+        )
         self._undo.append(lambda: self._node.destroy_subscription(subscription))
 
     def _incompatible(self, name: str, peer: str, entity: str) -> Callable[[Any], None]:
@@ -166,44 +194,43 @@ class PolicyLoop:
 
         return report
 
-    def _on_joint_state(self, message: Any) -> None:
-        received = time.monotonic()
-        if not self._active or self._joints is None:
+    def on_trigger(self, stamp: int, now: int, received: float) -> None:
+        """Answer a state, or keep it for the next tick of the fixed rate."""
+        if not self._values['rate_hz']:
+            self._tick(stamp, now, received)
             return
-        now = self._node.get_clock().now().nanoseconds
-        stamp = conversions.to_nanoseconds(message.header.stamp) or now
-        try:
-            if not self._joints.update(*conversions.from_joint_state(message), stamp):
-                return
-            observation = self._joints.read(stamp)
-        except ObservationError as error:
-            self._reject(error)
-        else:
-            self._tick(observation, stamp, now, received)
+        self.controller.counts['superseded'] += self._newest is not None
+        self._newest = (stamp, received)
 
-    def _on_vector(self, message: Any) -> None:
-        received = time.monotonic()
-        if not self._active:
+    def on_unusable(self, error: ObservationError) -> None:
+        """Count a message that could not be taken in."""
+        self.controller.reject('incomplete', str(error))
+        self._report.status(self.status)
+
+    def _tick(self, stamp: int, now: int, received: float) -> None:
+        try:
+            observation = self._inputs.read(stamp)
+        except ObservationError as error:
+            self.on_unusable(error)
             return
-        now = self._node.get_clock().now().nanoseconds  # the message has no stamp
-        try:
-            observation = check_vector(conversions.from_vector(message), self._names)
-        except ObservationError as error:
-            self._reject(error)
-        else:
-            self._tick(observation, now, now, received)
-
-    def _tick(self, observation: Array, stamp: int, now: int, received: float) -> None:
-        if self.send(self.controller.tick(observation, stamp, now, received)):
-            self._timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
+        self._answer(self.controller.tick(observation, stamp, now, received), received, (now - stamp) * 1e-9)
         if self._debug and self.controller.raw_action is not None:
             values = (observation, self.policy.hidden, self.controller.raw_action)
             for publisher, value in zip(self._debug_publishers, values, strict=True):
                 publisher.publish(conversions.to_vector(value))
 
-    def _reject(self, error: ObservationError) -> None:
-        self.controller.reject('incomplete', str(error))
-        self._report.status(self.status)
+    def _answer(self, command: Array | None, received: float, age: float) -> None:
+        if self.send(command):
+            self._timing.add(received, time.monotonic(), age)
+
+    def _on_rate(self) -> None:
+        """Take the newest state once; without a new one repeat the command that the last one got."""
+        now = self._node.get_clock().now().nanoseconds
+        if self._newest is None:
+            self.send(self.controller.repeat(now, time.monotonic()))
+            return
+        (stamp, received), self._newest = self._newest, None
+        self._tick(stamp, now, received)
 
     def _on_emergency_stop(self, message: Any) -> None:
         if message.data:
@@ -212,12 +239,20 @@ class PolicyLoop:
     def _on_watchdog(self) -> None:
         self.send(self.controller.watchdog(time.monotonic()))
 
-    def _watch(self) -> None:
-        """Check for silence often enough; not at all while inactive or switched off."""
-        if self._watchdog is not None:
-            self._node.destroy_timer(self._watchdog)
-            self._watchdog = None
-        timeout = self.controller.safety.watchdog_timeout
-        if self._active and timeout != float('inf'):
-            period = timeout / WATCHDOG_CHECKS
-            self._watchdog = self._node.create_timer(period, self._on_watchdog, clock=STEADY)
+    def _set_timers(self) -> None:
+        """Check for silence often enough, and tick at the fixed rate; neither while inactive or switched off."""
+        while self._timers:
+            self._node.destroy_timer(self._timers.pop())
+        if not self.active:
+            return
+        timeout, rate = self.controller.safety.watchdog_timeout, self._values['rate_hz']
+        if timeout != float('inf'):
+            self._timers.append(self._node.create_timer(timeout / WATCHDOG_CHECKS, self._on_watchdog, clock=STEADY))
+        if rate:
+            self._timers.append(self._node.create_timer(1.0 / rate, self._on_rate, clock=STEADY))
+
+
+def _difference(new: Policy, old: Policy) -> str:
+    before, after = old.spec.to_dict(), new.spec.to_dict()
+    changes = [f'{key} is {after[key]} instead of {before[key]}' for key in before if after[key] != before[key]]
+    return f'the new policy does not fit the running one: {"; ".join(changes)}.'

@@ -4,11 +4,14 @@ Runs a trained policy on a robot: states in, commands out, in real time. A lifec
 Subscribes:
     joint_states (sensor_msgs/JointState): the robot's state, when every name of the policy is a joint signal.
     observation (std_msgs/Float64MultiArray): the observation as a vector, when some name is not.
+        Or the topics of ``observation.sources``: Imu, Odometry, Twist, TwistStamped and any other message as well.
     reset (std_msgs/Empty): the robot was put somewhere else; forgets the hidden state.
     emergency_stop (std_msgs/Bool): true latches a fault; false never releases it.
+    policy_update (std_msgs/String): the path of a better policy; only with ``follow_trainer``.
 
 Publishes:
-    command (std_msgs/Float64MultiArray): commands in the policy's action order, within its bounds.
+    command (std_msgs/Float64MultiArray, or JointState, JointTrajectory, Twist, TwistStamped): commands within their
+        bounds, in the policy's action order.
     ~/status (diagnostic_msgs/DiagnosticStatus): state, fault, or the reason for not commanding; latched.
     /diagnostics (diagnostic_msgs/DiagnosticArray): rate, latency, input age, counters, policy; once a second.
     ~/debug/observation, ~/debug/hidden, ~/debug/raw_action (std_msgs/Float64MultiArray): while someone listens.
@@ -18,8 +21,11 @@ Services:
     the lifecycle services of every managed node.
 
 Parameters (``policy_node_parameters.py`` has their defaults and meaning):
-    policy, engine, autostart, arm_on_activate, auto_recover, max_state_age_s, watchdog_timeout_s, max_gap_s,
-    fallback, fallback_pose, command.type, command.interface, observation.fields, and qos_overrides of every topic.
+    policy, policy_dirs, follow_trainer, engine, autostart, arm_on_activate, auto_recover, max_state_age_s,
+    watchdog_timeout_s, max_gap_s, fallback, fallback_pose, ramp_s, slew_rate, rate_hz, command.type,
+    command.interface, command.fields, command.frame_id, observation.sources, observation.fields, observation.scale,
+    observation.offset, observation.transform, of each source observation.<source>.topic, .type and .max_age_s, and
+    qos_overrides of every topic.
 
 A Float64MultiArray has no stamp: if this node is killed, the robot keeps the last command unless its own driver
 times out. On SIGINT, SIGTERM, deactivation and faults the fallback command goes out first.
@@ -29,22 +35,21 @@ import sys
 import traceback
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter as RosParameter
 
 from velora_ros.control.controller import EMERGENCY_STOP
 from velora_ros.control.safety import Safety
-from velora_ros.errors import ConfigError, SpecError, VeloraError
-from velora_ros.nodes.interfaces import create_service
-from velora_ros.nodes.parameters import ParameterTable, Values
+from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.nodes.interfaces import create_deferred_service, create_service
+from velora_ros.nodes.parameters import ParameterTable, Values, start_values
 from velora_ros.nodes.policy_loop import OWNER, PolicyLoop
-from velora_ros.nodes.policy_node_parameters import AT_CONFIGURE, PARAMETERS, settings_of
+from velora_ros.nodes.policy_node_parameters import needs_configure, parameters, settings_of
 from velora_ros.nodes.policy_node_report import UNCONFIGURED, Report
+from velora_ros.nodes.policy_swap import Loader, PolicyFolders, load
 from velora_ros.nodes.spin import STEADY, run
-from velora_ros.policy import Policy
-from velora_ros.utils import share_path
 
 DIAGNOSTICS_PERIOD_S = 1.0
 
@@ -83,7 +88,13 @@ class PolicyNode(LifecycleNode):
         self._loop: PolicyLoop | None = None
         self._fault = ''
         self._failure = ''
-        self._table = ParameterTable(self, PARAMETERS, validate=self._validate, apply=self._apply)
+        self._running = ''
+        self._starting = True
+        rows = parameters(start_values(self).get('observation.sources'))
+        self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
+        self._starting = False
+        self._folders = PolicyFolders(self._table['policy_dirs'], self._table['policy'])
+        self._loader = Loader(self)
         self._autostarting = bool(self._table['autostart'])
         self._report = Report(self)
         for name, callback in (
@@ -91,9 +102,9 @@ class PolicyNode(LifecycleNode):
             ('~/emergency_stop', self._on_emergency_stop),
             ('~/reset_state', self._on_reset_state),
             ('~/clear_fault', self._on_clear_fault),
-            ('~/reload_policy', self._on_reload_policy),
         ):
             create_service(self, OWNER, name, callback)
+        create_deferred_service(self, OWNER, '~/reload_policy', self._on_reload_policy)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=STEADY)
         if self._autostarting:
             self._autostart()
@@ -124,15 +135,11 @@ class PolicyNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> None:
         """Load and warm up the policy, check everything against it, create the topics."""
         values = self._table.values
-        policy = self._load(values)
+        policy = load(self._folders.check(values['policy']), values['engine'])
         self._loop = PolicyLoop(
-            self,
-            policy,
-            settings=settings_of(values),
-            fields=values['observation.fields'],
-            report=self._report,
-            fault=self._fault,
+            self, policy, values, report=self._report, fault=self._fault, follow=self._on_policy_update
         )
+        self._running = values['policy']
         self._report.status(self._loop.status)
 
     @_transition
@@ -175,28 +182,54 @@ class PolicyNode(LifecycleNode):
             self._loop = None
         self._report.status(UNCONFIGURED)
 
-    def _load(self, values: Values) -> Policy:
-        path = values['policy']
-        if not path:
-            raise ConfigError("the parameter 'policy' is empty; give the path of a policy file (.safetensors).")
-        policy = Policy.load(_policy_path(path), engine=values['engine'])
-        policy.warm_up()
-        return policy
-
     # --- parameters ------------------------------------------------------------------------------------------------
 
     def _validate(self, values: Values) -> None:
         settings = settings_of(values)
+        if self._starting:
+            return
+        if values['policy'] != self._table['policy'] and values['policy'] != self._running:
+            path = self._folders.check(values['policy'])
+            if self._loop is not None and not path.is_file():
+                raise ConfigError(f"there is no policy file '{path}'; give one that exists.")
         if self._loop is None:
             return
         Safety(self._loop.policy.spec, settings)
-        for name in AT_CONFIGURE:
-            if values[name] != self._table[name]:
+        for name, value in values.items():
+            if value != self._table[name] and needs_configure(name):
                 raise ConfigError(f"parameter '{name}' is read when the node is configured; clean the node up first.")
 
     def _apply(self, values: Values) -> None:
-        if self._loop is not None:
-            self._loop.apply(settings_of(values))
+        if self._loop is None:
+            return
+        self._loop.apply(values)
+        if values['policy'] != self._running:
+            self._swap(values['policy'], lambda why: None)
+
+    # --- another policy --------------------------------------------------------------------------------------------
+
+    def _swap(self, given: str, told: Callable[[str], None]) -> None:
+        """Continue with another policy as soon as it is loaded; ``told`` gets '' then, or why it is not so."""
+
+        def done(why: str) -> None:
+            if not why:
+                self._running = given
+            self._settle(why)
+            told(why)
+
+        self._loader.swap(self._configured, self._folders.check(given), self._table['engine'], done)
+
+    def _settle(self, why: str) -> None:
+        """After a swap or its failure: people are told, and the parameter says what runs."""
+        self._report.swapped(self._configured.controller, self._running, why)
+        if self._table['policy'] != self._running:
+            self.set_parameters([RosParameter('policy', value=self._running)])
+
+    def _on_policy_update(self, given: str) -> None:
+        try:
+            self._swap(given, lambda why: None)
+        except VeloraError as error:
+            self._settle(f'{error} The old policy stays.')
 
     # --- services --------------------------------------------------------------------------------------------------
 
@@ -240,35 +273,22 @@ class PolicyNode(LifecycleNode):
         response.success, response.message = True, 'hidden state forgotten'
         return response
 
-    def _on_reload_policy(self, request: Any, response: Any) -> Any:
-        """Read the file again, between two ticks; the running policy stays if anything is wrong with the new one."""
+    def _on_reload_policy(self, response: Any, send: Callable[[], None]) -> None:
+        """Read the file of the parameter again; answer when it runs, or say why the old policy stays."""
+
+        def answer(why: str) -> None:
+            response.success = not why
+            response.message = why or f'running {self._configured.policy.digest[:12]}'
+            send()
+
         try:
-            loop = self._configured
-            policy = self._load(self._table.values)
-            if policy.spec != loop.policy.spec:
-                raise SpecError(_difference(policy, loop.policy))
-            loop.swap(policy)
-            response.success, response.message = True, f'running {policy.digest[:12]}'
+            self._swap(self._table['policy'], answer)
         except VeloraError as error:
-            response.message = f'{error} The old policy stays.'
-        return response
+            answer(str(error))
 
     def _on_diagnostics(self) -> None:
         if self._loop is not None:
             self._loop.diagnose(self._table['policy'])
-
-
-def _policy_path(given: str) -> Path:
-    """Return the file itself, or the shipped one of that name when there is no such file."""
-    path = Path(given).expanduser()
-    shipped = share_path('policies', given if given.endswith('.safetensors') else f'{given}.safetensors')
-    return shipped if not path.exists() and shipped.exists() else path
-
-
-def _difference(new: Policy, old: Policy) -> str:
-    before, after = old.spec.to_dict(), new.spec.to_dict()
-    changes = [f'{key} is {after[key]} instead of {before[key]}' for key in before if after[key] != before[key]]
-    return f'the new policy does not fit the running one: {"; ".join(changes)}.'
 
 
 def main() -> None:

@@ -1,15 +1,25 @@
 """The parameters of policy_node, and what the controller needs of them."""
 
 import math
+from collections.abc import Sequence
 
 from velora_ros.control import Settings
+from velora_ros.control.sources import DEFAULT_SOURCES, TRANSFORMS, ObservationSettings, Source
+from velora_ros.errors import ConfigError
 from velora_ros.nodes.parameters import Parameter, Values
+from velora_ros.nodes.writers import TYPES, interface_of
 from velora_ros.policy.engines import ENGINES
 
 _OFF = '0 switches it off.'
 
 PARAMETERS = (
     Parameter('policy', 'string', '', 'Path of the policy file, or the name of a shipped one.'),
+    Parameter(
+        'policy_dirs', 'string_array', [],
+        'Folders below which other policies may be; those of the policy at the start and of the shipped ones are too.',
+        read_only='it guards against loading anything else.',
+    ),
+    Parameter('follow_trainer', 'bool', False, 'Take the policies that policy_update names, while running.'),
     Parameter('engine', 'string', 'auto', 'What steps the policy; auto is numba where there is one.', choices=ENGINES),
     Parameter(
         'autostart', 'bool', False, 'Configure and activate at the start; without it somebody else manages the node.',
@@ -34,20 +44,83 @@ PARAMETERS = (
     ),
     Parameter('fallback_pose', 'double_array', [], "The command of the fallback 'pose', in action order and units."),
     Parameter(
-        'command.type', 'string', 'Float64MultiArray', 'Message type of the command.', choices=('Float64MultiArray',)
+        'ramp_s', 'double', 0.0, f'After arming, commands are ramped in from where the robot is for so long. {_OFF}',
+        's', (0, math.inf),
+    ),
+    Parameter(
+        'slew_rate', 'double_array', [],
+        f'Fastest change of a command, in its unit per second: one for all, or one for each action. {_OFF}', '',
+        (0, math.inf),
+    ),
+    Parameter(
+        'rate_hz', 'double', 0.0,
+        'Commands at this fixed rate, from the newest state; 0 answers each state when it comes.', 'Hz', (0, 10_000),
+    ),
+    Parameter(
+        'command.type', 'string', 'Float64MultiArray', 'Message type of the command.', choices=tuple(TYPES)
     ),
     Parameter(
         'command.interface', 'string', '', 'Meaning of the commands; empty reads it from the action names.',
         choices=('', 'position', 'velocity', 'effort'),
     ),
     Parameter(
+        'command.fields', 'string_array', [],
+        "Where each action of the policy goes: the joint of a JointState or JointTrajectory, linear.x ... angular.z of"
+        ' a Twist, the index in a Float64MultiArray. Empty goes by the action names.',
+    ),
+    Parameter('command.frame_id', 'string', '', "Frame of the command's header, where it has one."),
+    Parameter(
+        'observation.sources', 'string_array', [],
+        'Names of the sources of observations; the first is the trigger. Empty reads joint_states when every name of'
+        ' the policy is a joint signal, else observation.',
+        read_only='the parameters of each source are declared at the start.',
+    ),
+    Parameter(
         'observation.fields', 'string_array', [],
-        "joints:<joint>/<interface> for each observation of the policy, where the robot's joints are named otherwise.",
+        '<source>:<field> for each observation of the policy: <joint>/<interface> of joint states, the index in a'
+        ' Float64MultiArray, else the path of a number in the message. Empty goes by the names of the policy.',
+    ),
+    Parameter('observation.scale', 'double_array', [], 'Factor of each observation; empty is 1.'),
+    Parameter('observation.offset', 'double_array', [], 'Added to each observation after scaling; empty is 0.'),
+    Parameter(
+        'observation.transform', 'string_array', [], 'Taken of each observation last; empty is none.',
+        choices=TRANSFORMS,
     ),
 )  # fmt: skip
 
-# Read when the node is configured; changing them under a running policy would not reach it.
-AT_CONFIGURE = ('policy', 'engine', 'command.type', 'command.interface', 'observation.fields')
+
+def needs_configure(name: str) -> bool:
+    """Whether a parameter is read when the node is configured, so that a change would not reach a running policy."""
+    return name in ('engine', 'follow_trainer') or (
+        name.startswith(('command.', 'observation.')) and not name.endswith('.max_age_s')
+    )
+
+
+def source_parameters(name: str) -> tuple[Parameter, ...]:
+    """Return the parameters of one source of observations."""
+    default = {source.name: source for source in DEFAULT_SOURCES}.get(name, Source(name, name, ''))
+    return (
+        Parameter(f'observation.{name}.topic', 'string', default.topic, "The source's topic."),
+        Parameter(
+            f'observation.{name}.type', 'string', default.type,
+            'Its message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any in full.',
+        ),
+        Parameter(
+            f'observation.{name}.max_age_s', 'double', -1.0,
+            f"How far from the trigger's stamp its newest value may be; -1 is max_state_age_s. {_OFF}", 's',
+            (-1, math.inf),
+        ),
+    )  # fmt: skip
+
+
+# What the docs show: each source has three parameters of its own.
+DOCUMENTED = (*PARAMETERS, *source_parameters('<source>'))
+
+
+def parameters(sources: Sequence[str] | None) -> tuple[Parameter, ...]:
+    """Return all parameters of a node with these sources; those of the default sources are always there."""
+    names = dict.fromkeys((*(source.name for source in DEFAULT_SOURCES), *(sources or ())))
+    return (*PARAMETERS, *(row for name in names for row in source_parameters(name)))
 
 
 def settings_of(values: Values) -> Settings:
@@ -55,7 +128,7 @@ def settings_of(values: Values) -> Settings:
     Return the controller's settings.
 
     Raises:
-        ConfigError: a time is negative and not -1.
+        ConfigError: a time is negative and not -1, or the command's type and meaning contradict each other.
     """
     return Settings(
         max_state_age_s=values['max_state_age_s'],
@@ -64,5 +137,38 @@ def settings_of(values: Values) -> Settings:
         auto_recover=values['auto_recover'],
         fallback=values['fallback'],
         fallback_pose=tuple(values['fallback_pose']),
-        interface=values['command.interface'],
+        interface=interface_of(values['command.type'], values['command.interface'], values['command.fields']),
+        ramp_s=values['ramp_s'],
+        slew_rate=tuple(values['slew_rate']),
     )
+
+
+def observation_of(values: Values) -> ObservationSettings:
+    """
+    Return what is to be observed.
+
+    Raises:
+        ConfigError: a source has no type.
+    """
+    joints, vector = (_source(source.name, values) for source in DEFAULT_SOURCES)
+    return ObservationSettings(
+        sources=tuple(_source(name, values) for name in values['observation.sources']),
+        defaults=(joints, vector),
+        fields=tuple(values['observation.fields']),
+        scale=tuple(values['observation.scale']),
+        offset=tuple(values['observation.offset']),
+        transform=tuple(values['observation.transform']),
+    )
+
+
+def max_age(source: Source, values: Values, max_state_age: float) -> float:
+    """Return how far from the trigger's stamp a source's value may be [s]; ``inf`` for no limit."""
+    age: float = values[f'observation.{source.name}.max_age_s']
+    return max_state_age if age == -1 else age or math.inf
+
+
+def _source(name: str, values: Values) -> Source:
+    topic, kind = (values[f'observation.{name}.{what}'] for what in ('topic', 'type'))
+    if not kind:
+        raise ConfigError(f"'observation.{name}.type' is empty; say what comes on '{topic}', for example Imu.")
+    return Source(name, topic, kind)

@@ -35,6 +35,7 @@ class Report:
         self._conflict = ''
         self.incompatible = ''
         """The newest incompatible peer, in one sentence."""
+        self._refused_policy = ''
 
     def status(self, status: Status, *, force: bool = False) -> None:
         """
@@ -50,13 +51,22 @@ class Report:
         self._last = status
         self._status.publish(conversions.to_diagnostic(self._name, status.level, status.text, {}))
 
+    def swapped(self, controller: Controller, path: str, refusal: str) -> None:
+        """Say that a new policy runs, or why it was refused; a refusal stays in the diagnostics until one is taken."""
+        self._refused_policy = refusal
+        controller.counts['swap.failed'] += bool(refusal)
+        if refusal:
+            self._node.get_logger().error(refusal)
+        else:
+            self._node.get_logger().info(f'running the policy {path}')
+
     def diagnostics(
         self, status: Status, controller: Controller, policy: Policy, path: str, timing: TimingReport
     ) -> None:
         """Publish rate, latency, input age, counters, fault and policy."""
         self.status(status, force=True)
         self._look_for_conflicts()
-        warnings = [text for text in (self._conflict, self.incompatible) if text]
+        warnings = [text for text in (self._conflict, self.incompatible, self._refused_policy) if text]
         level = 'warn' if warnings and status.level == 'ok' else status.level
         message = conversions.to_diagnostic(
             self._name,
@@ -117,8 +127,15 @@ def _values(controller: Controller, policy: Policy, path: str, timing: TimingRep
         'observations': controller.counts['observations'],
         'commands': controller.counts['commands'],
         'fallbacks': controller.counts['fallbacks'],
+        'drops': _total(controller, 'rejected'),
+        'resets': _total(controller, 'reset'),
+        'faults': _total(controller, 'fault'),
         **{name: count for name, count in sorted(controller.counts.items()) if '.' in name},
         'policy': path,
         'digest': policy.digest,
         'engine': policy.engine,
     }
+
+
+def _total(controller: Controller, kind: str) -> int:
+    return sum(count for name, count in controller.counts.items() if name.startswith(f'{kind}.'))

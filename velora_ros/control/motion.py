@@ -1,0 +1,79 @@
+"""How a command gets from where the robot is to where the policy wants it: ramped in, and never faster than allowed."""
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.control.safety import Safety
+
+Array = npt.NDArray[np.float64]
+
+
+class Motion:
+    """
+    Remembers what was sent last and limits what is sent next.
+
+    All of it is within the action's bounds: the starting point, the policy's action, and whatever lies between them.
+    Times are those of the steady clock [s].
+    """
+
+    def __init__(self) -> None:
+        self.last: Array | None = None
+        """What was sent last, command or fallback, shape (action,); None since nothing was."""
+        self.target: Array | None = None
+        """What the policy wanted last, shape (action,); None when commanding was interrupted since."""
+        self._sent_at: float | None = None
+        self._ramping = True
+        self._ramp_from: Array | None = None
+        self._ramp_began = 0.0
+
+    def begin(self) -> None:
+        """Commanding begins: nobody knows what happened to the robot before, so start from where it is."""
+        self.interrupt(None)
+
+    def interrupt(self, last: Array | None) -> None:
+        """Commanding is interrupted by a fallback, or by nothing; it will start from there and ramp in again."""
+        self.last, self.target, self._sent_at = last, None, None
+        self._ramping, self._ramp_from = True, None
+
+    def towards(self, action: Array, observation: Array, steady: float, safety: Safety) -> Array:
+        """
+        Return the next command on the way to an action; the first is where the robot is, if there are limits.
+
+        Args:
+            action: what the policy wants, shape (action,), within the bounds.
+            observation: what the policy saw, shape (observation,).
+            steady: the time [s].
+            safety: the limits.
+        """
+        if self.last is None and safety.shapes:
+            self.last = safety.origin(observation, action)
+        self.target = action
+        return self._step(action, steady, safety)
+
+    def further(self, steady: float, safety: Safety) -> Array | None:
+        """Return the next command on the way to the same action as before; None without one."""
+        return None if self.target is None else self._step(self.target, steady, safety)
+
+    def _step(self, action: Array, steady: float, safety: Safety) -> Array:
+        if safety.shapes and self.last is not None:
+            wanted = self._ramped(action, self.last, steady, safety.ramp)
+            action = safety.clipped(self._slewed(wanted, self.last, steady, safety))
+        self.last, self._sent_at = action, steady
+        return action
+
+    def _ramped(self, action: Array, last: Array, steady: float, ramp: float) -> Array:
+        if not self._ramping:
+            return action
+        if self._ramp_from is None:
+            self._ramp_from, self._ramp_began = last, steady
+        weight = (steady - self._ramp_began) / ramp if ramp > 0 else 1.0
+        if weight >= 1:
+            self._ramping = False
+            return action
+        return self._ramp_from + weight * (action - self._ramp_from)
+
+    def _slewed(self, action: Array, last: Array, steady: float, safety: Safety) -> Array:
+        elapsed = 0.0 if self._sent_at is None else max(steady - self._sent_at, 0.0)
+        step = safety.slew_rate * min(elapsed, safety.max_gap)  # a pause must not earn a jump
+        slewed: Array = np.minimum(np.maximum(action, last - step), last + step)
+        return slewed

@@ -1,0 +1,150 @@
+"""
+From a message to the numbers that ``observation.fields`` name; the other half of :mod:`velora_ros.nodes.conversions`.
+
+A field is the path of a number inside the message, for every message type that there is: ``angular_velocity.z`` of an
+Imu, ``twist.twist.linear.x`` of an Odometry. A quaternion also has the angles ``roll``, ``pitch`` and ``yaw`` [rad].
+The numbers of a Float64MultiArray go by their index.
+
+What such a path cannot reach takes one function of your own::
+
+    def nearest(fields: Sequence[str]) -> Callable[[LaserScan], Sequence[float]]:
+        return lambda message: [min(message.ranges)]
+
+It is given the fields and returns what is called with each message and returns one number for each field; it raises
+ConfigError for fields that it does not know. Your package offers it as an entry point of the group
+``velora_ros.readers`` under the type's name: ``sensor_msgs/msg/LaserScan = my_robot.readers:nearest``.
+"""
+
+import importlib.metadata
+import math
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any
+
+from velora_ros.control.sources import JOINTS, VECTOR
+from velora_ros.errors import ConfigError, ObservationError, did_you_mean
+from velora_ros.nodes.interfaces import interface_class
+
+Reader = Callable[[Any], Sequence[float]]
+
+ENTRY_POINTS = 'velora_ros.readers'
+# Short names of the types that robots mostly use; any other is given in full.
+TYPES = {
+    JOINTS: 'sensor_msgs/msg/JointState',
+    'Imu': 'sensor_msgs/msg/Imu',
+    'Odometry': 'nav_msgs/msg/Odometry',
+    'Twist': 'geometry_msgs/msg/Twist',
+    'TwistStamped': 'geometry_msgs/msg/TwistStamped',
+    VECTOR: 'std_msgs/msg/Float64MultiArray',
+}
+_NUMBERS = ('double', 'float', 'boolean', 'int', 'uint')
+_QUATERNION = 'geometry_msgs/Quaternion'
+_ANGLES = ('roll', 'pitch', 'yaw')
+
+
+def message_class(kind: str) -> Any:
+    """
+    Return the class of a type, by its short or full name.
+
+    Raises:
+        ConfigError: there is no such type here.
+    """
+    name = TYPES.get(kind, kind)
+    try:
+        return interface_class(name)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"there is no message type '{kind}' here.{did_you_mean(kind, TYPES)} Or any type that is installed and "
+            'sourced, in full, as my_msgs/msg/Wheels.'
+        ) from error
+
+
+def make_reader(kind: str, fields: Sequence[str]) -> Reader:
+    """
+    Return the function that reads the fields of a message, one number for each.
+
+    Args:
+        kind: the message type, by its short or full name.
+        fields: what to read.
+
+    Raises:
+        ConfigError: there is no such type or field; the message says what there is.
+    """
+    message = message_class(kind)
+    if kind == VECTOR:
+        return _vector_reader(fields)
+    if kind not in TYPES:
+        for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=kind):
+            return _guarded(entry.load()(fields), kind)
+    return _path_reader(kind, message, fields)
+
+
+def _guarded(read: Reader, kind: str) -> Reader:
+    """Make whatever goes wrong in somebody else's function a message that cannot be used."""
+
+    def guarded(message: Any) -> Sequence[float]:
+        try:
+            return read(message)
+        except Exception as error:
+            raise ObservationError(f'the reader of {kind} failed on a message: {error!r}.') from error
+
+    return guarded
+
+
+def _vector_reader(fields: Sequence[str]) -> Reader:
+    for field in fields:
+        if not field.isdecimal():
+            raise ConfigError(f"'{field}' is no field of a {VECTOR}; its numbers go by their index: 0, 1, 2, ...")
+    indices = [int(field) for field in fields]
+    needed = max(indices) + 1
+
+    def read(message: Any) -> Sequence[float]:
+        if len(message.data) < needed:
+            raise ObservationError(f'a {VECTOR} has {len(message.data)} values, and number {needed - 1} is to be read.')
+        return [message.data[index] for index in indices]
+
+    return read
+
+
+def _path_reader(kind: str, message: Any, fields: Sequence[str]) -> Reader:
+    known = dict(_numbers(message))
+    for field in fields:
+        if field not in known:
+            raise ConfigError(f"'{field}' is no number in a message of type {kind}.{did_you_mean(field, known)}")
+    if len(fields) > 1 and not any(map(known.get, fields)):
+        paths: Reader = attrgetter(*fields)
+        return paths
+    getters = [known[field] or attrgetter(field) for field in fields]
+    return lambda message: [get(message) for get in getters]
+
+
+def _numbers(message: Any, path: str = '') -> Iterator[tuple[str, Callable[[Any], float] | None]]:
+    """Return the paths of all numbers in a message, with a function for those that are no field of it."""
+    for name, kind in message.get_fields_and_field_types().items():
+        if kind.startswith(_NUMBERS) and '[' not in kind:
+            yield path + name, None
+        elif '/' in kind and '[' not in kind and '<' not in kind and name != 'header':
+            yield from _numbers(interface_class(kind.replace('/', '/msg/')), f'{path}{name}.')
+        if kind == _QUATERNION:
+            for angle in _ANGLES:
+                yield f'{path}{name}.{angle}', _angle_of(path + name, angle)
+
+
+def _angle_of(path: str, angle: str) -> Callable[[Any], float]:
+    get, compute = attrgetter(path), {'roll': _roll, 'pitch': _pitch, 'yaw': _yaw}[angle]
+    return lambda message: compute(get(message))
+
+
+# REP 103: roll about x, pitch about y, yaw about z, turned about fixed axes in this order [rad].
+
+
+def _roll(q: Any) -> float:
+    return math.atan2(2 * (q.w * q.x + q.y * q.z), 1 - 2 * (q.x * q.x + q.y * q.y))
+
+
+def _pitch(q: Any) -> float:
+    return math.asin(max(-1.0, min(1.0, 2 * (q.w * q.y - q.z * q.x))))
+
+
+def _yaw(q: Any) -> float:
+    return math.atan2(2 * (q.w * q.z + q.x * q.y), 1 - 2 * (q.y * q.y + q.z * q.z))
