@@ -1,0 +1,52 @@
+"""
+The least that a node can do with a state: answer its positions as a command, over the same topics and qualities.
+
+    python benchmarks/node_echo.py events|default
+"""
+
+import sys
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.experimental import EventsExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+from velora_ros.nodes.interfaces import topic
+
+
+class Echo(Node):
+    """JointState in, Float64MultiArray out; the message is made once."""
+
+    def __init__(self) -> None:
+        super().__init__('echo')
+        command, state = topic('policy_node', 'out', 'command'), topic('policy_node', 'in', 'joint_states')
+        self._message = Float64MultiArray()
+        self._publisher = self.create_publisher(Float64MultiArray, 'command', command.qos.profile())
+        self.create_subscription(JointState, 'joint_states', self._answer, state.qos.profile())
+
+    def _answer(self, state: JointState) -> None:
+        self._message.data = state.position
+        self._publisher.publish(self._message)
+
+
+def main() -> None:
+    """Echo until SIGINT."""
+    rclpy.init()
+    node = Echo()
+    try:
+        if sys.argv[1] == 'default':
+            rclpy.spin(node)
+        executor = EventsExecutor()
+        executor.add_node(node)
+        while rclpy.ok():
+            executor.spin_once(timeout_sec=0.05)  # as policy_node does
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        rclpy.try_shutdown()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,166 @@
+"""A robot of 12 joints in a process of its own: it sends states at a rate, and notes which command came when."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.experimental import EventsExecutor
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+from velora_ros.nodes.interfaces import DEFAULT, RELIABLE
+from velora_ros.policy import Policy, PolicyFile
+from velora_ros.policy.layout import shapes
+from velora_ros.spec import PolicySpec
+
+JOINTS = tuple(f'joint_{index}' for index in range(12))
+PERIOD = 0.01
+N_NEURONS, N_COMMAND = 64, 25
+TAIL = 20
+MARKS = np.linspace(-0.95, 0.95, 50)  # positions of the first joint, in turn: they tell which state a command answers
+
+
+def policy_file() -> PolicyFile:
+    """
+    Return a policy for the robot: 24 observations, 64 neurons, 12 actions, random dense weights.
+
+    One neuron of each layer hears only the first joint's position, so that the first action is a function of it: from a
+    command one can tell which state it answers, although the message has no stamp.
+    """
+    rng = np.random.default_rng(0)
+    signals = tuple(f'{joint}/{what}' for what in ('position', 'velocity') for joint in JOINTS)
+    n, inter = len(signals), N_NEURONS - N_COMMAND
+    sizes = {'n_neurons': N_NEURONS, 'inter': inter, 'command': N_COMMAND, 'motor': len(JOINTS)}
+    expected = shapes(n, sizes)
+    tensors = {name: (0.2 * rng.normal(size=shape)).astype(np.float32) for name, shape in expected.items()}
+    tensors |= {'normalisation.offset': np.zeros(n, np.float32), 'normalisation.scale': np.ones(n, np.float32)}
+    tensors |= {name: np.ones(shape, np.uint8) for name, shape in expected.items() if name.startswith('wiring.')}
+    for name, row, bias in (
+        ('inter', 0, 2.0),
+        ('command', 0, -1.9),
+        ('command', N_COMMAND, -1.9),  # the cell's other branch, alike: whatever the time, the two blend to the same
+        ('motor', 0, 0.0),
+    ):
+        tensors[f'{name}.weight'][row] = 0.0
+        tensors[f'{name}.weight'][row, 0] = 1.0
+        tensors[f'{name}.bias'][row] = bias
+    spec = PolicySpec(
+        observation_names=signals,
+        observation_units=('rad',) * len(JOINTS) + ('rad/s',) * len(JOINTS),
+        action_names=tuple(f'{joint}/effort' for joint in JOINTS),
+        action_units=('N m',) * len(JOINTS),
+        action_low=(-1.0,) * len(JOINTS),
+        action_high=(1.0,) * len(JOINTS),
+        control_period=PERIOD,
+    )
+    return PolicyFile(spec, tensors, {**sizes, 'sparsity': 0.0, 'seed': 0}, (0.1 * PERIOD, 2 * PERIOD))
+
+
+def expected_commands(file: PolicyFile) -> np.ndarray:
+    """Return the first action for each of the marks, shape (marks,)."""
+    policy, observation = Policy(file, engine='numpy'), np.zeros(2 * len(JOINTS))
+    actions = []
+    for mark in MARKS:
+        observation[0] = mark
+        actions.append(policy.step(observation)[0])
+    assert np.diff(actions).min() > 1e-3, 'the marks must be told apart'
+    return np.array(actions)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came back of the states sent: round trips [us], and how many states got no command."""
+
+    round_trips: np.ndarray
+    lost: int
+
+
+class Robot:
+    """
+    Sends states and receives commands on one ROS domain.
+
+    Args:
+        domain: ROS_DOMAIN_ID, this process' and the node's.
+        answers: first entry of the command that answers each mark, shape (marks,).
+    """
+
+    def __init__(self, domain: int, answers: np.ndarray) -> None:
+        self._answers = answers
+        self._context = rclpy.context.Context()
+        rclpy.init(context=self._context, domain_id=domain, args=[])
+        self._node = rclpy.create_node('robot', context=self._context, enable_rosout=False)
+        self._executor = EventsExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._received: list[tuple[int, float]] = []
+        self._runs: list[tuple[int, int, np.ndarray, list[tuple[int, float]]]] = []
+        self.diagnostics: DiagnosticArray | None = None
+        self._states = self._node.create_publisher(JointState, 'joint_states', RELIABLE.profile())
+        self._node.create_subscription(Float64MultiArray, 'command', self._on_command, DEFAULT.profile())
+        self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, DEFAULT.profile())
+        zeros = [0.0] * len(JOINTS)
+        self._state = JointState(name=list(JOINTS), position=zeros, velocity=zeros, effort=zeros)
+        self._count = 0
+
+    def _on_command(self, message: Float64MultiArray) -> None:
+        self._received.append((time.perf_counter_ns(), message.data[0]))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        self.diagnostics = message
+
+    def until_it_answers(self, patience: float = 30.0) -> None:
+        """Send states at 100 Hz until the first command is there."""
+        self._received.clear()
+        end = time.monotonic() + patience
+        while not self._received:
+            if time.monotonic() > end:
+                raise RuntimeError(f'no command within {patience} s')
+            self._send()
+            self._spin(0.01)
+
+    def run(self, rate: float, seconds: float) -> None:
+        """Send states at a rate; a machine that stalls delays the rest, as a robot's loop would not send a burst."""
+        self._received, sent, first = [], [], self._count
+        n_counted = int(rate * seconds)
+        due = time.perf_counter()
+        for tick in range(n_counted + TAIL):  # the last ones keep the watchdog quiet until the others are answered
+            self._spin(due - time.perf_counter())
+            sent.append(time.perf_counter_ns())
+            self._send()
+            due = max(due + (1 / rate if tick < n_counted else PERIOD), time.perf_counter())
+        self._runs.append((first, n_counted, np.array(sent), self._received))
+
+    def outcomes(self) -> list[Outcome]:
+        """Return what came of each run; it takes a moment, in which no state is sent."""
+        return [self._matched(*run) for run in self._runs]
+
+    def close(self) -> None:
+        """Leave the domain."""
+        self._executor.remove_node(self._node)
+        self._node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    def _send(self) -> None:
+        self._state.position[0] = MARKS[self._count % len(MARKS)]
+        self._count += 1
+        seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        self._state.header.stamp.sec, self._state.header.stamp.nanosec = seconds, nanoseconds
+        self._states.publish(self._state)
+
+    def _spin(self, seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        while (left := end - time.perf_counter()) > 0:
+            self._executor.spin_once(timeout_sec=left)
+
+    def _matched(self, first: int, n_counted: int, sent: np.ndarray, received: list[tuple[int, float]]) -> Outcome:
+        """Give each command to the newest state before it that has its mark."""
+        arrived: dict[int, int] = {}
+        for at, value in received:
+            mark = int(np.abs(self._answers - value).argmin())
+            newest = int(np.searchsorted(sent, at)) - 1
+            tick = newest - (first + newest - mark) % len(MARKS)
+            if 0 <= tick < n_counted:
+                arrived.setdefault(tick, at)
+        trips = np.array([at - sent[tick] for tick, at in arrived.items()]) / 1000
+        return Outcome(trips, n_counted - len(arrived))
