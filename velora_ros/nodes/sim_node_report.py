@@ -1,5 +1,6 @@
 """What sim_node tells people: a line each second, diagnostics, and the summary at the end."""
 
+import contextlib
 import json
 import sys
 from typing import Any
@@ -126,5 +127,6 @@ class Report:
 
 
 def _write(line: str) -> None:
-    sys.stdout.write(f'{line}\n')
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):  # nobody reads any more; the robot's clock goes on
+        sys.stdout.write(f'{line}\n')
+        sys.stdout.flush()
