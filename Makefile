@@ -94,9 +94,9 @@ bench-node: ## Measure state to command over ROS 2, beside a bare echo [ARGS='--
 	@tools/environment control
 	@exec $(BIN)/python benchmarks/node.py $(call given,ARGS)
 
-colcon: ## Build, test and start the package with colcon in a scratch workspace
+colcon: ## Build, test and start the package with colcon in a scratch workspace [ARGS='pytest arguments']
 	@tools/environment test
-	@tools/colcon
+	@tools/colcon $(call given,ARGS)
 
 clean: ## Remove caches and build products
 	@rm -rf build install log dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
