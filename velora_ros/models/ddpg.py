@@ -225,15 +225,7 @@ class LiquidDDPG:
         if seed is not None:
             learner.streams = Streams(seed)
         learner.configure(
-            UpdateSettings(
-                gamma=gamma,
-                tau=tau,
-                burn_in=burn_in,
-                target_noise=target_noise,
-                max_grad_norm=max_grad_norm,
-                trace=trace,
-                reward_scale=reward_scale,
-            ),
+            UpdateSettings.of(config),
             batch_size // sequence_length,
             sequence_length,
             lr_decay_steps=lr_decay_steps,
@@ -246,7 +238,7 @@ class LiquidDDPG:
                     learner,
                     env,
                     self.spec,
-                    self._loop_settings(config, total_steps),
+                    LoopSettings.of(config, total_steps, learner.streams.run_seed, learner.streams.evaluation_seed),
                     eval_env=own_eval_env if eval_env is None else numpy_view(eval_env),
                     callbacks=[*progress_callbacks(window_size, run_dir, show=progress), *callbacks],
                     steps_before=learner.steps,
@@ -281,22 +273,8 @@ class LiquidDDPG:
         Raises:
             StorageError: the file cannot be written; an older one of that name is untouched.
         """
-        settings = self.learner.settings
-        arguments = {
-            'state_dim': self.state_dim,
-            'n_neurons': self.n_neurons,
-            'action_dim': self.action_dim,
-            'optim': settings.optim.__name__,
-            'buffer_size': settings.buffer_size,
-            'actor_lr': settings.actor_lr,
-            'critic_lr': settings.critic_lr,
-            'sparsity': settings.sparsity,
-            'critic_sizes': list(settings.critic_sizes),
-            'n_critics': settings.n_critics,
-            'critic_neurons': settings.critic_neurons,
-            'normalise': settings.normalise,
-            'seed': self.learner.streams.run_seed,
-        }
+        sizes = {'state_dim': self.state_dim, 'n_neurons': self.n_neurons, 'action_dim': self.action_dim}
+        arguments = {**sizes, **self.learner.settings.arguments(), 'seed': self.learner.streams.run_seed}
         storage.save(path, self.learner, arguments, buffer=buffer)
 
     @classmethod
@@ -332,20 +310,3 @@ class LiquidDDPG:
     def __repr__(self) -> str:
         """Return the sizes, as the constructor takes them."""
         return f'LiquidDDPG({self.state_dim}, {self.n_neurons}, {self.action_dim}, device={str(self.device)!r})'
-
-    def _loop_settings(self, config: TrainConfig, total_steps: int | None) -> LoopSettings:
-        streams = self.learner.streams
-        return LoopSettings(
-            n_episodes=config.n_episodes,
-            max_steps=config.max_steps,
-            total_steps=total_steps,
-            noise_scale=config.noise_scale,
-            start_steps=config.start_steps,
-            update_ratio=config.update_ratio,
-            boost_ratio=config.boost_ratio,
-            boost_steps=config.boost_steps,
-            eval_every=config.eval_every,
-            eval_episodes=config.eval_episodes,
-            seed=streams.run_seed,
-            eval_seed=streams.evaluation_seed,
-        )

@@ -1,5 +1,6 @@
 """The learning half of LiquidDDPG: networks, optimisers, replay and random streams behind the training loop's verbs."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,12 @@ class LearnerSettings:
     normalise: bool
     sparsity: float
     device: torch.device
+
+    def arguments(self) -> dict[str, Any]:
+        """Return them as JSON-ready keywords; the device belongs to a machine and is left out."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del values['device']
+        return {**values, 'optim': self.optim.__name__, 'critic_sizes': list(self.critic_sizes)}
 
 
 class Learner:

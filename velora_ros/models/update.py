@@ -1,5 +1,6 @@
 """One update of actor and critic in torch: the reference that every faster path is held to."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch.optim import Optimizer
 from velora_ros.models.networks import Networks
 from velora_ros.models.returns import lambda_returns
 from velora_ros.replay import Batch
+from velora_ros.training import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class UpdateSettings:
     max_grad_norm: float = 0.0
     trace: float = 0.0
     reward_scale: float = 1.0
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> 'UpdateSettings':
+        """Take the fields of the same names."""
+        return cls(**{field.name: getattr(config, field.name) for field in dataclasses.fields(cls)})
 
 
 def smoothing_noise(batch: Batch, settings: UpdateSettings, rng: np.random.Generator) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The training loop: act, remember, learn."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from velora_ros.replay import Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent import Agent, Array
 from velora_ros.training.callbacks import Callback, StopTraining
+from velora_ros.training.config import TrainConfig
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
 
@@ -51,6 +53,13 @@ class LoopSettings:
     eval_episodes: int
     seed: int
     eval_seed: int
+
+    @classmethod
+    def of(cls, config: TrainConfig, total_steps: int | None, seed: int, eval_seed: int) -> 'LoopSettings':
+        """Take the fields of the same names from a configuration."""
+        own: dict[str, Any] = {'total_steps': total_steps, 'seed': seed, 'eval_seed': eval_seed}
+        named = {field.name for field in dataclasses.fields(cls)} - own.keys()
+        return cls(**{name: getattr(config, name) for name in named}, **own)
 
     def ratio(self, step: int) -> float:
         """Return the updates due at a step, counted from 0 over all calls."""
