@@ -13,20 +13,33 @@ SPEC = PolicySpec(NAMES, ('m', 'rad', 'm/s', 'rad/s'), ('slider/effort',), ('N',
 STATE = (0.1, -0.2, 0.3, -0.4)
 
 
-class Robot:
-    """A robot as policy_node sees it: joint states out, commands in, and the node's own topics."""
+DEFAULTS = (
+    'autostart:=true', 'arm_on_activate:=true', 'engine:=numpy',
+    'watchdog_timeout_s:=0', 'max_gap_s:=0', 'max_state_age_s:=5',
+)  # fmt: skip
 
-    def __init__(self, ros, policy_path):
-        self.ros, self.path = ros, policy_path
+
+class Robot:
+    """
+    A robot as policy_node sees it: joint states out, commands in, and the node's own topics.
+
+    `extra` are parameters of the node, as `name:=value`; `depth` is that of the publisher of states.
+    """
+
+    def __init__(self, ros, policy_path, *extra, namespace='', kind='std_msgs/msg/Float64MultiArray', depth=1):
+        self.ros, self.path, self.namespace = ros, policy_path, namespace
+        given = {word.partition(':=')[0] for word in extra}
+        defaults = [word for word in DEFAULTS if word.partition(':=')[0] not in given]  # of two, rcl takes the first
+        parameters = [f'policy:={policy_path}', *defaults, *extra]
         self.process = ros.start(
-            'policy_node', '-p', f'policy:={policy_path}', '-p', 'autostart:=true', '-p', 'arm_on_activate:=true',
-            '-p', 'engine:=numpy', '-p', 'watchdog_timeout_s:=0', '-p', 'max_gap_s:=0', '-p', 'max_state_age_s:=5',
-        )  # fmt: skip
-        self.status = ros.subscribe('diagnostic_msgs/msg/DiagnosticStatus', 'policy_node/status', LATCHED.profile())
-        self.commands = ros.subscribe('std_msgs/msg/Float64MultiArray', 'command')
-        self._states = ros.publisher('sensor_msgs/msg/JointState', 'joint_states')
+            'policy_node', '-r', f'__ns:={namespace or "/"}', *(word for text in parameters for word in ('-p', text))
+        )
+        self.status = ros.subscribe(
+            'diagnostic_msgs/msg/DiagnosticStatus', f'{namespace}/policy_node/status', LATCHED.profile()
+        )
+        self.commands = ros.subscribe(kind, f'{namespace}/command', 100)
+        self._states = ros.publisher('sensor_msgs/msg/JointState', f'{namespace}/joint_states', depth)
         self._stamp = 0
-        self.until_it_answers()
 
     def ready(self):
         """Armed, without a fault, the hidden state fresh."""
@@ -45,6 +58,17 @@ class Robot:
         position, velocity = np.split(np.asarray(values, dtype=float), 2)
         self._states.publish(to_joint_state(joints, position, velocity, np.empty(0), self._stamp))
 
+    def diagnostics(self):
+        """The values of the node's next diagnostics, each a string."""
+        arrays = self.ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+        name = f'{self.namespace}/policy_node'.lstrip('/')
+
+        def own():
+            return next((status for array in arrays for status in array.status if status.name == name), None)
+
+        status = self.ros.until(own, 'diagnostics')
+        return {pair.key: pair.value for pair in status.values} | {'message': status.message}
+
     def command(self, *arguments, **keywords):
         """Publish a state and return the command that comes back."""
         self.commands.clear()
@@ -62,6 +86,7 @@ class Robot:
 
         self.ros.until(answered, 'the first command')
         self.ros.spin(0.1)
+        return self
 
     def until_status(self, text):
         return self.ros.until(
@@ -70,7 +95,7 @@ class Robot:
 
     def call(self, service, **fields):
         kind = 'std_srvs/srv/SetBool' if fields else 'std_srvs/srv/Trigger'
-        return self.ros.call(kind, f'policy_node/{service}', **fields)
+        return self.ros.call(kind, f'{self.namespace}/policy_node/{service}', **fields)
 
     def no_command(self, *arguments, **keywords):
         """Publish a state that must not be answered."""

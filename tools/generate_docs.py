@@ -73,7 +73,7 @@ def parameter_page() -> str:
                 valid(row),
                 prose(f'{row.description} Read only: {row.read_only}' if row.read_only else row.description),
             )
-            for row in module.PARAMETERS
+            for row in getattr(module, 'DOCUMENTED', module.PARAMETERS)
         ]
         page += [f'## {node}\n', table(('name', 'type', 'default', 'unit', 'valid', 'meaning'), rows)]
     return '\n'.join(page)

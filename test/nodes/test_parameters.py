@@ -81,6 +81,10 @@ def test_start_values_are_taken_and_integers_are_good_doubles(make_node):
     assert table['folders'] == ['a']
 
 
+def test_one_number_is_a_list_of_one(make_node):
+    assert ParameterTable(make_node('-p', 'gains:=2'), ROWS)['gains'] == [2.0]
+
+
 def test_an_empty_list_in_a_file_means_unset(make_node, tmp_path):
     file = tmp_path / 'node.yaml'
     file.write_text('/**/node:\n  ros__parameters:\n    gains: []\n')
@@ -97,6 +101,7 @@ def test_an_empty_list_in_a_file_means_unset(make_node, tmp_path):
         ('count:=11', "parameter 'count' is 11; it must be from 1 to 10."),
         ('count:=1.5', "parameter 'count' is 1.5; it must be an integer."),
         ('mode:=fats', "parameter 'mode' is 'fats'. Did you mean 'fast'?"),
+        ('gains:=true', "parameter 'gains' is True; it must be a list of finite numbers."),
         ('gains:=[a]', "parameter 'gains' is ['a']; it must be a list of finite numbers."),
     ],
 )
@@ -177,7 +182,9 @@ def test_a_qos_override_is_used_and_a_wrong_one_refused(make_node):
 def test_every_shipped_file_sets_its_node_s_parameters_in_any_namespace(make_node, file, namespace):
     for key, content in yaml.safe_load(file.read_text()).items():
         name = key.removeprefix('/**/')
-        rows = importlib.import_module(f'velora_ros.nodes.{name}_parameters').PARAMETERS
+        module = importlib.import_module(f'velora_ros.nodes.{name}_parameters')
+        sources = content['ros__parameters'].get('observation.sources')
+        rows = module.parameters(sources) if hasattr(module, 'parameters') else module.PARAMETERS
         node = make_node('--params-file', file, name=name, namespace=namespace)
         ParameterTable(node, rows)
         assert set(start_values(node)) == set(content['ros__parameters'])

@@ -16,7 +16,7 @@ def running(ros_bench, make_policy_file, tmp_path_factory):
     path = tmp_path_factory.mktemp('policies') / 'policy.safetensors'
     make_policy_file(spec=SPEC).save(path)
     with ros_bench() as ros:
-        yield Robot(ros, path)
+        yield Robot(ros, path).until_it_answers()
 
 
 @pytest.fixture

@@ -127,6 +127,8 @@ def _values(controller: Controller, policy: Policy, path: str, timing: TimingRep
         'observations': controller.counts['observations'],
         'commands': controller.counts['commands'],
         'fallbacks': controller.counts['fallbacks'],
+        'repeats': controller.counts['repeats'],
+        'superseded': controller.counts['superseded'],
         'drops': _total(controller, 'rejected'),
         'resets': _total(controller, 'reset'),
         'faults': _total(controller, 'fault'),

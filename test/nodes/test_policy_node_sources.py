@@ -1,0 +1,141 @@
+"""policy_node on other robots: several sources, other message types, a fixed rate."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from policy_robot import SPEC, Robot, T
+
+from velora_ros.nodes.interfaces import interface_class
+from velora_ros.policy import Policy
+from velora_ros.spec import PolicySpec
+
+pytestmark = pytest.mark.ros
+
+BASE = PolicySpec(
+    ('hinge/position', 'obs_1', 'obs_2', 'obs_3'), ('',) * 4, ('action_0', 'action_1'), ('m/s', 'rad/s'),
+    (-1.0, -2.0), (1.0, 2.0), T,
+)  # fmt: skip
+SOURCES = (
+    "observation.sources:=['joints', 'imu']",
+    'observation.imu.type:=Imu', 'observation.imu.topic:=imu/data', 'observation.imu.max_age_s:=0.2',
+    "observation.fields:=['joints:pole/position', 'imu:orientation.pitch', 'joints:pole/position', "
+          "'imu:angular_velocity.y']",
+    'observation.scale:=[1.0, 2.0, 1.0, 1.0]', 'observation.offset:=[0.0, 0.5, 0.0, 0.0]',
+    "observation.transform:=['none', 'none', 'sin', 'none']",
+    'command.type:=TwistStamped', "command.fields:=['linear.x', 'angular.z']",
+    'command.frame_id:=base_link',
+)  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def policies(make_policy_file, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('policies')
+    make_policy_file(n_actions=2, spec=BASE).save(folder / 'base.safetensors')
+    make_policy_file(spec=SPEC).save(folder / 'joints.safetensors')
+    return folder
+
+
+def imu(stamp, pitch, rate):
+    message = interface_class('sensor_msgs/msg/Imu')()
+    message.header.stamp = stamp
+    message.orientation.y, message.orientation.w = math.sin(pitch / 2), math.cos(pitch / 2)
+    message.angular_velocity.y = rate
+    return message
+
+
+def test_two_sources_scaled_shifted_and_turned_become_one_twist(ros, policies):
+    robot = Robot(ros, policies / 'base.safetensors', *SOURCES, kind='geometry_msgs/msg/TwistStamped')
+    inertial = ros.publisher('sensor_msgs/msg/Imu', 'imu/data')
+    reason = "nothing came yet from the source 'imu' (orientation.pitch, angular_velocity.y)"
+
+    def refused():
+        robot.publish((0.3, 0.0), joints=['pole'])
+        ros.spin(0.05)
+        return reason in robot.status[-1].message
+
+    ros.until(refused, reason)
+
+    def answered():
+        inertial.publish(imu(ros.node.get_clock().now().to_msg(), 0.2, -0.4))
+        ros.spin(0.02)
+        robot.call('reset_state')  # it forgets the sources as well
+        inertial.publish(imu(ros.node.get_clock().now().to_msg(), 0.2, -0.4))
+        ros.spin(0.02)
+        assert not robot.commands, 'only the first source triggers'
+        robot.publish((0.3, 0.0), joints=['pole'])
+        ros.spin(0.02)
+        return robot.commands
+
+    ros.until(answered, 'a command')
+    observation = np.array([0.3, 2 * 0.2 + 0.5, math.sin(0.3), -0.4])
+    expected = Policy.load(robot.path, engine='numpy').step(observation, None)
+    command = robot.commands[-1]
+    assert [command.twist.linear.x, command.twist.angular.z] == pytest.approx(expected, abs=1e-9)
+    assert command.header.frame_id == 'base_link' and command.header.stamp.sec > 0
+    ros.spin(0.3)
+    assert robot.no_command((0.3, 0.0), joints=['pole'])
+    robot.until_status("the source 'imu' is more than 0.2 s away")
+
+
+@pytest.mark.parametrize(
+    ('extra', 'message'),
+    [
+        (('-p', 'observation.sources:=[joints]'), "'observation.fields' must say"),
+        (('-p', 'observation.sources:=[imu]'), "'observation.imu.type' is empty; say what comes on 'imu'"),
+        (('-p', 'observation.imu.type:=Imu'), "there is no parameter 'observation.imu.type'"),
+    ],
+)
+def test_sources_that_cannot_work_are_refused_in_one_sentence(ros, policies, extra, message):
+    policy = policies / 'base.safetensors'
+    process = ros.start('policy_node', '-p', f'policy:={policy}', '-p', 'autostart:=true', *extra)
+    assert process.wait() == 1
+    assert message in process.output
+    assert process.output.count('\n') == 1
+
+
+def test_a_fixed_rate_repeats_the_command_between_states_and_leaves_the_hidden_state_alone(ros, policies):
+    robot = Robot(ros, policies / 'joints.safetensors', 'rate_hz:=50', 'max_state_age_s:=0.5')
+    robot.until_it_answers()
+    robot.ready()
+    policy = Policy.load(robot.path, engine='numpy')
+    start = robot.now
+    for tick, elapsed in enumerate([None, T, T]):
+        expected = policy.step(np.array([0.1, 0.2, 0.3, 0.4]), elapsed)
+        robot.commands.clear()
+        robot.publish((0.1, 0.2, 0.3, 0.4), stamp=start + round(tick * T * 1e9))
+        ros.until(lambda: len(robot.commands) >= 4, 'repeated commands')
+        sent = [command.data[0] for command in robot.commands[1:]]  # the first may still be the one before
+        assert sent == pytest.approx([expected[0]] * len(sent), abs=1e-9)
+    ros.until(lambda: 'max_state_age_s' in robot.status[-1].message, 'the end of freshness')
+    robot.commands.clear()
+    ros.spin(0.1)
+    assert not robot.commands
+
+
+def test_at_a_fixed_rate_the_newest_of_many_states_counts(ros, policies):
+    robot = Robot(ros, policies / 'joints.safetensors', 'rate_hz:=10', depth=10)
+    robot.until_it_answers()
+    robot.commands.clear()
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        robot.publish()
+        ros.spin(0.01)
+    assert 5 <= len(robot.commands) <= 12
+    assert int(robot.diagnostics()['superseded']) > 10
+
+
+def test_a_slew_rate_and_a_ramp_hold_commands_back(ros, policies):
+    robot = Robot(ros, policies / 'joints.safetensors', 'slew_rate:=1.0', 'ramp_s:=0.5')
+    robot.until_it_answers()
+    robot.call('arm', data=False)
+    assert robot.call('arm', data=True).success
+    robot.commands.clear()
+    before = time.monotonic()
+    for _ in range(20):
+        robot.publish()
+        ros.spin(0.01)
+    sent = [command.data[0] for command in robot.commands]
+    assert sent[0] == 0.0, 'an effort starts from zero'
+    assert 0.0 < abs(sent[-1]) <= time.monotonic() - before

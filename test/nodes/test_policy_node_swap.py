@@ -1,0 +1,134 @@
+"""policy_node gets another policy while it drives: by parameter, by service, by the trainer's topic."""
+
+import time
+
+import numpy as np
+import pytest
+from policy_robot import MS, SPEC, STATE, Robot
+
+from velora_ros.nodes.interfaces import LATCHED
+from velora_ros.policy import Policy
+
+pytestmark = pytest.mark.ros
+
+# Every state must arrive, however long the machine is busy: what is counted is what the node does with it.
+LOSSLESS = [
+    f'qos_overrides./{topic}.{end}.{setting}'
+    for topic, end in (('joint_states', 'subscription'), ('command', 'publisher'))
+    for setting in ('reliability:=reliable', 'depth:=200')
+]
+
+
+@pytest.fixture(scope='module')
+def files(make_policy_file, tmp_path_factory):
+    """Paths of policies: two of the same shape, one of another, one damaged, one elsewhere."""
+    folder, elsewhere = tmp_path_factory.mktemp('policies'), tmp_path_factory.mktemp('elsewhere')
+    names = ('first', 'second', 'shape', 'damaged')
+    paths = {name: folder / f'{name}.safetensors' for name in names} | {'outside': elsewhere / 'p.safetensors'}
+    make_policy_file(spec=SPEC).save(paths['first'])
+    make_policy_file(seed=7, spec=SPEC).save(paths['second'])
+    make_policy_file(n_observations=5).save(paths['shape'])
+    make_policy_file(seed=7, spec=SPEC).save(paths['outside'])
+    paths['damaged'].write_bytes(paths['second'].read_bytes()[:-50])
+    (folder / 'link.safetensors').symlink_to(paths['outside'])
+    return paths | {'link': folder / 'link.safetensors'}
+
+
+@pytest.fixture(scope='module')
+def running(ros_bench, files):
+    with ros_bench() as ros:
+        robot = Robot(ros, files['first'], 'follow_trainer:=true', *LOSSLESS, depth=200)
+        robot.updates = ros.publisher('std_msgs/msg/String', 'policy_update', LATCHED.profile())
+        yield robot.until_it_answers()
+
+
+@pytest.fixture
+def robot(running, files):
+    """The running robot, armed, with the first policy and a fresh hidden state."""
+    running.ready()
+    give(running, files['first'])
+    running.ros.until(lambda: runs(running, files['first']), 'the first policy')
+    return running.ready()
+
+
+def give(robot, path):
+    result = robot.ros.set_parameters('policy_node', policy=str(path))[0]
+    assert result.successful, result.reason
+
+
+def runs(robot, path):
+    """Whether the first command after a reset is that of a policy."""
+    robot.call('reset_state')
+    expected = Policy.load(path, engine='numpy').step(np.array(STATE), None)
+    return np.allclose(robot.command(), expected, atol=1e-9)
+
+
+def parameter(robot, name='policy'):
+    response = robot.ros.call('rcl_interfaces/srv/GetParameters', 'policy_node/get_parameters', names=[name])
+    return response.values[0].string_value
+
+
+def test_a_new_value_of_the_parameter_is_the_next_policy_from_a_fresh_hidden_state(robot, files):
+    robot.command()
+    give(robot, files['second'])
+    robot.ros.until(lambda: runs(robot, files['second']), 'the second policy')
+    assert parameter(robot) == str(files['second'])
+
+
+def test_the_trainer_s_topic_brings_the_next_policy_and_the_parameter_says_so(robot, files):
+    robot.updates.publish(robot.updates.msg_type(data=str(files['second'])))
+    robot.ros.until(lambda: runs(robot, files['second']), 'the second policy')
+    assert parameter(robot) == str(files['second'])
+
+
+@pytest.mark.parametrize(('name', 'reason'), [('damaged', 'damaged.safetensors'), ('shape', 'observation_names is [')])
+def test_a_bad_file_leaves_the_old_policy_running_and_the_parameter_rolled_back(robot, files, name, reason):
+    give(robot, files[name])
+    robot.ros.until(lambda: reason in robot.process.output, 'the refusal in the log')
+    robot.ros.until(lambda: parameter(robot) == str(files['first']), 'the old value of the parameter')
+    assert runs(robot, files['first'])
+    values = robot.diagnostics()
+    assert 'The old policy stays.' in values['message']
+    assert int(values['swap.failed']) > 0
+
+
+@pytest.mark.parametrize('name', ['outside', 'link'])
+def test_files_elsewhere_are_refused_whatever_leads_to_them(robot, files, name):
+    result = robot.ros.set_parameters('policy_node', policy=str(files[name]))[0]
+    assert not result.successful
+    assert 'is below none of the folders from which policies are taken' in result.reason
+    robot.updates.publish(robot.updates.msg_type(data=str(files[name])))
+    robot.ros.until(lambda: f"'{files[name]}' is below none" in robot.process.output, 'the refusal in the log')
+    assert runs(robot, files['first'])
+
+
+@pytest.mark.parametrize('rate', [100, 500])
+def test_under_load_every_state_gets_its_command_while_policies_are_swapped(robot, files, rate):
+    robot.commands.clear()
+    before = int(robot.diagnostics().get('reset.swap', 0))
+    states = rate
+    begun = time.monotonic()
+    for tick in range(states):
+        robot.publish(stamp=robot.now)
+        if tick % (states // 4) == states // 8:
+            name = 'second' if (tick // (states // 4)) % 2 else 'damaged'
+            robot.updates.publish(robot.updates.msg_type(data=str(files[name])))
+        robot.ros.spin(max(begun + (tick + 1) / rate - time.monotonic(), 0.0))
+    robot.ros.until(lambda: len(robot.commands) >= states, 'a command for every state')
+    robot.ros.spin(0.05)
+    assert len(robot.commands) == states
+    assert int(robot.diagnostics()['reset.swap']) > before
+
+
+def test_parameters_change_under_load_without_a_lost_command(robot):
+    robot.commands.clear()
+    start = robot.now
+    for tick in range(60):
+        robot.publish(stamp=start + tick * MS)
+        if tick % 20 == 10:
+            assert robot.ros.set_parameters('policy_node', slew_rate=50.0 + tick, ramp_s=0.1, atomically=True)[0]
+        robot.ros.spin(0.01)
+    robot.ros.until(lambda: len(robot.commands) >= 60, 'a command for every state')
+    sent = np.array([command.data[0] for command in robot.commands])
+    assert np.isfinite(sent).all() and (np.abs(sent) <= 3.0).all()
+    assert robot.ros.set_parameters('policy_node', slew_rate=[0.0], ramp_s=0.0, atomically=True)[0].successful
