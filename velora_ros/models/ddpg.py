@@ -45,7 +45,7 @@ class LiquidDDPG:
         n_critics: 1, or 2 for the smaller of two as the target (TD3).
         critic_neurons: liquid neurons of a memory of the critic's own, for observations that do not show the whole
             state; 0: none.
-        normalise: freeze an observation normaliser after the start-up steps of training.
+        normalise: freeze an observation normaliser after the start-up steps of training; it travels with the policy.
         seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
 
     Raises:
@@ -67,7 +67,7 @@ class LiquidDDPG:
         critic_sizes: Sequence[int] = (64, 64),
         n_critics: int = 1,
         critic_neurons: int = 0,
-        normalise: bool = False,
+        normalise: bool = True,
         seed: int | None = None,
     ) -> None:
         TrainConfig(  # it refuses what is out of range

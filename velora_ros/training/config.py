@@ -34,7 +34,7 @@ class TrainConfig:
     buffer_size: int = _of('agent', 100_000, 'transitions kept in the replay buffer', 1)
     actor_lr: float = _of('agent', 1e-4, "the actor's learning rate", above=True)
     critic_lr: float = _of('agent', 1e-3, "the critic's learning rate", above=True)
-    normalise: bool = _of('agent', False, 'freeze an observation normaliser after the start-up steps')
+    normalise: bool = _of('agent', True, 'freeze an observation normaliser after the start-up steps')
     batch_size: int = _of('train', 128, 'transitions that carry loss in one update', 1)
     n_episodes: int = _of('train', 1000, 'episodes at most', 1)
     max_steps: int = _of('train', 1000, 'steps of an episode at most; hitting it is a truncation', 1)
