@@ -279,5 +279,6 @@ class Controller:
 
 
 def _finite(values: Array) -> bool:
-    """Tell whether all are finite; for a dozen numbers this takes a third of np.isfinite's time."""
-    return all(map(math.isfinite, values.tolist()))
+    """Tell whether all are finite; when their sum is, they are, and for a dozen numbers it is the fastest to see."""
+    numbers = values.tolist()
+    return math.isfinite(sum(numbers)) or all(map(math.isfinite, numbers))

@@ -56,14 +56,13 @@ class Motion:
 
     def _step(self, action: Array, steady: float, safety: Safety) -> Array:
         if safety.shapes and self.last is not None:
-            wanted = self._ramped(action, self.last, steady, safety.ramp)
-            action = safety.clipped(self._slewed(wanted, self.last, steady, safety))
+            if self._ramping:
+                action = safety.clipped(self._ramped(action, self.last, steady, safety.ramp))
+            action = self._slewed(action, self.last, steady, safety)
         self.last, self._sent_at = action, steady
         return action
 
     def _ramped(self, action: Array, last: Array, steady: float, ramp: float) -> Array:
-        if not self._ramping:
-            return action
         if self._ramp_from is None:
             self._ramp_from, self._ramp_began = last, steady
         weight = (steady - self._ramp_began) / ramp if ramp > 0 else 1.0
@@ -73,6 +72,7 @@ class Motion:
         return self._ramp_from + weight * (action - self._ramp_from)
 
     def _slewed(self, action: Array, last: Array, steady: float, safety: Safety) -> Array:
+        """Return what lies between the last command and the action; so it is within the bounds as both are."""
         elapsed = 0.0 if self._sent_at is None else max(steady - self._sent_at, 0.0)
         step = safety.slew_rate * min(elapsed, safety.max_gap)  # a pause must not earn a jump
         slewed: Array = np.minimum(np.maximum(action, last - step), last + step)

@@ -11,6 +11,7 @@ from velora_ros.errors import ObservationError
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
+Places = Indices | slice
 
 INTERFACES = ('position', 'velocity', 'effort')
 NANOSECONDS = 1_000_000_000
@@ -146,14 +147,21 @@ class JointObservation:
         self._values = np.zeros(len(names))
         self._stamps = np.zeros(len(names), dtype=np.int64)
         self._seen = np.zeros(len(names), dtype=bool)
-        self._newest_is_whole = False
-        self._newest = 0
-        self._layout: tuple[list[str], tuple[int, int, int]] | None = None
-        self._plan: list[tuple[int, Indices, Indices]] = []
+        self._newest: int | None = None  # the stamp of all values, when one message had them all
+        self._layout: tuple[object, ...] | None = None
+        self._plan: list[tuple[int, Places, Places]] = []
         self._updated: Indices = np.empty(0, dtype=np.intp)
+        self._whole = False
         self._triggers = False
 
-    def update(self, joints: list[str], position: Array, velocity: Array, effort: Array, stamp: int) -> bool:
+    def update(
+        self,
+        joints: list[str],
+        position: Sequence[float],
+        velocity: Sequence[float],
+        effort: Sequence[float],
+        stamp: int,
+    ) -> bool:
         """
         Take in a joint state.
 
@@ -171,19 +179,16 @@ class JointObservation:
         Raises:
             ObservationError: a field has another length than the names; nothing is taken in.
         """
+        layout = (joints, len(position), len(velocity), len(effort))
+        if layout != self._layout:
+            self._learn_layout(*layout)
         fields = (position, velocity, effort)
-        layout = (len(position), len(velocity), len(effort))
-        if self._layout is None or self._layout[1] != layout or self._layout[0] != joints:
-            self._learn_layout(joints, layout)
-        if not len(self._updated):
-            return False
         for field, signals, places in self._plan:
-            self._values[signals] = fields[field][places]
-        self._newest_is_whole = len(self._updated) == len(self._values)
-        self._newest = stamp
-        self._stamps[self._updated] = stamp
-        self._seen[self._updated] = True
-        return self._triggers or not self._seen[0]
+            self._values[signals] = np.asarray(fields[field])[places]
+        if self._whole:  # the usual case: one message has it all
+            self._newest = stamp
+            return True
+        return self._update_some(stamp)
 
     def read(self, stamp: int) -> Array:
         """
@@ -192,8 +197,9 @@ class JointObservation:
         Raises:
             ObservationError: a signal was never seen, or its value is too old; the message names it.
         """
-        if self._newest_is_whole and stamp == self._newest:  # the usual case: one message had it all
+        if stamp == self._newest:
             return self._values
+        self._note_whole()
         if not self._seen.all():
             raise ObservationError(
                 f'the joint states never had {self._listed(~self._seen)}; publish them, '
@@ -208,34 +214,57 @@ class JointObservation:
     def forget(self) -> None:
         """Drop every value: the robot was put somewhere else."""
         self._seen[:] = False
-        self._newest_is_whole = False
+        self._newest = None
 
-    def _learn_layout(self, joints: list[str], layout: tuple[int, int, int]) -> None:
+    def _update_some(self, stamp: int) -> bool:
+        if not len(self._updated):
+            return False
+        self._note_whole()
+        self._newest = None
+        self._stamps[self._updated] = stamp
+        self._seen[self._updated] = True
+        return self._triggers or not self._seen[0]
+
+    def _note_whole(self) -> None:
+        """Write down for each value what was one stamp for all."""
+        if self._newest is not None:
+            self._stamps[:] = self._newest
+            self._seen[:] = True
+
+    def _learn_layout(self, joints: list[str], *lengths: int) -> None:
         """Work out once which entry of a message goes where; messages seldom change their layout."""
-        for interface, length in zip(INTERFACES, layout, strict=True):
+        for interface, length in zip(INTERFACES, lengths, strict=True):
             if length not in (0, len(joints)):
                 raise ObservationError(
                     f'a joint state has {len(joints)} names and {length} values of {interface}; '
                     'every field must be empty or as long as the names.'
                 )
         places = {joint: place for place, joint in enumerate(joints)}
-        self._plan = []
+        self._plan, updated = [], []
         for field, interface in enumerate(INTERFACES):
             pairs = [
                 (signal, places[joint])
                 for signal, (joint, kind) in enumerate(map(_split, self._names))
-                if kind == interface and layout[field] and joint in places
+                if kind == interface and lengths[field] and joint in places
             ]
             if pairs:
                 signals, sources = np.array(pairs, dtype=np.intp).T
-                self._plan.append((field, signals, sources))
-        parts = [signals for _, signals, _ in self._plan]
-        self._updated = np.concatenate(parts) if parts else np.empty(0, dtype=np.intp)
+                self._plan.append((field, _as_slice(signals), _as_slice(sources)))
+                updated.append(signals)
+        self._updated = np.concatenate(updated) if updated else np.empty(0, dtype=np.intp)
+        self._whole = len(self._updated) == len(self._names)
         self._triggers = bool((self._updated == 0).any())
-        self._layout = (list(joints), layout)
+        self._layout = (list(joints), *lengths)
 
     def _listed(self, chosen: npt.NDArray[np.bool_]) -> str:
         return ', '.join(f"'{name}'" for name, wanted in zip(self._names, chosen, strict=True) if wanted)
+
+
+def _as_slice(indices: Indices) -> Places:
+    """Return indices that follow one another as a slice, which copies several times faster."""
+    first = int(indices[0])
+    follow = (indices == np.arange(first, first + len(indices))).all()
+    return slice(first, first + len(indices)) if follow else indices
 
 
 def _too_old(what: str, source: str, max_age: float) -> str:

@@ -4,13 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from rclpy.clock import Clock
-
 from velora_ros.control.observation import JointObservation, Observation, VectorObservation
 from velora_ros.control.observation import Values as SourceValues
 from velora_ros.control.sources import JOINTS, VECTOR, ObservationSettings, Part, plan
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.nodes.conversions import from_joint_state, to_nanoseconds
+from velora_ros.nodes.conversions import to_nanoseconds
 from velora_ros.nodes.parameters import Values
 from velora_ros.nodes.policy_node_parameters import max_age
 from velora_ros.nodes.readers import make_reader, message_class
@@ -45,17 +43,17 @@ class Inputs:
         names: the policy's observation names.
         settings: the user's.
         listener: who is told.
-        clock: the robot's clock.
+        now: tells the time of the robot's clock [ns].
 
     Raises:
         ConfigError: something does not fit the policy, or a message type or field does not exist.
     """
 
     def __init__(
-        self, names: Sequence[str], settings: ObservationSettings, *, listener: Listener, clock: Clock
+        self, names: Sequence[str], settings: ObservationSettings, *, listener: Listener, now: Callable[[], int]
     ) -> None:
         made = plan(names, settings)
-        self._listener, self._clock = listener, clock
+        self._listener, self._now = listener, now
         self._sources = [(part, *_store(part, names if not settings.fields else part.fields)) for part in made.parts]
         self._observation = Observation([(values, part.places) for part, values, _ in self._sources], made.transform)
         self.forget, self.read = self._observation.forget, self._observation.read
@@ -75,13 +73,13 @@ class Inputs:
             store.max_age = max_age(part.source, values, max_state_age)
 
     def _callback(self, update: Callable[[Any, int], bool], *, stamped: bool, triggers: bool) -> Callable[[Any], None]:
-        listener, clock = self._listener, self._clock
+        listener, tell_time = self._listener, self._now
 
         def callback(message: Any) -> None:
             received = time.monotonic()
             if not listener.active:
                 return
-            now = clock.now().nanoseconds
+            now = tell_time()
             # Without a stamp, or with one of zero, it was measured when it came.
             stamp = (to_nanoseconds(message.header.stamp) if stamped else 0) or now
             try:
@@ -100,7 +98,9 @@ def _store(part: Part, names: Sequence[str]) -> tuple[SourceValues, Callable[[An
     source = part.source
     if source.type == JOINTS:
         joints = JointObservation(part.fields, float('inf'), source.name)
-        return joints, lambda message, stamp: joints.update(*from_joint_state(message), stamp)
+        return joints, lambda message, stamp: joints.update(
+            message.name, message.position, message.velocity, message.effort, stamp
+        )
     vector = VectorObservation(names if source.type == VECTOR else part.fields, float('inf'), source.name)
     read = _reader(part, whole=names is not part.fields)
 
