@@ -19,3 +19,11 @@ def test_every_link_to_a_file_leads_somewhere(page):
     targets = [part.split(')')[0] for part in page.read_text(encoding='utf-8').split('](')[1:]]
     files = [target.split('#')[0] for target in targets if not target.startswith(('http', '#'))]
     assert [file for file in files if not (page.parent / file).exists()] == []
+
+
+def test_every_fault_names_a_test_that_exists():
+    page = (ROOT / 'docs' / 'faults.md').read_text(encoding='utf-8')
+    named = [cell.strip(' `') for line in page.splitlines() for cell in line.split('|') if '.py::' in cell]
+    assert len(named) > 30
+    for file, _, test in (name.partition('::') for name in named):
+        assert f'def {test}(' in (ROOT / 'test' / file).read_text(encoding='utf-8'), f'{file} has no {test}'

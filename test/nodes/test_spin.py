@@ -25,6 +25,8 @@ class Ticker(Node):
         self.ticks += 1
         if self.ticks == 20 and 'end' in sys.argv:
             self.exit_code = 3
+        if self.ticks == 20 and 'fail' in sys.argv:
+            raise ZeroDivisionError('an error in the code')
     def close(self):
         print('closed after', self.ticks, 'ticks', flush=True)
 
@@ -42,6 +44,14 @@ def test_timers_run_and_a_node_ends_itself_with_its_own_status(ticker):
     process = ticker('end')
     assert process.wait() == 3
     assert process.output == 'starting\nclosed after 20 ticks\n'
+
+
+def test_an_unexpected_error_says_its_last_words_and_is_shown(ros, ticker):
+    process = ticker('fail')
+    ros.processes.remove(process)  # its traceback is what is wanted
+    assert process.wait() == 1
+    assert 'closed after 20 ticks' in process.output
+    assert process.output.rstrip().endswith('ZeroDivisionError: an error in the code')
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

@@ -71,6 +71,10 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
         return _refuse(error)
     except ExternalShutdownException:
         return 0
+    except Exception:
+        if node is not None:
+            node.close()  # an error in the code must not leave a robot moving
+        raise
     finally:
         # Python gives signals their default action back while it ends; an ignored one stays ignored.
         for number in _SIGNALS:
