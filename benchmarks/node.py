@@ -105,10 +105,19 @@ def measure(command: list[str], answers: np.ndarray, seconds: float, folder: Pat
                 result['rates'][str(rate)] = {**p50_p99(outcome.round_trips, 1), 'lost': outcome.lost, 'cpu': used}
             result['rss_mb'] = status_mb('VmRSS', child.pid)
             result['torch'] = 'torch' in Path(f'/proc/{child.pid}/maps').read_text(encoding='utf-8')
-            result['says'] = robot.diagnostics.status[0].message if robot.diagnostics else ''
+            result['says'] = _diagnosis(robot.diagnostics)
     finally:
         robot.close()
     return result
+
+
+def _diagnosis(diagnostics: Any) -> str:
+    """Return what the node says of itself: its state, and how many states it refused; nothing when it says nothing."""
+    if diagnostics is None:
+        return ''
+    status = diagnostics.status[0]
+    refused = {value.key: value.value for value in status.values if value.key.startswith('rejected')}
+    return f'{status.message}, refused {refused or "none"}'
 
 
 def summary(results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -142,7 +151,7 @@ def describe(side: str, one: dict[str, Any]) -> str:
         f'{rate} Hz {v["p50"]:.0f}/{v["p99"]:.0f} us, {v["lost"]} lost, {v["cpu"]:.0f} us cpu'
         for rate, v in one['rates'].items()
     )
-    says = f', says {one["says"]!r}' if one['says'] else ''
+    says = f', {one["says"]}' if one['says'] else ''
     return f'{side:12} {rates}; start {one["startup_s"]:.2f} s, {one["rss_mb"]:.0f} MB{says}'
 
 
@@ -166,6 +175,7 @@ def main() -> None:
         starts = commands(folder / 'policy.safetensors')
         answers = {side: expected_commands(file) if side.startswith('ours') else MARKS for side in starts}
         results: dict[str, list[dict[str, Any]]] = {'ours': [], 'echo': [], 'default_echo': []}
+        measure(starts['ours'], answers['ours'], 0.1, folder)  # compiles, where that was not done before
         for _ in range(runs):
             for side, done in results.items():
                 done.append(measure(starts[side], answers[side], seconds, folder))
