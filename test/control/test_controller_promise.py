@@ -21,6 +21,7 @@ limits = st.builds(
 events = st.one_of(
     st.tuples(st.just('state'), numbers, st.floats(-0.3, 0.3), st.floats(-0.2, 20)),
     st.tuples(st.just('state'), st.floats(-1, 1), st.just(T), st.just(0.0)),
+    st.tuples(st.just('state'), st.sampled_from([-50.0, 50.0]), st.sampled_from([0.001, T, 0.15]), st.just(0.0)),
     st.tuples(st.just('repeat'), st.floats(0, 0.1)),
     st.tuples(st.just('silence'), st.floats(0, 1)),
     st.tuples(st.just('answer'), st.sampled_from([None, np.array([math.nan, 0.5]), np.array([1e9, -1e9])])),
@@ -52,8 +53,17 @@ def test_no_command_is_ever_unbounded_or_from_a_bad_or_old_input(sequence):
             assert bench.controller.fault or not bench.controller.armed
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(events, max_size=40), limits)
+smooth = st.builds(
+    Settings,
+    auto_recover=st.just(True),
+    fallback=st.sampled_from(['zero', 'hold', 'none']),
+    ramp_s=st.sampled_from([0.0, 0.1]),
+    slew_rate=st.sampled_from([(2.0,), (20.0, 0.5)]),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(events, min_size=5, max_size=40), smooth)
 def test_no_command_ever_differs_from_what_was_sent_before_by_more_than_the_slew_rate_allows(sequence, first):
     bench = Bench()
     bench.controller.settings = first
