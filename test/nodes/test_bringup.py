@@ -22,20 +22,23 @@ PATIENCE = 20.0
 # Stands in for nodes: `python -m velora_ros.nodes.<executable>` with a module of our own choice.
 RUNNER = """
 import sys
+from velora_ros.nodes import processes
 from velora_ros.nodes.entries import Entry
-from velora_ros.nodes.processes import run_entries
+processes.PATIENCE_S = 60.0  # longer than any test: a process that is killed was killed for another reason
 entries = [Entry(executable, executable, '/', package=sys.argv[1], **eval(options)) for executable, options in
            zip(sys.argv[2::2], sys.argv[3::2])]
-sys.exit(run_entries(entries))
+sys.exit(processes.run_entries(entries))
 """
 WAITS = """
-import os, signal, sys, time
+import os, pathlib, signal, sys, time
 stop = []
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, lambda number, frame: stop.append(number))
+pathlib.Path(__file__).with_suffix(f'.{os.getpid()}').touch()
 print('waits', os.getpid(), flush=True)
 while not stop:
     time.sleep(0.01)
+time.sleep(0.3)  # what a clean end takes
 print('stopped by', signal.Signals(stop[0]).name, flush=True)
 """
 STUBBORN = """
@@ -44,9 +47,20 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print('waits', os.getpid(), flush=True)
 time.sleep(60)
 """
+# Begins when another program is ready for signals, or when the runner knows that it ended.
+AFTER = """
+import pathlib, time
+def looks(name, ended):
+    pids = [file.suffix[1:] for file in pathlib.Path(__file__).parent.glob(f'{name}.[0-9]*')]
+    return pids and not (ended and pathlib.Path('/proc', pids[0]).exists())
+while not looks(NAME, ENDED):
+    time.sleep(0.01)
+"""
+ENDS = """
+import os, pathlib, signal
+pathlib.Path(__file__).with_suffix(f'.{os.getpid()}').touch()
+"""
 PASSES = """
-import time
-time.sleep(0.3)
 print('{"event": "control_summary", "falls": 0}', flush=True)
 print('after the summary')
 """
@@ -88,6 +102,11 @@ def run(tmp_path):
     for process in started:
         process.kill()
         process.communicate()
+
+
+def after(name, program, ended=False):
+    """The program, begun when the one of that name is ready for signals, or when the runner knows that it ended."""
+    return AFTER.replace('NAME', repr(name)).replace('ENDED', str(ended)) + program
 
 
 def wait_for(process, words, count=1):
@@ -206,7 +225,7 @@ def test_arguments_come_in_the_order_of_launch_ros(tmp_path):
 
 
 def test_the_summary_is_the_last_line_and_the_run_passes(run):
-    process = run(sim=(PASSES, {'ends_run': True}), policy=(WAITS, {}))
+    process = run(sim=(after('policy', PASSES), {'ends_run': True}), policy=(WAITS, {}))
     output = process.communicate(timeout=PATIENCE)[0]
     lines = output.splitlines()
     assert process.returncode == 0
@@ -236,7 +255,7 @@ def test_a_signal_that_comes_early_ends_everything_without_a_traceback(run):
 
 
 def test_the_death_of_a_required_process_stops_the_rest_and_fails_the_run(run):
-    process = run(dies=('raise SystemExit(3)', {}), waits=(WAITS, {}))
+    process = run(dies=(after('waits', 'raise SystemExit(3)'), {}), waits=(WAITS, {}))
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
     assert 'dies ended with exit status 3; the rest stops.' in output
@@ -244,21 +263,24 @@ def test_the_death_of_a_required_process_stops_the_rest_and_fails_the_run(run):
 
 
 def test_the_death_of_another_process_changes_nothing(run):
-    process = run(helper=('raise SystemExit(3)', {'required': False}), sim=(PASSES, {'ends_run': True}))
+    sim = after('helper', PASSES, ended=True)
+    process = run(helper=(f'{ENDS}raise SystemExit(3)', {'required': False}), sim=(sim, {'ends_run': True}))
     process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
 
 
 def test_a_simulator_that_fails_its_run_fails_all(run):
-    process = run(sim=(f'{PASSES}\nraise SystemExit(1)', {'ends_run': True}), policy=(WAITS, {}))
+    fails = after('policy', f'{PASSES}\nraise SystemExit(1)')
+    process = run(sim=(fails, {'ends_run': True}), policy=(WAITS, {}))
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
     assert output.splitlines()[-1].startswith('{"event": "control_summary"')
 
 
 def test_the_rest_lingers_when_a_signal_killed_a_process(run):
-    killed = 'import os, signal; os.kill(os.getpid(), signal.SIGKILL)'
-    process = run(dies=(killed, {'linger_s': 2.0}), sim=(PASSES, {'ends_run': True}))
+    killed = f'{ENDS}os.kill(os.getpid(), signal.SIGKILL)'
+    sim = after('dies', f'time.sleep(0.3){PASSES}', ended=True)
+    process = run(dies=(killed, {'linger_s': 60.0}), sim=(sim, {'ends_run': True}))
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
     assert 'dies was ended by SIGKILL; the rest stops.' in output
@@ -277,8 +299,18 @@ def test_a_stubborn_process_is_ended_and_a_second_signal_loses_patience(run):
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=3.0)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
+
+
+def test_several_signals_at_once_are_one(run):
+    process = run(one=(WAITS, {}), two=(WAITS, {}))
+    wait_for(process, 'waits', count=2)
+    for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        process.send_signal(number)
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0
+    assert output.count('stopped by SIGTERM') == 2
 
 
 def test_no_orphans_when_the_runner_itself_is_killed(run):

@@ -18,9 +18,9 @@ def summary_of(process):
 
 
 def child_of(process, module):
-    """The process id of the runner's child that runs the module."""
+    """The process id of the runner's child that runs the module, None before there is one."""
     children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
-    return next(int(pid) for pid in children if module in Path(f'/proc/{pid}/cmdline').read_text())
+    return next((int(pid) for pid in children if module in Path(f'/proc/{pid}/cmdline').read_text()), None)
 
 
 @pytest.fixture
@@ -64,10 +64,24 @@ def test_ctrl_c_ends_the_run_cleanly_with_its_summary(ros, run):
     assert summary_of(process)['falls'] == 0
 
 
-def test_a_policy_that_cannot_be_run_fails_the_run_with_its_sentence(run, tmp_path):
+def test_ctrl_c_pressed_twice_is_one(ros, run):
+    process = run()
+    ros.until(lambda: commanding(process), 'the first commands')
+    process.signal(signal.SIGINT)
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert summary_of(process)['falls'] == 0
+
+
+def test_a_policy_that_cannot_be_run_fails_the_run_with_its_sentence(ros, run, tmp_path):
     damaged = tmp_path / 'damaged.safetensors'
     damaged.write_bytes(b'no policy')
     process = run(f'policy:={damaged}')
+    # A simulator that is stopped before it began has no summary: the controller waits for it.
+    controller = ros.until(lambda: child_of(process, 'policy_node'), 'the controller')
+    os.kill(controller, signal.SIGSTOP)
+    ros.until(lambda: 'waiting for a command' in process.output, 'the simulator')
+    os.kill(controller, signal.SIGCONT)
     assert process.wait() == 1
     assert str(damaged) in process.output
     assert summary_of(process)['commands'] == 0

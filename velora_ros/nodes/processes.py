@@ -23,9 +23,13 @@ from velora_ros.nodes.entries import DISCOVERY, DISCOVERY_DEFAULT, Entry
 POLL_S = 0.05
 # A process that has not ended so long after a signal gets the next one [s].
 PATIENCE_S = 5.0
+# Whoever sends more signals waits only so long, but this long: one Ctrl-C may come twice, and a clean end takes time [s].
+HURRY_S = 2.0
 # SIGTERM and SIGINT mean the same to a node, but Python answers an early SIGINT, among the imports, with a traceback.
 ESCALATION = (signal.SIGTERM, signal.SIGKILL)
 SUMMARY = b'{"event": "control_summary"'
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -39,7 +43,13 @@ def run_entries(entries: Sequence[Entry]) -> int:
         The exit status: 0 when the run passed or was ended by a signal to this process, else 1.
     """
     with tempfile.TemporaryDirectory(prefix='velora_ros_') as folder:
-        return Supervisor(entries, Path(folder)).run()
+        supervisor = Supervisor(entries, Path(folder))
+        try:
+            return supervisor.run()
+        finally:
+            # Python gives signals their default action back while it ends; an ignored one stays ignored.
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
 
 
 def parameter_file(entry: Entry, folder: Path) -> str | None:
@@ -108,11 +118,11 @@ class Supervisor:
 
     def __init__(self, entries: Sequence[Entry], folder: Path) -> None:
         self._signals: list[int] = []
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _SIGNALS:
             signal.signal(number, self._remember)
         self._failed = False
         self._stage = -1
-        self._next_stage_at = float('inf')
+        self._stage_began_at = self._next_stage_at = float('inf')
         self._processes = [Process(entry, folder) for entry in entries]
         self._running = list(self._processes)
         self._selector = selectors.DefaultSelector()
@@ -127,7 +137,8 @@ class Supervisor:
             self._look_for_ends()
             if time.monotonic() >= self._next_stage_at:
                 self._escalate()
-        self._relay(0.0)
+        while self._relay(0.0):
+            pass  # what they said last
         for process in self._processes:
             if process.summary:
                 self._write(process.summary)
@@ -137,10 +148,13 @@ class Supervisor:
         self._signals.append(number)
 
     def _look_for_signals(self) -> None:
-        """Begin to end the run on the first signal; each further one loses patience."""
+        """Begin to end the run on the first signal; further ones lose patience."""
         while self._signals:
             self._signals.pop()
-            self._escalate()
+            if self._stage < 0:
+                self._escalate()
+            else:
+                self._next_stage_at = min(self._next_stage_at, self._stage_began_at + HURRY_S)
 
     def _look_for_ends(self) -> None:
         for process in [process for process in self._running if process.status is not None]:
@@ -164,27 +178,28 @@ class Supervisor:
     def _escalate(self) -> None:
         """Send the next, stronger signal to whoever still runs."""
         self._stage = min(self._stage + 1, len(ESCALATION) - 1)
-        self._next_stage_at = time.monotonic() + PATIENCE_S
+        self._stage_began_at = time.monotonic()
+        self._next_stage_at = self._stage_began_at + PATIENCE_S
         for process in self._running:
             if not process.summary or self._stage > 0:
                 process.send(ESCALATION[self._stage])
 
-    def _relay(self, timeout: float) -> None:
-        """Write what the processes wrote, each line with its node's name; keep the summary for the end."""
+    def _relay(self, timeout: float) -> bool:
+        """Write what came, each line with its node's name; keep the summary for the end. Return whether anything came."""
         if not self._selector.get_map():
             time.sleep(timeout)  # all of them closed their output, and one still runs
-            return
-        while ready := self._selector.select(timeout):
-            timeout = 0.0
-            for key, _ in ready:
-                lines, more = key.data.read()
-                if not more:
-                    self._selector.unregister(key.fileobj)
-                for line in lines:
-                    if line.startswith(SUMMARY):
-                        key.data.summary = line
-                    else:
-                        self._write(key.data.label + line)
+            return False
+        ready = self._selector.select(timeout)
+        for key, _ in ready:
+            lines, more = key.data.read()
+            if not more:
+                self._selector.unregister(key.fileobj)
+            for line in lines:
+                if line.startswith(SUMMARY):
+                    key.data.summary = line
+                else:
+                    self._write(key.data.label + line)
+        return bool(ready)
 
     def _write(self, line: bytes) -> None:
         try:
