@@ -37,6 +37,7 @@ class Robot:
         self.status = ros.subscribe(
             'diagnostic_msgs/msg/DiagnosticStatus', f'{namespace}/policy_node/status', LATCHED.profile()
         )
+        ros.until(lambda: self.status, 'the latched status')
         self.commands = ros.subscribe(kind, f'{namespace}/command', 100)
         self._states = ros.publisher('sensor_msgs/msg/JointState', f'{namespace}/joint_states', depth)
         self._stamp = 0

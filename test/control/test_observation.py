@@ -1,3 +1,5 @@
+from array import array
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,8 +19,7 @@ MS = 1_000_000
 
 
 def update(joints, names, stamp=0, **fields):
-    empty = np.empty(0)
-    values = [np.asarray(fields.get(kind, empty), dtype=float) for kind in ('position', 'velocity', 'effort')]
+    values = [array('d', fields.get(kind, ())) for kind in ('position', 'velocity', 'effort')]
     return joints.update(list(names), *values, stamp)
 
 

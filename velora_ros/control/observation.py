@@ -1,6 +1,7 @@
 """From what a robot says to what the policy reads: the newest values of its sources, joints merged by name."""
 
 import math
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -11,7 +12,6 @@ from velora_ros.errors import ObservationError
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
-Places = Indices | slice
 
 INTERFACES = ('position', 'velocity', 'effort')
 NANOSECONDS = 1_000_000_000
@@ -144,12 +144,14 @@ class JointObservation:
         self.max_age = max_age
         self._source = source
         self._names = list(names)
-        self._values = np.zeros(len(names))
+        self._values = array('d', bytes(8 * len(names)))  # an array of Python's takes another's numbers fastest
+        self._view = np.frombuffer(self._values)
         self._stamps = np.zeros(len(names), dtype=np.int64)
         self._seen = np.zeros(len(names), dtype=bool)
         self._newest: int | None = None  # the stamp of all values, when one message had them all
         self._layout: tuple[object, ...] | None = None
-        self._plan: list[tuple[int, Places, Places]] = []
+        self._copies: list[tuple[int, slice, slice]] = []
+        self._picks: list[tuple[int, int, int]] = []
         self._updated: Indices = np.empty(0, dtype=np.intp)
         self._whole = False
         self._triggers = False
@@ -157,9 +159,9 @@ class JointObservation:
     def update(
         self,
         joints: list[str],
-        position: Sequence[float],
-        velocity: Sequence[float],
-        effort: Sequence[float],
+        position: 'array[float]',
+        velocity: 'array[float]',
+        effort: 'array[float]',
         stamp: int,
     ) -> bool:
         """
@@ -183,8 +185,10 @@ class JointObservation:
         if layout != self._layout:
             self._learn_layout(*layout)
         fields = (position, velocity, effort)
-        for field, signals, places in self._plan:
-            self._values[signals] = np.asarray(fields[field])[places]
+        for field, signals, places in self._copies:
+            self._values[signals] = fields[field][places]
+        for field, signal, place in self._picks:
+            self._values[signal] = fields[field][place]
         if self._whole:  # the usual case: one message has it all
             self._newest = stamp
             return True
@@ -198,7 +202,7 @@ class JointObservation:
             ObservationError: a signal was never seen, or its value is too old; the message names it.
         """
         if stamp == self._newest:
-            return self._values
+            return self._view
         self._note_whole()
         if not self._seen.all():
             raise ObservationError(
@@ -209,7 +213,7 @@ class JointObservation:
             too_old = np.abs(stamp - self._stamps) > self.max_age * NANOSECONDS
             if too_old.any():
                 raise ObservationError(_too_old(self._listed(too_old), self._source, self.max_age))
-        return self._values
+        return self._view
 
     def forget(self) -> None:
         """Drop every value: the robot was put somewhere else."""
@@ -240,31 +244,26 @@ class JointObservation:
                     'every field must be empty or as long as the names.'
                 )
         places = {joint: place for place, joint in enumerate(joints)}
-        self._plan, updated = [], []
+        self._copies, self._picks, updated = [], [], []
         for field, interface in enumerate(INTERFACES):
             pairs = [
                 (signal, places[joint])
                 for signal, (joint, kind) in enumerate(map(_split, self._names))
                 if kind == interface and lengths[field] and joint in places
             ]
-            if pairs:
-                signals, sources = np.array(pairs, dtype=np.intp).T
-                self._plan.append((field, _as_slice(signals), _as_slice(sources)))
-                updated.append(signals)
-        self._updated = np.concatenate(updated) if updated else np.empty(0, dtype=np.intp)
+            updated += [signal for signal, _ in pairs]
+            if pairs and all(pair == (pairs[0][0] + i, pairs[0][1] + i) for i, pair in enumerate(pairs)):
+                (first, place), count = pairs[0], len(pairs)
+                self._copies.append((field, slice(first, first + count), slice(place, place + count)))
+            else:
+                self._picks += [(field, *pair) for pair in pairs]
+        self._updated = np.array(updated, dtype=np.intp)
         self._whole = len(self._updated) == len(self._names)
         self._triggers = bool((self._updated == 0).any())
         self._layout = (list(joints), *lengths)
 
     def _listed(self, chosen: npt.NDArray[np.bool_]) -> str:
         return ', '.join(f"'{name}'" for name, wanted in zip(self._names, chosen, strict=True) if wanted)
-
-
-def _as_slice(indices: Indices) -> Places:
-    """Return indices that follow one another as a slice, which copies several times faster."""
-    first = int(indices[0])
-    follow = (indices == np.arange(first, first + len(indices))).all()
-    return slice(first, first + len(indices)) if follow else indices
 
 
 def _too_old(what: str, source: str, max_age: float) -> str:

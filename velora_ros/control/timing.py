@@ -1,9 +1,9 @@
 """How well a loop keeps time: rate, jitter, latency, input age. Times are handed in; no clock is read here."""
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,14 @@ class TimingReport:
 
 class LoopTiming:
     """
-    Collects what :class:`TimingReport` tells; adding a sample costs three stores.
+    Collects what :class:`TimingReport` tells; adding a sample costs next to nothing.
 
     Args:
         capacity: most samples of a window; the newest are kept when there are more.
     """
 
     def __init__(self, capacity: int = 4096) -> None:
-        self._samples = np.zeros((capacity, 3))
-        self._count = 0
+        self._samples: deque[tuple[float, float, float]] = deque(maxlen=capacity)
 
     def add(self, received: float, finished: float, age: float) -> None:
         """
@@ -51,14 +50,14 @@ class LoopTiming:
             finished: when the output was handed over, on the same clock [s].
             age: age of the input at that moment [s].
         """
-        self._samples[self._count % len(self._samples)] = (received, finished, age)
-        self._count += 1
+        self._samples.append((received, finished, age))
 
     def report(self) -> TimingReport:
         """Return the timing since the last report, and start a new window."""
-        samples, self._count = self._window(), 0
-        if not len(samples):
+        if not self._samples:
             return TimingReport()
+        samples = np.array(self._samples)
+        self._samples.clear()
         latency = (samples[:, 1] - samples[:, 0]) * 1e6
         periods = np.diff(samples[:, 1])
         return TimingReport(
@@ -70,10 +69,3 @@ class LoopTiming:
             input_age_ms=float(np.median(samples[:, 2]) * 1e3),
             samples=len(samples),
         )
-
-    def _window(self) -> npt.NDArray[np.float64]:
-        """Return the samples in the order of time, shape (n, 3)."""
-        capacity = len(self._samples)
-        if self._count <= capacity:
-            return self._samples[: self._count].copy()
-        return np.roll(self._samples, -(self._count % capacity), axis=0)

@@ -64,6 +64,7 @@ class PolicyLoop:
         """Whether states are taken in."""
         self._node = node
         self._clock = cast(ROSClock, node.get_clock())
+        self._simulated_time = self._clock.ros_time_is_active  # looked at again once a second
         self._report = report
         self._inputs = Inputs(policy.spec.observation_names, observation_of(values), listener=self, now=self._now)
         self._write = writers.make_writer(
@@ -96,6 +97,7 @@ class PolicyLoop:
         self._inputs.forget()
         self._newest = None
         self.controller.activate(arm=arm)
+        self._simulated_time = self._clock.ros_time_is_active
         gc.collect()
         gc.freeze()  # what is there now stays; looking through it again would hold up a command for milliseconds
         self.active = True
@@ -159,6 +161,7 @@ class PolicyLoop:
 
     def diagnose(self, path: str) -> None:
         """Publish the diagnostics of the time since the last call; look whether anybody listens to debug topics."""
+        self._simulated_time = self._clock.ros_time_is_active
         self._debug = any(publisher.get_subscription_count() for publisher in self._debug_publishers)
         self._report.diagnostics(self.status, self.controller, self.policy, path, self._timing.report())
 
@@ -200,8 +203,8 @@ class PolicyLoop:
         return report
 
     def _now(self) -> int:
-        """Return the time of the robot's clock [ns]; asking the system directly takes a third of the time."""
-        return self._clock.now().nanoseconds if self._clock.ros_time_is_active else time.time_ns()
+        """Return the time of the robot's clock [ns]; asking the system directly takes a tenth of the time."""
+        return self._clock.now().nanoseconds if self._simulated_time else time.time_ns()
 
     def on_trigger(self, stamp: int, now: int, received: float) -> None:
         """Answer a state, or keep it for the next tick of the fixed rate."""
