@@ -16,9 +16,9 @@ from torch import nn
 
 from velora_ros.liquid.fused import FusedEncoder, FusedNetwork, Tape, kernel
 from velora_ros.models.fused_critic import FusedCritic
-from velora_ros.models.networks import Networks
+from velora_ros.models.networks import Networks, Normaliser
 from velora_ros.models.returns import lambda_returns
-from velora_ros.models.update import UpdateSettings, discounts, episode_ends
+from velora_ros.models.update import UpdateSettings, discounts
 from velora_ros.replay import Batch
 
 Array = npt.NDArray[np.float32]
@@ -48,7 +48,8 @@ class FusedUpdate:
         wiring, n_hidden = networks.actor.wiring, len(networks.critics[0].norms)  # type: ignore[arg-type]
         self.actor = FusedNetwork(wiring, self._actor.views)
         self._target = FusedNetwork(wiring, self._actor_target.views)
-        self._offset, self._scale = (value.numpy() for value in networks.observation_normaliser.buffers())
+        self._observation_map = _Affine(networks.observation_normaliser)
+        self._state_map = _Affine(networks.state_normaliser)
         self._never = np.zeros((1, 1), np.float32)
         indices = range(len(networks.critics))
         self._online_critics = [FusedCritic(self._critics.part(f'critics.{index}'), n_hidden) for index in indices]
@@ -67,7 +68,7 @@ class FusedUpdate:
 
     def act(self, observation: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
         """Run the actor on one observation; see :class:`velora_ros.models.update.TorchUpdate`."""
-        inputs = ((observation - self._offset) * self._scale)[None, None]
+        inputs = self._observation_map(observation)[None, None]
         ratio, size = np.full((1, 1), dt, np.float32), self.actor.n_command
         motor, tape = self.actor.forward(inputs, hidden[None, :size], ratio, self._never)
         if self._memory is None:
@@ -77,7 +78,7 @@ class FusedUpdate:
 
     def __call__(self, batch: Batch, noise: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
         """Update critics, actor and targets once; see :class:`velora_ros.models.update.TorchUpdate`."""
-        view = _View(batch, self.networks, settings.burn_in)
+        view = _View(batch, self._observation_map, self._state_map, self.actor.n_command, settings.burn_in)
         target = self._targets(batch, view, noise, settings)
         critic_loss, q_mean = self._update_critics(view, target, settings)
         actor_loss = self._update_actor(view, settings)
@@ -102,7 +103,7 @@ class FusedUpdate:
             view.reward.reshape(shape) * np.float32(settings.reward_scale),
             discounts(batch, settings),
             value.reshape(shape),
-            episode_ends(batch, view.burn_in),
+            batch.first[:, view.burn_in :],
             settings.trace,
         )
         return returns.ravel()
@@ -144,16 +145,24 @@ class FusedUpdate:
         return np.concatenate([view.state, view.with_loss(tape.states)], axis=1), tape
 
 
+class _Affine:
+    """A normaliser on views of its buffers, which change in place when it is frozen or loaded."""
+
+    def __init__(self, normaliser: Normaliser) -> None:
+        self.offset, self.scale = normaliser.offset.numpy(), normaliser.scale.numpy()
+
+    def __call__(self, values: Array) -> Array:
+        mapped: Array = (values - self.offset) * self.scale
+        return mapped
+
+
 class _View:
     """A batch, normalised; what carries loss is flattened to rows."""
 
-    def __init__(self, batch: Batch, networks: Networks, burn_in: int) -> None:
-        offset, scale = (value.numpy() for value in networks.observation_normaliser.buffers())
-        state_offset, state_scale = (value.numpy() for value in networks.state_normaliser.buffers())
+    def __init__(self, batch: Batch, observed: '_Affine', seen: '_Affine', size: int, burn_in: int) -> None:
         self.burn_in = burn_in
-        self.observation = (batch.observation - offset) * scale
-        self.next_observation = (batch.next_observation - offset) * scale
-        size = networks.actor.hidden_size
+        self.observation = observed(batch.observation)
+        self.next_observation = observed(batch.next_observation)
         self.hidden = np.ascontiguousarray(batch.hidden[:, :size])
         self.memory = np.ascontiguousarray(batch.hidden[:, size:])
         self.dt, self.first = np.ascontiguousarray(batch.dt), np.ascontiguousarray(batch.first)
@@ -161,8 +170,8 @@ class _View:
         self.reward = batch.reward[:, burn_in:].ravel()
         n_rows = self.reward.size
         self.action = batch.action[:, burn_in:].reshape(n_rows, -1)
-        self.state = ((batch.state[:, burn_in:] - state_offset) * state_scale).reshape(n_rows, -1)
-        self.next_state = ((batch.next_state[:, burn_in:] - state_offset) * state_scale).reshape(n_rows, -1)
+        self.state = seen(batch.state[:, burn_in:]).reshape(n_rows, -1)
+        self.next_state = seen(batch.next_state[:, burn_in:]).reshape(n_rows, -1)
 
     def with_loss(self, values: Array) -> Array:
         """Return the steps that carry loss of shape (B, L, n), in rows."""

@@ -66,12 +66,6 @@ def discounts(batch: Batch, settings: UpdateSettings) -> np.ndarray:
     return discount
 
 
-def episode_ends(batch: Batch, burn_in: int) -> np.ndarray:
-    """Return where the step after is of another episode, shape (B, L - burn-in)."""
-    last: np.ndarray = np.roll(batch.first[:, burn_in:], -1, axis=1) > 0
-    return last
-
-
 class TorchUpdate:
     """
     DDPG over sequences (arXiv 1509.02971, with the stored hidden states of R2D2).
@@ -158,7 +152,7 @@ class TorchUpdate:
             batch.source.reward[:, burn_in:] * np.float32(settings.reward_scale),
             discounts(batch.source, settings),
             next_value.cpu().numpy(),
-            episode_ends(batch.source, burn_in),
+            batch.source.first[:, burn_in:],
             settings.trace,
         )
         return batch.tensor(returns)
