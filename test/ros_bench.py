@@ -13,6 +13,7 @@ from pathlib import Path
 
 import rclpy
 from rclpy.context import Context
+from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.experimental import EventsExecutor
 from rclpy.parameter import Parameter
@@ -133,6 +134,11 @@ class RosBench:
         if matched:
             self.until(publisher.get_subscription_count, f'a subscriber of {topic}')
         return publisher
+
+    def deliver(self, publisher, message):
+        """Publish and wait until every subscriber has it; a match that only this side knows of is not enough."""
+        publisher.publish(message)
+        assert publisher.wait_for_all_acked(Duration(seconds=PATIENCE)), f'{publisher.topic_name} never arrived'
 
     def call(self, kind, service, **fields):
         """Call a service and return the response."""

@@ -73,8 +73,7 @@ def test_the_reset_topic_forgets_the_history_and_leaves_the_robot_armed(robot):
     first = robot.command()
     robot.command()
     publisher = robot.ros.publisher('std_msgs/msg/Empty', 'reset')
-    publisher.publish(publisher.msg_type())
-    robot.ros.spin(0.1)
+    robot.ros.deliver(publisher, publisher.msg_type())
     assert np.array_equal(robot.command(), first)
 
 
