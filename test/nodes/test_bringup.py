@@ -254,6 +254,22 @@ def test_a_signal_that_comes_early_ends_everything_without_a_traceback(run):
     assert process.returncode == 0
 
 
+def test_ctrl_c_while_the_runner_itself_loads_leaves_no_traceback(tmp_path):
+    (tmp_path / 'yaml.py').write_text('import time; print("imports", flush=True); time.sleep(60)')
+    search = os.pathsep.join([str(tmp_path), str(SOURCE)])
+    with subprocess.Popen(
+        [sys.executable, '-m', 'velora_ros.nodes.bringup', 'control'],
+        env={**os.environ, 'PYTHONPATH': search},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        wait_for(process, 'imports')
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=PATIENCE)[0] == ''
+    assert process.returncode == -signal.SIGINT
+
+
 def test_the_death_of_a_required_process_stops_the_rest_and_fails_the_run(run):
     process = run(dies=(after('waits', 'raise SystemExit(3)'), {}), waits=(WAITS, {}))
     output = process.communicate(timeout=PATIENCE)[0]

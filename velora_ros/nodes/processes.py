@@ -23,7 +23,7 @@ from velora_ros.nodes.entries import DISCOVERY, DISCOVERY_DEFAULT, Entry
 POLL_S = 0.05
 # A process that has not ended so long after a signal gets the next one [s].
 PATIENCE_S = 5.0
-# Whoever sends more signals waits only so long, but this long: one Ctrl-C may come twice, and a clean end takes time [s].
+# Whoever sends more signals waits only so long, yet so long: one Ctrl-C may come twice, and a clean end takes time [s].
 HURRY_S = 2.0
 # SIGTERM and SIGINT mean the same to a node, but Python answers an early SIGINT, among the imports, with a traceback.
 ESCALATION = (signal.SIGTERM, signal.SIGKILL)
@@ -185,7 +185,7 @@ class Supervisor:
                 process.send(ESCALATION[self._stage])
 
     def _relay(self, timeout: float) -> bool:
-        """Write what came, each line with its node's name; keep the summary for the end. Return whether anything came."""
+        """Write what came, each line with its node's name, the summary at the end; return whether anything came."""
         if not self._selector.get_map():
             time.sleep(timeout)  # all of them closed their output, and one still runs
             return False
