@@ -33,6 +33,32 @@ class Ticker(Node):
 print('starting', flush=True)
 sys.exit(run(Ticker))
 """
+LIFECYCLE = """
+import gc, sys
+from pathlib import Path
+from rclpy.lifecycle import LifecycleNode
+from velora_ros.errors import ConfigError
+from velora_ros.nodes.spin import run
+
+class Short(LifecycleNode):
+    exit_code = None
+    def __init__(self):
+        super().__init__('short')
+        gc.freeze()
+        threads('running')
+        if 'refuse' in sys.argv:
+            raise ConfigError('this start is refused.')
+        self.exit_code = 0
+    def close(self):
+        pass
+
+def threads(when):
+    names = [(task / 'comm').read_text() for task in Path('/proc/self/task').iterdir()]
+    print(when, sum(name.startswith(('dds.udp', 'dds.ev')) for name in names) > 0, flush=True)
+
+run(Short)
+threads('ended')
+"""
 
 
 @pytest.fixture
@@ -63,6 +89,14 @@ def test_a_signal_ends_it_cleanly_with_its_last_words(ros, ticker, number):
     assert process.wait() == 0
     assert process.output.startswith('starting\nclosed after ')
     assert process.output.count('\n') == 2
+
+
+@pytest.mark.parametrize('arguments', [[], ['refuse']])
+def test_no_thread_of_the_middleware_outlives_a_lifecycle_node(ros, arguments):
+    process = ros.start([sys.executable, '-c', LIFECYCLE], *arguments, RMW_IMPLEMENTATION='rmw_fastrtps_cpp')
+    assert process.wait() == 0
+    assert process.output.startswith('running True\n')
+    assert process.output.endswith('ended False\n')
 
 
 def test_a_refused_start_is_one_sentence_and_status_one(ticker):

@@ -4,6 +4,7 @@ How every node runs: one ``main`` pattern, one spin loop, clean ends.
 Exit status: 0 after SIGINT, SIGTERM or a finished job; 1 with one sentence when the start is refused.
 """
 
+import gc
 import importlib
 import signal
 import sys
@@ -61,16 +62,26 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
         _initialise(argv)
     except VeloraError as error:
         return _refuse(error)
+    try:
+        return _live(make_node, stop)
+    except VeloraError as error:
+        return _refuse(error)
+    except ExternalShutdownException:
+        return 0
+    finally:
+        _leave_no_threads()
+        rclpy.utilities.try_shutdown()
+
+
+def _live(make_node: Callable[[], Runnable], stop: list[int]) -> int:
     node: Runnable | None = None
     try:
         node = running = make_node()
         spin(cast(Node, node), until=lambda: bool(stop) or running.exit_code is not None)
         node.close()
         return node.exit_code or 0
-    except VeloraError as error:
-        return _refuse(error)
-    except ExternalShutdownException:
-        return 0
+    except (VeloraError, ExternalShutdownException):
+        raise
     except Exception:
         if node is not None:
             node.close()  # an error in the code must not leave a robot moving
@@ -81,7 +92,17 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
             signal.signal(number, signal.SIG_IGN)
         if node is not None:
             node.destroy_node()
-        rclpy.utilities.try_shutdown()
+
+
+def _leave_no_threads() -> None:
+    """
+    Free what a destroyed node left, so that the middleware's threads end before the process does.
+
+    The state machine of rclpy's LifecycleNode keeps the middleware alive and belongs to a reference cycle. With it, the
+    threads would meet the destructors of the process's end, which now and then is a segmentation fault.
+    """
+    gc.unfreeze()
+    gc.collect()
 
 
 def spin(node: Node, *, until: Callable[[], bool] = lambda: False) -> None:
