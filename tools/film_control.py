@@ -30,7 +30,7 @@ from velora_ros.nodes.spin import STEADY, make_executor
 
 ENVIRONMENT = 'InvertedPendulum-v5'
 SECONDS = 8.0
-FRAMES_PER_S = 12.5
+FRAMES_PER_S = 10.0
 WINDOW_S = 4.0
 HEIGHT = 300
 
