@@ -86,13 +86,8 @@ class Robot:
             return self.commands
 
         self.ros.until(answered, 'the first command')
-        self.settle()
+        self.ros.settle(f'{self.namespace}/policy_node')
         return self
-
-    def settle(self):
-        """Wait for the answers to all states so far: the node answers what comes in the order in which it came."""
-        self.ros.call('lifecycle_msgs/srv/GetState', f'{self.namespace}/policy_node/get_state')
-        self.ros.spin(0.1)
 
     def until_status(self, text):
         return self.ros.until(

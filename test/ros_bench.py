@@ -99,6 +99,7 @@ class RosBench:
         )
         search = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get('PYTHONPATH')]))
         variables = {**os.environ, 'ROS_DOMAIN_ID': str(self.domain), 'PYTHONPATH': search, 'OMP_NUM_THREADS': '1'}
+        variables['PYTHONFAULTHANDLER'] = '1'  # a crash says where it was
         process = Process([*command, *map(str, arguments)], {**variables, **environment}, self.folder)
         self.processes.append(process)
         return process
@@ -157,6 +158,11 @@ class RosBench:
         request = interface_class('lifecycle_msgs/msg/Transition')(label=name)
         return self.call('lifecycle_msgs/srv/ChangeState', f'{node}/change_state', transition=request).success
 
+    def settle(self, node):
+        """Wait for the answers to all messages so far: a node handles what comes in the order in which it came."""
+        self.call('rcl_interfaces/srv/ListParameters', f'{node}/list_parameters')
+        self.spin(0.1)
+
     def set_parameters(self, node, atomically=False, **values):
         """Set parameters (`__` in a name stands for a dot) and return the results."""
         parameters = [Parameter(name.replace('__', '.'), value=value) for name, value in values.items()]
@@ -168,10 +174,10 @@ class RosBench:
         return [future.result().result] if atomically else future.result().results
 
     def close(self):
-        """End every process; fails when one of them left a traceback."""
+        """End every process; fails when one of them left a traceback or crashed."""
         outputs = [process.end() for process in self.processes]
         self._executor.remove_node(self.node)
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
         for output in outputs:
-            assert 'Traceback' not in output, output
+            assert 'Traceback' not in output and 'Fatal Python error' not in output, output

@@ -32,7 +32,7 @@ def driver(ros):
 
 
 def test_a_killed_robot_is_a_fault_with_a_fallback_and_its_return_needs_somebody_to_arm(ros, policy):
-    robot = Robot(ros, policy, 'watchdog_timeout_s:=0.3')
+    robot = Robot(ros, policy, 'watchdog_timeout_s:=1')
     process = driver(ros)
     ros.until(lambda: len(robot.commands) > 5, 'commands')
     process.signal(signal.SIGKILL)
@@ -88,20 +88,20 @@ def test_stamps_that_run_backwards_begin_anew(robot):
 
 def test_of_a_burst_after_a_gap_only_what_is_fresh_is_answered(ros, policy):
     robot = Robot(
-        ros, policy, 'max_state_age_s:=0.5', 'max_gap_s:=0.5', 'qos_overrides./joint_states.subscription.depth:=20',
+        ros, policy, 'max_state_age_s:=1', 'max_gap_s:=1', 'qos_overrides./joint_states.subscription.depth:=20',
         'qos_overrides./joint_states.subscription.reliability:=reliable', depth=20,
     )  # fmt: skip
     robot.until_it_answers()
     robot.call('reset_state')
     first = robot.command(stamp=robot.now)
-    ros.spin(1.2)
+    ros.spin(2.4)
     robot.commands.clear()
     now = robot.now
-    for age in range(2000, -1, -200):  # what a network buffer lets go at once [ms]
+    for age in range(4000, -1, -400):  # what a network buffer lets go at once [ms]
         robot.publish(stamp=now - age * MS)
     ros.until(lambda: robot.commands, 'a command')
     ros.spin(0.2)
-    assert 1 <= len(robot.commands) <= 3, 'of the 11 states those at most 0.5 s old'
+    assert 1 <= len(robot.commands) <= 3, 'of the 11 states those at most 1 s old'
     assert robot.commands[0].data[0] == first[0], 'from a fresh hidden state'
     values = robot.diagnostics()
     assert int(values['rejected.stale']) >= 8 and int(values['reset.gap']) == 1

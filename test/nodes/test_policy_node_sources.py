@@ -85,7 +85,7 @@ def test_two_sources_scaled_shifted_and_turned_become_one_twist(ros, policies):
 
     ros.until(answered, 'a command')
     robot.call('reset_state')  # it forgets the sources as well
-    robot.settle()
+    ros.settle('policy_node')
     robot.commands.clear()
     stamp = robot.now
     turned(stamp)
