@@ -158,6 +158,7 @@ class LiquidDDPG:
         trace: float = 0.9,
         reward_scale: float = 1.0,
         lr_decay_steps: int = 0,
+        lr_final: float = 0.1,
         total_steps: int | None = None,
         eval_env: gymnasium.Env[Any, Any] | None = None,
         eval_every: int = 500,
@@ -190,7 +191,8 @@ class LiquidDDPG:
             max_grad_norm: gradients above this norm are scaled down to it; 0: never.
             trace: lambda of the returns within a sequence; 0: one-step returns.
             reward_scale: rewards are multiplied by it before learning.
-            lr_decay_steps: steps over which both learning rates fall to a tenth, where they stay; 0: they do not.
+            lr_decay_steps: steps over which both learning rates fall linearly to ``lr_final``; 0: they do not.
+            lr_final: share of the learning rates that is left then.
             total_steps: environment steps at most, over all episodes of this call; None: no limit.
             eval_env: for deterministic evaluations; None: a second one is made from ``env.spec``, or they are skipped.
             eval_every: steps between evaluations; 0: none.
@@ -215,7 +217,7 @@ class LiquidDDPG:
             tau=tau, window_size=window_size, sequence_length=sequence_length, burn_in=burn_in, start_steps=start_steps,
             update_ratio=update_ratio, boost_ratio=boost_ratio, boost_steps=boost_steps, target_noise=target_noise,
             max_grad_norm=max_grad_norm, trace=trace, reward_scale=reward_scale, lr_decay_steps=lr_decay_steps,
-            eval_every=eval_every, eval_episodes=eval_episodes,
+            lr_final=lr_final, eval_every=eval_every, eval_episodes=eval_episodes,
         )  # fmt: skip
         if total_steps is not None and (isinstance(total_steps, bool) or total_steps < 1):
             raise ConfigError(f'total_steps is {total_steps!r}; it must be a positive integer, or None for no limit.')
@@ -229,6 +231,7 @@ class LiquidDDPG:
             batch_size // sequence_length,
             sequence_length,
             lr_decay_steps=lr_decay_steps,
+            lr_final=lr_final,
         )
         learner.provenance['train'] = {**config.train_arguments(), 'total_steps': total_steps}
         own_eval_env = evaluation_environment(given) if eval_env is None and eval_every else None

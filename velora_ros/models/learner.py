@@ -66,7 +66,8 @@ class Learner:
         self.dt_range = (1.0, 1.0)  # dt/T, shortest and longest seen in training
         self.provenance: dict[str, Any] = {}
         self.update_settings = UpdateSettings()
-        self.n_sequences, self.sequence_length, self.lr_decay_steps = 16, 8, 0
+        self.n_sequences, self.sequence_length = 16, 8
+        self.lr_decay_steps, self.lr_final = 0, 0.1
         self.privileged_dim = 0
         self.build()
 
@@ -139,10 +140,16 @@ class Learner:
         self.environment = env.spec.id if env.spec is not None else None
 
     def configure(
-        self, settings: UpdateSettings, n_sequences: int, sequence_length: int, *, lr_decay_steps: int = 0
+        self,
+        settings: UpdateSettings,
+        n_sequences: int,
+        sequence_length: int,
+        *,
+        lr_decay_steps: int = 0,
+        lr_final: float = 0.1,
     ) -> None:
         """Set the numbers of the updates to come; ``sequence_length`` counts the steps that carry loss."""
-        self.lr_decay_steps = lr_decay_steps
+        self.lr_decay_steps, self.lr_final = lr_decay_steps, lr_final
         self.update_settings = settings
         self.n_sequences, self.sequence_length = n_sequences, sequence_length
 
@@ -188,8 +195,9 @@ class Learner:
         return self.update(batch, smoothing_noise(batch, settings, self.streams.noise), settings)
 
     def _set_learning_rates(self) -> None:
-        """Let both rates fall linearly to a tenth over ``lr_decay_steps``: fast at first, steady later."""
-        factor = max(0.1, 1 - 0.9 * self.steps / self.lr_decay_steps) if self.lr_decay_steps else 1.0
+        """Let both rates fall linearly to ``lr_final`` over ``lr_decay_steps``: fast at first, steady later."""
+        progress = min(1.0, self.steps / self.lr_decay_steps) if self.lr_decay_steps else 0.0
+        factor = 1 - (1 - self.lr_final) * progress
         self.actor_optimizer.param_groups[0]['lr'] = factor * self.settings.actor_lr
         self.critic_optimizer.param_groups[0]['lr'] = factor * self.settings.critic_lr
 

@@ -52,7 +52,8 @@ class TrainConfig:
     max_grad_norm: float = _of('train', 0.0, 'gradients above this norm are scaled down to it; 0: never')
     trace: float = _of('train', 0.9, 'lambda of the returns within a sequence; 0: one-step returns', 0, 1)
     reward_scale: float = _of('train', 1.0, 'rewards are multiplied by it before learning', above=True)
-    lr_decay_steps: int = _of('train', 0, 'steps over which both learning rates fall to a tenth; 0: they do not', 0)
+    lr_decay_steps: int = _of('train', 0, 'steps over which both learning rates fall to lr_final; 0: they do not', 0)
+    lr_final: float = _of('train', 0.1, 'share of the learning rates that is left after lr_decay_steps', 0, 1)
     eval_every: int = _of('train', 500, 'steps between evaluations; 0: none', 0)
     eval_episodes: int = _of('train', 10, 'episodes per evaluation', 1)
 
