@@ -12,7 +12,7 @@ from toy import Reach
 from velora_ros.errors import ConfigError, PolicyFileError, SpecError, UnsupportedEnvironmentError, VeloraError
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import Policy
-from velora_ros.training import TrainConfig, TrainResult
+from velora_ros.training import Callback, TrainConfig, TrainResult
 from velora_ros.utils import set_seed
 
 QUICK: dict[str, Any] = {'start_steps': 20, 'boost_ratio': 1, 'eval_every': 0, 'progress': False}
@@ -264,3 +264,16 @@ def test_a_privileged_state_reaches_the_critic_alone() -> None:
     assert model.predict(np.ones(2))[0].shape == (1,)
     with pytest.raises(SpecError, match='privileged'):
         model.train(Reach(), 16, **QUICK)
+
+
+def test_learning_rates_change_with_an_episode_and_the_policy_says_so() -> None:
+    class Freeze(Callback):
+        def on_episode_start(self) -> dict[str, float]:
+            return {'actor_lr': 1e-12} if model.learner.steps == 30 else {}
+
+    model = LiquidDDPG(2, 6, 1, seed=3)
+    model.train(Reach(), 16, total_steps=30, **QUICK)
+    before = model.learner.networks.actor.motor.weight.detach().clone()
+    model.train(Reach(), 16, total_steps=30, callbacks=[Freeze()], **QUICK)
+    assert torch.allclose(before, model.learner.networks.actor.motor.weight, rtol=0, atol=1e-9)
+    assert model.learner.policy_file().provenance['changes'] == [{'steps': 30, 'actor_lr': 1e-12}]

@@ -19,11 +19,14 @@ class Recorder:
         self.random = self.updates = 0
         self.warm_up_ended_after: int | None = None
         self._policy = policy
+        self.changes: list[dict[str, float]] = []
+        self.noise: list[float] = []
 
     def initial_hidden(self) -> np.ndarray:
         return np.zeros(2, np.float32)
 
     def act(self, observation: np.ndarray, hidden: np.ndarray, dt: float, noise_scale: float) -> tuple[Any, Any]:
+        self.noise.append(noise_scale)
         return np.zeros(1, np.float32), hidden + 1
 
     def random_action(self) -> np.ndarray:
@@ -35,6 +38,9 @@ class Recorder:
 
     def end_warm_up(self) -> None:
         self.warm_up_ended_after = len(self.transitions)
+
+    def change(self, values: Any) -> None:
+        self.changes.append(dict(values))
 
     def learn(self) -> dict[str, float]:
         self.updates += 1
@@ -156,3 +162,23 @@ def test_throughput_comes_from_the_clock_that_was_passed_in(agent: Recorder) -> 
     env = Reach(length=4)
     result = run(agent, env, spec_from_env(env), settings(), clock=lambda: float(next(ticks)))
     assert result.seconds == pytest.approx(len(result.episodes) + 1)
+
+
+def test_hyperparameters_change_with_the_next_episode(agent: Recorder) -> None:
+    class Changes(Callback):
+        def __init__(self) -> None:
+            self.due: dict[str, float] = {}
+
+        def on_episode_start(self) -> dict[str, float]:
+            due, self.due = self.due, {}
+            return due
+
+        def on_step(self, steps: int) -> None:
+            if steps == 6:  # in the middle of the second of three episodes
+                self.due = {'noise_scale': 0.7, 'actor_lr': 0.5, 'update_ratio': 0.0}
+
+    env = Reach(length=4)
+    run(agent, env, spec_from_env(env), settings(start_steps=0, boost_steps=0), callbacks=[Changes()])
+    assert agent.noise == [0.1] * 8 + [0.7] * 4
+    assert agent.changes == [{'noise_scale': 0.7, 'actor_lr': 0.5, 'update_ratio': 0.0}]
+    assert agent.updates == 8

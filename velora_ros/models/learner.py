@@ -194,6 +194,12 @@ class Learner:
         self._set_learning_rates()
         return self.update(batch, smoothing_noise(batch, settings, self.streams.noise), settings)
 
+    def change(self, values: Mapping[str, float]) -> None:
+        """Take other learning rates; whatever changes is written down in the policy's provenance."""
+        rates = {name: float(values[name]) for name in ('actor_lr', 'critic_lr') if name in values}
+        self.settings = dataclasses.replace(self.settings, **rates)
+        self.provenance['changes'] = [*self.provenance.get('changes', []), {'steps': self.steps, **values}]
+
     def _set_learning_rates(self) -> None:
         """Let both rates fall linearly to ``lr_final`` over ``lr_decay_steps``: fast at first, steady later."""
         progress = min(1.0, self.steps / self.lr_decay_steps) if self.lr_decay_steps else 0.0

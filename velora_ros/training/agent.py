@@ -1,5 +1,6 @@
 """What the training loop asks of an agent."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -48,6 +49,10 @@ class Agent(Protocol):
 
     def end_warm_up(self) -> None:
         """Note that the random start-up steps are over; an observation normaliser is frozen here."""
+        ...
+
+    def change(self, values: Mapping[str, float]) -> None:
+        """Note that hyperparameters change; ``actor_lr`` and ``critic_lr`` hold from the next update on."""
         ...
 
     def learn(self) -> dict[str, float] | None:

@@ -1,7 +1,12 @@
 """Hooks into the training loop; derive from :class:`Callback` and override what you need."""
 
+from collections.abc import Mapping
+
 from velora_ros.policy import PolicyFile
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
+
+LIVE = ('noise_scale', 'update_ratio', 'actor_lr', 'critic_lr')
+"""The hyperparameters that may change between two episodes."""
 
 
 class StopTraining(Exception):  # noqa: N818 - a request, no error
@@ -13,6 +18,10 @@ class Callback:
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
         """Training is about to begin; the budget is in episodes, in steps, or both."""
+
+    def on_episode_start(self) -> Mapping[str, float]:
+        """Return hyperparameters of :data:`LIVE` that change with the episode about to begin; usually none."""
+        return {}
 
     def on_step(self, steps: int) -> None:
         """Note that the environment has taken its ``steps``-th step of this call and the updates due are done."""

@@ -141,6 +141,7 @@ class _Run:
         return result
 
     def _run_episode(self) -> None:
+        self._change_hyperparameters()
         settings, agent = self.settings, self.agent
         self.episode += 1
         observation, info = self._reset()
@@ -169,6 +170,14 @@ class _Run:
             self._after_step()
             ended = terminated or truncated or length >= settings.max_steps or self._budget_spent()
         self._end_episode(total, length, losses)
+
+    def _change_hyperparameters(self) -> None:
+        """Take the changes that callbacks want; the agent is told of all of them."""
+        for callback in self.callbacks:
+            if changes := callback.on_episode_start():
+                own = {name: value for name, value in changes.items() if name in ('noise_scale', 'update_ratio')}
+                self.settings = dataclasses.replace(self.settings, **own)
+                self.agent.change(changes)
 
     def _reset(self) -> tuple[Array, dict[str, Any]]:
         observation, info = self.env.reset(seed=episode_seed(self.settings.seed, self.episode))
