@@ -81,22 +81,45 @@ def test_a_run_out_of_real_time_fails(seconds):
 
 def test_a_fall_after_the_first_command_fails_the_run():
     statistics, now, end = run(250)
-    statistics.episode(125.0, terminated=True, truncated=False)
+    statistics.episode(progress(5.0, total=125.0), terminated=True, truncated=False)
     statistics.reset()
     summary = statistics.summary(now, end)
     assert (summary['falls'], summary['terminated'], summary['resets'], summary['mean_return']) == (1, 1, 1, 125.0)
     assert any('fell 1 times' in reason for reason in failures(summary))
 
 
+@pytest.mark.parametrize(('fell_at', 'passes'), [(10.0, True), (70.0, False)])
+def test_while_the_controller_learns_only_falls_of_the_last_minute_count(fell_at, passes):
+    statistics, now, end = run(2500)
+    statistics.episode(progress(fell_at, total=9.0), terminated=True, truncated=False)
+    summary = statistics.summary(now, end)
+    assert summary['falls_last_minute'] == (0 if passes else 1)
+    assert failures(summary)
+    assert (failures(summary, learning=True) == []) == passes
+
+
+def test_a_controller_that_learns_may_wait_for_its_first_policy():
+    statistics, now, end = run(250)
+    statistics.state(now, progress(10.0, held=20.0, holding=True))
+    summary = statistics.summary(now, end)
+    assert failures(summary)
+    assert failures(summary, learning=True) == []
+
+
+def test_a_state_followed_by_another_before_its_command_is_missed():
+    statistics, _, _ = run(200, answered=lambda index: index % 50 != 7)
+    assert statistics.missed == 4
+
+
 def test_a_fall_before_the_first_command_is_a_termination_only():
     statistics = RunStatistics(0.0)
-    statistics.episode(3.0, terminated=True, truncated=False)
+    statistics.episode(progress(total=3.0), terminated=True, truncated=False)
     assert (statistics.terminated, statistics.falls) == (1, 0)
 
 
 def test_a_time_limit_is_no_fall():
     statistics, now, end = run(250)
-    statistics.episode(125.0, terminated=False, truncated=True)
+    statistics.episode(progress(5.0, total=125.0), terminated=False, truncated=True)
     summary = statistics.summary(now, end)
     assert (summary['truncated'], summary['falls']) == (1, 0)
     assert failures(summary) == []

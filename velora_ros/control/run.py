@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from velora_ros.control.learning import MinuteReturns, Swaps
 from velora_ros.control.timing import LoopTiming, TimingReport
 
 # A run passes when it keeps within these and nothing falls.
 REAL_TIME_FACTOR = (0.99, 1.01)
 ANSWERED = 0.99
 LONGEST_HOLD_S = 5.0
+# The first policy of a trainer takes its time: torch is to be loaded.
+LONGEST_HOLD_LEARNING_S = 30.0
 
 
 class Progress(NamedTuple):
@@ -47,6 +50,9 @@ class RunStatistics:
         self.received = 0
         """Valid commands received."""
         self.terminated = self.truncated = self.resets = self.falls = 0
+        self.missed = 0
+        """States after which the next one came before a command."""
+        self.swaps = Swaps()
         self.longest_hold = 0.0
         """Longest time in which the robot waited for a command [s]."""
         self._began = now
@@ -55,6 +61,7 @@ class RunStatistics:
         self._paused = 0.0
         self._held_before = 0.0
         self._return_sum = 0.0
+        self._minutes = MinuteReturns()
         self._unanswered: float | None = None
         self._latency: deque[float] = deque(maxlen=capacity)
         self._latency_max = 0.0
@@ -62,6 +69,7 @@ class RunStatistics:
 
     def state(self, now: float, progress: Progress) -> None:
         """Note that a state was published."""
+        self.missed += self._unanswered is not None and self._first_command is not None
         self._unanswered = now
         self.states += self._first_command is not None
         if progress.holding:
@@ -83,12 +91,18 @@ class RunStatistics:
         self._window.add(self._unanswered, now, latency)
         self._unanswered = None
 
-    def episode(self, total: float, *, terminated: bool, truncated: bool) -> None:
+    def reward(self, value: float, progress: Progress) -> None:
+        """Note what a control period earned."""
+        self._minutes.reward(progress.time - progress.held, value, self.resets)
+
+    def episode(self, progress: Progress, *, terminated: bool, truncated: bool) -> None:
         """Note that an episode ended by itself."""
-        self._return_sum += total
+        self._return_sum += progress.episode_return
         self.terminated += terminated
         self.truncated += truncated and not terminated
-        self.falls += terminated and self._first_command is not None
+        if terminated and self._first_command is not None:
+            self.falls += 1
+            self._minutes.fall(progress.time - progress.held)
 
     def reset(self) -> None:
         """Note that the robot was put back, for whatever reason; commands for what was before answer nothing now."""
@@ -103,9 +117,11 @@ class RunStatistics:
             self._paused += now - self._paused_since
             self._paused_since = None
 
-    def window(self) -> TimingReport:
-        """Return rate and latency of the answers since the last call."""
-        return self._window.report()
+    def window(self, swaps: int = 0) -> TimingReport:
+        """Return rate and latency of the answers since the last call; ``swaps``: policies swapped in so far."""
+        report = self._window.report()
+        self.swaps.second(swaps, self.missed, report.latency_max_us)
+        return report
 
     def real_time_factor(self, now: float, progress: Progress) -> float:
         """Return simulated over real time, pauses left out."""
@@ -137,11 +153,19 @@ class RunStatistics:
             'truncated': self.truncated,
             'resets': self.resets,
             'falls': self.falls,
+            'falls_last_minute': self._minutes.falls(progress.time - progress.held),
             'states': states,
             'commands': commands,
             'fallbacks': fallbacks,
             'rate_hz': round(commands / commanding, 3) if commanding > 0 else 0.0,
             'mean_return': round(self._return_sum / episodes if episodes else progress.episode_return, 3),
+            'return_first_minute': round(self._minutes.first, 3),
+            'return_last_minute': round(self._minutes.last, 3),
+            'swaps': {
+                'count': self.swaps.count,
+                'missed': self.swaps.missed,
+                'latency_max_us': round(self.swaps.latency_max_us, 1),
+            },
             'latency_us': {
                 'p50': round(float(np.percentile(latency, 50)), 1),
                 'p99': round(float(np.percentile(latency, 99)), 1),
@@ -156,8 +180,14 @@ class RunStatistics:
         return now - self._began - self._paused - pausing
 
 
-def failures(summary: dict[str, Any]) -> list[str]:
-    """Return why a run did not pass, one sentence each; empty when it passed."""
+def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
+    """
+    Return why a run did not pass, one sentence each; empty when it passed.
+
+    Args:
+        summary: from :meth:`RunStatistics.summary`.
+        learning: the controller learnt meanwhile, so that only the falls of the last minute count.
+    """
     low, high = REAL_TIME_FACTOR
     states, commands = summary['states'], summary['commands']
     reasons = []
@@ -167,10 +197,10 @@ def failures(summary: dict[str, Any]) -> list[str]:
         reasons.append('no command arrived; is policy_node running, active and armed?')
     elif commands < ANSWERED * states:
         reasons.append(f'{commands} commands answered {states} states, fewer than {ANSWERED:.0%}')
-    if summary['longest_hold_s'] > LONGEST_HOLD_S:
-        reasons.append(
-            f'the robot waited {summary["longest_hold_s"]:.1f} s for a command, more than {LONGEST_HOLD_S:g} s'
-        )
-    if summary['falls']:
+    if summary['longest_hold_s'] > (longest := LONGEST_HOLD_LEARNING_S if learning else LONGEST_HOLD_S):
+        reasons.append(f'the robot waited {summary["longest_hold_s"]:.1f} s for a command, more than {longest:g} s')
+    if learning and summary['falls_last_minute']:
+        reasons.append(f'the robot fell {summary["falls_last_minute"]} times in the last minute')
+    if summary['falls'] and not learning:
         reasons.append(f'the robot fell {summary["falls"]} times after the first command')
     return reasons

@@ -196,8 +196,12 @@ class Learner:
 
     def change(self, values: Mapping[str, float]) -> None:
         """Take other learning rates; whatever changes is written down in the policy's provenance."""
-        rates = {name: float(values[name]) for name in ('actor_lr', 'critic_lr') if name in values}
-        self.settings = dataclasses.replace(self.settings, **rates)
+        settings = self.settings
+        self.settings = dataclasses.replace(
+            settings,
+            actor_lr=values.get('actor_lr', settings.actor_lr),
+            critic_lr=values.get('critic_lr', settings.critic_lr),
+        )
         self.provenance['changes'] = [*self.provenance.get('changes', []), {'steps': self.steps, **values}]
 
     def _set_learning_rates(self) -> None:

@@ -126,10 +126,11 @@ class SimLoop:
 
     def _end_period(self, period: Period) -> None:
         if not period.held:
+            self.statistics.reward(period.reward, self.progress)
             self._out['~/reward'].publish(conversions.to_number(period.reward))
         ended = period.terminated or period.truncated
         if ended:
-            self.statistics.episode(self.robot.episode_return, terminated=period.terminated, truncated=period.truncated)
+            self.statistics.episode(self.progress, terminated=period.terminated, truncated=period.truncated)
         if ended or self._reset_asked:
             self._put_back()
         else:

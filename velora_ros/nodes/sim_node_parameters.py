@@ -35,6 +35,10 @@ PARAMETERS = (
         'Simulated time, held time left out, after which the run ends and is judged; 0 runs on.', 's', (0, math.inf),
     ),
     Parameter(
+        'learning', 'bool', False,
+        'The controller learns meanwhile: only falls of the last minute count against the run.',
+    ),
+    Parameter(
         'status_line', 'bool', True,
         'Print time, return, command rate, latency and input age once a second.',
     ),

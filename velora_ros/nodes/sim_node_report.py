@@ -27,9 +27,11 @@ class Controller:
         namespace = node.get_namespace().rstrip('/')
         self._name = (name if name.startswith('/') else f'{namespace}/{name}').lstrip('/')
         self._values: dict[str, str] = {}
-        self._counted = 0
+        self._counted = {'fallbacks': 0, 'reset.swap': 0}
         self.fallbacks = 0
         """Fallback commands so far, over all lives of the node."""
+        self.swaps = 0
+        """Policies swapped in so far, over all lives of the node."""
         create_subscription(node, OWNER, '/diagnostics', self._on_diagnostics)
 
     @property
@@ -47,10 +49,14 @@ class Controller:
         values = conversions.from_diagnostics(message, self._name)
         if not values:
             return
-        counted = int(values.get('fallbacks', '0'))
-        self.fallbacks += counted - self._counted if counted >= self._counted else counted
-        self._counted = counted
+        self.fallbacks += self._new(values, 'fallbacks')
+        self.swaps += self._new(values, 'reset.swap')
         self._values = values
+
+    def _new(self, values: dict[str, str], name: str) -> int:
+        """Return by how much a count grew; one that fell begins anew with a new life of the node."""
+        before, self._counted[name] = self._counted[name], int(values.get(name, '0'))
+        return self._counted[name] - (before if self._counted[name] >= before else 0)
 
 
 class Report:
@@ -71,7 +77,7 @@ class Report:
 
     def second(self, now: float, *, line: bool) -> None:
         """Publish the diagnostics, and print the line unless the simulation is paused."""
-        state, window = self._loop.state, self._loop.statistics.window()
+        state, window = self._loop.state, self._loop.statistics.window(self._controller.swaps)
         if line and state != 'paused':
             _write(self._line(state, window))
         level = 'ok' if state == 'moving' else 'warn'
@@ -79,13 +85,21 @@ class Report:
         stamp = self._node.get_clock().now().nanoseconds
         self._diagnostics.publish(conversions.to_diagnostics(status, stamp))
 
-    def summary(self, now: float, *, judge: bool) -> bool:
-        """Print the summary as the last line; return whether the run passed. ``judge``: say why it did not."""
+    def summary(self, now: float, *, judge: bool, learning: bool = False) -> bool:
+        """
+        Print the summary as the last line; return whether the run passed.
+
+        Args:
+            now: the steady clock [s].
+            judge: say why it did not.
+            learning: the controller learnt meanwhile.
+        """
         controller = self._controller
+        self._loop.statistics.window(controller.swaps)
         summary = self._loop.statistics.summary(
             now, self._loop.progress, fallbacks=controller.fallbacks, policy=controller.policy
         )
-        reasons = failures(summary)
+        reasons = failures(summary, learning=learning)
         if reasons and judge:
             self._node.get_logger().error(f'the run did not pass: {"; ".join(reasons)}')
         _write(json.dumps(summary))
@@ -96,9 +110,10 @@ class Report:
         return self._node.get_fully_qualified_name().lstrip('/')
 
     def _line(self, state: str, window: TimingReport) -> str:
-        progress, falls = self._loop.progress, self._loop.statistics.falls
+        progress, falls, swaps = self._loop.progress, self._loop.statistics.falls, self._controller.swaps
         return (
-            f'{progress.time - progress.held:7.1f} s  {state}{f", fell {falls} times" if falls else ""} '
+            f'{progress.time - progress.held:7.1f} s  {state}{f", fell {falls} times" if falls else ""}'
+            f'{f", swapped in {swaps} policies" if swaps else ""} '
             f'| return {progress.episode_return:.1f} | commands {window.rate_hz:.1f} Hz '
             f'| latency p50 {window.latency_p50_us / 1e3:.2f} p99 {window.latency_p99_us / 1e3:.2f} ms '
             f'| input age {self._controller.input_age}'
@@ -117,6 +132,7 @@ class Report:
             'truncated': statistics.truncated,
             'resets': statistics.resets,
             'falls': statistics.falls,
+            'swaps': self._controller.swaps,
             'states': statistics.states,
             'commands': statistics.received - self._controller.fallbacks,
             'rate_hz': window.rate_hz,

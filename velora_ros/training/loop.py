@@ -175,8 +175,12 @@ class _Run:
         """Take the changes that callbacks want; the agent is told of all of them."""
         for callback in self.callbacks:
             if changes := callback.on_episode_start():
-                own = {name: value for name, value in changes.items() if name in ('noise_scale', 'update_ratio')}
-                self.settings = dataclasses.replace(self.settings, **own)
+                settings = self.settings
+                self.settings = dataclasses.replace(
+                    settings,
+                    noise_scale=changes.get('noise_scale', settings.noise_scale),
+                    update_ratio=changes.get('update_ratio', settings.update_ratio),
+                )
                 self.agent.change(changes)
 
     def _reset(self) -> tuple[Array, dict[str, Any]]:
