@@ -54,6 +54,13 @@ def test_an_episode_can_be_cut(pendulum_policy, capsys):
     assert set(report(capsys, pendulum_policy, '--max-steps', '2')['lengths']) == {2}
 
 
+def test_disturbances_reach_the_policy(pendulum_policy, capsys):
+    options = (pendulum_policy, '--seed', '7', '--episodes', '3')
+    plain, late = report(capsys, *options), report(capsys, *options, '--action-delay', '2', '2')
+    noisy = report(capsys, *options, '--observation-noise', '0.3', '--period-jitter', '0.5', '--dropped-frames', '0.2')
+    assert len({tuple(result['returns']) for result in (plain, late, noisy)}) == 3
+
+
 @pytest.mark.parametrize(
     ('arguments', 'status', 'named'),
     [

@@ -10,7 +10,9 @@ import pytest
 import velora_ros
 from velora_ros.cli import train
 from velora_ros.cli.main import main, parser
+from velora_ros.gym import Disturbances
 from velora_ros.policy import Policy, PolicyFile
+from velora_ros.training import config as training_config
 from velora_ros.training.config import TrainConfig
 
 PENDULUM = 'InvertedPendulum-v5'
@@ -53,7 +55,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
 
 def test_without_a_file_the_preset_of_the_environment_counts(tmp_path, monkeypatch):
     (tmp_path / f'{PENDULUM}.yaml').write_text('gamma: 0.77\n')
-    monkeypatch.setattr(train, 'share_path', lambda *parts: tmp_path / parts[-1])
+    monkeypatch.setattr(training_config, 'share_path', lambda *parts: tmp_path)
     config, source = configuration()
     assert config.gamma == 0.77
     assert f'{PENDULUM}.yaml' in source
@@ -62,6 +64,37 @@ def test_without_a_file_the_preset_of_the_environment_counts(tmp_path, monkeypat
 def test_the_budget_is_in_steps_or_in_episodes():
     assert configuration('--episodes', '7')[0].n_episodes == 7
     assert configuration('--steps', '5000')[0].n_episodes == 5000
+
+
+def test_a_named_preset_stands_beside_the_usual_one():
+    usual, robust = configuration()[0], configuration('--preset', 'robust')[0]
+    assert usual.disturbances() == Disturbances()
+    assert robust.period_jitter > 0 and robust.action_delay[1] > 0
+
+
+def test_an_unknown_preset_is_answered_with_the_known_ones(train_here, capsys):
+    assert train_here('--preset', 'robost') == 2
+    assert "there is no preset 'robost' for 'InvertedPendulum-v5'; valid are robust" in capsys.readouterr().err
+
+
+def test_training_and_its_evaluations_are_disturbed(train_here, capsys):
+    flags = (
+        '--period-jitter',
+        '0.5',
+        '--dropped-frames',
+        '0.2',
+        '--action-delay',
+        '0',
+        '1',
+        '--observation-noise',
+        '1',
+    )
+    assert train_here(*SHORT, *flags, '--out', 'p.safetensors') == 0
+    file = PolicyFile.load('p.safetensors')
+    shortest, longest = file.dt_range
+    assert shortest < 0.03 and longest > 0.06
+    assert '--action-delay 0 1' in file.provenance['command']
+    assert file.provenance['hyperparameters']['period_jitter'] == 0.5
 
 
 @pytest.mark.parametrize(

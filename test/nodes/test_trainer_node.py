@@ -51,6 +51,9 @@ def test_defaults_come_from_the_preset_of_the_environment():
     without = {row.name: row.default for row in table.with_preset('Nothing-v0')}
     assert with_preset['normalise'] is True
     assert without == {row.name: row.default for row in table.PARAMETERS}
+    robust = {row.name: row.default for row in table.with_preset('InvertedPendulum-v5', 'robust')}
+    assert robust['period_jitter'] > 0
+    assert robust['action_delay'] == [0, 1]
 
 
 def test_hyperparameters_that_do_not_fit_each_other_are_refused():

@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from velora_ros.errors import ConfigError
+from velora_ros.gym import Disturbances
 from velora_ros.training import TrainConfig
+from velora_ros.training.config import preset_path
 from velora_ros.utils import share_path
 
 
@@ -25,6 +27,8 @@ def test_an_integer_is_welcome_where_a_number_is() -> None:
         ({'normalise': 'yes'}, "normalise is 'yes'; it must be true or false"),
         ({'critic_sizes': []}, 'critic_sizes is'),
         ({'batch_size': 100}, 'must be a multiple of sequence_length'),
+        ({'action_delay': [1]}, 'action_delay is [1]; it must be two whole numbers'),
+        ({'period_jitter': 1.5}, 'period_jitter is 1.5; it must be a number, at least 0 and at most 1'),
     ],
 )
 def test_what_is_not_valid_is_refused_with_what_would_be(values: dict[str, Any], message: str) -> None:
@@ -41,6 +45,22 @@ def test_a_file_that_is_no_mapping_or_no_yaml_is_refused_by_name(tmp_path: Path)
             TrainConfig.from_yaml(path)
     with pytest.raises(ConfigError, match='cannot be read'):
         TrainConfig.from_yaml(tmp_path / 'none.yaml')
+
+
+def test_the_disturbances_of_the_environment_are_hyperparameters() -> None:
+    config = TrainConfig(period_jitter=0.5, action_delay=(0, 1), positions_only=True)
+    assert config.disturbances() == Disturbances(period_jitter=0.5, action_delay=(0, 1), positions_only=True)
+    assert TrainConfig().disturbances() == Disturbances()
+    assert 'period_jitter' not in {**config.agent_arguments(), **config.train_arguments()}
+
+
+def test_a_preset_is_found_by_environment_and_name() -> None:
+    usual = preset_path('InvertedPendulum-v5')
+    assert usual is not None
+    assert usual.name == 'InvertedPendulum-v5.yaml'
+    assert preset_path('Nothing-v0') is None
+    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'InvertedPendulum-v5'; valid are .*robust"):
+        preset_path('InvertedPendulum-v5', 'robost')
 
 
 def test_every_shipped_preset_is_valid() -> None:

@@ -25,16 +25,16 @@ def whole_number(least: int) -> Callable[[str], int]:
     return convert
 
 
-def add_hyperparameters(group: 'argparse._ArgumentGroup') -> None:
-    """Add a flag for every field of ``TrainConfig``; one that is not given is None."""
-    for item in dataclasses.fields(TrainConfig):
-        if item.name in OTHERWISE:
-            continue
+def add_hyperparameters(group: 'argparse._ArgumentGroup', *, only: str = '') -> None:
+    """Add a flag for every field of ``TrainConfig``, or ``only`` a group's; one that is not given is None."""
+    for item in _fields(only):
         default = ' '.join(map(str, item.default)) if isinstance(item.default, tuple) else item.default
         options: dict[str, Any] = {'help': f'{item.metadata["help"]} ({default})'.replace('%', '%%'), 'default': None}
         kind: Any = item.type
         if kind is bool:
             options['action'] = argparse.BooleanOptionalAction
+        elif kind is str:
+            options['choices'] = item.metadata['choices']
         elif kind in (int, float):
             options |= {'type': kind, 'metavar': 'N' if kind is int else 'X'}
         else:
@@ -42,7 +42,12 @@ def add_hyperparameters(group: 'argparse._ArgumentGroup') -> None:
         group.add_argument(f'--{item.name.replace("_", "-")}', **options)
 
 
-def given_hyperparameters(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the hyperparameters that the command line gave, by name."""
-    names = [item.name for item in dataclasses.fields(TrainConfig) if item.name not in OTHERWISE]
-    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+def given_hyperparameters(arguments: argparse.Namespace, *, only: str = '') -> dict[str, Any]:
+    """Return the hyperparameters that the command line gave, or ``only`` a group's, by name."""
+    values = {item.name: getattr(arguments, item.name) for item in _fields(only)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _fields(group: str) -> list['dataclasses.Field[Any]']:
+    fields = [item for item in dataclasses.fields(TrainConfig) if item.name not in OTHERWISE]
+    return [item for item in fields if group in ('', item.metadata['group'])]

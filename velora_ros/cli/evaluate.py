@@ -7,10 +7,10 @@ from typing import Any
 
 import gymnasium as gym
 
-from velora_ros.cli.arguments import whole_number
+from velora_ros.cli.arguments import add_hyperparameters, given_hyperparameters, whole_number
 from velora_ros.cli.film import Film, film_path
 from velora_ros.errors import ConfigError, SpecError
-from velora_ros.gym import PartialObservation, TimingJitter, make, spec_from_env
+from velora_ros.gym import Disturbances, PartialObservation, TimingJitter, disturb, make, spec_from_env
 from velora_ros.gym.rendering import check_rendering
 from velora_ros.policy import Policy
 from velora_ros.policy.engines import ENGINES
@@ -34,6 +34,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument('--engine', choices=ENGINES, default='auto', help='what steps the policy (default: auto)')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--render', metavar='FILE', help='film the first episode, .mp4 or .gif')
+    add_hyperparameters(parser.add_argument_group('disturbances'), only='env')
     parser.set_defaults(run=run)
 
 
@@ -93,7 +94,8 @@ def fitted(env: Env, spec: PolicySpec) -> Env:
             f'the policy commands {_bounds(spec)}; the environment takes {_bounds(own)}. '
             'Use the environment it was trained in.'
         )
-    if own.control_period != spec.control_period:  # the policy is to know that time passes differently here
+    timed = env.has_wrapper_attr('dt_range')
+    if own.control_period != spec.control_period and not timed:  # the policy is to know that time passes differently
         env = TimingJitter(env, period_range=(1, 1), drop_probability=0)
     if own.observation_names != spec.observation_names:
         env = PartialObservation(env, list(spec.observation_names))
@@ -106,7 +108,7 @@ def _evaluate(policy: Policy, env_id: str, arguments: argparse.Namespace, film: 
     options = {'episodes': arguments.episodes, 'seed': arguments.seed, 'max_steps': arguments.max_steps}
     env = make(env_id, render_mode='rgb_array' if film else None)
     try:
-        env = fitted(env, policy.spec)
+        env = fitted(disturb(env, Disturbances(**given_hyperparameters(arguments, only='env'))), policy.spec)
         if film is None:
             return evaluate(policy, env, **options)
         env = filmed = Film(env, film, spec_from_env(env, policy.period).control_period)

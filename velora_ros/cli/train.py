@@ -11,13 +11,13 @@ from velora_ros.cli.arguments import add_hyperparameters, given_hyperparameters,
 from velora_ros.cli.evaluate import statistics
 from velora_ros.cli.stopping import stop_on_signals
 from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
-from velora_ros.gym import make, spec_from_env
+from velora_ros.gym import disturb, make, spec_from_env
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback
-from velora_ros.training.config import TrainConfig, read_yaml
+from velora_ros.training.config import TrainConfig, preset_path, read_yaml
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.records import EvaluationRecord
-from velora_ros.utils import set_seed, share_path
+from velora_ros.utils import set_seed
 
 FINAL_EPISODES = 10
 FINAL_STREAM = 2**31  # (seed, FINAL_STREAM) is no pair that training draws from
@@ -29,8 +29,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'train',
         help='train a policy',
         description=__doc__,
-        epilog='Without --config the preset of the environment is used, config/train/ID.yaml, if there is one; flags '
-        'override it. Ctrl-C ends training early and writes what there is.',
+        epilog='Without --config the preset of the environment is used, config/train/ID.yaml, or ID-NAME.yaml with '
+        '--preset NAME, if there is one; flags override it. Evaluations are disturbed as training is. Ctrl-C ends '
+        'training early and writes what there is.',
     )
     parser.add_argument('--env', metavar='ID', required=True, help='environment, e.g. InvertedPendulum-v5')
     parser.add_argument('--seed', metavar='S', type=whole_number(0), default=0, help='one seed, one run (default: 0)')
@@ -39,7 +40,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='episodes')
     parser.add_argument('--out', metavar='FILE', help='policy file (default: policy.safetensors in the run folder)')
     parser.add_argument('--run-dir', metavar='DIR', help='folder of the learning curve (default: runs/ID-seedS)')
-    parser.add_argument('--config', metavar='YAML', help='hyperparameters, instead of the preset')
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument('--preset', metavar='NAME', default='', help='a preset beside the usual one, e.g. robust')
+    source.add_argument('--config', metavar='YAML', help='hyperparameters, instead of the preset')
     parser.add_argument('--device', metavar='NAME', default='cpu', help='cpu, cuda or auto (default: cpu)')
     parser.add_argument(
         '--control-period', metavar='SECONDS', type=float, help='nominal period, where the environment does not say'
@@ -56,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
         VeloraError: a hyperparameter, the environment or a file is not as it must be.
     """
     config, source = configuration(arguments)
-    env = make(arguments.env)
+    env = disturb(make(arguments.env), config.disturbances())
     try:
         folder = Path(arguments.run_dir or f'runs/{_file_name(arguments.env)}-seed{arguments.seed}')
         out = Path(arguments.out) if arguments.out else folder / 'policy.safetensors'
@@ -76,9 +79,8 @@ def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     Raises:
         ConfigError: a name or a value is not valid.
     """
-    preset = share_path('config', 'train', f'{_file_name(arguments.env)}.yaml')
-    path = Path(arguments.config) if arguments.config else preset
-    values = read_yaml(path) if arguments.config or preset.is_file() else {}
+    path = Path(arguments.config) if arguments.config else preset_path(arguments.env, arguments.preset)
+    values = {} if path is None else read_yaml(path)
     source = str(path) if values else 'the defaults (there is no preset for this environment)'
     if flags := given_hyperparameters(arguments):
         source += f', with {", ".join(flags)} from the command line'
@@ -144,9 +146,8 @@ def _finish(file: PolicyFile, env: Any, arguments: argparse.Namespace, config: T
 
 def _reproducing(arguments: argparse.Namespace) -> list[str]:
     """Return the arguments that make the same policy again, wherever it is to be written."""
-    given = {
-        name: getattr(arguments, name) for name in ('env', 'seed', 'steps', 'episodes', 'config', 'control_period')
-    }
+    names = ('env', 'seed', 'steps', 'episodes', 'config', 'control_period')
+    given = {name: getattr(arguments, name) for name in names} | {'preset': arguments.preset or None}
     given |= given_hyperparameters(arguments)
     words = []
     for name, value in given.items():

@@ -2,6 +2,7 @@
 
 from velora_ros.gym.checks import check_env
 from velora_ros.gym.core import add_core_env_wrappers
+from velora_ros.gym.disturb import Disturbances, disturb
 from velora_ros.gym.disturbances import ActionDelay, ObservationNoise, signal_deviation
 from velora_ros.gym.making import make
 from velora_ros.gym.naming import control_period_of, spec_from_env
@@ -10,12 +11,14 @@ from velora_ros.gym.timing import TimingJitter
 
 __all__ = [
     'ActionDelay',
+    'Disturbances',
     'ObservationNoise',
     'PartialObservation',
     'TimingJitter',
     'add_core_env_wrappers',
     'check_env',
     'control_period_of',
+    'disturb',
     'make',
     'signal_deviation',
     'spec_from_env',

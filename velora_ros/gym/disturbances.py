@@ -50,14 +50,16 @@ class ObservationNoise(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     Args:
         env: the environment; its observations are vectors.
         deviation: standard deviation of the noise in the observation's units, one number or one for each entry.
+        privileged: whether the clean observation is passed on for the critic, as ``info['privileged_state']``, unless a
+            wrapper inside passes on something of its own.
 
     Raises:
         ConfigError: a deviation is negative or not finite, or there are too few or too many.
     """
 
-    def __init__(self, env: Env, deviation: npt.ArrayLike) -> None:
+    def __init__(self, env: Env, deviation: npt.ArrayLike, *, privileged: bool = False) -> None:
         values = np.asarray(deviation, dtype=np.float64)
-        RecordConstructorArgs.__init__(self, deviation=values.tolist())
+        RecordConstructorArgs.__init__(self, deviation=values.tolist(), privileged=privileged)
         gym.Wrapper.__init__(self, env)
         check_env(env)
         assert isinstance(env.observation_space, spaces.Box)
@@ -66,19 +68,22 @@ class ObservationNoise(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             raise ConfigError(
                 f'deviation is {values}; it must be finite and not negative, one number or {self._space.shape[0]}.'
             )
-        self._deviation = np.broadcast_to(values, self._space.shape)
+        self._deviation, self._privileged = np.broadcast_to(values, self._space.shape), privileged
         self._stream = Stream('ObservationNoise')
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset; see the class."""
         self._stream.on_reset(seed)
         observation, info = self.env.reset(seed=seed, options=options)
-        return self._noisy(observation), info
+        return self._noisy(observation), self._info(info, observation)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step; see the class."""
         observation, reward, terminated, truncated, info = self.env.step(action)
-        return self._noisy(observation), reward, terminated, truncated, info
+        return self._noisy(observation), reward, terminated, truncated, self._info(info, observation)
+
+    def _info(self, info: dict[str, Any], clean: Any) -> dict[str, Any]:
+        return {'privileged_state': clean, **info} if self._privileged else info
 
     def rename(self, signals: list[Signal]) -> list[Signal]:
         """Return the names as they are: a noisy angle is still that angle."""
@@ -96,19 +101,22 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     Args:
         env: the environment.
         steps: the delay in control periods, or the least and the greatest one, drawn anew at each reset.
+        privileged: whether the observation, the actions on their way (the next to arrive first, zeros where there are
+            fewer than the greatest delay) and the delay are passed on for the critic, in one vector as
+            ``info['privileged_state']``. Without them the critic cannot tell what its action will do.
 
     Raises:
         ConfigError: a delay is no whole number of at least 0, or the two are in the wrong order.
     """
 
-    def __init__(self, env: Env, steps: int | tuple[int, int] = 1) -> None:
-        RecordConstructorArgs.__init__(self, steps=steps)
+    def __init__(self, env: Env, steps: int | tuple[int, int] = 1, *, privileged: bool = False) -> None:
+        RecordConstructorArgs.__init__(self, steps=steps, privileged=privileged)
         gym.Wrapper.__init__(self, env)
         check_env(env)
         least, greatest = steps if isinstance(steps, tuple | list) else (steps, steps)
         if not (isinstance(least, int) and isinstance(greatest, int) and 0 <= least <= greatest):
             raise ConfigError(f'steps is {steps}; it must be a whole number of at least 0, or two in order.')
-        self._least, self._greatest = least, greatest
+        self._least, self._greatest, self._privileged = least, greatest, privileged
         assert isinstance(env.action_space, spaces.Box)
         self._rest = np.clip(0, env.action_space.low, env.action_space.high).astype(env.action_space.dtype)
         self._stream = Stream('ActionDelay')
@@ -119,9 +127,18 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._stream.on_reset(seed)
         delay = int(self._stream.rng.integers(self._least, self._greatest + 1))
         self._waiting = deque(self._rest.copy() for _ in range(delay))
-        return self.env.reset(seed=seed, options=options)
+        observation, info = self.env.reset(seed=seed, options=options)
+        return observation, self._info(info, observation)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step; see the class."""
         self._waiting.append(np.array(action, copy=True))
-        return self.env.step(self._waiting.popleft())
+        observation, reward, terminated, truncated, info = self.env.step(self._waiting.popleft())
+        return observation, reward, terminated, truncated, self._info(info, observation)
+
+    def _info(self, info: dict[str, Any], observation: Any) -> dict[str, Any]:
+        if not self._privileged:
+            return info
+        missing = [np.zeros_like(self._rest)] * (self._greatest - len(self._waiting))
+        delay = [float(len(self._waiting))]
+        return {**info, 'privileged_state': np.concatenate([observation, *self._waiting, *missing, delay])}

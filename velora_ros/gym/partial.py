@@ -24,7 +24,7 @@ class PartialObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         env: the environment; its observations are vectors.
         keep: what the policy sees, in this order: indices, names as in the spec, or ``'positions'`` for every
             ``<joint>/position``.
-        privileged: whether the full observation is passed on for the critic.
+        privileged: whether the full observation is passed on for the critic, unless a wrapper inside passes on more.
 
     Raises:
         ConfigError: nothing is kept, something is kept twice, or there is no such entry.
@@ -60,7 +60,7 @@ class PartialObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return observation[self._keep], reward, terminated, truncated, self._info(info, observation)
 
     def _info(self, info: dict[str, Any], observation: Any) -> dict[str, Any]:
-        return {**info, 'privileged_state': observation} if self._privileged else info
+        return {'privileged_state': observation, **info} if self._privileged else info
 
     def rename(self, signals: list[Signal]) -> list[Signal]:
         """Return the names of the entries that are kept."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from velora_ros.errors import MissingDependencyError, StorageError, VeloraError
-from velora_ros.gym import make, spec_from_env
+from velora_ros.gym import disturb, make, spec_from_env
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback, StopTraining
 from velora_ros.training.config import TrainConfig
@@ -117,7 +117,7 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
         VeloraError: the environment, a hyperparameter or a file is not as it must be, or torch is missing.
     """
     config, out, folder = TrainConfig.from_dict(job['config']), Path(job['out']), Path(job['run_dir'])
-    env = make(job['env'])
+    env = disturb(make(job['env']), config.disturbances())
     for path in (out.parent, folder):
         _make_folder(path)
     model = _model(env, config, job['seed'])

@@ -13,9 +13,9 @@ Services:
     ~/save (std_srvs/Trigger): write a checkpoint at the end of the running episode.
 
 Parameters (``trainer_node_parameters.py`` has their defaults and meaning):
-    env, seed, total_steps, run_dir, out, autostart, exit_when_done, every hyperparameter, and qos_overrides of every
-    topic. The hyperparameters default to the environment's preset in ``config/train``; a change counts from the next
-    ~/start.
+    env, preset, seed, total_steps, run_dir, out, autostart, exit_when_done, every hyperparameter, and qos_overrides
+    of every topic. The hyperparameters default to the environment's preset in ``config/train``; a change counts from
+    the next ~/start.
 
 torch is loaded by the training process only. Its death is noticed and reported; a node that is killed takes it along.
 """
@@ -58,8 +58,9 @@ class TrainerNode(Node):
         self._training: TrainingProcess | None = None
         self._state, self._reason = IDLE, ''
         self._progress: dict[str, Any] = {}
-        env = start_values(self).get('env')
-        rows = with_preset(env) if isinstance(env, str) else with_preset(str(PARAMETERS[0].default))
+        given = start_values(self)
+        env, preset = given.get('env', PARAMETERS[0].default), given.get('preset', '')
+        rows = with_preset(env, preset) if isinstance(env, str) and isinstance(preset, str) else PARAMETERS
         self._table = ParameterTable(self, rows, validate=_validate)
         names = ('~/episode_return', '~/metrics', '~/policy', '/diagnostics')
         self._out = {name: create_publisher(self, OWNER, name) for name in names}

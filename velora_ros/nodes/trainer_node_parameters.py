@@ -5,11 +5,12 @@ import re
 from typing import Any
 
 from velora_ros.nodes.parameters import Kind, Parameter, Values
-from velora_ros.training.config import TrainConfig, read_yaml
-from velora_ros.utils import share_path
+from velora_ros.training.config import TrainConfig, preset_path, read_yaml
 
 _AT_START = 'it is read at the start; start the node again.'
-_KINDS: dict[Any, Kind] = {bool: 'bool', int: 'integer', float: 'double', tuple[int, ...]: 'integer_array'}
+_KINDS: dict[Any, Kind] = {
+    bool: 'bool', int: 'integer', float: 'double', str: 'string', tuple[int, ...]: 'integer_array'
+}  # fmt: skip
 # The budget has a parameter of its own, and the node no progress bar.
 _OTHERWISE = ('n_episodes', 'window_size')
 
@@ -20,15 +21,20 @@ def _plain(value: Any) -> Any:
 
 def _hyperparameter(item: 'dataclasses.Field[Any]') -> Parameter:
     default = _plain(item.default)
-    limits = None if item.type is bool else (item.metadata['low'], item.metadata['high'])
-    text = item.metadata['help']
-    return Parameter(item.name, _KINDS[item.type], default, f'{text[0].upper()}{text[1:]}.', range=limits)
+    limits = None if item.type in (bool, str) else (item.metadata['low'], item.metadata['high'])
+    text, choices = item.metadata['help'], item.metadata['choices']
+    sentence = f'{text[0].upper()}{text[1:]}.'
+    return Parameter(item.name, _KINDS[item.type], default, sentence, range=limits, choices=choices)
 
 
 HYPERPARAMETERS = tuple(item.name for item in dataclasses.fields(TrainConfig) if item.name not in _OTHERWISE)
 
 PARAMETERS = (
     Parameter('env', 'string', 'InvertedPendulum-v5', 'Gymnasium id of the environment.', read_only=_AT_START),
+    Parameter(
+        'preset', 'string', '', 'Name of a preset beside the usual one, e.g. robust: config/train/<env>-<preset>.yaml.',
+        read_only=_AT_START,
+    ),
     Parameter('seed', 'integer', 0, 'One seed, one run.', range=(0, 2**31 - 1)),
     Parameter('total_steps', 'integer', 30_000, 'Environment steps of the training.', range=(1, 2**53)),
     Parameter('run_dir', 'string', '', 'Folder of policy and learning curve; empty is runs/<env>-seed<seed>.'),
@@ -41,16 +47,16 @@ PARAMETERS = (
 )  # fmt: skip
 
 
-def with_preset(env: str) -> tuple[Parameter, ...]:
+def with_preset(env: str, preset_name: str = '') -> tuple[Parameter, ...]:
     """
     Return the rows, hyperparameters defaulting to the environment's shipped preset where there is one.
 
     Raises:
-        ConfigError: the preset is damaged.
+        ConfigError: the preset is damaged, or there is none of that name.
     """
-    path = share_path('config', 'train', f'{_file_name(env)}.yaml')
-    preset = dataclasses.asdict(TrainConfig.from_yaml(path)) if path.is_file() else {}
-    named = read_yaml(path) if preset else {}
+    path = preset_path(env, preset_name)
+    named = {} if path is None else read_yaml(path)
+    preset = dataclasses.asdict(TrainConfig.from_dict(named))
     return tuple(
         dataclasses.replace(row, default=_plain(preset[row.name])) if row.name in named else row for row in PARAMETERS
     )

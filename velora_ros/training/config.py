@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,17 +11,33 @@ from typing import Any
 import yaml
 
 from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.gym import Disturbances
+from velora_ros.gym.timing import LONGEST
+from velora_ros.utils import share_path
 
 
-def _of(group: str, default: Any, text: str, low: float = 0, high: float = math.inf, *, above: bool = False) -> Any:
-    """Return a field with its group (agent: constructor, train: train()), a sentence, and the range that is valid."""
-    return field(default=default, metadata={'group': group, 'help': text, 'low': low, 'high': high, 'above': above})
+def _of(
+    group: str,
+    default: Any,
+    text: str,
+    low: float = 0,
+    high: float = math.inf,
+    *,
+    above: bool = False,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Return a field with its group (agent: constructor, train: train(), env: disturb()), a sentence, what is valid."""
+    limits = {'low': low, 'high': high, 'above': above, 'choices': choices}
+    return field(default=default, metadata={'group': group, 'help': text, **limits})
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """
-    The hyperparameters of a training run; names and defaults are those of ``LiquidDDPG`` and ``LiquidDDPG.train``.
+    The hyperparameters of a training run.
+
+    Names and defaults are those of ``LiquidDDPG`` and ``LiquidDDPG.train``, and for the environment those of
+    :class:`velora_ros.gym.Disturbances`.
 
     Raises:
         ConfigError: a value is of the wrong type or out of range.
@@ -56,6 +73,15 @@ class TrainConfig:
     lr_final: float = _of('train', 0.1, 'share of the learning rates that is left after lr_decay_steps', 0, 1)
     eval_every: int = _of('train', 500, 'steps between evaluations; 0: none', 0)
     eval_episodes: int = _of('train', 10, 'episodes per evaluation', 1)
+    period_jitter: float = _of('env', 0.0, 'control periods last 1 - x to 1 + x times the nominal one', 0, LONGEST - 1)
+    dropped_frames: float = _of('env', 0.0, 'chance that a frame is lost and the action held', 0, 0.99)
+    max_dropped: int = _of('env', 3, 'most frames lost in a row', 0)
+    action_delay: tuple[int, ...] = _of(
+        'env', (0, 0), 'least and greatest delay of the actions in periods, drawn anew in each episode'
+    )
+    observation_noise: float = _of('env', 0.0, 'noise in standard deviations of each signal under random actions')
+    positions_only: bool = _of('env', False, "whether the policy sees the joints' positions alone")
+    privileged: bool = _of('env', True, 'whether the critic sees what the disturbances hide from the policy')
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
@@ -65,6 +91,7 @@ class TrainConfig:
                 f'batch_size is {self.batch_size} and sequence_length {self.sequence_length}; batch_size counts '
                 'transitions and must be a multiple of sequence_length.'
             )
+        self.disturbances()
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> 'TrainConfig':
@@ -98,10 +125,36 @@ class TrainConfig:
         """Return the keywords for ``LiquidDDPG.train``, ``batch_size`` included."""
         return self._group('train')
 
+    def disturbances(self) -> Disturbances:
+        """Return what the environment is disturbed by, in training and in its evaluations."""
+        return Disturbances(**self._group('env'))
+
     def _group(self, group: str) -> dict[str, Any]:
         return {
             item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.metadata['group'] == group
         }
+
+
+def preset_path(env_id: str, preset: str = '') -> Path | None:
+    """
+    Return the shipped preset of an environment: ``config/train/ID.yaml``, or ``ID-PRESET.yaml`` for a named one.
+
+    Returns:
+        None where no name was asked for and the environment has no preset.
+
+    Raises:
+        ConfigError: there is no preset of that name.
+    """
+    stem = re.sub(r'[^\w.-]', '-', env_id)
+    folder = share_path('config', 'train')
+    path = folder / (f'{stem}-{preset}.yaml' if preset else f'{stem}.yaml')
+    if path.is_file():
+        return path
+    if not preset:
+        return None
+    known = sorted(other.stem.removeprefix(f'{stem}-') for other in folder.glob(f'{stem}-*.yaml'))
+    valid = f'valid are {", ".join(known)}' if known else 'it has none with a name; leave preset out, or pass a file'
+    raise ConfigError(f"there is no preset '{preset}' for '{env_id}'; {valid}.")
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -136,6 +189,11 @@ def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
     if kind is bool:
         if not isinstance(value, bool):
             raise ConfigError(f'{item.name} is {value!r}; it must be true or false.')
+        return value
+    if kind is str:
+        if value not in meta['choices']:
+            valid = ', '.join(meta['choices'])
+            raise ConfigError(f'{item.name} is {value!r}; it must be one of {valid}.')
         return value
     if (
         not _is_number(value, kind)
