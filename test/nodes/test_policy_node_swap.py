@@ -134,3 +134,30 @@ def test_parameters_change_under_load_without_a_lost_command(robot):
     sent = np.array([command.data[0] for command in robot.commands])
     assert np.isfinite(sent).all() and (np.abs(sent) <= 3.0).all()
     assert robot.ros.set_parameters('policy_node', slew_rate=[0.0], ramp_s=0.0, atomically=True)[0].successful
+
+
+def test_without_a_policy_the_node_waits_for_the_first_one_of_the_trainer(ros, files):
+    folder = f"policy_dirs:=['{files['first'].parent}']"
+    process = ros.start('policy_node', *words('autostart:=true', 'follow_trainer:=true', 'engine:=numpy', folder))
+    ros.until(lambda: 'waiting for the first policy on /policy_update' in process.output, 'the node')
+    updates = ros.publisher('std_msgs/msg/String', 'policy_update', LATCHED.profile())
+    updates.publish(updates.msg_type(data=str(files['first'])))
+    status = ros.subscribe('diagnostic_msgs/msg/DiagnosticStatus', 'policy_node/status', LATCHED.profile())
+    ros.until(lambda: status and 'disarmed' in status[-1].message, 'an active node')
+    arrays = ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+    ros.until(lambda: arrays, 'diagnostics')
+    assert 'reset.swap' not in [pair.key for pair in arrays[-1].status[0].values]  # the same file once more is no swap
+    process.signal(2)
+    assert process.wait() == 0
+
+
+def test_a_first_policy_from_elsewhere_ends_the_node_with_the_reason(ros, files):
+    process = ros.start('policy_node', *words('autostart:=true', 'follow_trainer:=true'))
+    updates = ros.publisher('std_msgs/msg/String', 'policy_update', LATCHED.profile())
+    updates.publish(updates.msg_type(data=str(files['outside'])))
+    assert process.wait() == 1
+    assert 'is below none of the folders' in process.output
+
+
+def words(*parameters):
+    return [word for text in parameters for word in ('-p', text)]

@@ -133,7 +133,7 @@ class PolicyLoop:
 
     def swap(self, policy: Policy) -> None:
         """
-        Continue with another policy, from a fresh hidden state.
+        Continue with another policy, from a fresh hidden state; the same one goes on as it is.
 
         Raises:
             SpecError: its specification is another, or nothing runs any more.
@@ -142,6 +142,8 @@ class PolicyLoop:
             raise SpecError('the node was cleaned up meanwhile.')
         if policy.spec != self.policy.spec:
             raise SpecError(_difference(policy, self.policy))
+        if policy.digest == self.policy.digest:
+            return
         self.controller.swap(policy)
         self.policy = policy
 

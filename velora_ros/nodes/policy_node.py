@@ -7,7 +7,7 @@ Subscribes:
         Or the topics of ``observation.sources``: Imu, Odometry, Twist, TwistStamped and any other message as well.
     reset (std_msgs/Empty): the robot was put somewhere else; forgets the hidden state.
     emergency_stop (std_msgs/Bool): true latches a fault; false never releases it.
-    policy_update (std_msgs/String): the path of a better policy; only with ``follow_trainer``.
+    policy_update (std_msgs/String): the path of the first or of a better policy; only with ``follow_trainer``.
 
 Publishes:
     command (std_msgs/Float64MultiArray, or JointState, JointTrajectory, Twist, TwistStamped): commands within their
@@ -48,7 +48,7 @@ from velora_ros.nodes.parameters import ParameterTable, Values, start_values
 from velora_ros.nodes.policy_loop import OWNER, PolicyLoop
 from velora_ros.nodes.policy_node_parameters import needs_configure, parameters, settings_of
 from velora_ros.nodes.policy_node_report import UNCONFIGURED, Report
-from velora_ros.nodes.policy_swap import Loader, PolicyFolders, load
+from velora_ros.nodes.policy_swap import Loader, PolicyFolders, await_policy, load
 from velora_ros.nodes.spin import STEADY, run
 
 DIAGNOSTICS_PERIOD_S = 1.0
@@ -86,9 +86,7 @@ class PolicyNode(LifecycleNode):
         super().__init__('policy_node')
         self.exit_code: int | None = None
         self._loop: PolicyLoop | None = None
-        self._fault = ''
-        self._failure = ''
-        self._running = ''
+        self._fault = self._failure = self._running = ''
         self._starting = True
         rows = parameters(start_values(self).get('observation.sources'))
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
@@ -106,7 +104,9 @@ class PolicyNode(LifecycleNode):
             create_service(self, OWNER, name, callback)
         create_deferred_service(self, OWNER, '~/reload_policy', self._on_reload_policy)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=STEADY)
-        if self._autostarting:
+        if self._autostarting and self._table['follow_trainer'] and not self._table['policy']:
+            await_policy(self, self._autostart)
+        elif self._autostarting:
             self._autostart()
         else:
             self._report.status(UNCONFIGURED)

@@ -5,12 +5,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
 from rclpy.timer import Timer
 
 from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.nodes.interfaces import create_subscription
 from velora_ros.nodes.policy_loop import PolicyLoop
 from velora_ros.nodes.spin import STEADY
 from velora_ros.policy import Policy
@@ -80,6 +82,26 @@ def load(path: Path, engine: str) -> Policy:
     policy = Policy.load(path, engine=engine)
     policy.warm_up()
     return policy
+
+
+def await_policy(node: Node, begin: Callable[[], None]) -> None:
+    """
+    Wait for the first policy that ``policy_update`` names, make it the parameter ``policy``, and begin.
+
+    Args:
+        node: policy_node, not yet configured.
+        begin: called on the executor's thread when the parameter is set.
+    """
+
+    def take(message: Any) -> None:
+        node.destroy_subscription(subscription)
+        [result] = node.set_parameters([RosParameter('policy', value=message.data)])
+        if not result.successful:
+            raise ConfigError(result.reason)
+        begin()
+
+    subscription = create_subscription(node, 'policy_node', 'policy_update', take)
+    node.get_logger().info(f'waiting for the first policy on {subscription.topic_name}')
 
 
 class _Job(NamedTuple):
