@@ -19,7 +19,10 @@ PARAMETERS = (
         'Folders below which other policies may be; those of the policy at the start and of the shipped ones are too.',
         read_only='it guards against loading anything else.',
     ),
-    Parameter('follow_trainer', 'bool', False, 'Take the policies that policy_update names; autostarted without one, wait.'),
+    Parameter(
+        'follow_trainer', 'bool', False,
+        'Take the policies that policy_update names, while running; autostarted without a policy, wait for the first.',
+    ),
     Parameter('engine', 'string', 'auto', 'What steps the policy; auto is numba where there is one.', choices=ENGINES),
     Parameter(
         'autostart', 'bool', False, 'Configure and activate at the start; without it somebody else manages the node.',
