@@ -5,7 +5,10 @@ from velora_ros.training.callbacks import Callback, StopTraining
 from velora_ros.training.config import TrainConfig
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.loop import LoopSettings, run
-from velora_ros.training.records import EpisodeRecord, EvaluationRecord, EvaluationResult, TrainResult
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, EvaluationResult, RunState, TrainResult
+from velora_ros.training.run_config import RunConfig
+from velora_ros.training.run_folder import RunFolder
+from velora_ros.training.run_paths import RunPaths, free_folder
 
 __all__ = [
     'Agent',
@@ -14,9 +17,14 @@ __all__ = [
     'EvaluationRecord',
     'EvaluationResult',
     'LoopSettings',
+    'RunConfig',
+    'RunFolder',
+    'RunPaths',
+    'RunState',
     'StopTraining',
     'TrainConfig',
     'TrainResult',
     'evaluate',
+    'free_folder',
     'run',
 ]

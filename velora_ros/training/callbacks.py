@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from velora_ros.policy import PolicyFile
-from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 
 LIVE = ('noise_scale', 'update_ratio', 'actor_lr', 'critic_lr')
 """The hyperparameters that may change between two episodes."""
@@ -19,6 +19,9 @@ class Callback:
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
         """Training is about to begin; the budget is in episodes, in steps, or both."""
 
+    def on_resume(self, state: RunState) -> None:
+        """Note that a run goes on which had got so far; what was seen after ``state`` comes again."""
+
     def on_episode_start(self) -> Mapping[str, float]:
         """Return hyperparameters of :data:`LIVE` that change with the episode about to begin; usually none."""
         return {}
@@ -31,6 +34,13 @@ class Callback:
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
         """Note that a policy was evaluated; ``is_best``: no earlier one of this call did better."""
+
+    def on_between_episodes(self, state: RunState, *, last: bool) -> None:
+        """
+        Note that everything is at rest: before the first episode, and after each one that came to its own end.
+
+        ``last``: training is over; not called so when it ended in the middle of an episode.
+        """
 
     def on_train_end(self, result: TrainResult) -> None:
         """Training is over, for whatever reason."""

@@ -18,7 +18,8 @@ from velora_ros.training.agent import Agent, Array
 from velora_ros.training.callbacks import Callback, StopTraining
 from velora_ros.training.config import TrainConfig
 from velora_ros.training.evaluation import episode_seed, evaluate
-from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
+from velora_ros.training.means import Means
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def run(
     callbacks: Sequence[Callback] = (),
     steps_before: int = 0,
     episodes_before: int = 0,
+    resumed: RunState | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> TrainResult:
     """
@@ -92,14 +94,17 @@ def run(
         callbacks: called in their order.
         steps_before: environment steps of earlier calls.
         episodes_before: episodes of earlier calls.
+        resumed: where this run stood when the agent's state was saved; the budget counts what was done before.
         clock: seconds, for throughput alone; training never depends on it.
 
     Raises:
-        UnsupportedEnvironmentError: an observation or a reward is not finite.
+        UnsupportedEnvironmentError: an observation or a reward is not finite, or the environment itself failed.
     """
     state = _Run(agent, env, spec, settings, eval_env=eval_env, callbacks=callbacks, clock=clock)
     state.step = state.steps_before = steps_before
     state.episode = episodes_before
+    if resumed is not None:
+        state.resume(resumed)
     return state.run()
 
 
@@ -125,29 +130,50 @@ class _Run:
         self.result = TrainResult()
         self.start = clock()
         self.half_range = (spec.high - spec.low) / 2
+        self.at_rest = True  # between two episodes that came to their own end
+
+    def resume(self, state: RunState) -> None:
+        self.steps_before, self.credit, self.start = state.steps_before, state.credit, self.start - state.seconds
+        self.settings = dataclasses.replace(self.settings, **state.live)
+        self.result = dataclasses.replace(state.result, stopped='')
 
     def run(self) -> TrainResult:
         settings, result = self.settings, self.result
         for callback in self.callbacks:
             callback.on_train_start(settings.n_episodes, settings.total_steps)
+            if self.step > self.steps_before:
+                callback.on_resume(self.state())
         try:
+            self._rest(last=False)
             while len(result.episodes) < settings.n_episodes and not self._budget_spent():
                 self._run_episode()
         except StopTraining as stop:
             result.stopped = str(stop) or 'stopped by a callback'
         result.steps, result.seconds = self.step - self.steps_before, self._seconds()
+        if self.at_rest:
+            self._rest(last=True)
         for callback in self.callbacks:
             callback.on_train_end(result)
         return result
 
+    def state(self) -> RunState:
+        live = {'noise_scale': self.settings.noise_scale, 'update_ratio': self.settings.update_ratio}
+        episodes = self.result.episodes
+        return RunState(self.steps_before, self.credit, episodes[-1].seconds if episodes else 0.0, live, self.result)
+
+    def _rest(self, *, last: bool) -> None:
+        state = self.state()
+        for callback in self.callbacks:
+            callback.on_between_episodes(state, last=last)
+
     def _run_episode(self) -> None:
         self._change_hyperparameters()
         settings, agent = self.settings, self.agent
-        self.episode += 1
+        self.episode, self.at_rest = self.episode + 1, False
         observation, info = self._reset()
         state = info.get('privileged_state')
         hidden, dt = agent.initial_hidden(), 1.0
-        total, length, losses = 0.0, 0, _Losses()
+        total, length, losses = 0.0, 0, Means()
         ended = False
         while not ended:
             action, next_hidden = agent.act(observation, hidden, dt, settings.noise_scale)
@@ -168,8 +194,11 @@ class _Run:
             losses.add(self._learn())
             observation, state, hidden, dt = next_observation, next_state, next_hidden, next_dt
             self._after_step()
-            ended = terminated or truncated or length >= settings.max_steps or self._budget_spent()
+            self.at_rest = terminated or truncated or length >= settings.max_steps
+            ended = self.at_rest or self._budget_spent()
         self._end_episode(total, length, losses)
+        if self.at_rest:
+            self._rest(last=False)
 
     def _change_hyperparameters(self) -> None:
         """Take the changes that callbacks want; the agent is told of all of them."""
@@ -246,7 +275,7 @@ class _Run:
         for callback in self.callbacks:
             callback.on_evaluation(record, policy_file, is_best=is_best)
 
-    def _end_episode(self, total: float, length: int, losses: '_Losses') -> None:
+    def _end_episode(self, total: float, length: int, losses: Means) -> None:
         seconds = self._seconds()
         record = EpisodeRecord(
             episode=self.episode,
@@ -268,21 +297,3 @@ class _Run:
 
     def _seconds(self) -> float:
         return self.clock() - self.start - self.evaluation_time
-
-
-class _Losses:
-    """Running means of an episode's metrics."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._count = 0
-
-    def add(self, metrics: dict[str, float] | None) -> None:
-        if metrics is None:
-            return
-        self._count += 1
-        for name, value in metrics.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-
-    def mean(self, name: str) -> float:
-        return self._sums[name] / self._count if self._count and name in self._sums else float('nan')

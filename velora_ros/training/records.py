@@ -1,6 +1,7 @@
 """What a training run leaves behind, as plain data."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -94,3 +95,23 @@ class TrainResult:
     def returns(self) -> list[float]:
         """Return of each training episode."""
         return [record.episode_return for record in self.episodes]
+
+
+@dataclass
+class RunState:
+    """
+    Where a run stands between two episodes; with the agent's own state, all that it needs to go on.
+
+    Args:
+        steps_before: steps the agent had taken before this run began.
+        credit: updates that are due, a fraction of one.
+        seconds: training time so far [s], evaluations excluded.
+        live: values now of the loop's hyperparameters that may change while it runs.
+        result: what the run has brought so far.
+    """
+
+    steps_before: int = 0
+    credit: float = 0.0
+    seconds: float = 0.0
+    live: dict[str, Any] = field(default_factory=dict)
+    result: TrainResult = field(default_factory=TrainResult)

@@ -1,0 +1,120 @@
+"""The folder of one run, held by one process: started once, resumed as often as need be, never overwritten."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from velora_ros.errors import ConfigError, StorageError
+from velora_ros.training.run_config import RunConfig
+from velora_ros.training.run_paths import RunPaths
+
+
+class RunFolder(RunPaths):
+    """
+    A run's folder, locked until it is closed; the lock goes with the process, however that ends.
+
+    Made by :meth:`start` or :meth:`resume`; ``LiquidDDPG.train(run_dir=...)`` takes one, or makes one from a path.
+    """
+
+    config_at_start: RunConfig
+    resumed: bool
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        super().__init__(folder)
+        self._lock: int | None = None
+
+    @classmethod
+    def start(cls, folder: str | os.PathLike[str], config: RunConfig) -> Self:
+        """
+        Begin a run in a folder, which is made if it is missing.
+
+        Raises:
+            StorageError: the folder cannot be written, holds a run already, or another process has it.
+        """
+        run = cls(folder)
+        with run._taken(make=True):
+            if run.holds_run:
+                raise StorageError(
+                    f"the folder '{folder}' holds a run already, which is not overwritten; go on with it "
+                    f'({run.how_to_resume}), or choose another folder.'
+                )
+            config.save(run.config)
+            run.config_at_start, run.resumed = config, False
+        return run
+
+    @classmethod
+    def resume(cls, folder: str | os.PathLike[str]) -> Self:
+        """
+        Go on with the run in a folder.
+
+        Raises:
+            ConfigError: there is no run, or its configuration cannot be used.
+            StorageError: the folder cannot be written, or another process has it.
+        """
+        run = cls(folder)
+        if not run.holds_run:
+            raise ConfigError(
+                f"there is no run in '{folder}': it has no {run.config.name}; give the folder of a run, or start one "
+                'there.'
+            )
+        with run._taken(make=False):
+            run.config_at_start, run.resumed = RunConfig.load(run.config), True
+            run._sweep()
+        return run
+
+    @property
+    def how_to_resume(self) -> str:
+        """The command that goes on with the run."""
+        return f'velora_ros train --resume {self.folder}'
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _taken(self, *, make: bool) -> Iterator[None]:
+        """Lock the folder; it stays so unless the block fails."""
+        try:
+            if make:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o666)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # also against a second use in this process
+            for path in (self.checkpoints, self.policies, self.events):
+                path.mkdir(exist_ok=True)
+        except BlockingIOError:
+            self.close()
+            raise StorageError(
+                f"the folder '{self.folder}' is in use by another training; wait for its end, stop it, or choose "
+                'another folder.'
+            ) from None
+        except OSError as error:
+            self.close()
+            raise StorageError(
+                f"the folder '{self.folder}' cannot be made or written ({error.strerror}). Choose a writable place."
+            ) from error
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def _sweep(self) -> None:
+        """Remove what a process that was killed while it wrote has left behind; nobody else writes here now."""
+        for folder in (self.folder, self.checkpoints, self.policies):
+            for path in folder.glob('.*.tmp'):
+                with contextlib.suppress(OSError):
+                    Path(path).unlink()
