@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from pathlib import Path
 
 
@@ -41,3 +42,8 @@ def free_folder(folder: str | os.PathLike[str]) -> Path:
     first = Path(folder)
     names = itertools.chain([first], (first.with_name(f'{first.name}-{number}') for number in itertools.count(2)))
     return next(path for path in names if not RunPaths(path).holds_run)
+
+
+def default_folder(env: str, seed: int) -> Path:
+    """Return a free folder below ``runs`` for a run that was given none."""
+    return free_folder(Path('runs') / f'{re.sub(r"[^\w.-]", "-", env)}-seed{seed}')
