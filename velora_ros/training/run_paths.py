@@ -46,4 +46,5 @@ def free_folder(folder: str | os.PathLike[str]) -> Path:
 
 def default_folder(env: str, seed: int) -> Path:
     """Return a free folder below ``runs`` for a run that was given none."""
-    return free_folder(Path('runs') / f'{re.sub(r"[^\w.-]", "-", env)}-seed{seed}')
+    name = re.sub(r'[^\w.-]', '-', env)
+    return free_folder(Path('runs') / f'{name}-seed{seed}')
