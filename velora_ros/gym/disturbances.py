@@ -1,6 +1,5 @@
 """Wrappers for what a real robot adds: noise on the observations and delay of the actions."""
 
-from collections import deque
 from typing import Any
 
 import gymnasium as gym
@@ -11,6 +10,7 @@ from gymnasium.utils import RecordConstructorArgs
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym.checks import check_env
+from velora_ros.gym.faults import DelayLine, Noise
 from velora_ros.gym.joint_names import Signal
 from velora_ros.gym.seeding import Stream
 
@@ -68,7 +68,8 @@ class ObservationNoise(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             raise ConfigError(
                 f'deviation is {values}; it must be finite and not negative, one number or {self._space.shape[0]}.'
             )
-        self._deviation, self._privileged = np.broadcast_to(values, self._space.shape), privileged
+        self._noise = Noise(np.broadcast_to(values, self._space.shape), self._space.low, self._space.high)
+        self._privileged = privileged
         self._stream = Stream('ObservationNoise')
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -90,8 +91,7 @@ class ObservationNoise(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return signals
 
     def _noisy(self, observation: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        noisy = observation + self._stream.rng.normal(0.0, self._deviation)
-        return np.clip(noisy, self._space.low, self._space.high).astype(self._space.dtype)
+        return self._noise.add(observation, self._stream.rng).astype(self._space.dtype)
 
 
 class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
@@ -120,20 +120,25 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         assert isinstance(env.action_space, spaces.Box)
         self._rest = np.clip(0, env.action_space.low, env.action_space.high).astype(env.action_space.dtype)
         self._stream = Stream('ActionDelay')
-        self._waiting: deque[Any] = deque()
+        self._waiting: DelayLine[Any] = DelayLine()
+        self._delay = self._periods = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset; see the class."""
         self._stream.on_reset(seed)
-        delay = int(self._stream.rng.integers(self._least, self._greatest + 1))
-        self._waiting = deque(self._rest.copy() for _ in range(delay))
+        self._delay, self._periods = int(self._stream.rng.integers(self._least, self._greatest + 1)), 0
+        self._waiting.clear()
+        for period in range(self._delay):
+            self._waiting.put(self._rest.copy(), period)
         observation, info = self.env.reset(seed=seed, options=options)
         return observation, self._info(info, observation)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step; see the class."""
-        self._waiting.append(np.array(action, copy=True))
-        observation, reward, terminated, truncated, info = self.env.step(self._waiting.popleft())
+        self._waiting.put(np.array(action, copy=True), self._periods + self._delay)
+        [arrived] = self._waiting.take(self._periods)
+        self._periods += 1
+        observation, reward, terminated, truncated, info = self.env.step(arrived)
         return observation, reward, terminated, truncated, self._info(info, observation)
 
     def _info(self, info: dict[str, Any], observation: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.wrappers import TimeLimit
 
 from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
+from velora_ros.gym.faults import Losses, period_length
 from velora_ros.gym.naming import control_period_of
 from velora_ros.gym.seeding import Stream
 
@@ -58,7 +59,8 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         shortest, longest = period_range
         self._least = max(1, math.ceil(shortest * self._parts - 1e-9))
         self._greatest = max(self._least, math.floor(longest * self._parts + 1e-9))
-        self._drop, self._max_dropped = drop_probability, max_dropped
+        self._most_frames = 1 + max_dropped if drop_probability > 0 else 1
+        self._losses = Losses(drop_probability, max_dropped)
         self._time_limit = _time_limit(env)
         periods: int | None = self._time_limit._max_episode_steps if self._time_limit else None
         self._limit = None if periods is None else periods * self._parts
@@ -67,8 +69,7 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     @property
     def dt_range(self) -> tuple[float, float]:
         """Shortest and longest time between two observations that a whole period can bring [s], T included."""
-        frames = 1 + self._max_dropped if self._drop > 0 else 1
-        shortest, longest = min(self._least, self._parts), max(self._greatest * frames, self._parts)
+        shortest, longest = min(self._least, self._parts), max(self._greatest * self._most_frames, self._parts)
         return self._seconds(shortest), self._seconds(longest)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -80,18 +81,18 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Hold the action until the next frame that is not lost, or the end of the episode."""
-        start, total, dropped = self._elapsed, 0.0, 0
+        start, total = self._elapsed, 0.0
+        self._losses.restart()
         while True:
             observation, reward, terminated, truncated, info = self._one_period(action)
             total += reward
-            if terminated or truncated or dropped >= self._max_dropped or self._stream.rng.random() >= self._drop:
+            if terminated or truncated or not self._losses.next_is_lost(self._stream.rng):
                 break
-            dropped += 1
         return observation, total, terminated, truncated, {**info, 'dt': self._seconds(self._elapsed - start)}
 
     def _one_period(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Run one period of a drawn length; its reward is weighted by that length."""
-        length = int(self._stream.rng.integers(self._least, self._greatest + 1))
+        length = period_length(self._stream.rng, self._least, self._greatest)
         if self._limit is not None:
             length = max(1, min(length, self._limit - self._elapsed))
         if self._time_limit is not None:
