@@ -185,6 +185,7 @@ def test_any_array_of_numbers_is_read_and_compiled_for_once(make_policy_file):
         np.arange(1.0, 9.0)[:4],
         np.repeat(np.arange(1.0, 5.0), 2)[::2],
         np.frombuffer(np.arange(1.0, 5.0).tobytes()),
+        np.frombuffer(b'.' + np.arange(1.0, 5.0).tobytes(), offset=1),
         np.arange(1, 5, dtype='>f8'),
     ):
         for dt in (None, 0, 0.04, np.float32(0.04), np.float64(0.04), np.int64(1)):

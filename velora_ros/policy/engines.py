@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -83,21 +83,16 @@ class NumbaEngine:
 
     def __init__(self, file: PolicyFile) -> None:
         s, c, a = file.spec.observation_dim, file.hidden_size, file.spec.action_dim
-        i = file.n_neurons - c
-        self._sizes = (s, i, c, a)
-        self._weights = _packed(file)
-        self._state = np.zeros(c + s + (i + c) + 4 * c + a)
-        self.hidden = self._state[:c]
-        self._bounds = np.stack([file.spec.low, file.spec.high])
-        self._observation, self._action = np.zeros(s), np.zeros(a)
+        self._weights = pack(file)
+        scratch = np.zeros(s + file.n_neurons + 4 * c + a)
+        self._state = np.concatenate([np.zeros(c + a), file.spec.low, file.spec.high, scratch])
+        self.hidden, self._action = self._state[:c], self._state[c : c + a]
         self._offset = file.tensors['normalisation.offset'].astype(np.float64)
         self._function = _compiled_step()
 
     def step(self, observation: Array, ratio: float) -> Array:
         """See :class:`Engine`."""
-        own = self._observation
-        own[:] = observation  # a read-only or strided array would be another type, and compile in the middle of a run
-        code = self._function(own, ratio, self._sizes, self._weights, self._state, self._bounds, self._action)
+        code = self._function(observation, ratio, self._weights, self._state)
         if code:
             raise ObservationError(TOO_LARGE.format(observation=observation) if code > 1 else not_finite(observation))
         return self._action.copy()
@@ -114,15 +109,10 @@ def _compiled_step() -> Callable[..., int]:
     """Compile the kernel, once a process; a cache on disk that cannot be read or written is done without."""
     from velora_ros.policy import kernel  # noqa: PLC0415 - numba takes 0.5 s to import
 
-    def compiled(cache: bool) -> Callable[..., int]:
-        function = kernel.compiled(cache=cache)
-        function(np.zeros(1), 1.0, (1, 1, 1, 1), np.zeros(18), np.zeros(9), np.ones((2, 1)), np.zeros(1))
-        return function
-
     try:
-        return compiled(cache=True)
+        return kernel.compiled(cache=True)
     except Exception:  # a damaged cache or a full disk can raise anything; an error of the code itself comes again
-        return compiled(cache=False)
+        return kernel.compiled(cache=False)
 
 
 def make_engine(name: str, file: PolicyFile) -> tuple[str, Engine]:
@@ -156,9 +146,16 @@ def not_finite(observation: Array) -> str:
     return f'the observation must be finite numbers; {entries}.'
 
 
-def _packed(file: PolicyFile) -> Array:
-    """Lay the weights out as the kernel reads them: layer by layer, matrices transposed to (in, out)."""
+def pack(file: PolicyFile) -> npt.NDArray[np.float32]:
+    """
+    Lay the weights out as the kernel reads them.
+
+    Returns:
+        Sizes S, I, C, A; normalisation; then layer by layer, matrices transposed to (in, out); flat.
+    """
+    c = file.hidden_size
+    sizes = np.array([file.spec.observation_dim, file.n_neurons - c, c, file.spec.action_dim], dtype=np.float32)
     order = ('normalisation.offset', 'normalisation.scale')
     layers = [f'{layer}.{part}' for layer in ('inter', 'command', 'motor') for part in ('weight', 'bias')]
-    parts: list[npt.NDArray[Any]] = [file.tensors[name].T.ravel() for name in (*order, *layers)]
-    return np.concatenate(parts).astype(np.float64)
+    parts: list[npt.NDArray[np.float32]] = [file.tensors[name].T.ravel() for name in (*order, *layers)]
+    return np.concatenate([sizes, *parts])

@@ -15,6 +15,7 @@ from velora_ros.spec import PolicySpec
 Array = npt.NDArray[np.float64]
 
 _NUMBERS = (float, int, np.floating, np.integer)
+_FLOAT64 = np.dtype(np.float64)
 
 
 class Policy:
@@ -73,7 +74,7 @@ class Policy:
             ObservationError: wrong shape, not finite, or an elapsed time that is negative or not finite. The hidden
                 state is as before.
         """
-        if type(observation) is not np.ndarray or observation.dtype != np.float64:
+        if type(observation) is not np.ndarray or observation.dtype is not _FLOAT64:
             observation = _as_float64(observation)
         if observation.shape != self._shape:
             raise ObservationError(
@@ -88,11 +89,13 @@ class Policy:
         """Return dt / T after the rules of :meth:`step`."""
         if dt is None:
             return 1.0
-        if not (isinstance(dt, _NUMBERS) and math.isfinite(dt) and dt >= 0):
+        if not (isinstance(dt, _NUMBERS) and 0.0 <= dt < math.inf):
             raise ObservationError(f'dt is {dt!r}; the elapsed time must be a finite number of seconds, 0 or more.')
         if self._fresh:
             return 1.0
-        return min(max(float(dt), self._shortest), self._longest) / self._period
+        if not self._shortest <= dt <= self._longest:
+            dt = self._shortest if dt < self._shortest else self._longest
+        return float(dt) / self._period
 
     @property
     def hidden(self) -> Array:
