@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
-import numpy as np
-import numpy.typing as npt
 
-from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.policy import Policy
 from velora_ros.replay import Transition
 from velora_ros.spec import PolicySpec
-from velora_ros.training.agent import Agent, Array
+from velora_ros.training.agent import Agent
 from velora_ros.training.callbacks import Callback, StopTraining
+from velora_ros.training.checked_env import CheckedEnv
 from velora_ros.training.config import TrainConfig
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.means import Means
@@ -122,26 +120,25 @@ class _Run:
         callbacks: Sequence[Callback],
         clock: Callable[[], float],
     ) -> None:
-        self.agent, self.env, self.spec, self.settings = agent, env, spec, settings
+        self.agent, self.env, self.spec, self.settings = agent, CheckedEnv(env, spec), spec, settings
         self.eval_env, self.callbacks, self.clock = eval_env, callbacks, clock
         self.step = self.steps_before = self.episode = 0
         self.credit = 0.0
         self.evaluation_time = 0.0
         self.result = TrainResult()
         self.start = clock()
-        self.half_range = (spec.high - spec.low) / 2
-        self.at_rest = True  # between two episodes that came to their own end
+        self.at_rest, self.resumed = True, False  # at rest: between two episodes that came to their own end
 
     def resume(self, state: RunState) -> None:
         self.steps_before, self.credit, self.start = state.steps_before, state.credit, self.start - state.seconds
         self.settings = dataclasses.replace(self.settings, **state.live)
-        self.result = dataclasses.replace(state.result, stopped='')
+        self.result, self.resumed = dataclasses.replace(state.result, stopped=''), True
 
     def run(self) -> TrainResult:
         settings, result = self.settings, self.result
         for callback in self.callbacks:
             callback.on_train_start(settings.n_episodes, settings.total_steps)
-            if self.step > self.steps_before:
+            if self.resumed:
                 callback.on_resume(self.state())
         try:
             self._rest(last=False)
@@ -170,7 +167,7 @@ class _Run:
         self._change_hyperparameters()
         settings, agent = self.settings, self.agent
         self.episode, self.at_rest = self.episode + 1, False
-        observation, info = self._reset()
+        observation, info = self.env.reset(episode_seed(settings.seed, self.episode), self.episode)
         state = info.get('privileged_state')
         hidden, dt = agent.initial_hidden(), 1.0
         total, length, losses = 0.0, 0, Means()
@@ -179,7 +176,7 @@ class _Run:
             action, next_hidden = agent.act(observation, hidden, dt, settings.noise_scale)
             if self.step < settings.start_steps:
                 action = agent.random_action()
-            next_observation, reward, terminated, truncated, info = self._env_step(action)
+            next_observation, reward, terminated, truncated, info = self.env.step(action, self.step + 1)
             next_dt = float(info.get('dt', self.spec.control_period)) / self.spec.control_period
             next_state = info.get('privileged_state')
             agent.remember(
@@ -211,33 +208,6 @@ class _Run:
                     update_ratio=changes.get('update_ratio', settings.update_ratio),
                 )
                 self.agent.change(changes)
-
-    def _reset(self) -> tuple[Array, dict[str, Any]]:
-        observation, info = self.env.reset(seed=episode_seed(self.settings.seed, self.episode))
-        return self._observation(observation), info
-
-    def _env_step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Step the environment with an action in [-1, 1], mapped onto the bounds and clipped to them for rounding."""
-        scaled = np.clip(self.spec.low + (action + 1) * self.half_range, self.spec.low, self.spec.high)
-        command = scaled.astype(self.env.action_space.dtype)
-        observation, reward, terminated, truncated, info = self.env.step(command)
-        reward = float(reward)
-        if not np.isfinite(reward):
-            raise UnsupportedEnvironmentError(
-                f'the environment returned the reward {reward} in step {self.step + 1}; rewards must be finite. '
-                'Bound the reward, or end the episode before it diverges.'
-            )
-        return self._observation(observation), reward, bool(terminated), bool(truncated), info
-
-    def _observation(self, values: npt.ArrayLike) -> Array:
-        observation = np.asarray(values, dtype=np.float32)
-        if not np.isfinite(observation).all():
-            entries = ', '.join(self.spec.observation_names[i] for i in np.flatnonzero(~np.isfinite(observation)))
-            raise UnsupportedEnvironmentError(
-                f'the environment returned an observation that is not finite ({entries}) in step {self.step + 1}; '
-                'observations must be finite. End the episode before the simulation diverges.'
-            )
-        return observation
 
     def _learn(self) -> dict[str, float] | None:
         if self.step == self.settings.start_steps:

@@ -1,0 +1,83 @@
+"""The environment as the training loop sees it: actions in [-1, 1] in, finite numbers out, one sentence if it fails."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.spec import PolicySpec
+from velora_ros.training.agent import Array
+
+
+class CheckedEnv:
+    """
+    An environment whose numbers are checked.
+
+    Args:
+        env: the environment.
+        spec: its names and bounds.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], spec: PolicySpec) -> None:
+        self._env, self._spec = env, spec
+        self._half_range = (spec.high - spec.low) / 2
+        self._dtype = env.action_space.dtype
+
+    def reset(self, seed: int, episode: int) -> tuple[Array, dict[str, Any]]:
+        """
+        Begin an episode.
+
+        Raises:
+            UnsupportedEnvironmentError: the environment failed, or the observation is not finite.
+        """
+        when = f'at the start of episode {episode}'
+        try:
+            observation, info = self._env.reset(seed=seed)
+        except Exception as error:
+            raise _failed(error, when) from error
+        return self._observation(observation, when), info
+
+    def step(self, action: Array, number: int) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """
+        Step with an action in [-1, 1], mapped onto the bounds and clipped to them for rounding.
+
+        Args:
+            action: shape (action,).
+            number: of the step, for messages.
+
+        Raises:
+            UnsupportedEnvironmentError: the environment failed, or a number is not finite.
+        """
+        spec = self._spec
+        command = np.clip(spec.low + (action + 1) * self._half_range, spec.low, spec.high).astype(self._dtype)
+        try:
+            observation, reward, terminated, truncated, info = self._env.step(command)
+        except Exception as error:
+            raise _failed(error, f'in step {number}') from error
+        reward = float(reward)
+        if not np.isfinite(reward):
+            raise UnsupportedEnvironmentError(
+                f'the environment returned the reward {reward} in step {number}; rewards must be finite. '
+                'Bound the reward, or end the episode before it diverges.'
+            )
+        return self._observation(observation, f'in step {number}'), reward, bool(terminated), bool(truncated), info
+
+    def _observation(self, values: npt.ArrayLike, when: str) -> Array:
+        observation = np.asarray(values, dtype=np.float32)
+        if not np.isfinite(observation).all():
+            entries = ', '.join(self._spec.observation_names[i] for i in np.flatnonzero(~np.isfinite(observation)))
+            raise UnsupportedEnvironmentError(
+                f'the environment returned an observation that is not finite ({entries}) {when}; '
+                'observations must be finite. End the episode before the simulation diverges.'
+            )
+        return observation
+
+
+def _failed(error: Exception, when: str) -> UnsupportedEnvironmentError:
+    reason = ' '.join(str(error).split()).rstrip('.')
+    return UnsupportedEnvironmentError(
+        f'the environment failed {when} ({type(error).__name__}{": " if reason else ""}{reason}); '
+        'repair it, or end the episode before it fails.'
+    )
