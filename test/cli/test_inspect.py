@@ -1,9 +1,12 @@
+import contextlib
 import json
 
 import numpy as np
+import pytest
 
 from velora_ros.cli.inspect import parameters
 from velora_ros.cli.main import main
+from velora_ros.gym import make, spec_from_env
 
 
 def test_inspect_shows_names_bounds_sizes_and_identity(make_policy_file, tmp_path, capsys):
@@ -41,3 +44,45 @@ def test_parameters_are_the_weights_that_can_differ_from_zero(make_policy_file):
     file = make_policy_file(4, 20, 2)
     weights = [t for name, t in file.tensors.items() if name.endswith(('.weight', '.bias')) and 'norm' not in name]
     assert parameters(file) == sum(np.count_nonzero(tensor) for tensor in weights)
+
+
+# --- pictures
+
+
+@pytest.fixture
+def pendulum_policy(make_policy_file, tmp_path):
+    path = tmp_path / 'pendulum.safetensors'
+    make_policy_file(4, 20, 1, spec=spec_from_env(make('InvertedPendulum-v5'))).save(path)
+    return str(path)
+
+
+@pytest.mark.parametrize('kind', ['png', 'svg'])
+def test_wiring_and_hidden_state_are_drawn(pendulum_policy, tmp_path, capsys, kind):
+    wiring, hidden = (tmp_path / f'{name}.{kind}' for name in ('wiring', 'hidden'))
+    arguments = ['--wiring', str(wiring), '--hidden', str(hidden), '--steps', '20', '--seed', '3']
+    assert main(['inspect', pendulum_policy, *arguments]) == 0
+    assert wiring.stat().st_size > 5000 and hidden.stat().st_size > 5000
+    assert capsys.readouterr().out.endswith(f'wiring: {wiring}\nhidden: {hidden}\n')
+
+
+def test_pictures_leave_the_json_alone(pendulum_policy, tmp_path, capsys):
+    assert main(['inspect', pendulum_policy, '--json', '--wiring', str(tmp_path / 'w.svg')]) == 0
+    assert 'digest' in json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'named'),
+    [
+        (['--wiring', 'w.gif'], 'must end in .png or .svg'),
+        (['--hidden', '/absent/h.png'], "folder '/absent' does not exist"),
+        (['--hidden', 'h.png', '--env', 'Pendulum-v1'], 'the policy reads slider/position'),
+        (['--hidden', 'h.png', '--env', 'InvertedPendulm-v5'], "Did you mean 'InvertedPendulum-v5'"),
+    ],
+)
+def test_a_picture_that_cannot_be_made_is_named_first(pendulum_policy, tmp_path, capsys, arguments, named):
+    with contextlib.chdir(tmp_path):
+        assert main(['inspect', pendulum_policy, *arguments]) in (1, 2)
+    output = capsys.readouterr()
+    assert named in output.err and output.err.count('\n') == 1
+    assert output.out == ''
+    assert not list(tmp_path.glob('*.png'))

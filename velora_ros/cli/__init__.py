@@ -1,1 +1,1 @@
-"""The command line, for a machine without ROS: train, evaluate, inspect, export."""
+"""The command line, for a machine without ROS: train, evaluate, inspect, plot, export."""

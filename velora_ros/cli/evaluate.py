@@ -12,7 +12,7 @@ from velora_ros.cli.film import Film, film_path
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym import Disturbances, PartialObservation, TimingJitter, disturb, make, spec_from_env
 from velora_ros.gym.rendering import check_rendering
-from velora_ros.policy import Policy
+from velora_ros.policy import Policy, PolicyFile
 from velora_ros.policy.engines import ENGINES
 from velora_ros.spec import PolicySpec
 from velora_ros.training.evaluation import evaluate
@@ -47,10 +47,16 @@ def run(arguments: argparse.Namespace) -> None:
     """
     film = film_path(arguments.render) if arguments.render else None
     policy = Policy.load(arguments.file, arguments.engine)
-    env_id = arguments.env or policy.file.environment
-    if env_id is None:
-        raise ConfigError('the policy file names no environment; say which one with --env ID.')
-    result = _evaluate(policy, env_id, arguments, film)
+    env_id = environment_of(policy.file, arguments.env)
+    result = evaluate_in(
+        policy,
+        env_id,
+        episodes=arguments.episodes,
+        seed=arguments.seed,
+        max_steps=arguments.max_steps,
+        disturbances=Disturbances(**given_hyperparameters(arguments, only='env')),
+        film=film,
+    )
     report = {
         'event': 'evaluation',
         'policy': arguments.file,
@@ -64,6 +70,18 @@ def run(arguments: argparse.Namespace) -> None:
     print(json.dumps(report) if arguments.json else _text(report))
     if film is not None and not arguments.json:
         print(f'film: {film}')
+
+
+def environment_of(file: PolicyFile, env_id: str | None) -> str:
+    """
+    Return the environment that was asked for, or else the one that the policy was trained in.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    if found := env_id or file.environment:
+        return found
+    raise ConfigError('the policy file names no environment; say which one with --env ID.')
 
 
 def statistics(result: EvaluationResult) -> dict[str, Any]:
@@ -102,18 +120,41 @@ def fitted(env: Env, spec: PolicySpec) -> Env:
     return env
 
 
-def _evaluate(policy: Policy, env_id: str, arguments: argparse.Namespace, film: Path | None) -> EvaluationResult:
+def evaluate_in(
+    policy: Policy,
+    env_id: str,
+    *,
+    episodes: int = 1,
+    seed: int = 0,
+    max_steps: int | None = None,
+    disturbances: Disturbances | None = None,
+    film: Path | None = None,
+) -> EvaluationResult:
+    """
+    Run whole episodes in an environment made for it.
+
+    Args:
+        policy: acts.
+        env_id: where.
+        episodes: how many.
+        seed: of the resets.
+        max_steps: of an episode; None: as long as it takes.
+        disturbances: what makes the environment harder; None: nothing.
+        film: where a film of the first episode goes, as :func:`velora_ros.cli.film.film_path` checked it; None: none.
+
+    Raises:
+        VeloraError: the environment cannot be had or does not fit, or the film cannot be made.
+    """
     if film is not None:
         check_rendering()
-    options = {'episodes': arguments.episodes, 'seed': arguments.seed, 'max_steps': arguments.max_steps}
     env = make(env_id, render_mode='rgb_array' if film else None)
     try:
-        env = fitted(disturb(env, Disturbances(**given_hyperparameters(arguments, only='env'))), policy.spec)
+        env = fitted(disturb(env, disturbances or Disturbances()), policy.spec)
         if film is None:
-            return evaluate(policy, env, **options)
+            return evaluate(policy, env, episodes=episodes, seed=seed, max_steps=max_steps)
         env = filmed = Film(env, film, spec_from_env(env, policy.period).control_period)
         try:
-            return evaluate(policy, env, **options)
+            return evaluate(policy, env, episodes=episodes, seed=seed, max_steps=max_steps)
         finally:
             filmed.finish()
     finally:

@@ -1,4 +1,4 @@
-"""``velora_ros inspect FILE``: what a policy file holds."""
+"""``velora_ros inspect FILE``: what a policy file holds, as text and as pictures."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from velora_ros.cli.arguments import whole_number
 from velora_ros.policy import PolicyFile
 
 
@@ -14,18 +15,31 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser = commands.add_parser('inspect', help='show what a policy file holds', description=__doc__)
     parser.add_argument('file', metavar='FILE', help='policy file')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
+    pictures = parser.add_argument_group('pictures, .png or .svg')
+    pictures.add_argument('--wiring', metavar='FILE', help='draw neurons and synapses')
+    pictures.add_argument('--hidden', metavar='FILE', help='draw hidden state, observations, actions and rewards')
+    pictures.add_argument('--env', metavar='ID', help='where to run it for that (default: where it was trained)')
+    pictures.add_argument('--steps', metavar='N', type=whole_number(2), default=200, help='how long (default: 200)')
+    pictures.add_argument('--seed', metavar='S', type=whole_number(0), default=0, help='of the reset (default: 0)')
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Print a description of the file.
+    Print a description of the file, and draw what was asked for.
 
     Raises:
-        PolicyFileError: it is missing or damaged.
+        VeloraError: the file is missing or damaged, or a picture cannot be made.
     """
     file = PolicyFile.load(arguments.file)
+    wanted = {flag: path for flag in ('wiring', 'hidden') if (path := getattr(arguments, flag))}
+    if wanted:  # before the text: what cannot be drawn is told first
+        from velora_ros.cli import pictures  # noqa: PLC0415 - matplotlib, where a picture is wanted
+
+        pictures.draw(file, wanted, env_id=arguments.env, steps=arguments.steps, seed=arguments.seed)
     print(json.dumps(summary(file)) if arguments.json else text(arguments.file, file))
+    if not arguments.json:
+        print(*(f'{flag}: {path}' for flag, path in wanted.items()), sep='\n', end='\n' if wanted else '')
 
 
 def summary(file: PolicyFile) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+import pytest
+
+from velora_ros.cli.main import main
+
+EVALUATIONS = 'steps,episode,seconds,mean,std,min,max,episodes\n500,9,1.5,{},1,2,9,10\n1000,19,3.5,9,1,2,9,10\n'
+EPISODES = 'episode,steps,return,length,critic_loss,actor_loss,steps_per_s,seconds\n1,50,7.5,50,nan,nan,400.0,0.1\n'
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A folder with three run folders of one environment, and one that has only just begun."""
+    for seed in range(3):
+        folder = tmp_path / 'runs' / f'Pendulum-v1-seed{seed}'
+        folder.mkdir(parents=True)
+        (folder / 'evaluations.csv').write_text(EVALUATIONS.format(seed))
+        (folder / 'episodes.csv').write_text(EPISODES)
+    (tmp_path / 'runs' / 'begun').mkdir()
+    (tmp_path / 'runs' / 'begun' / 'episodes.csv').write_text(EPISODES.splitlines()[0] + '\n')
+    (tmp_path / 'runs' / 'empty').mkdir()
+    return tmp_path / 'runs'
+
+
+@pytest.mark.parametrize('kind', ['png', 'svg'])
+def test_run_folders_become_a_picture(runs, tmp_path, capsys, kind):
+    out = tmp_path / f'curves.{kind}'
+    assert main(['plot', *(str(runs / f'Pendulum-v1-seed{seed}') for seed in range(3)), '--out', str(out)]) == 0
+    assert out.stat().st_size > 5000
+    shown = capsys.readouterr().out
+    assert 'Pendulum-v1: 3 runs, last evaluation return median 9.0' in shown
+    assert f'picture: {out}' in shown
+
+
+def test_a_folder_of_runs_is_as_good_as_its_runs_and_can_be_named(runs, tmp_path, capsys):
+    options = ['--x', 'time', '--statistic', 'median', '--solved', '8', '--title', 'two names']
+    given = [str(runs), f'again={runs / "Pendulum-v1-seed1"}']
+    assert main(['plot', *given, *options, '--out', str(tmp_path / 'a.png')]) == 0
+    shown = capsys.readouterr().out
+    assert 'Pendulum-v1: 3 runs' in shown and 'again: 1 run,' in shown and 'begun' not in shown
+
+
+def test_a_table_of_the_benchmarks_is_read(tmp_path, capsys):
+    assert main(['plot', 'benchmarks/results/inverted_pendulum.csv', '--out', str(tmp_path / 'a.png')]) == 0
+    assert 'inverted_pendulum: 10 runs' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'named'),
+    [
+        (['{runs}/absent'], 'does not exist; give a run folder'),
+        (['{runs}/begun'], 'neither an episode nor an evaluation yet'),
+        (['{runs}/empty'], 'is no run folder, and has none in it'),
+        (['{runs}/Pendulum-v1-seed0/episodes.csv'], 'lacks mean among its columns'),
+        (['{runs}', '--out', 'a.gif'], 'must end in .png or .svg'),
+        (['{runs}', '--out', '{runs}/absent/a.png'], 'Make it first'),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(runs, capsys, monkeypatch, arguments, named):
+    monkeypatch.chdir(runs)
+    assert main(['plot', *(one.format(runs=runs) for one in arguments)]) == 2
+    output = capsys.readouterr()
+    assert named in output.err and output.err.count('\n') == 1
+    assert list(runs.glob('*.png')) == []

@@ -1,0 +1,120 @@
+"""``velora_ros plot RUN...``: learning curves of one or many runs, as a picture."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from velora_ros.errors import ConfigError
+from velora_ros.training.run_paths import RunPaths
+
+if TYPE_CHECKING:
+    from velora_ros.pictures.curves import Run
+
+DEFAULT = 'learning_curves.png'
+
+
+def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        'plot',
+        help='draw learning curves',
+        description=__doc__,
+        epilog='Runs of one label are drawn as one group: a line for the statistic over seeds and its 95 %% bootstrap '
+        'interval. The label of a run folder is its name without -seedS, that of a table its task.',
+    )
+    parser.add_argument(
+        'runs', metavar='RUN', nargs='+',
+        help='a run folder, a folder of run folders, or a CSV like those in benchmarks/results; LABEL=RUN names it',
+    )  # fmt: skip
+    parser.add_argument('--out', metavar='FILE', default=DEFAULT, help=f'.png or .svg (default: {DEFAULT})')
+    parser.add_argument('--x', choices=('steps', 'time'), default='steps', help='the x axis (default: steps)')
+    parser.add_argument(
+        '--statistic', choices=('iqm', 'median', 'mean'), default='iqm',
+        help='over the runs of a label: interquartile mean, median or mean (default: iqm)',
+    )  # fmt: skip
+    parser.add_argument('--solved', metavar='RETURN', type=float, help='draw a line at this return')
+    parser.add_argument('--title', metavar='TEXT', default='', help='of the picture')
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """
+    Draw, and say how each group ended.
+
+    Raises:
+        VeloraError: there is nothing to draw, a file is damaged, matplotlib is missing, or the picture cannot be
+            written.
+    """
+    from velora_ros.pictures.learning import draw_learning  # noqa: PLC0415 - matplotlib, where a picture is wanted
+    from velora_ros.pictures.style import picture_path, save  # noqa: PLC0415
+
+    out = picture_path(arguments.out, '--out')
+    runs = [one for text in arguments.runs for one in read(text)]
+    figure = draw_learning(
+        runs, axis=arguments.x, statistic=arguments.statistic, solved=arguments.solved, name=arguments.title
+    )
+    save(figure, out)
+    print('\n'.join([*_summary(runs), f'picture: {out}']))
+
+
+def read(text: str) -> list['Run']:
+    """
+    Return the runs that one argument names.
+
+    Raises:
+        ConfigError: there are none; the message says what was found instead.
+    """
+    from velora_ros.pictures.curves import read_table  # noqa: PLC0415
+
+    label, path = _split(text)
+    if path.is_file():
+        return read_table(path, label)
+    if not path.is_dir():
+        raise ConfigError(f"'{text}' does not exist; give a run folder, runs/InvertedPendulum-v5-seed0 say, or a CSV.")
+    folders = [folder for folder in (path, *sorted(path.iterdir())) if _is_run(folder)]
+    if not folders:
+        raise ConfigError(
+            f"'{path}' is no run folder, and has none in it: a run has a file evaluations.csv or episodes.csv. "
+            "Give the folder that 'velora_ros train' printed."
+        )
+    runs = [_run_of(folder, label) for folder in folders]
+    if not (drawable := [one for one in runs if len(one.evaluations) or len(one.episodes)]):
+        raise ConfigError(f"the run in '{folders[0]}' has neither an episode nor an evaluation yet; let it go on.")
+    return drawable
+
+
+def _split(text: str) -> tuple[str, Path]:
+    label, equals, rest = text.partition('=')
+    return (label, Path(rest)) if equals and not Path(text).exists() else ('', Path(text))
+
+
+def _is_run(folder: Path) -> bool:
+    paths = RunPaths(folder)
+    return paths.evaluations.is_file() or paths.episodes.is_file()
+
+
+def _run_of(folder: Path, label: str) -> 'Run':
+    from velora_ros.pictures.curves import read_run  # noqa: PLC0415
+
+    paths = RunPaths(folder)
+    own = re.sub(r'[-_]seed\d+(-\d+)?$', '', folder.resolve().name)
+    return read_run(label or own, paths.evaluations, paths.episodes)
+
+
+def _summary(runs: Sequence['Run']) -> list[str]:
+    from velora_ros.pictures.curves import grouped  # noqa: PLC0415
+
+    lines = []
+    for label, members in grouped(runs).items():
+        kind = 'evaluations' if any(len(one.evaluations) for one in members) else 'episodes'
+        last = [curve.returns[-1] for one in members if len(curve := getattr(one, kind))]
+        count = f'{len(members)} run{"s" if len(members) > 1 else ""}'
+        what = 'evaluation' if kind == 'evaluations' else 'episode'
+        lines.append(
+            f'{label}: {count}, last {what} return median {np.median(last):.1f}, {min(last):.1f} to {max(last):.1f}'
+        )
+    return lines

@@ -1,0 +1,85 @@
+"""What all pictures share: colours, axes without clutter, and saving."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+
+from velora_ros.errors import ConfigError
+from velora_ros.utils import PACKAGE, atomic_write
+
+# Okabe and Ito's palette: it can be told apart by the colour-blind, and in grey.
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#666666')
+INK, FAINT = '#2b2b2b', '#d9d9d9'
+POSITIVE, NEGATIVE = '#2166ac', '#c2410c'
+SIGNED = LinearSegmentedColormap.from_list('signed', [NEGATIVE, 'white', POSITIVE])
+FORMATS = ('.png', '.svg')
+DOTS_PER_INCH = 150
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, sizes in inches; panels arrange themselves."""
+    return Figure(figsize=(width, height), layout='constrained', facecolor='white')
+
+
+def tidy(axes: Axes) -> None:
+    """Take away what carries no information: two of the frame's sides, dark grids, large type."""
+    axes.spines[['top', 'right']].set_visible(False)
+    axes.spines[['left', 'bottom']].set_color('#8c8c8c')
+    axes.tick_params(colors=INK, labelsize=8, length=3, color='#8c8c8c')
+    axes.grid(color=FAINT, lw=0.6)
+    axes.set_axisbelow(True)
+
+
+def title(axes: Axes, text: str, detail: str = '') -> None:
+    """Write a panel's title above its left end, with something quieter at its right end."""
+    axes.set_title(text, loc='left', fontsize=9.5, color=INK, fontweight='bold')
+    if detail:
+        axes.set_title(detail, loc='right', fontsize=8, color='#6b6b6b')
+
+
+def colours_of(count: int) -> list[Any]:
+    """Return one colour for each of so many lines: the palette while it lasts, else an even walk through a map."""
+    if count <= len(COLOURS):
+        return list(COLOURS[:count])
+    vivid = mpl.colormaps['turbo'](np.linspace(0.04, 0.96, count))[:, :3]
+    return [tuple(map(float, 0.82 * colour + 0.06)) for colour in vivid]
+
+
+def readable_on(colour: Any) -> str:
+    """Return black or white, whichever can be read on the colour."""
+    red, green, blue = to_rgb(colour)
+    return 'black' if 0.299 * red + 0.587 * green + 0.114 * blue > 0.58 else 'white'
+
+
+def picture_path(text: str, flag: str) -> Path:
+    """
+    Check where a picture is to go before anything runs.
+
+    Raises:
+        ConfigError: the name ends otherwise, or the folder is missing.
+    """
+    path = Path(text)
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigError(f"{flag} is '{text}'; the name must end in {' or '.join(FORMATS)}.")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{flag} is '{text}'; the folder '{path.parent}' does not exist. Make it first.")
+    return path
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """
+    Write a picture in the format that its name ends in; the same drawing gives the same bytes.
+
+    Raises:
+        StorageError: the file cannot be written; an older one of that name is untouched.
+    """
+    kind = Path(path).suffix.lower().lstrip('.')
+    metadata = {'Date': None} if kind == 'svg' else {'Software': PACKAGE}
+    with atomic_write(path) as file, mpl.rc_context({'svg.hashsalt': PACKAGE}):
+        figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
