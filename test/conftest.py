@@ -22,12 +22,14 @@ def random_policy_file(
     *,
     seed: int = 0,
     spread: float = 0.5,
+    cell: str = 'cfc',
     **fields: Any,
 ) -> PolicyFile:
     """A policy with random weights; `fields` replaces fields of the file (spec, dt_range, environment, ...)."""
     rng = np.random.default_rng(seed)
-    wiring = Wiring.random(n_observations, n_neurons, n_actions, rng=rng)
+    wiring = Wiring.random(n_observations, n_neurons, n_actions, rng=rng, cell=cell)
     sizes = {'n_neurons': n_neurons, 'inter': wiring.n_inter, 'command': wiring.n_command, 'motor': n_actions}
+    sizes |= {} if cell == 'cfc' else {'cell': cell}  # a file that does not say has the liquid cell
     expected = shapes(n_observations, sizes)
     tensors = {n: (spread * rng.normal(size=s)).astype(np.float32) for n, s in expected.items()}
     for layer, mask in (('inter', wiring.inter), ('command', wiring.command), ('motor', wiring.motor)):

@@ -165,11 +165,8 @@ def test_without_onnx_it_says_how_to_get_it(make_policy_file, tmp_path, monkeypa
 
 
 def test_another_cell_is_refused(make_policy_file):
-    file = make_policy_file()
-    tensors = {name.replace('command', 'gru'): value for name, value in file.tensors.items()}
-    object.__setattr__(file, 'tensors', tensors)  # no such file can be made yet
-    with pytest.raises(PolicyFileError, match='only a policy with CfC cells can be exported'):
-        to_onnx(file)
+    with pytest.raises(PolicyFileError, match="has the cell 'gru'; only a policy with the cell 'cfc' can be exported"):
+        to_onnx(make_policy_file(cell='gru'))
 
 
 def test_an_older_file_survives_a_failure(make_policy_file, tmp_path):

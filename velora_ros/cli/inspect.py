@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from velora_ros.cli.arguments import whole_number
+from velora_ros.liquid.cells import CELLS
 from velora_ros.policy import PolicyFile
 
 
@@ -49,6 +50,7 @@ def summary(file: PolicyFile) -> dict[str, Any]:
         'environment': file.environment,
         'dt_range': list(file.dt_range),
         'spec': file.spec.to_dict(),
+        'cell': file.cell,
         'wiring': dict(file.wiring),
         'synapses': {layer: _synapses(file, layer) for layer in ('inter', 'command', 'motor')},
         'parameters': parameters(file),
@@ -58,7 +60,7 @@ def summary(file: PolicyFile) -> dict[str, Any]:
 
 def parameters(file: PolicyFile) -> int:
     """Return the number of weights that have a synapse, and of biases."""
-    gates = {'inter': 1, 'command': 4, 'motor': 1}
+    gates = {'inter': 1, 'command': CELLS[file.cell].gates, 'motor': 1}
     synapses = sum(repeats * _synapses(file, layer)['present'] for layer, repeats in gates.items())
     return synapses + sum(tensor.size for name, tensor in file.tensors.items() if name.endswith('.bias'))
 
@@ -72,7 +74,7 @@ def text(path: str, file: PolicyFile) -> str:
         f'  digest       {file.digest}',
         f'  environment  {file.environment or "unknown"}',
         f'  period       {spec.control_period:g} s, elapsed time clamped to {shortest:g} to {longest:g} s',
-        f'  neurons      {file.n_neurons}: {wiring["inter"]} inter, {wiring["command"]} command (hidden state), '
+        f'  neurons      {file.n_neurons}: {wiring["inter"]} inter, {wiring["command"]} command (hidden state, {file.cell}), '
         f'{wiring["motor"]} motor; {parameters(file)} parameters',
     ]
     for layer in ('inter', 'command', 'motor'):

@@ -5,7 +5,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from velora_ros.liquid.cell import CfCCell, masked_uniform
+from velora_ros.liquid.feed_forward import FeedForwardCell
+from velora_ros.liquid.gru import GRUCell
 from velora_ros.liquid.wiring import Mask, Wiring
+
+CELLS: dict[str, type[CfCCell | GRUCell | FeedForwardCell]] = {'cfc': CfCCell, 'gru': GRUCell, 'mlp': FeedForwardCell}
 
 
 class SparseLinear(nn.Module):
@@ -35,7 +39,7 @@ class LiquidEncoder(nn.Module):
     The first two layers: inter, sparse linear + Mish, and command, :class:`CfCCell`, which remembers.
 
     Args:
-        wiring: the synapses; it fixes every size, and its motor neurons are not used.
+        wiring: the synapses; it fixes every size and the kind of cell, and its motor neurons are not used.
         generator: source of the initial weights; torch's global one when None.
     """
 
@@ -43,7 +47,7 @@ class LiquidEncoder(nn.Module):
         super().__init__()
         self.wiring = wiring
         self.inter = SparseLinear(wiring.inter, generator=generator)
-        self.command = CfCCell(wiring.command, generator=generator)
+        self.command = CELLS[wiring.cell](wiring.command, generator=generator)
 
     @property
     def hidden_size(self) -> int:

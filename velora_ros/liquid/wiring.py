@@ -1,12 +1,12 @@
 """Who listens to whom: the sparse, seeded wiring of a Neural Circuit Policy (doi 10.1038/s42256-020-00237-3)."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
+from velora_ros.liquid.cells import CFC, cell_kind, inputs_per_neuron, layer_sizes
 
 Mask = npt.NDArray[np.bool_]
 
@@ -20,19 +20,29 @@ class Wiring:
 
     Args:
         inter: sensory -> inter, shape (inter, sensory).
-        command: [inter; command] -> command, shape (command, inter + command); command -> command is dense.
+        command: [inter; command] -> command, shape (command, inter + command); command -> command is dense. Cells that
+            take the time as an input have one more column, between the two; a feed-forward cell has no synapse from h.
         motor: command -> motor, shape (motor, command).
         sparsity: share of the possible synapses that each neuron does without.
+        cell: kind of the command layer, one of :data:`velora_ros.liquid.cells.CELLS`.
     """
 
     inter: Mask
     command: Mask
     motor: Mask
     sparsity: float
+    cell: str = CFC
 
     @classmethod
     def random(
-        cls, n_sensory: int, n_neurons: int, n_motor: int, *, rng: np.random.Generator, sparsity: float = 0.5
+        cls,
+        n_sensory: int,
+        n_neurons: int,
+        n_motor: int,
+        *,
+        rng: np.random.Generator,
+        sparsity: float = 0.5,
+        cell: str = CFC,
     ) -> 'Wiring':
         """
         Draw a wiring.
@@ -46,9 +56,10 @@ class Wiring:
             n_motor: number of actions.
             rng: the only source of chance.
             sparsity: share of the possible synapses to leave out, in [0, 1).
+            cell: kind of the command layer.
 
         Raises:
-            ConfigError: a number is too small, or the sparsity is out of range.
+            ConfigError: a number is too small, the sparsity is out of range, or there is no such cell.
         """
         if n_sensory < 1 or n_motor < 1:
             raise ConfigError(f'a wiring needs at least one observation and one action; got {n_sensory} and {n_motor}.')
@@ -56,15 +67,16 @@ class Wiring:
             raise ConfigError(f'n_neurons is {n_neurons}; it must be at least 2, one inter and one command neuron.')
         if not 0 <= sparsity < 1:
             raise ConfigError(f'sparsity is {sparsity}; it must be at least 0 and below 1.')
-        n_command = max(int(0.4 * n_neurons), 1)
-        n_inter = n_neurons - n_command
+        kind, (n_inter, n_command) = cell_kind(cell), layer_sizes(n_neurons)
         feed_forward = _synapses(n_command, n_inter, sparsity, rng)
-        recurrent = np.ones((n_command, n_command), dtype=np.bool_)
+        time = np.ones((n_command, int(kind.time_input)), dtype=np.bool_)
+        recurrent = np.full((n_command, n_command), kind.recurrent)
         return cls(
             inter=_synapses(n_inter, n_sensory, sparsity, rng),
-            command=np.concatenate([feed_forward, recurrent], axis=1),
+            command=np.concatenate([feed_forward, time, recurrent], axis=1),
             motor=_synapses(n_motor, n_command, sparsity, rng),
             sparsity=sparsity,
+            cell=cell,
         )
 
     @property
@@ -87,10 +99,17 @@ class Wiring:
         """Number of actions."""
         return int(self.motor.shape[0])
 
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights that have a synapse, and of biases."""
+        gates = cell_kind(self.cell).gates
+        synapses = self.inter.sum() + gates * self.command.sum() + self.motor.sum()
+        return int(synapses) + self.n_inter + gates * self.n_command + self.n_motor
+
 
 def _synapses(n_targets: int, n_sources: int, sparsity: float, rng: np.random.Generator) -> Mask:
     """Draw each target's inputs, then give every source that nobody drew one listener; shape (targets, sources)."""
-    n_inputs = math.ceil(round((1 - sparsity) * n_sources, 9))  # rounded: 0.3 * 10 is a hair above 3 in binary
+    n_inputs = inputs_per_neuron(n_sources, sparsity)
     mask = np.zeros((n_targets, n_sources), dtype=np.bool_)
     for target in range(n_targets):
         mask[target, rng.choice(n_sources, size=n_inputs, replace=False)] = True

@@ -12,6 +12,7 @@ from torch.optim import Adam, Optimizer
 from velora_ros.errors import ConfigError
 from velora_ros.gym import check_env, spec_from_env
 from velora_ros.liquid import Wiring
+from velora_ros.liquid.cells import CFC, equal_neurons
 from velora_ros.models import storage
 from velora_ros.models.environment import evaluation_environment, numpy_view
 from velora_ros.models.learner import Learner, LearnerSettings, default_spec
@@ -46,6 +47,9 @@ class LiquidDDPG:
         critic_neurons: liquid neurons of a memory of the critic's own, for observations that do not show the whole
             state; 0: none.
         normalise: freeze an observation normaliser after the start-up steps of training; it travels with the policy.
+        cell: the actor's recurrent layer, ``cfc``, or as a control ``gru``, or ``mlp``, which remembers nothing; the
+            controls get as many neurons as give them the number of parameters that the liquid actor has.
+        dt_input: whether the actor is told the elapsed time; else it always reads the nominal period.
         seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
 
     Raises:
@@ -68,6 +72,8 @@ class LiquidDDPG:
         n_critics: int = 1,
         critic_neurons: int = 0,
         normalise: bool = True,
+        cell: str = CFC,
+        dt_input: bool = True,
         seed: int | None = None,
     ) -> None:
         TrainConfig(  # it refuses what is out of range
@@ -80,12 +86,15 @@ class LiquidDDPG:
             actor_lr=actor_lr,
             critic_lr=critic_lr,
             normalise=normalise,
+            cell=cell,
+            dt_input=dt_input,
         )
         self.state_dim, self.n_neurons, self.action_dim = state_dim, n_neurons, action_dim
         self.device = torch.device(device) if device is not None else torch.device('cpu')
         streams = Streams(draw_run_seed() if seed is None else seed)
+        neurons = equal_neurons(cell, state_dim, n_neurons, action_dim, sparsity)
         self.learner = Learner(
-            Wiring.random(state_dim, n_neurons, action_dim, rng=streams.wiring, sparsity=sparsity),
+            Wiring.random(state_dim, neurons, action_dim, rng=streams.wiring, sparsity=sparsity, cell=cell),
             streams,
             LearnerSettings(
                 optim,
@@ -98,6 +107,8 @@ class LiquidDDPG:
                 normalise,
                 sparsity,
                 self.device,
+                cell,
+                dt_input,
             ),
         )
 

@@ -55,6 +55,7 @@ def policy_file(
         'motor': wiring.n_motor,
         'sparsity': wiring.sparsity,
         'seed': seed,
+        'cell': wiring.cell,
     }
     return PolicyFile(spec, tensors, sizes, dt_range, environment, provenance)
 

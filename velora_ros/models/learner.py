@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from velora_ros import __version__
 from velora_ros.errors import SpecError
 from velora_ros.liquid import Wiring
+from velora_ros.liquid.cells import CFC
 from velora_ros.models.environment import Env
 from velora_ros.models.export import policy_file
 from velora_ros.models.fused import FusedUpdate, supports
@@ -38,6 +39,8 @@ class LearnerSettings:
     normalise: bool
     sparsity: float
     device: torch.device
+    cell: str = CFC
+    dt_input: bool = True
 
     def arguments(self) -> dict[str, Any]:
         """Return them as JSON-ready keywords; the device belongs to a machine and is left out."""
@@ -87,7 +90,8 @@ class Learner:
         self.actor_optimizer: Optimizer = optim(self.networks.actor.parameters(), lr=settings.actor_lr)
         self.critic_optimizer: Optimizer = optim(self.networks.critic_side().parameters(), lr=settings.critic_lr)
         optimizers = (self.actor_optimizer, self.critic_optimizer)
-        update = FusedUpdate if supports(optimizers, settings.device) else TorchUpdate
+        fused = wiring.cell == CFC and supports(optimizers, settings.device)
+        update = FusedUpdate if fused else TorchUpdate
         self.update: FusedUpdate | TorchUpdate = update(self.networks, *optimizers)
         self.buffer = SequenceBuffer(
             settings.buffer_size, wiring.n_sensory, wiring.n_motor, self.hidden_size, state_dim=privileged_dim
@@ -159,7 +163,7 @@ class Learner:
 
     def act(self, observation: Array, hidden: Array, dt: float, noise_scale: float) -> tuple[Array, Array]:
         """Choose an action; see :class:`velora_ros.training.Agent`."""
-        action, state = self.update.act(observation, hidden, dt)
+        action, state = self.update.act(observation, hidden, dt if self.settings.dt_input else 1.0)
         if noise_scale > 0:
             noise = noise_scale * self.streams.noise.standard_normal(action.shape, dtype=np.float32)
             action = np.clip(action + noise, -1, 1)
@@ -173,8 +177,9 @@ class Learner:
         """Store one transition, and the range of elapsed times seen."""
         self.steps += 1
         self.episodes += transition.first
-        shortest, longest = self.dt_range
-        self.dt_range = min(shortest, transition.next_dt), max(longest, transition.next_dt)
+        if self.settings.dt_input:
+            shortest, longest = self.dt_range
+            self.dt_range = min(shortest, transition.next_dt), max(longest, transition.next_dt)
         self.buffer.add(transition)
 
     def end_warm_up(self) -> None:
@@ -190,6 +195,9 @@ class Learner:
         if len(self.buffer) < max(self.n_sequences * self.sequence_length, settings.burn_in + self.sequence_length):
             return None
         batch = self.buffer.sample(self.n_sequences, settings.burn_in + self.sequence_length, self.streams.replay)
+        if not self.settings.dt_input:  # the discount still counts the time that passed
+            nominal = np.ones_like(batch.dt)
+            batch = dataclasses.replace(batch, dt=nominal, next_dt=nominal, elapsed=batch.next_dt)
         self.updates += 1
         self._set_learning_rates()
         return self.update(batch, smoothing_noise(batch, settings, self.streams.noise), settings)

@@ -61,8 +61,9 @@ def smoothing_noise(batch: Batch, settings: UpdateSettings, rng: np.random.Gener
 
 def discounts(batch: Batch, settings: UpdateSettings) -> np.ndarray:
     """Return gamma^(dt'/T), 0 after a termination, shape (B, L - burn-in); a truncation bootstraps."""
-    elapsed, terminated = batch.next_dt[:, settings.burn_in :], batch.terminated[:, settings.burn_in :]
-    discount: np.ndarray = np.float32(settings.gamma) ** elapsed * (1 - terminated)
+    elapsed = batch.next_dt if batch.elapsed is None else batch.elapsed
+    terminated = batch.terminated[:, settings.burn_in :]
+    discount: np.ndarray = np.float32(settings.gamma) ** elapsed[:, settings.burn_in :] * (1 - terminated)
     return discount
 
 

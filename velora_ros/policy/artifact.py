@@ -15,7 +15,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from velora_ros.errors import PolicyFileError, SpecError
-from velora_ros.policy.layout import check_tensors, check_wiring, shapes
+from velora_ros.policy.layout import cell_of, check_tensors, check_wiring, shapes
 from velora_ros.spec import PolicySpec
 from velora_ros.utils import PACKAGE, atomic_write
 
@@ -34,7 +34,8 @@ class PolicyFile:
     Args:
         spec: what goes in and out, with names, units, bounds and the nominal control period.
         tensors: float32 weights, already masked, and uint8 masks, by name.
-        wiring: ``n_neurons``, ``inter``, ``command``, ``motor`` (counts), and what drew them (``sparsity``, ``seed``).
+        wiring: ``n_neurons``, ``inter``, ``command``, ``motor`` (counts), the ``cell``, and what drew them
+            (``sparsity``, ``seed``).
         dt_range: shortest and longest elapsed time seen in training [s]; it includes the nominal period.
         environment: gymnasium id of the environment it was trained in, if it has one.
         provenance: how it was trained and what it reached; anything that JSON can hold.
@@ -79,6 +80,11 @@ class PolicyFile:
         """Number of command neurons: the size of the hidden state."""
         return int(self.wiring['command'])
 
+    @property
+    def cell(self) -> str:
+        """Kind of the command layer, one of :data:`velora_ros.liquid.cells.CELLS`."""
+        return str(cell_of(self.wiring))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """
         Write the policy; a reader sees the old file or the new one whole.
@@ -87,15 +93,24 @@ class PolicyFile:
             PolicyFileError: the metadata are too large for a header.
             StorageError: the file cannot be written; the old one is untouched.
         """
+        data = self.to_bytes()
+        with atomic_write(path) as file:
+            file.write(data)
+
+    def to_bytes(self) -> bytes:
+        """
+        Return what :meth:`save` writes.
+
+        Raises:
+            PolicyFileError: the metadata are too large for a header.
+        """
         text = _canonical({**self._metadata(), 'digest': self.digest})
         if len(text) > LARGEST_HEADER // 2:  # half: the container escapes every quote
             raise PolicyFileError(
                 f"field 'provenance' is too large: the metadata have {len(text)} characters, "
                 f'at most {LARGEST_HEADER // 2} fit; keep the training log in a file of its own.'
             )
-        data = safetensors.numpy.save(dict(self.tensors), metadata={PACKAGE: text})
-        with atomic_write(path) as file:
-            file.write(data)
+        return safetensors.numpy.save(dict(self.tensors), metadata={PACKAGE: text})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> 'PolicyFile':
@@ -107,12 +122,18 @@ class PolicyFile:
                 cannot read, or a field that is wrong; the message says which.
         """
         try:
-            return cls._parse(_read(Path(path)))
+            return cls.from_bytes(_read(Path(path)))
         except PolicyFileError as error:
             raise PolicyFileError(f"policy file '{os.fspath(path)}': {error}") from error
 
     @classmethod
-    def _parse(cls, data: bytes) -> 'PolicyFile':
+    def from_bytes(cls, data: bytes) -> 'PolicyFile':
+        """
+        Read and check what :meth:`to_bytes` returned.
+
+        Raises:
+            PolicyFileError: as for :meth:`load`.
+        """
         metadata = _metadata(_header(data))
         try:
             tensors = safetensors.numpy.load(data)

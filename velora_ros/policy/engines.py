@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError, MissingDependencyError, ObservationError
+from velora_ros.liquid.cells import CFC
 from velora_ros.policy.artifact import PolicyFile
+from velora_ros.policy.cells import ADVANCE
 from velora_ros.policy.layout import LARGEST_INPUT
 
 Array = npt.NDArray[np.float64]
@@ -47,6 +49,7 @@ class NumpyEngine:
     def __init__(self, file: PolicyFile) -> None:
         self._weights = {n: t.astype(np.float64) for n, t in file.tensors.items() if not n.startswith('wiring.')}
         self._low, self._high = file.spec.low, file.spec.high
+        self._advance = ADVANCE[file.cell]
         self.hidden = np.zeros(file.hidden_size)
 
     @np.errstate(all='ignore')  # what overflows is found by its result
@@ -60,10 +63,7 @@ class NumpyEngine:
             raise ObservationError(TOO_LARGE.format(observation=observation))
         v = w['inter.weight'] @ x + w['inter.bias']
         u = v * np.tanh(np.logaddexp(0.0, v))
-        z = w['command.weight'] @ np.concatenate([u, self.hidden]) + w['command.bias']
-        g, k, a, b = z.reshape(4, -1)
-        s = 0.5 + 0.5 * np.tanh(0.5 * (a * ratio + b))  # the sigmoid, safe from overflow
-        hidden = (1.0 - s) * np.tanh(g) + s * np.tanh(k)
+        hidden = self._advance(w, u, self.hidden, ratio)
         if not np.isfinite(hidden).all():
             raise ObservationError(TOO_LARGE.format(observation=observation))
         up = 0.5 + 0.5 * np.tanh(w['motor.weight'] @ hidden + w['motor.bias'])
@@ -117,18 +117,20 @@ def _compiled_step() -> Callable[..., int]:
 
 def make_engine(name: str, file: PolicyFile) -> tuple[str, Engine]:
     """
-    Build an engine; ``auto`` is numba where it is installed, else numpy.
+    Build an engine; ``auto`` is numba where it is installed and the policy's cell is the liquid one, else numpy.
 
     Returns:
         the engine's own name and the engine.
 
     Raises:
-        ConfigError: there is no such engine.
+        ConfigError: there is no such engine, or it cannot run this policy's cell.
         MissingDependencyError: numba was asked for and is not installed.
     """
     if name not in ENGINES:
         raise ConfigError(f"the engine is '{name}'; valid are {', '.join(ENGINES)}.")
-    if name != 'numpy':
+    if name == 'numba' and file.cell != CFC:
+        raise ConfigError(f"the engine 'numba' runs the cell '{CFC}', and this policy has '{file.cell}'; use 'numpy'.")
+    if name != 'numpy' and file.cell == CFC:
         try:
             return 'numba', NumbaEngine(file)
         except ImportError as error:

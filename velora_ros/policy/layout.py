@@ -5,14 +5,22 @@ With S observations, I inter neurons, C command neurons (the hidden state) and A
 
     x  = (o - offset) * scale                                   normalisation.offset, .scale   (S,)
     u  = mish(W x + b)                                          inter.weight (I, S), .bias (I,)
-    z  = W [u; h] + b, rows stacked by gate g, k, a, b          command.weight (4C, I+C), .bias (4C,)
-    g, k = tanh(z_g), tanh(z_k);  s = sigmoid(z_a dt/T + z_b)   CfC cell, arXiv 2106.13898, equation 10
-    h' = (1 - s) g + s k
+    h' = cell(u, h, dt/T)                                       command.weight, .bias
     m  = tanh(W h' + b)                                         motor.weight (A, C), .bias (A,)
     action = low + (m + 1) / 2 (high - low)
 
-The masks ``wiring.inter`` (I, S), ``wiring.command`` (C, I+C, shared by the four gates) and ``wiring.motor`` (A, C)
-are 1 where there is a synapse.
+The wiring's field ``cell`` says which cell; without it, it is ``cfc``. With tau = dt/T - 1::
+
+    cfc   z = W [u; h] + b, rows stacked by gate g, k, a, b     command.weight (4C, I+C), .bias (4C,)
+          g, k = tanh(z_g), tanh(z_k);  s = sigmoid(z_a dt/T + z_b)
+          h' = (1 - s) g + s k                                  arXiv 2106.13898, equation 10
+    gru   y = W [u; tau] + b,  w = U h, rows by gate r, z, n    command.weight [W U] (3C, I+1+C), .bias (3C,)
+          r, z = sigmoid(y_r + w_r), sigmoid(y_z + w_z)
+          h' = (1 - z) tanh(y_n + r w_n) + z h
+    mlp   h' = tanh(W [u; tau] + b)                             command.weight [W 0] (C, I+1+C), .bias (C,)
+
+The masks ``wiring.inter`` (I, S), ``wiring.command`` (C, as wide as command.weight, shared by the gates) and
+``wiring.motor`` (A, C) are 1 where there is a synapse.
 """
 
 from collections.abc import Mapping
@@ -22,10 +30,10 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import PolicyFileError
+from velora_ros.liquid.cells import CELLS, CFC
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 
-GATES = 4  # g, k, a, b
 LARGEST_INPUT = 1e100  # |x|; with float32 weights no sum of float64 can then overflow
 SIZES = ('n_neurons', 'inter', 'command', 'motor')
 
@@ -48,22 +56,31 @@ def check_wiring(wiring: Mapping[str, Any], n_actions: int) -> None:
         )
     if wiring['motor'] != n_actions:
         raise PolicyFileError(f"wiring field 'motor' is {wiring['motor']}; the spec has {n_actions} actions.")
+    if cell_of(wiring) not in CELLS:
+        raise PolicyFileError(f"wiring field 'cell' is {cell_of(wiring)!r}; it must be one of {', '.join(CELLS)}.")
+
+
+def cell_of(wiring: Mapping[str, Any]) -> Any:
+    """Return the kind of cell; a file that does not say has the liquid one."""
+    return wiring.get('cell', CFC)
 
 
 def shapes(n_observations: int, wiring: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Return the shape of every tensor that a policy file holds, by name."""
     s, i, c, a = n_observations, wiring['inter'], wiring['command'], wiring['motor']
+    kind = CELLS[cell_of(wiring)]
+    width = i + kind.time_input + c
     return {
         'normalisation.offset': (s,),
         'normalisation.scale': (s,),
         'inter.weight': (i, s),
         'inter.bias': (i,),
-        'command.weight': (GATES * c, i + c),
-        'command.bias': (GATES * c,),
+        'command.weight': (kind.gates * c, width),
+        'command.bias': (kind.gates * c,),
         'motor.weight': (a, c),
         'motor.bias': (a,),
         'wiring.inter': (i, s),
-        'wiring.command': (c, i + c),
+        'wiring.command': (c, width),
         'wiring.motor': (a, c),
     }
 
@@ -99,7 +116,7 @@ def _check_tensor(name: str, tensor: npt.NDArray[Any], shape: tuple[int, ...]) -
 
 
 def _check_synapses(layer: str, weight: npt.NDArray[Any], mask: npt.NDArray[Any]) -> None:
-    repeats = weight.shape[0] // mask.shape[0]  # the four gates share one mask
+    repeats = weight.shape[0] // mask.shape[0]  # the gates share one mask
     stray = np.count_nonzero(weight[np.tile(mask, (repeats, 1)) == 0])
     if stray:
         raise PolicyFileError(

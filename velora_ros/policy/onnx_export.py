@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from velora_ros.errors import MissingDependencyError, PolicyFileError
+from velora_ros.liquid.cells import CFC
 from velora_ros.policy.artifact import PolicyFile
 from velora_ros.utils import PACKAGE, atomic_write
 
@@ -147,9 +148,8 @@ def _constants(file: PolicyFile) -> dict[str, np.ndarray]:
 
 
 def _check_cell(file: PolicyFile) -> None:
-    tensors = {name for name in file.tensors if not name.startswith('wiring.')}
-    if tensors != set(WEIGHTS):
+    if file.cell != CFC:
         raise PolicyFileError(
-            f'this policy has the tensors {", ".join(sorted(tensors))}; only a policy with CfC cells can be exported '
-            f'to ONNX, which has {", ".join(WEIGHTS)}. Run it with velora_ros.policy.Policy.'
+            f"this policy has the cell '{file.cell}'; only a policy with the cell '{CFC}' can be exported to ONNX. "
+            'Run it with velora_ros.policy.Policy.'
         )

@@ -62,6 +62,7 @@ class Batch:
     first: Array  # (B, L), 1 where an episode starts
     state: Array  # (B, L, state), the critic's view of o
     next_state: Array  # (B, L, state)
+    elapsed: Array | None = None  # (B, L), what the discount counts where next_dt is no measured time; None: next_dt
 
 
 class SequenceBuffer:

@@ -13,6 +13,7 @@ import yaml
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.gym import Disturbances
 from velora_ros.gym.timing import LONGEST
+from velora_ros.liquid.cells import CELLS, CFC
 from velora_ros.utils import share_path
 
 
@@ -51,6 +52,10 @@ class TrainConfig:
     buffer_size: int = _of('agent', 100_000, 'transitions kept in the replay buffer', 1)
     actor_lr: float = _of('agent', 1e-4, "the actor's learning rate", above=True)
     critic_lr: float = _of('agent', 1e-3, "the critic's learning rate", above=True)
+    cell: str = _of(
+        'agent', CFC, 'recurrent layer of the actor: liquid, or a control of equal size', choices=tuple(CELLS)
+    )
+    dt_input: bool = _of('agent', True, 'tell the actor the elapsed time; else it always reads the nominal period')
     normalise: bool = _of('agent', True, 'freeze an observation normaliser after the start-up steps')
     batch_size: int = _of('train', 128, 'transitions that carry loss in one update', 1)
     n_episodes: int = _of('train', 1000, 'episodes at most', 1)

@@ -1,0 +1,98 @@
+"""
+The kinds of command layer: the liquid one, and two controls that a claim about it is compared with.
+
+Every kind takes the inter neurons' output u, its own state h and the elapsed time, and returns h' in [-1, 1]. Whatever
+stands around it (inter layer, sparse wiring, motor layer, training) is the same, so that a difference is the cell's.
+"""
+
+import math
+from dataclasses import dataclass
+
+from velora_ros.errors import ConfigError, did_you_mean
+
+
+@dataclass(frozen=True)
+class CellKind:
+    """
+    What the layout of a cell's weights depends on.
+
+    Args:
+        gates: blocks of rows in the stacked weight.
+        time_input: whether the elapsed time is one more input, dt/T - 1, between u and h; the liquid cell has it in its
+            equation.
+        recurrent: whether h is an input; without it there are no synapses from h, and h' is just a layer's output.
+    """
+
+    gates: int
+    time_input: bool
+    recurrent: bool
+
+
+CFC = 'cfc'
+CELLS = {
+    CFC: CellKind(gates=4, time_input=False, recurrent=True),
+    'gru': CellKind(gates=3, time_input=True, recurrent=True),
+    'mlp': CellKind(gates=1, time_input=True, recurrent=False),
+}
+
+
+def cell_kind(cell: str) -> CellKind:
+    """
+    Return the kind of that name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if cell not in CELLS:
+        raise ConfigError(f"the cell is '{cell}'; valid are {', '.join(CELLS)}.{did_you_mean(str(cell), CELLS)}")
+    return CELLS[cell]
+
+
+def layer_sizes(n_neurons: int) -> tuple[int, int]:
+    """Return the number of inter and of command neurons; command = max(int(0.4 n), 1)."""
+    n_command = max(int(0.4 * n_neurons), 1)
+    return n_neurons - n_command, n_command
+
+
+def inputs_per_neuron(n_sources: int, sparsity: float) -> int:
+    """Return how many inputs a neuron draws: ceil((1 - sparsity) x fan-in)."""
+    return math.ceil(round((1 - sparsity) * n_sources, 9))  # rounded: 0.3 * 10 is a hair above 3 in binary
+
+
+def parameter_count(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
+    """Return the number of weights that have a synapse, and of biases; the wiring's draw may add a few."""
+    kind = cell_kind(cell)
+    n_inter, n_command = layer_sizes(n_neurons)
+    fan_in = _synapses(n_command, n_inter, sparsity) + n_command * kind.time_input
+    fan_in += n_command * n_command * kind.recurrent
+    layers = (
+        _synapses(n_inter, n_sensory, sparsity) + n_inter,
+        kind.gates * (fan_in + n_command),
+        _synapses(n_motor, n_command, sparsity) + n_motor,
+    )
+    return sum(layers)
+
+
+def equal_neurons(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
+    """
+    Return how many neurons give a cell as many parameters as the liquid one has with ``n_neurons``, or nearly so.
+
+    Within 10 % from 10 neurons on; the share of command neurons is the same.
+    """
+    if cell == CFC:
+        return n_neurons
+    wanted = parameter_count(CFC, n_sensory, n_neurons, n_motor, sparsity)
+    low, high = 2, 2 * n_neurons
+    while parameter_count(cell, n_sensory, high, n_motor, sparsity) < wanted:
+        high *= 2
+    while high - low > 1:  # the count grows with the neurons
+        middle = (low + high) // 2
+        if parameter_count(cell, n_sensory, middle, n_motor, sparsity) < wanted:
+            low = middle
+        else:
+            high = middle
+    return min(low, high, key=lambda n: abs(parameter_count(cell, n_sensory, n, n_motor, sparsity) - wanted))
+
+
+def _synapses(n_targets: int, n_sources: int, sparsity: float) -> int:
+    return max(n_targets * inputs_per_neuron(n_sources, sparsity), n_sources)  # every source has a listener
