@@ -10,19 +10,15 @@ import torch
 from torch.optim import Adam, Optimizer
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym import check_env, spec_from_env
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cells import CFC, equal_neurons
-from velora_ros.models import storage
-from velora_ros.models.environment import evaluation_environment, numpy_view
+from velora_ros.models import session, storage
 from velora_ros.models.learner import Learner, LearnerSettings, default_spec
 from velora_ros.models.prediction import predict
+from velora_ros.models.run_files import RunDir
 from velora_ros.models.streams import Streams, draw_run_seed
-from velora_ros.models.threads import single_thread
-from velora_ros.models.update import UpdateSettings
 from velora_ros.spec import PolicySpec
-from velora_ros.training import Callback, LoopSettings, TrainConfig, TrainResult, run
-from velora_ros.training.progress import progress_callbacks
+from velora_ros.training import Callback, TrainConfig, TrainResult
 
 
 class LiquidDDPG:
@@ -91,7 +87,8 @@ class LiquidDDPG:
         )
         self.state_dim, self.n_neurons, self.action_dim = state_dim, n_neurons, action_dim
         self.device = torch.device(device) if device is not None else torch.device('cpu')
-        streams = Streams(draw_run_seed() if seed is None else seed)
+        self.seed = draw_run_seed() if seed is None else seed
+        streams = Streams(self.seed)
         neurons = equal_neurons(cell, state_dim, n_neurons, action_dim, sparsity)
         self.learner = Learner(
             Wiring.random(state_dim, neurons, action_dim, rng=streams.wiring, sparsity=sparsity, cell=cell),
@@ -177,7 +174,10 @@ class LiquidDDPG:
         callbacks: Sequence[Callback] = (),
         seed: int | None = None,
         control_period: float | None = None,
-        run_dir: str | os.PathLike[str] | None = None,
+        run_dir: RunDir | None = None,
+        resume: bool = False,
+        checkpoint_every: float = 30.0,
+        keep_checkpoints: int = 3,
         progress: bool = True,
     ) -> TrainResult:
         """
@@ -204,14 +204,18 @@ class LiquidDDPG:
             reward_scale: rewards are multiplied by it before learning.
             lr_decay_steps: steps over which both learning rates fall linearly to ``lr_final``; 0: they do not.
             lr_final: share of the learning rates that is left then.
-            total_steps: environment steps at most, over all episodes of this call; None: no limit.
+            total_steps: environment steps at most, over all episodes of this run; None: no limit.
             eval_env: for deterministic evaluations; None: a second one is made from ``env.spec``, or they are skipped.
             eval_every: steps between evaluations; 0: none.
             eval_episodes: episodes per evaluation.
             callbacks: objects of :class:`velora_ros.training.Callback`.
             seed: of noise, replay and resets; None: the agent's own.
             control_period: nominal period T [s] for an environment that does not say its own (``env.unwrapped.dt``).
-            run_dir: folder for the learning curve as CSV and PNG; None: none is written.
+            run_dir: folder for checkpoints, policies, learning curve and TensorBoard events; None: none is written.
+            resume: go on with the run in that folder, bit for bit on the CPU; the agent becomes the one of its newest
+                checkpoint. Environment and hyperparameters must be those it was started with; a budget may be larger.
+            checkpoint_every: least seconds between two checkpoints, which are written between episodes; 0: after each.
+            keep_checkpoints: how many of the newest stay.
             progress: show a progress bar (terminal) and status lines.
 
         Returns:
@@ -221,7 +225,8 @@ class LiquidDDPG:
             ConfigError: a hyperparameter is out of range.
             SpecError: the environment does not fit this agent, or differs from the one it was trained in.
             UnsupportedEnvironmentError: spaces that cannot be learnt from, or numbers that are not finite.
-            StorageError: ``run_dir`` cannot be written.
+            StorageError: ``run_dir`` cannot be written, is in use, or holds a run and ``resume`` is False.
+            PolicyFileError: the run's checkpoints cannot be read.
         """
         config = TrainConfig(
             batch_size=batch_size, n_episodes=n_episodes, max_steps=max_steps, noise_scale=noise_scale, gamma=gamma,
@@ -230,37 +235,14 @@ class LiquidDDPG:
             max_grad_norm=max_grad_norm, trace=trace, reward_scale=reward_scale, lr_decay_steps=lr_decay_steps,
             lr_final=lr_final, eval_every=eval_every, eval_episodes=eval_episodes,
         )  # fmt: skip
-        if total_steps is not None and (isinstance(total_steps, bool) or total_steps < 1):
-            raise ConfigError(f'total_steps is {total_steps!r}; it must be a positive integer, or None for no limit.')
-        learner, given, env = self.learner, env, numpy_view(env)
-        check_env(env)
-        learner.adopt(env, spec_from_env(env, control_period))
-        if seed is not None:
-            learner.streams = Streams(seed)
-        learner.configure(
-            UpdateSettings.of(config),
-            batch_size // sequence_length,
-            sequence_length,
-            lr_decay_steps=lr_decay_steps,
-            lr_final=lr_final,
-        )
-        learner.provenance['train'] = {**config.train_arguments(), 'total_steps': total_steps}
-        own_eval_env = evaluation_environment(given) if eval_env is None and eval_every else None
-        try:
-            with single_thread():
-                return run(
-                    learner,
-                    env,
-                    self.spec,
-                    LoopSettings.of(config, total_steps, learner.streams.run_seed, learner.streams.evaluation_seed),
-                    eval_env=own_eval_env if eval_env is None else numpy_view(eval_env),
-                    callbacks=[*progress_callbacks(window_size, run_dir, show=progress), *callbacks],
-                    steps_before=learner.steps,
-                    episodes_before=learner.episodes,
-                )
-        finally:
-            if own_eval_env is not None:
-                own_eval_env.close()
+        return session.train(
+            self,
+            config,
+            session.Call(
+                env, total_steps, eval_env, callbacks, seed, control_period,
+                run_dir, resume, checkpoint_every, keep_checkpoints, progress,
+            ),
+        )  # fmt: skip
 
     @property
     def spec(self) -> PolicySpec:
@@ -287,9 +269,12 @@ class LiquidDDPG:
         Raises:
             StorageError: the file cannot be written; an older one of that name is untouched.
         """
+        storage.save(path, self.learner, self.arguments(), buffer=buffer)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the constructor's arguments that make this agent again, JSON-ready; the device is left out."""
         sizes = {'state_dim': self.state_dim, 'n_neurons': self.n_neurons, 'action_dim': self.action_dim}
-        arguments = {**sizes, **self.learner.settings.arguments(), 'seed': self.learner.streams.run_seed}
-        storage.save(path, self.learner, arguments, buffer=buffer)
+        return {**sizes, **self.learner.settings.arguments(), 'seed': self.seed}
 
     @classmethod
     def load(

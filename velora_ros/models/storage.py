@@ -2,6 +2,8 @@
 
 import json
 import os
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,28 @@ from torch import Tensor
 
 from velora_ros.errors import PolicyFileError, SpecError
 from velora_ros.models.learner import Learner
+from velora_ros.models.streams import Streams
 from velora_ros.spec import PolicySpec
 from velora_ros.utils import atomic_write
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KEY = 'velora_ros_model'
 REPLAY = 'replay.rows'
 STREAMS = ('wiring', 'noise', 'replay', 'action')
 
 
-def save(path: str | os.PathLike[str], learner: Learner, arguments: dict[str, Any], *, buffer: bool) -> None:
+class DamagedFileError(PolicyFileError):
+    """A saved agent is cut short or was changed."""
+
+
+def save(
+    path: str | os.PathLike[str],
+    learner: Learner,
+    arguments: dict[str, Any],
+    *,
+    buffer: bool,
+    run: tuple[Mapping[str, Tensor], Mapping[str, Any]] | None = None,
+) -> None:
     """
     Write an agent; the file appears whole or not at all.
 
@@ -31,6 +45,7 @@ def save(path: str | os.PathLike[str], learner: Learner, arguments: dict[str, An
         learner: what to save.
         arguments: the JSON-ready constructor arguments that rebuild it.
         buffer: whether the replay goes with it.
+        run: tensors, by names that start with ``run.``, and JSON-ready values of the run that it belongs to.
 
     Raises:
         StorageError: the file cannot be written; an older one of that name is untouched.
@@ -54,11 +69,15 @@ def save(path: str | os.PathLike[str], learner: Learner, arguments: dict[str, An
         'dt_range': learner.dt_range,
         'counters': {'steps': learner.steps, 'episodes': learner.episodes, 'updates': learner.updates},
         'provenance': learner.provenance,
+        'run_seed': learner.streams.run_seed,
         'replay_position': learner.buffer.position if buffer else 0,
         'random': {name: getattr(learner.streams, name).bit_generator.state for name in STREAMS},
         'optimizer_groups': groups,
+        'run': None if run is None else run[1],
     }
+    tensors |= {} if run is None else run[0]
     copies = {name: value.detach().cpu().clone() for name, value in tensors.items()}  # none may share memory
+    metadata['checksum'] = _checksum(copies)
     data = to_bytes(copies, metadata={KEY: json.dumps(metadata)})
     with atomic_write(path) as file:
         file.write(data)
@@ -82,7 +101,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         metadata = json.loads(text) if text else None
     except (SafetensorError, OSError, ValueError) as error:
-        raise PolicyFileError(f"'{path}' cannot be read ({error}); it is damaged or no saved agent.") from error
+        raise DamagedFileError(
+            f"'{path}' cannot be read ({error}); it is damaged or no saved agent. Load another copy of it."
+        ) from error
     if metadata is None:
         raise PolicyFileError(
             f"'{path}' is no saved agent; LiquidDDPG.load reads what LiquidDDPG.save wrote. An exported policy is run "
@@ -93,7 +114,19 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
             f"'{path}' has the format version {metadata.get('format_version')}; this package reads {FORMAT_VERSION}. "
             'Load it with the version that wrote it.'
         )
+    if metadata.get('checksum') != _checksum(tensors):
+        raise DamagedFileError(
+            f"'{path}' was changed after it was written, or its disk is bad; load another copy of it."
+        )
     return metadata, tensors
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    """Return a CRC over all numbers, in the order of their names."""
+    checksum = 0
+    for name in sorted(tensors):
+        checksum = zlib.crc32(np.ascontiguousarray(tensors[name].numpy()).data, zlib.crc32(name.encode(), checksum))
+    return checksum
 
 
 def restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -107,7 +140,7 @@ def restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tenso
         _restore(learner, metadata, tensors)
     except (KeyError, RuntimeError, ValueError, TypeError, SpecError) as error:
         reason = ' '.join(str(error).split())
-        raise PolicyFileError(
+        raise DamagedFileError(
             f'the saved agent is incomplete or damaged: {reason}. Load another copy of it.'
         ) from error
 
@@ -130,6 +163,7 @@ def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tens
         rows = tensors[REPLAY].numpy()
         learner.buffer.rows[: len(rows)] = rows
         learner.buffer.size, learner.buffer.position = len(rows), int(metadata['replay_position'])
+    learner.streams = Streams(metadata['run_seed'])  # train may have been given another seed than the constructor
     for name in STREAMS:
         getattr(learner.streams, name).bit_generator.state = metadata['random'][name]
     learner.spec = None if metadata['spec'] is None else PolicySpec.from_dict(metadata['spec'])

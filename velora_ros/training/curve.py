@@ -1,81 +1,98 @@
 """The learning curve of a run, as two CSV files and a picture."""
 
 import csv
-import os
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import StorageError
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
-from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
+from velora_ros.training.run_paths import RunPaths
 from velora_ros.utils import atomic_write
 
-EPISODES = 'episodes.csv'
-EVALUATIONS = 'evaluations.csv'
-PICTURE = 'learning_curve.png'
+EPISODE_COLUMNS = ('episode', 'steps', 'return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds')
+EVALUATION_COLUMNS = ('steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes')
 
 
 class LearningCurve(Callback):
     """
     Write ``episodes.csv`` and ``evaluations.csv`` as training goes on, and ``learning_curve.png`` at its end.
 
+    A resumed run writes both anew from its checkpoint, so that no row is there twice.
+
     Args:
-        folder: made if it is missing; files of an earlier run in it are replaced.
+        paths: of the run.
 
     Raises:
         StorageError: the folder cannot be written.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(
-                f"the folder '{folder}' cannot be made: {error.strerror}. Choose a writable place."
-            ) from error
-        self._rows = {
-            EPISODES: [['episode', 'steps', 'return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds']],
-            EVALUATIONS: [['steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes']],
-        }
-        for name in self._rows:
-            self._start(name)
+    def __init__(self, paths: RunPaths) -> None:
+        self._paths = paths
+
+    def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
+        """Begin both tables, where they are missing."""
+        for path, columns in (
+            (self._paths.episodes, EPISODE_COLUMNS),
+            (self._paths.evaluations, EVALUATION_COLUMNS),
+        ):
+            if not path.exists():
+                _write(path, [columns])
+
+    def on_resume(self, state: RunState) -> None:
+        """Write both tables as they were then."""
+        _write(self._paths.episodes, [EPISODE_COLUMNS, *map(_episode_row, state.result.episodes)])
+        _write(self._paths.evaluations, [EVALUATION_COLUMNS, *map(_evaluation_row, state.result.evaluations)])
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Append the episode."""
-        self._append(
-            EPISODES,
-            [
-                record.episode, record.steps, record.episode_return, record.length,
-                record.critic_loss, record.actor_loss, round(record.steps_per_s, 1), round(record.seconds, 3),
-            ],
-        )  # fmt: skip
+        _append(self._paths.episodes, _episode_row(record))
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
         """Append the evaluation."""
-        result = record.result
-        spread = [result.mean, result.std, min(result.returns), max(result.returns), len(result.returns)]
-        self._append(EVALUATIONS, [record.steps, record.episode, round(record.seconds, 3), *spread])
+        _append(self._paths.evaluations, _evaluation_row(record))
 
     def on_train_end(self, result: TrainResult) -> None:
         """Draw the picture."""
-        with atomic_write(self.folder / PICTURE) as file:
+        with atomic_write(self._paths.picture) as file:
             draw_curve(file, result.episodes, result.evaluations)
 
-    def _start(self, name: str) -> None:
-        with atomic_write(self.folder / name) as file:
-            file.write((','.join(self._rows[name][0]) + '\n').encode())
 
-    def _append(self, name: str, row: Sequence[Any]) -> None:
-        try:
-            with (self.folder / name).open('a', newline='', encoding='utf-8') as file:
-                csv.writer(file).writerow(row)
-        except OSError as error:
-            raise StorageError(
-                f"'{self.folder / name}' cannot be written: {error.strerror}. Free some space; earlier rows are kept."
-            ) from error
+def _episode_row(record: EpisodeRecord) -> Sequence[Any]:
+    return [
+        record.episode, record.steps, record.episode_return, record.length,
+        record.critic_loss, record.actor_loss, round(record.steps_per_s, 1), round(record.seconds, 3),
+    ]  # fmt: skip
+
+
+def _evaluation_row(record: EvaluationRecord) -> Sequence[Any]:
+    result = record.result
+    spread = [result.mean, result.std, min(result.returns), max(result.returns), len(result.returns)]
+    return [record.steps, record.episode, round(record.seconds, 3), *spread]
+
+
+def _write(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    with atomic_write(path) as file:
+        file.write(_text(rows).encode())
+
+
+def _append(path: Path, row: Sequence[Any]) -> None:
+    try:
+        with path.open('a', newline='', encoding='utf-8') as file:
+            file.write(_text([row]))
+    except OSError as error:
+        raise StorageError(
+            f"'{path}' cannot be written: {error.strerror}. Free some space; earlier rows are kept."
+        ) from error
+
+
+def _text(rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator='\n').writerows(rows)
+    return text.getvalue()
 
 
 def draw_curve(file: Any, episodes: Sequence[EpisodeRecord], evaluations: Sequence[EvaluationRecord]) -> None:

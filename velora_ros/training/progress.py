@@ -1,6 +1,5 @@
 """What a person sees of a training run: a progress bar on a terminal, and a status line every few episodes anywhere."""
 
-import os
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -11,18 +10,7 @@ from tqdm import tqdm
 
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
-from velora_ros.training.curve import LearningCurve
-from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
-
-
-def progress_callbacks(
-    window_size: int, run_dir: str | os.PathLike[str] | None, *, show: bool = True
-) -> Sequence[Callback]:
-    """Return the callbacks that ``train`` brings along: progress, and the learning curve where there is a folder."""
-    callbacks: list[Callback] = [ProgressBar(window_size)] if show else []
-    if run_dir is not None:
-        callbacks.append(LearningCurve(run_dir))
-    return callbacks
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 
 
 class ProgressBar(Callback):
@@ -48,6 +36,11 @@ class ProgressBar(Callback):
             disable=not sys.stderr.isatty(),
             dynamic_ncols=True,
         )
+
+    def on_resume(self, state: RunState) -> None:
+        """Begin where the run goes on."""
+        if self._bar is not None:
+            self._bar.update(state.steps - state.steps_before if self._in_steps else len(state.result.episodes))
 
     def on_step(self, steps: int) -> None:
         """Move the bar if it counts steps."""

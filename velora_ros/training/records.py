@@ -115,3 +115,8 @@ class RunState:
     seconds: float = 0.0
     live: dict[str, Any] = field(default_factory=dict)
     result: TrainResult = field(default_factory=TrainResult)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the agent so far."""
+        return self.result.episodes[-1].steps if self.result.episodes else self.steps_before

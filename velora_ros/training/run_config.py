@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -67,7 +68,7 @@ class RunConfig:
         Raises:
             ConfigError: the file is missing, damaged, of another format version, or holds an unknown hyperparameter.
         """
-        values = read_yaml(path)
+        values = read_yaml(Path(path))
         if values.pop('format_version', None) != FORMAT_VERSION:
             raise ConfigError(
                 f"'{path}' is not of the format version {FORMAT_VERSION} that this package reads; go on with the "

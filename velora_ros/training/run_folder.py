@@ -1,12 +1,13 @@
 """The folder of one run, held by one process: started once, resumed as often as need be, never overwritten."""
 
 import contextlib
+import dataclasses
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from velora_ros.errors import ConfigError, StorageError
 from velora_ros.training.run_config import RunConfig
@@ -26,6 +27,10 @@ class RunFolder(RunPaths):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         super().__init__(folder)
         self._lock: int | None = None
+        self.checkpoint_wanted = False
+        """Set it, from any thread, for a checkpoint at the end of the running episode."""
+        self.on_checkpoint: Callable[[Path], None] = lambda _: None
+        """Called with the path of each checkpoint that was written; replace it."""
 
     @classmethod
     def start(cls, folder: str | os.PathLike[str], config: RunConfig) -> Self:
@@ -65,6 +70,23 @@ class RunFolder(RunPaths):
             run.config_at_start, run.resumed = RunConfig.load(run.config), True
             run._sweep()
         return run
+
+    def change(self, **values: Any) -> None:
+        """
+        Write down what a resumed run has another value of: a budget, say.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        hyperparameters = self.config_at_start.hyperparameters
+        own = {name: value for name, value in values.items() if hasattr(hyperparameters, name)}
+        others = {name: value for name, value in values.items() if name not in own}
+        changed = dataclasses.replace(
+            self.config_at_start, **others, hyperparameters=dataclasses.replace(hyperparameters, **own)
+        )
+        if changed != self.config_at_start:
+            changed.save(self.config)
+            self.config_at_start = changed
 
     @property
     def how_to_resume(self) -> str:

@@ -1,0 +1,120 @@
+"""What ties a training to the folder of its run: opening it, going on from it, and what is written meanwhile."""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
+
+from velora_ros.errors import ConfigError, SpecError
+from velora_ros.models import resuming
+from velora_ros.models.environment import Env
+from velora_ros.models.learner import Learner
+from velora_ros.spec import PolicySpec
+from velora_ros.training import Callback, RunConfig, RunFolder, TrainConfig
+from velora_ros.training.checkpoint import Checkpoints
+from velora_ros.training.curve import LearningCurve
+from velora_ros.training.events import tensorboard_events
+from velora_ros.training.kept_policies import KeptPolicies
+from velora_ros.training.run_config import MAY_CHANGE
+
+RunDir = str | os.PathLike[str] | RunFolder
+GIVEN_BY_MAKE = (PassiveEnvChecker, OrderEnforcing, TimeLimit)
+
+
+def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **others: Any) -> RunConfig:
+    """
+    Return what a run is started with.
+
+    Args:
+        env: the environment.
+        arguments: the agent's constructor arguments.
+        config: the arguments of ``train``.
+        **others: ``seed``, ``total_steps``, ``control_period`` and ``device``.
+    """
+    agent = {name: arguments[name] for name in config.agent_arguments()}
+    return RunConfig(
+        env=env.spec.id if env.spec is not None else None,
+        hyperparameters=dataclasses.replace(config, **agent),
+        wrappers=tuple(_wrappers(env)),
+        **others,
+    )
+
+
+@contextlib.contextmanager
+def opened(run_dir: RunDir | None, config: RunConfig, *, resume: bool, seed: int | None) -> Iterator[RunFolder | None]:
+    """
+    Open a run's folder for as long as the block lasts; one that is open already stays so.
+
+    Args:
+        run_dir: the folder; None: there is none.
+        config: what the run is started with, or resumed with.
+        resume: whether the run is there already.
+        seed: the one that was asked for; None: a resumed run keeps its own.
+
+    Raises:
+        ConfigError: there is nothing to resume, or it was started with something else.
+        StorageError: the folder cannot be written, is in use, or holds a run already.
+    """
+    if resume and run_dir is None:
+        raise ConfigError('resume is True without run_dir; name the folder of the run.')
+    if run_dir is None or isinstance(run_dir, RunFolder):
+        yield run_dir
+    elif not resume:
+        with RunFolder.start(run_dir, config) as run:
+            yield run
+    else:
+        with RunFolder.resume(run_dir) as run:
+            given = {**dataclasses.asdict(config), **dataclasses.asdict(config.hyperparameters)}
+            kept = {'seed': seed} if seed is not None else {}
+            skipped = ('seed', 'command', 'hyperparameters')
+            run.config_at_start.refuse_differences(
+                {name: value for name, value in given.items() if name not in skipped} | kept, run.folder
+            )
+            run.change(**{name: given[name] for name in MAY_CHANGE})
+            yield run
+
+
+def check_environment(learner: Learner, env: Env, spec: PolicySpec, run: RunFolder) -> None:
+    """
+    Compare the environment to the one that a run was trained in.
+
+    Raises:
+        SpecError: it is another one.
+    """
+    known, name = learner.spec, env.spec.id if env.spec is not None else None
+    if known is None:
+        return
+    if learner.environment != name:
+        differs = f'was trained in {learner.environment or "an environment without an id"}, this is {name or "one"}'
+    elif known != spec:
+        before, now = known.to_dict(), spec.to_dict()
+        field = next(field for field in before if before[field] != now[field])
+        differs = f'was trained with {field} {before[field]}, this environment has {now[field]}'
+    else:
+        return
+    raise SpecError(f"the run in '{run.folder}' {differs}; resume it with the environment it was started with.")
+
+
+def callbacks_of(
+    run: RunFolder, learner: Learner, arguments: Mapping[str, Any], *, every: float, keep: int
+) -> tuple[Sequence[Callback], Checkpoints]:
+    """Return what writes into the folder: tables, policies and events as things happen, and the checkpoints."""
+
+    def write(path: Path, state: Any) -> None:
+        resuming.write(path, learner, dict(arguments), state)
+
+    first = [LearningCurve(run), KeptPolicies(run, learner.policy_file), *tensorboard_events(run)]
+    return first, Checkpoints(run, write, every=every, keep=keep)
+
+
+def _wrappers(env: Any) -> Iterator[str]:
+    """Yield the names of the wrappers that ``gymnasium.make`` does not add by itself, innermost first."""
+    if isinstance(env, gymnasium.Wrapper):
+        yield from _wrappers(env.env)
+        if not isinstance(env, GIVEN_BY_MAKE):
+            yield type(env).__name__

@@ -1,0 +1,153 @@
+"""One call of ``LiquidDDPG.train``: environment, run folder and loop are brought together here."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+
+from velora_ros.errors import ConfigError, StorageError, UnsupportedEnvironmentError
+from velora_ros.gym import check_env, spec_from_env
+from velora_ros.models import resuming
+from velora_ros.models.environment import evaluation_environment, numpy_view
+from velora_ros.models.learner import Learner
+from velora_ros.models.run_files import RunDir, callbacks_of, check_environment, describe, opened
+from velora_ros.models.streams import Streams
+from velora_ros.models.threads import single_thread
+from velora_ros.models.update import UpdateSettings
+from velora_ros.training import Callback, LoopSettings, RunFolder, TrainConfig, TrainResult, run
+from velora_ros.training.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from velora_ros.models.ddpg import LiquidDDPG
+
+Env = gymnasium.Env[Any, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What ``LiquidDDPG.train`` is given beside the hyperparameters; it explains them."""
+
+    env: Env
+    total_steps: int | None
+    eval_env: Env | None
+    callbacks: Sequence[Callback]
+    seed: int | None
+    control_period: float | None
+    run_dir: RunDir | None
+    resume: bool
+    checkpoint_every: float
+    keep_checkpoints: int
+    progress: bool
+
+    def __post_init__(self) -> None:
+        steps = self.total_steps
+        if steps is not None and (isinstance(steps, bool) or steps < 1):
+            raise ConfigError(f'total_steps is {steps!r}; it must be a positive integer, or None for no limit.')
+
+
+def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
+    """
+    Train a model; a run that is resumed replaces its learner.
+
+    Raises:
+        VeloraError: as ``LiquidDDPG.train`` says.
+    """
+    env = numpy_view(call.env)
+    check_env(env)
+    seed = model.learner.streams.run_seed if call.seed is None else call.seed
+    others = {'total_steps': call.total_steps, 'control_period': call.control_period, 'device': str(model.device)}
+    description = describe(env, model.arguments(), config, seed=seed, **others)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(single_thread())
+        folder = stack.enter_context(opened(call.run_dir, description, resume=call.resume, seed=call.seed))
+        return _train(model, env, config, call, folder)
+
+
+def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folder: RunFolder | None) -> TrainResult:
+    checkpoint = _go_on(model, folder) if folder is not None and folder.resumed else None
+    spec, learner = spec_from_env(env, call.control_period), model.learner
+    if folder is not None and checkpoint is not None:
+        check_environment(learner, env, spec, folder)
+    learner.adopt(env, spec)
+    _configure(learner, config, call, resumed=checkpoint is not None)
+    with _evaluations(config, call) as eval_env, _explained(folder):
+        if checkpoint is not None:
+            checkpoint.restore_global_random()  # last: whatever was made until here may have drawn
+        return run(
+            learner,
+            env,
+            model.spec,
+            LoopSettings.of(config, call.total_steps, learner.streams.run_seed, learner.streams.evaluation_seed),
+            eval_env=eval_env,
+            callbacks=_callbacks(model, config, call, folder),
+            steps_before=learner.steps,
+            episodes_before=learner.episodes,
+            resumed=None if checkpoint is None else checkpoint.state,
+        )
+
+
+def _go_on(model: 'LiquidDDPG', folder: RunFolder) -> resuming.Checkpoint | None:
+    """Put the newest checkpoint into the model; None where there is none and the run begins again."""
+    checkpoint = resuming.newest(folder)
+    if checkpoint is not None:
+        arguments = dict(checkpoint.arguments)
+        if (name := arguments.pop('optim')) != model.learner.settings.optim.__name__:
+            raise ConfigError(f"the run in '{folder.folder}' uses the optimiser {name}; pass optim={name}.")
+        twin = type(model)(**arguments, optim=model.learner.settings.optim, device=model.device)
+        checkpoint.restore(twin.learner)
+        model.learner, model.seed = twin.learner, twin.seed
+    elif model.learner.steps or model.learner.streams.run_seed != folder.config_at_start.seed:
+        raise ConfigError(
+            f"the run in '{folder.folder}' ended before its first checkpoint, and this agent is not the one it began "
+            f'with (a fresh one of seed {folder.config_at_start.seed}); start a run in another folder.'
+        )
+    return checkpoint
+
+
+def _configure(learner: Learner, config: TrainConfig, call: Call, *, resumed: bool) -> None:
+    if call.seed is not None and not resumed:
+        learner.streams = Streams(call.seed)
+    learner.configure(
+        UpdateSettings.of(config),
+        config.batch_size // config.sequence_length,
+        config.sequence_length,
+        lr_decay_steps=config.lr_decay_steps,
+        lr_final=config.lr_final,
+    )
+    learner.provenance['train'] = {**config.train_arguments(), 'total_steps': call.total_steps}
+
+
+def _callbacks(model: 'LiquidDDPG', config: TrainConfig, call: Call, folder: RunFolder | None) -> Sequence[Callback]:
+    shown = [ProgressBar(config.window_size)] if call.progress else []
+    if folder is None:
+        return [*shown, *call.callbacks]
+    writers, checkpoints = callbacks_of(
+        folder, model.learner, model.arguments(), every=call.checkpoint_every, keep=call.keep_checkpoints
+    )
+    return [*shown, *writers, *call.callbacks, checkpoints]  # last: what it writes is what the others have seen
+
+
+@contextlib.contextmanager
+def _evaluations(config: TrainConfig, call: Call) -> Iterator[Env | None]:
+    """Yield the environment of the evaluations; one that was made for them is closed."""
+    if call.eval_env is not None:
+        yield numpy_view(call.eval_env)
+        return
+    own = evaluation_environment(call.env) if config.eval_every else None
+    try:
+        yield own
+    finally:
+        if own is not None:
+            own.close()
+
+
+@contextlib.contextmanager
+def _explained(folder: RunFolder | None) -> Iterator[None]:
+    """Say, where a run fails, what of it is kept."""
+    try:
+        yield
+    except (UnsupportedEnvironmentError, StorageError) as error:
+        kept = '' if folder is None else resuming.what_is_kept(folder)
+        raise type(error)(f'{error} {kept}'.rstrip()) from error

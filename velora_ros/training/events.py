@@ -1,0 +1,128 @@
+"""A run for TensorBoard: the same numbers as in the tables, as events."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from velora_ros.errors import StorageError
+from velora_ros.policy import PolicyFile
+from velora_ros.training.callbacks import Callback
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
+from velora_ros.training.run_paths import RunPaths
+
+logger = logging.getLogger(__name__)
+
+FLUSH_PERIOD_S = 5.0
+
+
+def tensorboard_events(paths: RunPaths) -> list[Callback]:
+    """Return the callback that writes events, or none, with one message, where tensorboardX is not installed."""
+    try:
+        import tensorboardX  # noqa: PLC0415, F401 - half a second, and only for those who train into a folder
+    except ImportError:
+        logger.warning('no events for TensorBoard are written: tensorboardX is missing; pip install tensorboardX.')
+        return []
+    return [TensorBoardEvents(paths)]
+
+
+class TensorBoardEvents(Callback):
+    """
+    Write events over environment steps; they carry training time: the relative axis leaves out breaks.
+
+    A resumed run writes a new file from its checkpoint and removes the old one, so that no event is there twice.
+
+    Args:
+        paths: of the run.
+        clock: seconds since 1970.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+
+    def __init__(self, paths: RunPaths, clock: Callable[[], float] = time.time) -> None:
+        self._folder, self._clock = paths.events, clock
+        self._began = 0.0
+        self._flushed = 0.0
+        self._writer: Any = None
+
+    def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
+        """Begin a file."""
+        self._open(0.0)
+
+    def on_resume(self, state: RunState) -> None:
+        """Begin the file anew, with what there was then."""
+        self._open(state.seconds)
+        for evaluation in state.result.evaluations:
+            self._evaluation(evaluation)
+        for episode in state.result.episodes:
+            self._episode(episode)
+
+    def on_episode_end(self, record: EpisodeRecord) -> None:
+        """Write the episode."""
+        self._episode(record)
+        if self._clock() - self._flushed >= FLUSH_PERIOD_S:
+            self._flush()
+
+    def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
+        """Write the evaluation."""
+        self._evaluation(record)
+
+    def on_train_end(self, result: TrainResult) -> None:
+        """Close the file."""
+        self._guarded(self._writer.close)
+
+    def _open(self, seconds: float) -> None:
+        from tensorboardX.event_file_writer import EventsWriter  # noqa: PLC0415 - as above
+
+        if self._writer is not None:
+            self._guarded(self._writer.close)
+        self._began = self._clock() - seconds
+        old = sorted(self._folder.glob('events.*.out.tfevents.*'))
+        number = int(old[-1].name.split('.')[1]) + 1 if old else 1
+        prefix = str(self._folder / f'events.{number:04d}')  # a reader that is open takes the later name for newer
+        self._writer = self._guarded(lambda: EventsWriter(prefix))
+        for path in old:
+            path.unlink(missing_ok=True)
+
+    def _episode(self, record: EpisodeRecord) -> None:
+        values = {
+            'episode/return': record.episode_return,
+            'episode/length': float(record.length),
+            'loss/critic': record.critic_loss,
+            'loss/actor': record.actor_loss,
+            'speed/steps_per_s': record.steps_per_s,
+        }
+        self._write(values, record.steps, record.seconds)
+
+    def _evaluation(self, record: EvaluationRecord) -> None:
+        result = record.result
+        values = {
+            'evaluation/mean': result.mean,
+            'evaluation/std': result.std,
+            'evaluation/min': min(result.returns),
+            'evaluation/max': max(result.returns),
+        }
+        self._write(values, record.steps, record.seconds)
+
+    def _write(self, values: dict[str, float], steps: int, seconds: float) -> None:
+        from tensorboardX.proto.event_pb2 import Event  # noqa: PLC0415 - as above
+        from tensorboardX.proto.summary_pb2 import Summary  # noqa: PLC0415
+
+        known = {tag: value for tag, value in values.items() if value == value}  # noqa: PLR0124 - not NaN
+        summary = Summary(value=[Summary.Value(tag=tag, simple_value=value) for tag, value in known.items()])
+        self._guarded(
+            lambda: self._writer.write_event(Event(wall_time=self._began + seconds, step=steps, summary=summary))
+        )
+
+    def _flush(self) -> None:
+        self._flushed = self._clock()
+        self._guarded(self._writer.flush)
+
+    def _guarded(self, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except OSError as error:
+            raise StorageError(
+                f"the events in '{self._folder}' cannot be written: {error.strerror}. Free some space."
+            ) from error

@@ -1,0 +1,40 @@
+"""The policies of a run's folder: the best one so far, and the one that training ended with."""
+
+from collections.abc import Callable
+
+from velora_ros.policy import PolicyFile
+from velora_ros.training.callbacks import Callback
+from velora_ros.training.records import EvaluationRecord, RunState, TrainResult
+from velora_ros.training.run_paths import RunPaths
+
+
+class KeptPolicies(Callback):
+    """
+    Write ``policies/best.safetensors`` when an evaluation finds one, ``policies/last.safetensors`` at the end.
+
+    Args:
+        paths: of the run.
+        current: returns the policy as it is now.
+
+    Raises:
+        StorageError: a file cannot be written; the one before is untouched.
+    """
+
+    def __init__(self, paths: RunPaths, current: Callable[[], PolicyFile]) -> None:
+        self._paths, self._current = paths, current
+
+    def on_resume(self, state: RunState) -> None:
+        """Put back the best policy of then; a better one that came later comes again."""
+        if state.result.best_policy is not None:
+            state.result.best_policy.save(self._paths.best_policy)
+        else:
+            self._paths.best_policy.unlink(missing_ok=True)
+
+    def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
+        """Write the policy if it is the best so far."""
+        if is_best:
+            policy.save(self._paths.best_policy)
+
+    def on_train_end(self, result: TrainResult) -> None:
+        """Write the policy that training ended with."""
+        self._current().save(self._paths.last_policy)
