@@ -56,6 +56,7 @@ class RunStatistics:
         self.longest_hold = 0.0
         """Longest time in which the robot waited for a command [s]."""
         self._began = now
+        self._factor, self._asked_before, self._asked_since = 1.0, 0.0, 0.0
         self._first_command: float | None = None
         self._paused_since: float | None = None
         self._paused = 0.0
@@ -80,7 +81,7 @@ class RunStatistics:
     def command(self, now: float) -> None:
         """Note that a valid command arrived; the first one after a state is the answer to it."""
         self.received += 1
-        if self._first_command is None:
+        if first := self._first_command is None:
             self._first_command = self._elapsed(now)
             self.states = 1
         if self._unanswered is None:
@@ -88,7 +89,8 @@ class RunStatistics:
         latency = now - self._unanswered
         self._latency.append(latency)
         self._latency_max = max(self._latency_max, latency)
-        self._window.add(self._unanswered, now, latency)
+        if not first:  # that one waited for the controller to be ready
+            self._window.add(self._unanswered, now, latency)
         self._unanswered = None
 
     def reward(self, value: float, progress: Progress) -> None:
@@ -116,6 +118,11 @@ class RunStatistics:
         elif not paused and self._paused_since is not None:
             self._paused += now - self._paused_since
             self._paused_since = None
+
+    def speed(self, now: float, factor: float) -> None:
+        """Note how much simulated time is to pass in a second from now on; at first it is a second."""
+        self._asked_before, self._asked_since = self._asked(now), self._elapsed(now)
+        self._factor = factor
 
     def window(self, swaps: int = 0) -> TimingReport:
         """Return rate and latency of the answers since the last call; ``swaps``: policies swapped in so far."""
@@ -147,6 +154,7 @@ class RunStatistics:
             'event': 'control_summary',
             'sim_seconds': round(progress.time - progress.held, 6),
             'real_time_factor': round(self.real_time_factor(now, progress), 5),
+            'real_time_factor_asked': round(self._asked(now) / max(self._elapsed(now), 1e-9), 5),
             'held_s': round(progress.held, 6),
             'longest_hold_s': round(self.longest_hold, 6),
             'terminated': self.terminated,
@@ -174,6 +182,10 @@ class RunStatistics:
             'policy': policy,
         }
 
+    def _asked(self, now: float) -> float:
+        """Return the simulated time that there should have been by now [s]."""
+        return self._asked_before + self._factor * (self._elapsed(now) - self._asked_since)
+
     def _elapsed(self, now: float) -> float:
         """Return the run's time so far without its pauses [s]."""
         pausing = now - self._paused_since if self._paused_since is not None else 0.0
@@ -188,11 +200,11 @@ def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
         summary: from :meth:`RunStatistics.summary`.
         learning: the controller learnt meanwhile, so that only the falls of the last minute count.
     """
-    low, high = REAL_TIME_FACTOR
+    low, high = (bound * summary['real_time_factor_asked'] for bound in REAL_TIME_FACTOR)
     states, commands = summary['states'], summary['commands']
     reasons = []
     if not low <= summary['real_time_factor'] <= high:
-        reasons.append(f'the real-time factor was {summary["real_time_factor"]:.4f}, not {low} to {high}')
+        reasons.append(f'the real-time factor was {summary["real_time_factor"]:.4f}, not {low:.5g} to {high:.5g}')
     if commands == 0:
         reasons.append('no command arrived; is policy_node running, active and armed?')
     elif commands < ANSWERED * states:

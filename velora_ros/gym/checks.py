@@ -39,6 +39,20 @@ def check_env(env: Any) -> None:
     _check_bounds(env.action_space)
 
 
+def check_reward(env: 'gym.Env[Any, Any]') -> None:
+    """
+    Refuse to learn where nothing is rewarded.
+
+    Raises:
+        UnsupportedEnvironmentError: the environment is an MJCF file as it is.
+    """
+    if not getattr(env.unwrapped, 'has_reward', True):
+        raise UnsupportedEnvironmentError(
+            'an MJCF file has no reward, so there is nothing to learn; pass reward=FUNCTION to velora_ros.gym.make, or '
+            'write an environment with a reward and name it module:id (docs/simulator.md shows both).'
+        )
+
+
 def _check_box(role: str, space: Any) -> None:
     if not isinstance(space, spaces.Box):
         raise UnsupportedEnvironmentError(

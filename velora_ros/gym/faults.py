@@ -133,6 +133,8 @@ class FaultSettings:
     frozen: bool = False
 
     def __post_init__(self) -> None:
+        for name in ('noise', 'stuck', 'nan'):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # so that equal settings are equal
         for name in ('drop_probability', 'nan_probability'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f'faults: {name} is {getattr(self, name)}; it must be from 0 to 1.')
@@ -267,4 +269,4 @@ def _one_or_each(values: Sequence[float]) -> Array:
 
 
 def _words(value: object) -> str:
-    return ' '.join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return ' '.join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -102,7 +102,7 @@ def _probe(env: Any) -> tuple[Array, Array, list[Signal]]:
             values.append(np.concatenate(signals))
     finally:
         env.data = real
-    named = [_signal(model, joint, interface) for interface in UNITS for joint in joints]
+    named = [joint_signal(model, joint, interface) for interface in UNITS for joint in joints]
     return np.array(observations), np.array(values), named
 
 
@@ -125,16 +125,17 @@ def _actuator_signal(model: Any, index: int) -> Signal | None:
     plain = int(model.actuator_dyntype[index]) == 0 and int(model.actuator_gaintype[index]) == 0  # no state, fixed gain
     bias, stiffness = model.actuator_biasprm[index], float(gain[index, 0])
     if plain and int(model.actuator_biastype[index]) == 0:
-        signal, factor = _signal(model, joint, 'effort'), gear * stiffness
+        signal, factor = joint_signal(model, joint, 'effort'), gear * stiffness
         return signal if factor == 1 else Signal(signal.name, f'{factor:g} {signal.unit}')
     if plain and gear == 1 and bias[0] == 0 and bias[1] == -stiffness:
-        return _signal(model, joint, 'position')
+        return joint_signal(model, joint, 'position')
     if plain and gear == 1 and bias[0] == bias[1] == 0 and bias[2] == -stiffness:
-        return _signal(model, joint, 'velocity')
+        return joint_signal(model, joint, 'velocity')
     return None
 
 
-def _signal(model: Any, joint: int, interface: str) -> Signal:
+def joint_signal(model: Any, joint: int, interface: str) -> Signal:
+    """Return the signal of a joint with one axis: its position, velocity or effort."""
     unit = UNITS[interface][_joint_kind(model, joint) or 0]
     return Signal(f'{joint_name(model, joint)}/{interface}', unit)
 

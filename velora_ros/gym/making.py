@@ -4,25 +4,35 @@ import difflib
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
 
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym.rendering import OFF_SCREEN, choose_backend
 
 Env = gym.Env[Any, Any]
 
+MODEL_FILE = '.xml'
+
+
+def is_model_file(env_id: str) -> bool:
+    """Return whether this is the path of an MJCF file rather than an id."""
+    return env_id.endswith(MODEL_FILE)
+
 
 def make(env_id: str, **kwargs: Any) -> Env:
     """
-    Make a gymnasium environment.
+    Make a gymnasium environment, or one from an MJCF file.
 
     Where images are asked for on a machine without a display, the OpenGL backend is chosen before MuJoCo is imported.
 
     Args:
-        env_id: id in gymnasium's registry, or ``module:id`` for an environment that registers itself on import.
-        **kwargs: for the environment, e.g. ``render_mode``.
+        env_id: id in gymnasium's registry, ``module:id`` for an environment that registers itself on import, or the
+            path of an MJCF file, ``*.xml``, which becomes a :class:`velora_ros.gym.mjcf.ModelEnv`.
+        **kwargs: for the environment, e.g. ``render_mode``; for an MJCF file also ``reward`` and ``control_period``.
 
     Raises:
-        UnsupportedEnvironmentError: there is no such id, a package is missing, or the environment refuses the keywords.
+        UnsupportedEnvironmentError: there is no such id or file, a package is missing, or the environment refuses the
+            keywords.
     """
     if not isinstance(env_id, str):
         raise UnsupportedEnvironmentError(
@@ -31,7 +41,9 @@ def make(env_id: str, **kwargs: Any) -> Env:
     if kwargs.get('render_mode') in OFF_SCREEN:
         choose_backend()
     try:
-        env: Env = gym.make(env_id, **kwargs)
+        env: Env = gym.make(_model_spec(env_id) if is_model_file(env_id) else env_id, **kwargs)
+    except UnsupportedEnvironmentError:
+        raise
     except (gym.error.UnregisteredEnv, gym.error.DeprecatedEnv, ModuleNotFoundError) as error:
         raise UnsupportedEnvironmentError(_unknown(env_id, error)) from error
     except (ImportError, gym.error.DependencyNotInstalled) as error:
@@ -47,6 +59,11 @@ def make(env_id: str, **kwargs: Any) -> Env:
             "Check the keywords against the environment's documentation."
         ) from error
     return env
+
+
+def _model_spec(file: str) -> EnvSpec:
+    """Describe an MJCF file's environment so that gymnasium can make it, and a second one of the same making."""
+    return EnvSpec('MJCF-v0', entry_point='velora_ros.gym.mjcf:ModelEnv', kwargs={'file': file})
 
 
 def _unknown(env_id: str, error: Exception) -> str:

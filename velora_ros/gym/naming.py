@@ -71,8 +71,9 @@ def control_period_of(env: Env, default: float | None = None) -> float:
 
 def observation_signals(env: Env) -> list[Signal]:
     """Return name and unit of each observation entry."""
-    base = env.unwrapped
-    signals = _named(observed_signals(base, _size(base.observation_space)), 'obs')
+    base: Any = env.unwrapped
+    own = getattr(base, 'observation_signals', None)  # an environment may know its names
+    signals = own() if own else _named(observed_signals(base, _size(base.observation_space)), 'obs')
     for wrapper in reversed(list(_wrappers(env))):
         if (rename := getattr(type(wrapper), 'rename', None)) is not None:
             signals = rename(wrapper, signals)
@@ -85,7 +86,8 @@ def _action_signals(env: Env) -> list[Signal]:
     size = _size(env.action_space)
     if any(_changes(wrapper, gym.ActionWrapper, 'action_space') for wrapper in _wrappers(env)):
         return _named([None] * size, 'action')
-    return _named(commanded_signals(env.unwrapped, size), 'action')
+    own = getattr(env.unwrapped, 'action_signals', None)
+    return own() if own else _named(commanded_signals(env.unwrapped, size), 'action')
 
 
 def _changes(wrapper: Any, kind: type, space: str) -> bool:

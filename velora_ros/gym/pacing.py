@@ -19,7 +19,7 @@ class RealTimePacer:
     def __init__(self, period: float, max_lag: float) -> None:
         self._period = period
         self._max_lag = max_lag
-        self._start = 0.0
+        self._start, self._factor = 0.0, 1.0
         self.overruns = 0
         """How often simulated time slipped."""
         self.slipped = 0.0
@@ -33,11 +33,21 @@ class RealTimePacer:
             now: the clock [s].
             time: simulated time [s].
         """
-        self._start = now - time
+        self._start = now - time / self._factor
+
+    @property
+    def factor(self) -> float:
+        """How much simulated time passes in a second of the clock."""
+        return self._factor
+
+    def set_factor(self, factor: float, now: float) -> None:
+        """Let simulated time go on at another speed from ``now`` on the clock [s]."""
+        self._start = now - (now - self._start) * self._factor / factor
+        self._factor = factor
 
     def due(self, time: float) -> float:
         """Return when, on the clock, the simulation is to reach this simulated time [s]."""
-        return self._start + time
+        return self._start + time / self._factor
 
     def target(self, now: float, time: float) -> float:
         """
@@ -47,10 +57,10 @@ class RealTimePacer:
             now: the clock [s].
             time: simulated time reached so far [s].
         """
-        lag = now - self._start - time
+        lag = now - self.due(time)
         if lag > self._max_lag:
             drop = math.ceil((lag - self._max_lag) / self._period) * self._period
             self.overruns += 1
             self.slipped += drop
             self._start += drop
-        return now - self._start
+        return (now - self._start) * self._factor

@@ -24,15 +24,18 @@ def choose_backend() -> None:
         os.environ.setdefault('MUJOCO_GL', 'egl')
 
 
-def check_rendering() -> None:
+def check_rendering(backend: str = '') -> None:
     """
     Make a small OpenGL context and let it go, so that a machine without OpenGL is told of before anything runs.
+
+    Args:
+        backend: ``egl``, ``osmesa`` or ``glfw``; empty is what gymnasium will take.
 
     Raises:
         MissingDependencyError: MuJoCo or its OpenGL backend is not there; the message says what to install.
     """
     choose_backend()
-    backend = os.environ.get('MUJOCO_GL', 'glfw')
+    backend = backend or os.environ.get('MUJOCO_GL', 'glfw')
     try:
         with warnings.catch_warnings(action='ignore'):  # GLFW warns of what the error below says
             context = importlib.import_module(f'mujoco.{backend}').GLContext(8, 8)

@@ -57,7 +57,7 @@ class SimulatedRobot:
         self.physics_step = self._env_step / parts
         """Time of one physics step [s]."""
         self.steps_per_period = self._base.frame_skip * parts
-        """Physics steps in a control period."""
+        """Physics steps in the nominal control period."""
         joints = [self._model.joint(index) for index in range(self._model.njnt)]
         joints = [joint for joint in joints if joint.name and int(joint.type[0]) in _SINGLE_AXIS]
         self.joint_names = [str(joint.name) for joint in joints]
@@ -70,14 +70,36 @@ class SimulatedRobot:
         self.reset()
 
     @property
+    def model(self) -> mujoco.MjModel:
+        """MuJoCo's model of it; the robot's own, to be read only."""
+        return self._model
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """Where gymnasium looks at it from, as fields of ``mjvCamera``; empty for a view of the whole."""
+        return dict(self._base.mujoco_renderer.default_cam_config or {})
+
+    @property
     def time(self) -> float:
         """Simulated time since this object was made, held time and resets included [s]."""
         return self._steps * self.physics_step
 
     @property
+    def period_end(self) -> float:
+        """The :attr:`time` at which the running control period ends [s]."""
+        return (self._steps + self._period_steps - self._step_in_period) * self.physics_step
+
+    @property
     def held_time(self) -> float:
         """The part of :attr:`time` in which the robot was held [s]."""
         return self._held_steps * self.physics_step
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lowest and highest value of each observation, each of shape (observation,)."""
+        space = self._env.observation_space
+        assert isinstance(space, gym.spaces.Box)
+        return np.asarray(space.low, dtype=np.float64), np.asarray(space.high, dtype=np.float64)
 
     @property
     def positions(self) -> Array:
@@ -117,13 +139,23 @@ class SimulatedRobot:
 
     def set_command(self, command: npt.ArrayLike) -> None:
         """
-        Apply a command from the next physics step on, and let a held robot go.
+        Apply a command from the next physics step on, and let a held robot go; see :meth:`check_command`.
+
+        Raises:
+            SpecError: the command is refused; the one before stays.
+        """
+        self._command = self.check_command(command)
+        self.release()
+
+    def check_command(self, command: npt.ArrayLike) -> Array:
+        """
+        Return a command within the bounds.
 
         Args:
             command: shape (action,), in the spec's order and units; what is beyond a bound is clipped to it.
 
         Raises:
-            SpecError: the length is wrong or a value is not finite; the command before stays.
+            SpecError: the length is wrong or a value is not finite.
         """
         values = np.asarray(command, dtype=np.float64)
         if values.shape != (self.spec.action_dim,):
@@ -133,8 +165,7 @@ class SimulatedRobot:
             )
         if not np.isfinite(values).all():
             raise SpecError(f'the command is {values.tolist()}; every value must be finite.')
-        self._command = np.clip(values, self.spec.low, self.spec.high)
-        self.release()
+        return np.clip(values, self.spec.low, self.spec.high)
 
     def relax(self) -> None:
         """Set the command to zero (or the bound nearest to it); a held robot stays held."""
@@ -143,6 +174,21 @@ class SimulatedRobot:
     def release(self) -> None:
         """Let a held robot go."""
         self.holding = False
+
+    def set_period(self, steps: int) -> None:
+        """
+        Make the running control period longer or shorter than the nominal one; to be called when it begins.
+
+        Its reward is weighted by its length, so that returns count nominal periods, as TimingJitter does.
+
+        Args:
+            steps: its physics steps, at least 1.
+        """
+        self._period_steps = steps
+
+    def copy_state(self, target: mujoco.MjData) -> None:
+        """Copy the whole state of the simulation, for example to draw it elsewhere."""
+        mujoco.mj_copyData(target, self._model, self._base.data)
 
     def advance(self) -> Period | None:
         """
@@ -161,7 +207,7 @@ class SimulatedRobot:
         else:
             self._moved = True
             self._simulate()
-        return self._end_period() if self._step_in_period == self.steps_per_period else None
+        return self._end_period() if self._step_in_period >= self._period_steps else None
 
     def _simulate(self) -> None:
         self._base.data.ctrl[:] = self._command
@@ -171,7 +217,7 @@ class SimulatedRobot:
         self._model.opt.timestep = self._env_step
 
     def _begin_period(self) -> None:
-        self._step_in_period = 0
+        self._step_in_period, self._period_steps = 0, self.steps_per_period
         self._moved = False
         mujoco.mj_copyData(self._before, self._model, self._base.data)
 
@@ -179,14 +225,16 @@ class SimulatedRobot:
         if not self._moved:
             self._begin_period()
             return Period(self.observation, 0.0, terminated=False, truncated=False, held=True)
-        observation, reward, terminated, truncated = self._replay()
+        length = self._step_in_period / self.steps_per_period
+        observation, reward, terminated, truncated = self._replay(length)
+        reward = float(reward) * length
         self.observation = np.array(observation, dtype=np.float64)
-        self.episode_return += float(reward)
+        self.episode_return += reward
         self._begin_period()
-        return Period(self.observation, float(reward), bool(terminated), bool(truncated), held=False)
+        return Period(self.observation, reward, bool(terminated), bool(truncated), held=False)
 
-    def _replay(self) -> tuple[Any, Any, bool, bool]:
-        """Take the state back to the beginning of the period, and let ``env.step`` find the end of it."""
+    def _replay(self, length: float) -> tuple[Any, Any, bool, bool]:
+        """Take the state back to the beginning of the period, and let ``env.step`` find its end, so many T later."""
         data = self._base.data
         mujoco.mj_rnePostConstraint(self._model, data)  # as MujocoEnv does after its last step
         mujoco.mj_copyData(self._after, self._model, data)
@@ -199,10 +247,13 @@ class SimulatedRobot:
             driven.append(np.asarray(ctrl))
 
         vars(self._base)['do_simulation'] = take_result
+        # Some environments divide by the time that the period took: by frame_skip of these.
+        self._model.opt.timestep = self._env_step * length
         try:
             observation, reward, terminated, truncated, _ = self._env.step(action)
         finally:
             del vars(self._base)['do_simulation']
+            self._model.opt.timestep = self._env_step
         if len(driven) != 1 or not np.array_equal(driven[0], action):
             raise UnsupportedEnvironmentError(
                 f'{type(self._base).__name__}.step does not hand the action to do_simulation once and unchanged, as '

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Float64, Float64MultiArray, String
 
 Array = npt.NDArray[np.float64]
@@ -57,6 +57,14 @@ def to_joint_state(names: Sequence[str], position: Array, velocity: Array, effor
     message.position = _as_sequence(position)
     message.velocity = _as_sequence(velocity)
     message.effort = _as_sequence(effort)
+    return message
+
+
+def to_image(picture: npt.NDArray[np.uint8], frame_id: str, stamp: int) -> Image:
+    """Return an rgb8 image of a picture, shape (height, width, 3), stamped ``stamp`` [ns]."""
+    height, width, _ = picture.shape
+    message = Image(height=height, width=width, encoding='rgb8', step=3 * width, data=array('B', picture.tobytes()))
+    message.header.stamp, message.header.frame_id = to_stamp(stamp), frame_id
     return message
 
 

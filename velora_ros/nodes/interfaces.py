@@ -106,6 +106,8 @@ TOPICS = (
     Topic('sim_node', 'out', 'reset', 'std_msgs/msg/Empty', RELIABLE, 'an episode ended and the robot was put back'),
     Topic('sim_node', 'out', '~/reward', 'std_msgs/msg/Float64', DEFAULT, "the environment's reward of each period"),
     Topic('sim_node', 'out', '~/episode_return', 'std_msgs/msg/Float64', DEFAULT, 'the return of each episode'),
+    Topic('sim_node', 'out', '~/image', 'sensor_msgs/msg/Image', RELIABLE,
+          'pictures, rgb8, drawn only while somebody subscribes', 'image.rate_hz is set'),
     Topic('sim_node', 'out', '/clock', 'rosgraph_msgs/msg/Clock', NEWEST, 'the simulated time', 'asked for'),
     Topic('sim_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
           'real-time factor, overruns, episodes and commands, once a second'),

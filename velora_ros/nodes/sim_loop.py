@@ -8,19 +8,22 @@ from rclpy.node import Node
 
 from velora_ros.control.run import Progress, RunStatistics
 from velora_ros.errors import SpecError
+from velora_ros.gym.faults import DelayLine, Faults
 from velora_ros.gym.pacing import RealTimePacer
-from velora_ros.gym.robot import Period, SimulatedRobot
+from velora_ros.gym.robot import Array, Period, SimulatedRobot
 from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher, create_subscription, interface_class
 from velora_ros.nodes.parameters import ParameterTable
+from velora_ros.nodes.sim_node_parameters import OWNER
+from velora_ros.nodes.sim_states import EXACT_S, StateOutput
 from velora_ros.nodes.spin import STEADY
 
-OWNER = 'sim_node'
 NANOSECONDS = 1e9
 # A stall of the machine up to this, or up to two control periods, is caught up [s].
 CAUGHT_UP_S = 0.05
 # A timer may wake this much before its time [s].
 EARLY_S = 1e-4
+SHORTEST_NS = 1_000
 WARNING_PERIOD_S = 1.0
 
 
@@ -31,34 +34,42 @@ class SimLoop:
     Args:
         node: where topics and timers live.
         robot: the robot, at its first initial state.
+        faults: what goes wrong between it and the topics.
         table: the node's parameters.
         after_period: called when a control period is over and published.
     """
 
     def __init__(
-        self, node: Node, robot: SimulatedRobot, table: ParameterTable, after_period: Callable[[], None]
+        self,
+        node: Node,
+        robot: SimulatedRobot,
+        faults: Faults,
+        table: ParameterTable,
+        after_period: Callable[[], None],
     ) -> None:
-        self.robot = robot
+        self.robot, self.faults = robot, faults
         self._node = node
         self._table = table
         self._after_period = after_period
         self._period = robot.spec.control_period
-        # While resetting, the first state of the episode is yet to come; a command then is meant for the one before.
+        # While resetting, no state of the episode went out yet; a command then is meant for the one before.
         self._resetting = True
         self._reset_asked = self._pause_asked = self._stopped = self._starved = False
-        names = ('joint_states', 'observation', 'reset', '~/reward', '~/episode_return')
+        self._states = StateOutput(node, robot, faults)
+        self._commands: DelayLine[Array] = DelayLine()
+        names = ('reset', '~/reward', '~/episode_return')
         self._out = {name: create_publisher(node, OWNER, name) for name in names}
         self._clock = create_publisher(node, OWNER, '/clock') if table['publish_clock'] else None
         self._empty = interface_class('std_msgs/msg/Empty')()
         create_subscription(node, OWNER, 'command', self._on_command)
-        # Taken before the timer is made: it then never wakes before its state is due.
         now = time.monotonic()
         self._epoch = time.time_ns() - round(now * NANOSECONDS)
         self._began = self._last_command = now
         self.statistics = RunStatistics(now)
         self.pacer = RealTimePacer(self._period, max(2 * self._period, CAUGHT_UP_S))
         self.pacer.start(now, robot.time)
-        self._timer = node.create_timer(robot.physics_step if self._clock else self._period, self._wake, clock=STEADY)
+        self._timer = node.create_timer(self._period, self._wake, clock=STEADY)
+        self.change_speed(table['real_time_factor'])
 
     @property
     def progress(self) -> Progress:
@@ -92,23 +103,45 @@ class SimLoop:
             self._last_command = now = time.monotonic()
             self.pacer.start(now, self.robot.time)
             self.statistics.pause(now, paused=False)
-            self._timer.reset()
+            self._sleep()
+
+    def change_speed(self, factor: float) -> None:
+        """Let so much simulated time pass in a second from now on."""
+        now = time.monotonic()
+        self.pacer.set_factor(factor, now)
+        self.statistics.speed(now, factor)
+        if not self._stopped:
+            self._sleep()
 
     # --- time ------------------------------------------------------------------------------------------------------
 
     def _wake(self) -> None:
         self._advance(time.monotonic() + EARLY_S)
+        if not self._stopped:
+            self._sleep()
+
+    def _sleep(self) -> None:
+        """Set the timer to when the next message is due; commands that come before wake the simulation themselves."""
+        robot = self.robot
+        due = min(robot.period_end, self._states.next_due)
+        if self._clock is not None:
+            due = min(due, robot.time + robot.physics_step)
+        self._timer.timer_period_ns = max(round((self.pacer.due(due) - time.monotonic()) * NANOSECONDS), SHORTEST_NS)
+        self._timer.reset()
 
     def _advance(self, now: float) -> None:
         """Simulate up to now."""
         robot = self.robot
         target = self.pacer.target(now, robot.time)
         while robot.time + robot.physics_step <= target and not self._stopped:
+            for command in self._commands.take(robot.time):
+                robot.set_command(command)
             period = robot.advance()
             if self._clock is not None:
                 self._clock.publish(conversions.to_clock(self._stamp))
             if period is not None:
                 self._end_period(period)
+            self._states.publish_due(self._note_state)
 
     @property
     def _stamp(self) -> int:
@@ -134,29 +167,26 @@ class SimLoop:
         if ended or self._reset_asked:
             self._put_back()
         else:
-            self._publish_state()
+            if not self._table['hold_until_command']:
+                self.robot.release()
+            self._states.measure(self._stamp)
+        self.robot.set_period(self.faults.period_steps(self.robot.steps_per_period, self.robot.physics_step))
         self._look_for_commands()
         if self._pause_asked:
             self._stop()
         self._after_period()
 
-    def _publish_state(self) -> None:
-        robot = self.robot
-        if self._resetting:
-            self._resetting = False
-            robot.holding = self._table['hold_until_command']
-        joints = conversions.to_joint_state(
-            robot.joint_names, robot.positions, robot.velocities, robot.efforts, self._stamp
-        )
-        observation = conversions.to_vector(robot.observation)
+    def _note_state(self) -> None:
+        """Note that a state goes out; after a reset, whoever sees it may command again."""
+        self._resetting = False
         self.statistics.state(time.monotonic(), self.progress)
-        self._out['joint_states'].publish(joints)
-        self._out['observation'].publish(observation)
 
     def _put_back(self) -> None:
         """Publish the return, zero the command, publish ``reset``; the first new state is due one period later."""
         self._out['~/episode_return'].publish(conversions.to_number(self.robot.episode_return))
         self.robot.reset()
+        self._states.clear()
+        self._commands.clear()
         self._resetting, self._reset_asked = True, False
         self.statistics.reset()
         self._out['reset'].publish(self._empty)
@@ -165,14 +195,18 @@ class SimLoop:
 
     def _on_command(self, message: Any) -> None:
         now = time.monotonic()
+        if not self._stopped:
+            self._advance(now)
         if self._resetting or self._stopped:
             return
-        self._advance(now)
         try:
-            self.robot.set_command(conversions.from_vector(message))
+            command = self.robot.check_command(conversions.from_vector(message))
         except SpecError as error:
             self._node.get_logger().warning(f'refused: {error}', throttle_duration_sec=WARNING_PERIOD_S)
             return
+        delay = self.faults.settings.command_delay_s
+        self.faults.counts['command_delay'] += delay > 0
+        self._commands.put(command, self.robot.time + delay - EXACT_S)
         self._last_command = now
         self._starved = False
         self.statistics.command(now)
@@ -181,7 +215,7 @@ class SimLoop:
         """Apply zero when the commands stopped."""
         timeout = self._table['command_timeout_s']
         timeout = 10 * self._period if timeout == -1 else timeout
-        if self.robot.holding or self._starved or not 0 < timeout < self.silence:
+        if self.robot.holding or self._starved or not 0 < timeout < self.silence * self.pacer.factor:
             return
         self._starved = True
         self.robot.relax()

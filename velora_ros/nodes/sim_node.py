@@ -1,5 +1,5 @@
 """
-A MuJoCo environment of gymnasium as a robot, in real time.
+A MuJoCo environment of gymnasium, or a robot in an MJCF file, as a robot in real time, with faults where asked for.
 
 Subscribes:
     command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and units.
@@ -10,6 +10,7 @@ Publishes:
     observation (std_msgs/Float64MultiArray): the environment's observation, with every joint state.
     reset (std_msgs/Empty): an episode ended and the robot was put back.
     ~/reward, ~/episode_return (std_msgs/Float64): of each control period, of each episode.
+    ~/image (sensor_msgs/Image): pictures, with ``image.rate_hz`` and while somebody subscribes.
     /clock (rosgraph_msgs/Clock): the simulated time at each physics step, with ``publish_clock``.
     /diagnostics (diagnostic_msgs/DiagnosticArray): real-time factor, overruns, episodes, commands; once a second.
 
@@ -18,8 +19,8 @@ Services:
     ~/reset (std_srvs/Trigger): end the episode and put the robot back.
 
 Parameters (``sim_node_parameters.py`` has their defaults and meaning):
-    env, seed, time_limit, physics_step_s, hold_until_command, command_timeout_s, publish_clock, duration_s,
-    learning, status_line, controller, and qos_overrides of every topic.
+    env, control_period_s, seed, time_limit, physics_step_s, hold_until_command, command_timeout_s, real_time_factor,
+    publish_clock, duration_s, learning, status_line, controller, faults.*, image.*, and qos_overrides of every topic.
 
 The node paces itself on the steady clock. A stamp is the system time at which its state was due, or, with
 ``publish_clock``, the system time at the start plus the simulated time. With ``duration_s`` the exit status says
@@ -33,12 +34,15 @@ from typing import Any
 from rclpy.node import Node
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym import make
+from velora_ros.gym import make, signal_deviation
+from velora_ros.gym.faults import Faults, FaultSettings
+from velora_ros.gym.making import is_model_file
 from velora_ros.gym.robot import SimulatedRobot
 from velora_ros.nodes.interfaces import create_service
 from velora_ros.nodes.parameters import ParameterTable, Values, refuse_unused_qos
-from velora_ros.nodes.sim_loop import OWNER, SimLoop
-from velora_ros.nodes.sim_node_parameters import PARAMETERS
+from velora_ros.nodes.sim_camera import CameraOutput
+from velora_ros.nodes.sim_loop import SimLoop
+from velora_ros.nodes.sim_node_parameters import OWNER, PARAMETERS, fault_settings
 from velora_ros.nodes.sim_node_report import Controller, Report
 from velora_ros.nodes.spin import STEADY, run
 
@@ -59,24 +63,33 @@ class SimNode(Node):
     def __init__(self) -> None:
         super().__init__('sim_node')
         self.exit_code: int | None = None
-        self._table = ParameterTable(self, PARAMETERS, validate=_validate)
-        robot = _robot(self._table.values)
+        self._faults: Faults | None = None
+        self._table = ParameterTable(self, PARAMETERS, validate=self._validate, apply=self._apply)
+        values = self._table.values
+        robot, self._faults = _robot(values)
+        self._validate(values)
+        self._faults.settings = fault_settings(values)
         create_service(self, OWNER, '~/pause', self._on_pause)
         create_service(self, OWNER, '~/reset', self._on_reset)
-        self._loop = SimLoop(self, robot, self._table, self._look_for_the_end)
-        self._report = Report(self, self._loop, Controller(self, self._table['controller']))
+        self._camera = CameraOutput(self, robot, values) if values['image.rate_hz'] else None
+        self._loop = SimLoop(self, robot, self._faults, self._table, self._look_for_the_end)
+        self._report = Report(self, self._loop, Controller(self, values['controller']))
         refuse_unused_qos(self)
         self.create_timer(REPORT_PERIOD_S, self._on_second, clock=STEADY)
         self.get_logger().info(
-            f'{self._table["env"]}: observation {", ".join(robot.spec.observation_names)}; action '
+            f'{values["env"]}: observation {", ".join(robot.spec.observation_names)}; action '
             f'{", ".join(robot.spec.action_names)}; control period {robot.spec.control_period:g} s, '
             f'physics step {robot.physics_step:g} s'
         )
+        if self._faults.settings != FaultSettings():
+            self._tell_faults()
 
     def close(self) -> None:
         """Print the summary, unless the run ended by its duration and it is out."""
         if self.exit_code is None:
             self._report.summary(time.monotonic(), judge=False)
+        if self._camera is not None:
+            self._camera.close()
 
     def _look_for_the_end(self) -> None:
         """End the run when its duration is over, or when nobody commands it for too long."""
@@ -92,6 +105,24 @@ class SimNode(Node):
         if self.exit_code is None:
             self._report.second(time.monotonic(), line=self._table['status_line'])
 
+    def _validate(self, values: Values) -> None:
+        _check_times(values)
+        settings = fault_settings(values)
+        if self._faults is not None:
+            self._faults.check(settings)
+
+    def _apply(self, values: Values) -> None:
+        """Bring the changed parameters into force, with the next control period at the latest."""
+        assert self._faults is not None  # nothing is applied before the first spin
+        if values['real_time_factor'] != self._loop.pacer.factor:
+            self._loop.change_speed(values['real_time_factor'])
+        if (settings := fault_settings(values)) != self._faults.settings:
+            self._faults.settings = settings
+            self._tell_faults()
+
+    def _tell_faults(self) -> None:
+        self.get_logger().info(f'faults: {self._faults.settings if self._faults else "none"}')
+
     def _on_pause(self, request: Any, response: Any) -> Any:
         self._loop.pause(request.data)
         response.success, response.message = True, 'paused' if request.data else 'running'
@@ -103,18 +134,32 @@ class SimNode(Node):
         return response
 
 
-def _robot(values: Values) -> SimulatedRobot:
-    options = {} if values['time_limit'] else {'max_episode_steps': -1}
-    robot = SimulatedRobot(make(values['env'], **options), max_physics_step=values['physics_step_s'])
+def _robot(values: Values) -> tuple[SimulatedRobot, Faults]:
+    options: dict[str, Any] = {} if values['time_limit'] else {'max_episode_steps': -1}
+    if values['control_period_s']:
+        if not is_model_file(values['env']):
+            raise ConfigError(
+                f"parameter 'control_period_s' is {values['control_period_s']:g} s, but '{values['env']}' is no MJCF "
+                'file and has a control period of its own; leave the parameter away.'
+            )
+        options['control_period'] = values['control_period_s']
+    env = make(values['env'], **options)
+    robot = SimulatedRobot(env, max_physics_step=values['physics_step_s'])
+    faults = Faults(robot.spec.observation_names, signal_deviation(env), *robot.bounds, seed=values['seed'])
     robot.reset(values['seed'])
-    return robot
+    return robot, faults
 
 
-def _validate(values: Values) -> None:
+def _check_times(values: Values) -> None:
     if -1 < values['command_timeout_s'] < 0:
         raise ConfigError(
             f"parameter 'command_timeout_s' is {values['command_timeout_s']} s; it must be a time of at least 0, or -1 "
             'for ten control periods.'
+        )
+    if values['real_time_factor'] != 1 and not values['publish_clock']:
+        raise ConfigError(
+            f"parameter 'real_time_factor' is {values['real_time_factor']:g}; other than 1 it needs publish_clock: "
+            'true here and use_sim_time: true at the other nodes, because the stamps leave the system clock.'
         )
 
 

@@ -1,15 +1,32 @@
 """The parameters of sim_node."""
 
+import dataclasses
 import math
+from typing import Any
 
-from velora_ros.nodes.parameters import Parameter
+from velora_ros.gym.faults import FaultSettings
+from velora_ros.nodes.parameters import Parameter, Values
+
+OWNER = 'sim_node'
+"""The node's name in the table of topics, whatever a running one is called."""
 
 _AT_START = 'the robot is made at the start; start the node again.'
 _SEEDS = 2**32 - 1
 
 PARAMETERS = (
-    Parameter('env', 'string', 'InvertedPendulum-v5', 'Gymnasium id of the MuJoCo environment.', read_only=_AT_START),
-    Parameter('seed', 'integer', 0, 'Seed of the initial states.', range=(0, _SEEDS), read_only=_AT_START),
+    Parameter(
+        'env', 'string', 'InvertedPendulum-v5',
+        'Gymnasium id of a MuJoCo environment, or the path of an MJCF file, *.xml.',
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'control_period_s', 'double', 0.0,
+        'Control period of an MJCF file, 0 is 0.02 s; a gymnasium environment has its own.', 's', (0, 10),
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'seed', 'integer', 0, 'Seed of the initial states and of the faults.', range=(0, _SEEDS), read_only=_AT_START
+    ),
     Parameter(
         'time_limit', 'bool', False, 'Whether the time limit of the environment ends an episode.', read_only=_AT_START
     ),
@@ -25,6 +42,11 @@ PARAMETERS = (
     Parameter(
         'command_timeout_s', 'double', -1.0,
         'Without a command for so long, zero is applied; -1 is ten control periods, 0 never does.', 's', (-1, math.inf),
+    ),
+    Parameter(
+        'real_time_factor', 'double', 1.0,
+        'Simulated time in a second; other than 1 it needs publish_clock here and use_sim_time at the other nodes.',
+        's/s', (0.01, 100),
     ),
     Parameter(
         'publish_clock', 'bool', False, 'Publish /clock at every physics step, for nodes with use_sim_time.',
@@ -47,4 +69,57 @@ PARAMETERS = (
         'Name of the node that commands; its diagnostics tell the fallbacks, the input age and the policy.',
         read_only='the run counts its commands.',
     ),
+    Parameter(
+        'faults.noise', 'double_array', [],
+        'Deviation of Gaussian noise, in standard deviations of each signal under random commands: 0.01 is 1 %; '
+        'one number for all, or one for each observation.', '', (0, 100),
+    ),
+    Parameter(
+        'faults.observation_delay_s', 'double', 0.0,
+        'How late states are published; their stamps stay those of the measurement.', 's', (0, 10),
+    ),
+    Parameter('faults.command_delay_s', 'double', 0.0, 'How late commands take effect.', 's', (0, 10)),
+    Parameter(
+        'faults.drop_probability', 'double', 0.0, 'Chance that a state is not published, for each on its own.', '',
+        (0, 1),
+    ),
+    Parameter(
+        'faults.jitter_s', 'double', 0.0,
+        'Each control period is up to this much longer or shorter, drawn evenly; in whole physics steps, rounded up.',
+        's', (0, 10),
+    ),
+    Parameter(
+        'faults.stuck', 'string_array', [],
+        'Observations by name, or joints with all of theirs, that keep the value that they have now.',
+    ),
+    Parameter(
+        'faults.nan', 'string_array', [], 'Observations by name, or joints with all of theirs, that read NaN.',
+    ),
+    Parameter('faults.nan_probability', 'double', 1.0, 'Chance that faults.nan strikes in a state.', '', (0, 1)),
+    Parameter(
+        'faults.frozen', 'bool', False,
+        'Publish the last state again and again, old stamp included, as a hung driver does.',
+    ),
+    Parameter(
+        'image.rate_hz', 'double', 0.0,
+        'Pictures a second on ~/image, drawn only when somebody subscribes; 0 offers none.', 'Hz', (0, 100),
+        read_only=_AT_START,
+    ),
+    Parameter('image.width', 'integer', 320, 'Width of the picture.', 'px', (16, 4096), read_only=_AT_START),
+    Parameter('image.height', 'integer', 240, 'Height of the picture.', 'px', (16, 4096), read_only=_AT_START),
+    Parameter(
+        'image.camera', 'string', '', "Name of a camera of the model; empty is the environment's own view.",
+        read_only=_AT_START,
+    ),
 )  # fmt: skip
+
+
+def fault_settings(values: Values) -> FaultSettings:
+    """
+    Return what the ``faults.*`` parameters say.
+
+    Raises:
+        ConfigError: they do not fit together.
+    """
+    given: dict[str, Any] = {field.name: values[f'faults.{field.name}'] for field in dataclasses.fields(FaultSettings)}
+    return FaultSettings(**given)

@@ -11,7 +11,8 @@ from velora_ros.control.run import failures
 from velora_ros.control.timing import TimingReport
 from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher, create_subscription
-from velora_ros.nodes.sim_loop import OWNER, SimLoop
+from velora_ros.nodes.sim_loop import SimLoop
+from velora_ros.nodes.sim_node_parameters import OWNER
 
 
 class Controller:
@@ -99,6 +100,7 @@ class Report:
         summary = self._loop.statistics.summary(
             now, self._loop.progress, fallbacks=controller.fallbacks, policy=controller.policy
         )
+        summary['faults'] = {name: count for name, count in self._loop.faults.counts.items() if count}
         reasons = failures(summary, learning=learning)
         if reasons and judge:
             self._node.get_logger().error(f'the run did not pass: {"; ".join(reasons)}')
@@ -139,6 +141,7 @@ class Report:
             'latency_p50_us': window.latency_p50_us,
             'latency_p99_us': window.latency_p99_us,
             'latency_max_us': window.latency_max_us,
+            **{f'faults.{name}': count for name, count in self._loop.faults.counts.items() if count},
         }
 
 

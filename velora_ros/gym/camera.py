@@ -1,0 +1,96 @@
+"""A camera on a simulated robot: pictures without a screen, in whatever thread asks for them."""
+
+import importlib
+import os
+from typing import Any
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.gym.rendering import check_rendering
+
+MOST_GEOMS = 10_000
+
+
+def off_screen_backend() -> str:
+    """Return the OpenGL backend for pictures that nobody sees on a screen: ``MUJOCO_GL``, or EGL, which needs none."""
+    return os.environ.get('MUJOCO_GL') or 'egl'
+
+
+class Camera:
+    """
+    Draws a model in a state that is handed in.
+
+    OpenGL is bound to a thread: the first picture decides which; :meth:`close` belongs there, too.
+
+    Args:
+        model: MuJoCo's model; its buffer for pictures grows to the size that is asked for.
+        width: of the picture [px].
+        height: of the picture [px].
+        name: name of one of the model's cameras; empty is a view of the whole.
+        view: fields of ``mjvCamera`` for that view of the whole, e.g. ``distance``.
+
+    Raises:
+        ConfigError: the model has no such camera.
+        MissingDependencyError: no picture can be made here; the message says what to install.
+    """
+
+    def __init__(
+        self, model: mujoco.MjModel, width: int, height: int, name: str = '', view: dict[str, Any] | None = None
+    ) -> None:
+        check_rendering(off_screen_backend())
+        self._model, self._size = model, (width, height)
+        buffer = model.vis.global_
+        buffer.offwidth, buffer.offheight = max(buffer.offwidth, width), max(buffer.offheight, height)
+        self._camera = _named_camera(model, name) if name else _free_camera(model, view or {})
+        self._option = mujoco.MjvOption()
+        self._scene = mujoco.MjvScene(model, maxgeom=MOST_GEOMS)
+        self._context: Any = None
+
+    def picture(self, data: mujoco.MjData) -> npt.NDArray[np.uint8]:
+        """Return a picture of the state, shape (height, width, 3), red green blue."""
+        width, height = self._size
+        if self._context is None:
+            self._open()
+        mujoco.mjv_updateScene(
+            self._model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
+        )
+        area, pixels = mujoco.MjrRect(0, 0, width, height), np.empty((height, width, 3), dtype=np.uint8)
+        mujoco.mjr_render(area, self._scene, self._context)
+        mujoco.mjr_readPixels(pixels, None, area, self._context)
+        return pixels[::-1]  # OpenGL begins at the bottom
+
+    def close(self) -> None:
+        """Let OpenGL go."""
+        if self._context is not None:
+            self._context.free()
+            self._gl.free()
+            self._context = None
+
+    def _open(self) -> None:
+        self._gl = importlib.import_module(f'mujoco.{off_screen_backend()}').GLContext(*self._size)
+        self._gl.make_current()
+        self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+
+
+def _named_camera(model: mujoco.MjModel, name: str) -> mujoco.MjvCamera:
+    names = [model.camera(index).name for index in range(model.ncam)]
+    if name not in names:
+        raise ConfigError(f"the model has no camera '{name}'.{did_you_mean(name, names)}")
+    camera = mujoco.MjvCamera()
+    camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, names.index(name)
+    return camera
+
+
+def _free_camera(model: mujoco.MjModel, view: dict[str, Any]) -> mujoco.MjvCamera:
+    camera = mujoco.MjvCamera()
+    mujoco.mjv_defaultFreeCamera(model, camera)
+    for field, value in view.items():
+        if isinstance(value, np.ndarray):
+            getattr(camera, field)[:] = value
+        else:
+            setattr(camera, field, value)
+    return camera

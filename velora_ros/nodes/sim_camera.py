@@ -1,0 +1,70 @@
+"""Pictures of the simulated robot on ~/image: drawn in a thread of their own, and only while somebody looks."""
+
+import os
+import threading
+
+import mujoco
+from rclpy.node import Node
+
+from velora_ros.gym.camera import Camera
+from velora_ros.gym.robot import SimulatedRobot
+from velora_ros.nodes import conversions
+from velora_ros.nodes.interfaces import create_publisher
+from velora_ros.nodes.parameters import Values
+from velora_ros.nodes.sim_node_parameters import OWNER
+from velora_ros.nodes.spin import STEADY
+
+# Drawing yields to everything else: the kernel's least urgent priority, for this thread and those that OpenGL makes.
+LEAST_URGENT = 19
+
+
+class CameraOutput:
+    """
+    Publishes pictures.
+
+    The node's thread only copies the state, some microseconds; MuJoCo draws without Python's lock. A picture that is
+    not ready when the next is due is not hurried: the next is left out.
+
+    Args:
+        node: where the topic and the timer live.
+        robot: the robot.
+        values: the node's parameters.
+
+    Raises:
+        ConfigError: the model has no such camera.
+        MissingDependencyError: no picture can be made on this machine.
+    """
+
+    def __init__(self, node: Node, robot: SimulatedRobot, values: Values) -> None:
+        self._node, self._robot, self._name = node, robot, values['image.camera'] or 'camera'
+        size = values['image.width'], values['image.height']
+        self._camera = Camera(robot.model, *size, values['image.camera'], robot.view)
+        self._state = mujoco.MjData(robot.model)
+        self._stamp = 0
+        self._asked, self._closing = threading.Event(), False
+        self._publisher = create_publisher(node, OWNER, '~/image')
+        self._thread = threading.Thread(target=self._draw, name='camera', daemon=True)
+        self._thread.start()
+        node.create_timer(1 / values['image.rate_hz'], self._ask, clock=STEADY)
+
+    def close(self) -> None:
+        """Finish the picture at hand and end the thread."""
+        self._closing = True
+        self._asked.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        """Hand the state to the thread, unless nobody looks or it is still busy."""
+        if self._asked.is_set() or not self._publisher.get_subscription_count():
+            return
+        self._robot.copy_state(self._state)
+        self._stamp = self._node.get_clock().now().nanoseconds
+        self._asked.set()
+
+    def _draw(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_URGENT)
+        while self._asked.wait() and not self._closing:
+            picture = self._camera.picture(self._state)
+            self._publisher.publish(conversions.to_image(picture, self._name, self._stamp))
+            self._asked.clear()
+        self._camera.close()

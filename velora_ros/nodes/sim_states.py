@@ -1,0 +1,90 @@
+"""What leaves the simulated robot: its state on two topics, as its sensors and its driver tell it, faults included."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+
+from velora_ros.gym.faults import DelayLine, Faults
+from velora_ros.gym.robot import Array, SimulatedRobot
+from velora_ros.nodes import conversions
+from velora_ros.nodes.interfaces import create_publisher
+from velora_ros.nodes.sim_node_parameters import OWNER
+
+# Sums of physics steps and delays are not exact; what is due within this is due [s].
+EXACT_S = 1e-9
+
+
+class StateOutput:
+    """
+    Reads the robot and publishes ``joint_states`` and ``observation``, late or not at all where a fault asks for it.
+
+    Args:
+        node: where the topics live.
+        robot: the robot.
+        faults: what goes wrong on the way.
+    """
+
+    def __init__(self, node: Node, robot: SimulatedRobot, faults: Faults) -> None:
+        self._robot, self._faults = robot, faults
+        self._joints_out = create_publisher(node, OWNER, 'joint_states')
+        self._observation_out = create_publisher(node, OWNER, 'observation')
+        self._on_the_way: DelayLine[tuple[Any, Any]] = DelayLine()
+        self._newest: tuple[Any, Any] | None = None
+        # Which entry of the observation is which joint's signal, so that both topics tell the same.
+        self._observed = [
+            (interface, robot.joint_names.index(joint), index)
+            for index, name in enumerate(robot.spec.observation_names)
+            for joint, _, interface in [name.rpartition('/')]
+            if joint in robot.joint_names
+        ]
+
+    @property
+    def next_due(self) -> float:
+        """The robot's time at which the next delayed state goes out [s]."""
+        return self._on_the_way.next_due
+
+    def measure(self, stamp: int) -> None:
+        """
+        Read the sensors, and send off what the driver does not lose.
+
+        Args:
+            stamp: the time of the measurement [ns]; it stays, however late the state goes out.
+        """
+        settings = self._faults.settings
+        if self._faults.loses_state():
+            return
+        if settings.frozen and self._newest is not None:
+            self._faults.counts['frozen'] += 1
+        else:
+            self._newest = self._messages(stamp)
+        delay = settings.observation_delay_s
+        self._faults.counts['observation_delay'] += delay > 0
+        self._on_the_way.put(self._newest, self._robot.time + delay - EXACT_S)
+
+    def publish_due(self, note: Callable[[], None]) -> None:
+        """Publish what is due by the robot's time; ``note`` is called before each state."""
+        for joints, observation in self._on_the_way.take(self._robot.time):
+            note()
+            self._joints_out.publish(joints)
+            self._observation_out.publish(observation)
+
+    def clear(self) -> None:
+        """Lose what is on its way: the robot is put somewhere else."""
+        self._on_the_way.clear()
+
+    def _messages(self, stamp: int) -> tuple[Any, Any]:
+        robot = self._robot
+        signals: dict[str, Array] = {
+            'position': robot.positions,
+            'velocity': robot.velocities,
+            'effort': robot.efforts,
+        }
+        read = self._faults.read(robot.observation)
+        if read is not robot.observation:
+            for interface, joint, index in self._observed:
+                signals[interface][joint] = read[index]
+        joints = conversions.to_joint_state(
+            robot.joint_names, signals['position'], signals['velocity'], signals['effort'], stamp
+        )
+        return joints, conversions.to_vector(read)
