@@ -12,6 +12,7 @@ HAS_GL_CODE = "import gymnasium; gymnasium.make('InvertedPendulum-v5', render_mo
 
 SHORTER: dict[str, dict[str, str]] = {
     'build_a_model.py': {},
+    'own_callback.py': {'total_steps=10_000': 'total_steps=500'},
     'seed_and_device.py': {},
     'train.py': {'BATCH_SIZE)': 'BATCH_SIZE, n_episodes=30)'},
     'watch_in_a_notebook.py': {'n_episodes=100': 'n_episodes=25', 'range(1000)': 'range(5)'},
@@ -46,6 +47,7 @@ def test_an_example_runs(name: str, tmp_path: Path) -> None:
     changes = {**SHORTER[name], **(WITHOUT_PICTURE if 'notebook' in name else {})}
     out = run(code_of(name, changes), tmp_path)
     assert ('trained' in out) == ('train(' in code_of(name, changes))
+    assert ('with uneven time: [' in out) == ('callback' in name)
 
 
 def test_the_notebook_example_draws_what_the_simulator_renders(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The training loop and what hangs on it: evaluation, callbacks, metrics. It knows a protocol, no concrete agent."""
 
 from velora_ros.training.agent import Agent
-from velora_ros.training.callbacks import Callback, StopTraining
+from velora_ros.training.callbacks import Callback, EarlyStopping, EvaluateIn, KeepBest, StopTraining
 from velora_ros.training.config import TrainConfig
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.loop import LoopSettings, run
@@ -13,9 +13,12 @@ from velora_ros.training.run_paths import RunPaths, free_folder
 __all__ = [
     'Agent',
     'Callback',
+    'EarlyStopping',
     'EpisodeRecord',
+    'EvaluateIn',
     'EvaluationRecord',
     'EvaluationResult',
+    'KeepBest',
     'LoopSettings',
     'RunConfig',
     'RunFolder',
