@@ -27,17 +27,20 @@ quote = '$(subst ','\'',$1)'
 launch_argument = $(if $(call given,$1),$(call quote,$2:=$(call given,$1)))
 option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 
-.PHONY: help control train test test-slow check format docs bench-inference bench-training bench-memory bench-node bench-learning results colcon clean distclean
+# TRAIN=1 and TRAIN=0, and whatever else is refused by name.
+train = $(if $(filter-out 0,$(call given,TRAIN)),$(call quote,train:=$(patsubst 1,true,$(call given,TRAIN))))
+
+.PHONY: help control train test test-slow check format docs bench-inference bench-training bench-memory bench-node bench-learning bench-robustness results colcon clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@printf '\nEach makes .venv here when it is missing, on the first Python 3.11 or 3.12 found, or on PYTHON=/path/to/python3.12.\n'
 
-control: ## Balance a pole: simulator and policy over ROS 2 [DURATION=s] [ENV=id] [POLICY=file] [NAMESPACE=ns] [ARGS='name:=value ...']
-	@tools/environment control
-	@exec $(BIN)/python -m velora_ros.nodes.bringup control $(call launch_argument,DURATION,duration) \
+control: ## Balance a pole: simulator and policy over ROS 2; TRAIN=1: learn it meanwhile [DURATION=s] [ENV=id] [POLICY=file] [NAMESPACE=ns] [SEED=n] [ARGS='name:=value ...']
+	@tools/environment $(if $(train),train,control)
+	@exec $(BIN)/python -m velora_ros.nodes.bringup control $(train) $(call launch_argument,DURATION,duration) \
 	    $(call launch_argument,ENV,env) $(call launch_argument,POLICY,policy) $(call launch_argument,NAMESPACE,namespace) \
-	    $(call given,ARGS)
+	    $(call launch_argument,SEED,seed) $(call launch_argument,STEPS,steps) $(call given,ARGS)
 
 train: ## Train a policy [ENV=id] [SEED=n] [STEPS=n] [OUT=file] [ARGS='--flag value ...']
 	@tools/environment train
@@ -81,6 +84,10 @@ bench-learning: ## Learning curves over seeds, resumable [TASK=inverted_pendulum
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/learning.py $(call quote,$(or $(call given,TASK),inverted_pendulum)) \
 	    $(call option,SEEDS,--seeds) $(call given,ARGS)
+
+bench-robustness: ## What liquid policies and their controls bear, resumable [SEEDS=100-104] [ARGS='--jobs 2 --variants gru']
+	@tools/environment bench
+	@exec $(BENCH)/python benchmarks/robustness.py $(call option,SEEDS,--seeds) $(call given,ARGS)
 
 results: ## Write docs/results.md from benchmarks/results/*.csv
 	@tools/environment bench

@@ -148,6 +148,60 @@ def test_only_the_simulated_robot_is_armed_by_itself(policy):
     assert not armed(build('control', {'policy': policy, 'sim': 'false'}))
 
 
+def test_with_training_the_controller_follows_the_trainer_from_nothing(tmp_path):
+    run = str(tmp_path / 'run')
+    simulator, controller, trainer = build('control', {'train': 'true', 'steps': '500', 'seed': '4', 'run_dir': run})
+    assert simulator.parameters['learning'] is True
+    assert controller.parameters == {'autostart': True, 'follow_trainer': True, 'policy_dirs': [run]}
+    assert controller.remaps == (('policy_update', 'trainer_node/policy'),)
+    assert trainer.executable == 'trainer_node'
+    expected = {'run_dir': run, 'total_steps': 500, 'seed': 4, 'announce_untrained': True, 'autostart': True}
+    assert expected.items() <= trainer.parameters.items()
+    assert trainer.parameters['nice'] > 0
+    assert 'exit_when_done' not in trainer.parameters
+    assert trainer.required
+
+
+def test_with_training_a_given_policy_commands_until_a_better_one_is_found(policy):
+    _, controller, trainer = build('control', {'train': 'true', 'policy': policy})
+    assert controller.parameters['policy'] == trainer.parameters['rival'] == policy
+    assert controller.parameters['follow_trainer'] is True
+    assert 'announce_untrained' not in trainer.parameters
+
+
+def test_a_real_robot_never_follows_a_trainer(policy):
+    controller, trainer = build('control', {'train': 'true', 'sim': 'false', 'policy': policy})
+    assert controller.parameters == {'autostart': True, 'policy': policy}
+    assert controller.remaps == ()
+    assert not trainer.required
+
+
+def test_a_run_that_was_given_no_folder_gets_one_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = []
+    for _ in range(2):
+        [trainer] = build('train', {'env': 'Hopper-v5', 'seed': '3'})
+        folders.append(Path(trainer.parameters['run_dir']))
+        folders[-1].mkdir(parents=True)
+        (folders[-1] / 'config.yaml').touch()
+    assert folders == [tmp_path / 'runs' / name for name in ('Hopper-v5-seed3', 'Hopper-v5-seed3-2')]
+
+
+def test_training_alone_ends_with_it(tmp_path):
+    [trainer] = build('train', {'out': 'best.safetensors', 'run_dir': str(tmp_path)})
+    assert trainer.parameters['exit_when_done'] is True
+    assert trainer.parameters['out'] == 'best.safetensors'
+    assert trainer.ends_run
+    assert 'nice' not in trainer.parameters
+
+
+def test_training_without_torch_is_refused_with_what_to_do(monkeypatch):
+    monkeypatch.setattr(bringup.importlib.util, 'find_spec', lambda name: None)
+    for run, given in (('train', {}), ('control', {'train': 'true'})):
+        with pytest.raises(ConfigError, match='make control TRAIN=1'):
+            build(run, given)
+
+
 def test_a_real_robot_gets_no_simulator(policy):
     [controller] = build('control', {'policy': policy, 'sim': 'false', 'namespace': 'robot1'})
     assert controller.full_name == '/robot1/policy_node'
@@ -189,6 +243,9 @@ def test_namespaces_become_absolute(policy, given, namespace):
         (['control', 'params:=nowhere.yaml'], "'nowhere.yaml', which is no file"),
         (['control', 'env:=Nothing-v0'], "no policy ships for the environment 'Nothing-v0'"),
         (['control', 'sim:=false', 'duration:=5'], "'duration' is 5"),
+        (['control', 'steps:=500'], "'steps' is '500', but nothing is trained; add train:=true"),
+        (['control', 'train:=1'], "'train' is '1'. Valid: false, true."),
+        (['train', 'steps:=many'], "'steps' is 'many'"),
         ([], 'Valid: control, train'),
     ],
 )
@@ -215,13 +272,13 @@ def test_words_after_the_run_are_arguments():
 
 
 def test_arguments_come_in_the_order_of_launch_ros(tmp_path):
-    entry = Entry('x', 'node', '/ns', ('a.yaml', 'b.yaml'), {'n': 1}, remaps=(('from', 'to'),))
+    entry = Entry('x', 'node', '/ns', ('a.yaml', 'b.yaml'), {'n': 1, 'l': ['a', 'b']}, remaps=(('from', 'to'),))
     file = parameter_file(entry, tmp_path)
     assert entry.ros_arguments(file) == [
         '--ros-args', '-r', '__node:=node', '-r', '__ns:=/ns',
         '--params-file', 'a.yaml', '--params-file', 'b.yaml', '--params-file', file, '-r', 'from:=to',
     ]  # fmt: skip
-    assert yaml.safe_load(Path(file).read_text()) == {'/ns/node': {'ros__parameters': {'n': 1}}}
+    assert yaml.safe_load(Path(file).read_text()) == {'/ns/node': {'ros__parameters': {'n': 1, 'l': ['a', 'b']}}}
 
 
 def test_the_summary_is_the_last_line_and_the_run_passes(run):

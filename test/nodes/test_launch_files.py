@@ -79,6 +79,8 @@ def test_discovery_stays_on_the_machine_unless_the_variable_is_set(run):
         {'duration': '60', 'env': 'Hopper-v5', 'seed': '3'},
         {'namespace': 'robot1', 'use_sim_time': 'true'},
         {'sim': 'false', 'namespace': '/lab/robot1'},
+        {'train': 'true', 'steps': '500', 'namespace': 'robot1'},
+        {'train': 'true', 'policy': '', 'use_sim_time': 'true'},
     ],
 )
 def test_launch_and_the_runner_start_the_same_processes(given, policy, tmp_path):

@@ -5,11 +5,13 @@ Which nodes make up a run, with which parameters: kept as data here, in one plac
 same arguments by itself::
 
     python -m velora_ros.nodes.bringup control duration:=60 env:=InvertedPendulum-v5 policy:=file.safetensors
+    python -m velora_ros.nodes.bringup control train:=true duration:=300
 
 The last line printed is the run's summary. Exit status: 0 when the run passed or was ended by Ctrl-C or SIGTERM, 1 when
 it did not pass or a required process died, 2 for arguments that cannot be right.
 """
 
+import importlib.util
 import math
 import re
 import sys
@@ -22,20 +24,30 @@ from velora_ros.utils import share_path
 
 # After the controller was killed the simulator goes on for a while, so that its summary shows what became of the robot.
 AFTERMATH_S = 5.0
+# Of a training beside a robot: simulator and controller, which need little time but need it at once, go first.
+NICE = 10
 
 _BOOLEAN = ('true', 'false')
 _ENV = Argument('env', 'InvertedPendulum-v5', 'Gymnasium id of the MuJoCo environment.')
 _NAMESPACE = Argument('namespace', '', 'Namespace of all nodes; several robots run side by side in one each.')
 _PARAMS = Argument('params', '', 'A parameter file of your own for all nodes; it overrides the shipped ones.')
+_STEPS = Argument('steps', '', "Environment steps of the training; empty takes the parameter file's number.")
+_RUN_DIR = Argument('run_dir', '', "Folder of the training's run; empty is a new one below runs/.")
 _SEED = Argument('seed', '0', 'One seed, one run: it fixes initial states, and weights and noise in training.')
 
 ARGUMENTS: dict[str, tuple[Argument, ...]] = {
     'control': (
         _ENV,
-        Argument('policy', '', 'Policy file, or the name of a shipped one; empty takes the one shipped for env.'),
+        Argument(
+            'policy',
+            '',
+            'Policy file, or the name of a shipped one; empty takes the one shipped for env, or with train:=true none.',
+        ),
         Argument('duration', '0', 'Simulated seconds after which the run ends and is judged; 0 runs until Ctrl-C.'),
         Argument('sim', 'true', 'Start the simulated robot; false for a real one, which is then not armed.', _BOOLEAN),
-        Argument('train', 'false', 'Also train a policy for env beside the run, as train.launch.py does.', _BOOLEAN),
+        Argument('train', 'false', 'Train meanwhile, and let the simulated robot have each better policy.', _BOOLEAN),
+        _STEPS,
+        _RUN_DIR,
         _NAMESPACE,
         Argument('use_sim_time', 'false', 'Live by /clock; the simulated robot then publishes it.', _BOOLEAN),
         _SEED,
@@ -44,9 +56,9 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
     'train': (
         _ENV,
         _SEED,
-        Argument('steps', '', "Environment steps; empty takes the parameter file's number."),
-        Argument('run_dir', '', 'Folder of policy and learning curve; empty is runs/<env>-seed<seed>.'),
-        Argument('out', '', 'Policy file to write; empty is policy.safetensors in the run folder.'),
+        _STEPS,
+        _RUN_DIR,
+        Argument('out', '', 'Another file for the best policy, beside the one in the run folder.'),
         _NAMESPACE,
         _PARAMS,
     ),
@@ -80,34 +92,62 @@ def build(run: str, given: Mapping[str, str]) -> list[Entry]:
 
 
 def _control(values: Mapping[str, str]) -> list[Entry]:
-    simulated, duration = values['sim'] == 'true', _seconds('duration', values['duration'])
+    simulated, training = values['sim'] == 'true', values['train'] == 'true'
+    duration = _seconds('duration', values['duration'])
     if duration and not simulated:
         raise ConfigError(
             f"the argument 'duration' is {duration:g}, but only a simulated robot (sim:=true) has an end."
         )
+    for name in ('steps', 'run_dir'):
+        if values[name] and not training:
+            raise ConfigError(f"the argument '{name}' is '{values[name]}', but nothing is trained; add train:=true.")
+    if not training:
+        return [*([_sim_node(values, duration)] if simulated else []), _policy_node(values, simulated=simulated)]
+    run = _run_folder(values)
+    if not simulated:  # nothing that was never tried commands a real robot
+        return [_policy_node(values, simulated=False), _trainer_node(values, run, required=False)]
     return [
-        *([_sim_node(values, duration)] if simulated else []),
-        _policy_node(values, simulated=simulated),
-        *([_trainer_node(values, alone=False)] if values['train'] == 'true' else []),
+        _sim_node(values, duration, learning=True),
+        _policy_node(values, simulated=True, follow=run),
+        _trainer_node(values, run, audience=True),
     ]
 
 
 def _train(values: Mapping[str, str]) -> list[Entry]:
-    return [_trainer_node(values, alone=True)]
+    return [_trainer_node(values, _run_folder(values), alone=True)]
 
 
-def _sim_node(values: Mapping[str, str], duration: float) -> Entry:
+def _run_folder(values: Mapping[str, str]) -> str:
+    """Return the absolute path of the run's folder: policy_node is told which one it may take policies from."""
+    if importlib.util.find_spec('torch') is None:
+        raise ConfigError(
+            'training needs torch, which is not installed here: make control TRAIN=1 and make train set it up, '
+            "elsewhere pip install 'velora_ros[train]'."
+        )
+    from velora_ros.training.run_paths import default_folder  # noqa: PLC0415 - control alone loads no training
+
+    return str(Path(values['run_dir'] or default_folder(values['env'], _integer('seed', values['seed']))).absolute())
+
+
+def _sim_node(values: Mapping[str, str], duration: float, *, learning: bool = False) -> Entry:
     parameters: dict[str, Value] = {'env': values['env'], 'seed': _integer('seed', values['seed'])}
     if duration:
         parameters['duration_s'] = duration
     if values['use_sim_time'] == 'true':
         parameters['publish_clock'] = True
+    if learning:
+        parameters['learning'] = True
     files = _files(['sim_node.yaml'], values['params'])
     return Entry('sim_node', 'sim_node', _namespace(values['namespace']), files, parameters, ends_run=True)
 
 
-def _policy_node(values: Mapping[str, str], *, simulated: bool) -> Entry:
-    parameters: dict[str, Value] = {'policy': values['policy'] or _shipped_policy(values['env']), 'autostart': True}
+def _policy_node(values: Mapping[str, str], *, simulated: bool, follow: str = '') -> Entry:
+    """Describe policy_node; ``follow``: the run's folder from which it takes each better policy."""
+    parameters: dict[str, Value] = {'autostart': True}
+    if values['policy'] or not follow:
+        parameters['policy'] = values['policy'] or _shipped_policy(values['env'])
+    if follow:
+        parameters |= {'follow_trainer': True, 'policy_dirs': [follow]}
     if values['use_sim_time'] == 'true':
         parameters['use_sim_time'] = True
     # Nothing but the simulator's own file ever arms a robot by itself.
@@ -118,17 +158,29 @@ def _policy_node(values: Mapping[str, str], *, simulated: bool) -> Entry:
         _namespace(values['namespace']),
         files,
         parameters,
+        remaps=(('policy_update', 'trainer_node/policy'),) if follow else (),
         linger_s=AFTERMATH_S if simulated else 0.0,
     )
 
 
-def _trainer_node(values: Mapping[str, str], *, alone: bool) -> Entry:
-    parameters: dict[str, Value] = {'env': values['env'], 'seed': _integer('seed', values['seed']), 'autostart': True}
-    if steps := values.get('steps'):
-        parameters['total_steps'] = _integer('steps', steps)
-    parameters |= {name: values[name] for name in ('run_dir', 'out') if values.get(name)}
+def _trainer_node(
+    values: Mapping[str, str], run: str, *, alone: bool = False, audience: bool = False, required: bool = True
+) -> Entry:
+    """Describe trainer_node; ``alone``: the run ends with it, ``audience``: a controller takes its policies."""
+    parameters: dict[str, Value] = {'env': values['env'], 'seed': _integer('seed', values['seed']), 'run_dir': run}
+    parameters['autostart'] = True
+    if values['steps']:
+        parameters['total_steps'] = _integer('steps', values['steps'])
+    if values.get('out'):
+        parameters['out'] = values['out']
     if alone:
         parameters['exit_when_done'] = True
+    else:
+        parameters['nice'] = NICE
+    if audience:
+        parameters |= {'rival': values['policy']} if values['policy'] else {'announce_untrained': True}
+    if values.get('use_sim_time') == 'true':
+        parameters['use_sim_time'] = True
     files = _files(['trainer_node.yaml'], values['params'])
     return Entry(
         'trainer_node',
@@ -136,7 +188,7 @@ def _trainer_node(values: Mapping[str, str], *, alone: bool) -> Entry:
         _namespace(values['namespace']),
         files,
         parameters,
-        required=alone,
+        required=required,
         ends_run=alone,
     )
 

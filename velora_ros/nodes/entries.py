@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-Value = bool | int | float | str
+Value = bool | int | float | str | list[str]
 
 DISCOVERY = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 DISCOVERY_DEFAULT = 'LOCALHOST'

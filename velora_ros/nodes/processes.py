@@ -57,7 +57,8 @@ def parameter_file(entry: Entry, folder: Path) -> str | None:
     if not entry.parameters:
         return None
     path = folder / f'{entry.full_name.strip("/").replace("/", ".")}.yaml'
-    path.write_text(yaml.safe_dump({entry.full_name: {'ros__parameters': dict(entry.parameters)}}), encoding='utf-8')
+    text = yaml.safe_dump({entry.full_name: {'ros__parameters': dict(entry.parameters)}}, default_flow_style=None)
+    path.write_text(text, encoding='utf-8')
     return str(path)
 
 

@@ -1,27 +1,34 @@
 """
 The child process of trainer_node: trains, and knows no ROS. Only here is torch imported.
 
-Reads one line of JSON, the job, from standard input, and after it the words ``pause``, ``resume``, ``save`` and
-``stop``, one a line; the input's end means that the parent is gone, and stops the training. Writes one line of JSON for
-each event to standard output: ``episode``, ``evaluation``, ``saved``, ``end``, ``error``.
+Reads one line of JSON, the job, from standard input, and after it orders, one a line: ``pause``, ``resume``, ``save``,
+``stop``, and ``set {"noise_scale": 0.1}`` for what changes with the next episode. The input's end means that the parent
+is gone, and stops the training. Writes one line of JSON for each event to standard output: ``alive``, ``episode``,
+``evaluation``, ``policy``, ``changed``, ``saved``, ``end``, ``error``.
 """
 
+import contextlib
 import dataclasses
 import json
+import math
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
-from velora_ros.errors import MissingDependencyError, StorageError, VeloraError
+from velora_ros.errors import MissingDependencyError, VeloraError
 from velora_ros.gym import disturb, make, spec_from_env
-from velora_ros.policy import PolicyFile
-from velora_ros.training.callbacks import Callback, StopTraining
+from velora_ros.policy import Policy, PolicyFile
+from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.config import TrainConfig
+from velora_ros.training.evaluation import evaluate
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
+from velora_ros.training.run_config import RunConfig
+from velora_ros.training.run_folder import RunFolder
+from velora_ros.training.run_paths import RunPaths
 from velora_ros.utils import set_seed
 
 if TYPE_CHECKING:
@@ -29,16 +36,24 @@ if TYPE_CHECKING:
 
 Emit = Callable[..., None]
 
+PULSE_S = 0.5
+"""A training at work says so at least this often, unless an evaluation takes longer."""
+
 
 class Orders(Callback):
-    """Pauses and stops the training when the parent says so, and remembers that a checkpoint is wanted."""
+    """Pauses, stops and changes the training when the parent says so, and says that it is alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
         self._go_on = threading.Event()
         self._go_on.set()
         self._stop = False
-        self.save = False
-        """Whether a checkpoint is wanted."""
+        self._changes: dict[str, float] = {}
+        self._said = -PULSE_S
+        self._said_steps = 0
+        self._save = False
+        self.run: RunFolder | None = None
+        """Where checkpoints are written; known when training begins."""
 
     def listen(self, source: IO[str]) -> None:
         """Take orders until the source ends."""
@@ -46,62 +61,74 @@ class Orders(Callback):
             self.take(line.strip())
         self.take('stop')
 
-    def take(self, word: str) -> None:
+    def take(self, order: str) -> None:
         """Take one order."""
+        word, _, values = order.partition(' ')
         self._stop |= word == 'stop'
-        self.save |= word == 'save'
-        if word == 'pause':
+        self._save |= word == 'save'
+        if word == 'set':
+            self._changes = {**self._changes, **json.loads(values)}
+        elif word == 'pause':
             self._go_on.clear()
         elif word in ('resume', 'stop'):
             self._go_on.set()
 
+    def on_episode_start(self) -> Mapping[str, float]:
+        """Return the changes that were ordered since the last episode began."""
+        changes, self._changes = self._changes, {}
+        if changes:
+            self._emit('changed', values=changes)
+        return changes
+
     def on_step(self, steps: int) -> None:
         """Wait while paused; stop if asked to."""
-        self._go_on.wait()
+        now = time.monotonic()
+        if now - self._said >= PULSE_S:
+            speed = (steps - self._said_steps) / (now - self._said) if self._said > 0 else 0.0
+            self._emit('alive', steps=steps, steps_per_s=speed)
+            self._said, self._said_steps = now, steps
+        while not self._go_on.wait(PULSE_S):
+            self._emit('alive', steps=steps, steps_per_s=0.0)
+        if self._save and self.run is not None:
+            self._save, self.run.checkpoint_wanted = False, True
         if self._stop:
             raise StopTraining('stopped on request')
 
 
 class Reporter(Callback):
     """
-    Tells the parent how it goes, writes each best policy as it is found, and checkpoints between two episodes.
+    Tells the parent how it goes.
 
     Args:
         emit: writes an event.
-        out: the policy file.
         model: what is trained.
-        checkpoint: where checkpoints go.
-        orders: says when one is wanted.
+        run: where its files are.
+        rival: mean return that a policy must surpass to be announced.
+        announce_untrained: announce the policy before training as well.
     """
 
-    def __init__(self, emit: Emit, out: Path, model: 'LiquidDDPG', checkpoint: Path, orders: Orders) -> None:
-        self._emit = emit
-        self._out = out
-        self._model = model
-        self._checkpoint = checkpoint
-        self._orders = orders
+    def __init__(
+        self, emit: Emit, model: 'LiquidDDPG', run: RunPaths, *, rival: float, announce_untrained: bool
+    ) -> None:
+        self._emit, self._model, self._run = emit, model, run
+        self._rival, self._announce_untrained = rival, announce_untrained
+
+    def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
+        """Hand out the untrained policy if it is wanted."""
+        if self._announce_untrained:
+            path = self._run.policies / 'untrained.safetensors'
+            self._model.learner.policy_file().save(path)
+            self._emit('policy', what='the untrained policy', policy=str(path))
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
-        """Report the episode; write a checkpoint if one is wanted."""
+        """Report the episode."""
         self._emit('episode', **dataclasses.asdict(record))
-        if self._orders.save:
-            self._orders.save = False
-            self._save()
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Write the policy if it is the best so far, and report."""
-        if is_best:
-            policy.save(self._out)
-        best = {'policy': str(self._out)} if is_best else {}
-        self._emit('evaluation', steps=record.steps, mean=record.result.mean, std=record.result.std, **best)
-
-    def _save(self) -> None:
-        try:
-            self._model.save(self._checkpoint, buffer=True)
-        except StorageError as error:
-            self._emit('saved', error=str(error))
-        else:
-            self._emit('saved', path=str(self._checkpoint))
+        """Report the evaluation; what is the best so far is announced."""
+        mean = record.result.mean
+        announced = {'policy': str(self._run.best_policy)} if is_best and mean > self._rival else {}
+        self._emit('evaluation', steps=record.steps, mean=mean, std=record.result.std, best=is_best, **announced)
 
 
 def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
@@ -109,29 +136,71 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
     Train, and write the best policy.
 
     Args:
-        job: env, seed, total_steps, run_dir, out, config (a dictionary of hyperparameters).
+        job: env, seed, total_steps, run_dir, resume, out, rival, announce_untrained, nice, config (a dictionary of
+            hyperparameters).
         emit: writes an event.
         orders: what the parent says meanwhile.
 
     Raises:
         VeloraError: the environment, a hyperparameter or a file is not as it must be, or torch is missing.
     """
-    config, out, folder = TrainConfig.from_dict(job['config']), Path(job['out']), Path(job['run_dir'])
-    env = disturb(make(job['env']), config.disturbances())
-    for path in (out.parent, folder):
-        _make_folder(path)
-    model = _model(env, config, job['seed'])
-    result: TrainResult = model.train(
-        env,
-        **config.train_arguments(),
-        total_steps=job['total_steps'],
-        run_dir=folder,
-        callbacks=[Reporter(emit, out, model, folder / 'agent.safetensors', orders), orders],
-        progress=False,
+    os.nice(job['nice'])
+    config = TrainConfig.from_dict(job['config'])
+    with contextlib.closing(disturb(make(job['env']), config.disturbances())) as env:
+        model = _model(env, config, job['seed'])
+        rival = _return_of(job['rival'], config, model, job['env'], emit) if job['rival'] else -math.inf
+        announce_untrained = job['announce_untrained'] and not job['resume']
+        with _opened(job, env, model, config) as run:
+            run.on_checkpoint = lambda path: emit('saved', path=str(path))
+            orders.run = run
+            reporter = Reporter(emit, model, run, rival=rival, announce_untrained=announce_untrained)
+            result: TrainResult = model.train(
+                env,
+                **config.train_arguments(),
+                total_steps=job['total_steps'],
+                run_dir=run,
+                callbacks=[reporter, orders],
+                progress=False,
+            )
+        _conclude(result, job, run, emit, announce=rival == -math.inf)
+
+
+@contextlib.contextmanager
+def _opened(job: Mapping[str, Any], env: Any, model: 'LiquidDDPG', config: TrainConfig) -> Iterator[RunFolder]:
+    """Open the run's folder; one that is resumed is compared to the job, except for what may change at any time."""
+    from velora_ros.models.run_files import describe, opened  # noqa: PLC0415 - torch is there by now
+
+    paths = RunPaths(job['run_dir'])
+    resume = job['resume'] and paths.holds_run  # whoever died before there was a run has nothing to resume
+    if resume:
+        started = RunConfig.load(paths.config).hyperparameters
+        config = dataclasses.replace(config, **{name: getattr(started, name) for name in LIVE})
+    budget = {'total_steps': job['total_steps'], 'control_period': None, 'device': str(model.device)}
+    description = describe(env, model.arguments(), config, seed=job['seed'], **budget)
+    with opened(paths.folder, description, resume=resume, seed=job['seed']) as run:
+        assert run is not None
+        yield run
+
+
+def _conclude(result: TrainResult, job: Mapping[str, Any], run: RunPaths, emit: Emit, *, announce: bool) -> None:
+    """Write the best policy where else it is wanted; a run without evaluations has its last one only."""
+    best = run.best_policy if result.best_policy is not None else run.last_policy
+    if job['out']:
+        PolicyFile.load(best).save(job['out'])
+    announced = {'policy': str(best)} if announce and result.best_policy is None else {}
+    emit('end', steps=result.steps, seconds=result.seconds, stopped=result.stopped, **announced)
+
+
+def _return_of(path: str, config: TrainConfig, model: 'LiquidDDPG', env_id: str, emit: Emit) -> float:
+    """Return the mean return of a policy in the very evaluation that the trained ones go through."""
+    with contextlib.closing(disturb(make(env_id), config.disturbances())) as env:
+        seed = model.learner.streams.evaluation_seed
+        result = evaluate(Policy.load(path), env, episodes=config.eval_episodes, seed=seed, max_steps=config.max_steps)
+    emit(
+        'told',
+        message=f'only what does better than a return of {result.mean:.1f} is announced, which is that of {path}',
     )
-    (result.best_policy or model.learner.policy_file()).save(out)
-    best = {} if result.best_evaluation is None else {'mean': result.best_evaluation.result.mean}
-    emit('end', policy=str(out), steps=result.steps, seconds=result.seconds, stopped=result.stopped, **best)
+    return result.mean
 
 
 def _model(env: Any, config: TrainConfig, seed: int) -> 'LiquidDDPG':
@@ -146,13 +215,6 @@ def _model(env: Any, config: TrainConfig, seed: int) -> 'LiquidDDPG':
     return LiquidDDPG(spec.observation_dim, arguments.pop('n_neurons'), spec.action_dim, **arguments, seed=seed)
 
 
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"the folder '{path}' cannot be made ({error.strerror}); choose a writable one.") from error
-
-
 def main() -> int:
     """Train what the first line of standard input says; return the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then says `stop`
@@ -162,7 +224,7 @@ def main() -> int:
     def emit(event: str, **values: Any) -> None:
         events.write(json.dumps({'event': event, **values}) + '\n')
 
-    orders = Orders()
+    orders = Orders(emit)
     job = json.loads(sys.stdin.readline() or '{}')
     threading.Thread(target=orders.listen, args=(sys.stdin,), daemon=True).start()
     try:

@@ -1,11 +1,14 @@
 """The parameters of trainer_node: what to train, where to, and every hyperparameter."""
 
 import dataclasses
-import re
+from pathlib import Path
 from typing import Any
 
+from velora_ros.errors import ConfigError
 from velora_ros.nodes.parameters import Kind, Parameter, Values
+from velora_ros.training.callbacks import LIVE
 from velora_ros.training.config import TrainConfig, preset_path, read_yaml
+from velora_ros.training.run_paths import RunPaths, default_folder
 
 _AT_START = 'it is read at the start; start the node again.'
 _KINDS: dict[Any, Kind] = {
@@ -13,6 +16,13 @@ _KINDS: dict[Any, Kind] = {
 }  # fmt: skip
 # The budget has a parameter of its own, and the node no progress bar.
 _OTHERWISE = ('n_episodes', 'window_size')
+_GROUPS = {item.name: item.metadata['group'] for item in dataclasses.fields(TrainConfig)}
+_WHY_FIXED = {
+    'agent': 'networks, optimisers and replay are made at its start.',
+    'env': 'its environments are made at its start.',
+    'train': 'it holds from its first step to its last.',
+    '': 'it says what is trained, and where to.',
+}
 
 
 def _plain(value: Any) -> Any:
@@ -27,6 +37,9 @@ def _hyperparameter(item: 'dataclasses.Field[Any]') -> Parameter:
     return Parameter(item.name, _KINDS[item.type], default, sentence, range=limits, choices=choices)
 
 
+ANY_TIME = (*LIVE, 'resume_on_death', 'exit_when_done')
+"""What may change while a training is at work; hyperparameters do so with the next episode."""
+
 HYPERPARAMETERS = tuple(item.name for item in dataclasses.fields(TrainConfig) if item.name not in _OTHERWISE)
 
 PARAMETERS = (
@@ -37,8 +50,30 @@ PARAMETERS = (
     ),
     Parameter('seed', 'integer', 0, 'One seed, one run.', range=(0, 2**31 - 1)),
     Parameter('total_steps', 'integer', 30_000, 'Environment steps of the training.', range=(1, 2**53)),
-    Parameter('run_dir', 'string', '', 'Folder of policy and learning curve; empty is runs/<env>-seed<seed>.'),
-    Parameter('out', 'string', '', 'Policy file to write; empty is policy.safetensors in the run folder.'),
+    Parameter(
+        'run_dir', 'string', '', 'Folder of the run, in which there must be none yet; empty is a new one below runs/.'
+    ),
+    Parameter('out', 'string', '', 'Another file for the best policy, beside the one in the run folder.'),
+    Parameter(
+        'resume', 'bool', False,
+        'Start by going on with the run in run_dir, or without that with the one that this node began last.',
+    ),
+    Parameter(
+        'resume_on_death', 'bool', False,
+        'When the training process dies, start another that goes on from the newest checkpoint.',
+    ),
+    Parameter(
+        'announce_untrained', 'bool', False,
+        'Announce the policy before training as well, for a controller that has no other.',
+    ),
+    Parameter(
+        'rival', 'string', '',
+        'A policy file, or the name of a shipped one: only what does better in the evaluations is announced.',
+    ),
+    Parameter(
+        'nice', 'integer', 0,
+        'How far the training process steps back for others: its niceness, above that of the node.', range=(0, 19),
+    ),
     Parameter('autostart', 'bool', False, 'Train from the start, without a call of ~/start.', read_only=_AT_START),
     Parameter(
         'exit_when_done', 'bool', False, 'End the process with the training; exit status 0 when it succeeded.'
@@ -74,15 +109,51 @@ def config_of(values: Values) -> TrainConfig:
     return TrainConfig(**chosen, n_episodes=values['total_steps'])
 
 
-def run_folder(values: Values) -> str:
-    """Return the run's folder."""
-    return str(values['run_dir'] or f'runs/{_file_name(values["env"])}-seed{values["seed"]}')
+def refuse_changes(before: Values, after: Values) -> None:
+    """
+    Refuse what cannot change while a training is at work.
+
+    Raises:
+        ConfigError: with the reason, and what to do instead.
+    """
+    for name, value in after.items():
+        if value != before[name] and name not in ANY_TIME:
+            raise ConfigError(
+                f"parameter '{name}' cannot change while a training is at work: {_WHY_FIXED[_GROUPS.get(name, '')]} "
+                f'Call ~/stop, set it, and call ~/start; at any time you can change {", ".join(ANY_TIME)}.'
+            )
 
 
-def policy_path(values: Values) -> str:
-    """Return the path of the policy to write."""
-    return str(values['out'] or f'{run_folder(values)}/policy.safetensors')
+def job_of(values: Values, last_run: str) -> dict[str, Any]:
+    """
+    Return what the training process is to do; :func:`velora_ros.nodes.trainer_child.train` reads it.
 
+    Args:
+        values: the node's parameters.
+        last_run: folder of the run that the node began last, if it did.
 
-def _file_name(env: str) -> str:
-    return re.sub(r'[^\w.-]', '-', env)
+    Raises:
+        ConfigError: hyperparameters do not fit each other, or the folder is not one to begin or resume in.
+    """
+    chosen = values['run_dir'] or (last_run if values['resume'] else '')
+    if values['resume'] and not chosen:
+        raise ConfigError("'resume' is set, but this node has begun no run; give the folder of one in 'run_dir'.")
+    folder = Path(chosen).expanduser() if chosen else default_folder(values['env'], values['seed'])
+    there = RunPaths(folder).holds_run
+    if values['resume'] and not there:
+        raise ConfigError(
+            f"there is no run in '{folder}' to go on with; give another 'run_dir', or set 'resume' to false."
+        )
+    if there and not values['resume']:
+        raise ConfigError(
+            f"the folder '{folder}' holds a run already, which is not overwritten; set 'resume' to go on with it, or "
+            "give another one in 'run_dir'."
+        )
+    job = {name: values[name] for name in ('env', 'seed', 'total_steps', 'out', 'resume', 'announce_untrained', 'nice')}
+    rival = ''
+    if values['rival']:
+        from velora_ros.nodes.policy_swap import policy_path  # noqa: PLC0415 - most trainings need none of policy_node
+
+        rival = str(policy_path(values['rival']).absolute())
+    config = dataclasses.asdict(config_of(values))
+    return {**job, 'run_dir': str(folder.absolute()), 'rival': rival, 'config': config}

@@ -27,12 +27,18 @@ class TrainingProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            env={'OMP_NUM_THREADS': '1', **os.environ},
         )
         assert self._child.stdout is not None
         self._output = self._child.stdout
         os.set_blocking(self._output.fileno(), False)
         self._unfinished = b''
         self.send(json.dumps(job))
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
 
     @property
     def status(self) -> int | None:
@@ -57,7 +63,7 @@ class TrainingProcess:
         return [json.loads(line) for line in lines]
 
     def end(self, patience: float) -> None:
-        """Stop it, and wait for it at most so long [s]; after that it is killed."""
+        """Stop it, and wait for it at most so long [s], 0 for one that said its last word; after that it is killed."""
         self.send('stop')
         try:
             self._child.wait(patience)
