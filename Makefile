@@ -89,6 +89,10 @@ bench-robustness: ## What liquid policies and their controls bear, resumable [SE
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/robustness.py $(call option,SEEDS,--seeds) $(call given,ARGS)
 
+bench-robustness: ## What liquid policies and their controls bear, resumable [SEEDS=100-104] [ARGS='--jobs 2 --variants gru']
+	@tools/environment bench
+	@exec $(BENCH)/python benchmarks/robustness.py $(call option,SEEDS,--seeds) $(call given,ARGS)
+
 results: ## Write docs/results.md from benchmarks/results/*.csv
 	@tools/environment bench
 	@$(BENCH)/python benchmarks/report.py

@@ -1,5 +1,5 @@
 """
-Turn the CSV files of benchmarks/learning.py into docs/results.md and its pictures: `make results`.
+Turn the CSV files of learning.py and robustness.py into docs/results.md and its pictures: `make results`.
 
 Per task: every seed, the mean, the median, and the interquartile mean with a bootstrap interval (arXiv 2108.13264).
 """
@@ -9,6 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+import report_robustness
 from learning import RESULTS, TASKS, Task
 from matplotlib.figure import Figure
 from scipy import stats
@@ -119,6 +120,8 @@ def main() -> None:
             curves = read(path)
             draw(name, task, curves)
             parts.append(section(name, task, curves))
+    if (path := RESULTS / 'robustness.csv').is_file():
+        parts.append(report_robustness.section(path, IMAGES))
     PAGE.write_text('\n'.join(parts), encoding='utf-8')
 
 

@@ -82,16 +82,21 @@ def equal_neurons(cell: str, n_sensory: int, n_neurons: int, n_motor: int, spars
     if cell == CFC:
         return n_neurons
     wanted = parameter_count(CFC, n_sensory, n_neurons, n_motor, sparsity)
-    low, high = 2, 2 * n_neurons
-    while parameter_count(cell, n_sensory, high, n_motor, sparsity) < wanted:
+    return neurons_for(wanted, cell, n_sensory, n_motor, sparsity)
+
+
+def neurons_for(n_parameters: int, cell: str, n_sensory: int, n_motor: int, sparsity: float = 0.5) -> int:
+    """Return the number of neurons, at least 2, whose parameters come nearest to ``n_parameters``."""
+    low, high = 2, 4
+    while parameter_count(cell, n_sensory, high, n_motor, sparsity) < n_parameters:
         high *= 2
     while high - low > 1:  # the count grows with the neurons
         middle = (low + high) // 2
-        if parameter_count(cell, n_sensory, middle, n_motor, sparsity) < wanted:
+        if parameter_count(cell, n_sensory, middle, n_motor, sparsity) < n_parameters:
             low = middle
         else:
             high = middle
-    return min(low, high, key=lambda n: abs(parameter_count(cell, n_sensory, n, n_motor, sparsity) - wanted))
+    return min(low, high, key=lambda n: abs(parameter_count(cell, n_sensory, n, n_motor, sparsity) - n_parameters))
 
 
 def _synapses(n_targets: int, n_sources: int, sparsity: float) -> int:
