@@ -185,7 +185,7 @@ def test_one_command_gives_one_policy(train_here, capsys):
 
 def test_without_evaluations_the_last_policy_is_written(train_here, capsys):
     assert train_here(*SHORT, '--eval-every', '0') == 0
-    assert PolicyFile.load(f'runs/{PENDULUM}-seed0/policy.safetensors').provenance['steps'] == 150
+    assert PolicyFile.load(f'runs/{PENDULUM}-seed0/policies/best.safetensors').provenance['steps'] == 150
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
@@ -218,4 +218,4 @@ def test_a_signal_ends_training_early_and_keeps_what_there_is(tmp_path, number):
         rest, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, '')
     assert f'stopped by {number.name}' in rest
-    Policy.load(tmp_path / f'runs/{PENDULUM}-seed0/policy.safetensors')
+    Policy.load(tmp_path / f'runs/{PENDULUM}-seed0/policies/best.safetensors')

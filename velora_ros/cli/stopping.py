@@ -2,27 +2,45 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 from velora_ros.training.callbacks import Callback, StopTraining
+from velora_ros.training.records import RunState
+
+PATIENCE_S = 3.0  # launch sends SIGTERM 5 s after SIGINT
 
 
 class StopOnRequest(Callback):
-    """Ends training at the next step once :meth:`request` was called."""
+    """
+    Ends training once :meth:`request` was called, at the end of the running episode: there a checkpoint is exact.
 
-    def __init__(self) -> None:
-        self._reason = ''
+    Args:
+        patience: an episode that goes on for longer is broken off, and is run again when the run is resumed [s].
+        clock: seconds.
+    """
+
+    def __init__(self, patience: float = PATIENCE_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience, self._clock = patience, clock
+        self._deadline = float('inf')
+        self.reason = ''
+        """Why it was asked for; empty while it was not."""
 
     def request(self, reason: str) -> None:
         """Ask for the end; safe in a signal handler."""
-        self._reason = reason
+        self.reason, self._deadline = reason, self._clock() + self._patience
 
     def on_step(self, steps: int) -> None:
+        """Break the episode off if it goes on for too long."""
+        if self.reason and self._clock() >= self._deadline:
+            raise StopTraining(self.reason)
+
+    def on_between_episodes(self, state: RunState, *, last: bool) -> None:
         """Stop if asked to."""
-        if self._reason:
-            raise StopTraining(self._reason)
+        if self.reason and not last:
+            raise StopTraining(self.reason)
 
 
 @contextlib.contextmanager

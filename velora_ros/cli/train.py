@@ -2,8 +2,8 @@
 
 import argparse
 import dataclasses
-import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ from velora_ros.cli.arguments import add_hyperparameters, given_hyperparameters,
 from velora_ros.cli.evaluate import statistics
 from velora_ros.cli.stopping import stop_on_signals
 from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
-from velora_ros.gym import disturb, make, spec_from_env
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.config import TrainConfig, preset_path, read_yaml
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.records import EvaluationRecord
+from velora_ros.training.run_config import RunConfig
+from velora_ros.training.run_folder import RunFolder
+from velora_ros.training.run_paths import RunPaths, default_folder
 from velora_ros.utils import set_seed
 
 FINAL_EPISODES = 10
@@ -31,21 +33,37 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         description=__doc__,
         epilog='Without --config the preset of the environment is used, config/train/ID.yaml, or ID-NAME.yaml with '
         '--preset NAME, if there is one; flags override it. Evaluations are disturbed as training is. Ctrl-C ends '
-        'training early and writes what there is.',
+        'training early and writes what there is; --resume goes on from there, or from where a killed run had got to.',
     )
-    parser.add_argument('--env', metavar='ID', required=True, help='environment, e.g. InvertedPendulum-v5')
-    parser.add_argument('--seed', metavar='S', type=whole_number(0), default=0, help='one seed, one run (default: 0)')
+    begin = parser.add_mutually_exclusive_group(required=True)
+    begin.add_argument('--env', metavar='ID', help='environment, e.g. InvertedPendulum-v5')
+    begin.add_argument('--resume', metavar='DIR', help='go on with the run in this folder; --steps may be larger')
+    parser.add_argument('--seed', metavar='S', type=whole_number(0), help='one seed, one run (default: 0)')
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument('--steps', metavar='N', type=whole_number(1), help='environment steps')
     budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='episodes')
-    parser.add_argument('--out', metavar='FILE', help='policy file (default: policy.safetensors in the run folder)')
-    parser.add_argument('--run-dir', metavar='DIR', help='folder of the learning curve (default: runs/ID-seedS)')
+    parser.add_argument(
+        '--out', metavar='FILE', help='policy file (default: policies/best.safetensors in the run folder)'
+    )
+    parser.add_argument(
+        '--run-dir', metavar='DIR', help='folder of checkpoints, policies and curves (default: runs/ID-seedS)'
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument('--preset', metavar='NAME', default='', help='a preset beside the usual one, e.g. robust')
     source.add_argument('--config', metavar='YAML', help='hyperparameters, instead of the preset')
-    parser.add_argument('--device', metavar='NAME', default='cpu', help='cpu, cuda or auto (default: cpu)')
+    parser.add_argument('--device', metavar='NAME', help='cpu, cuda or auto (default: cpu)')
     parser.add_argument(
         '--control-period', metavar='SECONDS', type=float, help='nominal period, where the environment does not say'
+    )
+    parser.add_argument(
+        '--checkpoint-every',
+        metavar='SECONDS',
+        type=float,
+        default=30.0,
+        help='least time between two checkpoints; 0: one after every episode (default: 30)',
+    )
+    parser.add_argument(
+        '--keep-checkpoints', metavar='N', type=whole_number(1), default=3, help='how many stay (default: 3)'
     )
     add_hyperparameters(parser.add_argument_group('hyperparameters'))
     parser.set_defaults(run=run)
@@ -56,20 +74,73 @@ def run(arguments: argparse.Namespace) -> None:
     Train, write the policy, evaluate it once more on new seeds.
 
     Raises:
-        VeloraError: a hyperparameter, the environment or a file is not as it must be.
+        VeloraError: a hyperparameter, the environment, the run's folder or a file is not as it must be.
     """
-    config, source = configuration(arguments)
-    env = disturb(make(arguments.env), config.disturbances())
-    try:
-        folder = Path(arguments.run_dir or f'runs/{_file_name(arguments.env)}-seed{arguments.seed}')
-        out = Path(arguments.out) if arguments.out else folder / 'policy.safetensors'
-        _prepare(out)
-        print(f'hyperparameters from {source}:')
-        print('\n'.join(f'  {name}: {_yaml(value)}' for name, value in dataclasses.asdict(config).items()), flush=True)
-        file = _train(env, config, arguments, folder, out)
-        _finish(file, env, arguments, config, out)
-    finally:
-        env.close()
+    if arguments.resume:
+        _go_on(arguments)
+    else:
+        _begin(arguments)
+
+
+def _begin(arguments: argparse.Namespace) -> None:
+    hyperparameters, source = configuration(arguments)
+    config = RunConfig(
+        env=arguments.env,
+        seed=arguments.seed or 0,
+        hyperparameters=hyperparameters,
+        total_steps=arguments.steps,
+        control_period=arguments.control_period,
+        device=arguments.device or 'cpu',
+        flags=shlex.join(_flags(arguments)),
+    )
+    folder = Path(arguments.run_dir) if arguments.run_dir else default_folder(config.env or '', config.seed)
+    RunFolder(folder).refuse_second_run()  # now, not after torch has been loaded
+    work = _Work(config, arguments, folder)
+    print(f'hyperparameters from {source}:')
+    values = dataclasses.asdict(hyperparameters)
+    print('\n'.join(f'  {name}: {_yaml(value)}' for name, value in values.items()), flush=True)
+    with work.env, RunFolder.start(folder, config) as run_folder:
+        work.do(run_folder)
+
+
+def _go_on(arguments: argparse.Namespace) -> None:
+    if arguments.run_dir:
+        raise ConfigError('--resume names the folder of the run already; leave --run-dir out.')
+    with RunFolder.resume(arguments.resume) as folder:
+        folder.started_with.refuse_differences(_given(arguments), folder.folder)
+        folder.change(**_budget(arguments), **({'device': arguments.device} if arguments.device else {}))
+        work = _Work(folder.started_with, arguments, folder.folder)
+        with work.env:
+            work.do(folder)
+
+
+class _Work:
+    """What both ways have in common; made before the run's folder is, so that what is wrong leaves none behind."""
+
+    def __init__(self, config: RunConfig, arguments: argparse.Namespace, folder: Path) -> None:
+        self._config, self._arguments = config, arguments
+        self._out = Path(arguments.out) if arguments.out else RunPaths(folder).best_policy
+        if arguments.out:
+            _prepare(self._out)
+        self._running = _running(config.seed)
+        self.env = self._running.make_environment(config)
+        try:
+            self._model = self._running.make_model(config, self.env)
+        except BaseException:
+            self.env.close()
+            raise
+
+    def do(self, folder: RunFolder) -> None:
+        """Train, finish the policy, and say how to go on with what was stopped."""
+        arguments = self._arguments
+        callbacks: list[Callback] = [] if self._out == folder.best_policy else [_KeepBest(self._out)]
+        options = {'checkpoint_every': arguments.checkpoint_every, 'keep_checkpoints': arguments.keep_checkpoints}
+        with stop_on_signals() as stop:
+            result = self._running.train_run(folder, self._model, self.env, callbacks=[*callbacks, stop], **options)
+        _finish(result.best_policy or self._model.learner.policy_file(), self.env, self._config, self._out)
+        if stop.reason:
+            out = f' --out {self._out}' if arguments.out else ''
+            print(f'{stop.reason}; to go on: {folder.how_to_resume}{out}')
 
 
 def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
@@ -84,37 +155,46 @@ def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     source = str(path) if values else 'the defaults (there is no preset for this environment)'
     if flags := given_hyperparameters(arguments):
         source += f', with {", ".join(flags)} from the command line'
+    budget = {name: value for name, value in _budget(arguments).items() if name == 'n_episodes'}
+    return TrainConfig.from_dict({**values, **flags, **budget}), source
+
+
+def _budget(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the budget that the command line gave; steps mean any number of episodes, each having one at least."""
     if arguments.episodes:
-        flags['n_episodes'] = arguments.episodes
-    elif arguments.steps:
-        flags['n_episodes'] = arguments.steps  # no limit: an episode has at least one step
-    return TrainConfig.from_dict({**values, **flags}), source
+        return {'n_episodes': arguments.episodes, 'total_steps': None}
+    return {'n_episodes': arguments.steps, 'total_steps': arguments.steps} if arguments.steps else {}
 
 
-def _train(env: Any, config: TrainConfig, arguments: argparse.Namespace, folder: Path, out: Path) -> PolicyFile:
-    set_seed(arguments.seed)  # it also says so where torch is missing
+def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """
+    Return what the command line says of a run that is there already.
+
+    Raises:
+        ConfigError: a name or a value is not valid.
+    """
+    path = Path(arguments.config) if arguments.config else None
+    if arguments.preset:
+        raise ConfigError('--resume keeps the hyperparameters that the run was started with; leave --preset out.')
+    values = {} if path is None else read_yaml(path)
+    given = {**values, **given_hyperparameters(arguments)}
+    checked = dataclasses.asdict(TrainConfig.from_dict(given))
+    others = {'seed': arguments.seed, 'control_period': arguments.control_period}
+    return {name: checked[name] for name in given} | {
+        name: value for name, value in others.items() if value is not None
+    }
+
+
+def _running(seed: int) -> Any:
+    """Return the module that trains; it needs torch, which the other commands do without."""
+    set_seed(seed)  # it also says so where torch is missing
     try:
-        from velora_ros.models import LiquidDDPG  # noqa: PLC0415 - the other commands do without torch
-        from velora_ros.utils import set_device  # noqa: PLC0415
+        from velora_ros.models import running  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependencyError(
             f"training needs {error.name}, which is not installed: pip install 'velora_ros[train]'."
         ) from error
-    spec = spec_from_env(env, arguments.control_period)
-    agent = config.agent_arguments()
-    neurons = agent.pop('n_neurons')
-    device = set_device(arguments.device)
-    model = LiquidDDPG(spec.observation_dim, neurons, spec.action_dim, **agent, device=device, seed=arguments.seed)
-    with stop_on_signals() as stop:
-        result = model.train(
-            env,
-            **config.train_arguments(),
-            total_steps=arguments.steps,
-            control_period=arguments.control_period,
-            run_dir=folder,
-            callbacks=[_KeepBest(out), stop],
-        )
-    return result.best_policy or model.learner.policy_file()
+    return running
 
 
 class _KeepBest(Callback):
@@ -128,14 +208,17 @@ class _KeepBest(Callback):
             policy.save(self._out)
 
 
-def _finish(file: PolicyFile, env: Any, arguments: argparse.Namespace, config: TrainConfig, out: Path) -> None:
+def _finish(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
     """Write the policy, first as it is, then with its returns on seeds that training did not know."""
-    command = ['velora_ros', 'train', *_reproducing(arguments)]
-    provenance = {**file.provenance, 'command': shlex.join(command), 'hyperparameters': dataclasses.asdict(config)}
+    provenance = {
+        **file.provenance,
+        'command': config.command,
+        'hyperparameters': dataclasses.asdict(config.hyperparameters),
+    }
     file = dataclasses.replace(file, provenance=provenance)
     file.save(out)
-    seed = episode_seed(arguments.seed, FINAL_STREAM)
-    result = evaluate(Policy(file), env, episodes=FINAL_EPISODES, seed=seed, max_steps=config.max_steps)
+    seed, max_steps = episode_seed(config.seed, FINAL_STREAM), config.hyperparameters.max_steps
+    result = evaluate(Policy(file), env, episodes=FINAL_EPISODES, seed=seed, max_steps=max_steps)
     report = statistics(result)
     dataclasses.replace(file, provenance={**provenance, 'evaluation': {'seed': seed, **report}}).save(out)
     print(
@@ -144,11 +227,10 @@ def _finish(file: PolicyFile, env: Any, arguments: argparse.Namespace, config: T
     )
 
 
-def _reproducing(arguments: argparse.Namespace) -> list[str]:
-    """Return the arguments that make the same policy again, wherever it is to be written."""
-    names = ('env', 'seed', 'steps', 'episodes', 'config', 'control_period')
-    given = {name: getattr(arguments, name) for name in names} | {'preset': arguments.preset or None}
-    given |= given_hyperparameters(arguments)
+def _flags(arguments: argparse.Namespace) -> Sequence[str]:
+    """Return the arguments, beside environment, seed and budget, that make the same policy again."""
+    given = {name: getattr(arguments, name) for name in ('config', 'control_period')}
+    given |= {'preset': arguments.preset or None, **given_hyperparameters(arguments)}
     words = []
     for name, value in given.items():
         flag = f'--{name.replace("_", "-")}'
@@ -169,10 +251,6 @@ def _prepare(out: Path) -> None:
         (out.parent / f'.{out.name}.try.tmp').unlink()
     except OSError as error:
         raise StorageError(f"'{out}' cannot be written ({error.strerror}); choose a writable folder.") from error
-
-
-def _file_name(env_id: str) -> str:
-    return re.sub(r'[^\w.-]', '-', env_id)
 
 
 def _yaml(value: Any) -> str:

@@ -71,8 +71,8 @@ def opened(run_dir: RunDir | None, config: RunConfig, *, resume: bool, seed: int
         with RunFolder.resume(run_dir) as run:
             given = {**dataclasses.asdict(config), **dataclasses.asdict(config.hyperparameters)}
             kept = {'seed': seed} if seed is not None else {}
-            skipped = ('seed', 'command', 'hyperparameters')
-            run.config_at_start.refuse_differences(
+            skipped = ('seed', 'flags', 'hyperparameters')
+            run.started_with.refuse_differences(
                 {name: value for name, value in given.items() if name not in skipped} | kept, run.folder
             )
             run.change(**{name: given[name] for name in MAY_CHANGE})

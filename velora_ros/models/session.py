@@ -1,6 +1,7 @@
 """One call of ``LiquidDDPG.train``: environment, run folder and loop are brought together here."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from velora_ros.models.threads import single_thread
 from velora_ros.models.update import UpdateSettings
 from velora_ros.training import Callback, LoopSettings, RunFolder, TrainConfig, TrainResult, run
 from velora_ros.training.progress import ProgressBar
+from velora_ros.training.provenance import record_start
 
 if TYPE_CHECKING:
     from velora_ros.models.ddpg import LiquidDDPG
@@ -41,6 +43,11 @@ class Call:
     keep_checkpoints: int
     progress: bool
 
+    @property
+    def resumes(self) -> bool:
+        """Whether a run goes on that is there already."""
+        return self.resume or (isinstance(self.run_dir, RunFolder) and self.run_dir.resumed)
+
     def __post_init__(self) -> None:
         steps = self.total_steps
         if steps is not None and (isinstance(steps, bool) or steps < 1):
@@ -56,6 +63,8 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
     """
     env = numpy_view(call.env)
     check_env(env)
+    if not call.resumes:
+        model.learner.adopt(env, spec_from_env(env, call.control_period))  # refused before the folder is begun
     seed = model.learner.streams.run_seed if call.seed is None else call.seed
     others = {'total_steps': call.total_steps, 'control_period': call.control_period, 'device': str(model.device)}
     description = describe(env, model.arguments(), config, seed=seed, **others)
@@ -67,14 +76,17 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
 
 def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folder: RunFolder | None) -> TrainResult:
     checkpoint = _go_on(model, folder) if folder is not None and folder.resumed else None
-    spec, learner = spec_from_env(env, call.control_period), model.learner
-    if folder is not None and checkpoint is not None:
+    learner = model.learner
+    if folder is not None and folder.resumed:
+        spec = spec_from_env(env, call.control_period)
         check_environment(learner, env, spec, folder)
-    learner.adopt(env, spec)
+        learner.adopt(env, spec)
     _configure(learner, config, call, resumed=checkpoint is not None)
+    if folder is not None:
+        record_start(folder.provenance, from_step=learner.steps, now=time.time())
     with _evaluations(config, call) as eval_env, _explained(folder):
         if checkpoint is not None:
-            checkpoint.restore_global_random()  # last: whatever was made until here may have drawn
+            checkpoint.restore_global_random()  # after all that was made, which may have drawn
         return run(
             learner,
             env,
@@ -98,10 +110,10 @@ def _go_on(model: 'LiquidDDPG', folder: RunFolder) -> resuming.Checkpoint | None
         twin = type(model)(**arguments, optim=model.learner.settings.optim, device=model.device)
         checkpoint.restore(twin.learner)
         model.learner, model.seed = twin.learner, twin.seed
-    elif model.learner.steps or model.learner.streams.run_seed != folder.config_at_start.seed:
+    elif model.learner.steps or model.learner.streams.run_seed != folder.started_with.seed:
         raise ConfigError(
             f"the run in '{folder.folder}' ended before its first checkpoint, and this agent is not the one it began "
-            f'with (a fresh one of seed {folder.config_at_start.seed}); start a run in another folder.'
+            f'with (a fresh one of seed {folder.started_with.seed}); start a run in another folder.'
         )
     return checkpoint
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from velora_ros.utils import atomic_write
 
 FORMAT_VERSION = 1
 BUDGET = ('total_steps', 'n_episodes')
+HEADER = '# What this run was started with; velora_ros train --resume FOLDER goes on with it.\n'
 MAY_CHANGE = (*BUDGET, 'window_size', 'device')
 """What a run may be resumed with another value of: everything else would make it another run."""
 
@@ -32,7 +34,7 @@ class RunConfig:
         control_period: nominal period [s] where the environment does not say.
         device: what it is computed on.
         wrappers: names of the wrappers around the environment that its name does not imply, innermost first.
-        command: what repeats the run on a command line, if it was started on one.
+        flags: what else the command line was given, if the run was started on one; None: it was not.
     """
 
     env: str | None
@@ -42,7 +44,29 @@ class RunConfig:
     control_period: float | None = None
     device: str = 'cpu'
     wrappers: tuple[str, ...] = field(default=())
-    command: str = ''
+    flags: str | None = None
+
+    @property
+    def command(self) -> str:
+        """What repeats the run on a command line; empty where it was not started on one."""
+        budget = f'--steps {self.total_steps}' if self.total_steps else f'--episodes {self.hyperparameters.n_episodes}'
+        command = f'velora_ros train --env {shlex.quote(self.env or "")} --seed {self.seed} {budget} {self.flags}'
+        return '' if self.flags is None else command.rstrip()
+
+    def name_of_env(self) -> str:
+        """
+        Return the environment's name.
+
+        Raises:
+            ConfigError: it has none, or wrappers around it that its name does not imply.
+        """
+        if self.env is None or self.wrappers:
+            what = f'wrapped in {", ".join(self.wrappers)}' if self.wrappers else 'without an id'
+            raise ConfigError(
+                f'the run was started by a program, in an environment {what}, which cannot be made by its name; '
+                'resume it from that program, with train(..., resume=True).'
+            )
+        return self.env
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """
@@ -58,7 +82,7 @@ class RunConfig:
             for name, value in values['hyperparameters'].items()
         }
         with atomic_write(path) as file:
-            file.write(yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
+            file.write(HEADER.encode() + yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> 'RunConfig':

@@ -21,7 +21,7 @@ class RunFolder(RunPaths):
     Made by :meth:`start` or :meth:`resume`; ``LiquidDDPG.train(run_dir=...)`` takes one, or makes one from a path.
     """
 
-    config_at_start: RunConfig
+    started_with: RunConfig
     resumed: bool
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -42,13 +42,9 @@ class RunFolder(RunPaths):
         """
         run = cls(folder)
         with run._taken(make=True):
-            if run.holds_run:
-                raise StorageError(
-                    f"the folder '{folder}' holds a run already, which is not overwritten; go on with it "
-                    f'({run.how_to_resume}), or choose another folder.'
-                )
+            run.refuse_second_run()
             config.save(run.config)
-            run.config_at_start, run.resumed = config, False
+            run.started_with, run.resumed = config, False
         return run
 
     @classmethod
@@ -67,7 +63,7 @@ class RunFolder(RunPaths):
                 'there.'
             )
         with run._taken(make=False):
-            run.config_at_start, run.resumed = RunConfig.load(run.config), True
+            run.started_with, run.resumed = RunConfig.load(run.config), True
             run._sweep()
         return run
 
@@ -78,15 +74,28 @@ class RunFolder(RunPaths):
         Raises:
             StorageError: the file cannot be written.
         """
-        hyperparameters = self.config_at_start.hyperparameters
+        hyperparameters = self.started_with.hyperparameters
         own = {name: value for name, value in values.items() if hasattr(hyperparameters, name)}
         others = {name: value for name, value in values.items() if name not in own}
         changed = dataclasses.replace(
-            self.config_at_start, **others, hyperparameters=dataclasses.replace(hyperparameters, **own)
+            self.started_with, **others, hyperparameters=dataclasses.replace(hyperparameters, **own)
         )
-        if changed != self.config_at_start:
+        if changed != self.started_with:
             changed.save(self.config)
-            self.config_at_start = changed
+            self.started_with = changed
+
+    def refuse_second_run(self) -> None:
+        """
+        Check that no run is here.
+
+        Raises:
+            StorageError: there is one.
+        """
+        if self.holds_run:
+            raise StorageError(
+                f"the folder '{self.folder}' holds a run already, which is not overwritten; go on with it "
+                f'({self.how_to_resume}), or choose another folder.'
+            )
 
     @property
     def how_to_resume(self) -> str:
@@ -105,6 +114,8 @@ class RunFolder(RunPaths):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None and not self.resumed and not any(self.checkpoints.iterdir()):
+            self.config.unlink(missing_ok=True)  # it failed before it began: the folder can be used again
         self.close()
 
     @contextlib.contextmanager
