@@ -1,0 +1,63 @@
+"""What a run was made with: versions, processor and time of each start, without a repository or a path."""
+
+import json
+import platform
+import warnings
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+
+from velora_ros import __version__
+from velora_ros.utils import atomic_write
+
+PACKAGES = ('gymnasium', 'mujoco', 'numba', 'numpy', 'safetensors', 'torch')
+"""What the numbers of a run depend on."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that the numbers depend on, and the processor that the updates are compiled for."""
+    found = {'velora_ros': __version__, 'python': platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = 'none'
+    return {**found, 'system': platform.system(), 'processor': llvmlite.binding.get_host_cpu_name()}
+
+
+def record_start(path: Path, *, from_step: int, now: float) -> None:
+    """
+    Append a start of the run to its provenance; warn where it differs from the one before.
+
+    Args:
+        path: a JSON file with a list of starts; a damaged one is begun anew.
+        from_step: steps of the agent at this start.
+        now: seconds since 1970.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    starts, here = _read(path), versions()
+    before = starts[-1]['versions'] if starts else here
+    if changed := [name for name in here if before.get(name) != here[name]]:
+        names = ', '.join(f'{name} {before.get(name)} then, {here[name]} now' for name in changed)
+        warnings.warn(
+            f'the run goes on with other software or another processor ({names}): it is sound, but not bit for bit '
+            'the run that it would have been.',
+            stacklevel=2,
+        )
+    started = datetime.fromtimestamp(now, UTC).isoformat(timespec='seconds')
+    starts.append({'from_step': from_step, 'started': started, 'versions': here})
+    with atomic_write(path) as file:
+        file.write((json.dumps(starts, indent=1) + '\n').encode())
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        starts = json.loads(path.read_text(encoding='utf-8'))
+        return [start for start in starts if isinstance(start['versions'], dict)]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
