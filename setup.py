@@ -49,10 +49,24 @@ setup(
         'safetensors>=0.4',
     ],
     extras_require={
-        'train': ['gymnasium[torch]>=1.0', 'matplotlib>=3.6', 'threadpoolctl>=3.1', 'torch>=2.1', 'tqdm>=4.64'],
+        'train': [
+            'gymnasium[torch]>=1.0',
+            'matplotlib>=3.6',
+            'tensorboardX>=2.6',
+            'threadpoolctl>=3.1',
+            'torch>=2.1',
+            'tqdm>=4.64',
+        ],
         'render': ['imageio-ffmpeg>=0.5'],
         'onnx': ['onnx>=1.16'],
-        'test': ['hypothesis>=6.90', 'ipython>=8.0', 'ncps>=1.0', 'onnxruntime>=1.17', 'pytest>=7.4'],
+        'test': [
+            'hypothesis>=6.90',
+            'ipython>=8.0',
+            'ncps>=1.0',
+            'onnxruntime>=1.17',
+            'pytest>=7.4',
+            'tensorboard>=2.14',
+        ],
     },
     zip_safe=False,
     entry_points={

@@ -24,7 +24,7 @@ MODULES = sorted(
 ROS = ('_msgs', '_srvs', '_interfaces', 'rclpy', 'launch', 'launch_ros', 'ament_index_python')
 WITH_TORCH = tuple(f'velora_ros.{room}' for room in ('liquid', 'models', 'training', 'replay', 'gym.tensors'))
 # Import names that differ from the names they are installed by.
-INSTALLED_AS = {'yaml': 'pyyaml'}
+INSTALLED_AS = {'yaml': 'pyyaml', 'tensorboardX': 'tensorboardx'}
 
 
 def imported_packages(*folders):

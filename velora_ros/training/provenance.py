@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import llvmlite.binding
+import torch
 
 from velora_ros import __version__
 from velora_ros.utils import atomic_write
@@ -25,7 +25,12 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = 'none'
-    return {**found, 'system': platform.system(), 'processor': llvmlite.binding.get_host_cpu_name()}
+    return {**found, 'system': platform.system(), 'processor': _processor()}
+
+
+def _processor() -> str:
+    """Return the kind of processor and the widest of its instructions that are used: rounding depends on both."""
+    return f'{platform.machine()} {torch.backends.cpu.get_cpu_capability()}'
 
 
 def record_start(path: Path, *, from_step: int, now: float) -> None:
