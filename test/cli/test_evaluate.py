@@ -59,6 +59,7 @@ def test_disturbances_reach_the_policy(pendulum_policy, capsys):
     plain, late = report(capsys, *options), report(capsys, *options, '--action-delay', '2', '2')
     noisy = report(capsys, *options, '--observation-noise', '0.3', '--period-jitter', '0.5', '--dropped-frames', '0.2')
     assert len({tuple(result['returns']) for result in (plain, late, noisy)}) == 3
+    assert (plain['disturbances'], late['disturbances']) == ({}, {'action_delay': [2, 2]})
 
 
 @pytest.mark.parametrize(

@@ -48,13 +48,14 @@ def run(arguments: argparse.Namespace) -> None:
     film = film_path(arguments.render) if arguments.render else None
     policy = Policy.load(arguments.file, arguments.engine)
     env_id = environment_of(policy.file, arguments.env)
+    disturbances = given_hyperparameters(arguments, only='env')
     result = evaluate_in(
         policy,
         env_id,
         episodes=arguments.episodes,
         seed=arguments.seed,
         max_steps=arguments.max_steps,
-        disturbances=Disturbances(**given_hyperparameters(arguments, only='env')),
+        disturbances=Disturbances(**disturbances),
         film=film,
     )
     report = {
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         'digest': policy.digest,
         'environment': env_id,
         'seed': arguments.seed,
+        'disturbances': disturbances,
         **statistics(result),
         'returns': list(result.returns),
         'lengths': list(result.lengths),
@@ -168,10 +170,11 @@ def _bounds(spec: PolicySpec) -> str:
 
 def _text(report: dict[str, Any]) -> str:
     returns = ' '.join(f'{value:.1f}' for value in report['returns'])
+    disturbed = ''.join(f'\n  {name} {value}' for name, value in report['disturbances'].items())
     spread = ', '.join(f'{name} {report[name]:.2f}' for name in ('mean', 'std', 'min', 'max'))
     return (
         f'{report["policy"]} ({report["digest"][:12]}) in {report["environment"]}, '
-        f'{report["episodes"]} episodes, seed {report["seed"]}\n'
+        f'{report["episodes"]} episodes, seed {report["seed"]}{disturbed}\n'
         f'  return   {spread}\n'
         f'  returns  {returns}\n'
         f'  steps    {" ".join(map(str, report["lengths"]))}'

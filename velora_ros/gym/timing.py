@@ -132,7 +132,7 @@ def _physics(env: Env) -> Any:
     if timestep is None or not isinstance(getattr(base, 'frame_skip', None), int | np.integer):
         raise UnsupportedEnvironmentError(
             f'{type(base).__name__} has no physics steps (model.opt.timestep, frame_skip), so its period cannot vary; '
-            'use a MuJoCo environment, or period_range=(1, 1) to drop frames only.'
+            'use a MuJoCo environment, or leave the period as it is, period_range=(1, 1).'
         )
     return base
 
