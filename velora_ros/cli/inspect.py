@@ -74,8 +74,8 @@ def text(path: str, file: PolicyFile) -> str:
         f'  digest       {file.digest}',
         f'  environment  {file.environment or "unknown"}',
         f'  period       {spec.control_period:g} s, elapsed time clamped to {shortest:g} to {longest:g} s',
-        f'  neurons      {file.n_neurons}: {wiring["inter"]} inter, {wiring["command"]} command (hidden state, {file.cell}), '
-        f'{wiring["motor"]} motor; {parameters(file)} parameters',
+        f'  neurons      {file.n_neurons}: {wiring["inter"]} inter, {wiring["command"]} command (hidden state, '
+        f'{file.cell}), {wiring["motor"]} motor; {parameters(file)} parameters',
     ]
     for layer in ('inter', 'command', 'motor'):
         count = _synapses(file, layer)
