@@ -23,7 +23,7 @@ class Camera:
     """
     Draws a model in a state that is handed in.
 
-    OpenGL is bound to a thread: the first picture decides which; :meth:`close` belongs there, too.
+    OpenGL is bound to a thread: that which makes the camera also draws and closes.
 
     Args:
         model: MuJoCo's model; its buffer for pictures grows to the size that is asked for.
@@ -47,13 +47,14 @@ class Camera:
         self._camera = _named_camera(model, name) if name else _free_camera(model, view or {})
         self._option = mujoco.MjvOption()
         self._scene = mujoco.MjvScene(model, maxgeom=MOST_GEOMS)
-        self._context: Any = None
+        self._gl: Any = importlib.import_module(f'mujoco.{off_screen_backend()}').GLContext(width, height)
+        self._gl.make_current()
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
 
     def picture(self, data: mujoco.MjData) -> npt.NDArray[np.uint8]:
         """Return a picture of the state, shape (height, width, 3), red green blue."""
         width, height = self._size
-        if self._context is None:
-            self._open()
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
         )
@@ -64,16 +65,8 @@ class Camera:
 
     def close(self) -> None:
         """Let OpenGL go."""
-        if self._context is not None:
-            self._context.free()
-            self._gl.free()
-            self._context = None
-
-    def _open(self) -> None:
-        self._gl = importlib.import_module(f'mujoco.{off_screen_backend()}').GLContext(*self._size)
-        self._gl.make_current()
-        self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._context.free()
+        self._gl.free()
 
 
 def _named_camera(model: mujoco.MjModel, name: str) -> mujoco.MjvCamera:

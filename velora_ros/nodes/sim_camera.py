@@ -1,11 +1,13 @@
 """Pictures of the simulated robot on ~/image: drawn in a thread of their own, and only while somebody looks."""
 
 import os
+import queue
 import threading
 
 import mujoco
 from rclpy.node import Node
 
+from velora_ros.errors import VeloraError
 from velora_ros.gym.camera import Camera
 from velora_ros.gym.robot import SimulatedRobot
 from velora_ros.nodes import conversions
@@ -37,14 +39,17 @@ class CameraOutput:
 
     def __init__(self, node: Node, robot: SimulatedRobot, values: Values) -> None:
         self._node, self._robot, self._name = node, robot, values['image.camera'] or 'camera'
-        size = values['image.width'], values['image.height']
-        self._camera = Camera(robot.model, *size, values['image.camera'], robot.view)
+        self._arguments = (values['image.width'], values['image.height'], values['image.camera'], robot.view)
         self._state = mujoco.MjData(robot.model)
         self._stamp = 0
         self._asked, self._closing = threading.Event(), False
         self._publisher = create_publisher(node, OWNER, '~/image')
         self._thread = threading.Thread(target=self._draw, name='camera', daemon=True)
+        self._ready: queue.Queue[VeloraError | None] = queue.Queue()
         self._thread.start()
+        # OpenGL's start holds Python's lock for some tenths of a second: it must be over when real time begins.
+        if (error := self._ready.get()) is not None:
+            raise error
         node.create_timer(1 / values['image.rate_hz'], self._ask, clock=STEADY)
 
     def close(self) -> None:
@@ -63,8 +68,15 @@ class CameraOutput:
 
     def _draw(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_URGENT)
+        try:
+            camera = Camera(self._robot.model, *self._arguments)
+            camera.picture(self._state)
+        except VeloraError as error:
+            self._ready.put(error)
+            return
+        self._ready.put(None)
         while self._asked.wait() and not self._closing:
-            picture = self._camera.picture(self._state)
+            picture = camera.picture(self._state)
             self._publisher.publish(conversions.to_image(picture, self._name, self._stamp))
             self._asked.clear()
-        self._camera.close()
+        camera.close()
