@@ -163,3 +163,13 @@ def test_a_state_is_answered_at_most_once(events):
         else:
             statistics.reset()
     assert statistics.window().samples <= events.count('state')
+
+
+def test_another_speed_is_judged_by_what_was_asked_for():
+    statistics, now, _ = run(250)
+    statistics.speed(now, 0.5)
+    summary = statistics.summary(now + 10.0, progress(15.0))
+    assert summary['real_time_factor'] == summary['real_time_factor_asked'] == pytest.approx(0.75)
+    assert failures(summary) == []
+    [reason] = failures(statistics.summary(now + 10.0, progress(20.0)))
+    assert 'the real-time factor was 1.0000, not 0.7425 to 0.7575' in reason

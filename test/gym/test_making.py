@@ -67,6 +67,16 @@ def test_egl_is_chosen_where_there_is_no_display_and_no_other_choice(monkeypatch
     monkeypatch.delenv('MUJOCO_GL', raising=False)
 
 
+@pytest.mark.parametrize(('installed', 'chosen'), [('EGL OSMesa', 'egl'), ('OSMesa', 'osmesa'), ('', 'egl')])
+def test_osmesa_is_chosen_where_there_is_nothing_else(monkeypatch, installed, chosen):
+    for name in ('MUJOCO_GL', 'DISPLAY', 'WAYLAND_DISPLAY'):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr('velora_ros.gym.rendering.find_library', lambda name: name if name in installed else None)
+    choose_backend()
+    assert os.environ.get('MUJOCO_GL') == chosen
+    monkeypatch.delenv('MUJOCO_GL', raising=False)
+
+
 @pytest.mark.parametrize('backend', ['osmesa_that_is_not_there', 'glfw'])
 def test_without_opengl_the_message_says_what_to_install_and_nothing_else_is_printed(backend):
     code = 'from velora_ros.gym.rendering import check_rendering; check_rendering()'

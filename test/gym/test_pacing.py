@@ -53,3 +53,18 @@ def test_time_never_runs_ahead_of_the_clock_and_every_slip_is_accounted_for(gaps
         time = max(time, target)
         assert target + pacer.slipped == pytest.approx(now)
     assert pacer.slipped / PERIOD == pytest.approx(round(pacer.slipped / PERIOD), abs=1e-6)
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 0.05), st.floats(0.1, 10.0)), max_size=30))
+def test_at_any_speed_time_goes_on_from_where_it_was(changes):
+    pacer = RealTimePacer(PERIOD, max_lag=100.0)
+    now = 50.0
+    pacer.start(now, time=3.0)
+    expected = 3.0
+    for gap, factor in changes:
+        now += gap
+        expected += gap * pacer.factor
+        assert pacer.target(now, expected) == pytest.approx(expected)
+        pacer.set_factor(factor, now)
+        assert pacer.target(now, expected) == pytest.approx(expected)
+        assert pacer.due(expected) == pytest.approx(now)

@@ -1,4 +1,5 @@
 import gymnasium as gym
+import mujoco
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -211,3 +212,36 @@ def test_time_is_steps_whatever_happens(events):
             robot.advance()
     assert robot.time == pytest.approx(steps * robot.physics_step)
     assert 0.0 <= robot.held_time <= robot.time
+
+
+@pytest.mark.parametrize('env_id', ['Hopper-v5', 'HumanoidStandup-v5'])
+def test_a_period_of_another_length_equals_the_environment_with_that_many_frames(env_id):
+    robot, env = robot_of(env_id), gym.make(env_id)
+    robot.reset(seed=2)
+    env.reset(seed=2)
+    nominal = env.unwrapped.frame_skip
+    env.action_space.seed(0)
+    for frames in (nominal, nominal + 2, 1, nominal - 1):
+        action = env.action_space.sample()
+        env.unwrapped.frame_skip = frames
+        observation, reward, *_ = env.step(action)
+        robot.set_command(action)
+        robot.set_period(frames)
+        assert robot.period_end - robot.time == pytest.approx(frames * robot.physics_step)
+        for _ in range(frames - 1):
+            assert robot.advance() is None
+        period = robot.advance()
+        assert np.array_equal(period.observation, observation)
+        assert period.reward == pytest.approx(reward * frames / nominal)
+    assert advance_period(robot) is not None, 'the next period is a nominal one again'
+
+
+def test_its_state_can_be_copied_and_goes_on_by_itself():
+    robot = robot_of()
+    copy = mujoco.MjData(robot.model)
+    robot.copy_state(copy)
+    before = copy.qpos.copy()
+    robot.set_command([3.0])
+    advance_period(robot)
+    assert np.array_equal(copy.qpos, before)
+    assert not np.array_equal(robot.positions, before)

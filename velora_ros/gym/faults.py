@@ -92,7 +92,7 @@ class DelayLine(Generic[Item]):
     def take(self, now: float) -> list[Item]:
         """Return what arrived up to now, in the order in which it was sent."""
         arrived = []
-        while self.next_due <= now:
+        while self._waiting and self._waiting[0][0] <= now:
             arrived.append(self._waiting.popleft()[1])
         return arrived
 

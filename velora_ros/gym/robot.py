@@ -241,19 +241,20 @@ class SimulatedRobot:
         mujoco.mj_copyData(data, self._model, self._before)
         action = self._command.astype(self._env.action_space.dtype)
         driven: list[Any] = []
+        frames = self._base.frame_skip
 
         def take_result(ctrl: Any, n_frames: int) -> None:
             mujoco.mj_copyData(data, self._model, self._after)
             driven.append(np.asarray(ctrl))
 
         vars(self._base)['do_simulation'] = take_result
-        # Some environments divide by the time that the period took: by frame_skip of these.
-        self._model.opt.timestep = self._env_step * length
+        # Some environments divide by the time that the period took, which they compute from this.
+        self._base.frame_skip = frames * length
         try:
             observation, reward, terminated, truncated, _ = self._env.step(action)
         finally:
             del vars(self._base)['do_simulation']
-            self._model.opt.timestep = self._env_step
+            self._base.frame_skip = frames
         if len(driven) != 1 or not np.array_equal(driven[0], action):
             raise UnsupportedEnvironmentError(
                 f'{type(self._base).__name__}.step does not hand the action to do_simulation once and unchanged, as '
