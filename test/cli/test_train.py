@@ -17,6 +17,7 @@ from velora_ros.training.config import TrainConfig
 
 PENDULUM = 'InvertedPendulum-v5'
 SHORT = ['--steps', '150', '--start-steps', '16', '--boost-ratio', '1', '--eval-every', '100', '--eval-episodes', '2']
+SHORT += ['--no-pictures']
 
 
 @pytest.fixture

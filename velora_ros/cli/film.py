@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 
 from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
-from velora_ros.gym.rendering import frame
+from velora_ros.gym.rendering import frame, light_up
 
 FASTEST = {'.mp4': 50.0, '.gif': 25.0}  # frames a second
 
@@ -33,6 +34,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         self._every = max(1, math.ceil(1 / (period * FASTEST[path.suffix]) - 1e-9))
         self._rate = 1 / (period * self._every)
         self._writer: Any = None
+        self._dark = light_up(env)
         self._episodes = self._steps = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -80,7 +82,10 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
 
     def _take(self) -> None:
         try:
-            self._writer.append_data(frame(self.env))
+            image = frame(self.env)
+            if self._dark:  # such a model has no surroundings either: white is kinder than black
+                image = np.where((image == 0).all(axis=-1, keepdims=True), np.uint8(255), image)
+            self._writer.append_data(image)
         except (OSError, ValueError) as error:
             if isinstance(error, MissingDependencyError):
                 raise

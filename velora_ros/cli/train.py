@@ -9,13 +9,13 @@ from typing import Any
 
 from velora_ros.cli.arguments import add_hyperparameters, given_hyperparameters, whole_number
 from velora_ros.cli.evaluate import statistics
+from velora_ros.cli.illustrate import illustrate
 from velora_ros.cli.stopping import stop_on_signals
 from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.training.callbacks import Callback
+from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
 from velora_ros.training.config import TrainConfig, preset_path, read_yaml
 from velora_ros.training.evaluation import episode_seed, evaluate
-from velora_ros.training.records import EvaluationRecord
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths, default_folder
@@ -64,6 +64,16 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     )
     parser.add_argument(
         '--keep-checkpoints', metavar='N', type=whole_number(1), default=3, help='how many stay (default: 3)'
+    )
+    stopping = parser.add_argument_group('early end, both of which a resumed run must be told again')
+    stopping.add_argument(
+        '--stop-at', metavar='RETURN', type=float, help='after three evaluations in a row at or above it'
+    )
+    stopping.add_argument(
+        '--patience', metavar='N', type=whole_number(1), help='after so many evaluations without a better one'
+    )
+    parser.add_argument(
+        '--no-pictures', action='store_true', help='leave out wiring, hidden state and film of the best policy'
     )
     add_hyperparameters(parser.add_argument_group('hyperparameters'))
     parser.set_defaults(run=run)
@@ -133,7 +143,9 @@ class _Work:
     def do(self, folder: RunFolder) -> None:
         """Train, finish the policy, and say how to go on with what was stopped."""
         arguments = self._arguments
-        callbacks: list[Callback] = [] if self._out == folder.best_policy else [_KeepBest(self._out)]
+        callbacks: list[Callback] = [] if self._out == folder.best_policy else [KeepBest(self._out)]
+        if arguments.stop_at is not None or arguments.patience is not None:
+            callbacks.append(EarlyStopping(threshold=arguments.stop_at, patience=arguments.patience))
         options = {'checkpoint_every': arguments.checkpoint_every, 'keep_checkpoints': arguments.keep_checkpoints}
         with stop_on_signals() as stop:
             result = self._running.train_run(folder, self._model, self.env, callbacks=[*callbacks, stop], **options)
@@ -141,6 +153,8 @@ class _Work:
         if stop.reason:
             out = f' --out {self._out}' if arguments.out else ''
             print(f'{stop.reason}; to go on: {folder.how_to_resume}{out}')
+        elif not arguments.no_pictures:
+            illustrate(folder.folder)
 
 
 def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
@@ -197,17 +211,6 @@ def _running(seed: int) -> Any:
     return running
 
 
-class _KeepBest(Callback):
-    """Writes each best policy as it is found: a run that is killed, or a disk that fills up, does not lose it."""
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
-
-    def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        if is_best:
-            policy.save(self._out)
-
-
 def _finish(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
     """Write the policy, first as it is, then with its returns on seeds that training did not know."""
     provenance = {
@@ -229,7 +232,7 @@ def _finish(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
 
 def _flags(arguments: argparse.Namespace) -> Sequence[str]:
     """Return the arguments, beside environment, seed and budget, that make the same policy again."""
-    given = {name: getattr(arguments, name) for name in ('config', 'control_period')}
+    given = {name: getattr(arguments, name) for name in ('config', 'control_period', 'stop_at', 'patience')}
     given |= {'preset': arguments.preset or None, **given_hyperparameters(arguments)}
     words = []
     for name, value in given.items():

@@ -3,6 +3,7 @@
 import importlib
 import os
 import warnings
+from ctypes.util import find_library
 from typing import Any
 
 import gymnasium as gym
@@ -16,12 +17,14 @@ OFF_SCREEN = ('rgb_array', 'rgb_array_list', 'depth_array', 'rgbd_tuple')
 
 def choose_backend() -> None:
     """
-    Set ``MUJOCO_GL`` to ``egl`` where nothing chose otherwise and there is no display.
+    Set ``MUJOCO_GL`` where nothing chose otherwise and there is no display.
 
-    Without it gymnasium takes GLFW, which needs a display. To be called before MuJoCo is imported.
+    To ``egl``, or where only OSMesa is installed to ``osmesa``: without it gymnasium takes GLFW, which needs a display.
+    To be called before a picture is made.
     """
-    if not (os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')):
-        os.environ.setdefault('MUJOCO_GL', 'egl')
+    if not any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'MUJOCO_GL')):
+        only_osmesa = not find_library('EGL') and find_library('OSMesa')
+        os.environ['MUJOCO_GL'] = 'osmesa' if only_osmesa else 'egl'
 
 
 def check_rendering(backend: str = '') -> None:
@@ -49,6 +52,20 @@ def check_rendering(backend: str = '') -> None:
             'Install EGL (apt install libegl1 libgl1-mesa-dri) and set MUJOCO_GL=egl, '
             'or install libosmesa6 and set MUJOCO_GL=osmesa.'
         ) from error
+
+
+def light_up(env: 'gym.Env[Any, Any]') -> bool:
+    """
+    Light a MuJoCo model that brings no light of its own, brightly and from the camera; it moves as before.
+
+    Returns:
+        whether it was dark.
+    """
+    model = getattr(env.unwrapped, 'model', None)
+    dark = getattr(model, 'nlight', 1) == 0
+    if dark:
+        model.vis.headlight.ambient[:], model.vis.headlight.diffuse[:] = 0.5, 0.6  # type: ignore[union-attr]
+    return dark
 
 
 def frame(env: 'gym.Env[Any, Any]') -> npt.NDArray[np.uint8]:

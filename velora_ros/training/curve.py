@@ -57,8 +57,8 @@ class LearningCurve(Callback):
 
     def on_train_end(self, result: TrainResult) -> None:
         """Draw the picture."""
-        with atomic_write(self._paths.picture) as file:
-            draw_curve(file, result.episodes, result.evaluations)
+        if result.episodes or result.evaluations:
+            draw_curve(self._paths.picture, result, self._paths.folder.resolve().name)
 
 
 def _episode_row(record: EpisodeRecord) -> Sequence[Any]:
@@ -95,32 +95,19 @@ def _text(rows: Iterable[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def draw_curve(file: Any, episodes: Sequence[EpisodeRecord], evaluations: Sequence[EvaluationRecord]) -> None:
+def draw_curve(path: Path, result: TrainResult, name: str = '') -> None:
     """
-    Draw training returns (dots) and deterministic evaluations (line, with one standard deviation) over steps.
+    Draw the returns of evaluations and of training episodes over steps.
 
     Args:
-        file: binary, gets a PNG.
-        episodes: may be empty.
-        evaluations: may be empty.
+        path: ``.png`` or ``.svg``.
+        result: with one record at least.
+        name: what the picture is called.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second, only where a picture is drawn
+    from velora_ros.pictures.curves import Curve, Run  # noqa: PLC0415 - matplotlib, only where a picture is drawn
+    from velora_ros.pictures.learning import draw_learning  # noqa: PLC0415
+    from velora_ros.pictures.style import save  # noqa: PLC0415
 
-    figure = Figure(figsize=(8, 4.5), layout='constrained')
-    axes = figure.add_subplot()
-    steps, returns = [one.steps for one in episodes], [one.episode_return for one in episodes]
-    axes.plot(steps, returns, '.', ms=3, alpha=0.35, label='training')
-    if evaluations:
-        steps = [one.steps for one in evaluations]
-        means = [one.result.mean for one in evaluations]
-        stds = [one.result.std for one in evaluations]
-        axes.plot(steps, means, '-', lw=1.8, label='evaluation (deterministic)')
-        low = [mean - std for mean, std in zip(means, stds, strict=True)]
-        high = [mean + std for mean, std in zip(means, stds, strict=True)]
-        axes.fill_between(steps, low, high, alpha=0.2)
-    axes.set_xlabel('environment steps')
-    axes.set_ylabel('return')
-    axes.grid(alpha=0.3)
-    if episodes or evaluations:
-        axes.legend()
-    figure.savefig(file, format='png', dpi=120)
+    evaluations = Curve.of((one.steps, one.seconds, one.result.mean) for one in result.evaluations)
+    episodes = Curve.of((one.steps, one.seconds, one.episode_return) for one in result.episodes)
+    save(draw_learning([Run('', evaluations, episodes)], name=name), path)

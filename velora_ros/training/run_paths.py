@@ -23,6 +23,10 @@ class RunPaths:
         self.episodes = self.folder / 'episodes.csv'
         self.evaluations = self.folder / 'evaluations.csv'
         self.picture = self.folder / 'learning_curve.png'
+        self.wiring = self.folder / 'wiring.png'
+        self.hidden_state = self.folder / 'hidden_state.png'
+        self.film = self.folder / 'best_policy.mp4'
+        """Or .gif, where there is no ffmpeg."""
         self.events = self.folder / 'tensorboard'
         """TensorBoard's folder."""
         self.checkpoints = self.folder / 'checkpoints'
