@@ -4,20 +4,19 @@ Turn the CSV files of learning.py and robustness.py into docs/results.md and its
 Per task: every seed, the mean, the median, and the interquartile mean with a bootstrap interval (arXiv 2108.13264).
 """
 
-import csv
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import report_robustness
 from learning import RESULTS, TASKS, Task
-from matplotlib.figure import Figure
-from scipy import stats
+
+from velora_ros.pictures.curves import interquartile_mean, interval, read_table
+from velora_ros.pictures.learning import draw_learning
+from velora_ros.pictures.style import save
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / 'docs' / 'results.md'
 IMAGES = ROOT / 'docs' / 'images'
-CONFIDENCE = 0.95
 
 Curves = dict[int, list[tuple[int, float, float]]]  # by seed: steps, seconds, mean return
 
@@ -34,11 +33,8 @@ peers are in [benchmarks.md](benchmarks.md).
 
 def read(path: Path) -> Curves:
     """Return a file's learning curves."""
-    curves: Curves = defaultdict(list)
-    with path.open(newline='') as file:
-        for row in csv.DictReader(file):
-            curves[int(row['seed'])].append((int(row['steps']), float(row['seconds']), float(row['mean'])))
-    return curves
+    runs = {int(run.seed): run.evaluations for run in read_table(path)}
+    return {seed: list(zip(run.steps.astype(int), run.seconds, run.returns, strict=True)) for seed, run in runs.items()}
 
 
 def solved_at(curve: list[tuple[int, float, float]], threshold: float) -> int | None:
@@ -47,18 +43,13 @@ def solved_at(curve: list[tuple[int, float, float]], threshold: float) -> int | 
     return next((i for i in range(len(good) - 2) if all(good[i : i + 3])), None)
 
 
-def interquartile_mean(values: np.ndarray) -> str:
-    """Return the mean of the middle half and its bootstrap interval."""
-
-    def middle(sample: np.ndarray, axis: int = -1) -> np.ndarray:
-        return np.asarray(stats.trim_mean(sample, 0.25, axis=axis))
-
+def middle(values: np.ndarray) -> str:
+    """Return the interquartile mean and its bootstrap interval."""
+    mean = f'{float(interquartile_mean(values)):.1f}'
     if len(values) < 3 or np.ptp(values) == 0:
-        return f'{float(middle(values)):.1f}'
-    interval = stats.bootstrap(
-        (values,), middle, confidence_level=CONFIDENCE, method='percentile', rng=np.random.default_rng(0)
-    ).confidence_interval
-    return f'{float(middle(values)):.1f} ({interval.low:.1f} to {interval.high:.1f})'
+        return mean
+    low, high = interval(values, interquartile_mean)
+    return f'{mean} ({low:.1f} to {high:.1f})'
 
 
 def section(name: str, task: Task, curves: Curves) -> str:
@@ -82,8 +73,7 @@ def section(name: str, task: Task, curves: Curves) -> str:
     lines += [
         '',
         f'Solved by {solved} of {len(curves)} seeds; later evaluations at or above the threshold, pooled: {share}.',
-        f'Last evaluation: mean {last.mean():.1f}, median {np.median(last):.1f}, '
-        f'interquartile mean {interquartile_mean(last)}.',
+        f'Last evaluation: mean {last.mean():.1f}, median {np.median(last):.1f}, interquartile mean {middle(last)}.',
         '',
         f'![learning curves](images/learning_{name}.png)',
         '',
@@ -91,24 +81,10 @@ def section(name: str, task: Task, curves: Curves) -> str:
     return '\n'.join(lines)
 
 
-def draw(name: str, task: Task, curves: Curves) -> None:
-    """Draw every seed, and the median where all seeds were evaluated."""
-    figure = Figure(figsize=(8, 4), layout='constrained')
-    axes = figure.add_subplot()
-    for curve in curves.values():
-        axes.plot([steps for steps, _, _ in curve], [mean for _, _, mean in curve], lw=0.8, alpha=0.4, color='C0')
-    length = min(map(len, curves.values()))
-    medians = [np.median([curve[i][2] for curve in curves.values()]) for i in range(length)]
-    axes.plot(
-        [steps for steps, _, _ in next(iter(curves.values()))][:length], medians, lw=2, color='C0', label='median'
-    )
-    axes.axhline(task.solved, lw=0.8, ls='--', color='gray', label='solved')
-    axes.set_xlabel('environment steps')
-    axes.set_ylabel('return')
-    axes.set_title(f'{name.replace("_", " ")}, {len(curves)} seeds', fontsize=10)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(IMAGES / f'learning_{name}.png', dpi=110)
+def draw(name: str, task: Task, path: Path) -> None:
+    """Draw every seed, and the interquartile mean where all seeds were evaluated."""
+    figure = draw_learning(read_table(path, task.env), solved=task.solved, name=name.replace('_', ' '))
+    save(figure, IMAGES / f'learning_{name}.png')
 
 
 def main() -> None:
@@ -118,7 +94,7 @@ def main() -> None:
     for name, task in TASKS.items():
         if (path := RESULTS / f'{name}.csv').is_file():
             curves = read(path)
-            draw(name, task, curves)
+            draw(name, task, path)
             parts.append(section(name, task, curves))
     if (path := RESULTS / 'robustness.csv').is_file():
         parts.append(report_robustness.section(path, IMAGES))

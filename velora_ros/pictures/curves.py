@@ -66,11 +66,13 @@ class Run:
         label: runs of one label are drawn as one group.
         evaluations: mean returns of the deterministic evaluations; may be empty.
         episodes: returns of the training episodes; may be empty.
+        seed: of the run, where the table says so.
     """
 
     label: str
     evaluations: Curve
     episodes: Curve
+    seed: str = ''
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def read_table(path: Path, label: str = '') -> list[Run]:
         runs.setdefault((label or own, row.get('seed') or ''), []).append(point)
     if not runs:
         raise ConfigError(f"'{path}' has no row yet; a learning curve needs at least one evaluation.")
-    return [Run(group, Curve.of(points), Curve.of([])) for (group, _), points in runs.items()]
+    return [Run(group, Curve.of(points), Curve.of([]), seed) for (group, seed), points in runs.items()]
 
 
 def grouped(runs: Iterable[Run]) -> dict[str, list[Run]]:
