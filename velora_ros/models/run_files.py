@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +101,21 @@ def check_environment(learner: Learner, env: Env, spec: PolicySpec, run: RunFold
 
 
 def callbacks_of(
-    run: RunFolder, learner: Learner, arguments: Mapping[str, Any], *, every: float, keep: int
+    run: RunFolder, learner: Learner, arguments: Callable[[], dict[str, Any]], *, every: float, keep: int
 ) -> tuple[Sequence[Callback], Checkpoints]:
-    """Return what writes into the folder: tables, policies and events as things happen, and the checkpoints."""
+    """
+    Return what writes into the folder: tables, policies and events as things happen, and the checkpoints.
+
+    Args:
+        run: the folder.
+        learner: the agent.
+        arguments: returns the agent's constructor arguments as they are now, JSON-ready.
+        every: least seconds between two checkpoints.
+        keep: how many of them stay.
+    """
 
     def write(path: Path, state: Any) -> None:
-        resuming.write(path, learner, dict(arguments), state)
+        resuming.write(path, learner, arguments(), state)  # now: learning rates may have changed since the start
 
     first = [LearningCurve(run), KeptPolicies(run, learner.policy_file), *tensorboard_events(run)]
     return first, Checkpoints(run, write, every=every, keep=keep)

@@ -136,7 +136,7 @@ def _callbacks(model: 'LiquidDDPG', config: TrainConfig, call: Call, folder: Run
     if folder is None:
         return [*shown, *call.callbacks]
     writers, checkpoints = callbacks_of(
-        folder, model.learner, model.arguments(), every=call.checkpoint_every, keep=call.keep_checkpoints
+        folder, model.learner, model.arguments, every=call.checkpoint_every, keep=call.keep_checkpoints
     )
     return [*shown, *writers, *call.callbacks, checkpoints]  # last: what it writes is what the others have seen
 

@@ -58,6 +58,7 @@ class Checkpoints(Callback):
 
     def on_resume(self, state: RunState) -> None:
         """Note that the one resumed from is there."""
+        self._steps = state.steps
         self._wait(0.0)
 
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:

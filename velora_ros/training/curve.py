@@ -34,13 +34,9 @@ class LearningCurve(Callback):
         self._paths = paths
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Begin both tables, where they are missing."""
-        for path, columns in (
-            (self._paths.episodes, EPISODE_COLUMNS),
-            (self._paths.evaluations, EVALUATION_COLUMNS),
-        ):
-            if not path.exists():
-                _write(path, [columns])
+        """Begin both tables."""
+        _write(self._paths.episodes, [EPISODE_COLUMNS])
+        _write(self._paths.evaluations, [EVALUATION_COLUMNS])
 
     def on_resume(self, state: RunState) -> None:
         """Write both tables as they were then."""

@@ -1,5 +1,6 @@
 """A run for TensorBoard: the same numbers as in the tables, as events."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from velora_ros.errors import StorageError
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
+from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths
 
 logger = logging.getLogger(__name__)
@@ -16,14 +18,16 @@ logger = logging.getLogger(__name__)
 FLUSH_PERIOD_S = 5.0
 
 
-def tensorboard_events(paths: RunPaths) -> list[Callback]:
+def tensorboard_events(run: RunFolder) -> list[Callback]:
     """Return the callback that writes events, or none, with one message, where tensorboardX is not installed."""
     try:
         import tensorboardX  # noqa: PLC0415, F401 - half a second, and only for those who train into a folder
     except ImportError:
         logger.warning('no events for TensorBoard are written: tensorboardX is missing; pip install tensorboardX.')
         return []
-    return [TensorBoardEvents(paths)]
+    events = TensorBoardEvents(run)
+    run.when_closed(events.close)
+    return [events]
 
 
 class TensorBoardEvents(Callback):
@@ -69,14 +73,20 @@ class TensorBoardEvents(Callback):
         self._evaluation(record)
 
     def on_train_end(self, result: TrainResult) -> None:
-        """Close the file."""
-        self._guarded(self._writer.close)
+        """Let readers see everything."""
+        self._flush()
+
+    def close(self) -> None:
+        """Close the file, if there is one; a full disk has been reported before."""
+        if self._writer is not None:
+            with contextlib.suppress(OSError):
+                self._writer.close()
+            self._writer = None
 
     def _open(self, seconds: float) -> None:
         from tensorboardX.event_file_writer import EventsWriter  # noqa: PLC0415 - as above
 
-        if self._writer is not None:
-            self._guarded(self._writer.close)
+        self.close()
         self._began = self._clock() - seconds
         old = sorted(self._folder.glob('events.*.out.tfevents.*'))
         number = int(old[-1].name.split('.')[1]) + 1 if old else 1

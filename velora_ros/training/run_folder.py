@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ class RunFolder(RunPaths):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         super().__init__(folder)
         self._lock: int | None = None
+        self._closing = contextlib.ExitStack()
         self.checkpoint_wanted = False
         """Set it, from any thread, for a checkpoint at the end of the running episode."""
         self.on_checkpoint: Callable[[Path], None] = lambda _: None
@@ -100,10 +102,15 @@ class RunFolder(RunPaths):
     @property
     def how_to_resume(self) -> str:
         """The command that goes on with the run."""
-        return f'velora_ros train --resume {self.folder}'
+        return f'velora_ros train --resume {shlex.quote(str(self.folder))}'
+
+    def when_closed(self, action: Callable[[], object]) -> None:
+        """Have something called when the folder is let go of, whatever ended the run."""
+        self._closing.callback(action)
 
     def close(self) -> None:
         """Let go of the folder."""
+        self._closing.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

@@ -1,0 +1,317 @@
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from run_and_kill import train
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from toy import Reach
+
+import velora_ros
+from velora_ros.errors import ConfigError, PolicyFileError, SpecError, StorageError, UnsupportedEnvironmentError
+from velora_ros.models import LiquidDDPG, storage
+from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, StopTraining
+from velora_ros.training.checkpoint import checkpoints
+from velora_ros.training.records import EpisodeRecord
+
+HERE = Path(__file__).parents[1]
+ENVIRONMENT = {
+    **os.environ,
+    'PYTHONPATH': os.pathsep.join([str(Path(velora_ros.__file__).parents[1]), str(HERE)]),
+    'OMP_NUM_THREADS': '1',
+    'OPENBLAS_NUM_THREADS': '1',
+}
+BY_THE_CLOCK = ('seconds', 'steps_per_s')
+
+
+def script(name: str, *arguments: object, before: tuple[str, ...] = ()) -> None:
+    command = [*before, sys.executable, HERE / f'{name}.py', *map(str, arguments)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """A table without what a clock tells."""
+    with path.open() as file:
+        return [{name: row[name] for name in row if name not in BY_THE_CLOCK} for row in csv.DictReader(file)]
+
+
+def events(run: RunPaths) -> dict[str, list[tuple[int, float]]]:
+    accumulator = EventAccumulator(str(run.events))
+    accumulator.Reload()
+    tags = [tag for tag in sorted(accumulator.Tags()['scalars']) if not tag.startswith('speed')]
+    return {tag: [(event.step, event.value) for event in accumulator.Scalars(tag)] for tag in tags}
+
+
+def assert_same_checkpoint(one: Path, other: Path) -> None:
+    (metadata, tensors), (metadata_2, tensors_2) = storage.read(one), storage.read(other)
+    for name, tensor in tensors.items():
+        values, values_2 = tensor.numpy().copy(), tensors_2[name].numpy().copy()
+        if name == 'run.episodes':
+            values[:, 6:] = values_2[:, 6:] = 0
+        elif name == 'run.evaluations':
+            values[:, 2] = values_2[:, 2] = 0
+        assert values.tobytes() == values_2.tobytes(), name
+    for part in (metadata, metadata_2):
+        del part['checksum'], part['run']['seconds']
+    assert metadata == metadata_2
+
+
+def assert_same_run(one: RunPaths, other: RunPaths) -> None:
+    for table in ('episodes', 'evaluations'):
+        assert rows(getattr(one, table)) == rows(getattr(other, table))
+    for policy in ('best_policy', 'last_policy'):
+        assert getattr(one, policy).read_bytes() == getattr(other, policy).read_bytes()
+    assert [path.name for path in checkpoints(one)] == [path.name for path in checkpoints(other)]
+    for pair in zip(checkpoints(one), checkpoints(other), strict=True):
+        assert_same_checkpoint(*pair)
+    assert repr(events(one)) == repr(events(other))
+
+
+# --- killed
+
+
+def kill_and_compare(folder: Path, kills: int, seed: int) -> dict[str, int]:
+    script('run_and_kill', folder, kills, seed)
+    counts: dict[str, int] = json.loads((folder / 'counts.json').read_text())
+    for number in range(counts['finished']):
+        assert_same_run(RunPaths(folder / 'whole'), RunPaths(folder / f'killed-{number}'))
+    return counts
+
+
+def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    counts = kill_and_compare(tmp_path, kills=3, seed=2)
+    assert counts['moment'] + counts['write'] + counts['rename'] == 3
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_twenty_points_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    counts = kill_and_compare(tmp_path, kills=20, seed=1)
+    assert min(counts['moment'], counts['write'], counts['rename']) >= 3
+    assert counts['left_unfinished'] > 0
+
+
+# --- bad disks
+
+
+def small_disk(folder: Path) -> tuple[tuple[str, ...], str]:
+    """How to run a command with a disk of 1 MB in the folder, or without one where nobody may mount it."""
+    mount = f'mount -t tmpfs -o size=1m none {folder} && exec "$@"'
+    before = ('unshare', '-rm', 'sh', '-c', mount, 'sh')
+    possible = shutil.which('unshare') and subprocess.run([*before, 'true'], capture_output=True, check=False)
+    return (before, 'full') if possible and possible.returncode == 0 else ((), 'limit')
+
+
+def test_a_full_disk_ends_the_run_with_its_last_checkpoint_intact(tmp_path: Path) -> None:
+    before, how = small_disk(tmp_path)
+    copied = tmp_path.with_name('said.txt')
+    work = f'{sys.executable} {HERE}/run_on_bad_disk.py {tmp_path} {how} && cp {tmp_path}/error.txt {copied}'
+    done = subprocess.run([*before, 'sh', '-c', work], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = copied.read_text()
+    assert ('No space left on device' if how == 'full' else 'File too large') in said
+    assert 'The run is kept up to step 35: velora_ros train --resume' in said
+
+
+@pytest.mark.parametrize('how', ['limit', 'read-only'])
+def test_a_disk_that_takes_no_more_ends_the_run_with_its_last_checkpoint_intact(how: str) -> None:
+    folder = Path('/tmp') / f'velora-ros-{how}-{os.getpid()}'  # where another user can go
+    folder.mkdir(mode=0o755)
+    try:
+        script('run_on_bad_disk', folder, how)
+        said = (folder / 'error.txt').read_text()
+    finally:
+        shutil.rmtree(folder)
+    assert ('File too large' if how == 'limit' else 'Permission denied') in said
+    assert 'The run is kept up to step 35: velora_ros train --resume' in said
+
+
+# --- damaged and foreign checkpoints
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunPaths:
+    """A run of some checkpoints, and beside it one that was never stopped."""
+    train(tmp_path / 'whole')
+    train(tmp_path / 'run', total_steps=40)
+    return RunPaths(tmp_path / 'run')
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-50] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize('damage', [cut_short, flip_a_bit, lambda path: path.write_bytes(b'')])
+def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_taken(
+    run: RunPaths, damage: Callable[[Path], None]
+) -> None:
+    newest, before, *_ = checkpoints(run)
+    damage(newest)
+    with pytest.warns(UserWarning, match=f'The run goes on from the one before, {before.name}'):
+        train(run.folder)
+    assert newest.with_suffix('.damaged').exists()
+    assert_same_run(RunPaths(run.folder.parent / 'whole'), run)
+
+
+def test_without_a_checkpoint_that_can_be_read_nothing_is_changed(run: RunPaths) -> None:
+    for path in checkpoints(run):
+        cut_short(path)
+    before = {path: path.read_bytes() for path in run.checkpoints.iterdir()}
+    with pytest.raises(PolicyFileError, match=r'none of the 3 checkpoints in .* can be read'):
+        train(run.folder)
+    assert {path: path.read_bytes() for path in run.checkpoints.iterdir()} == before
+
+
+def test_a_checkpoint_of_another_format_version_is_refused(run: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, 'FORMAT_VERSION', 99)
+    with pytest.raises(PolicyFileError, match='format version 2; this package reads 99'):
+        train(run.folder)
+
+
+def test_another_environment_is_refused(run: RunPaths) -> None:
+    model = LiquidDDPG(2, 4, 1, critic_sizes=(8,), n_critics=2, buffer_size=60, seed=3)
+    with RunFolder.resume(run.folder) as folder, pytest.raises(SpecError, match=r"'action_low'|action_low"):
+        model.train(Reach(low=-5.0, high=5.0), 16, sequence_length=4, run_dir=folder, progress=False)
+
+
+# --- what may change, and what not
+
+
+def test_a_larger_budget_gives_the_run_that_had_it_from_the_start(run: RunPaths) -> None:
+    assert_same_weights(train(run.folder), train(run.folder.parent / 'again'))
+
+
+def assert_same_weights(one: LiquidDDPG, other: LiquidDDPG) -> None:
+    weights, others = one.learner.networks.state_dict(), other.learner.networks.state_dict()
+    assert all(np.array_equal(weights[name], others[name]) for name in weights)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'named'),
+    [({'gamma': 0.9}, 'gamma'), ({'seed': 4}, 'seed'), ({'sequence_length': 8}, 'sequence_length')],
+)
+def test_other_hyperparameters_are_refused_by_name(run: RunPaths, changes: dict[str, Any], named: str) -> None:
+    before = run.config.read_bytes()
+    with pytest.raises(ConfigError, match=f'was started with {named} '):
+        train(run.folder, **changes)
+    assert run.config.read_bytes() == before
+
+
+def test_a_run_needs_resume_and_resume_needs_a_run(tmp_path: Path, run: RunPaths) -> None:
+    with pytest.raises(StorageError, match='holds a run already'):
+        train(run.folder, resume=False)
+    with pytest.raises(ConfigError, match='no run in'):
+        train(tmp_path / 'nothing', resume=True)
+    with pytest.raises(ConfigError, match='resume is True without run_dir'):
+        LiquidDDPG(2, 4, 1).train(Reach(), 8, resume=True)
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(run: RunPaths) -> None:
+    for path in checkpoints(run):
+        path.unlink()
+    train(run.folder)
+    assert_same_run(RunPaths(run.folder.parent / 'whole'), run)
+    for path in checkpoints(run):
+        path.unlink()
+    with pytest.raises(ConfigError, match='ended before its first checkpoint'):
+        LiquidDDPG(2, 4, 1, critic_sizes=(8,), n_critics=2, buffer_size=60, seed=8).train(
+            Reach(), 16, sequence_length=4, run_dir=RunFolder.resume(run.folder), progress=False
+        )
+
+
+def test_live_changes_outlast_the_process(tmp_path: Path) -> None:
+    class Change(Callback):
+        episodes = 0
+
+        def on_episode_start(self) -> dict[str, float]:
+            self.episodes += 1
+            return {'noise_scale': 0.01, 'update_ratio': 2.0, 'actor_lr': 5e-5} if self.episodes == 3 else {}
+
+    train(tmp_path / 'run', total_steps=40, callbacks=[Change()])
+    model = train(tmp_path / 'run')
+    assert model.learner.settings.actor_lr == 5e-5
+    metadata, _ = storage.read(checkpoints(RunPaths(tmp_path / 'run'))[0])
+    assert metadata['run']['live'] == {'noise_scale': 0.01, 'update_ratio': 2.0}
+
+
+def test_a_run_stopped_in_the_middle_of_an_episode_runs_it_again(tmp_path: Path, run: RunPaths) -> None:
+    class Stop(Callback):
+        def on_step(self, steps: int) -> None:
+            if steps == 43:
+                raise StopTraining('enough')
+
+    train(tmp_path / 'stopped', callbacks=[Stop()])
+    train(tmp_path / 'stopped')
+    assert_same_run(RunPaths(tmp_path / 'whole'), RunPaths(tmp_path / 'stopped'))
+
+
+# --- an environment that fails
+
+
+@pytest.mark.parametrize('failure', [float('nan'), RuntimeError('the simulator\nis gone.')])
+def test_an_environment_that_fails_ends_the_run_with_one_sentence(tmp_path: Path, failure: Any) -> None:
+    class Failing(Reach):
+        def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            observation, reward, *rest = super().step(action)
+            if len(self.actions) == 13 and isinstance(failure, Exception):
+                raise failure
+            return observation, failure if len(self.actions) == 13 else reward, *rest
+
+    with pytest.raises(UnsupportedEnvironmentError, match='in step 13') as error:
+        LiquidDDPG(2, 4, 1, seed=0).train(
+            Failing(length=5), 8, eval_every=0, progress=False, run_dir=tmp_path, checkpoint_every=0
+        )
+    assert '\n' not in str(error.value)
+    assert str(error.value).endswith(f'The run is kept up to step 10: velora_ros train --resume {tmp_path}')
+
+
+# --- the file
+
+
+def test_a_checkpoint_is_an_agent_that_can_be_loaded(run: RunPaths) -> None:
+    model = LiquidDDPG.load(checkpoints(run)[0])
+    assert model.learner.steps == int(checkpoints(run)[0].stem)
+    assert len(model.learner.buffer) == min(model.learner.steps, 60)
+
+
+def test_an_agent_trained_with_another_seed_than_its_own_keeps_its_wiring(tmp_path: Path) -> None:
+    model = LiquidDDPG(2, 12, 1, seed=0)
+    model.train(Reach(), 8, n_episodes=2, seed=1, eval_every=0, progress=False)
+    model.save(tmp_path / 'agent.safetensors')
+    loaded = LiquidDDPG.load(tmp_path / 'agent.safetensors')
+    assert np.array_equal(loaded.learner.wiring.command, model.learner.wiring.command)
+    assert loaded.learner.streams.run_seed == 1
+    assert loaded.learner.policy_file().digest == model.learner.policy_file().digest
+
+
+def test_a_run_config_tells_the_wrappers_that_a_name_does_not(tmp_path: Path) -> None:
+    train(tmp_path / 'run', total_steps=20)
+    config = RunConfig.load(RunPaths(tmp_path / 'run').config)
+    with pytest.raises(ConfigError, match='without an id'):
+        config.name_of_env()
+
+
+def test_episodes_are_records(run: RunPaths) -> None:
+    """What the loop counts in whole numbers comes back in whole numbers."""
+    seen: list[EpisodeRecord] = []
+
+    class Watch(Callback):
+        def on_resume(self, state: Any) -> None:
+            seen.extend(state.result.episodes)
+
+    train(run.folder, callbacks=[Watch()])
+    assert seen
+    assert all(isinstance(one.steps, int) and isinstance(one.length, int) for one in seen)
