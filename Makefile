@@ -30,7 +30,7 @@ option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 # TRAIN=1 and TRAIN=0, and whatever else is refused by name.
 train = $(if $(filter-out 0,$(call given,TRAIN)),$(call quote,train:=$(patsubst 1,true,$(call given,TRAIN))))
 
-.PHONY: help control train test test-slow check format docs bench-inference bench-training bench-memory bench-node bench-learning bench-robustness results colcon clean distclean
+.PHONY: help control train test test-slow check format docs bench-inference bench-training bench-memory bench-node bench-trainer bench-learning bench-robustness results colcon clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -89,10 +89,6 @@ bench-robustness: ## What liquid policies and their controls bear, resumable [SE
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/robustness.py $(call option,SEEDS,--seeds) $(call given,ARGS)
 
-bench-robustness: ## What liquid policies and their controls bear, resumable [SEEDS=100-104] [ARGS='--jobs 2 --variants gru']
-	@tools/environment bench
-	@exec $(BENCH)/python benchmarks/robustness.py $(call option,SEEDS,--seeds) $(call given,ARGS)
-
 results: ## Write docs/results.md from benchmarks/results/*.csv
 	@tools/environment bench
 	@$(BENCH)/python benchmarks/report.py
@@ -104,6 +100,10 @@ bench-memory: ## Measure how much memory training gains, beside velora [ARGS='--
 bench-node: ## Measure state to command over ROS 2, beside a bare echo [ARGS='--quick']
 	@tools/environment control
 	@exec $(BIN)/python benchmarks/node.py $(call given,ARGS)
+
+bench-trainer: ## Measure training from the node beside the command line, and what it does to a robot [ARGS='--quick']
+	@tools/environment train
+	@exec $(BIN)/python benchmarks/trainer.py $(call given,ARGS)
 
 colcon: ## Build, test and start the package with colcon in a scratch workspace [ARGS='pytest arguments']
 	@tools/environment test

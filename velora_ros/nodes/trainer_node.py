@@ -248,7 +248,7 @@ class TrainerNode(Node):
             return response
         self._training.send(word)
         if state != self._state:
-            self._become(state)
+            self._become(state, '' if state == STOPPING else self._reason)
         response.success, response.message = True, told
         return response
 
