@@ -38,5 +38,5 @@ def test_it_may_be_larger_than_the_model_s_buffer_and_look_from_anywhere(arm):
 
 
 def test_a_camera_that_is_not_there_is_refused_with_those_that_are(arm):
-    with pytest.raises(ConfigError, match="no camera 'sid'. Did you mean 'side'"):
+    with pytest.raises(ConfigError, match=r"no camera 'sid'\. Did you mean 'side'"):
         Camera(arm[0], 80, 60, 'sid')

@@ -90,7 +90,7 @@ def test_a_reward_may_be_given_and_a_second_environment_made():
 
 
 def test_without_a_reward_there_is_nothing_to_learn():
-    with pytest.raises(UnsupportedEnvironmentError, match='an MJCF file has no reward.*reward=FUNCTION'):
+    with pytest.raises(UnsupportedEnvironmentError, match=r'an MJCF file has no reward.*reward=FUNCTION'):
         check_reward(make(str(ARM)))
 
     class Arm(ModelEnv):
@@ -154,7 +154,7 @@ def test_a_file_that_makes_no_robot_is_refused_in_one_sentence(file, parts, word
 
 
 def test_a_missing_file_and_a_senseless_period_are_refused():
-    with pytest.raises(UnsupportedEnvironmentError, match="there is no file 'nowhere/robot.xml'"):
+    with pytest.raises(UnsupportedEnvironmentError, match=r"there is no file 'nowhere/robot\.xml'"):
         make('nowhere/robot.xml')
     with pytest.raises(UnsupportedEnvironmentError, match='control_period is 0'):
         make(str(ARM), control_period=0)

@@ -259,7 +259,8 @@ class Faults:
         for name in chosen:
             hit = [i for i, own in enumerate(self._names) if own == name or own.rpartition('/')[0] == name != '']
             if not hit:
-                raise ConfigError(f"faults: {fault} names '{name}'.{did_you_mean(name, self._names)}")
+                joints = {own.rpartition('/')[0] for own in self._names} - {''}
+                raise ConfigError(f"faults: {fault} names '{name}'.{did_you_mean(name, {*joints, *self._names})}")
             found.update(hit)
         return sorted(found)
 

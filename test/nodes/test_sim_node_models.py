@@ -1,0 +1,160 @@
+"""Other robots, other speeds and pictures: sim_node with an MJCF file, a real-time factor, a camera."""
+
+import json
+import signal
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from velora_ros.gym import make, spec_from_env
+from velora_ros.nodes.conversions import to_nanoseconds
+from velora_ros.nodes.interfaces import interface_class
+from velora_ros.utils import share_path
+
+pytestmark = pytest.mark.ros
+
+ARM = share_path('config', 'arm.xml')
+JOINTS = 'sensor_msgs/msg/JointState'
+VECTOR = 'std_msgs/msg/Float64MultiArray'
+IMAGE = 'sensor_msgs/msg/Image'
+
+
+def start(ros, **values):
+    """Starts sim_node with parameters; `__` in a name stands for a dot."""
+    words = [('-p', f'{name.replace("__", ".")}:={value}') for name, value in values.items()]
+    return ros.start('sim_node', *(word for pair in words for word in pair))
+
+
+def stamps(states):
+    return [to_nanoseconds(state.header.stamp) for state in states]
+
+
+# --- a robot from a file
+
+
+def test_an_arm_from_a_file_moves_to_where_it_is_commanded(ros):
+    process = start(ros, env=ARM)
+    states = ros.subscribe(JOINTS, 'joint_states')
+    observations = ros.subscribe(VECTOR, 'observation')
+    command = ros.publisher(VECTOR, 'command')
+    ros.until(lambda: len(states) > 3 and len(observations) > 3)
+    assert states[0].name == ['shoulder', 'elbow']
+    assert list(states[0].position) == [0.4, 0.8]
+    assert len(observations[0].data) == 10
+    assert {later - earlier for earlier, later in pairwise(stamps(states))} == {20_000_000}
+    target = interface_class(VECTOR)(data=[0.2, -0.5])
+
+    def is_there():
+        command.publish(target)
+        return np.allclose(states[-1].position, target.data, atol=0.02)
+
+    ros.until(is_there, 'the arm to get there')
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert json.loads(process.output.splitlines()[-1])['terminated'] == 0
+
+
+def test_a_policy_drives_the_arm(ros, make_policy_file, tmp_path):
+    path = tmp_path / 'arm.safetensors'
+    make_policy_file(10, 20, 2, spec=spec_from_env(make(str(ARM)))).save(path)
+    process = start(ros, env=ARM, duration_s=2.0)
+    ros.start('policy_node', '-p', f'policy:={path}', '-p', 'autostart:=true', '-p', 'arm_on_activate:=true')
+    ros.until(lambda: process.exit_code is not None, 'the end of the run')
+    summary = json.loads(process.output.splitlines()[-1])
+    assert summary['commands'] >= 0.95 * summary['states'] > 80
+    assert (summary['falls'], summary['fallbacks']) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ('values', 'words'),
+    [
+        ({'env': 'nowhere/robot.xml'}, "there is no file 'nowhere/robot.xml'; give the path of an MJCF file."),
+        ({'env': 'BROKEN'}, 'cannot be read: XML Error'),
+        ({'env': 'IDLE'}, 'has no actuators'),
+        ({'control_period_s': 0.02}, "'InvertedPendulum-v5' is no MJCF file"),
+        ({'real_time_factor': 2.0}, 'it needs publish_clock: true here and use_sim_time: true at the other nodes'),
+        ({'real_time_factor': 0.0}, "parameter 'real_time_factor' is 0.0"),
+    ],
+)
+def test_what_is_no_robot_is_refused_in_one_sentence(ros, tmp_path, values, words):
+    files = {'BROKEN': '<mujoco><foo/></mujoco>', 'IDLE': '<mujoco/>'}
+    if (content := files.get(values.get('env'))) is not None:
+        values = {'env': tmp_path / 'robot.xml'}
+        values['env'].write_text(content)
+    process = start(ros, **values)
+    assert process.wait() == 1
+    [line] = process.output.splitlines()
+    assert words in line
+
+
+# --- time
+
+
+def test_simulated_time_may_pass_faster_and_slower_and_the_run_is_judged_by_that(ros):
+    process = start(ros, publish_clock=True, real_time_factor=4.0)
+    states = ros.subscribe(JOINTS, 'joint_states', 100)
+
+    def periods_in(seconds):
+        first = len(states)
+        ros.spin(seconds)
+        return len(states) - first
+
+    ros.until(lambda: len(states) > 10)
+    fast = periods_in(1.0)
+    assert ros.set_parameters('sim_node', real_time_factor=0.5)[0].successful
+    slow = periods_in(1.0)
+    assert slow < fast / 3
+    assert {later - earlier for earlier, later in pairwise(stamps(states))} == {40_000_000}
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+    summary = json.loads(process.output.splitlines()[-1])
+    assert 0.5 < summary['real_time_factor_asked'] < 4.0
+
+
+# --- pictures
+
+
+def test_pictures_are_offered_only_when_asked_for(ros):
+    start(ros)
+    ros.subscribe(JOINTS, 'joint_states')
+    ros.until(lambda: '/diagnostics' in dict(ros.node.get_topic_names_and_types()), 'the topics that are made last')
+    assert '/sim_node/image' not in dict(ros.node.get_topic_names_and_types())
+
+
+@pytest.mark.usefixtures('opengl')
+def test_pictures_show_the_robot_as_it_moves_and_the_states_go_on(ros):
+    process = start(ros, env=ARM, image__rate_hz=10.0, image__width=160, image__height=120, image__camera='side')
+    states = ros.subscribe(JOINTS, 'joint_states')
+    images = ros.subscribe(IMAGE, 'sim_node/image', 1)
+    ros.until(lambda: len(images) > 1, 'pictures')
+    command = ros.publisher(VECTOR, 'command')
+    first = images[-1]
+    assert (first.width, first.height, first.step, first.encoding) == (160, 120, 480, 'rgb8')
+    assert first.header.frame_id == 'side'
+    assert np.ptp(first.data) > 50
+
+    def has_moved():
+        command.publish(interface_class(VECTOR)(data=[-1.0, 0.0]))
+        return bytes(images[-1].data) != bytes(first.data)
+
+    ros.until(has_moved, 'another picture')
+    assert {later - earlier for earlier, later in pairwise(stamps(states))} <= {20_000_000}
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+@pytest.mark.usefixtures('opengl')
+def test_a_camera_that_the_model_lacks_is_refused_in_one_sentence(ros):
+    process = start(ros, env=ARM, image__rate_hz=10.0, image__camera='front')
+    assert process.wait() == 1
+    [line] = process.output.splitlines()
+    assert "the model has no camera 'front'. Valid: side" in line
+
+
+def test_without_opengl_a_picture_is_refused_with_what_to_install(ros):
+    no_driver = {'MUJOCO_GL': 'egl', '__EGL_VENDOR_LIBRARY_FILENAMES': '/nowhere'}
+    process = ros.start('sim_node', '-p', 'image.rate_hz:=10.0', **no_driver)
+    assert process.wait() == 1
+    [line] = process.output.splitlines()
+    assert "the OpenGL backend 'egl' does not work here" in line and 'apt install libegl1' in line
