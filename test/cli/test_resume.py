@@ -1,0 +1,159 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import velora_ros
+from velora_ros.cli.main import main
+from velora_ros.cli.stopping import StopOnRequest, stop_on_signals
+from velora_ros.policy import Policy, PolicyFile
+from velora_ros.training import RunFolder, RunPaths, StopTraining
+from velora_ros.training.checkpoint import checkpoints
+from velora_ros.training.records import RunState
+
+PENDULUM = 'InvertedPendulum-v5'
+SHORT = [
+    '--start-steps', '16', '--boost-ratio', '1', '--eval-every', '100', '--eval-episodes', '2',
+    '--checkpoint-every', '0', '--no-pictures', '--n-neurons', '6', '--critic-sizes', '8',
+]  # fmt: skip
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: main(['train', *map(str, arguments)])
+
+
+@pytest.fixture
+def begin(train):
+    return lambda folder, *arguments: train('--env', PENDULUM, '--run-dir', folder, *SHORT, *arguments)
+
+
+def test_a_run_with_more_steps_is_the_run_that_had_them_from_the_start(train, begin, capsys):
+    assert begin('whole', '--steps', 250) == 0
+    assert begin('part', '--steps', 120) == 0
+    assert train('--resume', 'part', '--steps', 250, '--no-pictures') == 0
+    assert capsys.readouterr().err == ''
+    whole, part = (PolicyFile.load(RunPaths(name).best_policy) for name in ('whole', 'part'))
+    assert whole.provenance['evaluation'] == part.provenance['evaluation']
+    assert whole.provenance['command'] == part.provenance['command']
+    assert '--steps 250' in part.provenance['command']
+    assert '--checkpoint-every' not in part.provenance['command']
+
+
+def test_every_policy_says_what_repeats_its_run(begin):
+    assert begin('run', '--steps', 120) == 0
+    made = PolicyFile.load(RunPaths('run').last_policy).provenance
+    assert made['command'].startswith(f'velora_ros train --env {PENDULUM} --seed 0 --steps 120 --n-neurons 6')
+    assert made['hyperparameters']['critic_sizes'] == [8]
+
+
+def test_without_a_folder_each_run_gets_one_of_its_own(train):
+    for _ in range(2):
+        assert train('--env', PENDULUM, '--steps', 30, *SHORT) == 0
+    assert sorted(path.name for path in Path('runs').iterdir()) == [f'{PENDULUM}-seed0', f'{PENDULUM}-seed0-2']
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'expected'),
+    [
+        (['--resume', 'run', '--gamma', '0.5'], (2, 'was started with gamma 0.998, now it is 0.5')),
+        (['--resume', 'run', '--critic-sizes', '8', '4'], (2, 'was started with critic_sizes (8,), now it is (8, 4)')),
+        (['--resume', 'run', '--seed', '5'], (2, 'was started with seed 0, now it is 5')),
+        (['--resume', 'run', '--config', 'c.yaml'], (2, "no hyperparameter 'gama'. Did you mean")),
+        (['--resume', 'run', '--run-dir', 'other'], (2, 'leave --run-dir out')),
+        (['--resume', 'run', '--preset', 'robust'], (2, 'leave --preset out')),
+        (['--resume', 'other'], (2, "there is no run in 'other'")),
+        (['--env', PENDULUM, '--run-dir', 'run'], (1, 'holds a run already')),
+        (['--resume', 'run', '--checkpoint-every', '-1'], (2, 'checkpoint_every is -1.0')),
+    ],
+)
+def test_what_does_not_fit_the_run_is_one_sentence_and_changes_nothing(begin, train, capsys, arguments, expected):
+    assert begin('run', '--steps', 40) == 0
+    Path('c.yaml').write_text('gama: 0.9\n')
+    before = {path: path.read_bytes() for path in RunPaths('run').checkpoints.iterdir()}
+    config = RunPaths('run').config.read_bytes()
+    capsys.readouterr()
+    status, named = expected
+    assert train(*arguments) == status
+    said = capsys.readouterr().err
+    assert named in said
+    assert said.count('\n') == 1
+    assert {path: path.read_bytes() for path in RunPaths('run').checkpoints.iterdir()} == before
+    assert RunPaths('run').config.read_bytes() == config
+
+
+def test_the_same_values_may_be_given_again(begin, train):
+    assert begin('run', '--steps', 40) == 0
+    Path('c.yaml').write_text('n_neurons: 6\ncritic_sizes: [8]\n')
+    assert train('--resume', 'run', '--seed', 0, '--critic-sizes', 8, '--config', 'c.yaml', '--no-pictures') == 0
+
+
+def test_a_folder_in_use_is_refused(begin, train, capsys):
+    assert begin('run', '--steps', 40) == 0
+    with RunFolder.resume('run'):
+        assert train('--resume', 'run') == 1
+    assert 'in use by another training' in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_begin_leaves_its_folder_free(begin, capsys):
+    assert begin('run', '--steps', 40, '--device', 'abacus') == 2
+    assert begin('run', '--steps', 40) == 0
+
+
+# --- signals
+
+
+def started(folder: Path, *arguments: str) -> 'subprocess.Popen[str]':
+    environment = {**os.environ, 'PYTHONPATH': str(Path(velora_ros.__file__).parents[1])}
+    command = [sys.executable, '-u', '-m', 'velora_ros', 'train', *arguments]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_that_is_the_run_it_would_have_been(tmp_path, train, begin):
+    endless = ['--env', PENDULUM, '--run-dir', 'stopped', '--episodes', '1000000', '--window-size', '1', *SHORT]
+    with started(tmp_path, *endless) as process:
+        assert any(line.startswith('episode') for line in process.stdout)  # training is under way
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, '')
+    assert out.splitlines()[-1] == 'stopped by SIGINT; to go on: velora_ros train --resume stopped'
+    Policy.load(RunPaths('stopped').best_policy)
+    steps = int(checkpoints(RunPaths('stopped'))[0].stem) + 60
+    assert steps > 60
+    assert train('--resume', 'stopped', '--steps', steps, '--no-pictures') == 0
+    assert begin('whole', '--steps', steps) == 0
+    last, whole = (PolicyFile.load(RunPaths(name).last_policy) for name in ('stopped', 'whole'))
+    assert all((last.tensors[name] == whole.tensors[name]).all() for name in whole.tensors)
+
+
+def test_a_request_waits_for_the_end_of_the_episode_but_not_for_ever():
+    now = [0.0]
+    stop = StopOnRequest(patience=3.0, clock=lambda: now[0])
+    stop.on_step(1)
+    stop.on_between_episodes(RunState(), last=False)
+    stop.request('asked')
+    stop.on_step(2)
+    with pytest.raises(StopTraining, match='asked'):
+        stop.on_between_episodes(RunState(), last=False)
+    stop.on_between_episodes(RunState(), last=True)
+    now[0] = 3.0
+    with pytest.raises(StopTraining, match='asked'):
+        stop.on_step(3)
+
+
+def test_a_second_signal_has_its_usual_effect():
+    assert threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    with stop_on_signals() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.reason == 'stopped by SIGINT'
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) == before
