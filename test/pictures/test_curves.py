@@ -55,7 +55,8 @@ def test_runs_evaluated_at_other_times_meet_in_between():
 
 
 def test_smoothing_takes_what_there_is():
-    np.testing.assert_allclose(curve([1, 3, 5, 7]).smooth(2).returns, [1, 2, 4, 6])
+    np.testing.assert_allclose(curve([1, 3, 5, 7]).smooth(1000).returns, [1, 2, 4, 6])
+    np.testing.assert_allclose(curve([1, 3, 5, 7]).smooth(0).returns, [1, 3, 5, 7])
     assert len(curve([]).smooth(5)) == 0
 
 

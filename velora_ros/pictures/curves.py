@@ -49,11 +49,15 @@ class Curve:
         """Return what the x axis shows: ``steps`` or ``time`` [s]."""
         return self.steps if axis == 'steps' else self.seconds
 
-    def smooth(self, window: int) -> 'Curve':
-        """Return running means of the last ``window`` returns; at the beginning of as many as there are."""
+    def smooth(self, span: float) -> 'Curve':
+        """
+        Return means over the points of the last ``span`` steps, each point's own included.
+
+        Steps rather than episodes: ten episodes may be fifty steps at the beginning and ten thousand later.
+        """
         sums = np.concatenate([[0.0], np.cumsum(self.returns)])
         ends = np.arange(1, len(self) + 1)
-        begins = np.maximum(ends - window, 0)
+        begins = np.searchsorted(self.steps, self.steps - span, side='right').clip(max=ends - 1)
         return Curve(self.steps, self.seconds, (sums[ends] - sums[begins]) / (ends - begins))
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from velora_ros.pictures.curves import NAMES, STATISTICS, Curve, Run, band, grouped
 from velora_ros.pictures.style import COLOURS, INK, colours_of, new_figure, tidy, title
 
-WINDOW = 10  # episodes over which training returns are smoothed
+SPAN = 0.03  # share of the steps over which returns of training episodes are averaged
 X_LABELS = {'steps': 'environment steps', 'time': 'training time [s]'}
 PANELS = {
     'evaluations': 'evaluation return (deterministic)',
@@ -23,7 +23,7 @@ def draw_learning(
     Draw evaluation returns, and below them the returns of the training episodes where there are any.
 
     A group of one run is a line; of several a line for the statistic, its 95 % bootstrap interval, and each run thin.
-    Episode returns are running means over 10 episodes; those of a single run also dots.
+    Episode returns are means over 3 % of the steps; those of a single run also dots.
 
     Args:
         runs: at least one, with at least one point; those of one label are a group.
@@ -41,9 +41,9 @@ def draw_learning(
         for label, members in groups.items():
             curves = [curve for run in members if len(curve := getattr(run, kind))]
             if kind == 'episodes' and len(curves) == len(groups) == 1:
-                axes.plot(curves[0].over(axis), curves[0].returns, '.', ms=3, alpha=0.4, color=COLOURS[5], mew=0)
+                axes.plot(curves[0].over(axis), curves[0].returns, '.', ms=5, alpha=0.5, color=COLOURS[5], mew=0)
             if kind == 'episodes':
-                curves = [curve.smooth(WINDOW) for curve in curves]
+                curves = [curve.smooth(SPAN * curve.steps[-1]) for curve in curves]
             _draw_group(axes, curves, label=label, colour=colours[label], axis=axis, statistic=statistic)
         if solved is not None:
             axes.axhline(solved, color='#8c8c8c', lw=1.0, ls='--')
