@@ -25,12 +25,13 @@ export OMP_NUM_THREADS ?= 1
 given = $(if $(filter command,$(origin $1)),$($1))
 quote = '$(subst ','\'',$1)'
 launch_argument = $(if $(call given,$1),$(call quote,$2:=$(call given,$1)))
+quoted = $(if $(call given,$1),$(call quote,$(call given,$1)))
 option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 
 # TRAIN=1 and TRAIN=0, and whatever else is refused by name.
 train = $(if $(filter-out 0,$(call given,TRAIN)),$(call quote,train:=$(patsubst 1,true,$(call given,TRAIN))))
 
-.PHONY: help control train test test-slow check format docs bench-inference bench-training bench-memory bench-node bench-trainer bench-learning bench-robustness results colcon clean distclean
+.PHONY: help control train sweep test test-slow check format docs bench-inference bench-training bench-memory bench-node bench-trainer bench-learning bench-robustness results colcon clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -46,6 +47,10 @@ train: ## Train a policy [ENV=id] [SEED=n] [STEPS=n] [OUT=file] [ARGS='--flag va
 	@tools/environment train
 	@exec $(BIN)/velora_ros train --env $(call quote,$(or $(call given,ENV),InvertedPendulum-v5)) $(call option,SEED,--seed) \
 	    $(call option,STEPS,--steps) $(call option,OUT,--out) $(call given,ARGS)
+
+sweep: ## Train many settings and seeds on Ray Tune [FILE=config/sweep/x.yaml | RESUME=folder] [OUT=folder] [ARGS='--flag value ...']
+	@tools/environment sweep
+	@exec $(BIN)/velora_ros sweep $(call quoted,FILE) $(call option,RESUME,--resume) $(call option,OUT,--out) $(call given,ARGS)
 
 test: ## Run the tests [ARGS='pytest arguments']
 	@tools/environment test

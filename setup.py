@@ -59,11 +59,13 @@ setup(
         ],
         'render': ['imageio-ffmpeg>=0.5'],
         'onnx': ['onnx>=1.16'],
+        'sweep': ['ray[tune]>=2.60'],
         'test': [
             'hypothesis>=6.90',
             'ipython>=8.0',
             'ncps>=1.0',
             'onnxruntime>=1.17',
+            'psutil>=5.9',
             'pytest>=7.4',
             'tensorboard>=2.14',
         ],

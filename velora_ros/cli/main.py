@@ -1,5 +1,5 @@
 """
-One command for everything that needs no ROS: ``velora_ros train | evaluate | inspect | plot | export``.
+One command for everything that needs no ROS: ``velora_ros train | sweep | evaluate | inspect | plot | export``.
 
 Exit status: 0 fine, 1 it did not work (one sentence on standard error), 2 the call was wrong, 130 interrupted.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from velora_ros import __version__
-from velora_ros.cli import evaluate, export, inspect, plot, train
+from velora_ros.cli import evaluate, export, inspect, plot, sweep, train
 from velora_ros.errors import ConfigError, VeloraError
 
 FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument('--version', action='version', version=f'velora_ros {__version__}')
     commands = root.add_subparsers(title='commands', required=True, metavar='COMMAND')
-    for command in (train, evaluate, inspect, plot, export):
+    for command in (train, sweep, evaluate, inspect, plot, export):
         command.add_parser(commands)
     return root
 

@@ -1,0 +1,89 @@
+"""Ray for as long as a sweep lasts: on this machine's cores alone, or on a cluster that is there already."""
+
+import contextlib
+import importlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from velora_ros.errors import ConfigError, MissingDependencyError
+
+LONGEST_FOLDER = 30  # of Ray's files: names of Unix sockets below it must stay within 107 characters
+OBJECT_STORE = 100 * 2**20  # bytes; nothing large goes through it
+QUIET = {
+    'RAY_USAGE_STATS_ENABLED': '0',
+    'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO': '0',  # else a warning about GPUs
+    'RAY_AIR_NEW_OUTPUT': '0',
+    'RAY_CHDIR_TO_TRIAL_DIR': '0',
+    'TUNE_DISABLE_AUTO_CALLBACK_LOGGERS': '1',  # the run folders have all that they would write
+    'TUNE_DISABLE_SIGINT_HANDLER': '1',  # ours asks Tune to stop
+    'TUNE_DISABLE_STRICT_METRIC_CHECKING': '1',  # a trial that fails has no return
+    'TUNE_WARN_THRESHOLD_S': '600',
+}
+LOOPBACK = {'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0'}  # whatever its name: Ray then listens on 127.0.0.1 alone
+
+
+@contextlib.contextmanager
+def ray_session(address: str | None, cpus: int | None) -> Iterator[None]:
+    """
+    Start Ray, or connect to one, for as long as the block lasts; nothing of it stays.
+
+    Args:
+        address: of a cluster, ``auto`` for the one on this machine; None: a Ray of our own, on loopback.
+        cpus: cores of this machine to use; None: all.
+
+    Raises:
+        MissingDependencyError: Ray is not installed.
+        ConfigError: there is no Ray at that address, or it could not be started.
+    """
+    os.environ.update(QUIET if address else QUIET | LOOPBACK)  # Ray reads them when it is imported
+    ray = _ray()
+    files = None if address else Path(tempfile.mkdtemp(prefix='ray-', dir=_short_folder()))
+    try:
+        _init(ray, address, cpus, files)
+        logging.getLogger('ray').setLevel(logging.CRITICAL)  # what fails in a trial, the trial tells itself
+        yield
+    finally:
+        ray.shutdown()
+        if files is not None:
+            shutil.rmtree(files, ignore_errors=True)
+
+
+def _ray() -> Any:
+    try:
+        importlib.import_module('ray.tune')
+        return importlib.import_module('ray')
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"a sweep needs {error.name or 'ray'}, which is not installed: pip install 'velora_ros[sweep]'."
+        ) from error
+
+
+def _init(ray: Any, address: str | None, cpus: int | None, files: Path | None) -> None:
+    own = {
+        'num_cpus': cpus,
+        'include_dashboard': False,
+        'object_store_memory': OBJECT_STORE,
+        '_node_ip_address': '127.0.0.1',
+        '_temp_dir': str(files),
+    }
+    try:
+        ray.init(
+            address=address or 'local', log_to_driver=False, logging_level=logging.CRITICAL, **({} if address else own)
+        )
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        what = f"no Ray answers at '{address}'" if address else 'Ray could not be started'
+        raise ConfigError(
+            f'{what} ({" ".join(str(error).split())}). '
+            + ('Start one there (ray start --head), or leave --address out.' if address else 'Its own words say why.')
+        ) from error
+
+
+def _short_folder() -> str:
+    """Return where temporary files lie; where that is too long a name for Ray, ``/tmp``."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= LONGEST_FOLDER else '/tmp'  # mkdtemp makes a name of its own there

@@ -1,0 +1,144 @@
+"""What came of the trials of a sweep: a row for each, and a row for each setting over its seeds."""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from velora_ros.pictures.curves import read_run
+from velora_ros.sweep.plan import Setting, Sweep, Trial
+from velora_ros.training.run_paths import RunPaths
+from velora_ros.utils import atomic_write
+
+FINISHED, STOPPED, FAILED = 'finished', 'stopped', 'failed'
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """
+    One trial that is over.
+
+    Args:
+        trial: which one.
+        status: finished, stopped early by the scheduler, or failed.
+        steps: of its last evaluation; 0 where there was none.
+        last: mean return of the last evaluation; NaN where there was none.
+        best: mean return of the best evaluation; likewise.
+        seconds: training time up to the last evaluation [s].
+        message: why it failed, or what it warned of.
+    """
+
+    trial: Trial
+    status: str
+    steps: int
+    last: float
+    best: float
+    seconds: float
+    message: str = ''
+
+    @classmethod
+    def read(cls, folder: Path, trial: Trial, status: str, message: str = '') -> 'TrialResult':
+        """Read the evaluations in a trial's run folder."""
+        paths = RunPaths(folder / trial.name)
+        curve = read_run('', paths.evaluations, paths.episodes).evaluations
+        if not len(curve):
+            return cls(trial, status, 0, float('nan'), float('nan'), 0.0, message)
+        best = float(curve.returns.max())
+        return cls(
+            trial, status, int(curve.steps[-1]), float(curve.returns[-1]), best, float(curve.seconds[-1]), message
+        )
+
+    def row(self) -> dict[str, Any]:
+        """Return it by column."""
+        own = {'trial': self.trial.name, 'seed': self.trial.config.seed, 'status': self.status, 'steps': self.steps}
+        measured = {'last_return': self.last, 'best_return': self.best, 'seconds': round(self.seconds, 3)}
+        return {**own, **measured, **written(self.trial.setting), 'message': self.message}
+
+
+@dataclass(frozen=True)
+class SettingResult:
+    """
+    One setting over its seeds.
+
+    Args:
+        label: its name.
+        setting: its hyperparameters.
+        trials: those that finished or were stopped.
+        planned: how many there are to be.
+        rank_by: which return of a trial counts, ``last`` or ``best``.
+    """
+
+    label: str
+    setting: Setting
+    trials: Sequence[TrialResult]
+    planned: int
+    rank_by: str
+
+    @property
+    def returns(self) -> list[float]:
+        """The returns that count, one a trial."""
+        return [float(getattr(one, self.rank_by)) for one in self.trials]
+
+    @property
+    def mean(self) -> float:
+        """Their mean; NaN where there is none."""
+        return float(np.mean(self.returns)) if self.trials else float('nan')
+
+    def row(self) -> dict[str, Any]:
+        """Return it by column."""
+        stopped = sum(one.status == STOPPED for one in self.trials)
+        spread = {'mean': self.mean, 'median': float('nan'), 'min': float('nan'), 'max': float('nan')}
+        if self.trials:
+            spread |= {'median': float(np.median(self.returns)), 'min': min(self.returns), 'max': max(self.returns)}
+        counts = {'trials': len(self.trials), 'planned': self.planned, 'stopped': stopped}
+        return {'setting': self.label, **counts, **spread, **written(self.setting)}
+
+
+def rank(sweep: Sweep, results: Sequence[TrialResult]) -> list[SettingResult]:
+    """Return the settings, the best mean first, those without a result last."""
+    ranked = []
+    for label, setting in zip(sweep.labels(), sweep.settings, strict=True):
+        own = [one for one in results if one.trial.setting == setting and one.status != FAILED]
+        own = [one for one in own if one.steps]
+        ranked.append(SettingResult(label, setting, own, len(sweep.seeds), sweep.rank_by))
+    return sorted(ranked, key=lambda one: one.mean if one.trials else -np.inf, reverse=True)
+
+
+def table(ranked: Sequence[SettingResult]) -> list[str]:
+    """Return the settings as lines of text."""
+    width = max(len('setting'), *(len(one.label) for one in ranked))
+    lines = [f'{"setting":<{width}}  trials      mean    median       min       max']
+    for one in ranked:
+        row = one.row()
+        numbers = ''.join(
+            f'{row[name]:10.2f}' if one.trials else f'{"-":>10}' for name in ('mean', 'median', 'min', 'max')
+        )
+        early = f'  {row["stopped"]} stopped early' if row['stopped'] else ''
+        lines.append(f'{one.label:<{width}}  {row["trials"]:>2}/{one.planned:<3}{numbers}{early}')
+    return lines
+
+
+def write_csv(path: str | os.PathLike[str], rows: Sequence[dict[str, Any]]) -> None:
+    """
+    Write rows; what one of them lacks stays empty.
+
+    Raises:
+        StorageError: the file cannot be written; an older one is untouched.
+    """
+    text = io.StringIO()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns, restval='', lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    with atomic_write(path) as file:
+        file.write(text.getvalue().encode())
+
+
+def written(setting: Setting) -> dict[str, Any]:
+    """Return a setting as a table shows it: lists with spaces between their numbers."""
+    return {name: ' '.join(map(str, value)) if isinstance(value, tuple) else value for name, value in setting.items()}

@@ -1,0 +1,91 @@
+"""One training of a sweep, in a process of its own."""
+
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from velora_ros.errors import StorageError, VeloraError
+from velora_ros.policy import PolicyFile
+from velora_ros.sweep.plan import Trial
+from velora_ros.sweep.results import FAILED, FINISHED
+from velora_ros.training.callbacks import Callback
+from velora_ros.training.records import EvaluationRecord
+from velora_ros.training.run_config import RunConfig
+from velora_ros.training.run_folder import RunFolder
+from velora_ros.training.run_paths import RunPaths
+
+PATIENCE_S = 20.0  # the processes of a killed sweep hold their run folders for a moment
+TRACEBACK = 'error.txt'
+
+
+class ReportEvaluations(Callback):
+    """
+    Hand on each evaluation but the very last, after which there is nothing left to stop.
+
+    Args:
+        report: takes ``steps`` and ``return``.
+        total_steps: of the trial.
+    """
+
+    def __init__(self, report: Callable[[dict[str, Any]], None], total_steps: int | None) -> None:
+        self._report, self._total_steps = report, total_steps
+
+    def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
+        """Report it; a scheduler may end the process here."""
+        if record.steps != self._total_steps:
+            self._report({'steps': record.steps, 'return': record.result.mean})
+
+
+def run_trial(trial: Trial, folder: Path, report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """
+    Train, from the newest checkpoint where there is one; an error ends up in the trial's folder.
+
+    Args:
+        trial: which one.
+        folder: the sweep's.
+        report: see :class:`ReportEvaluations`.
+
+    Returns:
+        ``status`` and ``message``.
+    """
+    own = folder / trial.name
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('default')
+        try:
+            _train(trial.config, own, report)
+        except Exception as error:  # whatever an environment raises concerns this trial alone
+            return {'status': FAILED, 'message': _explained(error, own)}
+    (own / TRACEBACK).unlink(missing_ok=True)
+    messages = dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, UserWarning))
+    return {'status': FINISHED, 'message': ' '.join(messages)}
+
+
+def _train(config: RunConfig, folder: Path, report: Callable[[dict[str, Any]], None]) -> None:
+    from velora_ros.models.running import make_environment, make_model, train_run  # noqa: PLC0415 - torch, here alone
+
+    with make_environment(config) as env, _opened(folder, config) as run:
+        model = make_model(run.started_with, env)
+        train_run(run, model, env, callbacks=[ReportEvaluations(report, config.total_steps)], progress=False)
+
+
+def _opened(folder: Path, config: RunConfig) -> RunFolder:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return RunFolder.resume(folder) if RunPaths(folder).holds_run else RunFolder.start(folder, config)
+        except StorageError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(1.0)
+
+
+def _explained(error: Exception, folder: Path) -> str:
+    """Return the error as one sentence, and leave the traceback of one that is not ours in the folder."""
+    if isinstance(error, VeloraError):
+        return ' '.join(str(error).split())
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TRACEBACK).write_text(''.join(traceback.format_exception(error)), encoding='utf-8')
+    return f'{type(error).__name__}: {" ".join(str(error).split())} (more in {folder.name}/{TRACEBACK}).'
