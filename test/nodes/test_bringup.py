@@ -228,6 +228,20 @@ def test_namespaces_become_absolute(policy, given, namespace):
     assert {entry.namespace for entry in build('control', {'policy': policy, 'namespace': given})} == {namespace}
 
 
+def test_several_robots_have_a_namespace_and_a_seed_each_and_one_clock(policy):
+    given = {'policy': policy, 'robots': '2', 'namespace': 'lab', 'seed': '5', 'use_sim_time': 'true'}
+    entries = build('control', given)
+    names = ['sim_node', 'policy_node']
+    assert [entry.full_name for entry in entries] == [f'/lab/robot{n}/{name}' for n in (1, 2) for name in names]
+    simulators = [entry.parameters for entry in entries if entry.name == 'sim_node']
+    assert [parameters['seed'] for parameters in simulators] == [5, 6]
+    assert ['publish_clock' in parameters for parameters in simulators] == [True, False]
+    assert [entry.namespace for entry in build('control', {**given, 'namespace': '', 'sim': 'false'})] == [
+        '/robot1',
+        '/robot2',
+    ]
+
+
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
@@ -243,6 +257,9 @@ def test_namespaces_become_absolute(policy, given, namespace):
         (['control', 'params:=nowhere.yaml'], "'nowhere.yaml', which is no file"),
         (['control', 'env:=Nothing-v0'], "no policy ships for the environment 'Nothing-v0'"),
         (['control', 'sim:=false', 'duration:=5'], "'duration' is 5"),
+        (['control', 'robots:=0'], "'robots' is 0; it must be at least 1"),
+        (['control', 'robots:=two'], "'robots' is 'two'"),
+        (['control', 'robots:=2', 'train:=true'], 'and 1 with train:=true'),
         (['control', 'steps:=500'], "'steps' is '500', but nothing is trained; add train:=true"),
         (['control', 'train:=1'], "'train' is '1'. Valid: false, true."),
         (['train', 'steps:=many'], "'steps' is 'many'"),

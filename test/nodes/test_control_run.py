@@ -10,6 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.ros
 
+ROBOTS = ('robot1', 'robot2')
 CONTROL = [sys.executable, '-m', 'velora_ros.nodes.bringup', 'control']
 
 
@@ -85,3 +86,32 @@ def test_a_policy_that_cannot_be_run_fails_the_run_with_its_sentence(ros, run, t
     assert process.wait() == 1
     assert str(damaged) in process.output
     assert summary_of(process)['commands'] == 0
+
+
+def test_two_robots_side_by_side_each_with_its_own_policy_and_no_crosstalk(ros, run):
+    process = run('robots:=2', 'duration:=4', 'seed:=5')
+    states = {name: ros.subscribe('sensor_msgs/msg/JointState', f'/{name}/joint_states', 100) for name in ROBOTS}
+    commands = {name: ros.subscribe('std_msgs/msg/Float64MultiArray', f'/{name}/command', 100) for name in ROBOTS}
+    ros.until(lambda: process.exit_code is not None, 'the end of the run')
+    topics = dict(ros.node.get_topic_names_and_types())
+    assert not {'/joint_states', '/command', '/observation', '/reset'} & topics.keys()
+    for name, other in (ROBOTS, ROBOTS[::-1]):
+        efforts = {state.effort[0] for state in states[name]} - {0.0}
+        meant = {robot: {100 * command.data[0] for command in commands[robot]} for robot in ROBOTS}
+        assert len(efforts & meant[name]) > 0.9 * len(efforts) > 50, 'a listener may miss some, its robot does not'
+        assert not efforts & meant[other]
+    assert states['robot1'][0].position != states['robot2'][0].position, 'each has a seed of its own'
+    summaries = [json.loads(line) for line in process.output.splitlines()[-2:]]
+    assert [summary['node'] for summary in summaries] == [f'{name}/sim_node' for name in ROBOTS]
+    assert [summary['falls'] for summary in summaries] == [0, 0]
+    assert 'fault:' not in process.output
+
+
+def test_one_robot_s_controller_killed_leaves_the_other_robot_standing(ros, run):
+    process = run('robots:=2', 'duration:=60')
+    ros.until(lambda: all(f'[{name}/sim_node]' in process.output for name in ROBOTS), 'both robots')
+    ros.until(lambda: process.output.count('moving | return') > 4, 'the first commands')
+    os.kill(child_of(process, 'policy_node'), signal.SIGKILL)
+    assert process.wait() == 1
+    summaries = [json.loads(line) for line in process.output.splitlines()[-2:]]
+    assert sorted(summary['falls'] > 0 for summary in summaries) == [False, True]

@@ -249,12 +249,12 @@ class SimulatedRobot:
 
         vars(self._base)['do_simulation'] = take_result
         # Some environments divide by the time that the period took, which they compute from this.
-        self._base.frame_skip = frames * length
+        vars(self._base)['frame_skip'] = frames * length
         try:
             observation, reward, terminated, truncated, _ = self._env.step(action)
         finally:
             del vars(self._base)['do_simulation']
-            self._base.frame_skip = frames
+            vars(self._base)['frame_skip'] = frames
         if len(driven) != 1 or not np.array_equal(driven[0], action):
             raise UnsupportedEnvironmentError(
                 f'{type(self._base).__name__}.step does not hand the action to do_simulation once and unchanged, as '

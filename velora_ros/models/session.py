@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from velora_ros.errors import ConfigError, StorageError, UnsupportedEnvironmentError
-from velora_ros.gym import check_env, spec_from_env
+from velora_ros.gym import check_env, check_reward, spec_from_env
 from velora_ros.models import resuming
 from velora_ros.models.environment import evaluation_environment, numpy_view
 from velora_ros.models.learner import Learner
@@ -63,6 +63,7 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
     """
     env = numpy_view(call.env)
     check_env(env)
+    check_reward(env)
     if not call.resumes:
         model.learner.adopt(env, spec_from_env(env, call.control_period))  # refused before the folder is begun
     seed = model.learner.streams.run_seed if call.seed is None else call.seed

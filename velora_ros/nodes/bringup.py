@@ -49,6 +49,7 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         _STEPS,
         _RUN_DIR,
         _NAMESPACE,
+        Argument('robots', '1', 'How many robots side by side; of several each is in a namespace robot1, robot2, ...'),
         Argument('use_sim_time', 'false', 'Live by /clock; the simulated robot then publishes it.', _BOOLEAN),
         _SEED,
         _PARAMS,
@@ -92,6 +93,19 @@ def build(run: str, given: Mapping[str, str]) -> list[Entry]:
 
 
 def _control(values: Mapping[str, str]) -> list[Entry]:
+    robots, seed = _integer('robots', values['robots']), _integer('seed', values['seed'])
+    if robots < 1 or (robots > 1 and values['train'] == 'true'):
+        raise ConfigError(f"the argument 'robots' is {robots}; it must be at least 1, and 1 with train:=true.")
+    if robots == 1:
+        return _one_robot(values)
+    entries: list[Entry] = []
+    for index in range(robots):
+        own = {'namespace': f'{values["namespace"].rstrip("/")}/robot{index + 1}', 'seed': str(seed + index)}
+        entries += _one_robot({**values, **own, 'clock': str(index == 0).lower()})
+    return entries
+
+
+def _one_robot(values: Mapping[str, str]) -> list[Entry]:
     simulated, training = values['sim'] == 'true', values['train'] == 'true'
     duration = _seconds('duration', values['duration'])
     if duration and not simulated:
@@ -133,7 +147,7 @@ def _sim_node(values: Mapping[str, str], duration: float, *, learning: bool = Fa
     parameters: dict[str, Value] = {'env': values['env'], 'seed': _integer('seed', values['seed'])}
     if duration:
         parameters['duration_s'] = duration
-    if values['use_sim_time'] == 'true':
+    if values['use_sim_time'] == 'true' and values.get('clock') != 'false':  # of several simulators, one has the clock
         parameters['publish_clock'] = True
     if learning:
         parameters['learning'] = True

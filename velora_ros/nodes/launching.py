@@ -37,12 +37,15 @@ def launch_description(run: str) -> LaunchDescription:
 def _nodes(context: LaunchContext, run: str) -> Actions:
     """Return the nodes for the arguments as given; a wrong one ends the launch with its sentence and status 1."""
     given = {argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS[run]}
-    return [_node(entry) for entry in build(run, given)]
+    entries = build(run, given)
+    unfinished = {entry.full_name for entry in entries if entry.ends_run}
+    return [_node(entry, unfinished) for entry in entries]
 
 
-def _node(entry: Entry) -> Node:
+def _node(entry: Entry, unfinished: set[str]) -> Node:
     def on_exit(event: ProcessExited, context: LaunchContext) -> Actions | None:
-        return _after(entry, event.returncode, context)
+        unfinished.discard(entry.full_name)
+        return _after(entry, event.returncode, context, over=not unfinished)
 
     return Node(
         package=entry.package,
@@ -56,12 +59,12 @@ def _node(entry: Entry) -> Node:
     )
 
 
-def _after(entry: Entry, status: int, context: LaunchContext) -> Actions | None:
+def _after(entry: Entry, status: int, context: LaunchContext, *, over: bool) -> Actions | None:
     """Decide what the end of a process means for the run, as ``processes.Supervisor`` does."""
     if context.is_shutdown:
         return None
     if entry.ends_run and status == 0:
-        return [Shutdown(reason='the run is over')]
+        return [Shutdown(reason='the run is over')] if over else None
     if not entry.required:
         return None
     failure = OpaqueFunction(function=_fail, args=[f'{entry.name} ended with exit status {status}'])

@@ -122,6 +122,7 @@ class Supervisor:
         for number in _SIGNALS:
             signal.signal(number, self._remember)
         self._failed = False
+        self._over: set[str] = set()
         self._stage = -1
         self._stage_began_at = self._next_stage_at = float('inf')
         self._processes = [Process(entry, folder) for entry in entries]
@@ -161,15 +162,29 @@ class Supervisor:
         for process in [process for process in self._running if process.status is not None]:
             self._running.remove(process)
             self._judge(process.entry, process.status or 0)
-        if self._stage < 0 and any(process.summary for process in self._running):
+        self._look_for_robots()
+
+    def _look_for_robots(self) -> None:
+        """End what belongs to a robot that has said its last words, and the run after the last robot."""
+        robots = [process for process in self._processes if process.entry.ends_run]
+        for robot in robots:
+            if robot.summary and self._stage < 0 and robot.entry.namespace not in self._over:
+                self._over.add(robot.entry.namespace)
+                for process in self._running:
+                    if process is not robot and process.entry.namespace in self._over:
+                        process.send(ESCALATION[0])
+        if self._stage < 0 and self._running and robots and all(process.summary for process in robots):
             self._escalate()  # the robot is gone; its controller need not find out by a fault
 
     def _judge(self, entry: Entry, status: int) -> None:
         """Decide what the end of a process means for the run."""
         if self._stage >= 0:
             self._failed |= status not in (0, -signal.SIGTERM)
+        elif status == 0 and entry.namespace in self._over and not entry.ends_run:
+            pass  # its robot's run is over
         elif entry.ends_run and status == 0:
-            self._escalate()
+            if not any(process.entry.ends_run for process in self._running):
+                self._escalate()
         elif entry.required:
             self._failed = True
             how = f'was ended by {signal.Signals(-status).name}' if status < 0 else f'ended with exit status {status}'

@@ -100,6 +100,7 @@ class Report:
         summary = self._loop.statistics.summary(
             now, self._loop.progress, fallbacks=controller.fallbacks, policy=controller.policy
         )
+        summary['node'] = self._name
         summary['faults'] = {name: count for name, count in self._loop.faults.counts.items() if count}
         reasons = failures(summary, learning=learning)
         if reasons and judge:
