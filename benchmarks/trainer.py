@@ -40,7 +40,8 @@ def run(*arguments: object) -> str:
     """
     command = [sys.executable, '-m', *map(str, arguments)]
     environment = {**os.environ, **ONE_THREAD, 'ROS_DOMAIN_ID': str(DOMAIN), 'PYTHONPATH': str(FOLDER.parent)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    # A session of its own, as the training process of the node has: kernels may share the processor among sessions.
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, start_new_session=True)
     if done.returncode:
         raise RuntimeError(
             f'{" ".join(command)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}'

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from velora_ros.errors import MissingDependencyError, VeloraError
@@ -144,7 +145,8 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
     Raises:
         VeloraError: the environment, a hyperparameter or a file is not as it must be, or torch is missing.
     """
-    os.nice(job['nice'])
+    if job['nice']:
+        _step_back(job['nice'])
     config = TrainConfig.from_dict(job['config'])
     with contextlib.closing(disturb(make(job['env']), config.disturbances())) as env:
         model = _model(env, config, job['seed'])
@@ -201,6 +203,14 @@ def _return_of(path: str, config: TrainConfig, model: 'LiquidDDPG', env_id: str,
         message=f'only what does better than a return of {result.mean:.1f} is announced, which is that of {path}',
     )
     return result.mean
+
+
+def _step_back(niceness: int) -> None:
+    """Let others go first."""
+    os.nice(niceness)
+    # Where the kernel groups processes by session, that counts within our own session only; the group has its own.
+    with contextlib.suppress(OSError):
+        Path('/proc/self/autogroup').write_text(str(niceness), encoding='utf-8')
 
 
 def _model(env: Any, config: TrainConfig, seed: int) -> 'LiquidDDPG':
