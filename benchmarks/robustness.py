@@ -34,7 +34,7 @@ from velora_ros.training.config import preset_path, read_yaml
 from velora_ros.training.evaluation import episode_seed
 
 ENV = 'InvertedPendulum-v5'
-STEPS = 30_000
+STEPS = 60_000
 EPISODES = 10
 STREAM = 2**30  # (seed, STREAM) is no pair that training draws from
 UNLIMITED = 10**9
