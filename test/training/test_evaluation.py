@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from toy import Reach
 
-from velora_ros.errors import ConfigError
+from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
 from velora_ros.training import evaluate
 from velora_ros.training.evaluation import episode_seed
 
@@ -50,3 +50,12 @@ def test_an_episode_can_be_cut_short() -> None:
 def test_no_episodes_are_refused() -> None:
     with pytest.raises(ConfigError, match='at least 1'):
         evaluate(Cancel(), Reach(), episodes=0)
+
+
+def test_an_environment_that_fails_in_an_evaluation_is_one_sentence() -> None:
+    class Gone(Reach):
+        def step(self, action: np.ndarray) -> Any:
+            raise ConnectionError('the robot\nis gone')
+
+    with pytest.raises(UnsupportedEnvironmentError, match=r'failed in step 1 of an evaluation .*the robot is gone'):
+        evaluate(Cancel(), Gone(), episodes=1)

@@ -149,11 +149,14 @@ class _Work:
         options = {'checkpoint_every': arguments.checkpoint_every, 'keep_checkpoints': arguments.keep_checkpoints}
         with stop_on_signals() as stop:
             result = self._running.train_run(folder, self._model, self.env, callbacks=[*callbacks, stop], **options)
-        _finish(result.best_policy or self._model.learner.policy_file(), self.env, self._config, self._out)
-        if stop.reason:
+        file = _with_provenance(result.best_policy or self._model.learner.policy_file(), self._config)
+        file.save(self._out)
+        if stop.reason:  # whoever stops it may not wait for the evaluation
             out = f' --out {self._out}' if arguments.out else ''
             print(f'{stop.reason}; to go on: {folder.how_to_resume}{out}')
-        elif not arguments.no_pictures:
+            return
+        _evaluate(file, self.env, self._config, self._out)
+        if not arguments.no_pictures:
             illustrate(folder.folder)
 
 
@@ -211,19 +214,22 @@ def _running(seed: int) -> Any:
     return running
 
 
-def _finish(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
-    """Write the policy, first as it is, then with its returns on seeds that training did not know."""
+def _with_provenance(file: PolicyFile, config: RunConfig) -> PolicyFile:
+    """Return the policy with the command and the hyperparameters as they are now: its budget may have grown."""
     provenance = {
         **file.provenance,
         'command': config.command,
         'hyperparameters': dataclasses.asdict(config.hyperparameters),
     }
-    file = dataclasses.replace(file, provenance=provenance)
-    file.save(out)
+    return dataclasses.replace(file, provenance=provenance)
+
+
+def _evaluate(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
+    """Write the policy once more, with its returns on seeds that training did not know."""
     seed, max_steps = episode_seed(config.seed, FINAL_STREAM), config.hyperparameters.max_steps
     result = evaluate(Policy(file), env, episodes=FINAL_EPISODES, seed=seed, max_steps=max_steps)
     report = statistics(result)
-    dataclasses.replace(file, provenance={**provenance, 'evaluation': {'seed': seed, **report}}).save(out)
+    dataclasses.replace(file, provenance={**file.provenance, 'evaluation': {'seed': seed, **report}}).save(out)
     print(
         f'{out}: return {report["mean"]:.2f} +- {report["std"]:.2f} '
         f'({report["min"]:.2f} to {report["max"]:.2f}) over {FINAL_EPISODES} episodes with new seeds'

@@ -36,7 +36,7 @@ class CheckedEnv:
         try:
             observation, info = self._env.reset(seed=seed)
         except Exception as error:
-            raise _failed(error, when) from error
+            raise env_failure(error, when) from error
         return self._observation(observation, when), info
 
     def step(self, action: Array, number: int) -> tuple[Array, float, bool, bool, dict[str, Any]]:
@@ -55,7 +55,7 @@ class CheckedEnv:
         try:
             observation, reward, terminated, truncated, info = self._env.step(command)
         except Exception as error:
-            raise _failed(error, f'in step {number}') from error
+            raise env_failure(error, f'in step {number}') from error
         reward = float(reward)
         if not np.isfinite(reward):
             raise UnsupportedEnvironmentError(
@@ -75,7 +75,8 @@ class CheckedEnv:
         return observation
 
 
-def _failed(error: Exception, when: str) -> UnsupportedEnvironmentError:
+def env_failure(error: Exception, when: str) -> UnsupportedEnvironmentError:
+    """Return what to raise where an environment raised something; ``when`` is part of the sentence."""
     reason = ' '.join(str(error).split()).rstrip('.')
     return UnsupportedEnvironmentError(
         f'the environment failed {when} ({type(error).__name__}{": " if reason else ""}{reason}); '

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
+from velora_ros.training.checked_env import env_failure
 from velora_ros.training.records import EvaluationResult
 
 
@@ -37,6 +38,7 @@ def evaluate(
 
     Raises:
         ConfigError: ``episodes`` is below 1.
+        UnsupportedEnvironmentError: the environment failed.
     """
     if episodes < 1:
         raise ConfigError(f'{episodes} evaluation episodes were asked for; at least 1 is needed.')
@@ -52,11 +54,17 @@ def episode_seed(seed: int, episode: int) -> int:
 
 def _episode(policy: Stepper, env: gymnasium.Env[Any, Any], seed: int, max_steps: int | None) -> tuple[float, int]:
     policy.reset()
-    observation, _ = env.reset(seed=seed)
+    try:
+        observation, _ = env.reset(seed=seed)
+    except Exception as error:
+        raise env_failure(error, 'at the start of an evaluation') from error
     total, length, dt = 0.0, 0, None
     while max_steps is None or length < max_steps:
         action = policy.step(observation, dt).astype(env.action_space.dtype)
-        observation, reward, terminated, truncated, info = env.step(action)
+        try:
+            observation, reward, terminated, truncated, info = env.step(action)
+        except Exception as error:
+            raise env_failure(error, f'in step {length + 1} of an evaluation') from error
         total += float(reward)
         length += 1
         dt = info.get('dt')
