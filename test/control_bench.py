@@ -40,6 +40,11 @@ class Accumulator:
         return np.array([10.0, 1.0]) * self.hidden if self.answer is None else self.answer
 
 
+def as_array(command):
+    """A command as an array, for arithmetic."""
+    return None if command is None else np.array(command)
+
+
 class Bench:
     """A controller with a robot's clock: states come one period apart unless told otherwise."""
 
@@ -53,15 +58,15 @@ class Bench:
         self.time += after
         now = round(self.time * SECOND)
         stamp = now - round(age * SECOND)
-        return self.controller.tick(np.asarray(values, dtype=float), stamp, now, self.time)
+        return as_array(self.controller.tick(np.asarray(values, dtype=float), stamp, now, self.time))
 
     def repeat(self, *, after=0.0):
         self.time += after
-        return self.controller.repeat(round(self.time * SECOND), self.time)
+        return as_array(self.controller.repeat(round(self.time * SECOND), self.time))
 
     def silence(self, seconds):
         self.time += seconds
-        return self.controller.watchdog(self.time)
+        return as_array(self.controller.watchdog(self.time))
 
     @property
     def reason(self):

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from control_bench import SPEC, Accumulator, Bench, T
+from control_bench import SPEC, Accumulator, Bench, T, as_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,5 +112,5 @@ def _play(bench, kind, arguments):
     elif kind == 'arm':
         controller.arm()
     else:
-        return getattr(controller, kind)()
+        return as_array(getattr(controller, kind)())
     return None

@@ -1,7 +1,8 @@
 """Commands as the messages that robots take."""
 
-import numpy as np
 import pytest
+from rclpy.serialization import deserialize_message
+from std_msgs.msg import Float64MultiArray
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.writers import TYPES, interface_of, make_writer
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.ros
 JOINTS = ('elbow/position', 'wrist/position')
 MIXED = ('elbow/position', 'wrist/effort')
 UNNAMED = ('action_0', 'action_1')
-COMMAND = np.array([0.25, -0.5])
+COMMAND = [0.25, -0.5]
 NOW = 5_000_000_007
 
 
@@ -21,9 +22,9 @@ def spec(names):
 
 
 def write(kind, names, *, interface='', fields=(), frame_id=''):
-    return make_writer(kind, spec(names), interface=interface, fields=fields, frame_id=frame_id, now=lambda: NOW)(
-        COMMAND
-    )
+    writer = make_writer(kind, spec(names), interface=interface, fields=fields, frame_id=frame_id, now=lambda: NOW)
+    message = writer(COMMAND)
+    return deserialize_message(message, Float64MultiArray) if isinstance(message, bytes) else message
 
 
 @pytest.mark.parametrize('names', [JOINTS, MIXED, UNNAMED])

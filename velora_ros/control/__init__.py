@@ -6,6 +6,6 @@ never jumps. Nothing here imports rclpy or torch, so every rule can be tested by
 """
 
 from velora_ros.control.controller import Controller, Status
-from velora_ros.control.safety import Settings
+from velora_ros.control.safety import Command, Settings
 
-__all__ = ['Controller', 'Settings', 'Status']
+__all__ = ['Command', 'Controller', 'Settings', 'Status']

@@ -4,16 +4,11 @@ import math
 from collections import Counter
 from typing import NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from velora_ros.control.motion import Motion
 from velora_ros.control.observation import NANOSECONDS
-from velora_ros.control.safety import Safety, Settings
+from velora_ros.control.safety import Array, Command, Safety, Settings
 from velora_ros.errors import ObservationError
 from velora_ros.spec import PolicySpec
-
-Array = npt.NDArray[np.float64]
 
 EMERGENCY_STOP = 'emergency stop'
 WAITING = 'waiting for the first state'
@@ -34,7 +29,13 @@ class RecurrentPolicy(Protocol):
         """Forget everything; the next step counts as one control period."""
 
     def step(self, observation: Array, dt: float | None) -> Array:
-        """Advance by ``dt`` [s], None being one control period; return the action, shape (action,)."""
+        """
+        Advance by ``dt`` [s], None being one control period; return the action, shape (action,).
+
+        Raises:
+            ObservationError: the observation is not finite, or cannot be used for another reason; the hidden state is
+                as before.
+        """
 
 
 class Status(NamedTuple):
@@ -54,9 +55,10 @@ class Controller:
     """
     Runs a recurrent policy on a robot's observations and decides what may be commanded.
 
-    Every method that may lead to a command returns it, shape (action,), finite and within the bounds, or None for
-    "publish nothing". It is armed or disarmed, and a latched fault keeps an armed one silent. Disarmed, the hidden
-    state goes on. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s] on one that never jumps.
+    Every method that may lead to a command returns it, one number for each action, finite and within the bounds, or
+    None for "publish nothing". It is armed or disarmed, and a latched fault keeps an armed one silent. Disarmed, the
+    hidden state goes on. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s] on one that never
+    jumps.
 
     Args:
         policy: the policy, warmed up.
@@ -105,7 +107,7 @@ class Controller:
         fine = self._note in ('', WAITING)
         return Status('ok' if fine else 'warn', 'armed' if self.armed else 'disarmed', self._note)
 
-    def tick(self, observation: Array, stamp: int, now: int, steady: float) -> Array | None:
+    def tick(self, observation: Array, stamp: int, now: int, steady: float) -> Command | None:
         """
         Take one observation and return the command for it, or None.
 
@@ -120,20 +122,21 @@ class Controller:
             Right after the policy failed, the fallback command.
         """
         self.raw_action = None
-        if not self._usable(observation, stamp, now):
+        if not self._usable(stamp, now):
             return None
         dt = self._elapsed(stamp)
         try:
             action = self._policy.step(observation, dt)
         except ObservationError as error:
-            self.reject('unusable', str(error))
+            finite = _finite(observation.tolist())
+            self.reject('unusable' if finite else 'not_finite', str(error) if finite else self._not_finite(observation))
             return None
         self.dt, self.raw_action = dt, action
         self._last_stamp, self._last_input = stamp, steady
         self.counts['observations'] += 1
         return self._judged(action, observation, steady)
 
-    def repeat(self, now: int, steady: float) -> Array | None:
+    def repeat(self, now: int, steady: float) -> Command | None:
         """
         Return the command for a tick without a new observation: the last one, while what it answered is fresh.
 
@@ -153,7 +156,7 @@ class Controller:
         self.counts[f'rejected.{cause}'] += 1
         self._note = reason
 
-    def watchdog(self, steady: float) -> Array | None:
+    def watchdog(self, steady: float) -> Command | None:
         """
         Latch a fault when an armed controller has had no usable state for too long; return the fallback then.
 
@@ -169,7 +172,7 @@ class Controller:
             'watchdog', f'no usable state for {silence:.3g} s (limit {self.safety.watchdog_timeout:g} s){because}'
         )
 
-    def emergency_stop(self) -> Array | None:
+    def emergency_stop(self) -> Command | None:
         """Latch the emergency stop, armed or not; return the fallback."""
         return None if self.fault == EMERGENCY_STOP else self._latch('emergency_stop', EMERGENCY_STOP)
 
@@ -186,7 +189,7 @@ class Controller:
             self._begin()
         return self.armed and not self.fault
 
-    def disarm(self) -> Array | None:
+    def disarm(self) -> Command | None:
         """Stop commanding; return the fallback if it was commanding."""
         fallback = self._fallback()
         self.armed = False
@@ -216,10 +219,8 @@ class Controller:
         self._policy = policy
         self.reset('swap')
 
-    def _usable(self, observation: Array, stamp: int, now: int) -> bool:
-        if not _finite(observation):
-            self.reject('not_finite', self._not_finite(observation))
-        elif why := self.safety.stale((now - stamp) / NANOSECONDS):
+    def _usable(self, stamp: int, now: int) -> bool:
+        if why := self.safety.stale((now - stamp) / NANOSECONDS):
             self.reject('stale', why)
         elif stamp == self._last_stamp:
             self.reject('duplicate', 'the state has the stamp of the one before; stamp each state when it is measured')
@@ -237,9 +238,10 @@ class Controller:
             return None
         return dt
 
-    def _judged(self, action: Array, observation: Array, steady: float) -> Array | None:
+    def _judged(self, action: Array, observation: Array, steady: float) -> Command | None:
         """Let an action pass to the robot if the policy is sound and commanding is allowed."""
-        if not (_finite(action) and _finite(self._policy.hidden)):
+        wanted: Command = action.tolist()
+        if not (_finite(wanted) and _finite(self._policy.hidden.tolist())):
             self.reset('not_finite')
             return self._latch('policy', 'the policy answered with numbers that are not finite')
         if self.fault and self.settings.auto_recover and self.fault != EMERGENCY_STOP:
@@ -248,20 +250,20 @@ class Controller:
         if not self.armed or self.fault:
             return None
         self.counts['commands'] += 1
-        return self._motion.towards(self.safety.clipped(action), observation, steady, self.safety)
+        return self._motion.towards(self.safety.clipped(wanted), observation, steady, self.safety)
 
     def _begin(self) -> None:
         """Forget what was commanded before: nobody knows what happened to the robot since."""
         self._last_input = None
         self._motion.begin()
 
-    def _latch(self, cause: str, reason: str) -> Array | None:
+    def _latch(self, cause: str, reason: str) -> Command | None:
         fallback = self._fallback()
         self.fault = reason
         self.counts[f'fault.{cause}'] += 1
         return fallback
 
-    def _fallback(self) -> Array | None:
+    def _fallback(self) -> Command | None:
         """Return what to send when commanding ends now; None when it was not commanding."""
         if not self.armed or self.fault:
             return None
@@ -273,12 +275,11 @@ class Controller:
     def _not_finite(self, observation: Array) -> str:
         names = self._policy.spec.observation_names
         bad = [
-            f"'{name}' is {value}" for name, value in zip(names, observation, strict=False) if not np.isfinite(value)
+            f"'{name}' is {value}" for name, value in zip(names, observation, strict=False) if not math.isfinite(value)
         ]
         return f'the state is not finite: {", ".join(bad)}'
 
 
-def _finite(values: Array) -> bool:
+def _finite(numbers: list[float]) -> bool:
     """Tell whether all are finite; when their sum is, they are, and for a dozen numbers it is the fastest to see."""
-    numbers = values.tolist()
     return math.isfinite(sum(numbers)) or all(map(math.isfinite, numbers))

@@ -1,11 +1,8 @@
 """How a command gets from where the robot is to where the policy wants it: ramped in, and never faster than allowed."""
 
-import numpy as np
-import numpy.typing as npt
+import math
 
-from velora_ros.control.safety import Safety
-
-Array = npt.NDArray[np.float64]
+from velora_ros.control.safety import Array, Command, Safety
 
 
 class Motion:
@@ -17,30 +14,30 @@ class Motion:
     """
 
     def __init__(self) -> None:
-        self.last: Array | None = None
-        """What was sent last, command or fallback, shape (action,); None since nothing was."""
-        self.target: Array | None = None
-        """What the policy wanted last, shape (action,); None when commanding was interrupted since."""
+        self.last: Command | None = None
+        """What was sent last, command or fallback; None since nothing was."""
+        self.target: Command | None = None
+        """What the policy wanted last; None when commanding was interrupted since."""
         self._sent_at: float | None = None
         self._ramping = True
-        self._ramp_from: Array | None = None
+        self._ramp_from: Command | None = None
         self._ramp_began = 0.0
 
     def begin(self) -> None:
         """Commanding begins: nobody knows what happened to the robot before, so start from where it is."""
         self.interrupt(None)
 
-    def interrupt(self, last: Array | None) -> None:
+    def interrupt(self, last: Command | None) -> None:
         """Commanding is interrupted by a fallback, or by nothing; it will start from there and ramp in again."""
         self.last, self.target, self._sent_at = last, None, None
         self._ramping, self._ramp_from = True, None
 
-    def towards(self, action: Array, observation: Array, steady: float, safety: Safety) -> Array:
+    def towards(self, action: Command, observation: Array, steady: float, safety: Safety) -> Command:
         """
         Return the next command on the way to an action; the first is where the robot is, if there are limits.
 
         Args:
-            action: what the policy wants, shape (action,), within the bounds.
+            action: what the policy wants, within the bounds.
             observation: what the policy saw, shape (observation,).
             steady: the time [s].
             safety: the limits.
@@ -50,11 +47,11 @@ class Motion:
         self.target = action
         return self._step(action, steady, safety)
 
-    def further(self, steady: float, safety: Safety) -> Array | None:
+    def further(self, steady: float, safety: Safety) -> Command | None:
         """Return the next command on the way to the same action as before; None without one."""
         return None if self.target is None else self._step(self.target, steady, safety)
 
-    def _step(self, action: Array, steady: float, safety: Safety) -> Array:
+    def _step(self, action: Command, steady: float, safety: Safety) -> Command:
         if safety.shapes and self.last is not None:
             if self._ramping:
                 action = safety.clipped(self._ramped(action, self.last, steady, safety.ramp))
@@ -62,18 +59,20 @@ class Motion:
         self.last, self._sent_at = action, steady
         return action
 
-    def _ramped(self, action: Array, last: Array, steady: float, ramp: float) -> Array:
+    def _ramped(self, action: Command, last: Command, steady: float, ramp: float) -> Command:
         if self._ramp_from is None:
             self._ramp_from, self._ramp_began = last, steady
         weight = (steady - self._ramp_began) / ramp if ramp > 0 else 1.0
         if weight >= 1:
             self._ramping = False
             return action
-        return self._ramp_from + weight * (action - self._ramp_from)
+        return [start + weight * (value - start) for value, start in zip(action, self._ramp_from, strict=True)]
 
-    def _slewed(self, action: Array, last: Array, steady: float, safety: Safety) -> Array:
+    def _slewed(self, action: Command, last: Command, steady: float, safety: Safety) -> Command:
         """Return what lies between the last command and the action; so it is within the bounds as both are."""
         elapsed = 0.0 if self._sent_at is None else max(steady - self._sent_at, 0.0)
-        step = safety.slew_rate * min(elapsed, safety.max_gap)  # a pause must not earn a jump
-        slewed: Array = np.minimum(np.maximum(action, last - step), last + step)
-        return slewed
+        time = min(elapsed, safety.max_gap)  # a pause must not earn a jump
+        return [
+            value if abs(value - before) <= rate * time else before + math.copysign(rate * time, value - before)
+            for value, before, rate in zip(action, last, safety.slew_rate, strict=True)
+        ]

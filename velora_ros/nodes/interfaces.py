@@ -183,12 +183,14 @@ def create_subscription(
     *,
     topic_name: str = '',
     kind: Any = None,
+    raw: bool = False,
     events: SubscriptionEventCallbacks | None = None,
 ) -> Subscription:
     """
     Create a subscription from its row; arguments and errors as in :func:`create_publisher`.
 
-    ``topic_name`` and ``kind``, a class, replace the row's. By default an incompatible publisher is logged by rclpy.
+    ``topic_name`` and ``kind``, a class, replace the row's. ``raw`` gives the callback bytes instead of messages. By
+    default an incompatible publisher is logged by rclpy.
     """
     row = topic(owner, 'in', name)
     options = QoSOverridingOptions(_OVERRIDABLE)
@@ -200,6 +202,7 @@ def create_subscription(
             row.qos.profile(),
             event_callbacks=events,
             qos_overriding_options=options,
+            raw=raw,
         )
     except RuntimeError as error:
         raise ConfigError(f"the topic '{topic_name or name}' cannot be subscribed: {error}.") from error

@@ -12,6 +12,11 @@ from velora_ros.nodes.conversions import to_nanoseconds
 from velora_ros.nodes.parameters import Values
 from velora_ros.nodes.policy_node_parameters import max_age
 from velora_ros.nodes.readers import make_reader, message_class
+from velora_ros.nodes.serialized import JointStateReader
+
+# Takes in a message at a time of the robot's clock [ns]; returns when it was measured, which is now if it has no stamp
+# or one of zero, and whether it may trigger a tick.
+Take = Callable[[Any, int], tuple[int, bool]]
 
 
 class Listener(Protocol):
@@ -59,20 +64,19 @@ class Inputs:
         self.forget, self.read = self._observation.forget, self._observation.read
 
     def subscribe(self, subscribe: Callable[..., None]) -> None:
-        """Create the subscriptions through ``subscribe(row, callback, topic_name=..., kind=...)``."""
-        for place, (part, _, update) in enumerate(self._sources):
-            kind = message_class(part.source.type)
-            row = 'joint_states' if part.source.type == JOINTS else 'observation'
-            stamped = hasattr(kind, 'header')
-            callback = self._callback(update, stamped=stamped, triggers=place == 0)
-            subscribe(row, callback, topic_name=part.source.topic, kind=kind)
+        """Create the subscriptions through ``subscribe(row, callback, topic_name=..., kind=..., raw=...)``."""
+        for place, (part, _, take) in enumerate(self._sources):
+            kind, joints = message_class(part.source.type), part.source.type == JOINTS
+            callback = self._callback(take, triggers=place == 0)
+            row = 'joint_states' if joints else 'observation'
+            subscribe(row, callback, topic_name=part.source.topic, kind=kind, raw=joints)
 
     def limit_ages(self, values: Values, max_state_age: float) -> None:
         """Set how far from the trigger's stamp each source's values may be."""
         for part, store, _ in self._sources:
             store.max_age = max_age(part.source, values, max_state_age)
 
-    def _callback(self, update: Callable[[Any, int], bool], *, stamped: bool, triggers: bool) -> Callable[[Any], None]:
+    def _callback(self, take: Take, *, triggers: bool) -> Callable[[Any], None]:
         listener, tell_time = self._listener, self._now
 
         def callback(message: Any) -> None:
@@ -80,10 +84,8 @@ class Inputs:
             if not listener.active:
                 return
             now = tell_time()
-            # Without a stamp, or with one of zero, it was measured when it came.
-            stamp = (to_nanoseconds(message.header.stamp) if stamped else 0) or now
             try:
-                complete = update(message, stamp)
+                stamp, complete = take(message, now)
             except ObservationError as error:
                 listener.on_unusable(error)
             else:
@@ -93,22 +95,34 @@ class Inputs:
         return callback
 
 
-def _store(part: Part, names: Sequence[str]) -> tuple[SourceValues, Callable[[Any, int], bool]]:
-    """Return where a source's values are kept, and what takes in a message and tells whether it is a trigger."""
+def _store(part: Part, names: Sequence[str]) -> tuple[SourceValues, Take]:
+    """Return where a source's values are kept, and what takes in a message."""
+    return _store_joints(part) if part.source.type == JOINTS else _store_vector(part, names)
+
+
+def _store_joints(part: Part) -> tuple[SourceValues, Take]:
+    joints, read = JointObservation(part.fields, float('inf'), part.source.name), JointStateReader()
+
+    def take(data: bytes, now: int) -> tuple[int, bool]:
+        stamp, names, position, velocity, effort = read(data)
+        stamp = stamp or now
+        return stamp, joints.update(names, position, velocity, effort, stamp)
+
+    return joints, take
+
+
+def _store_vector(part: Part, names: Sequence[str]) -> tuple[SourceValues, Take]:
     source = part.source
-    if source.type == JOINTS:
-        joints = JointObservation(part.fields, float('inf'), source.name)
-        return joints, lambda message, stamp: joints.update(
-            message.name, message.position, message.velocity, message.effort, stamp
-        )
     vector = VectorObservation(names if source.type == VECTOR else part.fields, float('inf'), source.name)
     read = _reader(part, whole=names is not part.fields)
+    stamped = hasattr(message_class(source.type), 'header')
 
-    def update(message: Any, stamp: int) -> bool:
+    def take(message: Any, now: int) -> tuple[int, bool]:
+        stamp = (to_nanoseconds(message.header.stamp) if stamped else 0) or now
         vector.update(read(message), stamp)
-        return True
+        return stamp, True
 
-    return vector, update
+    return vector, take
 
 
 def _reader(part: Part, *, whole: bool) -> Callable[[Any], Any]:

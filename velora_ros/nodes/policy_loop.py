@@ -12,8 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_policy_name_from_kind
 from rclpy.timer import Timer
 
-from velora_ros.control import Controller, Status
-from velora_ros.control.controller import Array
+from velora_ros.control import Command, Controller, Status
 from velora_ros.control.timing import LoopTiming
 from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes import conversions, interfaces, writers
@@ -153,7 +152,7 @@ class PolicyLoop:
         self._newest = None
         self.controller.reset(cause)
 
-    def send(self, command: Array | None) -> bool:
+    def send(self, command: Command | None) -> bool:
         """Publish a command if there is one, and report what the controller says now."""
         if command is not None:
             self._command.publish(self._write(command))
@@ -182,12 +181,14 @@ class PolicyLoop:
         self._undo.append(lambda: self._node.destroy_publisher(publisher))
         return publisher
 
-    def _subscribe(self, name: str, callback: Callable[[Any], None], *, topic_name: str = '', kind: Any = None) -> None:
+    def _subscribe(
+        self, name: str, callback: Callable[[Any], None], *, topic_name: str = '', kind: Any = None, raw: bool = False
+    ) -> None:
         events = SubscriptionEventCallbacks(
             incompatible_qos=self._incompatible(topic_name or name, 'publisher', 'subscription')
         )
         subscription = interfaces.create_subscription(
-            self._node, OWNER, name, callback, topic_name=topic_name, kind=kind, events=events
+            self._node, OWNER, name, callback, topic_name=topic_name, kind=kind, raw=raw, events=events
         )
         self._undo.append(lambda: self._node.destroy_subscription(subscription))
 
@@ -233,7 +234,7 @@ class PolicyLoop:
             for publisher, value in zip(self._debug_publishers, values, strict=True):
                 publisher.publish(conversions.to_vector(value))
 
-    def _answer(self, command: Array | None, received: float, age: float) -> None:
+    def _answer(self, command: Command | None, received: float, age: float) -> None:
         if command is None or self.controller.fault or not self._usual:
             sent = self.send(command)
             self._usual = sent and not self.controller.fault

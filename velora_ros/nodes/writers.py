@@ -4,17 +4,15 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from velora_ros.control import Command
 from velora_ros.control.observation import joint_signal
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.nodes.conversions import to_stamp
 from velora_ros.nodes.interfaces import interface_class
+from velora_ros.nodes.serialized import vector_writer
 from velora_ros.spec import PolicySpec
 
-Array = npt.NDArray[np.float64]
-Writer = Callable[[Array], Any]
+Writer = Callable[[Command], Any]
 Clock = Callable[[], int]
 
 TYPES = {
@@ -52,7 +50,7 @@ def make_writer(
     kind: str, spec: PolicySpec, *, interface: str, fields: Sequence[str], frame_id: str, now: Clock
 ) -> Writer:
     """
-    Return what makes a message of a command, shape (action,): the same message every time, with new numbers.
+    Return what makes of a command a message, the same every time with new numbers, or a message's bytes.
 
     Args:
         kind: a key of :data:`TYPES`.
@@ -77,7 +75,7 @@ def make_writer(
     if hasattr(message, 'header'):
         message.header.frame_id = frame_id
     if kind == 'Float64MultiArray':
-        return _vector_writer(message, spec, fields)
+        return _vector_writer(spec, fields)
     if kind in TWISTS:
         return _twist_writer(message, fields or spec.action_names, now)
     joints, meaning = _joints(kind, spec, interface, fields)
@@ -86,28 +84,23 @@ def make_writer(
     return _trajectory_writer(message, joints, meaning, spec.control_period)
 
 
-def _vector_writer(message: Any, spec: PolicySpec, fields: Sequence[str]) -> Writer:
+def _vector_writer(spec: PolicySpec, fields: Sequence[str]) -> Writer:
     places = [int(field) if field.isdecimal() else -1 for field in fields]
     if fields and sorted(places) != list(range(len(places))):
         raise ConfigError(
             f"'command.fields' is {', '.join(fields)}; for a Float64MultiArray it is the index of each action in the "
             f'message: each of 0 to {spec.action_dim - 1} once.'
         )
-    order = np.argsort(places) if places and places != sorted(places) else None
-
-    def write(command: Array) -> Any:
-        message.data = _sequence(command if order is None else command[order])
-        return message
-
-    return write
+    order, write = [places.index(place) for place in range(len(places))], vector_writer(spec.action_dim)
+    return write if order == sorted(order) else lambda command: write([command[place] for place in order])
 
 
 def _joint_state_writer(message: Any, joints: list[str], meaning: str, now: Clock) -> Writer:
     message.name = joints
 
-    def write(command: Array) -> Any:
+    def write(command: Command) -> Any:
         message.header.stamp = to_stamp(now())
-        setattr(message, meaning, _sequence(command))
+        setattr(message, meaning, array('d', command))
         return message
 
     return write
@@ -121,8 +114,8 @@ def _trajectory_writer(message: Any, joints: list[str], meaning: str, period: fl
     point.time_from_start.sec, point.time_from_start.nanosec = seconds, round((period - seconds) * 1e9)
     message.points = [point]
 
-    def write(command: Array) -> Any:
-        setattr(point, _POINT[meaning], _sequence(command))
+    def write(command: Command) -> Any:
+        setattr(point, _POINT[meaning], array('d', command))
         return message
 
     return write
@@ -138,8 +131,8 @@ def _twist_writer(message: Any, fields: Sequence[str], now: Clock) -> Writer:
     twist = getattr(message, 'twist', message)
     places = [(getattr(twist, part), axis) for part, _, axis in (field.partition('.') for field in fields)]
 
-    def write(command: Array) -> Any:
-        for (vector, axis), value in zip(places, command.tolist(), strict=True):
+    def write(command: Command) -> Any:
+        for (vector, axis), value in zip(places, command, strict=True):
             setattr(vector, axis, value)
         if twist is not message:
             message.header.stamp = to_stamp(now())
@@ -163,8 +156,3 @@ def _joints(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) 
             "set 'command.interface' to position, velocity or effort, or command a Float64MultiArray."
         )
     return joints, meanings.pop()
-
-
-def _sequence(command: Array) -> 'array[float]':
-    # rclpy takes an array.array over as it is; any other sequence is checked number by number.
-    return array('d', command.tobytes())
