@@ -165,3 +165,14 @@ def test_a_missing_file_and_a_senseless_period_are_refused():
 def test_it_can_be_named_relative_to_here(monkeypatch):
     monkeypatch.chdir(Path(ARM).parent)
     assert make('arm.xml').reset(seed=0)[0].shape == (10,)
+
+
+def test_the_environment_in_the_docs_can_be_learnt_on(monkeypatch):
+    page = (Path(__file__).parents[2] / 'docs' / 'simulator.md').read_text(encoding='utf-8')
+    [code] = [part.split('```')[0] for part in page.split('```python') if 'class Reach' in part]
+    monkeypatch.chdir(Path(ARM).parents[1])
+    exec(compile(code, 'my_arm.py', 'exec'), {'__name__': 'my_arm'})
+    env = make('Reach-v0')
+    check_reward(env)
+    env.reset(seed=0)
+    assert env.step(env.action_space.sample())[1] < 0

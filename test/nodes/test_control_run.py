@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from velora_ros.utils import share_path
+
 pytestmark = pytest.mark.ros
 
 ROBOTS = ('robot1', 'robot2')
@@ -115,3 +117,14 @@ def test_one_robot_s_controller_killed_leaves_the_other_robot_standing(ros, run)
     assert process.wait() == 1
     summaries = [json.loads(line) for line in process.output.splitlines()[-2:]]
     assert sorted(summary['falls'] > 0 for summary in summaries) == [False, True]
+
+
+@pytest.mark.slow
+def test_the_pole_stays_up_for_ten_minutes_under_losses_jitter_and_noise_at_once(run):
+    process = run('duration:=600', f'params:={share_path("config", "sim_faults.yaml")}')
+    process.wait(700)
+    summary = summary_of(process)
+    assert summary['falls'] == 0, summary
+    assert summary['sim_seconds'] >= 600 - 0.001
+    assert min(summary['faults'][name] for name in ('drop', 'jitter', 'noise')) > 1000
+    assert summary['fallbacks'] == 0

@@ -179,6 +179,9 @@ def test_a_sensor_sticks_and_is_freed_while_the_robot_goes_on(ros, sim):
     ros.set_parameters('sim_node', faults__stuck=['slider/position'])
     first = until(ros, seen, 12) + 2
     assert (np.ptp(seen.values[first:], axis=0) > 0).tolist() == [False, True, True, True]
+    ros.set_parameters('sim_node', faults__stuck=[])
+    first = until(ros, seen, 12) + 2
+    assert (np.ptp(seen.values[first:], axis=0) > 0).all()
     assert summary_of(process)['faults']['stuck'] > 10
 
 
