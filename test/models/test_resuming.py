@@ -1,9 +1,3 @@
-import csv
-import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,127 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 from run_and_kill import train
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from run_folders import assert_same_run
 from toy import Reach
 
-import velora_ros
 from velora_ros.errors import ConfigError, PolicyFileError, SpecError, StorageError, UnsupportedEnvironmentError
 from velora_ros.models import LiquidDDPG, storage
 from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, StopTraining
 from velora_ros.training.checkpoint import checkpoints
 from velora_ros.training.records import EpisodeRecord
-
-HERE = Path(__file__).parents[1]
-ENVIRONMENT = {
-    **os.environ,
-    'PYTHONPATH': os.pathsep.join([str(Path(velora_ros.__file__).parents[1]), str(HERE)]),
-    'OMP_NUM_THREADS': '1',
-    'OPENBLAS_NUM_THREADS': '1',
-}
-BY_THE_CLOCK = ('seconds', 'steps_per_s')
-
-
-def script(name: str, *arguments: object, before: tuple[str, ...] = ()) -> None:
-    command = [*before, sys.executable, HERE / f'{name}.py', *map(str, arguments)]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    """A table without what a clock tells."""
-    with path.open() as file:
-        return [{name: row[name] for name in row if name not in BY_THE_CLOCK} for row in csv.DictReader(file)]
-
-
-def events(run: RunPaths) -> dict[str, list[tuple[int, float]]]:
-    accumulator = EventAccumulator(str(run.events))
-    accumulator.Reload()
-    tags = [tag for tag in sorted(accumulator.Tags()['scalars']) if not tag.startswith('speed')]
-    return {tag: [(event.step, event.value) for event in accumulator.Scalars(tag)] for tag in tags}
-
-
-def assert_same_checkpoint(one: Path, other: Path) -> None:
-    (metadata, tensors), (metadata_2, tensors_2) = storage.read(one), storage.read(other)
-    for name, tensor in tensors.items():
-        values, values_2 = tensor.numpy().copy(), tensors_2[name].numpy().copy()
-        if name == 'run.episodes':
-            values[:, 6:] = values_2[:, 6:] = 0
-        elif name == 'run.evaluations':
-            values[:, 2] = values_2[:, 2] = 0
-        assert values.tobytes() == values_2.tobytes(), name
-    for part in (metadata, metadata_2):
-        del part['checksum'], part['run']['seconds']
-    assert metadata == metadata_2
-
-
-def assert_same_run(one: RunPaths, other: RunPaths) -> None:
-    for table in ('episodes', 'evaluations'):
-        assert rows(getattr(one, table)) == rows(getattr(other, table))
-    for policy in ('best_policy', 'last_policy'):
-        assert getattr(one, policy).read_bytes() == getattr(other, policy).read_bytes()
-    assert [path.name for path in checkpoints(one)] == [path.name for path in checkpoints(other)]
-    for pair in zip(checkpoints(one), checkpoints(other), strict=True):
-        assert_same_checkpoint(*pair)
-    assert repr(events(one)) == repr(events(other))
-
-
-# --- killed
-
-
-def kill_and_compare(folder: Path, kills: int, seed: int) -> dict[str, int]:
-    script('run_and_kill', folder, kills, seed)
-    counts: dict[str, int] = json.loads((folder / 'counts.json').read_text())
-    for number in range(counts['finished']):
-        assert_same_run(RunPaths(folder / 'whole'), RunPaths(folder / f'killed-{number}'))
-    return counts
-
-
-def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    counts = kill_and_compare(tmp_path, kills=3, seed=2)
-    assert counts['moment'] + counts['write'] + counts['rename'] == 3
-
-
-@pytest.mark.slow
-def test_a_run_killed_at_twenty_points_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    counts = kill_and_compare(tmp_path, kills=20, seed=1)
-    assert min(counts['moment'], counts['write'], counts['rename']) >= 3
-    assert counts['left_unfinished'] > 0
-
-
-# --- bad disks
-
-
-def small_disk(folder: Path) -> tuple[tuple[str, ...], str]:
-    """How to run a command with a disk of 1 MB in the folder, or without one where nobody may mount it."""
-    mount = f'mount -t tmpfs -o size=1m none {folder} && exec "$@"'
-    before = ('unshare', '-rm', 'sh', '-c', mount, 'sh')
-    possible = shutil.which('unshare') and subprocess.run([*before, 'true'], capture_output=True, check=False)
-    return (before, 'full') if possible and possible.returncode == 0 else ((), 'limit')
-
-
-def test_a_full_disk_ends_the_run_with_its_last_checkpoint_intact(tmp_path: Path) -> None:
-    before, how = small_disk(tmp_path)
-    copied = tmp_path.with_name('said.txt')
-    work = f'{sys.executable} {HERE}/run_on_bad_disk.py {tmp_path} {how} && cp {tmp_path}/error.txt {copied}'
-    done = subprocess.run([*before, 'sh', '-c', work], env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    said = copied.read_text()
-    assert ('No space left on device' if how == 'full' else 'File too large') in said
-    assert 'The run is kept up to step 35: velora_ros train --resume' in said
-
-
-@pytest.mark.parametrize('how', ['limit', 'read-only'])
-def test_a_disk_that_takes_no_more_ends_the_run_with_its_last_checkpoint_intact(how: str) -> None:
-    folder = Path('/tmp') / f'velora-ros-{how}-{os.getpid()}'  # where another user can go
-    folder.mkdir(mode=0o755)
-    try:
-        script('run_on_bad_disk', folder, how)
-        said = (folder / 'error.txt').read_text()
-    finally:
-        shutil.rmtree(folder)
-    assert ('File too large' if how == 'limit' else 'Permission denied') in said
-    assert 'The run is kept up to step 35: velora_ros train --resume' in said
-
 
 # --- damaged and foreign checkpoints
 

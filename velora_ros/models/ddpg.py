@@ -73,18 +73,10 @@ class LiquidDDPG:
         seed: int | None = None,
     ) -> None:
         TrainConfig(  # it refuses what is out of range
-            n_neurons=n_neurons,
-            sparsity=sparsity,
-            critic_sizes=tuple(critic_sizes),
-            n_critics=n_critics,
-            critic_neurons=critic_neurons,
-            buffer_size=buffer_size,
-            actor_lr=actor_lr,
-            critic_lr=critic_lr,
-            normalise=normalise,
-            cell=cell,
-            dt_input=dt_input,
-        )
+            n_neurons=n_neurons, sparsity=sparsity, critic_sizes=tuple(critic_sizes), n_critics=n_critics,
+            critic_neurons=critic_neurons, buffer_size=buffer_size, actor_lr=actor_lr, critic_lr=critic_lr,
+            normalise=normalise, cell=cell, dt_input=dt_input,
+        )  # fmt: skip
         self.state_dim, self.n_neurons, self.action_dim = state_dim, n_neurons, action_dim
         self.device = torch.device(device) if device is not None else torch.device('cpu')
         self.seed = draw_run_seed() if seed is None else seed
@@ -94,20 +86,10 @@ class LiquidDDPG:
             Wiring.random(state_dim, neurons, action_dim, rng=streams.wiring, sparsity=sparsity, cell=cell),
             streams,
             LearnerSettings(
-                optim,
-                actor_lr,
-                critic_lr,
-                buffer_size,
-                tuple(critic_sizes),
-                n_critics,
-                critic_neurons,
-                normalise,
-                sparsity,
-                self.device,
-                cell,
-                dt_input,
+                optim, actor_lr, critic_lr, buffer_size, tuple(critic_sizes), n_critics, critic_neurons,
+                normalise, sparsity, self.device, cell, dt_input,
             ),
-        )
+        )  # fmt: skip
 
     def predict(
         self,

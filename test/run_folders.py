@@ -1,0 +1,50 @@
+"""Two runs' folders, compared file by file."""
+
+import csv
+from pathlib import Path
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from velora_ros.models import storage
+from velora_ros.training import RunPaths
+from velora_ros.training.checkpoint import checkpoints
+
+BY_THE_CLOCK = ('seconds', 'steps_per_s')
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """A table without what a clock tells."""
+    with path.open() as file:
+        return [{name: row[name] for name in row if name not in BY_THE_CLOCK} for row in csv.DictReader(file)]
+
+
+def events(run: RunPaths) -> dict[str, list[tuple[int, float]]]:
+    accumulator = EventAccumulator(str(run.events))
+    accumulator.Reload()
+    tags = [tag for tag in sorted(accumulator.Tags()['scalars']) if not tag.startswith('speed')]
+    return {tag: [(event.step, event.value) for event in accumulator.Scalars(tag)] for tag in tags}
+
+
+def assert_same_checkpoint(one: Path, other: Path) -> None:
+    (metadata, tensors), (metadata_2, tensors_2) = storage.read(one), storage.read(other)
+    for name, tensor in tensors.items():
+        values, values_2 = tensor.numpy().copy(), tensors_2[name].numpy().copy()
+        if name == 'run.episodes':
+            values[:, 6:] = values_2[:, 6:] = 0
+        elif name == 'run.evaluations':
+            values[:, 2] = values_2[:, 2] = 0
+        assert values.tobytes() == values_2.tobytes(), name
+    for part in (metadata, metadata_2):
+        del part['checksum'], part['run']['seconds']
+    assert metadata == metadata_2
+
+
+def assert_same_run(one: RunPaths, other: RunPaths) -> None:
+    for table in ('episodes', 'evaluations'):
+        assert rows(getattr(one, table)) == rows(getattr(other, table))
+    for policy in ('best_policy', 'last_policy'):
+        assert getattr(one, policy).read_bytes() == getattr(other, policy).read_bytes()
+    assert [path.name for path in checkpoints(one)] == [path.name for path in checkpoints(other)]
+    for pair in zip(checkpoints(one), checkpoints(other), strict=True):
+        assert_same_checkpoint(*pair)
+    assert repr(events(one)) == repr(events(other))
