@@ -22,8 +22,8 @@ from ncps.torch import CfCCell as NcpsCell
 from torch import Tensor, nn
 
 from velora_ros.liquid import Wiring
+from velora_ros.liquid import fused_kernels as loops
 from velora_ros.liquid.cell import CfCCell
-from velora_ros.liquid.fused import recurrence, recurrence_backward
 from velora_ros.models.fused import FusedUpdate
 from velora_ros.models.networks import Networks
 from velora_ros.models.threads import single_thread
@@ -79,25 +79,17 @@ def torch_pass(layer: CfCCell | NcpsCommand, data: SimpleNamespace) -> tuple[np.
 
 
 def fused_pass(weight: np.ndarray, bias: np.ndarray, data: SimpleNamespace) -> tuple[np.ndarray, Gradients]:
-    """Do the same with the loops and products that training runs on."""
-    b, length, n_inter = data.inputs.shape
-    size = data.hidden.shape[1]
-    rows = data.inputs.reshape(b * length, n_inter)
-    pre = np.dot(rows, weight[:, :n_inter].T)
-    pre += bias
-    before, states = np.empty((b, length, size), np.float32), np.empty((b, length, size), np.float32)
-    gates, d_pre = np.empty((b, length, 3, size), np.float32), np.zeros((b, length, 4 * size), np.float32)
-    from_hidden = np.ascontiguousarray(weight[:, n_inter:])
-    pre = pre.reshape(b, length, -1)
-    transposed = np.ascontiguousarray(from_hidden.T)
-    recurrence(pre, transposed, data.hidden, data.dt, data.first, before, gates, states)
-    recurrence_backward(data.d_states, from_hidden, gates, data.dt, data.first, 0, d_pre)
-    d_z = d_pre.reshape(b * length, -1)
-    d_weight = np.empty_like(weight)
-    d_weight[:, :n_inter] = np.dot(d_z.T, rows)
-    d_weight[:, n_inter:] = np.dot(d_z.T, before.reshape(b * length, -1))
-    d_inputs = np.dot(d_z, weight[:, :n_inter]).reshape(data.inputs.shape)
-    return states, (d_weight, np.sum(d_z, axis=0), d_inputs)
+    """Do the same with the loops that training runs on; data is laid out for them as the replay does it."""
+    length, size, b = data.fast.d_states.shape
+    before, states = np.empty((2, length, size, b), np.float32)
+    gates, d_gates = np.empty((2, length, 4 * size, b), np.float32)
+    fast = data.fast
+    loops.recurrence(fast.inputs, weight, bias, fast.hidden, fast.dt, fast.first, before, gates, states)
+    loops.recurrence_backward(fast.d_states.copy(), 0, weight, gates, fast.dt, fast.first, d_gates)
+    d_weight, d_bias, d_inputs = np.empty_like(weight), np.empty_like(bias), np.empty_like(fast.inputs)
+    loops.command_gradients(d_gates, fast.inputs, before, np.ones_like(weight), d_weight, d_bias)
+    loops.from_gates(weight, d_gates, d_inputs)
+    return states, (d_weight, d_bias, d_inputs)
 
 
 def cell_sides(n_neurons: int, *, n_sequences: int = 32, length: int = 16) -> dict[str, Callable[[], Any]]:
@@ -113,6 +105,8 @@ def cell_sides(n_neurons: int, *, n_sequences: int = 32, length: int = 16) -> di
         first=np.zeros((n_sequences, length), np.float32),
         d_states=normal(n_sequences, length, wiring.n_command),
     )
+    by_step = {name: getattr(data, name).transpose(1, 2, 0).copy() for name in ('inputs', 'd_states')}
+    data.fast = SimpleNamespace(**by_step, hidden=data.hidden.T.copy(), dt=data.dt.T.copy(), first=data.first.T.copy())
     ncps = NcpsCommand(cell)
     weight, bias = cell.weight.detach().numpy(), cell.bias.detach().numpy()
     sides = {
@@ -121,6 +115,7 @@ def cell_sides(n_neurons: int, *, n_sequences: int = 32, length: int = 16) -> di
         'ncps': lambda: torch_pass(ncps, data),
     }
     states, gradients = sides['ours']()
+    states, gradients = states.transpose(2, 0, 1), (*gradients[:2], gradients[2].transpose(2, 0, 1))
     for name in ('ours in torch', 'ncps'):
         other_states, others = sides[name]()
         np.testing.assert_allclose(states, other_states, atol=1e-5, err_msg=name)

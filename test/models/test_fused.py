@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from velora_ros.liquid import Wiring
-from velora_ros.models.fused import FusedUpdate, supports
+from velora_ros.models.fused import FusedUpdate
+from velora_ros.models.fused_adam import supports
 from velora_ros.models.networks import Networks
 from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
 from velora_ros.replay import Batch

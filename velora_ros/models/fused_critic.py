@@ -1,121 +1,232 @@
-"""The critic forwards and backwards in numpy and compiled loops; :mod:`velora_ros.models.critic` is the reference."""
+"""
+The critic forwards and backwards in compiled loops; :mod:`velora_ros.models.critic` is the reference.
+
+Neurons are rows, and the N state-action pairs are columns, so that the inner loops run over many of them.
+"""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.liquid.fused import kernel
+from velora_ros.liquid.compiling import kernel
+from velora_ros.liquid.fused_kernels import affine
+from velora_ros.liquid.products import add_product, outer_product
 
 Array = npt.NDArray[np.float32]
+Layer = tuple[Array, Array, Array, Array]  # weight and bias, LayerNorm's weight and bias
+Tape = tuple[Array, Array, Array]  # the sums' standard scores (neurons, N), 1 / deviation (N,), output (neurons, N)
 
 EPSILON = np.float32(1e-5)  # of torch.nn.LayerNorm
 
 
 class FusedCritic:
     """
-    Forward and backward pass of :class:`velora_ros.models.critic.Critic` on numpy views.
+    :class:`velora_ros.models.critic.Critic` on numpy views.
 
     Args:
-        parameters: by the critic's own names.
+        parameters: by the critic's own names; they may change in place.
+        gradients: of the same names and shapes; written by :meth:`learn`.
         n_hidden: number of hidden layers.
     """
 
-    def __init__(self, parameters: Mapping[str, Array], n_hidden: int) -> None:
-        self.parameters, self.n_hidden = parameters, n_hidden
+    def __init__(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array], n_hidden: int) -> None:
+        self._parameters, self._gradients = _layers(parameters, n_hidden), _layers(gradients, n_hidden)
+        self._tapes: dict[int, tuple[Tape, ...]] = {}
 
-    def forward(self, inputs: Array) -> tuple[Array, list[tuple[Array, Array, Array]]]:
-        """
-        Value rows of [state; action].
+    def values(self, inputs: Array) -> Array:
+        """Return Q, shape (N,), of columns [state; action], shape (inputs, N)."""
+        q = np.empty(inputs.shape[1], np.float32)
+        forward(inputs, *self._parameters, self._tape(q.size), q)
+        return q
 
-        Returns:
-            Q, shape (N,), and per layer its input, the normalised sums and 1 / deviation, for the backward pass.
+    def learn(self, inputs: Array, target: Array) -> tuple[float, float, Array]:
         """
-        p, x = self.parameters, inputs
-        tape = []
-        for layer in range(self.n_hidden):
-            y = np.dot(x, p[f'layers.{layer}.weight'].T)
-            y += p[f'layers.{layer}.bias']
-            out, scale = np.empty_like(y), np.empty(len(y), np.float32)
-            normalise_relu(y, p[f'norms.{layer}.weight'], p[f'norms.{layer}.bias'], out, scale)
-            tape.append((x, y, scale))
-            x = out
-        q = np.dot(x, p[f'layers.{self.n_hidden}.weight'][0])
-        q += p[f'layers.{self.n_hidden}.bias'][0]
-        tape.append((x, q, q))
-        return q, tape
-
-    def backward(
-        self, tape: list[tuple[Array, Array, Array]], d_q: Array, gradients: Mapping[str, Array] | None
-    ) -> Array:
-        """
-        Backpropagate.
+        Write the gradients of the mean squared error.
 
         Args:
-            tape: of the forward pass.
-            d_q: derivative of the loss by Q, shape (N,).
-            gradients: written, by the parameters' names; None where only the inputs' derivative is wanted.
+            inputs: columns [state; action], shape (inputs, N).
+            target: what Q should be, shape (N,).
 
         Returns:
-            the derivative by the inputs, shape (N, inputs).
+            the error, the mean of Q, and the error's derivative by the inputs.
         """
-        p, last = self.parameters, self.n_hidden
-        d_x = np.outer(d_q, p[f'layers.{last}.weight'][0])
-        if gradients is not None:
-            np.dot(d_q, tape[last][0], out=gradients[f'layers.{last}.weight'][0])
-            gradients[f'layers.{last}.bias'][0] = d_q.sum()
-        for layer in reversed(range(last)):
-            x, normal, scale = tape[layer]
-            out = tape[layer + 1][0]
-            weight = p[f'norms.{layer}.weight']
-            d_weight, d_bias = np.zeros_like(weight), np.zeros_like(weight)
-            normalise_relu_backward(d_x, out, normal, scale, weight, d_weight, d_bias)  # d_x becomes that by the sums
-            if gradients is not None:
-                gradients[f'norms.{layer}.weight'][:] = d_weight
-                gradients[f'norms.{layer}.bias'][:] = d_bias
-                np.dot(d_x.T, x, out=gradients[f'layers.{layer}.weight'])
-                np.sum(d_x, axis=0, out=gradients[f'layers.{layer}.bias'])
-            d_x = np.dot(d_x, p[f'layers.{layer}.weight'])
-        return d_x
+        d_inputs = np.empty_like(inputs)
+        error, mean = error_gradients(
+            inputs, target, *self._parameters, self._tape(target.size), *self._gradients, d_inputs
+        )
+        return error, mean, d_inputs
+
+    def slope(self, inputs: Array) -> tuple[float, Array]:
+        """Return the mean of Q and its derivative by the inputs, shape (inputs, N)."""
+        d_inputs = np.empty_like(inputs)
+        return mean_slope(inputs, *self._parameters, self._tape(inputs.shape[1]), d_inputs), d_inputs
+
+    def _tape(self, n: int) -> tuple[Tape, ...]:
+        """Return memory for what the forward pass leaves for the backward pass; both are over when a call returns."""
+        if n not in self._tapes:
+            sizes = [layer[1].size for layer in self._parameters[0]]
+            self._tapes[n] = tuple(
+                (np.empty((size, n), np.float32), np.empty(n, np.float32), np.empty((size, n), np.float32))
+                for size in sizes
+            )
+        return self._tapes[n]
+
+
+def _layers(arrays: Mapping[str, Array], n_hidden: int) -> tuple[tuple[Layer, ...], Array, Array]:
+    """Return the hidden layers' arrays, and weight, shape (neurons,), and bias of the last layer."""
+    parts = ('layers.{}.weight', 'layers.{}.bias', 'norms.{}.weight', 'norms.{}.bias')
+    hidden: Any = tuple(tuple(arrays[part.format(index)] for part in parts) for index in range(n_hidden))
+    return hidden, arrays[f'layers.{n_hidden}.weight'][0], arrays[f'layers.{n_hidden}.bias']
 
 
 @kernel
-def normalise_relu(y: Array, weight: Array, bias: Array, out: Array, scale: Array) -> None:
-    """Set y to its rows' standard scores, scale to 1 / deviation, and out = relu(weight y + bias)."""
-    n_rows, size = y.shape
-    for row in range(n_rows):
-        total, squares = np.float32(0.0), np.float32(0.0)
-        for column in range(size):
-            total += y[row, column]
-        mean = total / np.float32(size)
-        for column in range(size):
-            difference = y[row, column] - mean
-            squares += difference * difference
-        one = np.float32(1.0) / np.sqrt(squares / np.float32(size) + EPSILON)
-        scale[row] = one
-        for column in range(size):
-            normal = (y[row, column] - mean) * one
-            y[row, column] = normal
-            out[row, column] = max(normal * weight[column] + bias[column], np.float32(0.0))
-
-
-@kernel
-def normalise_relu_backward(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
-    d_out: Array, out: Array, normal: Array, scale: Array, weight: Array, d_weight: Array, d_bias: Array
+def forward(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
+    inputs: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...], q: Array
 ) -> None:
-    """Turn d_out into the derivative by the sums, in place, and add up those by weight and bias."""
-    n_rows, size = d_out.shape
-    for row in range(n_rows):
-        total, product = np.float32(0.0), np.float32(0.0)
-        for column in range(size):
-            d = d_out[row, column] if out[row, column] > 0 else np.float32(0.0)
-            d_weight[column] += d * normal[row, column]
-            d_bias[column] += d
-            d *= weight[column]
-            d_out[row, column] = d
-            total += d
-            product += d * normal[row, column]
-        total /= np.float32(size)
-        product /= np.float32(size)
-        for column in range(size):
-            d_out[row, column] = (d_out[row, column] - total - normal[row, column] * product) * scale[row]
+    """Set Q, shape (N,), and what the tape keeps."""
+    for index in range(len(hidden)):
+        normal, scale, out = tape[index]
+        layer_weight, layer_bias, norm_weight, norm_bias = hidden[index]
+        affine(layer_weight, layer_bias, tape[index - 1][2] if index else inputs, normal)
+        norm_relu(normal, scale, norm_weight, norm_bias, out)
+    last = tape[len(hidden) - 1][2]
+    q[:] = bias[0]
+    for row in range(weight.size):
+        for n in range(q.size):
+            q[n] += weight[row] * last[row, n]
+
+
+@kernel
+def error_gradients(  # noqa: PLR0917
+    inputs: Array, target: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...],
+    d_hidden: tuple[Layer, ...], d_weight: Array, d_bias: Array, d_inputs: Array,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Set the derivatives of the mean squared error by all parameters and by the inputs; return it, and the mean Q."""
+    q = np.empty_like(target)
+    forward(inputs, hidden, weight, bias, tape, q)
+    share = np.float32(1.0) / np.float32(q.size)
+    error, mean = np.float32(0.0), np.float32(0.0)
+    for n in range(q.size):
+        difference = q[n] - target[n]
+        error += difference * difference
+        mean += q[n]
+        q[n] = np.float32(2.0) * share * difference  # now the derivative by Q
+    value_gradients(q, tape[len(hidden) - 1][2], d_weight, d_bias)
+    d_out = outwards(weight, q)
+    for index in range(len(hidden) - 1, -1, -1):
+        d_layer_weight, d_layer_bias, d_norm_weight, d_norm_bias = d_hidden[index]
+        norm_relu_backward(d_out, tape[index], hidden[index][2], d_norm_weight, d_norm_bias)
+        hidden_gradients(d_out, tape[index - 1][2] if index else inputs, d_layer_weight, d_layer_bias)
+        d_out = through(hidden[index][0], d_out)
+    d_inputs[:] = d_out
+    return error * share, mean * share
+
+
+@kernel
+def mean_slope(  # noqa: PLR0917
+    inputs: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...], d_inputs: Array
+) -> Any:
+    """Set the derivative of the mean Q by the inputs; return the mean Q."""
+    q = np.empty(inputs.shape[1], np.float32)
+    forward(inputs, hidden, weight, bias, tape, q)
+    mean, share = np.float32(0.0), np.float32(1.0) / np.float32(q.size)
+    for n in range(q.size):
+        mean += q[n]
+        q[n] = share
+    d_out = outwards(weight, q)
+    for index in range(len(hidden) - 1, -1, -1):
+        unused = np.empty_like(hidden[index][2])
+        norm_relu_backward(d_out, tape[index], hidden[index][2], unused, unused)
+        d_out = through(hidden[index][0], d_out)
+    d_inputs[:] = d_out
+    return mean * share
+
+
+@kernel
+def norm_relu(sums: Array, scale: Array, norm_weight: Array, norm_bias: Array, out: Array) -> None:
+    """Turn a layer's sums into each column's standard scores; set scale to 1 / deviation, out to relu(LayerNorm)."""
+    size, n_columns = sums.shape
+    share = np.float32(1.0) / np.float32(size)
+    mean, square = np.zeros(n_columns, np.float32), np.zeros(n_columns, np.float32)
+    for row in range(size):
+        for n in range(n_columns):
+            mean[n] += sums[row, n]
+    for n in range(n_columns):
+        mean[n] *= share
+    for row in range(size):
+        for n in range(n_columns):
+            difference = sums[row, n] - mean[n]
+            square[n] += difference * difference
+    for n in range(n_columns):
+        scale[n] = np.float32(1.0) / np.sqrt(square[n] * share + EPSILON)
+    for row in range(size):
+        for n in range(n_columns):
+            score = (sums[row, n] - mean[n]) * scale[n]
+            sums[row, n] = score
+            out[row, n] = max(score * norm_weight[row] + norm_bias[row], np.float32(0.0))
+
+
+@kernel
+def norm_relu_backward(d_out: Array, tape: Tape, norm_weight: Array, d_norm_weight: Array, d_norm_bias: Array) -> None:
+    """Turn the derivative by the output into that by the sums, in place; set those by LayerNorm's weight and bias."""
+    normal, scale, out = tape
+    size, n_columns = d_out.shape
+    total, product = np.zeros(n_columns, np.float32), np.zeros(n_columns, np.float32)
+    for row in range(size):
+        d_weight, d_bias = np.float32(0.0), np.float32(0.0)
+        for n in range(n_columns):
+            d = d_out[row, n] if out[row, n] > 0 else np.float32(0.0)
+            d_weight += d * normal[row, n]
+            d_bias += d
+            d *= norm_weight[row]
+            d_out[row, n] = d
+            total[n] += d
+            product[n] += d * normal[row, n]
+        d_norm_weight[row] = d_weight
+        d_norm_bias[row] = d_bias
+    share = np.float32(1.0) / np.float32(size)
+    for row in range(size):
+        for n in range(n_columns):
+            d_out[row, n] = (d_out[row, n] - share * (total[n] + normal[row, n] * product[n])) * scale[n]
+
+
+@kernel
+def hidden_gradients(d_sums: Array, inputs: Array, d_weight: Array, d_bias: Array) -> None:
+    """Set the derivatives by a layer's weight and bias."""
+    outer_product(np.expand_dims(d_sums, 0), np.expand_dims(inputs, 0), d_weight)
+    for row in range(d_sums.shape[0]):
+        total = np.float32(0.0)
+        for n in range(d_sums.shape[1]):
+            total += d_sums[row, n]
+        d_bias[row] = total
+
+
+@kernel
+def value_gradients(d_q: Array, inputs: Array, d_weight: Array, d_bias: Array) -> None:
+    """Set the derivatives by the last layer's weight, shape (neurons,), and bias."""
+    for row in range(d_weight.size):
+        total = np.float32(0.0)
+        for n in range(d_q.size):
+            total += d_q[n] * inputs[row, n]
+        d_weight[row] = total
+    d_bias[0] = d_q.sum()
+
+
+@kernel
+def outwards(weight: Array, d_q: Array) -> Array:
+    """Return the derivative by the last layer's inputs, shape (neurons, N)."""
+    d_inputs = np.empty((weight.size, d_q.size), np.float32)
+    for row in range(weight.size):
+        for n in range(d_q.size):
+            d_inputs[row, n] = weight[row] * d_q[n]
+    return d_inputs
+
+
+@kernel
+def through(weight: Array, d_sums: Array) -> Array:
+    """Return the derivative by a layer's inputs, W^T d."""
+    d_inputs = np.zeros((weight.shape[1], d_sums.shape[1]), np.float32)
+    add_product(weight.T, d_sums, d_inputs)
+    return d_inputs

@@ -15,7 +15,8 @@ from velora_ros.liquid import Wiring
 from velora_ros.liquid.cells import CFC
 from velora_ros.models.environment import Env
 from velora_ros.models.export import policy_file
-from velora_ros.models.fused import FusedUpdate, supports
+from velora_ros.models.fused import FusedUpdate
+from velora_ros.models.fused_adam import supports
 from velora_ros.models.networks import Networks
 from velora_ros.models.streams import Streams
 from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
@@ -166,7 +167,7 @@ class Learner:
         action, state = self.update.act(observation, hidden, dt if self.settings.dt_input else 1.0)
         if noise_scale > 0:
             noise = noise_scale * self.streams.noise.standard_normal(action.shape, dtype=np.float32)
-            action = np.clip(action + noise, -1, 1)
+            action = (action + noise).clip(-1, 1)
         return action, state
 
     def random_action(self) -> Array:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.liquid.fused import kernel
+from velora_ros.liquid.compiling import kernel
 
 Array = npt.NDArray[np.float32]
 
@@ -41,3 +41,35 @@ def _mix(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
             if t < length - 1 and first[b, t + 1] == 0:
                 following += trace * (returns[b, t + 1] - following)
             returns[b, t] = reward[b, t] + discount[b, t] * following
+
+
+@kernel
+def column_returns(  # noqa: PLR0917
+    reward: Array, terminated: Array, elapsed: Array, first: Array, gamma: float, trace: float, reward_scale: float,
+    value: Array, returns: Array,
+) -> None:  # fmt: skip
+    """
+    Do the same for values in columns, the discount ``gamma^elapsed``, 0 after a termination, included.
+
+    Args:
+        reward: shape (B, L).
+        terminated: 1 or 0, shape (B, L).
+        elapsed: dt'/T, shape (B, L).
+        first: 1 where an episode starts, shape (B, L).
+        gamma: discount of one nominal period.
+        trace: lambda.
+        reward_scale: rewards are multiplied by it.
+        value: column t * B + b belongs to step t of sequence b, shape (L * B,).
+        returns: written, shape (L * B,).
+    """
+    n_sequences, length = reward.shape
+    period, share, scale = np.float32(gamma), np.float32(trace), np.float32(reward_scale)
+    for b in range(n_sequences):
+        for t in range(length - 1, -1, -1):
+            n = t * n_sequences + b
+            following = value[n]
+            if t < length - 1 and first[b, t + 1] == 0:
+                following += share * (returns[n + n_sequences] - following)
+            time = elapsed[b, t]
+            discount = period if time == 1 else period**time
+            returns[n] = scale * reward[b, t] + discount * (np.float32(1.0) - terminated[b, t]) * following

@@ -54,9 +54,8 @@ def smoothing_noise(batch: Batch, settings: UpdateSettings, rng: np.random.Gener
     shape = (n_sequences, length - settings.burn_in, n_actions)
     if settings.target_noise == 0:
         return np.zeros(shape, dtype=np.float32)
-    noise = settings.target_noise * rng.standard_normal(shape, dtype=np.float32)
-    clipped: np.ndarray = np.clip(noise, -2.5 * settings.target_noise, 2.5 * settings.target_noise)
-    return clipped
+    noise: np.ndarray = settings.target_noise * rng.standard_normal(shape, dtype=np.float32)
+    return noise.clip(-2.5 * settings.target_noise, 2.5 * settings.target_noise)
 
 
 def discounts(batch: Batch, settings: UpdateSettings) -> np.ndarray:

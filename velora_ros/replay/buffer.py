@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
+from velora_ros.liquid.compiling import kernel
 
 Array = npt.NDArray[np.float32]
 
@@ -134,8 +135,7 @@ class SequenceBuffer:
             ConfigError: fewer than ``length`` transitions are held.
         """
         self._check(length)
-        starts = rng.integers(self.size - length + 1, size=(n_sequences, 1))
-        return self._batch(starts + np.arange(length))
+        return self._batch(rng.integers(self.size - length + 1, size=n_sequences), length)
 
     def latest(self, length: int) -> Batch:
         """
@@ -145,28 +145,41 @@ class SequenceBuffer:
             ConfigError: fewer than ``length`` transitions are held.
         """
         self._check(length)
-        return self._batch(np.arange(self.size - length, self.size)[None])
+        return self._batch(np.array([self.size - length]), length)
 
     def _check(self, length: int) -> None:
         if not 1 <= length <= self.size:
             raise ConfigError(f'the replay buffer holds {self.size} transitions; a sequence of {length} was asked for.')
 
-    def _batch(self, index: npt.NDArray[np.int64]) -> Batch:
-        """Gather transitions by age, 0 the oldest; index has the shape (B, L)."""
+    def _batch(self, starts: npt.NDArray[np.int64], length: int) -> Batch:
+        """Gather sequences that start at the ages given, 0 the oldest, shape (B,)."""
         oldest = self.position if self.size == self.capacity else 0
-        rows = self.rows[(oldest + index) % self.capacity]
-        part = {name: rows[..., column] for name, column in self._columns.items()}
-        privileged = self._columns['state'].stop > self._columns['state'].start
+        rows = np.empty((len(starts), length, self.rows.shape[1]), np.float32)
+        gather(self.rows, oldest, starts, rows)
+        at = self._columns
+        observation, next_observation = rows[:, :, at['observation']], rows[:, :, at['next_observation']]
+        privileged = at['state'].stop > at['state'].start
         return Batch(
-            observation=part['observation'],
-            action=part['action'],
-            reward=part['reward'][..., 0],
-            terminated=part['terminated'][..., 0],
-            next_observation=part['next_observation'],
-            dt=part['dt'][..., 0],
-            next_dt=part['next_dt'][..., 0],
-            hidden=part['hidden'][:, 0],
-            first=part['first'][..., 0],
-            state=part['state'] if privileged else part['observation'],
-            next_state=part['next_state'] if privileged else part['next_observation'],
+            observation=observation,
+            action=rows[:, :, at['action']],
+            reward=rows[:, :, at['reward'].start],
+            terminated=rows[:, :, at['terminated'].start],
+            next_observation=next_observation,
+            dt=rows[:, :, at['dt'].start],
+            next_dt=rows[:, :, at['next_dt'].start],
+            hidden=rows[:, 0, at['hidden']],
+            first=rows[:, :, at['first'].start],
+            state=rows[:, :, at['state']] if privileged else observation,
+            next_state=rows[:, :, at['next_state']] if privileged else next_observation,
         )
+
+
+@kernel
+def gather(ring: Array, oldest: int, starts: npt.NDArray[np.int64], rows: Array) -> None:
+    """Copy contiguous rows of the ring, counted from the oldest, to rows, shape (B, L, width)."""
+    n_sequences, length, width = rows.shape
+    for b in range(n_sequences):
+        for t in range(length):
+            source = (oldest + starts[b] + t) % len(ring)
+            for column in range(width):
+                rows[b, t, column] = ring[source, column]
