@@ -4,15 +4,12 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from velora_ros.errors import ConfigError
+from velora_ros.pictures.curves import Run, grouped, read_run, read_table
 from velora_ros.training.run_paths import RunPaths
-
-if TYPE_CHECKING:
-    from velora_ros.pictures.curves import Run
 
 DEFAULT = 'learning_curves.png'
 
@@ -61,15 +58,13 @@ def run(arguments: argparse.Namespace) -> None:
     print('\n'.join([*_summary(runs), f'picture: {out}']))
 
 
-def read(text: str) -> list['Run']:
+def read(text: str) -> list[Run]:
     """
     Return the runs that one argument names.
 
     Raises:
         ConfigError: there are none; the message says what was found instead.
     """
-    from velora_ros.pictures.curves import read_table  # noqa: PLC0415
-
     label, path = _split(text)
     if path.is_file():
         return read_table(path, label)
@@ -97,17 +92,13 @@ def _is_run(folder: Path) -> bool:
     return paths.evaluations.is_file() or paths.episodes.is_file()
 
 
-def _run_of(folder: Path, label: str) -> 'Run':
-    from velora_ros.pictures.curves import read_run  # noqa: PLC0415
-
+def _run_of(folder: Path, label: str) -> Run:
     paths = RunPaths(folder)
     own = re.sub(r'[-_]seed\d+(-\d+)?$', '', folder.resolve().name)
     return read_run(label or own, paths.evaluations, paths.episodes)
 
 
-def _summary(runs: Sequence['Run']) -> list[str]:
-    from velora_ros.pictures.curves import grouped  # noqa: PLC0415
-
+def _summary(runs: Sequence[Run]) -> list[str]:
     lines = []
     for label, members in grouped(runs).items():
         kind = 'evaluations' if any(len(one.evaluations) for one in members) else 'episodes'

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from velora_ros.pictures.rollout import Array, Rollout
-from velora_ros.pictures.style import COLOURS, INK, SIGNED, colours_of, new_figure, tidy, title
+from velora_ros.pictures.style import COLOURS, INK, SIGNED, Axes, Figure, colours_of, new_figure, tidy, title
 
 MOST_LINES = 8  # more observations or actions than this are drawn as a map of colours
 

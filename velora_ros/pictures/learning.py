@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from velora_ros.pictures.curves import NAMES, STATISTICS, Curve, Run, band, grouped
-from velora_ros.pictures.style import COLOURS, INK, colours_of, new_figure, tidy, title
+from velora_ros.pictures.style import COLOURS, INK, Axes, Figure, colours_of, new_figure, tidy, title
 
 SPAN = 0.03  # share of the steps over which returns of training episodes are averaged
 X_LABELS = {'steps': 'environment steps', 'time': 'training time [s]'}

@@ -1,17 +1,35 @@
-"""What all pictures share: colours, axes without clutter, and saving."""
+"""
+What all pictures share: colours, axes without clutter, and saving. What they need of matplotlib comes from here.
+
+Raises:
+    MissingDependencyError: on import, where matplotlib is not installed.
+"""
 
 import os
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.figure import Figure
 
-from velora_ros.errors import ConfigError
+from velora_ros.errors import ConfigError, MissingDependencyError
 from velora_ros.utils import PACKAGE, atomic_write
+
+try:
+    import matplotlib as mpl
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba_array
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+except ImportError as error:
+    raise MissingDependencyError(
+        f"a picture needs {error.name}, which is not installed: pip install 'velora_ros[train]'."
+    ) from error
+
+__all__ = [
+    'COLOURS', 'FORMATS', 'INK', 'NEGATIVE', 'POSITIVE', 'SIGNED', 'Axes', 'Figure', 'Line2D', 'LineCollection',
+    'colours_of', 'new_figure', 'picture_path', 'readable_on', 'save', 'tidy', 'title', 'to_rgba_array',
+]  # fmt: skip
 
 # Okabe and Ito's palette: it can be told apart by the colour-blind, and in grey.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#666666')

@@ -6,13 +6,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgba_array
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from velora_ros.pictures.style import INK, NEGATIVE, POSITIVE, colours_of, new_figure, readable_on
+from velora_ros.pictures.style import (
+    INK,
+    NEGATIVE,
+    POSITIVE,
+    Axes,
+    Figure,
+    Line2D,
+    LineCollection,
+    colours_of,
+    new_figure,
+    readable_on,
+    to_rgba_array,
+)  # fmt: skip
 from velora_ros.policy import PolicyFile
 
 Array = npt.NDArray[np.float64]
