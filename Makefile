@@ -31,7 +31,7 @@ option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 # TRAIN=1 and TRAIN=0, and whatever else is refused by name.
 train = $(if $(filter-out 0,$(call given,TRAIN)),$(call quote,train:=$(patsubst 1,true,$(call given,TRAIN))))
 
-.PHONY: help control train sweep test test-slow check format docs bench-inference bench-training bench-memory bench-node bench-trainer bench-learning bench-robustness results colcon clean distclean
+.PHONY: help control train sweep test test-slow check format docs bench-inference bench-training bench-memory bench-node soak bench-trainer bench-learning bench-robustness results colcon clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -105,6 +105,10 @@ bench-memory: ## Measure how much memory training gains, beside velora [ARGS='--
 bench-node: ## Measure state to command over ROS 2, beside a bare echo [ARGS='--quick']
 	@tools/environment control
 	@exec $(BIN)/python benchmarks/node.py $(call given,ARGS)
+
+soak: ## Drive policy_node for minutes beside a bare echo: lost commands, memory, faults [DURATION=600] [RATE=500]
+	@tools/environment control
+	@exec $(BIN)/python benchmarks/soak.py $(call option,DURATION,--seconds) $(call option,RATE,--rate)
 
 bench-trainer: ## Measure training from the node beside the command line, and what it does to a robot [ARGS='--quick']
 	@tools/environment train

@@ -87,7 +87,7 @@ def measure(command: list[str], answers: np.ndarray, seconds: float, folder: Pat
     """Start one node, send it states at every rate, and return what came of it."""
     from node_robot import Robot  # noqa: PLC0415 - it needs the environment that main() sets
 
-    robot = Robot(DOMAIN, answers)
+    robot = Robot(DOMAIN, {'command': answers})
     began = time.perf_counter()
     try:
         with running(command, folder / 'node.log') as child:
@@ -101,10 +101,11 @@ def measure(command: list[str], answers: np.ndarray, seconds: float, folder: Pat
                 robot.run(rate, seconds)
                 cpu.append(1e6 * (cpu_seconds(child.pid) - before) / (rate * seconds))
             gc.enable()
-            for rate, used, outcome in zip(RATES, cpu, robot.outcomes()[1:], strict=True):
+            for rate, used, outcome in zip(RATES, cpu, robot.outcomes('command')[1:], strict=True):
                 result['rates'][str(rate)] = {**p50_p99(outcome.round_trips, 1), 'lost': outcome.lost, 'cpu': used}
             result['rss_mb'] = status_mb('VmRSS', child.pid)
             result['torch'] = 'torch' in Path(f'/proc/{child.pid}/maps').read_text(encoding='utf-8')
+            result['message_lost'] = robot.message_lost['command']
             result['says'] = _diagnosis(robot.diagnostics)
     finally:
         robot.close()
@@ -139,6 +140,7 @@ def summary(results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return {
         'benchmark': 'node',
         'rates': rates,
+        'message_lost': {side: sum(run['message_lost'] for run in runs) for side, runs in results.items()},
         'rss_mb': round(max(run['rss_mb'] for run in ours), 1),
         'startup_s': round(float(np.median([run['startup_s'] for run in ours])), 2),
         'torch_loaded': any(run['torch'] for run in ours),

@@ -2,10 +2,12 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.experimental import EventsExecutor
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
@@ -83,37 +85,47 @@ class Robot:
 
     Args:
         domain: ROS_DOMAIN_ID, this process' and the node's.
-        answers: first entry of the command that answers each mark, shape (marks,).
+        answers: for each topic of commands the first entry of the one that answers each mark, shape (marks,).
     """
 
-    def __init__(self, domain: int, answers: np.ndarray) -> None:
+    def __init__(self, domain: int, answers: dict[str, np.ndarray]) -> None:
         self._answers = answers
+        self.message_lost = dict.fromkeys(answers, 0)
+        """Commands on each topic that the middleware says it lost on their way here."""
         self._context = rclpy.context.Context()
         rclpy.init(context=self._context, domain_id=domain, args=[])
         self._node = rclpy.create_node('robot', context=self._context, enable_rosout=False)
         self._executor = EventsExecutor(context=self._context)
         self._executor.add_node(self._node)
-        self._received: list[tuple[int, float]] = []
-        self._runs: list[tuple[int, int, np.ndarray, list[tuple[int, float]]]] = []
+        self._received: dict[str, list[tuple[int, float]]] = {topic: [] for topic in answers}
+        self._runs: list[tuple[int, int, np.ndarray, dict[str, list[tuple[int, float]]]]] = []
         self.diagnostics: DiagnosticArray | None = None
         self._states = self._node.create_publisher(JointState, 'joint_states', RELIABLE.profile())
-        self._node.create_subscription(Float64MultiArray, 'command', self._on_command, DEFAULT.profile())
+        for topic in answers:
+            self._subscribe(topic)
         self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, DEFAULT.profile())
         zeros = [0.0] * len(JOINTS)
         self._state = JointState(name=list(JOINTS), position=zeros, velocity=zeros, effort=zeros)
         self._count = 0
 
-    def _on_command(self, message: Float64MultiArray) -> None:
-        self._received.append((time.perf_counter_ns(), message.data[0]))
+    def _subscribe(self, topic: str) -> None:
+        def on_command(message: Float64MultiArray) -> None:
+            self._received[topic].append((time.perf_counter_ns(), message.data[0]))
+
+        def on_lost(event: Any) -> None:
+            self.message_lost[topic] += event.total_count_change
+
+        events = SubscriptionEventCallbacks(message_lost=on_lost)
+        self._node.create_subscription(Float64MultiArray, topic, on_command, DEFAULT.profile(), event_callbacks=events)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         self.diagnostics = message
 
     def until_it_answers(self, patience: float = 30.0) -> None:
-        """Send states at 100 Hz until the first command is there."""
-        self._received.clear()
+        """Send states at 100 Hz until the first command is there, on each topic."""
+        self._received = {topic: [] for topic in self._answers}
         end = time.monotonic() + patience
-        while not self._received:
+        while not all(self._received.values()):
             if time.monotonic() > end:
                 raise RuntimeError(f'no command within {patience} s')
             self._send()
@@ -121,7 +133,7 @@ class Robot:
 
     def run(self, rate: float, seconds: float) -> None:
         """Send states at a rate; a machine that stalls delays the rest, as a robot's loop would not send a burst."""
-        self._received, sent, first = [], [], self._count
+        self._received, sent, first = {topic: [] for topic in self._answers}, [], self._count
         n_counted = int(rate * seconds)
         due = time.perf_counter()
         for tick in range(n_counted + TAIL):  # the last ones keep the watchdog quiet until the others are answered
@@ -131,9 +143,15 @@ class Robot:
             due = max(due + (1 / rate if tick < n_counted else PERIOD), time.perf_counter())
         self._runs.append((first, n_counted, np.array(sent), self._received))
 
-    def outcomes(self) -> list[Outcome]:
-        """Return what came of each run; it takes a moment, in which no state is sent."""
-        return [self._matched(*run) for run in self._runs]
+    @property
+    def n_states(self) -> int:
+        """How many states count, of all runs."""
+        return sum(n for _, n, _, _ in self._runs)
+
+    def outcomes(self, topic: str) -> list[Outcome]:
+        """Return what came of each run on a topic; it takes a moment, in which no state is sent."""
+        answers = self._answers[topic]
+        return [matched(answers, first, n, sent, received[topic]) for first, n, sent, received in self._runs]
 
     def close(self) -> None:
         """Leave the domain."""
@@ -153,14 +171,26 @@ class Robot:
         while (left := end - time.perf_counter()) > 0:
             self._executor.spin_once(timeout_sec=left)
 
-    def _matched(self, first: int, n_counted: int, sent: np.ndarray, received: list[tuple[int, float]]) -> Outcome:
-        """Give each command to the newest state before it that has its mark."""
-        arrived: dict[int, int] = {}
-        for at, value in received:
-            mark = int(np.abs(self._answers - value).argmin())
-            newest = int(np.searchsorted(sent, at)) - 1
-            tick = newest - (first + newest - mark) % len(MARKS)
-            if 0 <= tick < n_counted:
-                arrived.setdefault(tick, at)
-        trips = np.array([at - sent[tick] for tick, at in arrived.items()]) / 1000
-        return Outcome(trips, n_counted - len(arrived))
+
+def matched(
+    answers: np.ndarray, first: int, n_counted: int, sent: np.ndarray, received: list[tuple[int, float]]
+) -> Outcome:
+    """
+    Give each command to the newest state before it that has its mark.
+
+    Args:
+        answers: first entry of the command that answers each mark, shape (marks,).
+        first: place of the first state's mark.
+        n_counted: how many of the states count; those after them were sent to keep the watchdog quiet.
+        sent: when each state was sent [ns].
+        received: when each command came [ns], and its first entry.
+    """
+    arrived: dict[int, int] = {}
+    for at, value in received:
+        mark = int(np.abs(answers - value).argmin())
+        newest = int(np.searchsorted(sent, at)) - 1
+        tick = newest - (first + newest - mark) % len(MARKS)
+        if 0 <= tick < n_counted:
+            arrived.setdefault(tick, at)
+    trips = np.array([at - sent[tick] for tick, at in arrived.items()]) / 1000
+    return Outcome(trips, n_counted - len(arrived))

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
 
 import node
-from node_robot import MARKS, Robot, expected_commands, policy_file
+from node_robot import MARKS, expected_commands, matched, policy_file
 
 from velora_ros.policy import Policy
 
@@ -21,11 +21,8 @@ def answers():
     return expected_commands(policy_file())
 
 
-def matched(answers, sent, received, first=0, n_counted=None):
-    """The outcome of one run, without ROS."""
-    robot = Robot.__new__(Robot)
-    robot._answers = answers
-    return robot._matched(first, len(sent) if n_counted is None else n_counted, np.array(sent), received)
+def outcome_of(answers, sent, received, first=0, n_counted=None):
+    return matched(answers, first, len(sent) if n_counted is None else n_counted, np.array(sent), received)
 
 
 def test_the_first_command_tells_the_mark_whatever_came_before(answers):
@@ -47,7 +44,7 @@ def test_commands_find_their_states_when_some_are_lost_or_late(answers, first):
         for tick, at in enumerate(sent)
         if tick not in lost
     ]
-    outcome = matched(answers, sent, received, first)
+    outcome = outcome_of(answers, sent, received, first)
     assert outcome.lost == len(lost)
     assert set(outcome.round_trips) == {300.0, 1700.0}
 
@@ -55,16 +52,16 @@ def test_commands_find_their_states_when_some_are_lost_or_late(answers, first):
 def test_states_after_the_counted_ones_count_neither_way(answers):
     sent = [tick * 1000 * US for tick in range(40)]
     received = [(at + 300 * US, answers[tick % len(MARKS)]) for tick, at in enumerate(sent)]
-    outcome = matched(answers, sent, received, n_counted=30)
+    outcome = outcome_of(answers, sent, received, n_counted=30)
     assert (len(outcome.round_trips), outcome.lost) == (30, 0)
 
 
 def test_the_summary_has_what_is_promised():
     rates = {str(rate): {'p50': 110.0, 'p99': 240.0, 'lost': 1, 'cpu': 100.0} for rate in node.RATES}
-    run = {'rates': rates, 'rss_mb': 180.0, 'startup_s': 1.0, 'torch': False}
+    run = {'rates': rates, 'rss_mb': 180.0, 'startup_s': 1.0, 'torch': False, 'message_lost': 2}
     echo = {**run, 'rates': {rate: {**values, 'p50': 100.0, 'p99': 200.0} for rate, values in rates.items()}}
     result = node.summary({'ours': [run] * 3, 'echo': [echo] * 3, 'default_echo': [run] * 3})
-    assert {'benchmark', 'rates', 'rss_mb', 'startup_s', 'torch_loaded'} == set(result)
+    assert set(result) == {'benchmark', 'rates', 'message_lost', 'rss_mb', 'startup_s', 'torch_loaded'}
     at_500 = result['rates']['500']
     assert {'ours_us', 'echo_us', 'default_echo_us', 'ratio_p50', 'ratio_p99', 'lost_ours', 'lost_echo'} <= set(at_500)
     assert (at_500['ratio_p50'], at_500['ratio_p99'], at_500['lost_ours']) == (1.1, 1.2, 3)

@@ -59,13 +59,14 @@ class LoopTiming:
         samples = np.array(self._samples)
         self._samples.clear()
         latency = (samples[:, 1] - samples[:, 0]) * 1e6
+        p50, p99, longest = np.percentile(latency, (50, 99, 100)).tolist()
         periods = np.diff(samples[:, 1])
         return TimingReport(
             rate_hz=float(1.0 / periods.mean()) if len(periods) and periods.mean() > 0 else 0.0,
             jitter_us=float(periods.std() * 1e6) if len(periods) else 0.0,
-            latency_p50_us=float(np.percentile(latency, 50)),
-            latency_p99_us=float(np.percentile(latency, 99)),
-            latency_max_us=float(latency.max()),
+            latency_p50_us=p50,
+            latency_p99_us=p99,
+            latency_max_us=longest,
             input_age_ms=float(np.median(samples[:, 2]) * 1e3),
             samples=len(samples),
         )
