@@ -48,7 +48,9 @@ def run_trials(
         tune.with_resources(trainable, {'cpu': sweep.cpus_per_trial}),
         param_space={'trial': tune.grid_search(list(range(len(trials))))},
         tune_config=tune.TuneConfig(
-            scheduler=scheduler(sweep, folder.path, folder.results), max_concurrent_trials=sweep.max_concurrent
+            scheduler=scheduler(sweep, folder.path, folder.results),
+            max_concurrent_trials=sweep.max_concurrent,
+            reuse_actors=True,  # torch is loaded and the policy's step compiled once a core, not once a trial
         ),
         run_config=tune.RunConfig(
             name='trials',

@@ -6,13 +6,15 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import ConfigError, MissingDependencyError
 
-LONGEST_FOLDER = 30  # of Ray's files: names of Unix sockets below it must stay within 107 characters
+LONGEST_FOLDER = 20  # of Ray's files: names of Unix sockets below it must stay within 107 characters
+PATIENCE_S = 5.0
 OBJECT_STORE = 100 * 2**20  # bytes; nothing large goes through it
 QUIET = {
     'RAY_USAGE_STATS_ENABLED': '0',
@@ -42,7 +44,7 @@ def ray_session(address: str | None, cpus: int | None) -> Iterator[None]:
     """
     os.environ.update(QUIET if address else QUIET | LOOPBACK)  # Ray reads them when it is imported
     ray = _ray()
-    files = None if address else Path(tempfile.mkdtemp(prefix='ray-', dir=_short_folder()))
+    files = None if address else _own_files()
     try:
         _init(ray, address, cpus, files)
         logging.getLogger('ray').setLevel(logging.CRITICAL)  # what fails in a trial, the trial tells itself
@@ -50,7 +52,7 @@ def ray_session(address: str | None, cpus: int | None) -> Iterator[None]:
     finally:
         ray.shutdown()
         if files is not None:
-            shutil.rmtree(files, ignore_errors=True)
+            _remove(files)
 
 
 def _ray() -> Any:
@@ -83,7 +85,20 @@ def _init(ray: Any, address: str | None, cpus: int | None, files: Path | None) -
         ) from error
 
 
-def _short_folder() -> str:
-    """Return where temporary files lie; where that is too long a name for Ray, ``/tmp``."""
+def _own_files() -> Path:
+    """Make a folder for Ray's files, and remove those of sweeps that were killed; their names have the process's id."""
     usual = tempfile.gettempdir()
-    return usual if len(usual) <= LONGEST_FOLDER else '/tmp'  # mkdtemp makes a name of its own there
+    parent = usual if len(usual) <= LONGEST_FOLDER else '/tmp'
+    for old in Path(parent).glob('ray-*-*'):
+        pid = old.name.split('-')[1]
+        if pid.isdecimal() and not Path('/proc', pid).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f'ray-{os.getpid()}-', dir=parent))
+
+
+def _remove(files: Path) -> None:
+    """Remove a folder in which the last process to go may still write."""
+    deadline = time.monotonic() + PATIENCE_S
+    while files.exists() and time.monotonic() < deadline:
+        shutil.rmtree(files, ignore_errors=True)
+        time.sleep(0.1)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from velora_ros.errors import StorageError, VeloraError
+from velora_ros.errors import StorageError, UnsupportedEnvironmentError, VeloraError
 from velora_ros.policy import PolicyFile
 from velora_ros.sweep.plan import Trial
 from velora_ros.sweep.results import FAILED, FINISHED
@@ -68,7 +68,12 @@ def _train(config: RunConfig, folder: Path, report: Callable[[dict[str, Any]], N
 
     with make_environment(config) as env, _opened(folder, config) as run:
         model = make_model(run.started_with, env)
-        train_run(run, model, env, callbacks=[ReportEvaluations(report, config.total_steps)], progress=False)
+        result = train_run(run, model, env, callbacks=[ReportEvaluations(report, config.total_steps)], progress=False)
+    if not result.evaluations:
+        raise UnsupportedEnvironmentError(
+            f"'{config.env}' could not be made a second time for evaluations, which a sweep compares; its wrappers "
+            'must derive from gymnasium.utils.RecordConstructorArgs, too.'
+        )
 
 
 def _opened(folder: Path, config: RunConfig) -> RunFolder:
