@@ -4,11 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from test_fused import random_batch
 from toy import Reach
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym import Disturbances, disturb, make
+from velora_ros.liquid import Wiring
 from velora_ros.models import LiquidDDPG
+from velora_ros.models.fused import FusedUpdate
+from velora_ros.models.networks import Networks
+from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
 from velora_ros.policy import Policy
 
 CONTROLS = ['gru', 'mlp']
@@ -96,3 +102,24 @@ def test_the_discount_counts_the_time_that_the_actor_is_not_told() -> None:
         assert (batch.dt == 1).all() and (batch.next_dt == 1).all()
         assert batch.elapsed.max() > 1.5
     env.close()
+
+
+@pytest.mark.parametrize('cell', CONTROLS)
+def test_fused_updates_of_a_control_equal_torch_updates(cell: str) -> None:
+    def made(kind: type) -> FusedUpdate | TorchUpdate:
+        wiring = Wiring.random(5, 12, 2, rng=np.random.default_rng(1), cell=cell)
+        generator = torch.Generator().manual_seed(2)
+        networks = Networks(wiring, (16, 24), state_dim=5, n_critics=1, generator=generator)
+        sides = (networks.actor, networks.critic_side())
+        update: FusedUpdate | TorchUpdate = kind(networks, *(torch.optim.Adam(m.parameters(), lr=1e-3) for m in sides))
+        return update
+
+    slow, fast = made(TorchUpdate), made(FusedUpdate)
+    settings, rng = UpdateSettings(0.98, 0.01, 2, 0.2, 0.0, 0.9, 0.5), np.random.default_rng(4)
+    for _ in range(5):
+        batch = random_batch(rng, 5, 8)
+        noise = smoothing_noise(batch, settings, rng)
+        assert fast(batch, noise, settings) == pytest.approx(slow(batch, noise, settings), rel=1e-4, abs=1e-5)
+    parameters = dict(fast.networks.named_parameters())
+    for name, parameter in slow.networks.named_parameters():
+        torch.testing.assert_close(parameters[name], parameter, rtol=1e-3, atol=2e-5)

@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from velora_ros.liquid.cells import CFC
 from velora_ros.liquid.compiling import kernel
 from velora_ros.liquid.fused import FusedEncoder, FusedNetwork, Tape
+from velora_ros.liquid.fused_controls import FusedControl
 from velora_ros.models.fused_adam import Flat, FlatAdam
 from velora_ros.models.fused_batch import Affine, Arranged, columns
 from velora_ros.models.fused_critic import FusedCritic
@@ -43,8 +45,9 @@ class FusedUpdate:
         self._critics_target = Flat(networks.critic_side(target=True))
         self._actor_adam = FlatAdam(actor_optimizer, self._actor, self._actor_target)
         self._critic_adam = FlatAdam(critic_optimizer, self._critics, self._critics_target)
-        self.actor = FusedNetwork(networks.actor.wiring, self._actor.views)
-        self._target = FusedNetwork(networks.actor.wiring, self._actor_target.views)
+        network = FusedNetwork if networks.actor.wiring.cell == CFC else FusedControl
+        self.actor = network(networks.actor.wiring, self._actor.views)
+        self._target = network(networks.actor.wiring, self._actor_target.views)
         self._observation_map = Affine(networks.observation_normaliser)
         self._state_map = Affine(networks.state_normaliser)
         self._online_critics = _critics(networks, self._critics)

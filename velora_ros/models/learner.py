@@ -91,8 +91,7 @@ class Learner:
         self.actor_optimizer: Optimizer = optim(self.networks.actor.parameters(), lr=settings.actor_lr)
         self.critic_optimizer: Optimizer = optim(self.networks.critic_side().parameters(), lr=settings.critic_lr)
         optimizers = (self.actor_optimizer, self.critic_optimizer)
-        fused = wiring.cell == CFC and supports(optimizers, settings.device)
-        update = FusedUpdate if fused else TorchUpdate
+        update = FusedUpdate if supports(optimizers, settings.device) else TorchUpdate
         self.update: FusedUpdate | TorchUpdate = update(self.networks, *optimizers)
         self.buffer = SequenceBuffer(
             settings.buffer_size, wiring.n_sensory, wiring.n_motor, self.hidden_size, state_dim=privileged_dim
