@@ -46,6 +46,7 @@ def child_of(pid, module):
 
 def test_better_policies_are_swapped_into_the_running_controller_from_an_untrained_start(ros, run, tmp_path):
     process = run('steps:=600')
+    ros.until(lambda: 'the untrained policy' in process.output, 'the first policy')
     ros.until(lambda: 'done: 600 steps' in process.output, 'the end of the training')
     ros.until(lambda: 'swapped in' in process.output, 'a swap that the simulator knows of')
     process.signal(signal.SIGINT)
@@ -68,6 +69,7 @@ def test_better_policies_are_swapped_into_the_running_controller_from_an_untrain
 
 def test_the_robot_goes_on_while_the_training_process_dies_and_is_resumed(ros, run):
     process = run('namespace:=robot1', 'steps:=1000000')
+    ros.until(lambda: 'the untrained policy' in process.output, 'the first policy')
     ros.until(lambda: 'moving | return' in process.output or 'moving, fell' in process.output, 'the first commands')
     trainer = child_of(process.pid, 'nodes.trainer_node')
     os.kill(child_of(trainer, 'trainer_child'), signal.SIGKILL)

@@ -106,13 +106,21 @@ class Reporter(Callback):
         run: where its files are.
         rival: mean return that a policy must surpass to be announced.
         announce_untrained: announce the policy before training as well.
+        niceness: how far to step back for others from then on; before, somebody waits.
     """
 
     def __init__(
-        self, emit: Emit, model: 'LiquidDDPG', run: RunPaths, *, rival: float, announce_untrained: bool
+        self,
+        emit: Emit,
+        model: 'LiquidDDPG',
+        run: RunPaths,
+        *,
+        rival: float,
+        announce_untrained: bool,
+        niceness: int,
     ) -> None:
         self._emit, self._model, self._run = emit, model, run
-        self._rival, self._announce_untrained = rival, announce_untrained
+        self._rival, self._announce_untrained, self._niceness = rival, announce_untrained, niceness
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
         """Hand out the untrained policy if it is wanted."""
@@ -120,6 +128,8 @@ class Reporter(Callback):
             path = self._run.policies / 'untrained.safetensors'
             self._model.learner.policy_file().save(path)
             self._emit('policy', what='the untrained policy', policy=str(path))
+        if self._niceness:
+            _step_back(self._niceness)
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Report the episode."""
@@ -145,8 +155,6 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
     Raises:
         VeloraError: the environment, a hyperparameter or a file is not as it must be, or torch is missing.
     """
-    if job['nice']:
-        _step_back(job['nice'])
     config = TrainConfig.from_dict(job['config'])
     with contextlib.closing(disturb(make(job['env']), config.disturbances())) as env:
         model = _model(env, config, job['seed'])
@@ -155,7 +163,8 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
         with _opened(job, env, model, config) as run:
             run.on_checkpoint = lambda path: emit('saved', path=str(path))
             orders.run = run
-            reporter = Reporter(emit, model, run, rival=rival, announce_untrained=announce_untrained)
+            options = {'announce_untrained': announce_untrained, 'niceness': job['nice']}
+            reporter = Reporter(emit, model, run, rival=rival, **options)
             result: TrainResult = model.train(
                 env,
                 **config.train_arguments(),
