@@ -59,6 +59,10 @@ class Robot:
         position, velocity = np.split(np.asarray(values, dtype=float), 2)
         self._states.publish(to_joint_state(joints, position, velocity, np.empty(0), self._stamp))
 
+    def publish_bytes(self, data):
+        """Publish what should be a serialised joint state."""
+        self._states.publish(data)
+
     def diagnostics(self):
         """The values of the node's next diagnostics, each a string."""
         arrays = self.ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')

@@ -45,6 +45,17 @@ def test_the_running_node_offers_exactly_what_the_table_says(robot):
     assert {(name, types[0]) for name, types in graph if not types[0].startswith(own_kinds)} == services
 
 
+@pytest.mark.parametrize('data', [b'\0\1\0\0' + b'\xff' * 40, b'\0\1\0\0\0'])
+def test_bytes_that_are_no_joint_state_yield_no_command_and_harm_nothing(robot, data):
+    robot.command()
+    robot.commands.clear()
+    robot.status.clear()
+    robot.publish_bytes(data)
+    robot.ros.until(lambda: any('cannot be read' in status.message for status in robot.status), 'the reason')
+    assert not robot.commands
+    assert len(robot.command()) == 1
+
+
 def test_the_docstring_names_every_topic_service_and_parameter():
     rows = [*TOPICS, *SERVICES]
     for name in [row.name for row in rows if row.node == 'policy_node'] + [row.name for row in PARAMETERS]:

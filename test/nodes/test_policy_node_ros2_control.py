@@ -1,4 +1,4 @@
-"""The complete example of docs/your_robot.md: a robot under ros2_control with joints of other names."""
+"""The complete example of docs/plug-in-your-robot.md: a robot under ros2_control with joints of other names."""
 
 import numpy as np
 import pytest
