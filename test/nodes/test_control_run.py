@@ -109,14 +109,19 @@ def test_two_robots_side_by_side_each_with_its_own_policy_and_no_crosstalk(ros, 
     assert 'fault:' not in process.output
 
 
-def test_one_robot_s_controller_killed_leaves_the_other_robot_standing(ros, run):
+def test_one_robot_s_controller_killed_leaves_the_other_robot_commanded(ros, run):
     process = run('robots:=2', 'duration:=60')
-    ros.until(lambda: all(f'[{name}/sim_node]' in process.output for name in ROBOTS), 'both robots')
-    ros.until(lambda: process.output.count('moving | return') > 4, 'the first commands')
-    os.kill(child_of(process, 'policy_node'), signal.SIGKILL)
+    commands = {name: ros.subscribe('std_msgs/msg/Float64MultiArray', f'/{name}/command') for name in ROBOTS}
+    ros.until(lambda: all(len(commands[name]) > 5 for name in ROBOTS), 'the first commands')
+    os.kill(child_of(process, 'policy_node\0-r\0__ns:=/robot1'), signal.SIGKILL)
+    ros.spin(0.1)
+    commands['robot1'].clear()
+    commands['robot2'].clear()
+    ros.until(lambda: len(commands['robot2']) > 20, "the other robot's commands")
+    assert not commands['robot1']
     assert process.wait() == 1
-    summaries = [json.loads(line) for line in process.output.splitlines()[-2:]]
-    assert sorted(summary['falls'] > 0 for summary in summaries) == [False, True]
+    summaries = {summary['node']: summary for summary in map(json.loads, process.output.splitlines()[-2:])}
+    assert summaries['robot1/sim_node']['falls'] >= 1
 
 
 @pytest.mark.slow
