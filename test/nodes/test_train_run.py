@@ -17,6 +17,7 @@ CONTROL = [sys.executable, '-m', 'velora_ros.nodes.bringup', 'control', 'train:=
 SHORT = """
 /**/trainer_node:
   ros__parameters:
+    nice: 0
     n_neurons: 6
     start_steps: 50
     boost_ratio: 1.0

@@ -24,8 +24,6 @@ from velora_ros.utils import share_path
 
 # After the controller was killed the simulator goes on for a while, so that its summary shows what became of the robot.
 AFTERMATH_S = 5.0
-# Of a training beside a robot: simulator and controller, which need little time but need it at once, go first.
-NICE = 10
 
 _BOOLEAN = ('true', 'false')
 _ENV = Argument('env', 'InvertedPendulum-v5', 'Gymnasium id of the MuJoCo environment.')
@@ -189,13 +187,11 @@ def _trainer_node(
         parameters['out'] = values['out']
     if alone:
         parameters['exit_when_done'] = True
-    else:
-        parameters['nice'] = NICE
     if audience:
         parameters |= {'rival': values['policy']} if values['policy'] else {'announce_untrained': True}
     if values.get('use_sim_time') == 'true':
         parameters['use_sim_time'] = True
-    files = _files(['trainer_node.yaml'], values['params'])
+    files = _files(['trainer_node.yaml', *([] if alone else ['control.yaml'])], values['params'])
     return Entry(
         'trainer_node',
         'trainer_node',
