@@ -101,6 +101,10 @@ def measure(command: list[str], answers: np.ndarray, seconds: float, folder: Pat
                 robot.run(rate, seconds)
                 cpu.append(1e6 * (cpu_seconds(child.pid) - before) / (rate * seconds))
             gc.enable()
+            log = (folder / 'node.log').read_text(encoding='utf-8')
+            result['stopped'] = ': fault' in log or len(robot.outcomes('command')[-1].round_trips) == 0
+            if result['stopped']:
+                return {**result, 'says': log.strip().rpartition('\n')[2]}
             for rate, used, outcome in zip(RATES, cpu, robot.outcomes('command')[1:], strict=True):
                 result['rates'][str(rate)] = {**p50_p99(outcome.round_trips, 1), 'lost': outcome.lost, 'cpu': used}
             result['rss_mb'] = status_mb('VmRSS', child.pid)
@@ -178,10 +182,18 @@ def main() -> None:
         answers = {side: expected_commands(file) if side.startswith('ours') else MARKS for side in starts}
         results: dict[str, list[dict[str, Any]]] = {'ours': [], 'echo': [], 'default_echo': []}
         measure(starts['ours'], answers['ours'], 0.1, folder)  # compiles, where that was not done before
-        for _ in range(runs):
+        stopped = 0
+        while min(map(len, results.values())) < runs:
             for side, done in results.items():
-                done.append(measure(starts[side], answers[side], seconds, folder))
-                print(describe(side, done[-1]), flush=True)
+                one = measure(starts[side], answers[side], seconds, folder)
+                if one['stopped']:  # the machine stood still for longer than the watchdog allows: no times to compare
+                    stopped += 1
+                    print(f'{side:12} stopped: {one["says"]}', flush=True)
+                    if stopped > runs:
+                        raise SystemExit('this machine stands still too often to measure anything.')
+                else:
+                    done.append(one)
+                    print(describe(side, one), flush=True)
         light = measure(starts['ours_numpy'], answers['ours'], 1.0, folder)
         print(describe('ours_numpy', light), flush=True)
         print(f'resident memory: {results["ours"][-1]["rss_mb"]:.0f} MB with numba, {light["rss_mb"]:.0f} MB without')
