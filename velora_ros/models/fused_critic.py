@@ -52,16 +52,15 @@ class FusedCritic:
         Returns:
             the error, the mean of Q, and the error's derivative by the inputs.
         """
-        d_inputs = np.empty_like(inputs)
-        error, mean = error_gradients(
-            inputs, target, *self._parameters, self._tape(target.size), *self._gradients, d_inputs
+        error, mean, d_inputs = error_gradients(
+            inputs, target, *self._parameters, self._tape(target.size), *self._gradients
         )
         return error, mean, d_inputs
 
     def slope(self, inputs: Array) -> tuple[float, Array]:
         """Return the mean of Q and its derivative by the inputs, shape (inputs, N)."""
-        d_inputs = np.empty_like(inputs)
-        return mean_slope(inputs, *self._parameters, self._tape(inputs.shape[1]), d_inputs), d_inputs
+        mean, d_inputs = mean_slope(inputs, *self._parameters, self._tape(inputs.shape[1]))
+        return mean, d_inputs
 
     def _tape(self, n: int) -> tuple[Tape, ...]:
         """Return memory for what the forward pass leaves for the backward pass; both are over when a call returns."""
@@ -92,7 +91,8 @@ def forward(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
         affine(layer_weight, layer_bias, tape[index - 1][2] if index else inputs, normal)
         norm_relu(normal, scale, norm_weight, norm_bias, out)
     last = tape[len(hidden) - 1][2]
-    q[:] = bias[0]
+    for n in range(q.size):
+        q[n] = bias[0]
     for row in range(weight.size):
         for n in range(q.size):
             q[n] += weight[row] * last[row, n]
@@ -101,9 +101,9 @@ def forward(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
 @kernel
 def error_gradients(  # noqa: PLR0917
     inputs: Array, target: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...],
-    d_hidden: tuple[Layer, ...], d_weight: Array, d_bias: Array, d_inputs: Array,
-) -> tuple[Any, Any]:  # fmt: skip
-    """Set the derivatives of the mean squared error by all parameters and by the inputs; return it, and the mean Q."""
+    d_hidden: tuple[Layer, ...], d_weight: Array, d_bias: Array,
+) -> tuple[Any, Any, Array]:  # fmt: skip
+    """Set the mean squared error's derivatives by the parameters; return it, the mean Q, and that by the inputs."""
     q = np.empty_like(target)
     forward(inputs, hidden, weight, bias, tape, q)
     share = np.float32(1.0) / np.float32(q.size)
@@ -120,15 +120,14 @@ def error_gradients(  # noqa: PLR0917
         norm_relu_backward(d_out, tape[index], hidden[index][2], d_norm_weight, d_norm_bias)
         hidden_gradients(d_out, tape[index - 1][2] if index else inputs, d_layer_weight, d_layer_bias)
         d_out = through(hidden[index][0], d_out)
-    d_inputs[:] = d_out
-    return error * share, mean * share
+    return error * share, mean * share, d_out
 
 
 @kernel
-def mean_slope(  # noqa: PLR0917
-    inputs: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...], d_inputs: Array
-) -> Any:
-    """Set the derivative of the mean Q by the inputs; return the mean Q."""
+def mean_slope(
+    inputs: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...]
+) -> tuple[Any, Array]:
+    """Return the mean Q and its derivative by the inputs."""
     q = np.empty(inputs.shape[1], np.float32)
     forward(inputs, hidden, weight, bias, tape, q)
     mean, share = np.float32(0.0), np.float32(1.0) / np.float32(q.size)
@@ -140,8 +139,7 @@ def mean_slope(  # noqa: PLR0917
         unused = np.empty_like(hidden[index][2])
         norm_relu_backward(d_out, tape[index], hidden[index][2], unused, unused)
         d_out = through(hidden[index][0], d_out)
-    d_inputs[:] = d_out
-    return mean * share
+    return mean * share, d_out
 
 
 @kernel
@@ -195,7 +193,8 @@ def norm_relu_backward(d_out: Array, tape: Tape, norm_weight: Array, d_norm_weig
 @kernel
 def hidden_gradients(d_sums: Array, inputs: Array, d_weight: Array, d_bias: Array) -> None:
     """Set the derivatives by a layer's weight and bias."""
-    outer_product(np.expand_dims(d_sums, 0), np.expand_dims(inputs, 0), d_weight)
+    (size, n), n_inputs = d_sums.shape, inputs.shape[0]
+    outer_product(d_sums.reshape(1, size, n), inputs.reshape(1, n_inputs, n), d_weight)
     for row in range(d_sums.shape[0]):
         total = np.float32(0.0)
         for n in range(d_sums.shape[1]):
@@ -211,7 +210,9 @@ def value_gradients(d_q: Array, inputs: Array, d_weight: Array, d_bias: Array) -
         for n in range(d_q.size):
             total += d_q[n] * inputs[row, n]
         d_weight[row] = total
-    d_bias[0] = d_q.sum()
+    d_bias[0] = np.float32(0.0)
+    for n in range(d_q.size):
+        d_bias[0] += d_q[n]
 
 
 @kernel

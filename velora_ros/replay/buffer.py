@@ -104,6 +104,7 @@ class SequenceBuffer:
         self._columns = {
             name: slice(int(end - width), int(end)) for (name, width), end in zip(widths.items(), ends, strict=True)
         }
+        self._scalars = slice(self._columns['reward'].start, None)  # the last five, in this order
         self.rows = np.zeros((capacity, int(ends[-1])), dtype=np.float32)  # pages are touched only as it fills
         self.position = 0
         self.size = 0
@@ -115,10 +116,14 @@ class SequenceBuffer:
     def add(self, transition: Transition) -> None:
         """Store one transition; transitions must come in the order in which they happened."""
         row = self.rows[self.position]
-        for name, column in self._columns.items():
-            value = getattr(transition, name)
-            if value is not None:
-                row[column] = value
+        at = self._columns
+        row[at['observation']], row[at['next_observation']] = transition.observation, transition.next_observation
+        row[at['action']], row[at['hidden']] = transition.action, transition.hidden
+        if transition.state is not None and transition.next_state is not None:
+            row[at['state']], row[at['next_state']] = transition.state, transition.next_state
+        row[self._scalars] = (
+            transition.reward, transition.terminated, transition.dt, transition.next_dt, transition.first,
+        )  # fmt: skip
         self.position = (self.position + 1) % self.capacity
         self.size = min(self.size + 1, self.capacity)
 

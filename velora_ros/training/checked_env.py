@@ -1,5 +1,6 @@
 """The environment as the training loop sees it: actions in [-1, 1] in, finite numbers out, one sentence if it fails."""
 
+import math
 from typing import Any
 
 import gymnasium
@@ -51,13 +52,13 @@ class CheckedEnv:
             UnsupportedEnvironmentError: the environment failed, or a number is not finite.
         """
         spec = self._spec
-        command = np.clip(spec.low + (action + 1) * self._half_range, spec.low, spec.high).astype(self._dtype)
+        command = (spec.low + (action + 1) * self._half_range).clip(spec.low, spec.high).astype(self._dtype)
         try:
             observation, reward, terminated, truncated, info = self._env.step(command)
         except Exception as error:
             raise env_failure(error, f'in step {number}') from error
         reward = float(reward)
-        if not np.isfinite(reward):
+        if not math.isfinite(reward):
             raise UnsupportedEnvironmentError(
                 f'the environment returned the reward {reward} in step {number}; rewards must be finite. '
                 'Bound the reward, or end the episode before it diverges.'
