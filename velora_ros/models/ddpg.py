@@ -184,7 +184,7 @@ class LiquidDDPG:
             max_grad_norm: gradients above this norm are scaled down to it; 0: never.
             trace: lambda of the returns within a sequence; 0: one-step returns.
             reward_scale: rewards are multiplied by it before learning.
-            lr_decay_steps: steps over which both learning rates fall linearly to ``lr_final``; 0: they do not.
+            lr_decay_steps: steps over which both learning rates fall geometrically to ``lr_final``; 0: they stay.
             lr_final: share of the learning rates that is left then.
             total_steps: environment steps at most, over all episodes of this run; None: no limit.
             eval_env: for deterministic evaluations; None: a second one is made from ``env.spec``, or they are skipped.

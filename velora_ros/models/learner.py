@@ -213,9 +213,9 @@ class Learner:
         self.provenance['changes'] = [*self.provenance.get('changes', []), {'steps': self.steps, **values}]
 
     def _set_learning_rates(self) -> None:
-        """Let both rates fall linearly to ``lr_final`` over ``lr_decay_steps``: fast at first, steady later."""
+        """Let both rates fall geometrically to ``lr_final`` over ``lr_decay_steps``: fast at first, steady later."""
         progress = min(1.0, self.steps / self.lr_decay_steps) if self.lr_decay_steps else 0.0
-        factor = 1 - (1 - self.lr_final) * progress
+        factor = self.lr_final**progress
         self.actor_optimizer.param_groups[0]['lr'] = factor * self.settings.actor_lr
         self.critic_optimizer.param_groups[0]['lr'] = factor * self.settings.critic_lr
 
