@@ -43,7 +43,7 @@ def test_what_is_not_named_comes_from_the_preset_and_fixed_wins_over_it(load):
     usual = TrainConfig.from_yaml(preset_path(PENDULUM))
     hyperparameters = load(fixed={'gamma': 0.9}).trials()[0].config.hyperparameters
     assert hyperparameters.gamma == 0.9
-    assert hyperparameters.tau == usual.tau != TrainConfig().tau
+    assert hyperparameters.n_neurons == usual.n_neurons != TrainConfig().n_neurons
     robust = load(preset='robust', fixed={'eval_every': 500}).trials()[0].config.hyperparameters
     assert robust.period_jitter > 0
 

@@ -4,7 +4,9 @@ import contextlib
 import importlib
 import logging
 import os
+import secrets
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -42,8 +44,10 @@ def ray_session(address: str | None, cpus: int | None) -> Iterator[None]:
         MissingDependencyError: Ray is not installed.
         ConfigError: there is no Ray at that address, or it could not be started.
     """
-    os.environ.update(QUIET if address else QUIET | LOOPBACK)  # Ray reads them when it is imported
+    os.environ.update(QUIET if address else QUIET | LOOPBACK | _own_token())  # Ray reads them when it is imported
     ray = _ray()
+    if address:
+        _check_answers(address)
     files = None if address else _own_files()
     try:
         _init(ray, address, cpus, files)
@@ -77,11 +81,33 @@ def _init(ray: Any, address: str | None, cpus: int | None, files: Path | None) -
         ray.init(
             address=address or 'local', log_to_driver=False, logging_level=logging.CRITICAL, **({} if address else own)
         )
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        what = f"no Ray answers at '{address}'" if address else 'Ray could not be started'
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
+        why = ' '.join(str(error).split()).rstrip('.')
+        if address is None:
+            raise ConfigError(f'Ray could not be started: {why}.') from error
         raise ConfigError(
-            f'{what} ({" ".join(str(error).split())}). '
-            + ('Start one there (ray start --head), or leave --address out.' if address else 'Its own words say why.')
+            f"the Ray at '{address}' lets nobody in: {why}. If it wants a token, set RAY_AUTH_MODE=token and "
+            'RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH; its version must be the one installed here; or leave --address out.'
+        ) from error
+
+
+def _own_token() -> dict[str, str]:
+    """Return a token that is good for this Ray alone; without it Ray would leave one in the user's home."""
+    return {'RAY_AUTH_MODE': 'token', 'RAY_AUTH_TOKEN': secrets.token_hex(32)}
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address where nobody listens, for which Ray would wait many minutes."""
+    if address == 'auto':
+        return
+    host, colon, port = address.rpartition(':')
+    if not colon or not host or '/' in host or not port.isdecimal():
+        raise ConfigError(f"--address is '{address}'; it must be HOST:PORT, 192.168.0.5:6379 say, or auto.")
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE_S).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"no Ray answers at '{address}' ({error}). Start one there (ray start --head), or leave --address out."
         ) from error
 
 

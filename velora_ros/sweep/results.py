@@ -57,7 +57,7 @@ class TrialResult:
         """Return it by column."""
         own = {'trial': self.trial.name, 'seed': self.trial.config.seed, 'status': self.status, 'steps': self.steps}
         measured = {'last_return': self.last, 'best_return': self.best, 'seconds': round(self.seconds, 3)}
-        return {**own, **measured, **written(self.trial.setting), 'message': self.message}
+        return {**own, **measured, 'message': self.message, **written(self.trial.setting)}
 
 
 @dataclass(frozen=True)
