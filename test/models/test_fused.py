@@ -14,20 +14,22 @@ from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_nois
 from velora_ros.replay import Batch
 
 
-def networks(n_critics: int, state_dim: int, *, memory: bool = False) -> Networks:
+def networks(n_critics: int, state_dim: int, *, memory: bool = False, sizes: tuple[int, ...] = (16, 24)) -> Networks:
     wiring = Wiring.random(5, 12, 2, rng=np.random.default_rng(1))
     generator = torch.Generator().manual_seed(2)
     memory_wiring = Wiring.random(5, 10, 2, rng=np.random.default_rng(8)) if memory else None
     made = Networks(
-        wiring, (16, 24), state_dim=state_dim, n_critics=n_critics, memory_wiring=memory_wiring, generator=generator
+        wiring, sizes, state_dim=state_dim, n_critics=n_critics, memory_wiring=memory_wiring, generator=generator
     )
     made.observation_normaliser.freeze(np.random.default_rng(3).normal(1, 2, (50, 5)))
     return made
 
 
-def random_batch(rng: np.random.Generator, state_dim: int, length: int, n_hidden: int = 4) -> Batch:
+def random_batch(
+    rng: np.random.Generator, state_dim: int, length: int, n_hidden: int = 4, n_sequences: int = 6
+) -> Batch:
     def normal(*shape: int) -> np.ndarray:
-        return rng.standard_normal((6, length, *shape), dtype=np.float32)
+        return rng.standard_normal((n_sequences, length, *shape), dtype=np.float32)
 
     observation, next_observation = normal(5), normal(5)
     privileged = state_dim != 5
@@ -39,7 +41,7 @@ def random_batch(rng: np.random.Generator, state_dim: int, length: int, n_hidden
         next_observation=next_observation,
         dt=np.abs(normal()) + 0.1,
         next_dt=np.abs(normal()) + 0.1,
-        hidden=np.tanh(rng.standard_normal((6, n_hidden), dtype=np.float32)),
+        hidden=np.tanh(rng.standard_normal((n_sequences, n_hidden), dtype=np.float32)),
         first=(normal() > 0.8).astype(np.float32),
         state=normal(state_dim) if privileged else observation,
         next_state=normal(state_dim) if privileged else next_observation,
@@ -77,6 +79,24 @@ def test_fused_updates_equal_torch_updates(  # noqa: PLR0917 - the parameters of
         torch.testing.assert_close(
             gradients[name], parameter, rtol=1e-3, atol=2e-5, msg=lambda text, n=name: f'{n}: {text}'
         )
+
+
+@pytest.mark.parametrize(('n_sequences', 'length'), [(16, 8), (32, 1), (3, 5)])
+def test_they_are_equal_at_the_sizes_of_training_and_the_same_bit_for_bit_when_repeated(
+    n_sequences: int, length: int
+) -> None:
+    settings = UpdateSettings(trace=0.9, target_noise=0.2)
+    results = []
+    for update in (TorchUpdate, FusedUpdate, FusedUpdate):
+        nets, rng = networks(1, 5, memory=True, sizes=(64, 64, 33)), np.random.default_rng(9)
+        adams = [torch.optim.Adam(module.parameters(), lr=1e-3) for module in (nets.actor, nets.critic_side())]
+        run = update(nets, *adams)
+        for _ in range(4):
+            batch = random_batch(rng, 5, length, 4 + nets.memory_size, n_sequences)
+            run(batch, smoothing_noise(batch, settings, rng), settings)
+        results.append(torch.cat([parameter.detach().flatten() for parameter in nets.parameters()]))
+    torch.testing.assert_close(results[1], results[0], rtol=1e-3, atol=5e-5)
+    assert torch.equal(results[1], results[2])
 
 
 @pytest.mark.parametrize('memory', [False, True])

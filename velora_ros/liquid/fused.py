@@ -46,6 +46,7 @@ class FusedEncoder:
         self.parameters = parameters
         self._inter = parameters['inter.weight'], parameters['inter.bias']
         self._command = parameters['command.weight'], parameters['command.bias']
+        self._tapes: dict[tuple[int, int], tuple[Array, Array, Array, Array, Array]] = {}
         self._inter_mask = wiring.inter.astype(np.float32)
         self._command_mask = np.tile(wiring.command, (4, 1)).astype(np.float32)
 
@@ -66,15 +67,21 @@ class FusedEncoder:
             first: 1 where an episode starts, shape (L, B).
 
         Returns:
-            everything; ``states`` are the result.
+            everything; ``states`` are the result. The next call with as many steps and sequences writes over it.
         """
-        length, _, n_sequences = inputs.shape
-        inter, slope = np.empty((2, length, self.n_inter, n_sequences), np.float32)
-        before, states = np.empty((2, length, self.n_command, n_sequences), np.float32)
-        gates = np.empty((length, 4 * self.n_command, n_sequences), np.float32)
+        inter, slope, before, gates, states = self._memory(len(inputs), inputs.shape[2])
         loops.inter_forward(inputs, *self._inter, inter, slope)
         loops.recurrence(inter, *self._command, hidden, dt, first, before, gates, states)
         return Tape(inputs, inter, slope, before, gates, states, dt, first)
+
+    def _memory(self, length: int, n_sequences: int) -> tuple[Array, Array, Array, Array, Array]:
+        """Return the arrays of a tape; an update makes the same ones over and over, and making them takes time."""
+        if (length, n_sequences) not in self._tapes:
+            inter, slope = (np.empty((length, self.n_inter, n_sequences), np.float32) for _ in range(2))
+            before, states = (np.empty((length, self.n_command, n_sequences), np.float32) for _ in range(2))
+            gates = np.empty((length, 4 * self.n_command, n_sequences), np.float32)
+            self._tapes[length, n_sequences] = inter, slope, before, gates, states
+        return self._tapes[length, n_sequences]
 
     def decode(self, tape: Tape, d_states: Array, gradients: Mapping[str, Array], *, burn_in: int = 0) -> None:
         """

@@ -16,7 +16,7 @@ from velora_ros.liquid.compiling import kernel
 from velora_ros.liquid.fused import FusedEncoder, FusedNetwork, Tape
 from velora_ros.liquid.fused_controls import FusedControl
 from velora_ros.models.fused_adam import Flat, FlatAdam
-from velora_ros.models.fused_batch import Affine, Arranged, columns
+from velora_ros.models.fused_batch import Affine, Arranged
 from velora_ros.models.fused_critic import FusedCritic
 from velora_ros.models.networks import Networks
 from velora_ros.models.returns import column_returns
@@ -65,7 +65,7 @@ class FusedUpdate:
 
     def act(self, observation: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
         """Run the actor on one observation; see :class:`velora_ros.models.update.TorchUpdate`."""
-        inputs = self._observation_map.one(observation)
+        inputs = self._observation_map(observation)
         if self._memory is None:
             return self.actor.step(inputs, hidden, dt)
         size = self.actor.n_command
@@ -84,7 +84,7 @@ class FusedUpdate:
         """Return the lambda returns, shape (M,): M columns carry loss."""
         states = self._target.encode(data.observation, data.hidden, data.dt, data.first).states
         action = self._target.forward(*data.following(states))[0][0]
-        add_noise(action, columns(noise.transpose(1, 2, 0)))
+        add_noise(action, noise)
         parts = [data.next_state, action]
         if self._memory_target is not None:
             memory = self._memory_target.encode(data.observation, data.memory, data.dt, data.first).states
@@ -105,7 +105,10 @@ class FusedUpdate:
         """Take one step on the mean squared error of every critic; return the loss and the first one's mean Q."""
         state, tape = self._critic_state(data)
         inputs = np.concatenate([state, data.action])
-        errors, means, slopes = zip(*(critic.learn(inputs, target) for critic in self._online_critics), strict=True)
+        n_slopes = 0 if tape is None else len(state)
+        errors, means, slopes = zip(
+            *(critic.learn(inputs, target, n_slopes) for critic in self._online_critics), strict=True
+        )
         if self._memory is not None and tape is not None:
             d_memory = sum(slopes)[len(data.state) : len(state)]
             self._memory.decode(tape, data.padded(d_memory), self._memory_gradients, burn_in=data.burn_in)
@@ -138,7 +141,10 @@ def _critics(networks: Networks, flat: Flat) -> list[FusedCritic]:
 
 @kernel
 def add_noise(action: Array, noise: Array) -> None:
-    """Add the smoothing noise to the target's action in place; both are of shape (action, M)."""
-    for row in range(action.shape[0]):
-        for n in range(action.shape[1]):
-            action[row, n] = min(max(action[row, n] + noise[row, n], np.float32(-1.0)), np.float32(1.0))
+    """Add the smoothing noise, shape (B, L, action), to the target's action, shape (action, M), in place."""
+    n_sequences, length, n_actions = noise.shape
+    for i in range(n_actions):
+        for t in range(length):
+            for b in range(n_sequences):
+                n = t * n_sequences + b
+                action[i, n] = min(max(action[i, n] + noise[b, t, i], np.float32(-1.0)), np.float32(1.0))

@@ -41,19 +41,20 @@ class FusedCritic:
         forward(inputs, *self._parameters, self._tape(q.size), q)
         return q
 
-    def learn(self, inputs: Array, target: Array) -> tuple[float, float, Array]:
+    def learn(self, inputs: Array, target: Array, n_slopes: int) -> tuple[float, float, Array]:
         """
         Write the gradients of the mean squared error.
 
         Args:
             inputs: columns [state; action], shape (inputs, N).
             target: what Q should be, shape (N,).
+            n_slopes: by how many of the first inputs the error's derivative is wanted.
 
         Returns:
-            the error, the mean of Q, and the error's derivative by the inputs.
+            the error, the mean of Q, and that derivative, shape (n_slopes, N).
         """
         error, mean, d_inputs = error_gradients(
-            inputs, target, *self._parameters, self._tape(target.size), *self._gradients
+            inputs, target, *self._parameters, self._tape(target.size), *self._gradients, n_slopes
         )
         return error, mean, d_inputs
 
@@ -101,9 +102,9 @@ def forward(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
 @kernel
 def error_gradients(  # noqa: PLR0917
     inputs: Array, target: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...],
-    d_hidden: tuple[Layer, ...], d_weight: Array, d_bias: Array,
+    d_hidden: tuple[Layer, ...], d_weight: Array, d_bias: Array, n_slopes: int,
 ) -> tuple[Any, Any, Array]:  # fmt: skip
-    """Set the mean squared error's derivatives by the parameters; return it, the mean Q, and that by the inputs."""
+    """Set the mean squared error's derivatives by the parameters; return it, the mean Q, and that by inputs."""
     q = np.empty_like(target)
     forward(inputs, hidden, weight, bias, tape, q)
     share = np.float32(1.0) / np.float32(q.size)
@@ -119,7 +120,7 @@ def error_gradients(  # noqa: PLR0917
         d_layer_weight, d_layer_bias, d_norm_weight, d_norm_bias = d_hidden[index]
         norm_relu_backward(d_out, tape[index], hidden[index][2], d_norm_weight, d_norm_bias)
         hidden_gradients(d_out, tape[index - 1][2] if index else inputs, d_layer_weight, d_layer_bias)
-        d_out = through(hidden[index][0], d_out)
+        d_out = through(hidden[index][0], d_out, hidden[index][0].shape[1] if index else n_slopes)
     return error * share, mean * share, d_out
 
 
@@ -138,7 +139,7 @@ def mean_slope(
     for index in range(len(hidden) - 1, -1, -1):
         unused = np.empty_like(hidden[index][2])
         norm_relu_backward(d_out, tape[index], hidden[index][2], unused, unused)
-        d_out = through(hidden[index][0], d_out)
+        d_out = through(hidden[index][0], d_out, hidden[index][0].shape[1])
     return mean * share, d_out
 
 
@@ -147,18 +148,18 @@ def norm_relu(sums: Array, scale: Array, norm_weight: Array, norm_bias: Array, o
     """Turn a layer's sums into each column's standard scores; set scale to 1 / deviation, out to relu(LayerNorm)."""
     size, n_columns = sums.shape
     share = np.float32(1.0) / np.float32(size)
+    shift = sums[0].copy()  # about as large as the mean: what is left loses no digits when squares are subtracted
     mean, square = np.zeros(n_columns, np.float32), np.zeros(n_columns, np.float32)
     for row in range(size):
         for n in range(n_columns):
-            mean[n] += sums[row, n]
-    for n in range(n_columns):
-        mean[n] *= share
-    for row in range(size):
-        for n in range(n_columns):
-            difference = sums[row, n] - mean[n]
+            difference = sums[row, n] - shift[n]
+            mean[n] += difference
             square[n] += difference * difference
     for n in range(n_columns):
-        scale[n] = np.float32(1.0) / np.sqrt(square[n] * share + EPSILON)
+        offset = mean[n] * share
+        variance = max(square[n] * share - offset * offset, np.float32(0.0))
+        scale[n] = np.float32(1.0) / np.sqrt(variance + EPSILON)
+        mean[n] = shift[n] + offset
     for row in range(size):
         for n in range(n_columns):
             score = (sums[row, n] - mean[n]) * scale[n]
@@ -226,8 +227,8 @@ def outwards(weight: Array, d_q: Array) -> Array:
 
 
 @kernel
-def through(weight: Array, d_sums: Array) -> Array:
-    """Return the derivative by a layer's inputs, W^T d."""
-    d_inputs = np.zeros((weight.shape[1], d_sums.shape[1]), np.float32)
-    add_product(weight.T, d_sums, d_inputs)
+def through(weight: Array, d_sums: Array, n_inputs: int) -> Array:
+    """Return the derivative by the first inputs of a layer, W^T d."""
+    d_inputs = np.zeros((n_inputs, d_sums.shape[1]), np.float32)
+    add_product(weight[:, :n_inputs].T, d_sums, d_inputs)
     return d_inputs
