@@ -1,7 +1,8 @@
 """
 Runs the nodes of a run as processes, where there is no ``launch``: starts them, relays their output, ends them.
 
-Every process gets a session of its own, so that Ctrl-C reaches this one only, which then ends the others in order.
+Every process gets a process group of its own, so that Ctrl-C reaches this one, which ends the others in order.
+All share one session: kernels that divide the processor among sessions would not look at the niceness of a training.
 """
 
 import ctypes
@@ -84,7 +85,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={DISCOVERY: DISCOVERY_DEFAULT, **os.environ},
-            start_new_session=True,
+            process_group=0,
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - safe: this process has one thread
         )
         assert self._popen.stdout is not None

@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from velora_ros.errors import MissingDependencyError, VeloraError
@@ -106,7 +105,7 @@ class Reporter(Callback):
         run: where its files are.
         rival: mean return that a policy must surpass to be announced.
         announce_untrained: announce the policy before training as well.
-        niceness: how far to step back for others from then on; before, somebody waits.
+        niceness: how far to step back for others from then on; before, a robot waits.
     """
 
     def __init__(
@@ -128,8 +127,7 @@ class Reporter(Callback):
             path = self._run.policies / 'untrained.safetensors'
             self._model.learner.policy_file().save(path)
             self._emit('policy', what='the untrained policy', policy=str(path))
-        if self._niceness:
-            _step_back(self._niceness)
+            os.nice(self._niceness)
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Report the episode."""
@@ -156,15 +154,18 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
         VeloraError: the environment, a hyperparameter or a file is not as it must be, or torch is missing.
     """
     config = TrainConfig.from_dict(job['config'])
+    announce_untrained = job['announce_untrained'] and not job['resume']
+    if not announce_untrained:
+        os.nice(job['nice'])
     with contextlib.closing(disturb(make(job['env']), config.disturbances())) as env:
         model = _model(env, config, job['seed'])
         rival = _return_of(job['rival'], config, model, job['env'], emit) if job['rival'] else -math.inf
-        announce_untrained = job['announce_untrained'] and not job['resume']
         with _opened(job, env, model, config) as run:
             run.on_checkpoint = lambda path: emit('saved', path=str(path))
             orders.run = run
-            options = {'announce_untrained': announce_untrained, 'niceness': job['nice']}
-            reporter = Reporter(emit, model, run, rival=rival, **options)
+            reporter = Reporter(
+                emit, model, run, rival=rival, announce_untrained=announce_untrained, niceness=job['nice']
+            )
             result: TrainResult = model.train(
                 env,
                 **config.train_arguments(),
@@ -212,14 +213,6 @@ def _return_of(path: str, config: TrainConfig, model: 'LiquidDDPG', env_id: str,
         message=f'only what does better than a return of {result.mean:.1f} is announced, which is that of {path}',
     )
     return result.mean
-
-
-def _step_back(niceness: int) -> None:
-    """Let others go first."""
-    os.nice(niceness)
-    # Where the kernel groups processes by session, that counts within our own session only; the group has its own.
-    with contextlib.suppress(OSError):
-        Path('/proc/self/autogroup').write_text(str(niceness), encoding='utf-8')
 
 
 def _model(env: Any, config: TrainConfig, seed: int) -> 'LiquidDDPG':

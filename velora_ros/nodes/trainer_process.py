@@ -21,12 +21,12 @@ class TrainingProcess:
     """
 
     def __init__(self, job: Mapping[str, Any]) -> None:
-        # A session of its own: Ctrl-C in the terminal reaches the node, which then says `stop`.
+        # A process group of its own: Ctrl-C in the terminal reaches the node, which then says `stop`.
         self._child = subprocess.Popen(
             [sys.executable, '-m', trainer_child.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,
+            process_group=0,
             env={'OMP_NUM_THREADS': '1', **os.environ},
         )
         assert self._child.stdout is not None
