@@ -1,6 +1,7 @@
 """A ring of transitions, from which contiguous sequences are drawn with the hidden state of then (R2D2, ICLR 2019)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,7 @@ from velora_ros.liquid.compiling import kernel
 Array = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Transition:
+class Transition(NamedTuple):
     """
     One step of the environment, as the actor saw it.
 

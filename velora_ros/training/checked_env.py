@@ -23,6 +23,7 @@ class CheckedEnv:
 
     def __init__(self, env: gymnasium.Env[Any, Any], spec: PolicySpec) -> None:
         self._env, self._spec = env, spec
+        self._low, self._high = spec.low, spec.high
         self._half_range = (spec.high - spec.low) / 2
         self._dtype = env.action_space.dtype
 
@@ -51,8 +52,7 @@ class CheckedEnv:
         Raises:
             UnsupportedEnvironmentError: the environment failed, or a number is not finite.
         """
-        spec = self._spec
-        command = (spec.low + (action + 1) * self._half_range).clip(spec.low, spec.high).astype(self._dtype)
+        command = (self._low + (action + 1) * self._half_range).clip(self._low, self._high).astype(self._dtype)
         try:
             observation, reward, terminated, truncated, info = self._env.step(command)
         except Exception as error:
