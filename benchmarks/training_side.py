@@ -23,7 +23,7 @@ BATCH, N_NEURONS = 128, 10
 ENDLESS = 10**9
 
 
-class Finished(BaseException):  # noqa: N818 - no error, and no side takes it for one
+class Finished(BaseException):
     """The last step was taken."""
 
 
