@@ -1,5 +1,6 @@
 """Fixtures that several rooms' tests share."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -13,6 +14,9 @@ from velora_ros.liquid.wiring import Wiring
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.layout import shapes
 from velora_ros.spec import PolicySpec
+
+# A shell that runs the tests in the background makes them ignore SIGINT, and the processes that they start inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def random_policy_file(
