@@ -15,7 +15,7 @@ from velora_ros.policy import PolicyFile
 from velora_ros.policy.layout import shapes
 from velora_ros.spec import PolicySpec
 
-# A shell that runs the tests in the background makes them ignore SIGINT, and the processes that they start inherit that.
+# A shell that runs the tests in the background makes them ignore SIGINT, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
