@@ -210,10 +210,11 @@ def test_if_wished_another_process_goes_on_from_the_newest_checkpoint(ros, train
     ros.until(lambda: returns, 'the first episode')
     [result] = ros.set_parameters('trainer_node', actor_lr=0.0003)
     assert result.successful
-    assert ros.call(TRIGGER, 'trainer_node/save').success
-    ros.until(lambda: 'checkpoint /' in process.output, 'a checkpoint')
     steps = int(diagnosis(ros)['steps'])
     assert steps > 0
+    earlier = process.output.count('checkpoint /')
+    assert ros.call(TRIGGER, 'trainer_node/save').success
+    ros.until(lambda: process.output.count('checkpoint /') > earlier, 'a checkpoint')
     [child] = children(process.pid)
     os.kill(child, signal.SIGKILL)
     ros.until(lambda: 'resuming: the training process was killed by SIGKILL after' in process.output)
@@ -222,7 +223,7 @@ def test_if_wished_another_process_goes_on_from_the_newest_checkpoint(ros, train
     ros.until(lambda: len(returns) > seen, 'an episode of the second process')
     values = diagnosis(ros)
     assert (values['state'], values['deaths']) == ('training', '1')
-    assert int(values['steps']) >= steps // 2  # from the checkpoint, not from the beginning
+    assert int(values['steps']) >= steps, 'from the checkpoint, not from the beginning'
     assert values['process'] != str(child)
     assert values['actor_lr'] == '0.0003'
 
