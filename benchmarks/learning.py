@@ -13,7 +13,7 @@ import csv
 import functools
 import json
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,13 +136,13 @@ def read(path: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
-def append(path: Path, rows: list[list[Any]]) -> None:
+def append(path: Path, rows: list[list[Any]], columns: Sequence[str] = COLUMNS) -> None:
     """Append rows, with the header where the file is new."""
     new = not path.is_file()
     with path.open('a', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         if new:
-            writer.writerow(COLUMNS)
+            writer.writerow(columns)
         writer.writerows(rows)
 
 

@@ -13,7 +13,6 @@ are for tuning, 100-104 for the claim.
 """
 
 import argparse
-import csv
 import json
 import multiprocessing
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from typing import Any
 
 import gymnasium
 import yaml
-from learning import RESULTS
+from learning import RESULTS, append, read
 
 from velora_ros.gym import Disturbances, disturb
 from velora_ros.gym.frames import stack_frames
@@ -145,24 +144,6 @@ def _mean_and_deviation(returns: tuple[float, ...]) -> tuple[float, float]:
     return mean, (sum((value - mean) ** 2 for value in returns) / len(returns)) ** 0.5
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """Return the rows so far."""
-    if not path.is_file():
-        return []
-    with path.open(newline='') as file:
-        return list(csv.DictReader(file))
-
-
-def append(path: Path, rows: list[list[Any]]) -> None:
-    """Append rows, with the header where the file is new."""
-    new = not path.is_file()
-    with path.open('a', newline='') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        if new:
-            writer.writerow(COLUMNS)
-        writer.writerows(rows)
-
-
 def line(rows: list[dict[str, Any]]) -> str:
     """Return one line for a policy: its mean returns, disturbance by disturbance."""
     parts = []
@@ -195,7 +176,9 @@ def main() -> None:
     missing = [(name, seed, options.steps, changes, policies) for name, seed in wanted if (name, seed) not in done]
     with multiprocessing.get_context('spawn').Pool(options.jobs) as pool:
         for rows in pool.imap_unordered(measure, missing):
-            append(options.out, rows)  # a policy's rows are written together: one that was cut short leaves none
+            append(
+                options.out, rows, COLUMNS
+            )  # a policy's rows are written together: one that was cut short leaves none
             print(line([dict(zip(COLUMNS, row, strict=True)) for row in rows]), flush=True)
     print(f'{options.out}:')
     everything = read(options.out)

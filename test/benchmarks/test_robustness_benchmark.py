@@ -56,8 +56,8 @@ def test_the_page_shows_the_median_and_the_worst(tmp_path):
         for kind, levels in robustness.LEVELS.items():
             rows += [['gru', seed, kind, level, 900 + 10 * seed, 0, 0, 0, 10, 538, 1, 1, 1, '{}'] for level in levels]
     path = tmp_path / 'robustness.csv'
-    robustness.append(path, rows[:3])
-    robustness.append(path, rows[3:])
+    robustness.append(path, rows[:3], robustness.COLUMNS)
+    robustness.append(path, rows[3:], robustness.COLUMNS)
     with path.open(newline='') as file:
         assert next(csv.reader(file)) == robustness.COLUMNS
     page = report_robustness.section(path, tmp_path)

@@ -1,5 +1,6 @@
 import json
 
+import onnx
 import pytest
 
 from velora_ros.cli.main import main
@@ -13,7 +14,6 @@ def policy(make_policy_file, tmp_path):
 
 
 def test_export_writes_a_model_and_says_how_it_is_called(policy, tmp_path, capsys):
-    onnx = pytest.importorskip('onnx')
     assert main(['export', policy, '--onnx', str(tmp_path / 'p.onnx')]) == 0
     assert 'observation (B, 4), hidden (B, 8), dt (B, 1) [s] -> action (B, 1)' in capsys.readouterr().out
     said = {entry.key: entry.value for entry in onnx.load(tmp_path / 'p.onnx').metadata_props}

@@ -140,7 +140,6 @@ def test_required_security_without_a_keystore_is_refused_in_one_sentence(ros, po
 
 
 def test_a_robot_that_speaks_another_vendor_s_dds_is_controlled(ros, policy):
-    pytest.importorskip('cyclonedds', reason='cyclonedds is not installed')
     start = ros.start(
         'policy_node', '-p', f'policy:={policy}', '-p', 'autostart:=true', '-p', 'arm_on_activate:=true',
         '-p', 'engine:=numpy', '-p', 'watchdog_timeout_s:=0', '-p', 'max_state_age_s:=5',

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 from velora_ros.errors import MissingDependencyError, PolicyFileError, StorageError
@@ -12,8 +14,6 @@ from velora_ros.policy import Policy, PolicyFile
 from velora_ros.policy.onnx_export import metadata, save_onnx, to_onnx
 
 POLICIES = Path(__file__).parents[2] / 'policies'
-onnx = pytest.importorskip('onnx')
-onnxruntime = pytest.importorskip('onnxruntime')
 
 
 class OnnxPolicy:

@@ -4,8 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip('ray')
-
 from velora_ros.sweep.engine import scheduler
 from velora_ros.sweep.plan import Sweep
 from velora_ros.sweep.results import FINISHED, TrialResult
