@@ -97,13 +97,13 @@ def test_two_robots_side_by_side_each_with_its_own_policy_and_no_crosstalk(ros, 
     ros.until(lambda: process.exit_code is not None, 'the end of the run')
     topics = dict(ros.node.get_topic_names_and_types())
     assert not {'/joint_states', '/command', '/observation', '/reset'} & topics.keys()
+    # What a robot's actuator took tells whose command it was, wherever this listener heard that command. It may miss
+    # some: commands are kept one deep, so a slow listener gets the newest only. A limit (±300 N) tells nothing.
+    meant = {robot: {100 * command.data[0] for command in commands[robot]} - {0.0} for robot in ROBOTS}
+    applied = {robot: {state.effort[0] for state in states[robot]} for robot in ROBOTS}
     for name, other in (ROBOTS, ROBOTS[::-1]):
-        meant = {robot: {100 * command.data[0] for command in commands[robot]} for robot in ROBOTS}
-        applied = [state.effort[0] for state in states[name]]
-        first = next(i for i, effort in enumerate(applied) if effort in meant[name])  # both listeners are there
-        efforts = set(applied[first:]) - {0.0}
-        assert len(efforts & meant[name]) > 0.9 * len(efforts) > 50
-        assert not (set(applied) - {0.0}) & meant[other]
+        assert len(applied[name] & meant[name] - meant[other]) > 50
+        assert not applied[name] & meant[other] - meant[name]
     assert states['robot1'][0].position != states['robot2'][0].position, 'each has a seed of its own'
     summaries = [json.loads(line) for line in process.output.splitlines()[-2:]]
     assert [summary['node'] for summary in summaries] == [f'{name}/sim_node' for name in ROBOTS]
