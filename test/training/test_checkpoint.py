@@ -64,6 +64,12 @@ def test_the_newest_are_kept(folder: RunFolder) -> None:
     assert [path.stem for path in checkpoints(folder)] == ['000000040', '000000030']
 
 
+def test_a_run_that_was_killed_before_it_tidied_up_does_so_when_it_goes_on(folder: RunFolder) -> None:
+    Disk(folder, every=0.0, keep=9).run(4, seconds=1.0)
+    Disk(folder, every=0.0, keep=2).callback.on_resume(state(4))
+    assert [path.stem for path in checkpoints(folder)] == ['000000040', '000000030']
+
+
 def test_the_end_and_whoever_asks_get_one_too_and_are_told(folder: RunFolder) -> None:
     disk, told = Disk(folder, every=1000.0), []
     folder.on_checkpoint = lambda path: told.append(path.name)

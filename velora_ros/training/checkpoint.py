@@ -57,8 +57,9 @@ class Checkpoints(Callback):
         self._due = -float('inf')
 
     def on_resume(self, state: RunState) -> None:
-        """Note that the one resumed from is there."""
+        """Note that the one resumed from is there; a run killed between writing and tidying has left one too many."""
         self._steps = state.steps
+        self._tidy()
         self._wait(0.0)
 
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:
@@ -70,10 +71,13 @@ class Checkpoints(Callback):
         self._folder.checkpoint_wanted = False
         self._write(path, state)
         self._steps = state.steps
-        for old in checkpoints(self._folder)[self._keep :]:
-            old.unlink(missing_ok=True)
+        self._tidy()
         self._wait(self._clock() - began)
         self._folder.on_checkpoint(path)
+
+    def _tidy(self) -> None:
+        for old in checkpoints(self._folder)[self._keep :]:
+            old.unlink(missing_ok=True)
 
     def _wait(self, cost: float) -> None:
         self._due = self._clock() + max(self._every, cost / LARGEST_SHARE if self._every else 0.0)
