@@ -153,6 +153,8 @@ def summary(results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
 
 def describe(side: str, one: dict[str, Any]) -> str:
     """Return one run in a line."""
+    if one['stopped']:
+        return f'{side:12} stopped: {one["says"]}'
     rates = ', '.join(
         f'{rate} Hz {v["p50"]:.0f}/{v["p99"]:.0f} us, {v["lost"]} lost, {v["cpu"]:.0f} us cpu'
         for rate, v in one['rates'].items()
@@ -183,17 +185,19 @@ def main() -> None:
         results: dict[str, list[dict[str, Any]]] = {'ours': [], 'echo': [], 'default_echo': []}
         measure(starts['ours'], answers['ours'], 0.1, folder)  # compiles, where that was not done before
         stopped = 0
-        while min(map(len, results.values())) < runs:
-            for side, done in results.items():
-                one = measure(starts[side], answers[side], seconds, folder)
-                if one['stopped']:  # the machine stood still for longer than the watchdog allows: no times to compare
-                    stopped += 1
-                    print(f'{side:12} stopped: {one["says"]}', flush=True)
-                    if stopped > runs:
-                        raise SystemExit('this machine stands still too often to measure anything.')
-                else:
-                    done.append(one)
-                    print(describe(side, one), flush=True)
+        while len(results['ours']) < runs:
+            turn: dict[str, dict[str, Any]] = {}
+            for side in results:
+                turn[side] = measure(starts[side], answers[side], seconds, folder)
+                print(describe(side, turn[side]), flush=True)
+            if any(one['stopped'] for one in turn.values()):  # no state for longer than the watchdog allows: no times
+                stopped += 1
+                print('this turn does not count', flush=True)
+                if stopped > runs:
+                    raise SystemExit('this machine stands still too often to measure anything.')
+                continue
+            for side, one in turn.items():
+                results[side].append(one)
         light = measure(starts['ours_numpy'], answers['ours'], 1.0, folder)
         print(describe('ours_numpy', light), flush=True)
         print(f'resident memory: {results["ours"][-1]["rss_mb"]:.0f} MB with numba, {light["rss_mb"]:.0f} MB without')

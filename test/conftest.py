@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -17,6 +18,10 @@ from velora_ros.spec import PolicySpec
 
 # A shell that runs the tests in the background makes them ignore SIGINT, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine, and what is compiled at its first call, make any example slow: no test is judged by its time.
+hypothesis.settings.register_profile('no deadline', deadline=None)
+hypothesis.settings.load_profile('no deadline')
 
 
 def random_policy_file(
