@@ -277,3 +277,25 @@ def test_learning_rates_change_with_an_episode_and_the_policy_says_so() -> None:
     model.train(Reach(), 16, total_steps=30, callbacks=[Freeze()], **QUICK)
     assert torch.allclose(before, model.learner.networks.actor.motor.weight, rtol=0, atol=1e-9)
     assert model.learner.policy_file().provenance['changes'] == [{'steps': 30, 'actor_lr': 1e-12}]
+
+
+@pytest.mark.parametrize(
+    ('counts', 'rates'),
+    [('steps', [0.01**0.5, 0.01, 0.01]), ('full_episodes', [1.0, 0.01 ** (30 / 60), 0.01 ** (40 / 60)])],
+)
+def test_learning_rates_fall_with_all_steps_or_with_those_of_full_episodes(
+    tmp_path: Path, counts: str, rates: list[float]
+) -> None:
+    class Falls(Reach):
+        def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            observation, reward, _, truncated, info = super().step(action)
+            return observation, reward, self.count == 5, truncated, info
+
+    model, seen = LiquidDDPG(2, 6, 1, seed=3), []
+    for env, steps in ((Falls(), 30), (Reach(length=10), 40), (Falls(), 30)):  # the last update sees 30 of the 40 steps
+        options: dict[str, Any] = {'lr_decay_steps': 60, 'lr_final': 0.01, 'lr_decay_counts': counts}
+        model.train(env, 16, total_steps=steps, **{**QUICK, **options})
+        seen.append(model.learner.actor_optimizer.param_groups[0]['lr'] / 1e-4)
+        model.save(tmp_path / 'agent.safetensors', buffer=True)  # a saved agent remembers
+        model = LiquidDDPG.load(tmp_path / 'agent.safetensors')
+    assert seen == pytest.approx(rates)

@@ -60,6 +60,47 @@ def test_every_transition_is_drawn_about_equally_often() -> None:
     assert counts.max() < 130
 
 
+def of_episodes(capacity: int, lengths: list[int]) -> SequenceBuffer:
+    buffer = SequenceBuffer(capacity, 2, 1, 3)
+    starts = set(np.cumsum([0, *lengths]).tolist())
+    for number in range(sum(lengths)):
+        buffer.add(transition(number, first=number in starts))
+    return buffer
+
+
+def test_a_share_is_drawn_from_episodes_of_equal_weight() -> None:
+    buffer = of_episodes(2000, [1000, 10, 500, 10, 480])
+    draw = buffer.sample(4000, 1, np.random.default_rng(0), episode_share=0.5).reward.astype(int).ravel()
+    balanced, uniform = (
+        np.histogram(half, [0, 1000, 1010, 1510, 1520, 2000])[0] for half in (draw[:2000], draw[2000:])
+    )
+    assert balanced.min() > 320
+    assert balanced.max() < 480
+    assert uniform[1] + uniform[3] < 50
+
+
+@settings(max_examples=50)
+@given(
+    capacity=st.integers(8, 60),
+    lengths=st.lists(st.integers(1, 30), min_size=2, max_size=12),
+    seed=st.integers(0, 1000),
+    share=st.floats(0, 1),
+)
+def test_a_restored_buffer_draws_what_the_other_would_have_drawn(
+    capacity: int, lengths: list[int], seed: int, share: float
+) -> None:
+    one = of_episodes(capacity, [8, *lengths])
+    two = SequenceBuffer(capacity, 2, 1, 3)
+    two.restore(one.rows[: len(one)].copy(), one.position)
+    for number in range(5):
+        draws = [buffer.sample(8, 4, np.random.default_rng(seed), episode_share=share).reward for buffer in (one, two)]
+        assert np.array_equal(*draws)
+        assert (np.diff(draws[0], axis=1) == 1).all()
+        assert draws[0].min() >= max(0, sum(lengths) + 8 + number - capacity)
+        for buffer in (one, two):
+            buffer.add(transition(sum(lengths) + 8 + number, first=number == 2))
+
+
 def test_a_privileged_state_is_kept_beside_the_observation() -> None:
     buffer = SequenceBuffer(4, 1, 1, 1, state_dim=2)
     buffer.add(Transition([1], [0], 0.0, False, [2], 1.0, 1.0, [0], True, state=[3, 4], next_state=[5, 6]))

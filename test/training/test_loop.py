@@ -21,6 +21,7 @@ class Recorder:
         self._policy = policy
         self.changes: list[dict[str, float]] = []
         self.noise: list[float] = []
+        self.ended: list[tuple[int, bool]] = []
 
     def initial_hidden(self) -> np.ndarray:
         return np.zeros(2, np.float32)
@@ -39,6 +40,9 @@ class Recorder:
     def end_warm_up(self) -> None:
         self.warm_up_ended_after = len(self.transitions)
 
+    def end_episode(self, length: int, *, full: bool) -> None:
+        self.ended.append((length, full))
+
     def change(self, values: Any) -> None:
         self.changes.append(dict(values))
 
@@ -52,7 +56,7 @@ class Recorder:
 
 def settings(**changes: Any) -> LoopSettings:
     values: dict[str, Any] = {
-        'n_episodes': 3, 'max_steps': 1000, 'total_steps': None, 'noise_scale': 0.1, 'start_steps': 5,
+        'n_episodes': 3, 'max_steps': 1000, 'total_steps': None, 'noise_scale': 0.1, 'noise_low': 1.0, 'start_steps': 5,
         'update_ratio': 1.0, 'boost_ratio': 3.0, 'boost_steps': 4, 'eval_every': 0, 'eval_episodes': 2,
         'seed': 1, 'eval_seed': 2,
     }  # fmt: skip
@@ -72,6 +76,29 @@ def test_transitions_carry_the_hidden_state_before_and_mark_episode_starts(agent
     for before, after in zip(agent.transitions, agent.transitions[1:], strict=False):
         if not after.first:
             assert np.array_equal(np.asarray(before.next_observation), np.asarray(after.observation))
+
+
+def test_the_agent_is_told_whether_an_episode_lasted_its_full_time(agent: Recorder) -> None:
+    class Falls(Reach):
+        def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            observation, reward, _, truncated, info = super().step(action)
+            return observation, reward, self.count == 3, truncated, info
+
+    for env, limits in ((Falls(), {}), (Falls(length=2), {}), (Falls(), {'max_steps': 2}), (Falls(length=3), {})):
+        run(agent, env, spec_from_env(env), settings(n_episodes=1, **limits))
+    run(agent, Falls(), spec_from_env(Falls()), settings(total_steps=2))  # the budget's end says nothing
+    assert agent.ended == [(3, False), (2, True), (2, True), (3, False)]
+
+
+def test_each_episode_draws_its_noise_and_a_resumed_run_draws_the_same(agent: Recorder) -> None:
+    env = Reach(length=2)
+    run(agent, env, spec_from_env(env), settings(n_episodes=200, noise_low=0.5))
+    noise = np.array(agent.noise).reshape(200, 2)
+    assert np.array_equal(noise[:, 0], noise[:, 1])
+    assert 0.05 <= noise.min() < 0.052
+    assert 0.098 < noise.max() <= 0.1
+    run(agent, env, spec_from_env(env), settings(n_episodes=5, noise_low=0.5), episodes_before=100)
+    assert agent.noise[-10:] == noise[100:105].ravel().tolist()
 
 
 def test_a_time_limit_is_no_termination(agent: Recorder) -> None:

@@ -24,6 +24,7 @@ from velora_ros.policy import PolicyFile
 from velora_ros.replay import SequenceBuffer, Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent import Array
+from velora_ros.training.config import STEPS
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,10 @@ class Learner:
         self.updates = 0
         self.dt_range = (1.0, 1.0)  # dt/T, shortest and longest seen in training
         self.provenance: dict[str, Any] = {}
-        self.update_settings = UpdateSettings()
+        self.update_settings, self.episode_share = UpdateSettings(), 0.0
         self.n_sequences, self.sequence_length = 16, 8
-        self.lr_decay_steps, self.lr_final = 0, 0.1
+        self.lr_decay_steps, self.lr_final, self.lr_decay_counts = 0, 0.1, STEPS
+        self.steps_of_full_episodes = 0
         self.privileged_dim = 0
         self.build()
 
@@ -151,10 +153,12 @@ class Learner:
         *,
         lr_decay_steps: int = 0,
         lr_final: float = 0.1,
+        lr_decay_counts: str = STEPS,
+        episode_share: float = 0.0,
     ) -> None:
         """Set the numbers of the updates to come; ``sequence_length`` counts the steps that carry loss."""
-        self.lr_decay_steps, self.lr_final = lr_decay_steps, lr_final
-        self.update_settings = settings
+        self.lr_decay_steps, self.lr_final, self.lr_decay_counts = lr_decay_steps, lr_final, lr_decay_counts
+        self.update_settings, self.episode_share = settings, episode_share
         self.n_sequences, self.sequence_length = n_sequences, sequence_length
 
     def initial_hidden(self) -> Array:
@@ -182,6 +186,11 @@ class Learner:
             self.dt_range = min(shortest, transition.next_dt), max(longest, transition.next_dt)
         self.buffer.add(transition)
 
+    def end_episode(self, length: int, *, full: bool) -> None:
+        """Count the steps of episodes that lasted their full time: the learning rates may fall by them."""
+        if full:
+            self.steps_of_full_episodes += length
+
     def end_warm_up(self) -> None:
         """Freeze the normalisers at what the start-up steps have shown, if the agent has any."""
         if self.settings.normalise and len(self.buffer) > 1:
@@ -194,7 +203,12 @@ class Learner:
         settings = self.update_settings
         if len(self.buffer) < max(self.n_sequences * self.sequence_length, settings.burn_in + self.sequence_length):
             return None
-        batch = self.buffer.sample(self.n_sequences, settings.burn_in + self.sequence_length, self.streams.replay)
+        batch = self.buffer.sample(
+            self.n_sequences,
+            settings.burn_in + self.sequence_length,
+            self.streams.replay,
+            episode_share=self.episode_share,
+        )
         if not self.settings.dt_input:  # the discount still counts the time that passed
             nominal = np.ones_like(batch.dt)
             batch = dataclasses.replace(batch, dt=nominal, next_dt=nominal, elapsed=batch.next_dt)
@@ -214,7 +228,8 @@ class Learner:
 
     def _set_learning_rates(self) -> None:
         """Let both rates fall geometrically to ``lr_final`` over ``lr_decay_steps``: fast at first, steady later."""
-        progress = min(1.0, self.steps / self.lr_decay_steps) if self.lr_decay_steps else 0.0
+        counted = self.steps if self.lr_decay_counts == STEPS else self.steps_of_full_episodes
+        progress = min(1.0, counted / self.lr_decay_steps) if self.lr_decay_steps else 0.0
         factor = self.lr_final**progress
         self.actor_optimizer.param_groups[0]['lr'] = factor * self.settings.actor_lr
         self.critic_optimizer.param_groups[0]['lr'] = factor * self.settings.critic_lr

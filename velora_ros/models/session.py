@@ -128,6 +128,8 @@ def _configure(learner: Learner, config: TrainConfig, call: Call, *, resumed: bo
         config.sequence_length,
         lr_decay_steps=config.lr_decay_steps,
         lr_final=config.lr_final,
+        lr_decay_counts=config.lr_decay_counts,
+        episode_share=config.episode_share,
     )
     learner.provenance['train'] = {**config.train_arguments(), 'total_steps': call.total_steps}
 

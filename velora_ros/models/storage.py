@@ -67,7 +67,12 @@ def save(
         'environment': learner.environment,
         'privileged_dim': learner.privileged_dim,
         'dt_range': learner.dt_range,
-        'counters': {'steps': learner.steps, 'episodes': learner.episodes, 'updates': learner.updates},
+        'counters': {
+            'steps': learner.steps,
+            'episodes': learner.episodes,
+            'updates': learner.updates,
+            'steps_of_full_episodes': learner.steps_of_full_episodes,
+        },
         'provenance': learner.provenance,
         'run_seed': learner.streams.run_seed,
         'replay_position': learner.buffer.position if buffer else 0,
@@ -160,9 +165,7 @@ def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tens
         optimizer.load_state_dict({'state': state, 'param_groups': metadata['optimizer_groups'][name]})
     learner.update.rebind()
     if REPLAY in tensors:
-        rows = tensors[REPLAY].numpy()
-        learner.buffer.rows[: len(rows)] = rows
-        learner.buffer.size, learner.buffer.position = len(rows), int(metadata['replay_position'])
+        learner.buffer.restore(tensors[REPLAY].numpy(), int(metadata['replay_position']))
     learner.streams = Streams(metadata['run_seed'])  # train may have been given another seed than the constructor
     for name in STREAMS:
         getattr(learner.streams, name).bit_generator.state = metadata['random'][name]
@@ -172,3 +175,4 @@ def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tens
     learner.provenance = dict(metadata['provenance'])
     counters = metadata['counters']
     learner.steps, learner.episodes, learner.updates = counters['steps'], counters['episodes'], counters['updates']
+    learner.steps_of_full_episodes = counters.get('steps_of_full_episodes', 0)

@@ -108,6 +108,9 @@ class SequenceBuffer:
         self.rows = np.zeros((capacity, int(ends[-1])), dtype=np.float32)  # pages are touched only as it fills
         self.position = 0
         self.size = 0
+        self._added = 0  # transitions ever added: transition i has the number i
+        self._starts = np.zeros(capacity, np.int64)  # a ring: numbers of the transitions that began an episode
+        self._n_starts = self._n_gone = 0  # episodes ever begun, and those of them whose first transition is gone
 
     def __len__(self) -> int:
         """Return the number of transitions held."""
@@ -124,24 +127,60 @@ class SequenceBuffer:
         row[self._scalars] = (
             transition.reward, transition.terminated, transition.dt, transition.next_dt, transition.first,
         )  # fmt: skip
+        if transition.first:
+            self._begin_episode(self._added)
+        self._added += 1
         self.position = (self.position + 1) % self.capacity
         self.size = min(self.size + 1, self.capacity)
 
-    def sample(self, n_sequences: int, length: int, rng: np.random.Generator) -> Batch:
+    def restore(self, rows: Array, position: int) -> None:
+        """Take the rows of another buffer of this shape, ``rows[: len(buffer)]``, and its position."""
+        self.rows[: len(rows)] = rows
+        self.position, self.size, self._added = position, len(rows), len(rows)
+        self._n_starts = self._n_gone = 0
+        first = rows[:, self._columns['first'].start]
+        for number in np.flatnonzero(np.roll(first, -position if self.size == self.capacity else 0)):
+            self._begin_episode(int(number))
+
+    def _begin_episode(self, number: int) -> None:
+        self._starts[self._n_starts % self.capacity] = number
+        self._n_starts += 1
+        self._n_gone = max(self._n_gone, self._n_starts - self.capacity)  # of more, the ring has lost the starts
+
+    def sample(self, n_sequences: int, length: int, rng: np.random.Generator, *, episode_share: float = 0.0) -> Batch:
         """
-        Draw sequences, uniformly over their starts and with replacement.
+        Draw sequences with replacement, uniformly over their starts, or a share of them uniformly over episodes.
 
         Args:
             n_sequences: B.
             length: L, burn-in included.
             rng: the only source of chance.
+            episode_share: share of the sequences for which an episode is drawn first, each as likely as the others,
+                then a place in it: what happens in short episodes is then not lost among that of long ones.
 
         Raises:
             ConfigError: fewer than ``length`` transitions are held.
         """
         self._check(length)
         starts = rng.random(n_sequences) * (self.size - length + 1)  # a third of the time that integers() takes
+        if n_balanced := round(episode_share * n_sequences):
+            self._balance(starts[:n_balanced], length, rng)
         return self._batch(starts.astype(np.int64), length)
+
+    def _balance(self, starts: npt.NDArray[np.float64], length: int, rng: np.random.Generator) -> None:
+        """Move starts, counted from the oldest transition, to the middle of places drawn from episodes."""
+        oldest = self._added - self.size
+        while self._n_gone < self._n_starts and self._starts[self._n_gone % self.capacity] < oldest:
+            self._n_gone += 1
+        n_episodes = self._n_starts - self._n_gone
+        if n_episodes == 0:  # one episode fills the replay, its start is gone
+            return
+        drawn = self._n_gone + (rng.random(len(starts)) * n_episodes).astype(np.int64)
+        begin = self._starts[drawn % self.capacity] - oldest
+        following = self._starts[(drawn + 1) % self.capacity] - oldest
+        end = np.where(drawn + 1 < self._n_starts, following, self.size)
+        place = begin + rng.random(len(starts)) * (end - begin)
+        starts[:] = (place - length // 2).clip(0, self.size - length)
 
     def latest(self, length: int) -> Batch:
         """

@@ -47,6 +47,10 @@ class Agent(Protocol):
         """Store one transition."""
         ...
 
+    def end_episode(self, length: int, *, full: bool) -> None:
+        """Note that an episode of so many steps is over; ``full``: a time limit ended it, not a failure."""
+        ...
+
     def end_warm_up(self) -> None:
         """Note that the random start-up steps are over; an observation normaliser is frozen here."""
         ...

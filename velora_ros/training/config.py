@@ -16,6 +16,8 @@ from velora_ros.gym.timing import LONGEST
 from velora_ros.liquid.cells import CELLS, CFC
 from velora_ros.utils import share_path
 
+STEPS, FULL_EPISODES = 'steps', 'full_episodes'
+
 
 def _of(
     group: str,
@@ -61,11 +63,19 @@ class TrainConfig:
     n_episodes: int = _of('train', 1000, 'episodes at most', 1)
     max_steps: int = _of('train', 1000, 'steps of an episode at most; hitting it is a truncation', 1)
     noise_scale: float = _of('train', 0.3, 'exploration noise: standard deviation over half the range of each action')
+    noise_low: float = _of('train', 1.0, 'least share of noise_scale: each episode draws one from here to 1', 0, 1)
     gamma: float = _of('train', 0.99, 'discount of one nominal period', 0, 1)
     tau: float = _of('train', 0.005, 'share by which the target networks follow in one update', 0, 1, above=True)
     window_size: int = _of('train', 100, 'episodes between two status lines', 1)
     sequence_length: int = _of('train', 8, 'steps of a sequence that carry loss', 1)
     burn_in: int = _of('train', 0, 'steps before them that only bring the hidden state up to date', 0)
+    episode_share: float = _of(
+        'train',
+        0.0,
+        'share of the sequences that are drawn from episodes of equal weight, however long they were',
+        0,
+        1,
+    )
     start_steps: int = _of('train', 128, 'steps with random actions before the first update', 0)
     update_ratio: float = _of('train', 1.0, 'updates per environment step')
     boost_ratio: float = _of('train', 10.0, 'updates per environment step at the beginning')
@@ -76,6 +86,10 @@ class TrainConfig:
     reward_scale: float = _of('train', 1.0, 'rewards are multiplied by it before learning', above=True)
     lr_decay_steps: int = _of('train', 0, 'steps over which both learning rates fall, geometrically; 0: they stay', 0)
     lr_final: float = _of('train', 0.1, 'share of the learning rates left after lr_decay_steps', 0, 1, above=True)
+    lr_decay_counts: str = _of(
+        'train', STEPS, 'which steps lr_decay_steps counts: all, or those of episodes that lasted their full time',
+        choices=(STEPS, FULL_EPISODES),
+    )  # fmt: skip
     eval_every: int = _of('train', 500, 'steps between evaluations; 0: none', 0)
     eval_episodes: int = _of('train', 10, 'episodes per evaluation', 1)
     period_jitter: float = _of('env', 0.0, 'control periods last 1 - x to 1 + x times the nominal one', 0, LONGEST - 1)

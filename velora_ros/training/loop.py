@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from velora_ros.policy import Policy
 from velora_ros.replay import Transition
@@ -19,6 +20,8 @@ from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.means import Means
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 
+NOISE = 1  # (seed, episode, NOISE) seeds the share of an episode's noise; (seed, episode) its reset
+
 
 @dataclass(frozen=True)
 class LoopSettings:
@@ -30,6 +33,8 @@ class LoopSettings:
         max_steps: steps of an episode at most; hitting it is a truncation, never a termination.
         total_steps: environment steps at most; None: no limit.
         noise_scale: standard deviation of the exploration noise, as a share of half the range of each action.
+        noise_low: each episode draws its share of ``noise_scale`` evenly from here to 1: strong noise shows much of the
+            space, weak noise how the policy fares by itself.
         start_steps: steps with random actions, before the first update.
         update_ratio: updates per environment step, after the boost.
         boost_ratio: updates per environment step at the beginning.
@@ -44,6 +49,7 @@ class LoopSettings:
     max_steps: int
     total_steps: int | None
     noise_scale: float
+    noise_low: float
     start_steps: int
     update_ratio: float
     boost_ratio: float
@@ -65,6 +71,12 @@ class LoopSettings:
         if step < self.start_steps:
             return 0.0
         return self.boost_ratio if step < self.start_steps + self.boost_steps else self.update_ratio
+
+    def episode_noise(self, episode: int) -> float:
+        """Return the noise of one episode: a function of seed and episode, so that a resumed run agrees."""
+        if self.noise_low == 1:
+            return self.noise_scale
+        return self.noise_scale * float(np.random.default_rng((self.seed, episode, NOISE)).uniform(self.noise_low, 1))
 
 
 def run(
@@ -171,9 +183,10 @@ class _Run:
         state = info.get('privileged_state')
         hidden, dt = agent.initial_hidden(), 1.0
         total, length, losses = 0.0, 0, Means()
+        noise_scale = settings.episode_noise(self.episode)
         ended = False
         while not ended:
-            action, next_hidden = agent.act(observation, hidden, dt, settings.noise_scale)
+            action, next_hidden = agent.act(observation, hidden, dt, noise_scale)
             if self.step < settings.start_steps:
                 action = agent.random_action()
             next_observation, reward, terminated, truncated, info = self.env.step(action, self.step + 1)
@@ -193,6 +206,8 @@ class _Run:
             self._after_step()
             self.at_rest = terminated or truncated or length >= settings.max_steps
             ended = self.at_rest or self._budget_spent()
+        if self.at_rest:
+            agent.end_episode(length, full=not terminated)
         self._end_episode(total, length, losses)
         if self.at_rest:
             self._rest(last=False)
