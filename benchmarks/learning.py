@@ -45,23 +45,20 @@ class Task:
     wrap: Callable[[gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]] | None = None
 
 
-POSITIONS = {'tau': 0.01, 'lr_decay_steps': 30_000}  # velocities must be learnt: rates fall later than in the preset
 WITHOUT_HELP = functools.partial(PartialObservation, privileged=False)
 
 TASKS = {
     'inverted_pendulum': Task('InvertedPendulum-v5', 50_000, 950, {}),
     'positions_privileged': Task(  # the actor sees positions alone, the critic everything
-        'InvertedPendulum-v5', 30_000, 950, POSITIONS, wrap=PartialObservation
+        'InvertedPendulum-v5', 30_000, 950, {}, wrap=PartialObservation
     ),
     'positions_privileged_mlp': Task(  # the control: an actor without memory
-        'InvertedPendulum-v5', 30_000, 950, {**POSITIONS, 'cell': 'mlp'}, wrap=PartialObservation
+        'InvertedPendulum-v5', 30_000, 950, {'cell': 'mlp'}, wrap=PartialObservation
     ),
     'positions': Task(  # neither sees velocities; the critic has a memory of its own
-        'InvertedPendulum-v5', 30_000, 950, {**POSITIONS, 'critic_neurons': 20}, wrap=WITHOUT_HELP
+        'InvertedPendulum-v5', 30_000, 950, {'critic_neurons': 20}, wrap=WITHOUT_HELP
     ),
-    'positions_mlp': Task(
-        'InvertedPendulum-v5', 30_000, 950, {**POSITIONS, 'critic_neurons': 20, 'cell': 'mlp'}, wrap=WITHOUT_HELP
-    ),
+    'positions_mlp': Task('InvertedPendulum-v5', 30_000, 950, {'critic_neurons': 20, 'cell': 'mlp'}, wrap=WITHOUT_HELP),
     'example': Task(  # the published example: signature defaults, 100 episodes
         'InvertedPendulum-v5', UNLIMITED, 950, {'n_episodes': 100, 'eval_every': 500}, preset=False
     ),
