@@ -20,7 +20,7 @@ SPEC = PolicySpec(
 
 
 class Accumulator:
-    """A recurrent policy that sums what it sees over time; it can be told to answer nonsense."""
+    """A recurrent policy that sums what it sees over time; it can be told to answer or to remember nonsense."""
 
     spec = SPEC
 
@@ -28,6 +28,13 @@ class Accumulator:
         self.hidden = np.zeros(1)
         self.dts = []
         self.answer = None
+        self.sick = self.stepped = False
+
+    def twin(self):
+        """Another policy that does what this one was told."""
+        twin = Accumulator()
+        twin.dts, twin.answer, twin.sick = self.dts, self.answer, self.sick
+        return twin
 
     def reset(self):
         self.hidden = np.zeros(1)
@@ -36,7 +43,11 @@ class Accumulator:
         if not np.isfinite(observation).all():
             raise ObservationError('not finite')
         self.dts.append(dt)
+        self.stepped = True
         self.hidden = np.tanh(self.hidden + observation.sum() * (T if dt is None else dt))
+        if self.sick:
+            self.hidden = np.full(1, np.nan)
+            return np.array([0.5, 0.5])
         return np.array([10.0, 1.0]) * self.hidden if self.answer is None else self.answer
 
 
@@ -46,23 +57,28 @@ def as_array(command):
 
 
 class Bench:
-    """A controller with a robot's clock: states come one period apart unless told otherwise."""
+    """A controller and two clocks: states come one period apart unless told otherwise."""
 
     def __init__(self, armed=True, **limits):
         self.policy = Accumulator()
         self.controller = Controller(self.policy, Settings(**limits))
         self.controller.activate(arm=armed)
         self.time = 100.0
+        self.offset = 0.0  # of the robot's clock from the steady one
+
+    @property
+    def now(self):
+        """The robot's clock [ns]."""
+        return round((self.time + self.offset) * SECOND)
 
     def state(self, values=(0.5, 0.1), *, after=T, age=0.0):
         self.time += after
-        now = round(self.time * SECOND)
-        stamp = now - round(age * SECOND)
-        return as_array(self.controller.tick(np.asarray(values, dtype=float), stamp, now, self.time))
+        stamp = self.now - round(age * SECOND)
+        return as_array(self.controller.tick(np.asarray(values, dtype=float), stamp, self.now, self.time))
 
     def repeat(self, *, after=0.0):
         self.time += after
-        return as_array(self.controller.repeat(round(self.time * SECOND), self.time))
+        return as_array(self.controller.repeat(self.now, self.time))
 
     def silence(self, seconds):
         self.time += seconds

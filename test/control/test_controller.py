@@ -183,6 +183,27 @@ def test_an_emergency_stop_holds_across_arming_disarming_and_activation():
     assert bench.state() is None
 
 
+def test_clearing_no_fault_changes_nothing():
+    bench = Bench()
+    bench.state()
+    bench.controller.clear_fault()
+    assert bench.state() is not None, 'who commands is not silenced without a fallback'
+    assert bench.silence(1.0) is not None, 'and watched as before'
+
+
+@pytest.mark.parametrize('armed', [True, False])
+def test_another_fault_does_not_take_the_place_of_an_emergency_stop(armed):
+    bench = Bench(armed=armed, auto_recover=True)
+    bench.state()
+    bench.controller.emergency_stop()
+    bench.policy.answer = np.array([math.nan, 0.5])
+    assert bench.state() is None
+    assert bench.controller.fault == EMERGENCY_STOP
+    assert bench.controller.counts['fault.policy'] == 1, 'it is counted nevertheless'
+    bench.policy.answer = None
+    assert bench.state() is None, 'so auto_recover does not release the stop'
+
+
 def test_a_replacing_controller_inherits_the_fault():
     controller = Controller(Accumulator(), Settings(), fault=EMERGENCY_STOP)
     controller.activate(arm=True)

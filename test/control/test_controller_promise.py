@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from control_bench import SPEC, Accumulator, Bench, T, as_array
+from control_bench import SECOND, SPEC, Bench, T, as_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,45 +12,86 @@ from velora_ros.control import Settings
 numbers = st.one_of(st.floats(-100, 100), st.sampled_from([math.nan, math.inf, -math.inf, 1e308]))
 limits = st.builds(
     Settings,
+    max_state_age_s=st.sampled_from([-1.0, 0.03, 0.5, 0.0]),
+    watchdog_timeout_s=st.sampled_from([-1.0, 0.1, 0.0]),
+    max_gap_s=st.sampled_from([-1.0, 0.05, 0.0]),
     fallback=st.sampled_from(['zero', 'hold', 'pose', 'none', 'auto']),
     fallback_pose=st.just((1.0, 0.2)),
     auto_recover=st.booleans(),
     ramp_s=st.sampled_from([0.0, 0.1]),
     slew_rate=st.sampled_from([(), (2.0,), (5.0, 0.5), (0.0, 1.0)]),
 )
+usual = st.tuples(st.just('state'), st.floats(-1, 1), st.just(T), st.just(0.0))
+answers = st.sampled_from([None, 'sick', np.array([math.nan, 0.5]), np.array([0.5, math.inf]), np.array([1e9, -1e9])])
 events = st.one_of(
-    st.tuples(st.just('state'), numbers, st.floats(-0.3, 0.3), st.floats(-0.2, 20)),
-    st.tuples(st.just('state'), st.floats(-1, 1), st.just(T), st.just(0.0)),
+    st.tuples(st.just('state'), numbers, st.floats(0, 0.3), st.floats(-0.2, 20)),
+    *[usual] * 3,
     st.tuples(st.just('state'), st.sampled_from([-50.0, 50.0]), st.sampled_from([0.001, T, 0.15]), st.just(0.0)),
     st.tuples(st.just('repeat'), st.floats(0, 0.1)),
     st.tuples(st.just('silence'), st.floats(0, 1)),
-    st.tuples(st.just('answer'), st.sampled_from([None, np.array([math.nan, 0.5]), np.array([1e9, -1e9])])),
-    st.tuples(st.sampled_from(['arm', 'disarm', 'emergency_stop', 'clear_fault', 'reset', 'activate', 'swap'])),
+    st.tuples(st.just('clock'), st.sampled_from([-3600.0, -0.1, 0.03, 3600.0])),
+    st.tuples(st.just('answer'), answers),
+    st.tuples(st.sampled_from(['arm', 'clear_fault'])),
+    st.tuples(st.sampled_from(['disarm', 'emergency_stop', 'reset', 'swap'])),
+    st.tuples(st.just('activate'), st.booleans()),
     st.tuples(st.just('settings'), limits),
 )
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(events, max_size=40))
-def test_no_command_is_ever_unbounded_or_from_a_bad_or_old_input(sequence):
-    bench = Bench()
-    answered = -math.inf
-    for kind, *arguments in sequence:
-        driving = bench.controller.armed and not bench.controller.fault
-        command = _play(bench, kind, arguments)
+class Rules:
+    """What may happen to the robot next, by the rules as people read them, not as the controller keeps them."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.armed, self.stopped = True, False
+        self.stamp = None  # of the state that was answered last [ns]
+        self.heard = None  # when the last usable state since arming came, on the steady clock [s]
+
+    def check(self, kind, arguments, command, armed, before):
+        """Hold an event and what came of it to the rules; `armed` and the fault `before` are as they were before it."""
+        fault = self.bench.controller.fault
+        self._follow(kind, arguments, before)
         if command is None:
-            continue
+            assert kind != 'silence' or fault or not (self.armed and self._silent())
+            return
         assert np.isfinite(command).all()
         assert (command >= SPEC.low).all() and (command <= SPEC.high).all()
-        if kind == 'state' and not bench.controller.fault:
-            value, _, age = arguments
-            assert np.isfinite(value) and abs(age) <= 3 * T + 1e-6
-            answered = bench.time - age
-        elif kind == 'repeat':
-            assert abs(bench.time - answered) <= 3 * T + 1e-6
+        if kind in ('state', 'repeat') and not fault:
+            assert self.armed and not self.stopped
+            assert np.isfinite(self.bench.policy.hidden).all()
+            assert abs(self.bench.now - self.stamp) <= _limit(self.bench, 'max_state_age_s', 3) * SECOND + 1000
+            assert kind == 'repeat' or np.isfinite(arguments[0])
         else:
-            assert driving, 'a fallback goes out only when commanding ends'
-            assert bench.controller.fault or not bench.controller.armed
+            assert armed and not before, 'a fallback goes out only when commanding ends'
+            assert fault or not self.armed
+
+    def _follow(self, kind, arguments, before):
+        begins = (kind == 'arm' and not before and not self.armed) or kind == 'activate'
+        cleared = kind == 'clear_fault' and before
+        if kind == 'state' and self.bench.policy.stepped:
+            self.stamp, self.heard = self.bench.now - round(arguments[2] * SECOND), self.bench.time
+        if begins:
+            self.armed = kind == 'arm' or arguments[0]
+        if kind == 'disarm' or (cleared and not self.bench.controller.settings.auto_recover):
+            self.armed = False
+        if begins or cleared:
+            self.heard = None
+        self.stopped = kind == 'emergency_stop' or (self.stopped and not cleared)
+        assert self.armed == self.bench.controller.armed
+        assert not self.stopped or self.bench.controller.fault == 'emergency stop'
+
+    def _silent(self):
+        return self.heard is not None and self.bench.time - self.heard > _limit(self.bench, 'watchdog_timeout_s', 10)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(events, max_size=40))
+def test_no_command_is_ever_unbounded_forbidden_or_from_a_bad_or_old_input(sequence):
+    bench = Bench()
+    rules = Rules(bench)
+    for kind, *arguments in sequence:
+        before = bench.controller.armed, bench.controller.fault
+        rules.check(kind, arguments, _play(bench, kind, arguments), *before)
 
 
 smooth = st.builds(
@@ -76,39 +117,49 @@ def test_no_command_ever_differs_from_what_was_sent_before_by_more_than_the_slew
             continue
         if sent is not None and kind in ('state', 'repeat') and not bench.controller.fault:
             rates = np.broadcast_to(bench.controller.settings.slew_rate or (0.0,), 2)
-            allowed = np.where(rates > 0, rates * max(bench.time - sent[1], 0.0), math.inf)
+            allowed = np.where(rates > 0, rates * (bench.time - sent[1]), math.inf)
             assert (np.abs(command - sent[0]) <= allowed + 1e-9).all()
         sent = (command.copy(), bench.time)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(events, max_size=40))
 def test_the_policy_sees_only_finite_input_and_elapsed_times_within_the_gap(sequence):
     bench = Bench()
     for kind, *arguments in sequence:
+        steps = len(bench.policy.dts)
         _play(bench, kind, arguments)
-    assert all(dt is None or 0 < dt <= 10 * T for dt in bench.policy.dts)
+        assert all(dt is None or 0 < dt <= _limit(bench, 'max_gap_s', 10) for dt in bench.policy.dts[steps:])
+
+
+def _limit(bench, name, periods):
+    """A limit by the rule of docs/parameters.md: -1 is so many periods, 0 is none [s]."""
+    value = getattr(bench.controller.settings, name)
+    return periods * T if value == -1 else value or math.inf
 
 
 def _play(bench, kind, arguments):
     controller = bench.controller
+    bench.policy.stepped = False
     if kind == 'state':
         value, after, age = arguments
         return bench.state((value, 0.0), after=after, age=age)
     if kind in ('silence', 'repeat'):
         return bench.silence(arguments[0]) if kind == 'silence' else bench.repeat(after=arguments[0])
-    if kind == 'answer':
-        bench.policy.answer = arguments[0]
+    if kind == 'clock':
+        bench.offset += arguments[0]
+    elif kind == 'answer':
+        bench.policy.sick = isinstance(arguments[0], str)
+        bench.policy.answer = None if bench.policy.sick else arguments[0]
     elif kind == 'settings':
         controller.settings = arguments[0]
     elif kind == 'swap':
-        bench.policy, before = Accumulator(), bench.policy
-        bench.policy.answer, bench.policy.dts = before.answer, before.dts
+        bench.policy = bench.policy.twin()
         controller.swap(bench.policy)
     elif kind == 'reset':
         controller.reset('request')
     elif kind == 'activate':
-        controller.activate(arm=True)
+        controller.activate(arm=arguments[0])
     elif kind == 'arm':
         controller.arm()
     else:

@@ -177,10 +177,15 @@ class Controller:
         return None if self.fault == EMERGENCY_STOP else self._latch('emergency_stop', EMERGENCY_STOP)
 
     def clear_fault(self) -> None:
-        """Clear a latched fault; the controller is disarmed afterwards, unless ``auto_recover`` is set."""
-        self.fault = ''
-        self.armed = self.armed and self.settings.auto_recover
-        self._last_input = None
+        """
+        Clear a latched fault; the controller is disarmed afterwards, unless ``auto_recover`` is set.
+
+        Without one nothing changes: who commands goes on, rather than falling silent without a fallback.
+        """
+        if self.fault:
+            self.fault = ''
+            self.armed = self.armed and self.settings.auto_recover
+            self._last_input = None
 
     def arm(self) -> bool:
         """Start commanding with the next state; return False while a fault is latched."""
@@ -259,7 +264,8 @@ class Controller:
 
     def _latch(self, cause: str, reason: str) -> Command | None:
         fallback = self._fallback()
-        self.fault = reason
+        if self.fault != EMERGENCY_STOP:  # whatever comes after it must not release it
+            self.fault = reason
         self.counts[f'fault.{cause}'] += 1
         return fallback
 
