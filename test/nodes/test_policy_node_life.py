@@ -1,10 +1,13 @@
 """policy_node's life: starts that are refused, transitions by somebody else, silence, and clean ends."""
 
+import itertools
 import math
 import signal
 
 import numpy as np
 import pytest
+from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
 
 from velora_ros.nodes.conversions import to_joint_state, to_vector
 from velora_ros.nodes.interfaces import LATCHED
@@ -106,6 +109,22 @@ def test_silence_is_a_latched_fault_with_one_fallback(ros, policies):
     assert sent[-1] == 0.0 and sent.count(0.0) == 1
     assert ros.set_parameters('policy_node', auto_recover=True)[0].successful
     assert again() != 0.0, 'auto_recover goes on with the next usable state'
+
+
+def test_parameters_that_change_all_the_time_do_not_hold_up_the_watchdog(ros, policies):
+    start(ros, policies['joints'], '-p', 'watchdog_timeout_s:=1')
+    status = status_of(ros)
+    connect(ros)
+    client = AsyncParameterClient(ros.node, 'policy_node')
+    ros.until(client.services_are_ready, 'the parameter services')
+    changed = []
+    for gap in itertools.cycle((3.0, 4.0)):
+        changed.append(client.set_parameters([Parameter('max_gap_s', value=gap)]))
+        ros.until(changed[-1].done, 'an answer')
+        ros.spin(0.05)  # the watchdog looks every 0.2 s
+        if status[-1].level == b'\x02' or len(changed) > 100:
+            break
+    assert 'no usable state for' in status[-1].message
 
 
 def test_a_vector_policy_in_a_namespace_names_what_fits_when_the_length_is_wrong(ros, policies):

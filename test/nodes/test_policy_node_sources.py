@@ -103,6 +103,23 @@ def test_two_sources_scaled_shifted_and_turned_become_one_twist(ros, policies):
     robot.until_status("the source 'imu' is more than 0.2 s away")
 
 
+def test_at_a_fixed_rate_the_slew_rate_holds_between_any_two_commands(ros, policies):
+    robot = Robot(
+        ros, policies / 'joints.safetensors', 'rate_hz:=5', 'slew_rate:=0.1', 'command.type:=JointState',
+        kind='sensor_msgs/msg/JointState',
+    )  # fmt: skip
+    ros.until(lambda: robot.publish((50.0, 50.0, 50.0, 50.0)) or ros.spin(0.02) or robot.commands, 'the first command')
+    for count in range(2, 12):  # a state waits for its tick nearly a period long, and every other tick has none
+        ros.until(lambda count=count: len(robot.commands) >= count, 'the next command')
+        if count % 2:
+            robot.publish((50.0, 50.0, 50.0, 50.0))
+    efforts = np.array([command.effort[0] for command in robot.commands])
+    times = np.array([Time.from_msg(command.header.stamp).nanoseconds for command in robot.commands]) * 1e-9
+    changes = np.abs(np.diff(efforts))
+    assert np.abs(efforts[-1]) > 0.1, 'on its way all the time'
+    assert (changes <= 1.5 * 0.1 * np.diff(times)).all(), (changes, np.diff(times))
+
+
 @pytest.mark.parametrize(
     ('extra', 'message'),
     [

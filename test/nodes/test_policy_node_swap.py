@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from policy_robot import MS, SPEC, STATE, Robot
 
-from velora_ros.nodes.interfaces import LATCHED
+from velora_ros.nodes.interfaces import LATCHED, interface_class
 from velora_ros.policy import Policy
 
 pytestmark = pytest.mark.ros
@@ -134,6 +134,29 @@ def test_parameters_change_under_load_without_a_lost_command(robot):
     sent = np.array([command.data[0] for command in robot.commands])
     assert np.isfinite(sent).all() and (np.abs(sent) <= 3.0).all()
     assert robot.ros.set_parameters('policy_node', slew_rate=[0.0], ramp_s=0.0, atomically=True)[0].successful
+
+
+def test_a_node_that_is_cleaned_up_while_it_loads_a_policy_lives_on(ros, make_policy_file, tmp_path):
+    path = tmp_path / 'policy.safetensors'
+    make_policy_file(spec=SPEC).save(path)
+    robot = Robot(ros, path).until_it_answers()
+    make_policy_file(n_neurons=1500, spec=SPEC).save(path)  # which takes half a second to load
+    reload, change = (interface_class(name) for name in ('std_srvs/srv/Trigger', 'lifecycle_msgs/srv/ChangeState'))
+    loader = ros.node.create_client(reload, 'policy_node/reload_policy')
+    manager = ros.node.create_client(change, 'policy_node/change_state')
+    ros.until(lambda: loader.service_is_ready() and manager.service_is_ready(), 'the services')
+    answer = loader.call_async(reload.Request())
+    for label in ('deactivate', 'cleanup'):
+        request = change.Request()
+        request.transition.label = label
+        done = manager.call_async(request)
+    ros.until(lambda: answer.done() and done.done(), 'the answers')
+    # Where the machine stalls between the requests, the policy is there before.
+    assert answer.result().success or 'cleaned up meanwhile' in answer.result().message
+    assert ros.transition('policy_node', 'configure')
+    assert ros.transition('policy_node', 'activate')
+    robot.until_it_answers()
+    assert 'swap.failed' not in robot.diagnostics()
 
 
 def test_without_a_policy_the_node_waits_for_the_first_one_of_the_trainer(ros, files):

@@ -27,6 +27,8 @@ class Ticker(Node):
             self.exit_code = 3
         if self.ticks == 20 and 'fail' in sys.argv:
             raise ZeroDivisionError('an error in the code')
+        if self.ticks == 20 and 'give up' in sys.argv:
+            raise ConfigError('this cannot go on.')
     def close(self):
         print('closed after', self.ticks, 'ticks', flush=True)
 
@@ -78,6 +80,13 @@ def test_an_unexpected_error_says_its_last_words_and_is_shown(ros, ticker):
     assert process.wait() == 1
     assert 'closed after 20 ticks' in process.output
     assert process.output.rstrip().endswith('ZeroDivisionError: an error in the code')
+
+
+def test_a_node_that_cannot_go_on_says_its_last_words_and_why(ticker):
+    process = ticker('give up')
+    assert process.wait() == 1
+    assert process.output.endswith('closed after 20 ticks\nthis cannot go on.\n')
+    assert 'Traceback' not in process.output
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

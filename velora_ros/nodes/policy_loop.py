@@ -78,7 +78,7 @@ class PolicyLoop:
         self._debug = False
         self._timing = LoopTiming()
         self._undo: list[Callable[[], Any]] = []
-        self._timers: list[Timer] = []
+        self._timers: dict[Callable[[], None], tuple[float, Timer]] = {}
         self._newest: tuple[int, float] | None = None
         self._usual = False
         try:
@@ -212,7 +212,7 @@ class PolicyLoop:
     def on_trigger(self, stamp: int, now: int, received: float) -> None:
         """Answer a state, or keep it for the next tick of the fixed rate."""
         if not self._values['rate_hz']:
-            self._tick(stamp, now, received)
+            self._tick(stamp, now, received, received)
             return
         self.controller.counts['superseded'] += self._newest is not None
         self._newest = (stamp, received)
@@ -222,13 +222,14 @@ class PolicyLoop:
         self.controller.reject('incomplete', str(error))
         self._report.status(self.status)
 
-    def _tick(self, stamp: int, now: int, received: float) -> None:
+    def _tick(self, stamp: int, now: int, steady: float, received: float) -> None:
+        """Answer a state that was received earlier; ``now`` and ``steady`` are the two clocks' time of the answer."""
         try:
             observation = self._inputs.read(stamp)
         except ObservationError as error:
             self.on_unusable(error)
             return
-        self._answer(self.controller.tick(observation, stamp, now, received), received, (now - stamp) * 1e-9)
+        self._answer(self.controller.tick(observation, stamp, now, steady), received, (now - stamp) * 1e-9)
         if self._debug and self.controller.raw_action is not None:
             values = (observation, self.policy.hidden, self.controller.raw_action)
             for publisher, value in zip(self._debug_publishers, values, strict=True):
@@ -246,12 +247,12 @@ class PolicyLoop:
 
     def _on_rate(self) -> None:
         """Take the newest state once; without a new one repeat the command that the last one got."""
-        now = self._now()
+        now, steady = self._now(), time.monotonic()
         if self._newest is None:
-            self.send(self.controller.repeat(now, time.monotonic()))
+            self.send(self.controller.repeat(now, steady))
             return
         (stamp, received), self._newest = self._newest, None
-        self._tick(stamp, now, received)
+        self._tick(stamp, now, steady, received)
 
     def _on_emergency_stop(self, message: Any) -> None:
         if message.data:
@@ -262,15 +263,19 @@ class PolicyLoop:
 
     def _set_timers(self) -> None:
         """Check for silence often enough, and tick at the fixed rate; neither while inactive or switched off."""
-        while self._timers:
-            self._node.destroy_timer(self._timers.pop())
-        if not self.active:
-            return
         timeout, rate = self.controller.safety.watchdog_timeout, self._values['rate_hz']
-        if timeout != float('inf'):
-            self._timers.append(self._node.create_timer(timeout / WATCHDOG_CHECKS, self._on_watchdog, clock=STEADY))
-        if rate:
-            self._timers.append(self._node.create_timer(1.0 / rate, self._on_rate, clock=STEADY))
+        self._set_timer(self._on_watchdog, timeout / WATCHDOG_CHECKS if timeout != float('inf') else 0.0)
+        self._set_timer(self._on_rate, 1.0 / rate if rate else 0.0)
+
+    def _set_timer(self, callback: Callable[[], None], period: float) -> None:
+        """Call back every so many seconds, 0 for never. A timer that does so goes on: no change may hold it up."""
+        before, timer = self._timers.get(callback, (0.0, None))
+        period = period if self.active else 0.0
+        if timer is not None and period != before:
+            self._node.destroy_timer(timer)
+            del self._timers[callback]
+        if period and period != before:
+            self._timers[callback] = period, self._node.create_timer(period, callback, clock=STEADY)
 
 
 def _difference(new: Policy, old: Policy) -> str:

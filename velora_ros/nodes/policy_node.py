@@ -123,7 +123,7 @@ class PolicyNode(LifecycleNode):
             self.get_logger().error(reason)
 
     def _autostart(self) -> None:
-        transitions: tuple[Callable[[], Any], ...] = (self.trigger_configure, self.trigger_activate)
+        transitions: Any = self.trigger_configure, self.trigger_activate
         for transition in transitions:
             if transition() != TransitionCallbackReturn.SUCCESS:
                 raise ConfigError(self._failure)
@@ -200,24 +200,25 @@ class PolicyNode(LifecycleNode):
                 raise ConfigError(f"parameter '{name}' is read when the node is configured; clean the node up first.")
 
     def _apply(self, values: Values) -> None:
-        if self._loop is None:
-            return
-        self._loop.apply(values)
-        if values['policy'] != self._running:
-            self._swap(values['policy'], lambda why: None)
+        if self._loop is not None:
+            self._loop.apply(values)
+            if values['policy'] != self._running:
+                self._swap(values['policy'])
 
     # --- another policy --------------------------------------------------------------------------------------------
 
-    def _swap(self, given: str, told: Callable[[str], None]) -> None:
+    def _swap(self, given: str, told: Callable[[str], None] = lambda why: None) -> None:
         """Continue with another policy as soon as it is loaded; ``told`` gets '' then, or why it is not so."""
+        loop = self._configured
 
         def done(why: str) -> None:
             if not why:
                 self._running = given
-            self._settle(why)
+            if loop is self._loop:  # else the node was cleaned up meanwhile, and the next start reads the parameter
+                self._settle(why)
             told(why)
 
-        self._loader.swap(self._configured, self._folders.check(given), self._table['engine'], done)
+        self._loader.swap(loop, self._folders.check(given), self._table['engine'], done)
 
     def _settle(self, why: str) -> None:
         """After a swap or its failure: people are told, and the parameter says what runs."""
@@ -227,7 +228,7 @@ class PolicyNode(LifecycleNode):
 
     def _on_policy_update(self, given: str) -> None:
         try:
-            self._swap(given, lambda why: None)
+            self._swap(given)
         except VeloraError as error:
             self._settle(f'{error} The old policy stays.')
 
@@ -251,20 +252,19 @@ class PolicyNode(LifecycleNode):
         if not request.data:
             response.message = 'false releases nothing; call ~/clear_fault.'
             return response
-        if self._loop is None:
-            self._fault = EMERGENCY_STOP
-        else:
+        self._fault = EMERGENCY_STOP
+        if self._loop is not None:
             self._loop.send(self._loop.controller.emergency_stop())
         response.success, response.message = True, 'emergency stop latched'
         return response
 
     def _on_clear_fault(self, request: Any, response: Any) -> Any:
         self._fault = ''
+        response.success, response.message = True, 'disarmed'
         if self._loop is not None:
             self._loop.controller.clear_fault()
             self._loop.send(None)
-        response.success = True
-        response.message = 'armed' if self._loop is not None and self._loop.controller.armed else 'disarmed'
+            response.message = 'armed' if self._loop.controller.armed else 'disarmed'
         return response
 
     def _on_reset_state(self, request: Any, response: Any) -> Any:

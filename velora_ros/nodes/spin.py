@@ -80,11 +80,11 @@ def _live(make_node: Callable[[], Runnable], stop: list[int]) -> int:
         spin(cast(Node, node), until=lambda: bool(stop) or running.exit_code is not None)
         node.close()
         return node.exit_code or 0
-    except (VeloraError, ExternalShutdownException):
+    except ExternalShutdownException:
         raise
     except Exception:
         if node is not None:
-            node.close()  # an error in the code must not leave a robot moving
+            node.close()  # whatever ends the node must not leave a robot moving
         raise
     finally:
         # Python gives signals their default action back while it ends; an ignored one stays ignored.
