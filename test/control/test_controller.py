@@ -88,7 +88,9 @@ def test_a_reset_forgets_history():
     first = bench.state()
     assert not np.array_equal(bench.state(), first)
     bench.controller.reset('request')
+    assert bench.repeat() is None, 'what was commanded answers a robot that was elsewhere'
     assert np.array_equal(bench.state(), first)
+    assert bench.policy.dts == [None, pytest.approx(T), None]
 
 
 def test_bad_numbers_are_refused_by_name_and_leave_the_hidden_state_alone():
@@ -229,6 +231,16 @@ def test_a_swapped_policy_starts_from_a_fresh_hidden_state():
     bench.controller.swap(Accumulator())
     assert np.array_equal(bench.state(), first)
     assert bench.controller.counts['reset.swap'] == 1
+
+
+def test_a_swapped_policy_takes_over_from_the_last_command():
+    bench = Bench(slew_rate=(10.0, 0.0))
+    bench.policy.answer = np.array([3.0, 0.5])
+    before = [bench.state()[0] for _ in range(4)][-1]
+    bench.policy = bench.policy.twin()
+    bench.controller.swap(bench.policy)
+    assert before == pytest.approx(0.6)
+    assert bench.state()[0] == pytest.approx(0.8)
 
 
 # --- the way of a command ------------------------------------------------------------------------------------------

@@ -12,13 +12,27 @@ from velora_ros.utils import share_path
 pytestmark = pytest.mark.ros
 
 FILE = SOURCE / 'config' / 'ros2_control.yaml'
+JOINTS, VECTOR = 'sensor_msgs/msg/JointState', 'std_msgs/msg/Float64MultiArray'
+UPRIGHT = 0.02  # what the pole's encoder says then [rad]
 
 
-def test_the_documented_configuration_drives_the_documented_robot(ros):
-    controller = '/forward_effort_controller/commands'
-    ros.start('policy_node', '--params-file', FILE, '-r', f'command:={controller}', '-p', 'engine:=numpy')
-    commands = ros.subscribe('std_msgs/msg/Float64MultiArray', controller)
-    states = ros.publisher('sensor_msgs/msg/JointState', 'joint_states', 10)
+def start(ros, namespace, controller):
+    ros.start(
+        'policy_node', '--params-file', FILE, '-r', f'command:={controller}', '-r', f'__ns:={namespace or "/"}',
+        '-p', 'engine:=numpy',
+    )  # fmt: skip
+
+
+def arm(ros, namespace):
+    assert ros.call('std_srvs/srv/SetBool', f'{namespace}/policy_node/arm', data=True).success
+
+
+@pytest.mark.parametrize('namespace', ['', '/left'])
+def test_the_documented_configuration_drives_the_documented_robot(ros, namespace):
+    controller = f'{namespace}/forward_effort_controller/commands'
+    start(ros, namespace, controller)
+    commands = ros.subscribe(VECTOR, controller)
+    states = ros.publisher(JOINTS, f'{namespace}/joint_states', 10)
 
     def state(pivot, rail):
         """What the broadcaster sends: its own order, and a joint that is none of the policy's."""
@@ -31,8 +45,8 @@ def test_the_documented_configuration_drives_the_documented_robot(ros):
     state((0.1, 0.2), (0.0, 0.0))
     ros.spin(0.2)
     assert not commands, 'nobody armed it'
-    assert ros.call('std_srvs/srv/SetBool', 'policy_node/arm', data=True).success
-    ros.call('std_srvs/srv/Trigger', 'policy_node/reset_state')
+    arm(ros, namespace)
+    ros.call('std_srvs/srv/Trigger', f'{namespace}/policy_node/reset_state')
 
     def answered():
         state((0.1, 0.2), (0.03, -0.01))
@@ -48,3 +62,21 @@ def test_the_documented_configuration_drives_the_documented_robot(ros):
     assert commands[0].data[0] == 0.0, 'the slew rate begins at zero'
     assert np.sign(commands[-1].data[0]) == np.sign(action[0])
     assert abs(commands[-1].data[0]) <= policy.spec.action_high[0]
+
+
+def test_the_rehearsal_on_the_simulated_robot_keeps_the_pole_up(ros):
+    controller = '/forward_effort_controller/commands'
+    ros.start(
+        'sim_node', '-p', f'env:={SOURCE / "config" / "cart.xml"}', '-p', 'control_period_s:=0.04',
+        '-r', f'command:={controller}',
+    )  # fmt: skip
+    start(ros, '', controller)
+    states = ros.subscribe(JOINTS, 'joint_states', 100)
+    ros.until(lambda: len(states) > 10, 'states')
+    assert {tuple(state.position) for state in states} == {(0.0, 0.03)}, 'held until somebody arms the controller'
+    arm(ros, '')
+    ros.until(lambda: states[-1].effort[0] != 0.0, 'the robot to move')
+    ros.spin(4.0)
+    poles = np.array([state.position[1] for state in states])
+    assert np.ptp(poles) > 0
+    assert np.abs(poles - UPRIGHT).max() < 0.2, 'unaided it falls within three seconds'

@@ -224,7 +224,9 @@ def refuse_unused_qos(node: Node) -> None:
     known = node.list_parameters(['qos_overrides'], 0).names
     for name in start_values(node):
         if name.startswith('qos_overrides.') and name not in known:
-            raise ConfigError(f"the parameter '{name}' fits no topic of this node.{did_you_mean(name, known)}")
+            end = name.split('.')[-2:]  # of the same kind, e.g. subscription.depth; all of them are dozens
+            hint = did_you_mean(name, [other for other in known if other.split('.')[-2:] == end] or known)
+            raise ConfigError(f"the parameter '{name}' fits no topic of this node.{hint}")
 
 
 def _declare(node: Node, row: Parameter, value: Value) -> None:
