@@ -24,6 +24,21 @@ hypothesis.settings.register_profile('no deadline', deadline=None)
 hypothesis.settings.load_profile('no deadline')
 
 
+FIGURES: list[str] = []
+
+
+@pytest.fixture
+def tell() -> Callable[[str], None]:
+    """Measured figures that belong into the report: lines at its end."""
+    return FIGURES.append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write what tests measured."""
+    for line in FIGURES:
+        terminalreporter.write_line(line)
+
+
 def random_policy_file(
     n_observations: int = 4,
     n_neurons: int = 20,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rclpy
 from policy_robot import MS, NAMES, SPEC, STATE, Robot, T
 
 from velora_ros.nodes.interfaces import NEWEST
@@ -93,6 +94,18 @@ def test_a_second_publisher_of_commands_is_a_warning(robot):
     )
     assert "'/command' has 2 publishers" in message
     robot.ros.node.destroy_publisher(rival)
+
+
+def test_a_second_node_of_its_name_is_a_warning(robot):
+    arrays = robot.ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+    twin = rclpy.create_node('policy_node', context=robot.ros.node.context, use_global_arguments=False)
+    status = robot.ros.until(
+        lambda: next((s for a in arrays for s in a.status if '2 nodes are called' in s.message), None), 'the warning'
+    )
+    assert '2 nodes are called /policy_node' in status.message
+    assert status.level == b'\x01'
+    assert robot.process.exit_code is None
+    twin.destroy_node()
 
 
 def test_an_incompatible_peer_is_reported(robot):
