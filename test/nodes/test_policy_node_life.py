@@ -2,12 +2,15 @@
 
 import itertools
 import math
+import shutil
 import signal
+import sys
 
 import numpy as np
 import pytest
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
+from ros_bench import SOURCE
 
 from velora_ros.nodes.conversions import to_joint_state, to_vector
 from velora_ros.nodes.interfaces import LATCHED
@@ -85,6 +88,33 @@ def test_an_autostart_that_cannot_work_ends_with_one_sentence_and_status_one(ros
     assert process.wait() == 1
     assert message in process.output
     assert process.output.count('\n') == 1
+
+
+@pytest.fixture
+def read_only_install(tmp_path):
+    """A copy of the package that nobody may write, in which a cache beside the source has no place for root either."""
+    root = tmp_path / 'install'
+    shutil.copytree(SOURCE / 'velora_ros', root / 'velora_ros', ignore=shutil.ignore_patterns('__pycache__'))
+    (root / 'velora_ros/policy/__pycache__').write_text('in the way')
+    folders = [root, *(path for path in root.rglob('*') if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    yield root
+    for folder in folders:
+        folder.chmod(0o755)
+
+
+@pytest.mark.parametrize('home', [(), ('HOME=/dev/null',), ('HOME=/', 'ROS_LOG_DIR=/dev/null/log')])
+def test_it_starts_from_a_read_only_install_without_a_home(ros, policies, read_only_install, home):
+    places = ('HOME', 'ROS_HOME', 'ROS_LOG_DIR', 'XDG_CACHE_HOME', 'NUMBA_CACHE_DIR')
+    node = ['env', *(f'--unset={name}' for name in places), *home, sys.executable, '-m', 'velora_ros.nodes.policy_node']
+    parameters = (f'policy:={policies["joints"]}', 'autostart:=true', 'engine:=numba')
+    words = [word for text in parameters for word in ('-p', text)]
+    process = ros.start([*node, '--ros-args', *words], PYTHONPATH=str(read_only_install))
+    status = status_of(ros)
+    ros.until(lambda: 'disarmed: waiting' in status[-1].message, 'an active node')
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

@@ -271,6 +271,29 @@ def test_a_policy_runs_without_torch_ros_and_with_either_engine(saved):
     assert float(by_engine['numba'][1]) == pytest.approx(float(by_engine['numpy'][1]), abs=1e-12)
 
 
+WITHOUT_NUMBA = """
+import sys
+sys.modules['numba'] = None
+from velora_ros.errors import MissingDependencyError
+from velora_ros.policy import Policy
+policy = Policy.load(sys.argv[1])
+print(policy.engine, *policy.step([1, 2, 3, 4]))
+try:
+    Policy.load(sys.argv[1], 'numba')
+except MissingDependencyError as error:
+    print(error)
+"""
+
+
+def test_without_numba_the_policy_runs_in_numpy_and_who_asks_for_numba_is_told(saved):
+    command = [sys.executable, '-c', WITHOUT_NUMBA, str(saved)]
+    environment = {**os.environ, 'PYTHONPATH': str(PACKAGE.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    first, refusal = done.stdout.splitlines()
+    assert first.split() == in_a_process(saved, 'numpy')
+    assert "install it, or use 'numpy'" in refusal
+
+
 @pytest.fixture
 def read_only_install(tmp_path):
     """A copy of the package in which numba finds no place for a cache beside the source."""

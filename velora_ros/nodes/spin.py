@@ -6,9 +6,11 @@ Exit status: 0 after SIGINT, SIGTERM or a finished job; 1 with one sentence when
 
 import gc
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import Protocol, cast
 
@@ -143,10 +145,29 @@ def _flag_on_signals() -> list[int]:
 
 
 def _initialise(argv: list[str] | None) -> None:
+    words = [*(sys.argv if argv is None else argv), *_without_log_files()]
     try:
-        rclpy.init(args=argv, signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(args=words, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # what rcl raises for arguments and parameter files that it cannot parse
         raise ConfigError(f'ROS cannot start: {_why(str(error))}') from error
+
+
+def _without_log_files() -> list[str]:
+    """
+    Return the arguments with which ROS starts where it can write no log file, as on a read-only system without HOME.
+
+    Left to itself rcl refuses to start there. The log still goes to the console and to /rosout.
+    """
+    folder = os.environ.get('ROS_LOG_DIR') or f'{os.environ.get("ROS_HOME") or "~/.ros"}/log'
+    if folder.startswith('~'):  # rcl asks HOME alone
+        home = os.environ.get('HOME')
+        folder = f'{home}{folder[1:]}' if home else ''
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        writable = bool(folder) and os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    return [] if writable else ['--ros-args', '--disable-external-lib-logs']
 
 
 def _why(message: str) -> str:
