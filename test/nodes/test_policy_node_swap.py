@@ -82,6 +82,19 @@ def test_the_trainer_s_topic_brings_the_next_policy_and_the_parameter_says_so(ro
     assert parameter(robot) == str(files['second'])
 
 
+def test_disarmed_a_policy_is_swapped_without_a_command(robot, files):
+    robot.command()
+    robot.call('arm', data=False)
+    robot.ros.until(lambda: list(robot.commands[-1].data) == [0.0], 'the fallback')
+    swaps = int(robot.diagnostics().get('reset.swap', 0))
+    robot.commands.clear()
+    give(robot, files['second'])
+    robot.ros.until(lambda: int(robot.diagnostics().get('reset.swap', 0)) > swaps, 'the swap')
+    assert robot.no_command()
+    robot.call('arm', data=True)
+    assert runs(robot, files['second'])
+
+
 @pytest.mark.parametrize(('name', 'reason'), [('damaged', 'damaged.safetensors'), ('shape', 'observation_names is [')])
 def test_a_bad_file_leaves_the_old_policy_running_and_the_parameter_rolled_back(robot, files, name, reason):
     give(robot, files[name])
