@@ -1,10 +1,13 @@
 """policy_node in a process of its own, over loopback: states in, commands out; one running node for all of it."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 from policy_robot import MS, SPEC, STATE, Robot
+from rclpy.parameter import Parameter as RosParameter
+from ros_bench import SOURCE
 
 from velora_ros.nodes import policy_node
 from velora_ros.nodes.interfaces import SERVICES, TOPICS
@@ -43,6 +46,37 @@ def test_the_running_node_offers_exactly_what_the_table_says(robot):
     own_kinds = ('rcl_interfaces', 'lifecycle_msgs', 'type_description')
     graph = node.get_service_names_and_types_by_node(*own)
     assert {(name, types[0]) for name, types in graph if not types[0].startswith(own_kinds)} == services
+
+
+def documented_parameters():
+    """Rows of docs/parameters.md by name, those of a source for each source that is always there."""
+    page = (SOURCE / 'docs' / 'parameters.md').read_text(encoding='utf-8')
+    lines = page.partition('## policy_node\n')[2].partition('\n## ')[0].splitlines()
+    rows = [
+        [cell.strip(' `') for cell in re.split(r'(?<!\\)\|', line)[1:-1]] for line in lines if line.startswith('| `')
+    ]
+    return {row[0].replace('<source>', source): row[1:] for row in rows for source in ('joints', 'vector')}
+
+
+def test_the_documented_parameters_are_those_of_the_running_node(robot):
+    documented = documented_parameters()
+    listed = robot.ros.call('rcl_interfaces/srv/ListParameters', 'policy_node/list_parameters').result.names
+    assert set(documented) == {name for name in listed if not name.startswith(('use_sim', 'start_type', 'qos_over'))}
+    kind, service = 'rcl_interfaces/srv/DescribeParameters', 'policy_node/describe_parameters'
+    for found in robot.ros.call(kind, service, names=list(documented)).descriptors:
+        type_, _, unit, valid, meaning = documented[found.name]
+        assert RosParameter.Type(found.type).name == type_.upper().replace(' ', '_')
+        said = found.description.removesuffix(f' [{unit}]') if unit else found.description
+        assert meaning.replace('\\', '').partition(' Read only: ')[0] == said
+        assert found.read_only == ('Read only: ' in meaning)
+        assert all(choice in found.additional_constraints for choice in re.findall('`([a-z]+)`', valid))
+        assert bool(found.floating_point_range) == (type_ == 'double' and bool(valid))
+    defaults = robot.ros.call(
+        'rcl_interfaces/srv/GetParameters', 'policy_node/get_parameters', names=['ramp_s', 'fallback']
+    )
+    assert [defaults.values[0].double_value, defaults.values[1].string_value] == [
+        float(documented['ramp_s'][1]), documented['fallback'][1]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize('data', [b'\0\1\0\0' + b'\xff' * 40, b'\0\1\0\0\0'])
