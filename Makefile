@@ -21,7 +21,14 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 # A policy of this size is slower on several threads, and the simulator needs the other cores.
 export OMP_NUM_THREADS ?= 1
 
-# Only what stands on make's own command line counts: ENV, say, may mean something else in the environment.
+# Only what stands on make's own command line counts: ENV, say, may mean something else in the environment. What is misspelt
+# there is refused, except names with an underscore: they are the environment's, to which make hands them on.
+arguments := ARGS DURATION ENV FILE NAMESPACE OUT POLICY PYTHON RATE RESUME SEED SEEDS STEPS TASK TRAIN
+on_command_line := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+unknown := $(filter-out $(arguments) DISPLAY HOME PATH SHELL TMPDIR -%,$(on_command_line))
+unknown := $(strip $(foreach name,$(unknown),$(if $(findstring _,$(name)),,$(name))))
+$(if $(unknown),$(error there is no argument $(unknown); there are $(arguments), each for some targets (make help)))
+
 given = $(if $(filter command,$(origin $1)),$($1))
 quote = '$(subst ','\'',$1)'
 launch_argument = $(if $(call given,$1),$(call quote,$2:=$(call given,$1)))

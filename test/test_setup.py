@@ -90,6 +90,13 @@ def test_make_hands_its_arguments_to_the_nodes(make):
     assert 'namespace:=' not in said
 
 
+def test_a_misspelt_argument_is_refused_with_those_that_there_are(make):
+    with pytest.raises(subprocess.CalledProcessError) as refusal:
+        make('control', 'DURATON=5')
+    assert 'there is no argument DURATON; there are ARGS DURATION ENV' in refusal.value.stderr
+    make('control', 'ROS_DOMAIN_ID=5')
+
+
 def test_variables_of_the_shell_that_happen_to_have_such_names_are_not_arguments(make, monkeypatch):
     monkeypatch.setenv('ENV', 'production')
     monkeypatch.setenv('SEED', '5')

@@ -47,8 +47,20 @@ def test_partial_messages_merge_and_only_the_first_signal_triggers():
     assert joints.read(20 * MS).tolist() == [5, 3, 6, 4]
 
 
-def test_messages_without_our_joints_are_ignored():
-    assert not update(JointObservation(NAMES, 0.1), ['gripper'], position=[1.0])
+def test_messages_without_our_joints_are_ignored_once_one_had_some():
+    joints = JointObservation(NAMES, 0.1)
+    update(joints, ['slider'], position=[1.0])
+    assert not update(joints, ['gripper'], position=[1.0])
+    joints.forget()
+    assert not update(joints, ['gripper'], position=[1.0])
+
+
+@pytest.mark.parametrize(('names', 'fields'), [(['gripper', 'wrist'], {'position': [1, 2]}), (['slider', 'hinge'], {})])
+def test_who_publishes_nothing_of_ours_is_told_what_would_fit(names, fields):
+    with pytest.raises(
+        ObservationError, match=rf"tell of {', '.join(names)} and .* 'slider/position', 'hinge/position'"
+    ):
+        update(JointObservation(NAMES, 0.1), names, **fields)
 
 
 def test_a_signal_never_seen_is_named_even_when_it_is_the_first():

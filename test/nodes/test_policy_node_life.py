@@ -141,6 +141,22 @@ def test_silence_is_a_latched_fault_with_one_fallback(ros, policies):
     assert again() != 0.0, 'auto_recover goes on with the next usable state'
 
 
+def test_a_robot_with_other_joints_is_told_what_would_fit(ros, policies):
+    start(ros, policies['joints'])
+    status = status_of(ros)
+    states = ros.publisher('sensor_msgs/msg/JointState', 'joint_states')
+
+    def told():
+        stamp = ros.node.get_clock().now().nanoseconds
+        states.publish(to_joint_state(('thigh', 'leg'), np.array([0.1, 0.2]), np.array([0.3, 0.4]), np.empty(0), stamp))
+        ros.spin(0.02)
+        return 'tell of thigh, leg and' in status[-1].message
+
+    ros.until(told, 'the reason')
+    assert "'slider/position', 'hinge/position'" in status[-1].message
+    assert status[-1].level == b'\x01'
+
+
 def test_parameters_that_change_all_the_time_do_not_hold_up_the_watchdog(ros, policies):
     start(ros, policies['joints'], '-p', 'watchdog_timeout_s:=1')
     status = status_of(ros)

@@ -155,6 +155,7 @@ class JointObservation:
         self._updated: Indices = np.empty(0, dtype=np.intp)
         self._whole = False
         self._triggers = False
+        self._met = False  # whether a message ever had one of the signals
 
     def update(
         self,
@@ -179,7 +180,8 @@ class JointObservation:
             its joints does, so that :meth:`read` can name what is missing.
 
         Raises:
-            ObservationError: a field has another length than the names; nothing is taken in.
+            ObservationError: a field has another length than the names, or no message so far had any of the signals;
+                nothing is taken in.
         """
         layout = (joints, len(position), len(velocity), len(effort))
         if layout != self._layout:
@@ -192,7 +194,7 @@ class JointObservation:
         if self._whole:  # the usual case: one message has it all
             self._newest = stamp
             return True
-        return self._update_some(stamp)
+        return self._update_some(joints, stamp)
 
     def read(self, stamp: int) -> Array:
         """
@@ -220,9 +222,14 @@ class JointObservation:
         self._seen[:] = False
         self._newest = None
 
-    def _update_some(self, stamp: int) -> bool:
+    def _update_some(self, joints: list[str], stamp: int) -> bool:
         if not len(self._updated):
-            return False
+            if self._met:
+                return False  # of another part of the robot
+            raise ObservationError(
+                f'the joint states tell of {", ".join(joints) or "no joint"} and have nothing that is read: '
+                f"{self._listed(~self._seen)}; publish it, or map the robot's names with 'observation.fields'."
+            )
         self._note_whole()
         self._newest = None
         self._stamps[self._updated] = stamp
@@ -260,6 +267,7 @@ class JointObservation:
         self._updated = np.array(updated, dtype=np.intp)
         self._whole = len(self._updated) == len(self._names)
         self._triggers = bool((self._updated == 0).any())
+        self._met = self._met or bool(updated)
         self._layout = (list(joints), *lengths)
 
     def _listed(self, chosen: npt.NDArray[np.bool_]) -> str:
