@@ -22,12 +22,13 @@ LOSSLESS = [
 
 @pytest.fixture(scope='module')
 def files(make_policy_file, tmp_path_factory):
-    """Paths of policies: two of the same shape, one of another, one damaged, one elsewhere."""
+    """Paths of policies: two of the same shape, a slow one to load, one of another shape, one damaged, one elsewhere."""
     folder, elsewhere = tmp_path_factory.mktemp('policies'), tmp_path_factory.mktemp('elsewhere')
-    names = ('first', 'second', 'shape', 'damaged')
+    names = ('first', 'second', 'large', 'shape', 'damaged')
     paths = {name: folder / f'{name}.safetensors' for name in names} | {'outside': elsewhere / 'p.safetensors'}
     make_policy_file(spec=SPEC).save(paths['first'])
     make_policy_file(seed=7, spec=SPEC).save(paths['second'])
+    make_policy_file(n_neurons=1500, spec=SPEC).save(paths['large'])
     make_policy_file(n_observations=5).save(paths['shape'])
     make_policy_file(seed=7, spec=SPEC).save(paths['outside'])
     paths['damaged'].write_bytes(paths['second'].read_bytes()[:-50])
@@ -160,11 +161,28 @@ def test_parameters_change_under_load_without_a_lost_command(robot):
     assert robot.ros.set_parameters('policy_node', slew_rate=[0.0], ramp_s=0.0, atomically=True)[0].successful
 
 
-def test_a_node_that_is_cleaned_up_while_it_loads_a_policy_lives_on(ros, make_policy_file, tmp_path):
+def test_states_are_answered_while_a_policy_loads(robot, files):
+    loaded = f'running the policy {files["large"]}'
+    robot.commands.clear()
+    robot.updates.publish(robot.updates.msg_type(data=str(files['large'])))
+
+    def over():
+        if loaded in robot.process.output:
+            return True
+        robot.publish()
+        robot.ros.spin(0.01)
+        return False
+
+    robot.ros.until(over, 'the large policy')
+    assert len(robot.commands) > 5, 'loading half a second on the control thread would leave none'
+    give(robot, files['first'])
+
+
+def test_a_node_that_is_cleaned_up_while_it_loads_a_policy_lives_on(ros, files, tmp_path):
     path = tmp_path / 'policy.safetensors'
-    make_policy_file(spec=SPEC).save(path)
+    path.write_bytes(files['first'].read_bytes())
     robot = Robot(ros, path).until_it_answers()
-    make_policy_file(n_neurons=1500, spec=SPEC).save(path)  # which takes half a second to load
+    path.write_bytes(files['large'].read_bytes())
     reload, change = (interface_class(name) for name in ('std_srvs/srv/Trigger', 'lifecycle_msgs/srv/ChangeState'))
     loader = ros.node.create_client(reload, 'policy_node/reload_policy')
     manager = ros.node.create_client(change, 'policy_node/change_state')
