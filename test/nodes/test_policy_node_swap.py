@@ -22,7 +22,7 @@ LOSSLESS = [
 
 @pytest.fixture(scope='module')
 def files(make_policy_file, tmp_path_factory):
-    """Paths of policies: two of the same shape, a slow one to load, one of another shape, one damaged, one elsewhere."""
+    """Paths of policies: two of one shape, a slow one to load, one of another shape, one damaged, one elsewhere."""
     folder, elsewhere = tmp_path_factory.mktemp('policies'), tmp_path_factory.mktemp('elsewhere')
     names = ('first', 'second', 'large', 'shape', 'damaged')
     paths = {name: folder / f'{name}.safetensors' for name in names} | {'outside': elsewhere / 'p.safetensors'}
