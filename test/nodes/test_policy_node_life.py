@@ -219,3 +219,18 @@ def test_somebody_else_may_manage_its_transitions_and_try_again(ros, policies):
     assert ros.transition('policy_node', 'shutdown')
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
+
+
+def test_a_fault_outlives_a_clean_up(ros, policies):
+    start(ros, policies['joints'])
+    status = status_of(ros)
+    stop = ros.publisher('std_msgs/msg/Bool', 'emergency_stop', 10)
+    ros.deliver(stop, stop.msg_type(data=True))
+    ros.until(lambda: 'emergency stop' in status[-1].message, 'the stop')
+    for name in ('deactivate', 'cleanup'):
+        assert ros.transition('policy_node', name)
+    ros.until(lambda: 'unconfigured' in status[-1].message, 'the clean-up')
+    for name in ('configure', 'activate'):
+        assert ros.transition('policy_node', name)
+    ros.until(lambda: 'emergency stop' in status[-1].message, 'the stop, still latched')
+    assert not ros.call('std_srvs/srv/SetBool', 'policy_node/arm', data=True).success
