@@ -14,8 +14,8 @@ from velora_ros.policy import PolicyFile
 pytestmark = pytest.mark.ros
 
 CONTROL = [sys.executable, '-m', 'velora_ros.nodes.bringup', 'control', 'train:=true']
-# As short as can be, and with policies that differ: the pole need not stand. What a busy machine holds up beside a training
-# is no fault here.
+# As short as can be, and with policies that differ: the pole need not stand. What a busy machine holds up beside a
+# training is no fault here.
 SHORT = """
 /**/trainer_node:
   ros__parameters:
