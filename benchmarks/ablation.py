@@ -12,7 +12,7 @@ import multiprocessing
 from typing import Any
 
 import numpy as np
-from learning import RESULTS, TASKS, append, learn, read
+from learning import RESULTS, TASKS, append, learn, read, seeds_of
 
 PATH = RESULTS / 'ablation.csv'
 TASK = 'inverted_pendulum'
@@ -78,8 +78,7 @@ def main() -> None:
     parser.add_argument('--steps', type=int, default=15_000)
     parser.add_argument('--jobs', type=int, default=1)
     options = parser.parse_args()
-    first, _, last = options.seeds.partition('-')
-    seeds = range(int(first), int(last or first) + 1)
+    seeds = seeds_of(options.seeds)
     done = {(row['task'], int(row['seed'])) for row in read(PATH)}
     missing = [(name, seed, options.steps) for name in VARIANTS for seed in seeds if (name, seed) not in done]
     with multiprocessing.get_context('spawn').Pool(options.jobs) as pool:

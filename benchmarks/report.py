@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import report_robustness
 from learning import RESULTS, TASKS, Task
+from learning_peers import AGENTS, peer_path
 
 from velora_ros.pictures.curves import interquartile_mean, interval, read_table
 from velora_ros.pictures.learning import draw_learning
@@ -83,9 +84,44 @@ def section(name: str, task: Task, curves: Curves) -> str:
     return '\n'.join(lines)
 
 
+def peers(name: str, task: Task) -> str:
+    """Return what stable-baselines3's agents did by the same protocol, a line each; nothing where none has run."""
+    lines = []
+    for agent in AGENTS:
+        if (path := peer_path(name, agent)).is_file():
+            curves = read(path)
+            indices = {seed: solved_at(curve, task.solved) for seed, curve in curves.items()}
+            found = [
+                'never' if index is None else f'{curves[seed][index][0]:,} ({curves[seed][index][1]:.0f} s)'
+                for seed, index in sorted(indices.items())
+            ]
+            later = [
+                mean >= task.solved
+                for seed, index in indices.items()
+                if index is not None
+                for _, _, mean in curves[seed][index:]
+            ]
+            share = f'{100 * np.mean(later):.1f} % of {len(later)}' if later else '-'
+            last = ', '.join(f'{curve[-1][2]:.0f}' for _, curve in sorted(curves.items()))
+            steps = max(curve[-1][0] for curve in curves.values())
+            lines.append(f'| {agent} | {steps:,} | {" / ".join(found)} | {share} | {last} |')
+    if not lines:
+        return ''
+    head = [
+        'stable-baselines3 with 64x64 networks and our batch and noise, the same evaluations (`learning_peers.py`):',
+        '',
+    ]
+    head += ['| agent | steps | solved at, by seed | later | last |', '| --- | --- | --- | --- | --- |']
+    return '\n'.join([*head, *lines, ''])
+
+
 def draw(name: str, task: Task, path: Path) -> None:
-    """Draw every seed, and the interquartile mean where all seeds were evaluated."""
-    figure = draw_learning(read_table(path, task.env), solved=task.solved, name=name.replace('_', ' '))
+    """Draw every seed, and the interquartile mean where all seeds were evaluated; the peers as groups of their own."""
+    runs = list(read_table(path, 'LiquidDDPG'))
+    for agent in AGENTS:
+        if (other := peer_path(name, agent)).is_file():
+            runs += read_table(other, f'stable-baselines3 {agent}')
+    figure = draw_learning(runs, solved=task.solved, name=name.replace('_', ' '))
     save(figure, IMAGES / f'learning_{name}.png')
 
 
@@ -97,10 +133,10 @@ def main() -> None:
         if (path := RESULTS / f'{name}.csv').is_file():
             curves = read(path)
             draw(name, task, path)
-            parts.append(section(name, task, curves))
+            parts += [section(name, task, curves), peers(name, task)]
     if (path := RESULTS / 'robustness.csv').is_file():
         parts.append(report_robustness.section(path, IMAGES))
-    PAGE.write_text('\n'.join(parts), encoding='utf-8')
+    PAGE.write_text('\n'.join(filter(None, parts)), encoding='utf-8')
 
 
 if __name__ == '__main__':
