@@ -11,6 +11,7 @@ from toy import Reach
 
 from velora_ros.errors import ConfigError, PolicyFileError, SpecError, UnsupportedEnvironmentError, VeloraError
 from velora_ros.models import LiquidDDPG
+from velora_ros.models.update import UpdateSettings
 from velora_ros.policy import Policy
 from velora_ros.training import Callback, TrainConfig, TrainResult
 from velora_ros.utils import set_seed
@@ -299,3 +300,15 @@ def test_learning_rates_fall_with_all_steps_or_with_those_of_full_episodes(
         model.save(tmp_path / 'agent.safetensors', buffer=True)  # a saved agent remembers
         model = LiquidDDPG.load(tmp_path / 'agent.safetensors')
     assert seen == pytest.approx(rates)
+
+
+@pytest.mark.parametrize(('final', 'shares'), [(1.0, [1.0, 1.0, 1.0]), (0.04, [1.0, 0.2, 0.04]), (0.0, [1.0, 0.0, 0.0])])
+def test_exploration_noise_falls_as_the_learning_rates_do(final: float, shares: list[float]) -> None:
+    learner = LiquidDDPG(2, 6, 1, seed=3).learner
+    learner.configure(UpdateSettings(), 2, 8, lr_decay_steps=60, noise_final=final)
+    observation, hidden = np.zeros(2, np.float32), learner.initial_hidden()
+    silent, _ = learner.act(observation, hidden, 1.0, 0.0)
+    for steps, share in zip((0, 30, 120), shares, strict=True):
+        learner.steps = steps
+        actions = [learner.act(observation, hidden, 1.0, 0.01)[0] - silent for _ in range(2000)]
+        assert np.std(actions) == pytest.approx(0.01 * share, rel=0.1)
