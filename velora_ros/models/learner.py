@@ -190,8 +190,7 @@ class Learner:
 
     def end_episode(self, length: int, *, full: bool) -> None:
         """Count the steps of episodes that lasted their full time: the learning rates may fall by them."""
-        if full:
-            self.steps_of_full_episodes += length
+        self.steps_of_full_episodes = self.steps_of_full_episodes + length if full else self.steps_of_full_episodes // 2
 
     def end_warm_up(self) -> None:
         """Freeze the normalisers at what the start-up steps have shown, if the agent has any."""
