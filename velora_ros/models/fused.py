@@ -96,7 +96,7 @@ class FusedUpdate:
         states = self._target.encode(data.observation, data.hidden, data.dt, data.first).states
         to_columns(states, burn_in, data.after)
         motor = self._target.forward(data.next_observation, data.after, *following)[0]
-        add_noise(motor[0], noise, data.next_action_rows)
+        disturb(motor[0], noise, data.next_action_rows)
         if self._memory_target is not None:
             states = self._memory_target.encode(data.observation, data.memory, data.dt, data.first).states
             to_columns(states, burn_in, data.memory_after)
@@ -153,7 +153,7 @@ def _critics(networks: Networks, flat: Flat) -> list[FusedCritic]:
 
 
 @kernel
-def add_noise(action: Array, noise: Array, out: Array) -> None:
+def disturb(action: Array, noise: Array, out: Array) -> None:
     """Set out to the target's action with the smoothing noise, shape (B, L, action), both of shape (action, M)."""
     n_sequences, length, n_actions = noise.shape
     for i in range(n_actions):
