@@ -116,8 +116,8 @@ class FusedNetwork(FusedEncoder):
 
     def step(self, inputs: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
         """Take one normalised observation as :meth:`advance` does; return the motor output, shape (motor,), and h'."""
-        after, motor = np.empty(self.n_command, np.float32), np.empty(self.n_motor, np.float32)
-        loops.one_action(inputs, hidden, dt, *self._inter, *self._command, *self._motor, after, motor)
+        after, motor = self.advance(inputs, hidden, dt), np.empty(self.n_motor, np.float32)
+        loops.one_motor(after, *self._motor, motor)
         return motor, after
 
     def forward(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> tuple[Array, Tape]:

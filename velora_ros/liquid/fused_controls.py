@@ -57,12 +57,6 @@ class FusedControl(FusedNetwork):
         after: Array = tape.states[0, :, 0]
         return after
 
-    def step(self, inputs: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
-        """Take one normalised observation as :meth:`advance` does; return the motor output, shape (motor,), and h'."""
-        after, motor = self.advance(inputs, hidden, dt), np.empty(self.n_motor, np.float32)
-        loops.one_motor(after, *self._motor, motor)
-        return motor, after
-
     def encode(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> ControlTape:  # type: ignore[override]
         """Run sequences: x (L, sensory, B), h (command, B), dt/T and first (L, B); ``states`` are the result."""
         length, _, n_sequences = inputs.shape

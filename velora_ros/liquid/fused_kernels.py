@@ -264,13 +264,3 @@ def one_motor(hidden: Array, weight: Array, bias: Array, motor: Array) -> None:
     dense(weight, 0, hidden, motor)
     for i in range(motor.size):
         motor[i] = tanh(motor[i])
-
-
-@kernel
-def one_action(  # noqa: PLR0917
-    inputs: Array, hidden: Array, ratio: float, inter_weight: Array, inter_bias: Array, weight: Array, bias: Array,
-    motor_weight: Array, motor_bias: Array, after: Array, motor: Array,
-) -> None:  # fmt: skip
-    """Do both in one call: set ``after`` and ``motor`` from one observation."""
-    one_step(inputs, hidden, ratio, inter_weight, inter_bias, weight, bias, after)
-    one_motor(after, motor_weight, motor_bias, motor)

@@ -120,7 +120,7 @@ def error_gradients(  # noqa: PLR0917
         d_layer_weight, d_layer_bias, d_norm_weight, d_norm_bias = d_hidden[index]
         norm_relu_backward(d_out, tape[index], hidden[index][2], d_norm_weight, d_norm_bias)
         hidden_gradients(d_out, tape[index - 1][2] if index else inputs, d_layer_weight, d_layer_bias)
-        d_out = through(hidden[index][0], d_out, 0, hidden[index][0].shape[1] if index else n_slopes)
+        d_out = through(hidden[index][0][:, : (hidden[index][0].shape[1] if index else n_slopes)], d_out)
     return error * share, mean * share, d_out
 
 
@@ -139,7 +139,7 @@ def loss_slope(  # noqa: PLR0917
     for index in range(len(hidden) - 1, -1, -1):
         unused = np.empty_like(hidden[index][2])
         norm_relu_backward(d_out, tape[index], hidden[index][2], unused, unused)
-        d_out = through(hidden[index][0], d_out, 0 if index else start, hidden[index][0].shape[1])
+        d_out = through(hidden[index][0][:, (0 if index else start) :], d_out)
     return -mean * share, d_out
 
 
@@ -227,8 +227,8 @@ def outwards(weight: Array, d_q: Array) -> Array:
 
 
 @kernel
-def through(weight: Array, d_sums: Array, start: int, stop: int) -> Array:
-    """Return the derivative by a layer's inputs from ``start`` to ``stop``, W^T d."""
-    d_inputs = np.zeros((stop - start, d_sums.shape[1]), np.float32)
-    add_product(weight[:, start:stop].T, d_sums, d_inputs)
+def through(weight: Array, d_sums: Array) -> Array:
+    """Return the derivative by a layer's inputs, W^T d."""
+    d_inputs = np.zeros((weight.shape[1], d_sums.shape[1]), np.float32)
+    add_product(weight.T, d_sums, d_inputs)
     return d_inputs

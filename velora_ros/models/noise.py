@@ -10,11 +10,11 @@ Array = npt.NDArray[np.float32]
 
 @kernel
 def scale_and_clip(noise: Array, scale: float, limit: float) -> None:
-    """Multiply noise of any shape by ``scale`` and clip it at ``limit``, in place."""
-    flat, scale32, limit32 = noise.ravel(), np.float32(scale), np.float32(limit)
-    for n in range(flat.size):
-        x = scale32 * flat[n]
-        flat[n] = limit32 if x > limit32 else -limit32 if x < -limit32 else x
+    """Multiply noise, shape (n,), by ``scale`` and clip it at ``limit``, in place."""
+    scale32, limit32 = np.float32(scale), np.float32(limit)
+    for n in range(noise.size):
+        x = scale32 * noise[n]
+        noise[n] = limit32 if x > limit32 else -limit32 if x < -limit32 else x
 
 
 @kernel

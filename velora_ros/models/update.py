@@ -56,7 +56,7 @@ def smoothing_noise(batch: Batch, settings: UpdateSettings, rng: np.random.Gener
     if settings.target_noise == 0:
         return np.zeros(shape, dtype=np.float32)
     noise = rng.standard_normal(shape, dtype=np.float32)
-    scale_and_clip(noise, settings.target_noise, 2.5 * settings.target_noise)
+    scale_and_clip(noise.reshape(-1), settings.target_noise, 2.5 * settings.target_noise)
     return noise
 
 

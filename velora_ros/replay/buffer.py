@@ -234,7 +234,7 @@ class SequenceBuffer:
 
 @kernel
 def gather(ring: Array, oldest: int, starts: npt.NDArray[np.float64], rows: Array) -> None:
-    """Copy contiguous rows of the ring, starts rounded down and counted from the oldest, to rows, shape (B, L, width)."""
+    """Copy rows of the ring to rows, shape (B, L, width); starts count from the oldest and are rounded down."""
     n_sequences, length, width = rows.shape
     for b in range(n_sequences):
         begin = oldest + int(starts[b])
