@@ -18,7 +18,7 @@ from velora_ros.models.export import policy_file
 from velora_ros.models.fused import FusedUpdate
 from velora_ros.models.fused_adam import supports
 from velora_ros.models.networks import Networks
-from velora_ros.models.noise import add_noise
+from velora_ros.models.noise import add_and_clip
 from velora_ros.models.streams import Streams
 from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
 from velora_ros.policy import PolicyFile
@@ -170,7 +170,8 @@ class Learner:
         """Choose an action; see :class:`velora_ros.training.Agent`."""
         action, state = self.update.act(observation, hidden, dt if self.settings.dt_input else 1.0)
         if noise_scale > 0:
-            add_noise(action, self.streams.noise.standard_normal(action.shape, dtype=np.float32), noise_scale)
+            noise = noise_scale * self.streams.noise.standard_normal(action.shape, dtype=np.float32)
+            add_and_clip(action, noise)
         return action, state
 
     def random_action(self) -> Array:

@@ -18,9 +18,9 @@ def scale_and_clip(noise: Array, scale: float, limit: float) -> None:
 
 
 @kernel
-def add_noise(action: Array, noise: Array, scale: float) -> None:
-    """Add ``scale`` times the noise to an action, both of shape (action,), and clip it to [-1, 1], in place."""
-    one, scale32 = np.float32(1.0), np.float32(scale)
+def add_and_clip(action: Array, noise: Array) -> None:
+    """Add noise to an action, both of shape (action,), and clip it to [-1, 1], in place."""
+    one = np.float32(1.0)
     for i in range(action.size):
-        x = action[i] + scale32 * noise[i]
+        x = action[i] + noise[i]
         action[i] = one if x > one else -one if x < -one else x
