@@ -191,7 +191,8 @@ class LiquidDDPG:
             lr_decay_steps: steps over which both learning rates fall geometrically to ``lr_final``; 0: they stay.
             lr_final: share of the learning rates that is left then.
             lr_decay_counts: what ``lr_decay_steps`` counts: all ``'steps'``, or those of ``'full_episodes'``: training
-                episodes that were truncated, not terminated. A search is then not frozen before it is over.
+                episodes that were truncated, not terminated; one that was terminated takes half of the count back. A
+                search is then not frozen before it is over.
             noise_low: each episode explores with a share of ``noise_scale`` of its own, drawn evenly from here to 1.
             noise_final: share of ``noise_scale`` that is left after ``lr_decay_steps``; it falls as the rates do, so that
                 training shows what the policy does by itself before it is frozen.

@@ -18,6 +18,7 @@ from velora_ros.models.export import policy_file
 from velora_ros.models.fused import FusedUpdate
 from velora_ros.models.fused_adam import supports
 from velora_ros.models.networks import Networks
+from velora_ros.models.noise import add_and_clip
 from velora_ros.models.streams import Streams
 from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
 from velora_ros.policy import PolicyFile
@@ -170,9 +171,8 @@ class Learner:
         """Choose an action; see :class:`velora_ros.training.Agent`."""
         action, state = self.update.act(observation, hidden, dt if self.settings.dt_input else 1.0)
         if noise_scale > 0:
-            deviation = noise_scale * self.noise_final**self._progress()
-            noise = deviation * self.streams.noise.standard_normal(action.shape, dtype=np.float32)
-            action = (action + noise).clip(-1, 1)
+            deviation = noise_scale * self.noise_final ** self._progress()
+            add_and_clip(action, deviation * self.streams.noise.standard_normal(action.shape, dtype=np.float32))
         return action, state
 
     def random_action(self) -> Array:
@@ -189,7 +189,11 @@ class Learner:
         self.buffer.add(transition)
 
     def end_episode(self, length: int, *, full: bool) -> None:
-        """Count the steps of episodes that lasted their full time: the learning rates may fall by them."""
+        """
+        Count the steps of episodes that lasted their full time, by which the learning rates may fall.
+
+        One that failed takes half of the count back: a search is not over while some starts still fail.
+        """
         self.steps_of_full_episodes = self.steps_of_full_episodes + length if full else self.steps_of_full_episodes // 2
 
     def end_warm_up(self) -> None:
