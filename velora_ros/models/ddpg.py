@@ -194,8 +194,8 @@ class LiquidDDPG:
                 episodes that were truncated, not terminated; one that was terminated takes half of the count back. A
                 search is then not frozen before it is over.
             noise_low: each episode explores with a share of ``noise_scale`` of its own, drawn evenly from here to 1.
-            noise_final: share of ``noise_scale`` that is left after ``lr_decay_steps``; it falls as the rates do, so that
-                training shows what the policy does by itself before it is frozen.
+            noise_final: share of ``noise_scale`` that is left after ``lr_decay_steps``; it falls as the rates do, so
+                that training shows what the policy does by itself before it is frozen.
             episode_share: share of the sequences for which an episode is drawn first, each as likely as the others; of
                 the rest, every place in the replay is as likely.
             total_steps: environment steps at most, over all episodes of this run; None: no limit.
