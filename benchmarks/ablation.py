@@ -26,6 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     'one update a step from the start': {'boost_ratio': 1.0},
     'learning rates stay': {'lr_decay_steps': 0},
     'learning rates fall by all steps': {'lr_decay_counts': 'steps'},
+    'noise stays': {'noise_final': 1.0},
     'gamma 0.99': {'gamma': 0.99},
     'rewards as they are': {'reward_scale': 1.0},
     'tau 0.005': {'tau': 0.005},
@@ -38,7 +39,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     'no recurrence (MLP)': {'cell': 'mlp'},
     'none of them': {
         'trace': 0.0, 'normalise': False, 'target_noise': 0.0, 'boost_ratio': 1.0, 'lr_decay_steps': 0, 'gamma': 0.99,
-        'reward_scale': 1.0,
+        'noise_final': 1.0, 'reward_scale': 1.0,
     },
 }  # fmt: skip
 
