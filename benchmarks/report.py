@@ -115,7 +115,8 @@ def section(name: str, task: Task, curves: Curves) -> str:
         '',
         f'Solved by {n_solved} of {len(found)} seeds; later evaluations at or above the threshold, pooled: '
         f'{held(found.values())}.',
-        f'Last evaluation: mean {digits(last.mean())}, median {digits(np.median(last))}, interquartile mean {middle(last)}.',
+        f'Last evaluation: mean {digits(last.mean())}, median {digits(np.median(last))}, interquartile mean '
+        f'{middle(last)}.',
         '',
         f'![learning curves](images/learning_{name}.png)',
         '',
