@@ -12,7 +12,7 @@ import multiprocessing
 from typing import Any
 
 import numpy as np
-from learning import RESULTS, TASKS, append, learn, read
+from learning import RESULTS, TASKS, append, learn, read, seeds_of
 
 PATH = RESULTS / 'ablation.csv'
 TASK = 'inverted_pendulum'
@@ -26,6 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     'one update a step from the start': {'boost_ratio': 1.0},
     'learning rates stay': {'lr_decay_steps': 0},
     'learning rates fall by all steps': {'lr_decay_counts': 'steps'},
+    'noise stays': {'noise_final': 1.0},
     'gamma 0.99': {'gamma': 0.99},
     'rewards as they are': {'reward_scale': 1.0},
     'tau 0.005': {'tau': 0.005},
@@ -38,7 +39,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     'no recurrence (MLP)': {'cell': 'mlp'},
     'none of them': {
         'trace': 0.0, 'normalise': False, 'target_noise': 0.0, 'boost_ratio': 1.0, 'lr_decay_steps': 0, 'gamma': 0.99,
-        'reward_scale': 1.0,
+        'noise_final': 1.0, 'reward_scale': 1.0,
     },
 }  # fmt: skip
 
@@ -78,8 +79,7 @@ def main() -> None:
     parser.add_argument('--steps', type=int, default=15_000)
     parser.add_argument('--jobs', type=int, default=1)
     options = parser.parse_args()
-    first, _, last = options.seeds.partition('-')
-    seeds = range(int(first), int(last or first) + 1)
+    seeds = seeds_of(options.seeds)
     done = {(row['task'], int(row['seed'])) for row in read(PATH)}
     missing = [(name, seed, options.steps) for name in VARIANTS for seed in seeds if (name, seed) not in done]
     with multiprocessing.get_context('spawn').Pool(options.jobs) as pool:

@@ -78,10 +78,26 @@ class Rows(Callback):
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
         """Note one evaluation."""
-        result = record.result
-        spread = [round(x, 4) for x in (result.mean, result.std, min(result.returns), max(result.returns))]
-        times = [record.steps, record.episode, round(record.seconds, 2)]
-        self.rows.append([self.task, self.seed, *times, *spread, len(result.returns), self.settings])
+        self.rows.append(row_of(self.task, self.seed, record, self.settings))
+
+
+def row_of(task: str, seed: int, record: EvaluationRecord, settings: str) -> list[Any]:
+    """Return an evaluation as a row of the CSV."""
+    result = record.result
+    spread = [round(x, 4) for x in (result.mean, result.std, min(result.returns), max(result.returns))]
+    times = [record.steps, record.episode, round(record.seconds, 2)]
+    return [task, seed, *times, *spread, len(result.returns), settings]
+
+
+def table_of(rows: list[list[Any]]) -> list[dict[str, Any]]:
+    """Return rows by the names of their columns."""
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+
+
+def seeds_of(text: str) -> range:
+    """Return the seeds that `100-109`, or `100` alone, stands for."""
+    first, _, last = text.partition('-')
+    return range(int(first), int(last or first) + 1)
 
 
 def configuration(task: Task, changes: dict[str, Any]) -> TrainConfig:
@@ -154,8 +170,7 @@ def main() -> None:
     parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a hyperparameter, as YAML')
     options = parser.parse_args()
     task = TASKS[options.task]
-    first, _, last = options.seeds.partition('-')
-    seeds = range(int(first), int(last or first) + 1)
+    seeds = seeds_of(options.seeds)
     changes = {name: yaml.safe_load(value) for name, _, value in (one.partition('=') for one in options.set)}
     configuration(task, changes)  # refuses what is wrong before anything runs
     path = options.out or RESULTS / f'{options.task}.csv'
@@ -165,7 +180,7 @@ def main() -> None:
     with multiprocessing.get_context('spawn').Pool(options.jobs) as pool:
         for rows in pool.imap_unordered(learn, missing):
             append(path, rows)  # a seed's rows are written together: a seed that was cut short leaves none
-            print(summary([dict(zip(COLUMNS, row, strict=True)) for row in rows], task.solved), flush=True)
+            print(summary(table_of(rows), task.solved), flush=True)
     print(f'{path}:')
     everything = read(path)
     for seed in seeds:

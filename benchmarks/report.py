@@ -4,11 +4,14 @@ Turn the CSV files of learning.py and robustness.py into docs/results.md and its
 Per task: every seed, the mean, the median, and the interquartile mean with a bootstrap interval (arXiv 2108.13264).
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import report_robustness
 from learning import RESULTS, TASKS, Task
+from learning_peers import AGENTS, peer_path
 
 from velora_ros.pictures.curves import interquartile_mean, interval, read_table
 from velora_ros.pictures.learning import draw_learning
@@ -24,8 +27,10 @@ HEAD = """# Results
 
 Learning curves of the shipped presets on seeds 100-109, on which nothing was tuned: every seed is shown. The claims of
 presets that were changed afterwards lie beside in `benchmarks/results/`, whole or broken off: the inverted pendulum's
-table is its fifth claim, the double pendulum's its second. What came out of the others and why the presets changed is
-told in [experiments.md](experiments.md). Made from `benchmarks/results/*.csv` by `make results`; the rows come from
+table is its sixth claim, the double pendulum's its second. What came out of the others and why the presets changed is
+told in [experiments.md](experiments.md). The double pendulum's table and those of positions only were made with the
+presets as they were then; the clock of the learning rates and the noise have changed since (experiment 24). Made from
+`benchmarks/results/*.csv` by `make results`; the rows come from
 `make bench-learning TASK=...`. Evaluations are deterministic episodes of the current actor, 10 of them unless said
 otherwise, in an environment of their own. "Solved" is the first of three consecutive evaluations at or above the
 threshold; "later" is the share of evaluations at or above it from then on. Seconds are training time on two shared
@@ -45,37 +50,73 @@ def solved_at(curve: list[tuple[int, float, float]], threshold: float) -> int | 
     return next((i for i in range(len(good) - 2) if all(good[i : i + 3])), None)
 
 
+def digits(value: float) -> str:
+    """Return a mean return with as many digits as tell policies apart: Reacher's lie between -4 and -3."""
+    return f'{value:.2f}' if abs(value) < 10 else f'{value:.1f}'
+
+
 def middle(values: np.ndarray) -> str:
     """Return the interquartile mean and its bootstrap interval."""
-    mean = f'{float(interquartile_mean(values)):.1f}'
+    mean = digits(float(interquartile_mean(values)))
     if len(values) < 3 or np.ptp(values) == 0:
         return mean
     low, high = interval(values, interquartile_mean)
-    return f'{mean} ({low:.1f} to {high:.1f})'
+    return f'{mean} ({digits(float(low))} to {digits(float(high))})'
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one seed: where it was solved, and which of the evaluations from then on hold."""
+
+    steps: int | None
+    seconds: float
+    later: list[bool]
+    best: float
+    last: float
+
+    @classmethod
+    def of(cls, curve: list[tuple[int, float, float]], threshold: float) -> 'Outcome':
+        """Sum up a learning curve."""
+        index, means = solved_at(curve, threshold), [mean for _, _, mean in curve]
+        steps, seconds = (None, 0.0) if index is None else curve[index][:2]
+        later = [] if index is None else [mean >= threshold for mean in means[index:]]
+        return cls(steps, seconds, later, max(means), means[-1])
+
+
+def outcomes(curves: Curves, task: Task) -> dict[int, Outcome]:
+    """Return what came of each seed, in their order."""
+    return {seed: Outcome.of(curve, task.solved) for seed, curve in sorted(curves.items())}
+
+
+def held(found: Iterable[Outcome]) -> str:
+    """Return the share of later evaluations that hold, pooled."""
+    pooled = [good for one in found for good in one.later]
+    return f'{100 * np.mean(pooled):.1f} % of {len(pooled)}' if pooled else '-'
 
 
 def section(name: str, task: Task, curves: Curves) -> str:
     """Return one task's part of the page."""
-    lines = [f'## {name.replace("_", " ")}', '', f'{task.env}, solved at {task.solved:g}.', '']
-    lines += ['| seed | solved at step | after [s] | later | best | last |', '| --- | --- | --- | --- | --- | --- |']
-    pooled, solved = [], 0
-    for seed, curve in sorted(curves.items()):
-        index = solved_at(curve, task.solved)
-        means = [mean for _, _, mean in curve]
-        if index is None:
-            found = 'never | - | -'
-        else:
-            later = [mean >= task.solved for mean in means[index:]]
-            pooled += later
-            solved += 1
-            found = f'{curve[index][0]:,} | {curve[index][1]:.0f} | {sum(later)} of {len(later)}'
-        lines.append(f'| {seed} | {found} | {max(means):.1f} | {means[-1]:.1f} |')
-    last = np.array([curve[-1][2] for curve in curves.values()])
-    share = f'{100 * np.mean(pooled):.1f} % of {len(pooled)}' if pooled else '-'
+    lines = [f'## {name.replace("_", " ")}', '', f'{task.env}, solved at {task.solved:g}. ']
+    lines[-1] += f'`make bench-learning TASK={name}`, rows in `benchmarks/results/{name}.csv`.'
     lines += [
         '',
-        f'Solved by {solved} of {len(curves)} seeds; later evaluations at or above the threshold, pooled: {share}.',
-        f'Last evaluation: mean {last.mean():.1f}, median {np.median(last):.1f}, interquartile mean {middle(last)}.',
+        '| seed | solved at step | after [s] | later | best | last |',
+        '| --- | --- | --- | --- | --- | --- |',
+    ]
+    found = outcomes(curves, task)
+    for seed, one in found.items():
+        solved = 'never | - | -'
+        if one.steps is not None:
+            solved = f'{one.steps:,} | {one.seconds:.0f} | {sum(one.later)} of {len(one.later)}'
+        lines.append(f'| {seed} | {solved} | {digits(one.best)} | {digits(one.last)} |')
+    last = np.array([one.last for one in found.values()])
+    n_solved = sum(one.steps is not None for one in found.values())
+    lines += [
+        '',
+        f'Solved by {n_solved} of {len(found)} seeds; later evaluations at or above the threshold, pooled: '
+        f'{held(found.values())}.',
+        f'Last evaluation: mean {digits(last.mean())}, median {digits(np.median(last))}, interquartile mean '
+        f'{middle(last)}.',
         '',
         f'![learning curves](images/learning_{name}.png)',
         '',
@@ -83,24 +124,69 @@ def section(name: str, task: Task, curves: Curves) -> str:
     return '\n'.join(lines)
 
 
+def peers(name: str, task: Task) -> str:
+    """Return what stable-baselines3's agents did by the same protocol, a line each; nothing where none has run."""
+    lines = []
+    for agent in AGENTS:
+        if (path := peer_path(name, agent)).is_file():
+            curves = read(path)
+            found = outcomes(curves, task).values()
+            solved = ['never' if one.steps is None else f'{one.steps:,} ({one.seconds:.0f} s)' for one in found]
+            last = ', '.join(digits(one.last) for one in found)
+            steps = max(curve[-1][0] for curve in curves.values())
+            lines.append(f'| {agent} | {steps:,} | {" / ".join(solved)} | {held(found)} | {last} |')
+    if not lines:
+        return ''
+    head = [
+        'stable-baselines3 with 64x64 networks and our batch and noise, the same evaluations (`learning_peers.py`):',
+        '',
+    ]
+    head += ['| agent | steps | solved at, by seed | later | last |', '| --- | --- | --- | --- | --- |']
+    return '\n'.join([*head, *lines, ''])
+
+
+def losses(curves: dict[str, Curves]) -> str:
+    """Return where it loses: the tasks with seeds that are never solved, or not to stay; controls are meant to fail."""
+    lines = ['## Where it loses', '']
+    for name, one in curves.items():
+        found = outcomes(one, TASKS[name])
+        never = [seed for seed, outcome in found.items() if outcome.steps is None]
+        lapses = {seed: outcome.later.count(False) for seed, outcome in found.items() if False in outcome.later}
+        if never:
+            lines.append(
+                f'* {name.replace("_", " ")}: never solved on {len(never)} of {len(found)} seeds ({_join(never)}).'
+            )
+        if lapses:
+            which = _join(f'{seed}: {count}' for seed, count in lapses.items())
+            lines.append(f'* {name.replace("_", " ")}: {sum(lapses.values())} later evaluations fail (seed {which}).')
+    return '\n'.join([*lines, ''])
+
+
+def _join(values: Iterable[object]) -> str:
+    return ', '.join(map(str, values))
+
+
 def draw(name: str, task: Task, path: Path) -> None:
-    """Draw every seed, and the interquartile mean where all seeds were evaluated."""
-    figure = draw_learning(read_table(path, task.env), solved=task.solved, name=name.replace('_', ' '))
+    """Draw every seed, and the interquartile mean where all seeds were evaluated; the peers as groups of their own."""
+    runs = list(read_table(path, 'LiquidDDPG'))
+    for agent in AGENTS:
+        if (other := peer_path(name, agent)).is_file():
+            runs += read_table(other, f'stable-baselines3 {agent}')
+    figure = draw_learning(runs, solved=task.solved, name=name.replace('_', ' '))
     save(figure, IMAGES / f'learning_{name}.png')
 
 
 def main() -> None:
     """Write the page and the pictures of every task that has results."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    parts = [HEAD]
-    for name, task in TASKS.items():
-        if (path := RESULTS / f'{name}.csv').is_file():
-            curves = read(path)
-            draw(name, task, path)
-            parts.append(section(name, task, curves))
+    curves = {name: read(path) for name in TASKS if (path := RESULTS / f'{name}.csv').is_file()}
+    parts = [HEAD, losses(curves)]
+    for name, one in curves.items():
+        draw(name, TASKS[name], RESULTS / f'{name}.csv')
+        parts += [section(name, TASKS[name], one), peers(name, TASKS[name])]
     if (path := RESULTS / 'robustness.csv').is_file():
         parts.append(report_robustness.section(path, IMAGES))
-    PAGE.write_text('\n'.join(parts), encoding='utf-8')
+    PAGE.write_text('\n'.join(filter(None, parts)), encoding='utf-8')
 
 
 if __name__ == '__main__':

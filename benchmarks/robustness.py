@@ -21,7 +21,7 @@ from typing import Any
 
 import gymnasium
 import yaml
-from learning import RESULTS, append, read
+from learning import RESULTS, append, read, seeds_of
 
 from velora_ros.gym import Disturbances, disturb
 from velora_ros.gym.frames import stack_frames
@@ -163,8 +163,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, default=RESULTS / 'robustness.csv')
     parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', help='a hyperparameter, as YAML')
     options = parser.parse_args()
-    first, _, last = options.seeds.partition('-')
-    seeds = range(int(first), int(last or first) + 1)
+    seeds = seeds_of(options.seeds)
     changes = {name: yaml.safe_load(value) for name, _, value in (one.partition('=') for one in options.set)}
     for name in options.variants:
         configuration(VARIANTS[name], changes)  # refuses what is wrong before anything runs

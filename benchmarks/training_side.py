@@ -77,16 +77,20 @@ def stable_baselines(algorithm: str, **settings: Any) -> Callable[[gymnasium.Env
     """Return a side that trains one of stable-baselines3's agents, one update a step, with Gaussian noise."""
 
     def train(env: gymnasium.Env[Any, Any], seed: int) -> None:
-        import stable_baselines3  # noqa: PLC0415
-        from stable_baselines3.common.noise import NormalActionNoise  # noqa: PLC0415
-
-        values = {**settings}
-        deviation = values.pop('noise')
-        noise = NormalActionNoise(np.zeros(1), np.full(1, deviation))
-        agent = getattr(stable_baselines3, algorithm)
-        agent('MlpPolicy', env, action_noise=noise, train_freq=1, gradient_steps=1, seed=seed, **values).learn(ENDLESS)
+        make_agent(algorithm, env, seed, **settings).learn(ENDLESS)
 
     return train
+
+
+def make_agent(algorithm: str, env: gymnasium.Env[Any, Any], seed: int, *, noise: float, **settings: Any) -> Any:
+    """Return one of stable-baselines3's agents, one update a step, with Gaussian noise in half ranges."""
+    import stable_baselines3  # noqa: PLC0415
+    from stable_baselines3.common.noise import NormalActionNoise  # noqa: PLC0415
+
+    n_actions = env.action_space.shape[0]
+    gaussian = NormalActionNoise(np.zeros(n_actions), np.full(n_actions, noise))
+    agent = getattr(stable_baselines3, algorithm)
+    return agent('MlpPolicy', env, action_noise=gaussian, train_freq=1, gradient_steps=1, seed=seed, **settings)
 
 
 OUR_SETTINGS: dict[str, Any] = {

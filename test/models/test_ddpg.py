@@ -11,6 +11,7 @@ from toy import Reach
 
 from velora_ros.errors import ConfigError, PolicyFileError, SpecError, UnsupportedEnvironmentError, VeloraError
 from velora_ros.models import LiquidDDPG
+from velora_ros.models.update import UpdateSettings
 from velora_ros.policy import Policy
 from velora_ros.training import Callback, TrainConfig, TrainResult
 from velora_ros.utils import set_seed
@@ -281,7 +282,7 @@ def test_learning_rates_change_with_an_episode_and_the_policy_says_so() -> None:
 
 @pytest.mark.parametrize(
     ('counts', 'rates'),
-    [('steps', [0.01**0.5, 0.01, 0.01]), ('full_episodes', [1.0, 0.01 ** (30 / 60), 0.01 ** (40 / 60)])],
+    [('steps', [0.01**0.5, 0.01, 0.01]), ('full_episodes', [1.0, 0.01 ** (30 / 60), 0.01 ** (1 / 60)])],
 )
 def test_learning_rates_fall_with_all_steps_or_with_those_of_full_episodes(
     tmp_path: Path, counts: str, rates: list[float]
@@ -292,10 +293,25 @@ def test_learning_rates_fall_with_all_steps_or_with_those_of_full_episodes(
             return observation, reward, self.count == 5, truncated, info
 
     model, seen = LiquidDDPG(2, 6, 1, seed=3), []
-    for env, steps in ((Falls(), 30), (Reach(length=10), 40), (Falls(), 30)):  # the last update sees 30 of the 40 steps
+    # The last update of the full episodes sees 30 of their 40 steps, the last one of the falls five halvings: 1 of 40.
+    for env, steps in ((Falls(), 30), (Reach(length=10), 40), (Falls(), 30)):
         options: dict[str, Any] = {'lr_decay_steps': 60, 'lr_final': 0.01, 'lr_decay_counts': counts}
         model.train(env, 16, total_steps=steps, **{**QUICK, **options})
         seen.append(model.learner.actor_optimizer.param_groups[0]['lr'] / 1e-4)
         model.save(tmp_path / 'agent.safetensors', buffer=True)  # a saved agent remembers
         model = LiquidDDPG.load(tmp_path / 'agent.safetensors')
     assert seen == pytest.approx(rates)
+
+
+@pytest.mark.parametrize(
+    ('final', 'shares'), [(1.0, [1.0, 1.0, 1.0]), (0.04, [1.0, 0.2, 0.04]), (0.0, [1.0, 0.0, 0.0])]
+)
+def test_exploration_noise_falls_as_the_learning_rates_do(final: float, shares: list[float]) -> None:
+    learner = LiquidDDPG(2, 6, 1, seed=3).learner
+    learner.configure(UpdateSettings(), 2, 8, lr_decay_steps=60, noise_final=final)
+    observation, hidden = np.zeros(2, np.float32), learner.initial_hidden()
+    silent, _ = learner.act(observation, hidden, 1.0, 0.0)
+    for steps, share in zip((0, 30, 120), shares, strict=True):
+        learner.steps = steps
+        actions = [learner.act(observation, hidden, 1.0, 0.01)[0] - silent for _ in range(2000)]
+        assert np.std(actions) == pytest.approx(0.01 * share, rel=0.1)

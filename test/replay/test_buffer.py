@@ -115,3 +115,12 @@ def test_asking_for_more_than_is_held_is_refused() -> None:
         filled(10, 3).sample(1, 4, np.random.default_rng(0))
     with pytest.raises(ConfigError, match='capacity of 0'):
         SequenceBuffer(0, 1, 1, 1)
+
+
+def test_the_next_sample_of_the_same_size_takes_the_place_of_the_last_one() -> None:
+    buffer, rng = filled(50, 50), np.random.default_rng(0)
+    batch = buffer.sample(8, 4, rng)
+    before = batch.reward.copy()
+    other = buffer.sample(8, 5, rng)
+    np.testing.assert_array_equal(batch.reward, before)
+    assert buffer.sample(8, 5, rng) is other

@@ -151,6 +151,7 @@ class LiquidDDPG:
         lr_final: float = 0.1,
         lr_decay_counts: str = 'steps',
         noise_low: float = 1.0,
+        noise_final: float = 1.0,
         episode_share: float = 0.0,
         total_steps: int | None = None,
         eval_env: gymnasium.Env[Any, Any] | None = None,
@@ -190,8 +191,11 @@ class LiquidDDPG:
             lr_decay_steps: steps over which both learning rates fall geometrically to ``lr_final``; 0: they stay.
             lr_final: share of the learning rates that is left then.
             lr_decay_counts: what ``lr_decay_steps`` counts: all ``'steps'``, or those of ``'full_episodes'``: training
-                episodes that were truncated, not terminated. A search is then not frozen before it is over.
+                episodes that were truncated, not terminated; one that was terminated takes half of the count back. A
+                search is then not frozen before it is over.
             noise_low: each episode explores with a share of ``noise_scale`` of its own, drawn evenly from here to 1.
+            noise_final: share of ``noise_scale`` that is left after ``lr_decay_steps``; it falls as the rates do, so
+                that training shows what the policy does by itself before it is frozen.
             episode_share: share of the sequences for which an episode is drawn first, each as likely as the others; of
                 the rest, every place in the replay is as likely.
             total_steps: environment steps at most, over all episodes of this run; None: no limit.
@@ -223,8 +227,8 @@ class LiquidDDPG:
             tau=tau, window_size=window_size, sequence_length=sequence_length, burn_in=burn_in, start_steps=start_steps,
             update_ratio=update_ratio, boost_ratio=boost_ratio, boost_steps=boost_steps, target_noise=target_noise,
             max_grad_norm=max_grad_norm, trace=trace, reward_scale=reward_scale, lr_decay_steps=lr_decay_steps,
-            lr_final=lr_final, lr_decay_counts=lr_decay_counts, noise_low=noise_low, episode_share=episode_share,
-            eval_every=eval_every, eval_episodes=eval_episodes,
+            lr_final=lr_final, lr_decay_counts=lr_decay_counts, noise_low=noise_low, noise_final=noise_final,
+            episode_share=episode_share, eval_every=eval_every, eval_episodes=eval_episodes,
         )  # fmt: skip
         return session.train(
             self,

@@ -16,7 +16,7 @@ from velora_ros.liquid.compiling import kernel
 from velora_ros.liquid.fused import FusedEncoder, FusedNetwork, Tape
 from velora_ros.liquid.fused_controls import FusedControl
 from velora_ros.models.fused_adam import Flat, FlatAdam
-from velora_ros.models.fused_batch import Affine, Arranged
+from velora_ros.models.fused_batch import Affine, Arranged, to_columns, to_steps
 from velora_ros.models.fused_critic import FusedCritic
 from velora_ros.models.networks import Networks
 from velora_ros.models.returns import column_returns
@@ -52,6 +52,7 @@ class FusedUpdate:
         self._state_map = Affine(networks.state_normaliser)
         self._online_critics = _critics(networks, self._critics)
         self._target_critics = _critics(networks, self._critics_target)
+        self._batches: dict[tuple[int, ...], Arranged] = {}
         self._memory = self._memory_target = None
         if networks.memory is not None:
             self._memory = FusedEncoder(networks.memory.wiring, self._critics.part('memory'))
@@ -74,63 +75,75 @@ class FusedUpdate:
 
     def __call__(self, batch: Batch, noise: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
         """Update critics, actor and targets once; see :class:`velora_ros.models.update.TorchUpdate`."""
-        data = Arranged(batch, self._observation_map, self._state_map, self.actor.n_command, settings.burn_in)
+        data = self._arranged(batch, settings.burn_in)
         target = self._targets(batch, data, noise, settings)
         critic_loss, q_mean = self._update_critics(data, target, settings)
         actor_loss = self._update_actor(data, settings)
         return {'critic_loss': critic_loss, 'actor_loss': actor_loss, 'q_mean': q_mean}
 
+    def _arranged(self, batch: Batch, burn_in: int) -> Arranged:
+        """Lay out a batch, in the memory that the last one of its shape had."""
+        shape = (*batch.observation.shape, batch.hidden.shape[1], burn_in)
+        if shape not in self._batches:
+            self._batches[shape] = Arranged(batch, self.actor.n_command, burn_in)
+        data = self._batches[shape]
+        data.fill(batch, self._observation_map, self._state_map)
+        return data
+
     def _targets(self, batch: Batch, data: Arranged, noise: np.ndarray, settings: UpdateSettings) -> Array:
         """Return the lambda returns, shape (M,): M columns carry loss."""
+        burn_in, following = settings.burn_in, (data.next_dt, data.never)
         states = self._target.encode(data.observation, data.hidden, data.dt, data.first).states
-        action = self._target.forward(*data.following(states))[0][0]
-        add_noise(action, noise)
-        parts = [data.next_state, action]
+        to_columns(states, burn_in, data.after)
+        motor = self._target.forward(data.next_observation, data.after, *following)[0]
+        disturb(motor[0], noise, data.next_action_rows)
         if self._memory_target is not None:
-            memory = self._memory_target.encode(data.observation, data.memory, data.dt, data.first).states
-            parts.insert(1, self._memory_target.encode(*data.following(memory)).states[0])
-        inputs = np.concatenate(parts)
-        value = self._target_critics[0].values(inputs)
+            states = self._memory_target.encode(data.observation, data.memory, data.dt, data.first).states
+            to_columns(states, burn_in, data.memory_after)
+            tape = self._memory_target.encode(data.next_observation, data.memory_after, *following)
+            data.next_memory_rows[:] = tape.states[0]
+        value = self._target_critics[0].values(data.next_inputs)
         for critic in self._target_critics[1:]:
-            np.minimum(value, critic.values(inputs), out=value)
-        elapsed, burn_in = batch.next_dt if batch.elapsed is None else batch.elapsed, settings.burn_in
-        returns = np.empty_like(value)
+            np.minimum(value, critic.values(data.next_inputs), out=value)
+        elapsed = batch.next_dt if batch.elapsed is None else batch.elapsed
+        returns = np.empty(value.size, np.float32)
         column_returns(
-            batch.reward[:, burn_in:], batch.terminated[:, burn_in:], elapsed[:, burn_in:], batch.first[:, burn_in:],
+            batch.reward, batch.terminated, elapsed, batch.first, burn_in,
             settings.gamma, settings.trace, settings.reward_scale, value, returns,
         )  # fmt: skip
         return returns
 
     def _update_critics(self, data: Arranged, target: Array, settings: UpdateSettings) -> tuple[float, float]:
         """Take one step on the mean squared error of every critic; return the loss and the first one's mean Q."""
-        state, tape = self._critic_state(data)
-        inputs = np.concatenate([state, data.action])
-        n_slopes = 0 if tape is None else len(state)
+        tape = self._run_memory(data)
+        n_slopes = 0 if tape is None else data.n_seen
         errors, means, slopes = zip(
-            *(critic.learn(inputs, target, n_slopes) for critic in self._online_critics), strict=True
+            *(critic.learn(data.inputs, target, n_slopes) for critic in self._online_critics), strict=True
         )
         if self._memory is not None and tape is not None:
-            d_memory = sum(slopes)[len(data.state) : len(state)]
-            self._memory.decode(tape, data.padded(d_memory), self._memory_gradients, burn_in=data.burn_in)
+            to_steps(sum(slopes)[-len(data.memory) :], data.burn_in, data.d_memory)
+            self._memory.decode(tape, data.d_memory, self._memory_gradients, burn_in=data.burn_in)
         self._critic_adam.step(settings.max_grad_norm, settings.tau)
         return sum(errors), means[0]
 
     def _update_actor(self, data: Arranged, settings: UpdateSettings) -> float:
         """Take one step up the first critic's value of the actor's own actions, through time; return the loss."""
         motor, tape = self.actor.forward(data.observation, data.hidden, data.dt, data.first)
-        state = self._critic_state(data)[0]
-        value, slope = self._online_critics[0].slope(np.concatenate([state, data.with_loss(motor)]))
-        d_motor = data.padded(-slope[len(state) :])  # of the loss, minus the value
-        self.actor.backward(motor, tape, d_motor, self._actor.gradients, burn_in=data.burn_in)
+        self._run_memory(data)
+        to_columns(motor, data.burn_in, data.action_rows)  # in the place of the batch's actions, which are used up
+        loss, slope = self._online_critics[0].loss_slope(data.inputs, data.n_seen)
+        to_steps(slope, data.burn_in, data.d_motor)
+        self.actor.backward(motor, tape, data.d_motor, self._actor.gradients, burn_in=data.burn_in)
         self._actor_adam.step(settings.max_grad_norm, settings.tau)
-        return -value
+        return loss
 
-    def _critic_state(self, data: Arranged) -> tuple[Array, Tape | None]:
-        """Return what the critics see and, where they have a memory, the tape of it."""
+    def _run_memory(self, data: Arranged) -> Tape | None:
+        """Fill in what the critics' memory holds at each step, if they have one; return the tape of it."""
         if self._memory is None:
-            return data.state, None
+            return None
         tape = self._memory.encode(data.observation, data.memory, data.dt, data.first)
-        return np.concatenate([data.state, data.with_loss(tape.states)]), tape
+        to_columns(tape.states, data.burn_in, data.memory_rows)
+        return tape
 
 
 def _critics(networks: Networks, flat: Flat) -> list[FusedCritic]:
@@ -140,11 +153,11 @@ def _critics(networks: Networks, flat: Flat) -> list[FusedCritic]:
 
 
 @kernel
-def add_noise(action: Array, noise: Array) -> None:
-    """Add the smoothing noise, shape (B, L, action), to the target's action, shape (action, M), in place."""
+def disturb(action: Array, noise: Array, out: Array) -> None:
+    """Set out to the target's action with the smoothing noise, shape (B, L, action), both of shape (action, M)."""
     n_sequences, length, n_actions = noise.shape
     for i in range(n_actions):
         for t in range(length):
             for b in range(n_sequences):
                 n = t * n_sequences + b
-                action[i, n] = min(max(action[i, n] + noise[b, t, i], np.float32(-1.0)), np.float32(1.0))
+                out[i, n] = min(max(action[i, n] + noise[b, t, i], np.float32(-1.0)), np.float32(1.0))

@@ -24,99 +24,104 @@ class Affine:
 
 class Arranged:
     """
-    A batch of B sequences of L steps, normalised and laid out.
+    Memory for a batch of B sequences of L steps, normalised and laid out; made once, filled by every update.
 
-    Recurrent networks get steps, shape (L, n, B). Critics get columns, shape (n, M): column t * B + b is step t of
-    sequence b, without the burn-in.
+    Recurrent networks get steps, shape (L, n, B). Critics get M columns, shape (n, M): column t * B + b is step t of
+    sequence b, without the burn-in. Their rows are [state; memory; action], so that nothing needs to be joined: the
+    batch fills in what it has, the networks fill in the rest.
 
     Args:
-        batch: sequences from the replay.
-        observed: the observations' normaliser.
-        seen: the normaliser of what the critic sees.
+        batch: of the shape that will be filled in.
         size: entries of the actor's hidden state; what follows it in the batch is the critics' memory.
         burn_in: steps without loss at the start of each sequence.
     """
 
-    def __init__(self, batch: Batch, observed: Affine, seen: Affine, size: int, burn_in: int) -> None:
+    def __init__(self, batch: Batch, size: int, burn_in: int) -> None:
         n_sequences, length, n_observations = batch.observation.shape
-        self.burn_in, self.shape = burn_in, (length - burn_in, n_sequences)
         n_states, n_actions = batch.state.shape[2], batch.action.shape[2]
+        self.burn_in, n_columns = burn_in, (length - burn_in) * n_sequences
         self.observation = np.empty((length, n_observations, n_sequences), np.float32)
         self.dt, self.first = np.empty((2, length, n_sequences), np.float32)
-        hidden = np.empty((batch.hidden.shape[1], n_sequences), np.float32)
-        self.hidden, self.memory = hidden[:size], hidden[size:]
-        next_observation = np.empty((n_observations, *self.shape), np.float32)
-        state, next_state = np.empty((2, n_states, *self.shape), np.float32)
-        action = np.empty((n_actions, *self.shape), np.float32)
-        next_dt, never = np.zeros((2, *self.shape), np.float32)
-        arrange_steps(
+        self._hidden = np.empty((batch.hidden.shape[1], n_sequences), np.float32)
+        self.hidden, self.memory = self._hidden[:size], self._hidden[size:]
+        n_memory = len(self.memory)
+        self.n_seen = n_states + n_memory  # by the critics, before the action
+        self.inputs, self.next_inputs = np.empty((2, self.n_seen + n_actions, n_columns), np.float32)
+        self.memory_rows, self.action_rows = self.inputs[n_states : self.n_seen], self.inputs[self.n_seen :]
+        self.next_memory_rows, self.next_action_rows = (
+            self.next_inputs[n_states : self.n_seen], self.next_inputs[self.n_seen :],
+        )  # fmt: skip
+        # Where the target networks go on from: o', one step of M sequences, none of which starts there.
+        self.next_observation = np.empty((1, n_observations, n_columns), np.float32)
+        self.next_dt, self.never = np.zeros((2, 1, n_columns), np.float32)
+        self.after = np.empty((size, n_columns), np.float32)
+        self.memory_after = np.empty((n_memory, n_columns), np.float32)
+        # Derivatives by step; they stay zero in the burn-in.
+        self.d_motor = np.zeros((length, n_actions, n_sequences), np.float32)
+        self.d_memory = np.zeros((length, n_memory, n_sequences), np.float32)
+
+    def fill(self, batch: Batch, observed: Affine, seen: Affine) -> None:
+        """Take a batch; observations are normalised by ``observed``, what the critics see by ``seen``."""
+        arrange(
             batch.observation, batch.dt, batch.first, batch.hidden, observed.offset, observed.scale,
-            self.observation, self.dt, self.first, hidden,
+            self.observation, self.dt, self.first, self._hidden,
+            batch.next_observation, batch.state, batch.next_state, batch.action, batch.next_dt, self.burn_in,
+            seen.offset, seen.scale,
+            self.next_observation[0], self.next_dt[0], self.inputs, self.next_inputs, self.n_seen,
         )  # fmt: skip
-        arrange_columns(
-            batch.next_observation, batch.state, batch.next_state, batch.action, batch.next_dt, burn_in,
-            observed.offset, observed.scale, seen.offset, seen.scale,
-            next_observation, state, next_state, action, next_dt,
-        )  # fmt: skip
-        self.state, self.next_state, self.action = (x.reshape(len(x), never.size) for x in (state, next_state, action))
-        self._following = (
-            next_observation.reshape(1, n_observations, never.size), next_dt.reshape(1, -1), never.reshape(1, -1),
-        )  # fmt: skip
-
-    def with_loss(self, steps: Array) -> Array:
-        """Return steps as columns, the burn-in left out."""
-        return columns(steps[self.burn_in :])
-
-    def padded(self, values: Array) -> Array:
-        """Return columns as steps, zero in the burn-in."""
-        steps = np.zeros((self.burn_in + self.shape[0], len(values), self.shape[1]), np.float32)
-        steps[self.burn_in :] = values.reshape(len(values), *self.shape).transpose(1, 0, 2)
-        return steps
-
-    def following(self, states: Array) -> tuple[Array, Array, Array, Array]:
-        """Return the arguments with which to go one step on, from each state after o, shape (L, n, B), to o'."""
-        next_observation, next_dt, never = self._following
-        return next_observation, self.with_loss(states), next_dt, never
-
-
-def columns(steps: Array) -> Array:
-    """Return shape (L, n, B) as (n, L * B)."""
-    return np.ascontiguousarray(steps.transpose(1, 0, 2)).reshape(steps.shape[1], -1)
 
 
 @kernel
-def arrange_steps(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
+def arrange(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
     observation: Array, dt: Array, first: Array, hidden: Array, offset: Array, scale: Array,
     to_observation: Array, to_dt: Array, to_first: Array, to_hidden: Array,
+    next_observation: Array, state: Array, next_state: Array, action: Array, next_dt: Array, burn_in: int,
+    state_offset: Array, state_scale: Array,
+    to_next_observation: Array, to_next_dt: Array, inputs: Array, next_inputs: Array, n_seen: int,
 ) -> None:  # fmt: skip
-    """Lay out what the recurrent networks read: from (B, L, n), normalised, to (L, n, B), from (B, n) to (n, B)."""
+    """
+    Lay out a batch.
+
+    What the recurrent networks read goes from (B, L, n), normalised, to (L, n, B) and from (B, n) to (n, B); what the
+    critics read, without the burn-in, to (n, M).
+    """
     n_sequences, length, n_observations = observation.shape
-    for t in range(length):
-        for b in range(n_sequences):
-            to_dt[t, b], to_first[t, b] = dt[b, t], first[b, t]
-            for i in range(n_observations):
-                to_observation[t, i, b] = (observation[b, t, i] - offset[i]) * scale[i]
     for b in range(n_sequences):
         for i in range(hidden.shape[1]):
             to_hidden[i, b] = hidden[b, i]
+        for t in range(length):
+            to_dt[t, b], to_first[t, b] = dt[b, t], first[b, t]
+            for i in range(n_observations):
+                to_observation[t, i, b] = (observation[b, t, i] - offset[i]) * scale[i]
+        for t in range(burn_in, length):
+            n = (t - burn_in) * n_sequences + b
+            to_next_dt[n] = next_dt[b, t]
+            for i in range(n_observations):
+                to_next_observation[i, n] = (next_observation[b, t, i] - offset[i]) * scale[i]
+            for i in range(state_offset.size):
+                inputs[i, n] = (state[b, t, i] - state_offset[i]) * state_scale[i]
+                next_inputs[i, n] = (next_state[b, t, i] - state_offset[i]) * state_scale[i]
+            for i in range(action.shape[2]):
+                inputs[n_seen + i, n] = action[b, t, i]
 
 
 @kernel
-def arrange_columns(  # noqa: PLR0917
-    next_observation: Array, state: Array, next_state: Array, action: Array, next_dt: Array, burn_in: int,
-    offset: Array, scale: Array, state_offset: Array, state_scale: Array,
-    to_next_observation: Array, to_state: Array, to_next_state: Array, to_action: Array, to_next_dt: Array,
-) -> None:  # fmt: skip
-    """Lay out what the critics read, without the burn-in: from (B, L, n), normalised, to (n, L, B)."""
-    length, n_sequences = to_next_dt.shape
-    for t in range(length):
-        for b in range(n_sequences):
-            step = t + burn_in
-            to_next_dt[t, b] = next_dt[b, step]
-            for i in range(offset.size):
-                to_next_observation[i, t, b] = (next_observation[b, step, i] - offset[i]) * scale[i]
-            for i in range(state_offset.size):
-                to_state[i, t, b] = (state[b, step, i] - state_offset[i]) * state_scale[i]
-                to_next_state[i, t, b] = (next_state[b, step, i] - state_offset[i]) * state_scale[i]
-            for i in range(action.shape[2]):
-                to_action[i, t, b] = action[b, step, i]
+def to_columns(steps: Array, burn_in: int, columns: Array) -> None:
+    """Copy steps, shape (L, n, B), to columns, shape (n, M), the burn-in left out."""
+    length, size, n_sequences = steps.shape
+    for t in range(burn_in, length):
+        start = (t - burn_in) * n_sequences
+        for i in range(size):
+            for b in range(n_sequences):
+                columns[i, start + b] = steps[t, i, b]
+
+
+@kernel
+def to_steps(columns: Array, burn_in: int, steps: Array) -> None:
+    """Copy columns, shape (n, M), to steps, shape (L, n, B), the burn-in left alone."""
+    length, size, n_sequences = steps.shape
+    for t in range(burn_in, length):
+        start = (t - burn_in) * n_sequences
+        for i in range(size):
+            for b in range(n_sequences):
+                steps[t, i, b] = columns[i, start + b]

@@ -58,9 +58,9 @@ class FusedCritic:
         )
         return error, mean, d_inputs
 
-    def slope(self, inputs: Array) -> tuple[float, Array]:
-        """Return the mean of Q and its derivative by the inputs, shape (inputs, N)."""
-        mean, d_inputs = mean_slope(inputs, *self._parameters, self._tape(inputs.shape[1]))
+    def loss_slope(self, inputs: Array, start: int) -> tuple[float, Array]:
+        """Return the actor's loss, minus the mean of Q, and its derivative by the inputs from ``start`` on."""
+        mean, d_inputs = loss_slope(inputs, *self._parameters, self._tape(inputs.shape[1]), start)
         return mean, d_inputs
 
     def _tape(self, n: int) -> tuple[Tape, ...]:
@@ -120,27 +120,27 @@ def error_gradients(  # noqa: PLR0917
         d_layer_weight, d_layer_bias, d_norm_weight, d_norm_bias = d_hidden[index]
         norm_relu_backward(d_out, tape[index], hidden[index][2], d_norm_weight, d_norm_bias)
         hidden_gradients(d_out, tape[index - 1][2] if index else inputs, d_layer_weight, d_layer_bias)
-        d_out = through(hidden[index][0], d_out, hidden[index][0].shape[1] if index else n_slopes)
+        d_out = through(hidden[index][0][:, : (hidden[index][0].shape[1] if index else n_slopes)], d_out)
     return error * share, mean * share, d_out
 
 
 @kernel
-def mean_slope(
-    inputs: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...]
+def loss_slope(  # noqa: PLR0917
+    inputs: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...], start: int
 ) -> tuple[Any, Array]:
-    """Return the mean Q and its derivative by the inputs."""
+    """Return minus the mean Q and its derivative by the inputs from ``start`` on."""
     q = np.empty(inputs.shape[1], np.float32)
     forward(inputs, hidden, weight, bias, tape, q)
     mean, share = np.float32(0.0), np.float32(1.0) / np.float32(q.size)
     for n in range(q.size):
         mean += q[n]
-        q[n] = share
+        q[n] = -share
     d_out = outwards(weight, q)
     for index in range(len(hidden) - 1, -1, -1):
         unused = np.empty_like(hidden[index][2])
         norm_relu_backward(d_out, tape[index], hidden[index][2], unused, unused)
-        d_out = through(hidden[index][0], d_out, hidden[index][0].shape[1])
-    return mean * share, d_out
+        d_out = through(hidden[index][0][:, (0 if index else start) :], d_out)
+    return -mean * share, d_out
 
 
 @kernel
@@ -227,8 +227,8 @@ def outwards(weight: Array, d_q: Array) -> Array:
 
 
 @kernel
-def through(weight: Array, d_sums: Array, n_inputs: int) -> Array:
-    """Return the derivative by the first inputs of a layer, W^T d."""
-    d_inputs = np.zeros((n_inputs, d_sums.shape[1]), np.float32)
-    add_product(weight[:, :n_inputs].T, d_sums, d_inputs)
+def through(weight: Array, d_sums: Array) -> Array:
+    """Return the derivative by a layer's inputs, W^T d."""
+    d_inputs = np.zeros((weight.shape[1], d_sums.shape[1]), np.float32)
+    add_product(weight.T, d_sums, d_inputs)
     return d_inputs

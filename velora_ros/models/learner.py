@@ -18,6 +18,7 @@ from velora_ros.models.export import policy_file
 from velora_ros.models.fused import FusedUpdate
 from velora_ros.models.fused_adam import supports
 from velora_ros.models.networks import Networks
+from velora_ros.models.noise import add_and_clip
 from velora_ros.models.streams import Streams
 from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
 from velora_ros.policy import PolicyFile
@@ -73,7 +74,7 @@ class Learner:
         self.update_settings, self.episode_share = UpdateSettings(), 0.0
         self.n_sequences, self.sequence_length = 16, 8
         self.lr_decay_steps, self.lr_final, self.lr_decay_counts = 0, 0.1, STEPS
-        self.steps_of_full_episodes = 0
+        self.steps_of_full_episodes, self.noise_final = 0, 1.0
         self.privileged_dim = 0
         self.build()
 
@@ -155,10 +156,11 @@ class Learner:
         lr_final: float = 0.1,
         lr_decay_counts: str = STEPS,
         episode_share: float = 0.0,
+        noise_final: float = 1.0,
     ) -> None:
         """Set the numbers of the updates to come; ``sequence_length`` counts the steps that carry loss."""
         self.lr_decay_steps, self.lr_final, self.lr_decay_counts = lr_decay_steps, lr_final, lr_decay_counts
-        self.update_settings, self.episode_share = settings, episode_share
+        self.update_settings, self.episode_share, self.noise_final = settings, episode_share, noise_final
         self.n_sequences, self.sequence_length = n_sequences, sequence_length
 
     def initial_hidden(self) -> Array:
@@ -169,8 +171,8 @@ class Learner:
         """Choose an action; see :class:`velora_ros.training.Agent`."""
         action, state = self.update.act(observation, hidden, dt if self.settings.dt_input else 1.0)
         if noise_scale > 0:
-            noise = noise_scale * self.streams.noise.standard_normal(action.shape, dtype=np.float32)
-            action = (action + noise).clip(-1, 1)
+            deviation = noise_scale * self.noise_final ** self._progress()
+            add_and_clip(action, deviation * self.streams.noise.standard_normal(action.shape, dtype=np.float32))
         return action, state
 
     def random_action(self) -> Array:
@@ -187,9 +189,12 @@ class Learner:
         self.buffer.add(transition)
 
     def end_episode(self, length: int, *, full: bool) -> None:
-        """Count the steps of episodes that lasted their full time: the learning rates may fall by them."""
-        if full:
-            self.steps_of_full_episodes += length
+        """
+        Count the steps of episodes that lasted their full time, by which the learning rates may fall.
+
+        One that failed takes half of the count back: a search is not over while some starts still fail.
+        """
+        self.steps_of_full_episodes = self.steps_of_full_episodes + length if full else self.steps_of_full_episodes // 2
 
     def end_warm_up(self) -> None:
         """Freeze the normalisers at what the start-up steps have shown, if the agent has any."""
@@ -228,11 +233,16 @@ class Learner:
 
     def _set_learning_rates(self) -> None:
         """Let both rates fall geometrically to ``lr_final`` over ``lr_decay_steps``: fast at first, steady later."""
-        counted = self.steps if self.lr_decay_counts == STEPS else self.steps_of_full_episodes
-        progress = min(1.0, counted / self.lr_decay_steps) if self.lr_decay_steps else 0.0
-        factor = self.lr_final**progress
+        factor = self.lr_final ** self._progress()
         self.actor_optimizer.param_groups[0]['lr'] = factor * self.settings.actor_lr
         self.critic_optimizer.param_groups[0]['lr'] = factor * self.settings.critic_lr
+
+    def _progress(self) -> float:
+        """Return how much of the learning rates' fall is over, 0 to 1."""
+        if not self.lr_decay_steps:
+            return 0.0
+        counted = self.steps if self.lr_decay_counts == STEPS else self.steps_of_full_episodes
+        return min(1.0, counted / self.lr_decay_steps)
 
     def policy_file(self) -> PolicyFile:
         """Return the current actor as a deployable policy; without a trained environment the bounds are [-1, 1]."""

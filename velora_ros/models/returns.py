@@ -45,8 +45,8 @@ def _mix(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
 
 @kernel
 def column_returns(  # noqa: PLR0917
-    reward: Array, terminated: Array, elapsed: Array, first: Array, gamma: float, trace: float, reward_scale: float,
-    value: Array, returns: Array,
+    reward: Array, terminated: Array, elapsed: Array, first: Array, burn_in: int,
+    gamma: float, trace: float, reward_scale: float, value: Array, returns: Array,
 ) -> None:  # fmt: skip
     """
     Do the same for values in columns, the discount ``gamma^elapsed``, 0 after a termination, included.
@@ -56,17 +56,18 @@ def column_returns(  # noqa: PLR0917
         terminated: 1 or 0, shape (B, L).
         elapsed: dt'/T, shape (B, L).
         first: 1 where an episode starts, shape (B, L).
+        burn_in: so many steps at the start of each sequence have no column.
         gamma: discount of one nominal period.
         trace: lambda.
         reward_scale: rewards are multiplied by it.
-        value: column t * B + b belongs to step t of sequence b, shape (L * B,).
-        returns: written, shape (L * B,).
+        value: column t * B + b belongs to step t after the burn-in of sequence b, shape (M,).
+        returns: written, shape (M,).
     """
     n_sequences, length = reward.shape
     period, share, scale = np.float32(gamma), np.float32(trace), np.float32(reward_scale)
     for b in range(n_sequences):
-        for t in range(length - 1, -1, -1):
-            n = t * n_sequences + b
+        for t in range(length - 1, burn_in - 1, -1):
+            n = (t - burn_in) * n_sequences + b
             following = value[n]
             if t < length - 1 and first[b, t + 1] == 0:
                 following += share * (returns[n + n_sequences] - following)

@@ -130,6 +130,7 @@ def _configure(learner: Learner, config: TrainConfig, call: Call, *, resumed: bo
         lr_final=config.lr_final,
         lr_decay_counts=config.lr_decay_counts,
         episode_share=config.episode_share,
+        noise_final=config.noise_final,
     )
     learner.provenance['train'] = {**config.train_arguments(), 'total_steps': call.total_steps}
 

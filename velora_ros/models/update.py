@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from velora_ros.models.networks import Networks
+from velora_ros.models.noise import scale_and_clip
 from velora_ros.models.returns import lambda_returns
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig
@@ -54,8 +55,9 @@ def smoothing_noise(batch: Batch, settings: UpdateSettings, rng: np.random.Gener
     shape = (n_sequences, length - settings.burn_in, n_actions)
     if settings.target_noise == 0:
         return np.zeros(shape, dtype=np.float32)
-    noise: np.ndarray = settings.target_noise * rng.standard_normal(shape, dtype=np.float32)
-    return noise.clip(-2.5 * settings.target_noise, 2.5 * settings.target_noise)
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    scale_and_clip(noise.reshape(-1), settings.target_noise, 2.5 * settings.target_noise)
+    return noise
 
 
 def discounts(batch: Batch, settings: UpdateSettings) -> np.ndarray:

@@ -104,13 +104,14 @@ class SequenceBuffer:
         self._columns = {
             name: slice(int(end - width), int(end)) for (name, width), end in zip(widths.items(), ends, strict=True)
         }
-        self._scalars = slice(self._columns['reward'].start, None)  # the last five, in this order
+        self._reward = self._columns['reward'].start
         self.rows = np.zeros((capacity, int(ends[-1])), dtype=np.float32)  # pages are touched only as it fills
         self.position = 0
         self.size = 0
         self._added = 0  # transitions ever added: transition i has the number i
         self._starts = np.zeros(capacity, np.int64)  # a ring: numbers of the transitions that began an episode
         self._n_starts = self._n_gone = 0  # episodes ever begun, and those of them whose first transition is gone
+        self._drawn: tuple[Array, Batch] | None = None  # the memory that samples are drawn into
 
     def __len__(self) -> int:
         """Return the number of transitions held."""
@@ -124,9 +125,9 @@ class SequenceBuffer:
         row[at['action']], row[at['hidden']] = transition.action, transition.hidden
         if transition.state is not None and transition.next_state is not None:
             row[at['state']], row[at['next_state']] = transition.state, transition.next_state
-        row[self._scalars] = (
-            transition.reward, transition.terminated, transition.dt, transition.next_dt, transition.first,
-        )  # fmt: skip
+        reward = self._reward  # the last five columns, one by one: a slice would make an array of them first
+        row[reward], row[reward + 1], row[reward + 2] = transition.reward, transition.terminated, transition.dt
+        row[reward + 3], row[reward + 4] = transition.next_dt, transition.first
         if transition.first:
             self._begin_episode(self._added)
         self._added += 1
@@ -151,6 +152,8 @@ class SequenceBuffer:
         """
         Draw sequences with replacement, uniformly over their starts, or a share of them uniformly over episodes.
 
+        The next call for as many writes over what this one returns: making arrays takes longer than filling them.
+
         Args:
             n_sequences: B.
             length: L, burn-in included.
@@ -165,7 +168,11 @@ class SequenceBuffer:
         starts = rng.random(n_sequences) * (self.size - length + 1)  # a third of the time that integers() takes
         if n_balanced := round(episode_share * n_sequences):
             self._balance(starts[:n_balanced], length, rng)
-        return self._batch(starts.astype(np.int64), length)
+        if self._drawn is None or self._drawn[0].shape[:2] != (n_sequences, length):
+            self._drawn = self._empty(n_sequences, length)
+        rows, batch = self._drawn
+        gather(self.rows, self._oldest, starts, rows)
+        return batch
 
     def _balance(self, starts: npt.NDArray[np.float64], length: int, rng: np.random.Generator) -> None:
         """Move starts, counted from the oldest transition, to the middle of places drawn from episodes."""
@@ -190,21 +197,26 @@ class SequenceBuffer:
             ConfigError: fewer than ``length`` transitions are held.
         """
         self._check(length)
-        return self._batch(np.array([self.size - length]), length)
+        rows, batch = self._empty(1, length)
+        gather(self.rows, self._oldest, np.array([self.size - length], np.float64), rows)
+        return batch
 
     def _check(self, length: int) -> None:
         if not 1 <= length <= self.size:
             raise ConfigError(f'the replay buffer holds {self.size} transitions; a sequence of {length} was asked for.')
 
-    def _batch(self, starts: npt.NDArray[np.int64], length: int) -> Batch:
-        """Gather sequences that start at the ages given, 0 the oldest, shape (B,)."""
-        oldest = self.position if self.size == self.capacity else 0
-        rows = np.empty((len(starts), length, self.rows.shape[1]), np.float32)
-        gather(self.rows, oldest, starts, rows)
+    @property
+    def _oldest(self) -> int:
+        """The row of the oldest transition."""
+        return self.position if self.size == self.capacity else 0
+
+    def _empty(self, n_sequences: int, length: int) -> tuple[Array, Batch]:
+        """Return rows, shape (B, L, width), and the batch that looks at them."""
+        rows = np.empty((n_sequences, length, self.rows.shape[1]), np.float32)
         at = self._columns
         observation, next_observation = rows[:, :, at['observation']], rows[:, :, at['next_observation']]
         privileged = at['state'].stop > at['state'].start
-        return Batch(
+        batch = Batch(
             observation=observation,
             action=rows[:, :, at['action']],
             reward=rows[:, :, at['reward'].start],
@@ -217,14 +229,16 @@ class SequenceBuffer:
             state=rows[:, :, at['state']] if privileged else observation,
             next_state=rows[:, :, at['next_state']] if privileged else next_observation,
         )
+        return rows, batch
 
 
 @kernel
-def gather(ring: Array, oldest: int, starts: npt.NDArray[np.int64], rows: Array) -> None:
-    """Copy contiguous rows of the ring, counted from the oldest, to rows, shape (B, L, width)."""
+def gather(ring: Array, oldest: int, starts: npt.NDArray[np.float64], rows: Array) -> None:
+    """Copy rows of the ring to rows, shape (B, L, width); starts count from the oldest and are rounded down."""
     n_sequences, length, width = rows.shape
     for b in range(n_sequences):
+        begin = oldest + int(starts[b])
         for t in range(length):
-            source = (oldest + starts[b] + t) % len(ring)
+            source = begin + t if begin + t < len(ring) else begin + t - len(ring)
             for column in range(width):
                 rows[b, t, column] = ring[source, column]

@@ -64,6 +64,7 @@ class TrainConfig:
     max_steps: int = _of('train', 1000, 'steps of an episode at most; hitting it is a truncation', 1)
     noise_scale: float = _of('train', 0.3, 'exploration noise: standard deviation over half the range of each action')
     noise_low: float = _of('train', 1.0, 'least share of noise_scale: each episode draws one from here to 1', 0, 1)
+    noise_final: float = _of('train', 1.0, 'share of noise_scale left after lr_decay_steps; it falls as they do', 0, 1)
     gamma: float = _of('train', 0.99, 'discount of one nominal period', 0, 1)
     tau: float = _of('train', 0.005, 'share by which the target networks follow in one update', 0, 1, above=True)
     window_size: int = _of('train', 100, 'episodes between two status lines', 1)
@@ -87,9 +88,11 @@ class TrainConfig:
     lr_decay_steps: int = _of('train', 0, 'steps over which both learning rates fall, geometrically; 0: they stay', 0)
     lr_final: float = _of('train', 0.1, 'share of the learning rates left after lr_decay_steps', 0, 1, above=True)
     lr_decay_counts: str = _of(
-        'train', STEPS, 'which steps lr_decay_steps counts: all, or those of episodes that lasted their full time',
+        'train',
+        STEPS,
+        'which steps lr_decay_steps counts: all, or those of full episodes; a failed one takes half of them back',
         choices=(STEPS, FULL_EPISODES),
-    )  # fmt: skip
+    )
     eval_every: int = _of('train', 500, 'steps between evaluations; 0: none', 0)
     eval_episodes: int = _of('train', 10, 'episodes per evaluation', 1)
     period_jitter: float = _of('env', 0.0, 'control periods last 1 - x to 1 + x times the nominal one', 0, LONGEST - 1)
