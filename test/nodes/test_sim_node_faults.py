@@ -89,7 +89,7 @@ def test_one_seed_gives_the_same_faults_twice(ros_bench):
             words = [('-p', f'{name.replace("__", ".")}:={value}') for name, value in values.items()]
             bench.start('sim_node', *(word for pair in words for word in pair))
             seen = Seen(bench)
-            until(bench, seen, 60)
+            until(bench, seen, 130)  # one subscriber may be found three seconds, 75 states, later than the other
             gaps = np.diff(seen.stamps, prepend=seen.stamps[0]) // PERIOD_NS
             return [(gap, *map(str, row)) for gap, row in zip(gaps, seen.values, strict=True)][1:]
 
