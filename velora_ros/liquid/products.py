@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite.binding import get_host_cpu_features
 from numba.core import cgutils as _cgutils
+from numba.core import codegen as _codegen
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -20,13 +20,14 @@ from velora_ros.liquid.compiling import kernel
 
 Array = npt.NDArray[np.float32]
 
+cgutils: Any = _cgutils  # numba is untyped
+codegen: Any = _codegen
+ir = cgutils.ir  # of llvmlite, which comes with numba
+
 # float32 of one vector register, AVX-512's or AVX2's: with 16 lanes the eight sums of a block would not fit into AVX2's
 # registers, and a product would take 1.6 times as long (measured, 22 against 14 us).
-LANES = 16 if get_host_cpu_features().get('avx512f', False) else 8
+LANES = 16 if '+avx512f' in codegen.get_host_cpu_features() else 8
 ROWS = 4  # of a block; with two vectors across, its eight sums hide the latency of an addition
-
-cgutils: Any = _cgutils  # numba is untyped
-ir = cgutils.ir  # of llvmlite, which comes with numba
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
