@@ -14,8 +14,7 @@ from velora_ros.policy import PolicyFile
 pytestmark = pytest.mark.ros
 
 CONTROL = [sys.executable, '-m', 'velora_ros.nodes.bringup', 'control', 'train:=true']
-# As short as can be, and with policies that differ: the pole need not stand. What a busy machine holds up beside a
-# training is no fault here.
+# As short as can be, and with policies that differ: the pole need not stand.
 SHORT = """
 /**/trainer_node:
   ros__parameters:
@@ -28,8 +27,6 @@ SHORT = """
 /**/policy_node:
   ros__parameters:
     engine: numpy
-    max_state_age_s: 1.0
-    watchdog_timeout_s: 5.0
 """
 
 
@@ -66,8 +63,7 @@ def test_better_policies_are_swapped_into_the_running_controller_from_an_untrain
     assert 'the best so far, announced as policy' in output
     assert summary['policy'] == str(best)
     assert summary['swaps']['count'] >= 1
-    # How many states a busy machine misses meanwhile is not judged: test_policy_node_swap.py counts without loss.
-    assert summary['swaps'].keys() == {'count', 'missed', 'latency_max_us'}
+    assert summary['swaps']['missed'] == 0
     assert summary['return_last_minute'] > 0
     assert PolicyFile.load(untrained).provenance['steps'] == 0
     assert PolicyFile.load(best).provenance['steps'] >= 100
