@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import gc
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -83,8 +84,26 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def measure(command: list[str], answers: np.ndarray, seconds: float, folder: Path) -> dict[str, Any]:
-    """Start one node, send it states at every rate, and return what came of it."""
+def measure(*arguments: Any) -> dict[str, Any]:
+    """Start one node with a robot in a process of its own; return what came of it. :func:`meet` has the arguments."""
+    # rclpy keeps the DDS participant of a robot that is gone, and whatever node comes next has to do with all of them.
+    with multiprocessing.get_context('spawn').Pool(1) as pool:
+        pool.apply(meet, (*arguments[:2], 0.0, arguments[3]))  # compiles where needed, and warms the disk
+    with multiprocessing.get_context('spawn').Pool(1) as pool:
+        result: dict[str, Any] = pool.apply(meet, arguments)
+        return result
+
+
+def meet(command: list[str], answers: np.ndarray, seconds: float, folder: Path) -> dict[str, Any]:
+    """
+    Start a node, send it states at every rate, and return what came of it.
+
+    Args:
+        command: starts the node.
+        answers: the first entry of the command that answers each of the robot's marks.
+        seconds: for each rate; 0: only until it answers.
+        folder: for its log.
+    """
     from node_robot import Robot  # noqa: PLC0415 - it needs the environment that main() sets
 
     robot = Robot(DOMAIN, {'command': answers})
@@ -93,6 +112,8 @@ def measure(command: list[str], answers: np.ndarray, seconds: float, folder: Pat
         with running(command, folder / 'node.log') as child:
             robot.until_it_answers()
             result: dict[str, Any] = {'startup_s': time.perf_counter() - began, 'rates': {}}
+            if not seconds:
+                return result
             robot.run(100, 1.0)
             cpu = []
             gc.disable()
@@ -102,7 +123,7 @@ def measure(command: list[str], answers: np.ndarray, seconds: float, folder: Pat
                 cpu.append(1e6 * (cpu_seconds(child.pid) - before) / (rate * seconds))
             gc.enable()
             log = (folder / 'node.log').read_text(encoding='utf-8')
-            result['stopped'] = ': fault' in log or len(robot.outcomes('command')[-1].round_trips) == 0
+            result['stopped'] = ': fault' in log or any(len(one.round_trips) == 0 for one in robot.outcomes('command'))
             if result['stopped']:
                 return {**result, 'says': log.strip().rpartition('\n')[2]}
             for rate, used, outcome in zip(RATES, cpu, robot.outcomes('command')[1:], strict=True):
@@ -183,7 +204,6 @@ def main() -> None:
         starts = commands(folder / 'policy.safetensors')
         answers = {side: expected_commands(file) if side.startswith('ours') else MARKS for side in starts}
         results: dict[str, list[dict[str, Any]]] = {'ours': [], 'echo': [], 'default_echo': []}
-        measure(starts['ours'], answers['ours'], 0.1, folder)  # compiles, where that was not done before
         stopped = 0
         while len(results['ours']) < runs:
             turn: dict[str, dict[str, Any]] = {}

@@ -121,8 +121,8 @@ class Robot:
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         self.diagnostics = message
 
-    def until_it_answers(self, patience: float = 30.0) -> None:
-        """Send states at 100 Hz until the first command is there, on each topic."""
+    def until_it_answers(self, patience: float = 120.0) -> None:
+        """Send states at 100 Hz until the first command is there, on each topic; a first start compiles."""
         self._received = {topic: [] for topic in self._answers}
         end = time.monotonic() + patience
         while not all(self._received.values()):
