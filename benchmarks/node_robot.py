@@ -131,6 +131,11 @@ class Robot:
             self._send()
             self._spin(0.01)
 
+    def idle(self) -> None:
+        """Send one state and wait for 50 ms."""
+        self._send()
+        self._spin(0.05)
+
     def run(self, rate: float, seconds: float) -> None:
         """Send states at a rate; a machine that stalls delays the rest, as a robot's loop would not send a burst."""
         self._received, sent, first = {topic: [] for topic in self._answers}, [], self._count

@@ -104,7 +104,10 @@ def main() -> None:
         robot = Robot(DOMAIN, {'command': expected_commands(file), ECHO: MARKS})
         gc.disable()
         try:
-            with running(starts['ours'], folder / 'ours.log') as node, running(echo, folder / 'echo.log'):
+            with (
+                running(starts['ours'], folder / 'ours.log', DOMAIN) as node,
+                running(echo, folder / 'echo.log', DOMAIN),
+            ):
                 result = soak(robot, node.pid, options.rate, options.seconds)
         finally:
             robot.close()
