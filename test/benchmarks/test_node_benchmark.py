@@ -58,10 +58,18 @@ def test_states_after_the_counted_ones_count_neither_way(answers):
 
 def test_the_summary_has_what_is_promised():
     rates = {str(rate): {'p50': 110.0, 'p99': 240.0, 'lost': 1, 'cpu': 100.0} for rate in node.RATES}
-    run = {'rates': rates, 'rss_mb': 180.0, 'startup_s': 1.0, 'torch': False, 'message_lost': 2}
+    run = {'rates': rates, 'rss_mb': 180.0, 'startup_s': 1.0, 'first_command_s': 1.2, 'torch': False, 'message_lost': 2}
     echo = {**run, 'rates': {rate: {**values, 'p50': 100.0, 'p99': 200.0} for rate, values in rates.items()}}
     result = node.summary({'ours': [run] * 3, 'echo': [echo] * 3, 'default_echo': [run] * 3})
-    assert set(result) == {'benchmark', 'rates', 'message_lost', 'rss_mb', 'startup_s', 'torch_loaded'}
+    assert set(result) == {
+        'benchmark',
+        'rates',
+        'message_lost',
+        'rss_mb',
+        'startup_s',
+        'first_command_s',
+        'torch_loaded',
+    }
     at_500 = result['rates']['500']
     assert {'ours_us', 'echo_us', 'default_echo_us', 'ratio_p50', 'ratio_p99', 'lost_ours', 'lost_echo'} <= set(at_500)
     assert (at_500['ratio_p50'], at_500['ratio_p99'], at_500['lost_ours']) == (1.1, 1.2, 3)

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from rclpy.clock import ROSClock
@@ -28,6 +28,7 @@ INACTIVE = Status('ok', 'inactive', '')
 ACKNOWLEDGE_S = 0.5
 # Checks of the watchdog within its timeout: it fires at most a fifth too late.
 WATCHDOG_CHECKS = 5
+DIAGNOSTICS_STEPS = 3
 
 
 class PolicyLoop:
@@ -77,6 +78,7 @@ class PolicyLoop:
         self._values = values
         self._debug = False
         self._timing = LoopTiming()
+        self._diagnosis, self._path = self._diagnose(), ''
         self._undo: list[Callable[[], Any]] = []
         self._timers: dict[Callable[[], None], tuple[float, Timer]] = {}
         self._newest: tuple[int, float] | None = None
@@ -161,10 +163,21 @@ class PolicyLoop:
         return command is not None
 
     def diagnose(self, path: str) -> None:
-        """Publish the diagnostics of the time since the last call; look whether anybody listens to debug topics."""
-        self._simulated_time = self._clock.ros_time_is_active
-        self._debug = any(publisher.get_subscription_count() for publisher in self._debug_publishers)
-        self._report.diagnostics(self.status, self.controller, self.policy, path, self._timing.report())
+        """Take the next step to the next diagnostics, in which the running policy is called ``path``."""
+        self._path = path
+        next(self._diagnosis)
+
+    def _diagnose(self) -> Iterator[None]:
+        """Publish diagnostics in DIAGNOSTICS_STEPS steps: all at once would hold up a command for milliseconds."""
+        while True:
+            self._simulated_time = self._clock.ros_time_is_active
+            self._debug = any(publisher.get_subscription_count() for publisher in self._debug_publishers)
+            self._report.look_for_conflicts()
+            yield
+            timing = self._timing.report()
+            yield
+            self._report.diagnostics(self.status, self.controller, self.policy, self._path, timing)
+            yield
 
     def _create_topics(self) -> None:
         self._command = self._publisher('command', writers.TYPES[self._values['command.type']])

@@ -45,7 +45,7 @@ from velora_ros.control.safety import Safety
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.nodes.interfaces import create_deferred_service, create_service
 from velora_ros.nodes.parameters import ParameterTable, Values, start_values
-from velora_ros.nodes.policy_loop import OWNER, PolicyLoop
+from velora_ros.nodes.policy_loop import DIAGNOSTICS_STEPS, OWNER, PolicyLoop
 from velora_ros.nodes.policy_node_parameters import needs_configure, parameters, settings_of
 from velora_ros.nodes.policy_node_report import UNCONFIGURED, Report
 from velora_ros.nodes.policy_swap import Loader, PolicyFolders, await_policy, load
@@ -103,7 +103,7 @@ class PolicyNode(LifecycleNode):
         ):
             create_service(self, OWNER, name, callback)
         create_deferred_service(self, OWNER, '~/reload_policy', self._on_reload_policy)
-        self.create_timer(DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=STEADY)
+        self.create_timer(DIAGNOSTICS_PERIOD_S / DIAGNOSTICS_STEPS, self._on_diagnostics, clock=STEADY)
         if self._autostarting and self._table['follow_trainer'] and not self._table['policy']:
             await_policy(self, self._autostart)
         elif self._autostarting:

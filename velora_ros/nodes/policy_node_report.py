@@ -9,7 +9,8 @@ from rclpy.node import Node
 from velora_ros.control import Controller, Status
 from velora_ros.control.timing import TimingReport
 from velora_ros.nodes import conversions
-from velora_ros.nodes.interfaces import create_publisher, interface_class
+from velora_ros.nodes.interfaces import create_publisher
+from velora_ros.nodes.serialized import diagnostics_bytes
 from velora_ros.policy import Policy
 
 LOG_PERIOD_S = 1.0
@@ -29,7 +30,6 @@ class Report:
         self._node = node
         self._status = create_publisher(node, 'policy_node', '~/status')
         self._diagnostics = create_publisher(node, 'policy_node', '/diagnostics')
-        self._array = interface_class('diagnostic_msgs/msg/DiagnosticArray')
         self._last = Status('', '', '')
         self._logged: dict[tuple[str, str], float] = {}
         self._conflict = ''
@@ -65,20 +65,33 @@ class Report:
     ) -> None:
         """Publish rate, latency, input age, counters, fault and policy."""
         self.status(status, force=True)
-        self._look_for_conflicts()
         warnings = [text for text in (self._conflict, self.incompatible, self._refused_policy) if text]
         level = 'warn' if warnings and status.level == 'ok' else status.level
-        message = conversions.to_diagnostic(
-            self._name,
-            level,
-            '; '.join([status.text, *warnings]),
-            {'state': status.state, **_values(controller, policy, path, timing)},
-            hardware_id=policy.digest[:12],
+        self._diagnostics.publish(
+            diagnostics_bytes(
+                self._node.get_clock().now().nanoseconds,
+                self._name,
+                level,
+                '; '.join([status.text, *warnings]),
+                {'state': status.state, **_values(controller, policy, path, timing)},
+                hardware_id=policy.digest[:12],
+            )
         )
-        array = self._array()
-        array.header.stamp = self._node.get_clock().now().to_msg()
-        array.status = [message]
-        self._diagnostics.publish(array)
+
+    def look_for_conflicts(self) -> None:
+        """Find a second publisher of our commands and a second node of our name; both only warn."""
+        node = self._node
+        conflicts = []
+        topic = node.resolve_topic_name('command')
+        if (count := node.count_publishers(topic)) > 1:
+            conflicts.append(f"'{topic}' has {count} publishers; the robot must listen to one")
+        own = (node.get_name(), node.get_namespace())
+        if (count := node.get_node_names_and_namespaces().count(own)) > 1:
+            conflicts.append(f'{count} nodes are called {node.get_fully_qualified_name()}; rename all but one')
+        conflict = '; '.join(conflicts)
+        if conflict and conflict != self._conflict:
+            node.get_logger().warning(conflict)
+        self._conflict = conflict
 
     def _log(self, status: Status) -> None:
         now = time.monotonic()
@@ -96,21 +109,6 @@ class Report:
     @property
     def _name(self) -> str:
         return self._node.get_fully_qualified_name().lstrip('/')
-
-    def _look_for_conflicts(self) -> None:
-        """Find a second publisher of our commands and a second node of our name; both only warn."""
-        node = self._node
-        conflicts = []
-        topic = node.resolve_topic_name('command')
-        if (count := node.count_publishers(topic)) > 1:
-            conflicts.append(f"'{topic}' has {count} publishers; the robot must listen to one")
-        own = (node.get_name(), node.get_namespace())
-        if (count := node.get_node_names_and_namespaces().count(own)) > 1:
-            conflicts.append(f'{count} nodes are called {node.get_fully_qualified_name()}; rename all but one')
-        conflict = '; '.join(conflicts)
-        if conflict and conflict != self._conflict:
-            node.get_logger().warning(conflict)
-        self._conflict = conflict
 
 
 def _values(controller: Controller, policy: Policy, path: str, timing: TimingReport) -> dict[str, Any]:
