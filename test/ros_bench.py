@@ -85,7 +85,7 @@ class RosBench:
 
     def __init__(self, domain, folder):
         os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-        os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(SOURCE / 'test' / 'fastdds.xml')
+        os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(SOURCE / 'config' / 'fastdds.xml')
         self.domain, self.folder = domain, folder
         self.processes = []
         self._context = Context()
