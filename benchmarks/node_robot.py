@@ -86,10 +86,15 @@ class Robot:
     Args:
         domain: ROS_DOMAIN_ID, this process' and the node's.
         answers: for each topic of commands the first entry of the one that answers each mark, shape (marks,).
+        states: the topic of the states that are answered there; with several, one period's states are sent evenly
+            spread, so that no two nodes wake at once.
     """
 
-    def __init__(self, domain: int, answers: dict[str, np.ndarray]) -> None:
+    def __init__(
+        self, domain: int, answers: dict[str, np.ndarray], states: tuple[str, ...] = ('joint_states',)
+    ) -> None:
         self._answers = answers
+        self._stream = dict(zip(answers, range(len(states)), strict=True))
         self.message_lost = dict.fromkeys(answers, 0)
         """Commands on each topic that the middleware says it lost on their way here."""
         self._context = rclpy.context.Context()
@@ -100,7 +105,7 @@ class Robot:
         self._received: dict[str, list[tuple[int, float]]] = {topic: [] for topic in answers}
         self._runs: list[tuple[int, int, np.ndarray, dict[str, list[tuple[int, float]]]]] = []
         self.diagnostics: DiagnosticArray | None = None
-        self._states = self._node.create_publisher(JointState, 'joint_states', RELIABLE.profile())
+        self._states = [self._node.create_publisher(JointState, topic, RELIABLE.profile()) for topic in states]
         for topic in answers:
             self._subscribe(topic)
         self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, DEFAULT.profile())
@@ -128,12 +133,12 @@ class Robot:
         while not all(self._received.values()):
             if time.monotonic() > end:
                 raise RuntimeError(f'no command within {patience} s')
-            self._send()
-            self._spin(0.01)
+            self._send(PERIOD)
+            self._spin(PERIOD / 2)
 
     def idle(self) -> None:
         """Send one state and wait for 50 ms."""
-        self._send()
+        self._send(PERIOD)
         self._spin(0.05)
 
     def run(self, rate: float, seconds: float) -> None:
@@ -143,9 +148,9 @@ class Robot:
         due = time.perf_counter()
         for tick in range(n_counted + TAIL):  # the last ones keep the watchdog quiet until the others are answered
             self._spin(due - time.perf_counter())
-            sent.append(time.perf_counter_ns())
-            self._send()
-            due = max(due + (1 / rate if tick < n_counted else PERIOD), time.perf_counter())
+            period = 1 / rate if tick < n_counted else PERIOD
+            sent.append(self._send(period))
+            due = max(due + period, time.perf_counter())
         self._runs.append((first, n_counted, np.array(sent), self._received))
 
     @property
@@ -156,7 +161,8 @@ class Robot:
     def outcomes(self, topic: str) -> list[Outcome]:
         """Return what came of each run on a topic; it takes a moment, in which no state is sent."""
         answers = self._answers[topic]
-        return [matched(answers, first, n, sent, received[topic]) for first, n, sent, received in self._runs]
+        stream = self._stream[topic]
+        return [matched(answers, first, n, sent[:, stream], received[topic]) for first, n, sent, received in self._runs]
 
     def close(self) -> None:
         """Leave the domain."""
@@ -164,12 +170,18 @@ class Robot:
         self._node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
-    def _send(self) -> None:
+    def _send(self, period: float) -> list[int]:
+        """Send a state to each topic, one after the other within a period; return when [ns]."""
         self._state.position[0] = MARKS[self._count % len(MARKS)]
         self._count += 1
-        seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-        self._state.header.stamp.sec, self._state.header.stamp.nanosec = seconds, nanoseconds
-        self._states.publish(self._state)
+        begun, sent = time.perf_counter(), []
+        for index, publisher in enumerate(self._states):
+            self._spin(begun + index * period / len(self._states) - time.perf_counter())
+            seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+            self._state.header.stamp.sec, self._state.header.stamp.nanosec = seconds, nanoseconds
+            sent.append(time.perf_counter_ns())
+            publisher.publish(self._state)
+        return sent
 
     def _spin(self, seconds: float) -> None:
         end = time.perf_counter() + seconds

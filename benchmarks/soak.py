@@ -3,11 +3,11 @@ Whether policy_node keeps it up: minutes of states at a rate, beside a bare echo
 
     python benchmarks/soak.py [--seconds 600] [--rate 500]
 
-The robot, the node and the echo of `make bench-node`. Here one stream of states goes to both nodes at once and the echo
-answers on a topic of its own, so that what stalls the machine troubles both. Every few seconds the node's resident
-memory is looked at. The last line is JSON: states that got no command, what the middleware says it lost on the way
-back, round trips [us], memory [MB] at the start and at the end and its slope [MB an hour], latched faults, and what the
-node counts itself. It ends with 1 when a fault was latched.
+The robot, the node and the echo of `make bench-node`. Here the robot sends to both all the time, half a period apart and
+on topics of their own, so that what stalls the machine troubles both, and neither waits for the other. Every few
+seconds the node's resident memory is looked at. The last line is JSON: states that got no command, what the middleware
+says it lost on the way back, round trips [us], memory [MB] at the start and at the end and its slope [MB an hour],
+latched faults, and what the node counts itself. It ends with 1 when a fault was latched.
 """
 
 import argparse
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SLICE_S = 5.0
 SETTLED_S = 30.0  # until then memory is still being touched for the first time
-ECHO = 'echo_command'
+ECHO, ECHO_STATES = 'echo_command', 'echo_states'
 COUNTS = ('fault.', 'reset.', 'rejected.')
 
 
@@ -100,8 +100,8 @@ def main() -> None:
         folder, file = Path(temporary), policy_file()
         file.save(folder / 'policy.safetensors')
         starts = commands(folder / 'policy.safetensors')
-        echo = [*starts['echo'], '--ros-args', '-r', f'command:={ECHO}']
-        robot = Robot(DOMAIN, {'command': expected_commands(file), ECHO: MARKS})
+        echo = [*starts['echo'], '--ros-args', '-r', f'command:={ECHO}', '-r', f'joint_states:={ECHO_STATES}']
+        robot = Robot(DOMAIN, {'command': expected_commands(file), ECHO: MARKS}, ('joint_states', ECHO_STATES))
         gc.disable()
         try:
             with (
