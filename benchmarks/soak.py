@@ -3,8 +3,8 @@ Whether policy_node keeps it up: minutes of states at a rate, beside a bare echo
 
     python benchmarks/soak.py [--seconds 600] [--rate 500]
 
-The robot, the node and the echo of `make bench-node`. Here the robot sends to both all the time, half a period apart and
-on topics of their own, so that what stalls the machine troubles both, and neither waits for the other. Every few
+The robot, the node and the echo of `make bench-node`. Here the robot sends to both all the time, half a period apart
+and on topics of their own, so that what stalls the machine troubles both, and neither waits for the other. Every few
 seconds the node's resident memory is looked at. The last line is JSON: states that got no command, what the middleware
 says it lost on the way back, round trips [us], memory [MB] at the start and at the end and its slope [MB an hour],
 latched faults, and what the node counts itself. It ends with 1 when a fault was latched.
