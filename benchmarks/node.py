@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 FIRST_DOMAIN, N_DOMAINS = 215, 17  # a range without a port that others draw at random
 DOMAIN = FIRST_DOMAIN + os.getpid() % N_DOMAINS
 RATES = (100, 500, 1000)
-MAIN_RATE = '500'
 
 
 def commands(policy: Path) -> dict[str, list[str]]:

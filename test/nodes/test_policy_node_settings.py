@@ -5,6 +5,7 @@ import pytest
 import rclpy
 from policy_robot import MS, NAMES, SPEC, STATE, Robot, T
 
+from velora_ros.nodes.conversions import to_nanoseconds
 from velora_ros.nodes.interfaces import NEWEST
 from velora_ros.policy import Policy
 from velora_ros.spec import PolicySpec
@@ -84,6 +85,13 @@ def test_diagnostics_tell_rate_latency_counters_and_policy(robot):
     assert int(values['reset.request']) > 0
     assert values['digest'] == Policy.load(robot.path, engine='numpy').digest
     assert values['state'] == 'armed'
+
+
+def test_diagnostics_come_once_a_second(robot):
+    arrays = robot.ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+    robot.ros.until(lambda: len(arrays) >= 6, 'diagnostics')
+    periods = np.diff([to_nanoseconds(array.header.stamp) for array in arrays]) / 1e9
+    assert 0.8 < np.median(periods) < 1.2, 'each of its steps has a timer call of its own'
 
 
 def test_a_second_publisher_of_commands_is_a_warning(robot):

@@ -5,7 +5,6 @@ from array import array
 
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message, serialize_message
@@ -14,7 +13,7 @@ from std_msgs.msg import Float64MultiArray
 
 from velora_ros.errors import ObservationError
 from velora_ros.nodes import conversions
-from velora_ros.nodes.serialized import JointStateReader, diagnostics_bytes, vector_writer
+from velora_ros.nodes.serialized import JointStateReader, vector_writer
 
 pytestmark = pytest.mark.ros
 
@@ -106,22 +105,3 @@ def test_bytes_between_the_values_may_be_anything():
 def test_a_vector_is_what_its_message_would_be(values):
     data = vector_writer(len(values))(values)
     assert deserialize_message(data, Float64MultiArray) == Float64MultiArray(data=values)
-
-
-@settings(deadline=None)
-@given(
-    st.tuples(
-        st.integers(0, 2**61),
-        texts,
-        st.sampled_from(['ok', 'warn', 'error']),
-        texts,
-        st.dictionaries(texts, texts | st.booleans() | st.integers() | st.floats(), max_size=9),
-    ),
-    texts,
-)
-def test_diagnostics_say_in_bytes_what_the_message_says(stamp_and_status, hardware_id):
-    stamp, *status = stamp_and_status
-    data = diagnostics_bytes(*stamp_and_status, hardware_id=hardware_id)
-    message = conversions.to_diagnostics(conversions.to_diagnostic(*status, hardware_id), stamp)
-    assert deserialize_message(data, DiagnosticArray) == message
-    assert len(data) == len(serialize_message(message))

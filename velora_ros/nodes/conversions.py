@@ -14,7 +14,7 @@ from std_msgs.msg import Float64, Float64MultiArray, String
 
 Array = npt.NDArray[np.float64]
 
-LEVELS = {'ok': DiagnosticStatus.OK, 'warn': DiagnosticStatus.WARN, 'error': DiagnosticStatus.ERROR}
+_LEVELS = {'ok': DiagnosticStatus.OK, 'warn': DiagnosticStatus.WARN, 'error': DiagnosticStatus.ERROR}
 
 
 def to_nanoseconds(stamp: Time) -> int:
@@ -70,15 +70,8 @@ def to_image(picture: npt.NDArray[np.uint8], frame_id: str, stamp: int) -> Image
 
 def to_diagnostic(name: str, level: str, text: str, values: dict[str, Any], hardware_id: str = '') -> DiagnosticStatus:
     """Return a status of level ``ok``, ``warn`` or ``error`` with ``values`` as strings."""
-    pairs = [KeyValue(key=key, value=value_text(value)) for key, value in values.items()]
-    return DiagnosticStatus(level=LEVELS[level], name=name, message=text, hardware_id=hardware_id, values=pairs)
-
-
-def value_text(value: Any) -> str:
-    """Return a value as diagnostics show it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'{value:.6g}' if isinstance(value, float) else str(value)
+    pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
+    return DiagnosticStatus(level=_LEVELS[level], name=name, message=text, hardware_id=hardware_id, values=pairs)
 
 
 def to_diagnostics(status: DiagnosticStatus, stamp: int) -> DiagnosticArray:
@@ -106,6 +99,12 @@ def to_number(value: float) -> Float64:
 def to_text(text: str) -> String:
     """Return a message of a text."""
     return String(data=text)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'{value:.6g}' if isinstance(value, float) else str(value)
 
 
 def _as_array(values: 'array[float]') -> Array:

@@ -10,7 +10,6 @@ from velora_ros.control import Controller, Status
 from velora_ros.control.timing import TimingReport
 from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher
-from velora_ros.nodes.serialized import diagnostics_bytes
 from velora_ros.policy import Policy
 
 LOG_PERIOD_S = 1.0
@@ -67,16 +66,14 @@ class Report:
         self.status(status, force=True)
         warnings = [text for text in (self._conflict, self.incompatible, self._refused_policy) if text]
         level = 'warn' if warnings and status.level == 'ok' else status.level
-        self._diagnostics.publish(
-            diagnostics_bytes(
-                self._node.get_clock().now().nanoseconds,
-                self._name,
-                level,
-                '; '.join([status.text, *warnings]),
-                {'state': status.state, **_values(controller, policy, path, timing)},
-                hardware_id=policy.digest[:12],
-            )
+        message = conversions.to_diagnostic(
+            self._name,
+            level,
+            '; '.join([status.text, *warnings]),
+            {'state': status.state, **_values(controller, policy, path, timing)},
+            hardware_id=policy.digest[:12],
         )
+        self._diagnostics.publish(conversions.to_diagnostics(message, self._node.get_clock().now().nanoseconds))
 
     def look_for_conflicts(self) -> None:
         """Find a second publisher of our commands and a second node of our name; both only warn."""

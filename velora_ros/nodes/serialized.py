@@ -1,5 +1,5 @@
 """
-Joint states read from, vectors and diagnostics written as, the bytes that the middleware carries.
+Joint states read from, and vectors written as, the bytes that the middleware carries.
 
 rclpy makes a message of those bytes and bytes of a message; for a robot's joint states that takes longer than all the
 rest between state and command. A robot sends the same names every time, so only the numbers need to be looked at: where
@@ -11,14 +11,13 @@ import struct
 import sys
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 from velora_ros.errors import ObservationError
-from velora_ros.nodes.conversions import LEVELS, to_nanoseconds, value_text
+from velora_ros.nodes.conversions import to_nanoseconds
 
 # What comes before a message: the encoding, here CDR in this machine's byte order, and two bytes without a meaning.
 _HEAD, _ENCODING = struct.Struct('=H2x'), int.from_bytes([0, sys.byteorder == 'little'], sys.byteorder)
@@ -128,21 +127,3 @@ def vector_writer(length: int) -> Callable[[Sequence[float]], bytes]:
     """Return what makes a serialised Float64MultiArray of that many numbers."""
     head = serialize_message(Float64MultiArray(data=[0.0] * length))[: -8 * length]
     return lambda values: head + array('d', values).tobytes()
-
-
-def diagnostics_bytes(
-    stamp: int, name: str, level: str, text: str, values: dict[str, Any], *, hardware_id: str = ''
-) -> bytes:
-    """Return a serialised DiagnosticArray of one status, stamped ``stamp`` [ns]: a message takes four times as long."""
-    data = bytearray(_HEAD.pack(_ENCODING))
-
-    def add(*parts: bytes) -> None:
-        for part in parts:
-            data.extend(bytes(-len(data) % 4))
-            data.extend(part)
-
-    seconds, nanoseconds = divmod(stamp, 1_000_000_000)
-    add(_STAMP.pack(seconds, nanoseconds), _text(''), _COUNT.pack(1), LEVELS[level])
-    add(_text(name), _text(text), _text(hardware_id), _COUNT.pack(len(values)))
-    add(*(_text(word) for key, value in values.items() for word in (key, value_text(value))))
-    return bytes(data)
