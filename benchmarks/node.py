@@ -1,7 +1,7 @@
 """
 How long a robot waits for its command: policy_node beside a bare echo. `make bench-node` runs it.
 
-    python benchmarks/node.py [--quick] [--runs 5] [--seconds 5]
+    python benchmarks/node.py [--quick] [--runs 5] [--seconds 15]
 
 A second process is the robot: 12 joints, states at 100, 500 and 1,000 Hz over loopback on a ROS domain of its own, and
 each round trip is timed there from just before the state is published to the callback of its command. Each side has a
@@ -320,7 +320,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='two turns of one second a rate')
     parser.add_argument('--runs', type=int, default=5, help='turns in which each side is started anew')
-    parser.add_argument('--seconds', type=int, default=5, help='of each rate in each run')
+    parser.add_argument('--seconds', type=int, default=15, help='of each rate in each run')
     options = parser.parse_args()
     runs, seconds = (2, 1) if options.quick else (options.runs, options.seconds)
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'

@@ -142,6 +142,17 @@ def test_there_is_no_watchdog_before_the_first_state_nor_while_disarmed():
     assert not disarmed.controller.fault
 
 
+def test_the_watchdog_says_when_it_has_to_look_again():
+    bench = Bench(armed=False)
+    assert bench.controller.until_watchdog(bench.time) == pytest.approx(10 * T), 'a state may come at any time'
+    bench.controller.arm()
+    bench.state()
+    bench.silence(4 * T)
+    assert bench.controller.until_watchdog(bench.time) == pytest.approx(6 * T)
+    assert bench.silence(6.1 * T) is not None
+    assert bench.controller.until_watchdog(bench.time) == pytest.approx(10 * T), 'the fault is latched'
+
+
 def test_a_policy_that_answers_nonsense_is_stopped_and_its_hidden_state_dropped():
     bench = Bench()
     bench.state()

@@ -172,6 +172,12 @@ class Controller:
             'watchdog', f'no usable state for {silence:.3g} s (limit {self.safety.watchdog_timeout:g} s){because}'
         )
 
+    def until_watchdog(self, steady: float) -> float:
+        """Return after how long [s] :meth:`watchdog` can next find too long a silence, if no state comes until then."""
+        if not self.armed or self.fault or self._last_input is None:
+            return self.safety.watchdog_timeout
+        return self._last_input + self.safety.watchdog_timeout - steady
+
     def emergency_stop(self) -> Command | None:
         """Latch the emergency stop, armed or not; return the fallback."""
         return None if self.fault == EMERGENCY_STOP else self._latch('emergency_stop', EMERGENCY_STOP)

@@ -26,8 +26,8 @@ from velora_ros.policy import Policy
 OWNER = 'policy_node'
 INACTIVE = Status('ok', 'inactive', '')
 ACKNOWLEDGE_S = 0.5
-# Checks of the watchdog within its timeout: it fires at most a fifth too late.
-WATCHDOG_CHECKS = 5
+# The watchdog looks again after at least so long [s].
+SHORTEST_WATCH_S = 0.001
 DIAGNOSTICS_STEPS = 3
 
 
@@ -272,12 +272,21 @@ class PolicyLoop:
             self.send(self.controller.emergency_stop())
 
     def _on_watchdog(self) -> None:
-        self.send(self.controller.watchdog(time.monotonic()))
+        """Look for silence, and again when the state that was last by now will be too old: seldom, and in time."""
+        command = self.controller.watchdog(time.monotonic())
+        if command is None:
+            self._report.status(self.status)
+        else:
+            self.send(command)
+        _, timer = self._timers[self._on_watchdog]
+        left = self.controller.until_watchdog(time.monotonic())
+        timer.timer_period_ns = int(max(left, SHORTEST_WATCH_S) * 1e9)
+        timer.reset()
 
     def _set_timers(self) -> None:
-        """Check for silence often enough, and tick at the fixed rate; neither while inactive or switched off."""
+        """Look for silence in time, and tick at the fixed rate; neither while inactive or switched off."""
         timeout, rate = self.controller.safety.watchdog_timeout, self._values['rate_hz']
-        self._set_timer(self._on_watchdog, timeout / WATCHDOG_CHECKS if timeout != float('inf') else 0.0)
+        self._set_timer(self._on_watchdog, timeout if timeout != float('inf') else 0.0)
         self._set_timer(self._on_rate, 1.0 / rate if rate else 0.0)
 
     def _set_timer(self, callback: Callable[[], None], period: float) -> None:
