@@ -95,13 +95,11 @@ def test_without_a_seed_set_seed_suffices() -> None:
     assert same(run(), run())
 
 
-@pytest.mark.parametrize(
-    ('optim', 'critic_neurons'), [(torch.optim.Adam, 0), (torch.optim.RMSprop, 0), (torch.optim.Adam, 5)]
-)
+@pytest.mark.parametrize('arguments', [{}, {'optim': torch.optim.RMSprop}, {'critic_neurons': 5}, {'policy_tau': 0.01}])
 def test_save_load_predict_is_exact_and_training_goes_on_as_if_never_stopped(
-    tmp_path: Path, optim: type[torch.optim.Optimizer], critic_neurons: int
+    tmp_path: Path, arguments: dict[str, Any]
 ) -> None:
-    model = LiquidDDPG(2, 6, 1, seed=5, optim=optim, critic_neurons=critic_neurons)
+    model = LiquidDDPG(2, 6, 1, seed=5, **arguments)
     model.train(Reach(), 16, total_steps=60, **QUICK)
     model.save(tmp_path / 'agent.safetensors', buffer=True)
     loaded = LiquidDDPG.load(tmp_path / 'agent.safetensors')
@@ -301,6 +299,41 @@ def test_learning_rates_fall_with_all_steps_or_with_those_of_full_episodes(
         model.save(tmp_path / 'agent.safetensors', buffer=True)  # a saved agent remembers
         model = LiquidDDPG.load(tmp_path / 'agent.safetensors')
     assert seen == pytest.approx(rates)
+
+
+def test_the_policy_is_an_average_of_the_actor_when_asked() -> None:
+    model, tau = LiquidDDPG(2, 6, 1, seed=3, actor_lr=0.01, policy_tau=0.2), 0.2
+    actor = model.learner.networks.actor
+    average, update = flat(actor), model.learner.update
+    shares = []
+
+    def averaged_by_hand(*arguments: Any) -> dict[str, float]:
+        nonlocal average
+        metrics = update(*arguments)
+        shares.append(max(tau, 9 / (10 + len(shares))))
+        average = average + shares[-1] * (flat(actor) - average)
+        return metrics
+
+    averaged_by_hand.act = update.act  # type: ignore[attr-defined]
+    model.learner.update = averaged_by_hand  # type: ignore[assignment]
+    model.train(Reach(), 16, total_steps=100, **QUICK)
+    assert shares[0] > 0.8
+    assert shares[-1] == tau
+    assert torch.allclose(flat(model.learner.networks.deployed), average, atol=1e-6)
+    assert not torch.allclose(flat(actor), average, atol=1e-3)
+    state = np.array([0.3, 1.0])
+    exported = Policy(model.learner.policy_file()).step(state)
+    assert model.predict(state, noise_scale=0)[0] == pytest.approx(exported, abs=1e-5)
+    assert model.predict(state, noise_scale=0)[0] != pytest.approx(acted(model, state), abs=1e-5)
+
+
+def flat(actor: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten().clone() for parameter in actor.parameters()])
+
+
+def acted(model: LiquidDDPG, state: np.ndarray) -> np.ndarray:
+    learner = model.learner
+    return learner.update.act(state.astype(np.float32), learner.initial_hidden(), 1.0)[0]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,9 @@ class LiquidDDPG:
         n_critics: 1, or 2 for the smaller of two as the target (TD3).
         critic_neurons: liquid neurons of a memory of the critic's own, for observations that do not show the whole
             state; 0: none.
+        policy_tau: share by which the policy that is evaluated, exported and predicted with follows the actor in one
+            update: an average over its last 1 / policy_tau (Polyak and Juditsky, 1992), which stands still while the
+            actor goes on searching at full rate. 0: it is the actor itself.
         normalise: freeze an observation normaliser after the start-up steps of training; it travels with the policy.
         cell: the actor's recurrent layer, ``cfc``, or as a control ``gru``, or ``mlp``, which remembers nothing; the
             controls get as many neurons as give them the number of parameters that the liquid actor has.
@@ -67,6 +70,7 @@ class LiquidDDPG:
         critic_sizes: Sequence[int] = (64, 64),
         n_critics: int = 1,
         critic_neurons: int = 0,
+        policy_tau: float = 0.0,
         normalise: bool = True,
         cell: str = CFC,
         dt_input: bool = True,
@@ -74,8 +78,8 @@ class LiquidDDPG:
     ) -> None:
         TrainConfig(  # it refuses what is out of range
             n_neurons=n_neurons, sparsity=sparsity, critic_sizes=tuple(critic_sizes), n_critics=n_critics,
-            critic_neurons=critic_neurons, buffer_size=buffer_size, actor_lr=actor_lr, critic_lr=critic_lr,
-            normalise=normalise, cell=cell, dt_input=dt_input,
+            critic_neurons=critic_neurons, policy_tau=policy_tau, buffer_size=buffer_size, actor_lr=actor_lr,
+            critic_lr=critic_lr, normalise=normalise, cell=cell, dt_input=dt_input,
         )  # fmt: skip
         self.state_dim, self.n_neurons, self.action_dim = state_dim, n_neurons, action_dim
         self.device = torch.device(device) if device is not None else torch.device('cpu')
@@ -87,7 +91,7 @@ class LiquidDDPG:
             streams,
             LearnerSettings(
                 optim, actor_lr, critic_lr, buffer_size, tuple(critic_sizes), n_critics, critic_neurons,
-                normalise, sparsity, self.device, cell, dt_input,
+                policy_tau, normalise, sparsity, self.device, cell, dt_input,
             ),
         )  # fmt: skip
 
@@ -246,7 +250,7 @@ class LiquidDDPG:
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """
-        Write the current actor as a policy file, which a robot runs without torch.
+        Write the current policy as a file, which a robot runs without torch.
 
         Raises:
             StorageError: the file cannot be written; an older one of that name is untouched.

@@ -26,7 +26,7 @@ def policy_file(
     Fold the masks into the weights and copy everything that a robot needs.
 
     Args:
-        actor: the trained network.
+        actor: the trained network, or its average.
         normaliser: the observation's.
         spec: names, units, bounds and nominal period.
         dt_range: shortest and longest elapsed time seen in training [s].

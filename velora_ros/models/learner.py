@@ -39,6 +39,7 @@ class LearnerSettings:
     critic_sizes: tuple[int, ...]
     n_critics: int
     critic_neurons: int
+    policy_tau: float
     normalise: bool
     sparsity: float
     device: torch.device
@@ -87,6 +88,7 @@ class Learner:
             settings.critic_sizes,
             state_dim=privileged_dim or wiring.n_sensory,
             n_critics=settings.n_critics,
+            averaged=settings.policy_tau > 0,
             memory_wiring=self._memory_wiring(),
             generator=self.streams.torch_weights(),
         ).to(settings.device)
@@ -219,7 +221,9 @@ class Learner:
             batch = dataclasses.replace(batch, dt=nominal, next_dt=nominal, elapsed=batch.next_dt)
         self.updates += 1
         self._set_learning_rates()
-        return self.update(batch, smoothing_noise(batch, settings, self.streams.noise), settings)
+        metrics = self.update(batch, smoothing_noise(batch, settings, self.streams.noise), settings)
+        self.networks.average_actor(self.settings.policy_tau, self.updates)
+        return metrics
 
     def change(self, values: Mapping[str, float]) -> None:
         """Take other learning rates; whatever changes is written down in the policy's provenance."""
@@ -245,11 +249,11 @@ class Learner:
         return min(1.0, counted / self.lr_decay_steps)
 
     def policy_file(self) -> PolicyFile:
-        """Return the current actor as a deployable policy; without a trained environment the bounds are [-1, 1]."""
+        """Return the current policy in deployable form; without a trained environment the bounds are [-1, 1]."""
         spec = self.spec or default_spec(self.wiring.n_sensory, self.wiring.n_motor)
         shortest, longest = self.dt_range
         return policy_file(
-            self.networks.actor,
+            self.networks.deployed,
             self.networks.observation_normaliser,
             spec,
             dt_range=(shortest * spec.control_period, longest * spec.control_period),

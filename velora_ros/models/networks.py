@@ -58,6 +58,7 @@ class Networks(nn.Module):
         critic_sizes: neurons of the critic's hidden layers.
         state_dim: entries of the critic's view; the observation's, or a privileged state's.
         n_critics: 1 as in DDPG, or 2 for the smaller of two (TD3, arXiv 1802.09477).
+        averaged: whether there is a running average of the actor's weights beside it.
         memory_wiring: synapses of the critics' own recurrent encoder, which they share and which sees what they see;
             None: the critics judge by what they see at the moment.
         generator: source of the initial weights.
@@ -70,6 +71,7 @@ class Networks(nn.Module):
         *,
         state_dim: int,
         n_critics: int,
+        averaged: bool = False,
         memory_wiring: Wiring | None = None,
         generator: torch.Generator | None,
     ) -> None:
@@ -82,10 +84,30 @@ class Networks(nn.Module):
             for _ in range(n_critics)
         )
         self.actor_target = _frozen_copy(self.actor)
+        self.actor_average = _frozen_copy(self.actor) if averaged else None
         self.critics_target = _frozen_copy(self.critics)
         self.memory_target = None if self.memory is None else _frozen_copy(self.memory)
         self.observation_normaliser = Normaliser(wiring.n_sensory)
         self.state_normaliser = Normaliser(state_dim)
+
+    @property
+    def deployed(self) -> LiquidNetwork:
+        """What is evaluated, exported and predicted with: the actor's average where there is one, else the actor."""
+        return self.actor if self.actor_average is None else self.actor_average
+
+    @torch.no_grad()
+    def average_actor(self, tau: float, count: int) -> None:
+        """
+        Move the average, if there is one, by tau towards the actor; by more in the first updates.
+
+        Args:
+            tau: share by which the average follows in one update.
+            count: updates so far, this one included; the share is at least 9 / (9 + count), so that the weights that
+                training began with are soon forgotten.
+        """
+        if self.actor_average is not None:
+            share = max(tau, 9 / (9 + count))
+            torch._foreach_lerp_(list(self.actor_average.parameters()), list(self.actor.parameters()), share)
 
     def critic_side(self, *, target: bool = False) -> nn.ModuleDict:
         """Return what the critic's optimiser owns: the critics, and their memory where they have one."""

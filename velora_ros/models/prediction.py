@@ -23,7 +23,7 @@ def predict(
     ratio: float,
 ) -> tuple[Any, Any]:
     """
-    Run the actor on one state or a batch; ``LiquidDDPG.predict`` explains the arguments.
+    Run the policy on one state or a batch; ``LiquidDDPG.predict`` explains the arguments.
 
     ``ratio`` is dt/T, already clamped to what was seen in training.
 
@@ -38,7 +38,7 @@ def predict(
     inputs = _checked('state', state, spec.observation_dim, device)
     batched = inputs.dim() == 2
     inputs = inputs if batched else inputs[None]
-    size = networks.actor.hidden_size
+    size = networks.deployed.hidden_size
     before = (
         torch.zeros(len(inputs), size, device=device) if hidden is None else _checked('hidden', hidden, size, device)
     )
@@ -47,7 +47,7 @@ def predict(
         raise ObservationError(
             f'there are {len(inputs)} states and {len(before)} hidden states; the numbers must match.'
         )
-    output, after = networks.actor.step(networks.observation_normaliser(inputs), before, ratio)
+    output, after = networks.deployed.step(networks.observation_normaliser(inputs), before, ratio)
     if noise_scale > 0:
         noise = rng.standard_normal(tuple(output.shape), dtype=np.float32)
         output = (output + noise_scale * torch.as_tensor(noise, device=device)).clamp(-1, 1)

@@ -51,6 +51,9 @@ class TrainConfig:
     critic_sizes: tuple[int, ...] = _of('agent', (64, 64), "neurons of the critic's hidden layers", 1)
     n_critics: int = _of('agent', 1, 'critics; with 2 the smaller value is the target (TD3)', 1, 2)
     critic_neurons: int = _of('agent', 0, "liquid neurons of a memory of the critic's own; 0: none", 0)
+    policy_tau: float = _of(
+        'agent', 0.0, 'share by which the deployed policy follows the actor in one update; 0: it is the actor', 0, 1
+    )
     buffer_size: int = _of('agent', 100_000, 'transitions kept in the replay buffer', 1)
     actor_lr: float = _of('agent', 1e-4, "the actor's learning rate", above=True)
     critic_lr: float = _of('agent', 1e-3, "the critic's learning rate", above=True)
