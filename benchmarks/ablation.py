@@ -33,6 +33,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     'each episode its own noise': {'noise_low': 0.0},
     'half of the replay by episodes': {'episode_share': 0.5},
     'twin critics': {'n_critics': 2},
+    'average of the actor': {'policy_tau': 0.0005},
     'burn-in of 8 steps': {'burn_in': 8},
     'sequences of 16': {'sequence_length': 16},
     'GRU': {'cell': 'gru'},
