@@ -7,7 +7,7 @@ from toy import Reach
 from velora_ros.gym import spec_from_env
 from velora_ros.policy import PolicyFile
 from velora_ros.replay import Transition
-from velora_ros.training import Callback, LoopSettings, StopTraining, run
+from velora_ros.training import Callback, LoopSettings, StopTraining, TrainConfig, run
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
 
 
@@ -58,7 +58,7 @@ def settings(**changes: Any) -> LoopSettings:
     values: dict[str, Any] = {
         'n_episodes': 3, 'max_steps': 1000, 'total_steps': None, 'noise_scale': 0.1, 'noise_low': 1.0, 'start_steps': 5,
         'update_ratio': 1.0, 'boost_ratio': 3.0, 'boost_steps': 4, 'eval_every': 0, 'eval_episodes': 2,
-        'seed': 1, 'eval_seed': 2,
+        'longest_evaluation': 1000, 'seed': 1, 'eval_seed': 2,
     }  # fmt: skip
     return LoopSettings(**{**values, **changes})
 
@@ -173,6 +173,19 @@ def test_callbacks_are_told_everything_and_may_stop_the_run(agent: Recorder) -> 
     assert watcher.seen == ['start', 'evaluation 3 2', 'episode 1', 'evaluation 6 2', 'episode 2', 'end']
     assert result.stopped == 'enough'
     assert result.best_evaluation is not None
+
+
+@pytest.mark.parametrize(('changes', 'longest'), [({}, 4), ({'eval_max_steps': 7}, 7)])
+def test_evaluations_may_be_longer_than_training_episodes(
+    agent: Recorder, changes: dict[str, int], longest: int
+) -> None:
+    config = TrainConfig(max_steps=4, n_episodes=2, eval_every=4, eval_episodes=2, **changes)
+    env = Reach(length=50)
+    result = run(
+        agent, env, spec_from_env(env), LoopSettings.of(config, None, 1, 2), eval_env=Reach(low=-3, high=2, length=50)
+    )
+    assert [len(agent.transitions), result.steps] == [8, 8]
+    assert [record.result.lengths for record in result.evaluations] == [(longest, longest)] * 2
 
 
 def test_evaluations_leave_training_as_it_was(make_policy_file: Any) -> None:

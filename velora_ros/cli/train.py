@@ -226,7 +226,7 @@ def _with_provenance(file: PolicyFile, config: RunConfig) -> PolicyFile:
 
 def _evaluate(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
     """Write the policy once more, with its returns on seeds that training did not know."""
-    seed, max_steps = episode_seed(config.seed, FINAL_STREAM), config.hyperparameters.max_steps
+    seed, max_steps = episode_seed(config.seed, FINAL_STREAM), config.hyperparameters.longest_evaluation
     result = evaluate(Policy(file), env, episodes=FINAL_EPISODES, seed=seed, max_steps=max_steps)
     report = statistics(result)
     dataclasses.replace(file, provenance={**file.provenance, 'evaluation': {'seed': seed, **report}}).save(out)

@@ -161,6 +161,7 @@ class LiquidDDPG:
         eval_env: gymnasium.Env[Any, Any] | None = None,
         eval_every: int = 500,
         eval_episodes: int = 10,
+        eval_max_steps: int = 0,
         callbacks: Sequence[Callback] = (),
         seed: int | None = None,
         control_period: float | None = None,
@@ -206,6 +207,8 @@ class LiquidDDPG:
             eval_env: for deterministic evaluations; None: a second one is made from ``env.spec``, or they are skipped.
             eval_every: steps between evaluations; 0: none.
             eval_episodes: episodes per evaluation.
+            eval_max_steps: steps of their episodes at most; 0: ``max_steps``. Training episodes that are shorter than
+                what is asked for in the end show more starts; a truncation costs them nothing.
             callbacks: objects of :class:`velora_ros.training.Callback`.
             seed: of noise, replay and resets; None: the agent's own.
             control_period: nominal period T [s] for an environment that does not say its own (``env.unwrapped.dt``).
@@ -233,6 +236,7 @@ class LiquidDDPG:
             max_grad_norm=max_grad_norm, trace=trace, reward_scale=reward_scale, lr_decay_steps=lr_decay_steps,
             lr_final=lr_final, lr_decay_counts=lr_decay_counts, noise_low=noise_low, noise_final=noise_final,
             episode_share=episode_share, eval_every=eval_every, eval_episodes=eval_episodes,
+            eval_max_steps=eval_max_steps,
         )  # fmt: skip
         return session.train(
             self,

@@ -207,7 +207,8 @@ def _return_of(path: str, config: TrainConfig, model: 'LiquidDDPG', env_id: str,
     """Return the mean return of a policy in the very evaluation that the trained ones go through."""
     with contextlib.closing(disturb(make(env_id), config.disturbances())) as env:
         seed = model.learner.streams.evaluation_seed
-        result = evaluate(Policy.load(path), env, episodes=config.eval_episodes, seed=seed, max_steps=config.max_steps)
+        max_steps = config.longest_evaluation
+        result = evaluate(Policy.load(path), env, episodes=config.eval_episodes, seed=seed, max_steps=max_steps)
     emit(
         'told',
         message=f'only what does better than a return of {result.mean:.1f} is announced, which is that of {path}',

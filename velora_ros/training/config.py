@@ -98,6 +98,7 @@ class TrainConfig:
     )
     eval_every: int = _of('train', 500, 'steps between evaluations; 0: none', 0)
     eval_episodes: int = _of('train', 10, 'episodes per evaluation', 1)
+    eval_max_steps: int = _of('train', 0, 'steps of an episode at most in evaluations; 0: max_steps', 0)
     period_jitter: float = _of('env', 0.0, 'control periods last 1 - x to 1 + x times the nominal one', 0, LONGEST - 1)
     dropped_frames: float = _of('env', 0.0, 'chance that a frame is lost and the action held', 0, 0.99)
     max_dropped: int = _of('env', 3, 'most frames lost in a row', 0)
@@ -149,6 +150,11 @@ class TrainConfig:
     def train_arguments(self) -> dict[str, Any]:
         """Return the keywords for ``LiquidDDPG.train``, ``batch_size`` included."""
         return self._group('train')
+
+    @property
+    def longest_evaluation(self) -> int:
+        """Steps of an episode at most in evaluations."""
+        return self.eval_max_steps or self.max_steps
 
     def disturbances(self) -> Disturbances:
         """Return what the environment is disturbed by, in training and in its evaluations."""

@@ -41,6 +41,7 @@ class LoopSettings:
         boost_steps: how many steps after the start-up the boost lasts.
         eval_every: steps between evaluations; 0: none.
         eval_episodes: episodes per evaluation.
+        longest_evaluation: steps of their episodes at most.
         seed: the run's seed; each reset gets one drawn from (seed, episode).
         eval_seed: the evaluations' seed, unknown to training.
     """
@@ -56,6 +57,7 @@ class LoopSettings:
     boost_steps: int
     eval_every: int
     eval_episodes: int
+    longest_evaluation: int
     seed: int
     eval_seed: int
 
@@ -249,7 +251,7 @@ class _Run:
             env,
             episodes=settings.eval_episodes,
             seed=settings.eval_seed,
-            max_steps=settings.max_steps,
+            max_steps=settings.longest_evaluation,
         )
         record = EvaluationRecord(self.step, self.episode, seconds, outcome)
         is_best = result.best_evaluation is None or outcome.mean >= result.best_evaluation.result.mean
