@@ -44,7 +44,7 @@ class Drawing(Reach):
 def train(folder: Path, **changes: Any) -> LiquidDDPG:
     """Begin a run in a folder, or go on with it, on an agent small enough to be quick; its replay overflows."""
     utils.set_seed(3)
-    model = LiquidDDPG(2, 4, 1, critic_sizes=(8,), n_critics=2, buffer_size=60, seed=3)
+    model = LiquidDDPG(2, 4, 1, critic_sizes=(8,), n_critics=2, buffer_size=60, policy_tau=0.02, seed=3)
     options = {**SETTINGS, 'resume': RunPaths(folder).holds_run, **changes}
     model.train(Drawing(length=7), 16, run_dir=folder, eval_env=Reach(length=3), **options)
     return model
