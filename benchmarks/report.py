@@ -27,14 +27,15 @@ HEAD = """# Results
 
 Learning curves of the shipped presets on seeds 100-109, on which nothing was tuned: every seed is shown. The claims of
 presets that were changed afterwards lie beside in `benchmarks/results/`, whole or broken off: the inverted pendulum's
-table is its sixth claim, the double pendulum's and the swimmer's are their second. What came out of the others and why
-the presets changed is told in [experiments.md](experiments.md). The double pendulum's table and those of positions only
-were made with the presets as they were then; the clock of the learning rates and the noise have changed since
-(experiment 24). Made from `benchmarks/results/*.csv` by `make results`; the rows come from `make bench-learning
-TASK=...`. Evaluations are deterministic episodes of the current actor, 10 of them unless said otherwise, in an
-environment of their own. "Solved" is the first of three consecutive evaluations at or above the threshold; "later" is
-the share of evaluations at or above it from then on. Seconds are training time on two shared cores with other work
-running; ratios against peers are in [benchmarks.md](benchmarks.md).
+table is its sixth claim, the double pendulum's its fourth, the swimmer's its second. What came out of the others and why
+the presets changed is told in [experiments.md](experiments.md). The tables of positions only were made with the
+preset as it was then; the clock of the learning rates and the noise have changed since (experiment 24). Made from
+`benchmarks/results/*.csv` by `make results`; the rows come from `make bench-learning TASK=...`. Evaluations are
+deterministic episodes of the current policy, which is the actor, or the running average of it where the preset says so
+(the double pendulum's `policy_tau`), 10 of them unless said otherwise, in an environment of their own. "Solved" is the
+first of three consecutive evaluations at or above the threshold; "later" is the share of evaluations at or above it
+from then on. Seconds are training time on two shared cores with other work running; ratios against peers are in
+[benchmarks.md](benchmarks.md).
 """
 
 
