@@ -15,11 +15,13 @@ def test_without_a_terminal_there_is_a_plain_line_every_window_and_one_at_the_en
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = LiquidDDPG(2, 4, 1, seed=0)
-    model.train(Reach(length=5), 8, n_episodes=6, window_size=3, eval_env=Reach(), eval_every=20, **QUICK)
+    options = {**QUICK, 'start_steps': 16}
+    model.train(Reach(length=5), 8, n_episodes=6, window_size=3, eval_env=Reach(), eval_every=20, **options)
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert [line.split(':')[0] for line in lines[:-1]] == ['episode 3', 'episode 6']
     assert 'mean return' in lines[1]
+    assert 'no update yet' in lines[0]
     assert 'critic loss' in lines[1]
     assert 'steps/s' in lines[1]
     assert lines[-1].startswith('trained 30 steps, 6 episodes in ')

@@ -54,8 +54,8 @@ class ProgressBar(Callback):
             if not self._in_steps:
                 self._bar.update()
             self._bar.set_postfix_str(
-                f'return {record.episode_return:.1f}{self._evaluation}, critic {record.critic_loss:.3g}, '
-                f'actor {record.actor_loss:.3g}, {record.steps_per_s:.0f} steps/s',
+                f'return {record.episode_return:.1f}{self._evaluation}, '
+                f'{_losses(record.critic_loss, record.actor_loss)}, {record.steps_per_s:.0f} steps/s',
                 refresh=False,
             )
         if record.episode % self._window.maxlen == 0:  # type: ignore[operator]
@@ -81,7 +81,7 @@ class ProgressBar(Callback):
         losses = [_mean([getattr(one, name) for one in self._window]) for name in ('critic_loss', 'actor_loss')]
         return (
             f'episode {record.episode}: steps {record.steps}, mean return {mean_return:.1f}{self._evaluation}, '
-            f'critic loss {losses[0]:.3g}, actor loss {losses[1]:.3g}, {record.steps_per_s:.0f} steps/s'
+            f'{_losses(*losses)}, {record.steps_per_s:.0f} steps/s'
         )
 
     @staticmethod
@@ -94,3 +94,8 @@ def _mean(values: Sequence[float]) -> float:
     """Return the mean of what is not NaN; NaN where nothing is."""
     known = [value for value in values if value == value]  # noqa: PLR0124 - NaN differs from itself
     return float(np.mean(known)) if known else float('nan')
+
+
+def _losses(critic: float, actor: float) -> str:
+    """Return the losses in words; there are none before the first update."""
+    return 'no update yet' if np.isnan(critic) else f'critic loss {critic:.3g}, actor loss {actor:.3g}'
