@@ -158,6 +158,11 @@ class Robot:
         """How many states count, of all runs."""
         return sum(n for _, n, _, _ in self._runs)
 
+    @property
+    def longest_pause_ms(self) -> float:
+        """The longest time between two states of all runs, and between the last of one and the first of the next."""
+        return float(np.diff(np.concatenate([sent[:, 0] for _, _, sent, _ in self._runs])).max()) / 1e6
+
     def outcomes(self, topic: str) -> list[Outcome]:
         """Return what came of each run on a topic; it takes a moment, in which no state is sent."""
         answers = self._answers[topic]

@@ -27,8 +27,8 @@ HEAD = """# Results
 
 Learning curves of the shipped presets on seeds 100-109, on which nothing was tuned: every seed is shown. The claims of
 presets that were changed afterwards lie beside in `benchmarks/results/`, whole or broken off: the inverted pendulum's
-table is its sixth claim, the double pendulum's its fourth, the swimmer's its second. What came out of the others and why
-the presets changed is told in [experiments.md](experiments.md). The tables of positions only were made with the
+table is its sixth claim, the double pendulum's its fourth, the swimmer's its second. What came out of the others and
+why the presets changed is told in [experiments.md](experiments.md). The tables of positions only were made with the
 preset as it was then; the clock of the learning rates and the noise have changed since (experiment 24). Made from
 `benchmarks/results/*.csv` by `make results`; the rows come from `make bench-learning TASK=...`. Evaluations are
 deterministic episodes of the current policy, which is the actor, or the running average of it where the preset says so

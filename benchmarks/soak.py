@@ -7,7 +7,8 @@ The robot, the node and the echo of `make bench-node`. Here the robot sends to b
 and on topics of their own, so that what stalls the machine troubles both, and neither waits for the other. Every few
 seconds the node's resident memory is looked at. The last line is JSON: states that got no command, what the middleware
 says it lost on the way back, round trips [us], memory [MB] at the start and at the end and its slope [MB an hour],
-latched faults, and what the node counts itself. It ends with 1 when a fault was latched.
+latched faults, what the node counts itself, and the robot's longest pause between two states [ms], by which one tells
+a node that missed states from a robot that sent none. It ends with 1 when a fault was latched, and says which.
 """
 
 import argparse
@@ -71,6 +72,7 @@ def soak(robot: 'Robot', pid: int, rate: int, seconds: float) -> dict[str, Any]:
         if len(memory) % 12 == 0:
             print(f'{times[-1]:.0f} s: {memory[-1]:.1f} MB', flush=True)
         gc.collect()
+        gc.freeze()  # what was received stays: looking through more of it each time, the robot would pause ever longer
     counted = counts(robot)
     return {
         'states': robot.n_states,
@@ -83,6 +85,7 @@ def soak(robot: 'Robot', pid: int, rate: int, seconds: float) -> dict[str, Any]:
         },
         'faults': sum(count for name, count in counted.items() if name.startswith('fault.')),
         'counts': counted,
+        'longest_pause_ms': round(robot.longest_pause_ms, 1),
     }
 
 
@@ -109,6 +112,8 @@ def main() -> None:
                 running(echo, folder / 'echo.log', DOMAIN),
             ):
                 result = soak(robot, node.pid, options.rate, options.seconds)
+                if result['faults']:
+                    print((folder / 'ours.log').read_text(encoding='utf-8'))
         finally:
             robot.close()
     print(json.dumps({'benchmark': 'soak', 'seconds': options.seconds, 'rate_hz': options.rate, **result}))

@@ -48,6 +48,20 @@ def test_a_killed_robot_is_a_fault_with_a_fallback_and_its_return_needs_somebody
     ros.until(lambda: len(robot.commands) > 5, 'commands again')
 
 
+def test_a_node_that_was_held_up_itself_takes_the_states_of_meanwhile_and_goes_on(ros, policy):
+    robot = Robot(ros, policy, 'watchdog_timeout_s:=1')
+    driver(ros)
+    for _ in range(3):
+        robot.commands.clear()
+        ros.until(lambda: len(robot.commands) > 5, 'commands')
+        robot.process.signal(signal.SIGSTOP)
+        ros.spin(1.3)
+        robot.process.signal(signal.SIGCONT)
+    robot.commands.clear()
+    ros.until(lambda: len(robot.commands) > 5, 'commands again')
+    assert robot.status[-1].level == b'\x00', robot.status[-1].message
+
+
 def test_two_robots_in_their_namespaces_do_not_hear_each_other(ros, policy):
     first, second = (Robot(ros, policy, namespace=f'/robot{number}') for number in (1, 2))
     first.until_it_answers()

@@ -175,6 +175,30 @@ def test_callbacks_are_told_everything_and_may_stop_the_run(agent: Recorder) -> 
     assert result.best_evaluation is not None
 
 
+def test_the_newest_of_the_policies_that_are_as_good_as_the_best_is_kept(agent: Recorder) -> None:
+    class Paying(Reach):
+        """Pays as much as the list says, one episode after the other."""
+
+        returns = iter([-5.0, 1000.0, 999.5, 998.6, 999.1, 900.0])
+
+        def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            observation, _, terminated, truncated, info = super().step(action)
+            return observation, next(self.returns), terminated, truncated, info
+
+    env, kept = Reach(length=3), []
+
+    class Watcher(Callback):
+        def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
+            kept.append(is_best)
+
+    options = settings(n_episodes=6, eval_every=3, eval_episodes=1)
+    paying = Paying(low=-3, high=2, length=1)
+    result = run(agent, env, spec_from_env(env), options, eval_env=paying, callbacks=[Watcher()])
+    assert kept == [True, True, True, False, True, False]
+    assert result.best_evaluation is not None
+    assert result.best_evaluation.result.mean == 999.1
+
+
 @pytest.mark.parametrize(('changes', 'longest'), [({}, 4), ({'eval_max_steps': 7}, 7)])
 def test_evaluations_may_be_longer_than_training_episodes(
     agent: Recorder, changes: dict[str, int], longest: int

@@ -26,8 +26,10 @@ from velora_ros.policy import Policy
 OWNER = 'policy_node'
 INACTIVE = Status('ok', 'inactive', '')
 ACKNOWLEDGE_S = 0.5
-# The watchdog looks again after at least so long [s].
-SHORTEST_WATCH_S = 0.001
+# When the watchdog looks for the second time, in its timeouts: it fires so much late.
+SECOND_LOOK = 0.05
+# Below this, timers of rclpy only load the machine [s].
+SHORTEST_PERIOD = 1e-4
 DIAGNOSTICS_STEPS = 3
 
 
@@ -82,7 +84,7 @@ class PolicyLoop:
         self._undo: list[Callable[[], Any]] = []
         self._timers: dict[Callable[[], None], tuple[float, Timer]] = {}
         self._newest: tuple[int, float] | None = None
-        self._usual = False
+        self._usual = self._silent = False
         try:
             self._create_topics()
             if values['follow_trainer']:
@@ -272,15 +274,20 @@ class PolicyLoop:
             self.send(self.controller.emergency_stop())
 
     def _on_watchdog(self) -> None:
-        """Look for silence, and again when the state that was last by now will be too old: seldom, and in time."""
-        command = self.controller.watchdog(time.monotonic())
-        if command is None:
-            self._report.status(self.status)
-        else:
-            self.send(command)
-        _, timer = self._timers[self._on_watchdog]
+        """
+        Look for silence, and again when the state that was last by now will be too old: seldom, and in time.
+
+        Silence counts at the second look at it. A process that was held up itself finds states that have queued up.
+        """
         left = self.controller.until_watchdog(time.monotonic())
-        timer.timer_period_ns = int(max(left, SHORTEST_WATCH_S) * 1e9)
+        self._silent = left <= 0 and not self._silent
+        if left <= 0 and not self._silent:
+            self.send(self.controller.watchdog(time.monotonic()))
+        else:
+            self._report.status(self.status)
+        timeout, timer = self._timers[self._on_watchdog]
+        wait = left if left > 0 else SECOND_LOOK * timeout
+        timer.timer_period_ns = int(max(wait, SHORTEST_PERIOD) * 1e9)
         timer.reset()
 
     def _set_timers(self) -> None:

@@ -45,7 +45,7 @@ class Callback:
         """Note that an episode is over."""
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Note that a policy was evaluated; ``is_best``: no earlier one of this call did better."""
+        """Note that a policy was evaluated; ``is_best``: no earlier one of this call was better by a thousandth."""
 
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:
         """

@@ -1,6 +1,7 @@
 """The training loop: act, remember, learn."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from velora_ros.training.means import Means
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 
 NOISE = 1  # (seed, episode, NOISE) seeds the share of an episode's noise; (seed, episode) its reset
+# Share of the best mean return within which a later policy is as good: an evaluation tells no finer, and the later one
+# has met more. Of two policies of the double pendulum, half a point of 9,358 apart, the earlier one lost 11 % of new
+# starts, the later one 0.1 %.
+AS_GOOD = 0.001
 
 
 @dataclass(frozen=True)
@@ -254,7 +259,8 @@ class _Run:
             max_steps=settings.longest_evaluation,
         )
         record = EvaluationRecord(self.step, self.episode, seconds, outcome)
-        is_best = result.best_evaluation is None or outcome.mean >= result.best_evaluation.result.mean
+        best = max((one.result.mean for one in result.evaluations), default=-math.inf)
+        is_best = outcome.mean >= best - AS_GOOD * abs(best)
         result.evaluations.append(record)
         if is_best:
             result.best_policy, result.best_evaluation = policy_file, record

@@ -76,8 +76,8 @@ class TrainResult:
     Args:
         episodes: one record per episode, in order.
         evaluations: one record per evaluation; empty where no evaluation environment could be made.
-        best_policy: the policy of the best evaluation, the newest among equals; None without evaluations.
-        best_evaluation: that evaluation.
+        best_policy: the newest policy whose mean return is within a thousandth of the best; None without evaluations.
+        best_evaluation: its evaluation.
         steps: environment steps of this call.
         seconds: training time [s], evaluations excluded.
         stopped: why training ended before its time; empty when it did not.
