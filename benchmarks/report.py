@@ -28,8 +28,9 @@ HEAD = """# Results
 Learning curves of the shipped presets on seeds 100-109, on which nothing was tuned: every seed is shown. The claims of
 presets that were changed afterwards lie beside in `benchmarks/results/`, whole or broken off: the inverted pendulum's
 table is its sixth claim, the double pendulum's its fourth, the swimmer's its second. What came out of the others and
-why the presets changed is told in [experiments.md](experiments.md). The tables of positions only were made with the
-preset as it was then; the clock of the learning rates and the noise have changed since (experiment 24). Made from
+why the presets changed is told in [experiments.md](experiments.md). Of the tables of positions only, the privileged one
+is its second claim; the others were made with the preset as it was then: the clock of the learning rates and the noise
+have changed since (experiment 24). Made from
 `benchmarks/results/*.csv` by `make results`; the rows come from `make bench-learning TASK=...`. Evaluations are
 deterministic episodes of the current policy, which is the actor, or the running average of it where the preset says so
 (the double pendulum's `policy_tau`), 10 of them unless said otherwise, in an environment of their own. "Solved" is the
