@@ -162,9 +162,7 @@ class Controller:
 
         Silence counts from the first usable state after arming on.
         """
-        if not self.armed or self.fault or self._last_input is None:
-            return None
-        silence = steady - self._last_input
+        silence = self._silence(steady)
         if silence <= self.safety.watchdog_timeout:
             return None
         because = f'; the last one was refused: {self._note}' if self._note else ''
@@ -174,9 +172,7 @@ class Controller:
 
     def until_watchdog(self, steady: float) -> float:
         """Return after how long [s] :meth:`watchdog` can next find too long a silence, if no state comes until then."""
-        if not self.armed or self.fault or self._last_input is None:
-            return self.safety.watchdog_timeout
-        return self._last_input + self.safety.watchdog_timeout - steady
+        return self.safety.watchdog_timeout - self._silence(steady)
 
     def emergency_stop(self) -> Command | None:
         """Latch the emergency stop, armed or not; return the fallback."""
@@ -262,6 +258,12 @@ class Controller:
             return None
         self.counts['commands'] += 1
         return self._motion.towards(self.safety.clipped(wanted), observation, steady, self.safety)
+
+    def _silence(self, steady: float) -> float:
+        """Return how long no usable state came [s]; 0 while nobody waits for one."""
+        if not self.armed or self.fault or self._last_input is None:
+            return 0.0
+        return steady - self._last_input
 
     def _begin(self) -> None:
         """Forget what was commanded before: nobody knows what happened to the robot since."""

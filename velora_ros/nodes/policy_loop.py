@@ -279,13 +279,15 @@ class PolicyLoop:
 
         Silence counts at the second look at it. A process that was held up itself finds states that have queued up.
         """
+        timeout, timer = self._timers.get(self._on_watchdog, (0.0, None))
+        if timer is None:  # it was taken away when this call was due already
+            return
         left = self.controller.until_watchdog(time.monotonic())
         self._silent = left <= 0 and not self._silent
         if left <= 0 and not self._silent:
             self.send(self.controller.watchdog(time.monotonic()))
         else:
             self._report.status(self.status)
-        timeout, timer = self._timers[self._on_watchdog]
         wait = left if left > 0 else SECOND_LOOK * timeout
         timer.timer_period_ns = int(max(wait, SHORTEST_PERIOD) * 1e9)
         timer.reset()
