@@ -10,7 +10,6 @@ from rclpy.duration import Duration
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import qos_policy_name_from_kind
-from rclpy.timer import Timer
 
 from velora_ros.control import Command, Controller, Status
 from velora_ros.control.timing import LoopTiming
@@ -20,7 +19,7 @@ from velora_ros.nodes.parameters import Values, refuse_unused_qos
 from velora_ros.nodes.policy_inputs import Inputs
 from velora_ros.nodes.policy_node_parameters import observation_of, settings_of
 from velora_ros.nodes.policy_node_report import Report
-from velora_ros.nodes.spin import STEADY
+from velora_ros.nodes.timers import Timers
 from velora_ros.policy import Policy
 
 OWNER = 'policy_node'
@@ -28,8 +27,6 @@ INACTIVE = Status('ok', 'inactive', '')
 ACKNOWLEDGE_S = 0.5
 # When the watchdog looks for the second time, in its timeouts: it fires so much late.
 SECOND_LOOK = 0.05
-# Below this, timers of rclpy only load the machine [s].
-SHORTEST_PERIOD = 1e-4
 DIAGNOSTICS_STEPS = 3
 
 
@@ -82,7 +79,7 @@ class PolicyLoop:
         self._timing = LoopTiming()
         self._diagnosis, self._path = self._diagnose(), ''
         self._undo: list[Callable[[], Any]] = []
-        self._timers: dict[Callable[[], None], tuple[float, Timer]] = {}
+        self._timers = Timers(node)
         self._newest: tuple[int, float] | None = None
         self._usual = self._silent = False
         try:
@@ -279,34 +276,20 @@ class PolicyLoop:
 
         Silence counts at the second look at it. A process that was held up itself finds states that have queued up.
         """
-        timeout, timer = self._timers.get(self._on_watchdog, (0.0, None))
-        if timer is None:  # it was taken away when this call was due already
-            return
         left = self.controller.until_watchdog(time.monotonic())
         self._silent = left <= 0 and not self._silent
         if left <= 0 and not self._silent:
             self.send(self.controller.watchdog(time.monotonic()))
         else:
             self._report.status(self.status)
-        wait = left if left > 0 else SECOND_LOOK * timeout
-        timer.timer_period_ns = int(max(wait, SHORTEST_PERIOD) * 1e9)
-        timer.reset()
+        second = SECOND_LOOK * self.controller.safety.watchdog_timeout
+        self._timers.postpone(self._on_watchdog, left if left > 0 else second)
 
     def _set_timers(self) -> None:
         """Look for silence in time, and tick at the fixed rate; neither while inactive or switched off."""
         timeout, rate = self.controller.safety.watchdog_timeout, self._values['rate_hz']
-        self._set_timer(self._on_watchdog, timeout if timeout != float('inf') else 0.0)
-        self._set_timer(self._on_rate, 1.0 / rate if rate else 0.0)
-
-    def _set_timer(self, callback: Callable[[], None], period: float) -> None:
-        """Call back every so many seconds, 0 for never. A timer that does so goes on: no change may hold it up."""
-        before, timer = self._timers.get(callback, (0.0, None))
-        period = period if self.active else 0.0
-        if timer is not None and period != before:
-            self._node.destroy_timer(timer)
-            del self._timers[callback]
-        if period and period != before:
-            self._timers[callback] = period, self._node.create_timer(period, callback, clock=STEADY)
+        self._timers.set(self._on_watchdog, timeout if self.active and timeout != float('inf') else 0.0)
+        self._timers.set(self._on_rate, 1.0 / rate if self.active and rate else 0.0)
 
 
 def _difference(new: Policy, old: Policy) -> str:
