@@ -17,6 +17,7 @@ from velora_ros.nodes.parameters import ParameterTable
 from velora_ros.nodes.sim_node_parameters import OWNER
 from velora_ros.nodes.sim_states import EXACT_S, StateOutput
 from velora_ros.nodes.spin import STEADY
+from velora_ros.nodes.system_time import SystemTime
 
 NANOSECONDS = 1e9
 # A stall of the machine up to this, or up to two control periods, is caught up [s].
@@ -63,8 +64,9 @@ class SimLoop:
         self._empty = interface_class('std_msgs/msg/Empty')()
         create_subscription(node, OWNER, 'command', self._on_command)
         now = time.monotonic()
-        self._epoch = time.time_ns() - round(now * NANOSECONDS)
-        self._began = self._last_command = now
+        self._system_time = SystemTime()
+        self._epoch = self._system_time.of(now)
+        self._last_command = now
         self.statistics = RunStatistics(now)
         self.pacer = RealTimePacer(self._period, max(2 * self._period, CAUGHT_UP_S))
         self.pacer.start(now, robot.time)
@@ -146,9 +148,10 @@ class SimLoop:
     @property
     def _stamp(self) -> int:
         """The time of the robot's state [ns]."""
-        # Others compare stamps with their own clock. Unless that is /clock, slips and pauses must not age our states.
-        due = self._began + self.robot.time if self._clock else self.pacer.due(self.robot.time)
-        return self._epoch + round(due * NANOSECONDS)
+        if self._clock is not None:
+            return self._epoch + round(self.robot.time * NANOSECONDS)
+        # Others compare stamps with the system clock: slips, pauses and its being set must not age our states.
+        return self._system_time.of(self.pacer.due(self.robot.time))
 
     def _stop(self) -> None:
         self._stopped = True
