@@ -187,7 +187,7 @@ class Controller:
         if self.fault:
             self.fault = ''
             self.armed = self.armed and self.settings.auto_recover
-            self._last_input = None
+            self._await_state()
 
     def arm(self) -> bool:
         """Start commanding with the next state; return False while a fault is latched."""
@@ -212,7 +212,6 @@ class Controller:
         """Begin afresh: hidden state, watchdog and last command; armed on demand. A latched fault stays."""
         self.reset('activation')
         self._begin()
-        self._note = WAITING
         self.armed = arm
 
     def swap(self, policy: RecurrentPolicy) -> None:
@@ -267,8 +266,12 @@ class Controller:
 
     def _begin(self) -> None:
         """Forget what was commanded before: nobody knows what happened to the robot since."""
-        self._last_input = None
+        self._await_state()
         self._motion.begin()
+
+    def _await_state(self) -> None:
+        """Count silence from the next usable state on, and say that none came yet."""
+        self._last_input, self._note = None, WAITING
 
     def _latch(self, cause: str, reason: str) -> Command | None:
         fallback = self._fallback()

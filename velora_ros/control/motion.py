@@ -56,6 +56,8 @@ class Motion:
             if self._ramping:
                 action = safety.clipped(self._ramped(action, self.last, steady, safety.ramp))
             action = self._slewed(action, self.last, steady, safety)
+        else:
+            self._ramping = False  # commanding has begun without a ramp; one that is set later waits for the next time
         self.last, self._sent_at = action, steady
         return action
 
@@ -71,7 +73,7 @@ class Motion:
     def _slewed(self, action: Command, last: Command, steady: float, safety: Safety) -> Command:
         """Return what lies between the last command and the action; so it is within the bounds as both are."""
         elapsed = 0.0 if self._sent_at is None else max(steady - self._sent_at, 0.0)
-        time = min(elapsed, safety.max_gap)  # a pause must not earn a jump
+        time = min(elapsed, safety.longest_step)  # a pause must not earn a jump
         return [
             value if abs(value - before) <= rate * time else before + math.copysign(rate * time, value - before)
             for value, before, rate in zip(action, last, safety.slew_rate, strict=True)

@@ -88,6 +88,8 @@ class Safety:
         self.max_state_age = _limit(settings.max_state_age_s, STATE_AGE_PERIODS * period)
         self.watchdog_timeout = _limit(settings.watchdog_timeout_s, WATCHDOG_PERIODS * period)
         self.max_gap = _limit(settings.max_gap_s, GAP_PERIODS * period)
+        self.longest_step = min(self.max_gap, GAP_PERIODS * period)
+        """Between two commands no more time than this counts towards the slew rate [s], gaps checked for or not."""
         self.ramp = settings.ramp_s
         self.slew_rate = _slew_rates(spec, settings.slew_rate)
         self.shapes = self.ramp > 0 or any(settings.slew_rate)

@@ -9,7 +9,6 @@ from rclpy.clock import ROSClock
 from rclpy.duration import Duration
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import qos_policy_name_from_kind
 
 from velora_ros.control import Command, Controller, Status
 from velora_ros.control.timing import LoopTiming
@@ -17,7 +16,7 @@ from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes import conversions, interfaces, writers
 from velora_ros.nodes.parameters import Values, refuse_unused_qos
 from velora_ros.nodes.policy_inputs import Inputs
-from velora_ros.nodes.policy_node_parameters import observation_of, settings_of
+from velora_ros.nodes.policy_node_parameters import check_times, observation_of, settings_of
 from velora_ros.nodes.policy_node_report import Report
 from velora_ros.nodes.timers import Timers
 from velora_ros.policy import Policy
@@ -58,6 +57,7 @@ class PolicyLoop:
     ) -> None:
         settings = settings_of(values)
         self.controller = Controller(policy, settings, fault)
+        check_times(values, self.controller.safety)
         self.policy = policy
         self.active = False
         """Whether states are taken in."""
@@ -98,6 +98,7 @@ class PolicyLoop:
         self._newest = None
         self.controller.activate(arm=arm)
         self._simulated_time = self._clock.ros_time_is_active
+        gc.unfreeze()  # what an earlier policy left, too, is to go
         gc.collect()
         gc.freeze()  # what is there now stays; looking through it again would hold up a command for milliseconds
         self.active = True
@@ -184,11 +185,12 @@ class PolicyLoop:
             self._publisher(f'~/debug/{what}') for what in ('observation', 'hidden', 'raw_action')
         ]
         self._subscribe('reset', lambda _: self.forget('request'))
-        self._subscribe('emergency_stop', self._on_emergency_stop)
         self._inputs.subscribe(self._subscribe)
 
     def _publisher(self, name: str, kind: str = '') -> Any:
-        events = PublisherEventCallbacks(incompatible_qos=self._incompatible(name, 'subscriber', 'publisher'))
+        events = PublisherEventCallbacks(
+            incompatible_qos=self._report.incompatible_qos(name, 'subscriber', 'publisher')
+        )
         publisher = interfaces.create_publisher(self._node, OWNER, name, kind=kind, events=events)
         self._undo.append(lambda: self._node.destroy_publisher(publisher))
         return publisher
@@ -197,25 +199,12 @@ class PolicyLoop:
         self, name: str, callback: Callable[[Any], None], *, topic_name: str = '', kind: Any = None, raw: bool = False
     ) -> None:
         events = SubscriptionEventCallbacks(
-            incompatible_qos=self._incompatible(topic_name or name, 'publisher', 'subscription')
+            incompatible_qos=self._report.incompatible_qos(topic_name or name, 'publisher', 'subscription')
         )
         subscription = interfaces.create_subscription(
             self._node, OWNER, name, callback, topic_name=topic_name, kind=kind, raw=raw, events=events
         )
         self._undo.append(lambda: self._node.destroy_subscription(subscription))
-
-    def _incompatible(self, name: str, peer: str, entity: str) -> Callable[[Any], None]:
-        topic = self._node.resolve_topic_name(name)
-
-        def report(event: Any) -> None:
-            policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
-            self._report.incompatible = (
-                f"a {peer} of '{topic}' has an incompatible {policy}, so nothing passes between it and this node; "
-                f'set qos_overrides.{topic}.{entity}.{policy}'
-            )
-            self._node.get_logger().warning(self._report.incompatible)
-
-        return report
 
     def _now(self) -> int:
         """Return the time of the robot's clock [ns]; asking the system directly takes a tenth of the time."""
@@ -265,10 +254,6 @@ class PolicyLoop:
             return
         (stamp, received), self._newest = self._newest, None
         self._tick(stamp, now, steady, received)
-
-    def _on_emergency_stop(self, message: Any) -> None:
-        if message.data:
-            self.send(self.controller.emergency_stop())
 
     def _on_watchdog(self) -> None:
         """

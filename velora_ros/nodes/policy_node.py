@@ -37,16 +37,17 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 
-from velora_ros.control.controller import EMERGENCY_STOP
+from velora_ros.control.controller import EMERGENCY_STOP, Status
 from velora_ros.control.safety import Safety
 from velora_ros.errors import ConfigError, VeloraError
-from velora_ros.nodes.interfaces import create_deferred_service, create_service
+from velora_ros.nodes.interfaces import create_deferred_service, create_service, create_subscription
 from velora_ros.nodes.parameters import ParameterTable, Values, start_values
 from velora_ros.nodes.policy_loop import DIAGNOSTICS_STEPS, OWNER, PolicyLoop
-from velora_ros.nodes.policy_node_parameters import needs_configure, parameters, settings_of
+from velora_ros.nodes.policy_node_parameters import check_times, needs_configure, parameters, settings_of
 from velora_ros.nodes.policy_node_report import UNCONFIGURED, Report
 from velora_ros.nodes.policy_swap import Loader, PolicyFolders, await_policy, load
 from velora_ros.nodes.spin import STEADY, run
@@ -86,7 +87,9 @@ class PolicyNode(LifecycleNode):
         super().__init__('policy_node')
         self.exit_code: int | None = None
         self._loop: PolicyLoop | None = None
-        self._fault = self._failure = self._running = ''
+        self._fault = self._failure = ''
+        self._running = self._asked = ''  # the policy that runs, and the parameter's value that was acted upon last
+        self._requests = self._idle_steps = 0
         self._starting = True
         rows = parameters(start_values(self).get('observation.sources'))
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
@@ -95,9 +98,15 @@ class PolicyNode(LifecycleNode):
         self._loader = Loader(self)
         self._autostarting = bool(self._table['autostart'])
         self._report = Report(self)
+        # Not the loop's: it must be heard before there is one, and while the next one is made.
+        incompatible = self._report.incompatible_qos('emergency_stop', 'publisher', 'subscription')
+        create_subscription(
+            self, OWNER, 'emergency_stop', self._on_emergency_stop_message,
+            events=SubscriptionEventCallbacks(incompatible_qos=incompatible),
+        )  # fmt: skip
         for name, callback in (
             ('~/arm', self._on_arm),
-            ('~/emergency_stop', self._on_emergency_stop),
+            ('~/emergency_stop', self._on_emergency_stop_call),
             ('~/reset_state', self._on_reset_state),
             ('~/clear_fault', self._on_clear_fault),
         ):
@@ -109,7 +118,7 @@ class PolicyNode(LifecycleNode):
         elif self._autostarting:
             self._autostart()
         else:
-            self._report.status(UNCONFIGURED)
+            self._report.status(self._status)
 
     def close(self) -> None:
         """Stop the robot before the process ends."""
@@ -136,10 +145,8 @@ class PolicyNode(LifecycleNode):
         """Load and warm up the policy, check everything against it, create the topics."""
         values = self._table.values
         policy = load(self._folders.check(values['policy']), values['engine'])
-        self._loop = PolicyLoop(
-            self, policy, values, report=self._report, fault=self._fault, follow=self._on_policy_update
-        )
-        self._running = values['policy']
+        self._loop = PolicyLoop(self, policy, values, report=self._report, fault=self._fault, follow=self._swap_or_stay)
+        self._running = self._asked = values['policy']
         self._report.status(self._loop.status)
 
     @_transition
@@ -180,7 +187,13 @@ class PolicyNode(LifecycleNode):
             self._fault = self._loop.controller.fault
             self._loop.destroy()
             self._loop = None
-        self._report.status(UNCONFIGURED)
+        self._report.status(self._status)
+
+    @property
+    def _status(self) -> Status:
+        if self._loop is not None:
+            return self._loop.status
+        return Status('error', 'fault', self._fault) if self._fault else UNCONFIGURED
 
     # --- parameters ------------------------------------------------------------------------------------------------
 
@@ -189,12 +202,10 @@ class PolicyNode(LifecycleNode):
         if self._starting:
             return
         if values['policy'] != self._table['policy'] and values['policy'] != self._running:
-            path = self._folders.check(values['policy'])
-            if self._loop is not None and not path.is_file():
-                raise ConfigError(f"there is no policy file '{path}'; give one that exists.")
+            self._folders.check(values['policy'], exists=self._loop is not None)
         if self._loop is None:
             return
-        Safety(self._loop.policy.spec, settings)
+        check_times(values, Safety(self._loop.policy.spec, settings))
         for name, value in values.items():
             if value != self._table[name] and needs_configure(name):
                 raise ConfigError(f"parameter '{name}' is read when the node is configured; clean the node up first.")
@@ -202,31 +213,43 @@ class PolicyNode(LifecycleNode):
     def _apply(self, values: Values) -> None:
         if self._loop is not None:
             self._loop.apply(values)
-            if values['policy'] != self._running:
-                self._swap(values['policy'])
+            if values['policy'] != self._asked:
+                self._asked = values['policy']
+                self._swap_or_stay(values['policy'])
 
     # --- another policy --------------------------------------------------------------------------------------------
 
     def _swap(self, given: str, told: Callable[[str], None] = lambda why: None) -> None:
-        """Continue with another policy as soon as it is loaded; ``told`` gets '' then, or why it is not so."""
-        loop = self._configured
+        """
+        Continue with another policy as soon as it is loaded; ``told`` gets '' then, or why it is not so.
+
+        The last request counts: what was asked for before and is not loaded yet is dropped.
+        """
+        loop, path = self._configured, self._folders.check(given)
+        self._requests += 1
+        request = self._requests
+
+        def wanted() -> bool:
+            return request == self._requests
 
         def done(why: str) -> None:
             if not why:
                 self._running = given
-            if loop is self._loop:  # else the node was cleaned up meanwhile, and the next start reads the parameter
+            # After a cleanup the next start reads the parameter; a later request settles it itself.
+            if loop is self._loop and wanted():
                 self._settle(why)
             told(why)
 
-        self._loader.swap(loop, self._folders.check(given), self._table['engine'], done)
+        self._loader.swap(loop, path, self._table['engine'], wanted=wanted, done=done)
 
     def _settle(self, why: str) -> None:
         """After a swap or its failure: people are told, and the parameter says what runs."""
         self._report.swapped(self._configured.controller, self._running, why)
+        self._asked = self._running
         if self._table['policy'] != self._running:
             self.set_parameters([RosParameter('policy', value=self._running)])
 
-    def _on_policy_update(self, given: str) -> None:
+    def _swap_or_stay(self, given: str) -> None:
         try:
             self._swap(given)
         except VeloraError as error:
@@ -248,15 +271,24 @@ class PolicyNode(LifecycleNode):
             response.message = f'a fault is latched: {loop.controller.fault}. Call ~/clear_fault first.'
         return response
 
-    def _on_emergency_stop(self, request: Any, response: Any) -> Any:
-        if not request.data:
+    def _on_emergency_stop_call(self, request: Any, response: Any) -> Any:
+        if request.data:
+            self._stop_now()
+            response.success, response.message = True, 'emergency stop latched'
+        else:
             response.message = 'false releases nothing; call ~/clear_fault.'
-            return response
+        return response
+
+    def _on_emergency_stop_message(self, message: Any) -> None:
+        if message.data:
+            self._stop_now()
+
+    def _stop_now(self) -> None:
         self._fault = EMERGENCY_STOP
         if self._loop is not None:
             self._loop.send(self._loop.controller.emergency_stop())
-        response.success, response.message = True, 'emergency stop latched'
-        return response
+        else:
+            self._report.status(self._status)
 
     def _on_clear_fault(self, request: Any, response: Any) -> Any:
         self._fault = ''
@@ -265,6 +297,8 @@ class PolicyNode(LifecycleNode):
             self._loop.controller.clear_fault()
             self._loop.send(None)
             response.message = 'armed' if self._loop.controller.armed else 'disarmed'
+        else:
+            self._report.status(self._status)
         return response
 
     def _on_reset_state(self, request: Any, response: Any) -> Any:
@@ -289,6 +323,10 @@ class PolicyNode(LifecycleNode):
     def _on_diagnostics(self) -> None:
         if self._loop is not None:
             self._loop.diagnose(self._table['policy'])
+            return
+        self._idle_steps += 1
+        if self._idle_steps % DIAGNOSTICS_STEPS == 0:
+            self._report.idle(self._status)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from velora_ros.control import Settings
+from velora_ros.control.safety import Safety
 from velora_ros.control.sources import DEFAULT_SOURCES, TRANSFORMS, ObservationSettings, Source
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.parameters import Parameter, Values
@@ -133,6 +134,9 @@ def settings_of(values: Values) -> Settings:
     Raises:
         ConfigError: a time is negative and not -1, or the command's type and meaning contradict each other.
     """
+    for name, value in values.items():
+        if name.endswith('.max_age_s') and -1 < value < 0:
+            raise ConfigError(f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 for max_state_age_s.")
     return Settings(
         max_state_age_s=values['max_state_age_s'],
         watchdog_timeout_s=values['watchdog_timeout_s'],
@@ -144,6 +148,21 @@ def settings_of(values: Values) -> Settings:
         ramp_s=values['ramp_s'],
         slew_rate=tuple(values['slew_rate']),
     )
+
+
+def check_times(values: Values, safety: Safety) -> None:
+    """
+    Check what depends on several parameters, or on the policy.
+
+    Raises:
+        ConfigError: the fixed rate is too slow for the watchdog.
+    """
+    rate, timeout = values['rate_hz'], safety.watchdog_timeout
+    if rate and 1 / rate >= timeout:
+        raise ConfigError(
+            f"'rate_hz' is {rate:g} Hz, a tick every {1 / rate:.3g} s, and 'watchdog_timeout_s' comes to "
+            f'{timeout:g} s: the watchdog would fire between two ticks. Raise one of them, or switch the watchdog off with 0.'
+        )
 
 
 def observation_of(values: Values) -> ObservationSettings:

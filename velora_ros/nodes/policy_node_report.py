@@ -2,9 +2,11 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
+from rclpy.qos import qos_policy_name_from_kind
 
 from velora_ros.control import Controller, Status
 from velora_ros.control.timing import TimingReport
@@ -30,10 +32,9 @@ class Report:
         self._status = create_publisher(node, 'policy_node', '~/status')
         self._diagnostics = create_publisher(node, 'policy_node', '/diagnostics')
         self._last = Status('', '', '')
-        self._logged: dict[tuple[str, str], float] = {}
+        self._logged: dict[tuple[str, ...], float] = {}
         self._conflict = ''
-        self.incompatible = ''
-        """The newest incompatible peer, in one sentence."""
+        self._incompatible = ''  # the newest incompatible peer, in one sentence
         self._refused_policy = ''
 
     def status(self, status: Status, *, force: bool = False) -> None:
@@ -41,11 +42,13 @@ class Report:
         Publish and log a status whose level or state is new; a reason that merely changes waits for ``force``.
 
         Reasons contain numbers: published for every message, they would load the loop that they describe. Nor does
-        the log repeat itself within a second, however often bad and good states take turns.
+        the log repeat itself within a second, however often bad and good states take turns. A fault's reason stays,
+        so another one is news.
         """
-        if status[:2] == self._last[:2] and not (force and status != self._last):
+        news = _news(status) != _news(self._last)
+        if not news and not (force and status != self._last):
             return
-        if status[:2] != self._last[:2]:
+        if news:
             self._log(status)
         self._last = status
         self._status.publish(conversions.to_diagnostic(self._name, status.level, status.text, {}))
@@ -63,15 +66,36 @@ class Report:
         self, status: Status, controller: Controller, policy: Policy, path: str, timing: TimingReport
     ) -> None:
         """Publish rate, latency, input age, counters, fault and policy."""
+        self._diagnose(status, _values(controller, policy, path, timing), hardware_id=policy.digest[:12])
+
+    def idle(self, status: Status) -> None:
+        """Publish the diagnostics of a node that is not configured: its status is all that there is."""
+        self._diagnose(status, {'fault': status.reason if status.level == 'error' else ''})
+
+    def incompatible_qos(self, name: str, peer: str, entity: str) -> Callable[[Any], None]:
+        """Return what is to be called when a peer of a topic has a quality of service with which nothing passes."""
+        topic = self._node.resolve_topic_name(name)
+
+        def report(event: Any) -> None:
+            policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
+            self._incompatible = (
+                f"a {peer} of '{topic}' has an incompatible {policy}, so nothing passes between it and this node; "
+                f'set qos_overrides.{topic}.{entity}.{policy}'
+            )
+            self._node.get_logger().warning(self._incompatible)
+
+        return report
+
+    def _diagnose(self, status: Status, values: dict[str, Any], hardware_id: str = '') -> None:
         self.status(status, force=True)
-        warnings = [text for text in (self._conflict, self.incompatible, self._refused_policy) if text]
+        warnings = [text for text in (self._conflict, self._incompatible, self._refused_policy) if text]
         level = 'warn' if warnings and status.level == 'ok' else status.level
         message = conversions.to_diagnostic(
             self._name,
             level,
             '; '.join([status.text, *warnings]),
-            {'state': status.state, **_values(controller, policy, path, timing)},
-            hardware_id=policy.digest[:12],
+            {'state': status.state, **values},
+            hardware_id=hardware_id,
         )
         self._diagnostics.publish(conversions.to_diagnostics(message, self._node.get_clock().now().nanoseconds))
 
@@ -92,9 +116,9 @@ class Report:
 
     def _log(self, status: Status) -> None:
         now = time.monotonic()
-        if now - self._logged.get(status[:2], -math.inf) < LOG_PERIOD_S:
+        if now - self._logged.get(_news(status), -math.inf) < LOG_PERIOD_S:
             return
-        self._logged[status[:2]] = now
+        self._logged[_news(status)] = now
         # One line of code for each level: rclpy refuses a line whose level varies.
         if status.level == 'error':
             self._node.get_logger().error(status.text)
@@ -106,6 +130,10 @@ class Report:
     @property
     def _name(self) -> str:
         return self._node.get_fully_qualified_name().lstrip('/')
+
+
+def _news(status: Status) -> tuple[str, ...]:
+    return status if status.level == 'error' else status[:2]
 
 
 def _values(controller: Controller, policy: Policy, path: str, timing: TimingReport) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from velora_ros.utils import share_path
 LOOK_S = 0.01
 # How long Python lets the loading thread compute while the control thread waits for its turn [s]; usually 5 ms.
 TURN_S = 1e-4
+OVERTAKEN = 'another policy was asked for meanwhile.'
 
 
 class PolicyFolders:
@@ -36,25 +38,30 @@ class PolicyFolders:
     def __init__(self, folders: Iterable[str], start: str) -> None:
         shipped = share_path('policies')
         trusted = [*shipped.glob('*.safetensors'), *([policy_path(start)] if start else [])]
-        given = [shipped, *(Path(folder).expanduser() for folder in folders), *(path.parent for path in trusted)]
+        found = [shipped, *map(_folder, folders), *(path.parent for path in trusted)]
         # An installation may consist of links; where those of trusted files lead, is trusted too.
-        self._folders = list(
-            dict.fromkeys([folder.resolve() for folder in given] + [p.resolve().parent for p in trusted])
-        )
+        with _looking_up(start):
+            found = [folder.resolve() for folder in found] + [path.resolve().parent for path in trusted]
+        self._folders = list(dict.fromkeys(found))
 
-    def check(self, given: str) -> Path:
+    def check(self, given: str, *, exists: bool = False) -> Path:
         """
         Return the file of a policy.
 
         Raises:
-            ConfigError: its real path, links followed, is below none of the folders.
+            ConfigError: its real path, links followed, is below none of the folders; it cannot be looked up; or it is
+                no file and has to be one (``exists``).
         """
         path = policy_path(given)
-        if not any(path.resolve().is_relative_to(folder) for folder in self._folders):
+        with _looking_up(given):
+            real, is_file = path.resolve(), path.is_file()
+        if not any(real.is_relative_to(folder) for folder in self._folders):
             raise ConfigError(
                 f"the policy '{given}' is below none of the folders from which policies are taken: "
                 f"{', '.join(map(str, self._folders))}. Start the node with its folder in 'policy_dirs'."
             )
+        if exists and not is_file:
+            raise ConfigError(f"there is no policy file '{path}'; give one that exists.")
         return path
 
 
@@ -63,13 +70,30 @@ def policy_path(given: str) -> Path:
     Return the file itself, or the shipped one of that name when there is no such file.
 
     Raises:
-        ConfigError: the name is empty.
+        ConfigError: the name is empty, or cannot be looked up.
     """
     if not given:
         raise ConfigError("the parameter 'policy' is empty; give the path of a policy file (.safetensors).")
-    path = Path(given).expanduser()
     shipped = share_path('policies', given if given.endswith('.safetensors') else f'{given}.safetensors')
-    return shipped if not path.exists() and shipped.exists() else path
+    with _looking_up(given):
+        path = Path(given).expanduser()
+        return shipped if not path.exists() and shipped.exists() else path
+
+
+def _folder(given: str) -> Path:
+    with _looking_up(given):
+        return Path(given).expanduser().resolve()
+
+
+@contextmanager
+def _looking_up(given: str) -> Iterator[None]:
+    """Tell what the system says of a path: too long, of an unknown user, below a closed folder, a link to itself."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"the path '{given}' cannot be looked up: {error}. Give one that this user can read."
+        ) from error
 
 
 def load(path: Path, engine: str) -> Policy:
@@ -126,7 +150,9 @@ class Loader:
         self._thread: threading.Thread | None = None
         self._timer: Timer | None = None
 
-    def swap(self, loop: PolicyLoop, path: Path, engine: str, done: Callable[[str], None]) -> None:
+    def swap(
+        self, loop: PolicyLoop, path: Path, engine: str, *, wanted: Callable[[], bool], done: Callable[[str], None]
+    ) -> None:
         """
         Load a policy and let a loop continue with it, between two ticks.
 
@@ -134,16 +160,19 @@ class Loader:
             loop: what runs.
             path: the policy's file.
             engine: what shall step it.
+            wanted: asked when it is loaded; a policy that nobody wants any more is dropped.
             done: called on the executor's thread with '' when it runs, or with why the old one goes on.
         """
 
         def finish(policy: Policy | None, why: str) -> None:
             try:
+                if not wanted():
+                    raise ConfigError(OVERTAKEN)
                 if policy is None:
                     raise ConfigError(why)
                 loop.swap(policy)
             except VeloraError as error:
-                why = f'{error} The old policy stays.'
+                why = f'{error} The old policy stays.' if wanted() else str(error)
             done(why)
 
         self._begin(_Job(path, engine, finish))

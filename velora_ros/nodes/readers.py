@@ -3,7 +3,8 @@ From a message to the numbers that ``observation.fields`` name; the other half o
 
 A field is the path of a number inside the message, for every message type that there is: ``angular_velocity.z`` of an
 Imu, ``twist.twist.linear.x`` of an Odometry. A quaternion also has the angles ``roll``, ``pitch`` and ``yaw`` [rad].
-The numbers of a Float64MultiArray go by their index.
+The numbers of a Float64MultiArray go by their index. What a message says that it does not know (a first covariance of
+-1, as in an Imu without orientation) is not read.
 
 What such a path cannot reach takes one function of your own::
 
@@ -40,6 +41,9 @@ TYPES = {
 _NUMBERS = ('double', 'float', 'boolean', 'int', 'uint')
 _QUATERNION = 'geometry_msgs/Quaternion'
 _ANGLES = ('roll', 'pitch', 'yaw')
+_COVARIANCE = '_covariance'
+# A quaternion shorter than this, squared, is no orientation; most often it was never filled in.
+_SHORTEST = 1e-6
 
 
 def message_class(kind: str) -> Any:
@@ -84,7 +88,7 @@ def _guarded(read: Reader, kind: str) -> Reader:
 
     def guarded(message: Any) -> Sequence[float]:
         try:
-            return read(message)
+            return [float(number) for number in read(message)]
         except Exception as error:
             raise ObservationError(f'the reader of {kind} failed on a message: {error!r}.') from error
 
@@ -111,11 +115,31 @@ def _path_reader(kind: str, message: Any, fields: Sequence[str]) -> Reader:
     for field in fields:
         if field not in known:
             raise ConfigError(f"'{field}' is no number in a message of type {kind}.{did_you_mean(field, known)}")
+    read: Reader
     if len(fields) > 1 and not any(map(known.get, fields)):
-        paths: Reader = attrgetter(*fields)
-        return paths
-    getters = [known[field] or attrgetter(field) for field in fields]
-    return lambda message: [get(message) for get in getters]
+        read = attrgetter(*fields)
+    else:
+        getters = [known[field] or attrgetter(field) for field in fields]
+
+        def read(message: Any) -> Sequence[float]:
+            return [get(message) for get in getters]
+
+    parts = dict.fromkeys(field.split('.')[0] for field in fields)
+    uncertain = [part for part in parts if hasattr(message, f'{part}{_COVARIANCE}')]
+    return _knowing(read, kind, uncertain) if uncertain else read
+
+
+def _knowing(read: Reader, kind: str, parts: Sequence[str]) -> Reader:
+    """Refuse messages that say of one of these parts that it is not known; sensor_msgs/Imu has the rule."""
+    covariances = [(part, attrgetter(f'{part}{_COVARIANCE}')) for part in parts]
+
+    def knowing(message: Any) -> Sequence[float]:
+        for part, covariance in covariances:
+            if covariance(message)[0] == -1:
+                raise ObservationError(f'the {kind} has no {part}: its first covariance is -1, which says so.')
+        return read(message)
+
+    return knowing
 
 
 def _numbers(message: Any, path: str = '') -> Iterator[tuple[str, Callable[[Any], float] | None]]:
@@ -132,19 +156,31 @@ def _numbers(message: Any, path: str = '') -> Iterator[tuple[str, Callable[[Any]
 
 def _angle_of(path: str, angle: str) -> Callable[[Any], float]:
     get, compute = attrgetter(path), {'roll': _roll, 'pitch': _pitch, 'yaw': _yaw}[angle]
-    return lambda message: compute(get(message))
+
+    def read(message: Any) -> float:
+        q = get(message)
+        square = q.w * q.w + q.x * q.x + q.y * q.y + q.z * q.z
+        if not _SHORTEST <= square < math.inf:  # NaN neither
+            raise ObservationError(
+                f"'{path}' is ({q.x:g}, {q.y:g}, {q.z:g}, {q.w:g}), which is no orientation: x, y, z and w of one have "
+                'length 1.'
+            )
+        return compute(q, square)
+
+    return read
 
 
-# REP 103: roll about x, pitch about y, yaw about z, turned about fixed axes in this order [rad].
+# REP 103: roll about x, pitch about y, yaw about z, turned about fixed axes in this order [rad]. A quaternion
+# need not have length 1 exactly: `square` is that of its length, and atan2 cares for the ratio of its arguments only.
 
 
-def _roll(q: Any) -> float:
-    return math.atan2(2 * (q.w * q.x + q.y * q.z), 1 - 2 * (q.x * q.x + q.y * q.y))
+def _roll(q: Any, square: float) -> float:
+    return math.atan2(2 * (q.w * q.x + q.y * q.z), square - 2 * (q.x * q.x + q.y * q.y))
 
 
-def _pitch(q: Any) -> float:
-    return math.asin(max(-1.0, min(1.0, 2 * (q.w * q.y - q.z * q.x))))
+def _pitch(q: Any, square: float) -> float:
+    return math.asin(max(-1.0, min(1.0, 2 * (q.w * q.y - q.z * q.x) / square)))
 
 
-def _yaw(q: Any) -> float:
-    return math.atan2(2 * (q.w * q.z + q.x * q.y), 1 - 2 * (q.y * q.y + q.z * q.z))
+def _yaw(q: Any, square: float) -> float:
+    return math.atan2(2 * (q.w * q.z + q.x * q.y), square - 2 * (q.y * q.y + q.z * q.z))

@@ -9,6 +9,8 @@ from velora_ros.nodes.spin import STEADY
 
 # Below this, timers of rclpy only load the machine [s].
 SHORTEST_PERIOD_S = 1e-4
+# Above this, some thirty years, nanoseconds no longer fit into the timers' 64 bits [s].
+LONGEST_PERIOD_S = 1e9
 
 
 class Timers:
@@ -25,6 +27,7 @@ class Timers:
 
     def set(self, callback: Callable[[], None], period: float) -> None:
         """Call back every so many seconds, 0 for never. A timer that does so goes on: no change may hold it up."""
+        period = min(period, LONGEST_PERIOD_S)
         before, timer = self._timers.get(callback, (0.0, None))
         if timer is not None and period != before:
             self._node.destroy_timer(timer)
@@ -36,5 +39,5 @@ class Timers:
         """Have the next call come in so many seconds from now; nothing happens where the timer was taken away."""
         if callback in self._timers:
             _, timer = self._timers[callback]
-            timer.timer_period_ns = int(max(seconds, SHORTEST_PERIOD_S) * 1e9)
+            timer.timer_period_ns = int(min(max(seconds, SHORTEST_PERIOD_S), LONGEST_PERIOD_S) * 1e9)
             timer.reset()
