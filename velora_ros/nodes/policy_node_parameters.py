@@ -161,7 +161,8 @@ def check_times(values: Values, safety: Safety) -> None:
     if rate and 1 / rate >= timeout:
         raise ConfigError(
             f"'rate_hz' is {rate:g} Hz, a tick every {1 / rate:.3g} s, and 'watchdog_timeout_s' comes to "
-            f'{timeout:g} s: the watchdog would fire between two ticks. Raise one of them, or switch the watchdog off with 0.'
+            f'{timeout:g} s: the watchdog would fire between two ticks. Raise one of them, or switch the watchdog off '
+            'with 0.'
         )
 
 
