@@ -7,7 +7,7 @@ import pytest
 from control_bench import SECOND, Accumulator, Bench, T
 
 from velora_ros.control import Controller, Settings
-from velora_ros.control.controller import EMERGENCY_STOP
+from velora_ros.control.controller import EMERGENCY_STOP, WAITING
 from velora_ros.errors import ConfigError
 
 # --- time ----------------------------------------------------------------------------------------------------------
@@ -142,6 +142,19 @@ def test_there_is_no_watchdog_before_the_first_state_nor_while_disarmed():
     assert not disarmed.controller.fault
 
 
+def test_armed_while_the_robot_is_silent_the_status_says_what_is_waited_for():
+    bench = Bench(armed=False, auto_recover=True)
+    bench.state()
+    bench.silence(100.0)
+    bench.controller.arm()
+    assert bench.controller.status == ('ok', 'armed', WAITING)
+    bench.state()
+    assert bench.controller.status == ('ok', 'armed', '')
+    bench.silence(100.0)
+    bench.controller.clear_fault()
+    assert bench.controller.status == ('ok', 'armed', WAITING)
+
+
 def test_the_watchdog_says_when_it_has_to_look_again():
     bench = Bench(armed=False)
     assert bench.controller.until_watchdog(bench.time) == pytest.approx(10 * T), 'a state may come at any time'
@@ -265,6 +278,18 @@ def test_after_arming_commands_are_ramped_in_from_where_the_robot_is():
     assert commands[:, 1] == pytest.approx(0.5), 'a position that is not measured is taken as it is'
 
 
+def test_a_ramp_that_is_set_while_commanding_waits_for_the_next_arming():
+    bench = Bench()
+    bench.policy.answer = np.array([2.0, 0.5])
+    bench.state()
+    bench.controller.settings = Settings(ramp_s=4 * T)
+    bench.policy.answer = np.array([-2.0, 0.5])
+    assert bench.state()[0] == -2.0, 'ramped in now, a balanced robot would fall'
+    bench.controller.disarm()
+    bench.controller.arm()
+    assert [bench.state()[0] for _ in range(3)] == pytest.approx([0.0, -0.5, -1.0])
+
+
 def test_a_command_changes_no_faster_than_its_slew_rate_in_real_time():
     bench = Bench(slew_rate=(10.0, 0.0))
     bench.policy.answer = np.array([2.0, 0.3])
@@ -274,8 +299,9 @@ def test_a_command_changes_no_faster_than_its_slew_rate_in_real_time():
     assert bench.state() == pytest.approx([0.51, 0.8])
 
 
-def test_a_pause_earns_no_jump():
-    bench = Bench(slew_rate=(1.0,), watchdog_timeout_s=0)
+@pytest.mark.parametrize('max_gap_s', [-1.0, 0.0, 50.0])
+def test_a_pause_earns_no_jump(max_gap_s):
+    bench = Bench(slew_rate=(1.0,), watchdog_timeout_s=0, max_gap_s=max_gap_s)
     bench.policy.answer = np.array([3.0, 0.5])
     first = bench.state()
     assert bench.state(after=100.0)[0] - first[0] == pytest.approx(10 * T)

@@ -173,6 +173,17 @@ def test_disarmed_nothing_is_commanded_but_the_hidden_state_goes_on(robot):
     assert robot.command(stamp=start + 80 * MS) == pytest.approx(commands[2], abs=1e-9)
 
 
+def test_an_emergency_stop_after_another_fault_is_told_at_once(robot):
+    robot.ros.set_parameters('policy_node', watchdog_timeout_s=0.1)
+    robot.command()
+    robot.until_status('no usable state for')
+    assert robot.call('emergency_stop', data=True).success
+    robot.ros.spin(0.1)  # diagnostics, which would tell it too, come once a second
+    assert robot.status[-1].message == 'fault: emergency stop'
+    assert '[policy_node]: fault: emergency stop' in robot.process.output
+    assert robot.ros.set_parameters('policy_node', watchdog_timeout_s=0.0)[0].successful
+
+
 @pytest.mark.parametrize('by_topic', [True, False])
 def test_an_emergency_stop_sends_the_fallback_and_stays_until_it_is_cleared(robot, by_topic):
     assert robot.command()[0] != 0.0

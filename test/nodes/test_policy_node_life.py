@@ -1,5 +1,6 @@
 """policy_node's life: starts that are refused, transitions by somebody else, silence, and clean ends."""
 
+import gc
 import itertools
 import math
 import shutil
@@ -8,12 +9,16 @@ import sys
 
 import numpy as np
 import pytest
+import rclpy
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from ros_bench import SOURCE
 
 from velora_ros.nodes.conversions import to_joint_state, to_vector
 from velora_ros.nodes.interfaces import LATCHED
+from velora_ros.nodes.policy_loop import PolicyLoop
+from velora_ros.nodes.policy_node import PolicyNode
 from velora_ros.spec import PolicySpec
 
 pytestmark = pytest.mark.ros
@@ -221,16 +226,58 @@ def test_somebody_else_may_manage_its_transitions_and_try_again(ros, policies):
     assert process.wait() == 0
 
 
+def test_what_an_earlier_policy_left_goes_with_the_next_activation(ros, policies):
+    words = [word for text in (f'policy:={policies["joints"]}', 'engine:=numpy') for word in ('-p', text)]
+    rclpy.init(args=['--ros-args', *words], domain_id=ros.domain)
+    node = PolicyNode()
+    try:
+        there, back = ('configure', 'activate'), ('deactivate', 'cleanup')
+        for name in (*there, *back, *there, *back, *there):
+            assert getattr(node, f'trigger_{name}')() == TransitionCallbackReturn.SUCCESS
+        gc.unfreeze()  # what is frozen is not listed
+        assert sum(isinstance(thing, PolicyLoop) for thing in gc.get_objects()) == 1
+    finally:
+        node.destroy_node()
+        rclpy.shutdown()
+
+
+@pytest.mark.parametrize('by_topic', [True, False])
+def test_an_emergency_stop_before_there_is_a_policy_is_latched_and_shown(ros, policies, by_topic):
+    start(ros, policies['joints'], autostart=False)
+    status = status_of(ros)
+    assert status[-1].message == 'unconfigured'
+    diagnostics = ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+    if by_topic:
+        stop = ros.publisher('std_msgs/msg/Bool', 'emergency_stop', 10)
+        ros.deliver(stop, stop.msg_type(data=True))
+        ros.deliver(stop, stop.msg_type(data=False))
+    else:
+        assert ros.call('std_srvs/srv/SetBool', 'policy_node/emergency_stop', data=True).success
+    ros.until(lambda: (status[-1].level, status[-1].message) == (b'\x02', 'fault: emergency stop'), 'its status')
+    ros.until(lambda: diagnostics and diagnostics[-1].status[0].message == 'fault: emergency stop', 'diagnostics')
+    assert ros.transition('policy_node', 'configure')
+    assert ros.transition('policy_node', 'activate')
+    states = ros.publisher('sensor_msgs/msg/JointState', 'joint_states')
+    commands = ros.subscribe('std_msgs/msg/Float64MultiArray', 'command')
+    for _ in range(10):
+        now = ros.node.get_clock().now().nanoseconds
+        states.publish(to_joint_state(('slider', 'hinge'), np.zeros(2), np.zeros(2), np.empty(0), now))
+        ros.spin(0.02)
+    assert not commands
+    for name in ('deactivate', 'cleanup'):
+        assert ros.transition('policy_node', name)
+    assert ros.call('std_srvs/srv/Trigger', 'policy_node/clear_fault').success
+    ros.until(lambda: status[-1].message == 'unconfigured', 'the end of the fault')
+
+
 def test_a_fault_outlives_a_clean_up(ros, policies):
     start(ros, policies['joints'])
     status = status_of(ros)
     stop = ros.publisher('std_msgs/msg/Bool', 'emergency_stop', 10)
     ros.deliver(stop, stop.msg_type(data=True))
     ros.until(lambda: 'emergency stop' in status[-1].message, 'the stop')
-    for name in ('deactivate', 'cleanup'):
+    for name in ('deactivate', 'cleanup', 'configure', 'activate'):
         assert ros.transition('policy_node', name)
-    ros.until(lambda: 'unconfigured' in status[-1].message, 'the clean-up')
-    for name in ('configure', 'activate'):
-        assert ros.transition('policy_node', name)
-    ros.until(lambda: 'emergency stop' in status[-1].message, 'the stop, still latched')
+        ros.spin(0.1)
+        assert status[-1].message == 'fault: emergency stop', name
     assert not ros.call('std_srvs/srv/SetBool', 'policy_node/arm', data=True).success

@@ -39,11 +39,16 @@ def test_parameters_change_while_it_runs_and_wrong_ones_say_why(robot):
         'watchdog_timeout': (1.0, "Did you mean 'watchdog_timeout_s'?"),
         'command__type': ('JointSate', "Did you mean 'JointState'?"),
         'command__interface': ('effort', 'read when the node is configured'),
+        'rate_hz': (2.0, "'rate_hz' is 2 Hz, a tick every 0.5 s, and 'watchdog_timeout_s' comes to 0.4 s"),
+        'observation__joints__max_age_s': (-0.5, "'observation.joints.max_age_s' is -0.5 s; give a time, 0"),
     }
+    assert set_parameters('policy_node', watchdog_timeout_s=-1.0)[0].successful
     for name, (value, reason) in refusals.items():
         result = set_parameters('policy_node', **{name: value})[0]
         assert not result.successful
         assert reason in result.reason
+    for never in (1e10, 0.0):
+        assert set_parameters('policy_node', watchdog_timeout_s=never)[0].successful
     pose_without_values = set_parameters('policy_node', fallback='pose', max_state_age_s=1, atomically=True)[0]
     assert "'fallback_pose' has 0 values" in pose_without_values.reason
     assert robot.command(stamp=robot.now - 120_000 * MS) is not None, 'nothing of a refused unit was applied'

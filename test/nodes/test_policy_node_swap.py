@@ -22,7 +22,7 @@ LOSSLESS = [
 
 @pytest.fixture(scope='module')
 def files(make_policy_file, tmp_path_factory):
-    """Paths of policies: two of one shape, a slow one to load, one of another shape, one damaged, one elsewhere."""
+    """Paths of policies: two of one shape, a slow one to load, one of another shape, others that cannot be had."""
     folder, elsewhere = tmp_path_factory.mktemp('policies'), tmp_path_factory.mktemp('elsewhere')
     names = ('first', 'second', 'large', 'shape', 'damaged')
     paths = {name: folder / f'{name}.safetensors' for name in names} | {'outside': elsewhere / 'p.safetensors'}
@@ -33,7 +33,9 @@ def files(make_policy_file, tmp_path_factory):
     make_policy_file(seed=7, spec=SPEC).save(paths['outside'])
     paths['damaged'].write_bytes(paths['second'].read_bytes()[:-50])
     (folder / 'link.safetensors').symlink_to(paths['outside'])
-    return paths | {'link': folder / 'link.safetensors'}
+    (folder / 'circle.safetensors').symlink_to(folder / 'circle.safetensors')
+    strange = {'long': folder / ('p' * 300), 'stranger': '~nobody_of_this_name/p.safetensors'}
+    return paths | strange | {name: folder / f'{name}.safetensors' for name in ('link', 'circle')}
 
 
 @pytest.fixture(scope='module')
@@ -105,6 +107,36 @@ def test_a_bad_file_leaves_the_old_policy_running_and_the_parameter_rolled_back(
     values = robot.diagnostics()
     assert 'The old policy stays.' in values['message']
     assert int(values['swap.failed']) > 0
+
+
+@pytest.mark.parametrize('name', ['long', 'stranger', 'circle'])
+def test_a_path_that_cannot_even_be_looked_up_is_refused_and_nothing_stops(robot, files, name):
+    robot.updates.publish(robot.updates.msg_type(data=str(files[name])))
+    robot.ros.until(lambda: f"'{files[name]}' cannot be looked up" in robot.process.output, 'the refusal in the log')
+    result = robot.ros.set_parameters('policy_node', policy=str(files[name]))[0]
+    assert not result.successful
+    assert f"the path '{files[name]}' cannot be looked up" in result.reason
+    assert runs(robot, files['first'])
+
+
+def test_of_several_requests_for_a_policy_the_last_one_counts(robot, files):
+    swaps = int(robot.diagnostics().get('reset.swap', 0))
+    for name in ('large', 'first', 'large', 'second'):
+        give(robot, files[name])
+    robot.ros.until(lambda: runs(robot, files['second']), 'the last one')
+    robot.ros.spin(1.0)
+    assert parameter(robot) == str(files['second'])
+    assert runs(robot, files['second'])
+    assert int(robot.diagnostics()['reset.swap']) == swaps + 1, 'those before were never in use'
+
+
+def test_going_back_to_the_running_policy_calls_off_the_one_that_is_loading(robot, files):
+    swaps = int(robot.diagnostics().get('reset.swap', 0))
+    give(robot, files['large'])
+    give(robot, files['first'])
+    robot.ros.spin(2.0)
+    assert parameter(robot) == str(files['first'])
+    assert int(robot.diagnostics().get('reset.swap', 0)) == swaps
 
 
 @pytest.mark.parametrize('name', ['outside', 'link'])

@@ -54,6 +54,33 @@ def test_a_quaternion_has_angles(kind, path, angle, axis):
     assert angles == pytest.approx(list(expected.values()))
 
 
+@pytest.mark.parametrize('length', [0.5, 1.0, 2.0])
+@pytest.mark.parametrize(('angle', 'axis'), [('roll', 'x'), ('pitch', 'y'), ('yaw', 'z')])
+def test_angles_do_not_depend_on_the_quaternion_s_length(angle, axis, length):
+    message = turned(message_class('Imu')(), 'orientation', axis, 0.7)
+    for name in ('x', 'y', 'z', 'w'):
+        setattr(message.orientation, name, length * getattr(message.orientation, name))
+    assert make_reader('Imu', [f'orientation.{angle}'])(message) == pytest.approx([0.7])
+
+
+@pytest.mark.parametrize('w', [0.0, math.nan, math.inf])
+@pytest.mark.parametrize('angle', ['roll', 'pitch', 'yaw'])
+def test_what_is_no_orientation_has_no_angle(angle, w):
+    message = message_class('Imu')()
+    message.orientation.w = w
+    with pytest.raises(ObservationError, match=r"'orientation' is \(0, 0, 0, .*which is no orientation"):
+        make_reader('Imu', [f'orientation.{angle}'])(message)
+
+
+def test_what_an_imu_says_that_it_does_not_know_is_not_read():
+    message = turned(message_class('Imu')(), 'orientation', 'x', 0.7)
+    message.orientation_covariance[0] = -1.0
+    assert make_reader('Imu', ['angular_velocity.x', 'angular_velocity.y'])(message) == (0.0, 0.0)
+    for fields in (['orientation.roll'], ['angular_velocity.x', 'orientation.w']):
+        with pytest.raises(ObservationError, match='the Imu has no orientation'):
+            make_reader('Imu', fields)(message)
+
+
 def test_a_vector_s_numbers_go_by_their_index():
     message = message_class('Float64MultiArray')(data=[1.0, 2.0, 3.0])
     assert make_reader('Float64MultiArray', ['2', '0'])(message) == [3.0, 1.0]
@@ -84,7 +111,11 @@ def test_every_short_name_is_a_type():
 def package(tmp_path, monkeypatch):
     """Somebody's installed package with a reader of its own."""
     (tmp_path / 'my_robot_readers.py').write_text(
-        'def nearest(fields):\n    return lambda message: [min(message.ranges) for field in fields]\n'
+        'WRONG = {"none": None, "number": 1.5, "text": ["x"], "table": [[1.0, 2.0]]}\n'
+        'def nearest(fields):\n'
+        '    if fields[0] in WRONG:\n'
+        '        return lambda message: WRONG[fields[0]]\n'
+        '    return lambda message: [min(message.ranges) for field in fields]\n'
     )
     info = tmp_path / 'my_robot-1.0.dist-info'
     info.mkdir()
@@ -104,3 +135,11 @@ def test_another_package_may_read_what_no_path_reaches():
     assert read(scan(ranges=[3.0, 1.5])) == [1.5]
     with pytest.raises(ObservationError, match='the reader of sensor_msgs/msg/LaserScan failed on a message'):
         read(scan())
+
+
+@pytest.mark.usefixtures('package')
+@pytest.mark.parametrize('field', ['none', 'number', 'text', 'table'])
+def test_what_another_package_s_reader_returns_must_be_numbers(field):
+    read = make_reader('sensor_msgs/msg/LaserScan', [field])
+    with pytest.raises(ObservationError, match='the reader of sensor_msgs/msg/LaserScan failed on a message'):
+        read(interface_class('sensor_msgs/msg/LaserScan')())

@@ -7,6 +7,20 @@ from velora_ros.nodes.timers import Timers
 pytestmark = pytest.mark.ros
 
 
+def test_a_time_beyond_all_measure_is_a_timer_that_does_not_call(ros):
+    calls, timers = [], Timers(ros.node)
+
+    def call():
+        calls.append(None)
+
+    timers.set(call, 1e12)
+    timers.postpone(call, 1e12)
+    ros.spin(0.1)
+    assert not calls
+    timers.postpone(call, 0.0)
+    ros.until(lambda: calls, 'a call')
+
+
 def test_a_timer_is_set_goes_on_is_postponed_and_taken_away(ros):
     calls, timers = [], Timers(ros.node)
 

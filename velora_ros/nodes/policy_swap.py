@@ -74,9 +74,9 @@ def policy_path(given: str) -> Path:
     """
     if not given:
         raise ConfigError("the parameter 'policy' is empty; give the path of a policy file (.safetensors).")
-    shipped = share_path('policies', given if given.endswith('.safetensors') else f'{given}.safetensors')
     with _looking_up(given):
         path = Path(given).expanduser()
+        shipped = share_path('policies', given if given.endswith('.safetensors') else f'{given}.safetensors')
         return shipped if not path.exists() and shipped.exists() else path
 
 
