@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import report_robustness
 from learning import RESULTS, TASKS, Task
-from learning_peers import AGENTS, peer_path
+from learning import read as rows_of
+from learning_peers import AGENTS, EPISODES, peer_path
 
 from velora_ros.pictures.curves import interquartile_mean, interval, read_table
 from velora_ros.pictures.learning import draw_learning
@@ -27,16 +28,14 @@ HEAD = """# Results
 
 Learning curves of the shipped presets on seeds 100-109, on which nothing was tuned: every seed is shown. The claims of
 presets that were changed afterwards lie beside in `benchmarks/results/`, whole or broken off: the inverted pendulum's
-table is its sixth claim, the double pendulum's its fourth, the swimmer's its second. What came out of the others and
-why the presets changed is told in [experiments.md](experiments.md). Of the tables of positions only, the privileged one
-is its second claim; the others were made with the preset as it was then: the clock of the learning rates and the noise
-have changed since (experiment 24). Made from
-`benchmarks/results/*.csv` by `make results`; the rows come from `make bench-learning TASK=...`. Evaluations are
+table is its sixth claim, the double pendulum's its fourth, those of the swimmer, of positions only and of the example
+their second. What came out of the others and why the presets changed is told in [experiments.md](experiments.md). Made
+from `benchmarks/results/*.csv` by `make results`; the rows come from `make bench-learning TASK=...`. Evaluations are
 deterministic episodes of the current policy, which is the actor, or the running average of it where the preset says so
 (the double pendulum's `policy_tau`), 10 of them unless said otherwise, in an environment of their own. "Solved" is the
 first of three consecutive evaluations at or above the threshold; "later" is the share of evaluations at or above it
-from then on. Seconds are training time on two shared cores with other work running; ratios against peers are in
-[benchmarks.md](benchmarks.md).
+from then on, those three included. Seconds are training time on two shared cores with other work running; ratios
+against peers are in [benchmarks.md](benchmarks.md).
 """
 
 
@@ -44,6 +43,11 @@ def read(path: Path) -> Curves:
     """Return a file's learning curves."""
     runs = {int(run.seed): run.evaluations for run in read_table(path)}
     return {seed: list(zip(run.steps.astype(int), run.seconds, run.returns, strict=True)) for seed, run in runs.items()}
+
+
+def episodes_of(path: Path) -> int:
+    """Return of how many episodes a file's evaluations are."""
+    return int(rows_of(path)[0]['episodes'])
 
 
 def solved_at(curve: list[tuple[int, float, float]], threshold: float) -> int | None:
@@ -100,6 +104,8 @@ def section(name: str, task: Task, curves: Curves) -> str:
     """Return one task's part of the page."""
     lines = [f'## {name.replace("_", " ")}', '', f'{task.env}, solved at {task.solved:g}. ']
     lines[-1] += f'`make bench-learning TASK={name}`, rows in `benchmarks/results/{name}.csv`.'
+    if (episodes := episodes_of(RESULTS / f'{name}.csv')) != EPISODES:
+        lines[-1] += f' {episodes} episodes an evaluation.'
     lines += [
         '',
         '| seed | solved at step | after [s] | later | best | last |',
@@ -182,12 +188,12 @@ def main() -> None:
     """Write the page and the pictures of every task that has results."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     curves = {name: read(path) for name in TASKS if (path := RESULTS / f'{name}.csv').is_file()}
-    parts = [HEAD, losses(curves)]
+    robustness = RESULTS / 'robustness.csv'
+    parts = [HEAD, losses(curves) + report_robustness.losses(robustness)]
     for name, one in curves.items():
         draw(name, TASKS[name], RESULTS / f'{name}.csv')
         parts += [section(name, TASKS[name], one), peers(name, TASKS[name])]
-    if (path := RESULTS / 'robustness.csv').is_file():
-        parts.append(report_robustness.section(path, IMAGES))
+    parts.append(report_robustness.section(robustness, IMAGES))
     PAGE.write_text('\n'.join(filter(None, parts)), encoding='utf-8')
 
 

@@ -54,6 +54,24 @@ def section(path: Path, images: Path) -> str:
     return '\n'.join([*lines, '', '![returns against each disturbance](images/robustness.png)', ''])
 
 
+def losses(path: Path) -> str:
+    """Return where the shipped kind of policy, with liquid cells and a measured dt, bears less than a control."""
+    returns, (ours, *others) = read(path), VARIANTS
+    lines = []
+    for (kind, level), title in zip(SHOWN.items(), TITLES, strict=True):
+        for what, measure in (('median', np.median), ('worst policy', min)):
+            mine = measure(returns[ours, kind, level])
+            better = {
+                name: measure(values)
+                for name in others
+                if (values := returns[name, kind, level]) and measure(values) > mine
+            }
+            if better:
+                those = ', '.join(f'{name} {value:.0f}' for name, value in better.items())
+                lines.append(f'* robustness, {title}: the {what} of {ours} gets {mine:.0f} ({those}).')
+    return '\n'.join([*lines, ''])
+
+
 def parameters(path: Path) -> dict[str, str]:
     """Return the number of parameters by variant; a range where the wirings differ."""
     found: dict[str, set[int]] = defaultdict(set)
