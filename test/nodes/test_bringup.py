@@ -137,6 +137,49 @@ def test_control_starts_the_simulator_and_the_policy(policy):
     assert controller.required
 
 
+@pytest.fixture
+def own(tmp_path):
+    """Somebody's parameter file for all nodes."""
+    path = tmp_path / 'own.yaml'
+    path.write_text(
+        '/**/sim_node:\n  ros__parameters: {env: InvertedDoublePendulum-v5, seed: 7}\n'
+        f'/**/trainer_node:\n  ros__parameters: {{env: Hopper-v5, seed: 8, run_dir: {tmp_path / "run"}}}\n'
+    )
+    return path
+
+
+def test_what_no_argument_says_is_up_to_the_own_parameter_file(own):
+    simulator, controller = build('control', {'params': str(own)})
+    assert simulator.files[-1] == controller.files[-1] == str(own)
+    assert not {'env', 'seed'} & simulator.parameters.keys()
+    assert Path(controller.parameters['policy']).stem == 'InvertedDoublePendulum-v5'
+    [trainer] = build('train', {'params': str(own)})
+    assert not {'env', 'seed'} & trainer.parameters.keys()
+    assert trainer.parameters['run_dir'] == str(own.parent / 'run')
+    _, controller, trainer = build('control', {'params': str(own), 'train': 'true'})
+    assert controller.parameters['policy_dirs'] == [trainer.parameters['run_dir']] == [str(own.parent / 'run')]
+    robots = build('control', {'params': str(own), 'robots': '2'})[::2]
+    assert [robot.parameters['seed'] for robot in robots] == [7, 8]
+
+
+def test_an_argument_goes_before_the_own_parameter_file(own):
+    given = {'params': str(own), 'env': 'InvertedPendulum-v5', 'seed': '4'}
+    simulator, controller = build('control', given)
+    assert simulator.parameters == {'env': 'InvertedPendulum-v5', 'seed': 4}
+    assert Path(controller.parameters['policy']).stem == 'InvertedPendulum-v5'
+    [trainer] = build('train', given | {'run_dir': '~/run'})
+    assert trainer.parameters['seed'] == 4
+    assert trainer.parameters['run_dir'] == str(Path('~/run').expanduser())
+
+
+def test_the_own_parameter_file_may_name_the_policy(own, policy):
+    own.write_text(f'/**/policy_node:\n  ros__parameters: {{policy: {policy}}}\n')
+    _, controller = build('control', {'params': str(own), 'env': 'Hopper-v5'})
+    assert 'policy' not in controller.parameters
+    *_, trainer = build('control', {'params': str(own), 'train': 'true'})
+    assert trainer.parameters['rival'] == policy
+
+
 def test_only_the_simulated_robot_is_armed_by_itself(policy):
     def armed(entries):
         settings = {}

@@ -122,7 +122,7 @@ def test_it_starts_from_a_read_only_install_without_a_home(ros, policies, read_o
     assert process.wait() == 0
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_sends_the_fallback_and_exits_zero(ros, policies, number):
     process = start(ros, policies['joints'])
     commands, again = connect(ros)

@@ -89,7 +89,7 @@ def test_a_node_that_cannot_go_on_says_its_last_words_and_why(ticker):
     assert 'Traceback' not in process.output
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly_with_its_last_words(ros, ticker, number):
     process = ticker()
     ros.until(lambda: 'ticker' in ros.node.get_node_names(), 'the node')

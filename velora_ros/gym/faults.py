@@ -240,16 +240,16 @@ class Faults:
 
     def period_steps(self, nominal: int, physics_step: float) -> int:
         """
-        Draw how many physics steps the next control period lasts.
+        Draw how many physics steps the next control period lasts, at least one; the mean stays as it should be.
 
         Args:
             nominal: as it should be.
             physics_step: time of one [s].
         """
-        spread = math.ceil(self._settings.jitter_s / physics_step - 1e-9)
+        spread = min(math.ceil(self._settings.jitter_s / physics_step - 1e-9), nominal - 1)
         if spread <= 0:
             return nominal
-        steps = period_length(self._rng['jitter'].rng, max(1, nominal - spread), nominal + spread)
+        steps = period_length(self._rng['jitter'].rng, nominal - spread, nominal + spread)
         self.counts['jitter'] += steps != nominal
         return steps
 

@@ -40,10 +40,10 @@ def add_faults(env: Env, settings: FaultSettings) -> Env:
     if late := round(settings.command_delay_s / period):
         env = ActionDelay(env, late)
     if settings.jitter_s or settings.drop_probability:
-        jitter = settings.jitter_s / period
+        jitter = min(settings.jitter_s / period, 1 - FINEST)  # more could not be shorter as often as longer
         env = TimingJitter(
             env,
-            period_range=(max(FINEST, 1 - jitter), 1 + jitter),
+            period_range=(1 - jitter, 1 + jitter),
             drop_probability=settings.drop_probability,
             max_dropped=MOST_DROPPED,
         )

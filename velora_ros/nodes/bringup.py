@@ -17,21 +17,30 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.nodes.entries import Argument, Entry, Value
+from velora_ros.nodes.parameter_files import value_in
 from velora_ros.utils import share_path
 
 # After the controller was killed the simulator goes on for a while, so that its summary shows what became of the robot.
 AFTERMATH_S = 5.0
 
 _BOOLEAN = ('true', 'false')
-_ENV = Argument('env', 'InvertedPendulum-v5', 'Gymnasium id of the MuJoCo environment.')
+_DEFAULT_ENV = 'InvertedPendulum-v5'
+_ENV = Argument('env', '', f'Gymnasium id of the MuJoCo environment; empty is that of params, else {_DEFAULT_ENV}.')
 _NAMESPACE = Argument('namespace', '', 'Namespace of all nodes; several robots run side by side in one each.')
-_PARAMS = Argument('params', '', 'A parameter file of your own for all nodes; it overrides the shipped ones.')
+_PARAMS = Argument(
+    'params', '', 'A parameter file of your own for all nodes; it overrides the shipped ones, arguments override it.'
+)
 _STEPS = Argument('steps', '', "Environment steps of the training; empty takes the parameter file's number.")
-_RUN_DIR = Argument('run_dir', '', "Folder of the training's run; empty is a new one below runs/.")
-_SEED = Argument('seed', '0', 'One seed, one run: it fixes initial states, and weights and noise in training.')
+_RUN_DIR = Argument('run_dir', '', "Folder of the training's run; empty is that of params, else a new one below runs/.")
+_SEED = Argument(
+    'seed',
+    '',
+    'One seed, one run: it fixes initial states, and weights and noise in training; empty is 0, or as in params.',
+)
 
 ARGUMENTS: dict[str, tuple[Argument, ...]] = {
     'control': (
@@ -39,7 +48,8 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         Argument(
             'policy',
             '',
-            'Policy file, or the name of a shipped one; empty takes the one shipped for env, or with train:=true none.',
+            'Policy file, or the name of a shipped one; empty takes that of params, else the one shipped for env, or with '
+            'train:=true none.',
         ),
         Argument('duration', '0', 'Simulated seconds after which the run ends and is judged; 0 runs until Ctrl-C.'),
         Argument('sim', 'true', 'Start the simulated robot; false for a real one, which is then not armed.', _BOOLEAN),
@@ -91,7 +101,7 @@ def build(run: str, given: Mapping[str, str]) -> list[Entry]:
 
 
 def _control(values: Mapping[str, str]) -> list[Entry]:
-    robots, seed = _integer('robots', values['robots']), _integer('seed', values['seed'])
+    robots, seed = _integer('robots', values['robots']), _seed(values, 'sim_node')
     if robots < 1 or (robots > 1 and values['train'] == 'true'):
         raise ConfigError(f"the argument 'robots' is {robots}; it must be at least 1, and 1 with train:=true.")
     if robots == 1:
@@ -138,11 +148,34 @@ def _run_folder(values: Mapping[str, str]) -> str:
         )
     from velora_ros.training.run_paths import default_folder  # noqa: PLC0415 - control alone loads no training
 
-    return str(Path(values['run_dir'] or default_folder(values['env'], _integer('seed', values['seed']))).absolute())
+    given = values['run_dir'] or _own(values, 'trainer_node', 'run_dir')
+    folder = given or default_folder(_env(values, 'trainer_node'), _seed(values, 'trainer_node'))
+    return str(Path(folder).expanduser().absolute())
+
+
+def _own(values: Mapping[str, str], node: str, parameter: str) -> Any:
+    """Return what the user's own file says; None where it does not."""
+    name = f'{_namespace(values["namespace"]).rstrip("/")}/{node}'
+    return value_in(values['params'], name, parameter)
+
+
+def _env(values: Mapping[str, str], node: str) -> str:
+    return values['env'] or str(_own(values, node, 'env') or _DEFAULT_ENV)
+
+
+def _seed(values: Mapping[str, str], node: str) -> int:
+    own = _own(values, node, 'seed')
+    return _integer('seed', values['seed']) if values['seed'] else own if isinstance(own, int) else 0
+
+
+def _given(values: Mapping[str, str]) -> dict[str, Value]:
+    """Return what the arguments say of environment and seed; what they leave open is up to the files."""
+    env: dict[str, Value] = {'env': values['env']} if values['env'] else {}
+    return env | ({'seed': _integer('seed', values['seed'])} if values['seed'] else {})
 
 
 def _sim_node(values: Mapping[str, str], duration: float, *, learning: bool = False) -> Entry:
-    parameters: dict[str, Value] = {'env': values['env'], 'seed': _integer('seed', values['seed'])}
+    parameters = _given(values)
     if duration:
         parameters['duration_s'] = duration
     if values['use_sim_time'] == 'true' and values.get('clock') != 'false':  # of several simulators, one has the clock
@@ -156,8 +189,10 @@ def _sim_node(values: Mapping[str, str], duration: float, *, learning: bool = Fa
 def _policy_node(values: Mapping[str, str], *, simulated: bool, follow: str = '') -> Entry:
     """Describe policy_node; ``follow``: the run's folder from which it takes each better policy."""
     parameters: dict[str, Value] = {'autostart': True}
-    if values['policy'] or not follow:
-        parameters['policy'] = values['policy'] or _shipped_policy(values['env'])
+    if values['policy']:
+        parameters['policy'] = values['policy']
+    elif not follow and not _own(values, 'policy_node', 'policy'):
+        parameters['policy'] = _shipped_policy(_env(values, 'sim_node'))
     if follow:
         parameters |= {'follow_trainer': True, 'policy_dirs': [follow]}
     if values['use_sim_time'] == 'true':
@@ -179,8 +214,7 @@ def _trainer_node(
     values: Mapping[str, str], run: str, *, alone: bool = False, audience: bool = False, required: bool = True
 ) -> Entry:
     """Describe trainer_node; ``alone``: the run ends with it, ``audience``: a controller takes its policies."""
-    parameters: dict[str, Value] = {'env': values['env'], 'seed': _integer('seed', values['seed']), 'run_dir': run}
-    parameters['autostart'] = True
+    parameters = {**_given(values), 'run_dir': run, 'autostart': True}
     if values['steps']:
         parameters['total_steps'] = _integer('steps', values['steps'])
     if values.get('out'):
@@ -188,7 +222,8 @@ def _trainer_node(
     if alone:
         parameters['exit_when_done'] = True
     if audience:
-        parameters |= {'rival': values['policy']} if values['policy'] else {'announce_untrained': True}
+        rival = values['policy'] or _own(values, 'policy_node', 'policy')
+        parameters |= {'rival': str(rival)} if rival else {'announce_untrained': True}
     if values.get('use_sim_time') == 'true':
         parameters['use_sim_time'] = True
     files = _files(['trainer_node.yaml', *([] if alone else ['control.yaml'])], values['params'])
@@ -210,9 +245,11 @@ def _shipped_policy(env: str) -> str:
     path = share_path('policies', f'{env}.safetensors')
     if not path.is_file():
         shipped = sorted(file.stem for file in share_path('policies').glob('*.safetensors'))
+        how = f'Train one with velora_ros train --env {env} --out FILE, and give it with policy:=FILE.'
+        if env.endswith('.xml'):  # an MJCF file alone has no reward to train for
+            how = 'Give one with policy:=FILE; docs/simulator.md tells how to train for a robot of your own.'
         raise ConfigError(
-            f"no policy ships for the environment '{env}'; there are: {', '.join(shipped) or 'none'}. Train one with "
-            f'velora_ros train --env {env} --out FILE, and give it with policy:=FILE.'
+            f"no policy ships for the environment '{env}'; there are: {', '.join(shipped) or 'none'}. {how}"
         )
     return str(path)
 

@@ -28,7 +28,7 @@ Parameters (``policy_node_parameters.py`` has their defaults and meaning):
     qos_overrides of every topic.
 
 A Float64MultiArray has no stamp: if this node is killed, the robot keeps the last command unless its own driver
-times out. On SIGINT, SIGTERM, deactivation and faults the fallback command goes out first.
+times out. On SIGINT, SIGTERM, SIGHUP, deactivation and faults the fallback command goes out first.
 """
 
 import sys
@@ -330,7 +330,7 @@ class PolicyNode(LifecycleNode):
 
 
 def main() -> None:
-    """Run policy_node until SIGINT or SIGTERM."""
+    """Run policy_node until SIGINT, SIGTERM or SIGHUP."""
     sys.exit(run(PolicyNode))
 
 

@@ -36,6 +36,7 @@ class Report:
         self._conflict = ''
         self._incompatible = ''  # the newest incompatible peer, in one sentence
         self._refused_policy = ''
+        self._began = time.monotonic()
 
     def status(self, status: Status, *, force: bool = False) -> None:
         """
@@ -94,7 +95,7 @@ class Report:
             self._name,
             level,
             '; '.join([status.text, *warnings]),
-            {'state': status.state, **values},
+            {'state': status.state, 'uptime_s': time.monotonic() - self._began, **values},
             hardware_id=hardware_id,
         )
         self._diagnostics.publish(conversions.to_diagnostics(message, self._node.get_clock().now().nanoseconds))

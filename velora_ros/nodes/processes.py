@@ -20,6 +20,7 @@ from types import FrameType
 import yaml
 
 from velora_ros.nodes.entries import DISCOVERY, DISCOVERY_DEFAULT, Entry
+from velora_ros.nodes.signals import SIGNALS, on_signal
 
 POLL_S = 0.05
 # A process that has not ended so long after a signal gets the next one [s].
@@ -29,8 +30,6 @@ HURRY_S = 2.0
 # SIGTERM and SIGINT mean the same to a node, but Python answers an early SIGINT, among the imports, with a traceback.
 ESCALATION = (signal.SIGTERM, signal.SIGKILL)
 SUMMARY = b'{"event": "control_summary"'
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -49,7 +48,7 @@ def run_entries(entries: Sequence[Entry]) -> int:
             return supervisor.run()
         finally:
             # Python gives signals their default action back while it ends; an ignored one stays ignored.
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
 
 
@@ -120,8 +119,8 @@ class Supervisor:
 
     def __init__(self, entries: Sequence[Entry], folder: Path) -> None:
         self._signals: list[int] = []
-        for number in _SIGNALS:
-            signal.signal(number, self._remember)
+        for number in SIGNALS:
+            on_signal(number, self._remember)
         self._failed = False
         self._over: set[str] = set()
         self._stage = -1

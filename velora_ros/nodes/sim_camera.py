@@ -3,6 +3,7 @@
 import os
 import queue
 import threading
+from collections.abc import Callable
 
 import mujoco
 from rclpy.node import Node
@@ -14,7 +15,7 @@ from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher
 from velora_ros.nodes.parameters import Values
 from velora_ros.nodes.sim_node_parameters import OWNER
-from velora_ros.nodes.spin import STEADY
+from velora_ros.nodes.timers import Timers
 
 # Drawing yields to everything else: the kernel's least urgent priority, for this thread and those that OpenGL makes.
 LEAST_URGENT = 19
@@ -31,14 +32,15 @@ class CameraOutput:
         node: where the topic and the timer live.
         robot: the robot.
         values: the node's parameters.
+        stamp: tells the time of the robot's state [ns].
 
     Raises:
         ConfigError: the model has no such camera.
         MissingDependencyError: no picture can be made on this machine.
     """
 
-    def __init__(self, node: Node, robot: SimulatedRobot, values: Values) -> None:
-        self._node, self._robot, self._name = node, robot, values['image.camera'] or 'camera'
+    def __init__(self, node: Node, robot: SimulatedRobot, values: Values, stamp: Callable[[], int]) -> None:
+        self._robot, self._name, self._tell_stamp = robot, values['image.camera'] or 'camera', stamp
         self._arguments = (values['image.width'], values['image.height'], values['image.camera'], robot.view)
         self._state = mujoco.MjData(robot.model)
         self._stamp = 0
@@ -50,7 +52,7 @@ class CameraOutput:
         # OpenGL's start holds Python's lock for some tenths of a second: it must be over when real time begins.
         if (error := self._ready.get()) is not None:
             raise error
-        node.create_timer(1 / values['image.rate_hz'], self._ask, clock=STEADY)
+        Timers(node).set(self._ask, 1 / values['image.rate_hz'])
 
     def close(self) -> None:
         """Finish the picture at hand and end the thread."""
@@ -63,7 +65,7 @@ class CameraOutput:
         if self._asked.is_set() or not self._publisher.get_subscription_count():
             return
         self._robot.copy_state(self._state)
-        self._stamp = self._node.get_clock().now().nanoseconds
+        self._stamp = self._tell_stamp()
         self._asked.set()
 
     def _draw(self) -> None:

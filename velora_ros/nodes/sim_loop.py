@@ -63,21 +63,22 @@ class SimLoop:
         self._clock = create_publisher(node, OWNER, '/clock') if table['publish_clock'] else None
         self._empty = interface_class('std_msgs/msg/Empty')()
         create_subscription(node, OWNER, 'command', self._on_command)
-        now = time.monotonic()
         self._system_time = SystemTime()
-        self._epoch = self._system_time.of(now)
-        self._last_command = now
-        self.statistics = RunStatistics(now)
         self.pacer = RealTimePacer(self._period, max(2 * self._period, CAUGHT_UP_S))
-        self.pacer.start(now, robot.time)
         self._timer = node.create_timer(self._period, self._wake, clock=STEADY)
-        self.change_speed(table['real_time_factor'])
+        self._begun = False
+        self._begin()
 
     @property
     def progress(self) -> Progress:
         """Where the simulation is."""
         robot = self.robot
         return Progress(robot.time, robot.held_time, robot.holding, robot.episode_return)
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether stamps are those of ``/clock``."""
+        return self._clock is not None
 
     @property
     def state(self) -> str:
@@ -115,9 +116,32 @@ class SimLoop:
         if not self._stopped:
             self._sleep()
 
+    @property
+    def stamp(self) -> int:
+        """The time of the robot's state [ns]."""
+        if self._clock is not None:
+            return self._epoch + round(self.robot.time * NANOSECONDS)
+        # Others compare stamps with the system clock: slips, pauses and its being set must not age our states.
+        return self._system_time.of(self.pacer.due(self.robot.time))
+
     # --- time ------------------------------------------------------------------------------------------------------
 
+    def _begin(self) -> None:
+        """Let time begin: now, and again when the loop first runs, for the rest of the node's start takes its time."""
+        now = time.monotonic()
+        self._epoch = self._system_time.of(now)
+        self._last_command = now
+        self.statistics = RunStatistics(now)
+        self.pacer.start(now, self.robot.time)
+        self.change_speed(self._table['real_time_factor'])
+
+    def _look_for_the_beginning(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._begin()
+
     def _wake(self) -> None:
+        self._look_for_the_beginning()
         self._advance(time.monotonic() + EARLY_S)
         if not self._stopped:
             self._sleep()
@@ -140,18 +164,10 @@ class SimLoop:
                 robot.set_command(command)
             period = robot.advance()
             if self._clock is not None:
-                self._clock.publish(conversions.to_clock(self._stamp))
+                self._clock.publish(conversions.to_clock(self.stamp))
             if period is not None:
                 self._end_period(period)
             self._states.publish_due(self._note_state)
-
-    @property
-    def _stamp(self) -> int:
-        """The time of the robot's state [ns]."""
-        if self._clock is not None:
-            return self._epoch + round(self.robot.time * NANOSECONDS)
-        # Others compare stamps with the system clock: slips, pauses and its being set must not age our states.
-        return self._system_time.of(self.pacer.due(self.robot.time))
 
     def _stop(self) -> None:
         self._stopped = True
@@ -172,7 +188,7 @@ class SimLoop:
         else:
             if not self._table['hold_until_command']:
                 self.robot.release()
-            self._states.measure(self._stamp)
+            self._states.measure(self.stamp)
         self.robot.set_period(self.faults.period_steps(self.robot.steps_per_period, self.robot.physics_step))
         self._look_for_commands()
         if self._pause_asked:
@@ -197,6 +213,7 @@ class SimLoop:
     # --- commands --------------------------------------------------------------------------------------------------
 
     def _on_command(self, message: Any) -> None:
+        self._look_for_the_beginning()
         now = time.monotonic()
         if not self._stopped:
             self._advance(now)

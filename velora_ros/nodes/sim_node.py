@@ -71,7 +71,7 @@ class SimNode(Node):
         self._faults.settings = fault_settings(values)
         create_service(self, OWNER, '~/pause', self._on_pause)
         create_service(self, OWNER, '~/reset', self._on_reset)
-        self._camera = CameraOutput(self, robot, values) if values['image.rate_hz'] else None
+        self._camera = CameraOutput(self, robot, values, lambda: self._loop.stamp) if values['image.rate_hz'] else None
         self._loop = SimLoop(self, robot, self._faults, self._table, self._look_for_the_end)
         self._report = Report(self, self._loop, Controller(self, values['controller']))
         refuse_unused_qos(self)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import time
 from typing import Any
 
 from rclpy.node import Node
@@ -28,6 +29,7 @@ class Controller:
         namespace = node.get_namespace().rstrip('/')
         self._name = (name if name.startswith('/') else f'{namespace}/{name}').lstrip('/')
         self._values: dict[str, str] = {}
+        self._began = time.monotonic()
         self._counted = {'fallbacks': 0, 'reset.swap': 0}
         self.fallbacks = 0
         """Fallback commands so far, over all lives of the node."""
@@ -50,6 +52,8 @@ class Controller:
         values = conversions.from_diagnostics(message, self._name)
         if not values:
             return
+        if not self._values and float(values.get('uptime_s', 0)) > time.monotonic() - self._began:
+            self._counted = {name: int(values.get(name, '0')) for name in self._counted}  # another run's
         self.fallbacks += self._new(values, 'fallbacks')
         self.swaps += self._new(values, 'reset.swap')
         self._values = values
@@ -83,7 +87,7 @@ class Report:
             _write(self._line(state, window))
         level = 'ok' if state == 'moving' else 'warn'
         status = conversions.to_diagnostic(self._name, level, state, self._values(now, window))
-        stamp = self._node.get_clock().now().nanoseconds
+        stamp = self._loop.stamp if self._loop.has_clock else self._node.get_clock().now().nanoseconds
         self._diagnostics.publish(conversions.to_diagnostics(status, stamp))
 
     def summary(self, now: float, *, judge: bool, learning: bool = False) -> bool:

@@ -52,12 +52,12 @@ class StateOutput:
             stamp: the time of the measurement [ns]; it stays, however late the state goes out.
         """
         settings = self._faults.settings
+        frozen = self._newest if settings.frozen else None
+        measured = frozen or self._messages(stamp)  # lost states too: other faults must not depend on which are lost
         if self._faults.loses_state():
             return
-        if settings.frozen and self._newest is not None:
-            self._faults.counts['frozen'] += 1
-        else:
-            self._newest = self._messages(stamp)
+        self._faults.counts['frozen'] += frozen is not None
+        self._newest = measured
         delay = settings.observation_delay_s
         self._faults.counts['observation_delay'] += delay > 0
         self._on_the_way.put(self._newest, self._robot.time + delay - EXACT_S)

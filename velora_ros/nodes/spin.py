@@ -1,7 +1,7 @@
 """
 How every node runs: one ``main`` pattern, one spin loop, clean ends.
 
-Exit status: 0 after SIGINT, SIGTERM or a finished job; 1 with one sentence when the start is refused.
+Exit status: 0 after SIGINT, SIGTERM, SIGHUP or a finished job; 1 with one sentence when the start is refused.
 """
 
 import gc
@@ -23,11 +23,11 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.nodes.signals import SIGNALS, on_signal
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """For timers that must not stop with a frozen /clock."""
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # The longest that a signal waits for the loop when no message and no timer wakes it [s].
 POLL_S = 0.05
 
@@ -50,7 +50,7 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
     Initialise ROS, make the node, spin it until a signal or its own end, close it, shut down.
 
     rclpy's own signal handlers are left out: they invalidate the context before a node could say anything.
-    SIGINT and SIGTERM set a flag; the loop ends, ``node.close()`` publishes what it must, then the context goes.
+    SIGINT, SIGTERM and SIGHUP set a flag; the loop ends, ``node.close()`` publishes what it must, then the context goes.
 
     Args:
         make_node: builds the node; may raise VeloraError to refuse the start.
@@ -90,7 +90,7 @@ def _live(make_node: Callable[[], Runnable], stop: list[int]) -> int:
         raise
     finally:
         # Python gives signals their default action back while it ends; an ignored one stays ignored.
-        for number in _SIGNALS:
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         if node is not None:
             node.destroy_node()
@@ -139,8 +139,8 @@ def _flag_on_signals() -> list[int]:
     def remember(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    for number in _SIGNALS:
-        signal.signal(number, remember)
+    for number in SIGNALS:
+        on_signal(number, remember)
     return received
 
 

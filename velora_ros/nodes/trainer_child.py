@@ -230,7 +230,8 @@ def _model(env: Any, config: TrainConfig, seed: int) -> 'LiquidDDPG':
 
 def main() -> int:
     """Train what the first line of standard input says; return the exit status."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then says `stop`
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C and a closed terminal are the parent's, which then says `stop`
     events = os.fdopen(os.dup(1), 'w', buffering=1)
     os.dup2(2, 1)  # whatever else prints must not come between the events
 
