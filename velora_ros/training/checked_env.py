@@ -14,7 +14,7 @@ from velora_ros.training.agent import Array
 
 class CheckedEnv:
     """
-    An environment whose numbers are checked.
+    An environment whose numbers are checked; its arrays are copied, since many write each step into the same one.
 
     Args:
         env: the environment.
@@ -27,9 +27,12 @@ class CheckedEnv:
         self._half_range = (spec.high - spec.low) / 2
         self._dtype = env.action_space.dtype
 
-    def reset(self, seed: int, episode: int) -> tuple[Array, dict[str, Any]]:
+    def reset(self, seed: int, episode: int) -> tuple[Array, Array | None]:
         """
         Begin an episode.
+
+        Returns:
+            the observation, shape (observation,), and what the critic sees with it, shape (state,); None: the same.
 
         Raises:
             UnsupportedEnvironmentError: the environment failed, or the observation is not finite.
@@ -39,15 +42,19 @@ class CheckedEnv:
             observation, info = self._env.reset(seed=seed)
         except Exception as error:
             raise env_failure(error, when) from error
-        return self._observation(observation, when), info
+        return self._observation(observation, when), _privileged(info)
 
-    def step(self, action: Array, number: int) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Array, number: int) -> tuple[Array, Array | None, float, bool, bool, float]:
         """
         Step with an action in [-1, 1], mapped onto the bounds and clipped to them for rounding.
 
         Args:
             action: shape (action,).
             number: of the step, for messages.
+
+        Returns:
+            the observation and what the critic sees with it, as :meth:`reset` does, the reward, whether the episode was
+            terminated, whether it was truncated, and the elapsed time over the nominal period, dt/T.
 
         Raises:
             UnsupportedEnvironmentError: the environment failed, or a number is not finite.
@@ -64,10 +71,14 @@ class CheckedEnv:
                 f'the environment returned the reward {reward} in step {number}; rewards must be finite. '
                 'Bound the reward, or end the episode before it diverges.'
             )
-        return self._observation(observation, f'in step {number}'), reward, bool(terminated), bool(truncated), info
+        when, period = f'in step {number}', self._spec.control_period
+        elapsed = float(info.get('dt', period)) / period
+        return (
+            self._observation(observation, when), _privileged(info), reward, bool(terminated), bool(truncated), elapsed,
+        )  # fmt: skip
 
     def _observation(self, values: npt.ArrayLike, when: str) -> Array:
-        observation = np.asarray(values, dtype=np.float32)
+        observation = np.array(values, dtype=np.float32)
         if not all(np.isfinite(observation).tolist()):  # of so few entries three times as fast as numpy's all
             entries = ', '.join(self._spec.observation_names[i] for i in np.flatnonzero(~np.isfinite(observation)))
             raise UnsupportedEnvironmentError(
@@ -75,6 +86,11 @@ class CheckedEnv:
                 'observations must be finite. End the episode before the simulation diverges.'
             )
         return observation
+
+
+def _privileged(info: dict[str, Any]) -> Array | None:
+    values = info.get('privileged_state')
+    return None if values is None else np.array(values, dtype=np.float32)
 
 
 def env_failure(error: Exception, when: str) -> UnsupportedEnvironmentError:

@@ -186,8 +186,7 @@ class _Run:
         self._change_hyperparameters()
         settings, agent = self.settings, self.agent
         self.episode, self.at_rest = self.episode + 1, False
-        observation, info = self.env.reset(episode_seed(settings.seed, self.episode), self.episode)
-        state = info.get('privileged_state')
+        observation, state = self.env.reset(episode_seed(settings.seed, self.episode), self.episode)
         hidden, dt = agent.initial_hidden(), 1.0
         total, length, losses = 0.0, 0, Means()
         noise_scale = settings.episode_noise(self.episode)
@@ -196,9 +195,7 @@ class _Run:
             action, next_hidden = agent.act(observation, hidden, dt, noise_scale)
             if self.step < settings.start_steps:
                 action = agent.random_action()
-            next_observation, reward, terminated, truncated, info = self.env.step(action, self.step + 1)
-            next_dt = float(info.get('dt', self.spec.control_period)) / self.spec.control_period
-            next_state = info.get('privileged_state')
+            next_observation, next_state, reward, terminated, truncated, next_dt = self.env.step(action, self.step + 1)
             agent.remember(
                 Transition(
                     observation, action, reward, terminated, next_observation, dt, next_dt,
