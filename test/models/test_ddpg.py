@@ -1,5 +1,7 @@
 import copy
 import inspect
+import pickle  # noqa: TID251 - in memory, as processes exchange an agent
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,23 @@ def test_save_load_predict_is_exact_and_training_goes_on_as_if_never_stopped(
     model.train(Reach(), 16, total_steps=40, **QUICK)
     loaded.train(Reach(), 16, total_steps=40, **QUICK)
     assert same(weights(model), weights(loaded))
+
+
+@pytest.mark.parametrize('copied', [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize(
+    'arguments', [{}, {'optim': torch.optim.RMSprop}, {'critic_neurons': 5, 'policy_tau': 0.01}, {'cell': 'gru'}]
+)
+def test_a_copy_learns_what_the_original_does_and_neither_changes_the_other(
+    arguments: dict[str, Any], copied: Callable[[LiquidDDPG], LiquidDDPG]
+) -> None:
+    model = LiquidDDPG(2, 6, 1, seed=5, **arguments)
+    model.train(Reach(), 16, total_steps=60, **QUICK)
+    twin, before = copied(model), weights(model)
+    twin.train(Reach(), 16, total_steps=40, **QUICK)
+    assert same(weights(model), before)
+    model.train(Reach(), 16, total_steps=40, **QUICK)
+    assert not same(weights(model), before)
+    assert same(weights(model), weights(twin))
 
 
 def test_a_damaged_or_foreign_file_is_refused_by_name(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ to :class:`velora_ros.models.update.TorchUpdate`, values and gradients. How arra
 is said in :mod:`velora_ros.models.fused_batch`.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -58,6 +60,10 @@ class FusedUpdate:
             self._memory = FusedEncoder(networks.memory.wiring, self._critics.part('memory'))
             self._memory_target = FusedEncoder(networks.memory.wiring, self._critics_target.part('memory'))
             self._memory_gradients = self._critics.gradient_part('memory')
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Have a copy or a pickle made anew from its parts: copied views would not be of the copied parameters."""
+        return FusedUpdate, (self.networks, self._actor_adam.optimizer, self._critic_adam.optimizer)
 
     def rebind(self) -> None:
         """Take over an optimiser state that was loaded from a file."""
