@@ -4,13 +4,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from run_and_kill import train
 from run_folders import assert_same_run
 from toy import Reach
 
-from velora_ros.errors import ConfigError, PolicyFileError, SpecError, StorageError, UnsupportedEnvironmentError
-from velora_ros.models import LiquidDDPG, storage
-from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, StopTraining
+from velora_ros.errors import (
+    ConfigError,
+    DivergenceError,
+    PolicyFileError,
+    SpecError,
+    StorageError,
+    UnsupportedEnvironmentError,
+)
+from velora_ros.models import LiquidDDPG, resuming, storage
+from velora_ros.policy import PolicyFile
+from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, RunState, StopTraining
 from velora_ros.training.checkpoint import checkpoints
 from velora_ros.training.records import EpisodeRecord
 
@@ -157,6 +166,38 @@ def test_an_environment_that_fails_ends_the_run_with_one_sentence(tmp_path: Path
         )
     assert '\n' not in str(error.value)
     assert str(error.value).endswith(f'The run is kept up to step 10: velora_ros train --resume {tmp_path}')
+
+
+@pytest.mark.parametrize('optim', [torch.optim.Adam, torch.optim.RMSprop])
+def test_a_training_that_diverges_ends_with_what_to_lower_and_what_was_saved_stays(tmp_path: Path, optim: Any) -> None:
+    class Explodes(Reach):
+        def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            observation, reward, *rest = super().step(action)
+            return observation, 1e30 if len(self.actions) > 22 else reward, *rest
+
+    model = LiquidDDPG(2, 4, 1, seed=0, optim=optim)
+    options: dict[str, Any] = {'start_steps': 10, 'eval_every': 5, 'eval_episodes': 1, 'progress': False}
+    with pytest.raises(DivergenceError, match=r'is not finite: training has diverged\. Lower actor_lr') as error:
+        model.train(Explodes(length=5), 8, eval_env=Reach(), run_dir=tmp_path, checkpoint_every=0, **options)
+    assert str(error.value).endswith(f"What was saved until then stays in '{tmp_path}'.")
+    assert all(torch.isfinite(values).all() for values in model.learner.networks.state_dict().values())
+    run = RunPaths(tmp_path)
+    assert checkpoints(run)[0].stem == '000000020'
+    PolicyFile.load(run.best_policy)
+    LiquidDDPG.load(checkpoints(run)[0])
+
+
+def test_weights_that_are_not_finite_take_the_place_of_nothing(tmp_path: Path) -> None:
+    model = train(tmp_path / 'run', total_steps=20)
+    model.export(tmp_path / 'policy.safetensors')
+    before = (tmp_path / 'policy.safetensors').read_bytes()
+    model.learner.networks.actor.motor.bias.data[0] = np.nan
+    with pytest.raises(DivergenceError, match=r'a weight of the networks \(actor\.motor\.bias\) is not finite'):
+        model.export(tmp_path / 'policy.safetensors')
+    assert (tmp_path / 'policy.safetensors').read_bytes() == before
+    with pytest.raises(DivergenceError):
+        resuming.write(tmp_path / 'checkpoint.safetensors', model.learner, model.arguments(), RunState())
+    assert not (tmp_path / 'checkpoint.safetensors').exists()
 
 
 # --- the file

@@ -1,8 +1,10 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from toy import Reach
 
+from velora_ros.errors import DivergenceError, UnsupportedEnvironmentError
 from velora_ros.gym import spec_from_env
 from velora_ros.training.checked_env import CheckedEnv
 
@@ -43,3 +45,64 @@ def test_what_was_returned_stays_where_the_environment_writes_into_the_same_arra
     assert state is not None
     assert next_state is not None
     assert (state[0], next_state[0]) == (0, 1)
+
+
+class Telling(Reach):
+    """Its info is what the list says: of the reset, then of each step."""
+
+    def __init__(self, *infos: dict[str, Any]) -> None:
+        super().__init__()
+        self.infos = infos
+
+    def reset(self, **arguments: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        observation, _ = super().reset(**arguments)
+        return observation, self.infos[0]
+
+    def step(self, action: np.ndarray) -> Any:
+        *others, _ = super().step(action)
+        return *others, self.infos[self.count]
+
+
+@pytest.mark.parametrize('dt', [np.nan, np.inf, 0.0, -0.1, None, 'soon'])
+def test_an_elapsed_time_that_is_none_is_refused(dt: Any) -> None:
+    env = Telling({}, {'dt': 0.2}, {'dt': dt})
+    checked = CheckedEnv(env, spec_from_env(env))
+    checked.reset(seed=1, episode=1)
+    assert checked.step(STILL, 1)[-1] == 2.0
+    with pytest.raises(UnsupportedEnvironmentError, match=r"info\['dt'\] is .* in step 2; it must be"):
+        checked.step(STILL, 2)
+
+
+@pytest.mark.parametrize('told', [None, 2])
+@pytest.mark.parametrize(
+    ('state', 'message'),
+    [
+        ([0.0, np.nan], r'is not finite \(entry 1\) in step 1'),
+        ([0.0, 1.0, 2.0], r'has the shape \(3,\) in step 1; it must have the shape \(2,\)'),
+        ([[0.0, 1.0]], r'has the shape \(1, 2\) in step 1'),
+        (None, 'is missing in step 1'),
+        ('full', 'must be a vector of numbers'),
+    ],
+)
+def test_what_the_critic_sees_stays_a_vector_of_finite_numbers(state: Any, message: str, told: int | None) -> None:
+    env = Telling({'privileged_state': [0.0, 1.0]}, {'privileged_state': state})
+    checked = CheckedEnv(env, spec_from_env(env), told)
+    checked.reset(seed=1, episode=1)
+    with pytest.raises(UnsupportedEnvironmentError, match=message):
+        checked.step(STILL, 1)
+
+
+def test_what_only_the_critic_sees_does_not_appear_in_mid_run() -> None:
+    env = Telling({}, {'privileged_state': [1.0]})
+    checked = CheckedEnv(env, spec_from_env(env))
+    checked.reset(seed=1, episode=1)
+    with pytest.raises(UnsupportedEnvironmentError, match='it must be left out, as when training began'):
+        checked.step(STILL, 1)
+
+
+def test_an_action_that_is_not_finite_is_the_policys_fault() -> None:
+    env = Reach()
+    checked = CheckedEnv(env, spec_from_env(env))
+    checked.reset(seed=1, episode=1)
+    with pytest.raises(DivergenceError, match="the policy's action in step 7 is not finite: training has diverged"):
+        checked.step(np.full(1, np.nan, np.float32), 7)

@@ -226,6 +226,7 @@ class LiquidDDPG:
             ConfigError: a hyperparameter is out of range.
             SpecError: the environment does not fit this agent, or differs from the one it was trained in.
             UnsupportedEnvironmentError: spaces that cannot be learnt from, or numbers that are not finite.
+            DivergenceError: a loss, a weight or an action is not finite; what was saved before stays.
             StorageError: ``run_dir`` cannot be written, is in use, or holds a run and ``resume`` is False.
             PolicyFileError: the run's checkpoints cannot be read.
         """
@@ -258,6 +259,7 @@ class LiquidDDPG:
 
         Raises:
             StorageError: the file cannot be written; an older one of that name is untouched.
+            DivergenceError: a weight is not finite; likewise.
         """
         self.learner.policy_file().save(path)
 

@@ -26,6 +26,7 @@ from velora_ros.replay import SequenceBuffer, Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent import Array
 from velora_ros.training.config import STEPS
+from velora_ros.training.divergence import diverged
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ class Learner:
                 f'trained with {known.action_low} to {known.action_high}. Train a new agent, or rescale the actions.'
             )
         _, info = env.reset(seed=0)
-        privileged = np.size(info.get('privileged_state', ()))
+        state = info.get('privileged_state')
+        privileged = 0 if state is None else np.size(state)
         if privileged != self.privileged_dim:
             if known is not None:
                 raise SpecError(
@@ -248,8 +250,25 @@ class Learner:
         counted = self.steps if self.lr_decay_counts == STEPS else self.steps_of_full_episodes
         return min(1.0, counted / self.lr_decay_steps)
 
+    def refuse_divergence(self) -> None:
+        """
+        Check that every weight is a number, before one that is not takes the place of what was saved.
+
+        Raises:
+            DivergenceError: one is not finite.
+        """
+        for name, values in self.networks.state_dict().items():
+            if not torch.isfinite(values).all():
+                raise diverged(f'after {self.updates} updates a weight of the networks ({name})')
+
     def policy_file(self) -> PolicyFile:
-        """Return the current policy in deployable form; without a trained environment the bounds are [-1, 1]."""
+        """
+        Return the current policy in deployable form; without a trained environment the bounds are [-1, 1].
+
+        Raises:
+            DivergenceError: a weight is not finite.
+        """
+        self.refuse_divergence()
         spec = self.spec or default_spec(self.wiring.n_sensory, self.wiring.n_motor)
         shortest, longest = self.dt_range
         return policy_file(

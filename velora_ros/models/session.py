@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
-from velora_ros.errors import ConfigError, StorageError, UnsupportedEnvironmentError
+from velora_ros.errors import ConfigError, DivergenceError, StorageError, UnsupportedEnvironmentError
 from velora_ros.gym import check_env, check_reward, spec_from_env
 from velora_ros.models import resuming
 from velora_ros.models.environment import evaluation_environment, numpy_view
@@ -95,6 +95,7 @@ def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folde
             LoopSettings.of(config, call.total_steps, learner.streams.run_seed, learner.streams.evaluation_seed),
             eval_env=eval_env,
             callbacks=_callbacks(model, config, call, folder),
+            privileged_dim=learner.privileged_dim,
             steps_before=learner.steps,
             episodes_before=learner.episodes,
             resumed=None if checkpoint is None else checkpoint.state,
@@ -167,3 +168,6 @@ def _explained(folder: RunFolder | None) -> Iterator[None]:
     except (UnsupportedEnvironmentError, StorageError) as error:
         kept = '' if folder is None else resuming.what_is_kept(folder)
         raise type(error)(f'{error} {kept}'.rstrip()) from error
+    except DivergenceError as error:  # resumed, the run would diverge again
+        kept = '' if folder is None else f"What was saved until then stays in '{folder.folder}'."
+        raise DivergenceError(f'{error} {kept}'.rstrip()) from error

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent import Array
+from velora_ros.training.divergence import diverged
 
 
 class CheckedEnv:
@@ -19,10 +20,11 @@ class CheckedEnv:
     Args:
         env: the environment.
         spec: its names and bounds.
+        privileged_dim: entries of ``info['privileged_state']``; 0: there is none, None: as many as at the first reset.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], spec: PolicySpec) -> None:
-        self._env, self._spec = env, spec
+    def __init__(self, env: gymnasium.Env[Any, Any], spec: PolicySpec, privileged_dim: int | None = None) -> None:
+        self._env, self._spec, self._privileged_dim = env, spec, privileged_dim
         self._low, self._high = spec.low, spec.high
         self._half_range = (spec.high - spec.low) / 2
         self._dtype = env.action_space.dtype
@@ -35,14 +37,15 @@ class CheckedEnv:
             the observation, shape (observation,), and what the critic sees with it, shape (state,); None: the same.
 
         Raises:
-            UnsupportedEnvironmentError: the environment failed, or the observation is not finite.
+            UnsupportedEnvironmentError: the environment failed, or what it returned is not finite or of another shape
+                than before.
         """
         when = f'at the start of episode {episode}'
         try:
             observation, info = self._env.reset(seed=seed)
         except Exception as error:
             raise env_failure(error, when) from error
-        return self._observation(observation, when), _privileged(info)
+        return self._observation(observation, when), self._privileged(info, when)
 
     def step(self, action: Array, number: int) -> tuple[Array, Array | None, float, bool, bool, float]:
         """
@@ -57,8 +60,11 @@ class CheckedEnv:
             terminated, whether it was truncated, and the elapsed time over the nominal period, dt/T.
 
         Raises:
-            UnsupportedEnvironmentError: the environment failed, or a number is not finite.
+            UnsupportedEnvironmentError: as :meth:`reset`, or the elapsed time is not above 0.
+            DivergenceError: the action is not finite.
         """
+        if not all(np.isfinite(action).tolist()):
+            raise diverged(f"the policy's action in step {number}")
         command = self._low + (action + 1) * self._half_range
         command = np.minimum(np.maximum(command, self._low), self._high)  # twice as fast as clip
         try:
@@ -71,10 +77,10 @@ class CheckedEnv:
                 f'the environment returned the reward {reward} in step {number}; rewards must be finite. '
                 'Bound the reward, or end the episode before it diverges.'
             )
-        when, period = f'in step {number}', self._spec.control_period
-        elapsed = float(info.get('dt', period)) / period
+        when = f'in step {number}'
         return (
-            self._observation(observation, when), _privileged(info), reward, bool(terminated), bool(truncated), elapsed,
+            self._observation(observation, when), self._privileged(info, when),
+            reward, bool(terminated), bool(truncated), self._elapsed(info, when),
         )  # fmt: skip
 
     def _observation(self, values: npt.ArrayLike, when: str) -> Array:
@@ -87,10 +93,46 @@ class CheckedEnv:
             )
         return observation
 
+    def _privileged(self, info: dict[str, Any], when: str) -> Array | None:
+        values = info.get('privileged_state')
+        if values is None and not self._privileged_dim:
+            self._privileged_dim = 0
+            return None
+        try:
+            state = np.array(() if values is None else values, dtype=np.float32, ndmin=1)
+        except (TypeError, ValueError) as error:
+            raise UnsupportedEnvironmentError(
+                f"info['privileged_state'] is {values!r} {when}; it must be a vector of numbers."
+            ) from error
+        if self._privileged_dim is None:
+            self._privileged_dim = state.size
+        if state.shape != (self._privileged_dim,):
+            came = 'is missing' if values is None else f'has the shape {state.shape}'
+            wanted = f'have the shape ({self._privileged_dim},)' if self._privileged_dim else 'be left out'
+            raise UnsupportedEnvironmentError(
+                f"info['privileged_state'] {came} {when}; it must {wanted}, as when training began, in the info of "
+                'every reset and step.'
+            )
+        if not all(np.isfinite(state).tolist()):
+            raise UnsupportedEnvironmentError(
+                f"info['privileged_state'] is not finite (entry {np.flatnonzero(~np.isfinite(state))[0]}) {when}; "
+                'it must hold finite numbers. End the episode before the simulation diverges.'
+            )
+        return state
 
-def _privileged(info: dict[str, Any]) -> Array | None:
-    values = info.get('privileged_state')
-    return None if values is None else np.array(values, dtype=np.float32)
+    def _elapsed(self, info: dict[str, Any], when: str) -> float:
+        period = self._spec.control_period
+        seconds = info.get('dt', period)
+        try:
+            elapsed = float(seconds) / period
+        except (TypeError, ValueError):
+            elapsed = math.nan
+        if not (math.isfinite(elapsed) and elapsed > 0):
+            raise UnsupportedEnvironmentError(
+                f"info['dt'] is {seconds!r} {when}; it must be the elapsed time, a finite number of seconds above 0. "
+                'Leave it out where every step takes the nominal period.'
+            )
+        return elapsed
 
 
 def env_failure(error: Exception, when: str) -> UnsupportedEnvironmentError:

@@ -94,6 +94,7 @@ def run(
     *,
     eval_env: gymnasium.Env[Any, Any] | None = None,
     callbacks: Sequence[Callback] = (),
+    privileged_dim: int | None = None,
     steps_before: int = 0,
     episodes_before: int = 0,
     resumed: RunState | None = None,
@@ -109,15 +110,18 @@ def run(
         settings: how long and how.
         eval_env: for evaluations; None: there are none.
         callbacks: called in their order.
+        privileged_dim: entries of ``info['privileged_state']``; 0: there is none, None: as many as at the first reset.
         steps_before: environment steps of earlier calls.
         episodes_before: episodes of earlier calls.
         resumed: where this run stood when the agent's state was saved; the budget counts what was done before.
         clock: seconds, for throughput alone; training never depends on it.
 
     Raises:
-        UnsupportedEnvironmentError: an observation or a reward is not finite, or the environment itself failed.
+        UnsupportedEnvironmentError: what the environment returned cannot be used, or the environment itself failed.
+        DivergenceError: an action, a loss or a weight is not finite.
     """
-    state = _Run(agent, env, spec, settings, eval_env=eval_env, callbacks=callbacks, clock=clock)
+    checked = CheckedEnv(env, spec, privileged_dim)
+    state = _Run(agent, checked, settings, eval_env=eval_env, callbacks=callbacks, clock=clock)
     state.step = state.steps_before = steps_before
     state.episode = episodes_before
     if resumed is not None:
@@ -131,15 +135,14 @@ class _Run:
     def __init__(
         self,
         agent: Agent,
-        env: gymnasium.Env[Any, Any],
-        spec: PolicySpec,
+        env: CheckedEnv,
         settings: LoopSettings,
         *,
         eval_env: gymnasium.Env[Any, Any] | None,
         callbacks: Sequence[Callback],
         clock: Callable[[], float],
     ) -> None:
-        self.agent, self.env, self.spec, self.settings = agent, CheckedEnv(env, spec), spec, settings
+        self.agent, self.env, self.settings = agent, env, settings
         self.eval_env, self.callbacks, self.clock = eval_env, callbacks, clock
         self.step = self.steps_before = self.episode = 0
         self.credit = 0.0
