@@ -15,7 +15,7 @@ from velora_ros.errors import ConfigError, PolicyFileError, SpecError, Unsupport
 from velora_ros.models import LiquidDDPG
 from velora_ros.models.update import UpdateSettings
 from velora_ros.policy import Policy
-from velora_ros.training import Callback, TrainConfig, TrainResult
+from velora_ros.training import Callback, EvaluateIn, TrainConfig, TrainResult
 from velora_ros.utils import set_seed
 
 QUICK: dict[str, Any] = {'start_steps': 20, 'boost_ratio': 1, 'eval_every': 0, 'progress': False}
@@ -258,6 +258,23 @@ def test_a_discrete_action_space_is_refused_by_name() -> None:
 def test_hyperparameters_out_of_range_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         LiquidDDPG(2, 6, 1).train(Reach(), **{**QUICK, **arguments})
+
+
+@pytest.mark.parametrize('wrap', [lambda env: env, gymnasium.wrappers.RecordEpisodeStatistics])
+def test_the_environment_that_is_trained_in_is_refused_for_evaluations(wrap: Any) -> None:
+    env = Reach()
+    with pytest.raises(ConfigError, match='eval_env is the environment that is trained in'):
+        LiquidDDPG(2, 6, 1).train(env, 16, eval_env=wrap(env), progress=False)
+    with pytest.raises(ConfigError, match='the env of EvaluateIn is the environment that is trained in'):
+        LiquidDDPG(2, 6, 1).train(env, 16, callbacks=[EvaluateIn(wrap(env))], progress=False)
+
+
+@pytest.mark.parametrize('env', [None, 'InvertedPendulum-v5'])
+def test_what_is_no_environment_is_refused_with_how_to_make_one(env: Any) -> None:
+    with pytest.raises(UnsupportedEnvironmentError, match=r"is no gymnasium\.Env; pass .*gymnasium\.make\('Inverted"):
+        LiquidDDPG(2, 6, 1).train(env, 16, progress=False)
+    with pytest.raises(UnsupportedEnvironmentError, match=r'is no gymnasium\.Env'):
+        LiquidDDPG(2, 6, 1).train(Reach(), 16, eval_env=env or 'Reach', progress=False)
 
 
 def test_torchs_threads_are_given_back() -> None:

@@ -204,7 +204,8 @@ class LiquidDDPG:
             episode_share: share of the sequences for which an episode is drawn first, each as likely as the others; of
                 the rest, every place in the replay is as likely.
             total_steps: environment steps at most, over all episodes of this run; None: no limit.
-            eval_env: for deterministic evaluations; None: a second one is made from ``env.spec``, or they are skipped.
+            eval_env: for deterministic evaluations, another one than ``env``; None: a second one is made from
+                ``env.spec``, or they are skipped.
             eval_every: steps between evaluations; 0: none.
             eval_episodes: episodes per evaluation.
             eval_max_steps: steps of their episodes at most; 0: ``max_steps``. Training episodes that are shorter than

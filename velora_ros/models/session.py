@@ -17,7 +17,7 @@ from velora_ros.models.run_files import RunDir, callbacks_of, check_environment,
 from velora_ros.models.streams import Streams
 from velora_ros.models.threads import single_thread
 from velora_ros.models.update import UpdateSettings
-from velora_ros.training import Callback, LoopSettings, RunFolder, TrainConfig, TrainResult, run
+from velora_ros.training import Callback, EvaluateIn, LoopSettings, RunFolder, TrainConfig, TrainResult, run
 from velora_ros.training.progress import ProgressBar
 from velora_ros.training.provenance import record_start
 
@@ -61,9 +61,10 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
     Raises:
         VeloraError: as ``LiquidDDPG.train`` says.
     """
+    check_env(call.env)  # before anything is asked of it: it may be none
+    check_reward(call.env)
+    _check_evaluations(call)
     env = numpy_view(call.env)
-    check_env(env)
-    check_reward(env)
     if not call.resumes:
         model.learner.adopt(env, spec_from_env(env, call.control_period))  # refused before the folder is begun
     seed = model.learner.streams.run_seed if call.seed is None else call.seed
@@ -73,6 +74,19 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
         stack.enter_context(single_thread())
         folder = stack.enter_context(opened(call.run_dir, description, resume=call.resume, seed=call.seed))
         return _train(model, env, config, call, folder)
+
+
+def _check_evaluations(call: Call) -> None:
+    """Refuse evaluations in the environment that is trained in: they would reset it in the middle of an episode."""
+    others = [('eval_env', call.eval_env)] if call.eval_env is not None else []
+    others += [('the env of EvaluateIn', one.env) for one in call.callbacks if isinstance(one, EvaluateIn)]
+    for name, other in others:
+        check_env(other)
+        if other.unwrapped is call.env.unwrapped:
+            raise ConfigError(
+                f'{name} is the environment that is trained in, which an evaluation would reset in the middle of an '
+                'episode; make a second one.'
+            )
 
 
 def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folder: RunFolder | None) -> TrainResult:

@@ -143,7 +143,7 @@ class EvaluateIn(Callback):
     Training learns nothing of it. The episodes' seeds are the same each time, so that the curve shows the policy alone.
 
     Args:
-        env: gives what the policy reads, in its order; it stays open.
+        env: gives what the policy reads, in its order, and is not the one that is trained in; it stays open.
         episodes: of each evaluation.
         seed: episode i is reset with a seed drawn from (seed, i).
         max_steps: of an episode; None: as long as it takes.
@@ -152,12 +152,12 @@ class EvaluateIn(Callback):
     def __init__(
         self, env: 'gymnasium.Env[Any, Any]', *, episodes: int = 10, seed: int = 0, max_steps: int | None = None
     ) -> None:
-        self._env = env
+        self.env = env
         self._options: dict[str, Any] = {'episodes': episodes, 'seed': seed, 'max_steps': max_steps}
         self.records: list[EvaluationRecord] = []
         """One record for each evaluation so far; steps, episode and seconds are training's."""
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
         """Evaluate, and keep the result."""
-        result = evaluate(Policy(policy), self._env, **self._options)
+        result = evaluate(Policy(policy), self.env, **self._options)
         self.records.append(dataclasses.replace(record, result=result))
