@@ -277,6 +277,17 @@ def test_what_is_no_environment_is_refused_with_how_to_make_one(env: Any) -> Non
         LiquidDDPG(2, 6, 1).train(Reach(), 16, eval_env=env or 'Reach', progress=False)
 
 
+def test_a_replay_that_never_holds_a_batch_is_refused_and_a_small_one_is_welcome() -> None:
+    model = LiquidDDPG(2, 6, 1, buffer_size=60)
+    with pytest.raises(ConfigError, match='buffer_size is 60, but no update comes before the replay holds 64'):
+        model.train(Reach(), 64, progress=False)
+    with pytest.raises(ConfigError, match='the replay holds 61'):
+        model.train(Reach(), 16, burn_in=53, **QUICK)
+    model.train(Reach(), 56, total_steps=60, **QUICK)
+    assert model.learner.updates > 0
+    LiquidDDPG(2, 6, 1, buffer_size=200_000).train(Reach(), 150_000, sequence_length=10, total_steps=10, **QUICK)
+
+
 def test_torchs_threads_are_given_back() -> None:
     before = torch.get_num_threads()
     trained(steps=30)

@@ -27,6 +27,8 @@ def test_an_integer_is_welcome_where_a_number_is() -> None:
         ({'normalise': 'yes'}, "normalise is 'yes'; it must be true or false"),
         ({'critic_sizes': []}, 'critic_sizes is'),
         ({'batch_size': 100}, 'must be a multiple of sequence_length'),
+        ({'buffer_size': 127}, 'buffer_size is 127, but no update comes before the replay holds 128 transitions'),
+        ({'buffer_size': 50, 'batch_size': 8, 'burn_in': 43}, 'the replay holds 51 transitions'),
         ({'action_delay': [1]}, 'action_delay is [1]; it must be two whole numbers'),
         ({'period_jitter': 1.5}, 'period_jitter is 1.5; it must be a number, at least 0 and at most 1'),
     ],

@@ -80,6 +80,7 @@ class LiquidDDPG:
             n_neurons=n_neurons, sparsity=sparsity, critic_sizes=tuple(critic_sizes), n_critics=n_critics,
             critic_neurons=critic_neurons, policy_tau=policy_tau, buffer_size=buffer_size, actor_lr=actor_lr,
             critic_lr=critic_lr, normalise=normalise, cell=cell, dt_input=dt_input,
+            batch_size=1, sequence_length=1,  # train says how much of the replay an update takes
         )  # fmt: skip
         self.state_dim, self.n_neurons, self.action_dim = state_dim, n_neurons, action_dim
         self.device = torch.device(device) if device is not None else torch.device('cpu')
@@ -224,7 +225,7 @@ class LiquidDDPG:
             records of episodes and evaluations, and the best policy.
 
         Raises:
-            ConfigError: a hyperparameter is out of range.
+            ConfigError: a hyperparameter is out of range, or the replay is too small for a batch.
             SpecError: the environment does not fit this agent, or differs from the one it was trained in.
             UnsupportedEnvironmentError: spaces that cannot be learnt from, or numbers that are not finite.
             DivergenceError: a loss, a weight or an action is not finite; what was saved before stays.
@@ -238,7 +239,7 @@ class LiquidDDPG:
             max_grad_norm=max_grad_norm, trace=trace, reward_scale=reward_scale, lr_decay_steps=lr_decay_steps,
             lr_final=lr_final, lr_decay_counts=lr_decay_counts, noise_low=noise_low, noise_final=noise_final,
             episode_share=episode_share, eval_every=eval_every, eval_episodes=eval_episodes,
-            eval_max_steps=eval_max_steps,
+            eval_max_steps=eval_max_steps, buffer_size=self.learner.settings.buffer_size,
         )  # fmt: skip
         return session.train(
             self,

@@ -117,6 +117,12 @@ class TrainConfig:
                 f'batch_size is {self.batch_size} and sequence_length {self.sequence_length}; batch_size counts '
                 'transitions and must be a multiple of sequence_length.'
             )
+        if self.buffer_size < (needed := max(self.batch_size, self.burn_in + self.sequence_length)):
+            raise ConfigError(
+                f'buffer_size is {self.buffer_size}, but no update comes before the replay holds {needed} transitions '
+                f'(batch_size {self.batch_size}, burn_in {self.burn_in} and sequence_length {self.sequence_length}); '
+                'raise buffer_size, or lower the others.'
+            )
         self.disturbances()
 
     @classmethod
