@@ -158,19 +158,19 @@ class _Run:
 
     def run(self) -> TrainResult:
         settings, result = self.settings, self.result
-        for callback in self.callbacks:
-            callback.on_train_start(settings.n_episodes, settings.total_steps)
-            if self.resumed:
-                callback.on_resume(self.state())
         try:
+            self._tell_all(self._begin)
             self._rest(last=False)
             while len(result.episodes) < settings.n_episodes and not self._budget_spent():
                 self._run_episode()
         except StopTraining as stop:
-            result.stopped = str(stop) or 'stopped by a callback'
+            self._note(stop)
         result.steps, result.seconds = self.step - self.steps_before, self._seconds()
         if self.at_rest:
-            self._rest(last=True)
+            try:
+                self._rest(last=True)
+            except StopTraining as stop:
+                self._note(stop)
         for callback in self.callbacks:
             callback.on_train_end(result)
         return result
@@ -180,10 +180,34 @@ class _Run:
         episodes = self.result.episodes
         return RunState(self.steps_before, self.credit, episodes[-1].seconds if episodes else 0.0, live, self.result)
 
+    def _note(self, stop: StopTraining) -> None:
+        """Write down why training ends; the first reason is the one that counts."""
+        self.result.stopped = self.result.stopped or str(stop) or 'stopped by a callback'
+
+    def _begin(self, callback: Callback) -> None:
+        callback.on_train_start(self.settings.n_episodes, self.settings.total_steps)
+        if self.resumed:
+            callback.on_resume(self.state())
+
     def _rest(self, *, last: bool) -> None:
         state = self.state()
+        self._tell_all(lambda callback: callback.on_between_episodes(state, last=last))
+
+    def _tell_all(self, tell: Callable[[Callback], None]) -> None:
+        """
+        Tell every callback, even after one that wants to end training: the others are told of its end too.
+
+        Raises:
+            StopTraining: the first one's.
+        """
+        stop: StopTraining | None = None
         for callback in self.callbacks:
-            callback.on_between_episodes(state, last=last)
+            try:
+                tell(callback)
+            except StopTraining as request:
+                stop = stop or request
+        if stop is not None:
+            raise stop
 
     def _run_episode(self) -> None:
         self._change_hyperparameters()
