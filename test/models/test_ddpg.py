@@ -12,7 +12,7 @@ import torch
 from toy import Reach
 
 from velora_ros.errors import ConfigError, PolicyFileError, SpecError, UnsupportedEnvironmentError, VeloraError
-from velora_ros.models import LiquidDDPG
+from velora_ros.models import LiquidDDPG, storage
 from velora_ros.models.update import UpdateSettings
 from velora_ros.policy import Policy
 from velora_ros.training import Callback, EvaluateIn, TrainConfig, TrainResult
@@ -162,6 +162,27 @@ def test_the_exported_policy_acts_as_the_agent_does_over_an_episode_with_varying
             np.testing.assert_allclose(
                 policy.step(state, dt), action, rtol=0, atol=4e-5
             )  # 1e-5 of the action range of 4
+
+
+def test_predictions_with_noise_leave_training_as_it_was(tmp_path: Path) -> None:
+    class Asks(Callback):
+        def on_step(self, steps: int) -> None:
+            self.model.predict(np.ones(2), noise_scale=0.5)
+
+    asks, model = Asks(), LiquidDDPG(2, 6, 1, seed=3)
+    asks.model = model
+    model.train(Reach(), 16, total_steps=60, callbacks=[asks], **QUICK)
+    assert same(weights(model), weights(trained(3)[0]))
+
+
+def test_an_agent_saved_before_predictions_had_a_stream_of_their_own_is_read(tmp_path: Path) -> None:
+    model, _ = trained()
+    model.save(tmp_path / 'agent.safetensors')
+    metadata, tensors = storage.read(tmp_path / 'agent.safetensors')
+    del metadata['random']['predict']
+    loaded = LiquidDDPG(2, 6, 1, seed=9)
+    storage.restore(loaded.learner, metadata, tensors)
+    assert np.array_equal(loaded.predict(np.ones(2))[0], model.predict(np.ones(2))[0])
 
 
 @pytest.mark.parametrize('batch', [None, 3])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from toy import Reach
 
+from velora_ros.errors import ConfigError
 from velora_ros.gym import spec_from_env
 from velora_ros.policy import PolicyFile
 from velora_ros.replay import Transition
@@ -275,6 +276,26 @@ def test_throughput_comes_from_the_clock_that_was_passed_in(agent: Recorder) -> 
     env = Reach(length=4)
     result = run(agent, env, spec_from_env(env), settings(), clock=lambda: float(next(ticks)))
     assert result.seconds == pytest.approx(len(result.episodes) + 1)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'actor_lr': -1.0}, 'Changes.on_episode_start returned .*: actor_lr is -1.0; it must be a number, above 0'),
+        ({'noise_scale': float('nan')}, 'noise_scale is nan; it must be'),
+        ({'actor_rl': 0.1}, "'actor_rl' is no hyperparameter. Did you mean 'actor_lr'"),
+        ({'gamma': 0.9}, "'gamma' may not change while training runs. Valid: actor_lr, critic_lr, noise_scale, update"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused(agent: Recorder, changes: dict[str, float], message: str) -> None:
+    class Changes(Callback):
+        def on_episode_start(self) -> dict[str, float]:
+            return changes
+
+    env = Reach(length=4)
+    with pytest.raises(ConfigError, match=message):
+        run(agent, env, spec_from_env(env), settings(), callbacks=[Changes()])
+    assert agent.changes == []
 
 
 def test_hyperparameters_change_with_the_next_episode(agent: Recorder) -> None:

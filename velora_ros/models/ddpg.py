@@ -105,7 +105,7 @@ class LiquidDDPG:
         dt: float | None = None,
     ) -> tuple[Any, Any]:
         """
-        Choose an action.
+        Choose an action. Its noise is a random stream of its own: training goes on as if nothing had been asked.
 
         Args:
             state: observation in the environment's units, numpy or torch, shape (S,) or (B, S).
@@ -128,7 +128,7 @@ class LiquidDDPG:
         if dt is not None and hidden is not None:  # the first step of an episode has no time before it
             ratio = float(np.clip(dt / self.spec.control_period, *learner.dt_range))
         return predict(
-            learner.networks, self.spec, learner.streams.noise, state, hidden, noise_scale=noise_scale, ratio=ratio
+            learner.networks, self.spec, learner.streams.predict, state, hidden, noise_scale=noise_scale, ratio=ratio
         )
 
     def train(

@@ -35,7 +35,11 @@ class Callback:
         """Note that a run goes on which had got so far; what was seen after ``state`` comes again."""
 
     def on_episode_start(self) -> Mapping[str, float]:
-        """Return hyperparameters of :data:`LIVE` that change with the episode about to begin; usually none."""
+        """
+        Return hyperparameters of :data:`LIVE` that change with the episode about to begin; usually none.
+
+        Another name, or a value that :class:`velora_ros.training.TrainConfig` refuses, is a ConfigError.
+        """
         return {}
 
     def on_step(self, steps: int) -> None:

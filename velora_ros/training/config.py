@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -212,6 +212,26 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
             f"the configuration '{path}' holds a {type(values).__name__}; it must hold 'name: value' lines."
         )
     return values
+
+
+def live_changes(changes: Mapping[str, Any], live: Iterable[str]) -> dict[str, float]:
+    """
+    Return changes of hyperparameters while training runs, as numbers that :class:`TrainConfig` would take.
+
+    Args:
+        changes: by name.
+        live: names of those that may change.
+
+    Raises:
+        ConfigError: a name is none of them, or a value is not valid.
+    """
+    fields = {item.name: item for item in dataclasses.fields(TrainConfig)}
+    names = tuple(live)
+    for name in changes:
+        if name not in names:
+            what = 'may not change while training runs' if name in fields else 'is no hyperparameter'
+            raise ConfigError(f"'{name}' {what}.{did_you_mean(str(name), names)}")
+    return {name: _checked(fields[name], value) for name, value in changes.items()}
 
 
 def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:

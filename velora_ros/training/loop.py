@@ -10,13 +10,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from velora_ros.errors import ConfigError
 from velora_ros.policy import Policy
 from velora_ros.replay import Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent import Agent
-from velora_ros.training.callbacks import Callback, StopTraining
+from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.checked_env import CheckedEnv
-from velora_ros.training.config import TrainConfig
+from velora_ros.training.config import TrainConfig, live_changes
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.means import Means
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
@@ -119,6 +120,7 @@ def run(
     Raises:
         UnsupportedEnvironmentError: what the environment returned cannot be used, or the environment itself failed.
         DivergenceError: an action, a loss or a weight is not finite.
+        ConfigError: a callback changes what may not change, or to a value that is not valid.
     """
     checked = CheckedEnv(env, spec, privileged_dim)
     state = _Run(agent, checked, settings, eval_env=eval_env, callbacks=callbacks, clock=clock)
@@ -244,9 +246,20 @@ class _Run:
             self._rest(last=False)
 
     def _change_hyperparameters(self) -> None:
-        """Take the changes that callbacks want; the agent is told of all of them."""
+        """
+        Take the changes that callbacks want; the agent is told of all of them.
+
+        Raises:
+            ConfigError: a callback wants what may not change, or a value that is not valid.
+        """
         for callback in self.callbacks:
-            if changes := callback.on_episode_start():
+            if wanted := callback.on_episode_start():
+                try:
+                    changes = live_changes(wanted, LIVE)
+                except ConfigError as error:
+                    raise ConfigError(
+                        f'{type(callback).__name__}.on_episode_start returned {wanted}: {error}'
+                    ) from error
                 settings = self.settings
                 self.settings = dataclasses.replace(
                     settings,
