@@ -309,6 +309,33 @@ def test_a_replay_that_never_holds_a_batch_is_refused_and_a_small_one_is_welcome
     LiquidDDPG(2, 6, 1, buffer_size=200_000).train(Reach(), 150_000, sequence_length=10, total_steps=10, **QUICK)
 
 
+def normaliser_of(model: LiquidDDPG) -> tuple[list[float], list[float]]:
+    normaliser = model.learner.networks.observation_normaliser
+    return normaliser.offset.tolist(), normaliser.scale.tolist()
+
+
+def test_a_frozen_normaliser_stays_frozen() -> None:
+    model, _ = trained(steps=60)
+    before = normaliser_of(model)
+    assert before != ([0, 0], [1, 1])
+    model.train(Reach(), 16, total_steps=60, **{**QUICK, 'start_steps': 100})
+    assert normaliser_of(model) == before
+
+
+def test_a_start_up_too_short_to_freeze_the_normaliser_is_refused() -> None:
+    for steps in (0, 1):
+        options = {**QUICK, 'start_steps': steps, 'total_steps': 40}
+        with pytest.raises(ConfigError, match=f'start_steps is {steps} .* at least 2, some hundred'):
+            LiquidDDPG(2, 6, 1).train(Reach(), 16, **options)
+        LiquidDDPG(2, 6, 1, normalise=False).train(Reach(), 16, **options)
+    model, _ = trained(steps=10)
+    with pytest.raises(ConfigError, match=r'start_steps is 5 and the agent has taken 10 steps, .* at least 11'):
+        model.train(Reach(), 16, **{**QUICK, 'start_steps': 5})
+    model.train(Reach(), 16, total_steps=20, **{**QUICK, 'start_steps': 11})
+    assert normaliser_of(model) != ([0, 0], [1, 1])
+    model.train(Reach(), 16, total_steps=20, **{**QUICK, 'start_steps': 0})  # it is frozen by now
+
+
 def test_torchs_threads_are_given_back() -> None:
     before = torch.get_num_threads()
     trained(steps=30)

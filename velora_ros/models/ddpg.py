@@ -45,7 +45,8 @@ class LiquidDDPG:
         policy_tau: share by which the policy that is evaluated, exported and predicted with follows the actor in one
             update: an average over its last 1 / policy_tau (Polyak and Juditsky, 1992), which stands still while the
             actor goes on searching at full rate. 0: it is the actor itself.
-        normalise: freeze an observation normaliser after the start-up steps of training; it travels with the policy.
+        normalise: freeze an observation normaliser after the start-up steps of training, once; it travels with the
+            policy.
         cell: the actor's recurrent layer, ``cfc``, or as a control ``gru``, or ``mlp``, which remembers nothing; the
             controls get as many neurons as give them the number of parameters that the liquid actor has.
         dt_input: whether the actor is told the elapsed time; else it always reads the nominal period.
@@ -186,7 +187,8 @@ class LiquidDDPG:
             window_size: episodes between two status lines.
             sequence_length: steps of a sequence that carry loss.
             burn_in: steps before them that only bring the hidden state up to date.
-            start_steps: steps with random actions before the first update.
+            start_steps: steps with random actions before the first update, counted over all calls; with ``normalise``
+                at least 2 are needed to freeze the normaliser.
             update_ratio: updates per environment step.
             boost_ratio: updates per environment step at the beginning.
             boost_steps: steps for which ``boost_ratio`` holds.

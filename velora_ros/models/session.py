@@ -67,6 +67,7 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
     env = numpy_view(call.env)
     if not call.resumes:
         model.learner.adopt(env, spec_from_env(env, call.control_period))  # refused before the folder is begun
+        model.learner.check_start_up(config.start_steps)
     seed = model.learner.streams.run_seed if call.seed is None else call.seed
     others = {'total_steps': call.total_steps, 'control_period': call.control_period, 'device': str(model.device)}
     description = describe(env, model.arguments(), config, seed=seed, **others)
