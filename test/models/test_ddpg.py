@@ -1,4 +1,5 @@
 import copy
+import functools
 import inspect
 import pickle  # noqa: TID251 - in memory, as processes exchange an agent
 from collections.abc import Callable
@@ -334,6 +335,45 @@ def test_a_start_up_too_short_to_freeze_the_normaliser_is_refused() -> None:
     model.train(Reach(), 16, total_steps=20, **{**QUICK, 'start_steps': 11})
     assert normaliser_of(model) != ([0, 0], [1, 1])
     model.train(Reach(), 16, total_steps=20, **{**QUICK, 'start_steps': 0})  # it is frozen by now
+
+
+@pytest.mark.parametrize('steps', [1.5, 0, True, '10', float('inf')])
+def test_a_budget_that_is_no_positive_integer_is_refused(steps: Any) -> None:
+    with pytest.raises(ConfigError, match=f'total_steps is {steps!r}; it must be a positive integer'):
+        LiquidDDPG(2, 6, 1).train(Reach(), 16, total_steps=steps, progress=False)
+
+
+def test_numpys_numbers_are_taken_wherever_pythons_are(tmp_path: Path) -> None:
+    sizes = [np.int64(size) for size in (2, 6, 1)]
+    model = LiquidDDPG(*sizes, actor_lr=np.float64(1e-4), buffer_size=np.int64(100_000), seed=np.int64(3))
+    options = {**QUICK, 'seed': np.int64(3), 'control_period': np.float64(0.1)}
+    model.train(Reach(), np.int64(16), total_steps=np.int64(60), run_dir=tmp_path / 'run', **options)
+    assert same(weights(model), weights(trained(3)[0]))
+    model.save(tmp_path / 'agent.safetensors')
+    LiquidDDPG.load(tmp_path / 'agent.safetensors')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'optim': functools.partial(torch.optim.Adam, eps=1e-6)}, r'optim is functools\.partial.* optimiser class'),
+        ({'optim': torch.nn.Linear}, 'it must be an optimiser class'),
+        ({'device': 'cpuu'}, "the device is 'cpuu'; valid are"),
+        ({'state_dim': 0}, 'state_dim is 0; it must be an integer, at least 1'),
+        ({'action_dim': 1.5}, 'action_dim is 1.5; it must be an integer, at least 1'),
+        ({'critic_neurons': 1}, 'critic_neurons is 1; it must be at least 2'),
+    ],
+)
+def test_an_agent_that_cannot_be_is_refused_by_name(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LiquidDDPG(**{'state_dim': 2, 'n_neurons': 6, 'action_dim': 1, **arguments})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has the device')
+@pytest.mark.parametrize('device', ['cuda', torch.device('cuda:0')])
+def test_a_device_that_is_not_there_is_refused(device: Any) -> None:
+    with pytest.raises(ConfigError, match='torch sees no CUDA device here'):
+        LiquidDDPG(2, 6, 1, device=device)
 
 
 def test_torchs_threads_are_given_back() -> None:

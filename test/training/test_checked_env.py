@@ -6,6 +6,7 @@ from toy import Reach
 
 from velora_ros.errors import DivergenceError, UnsupportedEnvironmentError
 from velora_ros.gym import spec_from_env
+from velora_ros.training import evaluate
 from velora_ros.training.checked_env import CheckedEnv
 
 STILL = np.zeros(1, np.float32)
@@ -45,6 +46,59 @@ def test_what_was_returned_stays_where_the_environment_writes_into_the_same_arra
     assert state is not None
     assert next_state is not None
     assert (state[0], next_state[0]) == (0, 1)
+
+
+class Returning(Reach):
+    """Returns something else than it should."""
+
+    def __init__(self, *, observation: Any = None, reward: Any = 1.0) -> None:
+        super().__init__()
+        self.observation, self.reward = observation, reward
+
+    def step(self, action: np.ndarray) -> Any:
+        observation, _, *rest = super().step(action)
+        return observation if self.observation is None else self.observation, self.reward, *rest
+
+
+def step_of(env: Returning) -> Any:
+    checked = CheckedEnv(env, spec_from_env(env))
+    checked.reset(seed=1, episode=1)
+    return checked.step(STILL, 1)
+
+
+@pytest.mark.parametrize('reward', [2, np.float32(2), np.array(2.0), np.array([2.0]), np.array([[2]])])
+def test_a_reward_is_a_number_or_an_array_of_one(reward: Any) -> None:
+    assert step_of(Returning(reward=reward))[2] == 2.0
+    assert evaluate(Still(), Returning(reward=reward), episodes=1).returns == (20.0,)
+
+
+@pytest.mark.parametrize('reward', [None, np.array([1.0, 2.0]), 'much', [1.0]])
+def test_any_other_reward_is_refused(reward: Any) -> None:
+    with pytest.raises(UnsupportedEnvironmentError, match=r'returned the reward .* in step 1; it must be one number'):
+        step_of(Returning(reward=reward))
+    with pytest.raises(UnsupportedEnvironmentError, match='in step 1 of an evaluation; it must be one number'):
+        evaluate(Still(), Returning(reward=reward), episodes=1)
+
+
+class Still:
+    def reset(self) -> None:
+        pass
+
+    def step(self, observation: Any, dt: float | None = None) -> np.ndarray:
+        return STILL
+
+
+@pytest.mark.parametrize(
+    ('observation', 'message'),
+    [
+        (np.zeros((1, 2)), r'of shape \(1, 2\) in step 1; its observation space promises \(2,\)'),
+        (np.zeros(3), r'of shape \(3,\) in step 1'),
+        ({'place': 1.0}, 'that is a dict and no vector of numbers in step 1'),
+    ],
+)
+def test_an_observation_is_of_the_shape_that_was_promised(observation: Any, message: str) -> None:
+    with pytest.raises(UnsupportedEnvironmentError, match=message):
+        step_of(Returning(observation=observation))
 
 
 class Telling(Reach):

@@ -19,6 +19,8 @@ from velora_ros.models.run_files import RunDir
 from velora_ros.models.streams import Streams, draw_run_seed
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, TrainConfig, TrainResult
+from velora_ros.training.config import is_number
+from velora_ros.utils import set_device
 
 
 class LiquidDDPG:
@@ -53,7 +55,8 @@ class LiquidDDPG:
         seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
 
     Raises:
-        ConfigError: a size, rate or seed is out of range.
+        ConfigError: a size, rate or seed is out of range, the optimiser is no class of torch's kind, or this machine
+            lacks the device.
     """
 
     def __init__(
@@ -77,25 +80,24 @@ class LiquidDDPG:
         dt_input: bool = True,
         seed: int | None = None,
     ) -> None:
-        TrainConfig(  # it refuses what is out of range
+        config = TrainConfig(  # it refuses what is out of range
             n_neurons=n_neurons, sparsity=sparsity, critic_sizes=tuple(critic_sizes), n_critics=n_critics,
             critic_neurons=critic_neurons, policy_tau=policy_tau, buffer_size=buffer_size, actor_lr=actor_lr,
             critic_lr=critic_lr, normalise=normalise, cell=cell, dt_input=dt_input,
             batch_size=1, sequence_length=1,  # train says how much of the replay an update takes
         )  # fmt: skip
-        self.state_dim, self.n_neurons, self.action_dim = state_dim, n_neurons, action_dim
-        self.device = torch.device(device) if device is not None else torch.device('cpu')
-        self.seed = draw_run_seed() if seed is None else seed
-        streams = Streams(self.seed)
-        neurons = equal_neurons(cell, state_dim, n_neurons, action_dim, sparsity)
-        self.learner = Learner(
-            Wiring.random(state_dim, neurons, action_dim, rng=streams.wiring, sparsity=sparsity, cell=cell),
-            streams,
-            LearnerSettings(
-                optim, actor_lr, critic_lr, buffer_size, tuple(critic_sizes), n_critics, critic_neurons,
-                policy_tau, normalise, sparsity, self.device, cell, dt_input,
-            ),
-        )  # fmt: skip
+        _check_sizes(state_dim=state_dim, action_dim=action_dim)
+        _check_optimiser(optim)
+        self.state_dim, self.n_neurons, self.action_dim = int(state_dim), config.n_neurons, int(action_dim)
+        self.device = torch.device('cpu') if device is None else set_device(device)
+        streams = Streams(draw_run_seed() if seed is None else seed)
+        self.seed = streams.run_seed
+        neurons = equal_neurons(cell, self.state_dim, self.n_neurons, self.action_dim, config.sparsity)
+        wiring = Wiring.random(
+            self.state_dim, neurons, self.action_dim, rng=streams.wiring, sparsity=config.sparsity, cell=cell
+        )
+        given = {name: value for name, value in config.agent_arguments().items() if name != 'n_neurons'}
+        self.learner = Learner(wiring, streams, LearnerSettings(optim=optim, device=self.device, **given))
 
     def predict(
         self,
@@ -318,3 +320,18 @@ class LiquidDDPG:
     def __repr__(self) -> str:
         """Return the sizes, as the constructor takes them."""
         return f'LiquidDDPG({self.state_dim}, {self.n_neurons}, {self.action_dim}, device={str(self.device)!r})'
+
+
+def _check_sizes(**sizes: Any) -> None:
+    for name, value in sizes.items():
+        if not is_number(value, int) or value < 1:
+            raise ConfigError(f'{name} is {value!r}; it must be an integer, at least 1.')
+
+
+def _check_optimiser(optim: Any) -> None:
+    """Refuse what has no name: a saved agent is loaded with the optimiser of the same name."""
+    if not (isinstance(optim, type) and issubclass(optim, Optimizer)):
+        raise ConfigError(
+            f'optim is {optim!r}; it must be an optimiser class such as torch.optim.Adam. For other settings of one, '
+            'derive a class that passes them to its __init__.'
+        )

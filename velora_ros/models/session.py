@@ -18,6 +18,7 @@ from velora_ros.models.streams import Streams
 from velora_ros.models.threads import single_thread
 from velora_ros.models.update import UpdateSettings
 from velora_ros.training import Callback, EvaluateIn, LoopSettings, RunFolder, TrainConfig, TrainResult, run
+from velora_ros.training.config import is_number
 from velora_ros.training.progress import ProgressBar
 from velora_ros.training.provenance import record_start
 
@@ -50,8 +51,10 @@ class Call:
 
     def __post_init__(self) -> None:
         steps = self.total_steps
-        if steps is not None and (isinstance(steps, bool) or steps < 1):
-            raise ConfigError(f'total_steps is {steps!r}; it must be a positive integer, or None for no limit.')
+        if steps is not None:
+            if not is_number(steps, int) or steps < 1:
+                raise ConfigError(f'total_steps is {steps!r}; it must be a positive integer, or None for no limit.')
+            object.__setattr__(self, 'total_steps', int(steps))
 
 
 def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
@@ -68,8 +71,9 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
     if not call.resumes:
         model.learner.adopt(env, spec_from_env(env, call.control_period))  # refused before the folder is begun
         model.learner.check_start_up(config.start_steps)
-    seed = model.learner.streams.run_seed if call.seed is None else call.seed
-    others = {'total_steps': call.total_steps, 'control_period': call.control_period, 'device': str(model.device)}
+    seed = model.learner.streams.run_seed if call.seed is None else Streams(call.seed).run_seed
+    period = None if call.control_period is None else float(call.control_period)
+    others = {'total_steps': call.total_steps, 'control_period': period, 'device': str(model.device)}
     description = describe(env, model.arguments(), config, seed=seed, **others)
     with contextlib.ExitStack() as stack:
         stack.enter_context(single_thread())

@@ -25,6 +25,7 @@ class CheckedEnv:
 
     def __init__(self, env: gymnasium.Env[Any, Any], spec: PolicySpec, privileged_dim: int | None = None) -> None:
         self._env, self._spec, self._privileged_dim = env, spec, privileged_dim
+        self._shape = (spec.observation_dim,)
         self._low, self._high = spec.low, spec.high
         self._half_range = (spec.high - spec.low) / 2
         self._dtype = env.action_space.dtype
@@ -71,7 +72,7 @@ class CheckedEnv:
             observation, reward, terminated, truncated, info = self._env.step(command.astype(self._dtype))
         except Exception as error:
             raise env_failure(error, f'in step {number}') from error
-        reward = float(reward)
+        reward = reward_of(reward, f'in step {number}')
         if not math.isfinite(reward):
             raise UnsupportedEnvironmentError(
                 f'the environment returned the reward {reward} in step {number}; rewards must be finite. '
@@ -84,7 +85,18 @@ class CheckedEnv:
         )  # fmt: skip
 
     def _observation(self, values: npt.ArrayLike, when: str) -> Array:
-        observation = np.array(values, dtype=np.float32)
+        try:
+            observation = np.array(values, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise UnsupportedEnvironmentError(
+                f'the environment returned an observation that is a {type(values).__name__} and no vector of numbers '
+                f'{when}; it must be an array of shape {self._shape}.'
+            ) from error
+        if observation.shape != self._shape:
+            raise UnsupportedEnvironmentError(
+                f'the environment returned an observation of shape {observation.shape} {when}; its observation space '
+                f'promises {self._shape}. Reshape it in the environment.'
+            )
         if not all(np.isfinite(observation).tolist()):  # of so few entries three times as fast as numpy's all
             entries = ', '.join(self._spec.observation_names[i] for i in np.flatnonzero(~np.isfinite(observation)))
             raise UnsupportedEnvironmentError(
@@ -133,6 +145,21 @@ class CheckedEnv:
                 'Leave it out where every step takes the nominal period.'
             )
         return elapsed
+
+
+def reward_of(value: Any, when: str) -> float:
+    """
+    Return a reward as a float, be it a number or an array of one; ``when`` is part of the sentence.
+
+    Raises:
+        UnsupportedEnvironmentError: it is neither.
+    """
+    try:
+        return float(value.item() if isinstance(value, np.ndarray) else value)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedEnvironmentError(
+            f'the environment returned the reward {value!r} {when}; it must be one number. Return a float.'
+        ) from error
 
 
 def env_failure(error: Exception, when: str) -> UnsupportedEnvironmentError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from velora_ros.errors import ConfigError, did_you_mean
@@ -112,6 +113,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             object.__setattr__(self, item.name, _checked(item, getattr(self, item.name)))
+        if self.critic_neurons == 1:
+            raise ConfigError(
+                'critic_neurons is 1; it must be at least 2, one inter and one command neuron, or 0: none.'
+            )
         if self.batch_size % self.sequence_length:
             raise ConfigError(
                 f'batch_size is {self.batch_size} and sequence_length {self.sequence_length}; batch_size counts '
@@ -240,20 +245,20 @@ def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
     meta = item.metadata
     if kind == tuple[int, ...]:
         entries = tuple(value) if isinstance(value, list | tuple) else ()
-        if not entries or not all(_is_number(entry, int) and entry >= meta['low'] for entry in entries):
+        if not entries or not all(is_number(entry, int) and entry >= meta['low'] for entry in entries):
             raise ConfigError(f'{item.name} is {value!r}; it must be a list of integers of at least {meta["low"]}.')
-        return entries
+        return tuple(int(entry) for entry in entries)
     if kind is bool:
-        if not isinstance(value, bool):
+        if not isinstance(value, bool | np.bool_):
             raise ConfigError(f'{item.name} is {value!r}; it must be true or false.')
-        return value
+        return bool(value)
     if kind is str:
         if value not in meta['choices']:
             valid = ', '.join(meta['choices'])
             raise ConfigError(f'{item.name} is {value!r}; it must be one of {valid}.')
         return value
     if (
-        not _is_number(value, kind)
+        not is_number(value, kind)
         or not (meta['low'] <= value <= meta['high'])
         or (meta['above'] and value == meta['low'])
     ):
@@ -264,8 +269,8 @@ def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
     return kind(value)
 
 
-def _is_number(value: Any, kind: Any) -> bool:
-    """Say whether a value is a finite number of the kind; YAML reads 1e-4 as a string, which is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def is_number(value: Any, kind: Any) -> bool:
+    """Say whether a value is a finite number of the kind, numpy's too; YAML reads 1e-4 as text, which is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     return math.isfinite(value) and (kind is float or float(value).is_integer())
