@@ -1,7 +1,9 @@
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -18,8 +20,9 @@ from velora_ros.errors import (
     UnsupportedEnvironmentError,
 )
 from velora_ros.models import LiquidDDPG, resuming, storage
+from velora_ros.models.running import make_environment, make_model, train_run
 from velora_ros.policy import PolicyFile
-from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, RunState, StopTraining
+from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, RunState, StopTraining, TrainConfig
 from velora_ros.training.checkpoint import checkpoints
 from velora_ros.training.records import EpisodeRecord
 
@@ -75,6 +78,39 @@ def test_another_environment_is_refused(run: RunPaths) -> None:
     model = LiquidDDPG(2, 4, 1, critic_sizes=(8,), n_critics=2, buffer_size=60, seed=3)
     with RunFolder.resume(run.folder) as folder, pytest.raises(SpecError, match=r"'action_low'|action_low"):
         model.train(Reach(low=-5.0, high=5.0), 16, sequence_length=4, run_dir=folder, progress=False)
+
+
+def pendulum(folder: Path, *, resume: bool, steps: int = 20, **keywords: Any) -> None:
+    """Train in a pendulum made with some keywords."""
+    model = LiquidDDPG(4, 4, 1, critic_sizes=(8,), seed=3)
+    options: dict[str, Any] = {'start_steps': 8, 'eval_every': 0, 'progress': False, 'checkpoint_every': 0}
+    with gymnasium.make('InvertedPendulum-v5', **keywords) as env:
+        model.train(env, 8, total_steps=steps, run_dir=folder, resume=resume, **options)
+
+
+def test_an_environment_made_with_other_keywords_is_refused(tmp_path: Path) -> None:
+    numpys: Any = np.float64(0.2)
+    pendulum(tmp_path, resume=False, reset_noise_scale=numpys, render_mode=None)
+    assert RunConfig.load(RunPaths(tmp_path).config).env_kwargs == {'reset_noise_scale': 0.2}
+    for keywords, now in (({}, 'no reset_noise_scale'), ({'reset_noise_scale': 0.1}, r'reset_noise_scale=0\.1')):
+        with pytest.raises(SpecError, match=rf'made with reset_noise_scale=0\.2, this one has {now}; resume it'):
+            pendulum(tmp_path, resume=True, **keywords)
+    pendulum(tmp_path, resume=True, steps=30, reset_noise_scale=0.2, render_mode='rgb_array')
+
+
+def test_the_folder_of_an_older_version_is_resumed(tmp_path: Path) -> None:
+    pendulum(tmp_path, resume=False)
+    config = RunPaths(tmp_path).config
+    config.write_text(config.read_text().replace('env_kwargs: {}\n', ''))
+    assert RunConfig.load(config).env_kwargs is None
+    pendulum(tmp_path, resume=True, steps=30, reset_noise_scale=0.2)
+
+
+def test_a_run_by_the_name_of_its_environment_notes_the_keywords_too(tmp_path: Path) -> None:
+    config = RunConfig('InvertedPendulum-v5', 3, TrainConfig(n_neurons=4, eval_every=0), total_steps=10)
+    with make_environment(config) as env, RunFolder.start(tmp_path, config) as folder:
+        train_run(folder, make_model(config, env), env, progress=False)
+    assert RunConfig.load(RunPaths(tmp_path).config) == dataclasses.replace(config, env_kwargs={})
 
 
 # --- what may change, and what not

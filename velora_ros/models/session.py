@@ -13,7 +13,7 @@ from velora_ros.gym import check_env, check_reward, spec_from_env
 from velora_ros.models import resuming
 from velora_ros.models.environment import evaluation_environment, numpy_view
 from velora_ros.models.learner import Learner
-from velora_ros.models.run_files import RunDir, callbacks_of, check_environment, describe, opened
+from velora_ros.models.run_files import RunDir, callbacks_of, check_environment, describe, keywords_of, opened
 from velora_ros.models.streams import Streams
 from velora_ros.models.threads import single_thread
 from velora_ros.models.update import UpdateSettings
@@ -101,6 +101,8 @@ def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folde
         spec = spec_from_env(env, call.control_period)
         check_environment(learner, env, spec, folder)
         learner.adopt(env, spec)
+    elif folder is not None and folder.started_with.env_kwargs is None:  # of a command line, say, that knows the name
+        folder.change(env_kwargs=keywords_of(env))
     _configure(learner, config, call, resumed=checkpoint is not None)
     if folder is not None:
         record_start(folder.provenance, from_step=learner.steps, now=time.time())
