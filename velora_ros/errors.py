@@ -32,6 +32,10 @@ class UnsupportedEnvironmentError(VeloraError, ValueError):
     """An environment cannot be made, or has spaces or values that a policy cannot be trained on."""
 
 
+class DivergenceError(VeloraError, ArithmeticError):
+    """Training has run away: a loss, a weight or an action of the agent is no longer a finite number."""
+
+
 class StorageError(VeloraError, OSError):
     """A file could not be written (full disk, read-only folder); what was there before is untouched."""
 

@@ -46,12 +46,12 @@ def set_seed(value: int) -> None:
     _import_torch().manual_seed(int(value))
 
 
-def set_device(device: str = 'auto') -> 'torch.device':
+def set_device(device: 'str | torch.device' = 'auto') -> 'torch.device':
     """
     Return the torch device to compute on.
 
     Args:
-        device: ``auto`` takes ``cuda:0`` if there is one, else ``cpu``; or any name that torch knows.
+        device: ``auto`` takes ``cuda:0`` if there is one, else ``cpu``; or any name that torch knows, or its device.
 
     Raises:
         ConfigError: torch does not know the name, or the machine has no such device.
@@ -61,7 +61,7 @@ def set_device(device: str = 'auto') -> 'torch.device':
         device = 'cuda:0' if library.cuda.is_available() else 'cpu'
     try:
         chosen: torch.device = library.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ConfigError(f"the device is '{device}'; valid are 'auto', 'cpu', 'cuda', 'cuda:0' and so on.") from error
     if chosen.type == 'cuda' and not library.cuda.is_available():
         raise ConfigError(f"the device is '{device}', but torch sees no CUDA device here; use 'cpu' or 'auto'.")

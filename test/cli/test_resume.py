@@ -93,6 +93,11 @@ def test_the_same_values_may_be_given_again(begin, train):
     assert train('--resume', 'run', '--seed', 0, '--critic-sizes', 8, '--config', 'c.yaml', '--no-pictures') == 0
 
 
+def test_a_value_that_is_valid_with_those_of_the_run_may_be_given_again(begin, train):
+    assert begin('run', '--steps', 40, '--batch-size', 32, '--buffer-size', 64) == 0
+    assert train('--resume', 'run', '--buffer-size', 64, '--no-pictures') == 0
+
+
 def test_a_folder_in_use_is_refused(begin, train, capsys):
     assert begin('run', '--steps', 40) == 0
     with RunFolder.resume('run'):

@@ -294,6 +294,18 @@ def test_signal_deviation_is_that_of_a_random_policy():
     np.testing.assert_array_equal(deviation, signal_deviation(make(PENDULUM), steps=500))
 
 
+def test_signal_deviation_stands_environments_that_write_into_the_same_array():
+    class SameArray(gym.ObservationWrapper):
+        seen = np.zeros(4)
+
+        def observation(self, observation):
+            self.seen[:] = observation
+            return self.seen
+
+    deviation = signal_deviation(SameArray(make(PENDULUM)), steps=500)
+    np.testing.assert_array_equal(deviation, signal_deviation(make(PENDULUM), steps=500))
+
+
 class Echo(gym.Env):
     """Observes the action that arrived."""
 

@@ -1,5 +1,8 @@
 import copy
+import functools
 import inspect
+import pickle  # noqa: TID251 - in memory, as processes exchange an agent
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,10 @@ import torch
 from toy import Reach
 
 from velora_ros.errors import ConfigError, PolicyFileError, SpecError, UnsupportedEnvironmentError, VeloraError
-from velora_ros.models import LiquidDDPG
+from velora_ros.models import LiquidDDPG, storage
 from velora_ros.models.update import UpdateSettings
 from velora_ros.policy import Policy
-from velora_ros.training import Callback, TrainConfig, TrainResult
+from velora_ros.training import Callback, EvaluateIn, TrainConfig, TrainResult
 from velora_ros.utils import set_seed
 
 QUICK: dict[str, Any] = {'start_steps': 20, 'boost_ratio': 1, 'eval_every': 0, 'progress': False}
@@ -114,6 +117,23 @@ def test_save_load_predict_is_exact_and_training_goes_on_as_if_never_stopped(
     assert same(weights(model), weights(loaded))
 
 
+@pytest.mark.parametrize('copied', [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize(
+    'arguments', [{}, {'optim': torch.optim.RMSprop}, {'critic_neurons': 5, 'policy_tau': 0.01}, {'cell': 'gru'}]
+)
+def test_a_copy_learns_what_the_original_does_and_neither_changes_the_other(
+    arguments: dict[str, Any], copied: Callable[[LiquidDDPG], LiquidDDPG]
+) -> None:
+    model = LiquidDDPG(2, 6, 1, seed=5, **arguments)
+    model.train(Reach(), 16, total_steps=60, **QUICK)
+    twin, before = copied(model), weights(model)
+    twin.train(Reach(), 16, total_steps=40, **QUICK)
+    assert same(weights(model), before)
+    model.train(Reach(), 16, total_steps=40, **QUICK)
+    assert not same(weights(model), before)
+    assert same(weights(model), weights(twin))
+
+
 def test_a_damaged_or_foreign_file_is_refused_by_name(tmp_path: Path) -> None:
     model, _ = trained()
     path = tmp_path / 'agent.safetensors'
@@ -143,6 +163,27 @@ def test_the_exported_policy_acts_as_the_agent_does_over_an_episode_with_varying
             np.testing.assert_allclose(
                 policy.step(state, dt), action, rtol=0, atol=4e-5
             )  # 1e-5 of the action range of 4
+
+
+def test_predictions_with_noise_leave_training_as_it_was(tmp_path: Path) -> None:
+    class Asks(Callback):
+        def on_step(self, steps: int) -> None:
+            self.model.predict(np.ones(2), noise_scale=0.5)
+
+    asks, model = Asks(), LiquidDDPG(2, 6, 1, seed=3)
+    asks.model = model
+    model.train(Reach(), 16, total_steps=60, callbacks=[asks], **QUICK)
+    assert same(weights(model), weights(trained(3)[0]))
+
+
+def test_an_agent_saved_before_predictions_had_a_stream_of_their_own_is_read(tmp_path: Path) -> None:
+    model, _ = trained()
+    model.save(tmp_path / 'agent.safetensors')
+    metadata, tensors = storage.read(tmp_path / 'agent.safetensors')
+    del metadata['random']['predict']
+    loaded = LiquidDDPG(2, 6, 1, seed=9)
+    storage.restore(loaded.learner, metadata, tensors)
+    assert np.array_equal(loaded.predict(np.ones(2))[0], model.predict(np.ones(2))[0])
 
 
 @pytest.mark.parametrize('batch', [None, 3])
@@ -239,6 +280,100 @@ def test_a_discrete_action_space_is_refused_by_name() -> None:
 def test_hyperparameters_out_of_range_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         LiquidDDPG(2, 6, 1).train(Reach(), **{**QUICK, **arguments})
+
+
+@pytest.mark.parametrize('wrap', [lambda env: env, gymnasium.wrappers.RecordEpisodeStatistics])
+def test_the_environment_that_is_trained_in_is_refused_for_evaluations(wrap: Any) -> None:
+    env = Reach()
+    with pytest.raises(ConfigError, match='eval_env is the environment that is trained in'):
+        LiquidDDPG(2, 6, 1).train(env, 16, eval_env=wrap(env), progress=False)
+    with pytest.raises(ConfigError, match='the env of EvaluateIn is the environment that is trained in'):
+        LiquidDDPG(2, 6, 1).train(env, 16, callbacks=[EvaluateIn(wrap(env))], progress=False)
+
+
+@pytest.mark.parametrize('env', [None, 'InvertedPendulum-v5'])
+def test_what_is_no_environment_is_refused_with_how_to_make_one(env: Any) -> None:
+    with pytest.raises(UnsupportedEnvironmentError, match=r"is no gymnasium\.Env; pass .*gymnasium\.make\('Inverted"):
+        LiquidDDPG(2, 6, 1).train(env, 16, progress=False)
+    with pytest.raises(UnsupportedEnvironmentError, match=r'is no gymnasium\.Env'):
+        LiquidDDPG(2, 6, 1).train(Reach(), 16, eval_env=env or 'Reach', progress=False)
+
+
+def test_a_replay_that_never_holds_a_batch_is_refused_and_a_small_one_is_welcome() -> None:
+    model = LiquidDDPG(2, 6, 1, buffer_size=60)
+    with pytest.raises(ConfigError, match='buffer_size is 60, but no update comes before the replay holds 64'):
+        model.train(Reach(), 64, progress=False)
+    with pytest.raises(ConfigError, match='the replay holds 61'):
+        model.train(Reach(), 16, burn_in=53, **QUICK)
+    model.train(Reach(), 56, total_steps=60, **QUICK)
+    assert model.learner.updates > 0
+    LiquidDDPG(2, 6, 1, buffer_size=200_000).train(Reach(), 150_000, sequence_length=10, total_steps=10, **QUICK)
+
+
+def normaliser_of(model: LiquidDDPG) -> tuple[list[float], list[float]]:
+    normaliser = model.learner.networks.observation_normaliser
+    return normaliser.offset.tolist(), normaliser.scale.tolist()
+
+
+def test_a_frozen_normaliser_stays_frozen() -> None:
+    model, _ = trained(steps=60)
+    before = normaliser_of(model)
+    assert before != ([0, 0], [1, 1])
+    model.train(Reach(), 16, total_steps=60, **{**QUICK, 'start_steps': 100})
+    assert normaliser_of(model) == before
+
+
+def test_a_start_up_too_short_to_freeze_the_normaliser_is_refused() -> None:
+    for steps in (0, 1):
+        options = {**QUICK, 'start_steps': steps, 'total_steps': 40}
+        with pytest.raises(ConfigError, match=f'start_steps is {steps} .* at least 2, some hundred'):
+            LiquidDDPG(2, 6, 1).train(Reach(), 16, **options)
+        LiquidDDPG(2, 6, 1, normalise=False).train(Reach(), 16, **options)
+    model, _ = trained(steps=10)
+    with pytest.raises(ConfigError, match=r'start_steps is 5 and the agent has taken 10 steps, .* at least 11'):
+        model.train(Reach(), 16, **{**QUICK, 'start_steps': 5})
+    model.train(Reach(), 16, total_steps=20, **{**QUICK, 'start_steps': 11})
+    assert normaliser_of(model) != ([0, 0], [1, 1])
+    model.train(Reach(), 16, total_steps=20, **{**QUICK, 'start_steps': 0})  # it is frozen by now
+
+
+@pytest.mark.parametrize('steps', [1.5, 0, True, '10', float('inf')])
+def test_a_budget_that_is_no_positive_integer_is_refused(steps: Any) -> None:
+    with pytest.raises(ConfigError, match=f'total_steps is {steps!r}; it must be a positive integer'):
+        LiquidDDPG(2, 6, 1).train(Reach(), 16, total_steps=steps, progress=False)
+
+
+def test_numpys_numbers_are_taken_wherever_pythons_are(tmp_path: Path) -> None:
+    sizes = [np.int64(size) for size in (2, 6, 1)]
+    model = LiquidDDPG(*sizes, actor_lr=np.float64(1e-4), buffer_size=np.int64(100_000), seed=np.int64(3))
+    options = {**QUICK, 'seed': np.int64(3), 'control_period': np.float64(0.1)}
+    model.train(Reach(), np.int64(16), total_steps=np.int64(60), run_dir=tmp_path / 'run', **options)
+    assert same(weights(model), weights(trained(3)[0]))
+    model.save(tmp_path / 'agent.safetensors')
+    LiquidDDPG.load(tmp_path / 'agent.safetensors')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'optim': functools.partial(torch.optim.Adam, eps=1e-6)}, r'optim is functools\.partial.* optimiser class'),
+        ({'optim': torch.nn.Linear}, 'it must be an optimiser class'),
+        ({'device': 'cpuu'}, "the device is 'cpuu'; valid are"),
+        ({'state_dim': 0}, 'state_dim is 0; it must be an integer, at least 1'),
+        ({'action_dim': 1.5}, 'action_dim is 1.5; it must be an integer, at least 1'),
+        ({'critic_neurons': 1}, 'critic_neurons is 1; it must be at least 2'),
+    ],
+)
+def test_an_agent_that_cannot_be_is_refused_by_name(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LiquidDDPG(**{'state_dim': 2, 'n_neurons': 6, 'action_dim': 1, **arguments})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has the device')
+@pytest.mark.parametrize('device', ['cuda', torch.device('cuda:0')])
+def test_a_device_that_is_not_there_is_refused(device: Any) -> None:
+    with pytest.raises(ConfigError, match='torch sees no CUDA device here'):
+        LiquidDDPG(2, 6, 1, device=device)
 
 
 def test_torchs_threads_are_given_back() -> None:

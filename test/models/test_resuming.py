@@ -1,16 +1,28 @@
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+import torch
 from run_and_kill import train
 from run_folders import assert_same_run
 from toy import Reach
 
-from velora_ros.errors import ConfigError, PolicyFileError, SpecError, StorageError, UnsupportedEnvironmentError
-from velora_ros.models import LiquidDDPG, storage
-from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, StopTraining
+from velora_ros.errors import (
+    ConfigError,
+    DivergenceError,
+    PolicyFileError,
+    SpecError,
+    StorageError,
+    UnsupportedEnvironmentError,
+)
+from velora_ros.models import LiquidDDPG, resuming, storage
+from velora_ros.models.running import make_environment, make_model, train_run
+from velora_ros.policy import PolicyFile
+from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, RunState, StopTraining, TrainConfig
 from velora_ros.training.checkpoint import checkpoints
 from velora_ros.training.records import EpisodeRecord
 
@@ -66,6 +78,39 @@ def test_another_environment_is_refused(run: RunPaths) -> None:
     model = LiquidDDPG(2, 4, 1, critic_sizes=(8,), n_critics=2, buffer_size=60, seed=3)
     with RunFolder.resume(run.folder) as folder, pytest.raises(SpecError, match=r"'action_low'|action_low"):
         model.train(Reach(low=-5.0, high=5.0), 16, sequence_length=4, run_dir=folder, progress=False)
+
+
+def pendulum(folder: Path, *, resume: bool, steps: int = 20, **keywords: Any) -> None:
+    """Train in a pendulum made with some keywords."""
+    model = LiquidDDPG(4, 4, 1, critic_sizes=(8,), seed=3)
+    options: dict[str, Any] = {'start_steps': 8, 'eval_every': 0, 'progress': False, 'checkpoint_every': 0}
+    with gymnasium.make('InvertedPendulum-v5', **keywords) as env:
+        model.train(env, 8, total_steps=steps, run_dir=folder, resume=resume, **options)
+
+
+def test_an_environment_made_with_other_keywords_is_refused(tmp_path: Path) -> None:
+    numpys: Any = np.float64(0.2)
+    pendulum(tmp_path, resume=False, reset_noise_scale=numpys, render_mode=None)
+    assert RunConfig.load(RunPaths(tmp_path).config).env_kwargs == {'reset_noise_scale': 0.2}
+    for keywords, now in (({}, 'no reset_noise_scale'), ({'reset_noise_scale': 0.1}, r'reset_noise_scale=0\.1')):
+        with pytest.raises(SpecError, match=rf'made with reset_noise_scale=0\.2, this one has {now}; resume it'):
+            pendulum(tmp_path, resume=True, **keywords)
+    pendulum(tmp_path, resume=True, steps=30, reset_noise_scale=0.2, render_mode='rgb_array')
+
+
+def test_the_folder_of_an_older_version_is_resumed(tmp_path: Path) -> None:
+    pendulum(tmp_path, resume=False)
+    config = RunPaths(tmp_path).config
+    config.write_text(config.read_text().replace('env_kwargs: {}\n', ''))
+    assert RunConfig.load(config).env_kwargs is None
+    pendulum(tmp_path, resume=True, steps=30, reset_noise_scale=0.2)
+
+
+def test_a_run_by_the_name_of_its_environment_notes_the_keywords_too(tmp_path: Path) -> None:
+    config = RunConfig('InvertedPendulum-v5', 3, TrainConfig(n_neurons=4, eval_every=0), total_steps=10)
+    with make_environment(config) as env, RunFolder.start(tmp_path, config) as folder:
+        train_run(folder, make_model(config, env), env, progress=False)
+    assert RunConfig.load(RunPaths(tmp_path).config) == dataclasses.replace(config, env_kwargs={})
 
 
 # --- what may change, and what not
@@ -157,6 +202,38 @@ def test_an_environment_that_fails_ends_the_run_with_one_sentence(tmp_path: Path
         )
     assert '\n' not in str(error.value)
     assert str(error.value).endswith(f'The run is kept up to step 10: velora_ros train --resume {tmp_path}')
+
+
+@pytest.mark.parametrize('optim', [torch.optim.Adam, torch.optim.RMSprop])
+def test_a_training_that_diverges_ends_with_what_to_lower_and_what_was_saved_stays(tmp_path: Path, optim: Any) -> None:
+    class Explodes(Reach):
+        def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            observation, reward, *rest = super().step(action)
+            return observation, 1e30 if len(self.actions) > 22 else reward, *rest
+
+    model = LiquidDDPG(2, 4, 1, seed=0, optim=optim)
+    options: dict[str, Any] = {'start_steps': 10, 'eval_every': 5, 'eval_episodes': 1, 'progress': False}
+    with pytest.raises(DivergenceError, match=r'is not finite: training has diverged\. Lower actor_lr') as error:
+        model.train(Explodes(length=5), 8, eval_env=Reach(), run_dir=tmp_path, checkpoint_every=0, **options)
+    assert str(error.value).endswith(f"What was saved until then stays in '{tmp_path}'.")
+    assert all(torch.isfinite(values).all() for values in model.learner.networks.state_dict().values())
+    run = RunPaths(tmp_path)
+    assert checkpoints(run)[0].stem == '000000020'
+    PolicyFile.load(run.best_policy)
+    LiquidDDPG.load(checkpoints(run)[0])
+
+
+def test_weights_that_are_not_finite_take_the_place_of_nothing(tmp_path: Path) -> None:
+    model = train(tmp_path / 'run', total_steps=20)
+    model.export(tmp_path / 'policy.safetensors')
+    before = (tmp_path / 'policy.safetensors').read_bytes()
+    model.learner.networks.actor.motor.bias.data[0] = np.nan
+    with pytest.raises(DivergenceError, match=r'a weight of the networks \(actor\.motor\.bias\) is not finite'):
+        model.export(tmp_path / 'policy.safetensors')
+    assert (tmp_path / 'policy.safetensors').read_bytes() == before
+    with pytest.raises(DivergenceError):
+        resuming.write(tmp_path / 'checkpoint.safetensors', model.learner, model.arguments(), RunState())
+    assert not (tmp_path / 'checkpoint.safetensors').exists()
 
 
 # --- the file

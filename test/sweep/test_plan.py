@@ -60,7 +60,7 @@ def test_drawn_values_lie_in_their_ranges_and_are_whole_where_they_must_be(seed,
         'actor_lr': {'loguniform': [0.0001, 0.01]},
         'tau': {'uniform': [0.001, 0.02]},
         'n_neurons': {'uniform': [8, 12]},
-        'buffer_size': {'loguniform': [100, 100000]},
+        'buffer_size': {'loguniform': [200, 100000]},
         'critic_sizes': {'choice': [[32], [64, 64]]},
     }
     sweep = Sweep.parse({'env': PENDULUM, 'steps': 1000, 'sample': sample})
@@ -70,6 +70,13 @@ def test_drawn_values_lie_in_their_ranges_and_are_whole_where_they_must_be(seed,
         assert setting['n_neurons'] in range(8, 13) and isinstance(setting['buffer_size'], int)
         assert setting['critic_sizes'] in ((32,), (64, 64))
     assert sweep == Sweep.parse({'env': PENDULUM, 'steps': 1000, 'sample': sample})
+
+
+def test_what_is_valid_only_together_is_judged_together(load):
+    drawn = load(grid={'batch_size': [32, 64]}, sample={'count': 9, 'buffer_size': {'uniform': [64, 120]}}).settings
+    assert max(setting['buffer_size'] for setting in drawn) < TrainConfig().batch_size
+    with pytest.raises(ConfigError, match='no update comes before the replay holds 128'):
+        load(grid={'batch_size': [32, 128]}, sample={'count': 9, 'buffer_size': {'uniform': [64, 120]}})
 
 
 def test_loguniform_draws_small_and_large_numbers_alike(load):

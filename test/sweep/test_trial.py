@@ -1,5 +1,7 @@
 """One training of a sweep, without Ray."""
 
+import dataclasses
+
 import gymnasium
 import pytest
 
@@ -53,7 +55,7 @@ def test_a_trial_is_a_run_like_any_other_and_reports_all_but_its_last_evaluation
     assert run_trial(trial, tmp_path, reports.append) == {'status': FINISHED, 'message': ''}
     assert [report['steps'] for report in reports] == [100, 200]
     with RunFolder.resume(tmp_path / trial.name) as run:
-        assert run.started_with == trial.config
+        assert run.started_with == dataclasses.replace(trial.config, env_kwargs={})
     result = TrialResult.read(tmp_path, trial, FINISHED)
     assert result.steps == 300 and result.best >= result.last
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from velora_ros.errors import ConfigError
@@ -15,6 +16,15 @@ def test_an_integer_is_welcome_where_a_number_is() -> None:
     assert isinstance(TrainConfig(noise_scale=0).noise_scale, float)
 
 
+def test_numpys_numbers_are_welcome_and_become_pythons() -> None:
+    config = TrainConfig(
+        n_neurons=np.int64(10), gamma=np.float32(0.5), dt_input=np.bool_(False), critic_sizes=(np.int32(8),)
+    )
+    assert config == TrainConfig(n_neurons=10, gamma=0.5, dt_input=False, critic_sizes=(8,))
+    assert [type(value) for value in (config.n_neurons, config.gamma, config.dt_input)] == [int, float, bool]
+    assert type(config.critic_sizes[0]) is int
+
+
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
@@ -27,6 +37,10 @@ def test_an_integer_is_welcome_where_a_number_is() -> None:
         ({'normalise': 'yes'}, "normalise is 'yes'; it must be true or false"),
         ({'critic_sizes': []}, 'critic_sizes is'),
         ({'batch_size': 100}, 'must be a multiple of sequence_length'),
+        ({'buffer_size': 127}, 'buffer_size is 127, but no update comes before the replay holds 128 transitions'),
+        ({'buffer_size': 50, 'batch_size': 8, 'burn_in': 43}, 'the replay holds 51 transitions'),
+        ({'critic_neurons': 1}, 'critic_neurons is 1; it must be at least 2'),
+        ({'n_neurons': np.float64(10.5)}, 'it must be an integer'),
         ({'action_delay': [1]}, 'action_delay is [1]; it must be two whole numbers'),
         ({'period_jitter': 1.5}, 'period_jitter is 1.5; it must be a number, at least 0 and at most 1'),
     ],

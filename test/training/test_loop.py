@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from toy import Reach
 
+from velora_ros.errors import ConfigError
 from velora_ros.gym import spec_from_env
 from velora_ros.policy import PolicyFile
 from velora_ros.replay import Transition
 from velora_ros.training import Callback, LoopSettings, StopTraining, TrainConfig, run
-from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 
 
 class Recorder:
@@ -175,6 +176,55 @@ def test_callbacks_are_told_everything_and_may_stop_the_run(agent: Recorder) -> 
     assert result.best_evaluation is not None
 
 
+@pytest.mark.parametrize('again', [False, True])
+@pytest.mark.parametrize(
+    'hook',
+    [
+        'on_train_start', 'on_resume', 'on_between_episodes', 'on_episode_start', 'on_step', 'on_episode_end',
+        'on_evaluation',
+    ],
+)  # fmt: skip
+def test_training_may_be_ended_from_any_hook_and_ends_in_order(agent: Recorder, hook: str, again: bool) -> None:
+    class Notes(Callback):
+        def __init__(self) -> None:
+            self.seen: list[str] = []
+
+        def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
+            self.seen.append('start')
+
+        def on_between_episodes(self, state: RunState, *, last: bool) -> None:
+            self.seen.extend(['last'] if last else [])
+
+        def on_train_end(self, result: TrainResult) -> None:
+            self.seen.append(f'end: {result.stopped}')
+
+    class Stops(Callback):
+        pass
+
+    def stop(*arguments: Any, last: bool = False, **others: Any) -> None:
+        raise StopTraining('in the end' if last else 'enough')
+
+    env, stops, notes = Reach(length=4), Stops(), Notes()
+    setattr(stops, hook, stop)
+    if again:
+        stops.on_between_episodes = stop  # type: ignore[method-assign]
+    options: dict[str, Any] = {'eval_env': Reach(low=-3, high=2, length=4), 'callbacks': [stops, notes]}
+    result = run(agent, env, spec_from_env(env), settings(eval_every=3), resumed=RunState(), **options)
+    assert result.stopped == 'enough'
+    in_mid_episode = hook in {'on_step', 'on_evaluation'} and not again
+    assert notes.seen == ['start', *([] if in_mid_episode else ['last']), 'end: enough']
+
+
+def test_a_reason_that_comes_with_the_end_is_told(agent: Recorder) -> None:
+    class Stops(Callback):
+        def on_between_episodes(self, state: RunState, *, last: bool) -> None:
+            if last:
+                raise StopTraining
+
+    env = Reach(length=4)
+    assert run(agent, env, spec_from_env(env), settings(), callbacks=[Stops()]).stopped == 'stopped by a callback'
+
+
 def test_the_newest_of_the_policies_that_are_as_good_as_the_best_is_kept(agent: Recorder) -> None:
     class Paying(Reach):
         """Pays as much as the list says, one episode after the other."""
@@ -226,6 +276,26 @@ def test_throughput_comes_from_the_clock_that_was_passed_in(agent: Recorder) -> 
     env = Reach(length=4)
     result = run(agent, env, spec_from_env(env), settings(), clock=lambda: float(next(ticks)))
     assert result.seconds == pytest.approx(len(result.episodes) + 1)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'actor_lr': -1.0}, 'Changes.on_episode_start returned .*: actor_lr is -1.0; it must be a number, above 0'),
+        ({'noise_scale': float('nan')}, 'noise_scale is nan; it must be'),
+        ({'actor_rl': 0.1}, "'actor_rl' is no hyperparameter. Did you mean 'actor_lr'"),
+        ({'gamma': 0.9}, "'gamma' may not change while training runs. Valid: actor_lr, critic_lr, noise_scale, update"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused(agent: Recorder, changes: dict[str, float], message: str) -> None:
+    class Changes(Callback):
+        def on_episode_start(self) -> dict[str, float]:
+            return changes
+
+    env = Reach(length=4)
+    with pytest.raises(ConfigError, match=message):
+        run(agent, env, spec_from_env(env), settings(), callbacks=[Changes()])
+    assert agent.changes == []
 
 
 def test_hyperparameters_change_with_the_next_episode(agent: Recorder) -> None:

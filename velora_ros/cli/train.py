@@ -117,7 +117,8 @@ def _go_on(arguments: argparse.Namespace) -> None:
     if arguments.run_dir:
         raise ConfigError('--resume names the folder of the run already; leave --run-dir out.')
     with RunFolder.resume(arguments.resume) as folder:
-        folder.started_with.refuse_differences(_given(arguments), folder.folder)
+        started_with = folder.started_with
+        started_with.refuse_differences(_given(arguments, started_with.hyperparameters), folder.folder)
         folder.change(**_budget(arguments), **({'device': arguments.device} if arguments.device else {}))
         work = _Work(folder.started_with, arguments, folder.folder)
         with work.env:
@@ -183,9 +184,9 @@ def _budget(arguments: argparse.Namespace) -> dict[str, Any]:
     return {'n_episodes': arguments.steps, 'total_steps': arguments.steps} if arguments.steps else {}
 
 
-def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+def _given(arguments: argparse.Namespace, started_with: TrainConfig) -> dict[str, Any]:
     """
-    Return what the command line says of a run that is there already.
+    Return what the command line says of a run that is there already; the run says what is not given.
 
     Raises:
         ConfigError: a name or a value is not valid.
@@ -195,7 +196,7 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
         raise ConfigError('--resume keeps the hyperparameters that the run was started with; leave --preset out.')
     values = {} if path is None else read_yaml(path)
     given = {**values, **given_hyperparameters(arguments)}
-    checked = dataclasses.asdict(TrainConfig.from_dict(given))
+    checked = dataclasses.asdict(TrainConfig.from_dict({**dataclasses.asdict(started_with), **given}))
     others = {'seed': arguments.seed, 'control_period': arguments.control_period}
     return {name: checked[name] for name in given} | {
         name: value for name, value in others.items() if value is not None

@@ -33,12 +33,12 @@ def signal_deviation(env: Env, steps: int = 1000, seed: int = 0) -> npt.NDArray[
     rng = np.random.default_rng(seed)
     low, high = env.action_space.low, env.action_space.high
     observation, _ = env.reset(seed=seed)
-    seen = [observation]
+    seen = [np.array(observation)]  # a copy: many environments write each step into the same array
     for _ in range(steps):
         observation, _, terminated, truncated, _ = env.step(rng.uniform(low, high).astype(env.action_space.dtype))
         if terminated or truncated:
             observation, _ = env.reset()
-        seen.append(observation)
+        seen.append(np.array(observation))
     deviation: npt.NDArray[np.float64] = np.std(np.asarray(seen, dtype=np.float64), axis=0)
     return deviation
 

@@ -19,6 +19,8 @@ from velora_ros.models.run_files import RunDir
 from velora_ros.models.streams import Streams, draw_run_seed
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, TrainConfig, TrainResult
+from velora_ros.training.config import is_number
+from velora_ros.utils import set_device
 
 
 class LiquidDDPG:
@@ -45,14 +47,16 @@ class LiquidDDPG:
         policy_tau: share by which the policy that is evaluated, exported and predicted with follows the actor in one
             update: an average over its last 1 / policy_tau (Polyak and Juditsky, 1992), which stands still while the
             actor goes on searching at full rate. 0: it is the actor itself.
-        normalise: freeze an observation normaliser after the start-up steps of training; it travels with the policy.
+        normalise: freeze an observation normaliser after the start-up steps of training, once; it travels with the
+            policy.
         cell: the actor's recurrent layer, ``cfc``, or as a control ``gru``, or ``mlp``, which remembers nothing; the
             controls get as many neurons as give them the number of parameters that the liquid actor has.
         dt_input: whether the actor is told the elapsed time; else it always reads the nominal period.
         seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
 
     Raises:
-        ConfigError: a size, rate or seed is out of range.
+        ConfigError: a size, rate or seed is out of range, the optimiser is no class of torch's kind, or this machine
+            lacks the device.
     """
 
     def __init__(
@@ -76,24 +80,24 @@ class LiquidDDPG:
         dt_input: bool = True,
         seed: int | None = None,
     ) -> None:
-        TrainConfig(  # it refuses what is out of range
+        config = TrainConfig(  # it refuses what is out of range
             n_neurons=n_neurons, sparsity=sparsity, critic_sizes=tuple(critic_sizes), n_critics=n_critics,
             critic_neurons=critic_neurons, policy_tau=policy_tau, buffer_size=buffer_size, actor_lr=actor_lr,
             critic_lr=critic_lr, normalise=normalise, cell=cell, dt_input=dt_input,
+            batch_size=1, sequence_length=1,  # train says how much of the replay an update takes
         )  # fmt: skip
-        self.state_dim, self.n_neurons, self.action_dim = state_dim, n_neurons, action_dim
-        self.device = torch.device(device) if device is not None else torch.device('cpu')
-        self.seed = draw_run_seed() if seed is None else seed
-        streams = Streams(self.seed)
-        neurons = equal_neurons(cell, state_dim, n_neurons, action_dim, sparsity)
-        self.learner = Learner(
-            Wiring.random(state_dim, neurons, action_dim, rng=streams.wiring, sparsity=sparsity, cell=cell),
-            streams,
-            LearnerSettings(
-                optim, actor_lr, critic_lr, buffer_size, tuple(critic_sizes), n_critics, critic_neurons,
-                policy_tau, normalise, sparsity, self.device, cell, dt_input,
-            ),
-        )  # fmt: skip
+        _check_sizes(state_dim=state_dim, action_dim=action_dim)
+        _check_optimiser(optim)
+        self.state_dim, self.n_neurons, self.action_dim = int(state_dim), config.n_neurons, int(action_dim)
+        self.device = torch.device('cpu') if device is None else set_device(device)
+        streams = Streams(draw_run_seed() if seed is None else seed)
+        self.seed = streams.run_seed
+        neurons = equal_neurons(cell, self.state_dim, self.n_neurons, self.action_dim, config.sparsity)
+        wiring = Wiring.random(
+            self.state_dim, neurons, self.action_dim, rng=streams.wiring, sparsity=config.sparsity, cell=cell
+        )
+        given = {name: value for name, value in config.agent_arguments().items() if name != 'n_neurons'}
+        self.learner = Learner(wiring, streams, LearnerSettings(optim=optim, device=self.device, **given))
 
     def predict(
         self,
@@ -104,7 +108,7 @@ class LiquidDDPG:
         dt: float | None = None,
     ) -> tuple[Any, Any]:
         """
-        Choose an action.
+        Choose an action. Its noise is a random stream of its own: training goes on as if nothing had been asked.
 
         Args:
             state: observation in the environment's units, numpy or torch, shape (S,) or (B, S).
@@ -127,7 +131,7 @@ class LiquidDDPG:
         if dt is not None and hidden is not None:  # the first step of an episode has no time before it
             ratio = float(np.clip(dt / self.spec.control_period, *learner.dt_range))
         return predict(
-            learner.networks, self.spec, learner.streams.noise, state, hidden, noise_scale=noise_scale, ratio=ratio
+            learner.networks, self.spec, learner.streams.predict, state, hidden, noise_scale=noise_scale, ratio=ratio
         )
 
     def train(
@@ -185,7 +189,8 @@ class LiquidDDPG:
             window_size: episodes between two status lines.
             sequence_length: steps of a sequence that carry loss.
             burn_in: steps before them that only bring the hidden state up to date.
-            start_steps: steps with random actions before the first update.
+            start_steps: steps with random actions before the first update, counted over all calls; with ``normalise``
+                at least 2 are needed to freeze the normaliser.
             update_ratio: updates per environment step.
             boost_ratio: updates per environment step at the beginning.
             boost_steps: steps for which ``boost_ratio`` holds.
@@ -204,7 +209,8 @@ class LiquidDDPG:
             episode_share: share of the sequences for which an episode is drawn first, each as likely as the others; of
                 the rest, every place in the replay is as likely.
             total_steps: environment steps at most, over all episodes of this run; None: no limit.
-            eval_env: for deterministic evaluations; None: a second one is made from ``env.spec``, or they are skipped.
+            eval_env: for deterministic evaluations, another one than ``env``; None: a second one is made from
+                ``env.spec``, or they are skipped.
             eval_every: steps between evaluations; 0: none.
             eval_episodes: episodes per evaluation.
             eval_max_steps: steps of their episodes at most; 0: ``max_steps``. Training episodes that are shorter than
@@ -223,9 +229,10 @@ class LiquidDDPG:
             records of episodes and evaluations, and the best policy.
 
         Raises:
-            ConfigError: a hyperparameter is out of range.
+            ConfigError: a hyperparameter is out of range, or the replay is too small for a batch.
             SpecError: the environment does not fit this agent, or differs from the one it was trained in.
             UnsupportedEnvironmentError: spaces that cannot be learnt from, or numbers that are not finite.
+            DivergenceError: a loss, a weight or an action is not finite; what was saved before stays.
             StorageError: ``run_dir`` cannot be written, is in use, or holds a run and ``resume`` is False.
             PolicyFileError: the run's checkpoints cannot be read.
         """
@@ -236,7 +243,7 @@ class LiquidDDPG:
             max_grad_norm=max_grad_norm, trace=trace, reward_scale=reward_scale, lr_decay_steps=lr_decay_steps,
             lr_final=lr_final, lr_decay_counts=lr_decay_counts, noise_low=noise_low, noise_final=noise_final,
             episode_share=episode_share, eval_every=eval_every, eval_episodes=eval_episodes,
-            eval_max_steps=eval_max_steps,
+            eval_max_steps=eval_max_steps, buffer_size=self.learner.settings.buffer_size,
         )  # fmt: skip
         return session.train(
             self,
@@ -258,6 +265,7 @@ class LiquidDDPG:
 
         Raises:
             StorageError: the file cannot be written; an older one of that name is untouched.
+            DivergenceError: a weight is not finite; likewise.
         """
         self.learner.policy_file().save(path)
 
@@ -312,3 +320,18 @@ class LiquidDDPG:
     def __repr__(self) -> str:
         """Return the sizes, as the constructor takes them."""
         return f'LiquidDDPG({self.state_dim}, {self.n_neurons}, {self.action_dim}, device={str(self.device)!r})'
+
+
+def _check_sizes(**sizes: Any) -> None:
+    for name, value in sizes.items():
+        if not is_number(value, int) or value < 1:
+            raise ConfigError(f'{name} is {value!r}; it must be an integer, at least 1.')
+
+
+def _check_optimiser(optim: Any) -> None:
+    """Refuse what has no name: a saved agent is loaded with the optimiser of the same name."""
+    if not (isinstance(optim, type) and issubclass(optim, Optimizer)):
+        raise ConfigError(
+            f'optim is {optim!r}; it must be an optimiser class such as torch.optim.Adam. For other settings of one, '
+            'derive a class that passes them to its __init__.'
+        )

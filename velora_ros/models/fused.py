@@ -7,6 +7,8 @@ to :class:`velora_ros.models.update.TorchUpdate`, values and gradients. How arra
 is said in :mod:`velora_ros.models.fused_batch`.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -20,7 +22,7 @@ from velora_ros.models.fused_batch import Affine, Arranged, to_columns, to_steps
 from velora_ros.models.fused_critic import FusedCritic
 from velora_ros.models.networks import Networks
 from velora_ros.models.returns import column_returns
-from velora_ros.models.update import UpdateSettings
+from velora_ros.models.update import UpdateSettings, refuse_divergence
 from velora_ros.replay import Batch
 
 Array = npt.NDArray[np.float32]
@@ -58,6 +60,10 @@ class FusedUpdate:
             self._memory = FusedEncoder(networks.memory.wiring, self._critics.part('memory'))
             self._memory_target = FusedEncoder(networks.memory.wiring, self._critics_target.part('memory'))
             self._memory_gradients = self._critics.gradient_part('memory')
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Have a copy or a pickle made anew from its parts: copied views would not be of the copied parameters."""
+        return FusedUpdate, (self.networks, self._actor_adam.optimizer, self._critic_adam.optimizer)
 
     def rebind(self) -> None:
         """Take over an optimiser state that was loaded from a file."""
@@ -123,8 +129,10 @@ class FusedUpdate:
         if self._memory is not None and tape is not None:
             to_steps(sum(slopes)[-len(data.memory) :], data.burn_in, data.d_memory)
             self._memory.decode(tape, data.d_memory, self._memory_gradients, burn_in=data.burn_in)
+        loss = sum(errors)
+        refuse_divergence('critic', loss)
         self._critic_adam.step(settings.max_grad_norm, settings.tau)
-        return sum(errors), means[0]
+        return loss, means[0]
 
     def _update_actor(self, data: Arranged, settings: UpdateSettings) -> float:
         """Take one step up the first critic's value of the actor's own actions, through time; return the loss."""
@@ -133,6 +141,7 @@ class FusedUpdate:
         to_columns(motor, data.burn_in, data.action_rows)  # in the place of the batch's actions, which are used up
         loss, slope = self._online_critics[0].loss_slope(data.inputs, data.n_seen)
         to_steps(slope, data.burn_in, data.d_motor)
+        refuse_divergence('actor', loss)
         self.actor.backward(motor, tape, data.d_motor, self._actor.gradients, burn_in=data.burn_in)
         self._actor_adam.step(settings.max_grad_norm, settings.tau)
         return loss

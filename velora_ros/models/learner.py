@@ -10,7 +10,7 @@ import torch
 from torch.optim import Optimizer
 
 from velora_ros import __version__
-from velora_ros.errors import SpecError
+from velora_ros.errors import ConfigError, SpecError
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cells import CFC
 from velora_ros.models.environment import Env
@@ -26,6 +26,7 @@ from velora_ros.replay import SequenceBuffer, Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent import Array
 from velora_ros.training.config import STEPS
+from velora_ros.training.divergence import diverged
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ class Learner:
                 f'trained with {known.action_low} to {known.action_high}. Train a new agent, or rescale the actions.'
             )
         _, info = env.reset(seed=0)
-        privileged = np.size(info.get('privileged_state', ()))
+        state = info.get('privileged_state')
+        privileged = 0 if state is None else np.size(state)
         if privileged != self.privileged_dim:
             if known is not None:
                 raise SpecError(
@@ -199,11 +201,37 @@ class Learner:
         self.steps_of_full_episodes = self.steps_of_full_episodes + length if full else self.steps_of_full_episodes // 2
 
     def end_warm_up(self) -> None:
-        """Freeze the normalisers at what the start-up steps have shown, if the agent has any."""
-        if self.settings.normalise and len(self.buffer) > 1:
+        """
+        Freeze the normalisers at what the start-up steps have shown, if the agent has any.
+
+        Once: the networks have learnt with what they were, or were not, frozen at.
+        """
+        if self._normaliser_is_due and len(self.buffer) > 1:
             seen = self.buffer.latest(len(self.buffer))
             self.networks.observation_normaliser.freeze(seen.observation[0])
             self.networks.state_normaliser.freeze(seen.state[0])
+
+    def check_start_up(self, start_steps: int) -> None:
+        """
+        Check that the normalisers, if the agent has any, will be frozen or are.
+
+        Args:
+            start_steps: steps before the first update, over all calls of ``train``.
+
+        Raises:
+            ConfigError: the start-up is over before two transitions are there to take mean and deviation from.
+        """
+        least = self.steps + max(1, 2 - len(self.buffer))
+        if self._normaliser_is_due and start_steps < least:
+            raise ConfigError(
+                f'start_steps is {start_steps} and the agent has taken {self.steps} steps, but normalise is True: the '
+                f'normaliser is frozen at what the start-up shows. Take start_steps of at least {least}, some hundred '
+                'by custom, or LiquidDDPG(normalise=False).'
+            )
+
+    @property
+    def _normaliser_is_due(self) -> bool:
+        return self.settings.normalise and self.updates == 0 and not self.networks.observation_normaliser.frozen
 
     def learn(self) -> dict[str, float] | None:
         """Run one update on fresh sequences; None while the replay holds fewer transitions than a batch carries."""
@@ -248,8 +276,25 @@ class Learner:
         counted = self.steps if self.lr_decay_counts == STEPS else self.steps_of_full_episodes
         return min(1.0, counted / self.lr_decay_steps)
 
+    def refuse_divergence(self) -> None:
+        """
+        Check that every weight is a number, before one that is not takes the place of what was saved.
+
+        Raises:
+            DivergenceError: one is not finite.
+        """
+        for name, values in self.networks.state_dict().items():
+            if not torch.isfinite(values).all():
+                raise diverged(f'after {self.updates} updates a weight of the networks ({name})')
+
     def policy_file(self) -> PolicyFile:
-        """Return the current policy in deployable form; without a trained environment the bounds are [-1, 1]."""
+        """
+        Return the current policy in deployable form; without a trained environment the bounds are [-1, 1].
+
+        Raises:
+            DivergenceError: a weight is not finite.
+        """
+        self.refuse_divergence()
         spec = self.spec or default_spec(self.wiring.n_sensory, self.wiring.n_motor)
         shortest, longest = self.dt_range
         return policy_file(

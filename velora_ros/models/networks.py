@@ -33,6 +33,11 @@ class Normaliser(nn.Module):
         self.register_buffer('offset', torch.zeros(size))
         self.register_buffer('scale', torch.ones(size))
 
+    @property
+    def frozen(self) -> bool:
+        """Whether it has been set; what it was set to is never just the identity."""
+        return bool((self.offset != 0).any() or (self.scale != 1).any())
+
     def freeze(self, samples: np.ndarray, *, smallest: float = 1e-2) -> None:
         """
         Take mean and standard deviation from samples, shape (n, size); from then on they stay.

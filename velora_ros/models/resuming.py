@@ -61,7 +61,9 @@ def write(path: Path, learner: Learner, arguments: dict[str, Any], state: RunSta
 
     Raises:
         StorageError: the file cannot be written.
+        DivergenceError: a weight is not finite; the checkpoints before stay.
     """
+    learner.refuse_divergence()
     arrays, values = pack(state)
     tensors = {f'{PREFIX}{name}': torch.from_numpy(array.copy()) for name, array in arrays.items()}
     storage.save(path, learner, arguments, buffer=True, run=(tensors, {**values, 'random': global_states()}))

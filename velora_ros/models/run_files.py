@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,7 @@ def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **othe
         env=env.spec.id if env.spec is not None else None,
         hyperparameters=dataclasses.replace(config, **agent),
         wrappers=tuple(_wrappers(env)),
+        env_kwargs=keywords_of(env),
         **others,
     )
 
@@ -71,7 +73,7 @@ def opened(run_dir: RunDir | None, config: RunConfig, *, resume: bool, seed: int
         with RunFolder.resume(run_dir) as run:
             given = {**dataclasses.asdict(config), **dataclasses.asdict(config.hyperparameters)}
             kept = {'seed': seed} if seed is not None else {}
-            skipped = ('seed', 'flags', 'hyperparameters')
+            skipped = ('seed', 'flags', 'hyperparameters', 'env_kwargs')  # the last: see check_environment
             run.started_with.refuse_differences(
                 {name: value for name, value in given.items() if name not in skipped} | kept, run.folder
             )
@@ -87,6 +89,13 @@ def check_environment(learner: Learner, env: Env, spec: PolicySpec, run: RunFold
         SpecError: it is another one.
     """
     known, name = learner.spec, env.spec.id if env.spec is not None else None
+    keywords, given = run.started_with.env_kwargs, keywords_of(env)
+    if keywords is not None and (other := _first_difference(keywords, given)):
+        made = [f'{other}={one[other]!r}' if other in one else f'no {other}' for one in (keywords, given)]
+        raise SpecError(
+            f"the run in '{run.folder}' was started in an environment made with {made[0]}, this one has {made[1]}; "
+            'resume it with the environment it was started with.'
+        )
     if known is None:
         return
     if learner.environment != name:
@@ -119,6 +128,30 @@ def callbacks_of(
 
     first = [LearningCurve(run), KeptPolicies(run, learner.policy_file), *tensorboard_events(run)]
     return first, Checkpoints(run, write, every=every, keep=keep)
+
+
+def keywords_of(env: Env) -> dict[str, Any]:
+    """
+    Return the keywords that an environment was made with, as JSON gives them back; what it cannot hold is left out.
+
+    How it is looked at makes no other environment, so ``render_mode`` is left out too.
+    """
+    keywords: dict[str, Any] = {}
+    for name, value in ({} if env.spec is None else env.spec.kwargs).items():
+        if name != 'render_mode':
+            with contextlib.suppress(TypeError, ValueError, AttributeError):
+                keywords[name] = json.loads(json.dumps(value, default=_plain, allow_nan=False))
+    return keywords
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's values as Python's, for JSON; nothing else has ``tolist``."""
+    return value.tolist()
+
+
+def _first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    absent = object()
+    return next((name for name in {**one, **other} if one.get(name, absent) != other.get(name, absent)), None)
 
 
 def _wrappers(env: Any) -> Iterator[str]:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
-from velora_ros.errors import ConfigError, StorageError, UnsupportedEnvironmentError
+from velora_ros.errors import ConfigError, DivergenceError, StorageError, UnsupportedEnvironmentError
 from velora_ros.gym import check_env, check_reward, spec_from_env
 from velora_ros.models import resuming
 from velora_ros.models.environment import evaluation_environment, numpy_view
 from velora_ros.models.learner import Learner
-from velora_ros.models.run_files import RunDir, callbacks_of, check_environment, describe, opened
+from velora_ros.models.run_files import RunDir, callbacks_of, check_environment, describe, keywords_of, opened
 from velora_ros.models.streams import Streams
 from velora_ros.models.threads import single_thread
 from velora_ros.models.update import UpdateSettings
-from velora_ros.training import Callback, LoopSettings, RunFolder, TrainConfig, TrainResult, run
+from velora_ros.training import Callback, EvaluateIn, LoopSettings, RunFolder, TrainConfig, TrainResult, run
+from velora_ros.training.config import is_number
 from velora_ros.training.progress import ProgressBar
 from velora_ros.training.provenance import record_start
 
@@ -50,8 +51,10 @@ class Call:
 
     def __post_init__(self) -> None:
         steps = self.total_steps
-        if steps is not None and (isinstance(steps, bool) or steps < 1):
-            raise ConfigError(f'total_steps is {steps!r}; it must be a positive integer, or None for no limit.')
+        if steps is not None:
+            if not is_number(steps, int) or steps < 1:
+                raise ConfigError(f'total_steps is {steps!r}; it must be a positive integer, or None for no limit.')
+            object.__setattr__(self, 'total_steps', int(steps))
 
 
 def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
@@ -61,18 +64,34 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
     Raises:
         VeloraError: as ``LiquidDDPG.train`` says.
     """
+    check_env(call.env)  # before anything is asked of it: it may be none
+    check_reward(call.env)
+    _check_evaluations(call)
     env = numpy_view(call.env)
-    check_env(env)
-    check_reward(env)
     if not call.resumes:
         model.learner.adopt(env, spec_from_env(env, call.control_period))  # refused before the folder is begun
-    seed = model.learner.streams.run_seed if call.seed is None else call.seed
-    others = {'total_steps': call.total_steps, 'control_period': call.control_period, 'device': str(model.device)}
+        model.learner.check_start_up(config.start_steps)
+    seed = model.learner.streams.run_seed if call.seed is None else Streams(call.seed).run_seed
+    period = None if call.control_period is None else float(call.control_period)
+    others = {'total_steps': call.total_steps, 'control_period': period, 'device': str(model.device)}
     description = describe(env, model.arguments(), config, seed=seed, **others)
     with contextlib.ExitStack() as stack:
         stack.enter_context(single_thread())
         folder = stack.enter_context(opened(call.run_dir, description, resume=call.resume, seed=call.seed))
         return _train(model, env, config, call, folder)
+
+
+def _check_evaluations(call: Call) -> None:
+    """Refuse evaluations in the environment that is trained in: they would reset it in the middle of an episode."""
+    others = [('eval_env', call.eval_env)] if call.eval_env is not None else []
+    others += [('the env of EvaluateIn', one.env) for one in call.callbacks if isinstance(one, EvaluateIn)]
+    for name, other in others:
+        check_env(other)
+        if other.unwrapped is call.env.unwrapped:
+            raise ConfigError(
+                f'{name} is the environment that is trained in, which an evaluation would reset in the middle of an '
+                'episode; make a second one.'
+            )
 
 
 def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folder: RunFolder | None) -> TrainResult:
@@ -82,6 +101,8 @@ def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folde
         spec = spec_from_env(env, call.control_period)
         check_environment(learner, env, spec, folder)
         learner.adopt(env, spec)
+    elif folder is not None and folder.started_with.env_kwargs is None:  # of a command line, say, that knows the name
+        folder.change(env_kwargs=keywords_of(env))
     _configure(learner, config, call, resumed=checkpoint is not None)
     if folder is not None:
         record_start(folder.provenance, from_step=learner.steps, now=time.time())
@@ -95,6 +116,7 @@ def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folde
             LoopSettings.of(config, call.total_steps, learner.streams.run_seed, learner.streams.evaluation_seed),
             eval_env=eval_env,
             callbacks=_callbacks(model, config, call, folder),
+            privileged_dim=learner.privileged_dim,
             steps_before=learner.steps,
             episodes_before=learner.episodes,
             resumed=None if checkpoint is None else checkpoint.state,
@@ -167,3 +189,6 @@ def _explained(folder: RunFolder | None) -> Iterator[None]:
     except (UnsupportedEnvironmentError, StorageError) as error:
         kept = '' if folder is None else resuming.what_is_kept(folder)
         raise type(error)(f'{error} {kept}'.rstrip()) from error
+    except DivergenceError as error:  # resumed, the run would diverge again
+        kept = '' if folder is None else f"What was saved until then stays in '{folder.folder}'."
+        raise DivergenceError(f'{error} {kept}'.rstrip()) from error

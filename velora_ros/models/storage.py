@@ -22,7 +22,7 @@ from velora_ros.utils import atomic_write
 FORMAT_VERSION = 2
 KEY = 'velora_ros_model'
 REPLAY = 'replay.rows'
-STREAMS = ('wiring', 'noise', 'replay', 'action')
+STREAMS = ('wiring', 'noise', 'replay', 'action', 'predict')
 
 
 class DamagedFileError(PolicyFileError):
@@ -168,7 +168,9 @@ def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tens
         learner.buffer.restore(tensors[REPLAY].numpy(), int(metadata['replay_position']))
     learner.streams = Streams(metadata['run_seed'])  # train may have been given another seed than the constructor
     for name in STREAMS:
-        getattr(learner.streams, name).bit_generator.state = metadata['random'][name]
+        stream = getattr(learner.streams, name).bit_generator
+        if name != 'predict' or name in metadata['random']:  # agents saved before it was a stream of its own lack it
+            stream.state = metadata['random'][name]
     learner.spec = None if metadata['spec'] is None else PolicySpec.from_dict(metadata['spec'])
     learner.environment = metadata['environment']
     learner.dt_range = tuple(np.asarray(metadata['dt_range'], dtype=float).tolist())

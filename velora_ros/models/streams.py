@@ -16,7 +16,7 @@ def draw_run_seed() -> int:
 
 class Streams:
     """
-    Separate generators for wiring, weights, noise, replay, random actions and evaluation.
+    Separate generators for wiring, weights, noise, replay, random actions, evaluation and predictions.
 
     Args:
         run_seed: a non-negative integer.
@@ -29,12 +29,13 @@ class Streams:
         if isinstance(run_seed, bool) or not isinstance(run_seed, int | np.integer) or run_seed < 0:
             raise ConfigError(f'the seed is {run_seed!r}; it must be a non-negative integer.')
         self.run_seed = int(run_seed)
-        wiring, weights, noise, replay, action, evaluation = np.random.SeedSequence(self.run_seed).spawn(6)
+        wiring, weights, noise, replay, action, evaluation, predict = np.random.SeedSequence(self.run_seed).spawn(7)
         self.wiring = np.random.default_rng(wiring)
         self.weights_seed = int(weights.generate_state(1)[0])
         self.noise = np.random.default_rng(noise)
         self.replay = np.random.default_rng(replay)
         self.action = np.random.default_rng(action)
+        self.predict = np.random.default_rng(predict)
         self.evaluation_seed = int(evaluation.generate_state(1)[0])
 
     def torch_weights(self) -> torch.Generator:

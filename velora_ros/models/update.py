@@ -1,6 +1,7 @@
 """One update of actor and critic in torch: the reference that every faster path is held to."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from velora_ros.models.noise import scale_and_clip
 from velora_ros.models.returns import lambda_returns
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig
+from velora_ros.training.divergence import diverged
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,17 @@ def discounts(batch: Batch, settings: UpdateSettings) -> np.ndarray:
     return discount
 
 
+def refuse_divergence(network: str, loss: float) -> None:
+    """
+    Check a loss before the step along its gradient, which would make every weight NaN.
+
+    Raises:
+        DivergenceError: it is not finite.
+    """
+    if not math.isfinite(loss):
+        raise diverged(f"the {network}'s loss")
+
+
 class TorchUpdate:
     """
     DDPG over sequences (arXiv 1509.02971, with the stored hidden states of R2D2).
@@ -121,6 +134,9 @@ class TorchUpdate:
 
         Returns:
             metrics as plain floats: ``critic_loss``, ``actor_loss``, ``q_mean``.
+
+        Raises:
+            DivergenceError: a loss is not finite; the step along its gradient is not taken.
         """
         tensors = _Tensors(batch, self.networks)
         critic_loss, q_mean = self._update_critics(tensors, self._targets(tensors, noise, settings), settings)
@@ -164,6 +180,7 @@ class TorchUpdate:
         state, action = self._critic_state(batch, settings.burn_in), batch.action[:, settings.burn_in :]
         values = [critic(state, action) for critic in self.networks.critics]
         loss = torch.stack([nn.functional.mse_loss(value, target) for value in values]).sum()
+        refuse_divergence('critic', loss.item())
         self._step(self.critic_optimizer, self.networks.critic_side(), loss, settings)
         return loss.item(), values[0].detach().mean().item()
 
@@ -182,6 +199,7 @@ class TorchUpdate:
         with torch.no_grad():
             state = self._critic_state(batch, burn_in)
         loss = -self.networks.critics[0](state, action).mean()
+        refuse_divergence('actor', loss.item())
         self._step(self.actor_optimizer, self.networks.actor, loss, settings)
         return float(loss.item())
 

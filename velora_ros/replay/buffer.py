@@ -1,7 +1,7 @@
 """A ring of transitions, from which contiguous sequences are drawn with the hidden state of then (R2D2, ICLR 2019)."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -112,6 +112,10 @@ class SequenceBuffer:
         self._starts = np.zeros(capacity, np.int64)  # a ring: numbers of the transitions that began an episode
         self._n_starts = self._n_gone = 0  # episodes ever begun, and those of them whose first transition is gone
         self._drawn: tuple[Array, Batch] | None = None  # the memory that samples are drawn into
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the memory that samples are drawn into: a copied batch would no longer look at the copied rows."""
+        return {**self.__dict__, '_drawn': None}
 
     def __len__(self) -> int:
         """Return the number of transitions held."""

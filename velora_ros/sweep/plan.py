@@ -21,7 +21,12 @@ from velora_ros.utils import atomic_write
 
 LONGEST_NAME = 150
 HEADER = '# What this sweep was started with; velora_ros sweep --resume FOLDER goes on with it.\n'
-MULTIPLES = ('batch_size', 'sequence_length')  # the one must be a multiple of the other: each setting shows it
+TOGETHER = (
+    'batch_size',
+    'sequence_length',
+    'burn_in',
+    'buffer_size',
+)  # valid or not with each other: each setting shows it
 
 Setting = dict[str, Any]
 
@@ -241,7 +246,7 @@ def _check_varied(grid: Setting, sample: Setting, given: Setting) -> None:
 
 def _check_range(name: str, drawn: ranges.Range, base: TrainConfig) -> None:
     """Refuse what could be drawn and is not valid, be it drawn or not."""
-    if name not in MULTIPLES:
+    if name not in TOGETHER:
         for value in drawn.values:
             TrainConfig.from_dict({**dataclasses.asdict(base), name: value})
 

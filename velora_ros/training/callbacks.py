@@ -35,7 +35,11 @@ class Callback:
         """Note that a run goes on which had got so far; what was seen after ``state`` comes again."""
 
     def on_episode_start(self) -> Mapping[str, float]:
-        """Return hyperparameters of :data:`LIVE` that change with the episode about to begin; usually none."""
+        """
+        Return hyperparameters of :data:`LIVE` that change with the episode about to begin; usually none.
+
+        Another name, or a value that :class:`velora_ros.training.TrainConfig` refuses, is a ConfigError.
+        """
         return {}
 
     def on_step(self, steps: int) -> None:
@@ -143,7 +147,7 @@ class EvaluateIn(Callback):
     Training learns nothing of it. The episodes' seeds are the same each time, so that the curve shows the policy alone.
 
     Args:
-        env: gives what the policy reads, in its order; it stays open.
+        env: gives what the policy reads, in its order, and is not the one that is trained in; it stays open.
         episodes: of each evaluation.
         seed: episode i is reset with a seed drawn from (seed, i).
         max_steps: of an episode; None: as long as it takes.
@@ -152,12 +156,12 @@ class EvaluateIn(Callback):
     def __init__(
         self, env: 'gymnasium.Env[Any, Any]', *, episodes: int = 10, seed: int = 0, max_steps: int | None = None
     ) -> None:
-        self._env = env
+        self.env = env
         self._options: dict[str, Any] = {'episodes': episodes, 'seed': seed, 'max_steps': max_steps}
         self.records: list[EvaluationRecord] = []
         """One record for each evaluation so far; steps, episode and seconds are training's."""
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
         """Evaluate, and keep the result."""
-        result = evaluate(Policy(policy), self._env, **self._options)
+        result = evaluate(Policy(policy), self.env, **self._options)
         self.records.append(dataclasses.replace(record, result=result))

@@ -10,38 +10,45 @@ import numpy.typing as npt
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent import Array
+from velora_ros.training.divergence import diverged
 
 
 class CheckedEnv:
     """
-    An environment whose numbers are checked.
+    An environment whose numbers are checked; its arrays are copied, since many write each step into the same one.
 
     Args:
         env: the environment.
         spec: its names and bounds.
+        privileged_dim: entries of ``info['privileged_state']``; 0: there is none, None: as many as at the first reset.
     """
 
-    def __init__(self, env: gymnasium.Env[Any, Any], spec: PolicySpec) -> None:
-        self._env, self._spec = env, spec
+    def __init__(self, env: gymnasium.Env[Any, Any], spec: PolicySpec, privileged_dim: int | None = None) -> None:
+        self._env, self._spec, self._privileged_dim = env, spec, privileged_dim
+        self._shape = (spec.observation_dim,)
         self._low, self._high = spec.low, spec.high
         self._half_range = (spec.high - spec.low) / 2
         self._dtype = env.action_space.dtype
 
-    def reset(self, seed: int, episode: int) -> tuple[Array, dict[str, Any]]:
+    def reset(self, seed: int, episode: int) -> tuple[Array, Array | None]:
         """
         Begin an episode.
 
+        Returns:
+            the observation, shape (observation,), and what the critic sees with it, shape (state,); None: the same.
+
         Raises:
-            UnsupportedEnvironmentError: the environment failed, or the observation is not finite.
+            UnsupportedEnvironmentError: the environment failed, or what it returned is not finite or of another shape
+                than before.
         """
         when = f'at the start of episode {episode}'
         try:
             observation, info = self._env.reset(seed=seed)
         except Exception as error:
             raise env_failure(error, when) from error
-        return self._observation(observation, when), info
+        return self._observation(observation, when), self._privileged(info, when)
 
-    def step(self, action: Array, number: int) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Array, number: int) -> tuple[Array, Array | None, float, bool, bool, float]:
         """
         Step with an action in [-1, 1], mapped onto the bounds and clipped to them for rounding.
 
@@ -49,25 +56,47 @@ class CheckedEnv:
             action: shape (action,).
             number: of the step, for messages.
 
+        Returns:
+            the observation and what the critic sees with it, as :meth:`reset` does, the reward, whether the episode was
+            terminated, whether it was truncated, and the elapsed time over the nominal period, dt/T.
+
         Raises:
-            UnsupportedEnvironmentError: the environment failed, or a number is not finite.
+            UnsupportedEnvironmentError: as :meth:`reset`, or the elapsed time is not above 0.
+            DivergenceError: the action is not finite.
         """
+        if not all(np.isfinite(action).tolist()):
+            raise diverged(f"the policy's action in step {number}")
         command = self._low + (action + 1) * self._half_range
         command = np.minimum(np.maximum(command, self._low), self._high)  # twice as fast as clip
         try:
             observation, reward, terminated, truncated, info = self._env.step(command.astype(self._dtype))
         except Exception as error:
             raise env_failure(error, f'in step {number}') from error
-        reward = float(reward)
+        reward = reward_of(reward, f'in step {number}')
         if not math.isfinite(reward):
             raise UnsupportedEnvironmentError(
                 f'the environment returned the reward {reward} in step {number}; rewards must be finite. '
                 'Bound the reward, or end the episode before it diverges.'
             )
-        return self._observation(observation, f'in step {number}'), reward, bool(terminated), bool(truncated), info
+        when = f'in step {number}'
+        return (
+            self._observation(observation, when), self._privileged(info, when),
+            reward, bool(terminated), bool(truncated), self._elapsed(info, when),
+        )  # fmt: skip
 
     def _observation(self, values: npt.ArrayLike, when: str) -> Array:
-        observation = np.asarray(values, dtype=np.float32)
+        try:
+            observation = np.array(values, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise UnsupportedEnvironmentError(
+                f'the environment returned an observation that is a {type(values).__name__} and no vector of numbers '
+                f'{when}; it must be an array of shape {self._shape}.'
+            ) from error
+        if observation.shape != self._shape:
+            raise UnsupportedEnvironmentError(
+                f'the environment returned an observation of shape {observation.shape} {when}; its observation space '
+                f'promises {self._shape}. Reshape it in the environment.'
+            )
         if not all(np.isfinite(observation).tolist()):  # of so few entries three times as fast as numpy's all
             entries = ', '.join(self._spec.observation_names[i] for i in np.flatnonzero(~np.isfinite(observation)))
             raise UnsupportedEnvironmentError(
@@ -75,6 +104,62 @@ class CheckedEnv:
                 'observations must be finite. End the episode before the simulation diverges.'
             )
         return observation
+
+    def _privileged(self, info: dict[str, Any], when: str) -> Array | None:
+        values = info.get('privileged_state')
+        if values is None and not self._privileged_dim:
+            self._privileged_dim = 0
+            return None
+        try:
+            state = np.array(() if values is None else values, dtype=np.float32, ndmin=1)
+        except (TypeError, ValueError) as error:
+            raise UnsupportedEnvironmentError(
+                f"info['privileged_state'] is {values!r} {when}; it must be a vector of numbers."
+            ) from error
+        if self._privileged_dim is None:
+            self._privileged_dim = state.size
+        if state.shape != (self._privileged_dim,):
+            came = 'is missing' if values is None else f'has the shape {state.shape}'
+            wanted = f'have the shape ({self._privileged_dim},)' if self._privileged_dim else 'be left out'
+            raise UnsupportedEnvironmentError(
+                f"info['privileged_state'] {came} {when}; it must {wanted}, as when training began, in the info of "
+                'every reset and step.'
+            )
+        if not all(np.isfinite(state).tolist()):
+            raise UnsupportedEnvironmentError(
+                f"info['privileged_state'] is not finite (entry {np.flatnonzero(~np.isfinite(state))[0]}) {when}; "
+                'it must hold finite numbers. End the episode before the simulation diverges.'
+            )
+        return state
+
+    def _elapsed(self, info: dict[str, Any], when: str) -> float:
+        period = self._spec.control_period
+        seconds = info.get('dt', period)
+        try:
+            elapsed = float(seconds) / period
+        except (TypeError, ValueError):
+            elapsed = math.nan
+        if not (math.isfinite(elapsed) and elapsed > 0):
+            raise UnsupportedEnvironmentError(
+                f"info['dt'] is {seconds!r} {when}; it must be the elapsed time, a finite number of seconds above 0. "
+                'Leave it out where every step takes the nominal period.'
+            )
+        return elapsed
+
+
+def reward_of(value: Any, when: str) -> float:
+    """
+    Return a reward as a float, be it a number or an array of one; ``when`` is part of the sentence.
+
+    Raises:
+        UnsupportedEnvironmentError: it is neither.
+    """
+    try:
+        return float(value.item() if isinstance(value, np.ndarray) else value)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedEnvironmentError(
+            f'the environment returned the reward {value!r} {when}; it must be one number. Return a float.'
+        ) from error
 
 
 def env_failure(error: Exception, when: str) -> UnsupportedEnvironmentError:

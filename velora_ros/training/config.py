@@ -3,11 +3,12 @@
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from velora_ros.errors import ConfigError, did_you_mean
@@ -112,10 +113,20 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             object.__setattr__(self, item.name, _checked(item, getattr(self, item.name)))
+        if self.critic_neurons == 1:
+            raise ConfigError(
+                'critic_neurons is 1; it must be at least 2, one inter and one command neuron, or 0: none.'
+            )
         if self.batch_size % self.sequence_length:
             raise ConfigError(
                 f'batch_size is {self.batch_size} and sequence_length {self.sequence_length}; batch_size counts '
                 'transitions and must be a multiple of sequence_length.'
+            )
+        if self.buffer_size < (needed := max(self.batch_size, self.burn_in + self.sequence_length)):
+            raise ConfigError(
+                f'buffer_size is {self.buffer_size}, but no update comes before the replay holds {needed} transitions '
+                f'(batch_size {self.batch_size}, burn_in {self.burn_in} and sequence_length {self.sequence_length}); '
+                'raise buffer_size, or lower the others.'
             )
         self.disturbances()
 
@@ -208,26 +219,46 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return values
 
 
+def live_changes(changes: Mapping[str, Any], live: Iterable[str]) -> dict[str, float]:
+    """
+    Return changes of hyperparameters while training runs, as numbers that :class:`TrainConfig` would take.
+
+    Args:
+        changes: by name.
+        live: names of those that may change.
+
+    Raises:
+        ConfigError: a name is none of them, or a value is not valid.
+    """
+    fields = {item.name: item for item in dataclasses.fields(TrainConfig)}
+    names = tuple(live)
+    for name in changes:
+        if name not in names:
+            what = 'may not change while training runs' if name in fields else 'is no hyperparameter'
+            raise ConfigError(f"'{name}' {what}.{did_you_mean(str(name), names)}")
+    return {name: _checked(fields[name], value) for name, value in changes.items()}
+
+
 def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
     """Return the value in its field's type, integers being welcome where numbers are; or refuse it."""
     kind: Any = item.type
     meta = item.metadata
     if kind == tuple[int, ...]:
         entries = tuple(value) if isinstance(value, list | tuple) else ()
-        if not entries or not all(_is_number(entry, int) and entry >= meta['low'] for entry in entries):
+        if not entries or not all(is_number(entry, int) and entry >= meta['low'] for entry in entries):
             raise ConfigError(f'{item.name} is {value!r}; it must be a list of integers of at least {meta["low"]}.')
-        return entries
+        return tuple(int(entry) for entry in entries)
     if kind is bool:
-        if not isinstance(value, bool):
+        if not isinstance(value, bool | np.bool_):
             raise ConfigError(f'{item.name} is {value!r}; it must be true or false.')
-        return value
+        return bool(value)
     if kind is str:
         if value not in meta['choices']:
             valid = ', '.join(meta['choices'])
             raise ConfigError(f'{item.name} is {value!r}; it must be one of {valid}.')
         return value
     if (
-        not _is_number(value, kind)
+        not is_number(value, kind)
         or not (meta['low'] <= value <= meta['high'])
         or (meta['above'] and value == meta['low'])
     ):
@@ -238,8 +269,8 @@ def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
     return kind(value)
 
 
-def _is_number(value: Any, kind: Any) -> bool:
-    """Say whether a value is a finite number of the kind; YAML reads 1e-4 as a string, which is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def is_number(value: Any, kind: Any) -> bool:
+    """Say whether a value is a finite number of the kind, numpy's too; YAML reads 1e-4 as text, which is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     return math.isfinite(value) and (kind is float or float(value).is_integer())

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
-from velora_ros.training.checked_env import env_failure
+from velora_ros.training.checked_env import env_failure, reward_of
 from velora_ros.training.records import EvaluationResult
 
 
@@ -65,7 +65,7 @@ def _episode(policy: Stepper, env: gymnasium.Env[Any, Any], seed: int, max_steps
             observation, reward, terminated, truncated, info = env.step(action)
         except Exception as error:
             raise env_failure(error, f'in step {length + 1} of an evaluation') from error
-        total += float(reward)
+        total += reward_of(reward, f'in step {length + 1} of an evaluation')
         length += 1
         dt = info.get('dt')
         if terminated or truncated:

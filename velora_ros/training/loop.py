@@ -10,13 +10,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from velora_ros.errors import ConfigError
 from velora_ros.policy import Policy
 from velora_ros.replay import Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent import Agent
-from velora_ros.training.callbacks import Callback, StopTraining
+from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.checked_env import CheckedEnv
-from velora_ros.training.config import TrainConfig
+from velora_ros.training.config import TrainConfig, live_changes
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.means import Means
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
@@ -94,6 +95,7 @@ def run(
     *,
     eval_env: gymnasium.Env[Any, Any] | None = None,
     callbacks: Sequence[Callback] = (),
+    privileged_dim: int | None = None,
     steps_before: int = 0,
     episodes_before: int = 0,
     resumed: RunState | None = None,
@@ -109,15 +111,19 @@ def run(
         settings: how long and how.
         eval_env: for evaluations; None: there are none.
         callbacks: called in their order.
+        privileged_dim: entries of ``info['privileged_state']``; 0: there is none, None: as many as at the first reset.
         steps_before: environment steps of earlier calls.
         episodes_before: episodes of earlier calls.
         resumed: where this run stood when the agent's state was saved; the budget counts what was done before.
         clock: seconds, for throughput alone; training never depends on it.
 
     Raises:
-        UnsupportedEnvironmentError: an observation or a reward is not finite, or the environment itself failed.
+        UnsupportedEnvironmentError: what the environment returned cannot be used, or the environment itself failed.
+        DivergenceError: an action, a loss or a weight is not finite.
+        ConfigError: a callback changes what may not change, or to a value that is not valid.
     """
-    state = _Run(agent, env, spec, settings, eval_env=eval_env, callbacks=callbacks, clock=clock)
+    checked = CheckedEnv(env, spec, privileged_dim)
+    state = _Run(agent, checked, settings, eval_env=eval_env, callbacks=callbacks, clock=clock)
     state.step = state.steps_before = steps_before
     state.episode = episodes_before
     if resumed is not None:
@@ -131,15 +137,14 @@ class _Run:
     def __init__(
         self,
         agent: Agent,
-        env: gymnasium.Env[Any, Any],
-        spec: PolicySpec,
+        env: CheckedEnv,
         settings: LoopSettings,
         *,
         eval_env: gymnasium.Env[Any, Any] | None,
         callbacks: Sequence[Callback],
         clock: Callable[[], float],
     ) -> None:
-        self.agent, self.env, self.spec, self.settings = agent, CheckedEnv(env, spec), spec, settings
+        self.agent, self.env, self.settings = agent, env, settings
         self.eval_env, self.callbacks, self.clock = eval_env, callbacks, clock
         self.step = self.steps_before = self.episode = 0
         self.credit = 0.0
@@ -155,19 +160,19 @@ class _Run:
 
     def run(self) -> TrainResult:
         settings, result = self.settings, self.result
-        for callback in self.callbacks:
-            callback.on_train_start(settings.n_episodes, settings.total_steps)
-            if self.resumed:
-                callback.on_resume(self.state())
         try:
+            self._tell_all(self._begin)
             self._rest(last=False)
             while len(result.episodes) < settings.n_episodes and not self._budget_spent():
                 self._run_episode()
         except StopTraining as stop:
-            result.stopped = str(stop) or 'stopped by a callback'
+            self._note(stop)
         result.steps, result.seconds = self.step - self.steps_before, self._seconds()
         if self.at_rest:
-            self._rest(last=True)
+            try:
+                self._rest(last=True)
+            except StopTraining as stop:
+                self._note(stop)
         for callback in self.callbacks:
             callback.on_train_end(result)
         return result
@@ -177,17 +182,40 @@ class _Run:
         episodes = self.result.episodes
         return RunState(self.steps_before, self.credit, episodes[-1].seconds if episodes else 0.0, live, self.result)
 
+    def _note(self, stop: StopTraining) -> None:
+        """Write down why training ends; the first reason is the one that counts."""
+        self.result.stopped = self.result.stopped or str(stop) or 'stopped by a callback'
+
+    def _begin(self, callback: Callback) -> None:
+        callback.on_train_start(self.settings.n_episodes, self.settings.total_steps)
+        if self.resumed:
+            callback.on_resume(self.state())
+
     def _rest(self, *, last: bool) -> None:
         state = self.state()
+        self._tell_all(lambda callback: callback.on_between_episodes(state, last=last))
+
+    def _tell_all(self, tell: Callable[[Callback], None]) -> None:
+        """
+        Tell every callback, even after one that wants to end training: the others are told of its end too.
+
+        Raises:
+            StopTraining: the first one's.
+        """
+        stop: StopTraining | None = None
         for callback in self.callbacks:
-            callback.on_between_episodes(state, last=last)
+            try:
+                tell(callback)
+            except StopTraining as request:
+                stop = stop or request
+        if stop is not None:
+            raise stop
 
     def _run_episode(self) -> None:
         self._change_hyperparameters()
         settings, agent = self.settings, self.agent
         self.episode, self.at_rest = self.episode + 1, False
-        observation, info = self.env.reset(episode_seed(settings.seed, self.episode), self.episode)
-        state = info.get('privileged_state')
+        observation, state = self.env.reset(episode_seed(settings.seed, self.episode), self.episode)
         hidden, dt = agent.initial_hidden(), 1.0
         total, length, losses = 0.0, 0, Means()
         noise_scale = settings.episode_noise(self.episode)
@@ -196,9 +224,7 @@ class _Run:
             action, next_hidden = agent.act(observation, hidden, dt, noise_scale)
             if self.step < settings.start_steps:
                 action = agent.random_action()
-            next_observation, reward, terminated, truncated, info = self.env.step(action, self.step + 1)
-            next_dt = float(info.get('dt', self.spec.control_period)) / self.spec.control_period
-            next_state = info.get('privileged_state')
+            next_observation, next_state, reward, terminated, truncated, next_dt = self.env.step(action, self.step + 1)
             agent.remember(
                 Transition(
                     observation, action, reward, terminated, next_observation, dt, next_dt,
@@ -220,9 +246,20 @@ class _Run:
             self._rest(last=False)
 
     def _change_hyperparameters(self) -> None:
-        """Take the changes that callbacks want; the agent is told of all of them."""
+        """
+        Take the changes that callbacks want; the agent is told of all of them.
+
+        Raises:
+            ConfigError: a callback wants what may not change, or a value that is not valid.
+        """
         for callback in self.callbacks:
-            if changes := callback.on_episode_start():
+            if wanted := callback.on_episode_start():
+                try:
+                    changes = live_changes(wanted, LIVE)
+                except ConfigError as error:
+                    raise ConfigError(
+                        f'{type(callback).__name__}.on_episode_start returned {wanted}: {error}'
+                    ) from error
                 settings = self.settings
                 self.settings = dataclasses.replace(
                     settings,

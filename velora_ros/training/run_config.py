@@ -35,6 +35,8 @@ class RunConfig:
         device: what it is computed on.
         wrappers: names of the wrappers around the environment that its name does not imply, innermost first.
         flags: what else the command line was given, if the run was started on one; None: it was not.
+        env_kwargs: keywords that the environment was made with, as far as JSON can hold them; None: not known, as in
+            folders of older versions.
     """
 
     env: str | None
@@ -45,6 +47,7 @@ class RunConfig:
     device: str = 'cpu'
     wrappers: tuple[str, ...] = field(default=())
     flags: str | None = None
+    env_kwargs: dict[str, Any] | None = None
 
     @property
     def command(self) -> str:
