@@ -2,15 +2,20 @@
 
 import json
 import signal
+import sys
 import time
 from itertools import pairwise
 
 import pytest
+import rclpy
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
-from velora_ros.nodes.conversions import to_nanoseconds
+from velora_ros.nodes.conversions import to_diagnostic, to_diagnostics, to_nanoseconds
 from velora_ros.nodes.interfaces import SERVICES, TOPICS, interface_class
+from velora_ros.nodes.sim_node import SimNode
 from velora_ros.nodes.sim_node_parameters import PARAMETERS
+from velora_ros.nodes.sim_node_report import Controller
+from velora_ros.nodes.spin import spin
 
 pytestmark = pytest.mark.ros
 
@@ -197,6 +202,51 @@ def test_a_run_without_commands_does_not_pass_and_says_so(ros, sim):
     summary = summary_of(process)
     assert summary['event'] == 'control_summary'
     assert summary['sim_seconds'] == pytest.approx(0.5, abs=0.05)
+
+
+def test_time_begins_when_the_whole_node_is_up(ros, capfd):
+    rclpy.init(args=['--ros-args', '-p', 'hold_until_command:=false'], domain_id=ros.domain)
+    node = SimNode()
+    try:
+        time.sleep(0.5)
+        end = time.monotonic() + 1.0
+        spin(node, until=lambda: time.monotonic() > end)
+        node.close()
+    finally:
+        node.destroy_node()
+        rclpy.shutdown()
+    assert json.loads(capfd.readouterr().out.splitlines()[-1])['real_time_factor'] > 0.85, 'it was 0.6'
+
+
+def test_what_the_controller_counted_before_this_run_is_not_this_run_s(ros):
+    controller = Controller(ros.node, 'policy_node')
+    publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
+
+    def tell(uptime, fallbacks):
+        status = to_diagnostic('policy_node', 'ok', 'armed', {'uptime_s': uptime, 'fallbacks': fallbacks})
+        publisher.publish(to_diagnostics(status, 0))
+
+    tell(100.0, 7)
+    tell(101.0, 8)
+    ros.until(lambda: controller.fallbacks == 1, 'the one that is new')
+    tell(0.5, 2)  # a new life
+    ros.until(lambda: controller.fallbacks == 3, 'those of the new life')
+
+
+def test_what_a_controller_counted_that_came_after_the_robot_is_this_run_s(ros):
+    controller = Controller(ros.node, 'policy_node')
+    publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
+    publisher.publish(to_diagnostics(to_diagnostic('policy_node', 'ok', '', {'uptime_s': 0.0, 'fallbacks': 2}), 0))
+    ros.until(lambda: controller.fallbacks == 2, 'both')
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(ros):
+    command = ['nohup', sys.executable, '-m', 'velora_ros.nodes.sim_node', '--ros-args']
+    process = ros.start([*command, *parameters(duration_s=1.0, hold_until_command=False)])
+    ros.subscribe(JOINTS, 'joint_states')
+    process.signal(signal.SIGHUP)
+    assert process.wait() == 1
+    assert summary_of(process)['sim_seconds'] == pytest.approx(1.0, abs=0.05)
 
 
 @pytest.fixture

@@ -82,6 +82,20 @@ def test_noise_is_in_both_topics_alike_and_counted(ros, sim):
     assert summary_of(process)['faults']['noise'] >= 30
 
 
+def test_losses_leave_the_noise_of_the_other_states_as_it_is(ros_bench):
+    readings = []
+    for losses in (0.0, 0.3):
+        with ros_bench() as ros:  # the robot is held: what differs between its states is their noise
+            ros.start(
+                'sim_node', '-p', 'seed:=3', '-p', 'faults.noise:=[0.5]', '-p', f'faults.drop_probability:={losses}'
+            )
+            states = ros.subscribe(JOINTS, 'joint_states', 100, matched=False)
+            ros.until(lambda states=states: len(states) >= 60, 'states')
+            readings.append([tuple(state.position) for state in states])
+    whole, rest = set(readings[0]), readings[1][:20]
+    assert sum(reading in whole for reading in rest) >= 15, 'the first few may have been missed in the whole run'
+
+
 def test_one_seed_gives_the_same_faults_twice(ros_bench):
     def run():
         with ros_bench() as bench:

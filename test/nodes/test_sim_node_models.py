@@ -151,6 +151,21 @@ def test_pictures_show_the_robot_as_it_moves_and_the_states_go_on(ros):
 
 
 @pytest.mark.usefixtures('opengl')
+def test_a_picture_has_the_stamp_of_the_state_that_it_shows(ros):
+    start(
+        ros, env=ARM, image__rate_hz=10.0, image__width=64, image__height=48, publish_clock=True, real_time_factor=0.25,
+        hold_until_command=False,
+    )  # fmt: skip
+    states = ros.subscribe(JOINTS, 'joint_states', 100)
+    images = ros.subscribe(IMAGE, 'sim_node/image', 100)
+    diagnostics = ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 100)
+    ros.until(lambda: len(images) > 5 and len(diagnostics) > 2, 'pictures and diagnostics')
+    newest = stamps(states)[-1]
+    for message in (images[-1], diagnostics[-1]):
+        assert abs(to_nanoseconds(message.header.stamp) - newest) < 400_000_000, '/clock is seconds behind by now'
+
+
+@pytest.mark.usefixtures('opengl')
 def test_a_camera_that_the_model_lacks_is_refused_in_one_sentence(ros):
     process = start(ros, env=ARM, image__rate_hz=10.0, image__camera='front')
     assert process.wait() == 1

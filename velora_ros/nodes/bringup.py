@@ -48,8 +48,8 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         Argument(
             'policy',
             '',
-            'Policy file, or the name of a shipped one; empty takes that of params, else the one shipped for env, or with '
-            'train:=true none.',
+            'Policy file, or the name of a shipped one; empty takes that of params, else the one shipped for env, or '
+            'with train:=true none.',
         ),
         Argument('duration', '0', 'Simulated seconds after which the run ends and is judged; 0 runs until Ctrl-C.'),
         Argument('sim', 'true', 'Start the simulated robot; false for a real one, which is then not armed.', _BOOLEAN),

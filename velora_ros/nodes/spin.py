@@ -50,7 +50,7 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
     Initialise ROS, make the node, spin it until a signal or its own end, close it, shut down.
 
     rclpy's own signal handlers are left out: they invalidate the context before a node could say anything.
-    SIGINT, SIGTERM and SIGHUP set a flag; the loop ends, ``node.close()`` publishes what it must, then the context goes.
+    SIGINT, SIGTERM and SIGHUP set a flag; the loop ends, ``node.close()`` publishes what it must, the context goes.
 
     Args:
         make_node: builds the node; may raise VeloraError to refuse the start.
