@@ -12,6 +12,7 @@ from velora_ros.gym.rendering import OFF_SCREEN, choose_backend
 Env = gym.Env[Any, Any]
 
 MODEL_FILE = '.xml'
+_MADE_AS = '_velora_made_as'
 
 
 def is_model_file(env_id: str) -> bool:
@@ -58,12 +59,31 @@ def make(env_id: str, **kwargs: Any) -> Env:
             f"the environment '{env_id}' cannot be made with {kwargs or 'its defaults'}: {_one_line(error)}. "
             "Check the keywords against the environment's documentation."
         ) from error
+    if _without_module(env_id) != env_id:
+        setattr(env.unwrapped, _MADE_AS, env_id)  # its spec forgets the module, without which nobody can make it again
     return env
+
+
+def id_of(env: Env) -> str | None:
+    """Return the id that makes an environment again, ``module:id`` where :func:`make` was given that; None: none."""
+    if env.spec is None:
+        return None
+    made_as: str | None = getattr(env.unwrapped, _MADE_AS, None)
+    return made_as or env.spec.id
+
+
+def same_id(one: str | None, other: str | None) -> bool:
+    """Return whether two ids mean one environment: gymnasium, and files of older versions, leave the module out."""
+    return one == other or (one is not None and other is not None and _without_module(one) == _without_module(other))
 
 
 def _model_spec(file: str) -> EnvSpec:
     """Describe an MJCF file's environment so that gymnasium can make it, and a second one of the same making."""
     return EnvSpec('MJCF-v0', entry_point='velora_ros.gym.mjcf:ModelEnv', kwargs={'file': file})
+
+
+def _without_module(env_id: str) -> str:
+    return env_id if is_model_file(env_id) else env_id.partition(':')[2] or env_id
 
 
 def _unknown(env_id: str, error: Exception) -> str:
