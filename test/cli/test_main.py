@@ -106,6 +106,20 @@ def test_a_reader_that_leaves_early_is_no_disaster(make_policy_file, tmp_path):
     process.wait(timeout=60)
 
 
+@pytest.mark.parametrize(
+    ('output', 'status', 'said'),
+    [('>&-', 0, ''), ('>/dev/full', 1, 'velora_ros: error: No space left on device: no file.\n')],
+)
+def test_output_that_is_closed_or_full_is_no_traceback(make_policy_file, tmp_path, output, status, said):
+    make_policy_file().save(tmp_path / 'p')
+    command = f'exec {sys.executable} -m velora_ros inspect {tmp_path / "p"} {output}'
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    result = subprocess.run(
+        ['sh', '-c', command], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stderr) == (status, said)
+
+
 def test_ctrl_c_exits_130(opengl, make_policy_file, tmp_path):
     make_policy_file(spec=spec_from_env(make('InvertedPendulum-v5'))).save(tmp_path / 'p')
     film = tmp_path / 'film.gif'

@@ -19,7 +19,7 @@ from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths, default_folder
-from velora_ros.utils import set_seed
+from velora_ros.utils import set_seed, write_line
 
 FINAL_EPISODES = 10
 FINAL_STREAM = 2**31  # (seed, FINAL_STREAM) is no pair that training draws from
@@ -106,9 +106,9 @@ def _begin(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.run_dir) if arguments.run_dir else default_folder(config.env or '', config.seed)
     RunFolder(folder).refuse_second_run()  # now, not after torch has been loaded
     work = _Work(config, arguments, folder)
-    print(f'hyperparameters from {source}:')
+    write_line(f'hyperparameters from {source}:')
     values = dataclasses.asdict(hyperparameters)
-    print('\n'.join(f'  {name}: {_yaml(value)}' for name, value in values.items()), flush=True)
+    write_line('\n'.join(f'  {name}: {_yaml(value)}' for name, value in values.items()))
     with work.env, RunFolder.start(folder, config) as run_folder:
         work.do(run_folder)
 
@@ -154,7 +154,7 @@ class _Work:
         file.save(self._out)
         if stop.reason:  # whoever stops it may not wait for the evaluation
             out = f' --out {self._out}' if arguments.out else ''
-            print(f'{stop.reason}; to go on: {folder.how_to_resume}{out}')
+            write_line(f'{stop.reason}; to go on: {folder.how_to_resume}{out}')
             return
         _evaluate(file, self.env, self._config, self._out)
         if not arguments.no_pictures:
@@ -231,7 +231,7 @@ def _evaluate(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
     result = evaluate(Policy(file), env, episodes=FINAL_EPISODES, seed=seed, max_steps=max_steps)
     report = statistics(result)
     dataclasses.replace(file, provenance={**file.provenance, 'evaluation': {'seed': seed, **report}}).save(out)
-    print(
+    write_line(
         f'{out}: return {report["mean"]:.2f} +- {report["std"]:.2f} '
         f'({report["min"]:.2f} to {report["max"]:.2f}) over {FINAL_EPISODES} episodes with new seeds'
     )
