@@ -103,6 +103,31 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
                 os.unlink(temporary)
 
 
+def check_writable(path: Path, name: str) -> None:
+    """
+    Find out before hours of work that their file cannot be written; missing folders are made.
+
+    Args:
+        path: the file; an older one is untouched.
+        name: of the flag or parameter that says where it goes.
+
+    Raises:
+        ConfigError: it is a folder.
+        StorageError: it cannot be written.
+    """
+    if path.is_dir():
+        raise ConfigError(
+            f"{name} is '{path}', a folder; name a file in it, for example '{path / 'policy.safetensors'}'."
+        )
+    attempt = path.parent / f'.{path.name}.try.tmp'
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        attempt.touch()
+        attempt.unlink()
+    except OSError as error:
+        raise StorageError(f"'{path}' cannot be written ({error.strerror}); choose a writable folder.") from error
+
+
 def write_line(line: str | bytes, *, error: bool = False) -> bool:
     """
     Write a line to standard output; where that is closed or full, this line is lost, and nothing else.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
-from velora_ros.errors import ConfigError
+from velora_ros.errors import ConfigError, StorageError
 from velora_ros.nodes import trainer_node_parameters as table
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import LIVE
@@ -95,6 +95,19 @@ def test_a_run_is_neither_overwritten_nor_resumed_by_mistake(tmp_path, monkeypat
     with pytest.raises(ConfigError, match='which is not overwritten'):
         table.job_of({**values, 'run_dir': 'there'}, '')
     assert table.job_of({**values, 'resume': True}, 'there')['run_dir'] == str(tmp_path / 'there')
+
+
+def test_a_place_that_the_policy_cannot_be_written_to_is_refused_before_the_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    values = {row.name: row.default for row in table.PARAMETERS}
+    with pytest.raises(ConfigError, match=f"parameter 'out' is '{tmp_path}', a folder; name a file in it"):
+        table.job_of({**values, 'out': str(tmp_path)}, '')
+    (tmp_path / 'file').touch()
+    with pytest.raises(StorageError, match='cannot be written'):
+        table.job_of({**values, 'out': 'file/policy.safetensors'}, '')
+    assert table.job_of({**values, 'out': '~/best.safetensors'}, '')['out'] == str(tmp_path / 'best.safetensors')
+    assert [path.name for path in tmp_path.iterdir()] == ['file']
 
 
 @pytest.mark.ros
