@@ -198,3 +198,21 @@ def test_a_second_signal_has_its_usual_effect():
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_a_closed_terminal_stops_training_in_order():
+    with stop_on_signals() as stop:
+        for _ in range(2):  # the shell sends one, and the kernel another
+            signal.raise_signal(signal.SIGHUP)
+        assert stop.reason == 'stopped by SIGHUP'
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+def test_training_under_nohup_outlives_its_terminal():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.reason == ''
+    finally:
+        signal.signal(signal.SIGHUP, before)

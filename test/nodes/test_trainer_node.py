@@ -178,6 +178,15 @@ def test_pausing_saving_and_stopping(ros, trainer, tmp_path):
 
 
 @pytest.mark.ros
+def test_a_signal_before_the_first_step_is_an_end_in_order(ros, trainer, tmp_path):
+    process = trainer(autostart=True, exit_when_done=True, total_steps=10_000_000)
+    ros.until(lambda: 'training: InvertedPendulum-v5' in process.output, 'the training process')
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert 'done: 0 steps in 0 s, stopped on request before it began' in process.output
+
+
+@pytest.mark.ros
 def test_some_hyperparameters_change_with_the_next_episode_the_others_say_why_not(ros, trainer):
     process = trainer(total_steps=10_000_000, eval_every=0)
     [result] = ros.set_parameters('trainer_node', n_neurons=8)
