@@ -1,13 +1,14 @@
 """Make an environment by its id, with an error that helps where it cannot be made."""
 
 import difflib
+import os
 from typing import Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
-from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym.rendering import OFF_SCREEN, choose_backend
+from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
+from velora_ros.gym.rendering import MUJOCO_GL, OFF_SCREEN, choose_backend
 
 Env = gym.Env[Any, Any]
 
@@ -34,6 +35,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
     Raises:
         UnsupportedEnvironmentError: there is no such id or file, a package is missing, or the environment refuses the
             keywords.
+        ConfigError: ``MUJOCO_GL`` names no OpenGL backend.
     """
     if not isinstance(env_id, str):
         raise UnsupportedEnvironmentError(
@@ -45,6 +47,13 @@ def make(env_id: str, **kwargs: Any) -> Env:
         env: Env = gym.make(_model_spec(env_id) if is_model_file(env_id) else env_id, **kwargs)
     except UnsupportedEnvironmentError:
         raise
+    except RuntimeError as error:
+        if MUJOCO_GL not in str(error):  # which MuJoCo looks at whenever it is imported
+            raise
+        raise ConfigError(
+            f"the environment variable {MUJOCO_GL} is '{os.environ.get(MUJOCO_GL)}', which MuJoCo does not know; "
+            'set it to egl, osmesa or glfw, or unset it.'
+        ) from error
     except (gym.error.UnregisteredEnv, gym.error.DeprecatedEnv, ModuleNotFoundError) as error:
         raise UnsupportedEnvironmentError(_unknown(env_id, error)) from error
     except (ImportError, gym.error.DependencyNotInstalled) as error:
