@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from velora_ros.errors import ConfigError, StorageError, did_you_mean
-from velora_ros.utils import atomic_write, set_device, set_seed, share_path
+from velora_ros.utils import atomic_write, set_device, set_seed, share_path, write_line
 
 
 def test_set_seed_fixes_torch_and_numpy() -> None:
@@ -79,3 +79,33 @@ def test_importing_the_package_and_its_helpers_loads_no_torch() -> None:
 def test_an_unknown_name_gets_the_nearest_and_the_list() -> None:
     assert did_you_mean('gama', ['tau', 'gamma']) == " Did you mean 'gamma'? Valid: gamma, tau."
     assert did_you_mean('zzz', []) == ' Valid: none.'
+
+
+@pytest.mark.parametrize('error', [False, True])
+@pytest.mark.parametrize('line', ['a line', b'a line'])
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(
+    line: str | bytes, error: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = 'stderr' if error else 'stdout'
+    with open('/dev/full', 'w') as full:  # closing it flushes what is left
+        monkeypatch.setattr(sys, name, full)
+        assert write_line(line, error=error)
+    monkeypatch.setattr(sys, name, None)
+    assert write_line(line, error=error)
+
+
+def test_the_lines_after_one_that_was_lost_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / 'log').open('w') as log, open('/dev/full', 'w') as full:
+        monkeypatch.setattr(sys, 'stdout', full)
+        assert write_line('lost')
+        os.dup2(log.fileno(), full.fileno())  # there is space again
+        assert write_line('kept')
+    assert (tmp_path / 'log').read_text() == 'kept\n'
+
+
+def test_a_line_tells_when_its_reader_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, 'w') as pipe:
+        monkeypatch.setattr(sys, 'stdout', pipe)
+        assert not write_line('a line')

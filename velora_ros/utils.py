@@ -1,4 +1,4 @@
-"""Small helpers that every room may use: seeds, devices, atomic files, shipped data. Importing it loads no torch."""
+"""Small helpers that every room may use: seeds, devices, files, output, shipped data. Importing it loads no torch."""
 
 import contextlib
 import os
@@ -101,6 +101,71 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def check_writable(path: Path, name: str) -> None:
+    """
+    Find out before hours of work that their file cannot be written; missing folders are made.
+
+    Args:
+        path: the file; an older one is untouched.
+        name: of the flag or parameter that says where it goes.
+
+    Raises:
+        ConfigError: it is a folder.
+        StorageError: it cannot be written.
+    """
+    if path.is_dir():
+        raise ConfigError(
+            f"{name} is '{path}', a folder; name a file in it, for example '{path / 'policy.safetensors'}'."
+        )
+    attempt = path.parent / f'.{path.name}.try.tmp'
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        attempt.touch()
+        attempt.unlink()
+    except OSError as error:
+        raise StorageError(f"'{path}' cannot be written ({error.strerror}); choose a writable folder.") from error
+
+
+def write_line(line: str | bytes, *, error: bool = False) -> bool:
+    """
+    Write a line to standard output; where that is closed or full, this line is lost, and nothing else.
+
+    Args:
+        line: without its end.
+        error: to standard error instead.
+
+    Returns:
+        whether lines may still be read: False once the reader has gone, as after ``| head``.
+    """
+    stream: Any = sys.stderr if error else sys.stdout
+    if stream is None:  # it was closed before this process began
+        return True
+    try:
+        if isinstance(line, bytes):
+            stream.buffer.write(line + b'\n')
+        else:
+            stream.write(f'{line}\n')
+        stream.flush()
+    except OSError as reason:
+        forget_unwritten(stream)
+        return not isinstance(reason, BrokenPipeError)
+    return True
+
+
+def forget_unwritten(stream: Any) -> None:
+    """Forget what a standard stream could not write: Python would try it again, and fail with its last flush."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # what is no file has no number; closed is None
+        number = stream.fileno()
+        kept, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, number)
+            stream.flush()
+        finally:
+            os.dup2(kept, number)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def _umask() -> int:

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -134,6 +135,25 @@ def test_an_mp4_is_written(opengl, pendulum_policy, tmp_path, capsys):
     assert main(['evaluate', pendulum_policy, '--episodes', '1', '--render', str(tmp_path / 'film.mp4')]) == 0
     assert b'ftyp' in (tmp_path / 'film.mp4').read_bytes()[:16]
     assert 'film.mp4' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('kind', ['gif', 'mp4'])
+def test_a_film_that_the_disk_has_no_room_for_is_told_and_an_older_one_stays(
+    kind, opengl, pendulum_policy, tmp_path, capsys
+):
+    path = tmp_path / f'film.{kind}'
+    path.write_bytes(b'an older one')
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+    try:
+        status = main(['evaluate', pendulum_policy, '--episodes', '1', '--engine', 'numpy', '--render', str(path)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    error = capsys.readouterr().err
+    assert (status, error.count('\n')) == (1, 1)
+    assert f"'{path}' could not be written" in error
+    assert path.read_bytes() == b'an older one'
+    assert [one for one in tmp_path.iterdir() if one.name.startswith('.')] == []
 
 
 def test_without_opengl_it_says_so_before_anything_runs(pendulum_policy, tmp_path, monkeypatch, capsys):

@@ -15,6 +15,16 @@ from velora_ros.errors import ConfigError, PolicyFileError, StorageError
 from velora_ros.gym import make, spec_from_env
 
 ROOT = Path(velora_ros.__file__).parents[1]
+BEGUN = """
+import pathlib
+import gymnasium
+from gymnasium.envs.mujoco.inverted_pendulum_v5 import InvertedPendulumEnv
+class Begun(InvertedPendulumEnv):
+    def reset(self, *, seed=None, options=None):
+        pathlib.Path('begun').touch()
+        return super().reset(seed=seed, options=options)
+gymnasium.register('Begun-v0', Begun)
+"""
 
 
 def start(*arguments, **options):
@@ -106,12 +116,27 @@ def test_a_reader_that_leaves_early_is_no_disaster(make_policy_file, tmp_path):
     process.wait(timeout=60)
 
 
+@pytest.mark.parametrize(
+    ('output', 'status', 'said'),
+    [('>&-', 0, ''), ('>/dev/full', 1, 'velora_ros: error: No space left on device: no file.\n')],
+)
+def test_output_that_is_closed_or_full_is_no_traceback(make_policy_file, tmp_path, output, status, said):
+    make_policy_file().save(tmp_path / 'p')
+    command = f'exec {sys.executable} -m velora_ros inspect {tmp_path / "p"} {output}'
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    result = subprocess.run(
+        ['sh', '-c', command], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stderr) == (status, said)
+
+
 def test_ctrl_c_exits_130(opengl, make_policy_file, tmp_path):
     make_policy_file(spec=spec_from_env(make('InvertedPendulum-v5'))).save(tmp_path / 'p')
-    film = tmp_path / 'film.gif'
-    process = start('evaluate', str(tmp_path / 'p'), '--episodes', '1000000', '--render', str(film))
+    (tmp_path / 'begun.py').write_text(BEGUN)
+    options = ['--env', 'begun:Begun-v0', '--episodes', '1000000', '--render', 'film.gif']
+    process = start('evaluate', 'p', *options, cwd=tmp_path)
     with process:
-        while not film.exists():  # it is made when the first episode begins
+        while not (tmp_path / 'begun').exists():
             assert process.poll() is None
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.05)

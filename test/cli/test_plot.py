@@ -38,6 +38,15 @@ def test_a_folder_of_runs_is_as_good_as_its_runs_and_can_be_named(runs, tmp_path
     assert 'Pendulum-v1: 3 runs' in shown and 'again: 1 run,' in shown and 'begun' not in shown
 
 
+def test_seeds_that_have_no_steps_in_common_are_told_to_have_no_summary(runs, tmp_path, capsys):
+    later = EVALUATIONS.replace('500,', '1500,').replace('1000,', '2000,')
+    (runs / 'Pendulum-v1-seed2' / 'evaluations.csv').write_text(later.format(2))
+    assert main(['plot', str(runs), '--out', str(tmp_path / 'a.png')]) == 0
+    shown = capsys.readouterr().out
+    assert 'Pendulum-v1: no interquartile mean of the evaluations, as all 3 runs have no steps in common' in shown
+    assert 'of the episodes' not in shown
+
+
 def test_a_table_of_the_benchmarks_is_read(tmp_path, capsys):
     assert main(['plot', 'benchmarks/results/inverted_pendulum.csv', '--out', str(tmp_path / 'a.png')]) == 0
     assert 'inverted_pendulum: 10 runs' in capsys.readouterr().out

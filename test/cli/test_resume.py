@@ -5,6 +5,7 @@ import sys
 import threading
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 import velora_ros
@@ -50,6 +51,41 @@ def test_every_policy_says_what_repeats_its_run(begin):
     made = PolicyFile.load(RunPaths('run').last_policy).provenance
     assert made['command'].startswith(f'velora_ros train --env {PENDULUM} --seed 0 --steps 120 --n-neurons 6')
     assert made['hyperparameters']['critic_sizes'] == [8]
+
+
+@pytest.fixture
+def forget_arm(tmp_path, monkeypatch):
+    """An environment of a module that registers it on import; the function makes the process as if it were new."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'arm_of_mine.py').write_text(
+        "import gymnasium\ngymnasium.register('Arm-v0', 'toy:Reach', max_episode_steps=5)\n"
+    )
+
+    def forget():
+        sys.modules.pop('arm_of_mine', None)
+        gymnasium.registry.pop('Arm-v0', None)
+
+    yield forget
+    forget()
+
+
+def test_an_environment_of_another_module_keeps_the_name_that_makes_it_again(train, forget_arm, capsys):
+    assert train('--env', 'arm_of_mine:Arm-v0', '--run-dir', 'run', '--steps', 120, *SHORT) == 0
+    policy = str(RunPaths('run').best_policy)
+    assert PolicyFile.load(policy).environment == 'arm_of_mine:Arm-v0'
+    forget_arm()
+    assert main(['evaluate', policy, '--episodes', '1']) == 0
+    forget_arm()
+    assert train('--resume', 'run', '--steps', 150, '--no-pictures') == 0
+    assert capsys.readouterr().err == ''
+
+
+def test_a_run_of_an_older_version_that_left_the_module_out_goes_on(train, forget_arm, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr('velora_ros.models.learner.id_of', lambda env: env.spec.id)
+        assert train('--env', 'arm_of_mine:Arm-v0', '--run-dir', 'run', '--steps', 120, *SHORT) == 0
+    assert PolicyFile.load(RunPaths('run').best_policy).environment == 'Arm-v0'
+    assert train('--resume', 'run', '--steps', 150, '--no-pictures') == 0
 
 
 def test_without_a_folder_each_run_gets_one_of_its_own(train):
@@ -162,3 +198,21 @@ def test_a_second_signal_has_its_usual_effect():
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_a_closed_terminal_stops_training_in_order():
+    with stop_on_signals() as stop:
+        for _ in range(2):  # the shell sends one, and the kernel another
+            signal.raise_signal(signal.SIGHUP)
+        assert stop.reason == 'stopped by SIGHUP'
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+def test_training_under_nohup_outlives_its_terminal():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.reason == ''
+    finally:
+        signal.signal(signal.SIGHUP, before)

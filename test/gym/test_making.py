@@ -77,6 +77,15 @@ def test_osmesa_is_chosen_where_there_is_nothing_else(monkeypatch, installed, ch
     monkeypatch.delenv('MUJOCO_GL', raising=False)
 
 
+def test_an_opengl_backend_that_mujoco_does_not_know_is_named():
+    code = "from velora_ros.gym import make; make('InvertedPendulum-v5')"
+    result = subprocess.run(
+        [sys.executable, '-c', code],
+        env={**os.environ, 'MUJOCO_GL': 'nonsense'}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "ConfigError: the environment variable MUJOCO_GL is 'nonsense', which MuJoCo does not know" in result.stderr
+
+
 @pytest.mark.parametrize('backend', ['osmesa_that_is_not_there', 'glfw'])
 def test_without_opengl_the_message_says_what_to_install_and_nothing_else_is_printed(backend):
     code = 'from velora_ros.gym.rendering import check_rendering; check_rendering()'

@@ -19,6 +19,7 @@ from velora_ros.errors import (
     StorageError,
     UnsupportedEnvironmentError,
 )
+from velora_ros.gym import make
 from velora_ros.models import LiquidDDPG, resuming, storage
 from velora_ros.models.running import make_environment, make_model, train_run
 from velora_ros.policy import PolicyFile
@@ -72,6 +73,15 @@ def test_a_checkpoint_of_another_format_version_is_refused(run: RunPaths, monkey
     monkeypatch.setattr(storage, 'FORMAT_VERSION', 99)
     with pytest.raises(PolicyFileError, match='format version 2; this package reads 99'):
         train(run.folder)
+
+
+def test_a_run_keeps_the_module_of_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(gymnasium.registry, 'Arm-v0', gymnasium.envs.registration.EnvSpec('Arm-v0', 'toy:Reach'))
+    for resume, name in ((False, 'toy:Arm-v0'), (True, 'toy:Arm-v0'), (True, 'Arm-v0')):
+        model = LiquidDDPG(2, 4, 1, critic_sizes=(8,), n_critics=2, buffer_size=60, seed=3)
+        env = make(name)
+        model.train(env, 16, total_steps=40, sequence_length=4, run_dir=tmp_path, resume=resume, progress=False)
+        assert RunConfig.load(RunPaths(tmp_path).config).env == 'toy:Arm-v0'
 
 
 def test_another_environment_is_refused(run: RunPaths) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 
-from velora_ros.errors import ConfigError
+from velora_ros.errors import ConfigError, StorageError
 from velora_ros.nodes import trainer_node_parameters as table
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import LIVE
@@ -97,6 +97,19 @@ def test_a_run_is_neither_overwritten_nor_resumed_by_mistake(tmp_path, monkeypat
     assert table.job_of({**values, 'resume': True}, 'there')['run_dir'] == str(tmp_path / 'there')
 
 
+def test_a_place_that_the_policy_cannot_be_written_to_is_refused_before_the_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    values = {row.name: row.default for row in table.PARAMETERS}
+    with pytest.raises(ConfigError, match=f"parameter 'out' is '{tmp_path}', a folder; name a file in it"):
+        table.job_of({**values, 'out': str(tmp_path)}, '')
+    (tmp_path / 'file').touch()
+    with pytest.raises(StorageError, match='cannot be written'):
+        table.job_of({**values, 'out': 'file/policy.safetensors'}, '')
+    assert table.job_of({**values, 'out': '~/best.safetensors'}, '')['out'] == str(tmp_path / 'best.safetensors')
+    assert [path.name for path in tmp_path.iterdir()] == ['file']
+
+
 @pytest.mark.ros
 def test_a_training_publishes_its_progress_and_writes_the_policy(ros, trainer, tmp_path):
     process = trainer(total_steps=300, announce_untrained=True, out=tmp_path / 'out.safetensors')
@@ -162,6 +175,15 @@ def test_pausing_saving_and_stopping(ros, trainer, tmp_path):
     assert process.wait() == 0
     assert is_gone(child)
     assert (tmp_path / 'run' / 'policies' / 'last.safetensors').is_file()
+
+
+@pytest.mark.ros
+def test_a_signal_before_the_first_step_is_an_end_in_order(ros, trainer, tmp_path):
+    process = trainer(autostart=True, exit_when_done=True, total_steps=10_000_000)
+    ros.until(lambda: 'training: InvertedPendulum-v5' in process.output, 'the training process')
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert 'done: 0 steps in 0 s, stopped on request before it began' in process.output
 
 
 @pytest.mark.ros

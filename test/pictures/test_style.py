@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
-from velora_ros.pictures.style import colours_of, new_figure, picture_path, readable_on, save
+from velora_ros.pictures.style import colours_of, new_figure, picture_path, readable_on, save, title
 
 
 def drawn():
@@ -39,6 +39,19 @@ def test_a_name_is_checked_before_anything_is_drawn(tmp_path):
 def test_an_older_picture_survives_a_failure(tmp_path):
     with pytest.raises(StorageError, match='Nothing was changed'):
         save(drawn(), tmp_path / 'absent' / 'a.png')
+
+
+@pytest.mark.parametrize('words', [r'$\frac{x}$', '10 $ or 20 $'])
+def test_titles_and_labels_are_plain_text(tmp_path, words):
+    figure = drawn()
+    axes = figure.axes[0]
+    figure.suptitle(words)
+    title(axes, words, words)
+    axes.set_xlabel(words)
+    axes.set_yticks([1, 2], [words, words])
+    axes.plot([1, 2], label=words)
+    axes.legend()
+    save(figure, tmp_path / 'a.svg')
 
 
 def test_colours_differ_and_can_be_written_on():

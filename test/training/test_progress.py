@@ -1,5 +1,6 @@
 import csv
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,16 @@ def test_without_a_terminal_there_is_a_plain_line_every_window_and_one_at_the_en
     assert 'steps/s' in lines[1]
     assert lines[-1].startswith('trained 30 steps, 6 episodes in ')
     assert err == ''
+
+
+def test_output_that_is_closed_or_full_does_not_end_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open('/dev/full', 'w') as full:  # closing it flushes what is left
+        for stdout, stderr in ((None, None), (full, full)):
+            monkeypatch.setattr(sys, 'stdout', stdout)
+            monkeypatch.setattr(sys, 'stderr', stderr)
+            assert (
+                LiquidDDPG(2, 4, 1, seed=0).train(Reach(length=5), 8, n_episodes=2, window_size=1, **QUICK).steps == 10
+            )
 
 
 def test_the_learning_curve_is_saved_as_csv_and_png(tmp_path: Path) -> None:

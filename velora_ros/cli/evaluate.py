@@ -149,7 +149,7 @@ def evaluate_in(
     """
     if film is not None:
         check_rendering()
-    env = make(env_id, render_mode='rgb_array' if film else None)
+    env = make(env_id, **({'render_mode': 'rgb_array'} if film else {}))
     try:
         env = fitted(disturb(env, disturbances or Disturbances()), policy.spec)
         if film is None:

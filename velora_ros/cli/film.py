@@ -1,7 +1,10 @@
 """A film of an episode: MP4 through ffmpeg, or GIF through Pillow alone."""
 
 import importlib
+import io
 import math
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +13,14 @@ import numpy as np
 
 from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
 from velora_ros.gym.rendering import frame, light_up
+from velora_ros.utils import atomic_write, check_writable
 
 FASTEST = {'.mp4': 50.0, '.gif': 25.0}  # frames a second
 
 
 class Film(gym.Wrapper[Any, Any, Any, Any]):
     """
-    Films the first episode, in real time, and passes everything on.
+    Films the first episode, in real time, and passes everything on. The file appears whole, when the film is over.
 
     Args:
         env: made with ``render_mode='rgb_array'``.
@@ -34,6 +38,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         self._every = max(1, math.ceil(1 / (period * FASTEST[path.suffix]) - 1e-9))
         self._rate = 1 / (period * self._every)
         self._writer: Any = None
+        self._read: Callable[[], bytes]
         self._dark = light_up(env)
         self._episodes = self._steps = 0
 
@@ -57,28 +62,39 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         return answer
 
     def finish(self) -> None:
-        """Write what is left and close the file."""
+        """Put the film where it belongs, in the place of an older one."""
         writer, self._writer = self._writer, None
         if writer is not None:
             try:
                 writer.close()
+                film = self._read()
+                if not film:
+                    raise OSError('the folder for temporary files is full')
             except (OSError, ValueError) as error:
                 raise _unwritable(self._path, error) from error
+            with atomic_write(self._path) as file:
+                file.write(film)
 
     def _open(self) -> Any:
+        check_writable(self._path, '--render')
         imageio = importlib.import_module('imageio.v2')
-        options: dict[str, Any] = {'duration': 1000 / self._rate, 'loop': 0}
         if self._path.suffix == '.mp4':
             if importlib.util.find_spec('imageio_ffmpeg') is None:
                 raise MissingDependencyError(
                     "an MP4 needs imageio-ffmpeg, which is not installed: pip install 'velora_ros[render]', "
                     'or name a .gif file.'
                 )
-            options = {'format': 'FFMPEG', 'fps': self._rate, 'macro_block_size': 2}
-        try:
-            return imageio.get_writer(self._path, **options)
-        except (OSError, ValueError) as error:
-            raise _unwritable(self._path, error) from error
+            try:
+                folder = tempfile.TemporaryDirectory(prefix='velora_ros_')  # it goes with _read, the last to know it
+                path = Path(folder.name) / 'film.mp4'
+                self._read = lambda: _whole_mp4(path, folder)
+                return imageio.get_writer(path, format='FFMPEG', fps=self._rate, macro_block_size=2)
+            except (OSError, ValueError) as error:
+                raise _unwritable(self._path, error) from error
+        # Pillow keeps all pictures until the end anyway; a writer that fails there would try again as it is deleted.
+        buffer = io.BytesIO()
+        self._read = buffer.getvalue
+        return imageio.get_writer(buffer, format='GIF', duration=1000 / self._rate, loop=0)
 
     def _take(self) -> None:
         try:
@@ -87,6 +103,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
                 image = np.where((image == 0).all(axis=-1, keepdims=True), np.uint8(255), image)
             self._writer.append_data(image)
         except (OSError, ValueError) as error:
+            self._writer = None  # there is no film to finish
             if isinstance(error, MissingDependencyError):
                 raise
             raise _unwritable(self._path, error) from error
@@ -105,6 +122,13 @@ def film_path(text: str) -> Path:
     if not path.parent.is_dir():
         raise ConfigError(f"--render is '{text}'; the folder '{path.parent}' does not exist. Make it first.")
     return path
+
+
+def _whole_mp4(path: Path, folder: 'tempfile.TemporaryDirectory[str]') -> bytes:
+    """Return what ffmpeg wrote; nothing if it could not end it, of which it does not tell."""
+    film = path.read_bytes()
+    folder.cleanup()
+    return film if b'moov' in film else b''
 
 
 def _unwritable(path: Path, error: Exception) -> StorageError:

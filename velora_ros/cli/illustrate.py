@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from velora_ros.errors import VeloraError
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_paths import RunPaths
+from velora_ros.utils import write_line
 
 STEPS = 200  # of the hidden-state picture
 FILM_SECONDS = 20.0
@@ -37,7 +37,7 @@ def illustrate(folder: str | os.PathLike[str]) -> None:
         except (VeloraError, OSError, ValueError) as error:
             _explain(name, error)
         else:
-            print(f'{name}: {path}', flush=True)
+            write_line(f'{name}: {path}')
     return None
 
 
@@ -64,4 +64,4 @@ def _film(path: Path, file: PolicyFile, seed: int) -> None:
 
 
 def _explain(name: str, error: Exception) -> None:
-    print(f'velora_ros: no {name}: {" ".join(str(error).split())}', file=sys.stderr)
+    write_line(f'velora_ros: no {name}: {" ".join(str(error).split())}', error=True)

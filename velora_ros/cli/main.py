@@ -5,7 +5,6 @@ Exit status: 0 fine, 1 it did not work (one sentence on standard error), 2 the c
 """
 
 import argparse
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from velora_ros import __version__
 from velora_ros.cli import evaluate, export, inspect, plot, sweep, train
 from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.utils import forget_unwritten, write_line
 
 FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -40,15 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     try:
         arguments.run(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it was closed before this process began, and print wrote nothing
+            sys.stdout.flush()
     except ConfigError as error:
         return _fail(error, USAGE)
     except VeloraError as error:
         return _fail(error, FAILED)
     except BrokenPipeError:  # the reader, head for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_unwritten(sys.stdout)
         return FAILED
     except OSError as error:
+        forget_unwritten(sys.stdout)  # it may be what failed
         return _fail(f'{error.strerror or error}: {error.filename or "no file"}.', FAILED)
     except KeyboardInterrupt:
         return _fail('interrupted.', INTERRUPTED)
@@ -68,9 +70,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _fail(error: object, status: int) -> int:
-    print(f'velora_ros: error: {" ".join(str(error).split())}', file=sys.stderr)
+    write_line(f'velora_ros: error: {" ".join(str(error).split())}', error=True)
     return status
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:
-    print(f'velora_ros: warning: {message}', file=sys.stderr)
+    write_line(f'velora_ros: warning: {message}', error=True)

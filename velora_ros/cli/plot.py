@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from velora_ros.errors import ConfigError
-from velora_ros.pictures.curves import Run, grouped, read_run, read_table
+from velora_ros.pictures.curves import NAMES, Run, grouped, overlap, read_run, read_table
 from velora_ros.training.run_paths import RunPaths
 
 DEFAULT = 'learning_curves.png'
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         runs, axis=arguments.x, statistic=arguments.statistic, solved=arguments.solved, name=arguments.title
     )
     save(figure, out)
-    print('\n'.join([*_summary(runs), f'picture: {out}']))
+    print('\n'.join([*_summary(runs), *_without_line(runs, arguments.x, arguments.statistic), f'picture: {out}']))
 
 
 def read(text: str) -> list[Run]:
@@ -108,4 +108,18 @@ def _summary(runs: Sequence[Run]) -> list[str]:
         lines.append(
             f'{label}: {count}, last {what} return median {np.median(last):.1f}, {min(last):.1f} to {max(last):.1f}'
         )
+    return lines
+
+
+def _without_line(runs: Sequence[Run], axis: str, statistic: str) -> list[str]:
+    """Say which groups have no line over their seeds, and why."""
+    lines = []
+    for label, members in grouped(runs).items():
+        for kind in ('evaluations', 'episodes'):
+            curves = [curve for one in members if len(curve := getattr(one, kind))]
+            if curves and not overlap(curves, axis):
+                lines.append(
+                    f'{label}: no {NAMES[statistic]} of the {kind}, as all {len(curves)} runs have no {axis} '
+                    'in common; let them go on, or draw them under labels of their own'
+                )
     return lines

@@ -1,4 +1,4 @@
-"""Ctrl-C in training: end it cleanly, keep what was learnt; a second one stops at once."""
+"""Ctrl-C or a closed terminal in training: end it cleanly, keep what was learnt; a second Ctrl-C stops at once."""
 
 import contextlib
 import signal
@@ -45,7 +45,11 @@ class StopOnRequest(Callback):
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[StopOnRequest]:
-    """Turn the first SIGINT or SIGTERM into a request to stop; whatever comes after it has its usual effect."""
+    """
+    Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop; whatever comes after it has its usual effect.
+
+    A closed terminal sends SIGHUP, more than once; where that is ignored, as under ``nohup``, it stays so.
+    """
     stop = StopOnRequest()
     before: dict[signal.Signals, Any] = {}
 
@@ -54,11 +58,14 @@ def stop_on_signals() -> Iterator[StopOnRequest]:
             signal.signal(*before.popitem())
 
     def handle(number: int, _: FrameType | None) -> None:
-        restore()
-        stop.request(f'stopped by {signal.Signals(number).name}')
+        if number != signal.SIGHUP:
+            restore()
+        if not stop.reason:
+            stop.request(f'stopped by {signal.Signals(number).name}')
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, handle)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            before[number] = signal.signal(number, handle)
     try:
         yield stop
     finally:

@@ -15,6 +15,7 @@ from velora_ros.sweep.folder import SweepFolder
 from velora_ros.sweep.plan import Sweep, Trial
 from velora_ros.sweep.ray_session import ray_session
 from velora_ros.sweep.results import FAILED, STOPPED, SettingResult, TrialResult, rank, table
+from velora_ros.utils import write_line
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -72,7 +73,7 @@ def _opened(arguments: argparse.Namespace) -> AbstractContextManager[SweepFolder
 
 
 def _train(folder: SweepFolder, arguments: argparse.Namespace) -> None:
-    print(f'{_size(folder.sweep)}; {len(folder.to_do)} to do, in {folder.path}', flush=True)
+    write_line(f'{_size(folder.sweep)}; {len(folder.to_do)} to do, in {folder.path}')
     with ray_session(arguments.address, arguments.cpus), stop_on_signals() as stop:
         from velora_ros.sweep.engine import run_trials  # noqa: PLC0415 - Ray, which has just been set up
 
@@ -81,7 +82,7 @@ def _train(folder: SweepFolder, arguments: argparse.Namespace) -> None:
                 folder, wants_stop=lambda: bool(stop.reason), on_progress=progress.on_progress, on_end=progress.on_end
             )
     if stop.reason and folder.to_do:
-        print(f'{stop.reason}; {_to_resume(folder)}', flush=True)
+        write_line(f'{stop.reason}; {_to_resume(folder)}')
 
 
 class _Progress:
@@ -97,7 +98,7 @@ class _Progress:
             total=self._total * steps,
             initial=(self._total - len(folder.to_do)) * steps,
             unit=' steps',
-            disable=not sys.stderr.isatty(),
+            disable=sys.stderr is None or not sys.stderr.isatty(),
             dynamic_ncols=True,
         )
 
@@ -115,8 +116,8 @@ class _Progress:
     def on_end(self, result: TrialResult) -> None:
         """Say how a trial ended."""
         self.on_progress(result.trial, self._folder.sweep.steps)
-        self._bar.write(f'[{len(self._folder.results)}/{self._total}] {_line(result)}', file=sys.stdout)
-        sys.stdout.flush()
+        with self._bar.external_write_mode(file=sys.stdout):
+            write_line(f'[{len(self._folder.results)}/{self._total}] {_line(result)}')
 
 
 def _line(result: TrialResult) -> str:

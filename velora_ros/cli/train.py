@@ -11,7 +11,7 @@ from velora_ros.cli.arguments import add_hyperparameters, given_hyperparameters,
 from velora_ros.cli.evaluate import statistics
 from velora_ros.cli.illustrate import illustrate
 from velora_ros.cli.stopping import stop_on_signals
-from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
+from velora_ros.errors import ConfigError, MissingDependencyError
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
 from velora_ros.training.config import TrainConfig, preset_path, read_yaml
@@ -19,7 +19,7 @@ from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths, default_folder
-from velora_ros.utils import set_seed
+from velora_ros.utils import check_writable, set_seed, write_line
 
 FINAL_EPISODES = 10
 FINAL_STREAM = 2**31  # (seed, FINAL_STREAM) is no pair that training draws from
@@ -106,9 +106,9 @@ def _begin(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.run_dir) if arguments.run_dir else default_folder(config.env or '', config.seed)
     RunFolder(folder).refuse_second_run()  # now, not after torch has been loaded
     work = _Work(config, arguments, folder)
-    print(f'hyperparameters from {source}:')
+    write_line(f'hyperparameters from {source}:')
     values = dataclasses.asdict(hyperparameters)
-    print('\n'.join(f'  {name}: {_yaml(value)}' for name, value in values.items()), flush=True)
+    write_line('\n'.join(f'  {name}: {_yaml(value)}' for name, value in values.items()))
     with work.env, RunFolder.start(folder, config) as run_folder:
         work.do(run_folder)
 
@@ -132,7 +132,7 @@ class _Work:
         self._config, self._arguments = config, arguments
         self._out = Path(arguments.out) if arguments.out else RunPaths(folder).best_policy
         if arguments.out:
-            _prepare(self._out)
+            check_writable(self._out, '--out')
         self._running = _running(config.seed)
         self.env = self._running.make_environment(config)
         try:
@@ -154,7 +154,7 @@ class _Work:
         file.save(self._out)
         if stop.reason:  # whoever stops it may not wait for the evaluation
             out = f' --out {self._out}' if arguments.out else ''
-            print(f'{stop.reason}; to go on: {folder.how_to_resume}{out}')
+            write_line(f'{stop.reason}; to go on: {folder.how_to_resume}{out}')
             return
         _evaluate(file, self.env, self._config, self._out)
         if not arguments.no_pictures:
@@ -231,7 +231,7 @@ def _evaluate(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
     result = evaluate(Policy(file), env, episodes=FINAL_EPISODES, seed=seed, max_steps=max_steps)
     report = statistics(result)
     dataclasses.replace(file, provenance={**file.provenance, 'evaluation': {'seed': seed, **report}}).save(out)
-    print(
+    write_line(
         f'{out}: return {report["mean"]:.2f} +- {report["std"]:.2f} '
         f'({report["min"]:.2f} to {report["max"]:.2f}) over {FINAL_EPISODES} episodes with new seeds'
     )
@@ -249,18 +249,6 @@ def _flags(arguments: argparse.Namespace) -> Sequence[str]:
         elif value is not None:
             words += [flag, *(map(str, value) if isinstance(value, tuple | list) else [str(value)])]
     return words
-
-
-def _prepare(out: Path) -> None:
-    """Find out now, not after hours of training, that the policy cannot be written."""
-    if out.is_dir():
-        raise ConfigError(f"--out is '{out}', a folder; name a file in it, for example '{out / 'policy.safetensors'}'.")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        (out.parent / f'.{out.name}.try.tmp').touch()
-        (out.parent / f'.{out.name}.try.tmp').unlink()
-    except OSError as error:
-        raise StorageError(f"'{out}' cannot be written ({error.strerror}); choose a writable folder.") from error
 
 
 def _yaml(value: Any) -> str:

@@ -1,17 +1,19 @@
 """Make an environment by its id, with an error that helps where it cannot be made."""
 
 import difflib
+import os
 from typing import Any
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec
 
-from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym.rendering import OFF_SCREEN, choose_backend
+from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
+from velora_ros.gym.rendering import MUJOCO_GL, OFF_SCREEN, choose_backend
 
 Env = gym.Env[Any, Any]
 
 MODEL_FILE = '.xml'
+_MADE_AS = '_velora_made_as'
 
 
 def is_model_file(env_id: str) -> bool:
@@ -33,6 +35,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
     Raises:
         UnsupportedEnvironmentError: there is no such id or file, a package is missing, or the environment refuses the
             keywords.
+        ConfigError: ``MUJOCO_GL`` names no OpenGL backend.
     """
     if not isinstance(env_id, str):
         raise UnsupportedEnvironmentError(
@@ -44,6 +47,13 @@ def make(env_id: str, **kwargs: Any) -> Env:
         env: Env = gym.make(_model_spec(env_id) if is_model_file(env_id) else env_id, **kwargs)
     except UnsupportedEnvironmentError:
         raise
+    except RuntimeError as error:
+        if MUJOCO_GL not in str(error):  # which MuJoCo looks at whenever it is imported
+            raise
+        raise ConfigError(
+            f"the environment variable {MUJOCO_GL} is '{os.environ.get(MUJOCO_GL)}', which MuJoCo does not know; "
+            'set it to egl, osmesa or glfw, or unset it.'
+        ) from error
     except (gym.error.UnregisteredEnv, gym.error.DeprecatedEnv, ModuleNotFoundError) as error:
         raise UnsupportedEnvironmentError(_unknown(env_id, error)) from error
     except (ImportError, gym.error.DependencyNotInstalled) as error:
@@ -58,12 +68,31 @@ def make(env_id: str, **kwargs: Any) -> Env:
             f"the environment '{env_id}' cannot be made with {kwargs or 'its defaults'}: {_one_line(error)}. "
             "Check the keywords against the environment's documentation."
         ) from error
+    if _without_module(env_id) != env_id:
+        setattr(env.unwrapped, _MADE_AS, env_id)  # its spec forgets the module, without which nobody can make it again
     return env
+
+
+def id_of(env: Env) -> str | None:
+    """Return the id that makes an environment again, ``module:id`` where :func:`make` was given that; None: none."""
+    if env.spec is None:
+        return None
+    made_as: str | None = getattr(env.unwrapped, _MADE_AS, None)
+    return made_as or env.spec.id
+
+
+def same_id(one: str | None, other: str | None) -> bool:
+    """Return whether two ids mean one environment: gymnasium, and files of older versions, leave the module out."""
+    return one == other or (one is not None and other is not None and _without_module(one) == _without_module(other))
 
 
 def _model_spec(file: str) -> EnvSpec:
     """Describe an MJCF file's environment so that gymnasium can make it, and a second one of the same making."""
     return EnvSpec('MJCF-v0', entry_point='velora_ros.gym.mjcf:ModelEnv', kwargs={'file': file})
+
+
+def _without_module(env_id: str) -> str:
+    return env_id if is_model_file(env_id) else env_id.partition(':')[2] or env_id
 
 
 def _unknown(env_id: str, error: Exception) -> str:

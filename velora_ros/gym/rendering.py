@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import MissingDependencyError
 
+MUJOCO_GL = 'MUJOCO_GL'
 OFF_SCREEN = ('rgb_array', 'rgb_array_list', 'depth_array', 'rgbd_tuple')
 
 
@@ -22,9 +23,9 @@ def choose_backend() -> None:
     To ``egl``, or where only OSMesa is installed to ``osmesa``: without it gymnasium takes GLFW, which needs a display.
     To be called before a picture is made.
     """
-    if not any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'MUJOCO_GL')):
+    if not any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', MUJOCO_GL)):
         only_osmesa = not find_library('EGL') and find_library('OSMesa')
-        os.environ['MUJOCO_GL'] = 'osmesa' if only_osmesa else 'egl'
+        os.environ[MUJOCO_GL] = 'osmesa' if only_osmesa else 'egl'
 
 
 def check_rendering(backend: str = '') -> None:
@@ -38,7 +39,7 @@ def check_rendering(backend: str = '') -> None:
         MissingDependencyError: MuJoCo or its OpenGL backend is not there; the message says what to install.
     """
     choose_backend()
-    backend = backend or os.environ.get('MUJOCO_GL', 'glfw')
+    backend = backend or os.environ.get(MUJOCO_GL, 'glfw')
     try:
         with warnings.catch_warnings(action='ignore'):  # GLFW warns of what the error below says
             context = importlib.import_module(f'mujoco.{backend}').GLContext(8, 8)

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from velora_ros import __version__
 from velora_ros.errors import ConfigError, SpecError
+from velora_ros.gym.making import id_of
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cells import CFC
 from velora_ros.models.environment import Env
@@ -148,7 +149,7 @@ class Learner:
                 )
             self.build(privileged)
         self.spec = spec
-        self.environment = env.spec.id if env.spec is not None else None
+        self.environment = id_of(env)
 
     def configure(
         self,

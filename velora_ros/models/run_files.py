@@ -12,6 +12,7 @@ import gymnasium
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from velora_ros.errors import ConfigError, SpecError
+from velora_ros.gym.making import id_of, same_id
 from velora_ros.models import resuming
 from velora_ros.models.environment import Env
 from velora_ros.models.learner import Learner
@@ -39,7 +40,7 @@ def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **othe
     """
     agent = {name: arguments[name] for name in config.agent_arguments()}
     return RunConfig(
-        env=env.spec.id if env.spec is not None else None,
+        env=id_of(env),
         hyperparameters=dataclasses.replace(config, **agent),
         wrappers=tuple(_wrappers(env)),
         env_kwargs=keywords_of(env),
@@ -73,7 +74,9 @@ def opened(run_dir: RunDir | None, config: RunConfig, *, resume: bool, seed: int
         with RunFolder.resume(run_dir) as run:
             given = {**dataclasses.asdict(config), **dataclasses.asdict(config.hyperparameters)}
             kept = {'seed': seed} if seed is not None else {}
-            skipped = ('seed', 'flags', 'hyperparameters', 'env_kwargs')  # the last: see check_environment
+            skipped = {'seed', 'flags', 'hyperparameters', 'env_kwargs'}  # the last: see check_environment
+            if same_id(config.env, run.started_with.env):
+                skipped.add('env')
             run.started_with.refuse_differences(
                 {name: value for name, value in given.items() if name not in skipped} | kept, run.folder
             )
@@ -88,7 +91,7 @@ def check_environment(learner: Learner, env: Env, spec: PolicySpec, run: RunFold
     Raises:
         SpecError: it is another one.
     """
-    known, name = learner.spec, env.spec.id if env.spec is not None else None
+    known, name = learner.spec, id_of(env)
     keywords, given = run.started_with.env_kwargs, keywords_of(env)
     if keywords is not None and (other := _first_difference(keywords, given)):
         made = [f'{other}={one[other]!r}' if other in one else f'no {other}' for one in (keywords, given)]
@@ -98,7 +101,7 @@ def check_environment(learner: Learner, env: Env, spec: PolicySpec, run: RunFold
         )
     if known is None:
         return
-    if learner.environment != name:
+    if not same_id(learner.environment, name):
         differs = f'was trained in {learner.environment or "an environment without an id"}, this is {name or "one"}'
     elif known != spec:
         before, now = known.to_dict(), spec.to_dict()

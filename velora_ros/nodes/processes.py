@@ -21,6 +21,7 @@ import yaml
 
 from velora_ros.nodes.entries import DISCOVERY, DISCOVERY_DEFAULT, Entry
 from velora_ros.nodes.signals import SIGNALS, on_signal
+from velora_ros.utils import write_line
 
 POLL_S = 0.05
 # A process that has not ended so long after a signal gets the next one [s].
@@ -188,7 +189,7 @@ class Supervisor:
         elif entry.required:
             self._failed = True
             how = f'was ended by {signal.Signals(-status).name}' if status < 0 else f'ended with exit status {status}'
-            sys.stderr.write(f'{entry.name} {how}; the rest stops.\n')
+            write_line(f'{entry.name} {how}; the rest stops.', error=True)
             self._next_stage_at = min(self._next_stage_at, time.monotonic() + entry.linger(status))
 
     def _escalate(self) -> None:
@@ -218,11 +219,7 @@ class Supervisor:
         return bool(ready)
 
     def _write(self, line: bytes) -> None:
-        try:
-            sys.stdout.buffer.write(line + b'\n')
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:  # nobody reads any more, as after `| head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not write_line(line) and self._stage < 0 and not self._signals:  # nobody reads any more
             self._signals.append(signal.SIGTERM)
 
 

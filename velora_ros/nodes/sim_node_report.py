@@ -1,8 +1,6 @@
 """What sim_node tells people: a line each second, diagnostics, and the summary at the end."""
 
-import contextlib
 import json
-import sys
 import time
 from typing import Any
 
@@ -14,6 +12,7 @@ from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher, create_subscription
 from velora_ros.nodes.sim_loop import SimLoop
 from velora_ros.nodes.sim_node_parameters import OWNER
+from velora_ros.utils import write_line
 
 
 class Controller:
@@ -84,7 +83,7 @@ class Report:
         """Publish the diagnostics, and print the line unless the simulation is paused."""
         state, window = self._loop.state, self._loop.statistics.window(self._controller.swaps)
         if line and state != 'paused':
-            _write(self._line(state, window))
+            write_line(self._line(state, window))  # whether it is read or not: the robot's clock goes on
         level = 'ok' if state == 'moving' else 'warn'
         status = conversions.to_diagnostic(self._name, level, state, self._values(now, window))
         stamp = self._loop.stamp if self._loop.has_clock else self._node.get_clock().now().nanoseconds
@@ -109,7 +108,7 @@ class Report:
         reasons = failures(summary, learning=learning)
         if reasons and judge:
             self._node.get_logger().error(f'the run did not pass: {"; ".join(reasons)}')
-        _write(json.dumps(summary))
+        write_line(json.dumps(summary))
         return not reasons
 
     @property
@@ -148,9 +147,3 @@ class Report:
             'latency_max_us': window.latency_max_us,
             **{f'faults.{name}': count for name, count in self._loop.faults.counts.items() if count},
         }
-
-
-def _write(line: str) -> None:
-    with contextlib.suppress(BrokenPipeError):  # nobody reads any more; the robot's clock goes on
-        sys.stdout.write(f'{line}\n')
-        sys.stdout.flush()

@@ -38,13 +38,22 @@ Emit = Callable[..., None]
 
 PULSE_S = 0.5
 """A training at work says so at least this often, unless an evaluation takes longer."""
+STOPPED = 'stopped on request'
 
 
 class Orders(Callback):
-    """Pauses, stops and changes the training when the parent says so, and says that it is alive."""
+    """
+    Pauses, stops and changes the training when the parent says so, and says that it is alive.
 
-    def __init__(self, emit: Emit) -> None:
-        self._emit = emit
+    Args:
+        emit: writes an event.
+        leave: called by a stop that comes before :meth:`begin`.
+    """
+
+    def __init__(self, emit: Emit, leave: Callable[[], object]) -> None:
+        self._emit, self._leave = emit, leave
+        self._beginning = threading.Lock()
+        self._begun = False
         self._go_on = threading.Event()
         self._go_on.set()
         self._stop = False
@@ -61,10 +70,18 @@ class Orders(Callback):
             self.take(line.strip())
         self.take('stop')
 
+    def begin(self) -> None:
+        """Note that from now on there is something to keep: a stop has to wait for the training to end in order."""
+        with self._beginning:
+            self._begun = True
+
     def take(self, order: str) -> None:
         """Take one order."""
         word, _, values = order.partition(' ')
-        self._stop |= word == 'stop'
+        with self._beginning:
+            self._stop |= word == 'stop'
+            if self._stop and not self._begun:
+                self._leave()
         self._save |= word == 'save'
         if word == 'set':
             self._changes = {**self._changes, **json.loads(values)}
@@ -72,6 +89,11 @@ class Orders(Callback):
             self._go_on.clear()
         elif word in ('resume', 'stop'):
             self._go_on.set()
+
+    def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
+        """Stop if asked to already."""
+        if self._stop:
+            raise StopTraining(STOPPED)
 
     def on_episode_start(self) -> Mapping[str, float]:
         """Return the changes that were ordered since the last episode began."""
@@ -92,7 +114,7 @@ class Orders(Callback):
         if self._save and self.run is not None:
             self._save, self.run.checkpoint_wanted = False, True
         if self._stop:
-            raise StopTraining('stopped on request')
+            raise StopTraining(STOPPED)
 
 
 class Reporter(Callback):
@@ -160,6 +182,7 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
     with contextlib.closing(disturb(make(job['env']), config.disturbances())) as env:
         model = _model(env, config, job['seed'])
         rival = _return_of(job['rival'], config, model, job['env'], emit) if job['rival'] else -math.inf
+        orders.begin()
         with _opened(job, env, model, config) as run:
             run.on_checkpoint = lambda path: emit('saved', path=str(path))
             orders.run = run
@@ -238,12 +261,19 @@ def main() -> int:
     def emit(event: str, **values: Any) -> None:
         events.write(json.dumps({'event': event, **values}) + '\n')
 
-    orders = Orders(emit)
+    def leave() -> None:
+        """End at once: loading torch, or a rival's evaluation, would take longer than the parent waits."""
+        with contextlib.suppress(BrokenPipeError):
+            emit('end', steps=0, seconds=0.0, stopped=f'{STOPPED} before it began')
+        os._exit(0)
+
+    orders = Orders(emit, leave)
     job = json.loads(sys.stdin.readline() or '{}')
     threading.Thread(target=orders.listen, args=(sys.stdin,), daemon=True).start()
     try:
         train(job, emit, orders)
     except VeloraError as error:
+        orders.begin()  # this is the last word, whatever is ordered now
         emit('error', message=str(error))
         return 1
     except BrokenPipeError:  # the parent was killed

@@ -9,6 +9,7 @@ from velora_ros.nodes.parameters import Kind, Parameter, Values
 from velora_ros.training.callbacks import LIVE
 from velora_ros.training.config import TrainConfig, preset_path, read_yaml
 from velora_ros.training.run_paths import RunPaths, default_folder
+from velora_ros.utils import check_writable
 
 _AT_START = 'it is read at the start; start the node again.'
 _KINDS: dict[Any, Kind] = {
@@ -133,7 +134,9 @@ def job_of(values: Values, last_run: str) -> dict[str, Any]:
         last_run: folder of the run that the node began last, if it did.
 
     Raises:
-        ConfigError: hyperparameters do not fit each other, or the folder is not one to begin or resume in.
+        ConfigError: hyperparameters do not fit each other, the folder is not one to begin or resume in, or ``out`` is a
+            folder.
+        StorageError: ``out`` cannot be written.
     """
     chosen = values['run_dir'] or (last_run if values['resume'] else '')
     if values['resume'] and not chosen:
@@ -156,4 +159,8 @@ def job_of(values: Values, last_run: str) -> dict[str, Any]:
 
         rival = str(policy_path(values['rival']).absolute())
     config = dataclasses.asdict(config_of(values))
+    if values['out']:
+        out = Path(values['out']).expanduser().absolute()
+        check_writable(out, "parameter 'out'")
+        job['out'] = str(out)
     return {**job, 'run_dir': str(folder.absolute()), 'rival': rival, 'config': config}

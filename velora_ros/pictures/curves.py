@@ -163,12 +163,18 @@ def interval(values: Array, statistic: Statistic) -> tuple[Array, Array]:
     return low, high
 
 
+def overlap(curves: Sequence[Curve], axis: str) -> bool:
+    """Return whether there is a place on the x axis that all curves reach; none of them empty."""
+    xs = [curve.over(axis) for curve in curves]
+    return bool(max(x[0] for x in xs) <= min(x[-1] for x in xs))
+
+
 def band(curves: Sequence[Curve], axis: str, statistic: Statistic) -> Band:
     """
     Sum up several runs where all of them have been evaluated; between its points each is a straight line.
 
     Args:
-        curves: at least one, none of them empty.
+        curves: at least one, none of them empty; they overlap.
         axis: ``steps`` or ``time``.
         statistic: along the first axis of shape (runs, N).
     """

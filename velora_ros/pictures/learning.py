@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from velora_ros.pictures.curves import NAMES, STATISTICS, Curve, Run, band, grouped
+from velora_ros.pictures.curves import NAMES, STATISTICS, Curve, Run, band, grouped, overlap
 from velora_ros.pictures.style import COLOURS, INK, Axes, Figure, colours_of, new_figure, tidy, title
 
 SPAN = 0.03  # share of the steps over which returns of training episodes are averaged
@@ -69,6 +69,9 @@ def _draw_group(axes: Axes, curves: Sequence[Curve], *, label: str, colour: str,
         return
     for curve in curves:
         axes.plot(curve.over(axis), curve.returns, lw=0.6, alpha=0.3, color=colour)
+    if not overlap(curves, axis):
+        axes.plot([], [], lw=2.0, color=colour, label=f'{label} ({len(curves)} seeds, which have no {axis} in common)')
+        return
     summary = band(curves, axis, STATISTICS[statistic])
     axes.fill_between(summary.x, summary.low, summary.high, color=colour, alpha=0.2, lw=0)
     axes.plot(summary.x, summary.centre, lw=2.0, color=colour, label=f'{label} ({len(curves)} seeds)')

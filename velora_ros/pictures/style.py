@@ -21,6 +21,7 @@ try:
     from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba_array
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+    from matplotlib.text import Text
 except ImportError as error:
     raise MissingDependencyError(
         f"a picture needs {error.name}, which is not installed: pip install 'velora_ros[train]'."
@@ -99,5 +100,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """
     kind = Path(path).suffix.lower().lstrip('.')
     metadata = {'Date': None} if kind == 'svg' else {'Software': PACKAGE}
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # titles and labels come from people: dollars are dollars
     with atomic_write(path) as file, mpl.rc_context({'svg.hashsalt': PACKAGE}):
         figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
+from velora_ros.utils import write_line
 
 
 class ProgressBar(Callback):
@@ -33,7 +34,7 @@ class ProgressBar(Callback):
         self._bar = tqdm(
             total=total_steps or n_episodes,
             unit=' steps' if self._in_steps else ' episodes',
-            disable=not sys.stderr.isatty(),
+            disable=sys.stderr is None or not sys.stderr.isatty(),
             dynamic_ncols=True,
         )
 
@@ -86,8 +87,8 @@ class ProgressBar(Callback):
 
     @staticmethod
     def _write(line: str) -> None:
-        tqdm.write(line, file=sys.stdout)
-        sys.stdout.flush()
+        with tqdm.external_write_mode(file=sys.stdout):
+            write_line(line)
 
 
 def _mean(values: Sequence[float]) -> float:
