@@ -18,6 +18,8 @@ from velora_ros.spec import PolicySpec
 
 # A shell that runs the tests in the background makes them ignore SIGINT, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # as under nohup: still ignored here, but not by what is started
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 # A busy machine, and what is compiled at its first call, make any example slow: no test is judged by its time.
 hypothesis.settings.register_profile('no deadline', deadline=None)
