@@ -201,11 +201,12 @@ def test_a_second_signal_has_its_usual_effect():
 
 
 def test_a_closed_terminal_stops_training_in_order():
+    before = signal.getsignal(signal.SIGHUP)
     with stop_on_signals() as stop:
         for _ in range(2):  # the shell sends one, and the kernel another
             signal.raise_signal(signal.SIGHUP)
         assert stop.reason == 'stopped by SIGHUP'
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) == before
 
 
 def test_training_under_nohup_outlives_its_terminal():
