@@ -1,8 +1,9 @@
-"""Small helpers that every room may use: seeds, devices, files, output, shipped data. Importing it loads no torch."""
+"""Small helpers that every room may use: seeds, devices, files, output, signals, shipped data. It loads no torch."""
 
 import contextlib
 import os
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -166,6 +167,16 @@ def forget_unwritten(stream: Any) -> None:
             os.dup2(kept, number)
             os.close(kept)
             os.close(nowhere)
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """
+    Return the signals that ask this process to end in order.
+
+    A closed terminal, or a lost connection to a robot, sends SIGHUP; under ``nohup`` that is ignored, and stays so.
+    """
+    hangs_up = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hangs_up else ()))
 
 
 def _umask() -> int:

@@ -1,4 +1,5 @@
 import pytest
+import rclpy
 
 from velora_ros.nodes.parameter_files import value_in
 
@@ -46,3 +47,20 @@ def test_what_is_no_parameter_file_says_nothing(file, text):
 def test_no_file_says_nothing():
     assert value_in('', '/sim_node', 'seed') is None
     assert value_in('nowhere.yaml', '/sim_node', 'seed') is None
+
+
+@pytest.mark.ros
+def test_it_says_what_ros_itself_makes_of_the_file(ros, file):
+    own = file(
+        '/**/probe:\n  ros__parameters: {a: 1, b: 1, c: 1}\n/**:\n  ros__parameters: {a: 2, d: 2, e: 2}\n'
+        '/lab/probe:\n  ros__parameters: {b: 3, e: 3}\nlab/probe:\n  ros__parameters: {g: {f: 4}, a: 4}\n'
+        '/*/probe:\n  ros__parameters: {c: 5}\n/other/probe:\n  ros__parameters: {a: 6}\n'
+    )
+    arguments = ['--ros-args', '--params-file', own]
+    node = rclpy.create_node('probe', namespace='/lab', context=ros.node.context, cli_args=arguments)
+    try:
+        meant = {name: parameter.value for name, parameter in node._parameter_overrides.items()}
+    finally:
+        node.destroy_node()
+    assert meant.keys() == {'a', 'b', 'c', 'd', 'e', 'g.f'}
+    assert {name: value_in(own, '/lab/probe', name) for name in meant} == meant

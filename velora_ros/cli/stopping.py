@@ -9,6 +9,7 @@ from typing import Any
 
 from velora_ros.training.callbacks import Callback, StopTraining
 from velora_ros.training.records import RunState
+from velora_ros.utils import ending_signals
 
 PATIENCE_S = 3.0  # launch sends SIGTERM 5 s after SIGINT
 
@@ -63,9 +64,8 @@ def stop_on_signals() -> Iterator[StopOnRequest]:
         if not stop.reason:
             stop.request(f'stopped by {signal.Signals(number).name}')
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            before[number] = signal.signal(number, handle)
+    for number in ending_signals():
+        before[number] = signal.signal(number, handle)
     try:
         yield stop
     finally:

@@ -20,8 +20,7 @@ from types import FrameType
 import yaml
 
 from velora_ros.nodes.entries import DISCOVERY, DISCOVERY_DEFAULT, Entry
-from velora_ros.nodes.signals import SIGNALS, on_signal
-from velora_ros.utils import write_line
+from velora_ros.utils import ending_signals, write_line
 
 POLL_S = 0.05
 # A process that has not ended so long after a signal gets the next one [s].
@@ -49,7 +48,7 @@ def run_entries(entries: Sequence[Entry]) -> int:
             return supervisor.run()
         finally:
             # Python gives signals their default action back while it ends; an ignored one stays ignored.
-            for number in SIGNALS:
+            for number in ending_signals():
                 signal.signal(number, signal.SIG_IGN)
 
 
@@ -120,8 +119,8 @@ class Supervisor:
 
     def __init__(self, entries: Sequence[Entry], folder: Path) -> None:
         self._signals: list[int] = []
-        for number in SIGNALS:
-            on_signal(number, self._remember)
+        for number in ending_signals():
+            signal.signal(number, self._remember)
         self._failed = False
         self._over: set[str] = set()
         self._stage = -1

@@ -23,7 +23,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from velora_ros.errors import ConfigError, VeloraError
-from velora_ros.nodes.signals import SIGNALS, on_signal
+from velora_ros.utils import ending_signals
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 """For timers that must not stop with a frozen /clock."""
@@ -90,7 +90,7 @@ def _live(make_node: Callable[[], Runnable], stop: list[int]) -> int:
         raise
     finally:
         # Python gives signals their default action back while it ends; an ignored one stays ignored.
-        for number in SIGNALS:
+        for number in ending_signals():
             signal.signal(number, signal.SIG_IGN)
         if node is not None:
             node.destroy_node()
@@ -139,8 +139,8 @@ def _flag_on_signals() -> list[int]:
     def remember(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    for number in SIGNALS:
-        on_signal(number, remember)
+    for number in ending_signals():
+        signal.signal(number, remember)
     return received
 
 

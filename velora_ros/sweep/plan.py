@@ -21,12 +21,8 @@ from velora_ros.utils import atomic_write
 
 LONGEST_NAME = 150
 HEADER = '# What this sweep was started with; velora_ros sweep --resume FOLDER goes on with it.\n'
-TOGETHER = (
-    'batch_size',
-    'sequence_length',
-    'burn_in',
-    'buffer_size',
-)  # valid or not with each other: each setting shows it
+# Valid or not with each other: each setting shows it.
+TOGETHER = ('batch_size', 'sequence_length', 'burn_in', 'buffer_size')
 
 Setting = dict[str, Any]
 

@@ -64,21 +64,21 @@ class CheckedEnv:
             UnsupportedEnvironmentError: as :meth:`reset`, or the elapsed time is not above 0.
             DivergenceError: the action is not finite.
         """
+        when = f'in step {number}'
         if not all(np.isfinite(action).tolist()):
-            raise diverged(f"the policy's action in step {number}")
+            raise diverged(f"the policy's action {when}")
         command = self._low + (action + 1) * self._half_range
         command = np.minimum(np.maximum(command, self._low), self._high)  # twice as fast as clip
         try:
             observation, reward, terminated, truncated, info = self._env.step(command.astype(self._dtype))
         except Exception as error:
-            raise env_failure(error, f'in step {number}') from error
-        reward = reward_of(reward, f'in step {number}')
+            raise env_failure(error, when) from error
+        reward = reward_of(reward, when)
         if not math.isfinite(reward):
             raise UnsupportedEnvironmentError(
-                f'the environment returned the reward {reward} in step {number}; rewards must be finite. '
+                f'the environment returned the reward {reward} {when}; rewards must be finite. '
                 'Bound the reward, or end the episode before it diverges.'
             )
-        when = f'in step {number}'
         return (
             self._observation(observation, when), self._privileged(info, when),
             reward, bool(terminated), bool(truncated), self._elapsed(info, when),
