@@ -44,3 +44,13 @@ def test_a_dictionary_that_is_none_of_ours_is_refused(change: dict[str, Any]) ->
         PolicySpec.from_dict({**GOOD, **change})
     with pytest.raises(SpecError, match='lacks'):
         PolicySpec.from_dict({})
+
+
+def test_an_assumed_period_is_marked_and_a_file_without_the_mark_is_not_assumed() -> None:
+    spec = PolicySpec(**GOOD, control_period_assumed=True)
+    assert spec.to_dict()['control_period_assumed'] is True
+    assert PolicySpec.from_dict(spec.to_dict()) == spec
+    assert 'control_period_assumed' not in PolicySpec(**GOOD).to_dict()  # digests of older files stay
+    assert not PolicySpec.from_dict(PolicySpec(**GOOD).to_dict()).control_period_assumed
+    with pytest.raises(SpecError, match="'yes' is not true or false"):
+        PolicySpec.from_dict({**spec.to_dict(), 'control_period_assumed': 'yes'})

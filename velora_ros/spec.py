@@ -1,7 +1,7 @@
 """The word that both ends share: what a policy reads, what it commands, in which order, units and bounds, how often."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +27,8 @@ class PolicySpec:
         action_low: lower bound of each action, in its unit; finite.
         action_high: upper bound of each action, in its unit; finite, above ``action_low``.
         control_period: nominal time between two observations, T [s]; positive.
+        control_period_assumed: whether T is an assumption, because the environment did not say it. Older files do not
+            have this field; it is then False.
 
     Raises:
         SpecError: lengths differ, names repeat, a bound is not finite or not ordered, the period is not positive.
@@ -39,6 +41,7 @@ class PolicySpec:
     action_low: tuple[float, ...]
     action_high: tuple[float, ...]
     control_period: float
+    control_period_assumed: bool = False
 
     def __post_init__(self) -> None:
         _check_names('observation_names', self.observation_names)
@@ -76,8 +79,16 @@ class PolicySpec:
         return np.asarray(self.action_high, dtype=np.float64)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the spec as JSON-ready builtins; :meth:`from_dict` reads it back."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        """
+        Return the spec as JSON-ready builtins; :meth:`from_dict` reads it back.
+
+        A field with a default is left out while it has that value, so that older files keep their digest.
+        """
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        for name, default in _optional().items():
+            if values[name] == default:
+                del values[name]
+        return values
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> 'PolicySpec':
@@ -87,12 +98,14 @@ class PolicySpec:
         Raises:
             SpecError: a field is missing, unknown, or not of its type.
         """
-        fields = cls.__dataclass_fields__
-        if missing := fields.keys() - data.keys():
-            raise SpecError(f'the policy spec lacks {", ".join(sorted(missing))}; it must have {", ".join(fields)}.')
-        if unknown := data.keys() - fields.keys():
+        known = cls.__dataclass_fields__
+        optional = _optional()
+        if missing := known.keys() - data.keys() - optional.keys():
+            required = ', '.join(name for name in known if name not in optional)
+            raise SpecError(f'the policy spec lacks {", ".join(sorted(missing))}; it must have {required}.')
+        if unknown := data.keys() - known.keys():
             raise SpecError(
-                f'the policy spec has unknown fields {", ".join(sorted(unknown))}; known: {", ".join(fields)}.'
+                f'the policy spec has unknown fields {", ".join(sorted(unknown))}; known: {", ".join(known)}.'
             )
         try:
             return cls(
@@ -103,11 +116,23 @@ class PolicySpec:
                 action_low=_floats(data['action_low']),
                 action_high=_floats(data['action_high']),
                 control_period=float(data['control_period']),
+                control_period_assumed=_boolean(data.get('control_period_assumed', False)),
             )
         except (TypeError, ValueError) as error:
             if isinstance(error, SpecError):
                 raise
             raise SpecError(f'the policy spec has a field of the wrong type: {error}.') from error
+
+
+def _optional() -> dict[str, Any]:
+    """Return the fields that a file may leave out, with their defaults."""
+    return {item.name: item.default for item in fields(PolicySpec) if item.default is not MISSING}
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f'{value!r} is not true or false')
+    return value
 
 
 def _strings(values: Sequence[Any]) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import json
 
 import numpy as np
@@ -25,6 +26,15 @@ def test_inspect_shows_names_bounds_sizes_and_identity(make_policy_file, tmp_pat
     ):
         assert part in shown
     assert f'{np.count_nonzero(file.tensors["wiring.command"])} of 160 synapses' in shown
+
+
+def test_inspect_marks_a_period_that_was_assumed(make_policy_file, tmp_path, capsys):
+    spec = dataclasses.replace(make_policy_file(4, 20, 2).spec, control_period_assumed=True)
+    make_policy_file(4, 20, 2, spec=spec).save(tmp_path / 'p')
+    assert main(['inspect', str(tmp_path / 'p')]) == 0
+    assert '0.04 s (assumed: the environment did not say it)' in capsys.readouterr().out
+    assert main(['inspect', str(tmp_path / 'p'), '--json']) == 0
+    assert json.loads(capsys.readouterr().out)['spec']['control_period_assumed'] is True
 
 
 def test_inspect_gives_the_same_as_json(make_policy_file, tmp_path, capsys):

@@ -205,6 +205,13 @@ def test_the_period_is_the_environments_else_the_given_else_one_with_a_warning()
         assert control_period_of(Toy()) == 1.0
 
 
+def test_the_spec_says_whether_its_period_was_assumed():
+    with pytest.warns(UserWarning, match='1 s is assumed'):
+        assert spec_from_env(Toy()).control_period_assumed
+    assert not spec_from_env(Toy(), 0.1).control_period_assumed
+    assert not spec_from_env(make('Pendulum-v1')).control_period_assumed
+
+
 @pytest.mark.parametrize('period', [0, -0.1, np.nan, np.inf, 'fast'])
 def test_a_senseless_period_is_refused(period):
     env = Toy()

@@ -69,11 +69,12 @@ def text(path: str, file: PolicyFile) -> str:
     """Return the description for people."""
     spec, wiring = file.spec, file.wiring
     shortest, longest = file.dt_range
+    assumed = ' (assumed: the environment did not say it)' if spec.control_period_assumed else ''
     lines = [
         f'{path}',
         f'  digest       {file.digest}',
         f'  environment  {file.environment or "unknown"}',
-        f'  period       {spec.control_period:g} s, elapsed time clamped to {shortest:g} to {longest:g} s',
+        f'  period       {spec.control_period:g} s{assumed}, elapsed time clamped to {shortest:g} to {longest:g} s',
         f'  neurons      {file.n_neurons}: {wiring["inter"]} inter, {wiring["command"]} command (hidden state, '
         f'{file.cell}), {wiring["motor"]} motor; {parameters(file)} parameters',
     ]

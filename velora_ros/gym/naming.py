@@ -15,6 +15,8 @@ from velora_ros.spec import PolicySpec
 
 Env = gym.Env[Any, Any]
 
+ASSUMED_PERIOD_S = 1.0
+
 __all__ = ['control_period_of', 'joint_name', 'observation_signals', 'spec_from_env']
 
 
@@ -35,6 +37,7 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
     check_env(env)
     observations = observation_signals(env)
     actions = _action_signals(env)
+    period, assumed = _period(env, control_period)
     low, high = np.asarray(env.action_space.low), np.asarray(env.action_space.high)  # type: ignore[attr-defined]
     return PolicySpec(
         observation_names=tuple(signal.name for signal in observations),
@@ -43,7 +46,8 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
         action_units=tuple(signal.unit for signal in actions),
         action_low=tuple(map(float, low)),
         action_high=tuple(map(float, high)),
-        control_period=control_period_of(env, control_period),
+        control_period=period,
+        control_period_assumed=assumed,
     )
 
 
@@ -54,19 +58,24 @@ def control_period_of(env: Env, default: float | None = None) -> float:
     Raises:
         UnsupportedEnvironmentError: the period is no positive, finite number.
     """
+    return _period(env, default)[0]
+
+
+def _period(env: Env, default: float | None) -> tuple[float, bool]:
+    """Return the nominal period [s] and whether it is an assumption."""
     period = getattr(env.unwrapped, 'dt', default)
     if period is None:
         warnings.warn(
             'the environment has no control period (no attribute dt); 1 s is assumed. Pass control_period in seconds.',
-            stacklevel=2,
+            stacklevel=3,
         )
-        return 1.0
+        return ASSUMED_PERIOD_S, True
     if not isinstance(period, int | float | np.number) or not math.isfinite(period) or period <= 0:
         raise UnsupportedEnvironmentError(
             f'the control period is {period!r}; it must be a positive, finite number of seconds. Correct the '
             'attribute dt of the environment, or pass control_period.'
         )
-    return float(period)
+    return float(period), False
 
 
 def observation_signals(env: Env) -> list[Signal]:

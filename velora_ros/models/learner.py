@@ -331,4 +331,5 @@ def default_spec(n_observations: int, n_actions: int) -> PolicySpec:
         action_low=(-1.0,) * n_actions,
         action_high=(1.0,) * n_actions,
         control_period=1.0,
+        control_period_assumed=True,
     )

@@ -101,6 +101,8 @@ def check_environment(learner: Learner, env: Env, spec: PolicySpec, run: RunFold
         )
     if known is None:
         return
+    # Runs of older versions do not say that their period was assumed.
+    known = dataclasses.replace(known, control_period_assumed=spec.control_period_assumed)
     if not same_id(learner.environment, name):
         differs = f'was trained in {learner.environment or "an environment without an id"}, this is {name or "one"}'
     elif known != spec:
