@@ -59,9 +59,9 @@ sweep: ## Train many settings and seeds on Ray Tune [FILE=config/sweep/x.yaml | 
 	@tools/environment sweep
 	@exec $(BIN)/velora_ros sweep $(call quoted,FILE) $(call option,RESUME,--resume) $(call option,OUT,--out) $(call given,ARGS)
 
-test: ## Run the tests [ARGS='pytest arguments']
+test: ## Run the tests in several processes [ARGS='pytest arguments', say 'test/cli -k resume' or '-n 0' for one process]
 	@tools/environment test
-	@exec $(BIN)/python -m pytest $(call given,ARGS)
+	@exec $(BIN)/python -m pytest -n auto --dist loadgroup $(call given,ARGS)
 
 test-slow: ## Run the learning and soak tests, which take long [ARGS='pytest arguments']
 	@tools/environment test

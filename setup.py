@@ -67,6 +67,7 @@ setup(
             'onnxruntime>=1.17',
             'psutil>=5.9',
             'pytest>=7.4',
+            'pytest-xdist>=3.5',
             'tensorboard>=2.14',
         ],
     },

@@ -1,8 +1,10 @@
-"""Fixtures that several rooms' tests share."""
+"""Fixtures that several rooms' tests share, and how the tests are dealt out to several processes."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -26,19 +28,43 @@ hypothesis.settings.register_profile('no deadline', deadline=None)
 hypothesis.settings.load_profile('no deadline')
 
 
-FIGURES: list[str] = []
+# `make test` runs pytest with `-n auto --dist loadgroup`. Tests of nodes mostly wait, hence more processes than cores.
+PROCESSES_PER_CORE = 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Several processes for the whole suite or a folder of it; none where files or tests are named or `-s` is given."""
+    named = [Path(word.partition('::')[0]) for word in config.args]
+    if config.option.capture == 'no' or not any(path.is_dir() for path in named):
+        return 0
+    return PROCESSES_PER_CORE * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a node in one process: those whose module opens a bench of its own."""
+    for item in items:
+        names = getattr(item, 'fixturenames', ())
+        if 'ros_bench' in names and 'ros' not in names:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition('::')[0]))
+
+
+FIGURE = 'figure'  # the name of a test's property that is a measured figure
 
 
 @pytest.fixture
-def tell() -> Callable[[str], None]:
-    """Measured figures that belong into the report: lines at its end."""
-    return FIGURES.append
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Measured figures that belong into the report: lines at its end, from whichever process measured them."""
+    return lambda line: record_property(FIGURE, line)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Write what tests measured."""
-    for line in FIGURES:
-        terminalreporter.write_line(line)
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if getattr(report, 'when', '') == 'call':
+            for name, value in report.user_properties:
+                if name == FIGURE:
+                    terminalreporter.write_line(str(value))
 
 
 def random_policy_file(
