@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ros_bench import own_domain
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.interfaces import create_publisher
-from velora_ros.nodes.parameters import Parameter, ParameterTable, Refused, refuse_unused_qos, start_values
+from velora_ros.nodes.parameters import Parameter, ParameterTable, Refused, check_qos_overrides, start_values
 
 pytestmark = pytest.mark.ros
 
@@ -111,6 +112,42 @@ def test_a_wrong_start_value_is_refused_in_one_sentence(make_node, argument, mes
     assert str(refusal.value).startswith(message)
 
 
+@pytest.mark.parametrize('name', ['robot_description', 'controller.frequency', 'update_rate', 'use_gui', 'limits.x'])
+def test_a_start_up_parameter_of_another_node_is_only_a_warning(make_node, tmp_path, capfd, name):
+    file = tmp_path / 'everybody.yaml'
+    file.write_text(f'/**:\n  ros__parameters:\n    {name}: 5\n    count: 4\n')
+    rows = [*ROWS, Parameter('update_ratio', 'double', 1.0, 'A ratio.')]
+    assert ParameterTable(make_node('--params-file', file), rows)['count'] == 4
+    logged = capfd.readouterr().err
+    assert logged.count(f'[node]: ignored start-up parameters of other nodes: {name};') == 1
+    assert logged.startswith('[WARN]')
+
+
+@pytest.mark.parametrize(
+    ('name', 'nearest'),
+    [('limit_S', 'limit_s'), ('mdoe', 'mode'), ('counts', 'count'), ('arm.reech', 'arm.reach'), ('arm.x', 'arm.reach'),
+     ('amr.reach', 'arm.reach')],
+)  # fmt: skip
+def test_a_start_up_parameter_that_is_meant_for_this_node_is_refused(make_node, tmp_path, name, nearest):
+    file = tmp_path / 'everybody.yaml'
+    file.write_text(f'/**:\n  ros__parameters:\n    {name}: 5\n')
+    with pytest.raises(ConfigError, match=f"there is no parameter '{re.escape(name)}'.*{re.escape(nearest)}"):
+        ParameterTable(make_node('--params-file', file), [*ROWS, Parameter('arm.reach', 'double', 1.0, 'A length.')])
+
+
+def test_the_range_of_a_list_is_described_in_words(make_node):
+    node = make_node()
+    rows = (
+        Parameter('rates', 'double_array', [], 'Rates.', 'N/s', (0, math.inf)),
+        Parameter('shares', 'double_array', [0.5], 'Shares.', '', (0, 1), read_only='they are used at the start.'),
+    )
+    ParameterTable(node, rows)
+    assert node.describe_parameter('rates').additional_constraints == 'each value must be at least 0 N/s'
+    assert node.describe_parameter('rates').description == 'Rates. [N/s]'
+    constraints = node.describe_parameter('shares').additional_constraints
+    assert constraints == 'each value must be from 0 to 1; read only: they are used at the start.'
+
+
 @pytest.mark.parametrize(
     ('name', 'value', 'message'),
     [
@@ -165,7 +202,27 @@ def test_a_qos_override_that_fits_no_topic_is_refused(make_node):
     ParameterTable(node, ROWS)
     create_publisher(node, 'policy_node', 'command')
     with pytest.raises(ConfigError, match=r"Did you mean 'qos_overrides./command.publisher.depth'"):
-        refuse_unused_qos(node)
+        check_qos_overrides(node)
+
+
+@pytest.mark.parametrize(
+    'name', ['/tf.subscription.depth', '/command.subscription.depth', '/scan.publisher.reliability']
+)
+def test_a_qos_override_of_another_node_s_topic_is_only_a_warning(make_node, capfd, name):
+    node = make_node('-p', f'qos_overrides.{name}:=5')
+    ParameterTable(node, ROWS)
+    create_publisher(node, 'policy_node', 'command')
+    check_qos_overrides(node)
+    assert f'ignored start-up parameters of other nodes: qos_overrides.{name};' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['/command.publisher.dept', '/comand.publisher.depth', '/command.publishr.depth'])
+def test_a_misspelt_qos_override_is_refused(make_node, name):
+    node = make_node('-p', f'qos_overrides.{name}:=5')
+    ParameterTable(node, ROWS)
+    create_publisher(node, 'policy_node', 'command')
+    with pytest.raises(ConfigError, match=r"Did you mean 'qos_overrides./command.publisher.depth'"):
+        check_qos_overrides(node)
 
 
 def test_a_qos_override_is_used_and_a_wrong_one_refused(make_node):

@@ -27,6 +27,15 @@ NAMES = ('slider/position', 'hinge/position', 'slider/velocity', 'hinge/velocity
 SPEC = PolicySpec(NAMES, ('m', 'rad', 'm/s', 'rad/s'), ('slider/effort',), ('N',), (-3.0,), (3.0,), 0.04)
 
 
+TRIGGER, SET_BOOL = 'std_srvs/srv/Trigger', 'std_srvs/srv/SetBool'
+SERVICES_OF_A_POLICY = (
+    ((SET_BOOL, 'policy_node/arm'), {'data': True}),
+    ((TRIGGER, 'policy_node/reset_state'), {}),
+    ((TRIGGER, 'policy_node/clear_fault'), {}),
+    ((TRIGGER, 'policy_node/reload_policy'), {}),
+)
+
+
 @pytest.fixture(scope='module')
 def policies(make_policy_file, tmp_path_factory):
     """Paths of a policy that reads joints, one that reads a vector, and one cut short."""
@@ -203,7 +212,10 @@ def test_somebody_else_may_manage_its_transitions_and_try_again(ros, policies):
     status = status_of(ros)
     assert not ros.transition('policy_node', 'configure')
     assert 'there is no such file' in process.output
-    assert not ros.call('std_srvs/srv/SetBool', 'policy_node/arm', data=True).success
+    for service, fields in SERVICES_OF_A_POLICY:
+        answer = ros.call(*service, **fields)
+        assert not answer.success
+        assert 'the node is unconfigured; configure it first.' in answer.message
     assert ros.set_parameters('policy_node', policy=str(policies['joints']))[0].successful
     for _ in range(2):
         assert ros.transition('policy_node', 'configure')
@@ -221,7 +233,14 @@ def test_somebody_else_may_manage_its_transitions_and_try_again(ros, policies):
     assert ros.transition('policy_node', 'configure')
     assert ros.transition('policy_node', 'activate')
     ros.until(lambda: 'emergency stop' in status[-1].message, 'the stop that was latched before')
+    assert ros.call('std_srvs/srv/Trigger', 'policy_node/clear_fault').success
     assert ros.transition('policy_node', 'shutdown')
+    ros.until(lambda: status[-1].message == 'finalized', 'its status')
+    assert 'finalized' in process.output.splitlines()[-1]
+    for service, fields in SERVICES_OF_A_POLICY:
+        answer = ros.call(*service, **fields)
+        assert not answer.success
+        assert 'the node is finalized; start its process again.' in answer.message
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
 
@@ -268,6 +287,20 @@ def test_an_emergency_stop_before_there_is_a_policy_is_latched_and_shown(ros, po
         assert ros.transition('policy_node', name)
     assert ros.call('std_srvs/srv/Trigger', 'policy_node/clear_fault').success
     ros.until(lambda: status[-1].message == 'unconfigured', 'the end of the fault')
+
+
+def test_an_emergency_stop_that_was_latched_before_the_start_is_heard(ros, policies):
+    stop = ros.publisher('std_msgs/msg/Bool', 'emergency_stop', LATCHED.profile(), matched=False)
+    stop.publish(stop.msg_type(data=True))
+    process = start(ros, policies['joints'])
+    status = status_of(ros)
+    ros.until(lambda: status[-1].message == 'fault: emergency stop', 'the stop of before')
+    assert not ros.call(SET_BOOL, 'policy_node/arm', data=True).success
+    assert ros.call(TRIGGER, 'policy_node/clear_fault').success
+    volatile = ros.publisher('std_msgs/msg/Bool', 'emergency_stop')
+    ros.deliver(volatile, volatile.msg_type(data=True))
+    ros.until(lambda: status[-1].message == 'fault: emergency stop', 'the stop of now')
+    assert 'incompatible' not in process.output
 
 
 def test_a_fault_outlives_a_clean_up(ros, policies):

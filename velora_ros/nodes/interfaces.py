@@ -7,7 +7,7 @@ nodes. Names are relative, so that namespaces and remaps work. Parameter and lif
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
@@ -19,6 +19,7 @@ from rclpy.service import Service as RosService
 from rclpy.subscription import Subscription
 
 from velora_ros.errors import ConfigError
+from velora_ros.nodes.rclpy_compat import answer_later
 
 _OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
 
@@ -45,6 +46,7 @@ NEWEST = Qos('best effort, depth 1', reliable=False, latched=False, depth=1)
 RELIABLE = Qos('reliable, depth 1', reliable=True, latched=False, depth=1)
 LATCHED = Qos('transient local, depth 1', reliable=True, latched=True, depth=1)
 DEFAULT = Qos('reliable, depth 10', reliable=True, latched=False, depth=10)
+STOP = Qos('reliable, depth 10, volatile and transient local', reliable=True, latched=False, depth=10)
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ TOPICS = (
     Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,
           'the robot was put somewhere else: forget the hidden state'),
     # Deep, so that a false that follows at once does not overwrite the true.
-    Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', DEFAULT,
-          'true latches a fault; false never releases it'),
+    Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', STOP,
+          'true latches a fault; false never releases it; a latched true of before the start counts'),
     Topic('policy_node', 'out', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
           "the command in the policy's action order; command.type chooses another type"),
     Topic('policy_node', 'out', '~/status', 'diagnostic_msgs/msg/DiagnosticStatus', LATCHED,
@@ -208,6 +210,23 @@ def create_subscription(
         raise ConfigError(f"the topic '{topic_name or name}' cannot be subscribed: {error}.") from error
 
 
+def create_latched_twin(node: Node, owner: str, name: str, callback: Callable[[Any], None]) -> Subscription:
+    """
+    Subscribe to a topic once more, transient local, for what was published before this node started.
+
+    A transient-local subscription alone hears no volatile publisher, and a volatile one hears nothing of before.
+    Publishers that are incompatible with this one are heard by the other, so they are not reported.
+    """
+    row = topic(owner, 'in', name)
+    return node.create_subscription(
+        interface_class(row.type),
+        name,
+        callback,
+        replace(row.qos, latched=True).profile(),
+        event_callbacks=SubscriptionEventCallbacks(incompatible_qos=lambda event: None),
+    )
+
+
 def create_service(node: Node, owner: str, name: str, callback: Callable[[Any, Any], Any]) -> RosService:
     """Create a service from its row."""
     row = next(row for row in SERVICES if (row.node, row.name) == (owner, name))
@@ -220,13 +239,7 @@ def create_deferred_service(
     """
     Create a service from its row whose answer may come later, from another callback.
 
-    rclpy's executors send what a callback returns, at once. So the callback only hands the empty response on, and what
-    would send it is kept instead: ``begin(response, send)`` fills it whenever it can and then calls ``send()``.
+    ``begin(response, send)`` is called with each request's empty response; it fills it whenever it can and then calls
+    ``send()``.
     """
-    service = create_service(node, owner, name, lambda request, response: response)
-    send_now = service.send_response
-
-    def send_later(response: Any, header: Any) -> None:
-        begin(response, lambda: send_now(response, header))
-
-    service.send_response = send_later  # type: ignore[method-assign]
+    answer_later(create_service(node, owner, name, lambda request, response: response), begin)

@@ -3,20 +3,22 @@ ROS parameters from one table: declared with descriptors, checked before a chang
 
 A table is a tuple of :class:`Parameter`; each node's own is in ``<node>_parameters.py``. What rclpy does by itself
 and users stumble over is put right here: integers are accepted for doubles, an empty list is an empty list of the
-declared type, an unknown name is refused with the nearest known one, and a refused change says why.
+declared type, a misspelt name is refused with the nearest known one, and a refused change says why. Start-up
+parameters of other nodes, which a ``/**:`` key or launch's ``SetParameter`` gives to all, are only a warning.
 """
 
+import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.exceptions import ParameterNotDeclaredException
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
 from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.nodes.rclpy_compat import Refused, start_overrides
 
 Kind = Literal['bool', 'integer', 'double', 'string', 'integer_array', 'double_array', 'string_array']
 Value = bool | int | float | str | list[int] | list[float] | list[str]
@@ -41,7 +43,11 @@ _WORDS = {
     'string_array': 'a list of strings',
 }
 # Declared by rclpy itself, or by it on our behalf when a topic is created.
-_FOREIGN = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
+_RCLPY = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
+# A start-up name at least this similar to one of ours (as difflib measures it) is taken for a misspelling of it.
+_MISSPELT = 0.8
+# Well-known parameters of other nodes that resemble some of ours.
+_WELL_KNOWN = frozenset(('update_rate', 'publish_rate', 'frame_id', 'robot_description', 'speed'))
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class Parameter:
         range: (lowest, highest) of a number or of each number in a list, both included.
         choices: the only valid strings, when there are few.
         read_only: why it cannot change while the node runs; ``''`` when it can.
+        canonical: turns the spellings of a string into one, before it is checked.
     """
 
     name: str
@@ -68,6 +75,7 @@ class Parameter:
     range: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
     read_only: str = ''
+    canonical: Callable[[str], str] | None = None
 
     def check(self, value: Any) -> Any:
         """
@@ -79,6 +87,8 @@ class Parameter:
         converted = _convert(self.type, value)
         if converted is None:
             raise ConfigError(f"parameter '{self.name}' is {value!r}; it must be {_WORDS[self.type]}.")
+        if self.canonical is not None:
+            converted = self.canonical(converted)
         for item in converted if isinstance(converted, list) else [converted]:
             self._check_item(item)
         return converted
@@ -99,6 +109,8 @@ class Parameter:
     def descriptor(self) -> ParameterDescriptor:
         """Return what ``ros2 param describe`` shows."""
         constraints = [f'one of: {", ".join(self.choices)}'] if self.choices else []
+        if self.type.endswith('_array') and self.range is not None:  # ROS has ranges for single numbers only
+            constraints.append(f'each value must be {_interval(self.range)}{self._unit}')
         constraints += [f'read only: {self.read_only}'] if self.read_only else []
         descriptor = ParameterDescriptor(
             name=self.name,
@@ -116,13 +128,6 @@ class Parameter:
         return descriptor
 
 
-class Refused(ParameterNotDeclaredException):
-    """A change refused with our own sentence; of the one kind that rclpy's services turn into an answer."""
-
-    def __init__(self, reason: str) -> None:
-        Exception.__init__(self, reason)
-
-
 class ParameterTable:
     """
     A node's parameters: ``table = ParameterTable(node, ROWS)``, then ``table['watchdog_timeout_s']``.
@@ -134,7 +139,7 @@ class ParameterTable:
         apply: called with all values after a change, once for each unit of changes.
 
     Raises:
-        ConfigError: a value given at the start is unknown, of the wrong type, out of range or refused.
+        ConfigError: a value given at the start is misspelt, of the wrong type, out of range or refused.
     """
 
     def __init__(
@@ -167,9 +172,14 @@ class ParameterTable:
 
     def _initial_values(self) -> Values:
         given = start_values(self._node)
-        for name in given.keys() - self._rows.keys():
-            if not name.startswith(_FOREIGN):
+        foreign = []
+        for name in sorted(given.keys() - self._rows.keys()):
+            if name.startswith(_RCLPY):
+                continue
+            if is_ours(name, self._rows):
                 raise ConfigError(f"there is no parameter '{name}'.{did_you_mean(name, self._rows)}")
+            foreign.append(name)
+        _tell_ignored(self._node, foreign)
         return {
             name: row.default if given.get(name) is None else row.check(given[name]) for name, row in self._rows.items()
         }
@@ -184,7 +194,7 @@ class ParameterTable:
     def _coerced(self, change: RosParameter) -> RosParameter:
         row = self._rows.get(change.name)
         if row is None:
-            if change.name.startswith(_FOREIGN):
+            if change.name.startswith(_RCLPY):
                 return change
             raise ConfigError(f"there is no parameter '{change.name}'.{did_you_mean(change.name, self._rows)}")
         if row.read_only:
@@ -210,23 +220,72 @@ class ParameterTable:
 
 def start_values(node: Node) -> Values:
     """Return what parameter files and ``-p`` gave this node, by name; None where a file says ``[]``."""
-    # rclpy has no public way to see overrides that nobody declared, and those are the misspelt ones.
-    return {name: parameter.value for name, parameter in node._parameter_overrides.items()}
+    return start_overrides(node)
 
 
-def refuse_unused_qos(node: Node) -> None:
+def is_ours(name: str, known: Iterable[str]) -> bool:
     """
-    Refuse a ``qos_overrides`` entry that fits no topic of the node; call it when all topics exist.
+    Whether an unknown start-up name is meant for this node.
+
+    It is when it lies below one of the node's own prefixes (``observation.``), or when it is so similar to a known name
+    that it is that name misspelt. Anything else belongs to another node.
+    """
+    names = list(known)
+    prefixes = {other.partition('.')[0] for other in names if '.' in other}
+    if name.partition('.')[0] in prefixes and '.' in name:
+        return True
+    return name not in _WELL_KNOWN and any(
+        difflib.SequenceMatcher(None, name, other).ratio() >= _MISSPELT or sorted(name) == sorted(other)
+        for other in names
+        if name.count('.') == other.count('.')
+    )
+
+
+def check_qos_overrides(node: Node) -> None:
+    """
+    Refuse a misspelt ``qos_overrides`` entry, and warn of those of other nodes; call it when all topics exist.
 
     Raises:
         ConfigError: with the nearest entry that would have been used.
     """
-    known = node.list_parameters(['qos_overrides'], 0).names
-    for name in start_values(node):
+    known = list(node.list_parameters(['qos_overrides'], 0).names)
+    foreign = []
+    for name in sorted(start_values(node)):
         if name.startswith('qos_overrides.') and name not in known:
-            end = name.split('.')[-2:]  # of the same kind, e.g. subscription.depth; all of them are dozens
-            hint = did_you_mean(name, [other for other in known if other.split('.')[-2:] == end] or known)
-            raise ConfigError(f"the parameter '{name}' fits no topic of this node.{hint}")
+            near = _near_qos_overrides(name, known)
+            if near:
+                raise ConfigError(f"the parameter '{name}' fits no topic of this node.{did_you_mean(name, near)}")
+            foreign.append(name)
+    _tell_ignored(node, foreign)
+
+
+def _near_qos_overrides(name: str, known: Sequence[str]) -> list[str]:
+    """Return the entries of this node that ``name`` may be a misspelling of; none when it is another node's."""
+    topic, entity, policy = _qos_parts(name)
+    parts = {other: _qos_parts(other) for other in known}
+    same = [other for other, found in parts.items() if found[:2] == (topic, entity)]
+    if same:
+        return same  # our topic, and a policy that there is not
+    topics = {found[0] for found in parts.values()}
+    if topic in topics and entity in ('publisher', 'subscription'):
+        return []  # the other end of one of our topics
+    near = topics if topic in topics else difflib.get_close_matches(topic, topics, n=1, cutoff=_MISSPELT)
+    alike = [other for other, found in parts.items() if found[0] in near]
+    return [other for other in alike if parts[other][1:] == (entity, policy)] or alike
+
+
+def _qos_parts(name: str) -> tuple[str, str, str]:
+    """Return topic, entity and policy of ``qos_overrides.<topic>.<entity>.<policy>``."""
+    rest, _, policy = name.removeprefix('qos_overrides.').rpartition('.')
+    topic, _, entity = rest.rpartition('.')
+    return topic, entity, policy
+
+
+def _tell_ignored(node: Node, names: Sequence[str]) -> None:
+    if names:
+        node.get_logger().warning(
+            f'ignored start-up parameters of other nodes: {", ".join(names)}; this node does not have them.'
+        )
 
 
 def _declare(node: Node, row: Parameter, value: Value) -> None:

@@ -14,7 +14,7 @@ from velora_ros.control import Command, Controller, Status
 from velora_ros.control.timing import LoopTiming
 from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes import conversions, interfaces, writers
-from velora_ros.nodes.parameters import Values, refuse_unused_qos
+from velora_ros.nodes.parameters import Values, check_qos_overrides
 from velora_ros.nodes.policy_inputs import Inputs
 from velora_ros.nodes.policy_node_parameters import check_times, observation_of, settings_of
 from velora_ros.nodes.policy_node_report import Report
@@ -86,7 +86,7 @@ class PolicyLoop:
             self._create_topics()
             if values['follow_trainer']:
                 self._subscribe('policy_update', lambda message: follow(message.data))
-            refuse_unused_qos(node)
+            check_qos_overrides(node)
         except Exception:
             self.destroy()
             raise

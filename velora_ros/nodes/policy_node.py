@@ -6,7 +6,8 @@ Subscribes:
     observation (std_msgs/Float64MultiArray): the observation as a vector, when some name is not.
         Or the topics of ``observation.sources``: Imu, Odometry, Twist, TwistStamped and any other message as well.
     reset (std_msgs/Empty): the robot was put somewhere else; forgets the hidden state.
-    emergency_stop (std_msgs/Bool): true latches a fault; false never releases it.
+    emergency_stop (std_msgs/Bool): true latches a fault; false never releases it. Volatile and transient local: a true
+        that was latched on the topic before this node started counts as well.
     policy_update (std_msgs/String): the path of the first or of a better policy; only with ``follow_trainer``.
 
 Publishes:
@@ -44,7 +45,12 @@ from rclpy.parameter import Parameter as RosParameter
 from velora_ros.control.controller import EMERGENCY_STOP, Status
 from velora_ros.control.safety import Safety
 from velora_ros.errors import ConfigError, VeloraError
-from velora_ros.nodes.interfaces import create_deferred_service, create_service, create_subscription
+from velora_ros.nodes.interfaces import (
+    create_deferred_service,
+    create_latched_twin,
+    create_service,
+    create_subscription,
+)
 from velora_ros.nodes.parameters import ParameterTable, Values, start_values
 from velora_ros.nodes.policy_loop import DIAGNOSTICS_STEPS, OWNER, PolicyLoop
 from velora_ros.nodes.policy_node_parameters import check_times, needs_configure, parameters, settings_of
@@ -90,7 +96,7 @@ class PolicyNode(LifecycleNode):
         self._fault = self._failure = ''
         self._running = self._asked = ''  # the policy that runs, and the parameter's value that was acted upon last
         self._requests = self._idle_steps = 0
-        self._starting = True
+        self._starting, self._finalized = True, False
         rows = parameters(start_values(self).get('observation.sources'))
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
         self._starting = False
@@ -104,6 +110,7 @@ class PolicyNode(LifecycleNode):
             self, OWNER, 'emergency_stop', self._on_emergency_stop_message,
             events=SubscriptionEventCallbacks(incompatible_qos=incompatible),
         )  # fmt: skip
+        create_latched_twin(self, OWNER, 'emergency_stop', self._on_emergency_stop_message)
         for name, callback in (
             ('~/arm', self._on_arm),
             ('~/emergency_stop', self._on_emergency_stop_call),
@@ -168,6 +175,7 @@ class PolicyNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> None:
         """Send the fallback if the robot was commanded, and give everything back."""
         self.close()
+        self._finalized = True
         self._release()
 
     @_transition
@@ -179,8 +187,15 @@ class PolicyNode(LifecycleNode):
     @property
     def _configured(self) -> PolicyLoop:
         if self._loop is None:
-            raise ConfigError('the node is not configured; configure it first.')
+            raise ConfigError(self._not_there)
         return self._loop
+
+    @property
+    def _not_there(self) -> str:
+        """Why nothing can be asked of a policy now."""
+        if self._finalized:
+            return 'the node is finalized; start its process again.'
+        return 'the node is unconfigured; configure it first.'
 
     def _release(self) -> None:
         if self._loop is not None:
@@ -193,6 +208,8 @@ class PolicyNode(LifecycleNode):
     def _status(self) -> Status:
         if self._loop is not None:
             return self._loop.status
+        if self._finalized:
+            return Status('error' if self._fault else 'ok', 'finalized', self._fault)
         return Status('error', 'fault', self._fault) if self._fault else UNCONFIGURED
 
     # --- parameters ------------------------------------------------------------------------------------------------
@@ -259,8 +276,10 @@ class PolicyNode(LifecycleNode):
 
     def _on_arm(self, request: Any, response: Any) -> Any:
         loop = self._loop
-        if loop is None or not loop.active:
-            response.message = 'the node is not active; activate it first.'
+        if loop is None:
+            response.message = self._not_there
+        elif not loop.active:
+            response.message = 'the node is inactive; activate it first.'
         elif not request.data:
             loop.send(loop.controller.disarm())
             response.success, response.message = True, 'disarmed'
@@ -291,6 +310,9 @@ class PolicyNode(LifecycleNode):
             self._report.status(self._status)
 
     def _on_clear_fault(self, request: Any, response: Any) -> Any:
+        if self._loop is None and (self._finalized or not self._fault):
+            response.message = self._not_there if self._finalized else f'no fault is latched; {self._not_there}'
+            return response
         self._fault = ''
         response.success, response.message = True, 'disarmed'
         if self._loop is not None:
@@ -302,9 +324,11 @@ class PolicyNode(LifecycleNode):
         return response
 
     def _on_reset_state(self, request: Any, response: Any) -> Any:
-        if self._loop is not None:
+        if self._loop is None:
+            response.message = self._not_there
+        else:
             self._loop.forget('request')
-        response.success, response.message = True, 'hidden state forgotten'
+            response.success, response.message = True, 'hidden state forgotten'
         return response
 
     def _on_reload_policy(self, response: Any, send: Callable[[], None]) -> None:

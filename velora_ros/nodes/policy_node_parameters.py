@@ -7,6 +7,8 @@ from velora_ros.control import Settings
 from velora_ros.control.safety import Safety
 from velora_ros.control.sources import DEFAULT_SOURCES, TRANSFORMS, ObservationSettings, Source
 from velora_ros.errors import ConfigError
+from velora_ros.nodes import readers
+from velora_ros.nodes.message_types import canonical_type
 from velora_ros.nodes.parameters import Parameter, Values
 from velora_ros.nodes.writers import TYPES, interface_of
 from velora_ros.policy.engines import ENGINES
@@ -61,7 +63,8 @@ PARAMETERS = (
         'Commands at this fixed rate, from the newest state; 0 answers each state when it comes.', 'Hz', (0, 10_000),
     ),
     Parameter(
-        'command.type', 'string', 'Float64MultiArray', 'Message type of the command.', choices=tuple(TYPES)
+        'command.type', 'string', 'Float64MultiArray', 'Message type of the command, by its short or full name.',
+        choices=tuple(TYPES), canonical=lambda kind: canonical_type(kind, TYPES),
     ),
     Parameter(
         'command.interface', 'string', '', 'Meaning of the commands; empty reads it from the action names.',
@@ -107,7 +110,9 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         Parameter(f'observation.{name}.topic', 'string', default.topic, "The source's topic."),
         Parameter(
             f'observation.{name}.type', 'string', default.type,
-            'Its message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any in full.',
+            'Its message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any other that is'
+            ' installed, as Range, sensor_msgs/Range or sensor_msgs/msg/Range.',
+            canonical=lambda kind: canonical_type(kind, readers.TYPES) if kind else '',
         ),
         Parameter(
             f'observation.{name}.max_age_s', 'double', -1.0,

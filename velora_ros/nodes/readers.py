@@ -25,6 +25,7 @@ from typing import Any
 from velora_ros.control.sources import JOINTS, VECTOR
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
 from velora_ros.nodes.interfaces import interface_class
+from velora_ros.nodes.message_types import canonical_type
 
 Reader = Callable[[Any], Sequence[float]]
 
@@ -53,13 +54,13 @@ def message_class(kind: str) -> Any:
     Raises:
         ConfigError: there is no such type here.
     """
-    name = TYPES.get(kind, kind)
+    name = canonical_type(kind, TYPES)
     try:
-        return interface_class(name)
+        return interface_class(TYPES.get(name, name))
     except (ValueError, ImportError, AttributeError) as error:
         raise ConfigError(
             f"there is no message type '{kind}' here.{did_you_mean(kind, TYPES)} Or any type that is installed and "
-            'sourced, in full, as my_msgs/msg/Wheels.'
+            'sourced, as my_msgs/Wheels or my_msgs/msg/Wheels.'
         ) from error
 
 
@@ -75,6 +76,7 @@ def make_reader(kind: str, fields: Sequence[str]) -> Reader:
         ConfigError: there is no such type or field; the message says what there is.
     """
     message = message_class(kind)
+    kind = canonical_type(kind, TYPES)
     if kind == VECTOR:
         return _vector_reader(fields)
     if kind not in TYPES:

@@ -39,7 +39,7 @@ from velora_ros.gym.faults import Faults, FaultSettings
 from velora_ros.gym.making import is_model_file
 from velora_ros.gym.robot import SimulatedRobot
 from velora_ros.nodes.interfaces import create_service
-from velora_ros.nodes.parameters import ParameterTable, Values, refuse_unused_qos
+from velora_ros.nodes.parameters import ParameterTable, Values, check_qos_overrides
 from velora_ros.nodes.sim_camera import CameraOutput
 from velora_ros.nodes.sim_loop import SimLoop
 from velora_ros.nodes.sim_node_parameters import OWNER, PARAMETERS, fault_settings
@@ -74,7 +74,7 @@ class SimNode(Node):
         self._camera = CameraOutput(self, robot, values, lambda: self._loop.stamp) if values['image.rate_hz'] else None
         self._loop = SimLoop(self, robot, self._faults, self._table, self._look_for_the_end)
         self._report = Report(self, self._loop, Controller(self, values['controller']))
-        refuse_unused_qos(self)
+        check_qos_overrides(self)
         self._reported = time.monotonic()
         self.create_timer(REPORT_PERIOD_S, self._on_second, clock=STEADY)
         self.get_logger().info(

@@ -5,7 +5,6 @@ Exit status: 0 after SIGINT, SIGTERM, SIGHUP or a finished job; 1 with one sente
 """
 
 import gc
-import importlib
 import os
 import signal
 import sys
@@ -23,6 +22,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.nodes.rclpy_compat import events_executor
 from velora_ros.utils import ending_signals
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
@@ -121,10 +121,8 @@ def spin(node: Node, *, until: Callable[[], bool] = lambda: False) -> None:
 
 def make_executor(node: Node) -> Executor:
     """Return an EventsExecutor, or a SingleThreadedExecutor and a warning where rclpy has none."""
-    try:
-        experimental = importlib.import_module('rclpy.experimental')
-        executor: Executor = experimental.EventsExecutor()
-    except (ImportError, AttributeError):
+    executor = events_executor()
+    if executor is None:
         node.get_logger().warning(
             'this rclpy has no EventsExecutor (it came with 7.1.4), so latency is several times higher; '
             'update ros-jazzy-rclpy.'

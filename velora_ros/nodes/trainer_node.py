@@ -34,7 +34,7 @@ from rclpy.node import Node
 from velora_ros.errors import VeloraError
 from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher, create_service
-from velora_ros.nodes.parameters import ParameterTable, Values, refuse_unused_qos, start_values
+from velora_ros.nodes.parameters import ParameterTable, Values, check_qos_overrides, start_values
 from velora_ros.nodes.spin import STEADY, run
 from velora_ros.nodes.trainer_node_parameters import PARAMETERS, config_of, job_of, refuse_changes, with_preset
 from velora_ros.nodes.trainer_process import Event, TrainingProcess
@@ -84,7 +84,7 @@ class TrainerNode(Node):
             ('~/pause', self._on_pause),
         ):
             create_service(self, OWNER, name, callback)
-        refuse_unused_qos(self)
+        check_qos_overrides(self)
         self.create_timer(POLL_S, self._poll, clock=STEADY)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=STEADY)
         if self._table['autostart']:

@@ -1,0 +1,66 @@
+"""
+The names of message types, as people write them: ``Twist``, ``geometry_msgs/Twist`` and ``geometry_msgs/msg/Twist``.
+
+A short name that no parameter's own list has is looked up among the installed message packages.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from ament_index_python import get_resource, get_resources
+
+from velora_ros.errors import ConfigError
+
+# Where several packages have a type of one name, the first of these counts.
+_USUAL = ('std_msgs', 'geometry_msgs', 'sensor_msgs', 'nav_msgs', 'trajectory_msgs', 'diagnostic_msgs')
+
+
+def canonical_type(kind: str, short: Mapping[str, str]) -> str:
+    """
+    Return the one spelling of a message type that the rest of the code knows.
+
+    Args:
+        kind: a short or full name, with ``/``, ``.`` or ``::`` between its parts.
+        short: the types that go by a short name, with their full names.
+
+    Returns:
+        A key of ``short`` where it is one of them, else the full name ``package/msg/Name``, or ``kind`` itself when it
+        is no name of an installed type.
+
+    Raises:
+        ConfigError: several installed packages have a type of that short name.
+    """
+    parts = re.split(r'/|::|\.', kind.strip())
+    if len(parts) == 1:
+        return kind.strip() if kind.strip() in short else _installed(parts[0]) or kind
+    if len(parts) == 2:
+        parts.insert(1, 'msg')
+    if len(parts) != 3 or not all(parts) or parts[1] != 'msg':
+        return kind
+    full = '/'.join(parts)
+    return next((name for name, other in short.items() if other == full), full)
+
+
+def _installed(name: str) -> str:
+    """Return the full name of the installed type of a short name, or ``''``."""
+    packages = _packages_with(name)
+    if not packages:
+        return ''
+    usual = [package for package in _USUAL if package in packages]
+    if not usual and len(packages) > 1:
+        raise ConfigError(
+            f"the message type '{name}' is in several packages; write one of "
+            f'{", ".join(f"{package}/msg/{name}" for package in packages)}.'
+        )
+    return f'{(usual or packages)[0]}/msg/{name}'
+
+
+@cache
+def _packages_with(name: str) -> tuple[str, ...]:
+    found = []
+    for package in sorted(get_resources('rosidl_interfaces')):
+        content, _ = get_resource('rosidl_interfaces', package)
+        if f'msg/{name}.msg' in content.splitlines() or f'msg/{name}.idl' in content.splitlines():
+            found.append(package)
+    return tuple(found)
