@@ -28,17 +28,19 @@ hypothesis.settings.register_profile('no deadline', deadline=None)
 hypothesis.settings.load_profile('no deadline')
 
 
-# `make test` runs pytest with `-n auto --dist loadgroup`. Tests of nodes mostly wait, hence more processes than cores.
+# `make test` runs pytest with `-n auto --dist loadgroup`. Tests of nodes mostly wait, hence more processes than cores for
+# the whole suite.
 PROCESSES_PER_CORE = 2
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Several processes for the whole suite or a folder of it; none where files or tests are named or `-s` is given."""
-    named = [Path(word.partition('::')[0]) for word in config.args]
+    named = [Path(word.partition('::')[0]).resolve() for word in config.args]
     if config.option.capture == 'no' or not any(path.is_dir() for path in named):
         return 0
-    return PROCESSES_PER_CORE * len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0))
+    return PROCESSES_PER_CORE * cores if {config.rootpath, Path(__file__).parent} & set(named) else cores
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
