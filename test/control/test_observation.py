@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from velora_ros.control.observation import (
     JointObservation,
     Observation,
+    Unwrap,
     VectorObservation,
     joint_signal,
     reads_joints,
@@ -137,3 +138,57 @@ def test_joint_names_may_contain_slashes_and_others_are_no_signals():
     assert joint_signal('arm/left/elbow/effort') == ('arm/left/elbow', 'effort')
     assert not any(joint_signal(name) for name in ('obs_0', 'elbow/torque', '/position', 'position'))
     assert reads_joints(NAMES) and not reads_joints((*NAMES, 'obs_4'))
+
+
+@pytest.mark.parametrize(('low', 'first'), [(-np.pi, 3.0), (0.0, 0.5)])
+def test_an_unwrapped_angle_follows_the_wheel_over_many_turns_both_ways(low, first):
+    """Whatever interval the driver wraps to."""
+    unwrap = Unwrap([1])
+    angles = first + np.concatenate([np.arange(0, 30, 0.7), np.arange(30, -30, -1.3)])
+    start = None
+    for angle in angles:
+        values = np.array([7.0, (angle - low) % (2 * np.pi) + low])
+        start = values[1] if start is None else start
+        unwrap(values)
+        assert values[0] == 7.0
+        assert values[1] - start == pytest.approx(angle - first, abs=1e-9)
+
+
+def test_after_a_reset_of_the_hidden_state_an_unwrapped_angle_begins_where_it_is_measured():
+    source, begins = VectorObservation(['wheel'], np.inf, 'vector'), set()
+    observation = Observation([(source, [0])], np.copy, [0], begins.__contains__)
+    read = []
+    for stamp, angle in enumerate([3.0, -3.0, -1.0, 3.0, -3.0]):
+        if stamp == 3:
+            begins.add(stamp)
+        source.update([angle], stamp)
+        read.append(observation.read(stamp)[0])
+    assert read == pytest.approx([3.0, 2 * np.pi - 3.0, 2 * np.pi - 1.0, 3.0, 2 * np.pi - 3.0])
+    assert observation.read(4)[0] == pytest.approx(2 * np.pi - 3.0), 'the same angle again turns nothing'
+
+
+def test_an_angle_that_is_not_finite_does_not_lose_the_turns():
+    unwrap, read = Unwrap([0]), []
+    for angle in (3.0, np.nan, -3.0):
+        values = np.array([angle])
+        unwrap(values)
+        read.append(values[0])
+    assert read == pytest.approx([3.0, np.nan, 2 * np.pi - 3.0], nan_ok=True)
+
+
+def test_a_source_with_values_for_silence_never_refuses_for_being_late():
+    velocity = VectorObservation(['linear.x', 'angular.z'], 0.5, 'cmd_vel', missing=[0.0, 0.1])
+    assert velocity.read(0).tolist() == [0.0, 0.1]
+    velocity.update([1.0, 2.0], 100 * MS)
+    assert velocity.read(600 * MS).tolist() == [1.0, 2.0]
+    assert velocity.read(601 * MS).tolist() == [0.0, 0.1]
+
+
+def test_a_message_that_cannot_be_used_outdates_the_one_before():
+    goal = VectorObservation(['x'], np.inf, 'goal')
+    goal.update([1.0], 0)
+    goal.refuse('the goal is in another frame')
+    with pytest.raises(ObservationError, match='the goal is in another frame'):
+        goal.read(0)
+    goal.update([2.0], 1)
+    assert goal.read(1).tolist() == [2.0]

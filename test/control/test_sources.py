@@ -48,9 +48,66 @@ def test_what_overflows_in_a_transform_is_not_finite_and_no_warning():
     assert math.isnan(transform(np.full(3, 1e308))[0])
 
 
+SCAN = Source('scan', 'scan', 'sensor_msgs/msg/LaserScan')
+RAYS = tuple(f'obs_{i}' for i in range(6))
+
+
+@pytest.mark.parametrize(
+    ('fields', 'widths', 'places'),
+    [
+        (('scan:ranges[0:4]', 'imu:orientation.yaw', 'scan:min(ranges[4:])'), [4, 1], [0, 1, 2, 3, 5]),
+        (('scan:ranges[:]', 'imu:orientation.yaw'), [5], [0, 1, 2, 3, 4]),
+        (('imu:orientation.yaw', 'scan:ranges[-4:-1]', 'scan:ranges[5]', 'scan:range_min'), [3, 1, 1], [1, 2, 3, 4, 5]),
+        (('imu:orientation.yaw', 'scan:ranges[::2]', 'scan:ranges[9::-5]'), [3, 2], [1, 2, 3, 4, 5]),
+    ],
+)
+def test_a_slice_fills_as_many_observations_as_it_has_entries(fields, widths, places):
+    made = plan(RAYS, ObservationSettings(sources=(IMU, SCAN), fields=fields))
+    (part,) = (part for part in made.parts if part.source is SCAN)
+    assert (part.widths, part.places) == (widths, places)
+
+
+def test_scale_and_transform_are_for_each_field_or_for_each_observation():
+    fields = ('scan:ranges[0:5]', 'imu:orientation.yaw')
+    for scale, transform in (((0.5, 2), ('none', 'sin')), ((0.5,) * 5 + (2,), ('none',) * 5 + ('sin',))):
+        made = plan(RAYS, ObservationSettings(sources=(SCAN, IMU), fields=fields, scale=scale, transform=transform))
+        assert made.transform(np.ones(6)).tolist() == [0.5] * 5 + [math.sin(2)]
+
+
+def test_what_stands_for_joint_states_that_are_not_finite_is_a_number():
+    fields = ('joints:a/position', 'joints:a/effort')
+    made = plan(JOINTS, ObservationSettings(fields=fields, nonfinite=('', '0.5')))
+    values = np.array([math.nan, math.nan])
+    assert made.transform(values).tolist() == pytest.approx([math.nan, 0.5], nan_ok=True)
+    assert np.isnan(values).all(), "the source's own values stay"
+
+
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
+        ({'fields': ('scan:ranges[0:4]',)}, r'has 4 values \(scan:ranges\[0:4\] gives 4\) and the policy reads 6'),
+        ({'fields': ('scan:ranges[0:8]', 'scan:ranges[:]')}, r'has 8 values .* without scan:ranges\[:\]'),
+        ({'fields': ('scan:ranges[2:]', 'scan:ranges[:-2]')}, "the slices 'scan:ranges.2:.' and 'scan:ranges.:-2.'"),
+        ({'fields': ('ranges[0:6]',)}, r'For example scan:ranges\[0:6\]'),
+        ({'fields': ('scan:ranges[0:6]',), 'nonfinite': ('1', '2')}, "'observation.nonfinite' has 2 entries and 'obs"),
+        ({'fields': ('scan:ranges[0:6]',), 'scale': (1.0, 2.0)}, "'observation.scale' has 2 entries"),
+    ],
+)
+def test_slices_that_do_not_fit_are_refused_with_their_lengths(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        plan(RAYS, ObservationSettings(sources=(SCAN,), **settings))
+
+
+def test_of_many_observations_only_some_are_named():
+    names = tuple(f'ray_{i}' for i in range(360))
+    with pytest.raises(ConfigError, match=r'reads 360: ray_0, .*ray_9, \.\.\., ray_359\. Give one'):
+        plan(names, ObservationSettings(sources=(SCAN,), fields=('scan:ranges[0:36]',)))
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({'fields': ('joints:a/position',) * 2, 'nonfinite': ('range_max',)}, "'observation.nonfinite' is 'range"),
         ({'fields': ('joints:a/position',)}, "'observation.fields' has 1 entries and the policy reads 2: slider/pos"),
         ({'fields': ('joints:a/positon',) * 2}, "Did you mean 'position'"),
         (

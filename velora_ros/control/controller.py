@@ -234,6 +234,13 @@ class Controller:
             return True
         return False
 
+    def begins(self, stamp: int) -> bool:
+        """Whether an observation of this stamp [ns] is the first one after a reset, one that it causes included."""
+        if self._last_stamp is None:
+            return True
+        dt = (stamp - self._last_stamp) / NANOSECONDS
+        return dt < 0 or dt > self.safety.max_gap
+
     def _elapsed(self, stamp: int) -> float | None:
         """Return the time since the last observation [s]; None, after a reset, for one control period."""
         if self._last_stamp is None:

@@ -49,11 +49,19 @@ class Observation:
     Args:
         parts: for each source its values and which entries of the observation they fill.
         transform: what is done to the whole; None for nothing.
+        unwrapped: entries whose angle is to go on beyond half a turn; with some, ``transform`` returns a new array.
+        begins: says whether the observation at a stamp [ns] is the first after a reset of the hidden state; angles then
+            start anew.
     """
 
     def __init__(
-        self, parts: Sequence[tuple[Values, Sequence[int]]], transform: Callable[[Array], Array] | None = None
+        self,
+        parts: Sequence[tuple[Values, Sequence[int]]],
+        transform: Callable[[Array], Array] | None = None,
+        unwrapped: Sequence[int] = (),
+        begins: Callable[[int], bool] = lambda stamp: False,
     ) -> None:
+        self._unwrap, self._begins = Unwrap(unwrapped) if unwrapped else None, begins
         self._parts = [(values, np.asarray(places, dtype=np.intp)) for values, places in parts]
         self._transform = transform
         self._only = parts[0][0] if len(parts) == 1 else None  # its fields are in the policy's order
@@ -72,12 +80,49 @@ class Observation:
             whole = self._whole
             for values, places in self._parts:
                 whole[places] = values.read(stamp)
-        return whole if self._transform is None else self._transform(whole)
+        if self._transform is None:
+            return whole
+        whole = self._transform(whole)
+        if self._unwrap is not None:
+            if self._begins(stamp):
+                self._unwrap.restart()
+            self._unwrap(whole)
+        return whole
 
     def forget(self) -> None:
         """Drop every value: the robot was put somewhere else."""
         for values, _ in self._parts:
             values.forget()
+
+
+class Unwrap:
+    """
+    Lets angles go on beyond half a turn, where a driver wraps them to [-pi, pi] or [0, 2 pi].
+
+    Between two calls an angle must turn by less than half a turn. After a restart it begins at what is measured.
+
+    Args:
+        entries: which entries of an observation are such angles.
+    """
+
+    def __init__(self, entries: Sequence[int]) -> None:
+        self._entries = np.asarray(entries, dtype=np.intp)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the turns so far."""
+        self._last: Array | None = None
+        self._turns = np.zeros(len(self._entries))
+
+    def __call__(self, values: Array) -> None:
+        """Replace the angles [rad] in an observation, shape (observation,); one that is not finite changes nothing."""
+        angles = values[self._entries]
+        if not np.isfinite(angles).all():
+            return
+        if self._last is not None:
+            self._turns -= np.rint((angles - self._last) / (2 * math.pi))
+        self._last = angles
+        values[self._entries] = angles + 2 * math.pi * self._turns
 
 
 class VectorObservation:
@@ -88,14 +133,20 @@ class VectorObservation:
         names: what they are, for messages to people.
         max_age: how far from the trigger's stamp they may be [s]; ``inf`` for no limit.
         source: the source's name.
+        size: how many values there are; by default one for each name.
+        missing: what is read while nothing came or it is too old, shape (size,); empty refuses to read.
     """
 
-    def __init__(self, names: Sequence[str], max_age: float, source: str) -> None:
+    def __init__(
+        self, names: Sequence[str], max_age: float, source: str, size: int = 0, missing: Sequence[float] = ()
+    ) -> None:
         self.max_age = max_age
         self._names = list(names)
         self._source = source
-        self._values = np.zeros(len(names))
+        self._values = np.zeros(size or len(names))
+        self._missing = np.asarray(missing, dtype=np.float64) if missing else None
         self._stamp: int | None = None
+        self._refused = ''
 
     def update(self, values: Sequence[float] | Array, stamp: int) -> None:
         """
@@ -104,28 +155,38 @@ class VectorObservation:
         Raises:
             ObservationError: there are more or fewer than names; nothing is taken in.
         """
-        if len(values) != len(self._names):
+        if len(values) != len(self._values):
             raise ObservationError(
-                f'the observation has {len(values)} values and the policy reads {len(self._names)}: '
+                f'the observation has {len(values)} values and the policy reads {len(self._values)}: '
                 f'{", ".join(self._names)}; publish these, in this order.'
             )
         self._values[:] = values
-        self._stamp = stamp
+        self._stamp, self._refused = stamp, ''
+
+    def refuse(self, reason: str) -> None:
+        """Refuse to read until a message can be used again: the newest could not, and the one before is outdated."""
+        self._refused = reason
 
     def read(self, stamp: int) -> Array:
         """See :class:`Values`."""
+        if self._refused:
+            raise ObservationError(self._refused)
         if self._stamp is None:
+            if self._missing is not None:
+                return self._missing
             raise ObservationError(
                 f"nothing came yet from the source '{self._source}' ({', '.join(self._names)}); "
                 f"publish it, or correct 'observation.{self._source}.topic'."
             )
         if self.max_age != math.inf and abs(stamp - self._stamp) > self.max_age * NANOSECONDS:
+            if self._missing is not None:
+                return self._missing
             raise ObservationError(_too_old(f"the source '{self._source}'", self._source, self.max_age))
         return self._values
 
     def forget(self) -> None:
         """See :class:`Values`."""
-        self._stamp = None
+        self._stamp, self._refused = None, ''
 
 
 class JointObservation:

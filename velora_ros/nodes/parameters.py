@@ -65,6 +65,7 @@ class Parameter:
         choices: the only valid strings, when there are few.
         read_only: why it cannot change while the node runs; ``''`` when it can.
         canonical: turns the spellings of a string into one, before it is checked.
+        lenient: whether a list of strings may be given as one string, or with numbers in it.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     read_only: str = ''
     canonical: Callable[[str], str] | None = None
+    lenient: bool = False
 
     def check(self, value: Any) -> Any:
         """
@@ -84,7 +86,7 @@ class Parameter:
         Raises:
             ConfigError: wrong type, not finite, out of range, or none of the choices.
         """
-        converted = _convert(self.type, value)
+        converted = _convert(self.type, _as_strings(value) if self.lenient else value)
         if converted is None:
             raise ConfigError(f"parameter '{self.name}' is {value!r}; it must be {_WORDS[self.type]}.")
         if self.canonical is not None:
@@ -316,6 +318,14 @@ def _convert(kind: Kind, value: Any) -> Any:
     types: dict[str, type] = {'bool': bool, 'integer': int, 'string': str}
     good = isinstance(value, types[kind]) and not (kind == 'integer' and isinstance(value, bool))
     return value if good else None
+
+
+def _as_strings(value: Any) -> Any:
+    """Return numbers as the strings that YAML would have made of them in quotes; a list of one of a single string."""
+    if isinstance(value, str | int | float):
+        value = [value]
+    numbers = not isinstance(value, Iterable) or all(isinstance(item, str | int | float) for item in value)
+    return [item if isinstance(item, str) else f'{item!r}' for item in value] if numbers else value
 
 
 def _interval(bounds: tuple[float, float]) -> str:

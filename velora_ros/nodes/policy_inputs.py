@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from velora_ros.control.observation import JointObservation, Observation, VectorObservation
 from velora_ros.control.observation import Values as SourceValues
-from velora_ros.control.sources import JOINTS, VECTOR, ObservationSettings, Part, plan
+from velora_ros.control.sources import JOINTS, REFUSE, VECTOR, ObservationSettings, Part, Source, plan
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.conversions import to_nanoseconds
 from velora_ros.nodes.parameters import Values
@@ -17,6 +17,9 @@ from velora_ros.nodes.serialized import JointStateReader
 # Takes in a message at a time of the robot's clock [ns]; returns when it was measured, which is now if it has no stamp
 # or one of zero, and whether it may trigger a tick.
 Take = Callable[[Any, int], tuple[int, bool]]
+
+# Types whose header says in which frame their positions are; other headers name the sensor's own frame.
+_POSITIONED = ('Odometry', 'PoseStamped', 'PointStamped', 'PoseWithCovarianceStamped', 'PoseArray', 'Path')
 
 
 class Listener(Protocol):
@@ -35,6 +38,9 @@ class Listener(Protocol):
             now: the time on the same clock [ns].
             received: the time on the steady clock [s].
         """
+
+    def begins(self, stamp: int) -> bool:
+        """Whether a state of this stamp [ns] would be the first after a reset of the hidden state."""
 
     def on_unusable(self, error: ObservationError) -> None:
         """Say that a message could not be taken in."""
@@ -59,9 +65,24 @@ class Inputs:
     ) -> None:
         made = plan(names, settings)
         self._listener, self._now = listener, now
-        self._sources = [(part, *_store(part, names if not settings.fields else part.fields)) for part in made.parts]
-        self._observation = Observation([(values, part.places) for part, values, _ in self._sources], made.transform)
+        frames = Frames()
+        self._sources = [
+            (part, *_store(part, names if not settings.fields else part.fields, frames, triggers=place == 0))
+            for place, part in enumerate(made.parts)
+        ]
+        self._observation = Observation(
+            [(values, part.places) for part, values, _ in self._sources],
+            made.transform,
+            made.unwrapped,
+            listener.begins,
+        )
         self.forget, self.read = self._observation.forget, self._observation.read
+
+    def forget_states(self) -> None:
+        """Drop what the sources said of the robot; what they said for ever (``max_age_s`` 0), such as a goal, stays."""
+        for part, values, _ in self._sources:
+            if part.source.name not in self._lasting:
+                values.forget()
 
     def subscribe(self, subscribe: Callable[..., None]) -> None:
         """Create the subscriptions through ``subscribe(row, callback, topic_name=..., kind=..., raw=...)``."""
@@ -73,6 +94,9 @@ class Inputs:
 
     def limit_ages(self, values: Values, max_state_age: float) -> None:
         """Set how far from the trigger's stamp each source's values may be."""
+        self._lasting = {
+            part.source.name for part, _, _ in self._sources if values[f'observation.{part.source.name}.max_age_s'] == 0
+        }
         for part, store, _ in self._sources:
             store.max_age = max_age(part.source, values, max_state_age)
 
@@ -95,9 +119,57 @@ class Inputs:
         return callback
 
 
-def _store(part: Part, names: Sequence[str]) -> tuple[SourceValues, Take]:
+class Frames:
+    """
+    The frames in which sources give positions: they must be one, for nothing here converts between frames.
+
+    Robot and goal in two frames would drive the robot to the wrong place. An empty frame is any.
+    """
+
+    def __init__(self) -> None:
+        self._frames: dict[str, str] = {}
+
+    def check(self, source: Source, frame: str) -> None:
+        """
+        Check the frame of a message against what the source must be in, and against the other sources.
+
+        Raises:
+            ObservationError: it is in another one.
+        """
+        if source.frame and not _same_frame(frame, source.frame):
+            raise ObservationError(
+                f"the source '{source.name}' is in the frame '{frame}' and 'observation.{source.name}.frame_id' is "
+                f"'{source.frame}'; publish it in that frame, policy_node does not convert between frames."
+            )
+        if source.frame or source.type.rpartition('/')[2] not in _POSITIONED:
+            return
+        self._frames[source.name] = frame
+        for other, known in self._frames.items():
+            if frame and known and not _same_frame(frame, known):
+                raise ObservationError(
+                    f"the source '{source.name}' is in the frame '{frame}' and '{other}' is in '{known}'; publish both "
+                    f"in one frame, or say with 'observation.{source.name}.frame_id' that '{frame}' is right."
+                )
+
+
+def _same_frame(one: str, other: str) -> bool:
+    return one.lstrip('/') == other.lstrip('/')
+
+
+def _store(part: Part, names: Sequence[str], frames: Frames, *, triggers: bool) -> tuple[SourceValues, Take]:
     """Return where a source's values are kept, and what takes in a message."""
-    return _store_joints(part) if part.source.type == JOINTS else _store_vector(part, names)
+    source = part.source
+    if source.type == JOINTS:
+        if source.missing or source.frame:
+            what = 'missing' if source.missing else 'frame_id'
+            raise ConfigError(f"'observation.{source.name}.{what}' is not for joint states; leave it out.")
+        return _store_joints(part)
+    if triggers and source.missing:
+        raise ConfigError(
+            f"'observation.{source.name}.missing' is for sources other than the first one, '{source.name}', whose "
+            "messages are what is answered; leave it out, or put another source first in 'observation.sources'."
+        )
+    return _store_vector(part, names, frames)
 
 
 def _store_joints(part: Part) -> tuple[SourceValues, Take]:
@@ -111,24 +183,50 @@ def _store_joints(part: Part) -> tuple[SourceValues, Take]:
     return joints, take
 
 
-def _store_vector(part: Part, names: Sequence[str]) -> tuple[SourceValues, Take]:
-    source = part.source
-    vector = VectorObservation(names if source.type == VECTOR else part.fields, float('inf'), source.name)
+def _store_vector(part: Part, names: Sequence[str], frames: Frames) -> tuple[SourceValues, Take]:
+    source, size = part.source, len(part.places)
+    vector = VectorObservation(
+        names if source.type == VECTOR else part.fields, float('inf'), source.name, size, _missing(source, size)
+    )
     read = _reader(part, whole=names is not part.fields)
     stamped = hasattr(message_class(source.type), 'header')
+    framed = stamped and (source.frame or source.type.rpartition('/')[2] in _POSITIONED)
+    if source.frame and not stamped:
+        raise ConfigError(
+            f"'observation.{source.name}.frame_id' is '{source.frame}', but a {source.type} has no header and so names "
+            'no frame; leave it out.'
+        )
 
     def take(message: Any, now: int) -> tuple[int, bool]:
         stamp = (to_nanoseconds(message.header.stamp) if stamped else 0) or now
-        vector.update(read(message), stamp)
+        try:
+            if framed:
+                frames.check(source, message.header.frame_id)
+            vector.update(read(message), stamp)
+        except ObservationError as error:
+            vector.refuse(str(error))
+            raise
         return stamp, True
 
     return vector, take
 
 
+def _missing(source: Source, size: int) -> list[float]:
+    """Return what is read while the source has nothing to say, one number for each of its values."""
+    if len(source.missing) in (0, size):
+        return list(source.missing)
+    if len(source.missing) != 1:
+        raise ConfigError(
+            f"'observation.{source.name}.missing' has {len(source.missing)} values and the source gives {size}; give "
+            'one for all, or one for each.'
+        )
+    return list(source.missing) * size
+
+
 def _reader(part: Part, *, whole: bool) -> Callable[[Any], Any]:
-    if whole and part.source.type == VECTOR:
+    if whole and part.source.type == VECTOR and set(part.nonfinite) <= {'', REFUSE}:
         return lambda message: message.data
     try:
-        return make_reader(part.source.type, part.fields)
+        return make_reader(part.source.type, part.fields, part.nonfinite, part.widths)
     except ConfigError as error:
         raise ConfigError(f"'observation.fields' of the source '{part.source.name}': {error}") from error

@@ -150,7 +150,7 @@ class PolicyLoop:
 
     def forget(self, cause: str) -> None:
         """Forget the hidden state and what the sources said."""
-        self._inputs.forget()
+        self._inputs.forget_states()
         self._newest = None
         self.controller.reset(cause)
 
@@ -209,6 +209,10 @@ class PolicyLoop:
     def _now(self) -> int:
         """Return the time of the robot's clock [ns]; asking the system directly takes a tenth of the time."""
         return self._clock.now().nanoseconds if self._simulated_time else time.time_ns()
+
+    def begins(self, stamp: int) -> bool:
+        """Whether a state of this stamp [ns] is the first one after a reset of the hidden state."""
+        return self.controller.begins(stamp)
 
     def on_trigger(self, stamp: int, now: int, received: float) -> None:
         """Answer a state, or keep it for the next tick of the fixed rate."""

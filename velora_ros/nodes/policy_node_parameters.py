@@ -85,13 +85,23 @@ PARAMETERS = (
     Parameter(
         'observation.fields', 'string_array', [],
         '<source>:<field> for each observation of the policy: <joint>/<interface> of joint states, the index in a'
-        ' Float64MultiArray, else the path of a number in the message. Empty goes by the names of the policy.',
+        ' Float64MultiArray, else the path of a number in the message, such as ranges[0]; a slice, ranges[0:360], is as'
+        ' many observations as it has entries, and min(ranges[0:45]), max, mean are one. Empty goes by the names of the'
+        ' policy.',
     ),
-    Parameter('observation.scale', 'double_array', [], 'Factor of each observation; empty is 1.'),
+    Parameter('observation.scale', 'double_array', [], 'Factor of each observation, or of each field; empty is 1.'),
     Parameter('observation.offset', 'double_array', [], 'Added to each observation after scaling; empty is 0.'),
     Parameter(
-        'observation.transform', 'string_array', [], 'Taken of each observation last; empty is none.',
+        'observation.transform', 'string_array', [],
+        'Taken of each observation last; unwrap lets an angle go on where its driver wraps it. Empty is none.',
         choices=TRANSFORMS,
+    ),
+    Parameter(
+        'observation.nonfinite', 'string_array', [],
+        'What stands for a value that is not finite, for each field or one for all: a number, a number of the same'
+        " message by its name, such as range_max, or refuse. Empty is refuse, but in the ranges of LaserScan and Range"
+        ' inf is range_max and -inf is range_min.',
+        lenient=True,
     ),
 )  # fmt: skip
 
@@ -119,10 +129,18 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
             f"How far from the trigger's stamp its newest value may be; -1 is max_state_age_s. {_OFF}", 's',
             (-1, math.inf),
         ),
+        Parameter(
+            f'observation.{name}.missing', 'double_array', [],
+            'What is read of it while nothing came or it is too old, one for all or one each; empty commands nothing.',
+        ),
+        Parameter(
+            f'observation.{name}.frame_id', 'string', '',
+            "Frame that its messages' headers must name; empty compares positions with those of the other sources.",
+        ),
     )  # fmt: skip
 
 
-# What the docs show: each source has three parameters of its own.
+# What the docs show: each source has parameters of its own.
 DOCUMENTED = (*PARAMETERS, *source_parameters('<source>'))
 
 
@@ -186,6 +204,7 @@ def observation_of(values: Values) -> ObservationSettings:
         scale=tuple(values['observation.scale']),
         offset=tuple(values['observation.offset']),
         transform=tuple(values['observation.transform']),
+        nonfinite=tuple(values['observation.nonfinite']),
     )
 
 
@@ -199,4 +218,5 @@ def _source(name: str, values: Values) -> Source:
     topic, kind = (values[f'observation.{name}.{what}'] for what in ('topic', 'type'))
     if not kind:
         raise ConfigError(f"'observation.{name}.type' is empty; say what comes on '{topic}', for example Imu.")
-    return Source(name, topic, kind)
+    missing, frame = (values[f'observation.{name}.{what}'] for what in ('missing', 'frame_id'))
+    return Source(name, topic, kind, tuple(missing), frame)

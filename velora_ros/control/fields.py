@@ -1,0 +1,143 @@
+"""
+The syntax of ``observation.fields``: a number, several numbers of an array, or one number made of them.
+
+=============================================  =========================================
+``twist.twist.linear.x``                       the number at this path of the message
+``ranges[0]``, ``points[0].positions[-1]``     an entry of an array, counted as in Python
+``ranges[0:360]``, ``ranges[::2]``             a slice: as many observations as it has entries
+``min(ranges[0:45])``                          the least, ``max`` the greatest, ``mean`` the average
+``min(ranges[-20:], ranges[:20])``             of several slices at once
+=============================================  =========================================
+"""
+
+import re
+from dataclasses import dataclass
+
+from velora_ros.errors import ConfigError, did_you_mean
+
+REDUCTIONS = ('min', 'max', 'mean')
+EXAMPLES = "for example 'pose.position.x', 'ranges[0]', 'ranges[0:360]' or 'min(ranges[0:45])'"
+
+Step = str | int | slice
+
+_REDUCED = re.compile(r'\s*(\w+)\s*\((.*)\)\s*')
+_STEP = re.compile(r'\.?([A-Za-z_]\w*)|\[\s*(-?\d*)\s*(?:(:)\s*(-?\d*)\s*(?::\s*(-?\d*)\s*)?)?\]')
+
+
+@dataclass(frozen=True)
+class Path:
+    """
+    The way to a number, or to the numbers of a slice.
+
+    Args:
+        text: as it was written.
+        steps: names of fields, indices of arrays, and at most one slice.
+    """
+
+    text: str
+    steps: tuple[Step, ...]
+
+    @property
+    def cut(self) -> slice | None:
+        """The slice, if there is one."""
+        return next((step for step in self.steps if isinstance(step, slice)), None)
+
+    @property
+    def width(self) -> int | None:
+        """How many numbers it has; None where that depends on the length of the array."""
+        return 1 if self.cut is None else slice_width(self.cut)
+
+
+@dataclass(frozen=True)
+class Field:
+    """
+    One entry of ``observation.fields``, without its source.
+
+    Args:
+        text: as it was written.
+        paths: one, or several to reduce.
+        reduction: ``min``, ``max``, ``mean``, or ``''`` for none.
+    """
+
+    text: str
+    paths: tuple[Path, ...]
+    reduction: str = ''
+
+    @property
+    def width(self) -> int | None:
+        """How many observations it gives; None where that depends on the length of the array."""
+        return 1 if self.reduction else self.paths[0].width
+
+
+def parse(text: str) -> Field:
+    """
+    Return what a field says.
+
+    Raises:
+        ConfigError: the syntax is wrong, there is no such reduction, or a slice selects nothing.
+    """
+    if match := _REDUCED.fullmatch(text):
+        name, inside = match.groups()
+        if name not in REDUCTIONS:
+            raise ConfigError(f"'{text}' uses '{name}'.{did_you_mean(name, REDUCTIONS)}")
+        return Field(text, tuple(_path(part, text) for part in inside.split(',')), name)
+    return Field(text, (_path(text, text),))
+
+
+def width_of(text: str) -> int | None:
+    """Return how many observations a field gives, None if a message must tell; 1 for what is not of this syntax."""
+    try:
+        return parse(text).width
+    except ConfigError:
+        return 1
+
+
+def slice_width(cut: slice) -> int | None:
+    """Return how many entries a slice has in every array that is long enough; None if that depends on its length."""
+    step = 1 if cut.step is None else cut.step
+    if step > 0:
+        start, stop = 0 if cut.start is None else cut.start, cut.stop
+        if stop is None:
+            return len(range(start, 0, step)) if start < 0 else None
+    else:
+        start = -1 if cut.start is None else cut.start
+        if cut.stop is None:
+            return len(range(start, -1, step)) if start >= 0 else None
+        stop = cut.stop
+    return len(range(start, stop, step)) if (start < 0) == (stop < 0) else None
+
+
+def _path(text: str, whole: str) -> Path:
+    steps: list[Step] = []
+    at, text = 0, text.strip()
+    while at < len(text):
+        match = _STEP.match(text, at)
+        if match is None or (match[1] and (text[at] == '.') != bool(steps)) or (not match[1] and not steps):
+            break
+        steps.append(match[1] or _index(match, whole))
+        at = match.end()
+    if not steps or at < len(text):
+        raise ConfigError(f"'{whole}' is not a field of a message; write {EXAMPLES}.")
+    if sum(isinstance(step, slice) for step in steps) > 1:
+        raise ConfigError(f"'{whole}' has two slices in one path; give a field for each entry of the outer array.")
+    return Path(text, tuple(steps))
+
+
+def _index(match: re.Match[str], whole: str) -> int | slice:
+    start, colon, stop, step = match.groups()[1:]
+    if not colon:
+        if start in ('', '-'):
+            raise ConfigError(f"'{whole}' has an index without a number; write {EXAMPLES}.")
+        return int(start)
+    try:
+        cut = slice(*(int(part) if part else None for part in (start, stop, step)))
+    except ValueError as error:
+        raise ConfigError(f"'{whole}' has a slice that is not start:stop or start:stop:step.") from error
+    if cut.step == 0:
+        raise ConfigError(f"'{whole}' has a slice with step 0; give another step, or leave it out.")
+    if slice_width(cut) == 0:
+        raise ConfigError(
+            f"'{whole}' has a slice that selects nothing; its stop must lie beyond its start. A sector across the end "
+            'of an array is two slices, as in min(ranges[-20:], ranges[:20]).'
+        )
+    return cut
