@@ -299,6 +299,34 @@ def test_what_is_no_environment_is_refused_with_how_to_make_one(env: Any) -> Non
         LiquidDDPG(2, 6, 1).train(Reach(), 16, eval_env=env or 'Reach', progress=False)
 
 
+TINY: dict[str, Any] = {'start_steps': 20, 'boost_ratio': 0, 'update_ratio': 0, 'eval_every': 0, 'progress': False}
+
+
+@pytest.mark.parametrize('from_a_table', [False, True])
+def test_a_budget_of_steps_is_not_cut_short_by_the_default_number_of_episodes(from_a_table: bool) -> None:
+    arguments = {**TINY, 'batch_size': 16}
+    if from_a_table:
+        values = {name: value for name, value in arguments.items() if name != 'progress'}
+        arguments = {**TrainConfig(**values).train_arguments(), 'progress': False}
+    result = LiquidDDPG(2, 6, 1).train(Reach(length=2), **arguments, total_steps=2500)
+    assert (result.steps, len(result.episodes)) == (2500, 1250)
+    assert (result.stopped_by, result.reason, result.stopped) == ('steps', 'total_steps, 2500', '')
+
+
+def test_without_a_budget_of_steps_a_thousand_episodes_are_run() -> None:
+    result = LiquidDDPG(2, 6, 1).train(Reach(length=1), 16, **TINY)
+    assert (result.steps, result.stopped_by, result.reason) == (1000, 'episodes', 'n_episodes, 1000')
+
+
+def test_of_two_budgets_the_first_one_that_is_used_up_counts_and_is_named() -> None:
+    def train(**budgets: Any) -> TrainResult:
+        return LiquidDDPG(2, 6, 1).train(Reach(length=2), 16, **TINY, **budgets)
+
+    cut = train(total_steps=4000, n_episodes=1000)  # asked for, though it is the default's value
+    assert (cut.steps, cut.stopped_by, cut.reason) == (2000, 'episodes', 'n_episodes, 1000 before total_steps, 4000')
+    assert train(total_steps=30, n_episodes=1000).stopped_by == 'steps'
+
+
 def test_a_replay_that_never_holds_a_batch_is_refused_and_a_small_one_is_welcome() -> None:
     model = LiquidDDPG(2, 6, 1, buffer_size=60)
     with pytest.raises(ConfigError, match='buffer_size is 60, but no update comes before the replay holds 64'):

@@ -54,7 +54,17 @@ def stopped_after(callback: EarlyStopping, means: list[float]) -> int | None:
 def test_it_stops_when_it_is_good_enough_or_no_longer_gets_better(
     options: dict[str, Any], means: list[float], count: int | None
 ) -> None:
-    assert stopped_after(EarlyStopping(**options), means) == count
+    callback = EarlyStopping(**options)
+    assert stopped_after(callback, means) == count
+
+
+@pytest.mark.parametrize('by', ['solved', 'patience'])
+def test_the_result_can_tell_solved_from_a_lack_of_progress(by: str) -> None:
+    callback = EarlyStopping(threshold=9, in_a_row=1) if by == 'solved' else EarlyStopping(patience=1)
+    with pytest.raises(StopTraining) as stop:
+        for mean in (9, 0):
+            callback.on_evaluation(record(mean), None, is_best=False)  # type: ignore[arg-type]
+    assert stop.value.by == by
 
 
 def test_a_resumed_run_stops_where_an_uninterrupted_one_would() -> None:
@@ -95,7 +105,8 @@ def trained(*callbacks: Callback, **options: Any) -> tuple[LiquidDDPG, TrainResu
 def test_early_stopping_ends_training_and_says_why() -> None:
     _, result = trained(EarlyStopping(threshold=-1e9, in_a_row=2))
     assert result.steps == 40
-    assert result.stopped == '2 evaluations in a row at or above -1e+09, after 40 steps'
+    assert result.stopped == result.reason == '2 evaluations in a row at or above -1e+09, after 40 steps'
+    assert result.stopped_by == 'solved'
 
 
 def test_neither_evaluations_nor_callbacks_change_what_is_learnt(tmp_path: Any) -> None:
@@ -115,6 +126,38 @@ def test_neither_evaluations_nor_callbacks_change_what_is_learnt(tmp_path: Any) 
     )
     for name, tensor in plain.items():
         np.testing.assert_array_equal(tensor, watched[name])
+
+
+def test_a_callback_gets_the_model_that_is_trained() -> None:
+    class Asks(Callback):
+        asked: Any = None
+
+        def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
+            self.asked = self.model.predict(np.ones(2), noise_scale=0)[0].shape
+
+    asks = Asks()
+    for _ in range(2):  # a second training has another model
+        model, _ = trained(asks, n_episodes=1, eval_every=0)
+        assert asks.asked == (1,)
+        assert asks.model is model
+
+
+def test_a_callback_with_a_model_of_its_own_keeps_it() -> None:
+    class Property(Callback):
+        @property
+        def model(self) -> str:  # type: ignore[override]
+            return 'mine'
+
+    class Own(Callback):
+        def __init__(self) -> None:
+            self.model = 'hull'
+
+    class Slots(Callback):
+        __slots__ = ()
+
+    own = [Property(), Own(), Slots()]
+    trained(*own, n_episodes=1, eval_every=0)
+    assert [one.model for one in own[:2]] == ['mine', 'hull']
 
 
 def test_the_best_policy_is_on_disk_as_soon_as_it_is_found(tmp_path: Any) -> None:

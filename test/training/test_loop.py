@@ -210,7 +210,7 @@ def test_training_may_be_ended_from_any_hook_and_ends_in_order(agent: Recorder, 
         stops.on_between_episodes = stop  # type: ignore[method-assign]
     options: dict[str, Any] = {'eval_env': Reach(low=-3, high=2, length=4), 'callbacks': [stops, notes]}
     result = run(agent, env, spec_from_env(env), settings(eval_every=3), resumed=RunState(), **options)
-    assert result.stopped == 'enough'
+    assert [result.stopped, result.reason, result.stopped_by] == ['enough', 'enough', 'callback']
     in_mid_episode = hook in {'on_step', 'on_evaluation'} and not again
     assert notes.seen == ['start', *([] if in_mid_episode else ['last']), 'end: enough']
 
@@ -222,7 +222,8 @@ def test_a_reason_that_comes_with_the_end_is_told(agent: Recorder) -> None:
                 raise StopTraining
 
     env = Reach(length=4)
-    assert run(agent, env, spec_from_env(env), settings(), callbacks=[Stops()]).stopped == 'stopped by a callback'
+    result = run(agent, env, spec_from_env(env), settings(), callbacks=[Stops()])
+    assert [result.stopped, result.reason, result.stopped_by] == ['stopped by a callback'] * 2 + ['callback']
 
 
 def test_the_newest_of_the_policies_that_are_as_good_as_the_best_is_kept(agent: Recorder) -> None:

@@ -36,12 +36,12 @@ class StopOnRequest(Callback):
     def on_step(self, steps: int) -> None:
         """Break the episode off if it goes on for too long."""
         if self.reason and self._clock() >= self._deadline:
-            raise StopTraining(self.reason)
+            raise StopTraining(self.reason, by='signal')
 
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:
         """Stop if asked to."""
         if self.reason and not last:
-            raise StopTraining(self.reason)
+            raise StopTraining(self.reason, by='signal')
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from velora_ros.models.run_files import RunDir
 from velora_ros.models.streams import Streams, draw_run_seed
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, TrainConfig, TrainResult
-from velora_ros.training.config import is_number
+from velora_ros.training.config import IN_PROPORTION, N_EPISODES, is_number
 from velora_ros.utils import set_device
 
 
@@ -139,7 +139,7 @@ class LiquidDDPG:
         env: gymnasium.Env[Any, Any],
         batch_size: int,
         *,
-        n_episodes: int = 1000,
+        n_episodes: int = N_EPISODES,
         max_steps: int = 1000,
         noise_scale: float = 0.3,
         gamma: float = 0.99,
@@ -163,7 +163,7 @@ class LiquidDDPG:
         episode_share: float = 0.0,
         total_steps: int | None = None,
         eval_env: gymnasium.Env[Any, Any] | None = None,
-        eval_every: int = 500,
+        eval_every: int = IN_PROPORTION,
         eval_episodes: int = 10,
         eval_max_steps: int = 0,
         callbacks: Sequence[Callback] = (),
@@ -181,7 +181,7 @@ class LiquidDDPG:
         Args:
             env: Box observations (a vector), bounded Box actions; wrapped or not. It stays open.
             batch_size: transitions that carry loss in one update; a multiple of ``sequence_length``.
-            n_episodes: episodes at most.
+            n_episodes: episodes at most; the default does not count where ``total_steps`` is given.
             max_steps: steps of an episode at most; hitting it is a truncation.
             noise_scale: exploration noise, standard deviation as a share of half the range of each action.
             gamma: discount of one nominal period.
@@ -208,10 +208,13 @@ class LiquidDDPG:
                 that training shows what the policy does by itself before it is frozen.
             episode_share: share of the sequences for which an episode is drawn first, each as likely as the others; of
                 the rest, every place in the replay is as likely.
-            total_steps: environment steps at most, over all episodes of this run; None: no limit.
+            total_steps: environment steps at most, over all episodes of this run; None: no limit. With ``n_episodes``
+                beside it, training ends at whichever comes first.
             eval_env: for deterministic evaluations, another one than ``env``; None: a second one is made from
                 ``env.spec``, or they are skipped.
-            eval_every: steps between evaluations; 0: none.
+            eval_every: steps between evaluations; 0: none; -1: in proportion. Then an evaluation is due when all of
+                them, the next one included, will have taken at most a tenth as many steps as training, and at least 500
+                steps after the last one; one more follows at the end. See :mod:`velora_ros.training.proportion`.
             eval_episodes: episodes per evaluation.
             eval_max_steps: steps of their episodes at most; 0: ``max_steps``. Training episodes that are shorter than
                 what is asked for in the end show more starts; a truncation costs them nothing.
@@ -226,7 +229,7 @@ class LiquidDDPG:
             progress: show a progress bar (terminal) and status lines.
 
         Returns:
-            records of episodes and evaluations, and the best policy.
+            records of episodes and evaluations, the best policy, and why training ended.
 
         Raises:
             ConfigError: a hyperparameter is out of range, or the replay is too small for a batch.

@@ -1,6 +1,7 @@
 """One call of ``LiquidDDPG.train``: environment, run folder and loop are brought together here."""
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from velora_ros.models.streams import Streams
 from velora_ros.models.threads import single_thread
 from velora_ros.models.update import UpdateSettings
 from velora_ros.training import Callback, EvaluateIn, LoopSettings, RunFolder, TrainConfig, TrainResult, run
-from velora_ros.training.config import is_number
+from velora_ros.training.config import DefaultEpisodes, is_number
 from velora_ros.training.progress import ProgressBar
 from velora_ros.training.provenance import record_start
 
@@ -64,6 +65,8 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
     Raises:
         VeloraError: as ``LiquidDDPG.train`` says.
     """
+    if call.total_steps is not None and isinstance(config.n_episodes, DefaultEpisodes):
+        config = dataclasses.replace(config, n_episodes=call.total_steps)  # no limit: an episode has at least one step
     check_env(call.env)  # before anything is asked of it: it may be none
     check_reward(call.env)
     _check_evaluations(call)
@@ -158,6 +161,8 @@ def _configure(learner: Learner, config: TrainConfig, call: Call, *, resumed: bo
 
 
 def _callbacks(model: 'LiquidDDPG', config: TrainConfig, call: Call, folder: RunFolder | None) -> Sequence[Callback]:
+    for callback in call.callbacks:
+        _give_model(callback, model)
     shown = [ProgressBar(config.window_size)] if call.progress else []
     if folder is None:
         return [*shown, *call.callbacks]
@@ -165,6 +170,14 @@ def _callbacks(model: 'LiquidDDPG', config: TrainConfig, call: Call, folder: Run
         folder, model.learner, model.arguments, every=call.checkpoint_every, keep=call.keep_checkpoints
     )
     return [*shown, *writers, *call.callbacks, checkpoints]  # last: what it writes is what the others have seen
+
+
+def _give_model(callback: Callback, model: 'LiquidDDPG') -> None:
+    """Set ``callback.model``; a callback that uses the name for something else keeps what it has."""
+    own = getattr(callback, 'model', None)
+    if own is None or isinstance(own, type(model)):
+        with contextlib.suppress(AttributeError):  # a property of the callback's own, or __slots__
+            callback.model = model
 
 
 @contextlib.contextmanager

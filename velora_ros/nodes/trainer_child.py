@@ -93,7 +93,7 @@ class Orders(Callback):
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
         """Stop if asked to already."""
         if self._stop:
-            raise StopTraining(STOPPED)
+            raise StopTraining(STOPPED, by='request')
 
     def on_episode_start(self) -> Mapping[str, float]:
         """Return the changes that were ordered since the last episode began."""
@@ -114,7 +114,7 @@ class Orders(Callback):
         if self._save and self.run is not None:
             self._save, self.run.checkpoint_wanted = False, True
         if self._stop:
-            raise StopTraining(STOPPED)
+            raise StopTraining(STOPPED, by='request')
 
 
 class Reporter(Callback):

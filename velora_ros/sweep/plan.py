@@ -15,11 +15,12 @@ from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.gym import check_env, disturb, make, spec_from_env
 from velora_ros.sweep import entries, ranges
 from velora_ros.sweep.entries import Asha
-from velora_ros.training.config import TrainConfig, preset_path, read_yaml
+from velora_ros.training.config import IN_PROPORTION, TrainConfig, preset_path, read_yaml
 from velora_ros.training.run_config import RunConfig
 from velora_ros.utils import atomic_write
 
 LONGEST_NAME = 150
+EVALUATIONS = 20  # of a trial, where neither the sweep nor the preset says eval_every
 HEADER = '# What this sweep was started with; velora_ros sweep --resume FOLDER goes on with it.\n'
 # Valid or not with each other: each setting shows it.
 TOGETHER = ('batch_size', 'sequence_length', 'burn_in', 'buffer_size')
@@ -138,7 +139,10 @@ class Sweep:
             ConfigError: they are not valid.
         """
         budget = {'n_episodes': self.steps}  # no limit: an episode has at least one step
-        return TrainConfig.from_dict({**self.fixed, **setting, **budget})
+        config = TrainConfig.from_dict({**self.fixed, **setting, **budget})
+        if config.eval_every == IN_PROPORTION:  # trials are compared at the same steps
+            config = dataclasses.replace(config, eval_every=max(1, self.steps // EVALUATIONS))
+        return config
 
     def _config(self, setting: Setting, seed: int) -> RunConfig:
         return RunConfig(

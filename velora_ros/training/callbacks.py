@@ -22,11 +22,28 @@ LIVE = ('noise_scale', 'update_ratio', 'actor_lr', 'critic_lr')
 
 
 class StopTraining(Exception):  # noqa: N818 - a request, no error
-    """Raise it from any callback to end training cleanly; the message becomes ``TrainResult.stopped``."""
+    """
+    Raise it from any callback to end training cleanly; the message becomes ``TrainResult.stopped``.
+
+    Args:
+        message: the reason, in words.
+        by: what stops it, in one word; it becomes ``TrainResult.stopped_by``.
+    """
+
+    def __init__(self, message: str = '', *, by: str = 'callback') -> None:
+        super().__init__(message)
+        self.by = by
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep ``by`` on the way to another process."""
+        return type(self), (str(self),), {'by': self.by}
 
 
 class Callback:
     """Does nothing; every method is optional. The methods are called in the order of this class."""
+
+    model: Any = None
+    """The agent that is trained, a ``LiquidDDPG``, from before ``on_train_start``; None before the first training."""
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
         """Training is about to begin; the budget is in episodes, in steps, or both."""
@@ -105,10 +122,11 @@ class EarlyStopping(Callback):
         self._count(record.result.mean)
         if self._threshold is not None and self._good >= self._in_a_row:
             raise StopTraining(
-                f'{self._in_a_row} evaluations in a row at or above {self._threshold:g}, after {record.steps} steps'
+                f'{self._in_a_row} evaluations in a row at or above {self._threshold:g}, after {record.steps} steps',
+                by='solved',
             )
         if self._patience is not None and self._worse >= self._patience:
-            raise StopTraining(f'no better than {self._best:.1f} for {self._worse} evaluations')
+            raise StopTraining(f'no better than {self._best:.1f} for {self._worse} evaluations', by='patience')
 
     def _count(self, mean: float) -> None:
         self._good = self._good + 1 if self._threshold is not None and mean >= self._threshold else 0

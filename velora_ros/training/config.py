@@ -18,6 +18,14 @@ from velora_ros.liquid.cells import CELLS, CFC
 from velora_ros.utils import share_path
 
 STEPS, FULL_EPISODES = 'steps', 'full_episodes'
+IN_PROPORTION = -1  # as eval_every
+
+
+class DefaultEpisodes(int):
+    """The default of ``n_episodes``, which a budget of steps replaces; a number that was asked for is a plain int."""
+
+
+N_EPISODES = DefaultEpisodes(1000)
 
 
 def _of(
@@ -64,7 +72,7 @@ class TrainConfig:
     dt_input: bool = _of('agent', True, 'tell the actor the elapsed time; else it always reads the nominal period')
     normalise: bool = _of('agent', True, 'freeze an observation normaliser after the start-up steps')
     batch_size: int = _of('train', 128, 'transitions that carry loss in one update', 1)
-    n_episodes: int = _of('train', 1000, 'episodes at most', 1)
+    n_episodes: int = _of('train', N_EPISODES, 'episodes at most; without a budget of steps 1000', 1)
     max_steps: int = _of('train', 1000, 'steps of an episode at most; hitting it is a truncation', 1)
     noise_scale: float = _of('train', 0.3, 'exploration noise: standard deviation over half the range of each action')
     noise_low: float = _of('train', 1.0, 'least share of noise_scale: each episode draws one from here to 1', 0, 1)
@@ -97,7 +105,12 @@ class TrainConfig:
         'which steps lr_decay_steps counts: all, or those of full episodes; a failed one takes half of them back',
         choices=(STEPS, FULL_EPISODES),
     )
-    eval_every: int = _of('train', 500, 'steps between evaluations; 0: none', 0)
+    eval_every: int = _of(
+        'train',
+        IN_PROPORTION,
+        'steps between evaluations; 0: none; -1: so rarely that they take about a tenth as many steps as training',
+        IN_PROPORTION,
+    )
     eval_episodes: int = _of('train', 10, 'episodes per evaluation', 1)
     eval_max_steps: int = _of('train', 0, 'steps of an episode at most in evaluations; 0: max_steps', 0)
     period_jitter: float = _of('env', 0.0, 'control periods last 1 - x to 1 + x times the nominal one', 0, LONGEST - 1)
@@ -266,7 +279,7 @@ def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
         high = '' if meta['high'] == math.inf else f' and at most {meta["high"]}'
         name = 'an integer' if kind is int else 'a number'
         raise ConfigError(f'{item.name} is {value!r}; it must be {name}, {low}{high}.')
-    return kind(value)
+    return value if isinstance(value, DefaultEpisodes) else kind(value)
 
 
 def is_number(value: Any, kind: Any) -> bool:

@@ -1,5 +1,6 @@
 """Evaluation: the policy as it would be deployed, deterministic, in an environment of its own."""
 
+import math
 from typing import Any, Protocol
 
 import gymnasium
@@ -24,7 +25,13 @@ class Stepper(Protocol):
 
 
 def evaluate(
-    policy: Stepper, env: gymnasium.Env[Any, Any], *, episodes: int = 10, seed: int = 0, max_steps: int | None = None
+    policy: Stepper,
+    env: gymnasium.Env[Any, Any],
+    *,
+    episodes: int = 10,
+    seed: int = 0,
+    max_steps: int | None = None,
+    enough_steps: float = math.inf,
 ) -> EvaluationResult:
     """
     Run whole episodes without exploration noise.
@@ -35,6 +42,7 @@ def evaluate(
         episodes: how many, at least 1.
         seed: episode i is reset with a seed drawn from (seed, i).
         max_steps: end an episode after so many steps; None: only when the environment says so.
+        enough_steps: begin no other episode after so many steps; there is always one.
 
     Raises:
         ConfigError: ``episodes`` is below 1.
@@ -42,7 +50,9 @@ def evaluate(
     """
     if episodes < 1:
         raise ConfigError(f'{episodes} evaluation episodes were asked for; at least 1 is needed.')
-    outcomes = [_episode(policy, env, episode_seed(seed, index), max_steps) for index in range(episodes)]
+    outcomes: list[tuple[float, int]] = []
+    while not outcomes or (len(outcomes) < episodes and sum(length for _, length in outcomes) < enough_steps):
+        outcomes.append(_episode(policy, env, episode_seed(seed, len(outcomes)), max_steps))
     returns, lengths = zip(*outcomes, strict=True)
     return EvaluationResult(returns, lengths)
 

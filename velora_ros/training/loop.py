@@ -1,5 +1,6 @@
 """The training loop: act, remember, learn."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -14,10 +15,11 @@ from velora_ros.errors import ConfigError
 from velora_ros.policy import Policy
 from velora_ros.replay import Transition
 from velora_ros.spec import PolicySpec
+from velora_ros.training import proportion
 from velora_ros.training.agent import Agent
 from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.checked_env import CheckedEnv
-from velora_ros.training.config import TrainConfig, live_changes
+from velora_ros.training.config import IN_PROPORTION, TrainConfig, live_changes
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.means import Means
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
@@ -45,7 +47,7 @@ class LoopSettings:
         update_ratio: updates per environment step, after the boost.
         boost_ratio: updates per environment step at the beginning.
         boost_steps: how many steps after the start-up the boost lasts.
-        eval_every: steps between evaluations; 0: none.
+        eval_every: steps between evaluations; 0: none; -1: in proportion, see :mod:`.proportion`.
         eval_episodes: episodes per evaluation.
         longest_evaluation: steps of their episodes at most.
         seed: the run's seed; each reset gets one drawn from (seed, episode).
@@ -156,7 +158,7 @@ class _Run:
     def resume(self, state: RunState) -> None:
         self.steps_before, self.credit, self.start = state.steps_before, state.credit, self.start - state.seconds
         self.settings = dataclasses.replace(self.settings, **state.live)
-        self.result, self.resumed = dataclasses.replace(state.result, stopped=''), True
+        self.result, self.resumed = dataclasses.replace(state.result, stopped='', stopped_by='', reason=''), True
 
     def run(self) -> TrainResult:
         settings, result = self.settings, self.result
@@ -165,6 +167,7 @@ class _Run:
             self._rest(last=False)
             while len(result.episodes) < settings.n_episodes and not self._budget_spent():
                 self._run_episode()
+            self._note_budget()
         except StopTraining as stop:
             self._note(stop)
         result.steps, result.seconds = self.step - self.steps_before, self._seconds()
@@ -173,6 +176,7 @@ class _Run:
                 self._rest(last=True)
             except StopTraining as stop:
                 self._note(stop)
+        self._evaluate_at_the_end()
         for callback in self.callbacks:
             callback.on_train_end(result)
         return result
@@ -184,7 +188,19 @@ class _Run:
 
     def _note(self, stop: StopTraining) -> None:
         """Write down why training ends; the first reason is the one that counts."""
-        self.result.stopped = self.result.stopped or str(stop) or 'stopped by a callback'
+        result = self.result
+        if not result.stopped:
+            result.stopped = result.reason = str(stop) or 'stopped by a callback'
+            result.stopped_by = stop.by
+
+    def _note_budget(self) -> None:
+        """Write down which budget is used up."""
+        settings, result = self.settings, self.result
+        if self._budget_spent():
+            result.stopped_by, result.reason = 'steps', f'total_steps, {settings.total_steps}'
+        else:
+            short = '' if settings.total_steps is None else f' before total_steps, {settings.total_steps}'
+            result.stopped_by, result.reason = 'episodes', f'n_episodes, {settings.n_episodes}{short}'
 
     def _begin(self, callback: Callback) -> None:
         callback.on_train_start(self.settings.n_episodes, self.settings.total_steps)
@@ -281,10 +297,27 @@ class _Run:
     def _after_step(self) -> None:
         for callback in self.callbacks:
             callback.on_step(self.step - self.steps_before)
-        if self.eval_env is not None and self.settings.eval_every and self.step % self.settings.eval_every == 0:
+        every = self.settings.eval_every
+        if self.eval_env is None or not every:
+            return
+        if every == IN_PROPORTION:
+            if proportion.is_due(self.step, self.steps_before, self.result, self.settings):
+                self._evaluate(self.eval_env, proportion.steps_left(self.step - self.steps_before, self.result))
+        elif self.step % every == 0:
             self._evaluate(self.eval_env)
 
-    def _evaluate(self, env: gymnasium.Env[Any, Any]) -> None:
+    def _evaluate_at_the_end(self) -> None:
+        """Evaluate the last policy where evaluations are in proportion, and nobody asked for an early end."""
+        result, settings = self.result, self.settings
+        if self.eval_env is None or settings.eval_every != IN_PROPORTION or result.stopped:
+            return
+        cut_off = not self.at_rest
+        if proportion.is_due_at_the_end(self.step, self.steps_before, result, settings, cut_off=cut_off):
+            left = proportion.steps_left(self.step - self.steps_before, result, at_the_end=True)
+            with contextlib.suppress(StopTraining):  # it is over already
+                self._evaluate(self.eval_env, left)
+
+    def _evaluate(self, env: gymnasium.Env[Any, Any], enough_steps: float = math.inf) -> None:
         seconds, began = self._seconds(), self.clock()
         settings, result = self.settings, self.result
         policy_file = self.agent.policy_file()
@@ -294,6 +327,7 @@ class _Run:
             episodes=settings.eval_episodes,
             seed=settings.eval_seed,
             max_steps=settings.longest_evaluation,
+            enough_steps=enough_steps,
         )
         record = EvaluationRecord(self.step, self.episode, seconds, outcome)
         best = max((one.result.mean for one in result.evaluations), default=-math.inf)

@@ -72,9 +72,9 @@ class ProgressBar(Callback):
             self._bar.close()
         best = result.best_evaluation
         shown = '' if best is None else f', best evaluation {best.result.mean:.1f} after {best.steps} steps'
-        stopped = f' ({result.stopped})' if result.stopped else ''
         self._write(
-            f'trained {result.steps} steps, {len(result.episodes)} episodes in {result.seconds:.0f} s{shown}{stopped}'
+            f'trained {result.steps} steps, {len(result.episodes)} episodes in {result.seconds:.0f} s{shown} '
+            f'(ended by {result.reason})'
         )
 
     def _status(self, record: EpisodeRecord) -> str:

@@ -81,6 +81,10 @@ class TrainResult:
         steps: environment steps of this call.
         seconds: training time [s], evaluations excluded.
         stopped: why training ended before its time; empty when it did not.
+        stopped_by: what ended it: ``steps`` (``total_steps`` were done), ``episodes`` (``n_episodes`` were), ``solved``
+            or ``patience`` (:class:`EarlyStopping`), ``signal``, ``request`` (a service or another program) or
+            ``callback``.
+        reason: the same in words, whatever ended it.
     """
 
     episodes: list[EpisodeRecord] = field(default_factory=list)
@@ -90,6 +94,8 @@ class TrainResult:
     steps: int = 0
     seconds: float = 0.0
     stopped: str = ''
+    stopped_by: str = ''
+    reason: str = ''
 
     @property
     def returns(self) -> list[float]:
