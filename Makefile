@@ -61,7 +61,7 @@ sweep: ## Train many settings and seeds on Ray Tune [FILE=config/sweep/x.yaml | 
 
 test: ## Run the tests in several processes [ARGS='pytest arguments', say 'test/cli -k resume' or '-n 0' for one process]
 	@tools/environment test
-	@exec $(BIN)/python -m pytest -n auto --dist loadgroup $(call given,ARGS)
+	@exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist loadgroup $(call given,ARGS)
 
 test-slow: ## Run the learning and soak tests, which take long [ARGS='pytest arguments']
 	@tools/environment test

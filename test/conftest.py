@@ -28,8 +28,7 @@ hypothesis.settings.register_profile('no deadline', deadline=None)
 hypothesis.settings.load_profile('no deadline')
 
 
-# `make test` runs pytest with `-n auto --dist loadgroup`. Tests of nodes mostly wait, hence more processes than cores for
-# the whole suite.
+# `make test` runs pytest with `-n auto --dist loadgroup`. Tests of nodes mostly wait, hence more processes than cores.
 PROCESSES_PER_CORE = 2
 
 
