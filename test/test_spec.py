@@ -38,6 +38,47 @@ def test_an_inconsistent_spec_is_refused(change: dict[str, Any], message: str) -
         PolicySpec(**{**GOOD, **change})
 
 
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'action_scale': (1.0, 2.0)}, 'action_scale has 2 entries; 1'),
+        ({'action_scale': (0.0,)}, "action_scale of 'slider/effort' is 0.0; it must be finite and not zero"),
+        ({'action_scale': (float('nan'),)}, 'must be finite and not zero'),
+        ({'action_offset': (float('inf'),)}, "action_offset of 'slider/effort' is inf; it must be finite"),
+        ({'action_units': ('100 N',)}, "action_units has '100 N'; give the SI unit alone"),
+        ({'action_units': ('-2.5e-3 N*m',)}, 'give the SI unit alone'),
+    ],
+)
+def test_what_makes_no_si_value_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        PolicySpec(**{**GOOD, **change})
+
+
+def test_actions_and_si_values_are_each_other_s_inverse_and_a_negative_scale_swaps_the_bounds() -> None:
+    spec = PolicySpec(**{**GOOD, 'action_low': (-1.0,), 'action_scale': (-100.0,), 'action_offset': (5.0,)})
+    assert (spec.si_low.tolist(), spec.si_high.tolist()) == ([-295.0], [105.0])
+    assert spec.to_si([[0.0], [3.0]]).tolist() == [[5.0], [-295.0]]
+    assert spec.from_si(spec.to_si([0.5])).tolist() == [0.5]
+    assert PolicySpec.from_dict(spec.to_dict()) == spec
+
+
+def test_a_scale_of_one_and_an_offset_of_zero_are_none_and_leave_the_dictionary_as_it_was() -> None:
+    spec = PolicySpec(**GOOD, action_scale=(1.0,), action_offset=(0.0,))
+    assert spec == PolicySpec(**GOOD) and not spec.is_extended
+    assert spec.to_dict() == PolicySpec(**GOOD).to_dict()
+    assert (spec.scale, spec.offset) == ((1.0,), (0.0,))
+
+
+@pytest.mark.parametrize(
+    ('unit', 'scale', 'si_unit'),
+    [('100 N', 100.0, 'N'), ('-2.5 N*m', -2.5, 'N*m'), ('1e-05 N', 1e-5, 'N'), ('0 N', 1.0, ''), ('m/s', 1.0, 'm/s')],
+)
+def test_a_dictionary_of_version_1_is_converted(unit: str, scale: float, si_unit: str) -> None:
+    spec = PolicySpec.from_dict({**GOOD, 'action_units': (unit,)})
+    assert (spec.scale, spec.action_units) == ((scale,), (si_unit,))
+    assert (spec.action_low, spec.action_high) == ((-3.0,), (3.0,)), 'the environment takes what it took'
+
+
 @pytest.mark.parametrize('change', [{'extra': 1}, {'action_names': 'slider'}, {'action_low': ['x']}])
 def test_a_dictionary_that_is_none_of_ours_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(SpecError):

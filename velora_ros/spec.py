@@ -1,5 +1,6 @@
 """The word that both ends share: what a policy reads, what it commands, in which order, units and bounds, how often."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
@@ -10,6 +11,9 @@ import numpy.typing as npt
 
 from velora_ros.errors import SpecError
 
+# A factor in front of a unit, as files of version 1 have it: '100 N' for one unit of action that is worth 100 N.
+_FACTOR = re.compile(r'([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s+(\S.*)')
+
 
 @dataclass(frozen=True)
 class PolicySpec:
@@ -19,19 +23,25 @@ class PolicySpec:
     Names follow ros2_control: ``<joint>/<position|velocity|effort>``; a signal that belongs to no joint is
     ``obs_<i>`` or ``action_<i>``.
 
+    An action has two values: the policy's own, which ``env.step`` takes, and the SI value, which a robot takes. The SI
+    value is ``action_scale * action + action_offset``.
+
     Args:
         observation_names: one name per observation entry, in the policy's order; unique.
         observation_units: one unit per observation entry, e.g. ``rad``; ``''`` where unknown.
         action_names: one name per action entry, in the policy's order; unique.
-        action_units: one unit per action entry.
-        action_low: lower bound of each action, in its unit; finite.
-        action_high: upper bound of each action, in its unit; finite, above ``action_low``.
+        action_units: the SI unit of each action's SI value; ``''`` where unknown.
+        action_low: lower bound of each action, in the policy's own units; finite.
+        action_high: upper bound of each action, in the policy's own units; finite, above ``action_low``.
         control_period: nominal time between two observations, T [s]; positive.
         control_period_assumed: whether T is an assumption, because the environment did not say it. Older files do not
             have this field; it is then False.
+        action_scale: SI value of one unit of each action; finite, not zero. Empty is 1 for all.
+        action_offset: SI value of each action at zero; finite. Empty is 0 for all.
 
     Raises:
-        SpecError: lengths differ, names repeat, a bound is not finite or not ordered, the period is not positive.
+        SpecError: lengths differ, names repeat, a bound is not finite or not ordered, the period is not positive, a
+            unit begins with a factor, a scale is zero or not finite, an offset is not finite.
     """
 
     observation_names: tuple[str, ...]
@@ -42,6 +52,8 @@ class PolicySpec:
     action_high: tuple[float, ...]
     control_period: float
     control_period_assumed: bool = False
+    action_scale: tuple[float, ...] = ()
+    action_offset: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         _check_names('observation_names', self.observation_names)
@@ -57,6 +69,23 @@ class PolicySpec:
                 )
         if not (np.isfinite(self.control_period) and self.control_period > 0):
             raise SpecError(f'control_period is {self.control_period} s; it must be a positive number of seconds.')
+        for unit in self.action_units:
+            if split_unit(unit) is not None:
+                raise SpecError(f"action_units has '{unit}'; give the SI unit alone, and the factor in action_scale.")
+        self._check_affine('action_scale', nothing=1.0)
+        self._check_affine('action_offset', nothing=0.0)
+
+    def _check_affine(self, field: str, *, nothing: float) -> None:
+        """Check a scale or an offset; one that changes nothing becomes empty, so that equal specs compare equal."""
+        values: tuple[float, ...] = getattr(self, field)
+        if values:
+            _check_length(field, values, self.action_dim)
+        for name, value in zip(self.action_names, values, strict=False):
+            if not np.isfinite(value) or (value == 0 and nothing == 1):
+                valid = 'finite and not zero' if nothing == 1 else 'finite'
+                raise SpecError(f"{field} of '{name}' is {value}; it must be {valid}.")
+        if all(value == nothing for value in values):
+            object.__setattr__(self, field, ())
 
     @property
     def observation_dim(self) -> int:
@@ -78,6 +107,39 @@ class PolicySpec:
         """Upper action bounds, shape (action,)."""
         return np.asarray(self.action_high, dtype=np.float64)
 
+    @property
+    def scale(self) -> tuple[float, ...]:
+        """SI value of one unit of each action, one number for each."""
+        return self.action_scale or (1.0,) * self.action_dim
+
+    @property
+    def offset(self) -> tuple[float, ...]:
+        """SI value of each action at zero, one number for each."""
+        return self.action_offset or (0.0,) * self.action_dim
+
+    def to_si(self, action: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return the SI values of actions, shape (..., action); :meth:`from_si` is the inverse."""
+        return np.asarray(action, dtype=np.float64) * self.scale + self.offset
+
+    def from_si(self, command: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return the actions in the policy's own units that have these SI values, shape (..., action)."""
+        return (np.asarray(command, dtype=np.float64) - self.offset) / self.scale
+
+    @cached_property
+    def si_low(self) -> npt.NDArray[np.float64]:
+        """Lowest SI value of each action, shape (action,)."""
+        return np.minimum(self.to_si(self.low), self.to_si(self.high))
+
+    @cached_property
+    def si_high(self) -> npt.NDArray[np.float64]:
+        """Highest SI value of each action, shape (action,)."""
+        return np.maximum(self.to_si(self.low), self.to_si(self.high))
+
+    @property
+    def is_extended(self) -> bool:
+        """Whether it has something that releases before version 2 of the policy file do not know."""
+        return any(getattr(self, name) != default for name, default in _optional().items())
+
     def to_dict(self) -> dict[str, Any]:
         """
         Return the spec as JSON-ready builtins; :meth:`from_dict` reads it back.
@@ -86,7 +148,7 @@ class PolicySpec:
         """
         values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
         for name, default in _optional().items():
-            if values[name] == default:
+            if getattr(self, name) == default:
                 del values[name]
         return values
 
@@ -94,6 +156,8 @@ class PolicySpec:
     def from_dict(cls, data: Mapping[str, Any]) -> 'PolicySpec':
         """
         Build a spec from :meth:`to_dict`'s output.
+
+        Older dictionaries have the scale in the unit, for example ``100 N``; it becomes ``N`` and a scale of 100.
 
         Raises:
             SpecError: a field is missing, unknown, or not of its type.
@@ -108,20 +172,38 @@ class PolicySpec:
                 f'the policy spec has unknown fields {", ".join(sorted(unknown))}; known: {", ".join(known)}.'
             )
         try:
+            units, scale = _strings(data['action_units']), _floats(data.get('action_scale', ()))
+            if not scale:
+                units, scale = _without_factors(units)
             return cls(
                 observation_names=_strings(data['observation_names']),
                 observation_units=_strings(data['observation_units']),
                 action_names=_strings(data['action_names']),
-                action_units=_strings(data['action_units']),
+                action_units=units,
                 action_low=_floats(data['action_low']),
                 action_high=_floats(data['action_high']),
                 control_period=float(data['control_period']),
                 control_period_assumed=_boolean(data.get('control_period_assumed', False)),
+                action_scale=scale,
+                action_offset=_floats(data.get('action_offset', ())),
             )
         except (TypeError, ValueError) as error:
             if isinstance(error, SpecError):
                 raise
             raise SpecError(f'the policy spec has a field of the wrong type: {error}.') from error
+
+
+def split_unit(unit: str) -> tuple[float, str] | None:
+    """Return factor and unit of a text like ``100 N``; None where it begins with no factor."""
+    found = _FACTOR.fullmatch(unit)
+    return (float(found[1]), found[2]) if found else None
+
+
+def _without_factors(units: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Return units and scales; an actuator whose factor is 0 does nothing, and keeps its own units."""
+    split = [split_unit(unit) or (1.0, unit) for unit in units]
+    split = [(factor, unit) if factor else (1.0, '') for factor, unit in split]
+    return tuple(unit for _, unit in split), tuple(factor for factor, _ in split)
 
 
 def _optional() -> dict[str, Any]:

@@ -346,3 +346,41 @@ def test_nothing_is_repeated_when_commanding_ended(interruption):
     bench.controller.clear_fault()
     bench.controller.arm()
     assert bench.repeat() is None
+
+
+# --- what must be confirmed before arming ---------------------------------------------------------------------------
+
+
+def test_a_refusal_keeps_it_disarmed_says_why_and_arms_it_when_it_is_gone():
+    bench = Bench(armed=False)
+    bench.controller.refusals = ('confirm the units', 'confirm the period')
+    bench.controller.activate(arm=True)
+    assert bench.state() is None and not bench.controller.armed
+    assert not bench.controller.arm()
+    assert bench.controller.status == ('warn', 'disarmed', 'confirm the units; confirm the period')
+    bench.controller.refusals = ('confirm the period',)
+    assert bench.state() is None
+    bench.controller.refusals = ()
+    assert bench.state() is not None, 'it was to be armed on activation'
+
+
+@pytest.mark.parametrize('undo', ['disarm', 'emergency_stop'])
+def test_what_was_refused_once_is_not_armed_later_after_somebody_stopped_it(undo):
+    bench = Bench(armed=False)
+    bench.controller.refusals = ('confirm the units',)
+    bench.controller.activate(arm=True)
+    getattr(bench.controller, undo)()
+    bench.controller.clear_fault()
+    bench.controller.refusals = ()
+    assert bench.state() is None
+    assert bench.controller.arm()
+
+
+def test_a_refusal_that_comes_later_disarms_nothing_and_a_call_waits_for_nothing():
+    bench = Bench()
+    bench.controller.refusals = ('confirm the units',)
+    assert bench.state() is not None
+    bench.controller.disarm()
+    assert not bench.controller.arm()
+    bench.controller.refusals = ()
+    assert not bench.controller.armed, 'a call that was refused is over'

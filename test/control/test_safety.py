@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from velora_ros.control.motion import Motion
 from velora_ros.control.safety import Safety, Settings
 from velora_ros.errors import ConfigError
 from velora_ros.spec import PolicySpec
@@ -89,3 +90,66 @@ def test_a_robot_starts_where_its_joints_are_measured_and_at_rest_otherwise():
     assert safety.origin(np.array([5.0, 9.0]), [0.3, 0.4, 0.5]) == [0.3, 2.0, 0.0]
     posed = Safety(both, Settings(fallback='pose', fallback_pose=(0.1, 0.2, 0.6)))
     assert posed.origin(np.array([-0.5, 9.0]), [1.0] * 3) == [0.1, -0.5, 0.6]
+
+
+# --- SI units
+
+
+def scaled(*names, scale=(100.0, -2.0), offset=(0.0, 0.5)):
+    return PolicySpec(
+        ('b/position',), ('rad',), names, ('N', 'rad'), (-3.0, -1.0), (3.0, 1.0), 0.1,
+        action_scale=scale, action_offset=offset,
+    )  # fmt: skip
+
+
+def test_commands_and_their_bounds_are_in_si_units_also_where_the_scale_is_negative():
+    safety = Safety(scaled('a/effort', 'b/position'), Settings())
+    assert safety.bounds == [(-300.0, 300.0), (-1.5, 2.5)]
+    assert safety.commanded([1.0, 0.25]) == [100.0, 0.0]
+    assert safety.commanded([-50.0, -50.0]) == [-300.0, 2.5]
+    assert safety.in_si([4.0, 2.0]) == [400.0, -3.5], 'what was wanted, within the bounds or not'
+
+
+def test_scale_and_offset_of_the_user_replace_those_of_the_file_one_by_one():
+    spec = scaled('a/effort', 'b/position')
+    assert Safety(spec, Settings(scale=(1.0, 4.0))).commanded([2.0, 1.0]) == [2.0, 4.5]
+    assert Safety(spec, Settings(offset=(1.0, 0.0))).commanded([2.0, 1.0]) == [201.0, -2.0]
+    unknown = PolicySpec(('obs_0',), ('',), ('action_0',), ('',), (-1.0,), (1.0,), 0.1)
+    mapped = Safety(unknown, Settings(scale=(0.25,), offset=(-0.8,), interface='position'))
+    assert mapped.bounds == [(pytest.approx(-1.05), pytest.approx(-0.55))]
+    assert mapped.fallback(mapped.commanded([1.0])) == [pytest.approx(-0.55)], 'a position is held'
+
+
+@pytest.mark.parametrize(
+    ('field', 'values', 'message'),
+    [
+        ('scale', (1.0, 2.0, 3.0), r"'command\.scale' has 3 values and the policy commands 2: a/effort, b/position"),
+        ('offset', (1.0,), r"'command\.offset' has 1 values and the policy commands 2"),
+        ('scale', (1.0, 0.0), r"'command\.scale' has 0; it must be a finite number other than 0"),
+        ('scale', (math.inf, 1.0), r"'command\.scale' has inf"),
+        ('offset', (0.0, math.nan), r"'command\.offset' has nan; it must be a finite number"),
+    ],
+)
+def test_a_scale_or_an_offset_that_does_not_fit_is_refused(field, values, message):
+    with pytest.raises(ConfigError, match=message):
+        Safety(scaled('a/effort', 'b/position'), Settings(**{field: values}))
+
+
+def test_a_pose_is_in_si_units_and_zero_is_zero_newtons():
+    spec = scaled('a/effort', 'b/position')
+    assert Safety(spec, Settings(fallback='pose', fallback_pose=(250.0, 2.0))).fallback(None) == [250.0, 2.0]
+    with pytest.raises(ConfigError, match="has 301 for 'a/effort'; it must be from -300 to 300 N"):
+        Safety(spec, Settings(fallback='pose', fallback_pose=(301.0, 2.0)))
+    assert Safety(spec, Settings(fallback='zero')).fallback(None) == [0.0, 0.0]
+    assert Safety(scaled('a/effort', 'b/position', offset=(0.0, 5.0)), Settings(fallback='zero')).fallback(None) == [
+        0.0,
+        3.0,
+    ], 'the bound nearest to zero'
+
+
+def test_a_slew_rate_is_in_si_units_and_the_ramp_starts_at_the_measured_joint():
+    safety = Safety(scaled('a/effort', 'b/position'), Settings(slew_rate=(1000.0, 0.5)))
+    motion = Motion()
+    assert motion.towards(safety.commanded([3.0, -1.0]), np.array([0.1]), 10.0, safety) == [0.0, 0.1]
+    after = motion.towards(safety.commanded([3.0, -1.0]), np.array([0.1]), 10.1, safety)
+    assert after == [pytest.approx(100.0), pytest.approx(0.15)]

@@ -95,11 +95,12 @@ def test_actions_are_named_after_joint_and_interface_of_their_actuator(robot):
         ('arm/lift/effort', 'N'),
         ('turn/position', 'rad'),
         ('turn/velocity', 'rad/s'),
-        ('turn/effort', '2.5 N*m'),
+        ('turn/effort', 'N*m'),
         ('action_4', ''),  # the same joint's effort again
         ('action_5', ''),  # a geared position
         ('action_6', ''),  # a free body
     ]
+    assert spec.scale == (1.0, 1.0, 1.0, 2.5, 1.0, 1.0, 1.0)
 
 
 def test_asking_for_the_names_changes_nothing(robot):
@@ -135,11 +136,12 @@ def test_names_of_known_environments(env_id, named, period):
     assert spec.control_period == pytest.approx(period)
 
 
-def test_the_pendulums_action_is_the_sliders_effort_and_its_unit_tells_the_gear():
+def test_the_pendulums_action_is_the_sliders_effort_and_its_scale_is_the_gear():
     spec = spec_from_env(make('InvertedPendulum-v5'))
     assert spec.action_names == ('slider/effort',)
-    assert spec.action_units == ('100 N',)
-    assert (spec.action_low, spec.action_high) == ((-3.0,), (3.0,))
+    assert (spec.action_units, spec.action_scale, spec.action_offset) == (('N',), (100.0,), ())
+    assert (spec.action_low, spec.action_high) == ((-3.0,), (3.0,)), 'what env.step takes'
+    assert (spec.si_low.tolist(), spec.si_high.tolist()) == ([-300.0], [300.0])
     assert spec.observation_units == ('m', 'rad', 'm/s', 'rad/s')
 
 

@@ -33,7 +33,7 @@ def test_one_command_a_period_equals_the_environment_bit_for_bit(env_id):
     for _ in range(30):
         action = env.action_space.sample()
         observation, reward, terminated, truncated, _ = env.step(action)
-        robot.set_command(action)
+        robot.set_action(action)
         period = advance_period(robot)
         assert np.array_equal(period.observation, observation)
         assert (period.reward, period.terminated, period.truncated) == (reward, terminated, truncated)
@@ -44,7 +44,7 @@ def test_one_command_a_period_equals_the_environment_bit_for_bit(env_id):
 @pytest.mark.parametrize('env_id', IDS)
 def test_joint_state_is_what_the_names_say(env_id):
     robot = robot_of(env_id)
-    robot.set_command(robot.spec.high)
+    robot.set_action(robot.spec.high)
     advance_period(robot)
     signals = {
         f'{name}/{interface}': value
@@ -64,9 +64,9 @@ def test_pendulum_has_the_documented_joints():
     robot = robot_of()
     assert robot.joint_names == ['slider', 'hinge']
     assert robot.spec.control_period == pytest.approx(0.04)
-    robot.set_command([2.0])
+    robot.set_command([200.0])
     advance_period(robot)
-    assert robot.efforts[0] == pytest.approx(200.0)  # the actuator's gear is 100
+    assert robot.efforts[0] == pytest.approx(200.0)  # newtons in, newtons out: the actuator's gear is 100
 
 
 def test_held_robot_stays_where_it_is_while_time_goes_on():
@@ -117,7 +117,7 @@ def test_a_command_counts_from_the_physics_step_at_which_it_came():
         robot.release()
         for step in range(robot.steps_per_period):
             if step == at:
-                robot.set_command([3.0])
+                robot.set_command([300.0])
             robot.advance()
     assert early.velocities[0] > 1.5 * late.velocities[0] > 0.0
 
@@ -146,7 +146,7 @@ def test_dividing_the_step_leaves_rewards_in_the_environment_s_units():
 
 def test_a_command_beyond_the_bounds_is_clipped_as_an_actuator_does():
     beyond, at_bound = robot_of(), robot_of()
-    for robot, command in ((beyond, 50.0), (at_bound, 3.0)):
+    for robot, command in ((beyond, 5000.0), (at_bound, 300.0)):
         robot.reset(seed=0)
         robot.set_command([command])
     assert np.array_equal(advance_period(beyond).observation, advance_period(at_bound).observation)
@@ -225,7 +225,7 @@ def test_a_period_of_another_length_equals_the_environment_with_that_many_frames
         action = env.action_space.sample()
         env.unwrapped.frame_skip = frames
         observation, reward, *_ = env.step(action)
-        robot.set_command(action)
+        robot.set_action(action)
         robot.set_period(frames)
         assert robot.period_end - robot.time == pytest.approx(frames * robot.physics_step)
         for _ in range(frames - 1):

@@ -99,8 +99,8 @@ def test_two_robots_side_by_side_each_with_its_own_policy_and_no_crosstalk(ros, 
     assert not {'/joint_states', '/command', '/observation', '/reset'} & topics.keys()
     # What a robot's actuator took tells whose command it was, wherever this listener heard that command. It may miss
     # some: commands are kept one deep, so a slow listener gets the newest only. A limit (±300 N) tells nothing.
-    meant = {robot: {100 * command.data[0] for command in commands[robot]} - {0.0} for robot in ROBOTS}
-    applied = {robot: {state.effort[0] for state in states[robot]} for robot in ROBOTS}
+    meant = {robot: {round(command.data[0], 6) for command in commands[robot]} - {0.0} for robot in ROBOTS}
+    applied = {robot: {round(state.effort[0], 6) for state in states[robot]} for robot in ROBOTS}
     for name, other in (ROBOTS, ROBOTS[::-1]):
         assert len(applied[name] & meant[name] - meant[other]) > 50
         assert not applied[name] & meant[other] - meant[name]

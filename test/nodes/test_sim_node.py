@@ -92,7 +92,7 @@ def test_it_holds_the_robot_with_advancing_stamps_until_the_first_command(ros, s
     assert list(observations[0].data) == [*states[0].position, *states[0].velocity]
     assert abs(stamps(states)[-1] - time.time_ns()) < 1e9
     command = ros.publisher(VECTOR, 'command')
-    command.publish(vector(3.0))
+    command.publish(vector(300.0))
     ros.until(lambda: states[-1].position[0] > states[0].position[0] + 0.01)
     assert states[-1].effort[0] == pytest.approx(300.0)
 
@@ -102,7 +102,7 @@ def test_bad_commands_are_refused_with_a_warning_and_move_nothing(ros, sim):
     states = ros.subscribe(JOINTS, 'joint_states')
     command = ros.publisher(VECTOR, 'command')
     ros.until(lambda: states)
-    command.publish(vector(1.0, 2.0))
+    command.publish(vector(100.0, 200.0))
     ros.until(lambda: 'the command has 2 values; the robot takes 1: slider/effort' in process.output)
     for bad in (float('nan'), float('inf')):
         command.publish(vector(bad))
@@ -119,7 +119,7 @@ def test_a_fall_gives_return_and_reset_and_a_held_robot_one_period_later(ros, si
     rewards = ros.subscribe(NUMBER, 'sim_node/reward')
     command = ros.publisher(VECTOR, 'command')
     ros.until(lambda: states)
-    command.publish(vector(3.0))
+    command.publish(vector(300.0))
     ros.until(lambda: resets and returns, 'the fall')
     assert returns[0].data == sum(reward.data for reward in rewards)
     fallen = stamps(states)[-1]
@@ -139,7 +139,7 @@ def test_zero_is_applied_when_the_commands_stop(ros, sim):
     states = ros.subscribe(JOINTS, 'joint_states')
     command = ros.publisher(VECTOR, 'command')
     ros.until(lambda: states)
-    command.publish(vector(0.2))
+    command.publish(vector(20.0))
     ros.until(lambda: states[-1].effort[0] == pytest.approx(20.0))
     ros.until(lambda: states[-1].effort[0] == 0.0)
     assert 'zero is applied' in process.output
@@ -256,7 +256,7 @@ def balanced_run(ros, sim):
     def run():
         process = sim(duration_s=2.0)
         command = ros.publisher(VECTOR, 'command')
-        gain = (0.25, 4.41, 0.402, 0.70)
+        gain = (25.0, 441.0, 40.2, 70.0)  # N for a metre, a radian and their velocities
 
         def answer(state):
             command.publish(vector(sum(k * x for k, x in zip(gain, [*state.position, *state.velocity], strict=True))))

@@ -170,7 +170,7 @@ def test_a_delayed_command_takes_effect_later(ros, sim):
     command = ros.publisher(VECTOR, 'command')
     until(ros, seen, 3)
     sent = time.time_ns()
-    command.publish(interface_class(VECTOR)(data=[1.0]))
+    command.publish(interface_class(VECTOR)(data=[100.0]))
     moved = ros.until(lambda: next((state for state in seen.states if state.effort[0] == 100.0), None))
     held = [state for state in seen.states if state.effort[0] == 0.0]
     assert to_nanoseconds(moved.header.stamp) >= sent + 100 * MS
@@ -182,7 +182,7 @@ def test_a_command_on_its_way_does_not_outlive_a_reset(ros, sim):
     _, seen = sim(faults__command_delay_s=0.5)
     command = ros.publisher(VECTOR, 'command')
     until(ros, seen, 3)
-    command.publish(interface_class(VECTOR)(data=[1.0]))
+    command.publish(interface_class(VECTOR)(data=[100.0]))
     ros.spin(0.1)
     assert ros.call('std_srvs/srv/Trigger', 'sim_node/reset').success
     ros.spin(0.8)

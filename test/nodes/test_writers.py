@@ -68,7 +68,9 @@ def test_a_twist_is_filled_by_the_names_of_its_parts():
         ('Twist', UNNAMED, (), "'action_0' is no part of a Twist"),
         ('Twist', UNNAMED, ('linear.x', 'angular.w'), r"Did you mean 'angular\.z'"),
         ('Twist', UNNAMED, ('linear.x', 'linear.x'), 'repeats linear.x'),
-        ('JointState', UNNAMED, (), "action_0, action_1 names none; give the joints in 'command.fields'"),
+        ('JointState', UNNAMED, (), "action_0, action_1 names no joint: .* in 'command.fields', and 'command.scale'"),
+        ('JointTrajectory', UNNAMED, (), 'a JointTrajectory commands joints, and'),
+        ('JointTrajectory', ('action_0', 'b/position'), (), "the policy's action_0 names no joint"),
         ('JointState', UNNAMED, ('elbow', 'wrist'), 'this would be unknown'),
         ('JointTrajectory', MIXED, (), 'this would be effort, position'),
     ],
@@ -90,3 +92,11 @@ def test_the_meaning_comes_from_parameter_fields_or_type_and_these_must_agree():
 def test_every_type_has_a_writer():
     fields = {'Twist': ('linear.x', 'angular.z'), 'TwistStamped': ('linear.x', 'angular.z')}
     assert all(write(kind, JOINTS, fields=fields.get(kind, ())) is not None for kind in TYPES)
+
+
+@pytest.mark.parametrize('names', [UNNAMED, ('gripper', 'wrist/effort')])
+def test_a_vector_of_joint_commands_is_refused_too_where_an_action_is_unknown(names):
+    with pytest.raises(ConfigError, match=r"'command\.interface' is effort, and the policy's .* names no joint"):
+        write('Float64MultiArray', names, interface='effort')
+    assert list(write('Float64MultiArray', names, interface='effort', fields=('1', '0')).data) == [-0.5, 0.25]
+    assert list(write('Float64MultiArray', names).data) == [0.25, -0.5], 'which claims nothing'

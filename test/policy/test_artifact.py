@@ -125,7 +125,8 @@ def test_a_missing_field_is_named(file, load_bytes, name):
 @pytest.mark.parametrize(
     ('metadata', 'named'),
     [
-        ({'format_version': 2}, "'format_version' is 2; .* reads 1: update velora_ros"),
+        ({'format_version': 3}, "'format_version' is 3; .* reads 1 to 2: update velora_ros"),
+        ({'format_version': 0}, "'format_version' is 0; .* export the policy again"),
         ({'format_version': '1'}, "'format_version' is '1'"),
         ({'format_version': True}, "'format_version' is True"),
         ({'format_version': None}, 'export the policy again'),
@@ -217,3 +218,46 @@ def test_a_failed_save_leaves_the_old_file(file, tmp_path):
     with pytest.raises(StorageError, match='could not be written'):
         file.save(tmp_path / 'absent' / 'p.safetensors')
     assert list(tmp_path.iterdir()) == []
+
+
+def version_1(file, *units):
+    """The bytes of the same policy as version 1 wrote them, with the scale in the unit."""
+    old = {**file._metadata(), 'format_version': 1}
+    old['spec'] = {key: value for key, value in old['spec'].items() if key != 'action_scale'} | {
+        'action_units': list(units)
+    }
+    text = json.dumps({**old, 'digest': file._digest(old)})
+    return safetensors.numpy.save(dict(file.tensors), metadata={'velora_ros': text})
+
+
+@pytest.mark.parametrize(
+    ('units', 'scale', 'si_units'),
+    [(('100 N', '-2.5 N*m'), (100.0, -2.5), ('N', 'N*m')), (('rad', '0.5 N'), (1.0, 0.5), ('rad', 'N'))],
+)
+def test_a_file_of_version_1_with_a_scaled_unit_is_converted_and_says_so(
+    make_policy_file, load_bytes, units, scale, si_units
+):
+    file = make_policy_file(n_actions=2)
+    loaded = load_bytes(version_1(file, *units))
+    assert (loaded.spec.action_units, loaded.spec.action_scale) == (si_units, scale)
+    assert (loaded.spec.action_low, loaded.converted_units) == (file.spec.action_low, units)
+    saved = load_bytes(loaded.to_bytes())
+    assert (saved.spec, saved.digest, saved.provenance) == (loaded.spec, loaded.digest, file.provenance)
+    assert saved.converted_units == ()
+    for name, tensor in file.tensors.items():
+        np.testing.assert_array_equal(saved.tensors[name], tensor)
+
+
+def test_a_file_of_version_1_in_si_units_keeps_its_digest(make_policy_file, load_bytes):
+    file = make_policy_file(n_actions=2)
+    data = version_1(
+        dataclasses.replace(file, spec=dataclasses.replace(file.spec, action_units=('N', 'rad'))), 'N', 'rad'
+    )
+    loaded = load_bytes(data)
+    assert loaded.converted_units == ()
+    assert loaded.digest == loaded._digest({**loaded._metadata(), 'format_version': 1})
+
+
+def test_a_changed_file_of_version_1_is_refused_although_it_is_converted(file, load_bytes):
+    with pytest.raises(PolicyFileError, match="'digest'"):
+        load_bytes(version_1(file, '100 N').replace(b'100 N', b'200 N'))

@@ -82,7 +82,13 @@ def text(path: str, file: PolicyFile) -> str:
         count = _synapses(file, layer)
         lines.append(f'  {layer + " wiring":<14} {count["present"]} of {count["possible"]} synapses')
     lines += ['observations', *_table(['', 'name', 'unit', 'offset', 'scale'], _observations(file))]
-    lines += ['actions', *_table(['', 'name', 'unit', 'low', 'high'], _actions(file))]
+    head = ['', 'name', 'unit', 'low', 'high', 'scale', 'offset']
+    lines += ["actions, in SI units: scale x the policy's own value + offset", *_table(head, _actions(file))]
+    if file.converted_units:
+        lines.append(
+            f'  converted from version 1, whose units were {", ".join(file.converted_units)}; policy_node arms it '
+            'only with command.si_confirmed'
+        )
     lines += ['provenance', *(f'  {key}: {_shown(value)}' for key, value in file.provenance.items())]
     return '\n'.join(lines)
 
@@ -100,8 +106,9 @@ def _observations(file: PolicyFile) -> list[list[str]]:
 
 def _actions(file: PolicyFile) -> list[list[str]]:
     spec = file.spec
-    rows = zip(spec.action_names, spec.action_units, spec.action_low, spec.action_high, strict=True)
-    return [[str(i), name, unit or '-', f'{low:g}', f'{high:g}'] for i, (name, unit, low, high) in enumerate(rows)]
+    numbers = zip(spec.si_low, spec.si_high, spec.scale, spec.offset, strict=True)
+    rows = zip(spec.action_names, spec.action_units, numbers, strict=True)
+    return [[str(i), name, unit or '-', *(f'{x:g}' for x in values)] for i, (name, unit, values) in enumerate(rows)]
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from velora_ros.control.motion import Motion
@@ -55,10 +56,10 @@ class Controller:
     """
     Runs a recurrent policy on a robot's observations and decides what may be commanded.
 
-    Every method that may lead to a command returns it, one number for each action, finite and within the bounds, or
-    None for "publish nothing". It is armed or disarmed, and a latched fault keeps an armed one silent. Disarmed, the
-    hidden state goes on. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s] on one that never
-    jumps.
+    Every method that may lead to a command returns it, one number for each action, in SI units, finite and within the
+    bounds, or None for "publish nothing". It is armed or disarmed, and a latched fault keeps an armed one silent.
+    Disarmed, the hidden state goes on. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s] on one
+    that never jumps.
 
     Args:
         policy: the policy, warmed up.
@@ -75,8 +76,10 @@ class Controller:
         """Observations, commands, fallbacks, and ``reset.<cause>``, ``rejected.<cause>``, ``fault.<cause>``."""
         self.armed = False
         self.fault = fault
+        self._refusals: tuple[str, ...] = ()
+        self._arm_later = False  # to be armed as soon as nothing is left to confirm
         self.raw_action: Array | None = None
-        """What the policy answered in the last tick; None when it was not asked."""
+        """What the policy answered in the last tick, in its own units; None when it was not asked."""
         self.dt: float | None = None
         """Elapsed time of the last step [s]; None for one control period."""
         self._policy = policy
@@ -100,10 +103,27 @@ class Controller:
         self.safety = Safety(self._policy.spec, settings)
 
     @property
+    def refusals(self) -> tuple[str, ...]:
+        """
+        Why it must not be armed, one sentence each; setting them never disarms.
+
+        When the last one is gone, a controller that was to be armed on activation is armed.
+        """
+        return self._refusals
+
+    @refusals.setter
+    def refusals(self, refusals: Iterable[str]) -> None:
+        self._refusals = tuple(refusals)
+        if not self._refusals and self._arm_later:
+            self.arm()
+
+    @property
     def status(self) -> Status:
         """State and reason, for people."""
         if self.fault:
             return Status('error', 'fault', self.fault)
+        if self._refusals and not self.armed:
+            return Status('warn', 'disarmed', '; '.join(self._refusals))
         fine = self._note in ('', WAITING)
         return Status('ok' if fine else 'warn', 'armed' if self.armed else 'disarmed', self._note)
 
@@ -190,16 +210,17 @@ class Controller:
             self._await_state()
 
     def arm(self) -> bool:
-        """Start commanding with the next state; return False while a fault is latched."""
-        if not self.fault and not self.armed:
+        """Start commanding with the next state; return False while a fault is latched or something refuses it."""
+        if not self.fault and not self.armed and not self._refusals:
             self.armed = True
+            self._arm_later = False
             self._begin()
         return self.armed and not self.fault
 
     def disarm(self) -> Command | None:
         """Stop commanding; return the fallback if it was commanding."""
         fallback = self._fallback()
-        self.armed = False
+        self.armed = self._arm_later = False
         return fallback
 
     def reset(self, cause: str) -> None:
@@ -209,10 +230,15 @@ class Controller:
         self.counts[f'reset.{cause}'] += 1
 
     def activate(self, *, arm: bool) -> None:
-        """Begin afresh: hidden state, watchdog and last command; armed on demand. A latched fault stays."""
+        """
+        Begin afresh: hidden state, watchdog and last command; armed on demand. A latched fault stays.
+
+        With ``arm`` and :attr:`refusals` it waits until there are none.
+        """
         self.reset('activation')
         self._begin()
-        self.armed = arm
+        self.armed = arm and not self._refusals
+        self._arm_later = arm and not self.armed
 
     def swap(self, policy: RecurrentPolicy) -> None:
         """
@@ -263,7 +289,7 @@ class Controller:
         if not self.armed or self.fault:
             return None
         self.counts['commands'] += 1
-        return self._motion.towards(self.safety.clipped(wanted), observation, steady, self.safety)
+        return self._motion.towards(self.safety.commanded(wanted), observation, steady, self.safety)
 
     def _silence(self, steady: float) -> float:
         """Return how long no usable state came [s]; 0 while nobody waits for one."""
@@ -282,6 +308,7 @@ class Controller:
 
     def _latch(self, cause: str, reason: str) -> Command | None:
         fallback = self._fallback()
+        self._arm_later = False
         if self.fault != EMERGENCY_STOP:  # whatever comes after it must not release it
             self.fault = reason
         self.counts[f'fault.{cause}'] += 1

@@ -1,6 +1,7 @@
 """The limits between a policy and a robot: how old an input may be, what a command may be, what goes out on a fault."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,13 +39,16 @@ class Settings:
         auto_recover: a fresh observation clears a fault (never an emergency stop), and clearing one keeps it armed.
         fallback: what goes out on a fault and at the end: ``zero``, ``hold`` the last command, a ``pose``, ``none``;
             ``auto`` holds positions and zeroes velocities, efforts and what is unknown.
-        fallback_pose: the command of ``pose``, in action order and units.
+        fallback_pose: the command of ``pose``, in action order and SI units.
         interface: the meaning of the commands (position, velocity, effort); ``''`` reads it from the action names.
         ramp_s: how long commands take from where the robot is to what the policy wants, after arming [s]; 0 is off.
-        slew_rate: fastest change of a command, in its unit per second: one for all or one each; 0 is off.
+        slew_rate: fastest change of a command, in its SI unit per second: one for all or one each; 0 is off.
+        scale: SI value of one unit of the policy's action, one each; empty is what the policy file says.
+        offset: SI value of the policy's action at zero, one each; empty is what the policy file says.
 
     Raises:
-        ConfigError: a time is negative and not -1, or not finite; a rate is negative or not finite.
+        ConfigError: a time is negative and not -1, or not finite; a rate is negative or not finite; a scale is zero
+            or not finite; an offset is not finite.
     """
 
     max_state_age_s: float = -1.0
@@ -56,6 +60,8 @@ class Settings:
     interface: str = ''
     ramp_s: float = 0.0
     slew_rate: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ('max_state_age_s', 'watchdog_timeout_s', 'max_gap_s'):
@@ -68,18 +74,29 @@ class Settings:
             for value in values:
                 if not 0 <= value < math.inf:
                     raise ConfigError(f"'{name}' has {value:g}; it must be a positive number, or 0 to switch it off.")
+        for value in self.scale:
+            if value == 0 or not math.isfinite(value):
+                raise ConfigError(
+                    f"'command.scale' has {value:g}; it must be a finite number other than 0: the SI value of one unit "
+                    "of the policy's action."
+                )
+        for value in self.offset:
+            if not math.isfinite(value):
+                raise ConfigError(f"'command.offset' has {value:g}; it must be a finite number, in SI units.")
 
 
 class Safety:
     """
     Settings made definite for one policy.
 
+    Commands are in SI units; :meth:`commanded` makes them of the policy's actions.
+
     Args:
         spec: the policy's specification.
         settings: the user's settings.
 
     Raises:
-        ConfigError: pose or rates do not fit the actions, or the interface contradicts their names.
+        ConfigError: pose, rates, scale or offset do not fit the actions, or the interface contradicts their names.
     """
 
     def __init__(self, spec: PolicySpec, settings: Settings) -> None:
@@ -95,7 +112,12 @@ class Safety:
         self.shapes = self.ramp > 0 or any(settings.slew_rate)
         """Whether commands differ from what the policy wants while it is within the bounds."""
         self._spec = spec
-        self._bounds = list(zip(spec.action_low, spec.action_high, strict=True))
+        self._scale = _each(spec, 'command.scale', settings.scale, spec.scale)
+        self._offset = _each(spec, 'command.offset', settings.offset, spec.offset)
+        low, high = self.in_si(spec.action_low), self.in_si(spec.action_high)
+        self._bounds = [(min(pair), max(pair)) for pair in zip(low, high, strict=True)]
+        self._affine = list(zip(self._scale, self._offset, *zip(*self._bounds, strict=True), strict=True))
+        self._is_si = all(scale == 1 for scale in self._scale) and not any(self._offset)
         self._positions = _positions(spec, settings)
         self._held = self._held_actions()
         self._rest = self._resting_command()
@@ -109,8 +131,29 @@ class Safety:
             return f'the state is {where}: clocks differ, check use_sim_time or time synchronisation'
         return f'the state is {age:.3g} s old, above max_state_age_s ({self.max_state_age:g} s)'
 
+    @property
+    def bounds(self) -> list[tuple[float, float]]:
+        """Lowest and highest command of each action, in SI units."""
+        return list(self._bounds)
+
+    def in_si(self, action: Sequence[float]) -> Command:
+        """Return the SI values of the policy's actions, within bounds or not."""
+        return [
+            float(value) * scale + offset
+            for value, scale, offset in zip(action, self._scale, self._offset, strict=True)
+        ]
+
+    def commanded(self, action: Command) -> Command:
+        """Return the command for what the policy answered: its SI value, within the bounds."""
+        if self._is_si:
+            return self.clipped(action)
+        return [
+            low if (command := value * scale + offset) < low else high if command > high else command
+            for value, (scale, offset, low, high) in zip(action, self._affine, strict=True)
+        ]
+
     def clipped(self, action: Command) -> Command:
-        """Return an action within its bounds."""
+        """Return a command within its bounds."""
         return [
             low if value < low else high if value > high else value
             for value, (low, high) in zip(action, self._bounds, strict=True)
@@ -162,12 +205,22 @@ class Safety:
         if self.settings.fallback == 'none':
             return None
         if self.settings.fallback == 'pose':
-            return _pose(self._spec, self.settings.fallback_pose)
+            return _pose(self._spec, self.settings.fallback_pose, self._bounds)
         return self.clipped([0.0] * self._spec.action_dim)
 
 
 def _limit(value: float, derived: float) -> float:
     return derived if value == -1 else value or math.inf
+
+
+def _each(spec: PolicySpec, name: str, given: tuple[float, ...], own: tuple[float, ...]) -> tuple[float, ...]:
+    """Return what the user gave for each action, or what the policy file says."""
+    if len(given) not in (0, spec.action_dim):
+        raise ConfigError(
+            f"'{name}' has {len(given)} values and the policy commands {spec.action_dim}: "
+            f'{", ".join(spec.action_names)}. Give one for each, or omit it to use what the policy file says.'
+        )
+    return tuple(map(float, given)) or own
 
 
 def _slew_rates(spec: PolicySpec, rates: tuple[float, ...]) -> list[float]:
@@ -192,13 +245,15 @@ def _positions(spec: PolicySpec, settings: Settings) -> list[bool]:
     return [(settings.interface or meaning) == 'position' for meaning in meanings]
 
 
-def _pose(spec: PolicySpec, pose: tuple[float, ...]) -> Command:
+def _pose(spec: PolicySpec, pose: tuple[float, ...], bounds: list[tuple[float, float]]) -> Command:
     if len(pose) != spec.action_dim:
         raise ConfigError(
             f"'fallback_pose' has {len(pose)} values and the policy commands {spec.action_dim}: "
             f'{", ".join(spec.action_names)}. Give one for each, or choose another fallback.'
         )
-    for name, value, low, high in zip(spec.action_names, pose, spec.action_low, spec.action_high, strict=True):
+    for name, unit, value, (low, high) in zip(spec.action_names, spec.action_units, pose, bounds, strict=True):
         if not low <= value <= high:
-            raise ConfigError(f"'fallback_pose' has {value:g} for '{name}'; it must be from {low:g} to {high:g}.")
+            raise ConfigError(
+                f"'fallback_pose' has {value:g} for '{name}'; it must be from {low:g} to {high:g} {unit}".rstrip() + '.'
+            )
     return [float(value) for value in pose]

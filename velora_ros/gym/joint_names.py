@@ -21,10 +21,20 @@ UNITS = {'position': ('m', 'rad'), 'velocity': ('m/s', 'rad/s'), 'effort': ('N',
 
 @dataclass(frozen=True)
 class Signal:
-    """A joint signal: ``<joint>/<interface>`` and its unit."""
+    """
+    A joint signal: ``<joint>/<interface>`` and its SI unit.
+
+    Args:
+        name: its name.
+        unit: its SI unit; ``''`` where unknown.
+        scale: of an action, the SI value of one unit of action, e.g. 100 behind a gear of 100.
+        offset: of an action, the SI value at zero.
+    """
 
     name: str
     unit: str
+    scale: float = 1.0
+    offset: float = 0.0
 
 
 def observed_signals(env: Any, size: int) -> list[Signal | None]:
@@ -51,8 +61,6 @@ def observed_signals(env: Any, size: int) -> list[Signal | None]:
 def commanded_signals(env: Any, size: int) -> list[Signal | None]:
     """
     Find the joint and the interface that each action entry drives.
-
-    The unit of an effort says what one unit of action is worth, e.g. ``100 N`` behind a gear of 100.
 
     Args:
         env: the unwrapped environment.
@@ -126,7 +134,7 @@ def _actuator_signal(model: Any, index: int) -> Signal | None:
     bias, stiffness = model.actuator_biasprm[index], float(gain[index, 0])
     if plain and int(model.actuator_biastype[index]) == 0:
         signal, factor = joint_signal(model, joint, 'effort'), gear * stiffness
-        return signal if factor == 1 else Signal(signal.name, f'{factor:g} {signal.unit}')
+        return Signal(signal.name, signal.unit, factor) if factor else None
     if plain and gear == 1 and bias[0] == 0 and bias[1] == -stiffness:
         return joint_signal(model, joint, 'position')
     if plain and gear == 1 and bias[0] == bias[1] == 0 and bias[2] == -stiffness:

@@ -141,18 +141,30 @@ class SimulatedRobot:
         """
         Apply a command from the next physics step on, and let a held robot go; see :meth:`check_command`.
 
+        Args:
+            command: shape (action,), in the spec's order and SI units.
+
         Raises:
             SpecError: the command is refused; the one before stays.
         """
-        self._command = self.check_command(command)
+        self.set_action(self.check_command(command))
+
+    def set_action(self, action: npt.ArrayLike) -> None:
+        """
+        Apply an action of the environment from the next physics step on, and let a held robot go.
+
+        Args:
+            action: shape (action,), finite, in the environment's own units; what is beyond a bound is clipped to it.
+        """
+        self._command = np.clip(np.asarray(action, dtype=np.float64), self.spec.low, self.spec.high)
         self.release()
 
     def check_command(self, command: npt.ArrayLike) -> Array:
         """
-        Return a command within the bounds.
+        Return the action of a command, in the environment's own units and within the bounds.
 
         Args:
-            command: shape (action,), in the spec's order and units; what is beyond a bound is clipped to it.
+            command: shape (action,), in the spec's order and SI units; what is beyond a bound is clipped to it.
 
         Raises:
             SpecError: the length is wrong or a value is not finite.
@@ -165,7 +177,7 @@ class SimulatedRobot:
             )
         if not np.isfinite(values).all():
             raise SpecError(f'the command is {values.tolist()}; every value must be finite.')
-        return np.clip(values, self.spec.low, self.spec.high)
+        return np.clip(self.spec.from_si(values), self.spec.low, self.spec.high)
 
     def relax(self) -> None:
         """Set the command to zero (or the bound nearest to it); a held robot stays held."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+import numpy as np
 from rclpy.clock import ROSClock
 from rclpy.duration import Duration
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
@@ -16,7 +17,7 @@ from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes import conversions, interfaces, writers
 from velora_ros.nodes.parameters import Values, check_qos_overrides
 from velora_ros.nodes.policy_inputs import Inputs
-from velora_ros.nodes.policy_node_parameters import check_times, observation_of, settings_of
+from velora_ros.nodes.policy_node_parameters import check_times, observation_of, open_confirmations, settings_of
 from velora_ros.nodes.policy_node_report import Report
 from velora_ros.nodes.timers import Timers
 from velora_ros.policy import Policy
@@ -91,6 +92,8 @@ class PolicyLoop:
             self.destroy()
             raise
         self.apply(values)
+        for sentence in self.controller.refusals:
+            node.get_logger().warning(f'{sentence}.')
 
     def start(self, *, arm: bool) -> None:
         """Begin to take states in; command them too if ``arm``."""
@@ -128,9 +131,11 @@ class PolicyLoop:
     def apply(self, values: Values) -> None:
         """Change the limits as one unit."""
         self.controller.settings = settings_of(values)
+        self.controller.refusals = open_confirmations(values, self.policy.file, self.controller.safety)
         self._inputs.limit_ages(values, self.controller.safety.max_state_age)
         self._values = values
         self._set_timers()
+        self._report.status(self.status)
 
     def swap(self, policy: Policy) -> None:
         """
@@ -147,6 +152,7 @@ class PolicyLoop:
             return
         self.controller.swap(policy)
         self.policy = policy
+        self.controller.refusals = open_confirmations(self._values, policy.file, self.controller.safety)
 
     def forget(self, cause: str) -> None:
         """Forget the hidden state and what the sources said."""
@@ -236,7 +242,8 @@ class PolicyLoop:
             return
         self._answer(self.controller.tick(observation, stamp, now, steady), received, (now - stamp) * 1e-9)
         if self._debug and self.controller.raw_action is not None:
-            values = (observation, self.policy.hidden, self.controller.raw_action)
+            wanted = np.array(self.controller.safety.in_si(self.controller.raw_action.tolist()))
+            values = (observation, self.policy.hidden, wanted)
             for publisher, value in zip(self._debug_publishers, values, strict=True):
                 publisher.publish(conversions.to_vector(value))
 

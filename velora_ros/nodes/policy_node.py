@@ -24,7 +24,8 @@ Services:
 Parameters (``policy_node_parameters.py`` has their defaults and meaning):
     policy, policy_dirs, follow_trainer, engine, autostart, arm_on_activate, auto_recover, max_state_age_s,
     watchdog_timeout_s, max_gap_s, fallback, fallback_pose, ramp_s, slew_rate, rate_hz, command.type,
-    command.interface, command.fields, command.frame_id, observation.sources, observation.fields, observation.scale,
+    command.interface, command.fields, command.scale, command.offset, command.si_confirmed, command.frame_id,
+    control_period_confirmed, observation.sources, observation.fields, observation.scale,
     observation.offset, observation.transform, of each source observation.<source>.topic, .type and .max_age_s, and
     qos_overrides of every topic.
 
@@ -286,8 +287,10 @@ class PolicyNode(LifecycleNode):
         elif loop.controller.arm():
             loop.send(None)
             response.success, response.message = True, 'armed'
-        else:
+        elif loop.controller.fault:
             response.message = f'a fault is latched: {loop.controller.fault}. Call ~/clear_fault first.'
+        else:
+            response.message = f'{"; ".join(loop.controller.refusals)}.'
         return response
 
     def _on_emergency_stop_call(self, request: Any, response: Any) -> Any:

@@ -11,6 +11,7 @@ from velora_ros.nodes import readers
 from velora_ros.nodes.message_types import canonical_type
 from velora_ros.nodes.parameters import Parameter, Values
 from velora_ros.nodes.writers import TYPES, interface_of
+from velora_ros.policy import PolicyFile
 from velora_ros.policy.engines import ENGINES
 
 _OFF = '0 switches it off.'
@@ -48,14 +49,16 @@ PARAMETERS = (
         'Command on a fault and at the end; auto holds positions and zeroes velocities, efforts and the unknown.',
         choices=('auto', 'zero', 'hold', 'pose', 'none'),
     ),
-    Parameter('fallback_pose', 'double_array', [], "The command of the fallback 'pose', in action order and units."),
+    Parameter(
+        'fallback_pose', 'double_array', [], "The command of the fallback 'pose', in action order and SI units."
+    ),
     Parameter(
         'ramp_s', 'double', 0.0, f'After arming, commands are ramped in from where the robot is for so long. {_OFF}',
         's', (0, math.inf),
     ),
     Parameter(
         'slew_rate', 'double_array', [],
-        f'Fastest change of a command, in its unit per second: one for all, or one for each action. {_OFF}', '',
+        f'Fastest change of a command, in its SI unit per second: one for all, or one for each action. {_OFF}', '',
         (0, math.inf),
     ),
     Parameter(
@@ -74,6 +77,23 @@ PARAMETERS = (
         'command.fields', 'string_array', [],
         "Where each action of the policy goes: the joint of a JointState or JointTrajectory, linear.x ... angular.z of"
         ' a Twist, the index in a Float64MultiArray. Empty goes by the action names.',
+    ),
+    Parameter(
+        'command.scale', 'double_array', [],
+        "SI value of one unit of each of the policy's actions, not 0; empty is what the policy file says.",
+    ),
+    Parameter(
+        'command.offset', 'double_array', [],
+        "SI value of each of the policy's actions at zero; empty is what the policy file says.",
+    ),
+    Parameter(
+        'command.si_confirmed', 'bool', False,
+        'The robot takes SI units, without a factor added by hand. A policy file of version 1 with a unit like 100 N'
+        ' is armed only with it.',
+    ),
+    Parameter(
+        'control_period_confirmed', 'bool', False,
+        "The policy's control period is that of the robot. A policy whose period was assumed is armed only with it.",
     ),
     Parameter('command.frame_id', 'string', '', "Frame of the command's header, where it has one."),
     Parameter(
@@ -109,7 +129,7 @@ PARAMETERS = (
 def needs_configure(name: str) -> bool:
     """Whether a parameter is read when the node is configured, so that a change would not reach a running policy."""
     return name in ('engine', 'follow_trainer') or (
-        name.startswith(('command.', 'observation.')) and not name.endswith('.max_age_s')
+        name.startswith(('command.', 'observation.')) and not name.endswith(('.max_age_s', '.si_confirmed'))
     )
 
 
@@ -170,7 +190,39 @@ def settings_of(values: Values) -> Settings:
         interface=interface_of(values['command.type'], values['command.interface'], values['command.fields']),
         ramp_s=values['ramp_s'],
         slew_rate=tuple(values['slew_rate']),
+        scale=tuple(values['command.scale']),
+        offset=tuple(values['command.offset']),
     )
+
+
+def open_confirmations(values: Values, file: PolicyFile, safety: Safety) -> list[str]:
+    """
+    Return what must be confirmed before this policy may be armed, one sentence each.
+
+    Args:
+        values: the node's parameters.
+        file: the policy.
+        safety: its limits.
+    """
+    spec, sentences = file.spec, []
+    if file.converted_units and not values['command.si_confirmed']:
+        was = ', '.join(
+            f"'{name}' was sent as at most {high:g}, in units of {old}, and is now sent as at most {most:g} {unit}"
+            for name, old, unit, high, (_, most) in zip(
+                spec.action_names, file.converted_units, spec.action_units, spec.action_high, safety.bounds, strict=True
+            )
+            if old != unit
+        )
+        sentences.append(
+            f'commands are now in SI units and the policy file is of version 1: {was}. Remove a factor that was added '
+            "by hand, then set 'command.si_confirmed' to true"
+        )
+    if spec.control_period_assumed and not values['control_period_confirmed']:
+        sentences.append(
+            f"the policy's control period of {spec.control_period:g} s was assumed in training. If the robot's states "
+            "come with this period, set 'control_period_confirmed' to true; else train again with the robot's"
+        )
+    return sentences
 
 
 def check_times(values: Values, safety: Safety) -> None:

@@ -161,7 +161,7 @@ class SimLoop:
         target = self.pacer.target(now, robot.time)
         while robot.time + robot.physics_step <= target and not self._stopped:
             for command in self._commands.take(robot.time):
-                robot.set_command(command)
+                robot.set_action(command)
             period = robot.advance()
             if self._clock is not None:
                 self._clock.publish(conversions.to_clock(self.stamp))

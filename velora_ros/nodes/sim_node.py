@@ -2,7 +2,7 @@
 A MuJoCo environment of gymnasium, or a robot in an MJCF file, as a robot in real time, with faults where asked for.
 
 Subscribes:
-    command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and units.
+    command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and SI units.
     /diagnostics (diagnostic_msgs/DiagnosticArray): what the controller says of itself.
 
 Publishes:

@@ -71,6 +71,7 @@ def make_writer(
         )
     if repeated := sorted({field for field in fields if list(fields).count(field) > 1}):
         raise ConfigError(f"'command.fields' repeats {', '.join(repeated)}; each action needs a place of its own.")
+    _check_meaning(kind, spec, interface, fields)
     message = interface_class(TYPES[kind])()
     if hasattr(message, 'header'):
         message.header.frame_id = frame_id
@@ -82,6 +83,19 @@ def make_writer(
     if kind == 'JointState':
         return _joint_state_writer(message, joints, meaning, now)
     return _trajectory_writer(message, joints, meaning, spec.control_period)
+
+
+def _check_meaning(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) -> None:
+    """Refuse to send what may be anything as a command of joints, unless the user says where it goes."""
+    unknown = [name for name in spec.action_names if joint_signal(name) is None]
+    if fields or not unknown or kind in TWISTS or (kind == 'Float64MultiArray' and not interface):
+        return
+    what = f'a {kind} commands joints' if kind != 'Float64MultiArray' else f"'command.interface' is {interface}"
+    raise ConfigError(
+        f"{what}, and the policy's {', '.join(unknown)} names no joint: the environment of its training did not show "
+        "what the action is. Give the joint of each action in 'command.fields', and 'command.scale' and "
+        "'command.offset' where the action is not the joint's SI value."
+    )
 
 
 def _vector_writer(spec: PolicySpec, fields: Sequence[str]) -> Writer:
@@ -147,9 +161,6 @@ def _joints(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) 
     joints = [signal[0] if signal else name for signal, name in zip(signals, fields or spec.action_names, strict=True)]
     own = [joint_signal(name) for name in spec.action_names]
     meanings = {signal[1] for signal in (*signals, *own) if signal} | ({interface} - {''})
-    if not fields and None in signals:
-        unnamed = ', '.join(name for name, signal in zip(spec.action_names, signals, strict=True) if signal is None)
-        raise ConfigError(f"a {kind} commands joints, and {unnamed} names none; give the joints in 'command.fields'.")
     if len(meanings) != 1:
         raise ConfigError(
             f'a {kind} commands one thing of all joints, and this would be {", ".join(sorted(meanings)) or "unknown"}; '

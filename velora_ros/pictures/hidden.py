@@ -29,9 +29,9 @@ def draw_hidden(rollout: Rollout, name: str) -> Figure:
     _states(panels[1], rollout)
     _map(panels[2], rollout.time, rollout.hidden, [str(i) for i in range(neurons)], 'hidden state, neuron by neuron')
     done = _labels(spec.action_names, spec.action_units)
-    _signals(panels[3], rollout.time, rollout.actions, done, 'actions', step=True)
+    _signals(panels[3], rollout.time, spec.to_si(rollout.actions), done, 'actions', step=True)
     if spec.action_dim <= MOST_LINES:
-        for bound in {*spec.action_low, *spec.action_high}:
+        for bound in {*spec.si_low.tolist(), *spec.si_high.tolist()}:
             panels[3].axhline(bound, color='#b0b0b0', lw=0.8, ls=':')
     _rewards(panels[4], rollout)
     for axes in panels:

@@ -19,7 +19,8 @@ from velora_ros.policy.layout import cell_of, check_tensors, check_wiring, shape
 from velora_ros.spec import PolicySpec
 from velora_ros.utils import PACKAGE, atomic_write
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest version; a file that needs nothing of it is written as version 1, which older releases read."""
 LARGEST_HEADER = 16 * 2**20  # bytes; a header is a few kB, and one of gigabytes is some other file
 LARGEST_FILE = 2**30  # bytes; a policy of 4,000 neurons has 100 MB
 
@@ -39,6 +40,8 @@ class PolicyFile:
         dt_range: shortest and longest elapsed time seen in training [s]; it includes the nominal period.
         environment: gymnasium id of the environment it was trained in, if it has one.
         provenance: how it was trained and what it reached; anything that JSON can hold.
+        converted_units: the action units as the file had them, where the scale was in them (``100 N``) and the spec
+            was converted on loading; empty otherwise. It is not part of the policy and not saved.
 
     Raises:
         PolicyFileError: a field is missing, inconsistent or not finite; the message names it.
@@ -50,6 +53,7 @@ class PolicyFile:
     dt_range: tuple[float, float]
     environment: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    converted_units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_wiring(self.wiring, self.spec.action_dim)
@@ -64,7 +68,10 @@ class PolicyFile:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over every tensor and all metadata, in hex: two policies with one digest are the same policy."""
-        sha = hashlib.sha256(_canonical(self._metadata()).encode())
+        return self._digest(self._metadata())
+
+    def _digest(self, metadata: Mapping[str, Any]) -> str:
+        sha = hashlib.sha256(_canonical(metadata).encode())
         for name, tensor in sorted(self.tensors.items()):
             sha.update(f'{name} {tensor.dtype.name} {tensor.shape}\n'.encode())
             sha.update(tensor.astype(tensor.dtype.newbyteorder('<'), copy=False).tobytes())
@@ -150,17 +157,20 @@ class PolicyFile:
             dt_range=metadata['dt_range'],
             environment=metadata['environment'],
             provenance=metadata['provenance'],
+            converted_units=_converted_units(metadata['spec'], spec),
         )
-        if file.digest != metadata['digest']:
+        # Of what the file says, not of what became of it: a file of version 1 may have been converted.
+        said = {'format_version': metadata['format_version'], 'spec': metadata['spec']}
+        if (digest := file._digest({**file._metadata(), **said})) != metadata['digest']:
             raise PolicyFileError(
-                f"field 'digest' is {str(metadata['digest'])[:12]}…, the content has {file.digest[:12]}…: "
+                f"field 'digest' is {str(metadata['digest'])[:12]}…, the content has {digest[:12]}…: "
                 'the file was changed after it was written; copy or export it again.'
             )
         return file
 
     def _metadata(self) -> dict[str, Any]:
         return {
-            'format_version': FORMAT_VERSION,
+            'format_version': FORMAT_VERSION if self.spec.is_extended else 1,
             'spec': self.spec.to_dict(),
             'wiring': self.wiring,
             'dt_range': list(self.dt_range),
@@ -227,12 +237,18 @@ def _metadata(header: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_version(version: Any) -> None:
-    if version != FORMAT_VERSION or isinstance(version, bool):
+    if isinstance(version, bool) or version not in range(1, FORMAT_VERSION + 1):
         newer = isinstance(version, int) and version > FORMAT_VERSION
         advice = f'update {PACKAGE}' if newer else 'export the policy again'
         raise PolicyFileError(
-            f"field 'format_version' is {version!r}; this version of {PACKAGE} reads {FORMAT_VERSION}: {advice}."
+            f"field 'format_version' is {version!r}; this version of {PACKAGE} reads 1 to {FORMAT_VERSION}: {advice}."
         )
+
+
+def _converted_units(said: Mapping[str, Any], spec: PolicySpec) -> tuple[str, ...]:
+    """Return the action units of a file whose scale was in them."""
+    units = tuple(said['action_units'])
+    return () if units == spec.action_units else units
 
 
 def _checked_dt_range(dt_range: Any, period: float) -> tuple[float, float]:

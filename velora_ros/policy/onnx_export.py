@@ -9,7 +9,8 @@ Hidden state and elapsed time are explicit. Inputs, float32, any batch size B:
 
 Outputs, float32:
 
-* ``action`` (B, A): in the environment's units and within its bounds.
+* ``action`` (B, A): in the policy's own units and within its bounds; its SI value is
+  ``action_scale * action + action_offset``, both in the metadata, in ``action_units``.
 * ``next_hidden`` (B, H).
 
 Normalisation, the clamping of ``dt`` to the range seen in training and the scaling of actions are inside. The metadata
@@ -83,10 +84,15 @@ def metadata(file: PolicyFile) -> dict[str, str]:
     Return what the model says of itself, as text; what is no single number or word is JSON.
 
     ``observation_names``, ``observation_units``, ``action_names``, ``action_units``, ``action_low``, ``action_high``
-    (lists in the order of the tensors), ``control_period`` [s], ``dt_range`` (two numbers [s]), ``hidden_size``,
+    (lists in the order of the tensors), ``action_scale`` and ``action_offset`` (the action's SI value is scale times
+    action plus offset, in ``action_units``), ``control_period`` [s], ``dt_range`` (two numbers [s]), ``hidden_size``,
     ``environment``, and ``digest``, the policy file's.
     """
-    spec = file.spec.to_dict()
+    spec = {
+        **file.spec.to_dict(),
+        'action_scale': list(file.spec.scale),
+        'action_offset': list(file.spec.offset),
+    }
     period = spec.pop('control_period')
     return {
         **{name: json.dumps(values) for name, values in spec.items()},

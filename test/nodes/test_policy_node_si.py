@@ -1,0 +1,107 @@
+"""SI units on the wire, and what policy_node wants to have confirmed before it commands a robot."""
+
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from policy_robot import NAMES, STATE, Robot, T
+from ros_bench import SOURCE
+
+from velora_ros.nodes.interfaces import NEWEST
+from velora_ros.policy import Policy
+from velora_ros.spec import PolicySpec
+
+pytestmark = pytest.mark.ros
+
+
+def old_file(make_policy_file):
+    """The bytes of a file of version 1: the unit has the scale in it, and the period was assumed."""
+    spec = PolicySpec(NAMES, ('m', 'rad', 'm/s', 'rad/s'), ('slider/effort',), ('N',), (-3.0,), (3.0,), T, True)
+    file = make_policy_file(spec=spec)
+    old = {**file._metadata(), 'format_version': 1}
+    old['spec'] = {**old['spec'], 'action_units': ['100 N']}
+    text = json.dumps({**old, 'digest': file._digest(old)})
+    return safetensors.numpy.save(dict(file.tensors), metadata={'velora_ros': text})
+
+
+@pytest.fixture(scope='module')
+def running(ros_bench, make_policy_file, tmp_path_factory):
+    path = tmp_path_factory.mktemp('policies') / 'policy.safetensors'
+    path.write_bytes(old_file(make_policy_file))
+    with ros_bench() as ros:
+        yield Robot(ros, path)
+
+
+def test_an_old_file_is_not_armed_before_units_and_period_are_confirmed_and_then_sends_newtons(running):
+    robot = running
+    refused = robot.until_status('disarmed: commands are now in SI units')
+    assert refused.level == b'\x01'
+    both = "'slider/effort' was sent as at most 3, in units of 100 N, and is now sent as at most 300 N"
+    assert both in refused.message and both in robot.process.output
+    assert robot.no_command()
+    for name, reason in (('command__si_confirmed', 'command.si_confirmed'), ('control_period_confirmed', '0.04 s was')):
+        answer = robot.call('arm', data=True)
+        assert not answer.success and reason in answer.message and answer.message.endswith('.')
+        assert reason in robot.diagnostics()['message']
+        assert robot.no_command()
+        assert robot.ros.set_parameters('policy_node', **{name: True})[0].successful
+    robot.until_status('armed')
+    robot.call('reset_state')
+    expected = 100 * Policy.load(robot.path, engine='numpy').step(np.array(STATE), None)
+    assert robot.command() == pytest.approx(expected, abs=1e-9)
+    assert abs(expected[0]) > 3.0, 'a number that no command in the old unit could have'
+
+
+def test_debug_and_limits_are_in_newtons(running):
+    robot = running
+    robot.ros.set_parameters('policy_node', command__si_confirmed=True, control_period_confirmed=True)
+    raw = robot.ros.subscribe('std_msgs/msg/Float64MultiArray', 'policy_node/debug/raw_action', NEWEST.profile())
+    robot.ready()
+
+    def shown():
+        robot.command()
+        return raw
+
+    robot.ros.until(shown, 'a raw action')
+    assert robot.ros.until(lambda: raw[-1].data[0] == robot.command()[0], 'the action beside its command')
+    pose = robot.ros.set_parameters('policy_node', fallback='pose', fallback_pose=[301.0], atomically=True)[0]
+    assert "'fallback_pose' has 301 for 'slider/effort'; it must be from -300 to 300 N" in pose.reason
+    posed = {'fallback': 'pose', 'fallback_pose': [250.0]}
+    assert robot.ros.set_parameters('policy_node', **posed, atomically=True)[0].successful
+    robot.commands.clear()
+    robot.call('arm', data=False)
+    robot.ros.until(lambda: robot.commands, 'the fallback')
+    assert list(robot.commands[-1].data) == [250.0]
+    robot.ros.set_parameters('policy_node', fallback='auto')
+    scale = robot.ros.set_parameters('policy_node', command__scale=[2.0])[0]
+    assert "'command.scale' is read when the node is configured" in scale.reason
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'message'),
+    [
+        (('command.scale:=[1.0, 2.0]',), "'command.scale' has 2 values and the policy commands 1: slider/effort"),
+        (('command.scale:=[0.0]',), "'command.scale' has 0; it must be a finite number other than 0"),
+    ],
+)
+def test_a_scale_that_does_not_fit_ends_the_start_with_one_sentence(ros, parameters, message):
+    words = [word for text in ('policy:=InvertedPendulum-v5', 'autostart:=true', *parameters) for word in ('-p', text)]
+    process = ros.start('policy_node', *words)
+    assert process.wait() == 1
+    assert message in process.output and 'Traceback' not in process.output
+
+
+def test_the_simulator_s_configuration_confirms_what_is_true_of_the_simulator(ros, make_policy_file, tmp_path):
+    (tmp_path / 'p.safetensors').write_bytes(old_file(make_policy_file))
+    ros.start(
+        'policy_node',
+        '--params-file',
+        SOURCE / 'config' / 'control.yaml',
+        '-p',
+        f'policy:={tmp_path}/p.safetensors',
+        '-p',
+        'autostart:=true',
+    )
+    status = ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+    ros.until(lambda: any(s.message.startswith('armed') for a in status for s in a.status), 'an armed node')
