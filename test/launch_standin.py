@@ -6,6 +6,7 @@ The classes take exactly the arguments that those of launch 3.4 and launch_ros 0
 ``test_launch_run.py`` runs the launch file with them.
 """
 
+import logging
 import sys
 import types
 from pathlib import Path
@@ -18,14 +19,22 @@ _EXECUTE_LOCAL = (
     'shell sigterm_timeout sigkill_timeout emulate_tty output output_format cached_output log_cmd on_exit respawn '
     'respawn_delay respawn_max_retries'
 )
+_HANDLER = 'handle_once'
 _EXECUTABLE = 'prefix cwd env additional_env'
 SIGNATURES = {
     'launch.LaunchDescription': 'initial_entities * deprecated_reason',
     'launch.actions.DeclareLaunchArgument': f'name * default_value description choices {_ACTION}',
+    'launch.actions.EmitEvent': f'* event {_ACTION}',
+    'launch.actions.GroupAction': f'actions * scoped forwarding launch_configurations {_ACTION}',
+    'launch.actions.IncludeLaunchDescription': f'launch_description_source * launch_arguments {_ACTION}',
+    'launch.actions.RegisterEventHandler': f'event_handler * {_ACTION}',
     'launch.actions.OpaqueFunction': f'* function args kwargs {_ACTION}',
     'launch.actions.SetEnvironmentVariable': f'name value * {_ACTION}',
     'launch.actions.Shutdown': f'* reason {_ACTION}',
     'launch.actions.TimerAction': f'* period actions cancel_on_shutdown {_ACTION}',
+    'launch.event_handlers.OnProcessIO': f'* target_action on_stdin on_stdout on_stderr {_HANDLER}',
+    'launch.event_handlers.OnShutdown': f'* on_shutdown {_HANDLER}',
+    'launch.events.process.ShutdownProcess': '* process_matcher',
     'launch.substitutions.EnvironmentVariable': 'name * default_value',
     'launch_ros.actions.Node': (
         '* executable package name namespace exec_name parameters remappings ros_arguments arguments '
@@ -61,6 +70,39 @@ class LaunchContext:
     def __init__(self, **configurations):
         self.launch_configurations = configurations
         self.is_shutdown = False
+        self.globals = {}
+
+    def extend_globals(self, extensions):
+        self.globals.update(extensions)
+
+    def get_locals_as_dict(self):
+        return dict(self.globals)
+
+
+class ProcessIO:
+    """The event of a process's output."""
+
+    def __init__(self, text):
+        self.text = text
+
+
+class ShutdownEvent:
+    """The event with which a launch ends."""
+
+    def __init__(self, reason):
+        self.reason = reason
+
+
+def matches_action(action):
+    return lambda other: other is action
+
+
+def normalize_to_list_of_substitutions(value):
+    return [value]
+
+
+def perform_substitutions(context, substitutions):
+    return ''.join(substitutions)
 
 
 class ProcessExited:
@@ -73,7 +115,9 @@ class ProcessExited:
 def node_command(node, folder):
     """Return the arguments that launch_ros would start the node with; its dictionaries go to files below `folder`."""
     namespace = node.namespace if node.namespace.startswith('/') else f'/{node.namespace}'
-    command = [*(node.arguments.get('arguments') or []), '--ros-args', '-r', f'__node:={node.name}']
+    ros_arguments = node.arguments.get('ros_arguments')
+    command = [*(node.arguments.get('arguments') or []), *(['--ros-args', *ros_arguments] if ros_arguments else [])]
+    command += ['--ros-args', '-r', f'__node:={node.name}']
     command += ['-r', f'__ns:={namespace}']
     for index, parameters in enumerate(node.parameters):
         if isinstance(parameters, dict):
@@ -93,7 +137,15 @@ def install(monkeypatch):
     contents = {
         name: type(name.rpartition('.')[2], (StandIn,), {'signature': text}) for name, text in SIGNATURES.items()
     }
-    contents |= {'launch.LaunchContext': LaunchContext, 'launch.events.process.ProcessExited': ProcessExited}
+    contents |= {
+        'launch.LaunchContext': LaunchContext,
+        'launch.events.matches_action': matches_action,
+        'launch.events.process.ProcessExited': ProcessExited,
+        'launch.events.process.ProcessIO': ProcessIO,
+        'launch.logging.get_logger': logging.getLogger,
+        'launch.utilities.normalize_to_list_of_substitutions': normalize_to_list_of_substitutions,
+        'launch.utilities.perform_substitutions': perform_substitutions,
+    }
     for name, value in contents.items():
         module, _, attribute = name.rpartition('.')
         parts = module.split('.')

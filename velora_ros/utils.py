@@ -20,12 +20,27 @@ if TYPE_CHECKING:
 PACKAGE = 'velora_ros'
 
 
+EXTRAS = {
+    'train': ('torch', 'gymnasium[torch]', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm'),
+    'render': ('imageio-ffmpeg',),
+    'onnx': ('onnx',),
+    'sweep': ('ray[tune]',),
+}
+"""What setup.py's extras install: no index has this package, so that people name these."""
+
+
+def how_to_install(extra: str) -> str:
+    """Return the sentence that says how to install what an extra needs; it is right in a clone and in a workspace."""
+    words = ' '.join(f"'{name}'" if '[' in name else name for name in EXTRAS[extra])
+    return f'Install it into the environment that runs this: pip install {words}.'
+
+
 def _import_torch() -> Any:
     try:
         import torch
     except ImportError as error:
         raise MissingDependencyError(
-            "torch is not installed and training needs it; install the training extra: pip install 'velora_ros[train]'."
+            f'torch is not installed and training needs it. {how_to_install("train")}'
         ) from error
     return torch
 

@@ -168,4 +168,4 @@ def test_without_opengl_it_says_so_before_anything_runs(pendulum_policy, tmp_pat
 def test_without_ffmpeg_it_names_both_ways_out(opengl, pendulum_policy, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
     assert main(['evaluate', pendulum_policy, '--engine', 'numpy', '--render', str(tmp_path / 'film.mp4')]) == 1
-    assert "pip install 'velora_ros[render]', or name a .gif file" in capsys.readouterr().err
+    assert 'pip install imageio-ffmpeg. Or name a .gif file' in capsys.readouterr().err

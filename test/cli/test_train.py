@@ -151,7 +151,7 @@ def test_an_unknown_device_is_refused(train_here, capsys):
 def test_without_torch_it_says_what_to_install(train_here, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'torch', None)
     assert train_here(*SHORT) == 1
-    assert "pip install 'velora_ros[train]'" in capsys.readouterr().err
+    assert "pip install torch 'gymnasium[torch]'" in capsys.readouterr().err
 
 
 # --- a short run

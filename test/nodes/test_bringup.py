@@ -14,7 +14,7 @@ from velora_ros.errors import ConfigError
 from velora_ros.nodes import bringup
 from velora_ros.nodes.bringup import build, parse
 from velora_ros.nodes.entries import Entry
-from velora_ros.nodes.processes import parameter_file
+from velora_ros.nodes.processes import parameter_files
 
 SOURCE = Path(__file__).resolve().parents[2]
 PATIENCE = 20.0
@@ -130,7 +130,7 @@ def is_alive(pid):
 def test_control_starts_the_simulator_and_the_policy(policy):
     simulator, controller = build('control', {'policy': policy, 'duration': '60', 'env': 'Hopper-v5', 'seed': '4'})
     assert (simulator.executable, controller.executable) == ('sim_node', 'policy_node')
-    assert simulator.parameters == {'env': 'Hopper-v5', 'seed': 4, 'duration_s': 60.0}
+    assert simulator.parameters == {'env': 'Hopper-v5', 'seed': 4, 'duration_s': 60.0, 'summary_line': True}
     assert controller.parameters == {'policy': policy, 'autostart': True}
     assert simulator.required
     assert simulator.ends_run
@@ -165,7 +165,7 @@ def test_what_no_argument_says_is_up_to_the_own_parameter_file(own):
 def test_an_argument_goes_before_the_own_parameter_file(own):
     given = {'params': str(own), 'env': 'InvertedPendulum-v5', 'seed': '4'}
     simulator, controller = build('control', given)
-    assert simulator.parameters == {'env': 'InvertedPendulum-v5', 'seed': 4}
+    assert simulator.parameters == {'env': 'InvertedPendulum-v5', 'seed': 4, 'summary_line': True}
     assert Path(controller.parameters['policy']).stem == 'InvertedPendulum-v5'
     [trainer] = build('train', given | {'run_dir': '~/run'})
     assert trainer.parameters['seed'] == 4
@@ -245,10 +245,12 @@ def test_training_alone_ends_with_it(tmp_path):
 
 
 def test_training_without_torch_is_refused_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(bringup.importlib.util, 'find_spec', lambda name: None)
-    for run, given in (('train', {}), ('control', {'train': 'true'})):
-        with pytest.raises(ConfigError, match='make control TRAIN=1'):
-            build(run, given)
+    for missing in ('torch', 'threadpoolctl', 'array_api_compat'):
+        monkeypatch.setattr(bringup.importlib.util, 'find_spec', lambda name, missing=missing: name != missing or None)
+        for run, given in (('train', {}), ('control', {'train': 'true'})):
+            with pytest.raises(ConfigError, match=f'training needs {missing}, which is not installed') as refusal:
+                build(run, given)
+            assert "pip install torch 'gymnasium[torch]' " in str(refusal.value)
 
 
 def test_a_real_robot_gets_no_simulator(policy):
@@ -257,11 +259,51 @@ def test_a_real_robot_gets_no_simulator(policy):
     assert controller.linger_s == 0.0
 
 
-def test_simulated_time_goes_to_every_node_but_the_simulator(policy):
-    simulator, controller = build('control', {'policy': policy, 'use_sim_time': 'true'})
-    assert simulator.parameters['publish_clock'] is True
-    assert 'use_sim_time' not in simulator.parameters
-    assert controller.parameters['use_sim_time'] is True
+@pytest.mark.parametrize('yes', ['true', 'True', '1'])
+def test_simulated_time_goes_to_every_node(policy, yes):
+    for entry in build('control', {'policy': policy, 'use_sim_time': yes}):
+        assert entry.parameters['use_sim_time'] is True
+    for entry in build('control', {'policy': policy, 'use_sim_time': 'False'}):
+        assert entry.parameters['use_sim_time'] is False
+    for entry in build('control', {'policy': policy}):
+        assert 'use_sim_time' not in entry.parameters
+
+
+def test_both_spellings_of_a_boolean_are_read(policy):
+    assert len(build('control', {'policy': policy, 'sim': 'False'})) == 1
+    assert len(build('control', {'policy': policy, 'sim': 'TRUE', 'train': '0'})) == 2
+
+
+def test_the_nodes_begin_by_themselves_unless_an_argument_or_the_own_file_says_otherwise(policy, tmp_path):
+    own = tmp_path / 'own.yaml'
+    own.write_text('policy_node:\n  ros__parameters: {autostart: false}\n')
+    given = {'policy': policy, 'sim': 'false'}
+    assert build('control', given)[0].parameters['autostart'] is True
+    assert build('control', {**given, 'autostart': 'False'})[0].parameters['autostart'] is False
+    for namespace in ('', 'left'):
+        [entry] = build('control', {**given, 'params_file': str(own), 'namespace': namespace})
+        assert 'autostart' not in entry.parameters
+        assert entry.files[-1] == str(own)
+    assert 'autostart: false' in entry.sections[-1]  # rcl itself would not find it in the namespace
+    [entry] = build('control', {**given, 'params_file': str(own), 'autostart': 'true'})
+    assert entry.parameters['autostart'] is True
+
+
+def test_commands_can_go_to_another_topic(policy):
+    entries = build('control', {'policy': policy, 'command_topic': 'forward_effort_controller/commands'})
+    assert [entry.remaps for entry in entries] == [(('command', 'forward_effort_controller/commands'),)] * 2
+
+
+def test_a_real_robot_takes_the_policy_of_the_own_file(policy, tmp_path):
+    own = tmp_path / 'own.yaml'
+    own.write_text(f'left:\n  policy_node:\n    ros__parameters: {{policy: {policy}}}\n')
+    [entry] = build('control', {'params': str(own), 'sim': 'False', 'namespace': '/left'})
+    assert 'policy' not in entry.parameters
+    with pytest.raises(ConfigError, match="'policy' is empty"):
+        build('control', {'params': str(own), 'sim': 'False', 'namespace': '/right'})
+    own.write_text('/**:\n  ros__parameters: {policy: nowhere.safetensors}\n')
+    with pytest.raises(ConfigError, match="the policy is 'nowhere"):
+        build('control', {'params': str(own)})
 
 
 def test_a_file_of_one_s_own_comes_after_the_shipped_ones(policy, tmp_path):
@@ -284,7 +326,7 @@ def test_several_robots_have_a_namespace_and_a_seed_each_and_one_clock(policy):
     assert [entry.full_name for entry in entries] == [f'/lab/robot{n}/{name}' for n in (1, 2) for name in names]
     simulators = [entry.parameters for entry in entries if entry.name == 'sim_node']
     assert [parameters['seed'] for parameters in simulators] == [5, 6]
-    assert ['publish_clock' in parameters for parameters in simulators] == [True, False]
+    assert [parameters.get('publish_clock') for parameters in simulators] == [None, False]
     assert [entry.namespace for entry in build('control', {**given, 'namespace': '', 'sim': 'false'})] == [
         '/robot1',
         '/robot2',
@@ -301,16 +343,25 @@ def test_several_robots_have_a_namespace_and_a_seed_each_and_one_clock(policy):
         (['control', 'duration:=-1'], "'duration' is '-1'"),
         (['control', 'duration:=nan'], "'duration' is 'nan'"),
         (['control', 'seed:=1.5'], "'seed' is '1.5'"),
-        (['control', 'sim:=maybe'], "'sim' is 'maybe'. Valid: false, true."),
+        (['control', 'sim:=maybe'], "'sim' is 'maybe'; it must be true or false"),
+        (['control', 'sim:=false'], "'policy' is empty, and a real robot"),
+        (['control', 'train:=true', 'sim:=no'], "'policy' is empty, and a real robot"),
+        (['control', 'policy:=/nope.safetensors'], "the policy is '/nope.safetensors': there is no such file"),
+        (['control', 'policy:=InvertedPendulum-v4'], "Did you mean 'InvertedPendulum-v5'?"),
+        (['control', 'params:=a.yaml', 'params_file:=b.yaml'], "'params' and 'params_file' mean the same"),
+        (['control', 'log_level:=loud'], "'log_level' is 'loud'; it must be debug, info"),
+        (['control', 'command_topic:=my topic'], "'command_topic' is 'my topic'; it must be a topic's name"),
+        (['control', 'robots:=2', 'command_topic:=/cmd'], 'one topic for 2 robots'),
+        (['train', 'autostart:=later'], "'autostart' is 'later'; it must be true or false"),
         (['control', 'namespace:=a-b'], "'namespace' is 'a-b'"),
-        (['control', 'params:=nowhere.yaml'], "'nowhere.yaml', which is no file"),
+        (['control', 'params:=nowhere.yaml'], "'nowhere.yaml', which is not a file"),
         (['control', 'env:=Nothing-v0'], "no policy ships for the environment 'Nothing-v0'"),
         (['control', 'sim:=false', 'duration:=5'], "'duration' is 5"),
         (['control', 'robots:=0'], "'robots' is 0; it must be at least 1"),
         (['control', 'robots:=two'], "'robots' is 'two'"),
         (['control', 'robots:=2', 'train:=true'], 'and 1 with train:=true'),
         (['control', 'steps:=500'], "'steps' is '500', but nothing is trained; add train:=true"),
-        (['control', 'train:=1'], "'train' is '1'. Valid: false, true."),
+        (['control', 'train:=2'], "'train' is '2'; it must be true or false"),
         (['train', 'steps:=many'], "'steps' is 'many'"),
         ([], 'Valid: control, train'),
     ],
@@ -338,9 +389,10 @@ def test_words_after_the_run_are_arguments():
 
 
 def test_arguments_come_in_the_order_of_launch_ros(tmp_path):
-    entry = Entry('x', 'node', '/ns', ('a.yaml', 'b.yaml'), {'n': 1, 'l': ['a', 'b']}, remaps=(('from', 'to'),))
-    file = parameter_file(entry, tmp_path)
-    assert entry.ros_arguments(file) == [
+    parameters = {'n': 1, 'l': ['a', 'b']}
+    entry = Entry('x', 'node', '/ns', ('a.yaml', 'b.yaml'), parameters=parameters, remaps=(('from', 'to'),))
+    [file] = parameter_files(entry, tmp_path)
+    assert entry.ros_arguments([file]) == [
         '--ros-args', '-r', '__node:=node', '-r', '__ns:=/ns',
         '--params-file', 'a.yaml', '--params-file', 'b.yaml', '--params-file', file, '-r', 'from:=to',
     ]  # fmt: skip

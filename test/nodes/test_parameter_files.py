@@ -19,7 +19,7 @@ def file(tmp_path):
     [
         ('/**/sim_node', True), ('/**', True), ('/robot1/sim_node', True), ('robot1/sim_node', True),
         ('/*/sim_node', True), ('/robot1/*', True), ('/**/robot1/sim_node', True), ('/robot1/**', True),
-        ('/sim_node', False), ('sim_node', False), ('/*', False), ('/robot2/sim_node', False),
+        ('/sim_node', False), ('sim_node', True), ('/*', False), ('/robot2/sim_node', False),
         ('/**/policy_node', False),
     ],
 )  # fmt: skip

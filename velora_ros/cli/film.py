@@ -13,7 +13,7 @@ import numpy as np
 
 from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
 from velora_ros.gym.rendering import frame, light_up
-from velora_ros.utils import atomic_write, check_writable
+from velora_ros.utils import atomic_write, check_writable, how_to_install
 
 FASTEST = {'.mp4': 50.0, '.gif': 25.0}  # frames a second
 
@@ -81,8 +81,8 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         if self._path.suffix == '.mp4':
             if importlib.util.find_spec('imageio_ffmpeg') is None:
                 raise MissingDependencyError(
-                    "an MP4 needs imageio-ffmpeg, which is not installed: pip install 'velora_ros[render]', "
-                    'or name a .gif file.'
+                    f'an MP4 needs imageio-ffmpeg, which is not installed. {how_to_install("render")} '
+                    'Or name a .gif file.'
                 )
             try:
                 folder = tempfile.TemporaryDirectory(prefix='velora_ros_')  # it goes with _read, the last to know it

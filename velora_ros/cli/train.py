@@ -19,7 +19,7 @@ from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths, default_folder
-from velora_ros.utils import check_writable, set_seed, write_line
+from velora_ros.utils import check_writable, how_to_install, set_seed, write_line
 
 FINAL_EPISODES = 10
 FINAL_STREAM = 2**31  # (seed, FINAL_STREAM) is no pair that training draws from
@@ -210,7 +210,7 @@ def _running(seed: int) -> Any:
         from velora_ros.models import running  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependencyError(
-            f"training needs {error.name}, which is not installed: pip install 'velora_ros[train]'."
+            f'training needs {error.name}, which is not installed. {how_to_install("train")}'
         ) from error
     return running
 

@@ -6,6 +6,7 @@ import gymnasium as gym
 from gymnasium.wrappers import RecordEpisodeStatistics
 
 from velora_ros.errors import MissingDependencyError
+from velora_ros.utils import how_to_install
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +31,7 @@ def add_core_env_wrappers(env: Env, device: 'torch.device | str | None' = None) 
         from velora_ros.gym.tensors import TorchTensors  # noqa: PLC0415
     except (ImportError, gym.error.DependencyNotInstalled) as error:
         raise MissingDependencyError(
-            "torch is not installed, and tensors need it; install the training extra: pip install 'velora_ros[train]'."
+            f'tensors need {getattr(error, "name", None) or "torch"}, which is not installed. {how_to_install("train")}'
         ) from error
     if not _has(env, RecordEpisodeStatistics):
         env = RecordEpisodeStatistics(env)

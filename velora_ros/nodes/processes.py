@@ -19,7 +19,7 @@ from types import FrameType
 
 import yaml
 
-from velora_ros.nodes.entries import DISCOVERY, DISCOVERY_DEFAULT, Entry
+from velora_ros.nodes.entries import DISCOVERY, DISCOVERY_DEFAULT, RESPAWN_DELAY_S, SUMMARY, Entry
 from velora_ros.utils import ending_signals, write_line
 
 POLL_S = 0.05
@@ -29,7 +29,6 @@ PATIENCE_S = 5.0
 HURRY_S = 2.0
 # SIGTERM and SIGINT mean the same to a node, but Python answers an early SIGINT, among the imports, with a traceback.
 ESCALATION = (signal.SIGTERM, signal.SIGKILL)
-SUMMARY = b'{"event": "control_summary"'
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -52,14 +51,17 @@ def run_entries(entries: Sequence[Entry]) -> int:
                 signal.signal(number, signal.SIG_IGN)
 
 
-def parameter_file(entry: Entry, folder: Path) -> str | None:
-    """Write the entry's parameters as launch_ros does, keyed by the node's full name; return the path."""
-    if not entry.parameters:
-        return None
-    path = folder / f'{entry.full_name.strip("/").replace("/", ".")}.yaml'
-    text = yaml.safe_dump({entry.full_name: {'ros__parameters': dict(entry.parameters)}}, default_flow_style=None)
-    path.write_text(text, encoding='utf-8')
-    return str(path)
+def parameter_files(entry: Entry, folder: Path) -> list[str]:
+    """Write the entry's sections and parameters as launch does, keyed by the node's full name; return the paths."""
+    texts = list(entry.sections)
+    if entry.parameters:
+        own = {entry.full_name: {'ros__parameters': dict(entry.parameters)}}
+        texts.append(yaml.safe_dump(own, default_flow_style=None))
+    paths = []
+    for number, text in enumerate(texts):
+        paths.append(folder / f'{entry.full_name.strip("/").replace("/", ".")}.{number}.yaml')
+        paths[-1].write_text(text, encoding='utf-8')
+    return [str(path) for path in paths]
 
 
 class Process:
@@ -79,7 +81,7 @@ class Process:
         self._unfinished = b''
         command = [sys.executable, '-m', f'{entry.package}.nodes.{entry.executable}']
         self._popen = subprocess.Popen(
-            [*command, *entry.ros_arguments(parameter_file(entry, folder))],
+            [*command, *entry.ros_arguments(parameter_files(entry, folder))],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -125,18 +127,22 @@ class Supervisor:
         self._over: set[str] = set()
         self._stage = -1
         self._stage_began_at = self._next_stage_at = float('inf')
-        self._processes = [Process(entry, folder) for entry in entries]
-        self._running = list(self._processes)
+        self._folder = folder
         self._selector = selectors.DefaultSelector()
-        for process in self._processes:
-            self._selector.register(process.output, selectors.EVENT_READ, process)
+        self._processes: list[Process] = []
+        self._running: list[Process] = []
+        self._due: list[tuple[float, Entry]] = []
+        """When which node is started again."""
+        for entry in entries:
+            self._start(entry)
 
     def run(self) -> int:
         """Return the exit status when all processes have ended."""
-        while self._running:
+        while self._running or (self._due and self._stage < 0):
             self._relay(POLL_S)
             self._look_for_signals()
             self._look_for_ends()
+            self._start_again()
             if time.monotonic() >= self._next_stage_at:
                 self._escalate()
         while self._relay(0.0):
@@ -145,6 +151,21 @@ class Supervisor:
             if process.summary:
                 self._write(process.summary)
         return int(self._failed)
+
+    def _start(self, entry: Entry) -> None:
+        process = Process(entry, self._folder)
+        self._processes.append(process)
+        self._running.append(process)
+        self._selector.register(process.output, selectors.EVENT_READ, process)
+
+    def _start_again(self) -> None:
+        """Start the nodes whose time has come."""
+        now = time.monotonic()
+        due = [entry for at, entry in self._due if at <= now]
+        self._due = [(at, entry) for at, entry in self._due if at > now]
+        for entry in due:
+            if self._stage < 0 and entry.namespace not in self._over:
+                self._start(entry)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self._signals.append(number)
@@ -185,9 +206,13 @@ class Supervisor:
         elif entry.ends_run and status == 0:
             if not any(process.entry.ends_run for process in self._running):
                 self._escalate()
-        elif entry.required:
-            self._failed = True
+        elif entry.required or entry.respawn:
             how = f'was ended by {signal.Signals(-status).name}' if status < 0 else f'ended with exit status {status}'
+            if entry.respawn:
+                write_line(f'{entry.name} {how}; it is started again in {RESPAWN_DELAY_S:g} s.', error=True)
+                self._due.append((time.monotonic() + RESPAWN_DELAY_S, entry))
+                return
+            self._failed = True
             write_line(f'{entry.name} {how}; the rest stops.', error=True)
             self._next_stage_at = min(self._next_stage_at, time.monotonic() + entry.linger(status))
 
@@ -211,7 +236,7 @@ class Supervisor:
             if not more:
                 self._selector.unregister(key.fileobj)
             for line in lines:
-                if line.startswith(SUMMARY):
+                if line.startswith(SUMMARY.encode()):
                     key.data.summary = line
                 else:
                     self._write(key.data.label + line)

@@ -121,6 +121,9 @@ class SimLoop:
         """The time of the robot's state [ns]."""
         if self._clock is not None:
             return self._epoch + round(self.robot.time * NANOSECONDS)
+        clock: Any = self._node.get_clock()
+        if clock.ros_time_is_active:  # another simulator has the clock
+            return int(clock.now().nanoseconds)
         # Others compare stamps with the system clock: slips, pauses and its being set must not age our states.
         return self._system_time.of(self.pacer.due(self.robot.time))
 

@@ -20,11 +20,13 @@ Services:
 
 Parameters (``sim_node_parameters.py`` has their defaults and meaning):
     env, control_period_s, seed, time_limit, physics_step_s, hold_until_command, command_timeout_s, real_time_factor,
-    publish_clock, duration_s, learning, status_line, controller, faults.*, image.*, and qos_overrides of every topic.
+    publish_clock, duration_s, learning, status_line, summary_line, controller, faults.*, image.*, and
+    qos_overrides of every topic.
 
 The node paces itself on the steady clock. A stamp is the system time at which its state was due, or, with
-``publish_clock``, the system time at the start plus the simulated time. With ``duration_s`` the exit status says
-whether the run passed (``control/run.py`` has the rule). The last line printed is the run's summary.
+``publish_clock``, the system time at the start plus the simulated time; with ``use_sim_time``, however it is set,
+``publish_clock`` is on unless it is set as well. With ``duration_s`` the exit status says whether the run passed
+(``control/run.py`` has the rule). With ``summary_line`` the last line printed is the run's summary, in JSON.
 """
 
 import sys
@@ -42,7 +44,7 @@ from velora_ros.nodes.interfaces import create_service
 from velora_ros.nodes.parameters import ParameterTable, Values, check_qos_overrides
 from velora_ros.nodes.sim_camera import CameraOutput
 from velora_ros.nodes.sim_loop import SimLoop
-from velora_ros.nodes.sim_node_parameters import OWNER, PARAMETERS, fault_settings
+from velora_ros.nodes.sim_node_parameters import OWNER, fault_settings, parameters
 from velora_ros.nodes.sim_node_report import Controller, Report
 from velora_ros.nodes.spin import STEADY, run
 
@@ -64,7 +66,8 @@ class SimNode(Node):
         super().__init__('sim_node')
         self.exit_code: int | None = None
         self._faults: Faults | None = None
-        self._table = ParameterTable(self, PARAMETERS, validate=self._validate, apply=self._apply)
+        rows = parameters(use_sim_time=self.get_parameter('use_sim_time').value)
+        self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
         values = self._table.values
         robot, self._faults = _robot(values)
         self._validate(values)
@@ -86,9 +89,9 @@ class SimNode(Node):
             self._tell_faults()
 
     def close(self) -> None:
-        """Print the summary, unless the run ended by its duration and it is out."""
+        """Say what the run was, unless the run ended by its duration and it is out."""
         if self.exit_code is None:
-            self._report.summary(time.monotonic(), judge=False)
+            self._report.summary(time.monotonic(), judge=False, line=self._table['summary_line'])
         if self._camera is not None:
             self._camera.close()
 
@@ -99,7 +102,8 @@ class SimNode(Node):
         abandoned = robot.holding and self._loop.silence > ABANDONED_S
         if self.exit_code is not None or duration == 0 or not (abandoned or moved >= duration - robot.physics_step / 2):
             return
-        passed = self._report.summary(time.monotonic(), judge=True, learning=self._table['learning'])
+        learning, line = self._table['learning'], self._table['summary_line']
+        passed = self._report.summary(time.monotonic(), judge=True, learning=learning, line=line)
         self.exit_code = 0 if passed else 1
 
     def _on_second(self) -> None:

@@ -49,7 +49,8 @@ PARAMETERS = (
         's/s', (0.01, 100),
     ),
     Parameter(
-        'publish_clock', 'bool', False, 'Publish /clock at every physics step, for nodes with use_sim_time.',
+        'publish_clock', 'bool', False,
+        'Publish /clock at every physics step, for nodes with use_sim_time; unset it is what use_sim_time is here.',
         read_only='others may rely on the clock.',
     ),
     Parameter(
@@ -62,7 +63,11 @@ PARAMETERS = (
     ),
     Parameter(
         'status_line', 'bool', True,
-        'Print time, return, command rate, latency and input age once a second.',
+        'Log time, return, command rate, latency and input age once a second.',
+    ),
+    Parameter(
+        'summary_line', 'bool', False,
+        'Print the summary of the run in JSON as the last line of standard output; the launch files set it.',
     ),
     Parameter(
         'controller', 'string', 'policy_node',
@@ -112,6 +117,18 @@ PARAMETERS = (
         read_only=_AT_START,
     ),
 )  # fmt: skip
+
+
+def parameters(*, use_sim_time: bool) -> tuple[Parameter, ...]:
+    """
+    Return the table of a node.
+
+    Args:
+        use_sim_time: whether the node was started to live by ``/clock``: then it is the one that publishes it.
+    """
+    return tuple(
+        dataclasses.replace(row, default=use_sim_time) if row.name == 'publish_clock' else row for row in PARAMETERS
+    )
 
 
 def fault_settings(values: Values) -> FaultSettings:

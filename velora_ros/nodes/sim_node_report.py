@@ -65,7 +65,7 @@ class Controller:
 
 class Report:
     """
-    Prints, publishes and sums up.
+    Logs, publishes and sums up.
 
     Args:
         node: sim_node itself.
@@ -80,22 +80,23 @@ class Report:
         self._diagnostics = create_publisher(node, OWNER, '/diagnostics')
 
     def second(self, now: float, *, line: bool) -> None:
-        """Publish the diagnostics, and print the line unless the simulation is paused."""
+        """Publish the diagnostics, and log the line unless the simulation is paused."""
         state, window = self._loop.state, self._loop.statistics.window(self._controller.swaps)
         if line and state != 'paused':
-            write_line(self._line(state, window))  # whether it is read or not: the robot's clock goes on
+            self._node.get_logger().info(self._line(state, window))
         level = 'ok' if state == 'moving' else 'warn'
         status = conversions.to_diagnostic(self._name, level, state, self._values(now, window))
         stamp = self._loop.stamp if self._loop.has_clock else self._node.get_clock().now().nanoseconds
         self._diagnostics.publish(conversions.to_diagnostics(status, stamp))
 
-    def summary(self, now: float, *, judge: bool, learning: bool = False) -> bool:
+    def summary(self, now: float, *, judge: bool, line: bool, learning: bool = False) -> bool:
         """
-        Print the summary as the last line; return whether the run passed.
+        Sum the run up; return whether it passed.
 
         Args:
             now: the steady clock [s].
             judge: say why it did not.
+            line: print the summary in JSON on standard output; else it is logged, in short.
             learning: the controller learnt meanwhile.
         """
         controller = self._controller
@@ -108,7 +109,13 @@ class Report:
         reasons = failures(summary, learning=learning)
         if reasons and judge:
             self._node.get_logger().error(f'the run did not pass: {"; ".join(reasons)}')
-        write_line(json.dumps(summary))
+        if line:
+            write_line(json.dumps(summary))
+        else:
+            self._node.get_logger().info(
+                f'{summary["sim_seconds"]:.1f} s simulated: {summary["states"]} states, {summary["commands"]} '
+                f'commands, {summary["falls"]} falls, mean return {summary["mean_return"]:.1f}'
+            )
         return not reasons
 
     @property

@@ -29,7 +29,7 @@ from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainRe
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths
-from velora_ros.utils import set_seed
+from velora_ros.utils import how_to_install, set_seed
 
 if TYPE_CHECKING:
     from velora_ros.models import LiquidDDPG
@@ -245,7 +245,7 @@ def _model(env: Any, config: TrainConfig, seed: int) -> 'LiquidDDPG':
         from velora_ros.models import LiquidDDPG  # noqa: PLC0415 - torch takes seconds; a wrong job is refused before
     except ImportError as error:
         raise MissingDependencyError(
-            f"training needs {error.name}, which is not installed: pip install 'velora_ros[train]'."
+            f'training needs {error.name}, which is not installed. {how_to_install("train")}'
         ) from error
     spec, arguments = spec_from_env(env), config.agent_arguments()
     return LiquidDDPG(spec.observation_dim, arguments.pop('n_neurons'), spec.action_dim, **arguments, seed=seed)

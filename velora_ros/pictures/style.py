@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from velora_ros.errors import ConfigError, MissingDependencyError
-from velora_ros.utils import PACKAGE, atomic_write
+from velora_ros.utils import PACKAGE, atomic_write, how_to_install
 
 try:
     import matplotlib as mpl
@@ -24,7 +24,7 @@ try:
     from matplotlib.text import Text
 except ImportError as error:
     raise MissingDependencyError(
-        f"a picture needs {error.name}, which is not installed: pip install 'velora_ros[train]'."
+        f'a picture needs {error.name}, which is not installed. {how_to_install("train")}'
     ) from error
 
 __all__ = [

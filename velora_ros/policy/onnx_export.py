@@ -27,7 +27,7 @@ import numpy as np
 from velora_ros.errors import MissingDependencyError, PolicyFileError
 from velora_ros.liquid.cells import CFC
 from velora_ros.policy.artifact import PolicyFile
-from velora_ros.utils import PACKAGE, atomic_write
+from velora_ros.utils import PACKAGE, atomic_write, how_to_install
 
 if TYPE_CHECKING:
     import onnx
@@ -118,7 +118,7 @@ def to_onnx(file: PolicyFile) -> 'onnx.ModelProto':
         from onnx import helper, numpy_helper, parser
     except ImportError as error:
         raise MissingDependencyError(
-            f"an ONNX export needs onnx, which cannot be imported ({error}): pip install 'velora_ros[onnx]'."
+            f'an ONNX export needs onnx, which cannot be imported ({error}). {how_to_install("onnx")}'
         ) from error
     sizes = {'s': file.spec.observation_dim, 'h': file.hidden_size, 'a': file.spec.action_dim}
     model = parser.parse_model(MODEL.format(name='policy', **sizes))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import ConfigError, MissingDependencyError
+from velora_ros.utils import how_to_install
 
 LONGEST_FOLDER = 20  # of Ray's files: names of Unix sockets below it must stay within 107 characters
 PATIENCE_S = 5.0
@@ -65,7 +66,7 @@ def _ray() -> Any:
         return importlib.import_module('ray')
     except ImportError as error:
         raise MissingDependencyError(
-            f"a sweep needs {error.name or 'ray'}, which is not installed: pip install 'velora_ros[sweep]'."
+            f'a sweep needs {error.name or "ray"}, which is not installed. {how_to_install("sweep")}'
         ) from error
 
 
