@@ -97,10 +97,13 @@ class RosBench:
         self._executor.add_node(self.node)
 
     def start(self, module, *arguments, **environment):
-        """Start `python -m velora_ros.nodes.<module> --ros-args <arguments>`, or another command as a list."""
+        """Start `python -m velora_ros.nodes.<module> --ros-args <arguments>`, or another command as a list; a simulator
+        prints its summary unless its arguments say otherwise."""
         command = (
             [sys.executable, '-m', f'velora_ros.nodes.{module}', '--ros-args'] if isinstance(module, str) else module
         )
+        if module == 'sim_node':
+            command += ['-p', 'summary_line:=true']
         search = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get('PYTHONPATH')]))
         variables = {**os.environ, 'ROS_DOMAIN_ID': str(self.domain), 'PYTHONPATH': search, 'OMP_NUM_THREADS': '1'}
         variables['PYTHONFAULTHANDLER'] = '1'  # a crash says where it was

@@ -205,7 +205,7 @@ def test_a_run_without_commands_does_not_pass_and_says_so(ros, sim):
 
 
 def test_time_begins_when_the_whole_node_is_up(ros, capfd):
-    rclpy.init(args=['--ros-args', '-p', 'hold_until_command:=false'], domain_id=ros.domain)
+    rclpy.init(args=['--ros-args', '-p', 'hold_until_command:=false', '-p', 'summary_line:=true'], domain_id=ros.domain)
     node = SimNode()
     try:
         time.sleep(0.5)
@@ -242,7 +242,7 @@ def test_what_a_controller_counted_that_came_after_the_robot_is_this_run_s(ros):
 
 def test_under_nohup_a_closed_terminal_ends_nothing(ros):
     command = ['nohup', sys.executable, '-m', 'velora_ros.nodes.sim_node', '--ros-args']
-    process = ros.start([*command, *parameters(duration_s=1.0, hold_until_command=False)])
+    process = ros.start([*command, *parameters(duration_s=1.0, hold_until_command=False, summary_line=True)])
     ros.subscribe(JOINTS, 'joint_states')
     process.signal(signal.SIGHUP)
     assert process.wait() == 1
