@@ -41,6 +41,117 @@ def test_what_cannot_be_made_says_why_in_one_sentence(env_id, kwargs, named):
     assert '\n' not in str(raised.value)
 
 
+class Fails(gym.Env):
+    """An environment whose constructor does what it is asked to."""
+
+    def __init__(self, do, render_mode=None):
+        do()
+
+
+def failing(do):
+    """Register an environment whose constructor fails like this, and return its id."""
+    gym.register('Fails-v0', Fails, kwargs={'do': do})
+    return 'Fails-v0'
+
+
+@pytest.fixture(autouse=True)
+def _as_before():
+    yield
+    gym.registry.pop('Fails-v0', None)
+
+
+def raises(error):
+    def do():
+        raise error
+
+    return do
+
+
+@pytest.mark.parametrize(
+    ('do', 'words'),
+    [
+        (raises(AssertionError('only with MuJoCo 2')), 'AssertionError: only with MuJoCo 2'),
+        (lambda: object().flex, "AttributeError: 'object' object has no attribute 'flex'"),
+        (raises(RuntimeError('no physics\nserver')), 'RuntimeError: no physics server'),
+        (lambda: {}['assets'], "KeyError: 'assets'"),
+        (raises(ValueError('bad mass')), 'ValueError: bad mass'),
+        (lambda: len(3), r"TypeError: object of type 'int' has no len\(\)"),
+        (lambda: sorted(pace=1), 'TypeError: .*expected 1 argument, got 0'),
+        (lambda: 1 / 0, 'ZeroDivisionError: division by zero'),
+        (raises(OSError('no such port')), 'OSError: no such port'),
+        (lambda: sys.exit('no licence'), 'SystemExit: no licence'),
+        (raises(ImportError("cannot import name 'old' from 'mujoco'")), "ImportError: cannot import name 'old'"),
+        (raises(gym.error.Error('half made')), 'Error: half made'),
+        (lambda: gym.make('Absent-v0'), "NameNotFound: Environment `Absent` doesn't exist"),
+    ],
+)
+def test_a_constructor_that_fails_is_told_in_its_own_words_and_no_keyword_is_blamed(do, words):
+    with pytest.raises(UnsupportedEnvironmentError, match=words) as raised:
+        make(failing(do))
+    message = str(raised.value)
+    assert message.startswith("the environment 'Fails-v0' cannot be made: its constructor failed with")
+    assert '\n' not in message
+    assert 'keywords' not in message
+    assert raised.value.__cause__ is not None  # the traceback is kept for who wants it
+
+
+def test_of_an_error_without_a_message_the_line_of_code_is_told(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'asserting.py').write_text('def check():\n    assert   3 in (2,)')
+    from asserting import check
+
+    with pytest.raises(
+        UnsupportedEnvironmentError, match=r'AssertionError \(asserting\.py, line 2: assert 3 in \(2,\)\)'
+    ):
+        make(failing(check))
+
+
+@pytest.mark.parametrize(('module', 'advice'), [('mujoco_py', 'pip install'), ('array_api_compat', 'install it')])
+def test_a_module_that_a_constructor_lacks_is_named(module, advice):
+    error = ModuleNotFoundError(f"No module named '{module}'", name=module)
+    with pytest.raises(UnsupportedEnvironmentError, match=f"not installed .*No module named '{module}'.*{advice}"):
+        make(failing(raises(error)))
+
+
+def test_a_module_of_an_environment_that_fails_on_import_is_told_apart_from_one_that_is_missing(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'needs_more.py').write_text('import absent_package')
+    (tmp_path / 'is_broken.py').write_text('1 / 0')
+    with pytest.raises(UnsupportedEnvironmentError, match=r"needs a package .*No module named 'absent_package'"):
+        make('needs_more:Robot-v0')
+    with pytest.raises(UnsupportedEnvironmentError, match='failed with ZeroDivisionError: division by zero'):
+        make('is_broken:Robot-v0')
+
+
+def test_keywords_are_blamed_where_they_are_wrong():
+    with pytest.raises(UnsupportedEnvironmentError, match='Check the keywords'):
+        make('InvertedPendulum-v5', speed=3)
+    gym.register('Fails-v0', Fails)
+    with pytest.raises(
+        UnsupportedEnvironmentError, match=r"missing 1 required positional argument: 'do'.* Check the keyw"
+    ):
+        make('Fails-v0')
+
+
+def test_an_egl_that_is_not_there_is_named_and_no_keyword():
+    code = (
+        'import ctypes\n'
+        'def refuse(self, name, *rest, **more):\n'
+        '    if "EGL" in str(name): raise OSError(name)\n'
+        '    load(self, name, *rest, **more)\n'
+        'load, ctypes.CDLL.__init__ = ctypes.CDLL.__init__, refuse\n'
+        'from velora_ros.gym import make; make("InvertedPendulum-v5", render_mode="rgb_array").reset()'
+    )
+    result = subprocess.run(
+        [sys.executable, '-c', code],
+        env={**os.environ, 'MUJOCO_GL': 'egl'}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (
+        "MissingDependencyError: no picture can be made: the OpenGL backend 'egl' does not work here" in result.stderr
+    )
+    assert 'keywords' not in result.stderr
+
+
 def test_a_missing_package_is_named(monkeypatch):
     def refuse(*_args, **_kwargs):
         raise gym.error.DependencyNotInstalled('MuJoCo is not installed')

@@ -1,73 +1,60 @@
 """Make an environment by its id, with an error that helps where it cannot be made."""
 
 import difflib
-import os
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.envs import registration
 from gymnasium.envs.registration import EnvSpec
 
-from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
-from velora_ros.gym.rendering import MUJOCO_GL, OFF_SCREEN, choose_backend
+from velora_ros.errors import UnsupportedEnvironmentError, VeloraError
+from velora_ros.gym.failures import described, one_line, origin_of, with_causes
+from velora_ros.gym.rendering import OFF_SCREEN, backend_failure, choose_backend
+from velora_ros.gym.robot_files import ENDINGS, foreign_file, is_robot_file
 
 Env = gym.Env[Any, Any]
 
-MODEL_FILE = '.xml'
 _MADE_AS = '_velora_made_as'
 
 
 def is_model_file(env_id: str) -> bool:
-    """Return whether this is the path of an MJCF file rather than an id."""
-    return env_id.endswith(MODEL_FILE)
+    """Return whether this is the path of a robot file (MJCF, URDF or a compiled model) rather than an id."""
+    return is_robot_file(env_id)
 
 
 def make(env_id: str, **kwargs: Any) -> Env:
     """
-    Make a gymnasium environment, or one from an MJCF file.
+    Make a gymnasium environment, or one from a robot file.
 
     Where images are asked for on a machine without a display, the OpenGL backend is chosen before MuJoCo is imported.
 
     Args:
         env_id: id in gymnasium's registry, ``module:id`` for an environment that registers itself on import, or the
-            path of an MJCF file, ``*.xml``, which becomes a :class:`velora_ros.gym.mjcf.ModelEnv`.
-        **kwargs: for the environment, e.g. ``render_mode``; for an MJCF file also ``reward`` and ``control_period``.
+            path of an MJCF file (``.xml``, ``.mjcf``), a URDF file (``.urdf``) or a compiled model (``.mjb``), which
+            becomes a :class:`velora_ros.gym.mjcf.ModelEnv`.
+        **kwargs: for the environment, e.g. ``render_mode``; for a robot file also ``reward`` and ``control_period``.
 
     Raises:
-        UnsupportedEnvironmentError: there is no such id or file, a package is missing, or the environment refuses the
-            keywords.
+        UnsupportedEnvironmentError: there is no such id or file, a package is missing, or the environment's constructor
+            fails; the message holds the constructor's own error, which is also the cause.
         ConfigError: ``MUJOCO_GL`` names no OpenGL backend.
+        MissingDependencyError: the OpenGL backend does not work here.
     """
     if not isinstance(env_id, str):
         raise UnsupportedEnvironmentError(
             f"the environment id is {env_id!r}; it must be text like 'InvertedPendulum-v5'."
         )
+    if reason := foreign_file(env_id):
+        raise UnsupportedEnvironmentError(reason)
     if kwargs.get('render_mode') in OFF_SCREEN:
         choose_backend()
     try:
         env: Env = gym.make(_model_spec(env_id) if is_model_file(env_id) else env_id, **kwargs)
-    except UnsupportedEnvironmentError:
+    except VeloraError:
         raise
-    except RuntimeError as error:
-        if MUJOCO_GL not in str(error):  # which MuJoCo looks at whenever it is imported
-            raise
-        raise ConfigError(
-            f"the environment variable {MUJOCO_GL} is '{os.environ.get(MUJOCO_GL)}', which MuJoCo does not know; "
-            'set it to egl, osmesa or glfw, or unset it.'
-        ) from error
-    except (gym.error.UnregisteredEnv, gym.error.DeprecatedEnv, ModuleNotFoundError) as error:
-        raise UnsupportedEnvironmentError(_unknown(env_id, error)) from error
-    except (ImportError, gym.error.DependencyNotInstalled) as error:
-        raise UnsupportedEnvironmentError(
-            f"the environment '{env_id}' needs a package that is not installed ({_one_line(error)}); "
-            "for the MuJoCo environments: pip install 'gymnasium[mujoco]'."
-        ) from error
-    except (gym.error.Error, TypeError, ValueError, OSError, AttributeError) as error:
-        if 'Malformed' in str(error):
-            raise UnsupportedEnvironmentError(_unknown(env_id, error)) from error
-        raise UnsupportedEnvironmentError(
-            f"the environment '{env_id}' cannot be made with {kwargs or 'its defaults'}: {_one_line(error)}. "
-            "Check the keywords against the environment's documentation."
-        ) from error
+    except (Exception, SystemExit) as error:  # a constructor may raise anything, and some call sys.exit
+        raise _failure(env_id, kwargs, error) from error
     if _without_module(env_id) != env_id:
         setattr(env.unwrapped, _MADE_AS, env_id)  # its spec forgets the module, without which nobody can make it again
     return env
@@ -87,7 +74,7 @@ def same_id(one: str | None, other: str | None) -> bool:
 
 
 def _model_spec(file: str) -> EnvSpec:
-    """Describe an MJCF file's environment so that gymnasium can make it, and a second one of the same making."""
+    """Describe a robot file's environment so that gymnasium can make it, and a second one of the same making."""
     return EnvSpec('MJCF-v0', entry_point='velora_ros.gym.mjcf:ModelEnv', kwargs={'file': file})
 
 
@@ -95,20 +82,58 @@ def _without_module(env_id: str) -> str:
     return env_id if is_model_file(env_id) else env_id.partition(':')[2] or env_id
 
 
-def _unknown(env_id: str, error: Exception) -> str:
+def _failure(env_id: str, kwargs: Mapping[str, Any], error: BaseException) -> VeloraError:
+    """Return what to raise where an environment could not be made: whose fault it is, and the error's own words."""
+    if broken := backend_failure(error):
+        return broken
+    module, _, _ = env_id.rpartition(':')
+    missing = [one for one in with_causes(error) if isinstance(one, ModuleNotFoundError) and one.name]
+    if missing and f'{module}.'.startswith(f'{missing[-1].name}.'):
+        return UnsupportedEnvironmentError(
+            f"the environment '{env_id}' asks for a module that is not installed ({one_line(missing[-1])}); install it."
+        )
+    known = is_model_file(env_id) or _without_module(env_id) in gym.registry
+    if not known and isinstance(error, gym.error.Error):
+        return UnsupportedEnvironmentError(_unknown(env_id))
+    if isinstance(error, ModuleNotFoundError | gym.error.DependencyNotInstalled):
+        reason = one_line(missing[-1] if missing else error)
+        advice = "pip install 'gymnasium[mujoco]'" if 'mujoco' in reason.lower() else 'install it'
+        return UnsupportedEnvironmentError(
+            f"the environment '{env_id}' needs a package that is not installed ({reason}): {advice}."
+        )
+    if _is_about_keywords(error, kwargs):
+        return UnsupportedEnvironmentError(
+            f"the environment '{env_id}' cannot be made with {dict(kwargs) or 'its defaults'}: {one_line(error)}. "
+            "Check the keywords against the environment's documentation."
+        )
+    return UnsupportedEnvironmentError(
+        f"the environment '{env_id}' cannot be made: its constructor failed with {described(error)}. "
+        'Correct the environment, or install the versions of its packages that it was written for.'
+    )
+
+
+def _is_about_keywords(error: BaseException, kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a constructor was called with keywords that it does not take, or without one that it needs."""
+    if isinstance(error, gym.error.Error):
+        return 'render_mode' in str(error) and 'render_mode' in kwargs
+    origin = error.__cause__ or error  # gymnasium raises a TypeError again, with the keywords
+    if not isinstance(origin, TypeError):
+        return False
+    text = str(origin)
+    if any(f"unexpected keyword argument '{name}'" in text for name in kwargs):
+        return True
+    return 'required' in text and origin_of(origin).filename == registration.__file__
+
+
+def _unknown(env_id: str) -> str:
     """Name the nearest ids: the same name first, then a similar one."""
     known = [name for name in gym.registry if '/' not in name]
     base = env_id.rsplit('-v', 1)[0].lower()
     same = [name for name in known if name.rsplit('-v', 1)[0].lower() == base]
     nearest = same[-1:] or difflib.get_close_matches(env_id, known, n=1)
-    if isinstance(error, ModuleNotFoundError):
-        return f"the environment '{env_id}' asks for a module that is not installed ({_one_line(error)}); install it."
     hint = f"Did you mean '{nearest[0]}'? " if nearest else ''
     return (
         f"there is no environment '{env_id}'. {hint}Valid are the ids of gymnasium's registry, 'Name-v<version>' "
-        '(gymnasium.pprint_registry() lists them), and module:id for others.'
+        '(gymnasium.pprint_registry() lists them), module:id for others, and the path of a robot file '
+        f'({", ".join(ENDINGS)}).'
     )
-
-
-def _one_line(error: Exception) -> str:
-    return ' '.join(str(error).split()).rstrip('.')

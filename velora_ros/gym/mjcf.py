@@ -1,5 +1,5 @@
 """
-A robot described in an MJCF file as an environment: what its actuators take, and what its joints and sensors tell.
+A robot described in an MJCF or URDF file as an environment: what its actuators take, what its joints and sensors tell.
 
 It has no task of its own. The simulator runs it as it is; to train on it, give it a reward::
 
@@ -20,12 +20,15 @@ from gymnasium import spaces
 from gymnasium.envs.mujoco import MujocoEnv
 
 from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.gym import robot_files
+from velora_ros.gym.actuators import control_limits, resting_controls, settle_states
 from velora_ros.gym.joint_names import Signal, commanded_signals, joint_signal
 
 Array = npt.NDArray[np.float64]
 Reward = Callable[[Any, Any, Array], float]
 
 CONTROL_PERIOD_S = 0.02
+START_KEYS = ('home', 'stand')
 _COMPONENTS = {1: ('',), 3: ('.x', '.y', '.z'), 4: ('.w', '.x', '.y', '.z')}
 _UNITS = {
     'ACCELEROMETER': 'm/s^2', 'VELOCIMETER': 'm/s', 'GYRO': 'rad/s', 'FORCE': 'N', 'TORQUE': 'N*m', 'TOUCH': 'N',
@@ -39,15 +42,20 @@ _UNSTABLE = [int(getattr(mujoco.mjtWarning, f'mjWARN_BADQ{what}')) for what in (
 
 class ModelEnv(MujocoEnv):
     """
-    A robot from an MJCF file.
+    A robot from an MJCF file, a URDF file or a compiled model (``.mjb``).
 
     The observation is the position of each joint with one axis, then the velocity of each, then the values of each
     sensor, all in the file's order; sensors that only repeat a joint's position or velocity are left out. The action is
-    one value for each actuator, within its ``ctrlrange``. An episode begins at the file's first keyframe, or at its
-    reference pose, and ends only when the simulation gets unstable.
+    one value for each actuator, within its limits (:func:`velora_ros.gym.actuators.control_limits`). An episode begins
+    at the keyframe ``home``, else ``stand``, else the first one, or at the reference pose where there is none, and ends
+    only when the simulation gets unstable.
+
+    A URDF has no actuators: each joint with an effort limit gets a motor with that limit, unless another joint moves it
+    (``<mimic>``). Where the file has ``<transmission>`` or ``<ros2_control>`` elements, only the joints that these name
+    get one.
 
     Args:
-        file: path of the MJCF file.
+        file: path of the file.
         control_period: time between two observations [s]; the file's time step is made smaller to divide it.
         reward: function of MuJoCo's model, data and the action, called after each period; None rewards nothing.
         reset_noise: each joint begins up to this far from its place, drawn evenly [rad or m].
@@ -75,7 +83,7 @@ class ModelEnv(MujocoEnv):
             )
         path = Path(file).expanduser()
         if not path.is_file():
-            raise UnsupportedEnvironmentError(f"there is no file '{path}'; give the path of an MJCF file.")
+            raise UnsupportedEnvironmentError(f"there is no file '{path}'; give the path of an MJCF or URDF file.")
         self._control_period, self._file = float(control_period), file
         self._reward, self._reset_noise = reward, reset_noise
         super().__init__(str(path.resolve()), 1, None, **rendering)
@@ -112,13 +120,20 @@ class ModelEnv(MujocoEnv):
         return any(self.data.warning[index].number for index in _UNSTABLE)
 
     def reset_model(self) -> Array:
-        """Put the robot at its first keyframe, or at its reference pose."""
+        """Put the robot at its keyframe, or at its reference pose; position servos begin where they are."""
         if self.model.nkey:
-            mujoco.mj_resetDataKeyframe(self.model, self.data, 0)
+            mujoco.mj_resetDataKeyframe(self.model, self.data, self._start_key())
         places = self.model.jnt_qposadr[self._joints]
         self.data.qpos[places] += self.np_random.uniform(-self._reset_noise, self._reset_noise, len(places))
         mujoco.mj_forward(self.model, self.data)
+        if self.model.na:
+            settle_states(self.model, self.data, resting_controls(self.model, self.data))
+            mujoco.mj_forward(self.model, self.data)
         return self._get_obs()
+
+    def _start_key(self) -> int:
+        names = [self.model.key(index).name.lower() for index in range(self.model.nkey)]
+        return next((names.index(name) for name in START_KEYS if name in names), 0)
 
     def _get_obs(self) -> Array:
         model, data = self.model, self.data
@@ -126,18 +141,29 @@ class ModelEnv(MujocoEnv):
         return np.concatenate([positions, velocities, data.sensordata[self._readings]])
 
     def _initialize_simulation(self) -> tuple[Any, Any]:
+        urdf = False
         try:
-            model, data = super()._initialize_simulation()
-        except ValueError as error:
+            urdf = robot_files.is_urdf(self.fullpath)
+            model = robot_files.read(self.fullpath)
+        except (ValueError, OSError) as error:
             raise self._refusal(
                 f'cannot be read: {" ".join(str(error).split()).rstrip(".")}. Correct the file'
             ) from error
+        size = model.vis.global_  # of pictures; it grows as in MujocoEnv
+        size.offwidth, size.offheight = max(size.offwidth, self.width), max(size.offheight, self.height)
         if model.nu == 0:
-            raise self._refusal('has no actuators, so there is nothing to command; add an <actuator> section')
+            advice = 'give joints a <limit> with an effort above 0' if urdf else 'add an <actuator> section'
+            raise self._refusal(f'has no actuators, so there is nothing to command; {advice}')
         for index in range(model.nu):
-            if not model.actuator_ctrllimited[index]:
+            limits = control_limits(model, index)
+            if limits is None:
                 name = model.actuator(index).name or f'number {index}'
-                raise self._refusal(f"has an actuator '{name}' without limits; give it a ctrlrange")
+                raise self._refusal(
+                    f"has an actuator '{name}' without limits; give it a ctrlrange, or a forcerange if it is a motor, "
+                    'or limit the joint that it moves (range for a position servo, actuatorfrcrange for a motor)'
+                )
+            model.actuator_ctrllimited[index], model.actuator_ctrlrange[index] = 1, limits
+        data = mujoco.MjData(model)
         # A period holds a whole number of physics steps, none larger than the file's.
         model.opt.timestep = self._control_period / math.ceil(self._control_period / model.opt.timestep - 1e-9)
         return model, data
@@ -169,10 +195,11 @@ class ModelEnv(MujocoEnv):
         signals = []
         for index, signal in enumerate(commanded_signals(self, self.model.nu)):
             name = self.model.actuator(index).name
-            if signal is None and not name:
+            on_joint = int(self.model.actuator_trntype[index]) in (0, 1)  # mjTRN_JOINT, mjTRN_JOINTINPARENT
+            if signal is None and not name and not on_joint:
                 raise self._refusal(f'has an actuator without a name that drives no joint, number {index}; name it')
-            signals.append(signal or Signal(name, ''))
+            signals.append(signal or Signal(name or f'action_{index}', ''))
         return signals
 
     def _refusal(self, what: str) -> UnsupportedEnvironmentError:
-        return UnsupportedEnvironmentError(f"the MJCF file '{self._file}' {what}.")
+        return UnsupportedEnvironmentError(f"the robot file '{self._file}' {what}.")

@@ -3,6 +3,8 @@
 import importlib
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes.util import find_library
 from typing import Any
 
@@ -10,9 +12,12 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.errors import MissingDependencyError
+from velora_ros.errors import ConfigError, MissingDependencyError, VeloraError
+from velora_ros.gym.failures import one_line, places_of, with_causes
 
 MUJOCO_GL = 'MUJOCO_GL'
+# Files whose errors mean that there is no OpenGL here.
+_OPENGL_CODE = ('/OpenGL/', '/mujoco/egl/', '/mujoco/osmesa/', '/mujoco/glfw/', '/mujoco/rendering/', '/glfw/')
 OFF_SCREEN = ('rgb_array', 'rgb_array_list', 'depth_array', 'rgbd_tuple')
 
 
@@ -48,11 +53,44 @@ def check_rendering(backend: str = '') -> None:
             mujoco.MjrContext(mujoco.MjModel.from_xml_string('<mujoco/>'), mujoco.mjtFontScale.mjFONTSCALE_100).free()
             context.free()
     except Exception as error:  # from ImportError to AttributeError, as each backend fails in its own way
-        raise MissingDependencyError(
-            f"no picture can be made: the OpenGL backend '{backend}' does not work here ({_one_line(error)}). "
-            'Install EGL (apt install libegl1 libgl1-mesa-dri) and set MUJOCO_GL=egl, '
-            'or install libosmesa6 and set MUJOCO_GL=osmesa.'
-        ) from error
+        raise MissingDependencyError(_no_backend(backend, error)) from error
+
+
+def backend_failure(error: BaseException) -> VeloraError | None:
+    """
+    Return what to raise where importing MuJoCo or drawing failed because of OpenGL; None: it was something else.
+
+    MuJoCo loads the backend that ``MUJOCO_GL`` names when it is imported, so every use of it may fail.
+    """
+    backend = os.environ.get(MUJOCO_GL, '')
+    texts = [str(one) for one in with_causes(error)]
+    if any(MUJOCO_GL in text and 'invalid value' in text for text in texts):
+        return ConfigError(
+            f"the environment variable {MUJOCO_GL} is '{backend}', which MuJoCo does not know; "
+            'set it to egl, osmesa or glfw, or unset it.'
+        )
+    if isinstance(error, VeloraError):
+        return None
+    if any(part in place.filename.replace(os.sep, '/') for place in places_of(error) for part in _OPENGL_CODE):
+        return MissingDependencyError(_no_backend(backend or 'glfw', error))
+    return None
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """
+    Import MuJoCo, or what imports it, inside: an OpenGL backend that does not work is then one sentence.
+
+    Raises:
+        ConfigError: ``MUJOCO_GL`` names no OpenGL backend.
+        MissingDependencyError: the backend does not work here.
+    """
+    try:
+        yield
+    except Exception as error:
+        if broken := backend_failure(error):
+            raise broken from error
+        raise
 
 
 def light_up(env: 'gym.Env[Any, Any]') -> bool:
@@ -90,5 +128,13 @@ def frame(env: 'gym.Env[Any, Any]') -> npt.NDArray[np.uint8]:
     return image
 
 
-def _one_line(error: Exception) -> str:
-    return f'{type(error).__name__}: {" ".join(str(error).split())}'.rstrip('. :')
+def _no_backend(backend: str, error: BaseException) -> str:
+    return (
+        f"no picture can be made: the OpenGL backend '{backend}' does not work here ({_one_line(error)}). "
+        'Install EGL (apt install libegl1 libgl1-mesa-dri) and set MUJOCO_GL=egl, '
+        'or install libosmesa6 and set MUJOCO_GL=osmesa.'
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    return f'{type(error).__name__}: {one_line(error)}'.rstrip(': ')

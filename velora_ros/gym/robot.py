@@ -10,6 +10,7 @@ import numpy.typing as npt
 from gymnasium.envs.mujoco import MujocoEnv
 
 from velora_ros.errors import SpecError, UnsupportedEnvironmentError
+from velora_ros.gym.actuators import kept_controls, resting_controls
 from velora_ros.gym.naming import spec_from_env
 
 Array = npt.NDArray[np.float64]
@@ -36,7 +37,8 @@ class SimulatedRobot:
     sees the state before and after, and tells observation, reward and termination. With one command to a period and
     the environment's own time step the outcome equals ``env.step`` bit for bit.
 
-    After a reset the robot is held at its initial state, its time going on, until a command or :meth:`release`.
+    After a reset the robot is held at its initial state, its time going on, until a command or :meth:`release`. While
+    nobody commands it, position servos keep their pose and everything else gets zero.
 
     Args:
         env: a gymnasium MuJoCo environment, wrapped or not; the caller closes it.
@@ -118,7 +120,10 @@ class SimulatedRobot:
 
     def reset(self, seed: int | None = None) -> Array:
         """
-        Put the robot at a new initial state with a zero command, and hold it there.
+        Put the robot at a new initial state and hold it there.
+
+        Until the first command position servos get the control of the keyframe that the environment put the robot at,
+        else the one that keeps their pose; everything else gets zero.
 
         Args:
             seed: seed of this and all later initial states; None goes on with the one before.
@@ -133,7 +138,9 @@ class SimulatedRobot:
         """Sum of rewards since the last reset."""
         self.holding = True
         """Whether the robot is held at its initial state."""
-        self.relax()
+        mujoco.mj_copyData(self._after, self._model, self._base.data)
+        mujoco.mj_fwdPosition(self._model, self._after)  # an environment may have set positions alone
+        self._command = self._bounded(resting_controls(self._model, self._after))
         self._begin_period()
         return self.observation
 
@@ -177,11 +184,18 @@ class SimulatedRobot:
             )
         if not np.isfinite(values).all():
             raise SpecError(f'the command is {values.tolist()}; every value must be finite.')
-        return np.clip(self.spec.from_si(values), self.spec.low, self.spec.high)
+        return self._bounded(self.spec.from_si(values))
+
+    def _bounded(self, values: Array) -> Array:
+        return np.clip(values, self.spec.low, self.spec.high)
 
     def relax(self) -> None:
-        """Set the command to zero (or the bound nearest to it); a held robot stays held."""
-        self._command = np.clip(np.zeros(self.spec.action_dim), self.spec.low, self.spec.high)
+        """
+        Take the command back: position servos keep their target, all other actuators get zero or the nearest bound.
+
+        A held robot stays held.
+        """
+        self._command = self._bounded(kept_controls(self._model, self._command))
 
     def release(self) -> None:
         """Let a held robot go."""

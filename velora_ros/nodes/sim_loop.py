@@ -87,7 +87,7 @@ class SimLoop:
             return 'paused'
         if self.robot.holding:
             return 'waiting for a command'
-        return 'no command, zero applied' if self._starved else 'moving'
+        return 'no command, at rest' if self._starved else 'moving'
 
     @property
     def silence(self) -> float:
@@ -204,7 +204,7 @@ class SimLoop:
         self.statistics.state(time.monotonic(), self.progress)
 
     def _put_back(self) -> None:
-        """Publish the return, zero the command, publish ``reset``; the first new state is due one period later."""
+        """Publish the return, take the command back, publish ``reset``; the first new state is due one period later."""
         self._out['~/episode_return'].publish(conversions.to_number(self.robot.episode_return))
         self.robot.reset()
         self._states.clear()
@@ -235,11 +235,14 @@ class SimLoop:
         self.statistics.command(now)
 
     def _look_for_commands(self) -> None:
-        """Apply zero when the commands stopped."""
+        """Take the command back when the commands stopped: servos keep their pose, everything else gets zero."""
         timeout = self._table['command_timeout_s']
         timeout = 10 * self._period if timeout == -1 else timeout
         if self.robot.holding or self._starved or not 0 < timeout < self.silence * self.pacer.factor:
             return
         self._starved = True
         self.robot.relax()
-        self._node.get_logger().warning(f'no command for {self.silence:.2f} s (limit {timeout:g} s): zero is applied')
+        self._node.get_logger().warning(
+            f'no command for {self.silence:.2f} s (limit {timeout:g} s): zero is applied, and position servos keep '
+            'their target'
+        )

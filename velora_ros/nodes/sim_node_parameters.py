@@ -41,7 +41,8 @@ PARAMETERS = (
     ),
     Parameter(
         'command_timeout_s', 'double', -1.0,
-        'Without a command for so long, zero is applied; -1 is ten control periods, 0 never does.', 's', (-1, math.inf),
+        'Without a command for so long, zero is applied and position servos keep their target; -1 is ten '
+        'control periods, 0 never does.', 's', (-1, math.inf),
     ),
     Parameter(
         'real_time_factor', 'double', 1.0,

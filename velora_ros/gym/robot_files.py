@@ -1,0 +1,121 @@
+"""Files that describe a robot, as a MuJoCo model: MJCF, URDF (to which motors are added) and compiled models."""
+
+import os
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+ENDINGS = ('.xml', '.mjcf', '.urdf', '.mjb')
+"""Endings of the files that can be read, in small letters; capitals mean the same."""
+FOREIGN_ENDINGS = ('.xacro', '.sdf', '.usd', '.usda', '.usdc', '.usdz', '.world')
+"""Endings of robot files that cannot be read."""
+ADVICE = 'Valid are MJCF (.xml, .mjcf), URDF (.urdf) and compiled MuJoCo models (.mjb).'
+
+_MESHES = ('.stl', '.obj', '.msh')
+_COMPILED, _URDF_ROOT, _PACKAGE = '.mjb', 'robot', 'package://'
+
+
+def is_robot_file(name: str) -> bool:
+    """Return whether this is the path of a robot file that can be read, rather than an environment's id."""
+    return Path(name).suffix.lower() in ENDINGS
+
+
+def foreign_file(name: str) -> str:
+    """Return why this robot file cannot be read and what to do; ``''`` where it can, or is not a robot file."""
+    ending = Path(name).suffix.lower()
+    if ending == '.xacro':
+        return f"'{name}' is a xacro file; convert it first, with: xacro {name} > robot.urdf. {ADVICE}"
+    if ending in FOREIGN_ENDINGS:
+        return f"'{name}' is a robot file of another kind ({ending}); convert it first. {ADVICE}"
+    return ''
+
+
+def read(path: str) -> Any:
+    """
+    Read and compile a robot file into an ``mjModel``; what it holds decides between MJCF and URDF.
+
+    Raises:
+        ValueError: MuJoCo cannot read it; the message says why.
+        OSError: the file cannot be opened.
+    """
+    import mujoco  # noqa: PLC0415 - an id must be told from a file without loading it
+
+    if Path(path).suffix.lower() == _COMPILED:
+        return mujoco.MjModel.from_binary_path(path)
+    root = _root(path)
+    if root is None or root.tag != _URDF_ROOT:
+        return mujoco.MjModel.from_xml_path(path)
+    if any('xacro' in element.tag for element in root.iter() if isinstance(element.tag, str)):
+        raise ValueError(f'it still has xacro elements; expand them, with: xacro {Path(path).name} > robot.urdf')
+    _find_meshes(root, Path(path).resolve().parent)
+    spec = mujoco.MjSpec.from_string(ElementTree.tostring(root, encoding='unicode'))
+    spec.modelfiledir = str(Path(path).resolve().parent)
+    for joint in _driven_joints(root):
+        spec.add_actuator(name=joint, target=joint, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+    return spec.compile()
+
+
+def is_urdf(path: str) -> bool:
+    """Return whether the file holds a URDF, whatever its ending."""
+    root = None if Path(path).suffix.lower() == _COMPILED else _root(path)
+    return root is not None and root.tag == _URDF_ROOT
+
+
+def _root(path: str) -> ElementTree.Element | None:
+    try:
+        return ElementTree.parse(path).getroot()
+    except ElementTree.ParseError:
+        return None  # MuJoCo says why, with the line
+
+
+def _find_meshes(root: ElementTree.Element, folder: Path) -> None:
+    """Replace ``package://`` by paths, and drop pictures of links that MuJoCo cannot read: physics needs none."""
+    for link in root.iterfind('link'):
+        for part in [*link.iterfind('visual'), *link.iterfind('collision')]:
+            mesh = part.find('geometry/mesh')
+            if mesh is None:
+                continue
+            name = mesh.get('filename', '').removeprefix('file://')
+            found = _mesh(name, folder)
+            if part.tag == 'visual' and (found is None or found.suffix.lower() not in _MESHES):
+                link.remove(part)
+            elif found is not None:
+                mesh.set('filename', str(found))
+            elif name.startswith(_PACKAGE):
+                raise ValueError(
+                    f"the mesh '{name}' is not there: its package is neither a folder around the file nor in "
+                    'AMENT_PREFIX_PATH'
+                )
+
+
+def _mesh(name: str, folder: Path) -> Path | None:
+    """Return where a mesh is; None: nowhere."""
+    if not name.startswith(_PACKAGE):
+        places = [folder / name, folder / Path(name).name]
+    else:
+        inside = name.removeprefix(_PACKAGE)
+        prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+        shares = [Path(prefix) / 'share' for prefix in prefixes if prefix]
+        places = [parent / inside for parent in (*folder.parents, *shares)]
+    return next((place for place in places if place.is_file()), None)
+
+
+def _driven_joints(root: ElementTree.Element) -> list[str]:
+    """Return the joints that get a motor: those with an effort limit that the file does not say are not driven."""
+    limited = {}
+    for joint in root.findall('joint'):
+        limit, name = joint.find('limit'), joint.get('name', '')
+        if limit is not None and joint.find('mimic') is None and joint.get('type') != 'fixed':
+            limited[name] = _number(limit.get('effort'))
+    declared = {joint.get('name', '') for joint in root.iterfind('transmission/joint')}
+    controlled = root.iterfind('ros2_control/joint')
+    declared |= {joint.get('name', '') for joint in controlled if joint.find('command_interface') is not None}
+    named = declared & limited.keys()
+    return [name for name, effort in limited.items() if effort > 0 and (not named or name in named)]
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0
