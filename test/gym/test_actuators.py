@@ -20,7 +20,8 @@ ARM = """
     <body name="right" pos="1.2 0 0"><joint name="right" type="slide" axis="-1 0 0" range="0 0.04" damping="5"/>
       <geom size="0.02" mass="0.1"/></body>
   </worldbody>
-  <tendon><fixed name="grip" range="0 0.04"><joint joint="left" coef=".5"/><joint joint="right" coef=".5"/></fixed></tendon>
+  <tendon><fixed name="grip" range="0 0.04"><joint joint="left" coef=".5"/><joint joint="right" coef=".5"/></fixed>
+  </tendon>
   <actuator>{actuators}</actuator>
   {keyframes}
 </mujoco>

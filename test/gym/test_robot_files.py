@@ -115,6 +115,6 @@ def test_a_file_that_gives_no_robot_is_refused_in_one_sentence(tmp_path, name, c
 
 
 def test_a_robot_file_that_is_not_there_is_named_whatever_its_ending(tmp_path):
-    for name in ('a.urdf', 'b.MJCF', 'c.mjb'):
-        with pytest.raises(UnsupportedEnvironmentError, match=f"there is no file '.*{name}'"):
+    for name, kind in (('a.urdf', 'a URDF file'), ('b.MJCF', 'an MJCF file'), ('c.mjb', 'a compiled MuJoCo model')):
+        with pytest.raises(UnsupportedEnvironmentError, match=f"there is no file '.*{name}'; give the path of {kind}"):
             make(str(tmp_path / name))

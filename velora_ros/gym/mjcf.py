@@ -83,7 +83,9 @@ class ModelEnv(MujocoEnv):
             )
         path = Path(file).expanduser()
         if not path.is_file():
-            raise UnsupportedEnvironmentError(f"there is no file '{path}'; give the path of an MJCF or URDF file.")
+            raise UnsupportedEnvironmentError(
+                f"there is no file '{path}'; give the path of {robot_files.kind_of(file)}."
+            )
         self._control_period, self._file = float(control_period), file
         self._reward, self._reset_noise = reward, reset_noise
         super().__init__(str(path.resolve()), 1, None, **rendering)

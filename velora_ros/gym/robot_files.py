@@ -20,6 +20,11 @@ def is_robot_file(name: str) -> bool:
     return Path(name).suffix.lower() in ENDINGS
 
 
+def kind_of(name: str) -> str:
+    """Return what a file with this ending holds, with its article."""
+    return {'.urdf': 'a URDF file', '.mjb': 'a compiled MuJoCo model'}.get(Path(name).suffix.lower(), 'an MJCF file')
+
+
 def foreign_file(name: str) -> str:
     """Return why this robot file cannot be read and what to do; ``''`` where it can, or is not a robot file."""
     ending = Path(name).suffix.lower()
