@@ -40,12 +40,91 @@ def test_the_order_may_change_between_messages():
     assert joints.read(0).tolist() == [6, 5, 8, 7]
 
 
-def test_partial_messages_merge_and_only_the_first_signal_triggers():
+def test_partial_messages_merge_and_the_last_part_of_a_state_triggers():
     joints = JointObservation(NAMES, 0.1)
-    assert update(joints, ['slider'], 10 * MS, position=[1], velocity=[2])
-    assert not update(joints, ['hinge'], 15 * MS, position=[3], velocity=[4])
-    assert update(joints, ['slider'], 20 * MS, position=[5], velocity=[6])
-    assert joints.read(20 * MS).tolist() == [5, 3, 6, 4]
+    assert not update(joints, ['slider'], 10 * MS, position=[1], velocity=[2])
+    assert update(joints, ['hinge'], 15 * MS, position=[3], velocity=[4])
+    assert joints.read(15 * MS).tolist() == [1, 3, 2, 4]
+    assert not update(joints, ['hinge'], 25 * MS, position=[7], velocity=[8])
+    assert update(joints, ['slider'], 25 * MS, position=[5], velocity=[6])
+    assert joints.read(25 * MS).tolist() == [5, 7, 6, 8]
+
+
+def in_parts(joints, events):
+    """The stamps [ms] at which states were complete; an event is a stamp, a joint, and the fields that it has."""
+    triggers = []
+    for stamp, joint, *kinds in events:
+        values = {kind: [stamp] for kind in kinds or ('position', 'velocity')}
+        if update(joints, [joint], round(stamp * MS), **values):
+            joints.read(round(stamp * MS))
+            triggers.append(stamp)
+    return triggers
+
+
+@pytest.mark.parametrize('after', [0.0, 0.05, 3.0, 19.0, 37.0])
+def test_every_state_in_parts_triggers_once_however_its_parts_lie(after):
+    joints = JointObservation(NAMES, 0.1)
+    events = sorted(
+        (40 * tick + late, joint) for tick in range(200) for late, joint in ((0, 'slider'), (after, 'hinge'))
+    )
+    assert len(in_parts(joints, events)) in (199, 200)
+    assert not joints.lost
+
+
+def test_the_parts_of_a_state_may_come_in_another_order_each_time():
+    rng = np.random.default_rng(3)
+    joints, events = JointObservation(NAMES, 0.1), []
+    for tick in range(200):
+        events += [(40 * tick + 0.1 * place, joint) for place, joint in enumerate(rng.permutation(['slider', 'hinge']))]
+    assert len(in_parts(joints, events)) == 200
+
+
+def test_position_and_velocity_may_come_in_messages_of_their_own():
+    joints = JointObservation(NAMES, 0.1)
+    kinds = [('slider', 'position'), ('hinge', 'position'), ('slider', 'velocity'), ('hinge', 'velocity')]
+    events = [(20 * tick, *kind) for tick in range(100) for kind in kinds]
+    assert in_parts(joints, events) == [20 * tick for tick in range(100)]
+    assert joints.parts_of_a_state == 4
+
+
+def test_a_lost_part_costs_its_state_and_is_counted_by_name():
+    joints = JointObservation(NAMES, 0.1)
+    lost = {30, 31, 77}
+    events = [
+        (40 * tick, joint)
+        for tick in range(100)
+        for joint in ('slider', 'hinge')
+        if joint == 'slider' or tick not in lost
+    ]
+    assert in_parts(joints, events) == [40 * tick for tick in range(100) if tick not in lost]
+    assert joints.lost == {'hinge/position': 3, 'hinge/velocity': 3}
+
+
+def test_a_part_that_comes_seldom_is_not_waited_for():
+    joints = JointObservation(NAMES, 1.0)
+    events = sorted([(10 * tick, 'slider') for tick in range(400)] + [(100 * tick + 1, 'hinge') for tick in range(40)])
+    triggers = in_parts(joints, events)
+    assert len(triggers) >= 390
+    assert all(trigger % 10 == 0 for trigger in triggers[3:])
+
+
+def test_a_part_that_comes_as_often_as_the_others_again_is_waited_for_again():
+    joints = JointObservation(NAMES, 1.0)
+    seldom = [
+        (10 * tick, joint) for tick in range(200) for joint in ('slider', 'hinge') if joint == 'slider' or not tick % 8
+    ]
+    in_parts(joints, seldom)
+    events = [(10 * tick, joint) for tick in range(200, 400) for joint in ('slider', 'hinge')]
+    in_parts(joints, events[:200])
+    joints.lost.clear()
+    assert len(in_parts(joints, events[200:])) == 100
+    assert joints.read(3990 * MS).tolist() == [3990] * 4
+
+
+def test_after_stamps_that_run_backwards_a_state_needs_all_its_parts_again():
+    joints = JointObservation(NAMES, 100.0)
+    in_parts(joints, [(40 * tick, joint) for tick in range(100, 110) for joint in ('slider', 'hinge')])
+    assert in_parts(joints, [(0, 'slider'), (0, 'hinge'), (40, 'hinge'), (40, 'slider')]) == [0, 40]
 
 
 def test_messages_without_our_joints_are_ignored_once_one_had_some():
@@ -66,7 +145,8 @@ def test_who_publishes_nothing_of_ours_is_told_what_would_fit(names, fields):
 
 def test_a_signal_never_seen_is_named_even_when_it_is_the_first():
     joints = JointObservation(NAMES, 0.1)
-    assert update(joints, ['hinge'], position=[1.0])
+    assert not update(joints, ['hinge'], position=[1.0]), 'the rest may follow'
+    assert update(joints, ['hinge'], 40 * MS, position=[1.0])
     with pytest.raises(ObservationError, match="never had 'slider/position', 'slider/velocity', 'hinge/velocity'"):
         joints.read(0)
 

@@ -65,12 +65,13 @@ class Controller:
         policy: the policy, warmed up.
         settings: the user's limits.
         fault: a fault latched before, by a controller that this one replaces.
+        waiting: what the status says until the first state comes.
 
     Raises:
         ConfigError: the settings do not fit the policy.
     """
 
-    def __init__(self, policy: RecurrentPolicy, settings: Settings, fault: str = '') -> None:
+    def __init__(self, policy: RecurrentPolicy, settings: Settings, fault: str = '', *, waiting: str = WAITING) -> None:
         self.safety = Safety(policy.spec, settings)
         self.counts: Counter[str] = Counter()
         """Observations, commands, fallbacks, and ``reset.<cause>``, ``rejected.<cause>``, ``fault.<cause>``."""
@@ -83,10 +84,15 @@ class Controller:
         self.dt: float | None = None
         """Elapsed time of the last step [s]; None for one control period."""
         self._policy = policy
-        self._note = WAITING
+        self._note = self._waiting = waiting
         self._last_stamp: int | None = None
         self._last_input: float | None = None
         self._motion = Motion()
+
+    @property
+    def waits(self) -> bool:
+        """Whether no state came yet since the controller began."""
+        return self._note == self._waiting
 
     @property
     def policy(self) -> RecurrentPolicy:
@@ -124,7 +130,7 @@ class Controller:
             return Status('error', 'fault', self.fault)
         if self._refusals and not self.armed:
             return Status('warn', 'disarmed', '; '.join(self._refusals))
-        fine = self._note in ('', WAITING)
+        fine = self._note in ('', self._waiting)
         return Status('ok' if fine else 'warn', 'armed' if self.armed else 'disarmed', self._note)
 
     def tick(self, observation: Array, stamp: int, now: int, steady: float) -> Command | None:
@@ -304,7 +310,7 @@ class Controller:
 
     def _await_state(self) -> None:
         """Count silence from the next usable state on, and say that none came yet."""
-        self._last_input, self._note = None, WAITING
+        self._last_input, self._note = None, self._waiting
 
     def _latch(self, cause: str, reason: str) -> Command | None:
         fallback = self._fallback()

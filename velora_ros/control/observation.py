@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -15,6 +16,13 @@ Indices = npt.NDArray[np.intp]
 
 INTERFACES = ('position', 'velocity', 'effort')
 NANOSECONDS = 1_000_000_000
+_LAYOUTS_AT_MOST = 16  # kinds of messages that are remembered; more come from a robot that makes up new ones
+# Parts of one state are at most this many of their periods apart.
+_TOGETHER = 0.6
+# A part that comes less often than this, relative to the one that comes most often, is not waited for.
+_SLOW = 0.75
+# After so many states the rates are compared anew; where a state waits in vain, after so many messages of one part.
+_CYCLES, _EARLY = 32, 8
 
 
 def joint_signal(name: str) -> tuple[str, str] | None:
@@ -163,6 +171,11 @@ class VectorObservation:
         self._values[:] = values
         self._stamp, self._refused = stamp, ''
 
+    @property
+    def newest(self) -> tuple[Sequence[int], list[float]]:
+        """The places of the values in the last message, and the values."""
+        return range(len(self._values)), self._values.tolist()
+
     def refuse(self, reason: str) -> None:
         """Refuse to read until a message can be used again: the newest could not, and the one before is outdated."""
         self._refused = reason
@@ -193,7 +206,9 @@ class JointObservation:
     """
     The newest value of every joint signal that the policy reads, merged from full and partial joint states.
 
-    A message that carries the policy's first signal triggers a tick; others contribute their newest values.
+    A state is complete when each of its parts has come since the last complete one, with stamps not much more than half
+    a period apart; the message that completes it triggers a tick. A part that comes much more seldom than the others is
+    not waited for: its newest value counts, within ``max_age``.
 
     Args:
         names: joint signals in the policy's order, e.g. ``hinge/position``.
@@ -203,6 +218,8 @@ class JointObservation:
 
     def __init__(self, names: Sequence[str], max_age: float, source: str = 'joints') -> None:
         self.max_age = max_age
+        self.lost: Counter[str] = Counter()
+        """For each signal the number of states that stayed incomplete because it did not come."""
         self._source = source
         self._names = list(names)
         self._values = array('d', bytes(8 * len(names)))  # an array of Python's takes another's numbers fastest
@@ -210,12 +227,9 @@ class JointObservation:
         self._stamps = np.zeros(len(names), dtype=np.int64)
         self._seen = np.zeros(len(names), dtype=bool)
         self._newest: int | None = None  # the stamp of all values, when one message had them all
-        self._layout: tuple[object, ...] | None = None
-        self._copies: list[tuple[int, slice, slice]] = []
-        self._picks: list[tuple[int, int, int]] = []
-        self._updated: Indices = np.empty(0, dtype=np.intp)
-        self._whole = False
-        self._triggers = False
+        self._layout = _Layout(self._names, [], (-1, -1, -1))
+        self._layouts: list[_Layout] = []
+        self._parts = Parts(len(names))
         self._met = False  # whether a message ever had one of the signals
 
     def update(
@@ -237,25 +251,37 @@ class JointObservation:
             stamp: when it was measured [ns].
 
         Returns:
-            Whether this message triggers a tick. Until the policy's first signal was seen every message with one of
-            its joints does, so that :meth:`read` can name what is missing.
+            Whether this message triggers a tick: it completes a state. While a signal was never seen, a part that comes
+            again triggers as well, so that :meth:`read` can name what is missing.
 
         Raises:
             ObservationError: a field has another length than the names, or no message so far had any of the signals;
                 nothing is taken in.
         """
-        layout = (joints, len(position), len(velocity), len(effort))
-        if layout != self._layout:
-            self._learn_layout(*layout)
+        lengths = (len(position), len(velocity), len(effort))
+        layout = self._layout
+        if joints != layout.joints or lengths != layout.lengths:
+            layout = self._find_layout(joints, lengths)
         fields = (position, velocity, effort)
-        for field, signals, places in self._copies:
+        for field, signals, places in layout.copies:
             self._values[signals] = fields[field][places]
-        for field, signal, place in self._picks:
+        for field, signal, place in layout.picks:
             self._values[signal] = fields[field][place]
-        if self._whole:  # the usual case: one message has it all
+        if layout.whole:  # the usual case: one message has it all
             self._newest = stamp
             return True
-        return self._update_some(joints, stamp)
+        return self._update_some(layout, stamp)
+
+    @property
+    def newest(self) -> tuple[Sequence[int], list[float]]:
+        """The places of the signals in the last message, and their values."""
+        places = self._layout.updated.tolist()
+        return places, [self._values[place] for place in places]
+
+    @property
+    def parts_of_a_state(self) -> int:
+        """The number of messages that the last complete state took."""
+        return 1 if self._newest is not None else self._parts.messages
 
     def read(self, stamp: int) -> Array:
         """
@@ -282,20 +308,27 @@ class JointObservation:
         """Drop every value: the robot was put somewhere else."""
         self._seen[:] = False
         self._newest = None
+        self._parts.forget()
 
-    def _update_some(self, joints: list[str], stamp: int) -> bool:
-        if not len(self._updated):
+    def _update_some(self, layout: '_Layout', stamp: int) -> bool:
+        if not layout.mask:
             if self._met:
                 return False  # of another part of the robot
             raise ObservationError(
-                f'the joint states tell of {", ".join(joints) or "no joint"} and have nothing that is read: '
+                f'the joint states tell of {", ".join(layout.joints) or "no joint"} and have nothing that is read: '
                 f"{self._listed(~self._seen)}; publish it, or map the robot's names with 'observation.fields'."
             )
         self._note_whole()
-        self._newest = None
-        self._stamps[self._updated] = stamp
-        self._seen[self._updated] = True
-        return self._triggers or not self._seen[0]
+        if self._newest is not None:
+            self._newest = None
+            self._parts.forget()
+        repeated = self._parts.repeats(layout.mask)
+        if repeated and self._parts.complete_once:
+            self.lost.update(self._names[place] for place in self._parts.missing())
+        self._stamps[layout.updated] = stamp
+        self._seen[layout.updated] = True
+        complete = self._parts.take(layout, stamp)
+        return complete or (repeated and not self._seen.all())
 
     def _note_whole(self) -> None:
         """Write down for each value what was one stamp for all."""
@@ -303,36 +336,133 @@ class JointObservation:
             self._stamps[:] = self._newest
             self._seen[:] = True
 
-    def _learn_layout(self, joints: list[str], *lengths: int) -> None:
-        """Work out once which entry of a message goes where; messages seldom change their layout."""
+    def _find_layout(self, joints: list[str], lengths: tuple[int, ...]) -> '_Layout':
+        """Return where the entries of such a message go, worked out once: messages seldom change their layout."""
+        for layout in self._layouts:
+            if joints == layout.joints and lengths == layout.lengths:
+                self._layout = layout
+                return layout
         for interface, length in zip(INTERFACES, lengths, strict=True):
             if length not in (0, len(joints)):
                 raise ObservationError(
                     f'a joint state has {len(joints)} names and {length} values of {interface}; '
                     'every field must be empty or as long as the names.'
                 )
+        self._layout = _Layout(self._names, list(joints), lengths)
+        self._layouts = [self._layout, *self._layouts[: _LAYOUTS_AT_MOST - 1]]
+        self._met = self._met or bool(self._layout.mask)
+        return self._layout
+
+    def _listed(self, chosen: npt.NDArray[np.bool_]) -> str:
+        return ', '.join(f"'{name}'" for name, wanted in zip(self._names, chosen, strict=True) if wanted)
+
+
+class _Layout:
+    """Which entry of a message with these joints goes where."""
+
+    def __init__(self, names: Sequence[str], joints: list[str], lengths: tuple[int, ...]) -> None:
+        self.joints, self.lengths = joints, lengths
+        self.copies: list[tuple[int, slice, slice]] = []
+        self.picks: list[tuple[int, int, int]] = []
+        self.stamp: int | None = None
+        """That of the last message [ns]."""
         places = {joint: place for place, joint in enumerate(joints)}
-        self._copies, self._picks, updated = [], [], []
+        updated: list[int] = []
         for field, interface in enumerate(INTERFACES):
             pairs = [
                 (signal, places[joint])
-                for signal, (joint, kind) in enumerate(map(_split, self._names))
-                if kind == interface and lengths[field] and joint in places
+                for signal, (joint, kind) in enumerate(map(_split, names))
+                if kind == interface and lengths[field] > 0 and joint in places
             ]
             updated += [signal for signal, _ in pairs]
             if pairs and all(pair == (pairs[0][0] + i, pairs[0][1] + i) for i, pair in enumerate(pairs)):
                 (first, place), count = pairs[0], len(pairs)
-                self._copies.append((field, slice(first, first + count), slice(place, place + count)))
+                self.copies.append((field, slice(first, first + count), slice(place, place + count)))
             else:
-                self._picks += [(field, *pair) for pair in pairs]
-        self._updated = np.array(updated, dtype=np.intp)
-        self._whole = len(self._updated) == len(self._names)
-        self._triggers = bool((self._updated == 0).any())
-        self._met = self._met or bool(updated)
-        self._layout = (list(joints), *lengths)
+                self.picks += [(field, *pair) for pair in pairs]
+        self.updated: Indices = np.array(updated, dtype=np.intp)
+        self.mask = sum(1 << signal for signal in updated)
+        """A bit for each signal that it has."""
+        self.whole = len(updated) == len(names)
 
-    def _listed(self, chosen: npt.NDArray[np.bool_]) -> str:
-        return ', '.join(f"'{name}'" for name, wanted in zip(self._names, chosen, strict=True) if wanted)
+
+class Parts:
+    """
+    Tells when the parts of a state are together; a bit stands for each signal.
+
+    Args:
+        count: the number of signals.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.complete_once = False
+        """Whether a state was ever complete."""
+        self.messages = 1
+        """How many messages the last complete state took."""
+        self._all = self._required = (1 << count) - 1
+        self._counts = [0] * count  # updates of each signal since the rates were compared last
+        self._fresh = 0  # the signals that came since the last complete state
+        self._stamps: list[tuple[int, int]] = []  # mask and stamp of each part that came since then
+        self._taken = self._cycles = 0
+
+    def forget(self) -> None:
+        """Begin a new state; how often each part comes is still known."""
+        self._fresh = self._taken = 0
+        self._stamps = []
+
+    def repeats(self, mask: int) -> bool:
+        """Whether a part comes again before its state was complete."""
+        return bool(self._fresh & mask & self._required)
+
+    def missing(self) -> list[int]:
+        """Return the signals for which the state waits."""
+        absent = self._required & ~self._fresh
+        return [place for place in range(len(self._counts)) if absent >> place & 1]
+
+    def take(self, layout: _Layout, stamp: int) -> bool:
+        """Take in a part that was measured at ``stamp`` [ns]; return whether the state is complete now."""
+        mask, before = layout.mask, layout.stamp
+        layout.stamp = stamp
+        # Parts belong together when they are closer than this; half a period, and some for its jitter.
+        backwards = before is not None and stamp < before
+        apart = math.inf if before is None or backwards else _TOGETHER * (stamp - before)
+        self._stamps = [
+            (other & ~mask, when)
+            for other, when in self._stamps
+            if other & ~mask and abs(stamp - when) <= apart and not (backwards and when > stamp)
+        ]
+        self._stamps.append((mask, stamp))
+        if self._fresh & mask:
+            self._cycles += 1
+        self._fresh = 0
+        for other, _ in self._stamps:
+            self._fresh |= other
+        self._taken += 1
+        for place in layout.updated.tolist():
+            self._counts[place] += 1
+        self._compare_rates()
+        if self._required & ~self._fresh or not mask & self._required:
+            return False
+        self.messages = self._taken
+        self._cycles += 1
+        self.complete_once = True
+        self.forget()
+        return True
+
+    def _compare_rates(self) -> None:
+        """Find the parts that come much more seldom than the others: no state waits for those."""
+        fastest = max(self._counts)
+        waits_in_vain = bool(self._required & ~self._fresh) and fastest >= _EARLY
+        if self._cycles < _CYCLES and not (waits_in_vain and self._lag(fastest)):
+            return
+        slow = sum(1 << place for place, count in enumerate(self._counts) if count < _SLOW * fastest)
+        self._required = self._all & ~slow
+        if self._cycles >= _CYCLES:
+            self._counts, self._cycles = [0] * len(self._counts), 0
+
+    def _lag(self, fastest: int) -> bool:
+        absent = self._required & ~self._fresh
+        return any(absent >> place & 1 and count < _SLOW * fastest for place, count in enumerate(self._counts))
 
 
 def _too_old(what: str, source: str, max_age: float) -> str:

@@ -43,6 +43,7 @@ class Qos:
 
 
 NEWEST = Qos('best effort, depth 1', reliable=False, latched=False, depth=1)
+IN_PARTS = Qos('best effort, depth 10', reliable=False, latched=False, depth=10)
 RELIABLE = Qos('reliable, depth 1', reliable=True, latched=False, depth=1)
 LATCHED = Qos('transient local, depth 1', reliable=True, latched=True, depth=1)
 DEFAULT = Qos('reliable, depth 10', reliable=True, latched=False, depth=10)
@@ -74,8 +75,9 @@ class Service:
 
 # fmt: off
 TOPICS = (
-    Topic('policy_node', 'in', 'joint_states', 'sensor_msgs/msg/JointState', NEWEST,
-          'the state of the robot, by joint name; observation.sources names other topics and types',
+    # Deep, because drivers send one state in several messages at once.
+    Topic('policy_node', 'in', 'joint_states', 'sensor_msgs/msg/JointState', IN_PARTS,
+          'the state of the robot, by joint name, whole or in parts; observation.sources names other topics and types',
           'every name of the policy is a joint signal'),
     Topic('policy_node', 'in', 'observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
           "the observation as a vector in the policy's order", 'some name of the policy is no joint signal'),

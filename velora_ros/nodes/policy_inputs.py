@@ -1,22 +1,30 @@
 """The topics that policy_node's observations come from, and the way from their messages to an observation."""
 
+import math
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from rclpy.subscription import Subscription
+
 from velora_ros.control.observation import JointObservation, Observation, VectorObservation
-from velora_ros.control.observation import Values as SourceValues
-from velora_ros.control.sources import JOINTS, REFUSE, VECTOR, ObservationSettings, Part, Source, plan
+from velora_ros.control.publishers import Contradictions
+from velora_ros.control.sources import JOINTS, REFUSE, VECTOR, ObservationSettings, Part, plan
+from velora_ros.control.sources import Source as SourceSettings
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.conversions import to_nanoseconds
 from velora_ros.nodes.parameters import Values
+from velora_ros.nodes.peers import Source
 from velora_ros.nodes.policy_node_parameters import max_age
+from velora_ros.nodes.rclpy_compat import taker
 from velora_ros.nodes.readers import make_reader, message_class
 from velora_ros.nodes.serialized import JointStateReader
 
 # Takes in a message at a time of the robot's clock [ns]; returns when it was measured, which is now if it has no stamp
 # or one of zero, and whether it may trigger a tick.
 Take = Callable[[Any, int], tuple[int, bool]]
+Store = JointObservation | VectorObservation
 
 # Types whose header says in which frame their positions are; other headers name the sensor's own frame.
 _POSITIONED = ('Odometry', 'PoseStamped', 'PointStamped', 'PoseWithCovarianceStamped', 'PoseArray', 'Path')
@@ -45,6 +53,9 @@ class Listener(Protocol):
     def on_unusable(self, error: ObservationError) -> None:
         """Say that a message could not be taken in."""
 
+    def on_superseded(self) -> None:
+        """Say that a state was not answered because a newer one has come meanwhile."""
+
 
 class Inputs:
     """
@@ -55,16 +66,25 @@ class Inputs:
         settings: the user's.
         listener: who is told.
         now: tells the time of the robot's clock [ns].
+        late: a state older than this [ns] is not answered when a newer one waits behind it; by default all are.
 
     Raises:
         ConfigError: something does not fit the policy, or a message type or field does not exist.
     """
 
     def __init__(
-        self, names: Sequence[str], settings: ObservationSettings, *, listener: Listener, now: Callable[[], int]
+        self,
+        names: Sequence[str],
+        settings: ObservationSettings,
+        *,
+        listener: Listener,
+        now: Callable[[], int],
+        late: float = math.inf,
     ) -> None:
         made = plan(names, settings)
-        self._listener, self._now = listener, now
+        self._listener, self._now, self._late = listener, now, late
+        self.peers: list[Source] = []
+        """The topics that are subscribed to, the trigger's first."""
         frames = Frames()
         self._sources = [
             (part, *_store(part, names if not settings.fields else part.fields, frames, triggers=place == 0))
@@ -78,19 +98,28 @@ class Inputs:
         )
         self.forget, self.read = self._observation.forget, self._observation.read
 
+    @property
+    def trigger(self) -> tuple[str, str]:
+        """The topic whose messages are answered, and their type in full."""
+        source = self._sources[0][0].source
+        return source.topic, _full(message_class(source.type))
+
     def forget_states(self) -> None:
         """Drop what the sources said of the robot; what they said for ever (``max_age_s`` 0), such as a goal, stays."""
         for part, values, _ in self._sources:
             if part.source.name not in self._lasting:
                 values.forget()
 
-    def subscribe(self, subscribe: Callable[..., None]) -> None:
+    def subscribe(self, subscribe: Callable[..., Subscription]) -> None:
         """Create the subscriptions through ``subscribe(row, callback, topic_name=..., kind=..., raw=...)``."""
-        for place, (part, _, take) in enumerate(self._sources):
+        for place, (part, store, take) in enumerate(self._sources):
             kind, joints = message_class(part.source.type), part.source.type == JOINTS
-            callback = self._callback(take, triggers=place == 0)
+            collected = Contradictions(_names(part))
+            make = self._trigger if place == 0 else self._callback
+            callback = make(store, take, collected)
             row = 'joint_states' if joints else 'observation'
-            subscribe(row, callback, topic_name=part.source.topic, kind=kind, raw=joints)
+            subscription = subscribe(row, callback, topic_name=part.source.topic, kind=kind, raw=joints)
+            self.peers.append(Source(part.source.name, part.source.topic, _full(kind), subscription, collected))
 
     def limit_ages(self, values: Values, max_state_age: float) -> None:
         """Set how far from the trigger's stamp each source's values may be."""
@@ -100,8 +129,31 @@ class Inputs:
         for part, store, _ in self._sources:
             store.max_age = max_age(part.source, values, max_state_age)
 
-    def _callback(self, take: Take, *, triggers: bool) -> Callable[[Any], None]:
+    def lost(self) -> Counter[str]:
+        """Return for each joint signal the number of states that stayed incomplete without it."""
+        total: Counter[str] = Counter()
+        for _, store, _ in self._sources:
+            if isinstance(store, JointObservation):
+                total.update(store.lost)
+        return total
+
+    def _callback(self, store: Store, take: Take, collected: Contradictions) -> Callable[[Any], None]:
         listener, tell_time = self._listener, self._now
+
+        def callback(message: Any) -> None:
+            if listener.active:
+                try:
+                    take(message, tell_time())
+                except ObservationError as error:
+                    listener.on_unusable(error)
+                else:
+                    if collected.on:
+                        collected.note(*store.newest)
+
+        return callback
+
+    def _trigger(self, store: Store, take: Take, collected: Contradictions) -> Callable[[Any], None]:
+        listener, tell_time, late = self._listener, self._now, self._late
 
         def callback(message: Any) -> None:
             received = time.monotonic()
@@ -112,11 +164,53 @@ class Inputs:
                 stamp, complete = take(message, now)
             except ObservationError as error:
                 listener.on_unusable(error)
-            else:
-                if triggers and complete:
+                return
+            if collected.on:
+                collected.note(*store.newest)
+            if complete:
+                if now - stamp > late:
+                    catch_up(stamp)
+                else:
                     listener.on_trigger(stamp, now, received)
 
+        def catch_up(stamp: int) -> None:
+            """Take in all that waits behind a late state, and answer the newest one that is complete."""
+            take_next = taker(self.peers[0].subscription)
+            queue: deque[Any] = deque()
+            complete = True
+            while True:
+                while (message := take_next()) is not None:
+                    queue.append(message)
+                if complete and len(queue) >= _messages_of(store):
+                    listener.on_superseded()
+                elif complete:
+                    listener.on_trigger(stamp, tell_time(), time.monotonic())
+                if not queue or not listener.active:
+                    return
+                try:
+                    stamp, complete = take(queue.popleft(), tell_time())
+                except ObservationError as error:
+                    complete = False
+                    listener.on_unusable(error)
+
         return callback
+
+
+def _names(part: Part) -> list[str]:
+    """Return a name for each value of a source."""
+    if len(part.fields) == len(part.places):
+        return part.fields
+    return [f'value {place}' for place in range(len(part.places))]
+
+
+def _full(kind: Any) -> str:
+    """Return the name of a message class, as the graph has it."""
+    return f'{kind.__module__.partition(".")[0]}/msg/{kind.__name__}'
+
+
+def _messages_of(store: Store) -> int:
+    """Return how many messages a complete state of a source takes."""
+    return store.parts_of_a_state if isinstance(store, JointObservation) else 1
 
 
 class Frames:
@@ -129,7 +223,7 @@ class Frames:
     def __init__(self) -> None:
         self._frames: dict[str, str] = {}
 
-    def check(self, source: Source, frame: str) -> None:
+    def check(self, source: SourceSettings, frame: str) -> None:
         """
         Check the frame of a message against what the source must be in, and against the other sources.
 
@@ -156,7 +250,7 @@ def _same_frame(one: str, other: str) -> bool:
     return one.lstrip('/') == other.lstrip('/')
 
 
-def _store(part: Part, names: Sequence[str], frames: Frames, *, triggers: bool) -> tuple[SourceValues, Take]:
+def _store(part: Part, names: Sequence[str], frames: Frames, *, triggers: bool) -> tuple[Store, Take]:
     """Return where a source's values are kept, and what takes in a message."""
     source = part.source
     if source.type == JOINTS:
@@ -172,7 +266,7 @@ def _store(part: Part, names: Sequence[str], frames: Frames, *, triggers: bool) 
     return _store_vector(part, names, frames)
 
 
-def _store_joints(part: Part) -> tuple[SourceValues, Take]:
+def _store_joints(part: Part) -> tuple[Store, Take]:
     joints, read = JointObservation(part.fields, float('inf'), part.source.name), JointStateReader()
 
     def take(data: bytes, now: int) -> tuple[int, bool]:
@@ -183,7 +277,7 @@ def _store_joints(part: Part) -> tuple[SourceValues, Take]:
     return joints, take
 
 
-def _store_vector(part: Part, names: Sequence[str], frames: Frames) -> tuple[SourceValues, Take]:
+def _store_vector(part: Part, names: Sequence[str], frames: Frames) -> tuple[Store, Take]:
     source, size = part.source, len(part.places)
     vector = VectorObservation(
         names if source.type == VECTOR else part.fields, float('inf'), source.name, size, _missing(source, size)
@@ -211,7 +305,7 @@ def _store_vector(part: Part, names: Sequence[str], frames: Frames) -> tuple[Sou
     return vector, take
 
 
-def _missing(source: Source, size: int) -> list[float]:
+def _missing(source: SourceSettings, size: int) -> list[float]:
     """Return what is read while the source has nothing to say, one number for each of its values."""
     if len(source.missing) in (0, size):
         return list(source.missing)

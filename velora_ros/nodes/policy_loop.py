@@ -10,12 +10,15 @@ from rclpy.clock import ROSClock
 from rclpy.duration import Duration
 from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.node import Node
+from rclpy.subscription import Subscription
 
 from velora_ros.control import Command, Controller, Status
+from velora_ros.control.controller import WAITING
 from velora_ros.control.timing import LoopTiming
 from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes import conversions, interfaces, writers
 from velora_ros.nodes.parameters import Values, check_qos_overrides
+from velora_ros.nodes.peers import Peers
 from velora_ros.nodes.policy_inputs import Inputs
 from velora_ros.nodes.policy_node_parameters import check_times, observation_of, open_confirmations, settings_of
 from velora_ros.nodes.policy_node_report import Report
@@ -27,7 +30,7 @@ INACTIVE = Status('ok', 'inactive', '')
 ACKNOWLEDGE_S = 0.5
 # When the watchdog looks for the second time, in its timeouts: it fires so much late.
 SECOND_LOOK = 0.05
-DIAGNOSTICS_STEPS = 3
+DIAGNOSTICS_STEPS = 4
 
 
 class PolicyLoop:
@@ -57,7 +60,16 @@ class PolicyLoop:
         follow: Callable[[str], None],
     ) -> None:
         settings = settings_of(values)
-        self.controller = Controller(policy, settings, fault)
+        self._inputs = Inputs(
+            policy.spec.observation_names,
+            observation_of(values),
+            listener=self,
+            now=self._now,
+            late=round(policy.spec.control_period * 1e9),
+        )
+        topic, kind = self._inputs.trigger
+        waiting = f"{WAITING} on '{node.resolve_topic_name(topic)}' ({kind})"
+        self.controller = Controller(policy, settings, fault, waiting=waiting)
         check_times(values, self.controller.safety)
         self.policy = policy
         self.active = False
@@ -66,7 +78,6 @@ class PolicyLoop:
         self._clock = cast(ROSClock, node.get_clock())
         self._simulated_time = self._clock.ros_time_is_active  # looked at again once a second
         self._report = report
-        self._inputs = Inputs(policy.spec.observation_names, observation_of(values), listener=self, now=self._now)
         self._write = writers.make_writer(
             values['command.type'],
             policy.spec,
@@ -180,6 +191,12 @@ class PolicyLoop:
             self._debug = any(publisher.get_subscription_count() for publisher in self._debug_publishers)
             self._report.look_for_conflicts()
             yield
+            armed = self.active and self.controller.armed and not self.controller.fault
+            silent = self.active and self.controller.waits
+            self._report.peers = self._peers.look(armed=armed, silent=silent) if self.active else []
+            for name, count in self._inputs.lost().items():
+                self.controller.counts[f'lost.{name}'] = count
+            yield
             timing = self._timing.report()
             yield
             self._report.diagnostics(self.status, self.controller, self.policy, self._path, timing)
@@ -192,6 +209,8 @@ class PolicyLoop:
         ]
         self._subscribe('reset', lambda _: self.forget('request'))
         self._inputs.subscribe(self._subscribe)
+        kind = writers.TYPES[self._values['command.type']]
+        self._peers = Peers(self._node, self._command, kind, known=writers.TYPES, sources=self._inputs.peers)
 
     def _publisher(self, name: str, kind: str = '') -> Any:
         events = PublisherEventCallbacks(
@@ -203,7 +222,7 @@ class PolicyLoop:
 
     def _subscribe(
         self, name: str, callback: Callable[[Any], None], *, topic_name: str = '', kind: Any = None, raw: bool = False
-    ) -> None:
+    ) -> Subscription:
         events = SubscriptionEventCallbacks(
             incompatible_qos=self._report.incompatible_qos(topic_name or name, 'publisher', 'subscription')
         )
@@ -211,6 +230,7 @@ class PolicyLoop:
             self._node, OWNER, name, callback, topic_name=topic_name, kind=kind, raw=raw, events=events
         )
         self._undo.append(lambda: self._node.destroy_subscription(subscription))
+        return subscription
 
     def _now(self) -> int:
         """Return the time of the robot's clock [ns]; asking the system directly takes a tenth of the time."""
@@ -227,6 +247,10 @@ class PolicyLoop:
             return
         self.controller.counts['superseded'] += self._newest is not None
         self._newest = (stamp, received)
+
+    def on_superseded(self) -> None:
+        """Count a state that was not answered because a newer one waits."""
+        self.controller.counts['superseded'] += 1
 
     def on_unusable(self, error: ObservationError) -> None:
         """Count a message that could not be taken in."""

@@ -36,6 +36,10 @@ class Report:
         self._conflict = ''
         self._incompatible = ''  # the newest incompatible peer, in one sentence
         self._refused_policy = ''
+        self.peers: list[str] = []
+        """What is wrong at the other ends of the topics, one sentence each."""
+        self._said: tuple[str, str] = ('', '')  # level and text that were published last
+        self._logged_peers: list[str] = []
         self._began = time.monotonic()
 
     def status(self, status: Status, *, force: bool = False) -> None:
@@ -47,12 +51,15 @@ class Report:
         so another one is news.
         """
         news = _news(status) != _news(self._last)
-        if not news and not (force and status != self._last):
+        if not news and not force:
             return
+        level, text = self._with_warnings(status)
         if news:
             self._log(status)
-        self._last = status
-        self._status.publish(conversions.to_diagnostic(self._name, status.level, status.text, {}))
+        elif (level, text) == self._said:
+            return
+        self._last, self._said = status, (level, text)
+        self._status.publish(conversions.to_diagnostic(self._name, level, text, {}))
 
     def swapped(self, controller: Controller, path: str, refusal: str) -> None:
         """Say that a new policy runs, or why it was refused; a refusal stays in the diagnostics until one is taken."""
@@ -88,17 +95,29 @@ class Report:
         return report
 
     def _diagnose(self, status: Status, values: dict[str, Any], hardware_id: str = '') -> None:
+        self._log_peers()
         self.status(status, force=True)
-        warnings = [text for text in (self._conflict, self._incompatible, self._refused_policy) if text]
-        level = 'warn' if warnings and status.level == 'ok' else status.level
+        level, text = self._with_warnings(status)
         message = conversions.to_diagnostic(
             self._name,
             level,
-            '; '.join([status.text, *warnings]),
+            text,
             {'state': status.state, 'uptime_s': time.monotonic() - self._began, **values},
             hardware_id=hardware_id,
         )
         self._diagnostics.publish(conversions.to_diagnostics(message, self._node.get_clock().now().nanoseconds))
+
+    def _with_warnings(self, status: Status) -> tuple[str, str]:
+        """Return level and text of a status with everything that is wrong beside it."""
+        warnings = [text for text in (self._conflict, self._incompatible, self._refused_policy, *self.peers) if text]
+        level = 'warn' if warnings and status.level == 'ok' else status.level
+        return level, '; '.join([status.text, *warnings])
+
+    def _log_peers(self) -> None:
+        for text in self.peers:
+            if text not in self._logged_peers:
+                self._node.get_logger().warning(text)
+        self._logged_peers = list(self.peers)
 
     def look_for_conflicts(self) -> None:
         """Find a second publisher of our commands and a second node of our name; both only warn."""
