@@ -26,8 +26,8 @@ Parameters (``policy_node_parameters.py`` has their defaults and meaning):
     watchdog_timeout_s, max_gap_s, fallback, fallback_pose, ramp_s, slew_rate, rate_hz, command.type,
     command.interface, command.fields, command.scale, command.offset, command.si_confirmed, command.frame_id,
     control_period_confirmed, observation.sources, observation.fields, observation.scale,
-    observation.offset, observation.transform, of each source observation.<source>.topic, .type and .max_age_s, and
-    qos_overrides of every topic.
+    observation.offset, observation.transform, observation.nonfinite, of each source observation.<source>.topic, .type,
+    .max_age_s, .missing and .frame_id, and qos_overrides of every topic.
 
 A Float64MultiArray has no stamp: if this node is killed, the robot keeps the last command unless its own driver
 times out. On SIGINT, SIGTERM, SIGHUP, deactivation and faults the fallback command goes out first.
