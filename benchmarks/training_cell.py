@@ -26,7 +26,7 @@ from velora_ros.liquid import fused_kernels as loops
 from velora_ros.liquid.cell import CfCCell
 from velora_ros.models.fused import FusedUpdate
 from velora_ros.models.networks import Networks
-from velora_ros.models.threads import single_thread
+from velora_ros.models.threads import flushing, single_thread
 from velora_ros.models.update import TorchUpdate, UpdateSettings
 from velora_ros.replay import Batch
 
@@ -161,6 +161,7 @@ def update_sides(n_neurons: int, *, n_sequences: int = 16, length: int = 8) -> d
     return {'ours': side(FusedUpdate), 'ours in torch': side(TorchUpdate), 'ncps': side(TorchUpdate, ncps=True)}
 
 
+@flushing
 def rates(sides: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
     """Return calls per second of each side: medians over rounds in which the sides take turns."""
     taken: dict[str, list[float]] = {name: [] for name in sides}

@@ -31,7 +31,7 @@ def assert_same_checkpoint(one: Path, other: Path) -> None:
         values, values_2 = tensor.numpy().copy(), tensors_2[name].numpy().copy()
         if name == 'run.episodes':
             values[:, 6:] = values_2[:, 6:] = 0
-        elif name == 'run.evaluations':
+        elif name in ('run.evaluations', 'run.diagnostics'):
             values[:, 2] = values_2[:, 2] = 0
         assert values.tobytes() == values_2.tobytes(), name
     for part in (metadata, metadata_2):
@@ -40,7 +40,7 @@ def assert_same_checkpoint(one: Path, other: Path) -> None:
 
 
 def assert_same_run(one: RunPaths, other: RunPaths) -> None:
-    for table in ('episodes', 'evaluations'):
+    for table in ('episodes', 'evaluations', 'diagnostics'):
         assert rows(getattr(one, table)) == rows(getattr(other, table))
     for policy in ('best_policy', 'last_policy'):
         assert getattr(one, policy).read_bytes() == getattr(other, policy).read_bytes()

@@ -1,3 +1,6 @@
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -117,10 +120,38 @@ def test_asking_for_more_than_is_held_is_refused() -> None:
         SequenceBuffer(0, 1, 1, 1)
 
 
-def test_the_next_sample_of_the_same_size_takes_the_place_of_the_last_one() -> None:
+@pytest.mark.parametrize(('n_sequences', 'length'), [(8, 4), (1, 1), (50, 3)])
+def test_a_sample_stays_as_it_was_drawn(n_sequences: int, length: int) -> None:
     buffer, rng = filled(50, 50), np.random.default_rng(0)
-    batch = buffer.sample(8, 4, rng)
+    batch = buffer.sample(n_sequences, length, rng)
+    before = dataclasses.asdict(copy.deepcopy(batch))
+    buffer.sample(n_sequences, length, rng)
+    buffer.sample(n_sequences, length, rng, reuse=True)
+    for number in range(50, 100):
+        buffer.add(transition(number))
+    assert all(np.array_equal(getattr(batch, name), values) for name, values in before.items() if values is not None)
+
+
+def test_a_sample_that_reuses_memory_draws_the_same_and_takes_the_place_of_the_last_one_of_its_size() -> None:
+    buffer, own, rng = filled(50, 50), filled(50, 50), np.random.default_rng(0)
+    other_rng = np.random.default_rng(0)
+    batch = buffer.sample(8, 4, rng, reuse=True)
+    np.testing.assert_array_equal(batch.reward, own.sample(8, 4, other_rng).reward)
     before = batch.reward.copy()
-    other = buffer.sample(8, 5, rng)
+    other = buffer.sample(8, 5, rng, reuse=True)
     np.testing.assert_array_equal(batch.reward, before)
-    assert buffer.sample(8, 5, rng) is other
+    assert buffer.sample(8, 5, rng, reuse=True) is other
+
+
+@pytest.mark.parametrize(('capacity', 'count'), [(40, 33), (30, 57)])
+def test_sequences_at_even_distances_come_with_the_hidden_state_that_follows(capacity: int, count: int) -> None:
+    buffer = filled(capacity, count)
+    batch, stored, begins = buffer.spread(4, 5)
+    assert batch.reward[0, 0] == count - len(buffer)
+    assert batch.reward[-1, -1] == count - 2
+    assert (np.diff(batch.reward, axis=1) == 1).all()
+    np.testing.assert_array_equal(batch.hidden[:, 0], batch.reward[:, 0])
+    np.testing.assert_array_equal(stored[:, 0], batch.reward[:, -1] + 1)
+    np.testing.assert_array_equal(begins, (batch.reward[:, -1] + 1) % 5 == 0)
+    with pytest.raises(ConfigError, match='holds'):
+        buffer.spread(4, len(buffer))

@@ -51,6 +51,9 @@ class Recorder:
         self.updates += 1
         return {'critic_loss': 2.0, 'actor_loss': -1.0}
 
+    def diagnostics(self) -> dict[str, float]:
+        return {'updates': self.updates}
+
     def policy_file(self) -> PolicyFile:
         return self._policy
 

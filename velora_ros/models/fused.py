@@ -24,6 +24,7 @@ from velora_ros.models.networks import Networks
 from velora_ros.models.returns import column_returns
 from velora_ros.models.update import UpdateSettings, refuse_divergence
 from velora_ros.replay import Batch
+from velora_ros.training.diagnostics import SATURATED
 
 Array = npt.NDArray[np.float32]
 
@@ -66,9 +67,27 @@ class FusedUpdate:
         return FusedUpdate, (self.networks, self._actor_adam.optimizer, self._critic_adam.optimizer)
 
     def rebind(self) -> None:
-        """Take over an optimiser state that was loaded from a file."""
+        """
+        Take over weights and optimiser states that were put in since: loaded from a file, or assigned.
+
+        Raises:
+            ConfigError: as :meth:`attach`.
+        """
+        self.attach()
         self._actor_adam.bind()
         self._critic_adam.bind()
+
+    def attach(self) -> None:
+        """
+        Take over weights alone, which takes 20 us where none was replaced.
+
+        Raises:
+            ConfigError: a parameter is another object, or no longer float32 of its shape on the CPU.
+        """
+        for flat in (self._actor, self._actor_target, self._critics, self._critics_target):
+            flat.attach()
+        self._observation_map.bind()
+        self._state_map.bind()
 
     def act(self, observation: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
         """Run the actor on one observation; see :class:`velora_ros.models.update.TorchUpdate`."""
@@ -79,12 +98,29 @@ class FusedUpdate:
         motor, after = self.actor.step(inputs, hidden[:size], dt)
         return motor, np.concatenate([after, self._memory.advance(inputs, hidden[size:], dt)])
 
-    def __call__(self, batch: Batch, noise: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
+    def value(self, state: Array, memory: Array, action: Array) -> float:
+        """Return the first critic's Q; see :class:`velora_ros.models.update.TorchUpdate`."""
+        inputs = np.concatenate([self._state_map(state), memory, action])
+        return float(self._online_critics[0].values(inputs[:, None])[0])
+
+    def states(self, batch: Batch) -> Array:
+        """Return the hidden state after sequences; see :class:`velora_ros.models.update.TorchUpdate`."""
+        size = self.actor.n_command
+        inputs = np.ascontiguousarray(self._observation_map(batch.observation).transpose(1, 2, 0))
+        dt, first, hidden = (np.ascontiguousarray(values.T) for values in (batch.dt, batch.first, batch.hidden))
+        ends = [self.actor.encode(inputs, hidden[:size], dt, first).states[-1]]
+        if self._memory is not None:
+            ends.append(self._memory.encode(inputs, hidden[size:], dt, first).states[-1])
+        return np.concatenate(ends).T
+
+    def __call__(
+        self, batch: Batch, noise: np.ndarray, settings: UpdateSettings, seen: dict[str, float] | None = None
+    ) -> dict[str, float]:
         """Update critics, actor and targets once; see :class:`velora_ros.models.update.TorchUpdate`."""
         data = self._arranged(batch, settings.burn_in)
         target = self._targets(batch, data, noise, settings)
-        critic_loss, q_mean = self._update_critics(data, target, settings)
-        actor_loss = self._update_actor(data, settings)
+        critic_loss, q_mean = self._update_critics(data, target, settings, seen)
+        actor_loss = self._update_actor(data, settings, seen)
         return {'critic_loss': critic_loss, 'actor_loss': actor_loss, 'q_mean': q_mean}
 
     def _arranged(self, batch: Batch, burn_in: int) -> Arranged:
@@ -119,7 +155,9 @@ class FusedUpdate:
         )  # fmt: skip
         return returns
 
-    def _update_critics(self, data: Arranged, target: Array, settings: UpdateSettings) -> tuple[float, float]:
+    def _update_critics(
+        self, data: Arranged, target: Array, settings: UpdateSettings, seen: dict[str, float] | None
+    ) -> tuple[float, float]:
         """Take one step on the mean squared error of every critic; return the loss and the first one's mean Q."""
         tape = self._run_memory(data)
         n_slopes = 0 if tape is None else data.n_seen
@@ -131,10 +169,15 @@ class FusedUpdate:
             self._memory.decode(tape, data.d_memory, self._memory_gradients, burn_in=data.burn_in)
         loss = sum(errors)
         refuse_divergence('critic', loss)
+        if seen is not None:
+            seen |= {'target_mean': float(target.mean()), 'critic_gradient': self._critics.gradient_norm()}
+            if len(self._online_critics) > 1:  # once more: what they said has become the derivative
+                one, other = (critic.values(data.inputs) for critic in self._online_critics[:2])
+                seen['twin_gap'] = float(np.abs(one - other).mean())
         self._critic_adam.step(settings.max_grad_norm, settings.tau)
         return loss, means[0]
 
-    def _update_actor(self, data: Arranged, settings: UpdateSettings) -> float:
+    def _update_actor(self, data: Arranged, settings: UpdateSettings, seen: dict[str, float] | None) -> float:
         """Take one step up the first critic's value of the actor's own actions, through time; return the loss."""
         motor, tape = self.actor.forward(data.observation, data.hidden, data.dt, data.first)
         self._run_memory(data)
@@ -143,6 +186,13 @@ class FusedUpdate:
         to_steps(slope, data.burn_in, data.d_motor)
         refuse_divergence('actor', loss)
         self.actor.backward(motor, tape, data.d_motor, self._actor.gradients, burn_in=data.burn_in)
+        if seen is not None:
+            shares = [float((np.abs(values[data.burn_in :]) > SATURATED).mean()) for values in (motor, tape.states)]
+            seen |= {
+                'action_saturation': shares[0],
+                'hidden_saturation': shares[1],
+                'actor_gradient': self._actor.gradient_norm(),
+            }
         self._actor_adam.step(settings.max_grad_norm, settings.tau)
         return loss
 

@@ -8,15 +8,23 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from velora_ros.errors import ConfigError
 from velora_ros.liquid.compiling import kernel
 
 Array = npt.NDArray[np.float32]
 
 
 class Flat:
-    """A module's parameters in one flat array, with a view on each; torch keeps seeing the same memory."""
+    """
+    A module's parameters in one flat array, with a view on each; torch keeps seeing the same memory.
+
+    The parameters' old memory is left: a tensor that shared it (``parameter.data`` kept from before) no longer changes
+    with the parameter. Weights that are written in place, by ``load_state_dict`` for example, are seen at once; those
+    that replace the memory (``parameter.data = ...``, ``module.double().float()``) when :meth:`attach` is called.
+    """
 
     def __init__(self, module: nn.Module) -> None:
+        self._module = module
         named = list(module.named_parameters())
         self.parameters = [parameter for _, parameter in named]
         self.slices, start = [], 0
@@ -31,6 +39,37 @@ class Flat:
             parameter.data = torch.from_numpy(view)
             self.views[name] = view
             self.gradients[name] = self.flat_gradient[part].reshape(view.shape)
+
+    def attach(self) -> None:
+        """
+        Take over the values of parameters whose memory was replaced, and make torch see this memory again.
+
+        Raises:
+            ConfigError: a parameter is another object, or of another shape, type or device.
+        """
+        for (name, now), parameter, view in zip(
+            self._module.named_parameters(), self.parameters, self.views.values(), strict=True
+        ):
+            if now is not parameter:
+                raise ConfigError(
+                    f'the network parameter {name} was replaced by another object, which the optimiser does not know; '
+                    'change it in place (parameter.data.copy_(values), load_state_dict).'
+                )
+            if parameter.data_ptr() == view.ctypes.data:
+                continue
+            values = parameter.detach()
+            if (tuple(values.shape), values.dtype, values.device.type) != (view.shape, torch.float32, 'cpu'):
+                raise ConfigError(
+                    f'the network parameter {name} is now {values.dtype} of shape {tuple(values.shape)} on '
+                    f'{values.device}; this agent learns in torch.float32 of shape {view.shape} on cpu. Make an agent '
+                    'with the device or sizes that are wanted.'
+                )
+            view[...] = values.numpy()
+            parameter.data = torch.from_numpy(view)
+
+    def gradient_norm(self) -> float:
+        """Return the Euclidean norm of the gradient."""
+        return float(np.sqrt(np.dot(self.flat_gradient, self.flat_gradient)))
 
     def part(self, module: str) -> dict[str, Array]:
         """Return the views of a module inside, by its own names."""

@@ -14,10 +14,15 @@ class Affine:
     """A normaliser on views of its buffers, which change in place when it is frozen or loaded."""
 
     def __init__(self, normaliser: Normaliser) -> None:
-        self.offset, self.scale = normaliser.offset.numpy(), normaliser.scale.numpy()
+        self._normaliser = normaliser
+        self.bind()
+
+    def bind(self) -> None:
+        """Look at the buffers that the normaliser has now; ``networks.to`` and the like replace them."""
+        self.offset, self.scale = self._normaliser.offset.numpy(), self._normaliser.scale.numpy()
 
     def __call__(self, values: Array) -> Array:
-        """Map shape (n,)."""
+        """Map shape (..., n)."""
         mapped: Array = (values - self.offset) * self.scale
         return mapped
 

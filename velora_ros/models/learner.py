@@ -1,6 +1,7 @@
 """The learning half of LiquidDDPG: networks, optimisers, replay and random streams behind the training loop's verbs."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,21 +14,27 @@ from velora_ros import __version__
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym.making import id_of
 from velora_ros.liquid import Wiring
-from velora_ros.liquid.cells import CFC
+from velora_ros.liquid.cells import CFC, cell_kind
 from velora_ros.models.environment import Env
 from velora_ros.models.export import policy_file
 from velora_ros.models.fused import FusedUpdate
 from velora_ros.models.fused_adam import supports
 from velora_ros.models.networks import Networks
 from velora_ros.models.noise import add_and_clip
+from velora_ros.models.outcome import Outcome
 from velora_ros.models.streams import Streams
+from velora_ros.models.threads import flushing
 from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
 from velora_ros.policy import PolicyFile
 from velora_ros.replay import SequenceBuffer, Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent import Array
 from velora_ros.training.config import STEPS
+from velora_ros.training.diagnostics import SAMPLE_EVERY, Gathered
 from velora_ros.training.divergence import diverged
+
+PLACES, UNROLLED = 16, 64
+"""How many stored hidden states are compared to new ones, and over how many steps those are brought up to date."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,10 @@ class Learner:
         self.lr_decay_steps, self.lr_final, self.lr_decay_counts = 0, 0.1, STEPS
         self.steps_of_full_episodes, self.noise_final = 0, 1.0
         self.privileged_dim = 0
+        self.gathered = Gathered()
+        """What the updates and episodes since the last diagnostics have shown."""
+        self._outcome, self._noise = Outcome(), 0.0
+        self._last: Transition | None = None
         self.build()
 
     def build(self, privileged_dim: int = 0) -> None:
@@ -103,6 +114,7 @@ class Learner:
         self.buffer = SequenceBuffer(
             settings.buffer_size, wiring.n_sensory, wiring.n_motor, self.hidden_size, state_dim=privileged_dim
         )
+        self._hidden_now = self.initial_hidden()  # after the last observation that was acted on
 
     @property
     def hidden_size(self) -> int:
@@ -164,6 +176,7 @@ class Learner:
         noise_final: float = 1.0,
     ) -> None:
         """Set the numbers of the updates to come; ``sequence_length`` counts the steps that carry loss."""
+        self.update.rebind()  # somebody may have put other weights or another optimiser's state in since the last call
         self.lr_decay_steps, self.lr_final, self.lr_decay_counts = lr_decay_steps, lr_final, lr_decay_counts
         self.update_settings, self.episode_share, self.noise_final = settings, episode_share, noise_final
         self.n_sequences, self.sequence_length = n_sequences, sequence_length
@@ -172,11 +185,13 @@ class Learner:
         """Return zeros, shape (hidden,)."""
         return np.zeros(self.hidden_size, dtype=np.float32)
 
+    @flushing
     def act(self, observation: Array, hidden: Array, dt: float, noise_scale: float) -> tuple[Array, Array]:
         """Choose an action; see :class:`velora_ros.training.Agent`."""
         action, state = self.update.act(observation, hidden, dt if self.settings.dt_input else 1.0)
+        self._hidden_now, self._noise = state, 0.0
         if noise_scale > 0:
-            deviation = noise_scale * self.noise_final ** self._progress()
+            deviation = self._noise = noise_scale * self.noise_final ** self._progress()
             add_and_clip(action, deviation * self.streams.noise.standard_normal(action.shape, dtype=np.float32))
         return action, state
 
@@ -192,7 +207,13 @@ class Learner:
             shortest, longest = self.dt_range
             self.dt_range = min(shortest, transition.next_dt), max(longest, transition.next_dt)
         self.buffer.add(transition)
+        if transition.first:
+            self._outcome.begin(self._value(transition) if self.updates else math.nan)
+        settings = self.update_settings
+        self._outcome.add(settings.reward_scale * transition.reward, settings.gamma, transition.next_dt)
+        self._last = transition
 
+    @flushing
     def end_episode(self, length: int, *, full: bool) -> None:
         """
         Count the steps of episodes that lasted their full time, by which the learning rates may fall.
@@ -200,6 +221,8 @@ class Learner:
         One that failed takes half of the count back: a search is not over while some starts still fail.
         """
         self.steps_of_full_episodes = self.steps_of_full_episodes + length if full else self.steps_of_full_episodes // 2
+        if math.isfinite(self._outcome.expected):
+            self.gathered.add(self._outcome.end(self._value_of_the_rest() if full else 0.0))
 
     def end_warm_up(self) -> None:
         """
@@ -234,6 +257,7 @@ class Learner:
     def _normaliser_is_due(self) -> bool:
         return self.settings.normalise and self.updates == 0 and not self.networks.observation_normaliser.frozen
 
+    @flushing
     def learn(self) -> dict[str, float] | None:
         """Run one update on fresh sequences; None while the replay holds fewer transitions than a batch carries."""
         settings = self.update_settings
@@ -244,15 +268,70 @@ class Learner:
             settings.burn_in + self.sequence_length,
             self.streams.replay,
             episode_share=self.episode_share,
+            reuse=True,
         )
         if not self.settings.dt_input:  # the discount still counts the time that passed
             nominal = np.ones_like(batch.dt)
             batch = dataclasses.replace(batch, dt=nominal, next_dt=nominal, elapsed=batch.next_dt)
         self.updates += 1
         self._set_learning_rates()
-        metrics = self.update(batch, smoothing_noise(batch, settings, self.streams.noise), settings)
+        seen: dict[str, float] | None = {} if self.updates % SAMPLE_EVERY == 0 else None
+        if seen is not None:
+            self.update.attach()
+        metrics = self.update(batch, smoothing_noise(batch, settings, self.streams.noise), settings, seen)
+        if seen is not None:
+            self.gathered.add({'q_mean': metrics['q_mean'], **seen})
         self.networks.average_actor(self.settings.policy_tau, self.updates)
         return metrics
+
+    @flushing
+    def diagnostics(self) -> dict[str, float]:
+        """Return what :data:`velora_ros.training.diagnostics.DIAGNOSTICS` names, of the time since the last call."""
+        rates = [optimizer.param_groups[0]['lr'] for optimizer in (self.actor_optimizer, self.critic_optimizer)]
+        return {
+            **self.gathered.take(),
+            'hidden_staleness': self._staleness() if self.updates else math.nan,
+            'noise': self._noise,
+            'actor_lr': rates[0],
+            'critic_lr': rates[1],
+            'updates': self.updates,
+        }
+
+    def _value(self, transition: Transition) -> float:
+        """Return the first critic's Q of a transition that was just acted on."""
+        state = transition.state if self.privileged_dim else transition.observation
+        return self._critic_value(state, np.asarray(transition.action, np.float32))
+
+    def _value_of_the_rest(self) -> float:
+        """Return Q of the state that the last transition led to, and of the action that the actor would take there."""
+        assert self._last is not None
+        observation = np.asarray(self._last.next_observation, np.float32)
+        dt = self._last.next_dt if self.settings.dt_input else 1.0
+        action, self._hidden_now = self.update.act(observation, self._hidden_now, dt)
+        return self._critic_value(self._last.next_state if self.privileged_dim else observation, action)
+
+    def _critic_value(self, state: Any, action: Array) -> float:
+        memory = self._hidden_now[self.wiring.n_command :]
+        return self.update.value(np.asarray(state, np.float32), memory, action)
+
+    def _staleness(self) -> float:
+        """
+        Return how far stored hidden states are from those that the present network reaches, over the latter's size.
+
+        The places are spread evenly over the replay. The network runs over the steps before each, from the start of
+        the episode where that is among them, else from what was stored.
+        """
+        length, own = min(UNROLLED, len(self.buffer) - 1), self.wiring.n_command
+        remembers = np.ones(self.hidden_size, bool)
+        remembers[:own] = cell_kind(self.wiring.cell).recurrent
+        if length < 1 or not remembers.any():
+            return math.nan
+        batch, stored, begins = self.buffer.spread(PLACES, length)
+        if not self.settings.dt_input:
+            batch = dataclasses.replace(batch, dt=np.ones_like(batch.dt))
+        present = self.update.states(batch)[begins == 0][:, remembers]
+        size = float(np.linalg.norm(present))
+        return float(np.linalg.norm(present - stored[begins == 0][:, remembers])) / size if size else math.nan
 
     def change(self, values: Mapping[str, float]) -> None:
         """Take other learning rates; whatever changes is written down in the policy's provenance."""

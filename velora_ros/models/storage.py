@@ -74,6 +74,7 @@ def save(
             'steps_of_full_episodes': learner.steps_of_full_episodes,
         },
         'provenance': learner.provenance,
+        'diagnostics': learner.gathered.state(),
         'run_seed': learner.streams.run_seed,
         'replay_position': learner.buffer.position if buffer else 0,
         'random': {name: getattr(learner.streams, name).bit_generator.state for name in STREAMS},
@@ -175,6 +176,7 @@ def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tens
     learner.environment = metadata['environment']
     learner.dt_range = tuple(np.asarray(metadata['dt_range'], dtype=float).tolist())
     learner.provenance = dict(metadata['provenance'])
+    learner.gathered.restore(metadata.get('diagnostics', {}))  # agents saved before there were any lack it
     counters = metadata['counters']
     learner.steps, learner.episodes, learner.updates = counters['steps'], counters['episodes'], counters['updates']
     learner.steps_of_full_episodes = counters.get('steps_of_full_episodes', 0)

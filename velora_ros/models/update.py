@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from velora_ros.liquid.network import LiquidEncoder
 from velora_ros.models.networks import Networks
 from velora_ros.models.noise import scale_and_clip
 from velora_ros.models.returns import lambda_returns
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig
+from velora_ros.training.diagnostics import SATURATED
 from velora_ros.training.divergence import diverged
 
 
@@ -99,6 +101,9 @@ class TorchUpdate:
     def rebind(self) -> None:
         """Do nothing: the optimisers hold their own state."""
 
+    def attach(self) -> None:
+        """Do nothing: the networks hold their own weights."""
+
     @torch.no_grad()
     def act(self, observation: np.ndarray, hidden: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
         """
@@ -123,7 +128,39 @@ class TorchUpdate:
             state = torch.cat([state, networks.memory.advance(inputs, before[:, size:], dt)], dim=1)
         return output[0].cpu().numpy(), state[0].cpu().numpy()
 
-    def __call__(self, batch: Batch, noise: np.ndarray, settings: UpdateSettings) -> dict[str, float]:
+    @torch.no_grad()
+    def value(self, state: np.ndarray, memory: np.ndarray, action: np.ndarray) -> float:
+        """
+        Return the first critic's Q.
+
+        Args:
+            state: what the critic sees, as it is, shape (state,).
+            memory: the hidden state of the critics' memory after it, shape (memory,); empty where they have none.
+            action: in [-1, 1], shape (action,).
+        """
+        seen, remembered, chosen = (torch.as_tensor(values, device=self._device) for values in (state, memory, action))
+        critic, normal = self.networks.critics[0], self.networks.state_normaliser(seen)
+        return float(critic(torch.cat([normal, remembered]), chosen).item())
+
+    @torch.no_grad()
+    def states(self, batch: Batch) -> np.ndarray:
+        """Run the sequences of a batch and return the hidden state after the last step, shape (B, hidden)."""
+        tensors, networks = _Tensors(batch, self.networks), self.networks
+        sides: list[tuple[LiquidEncoder, Tensor]] = [(networks.actor, tensors.hidden)]
+        sides += [] if networks.memory is None else [(networks.memory, tensors.memory)]
+        ends = [
+            network.states(tensors.observation, hidden, tensors.dt, tensors.first)[:, -1] for network, hidden in sides
+        ]
+        after: np.ndarray = torch.cat(ends, dim=1).cpu().numpy()
+        return after
+
+    @property
+    def _device(self) -> torch.device:
+        return self.networks.observation_normaliser.offset.device
+
+    def __call__(
+        self, batch: Batch, noise: np.ndarray, settings: UpdateSettings, seen: dict[str, float] | None = None
+    ) -> dict[str, float]:
         """
         Update critics, actor and targets once, in this order.
 
@@ -131,6 +168,8 @@ class TorchUpdate:
             batch: sequences from the replay.
             noise: from :func:`smoothing_noise`.
             settings: this update's numbers.
+            seen: where given, it is filled with those of :data:`velora_ros.training.diagnostics.DIAGNOSTICS` that an
+                update shows; the update stays the same.
 
         Returns:
             metrics as plain floats: ``critic_loss``, ``actor_loss``, ``q_mean``.
@@ -139,8 +178,8 @@ class TorchUpdate:
             DivergenceError: a loss is not finite; the step along its gradient is not taken.
         """
         tensors = _Tensors(batch, self.networks)
-        critic_loss, q_mean = self._update_critics(tensors, self._targets(tensors, noise, settings), settings)
-        actor_loss = self._update_actor(tensors, settings)
+        critic_loss, q_mean = self._update_critics(tensors, self._targets(tensors, noise, settings), settings, seen)
+        actor_loss = self._update_actor(tensors, settings, seen)
         self.networks.update_targets(settings.tau)
         return {'critic_loss': critic_loss, 'actor_loss': actor_loss, 'q_mean': q_mean}
 
@@ -175,16 +214,22 @@ class TorchUpdate:
         )
         return batch.tensor(returns)
 
-    def _update_critics(self, batch: '_Tensors', target: Tensor, settings: UpdateSettings) -> tuple[float, float]:
+    def _update_critics(
+        self, batch: '_Tensors', target: Tensor, settings: UpdateSettings, seen: dict[str, float] | None
+    ) -> tuple[float, float]:
         """Take one step on the mean squared error of every critic; return loss and mean Q."""
         state, action = self._critic_state(batch, settings.burn_in), batch.action[:, settings.burn_in :]
         values = [critic(state, action) for critic in self.networks.critics]
         loss = torch.stack([nn.functional.mse_loss(value, target) for value in values]).sum()
         refuse_divergence('critic', loss.item())
-        self._step(self.critic_optimizer, self.networks.critic_side(), loss, settings)
+        norm = self._step(self.critic_optimizer, self.networks.critic_side(), loss, settings, measured=seen is not None)
+        if seen is not None:
+            seen |= {'target_mean': target.mean().item(), 'critic_gradient': norm}
+            if len(values) > 1:
+                seen['twin_gap'] = (values[0] - values[1]).abs().mean().item()
         return loss.item(), values[0].detach().mean().item()
 
-    def _update_actor(self, batch: '_Tensors', settings: UpdateSettings) -> float:
+    def _update_actor(self, batch: '_Tensors', settings: UpdateSettings, seen: dict[str, float] | None) -> float:
         """Take one step up the first critic's value of the actor's own actions, through time; return the loss."""
         burn_in, hidden = settings.burn_in, batch.hidden
         if burn_in:
@@ -193,14 +238,17 @@ class TorchUpdate:
                     batch.observation[:, :burn_in], hidden, batch.dt[:, :burn_in], batch.first[:, :burn_in]
                 )
             hidden = states[:, -1]
-        action, _ = self.networks.actor(
+        action, states = self.networks.actor(
             batch.observation[:, burn_in:], hidden, batch.dt[:, burn_in:], batch.first[:, burn_in:]
         )
         with torch.no_grad():
             state = self._critic_state(batch, burn_in)
         loss = -self.networks.critics[0](state, action).mean()
         refuse_divergence('actor', loss.item())
-        self._step(self.actor_optimizer, self.networks.actor, loss, settings)
+        norm = self._step(self.actor_optimizer, self.networks.actor, loss, settings, measured=seen is not None)
+        if seen is not None:
+            shares = [(values.detach().abs() > SATURATED).float().mean().item() for values in (action, states)]
+            seen |= {'action_saturation': shares[0], 'hidden_saturation': shares[1], 'actor_gradient': norm}
         return float(loss.item())
 
     def _critic_state(self, batch: '_Tensors', burn_in: int) -> Tensor:
@@ -220,14 +268,19 @@ class TorchUpdate:
         return torch.cat([state, memory], dim=-1)
 
     @staticmethod
-    def _step(optimizer: Optimizer, module: nn.Module, loss: Tensor, settings: UpdateSettings) -> None:
+    def _step(
+        optimizer: Optimizer, module: nn.Module, loss: Tensor, settings: UpdateSettings, *, measured: bool
+    ) -> float:
+        """Take a step along the gradient; return its norm before it is cut, if that is ``measured``, else NaN."""
         parameters = list(module.parameters())
         gradients = torch.autograd.grad(loss, parameters)  # of this module only: the critic is left alone by the actor
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
+        norm = nn.utils.get_total_norm(gradients).item() if measured else math.nan
         if settings.max_grad_norm > 0:
             nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
         optimizer.step()
+        return norm
 
 
 class _Tensors:

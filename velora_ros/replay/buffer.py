@@ -1,5 +1,6 @@
 """A ring of transitions, from which contiguous sequences are drawn with the hidden state of then (R2D2, ICLR 2019)."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -65,6 +66,12 @@ class Batch:
     next_state: Array  # (B, L, state)
     elapsed: Array | None = None  # (B, L), what the discount counts where next_dt is no measured time; None: next_dt
 
+    def steps(self, count: int) -> 'Batch':
+        """Return the first so many steps of each sequence."""
+        named = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        whole = {name for name, value in named.items() if name == 'hidden' or value is None}
+        return Batch(**{name: value if name in whole else value[:, :count] for name, value in named.items()})
+
 
 class SequenceBuffer:
     """
@@ -111,7 +118,7 @@ class SequenceBuffer:
         self._added = 0  # transitions ever added: transition i has the number i
         self._starts = np.zeros(capacity, np.int64)  # a ring: numbers of the transitions that began an episode
         self._n_starts = self._n_gone = 0  # episodes ever begun, and those of them whose first transition is gone
-        self._drawn: tuple[Array, Batch] | None = None  # the memory that samples are drawn into
+        self._drawn: tuple[Array, Batch] | None = None  # the memory that samples are drawn into with ``reuse``
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the memory that samples are drawn into: a copied batch would no longer look at the copied rows."""
@@ -152,11 +159,17 @@ class SequenceBuffer:
         self._n_starts += 1
         self._n_gone = max(self._n_gone, self._n_starts - self.capacity)  # of more, the ring has lost the starts
 
-    def sample(self, n_sequences: int, length: int, rng: np.random.Generator, *, episode_share: float = 0.0) -> Batch:
+    def sample(
+        self,
+        n_sequences: int,
+        length: int,
+        rng: np.random.Generator,
+        *,
+        episode_share: float = 0.0,
+        reuse: bool = False,
+    ) -> Batch:
         """
         Draw sequences with replacement, uniformly over their starts, or a share of them uniformly over episodes.
-
-        The next call for as many writes over what this one returns: making arrays takes longer than filling them.
 
         Args:
             n_sequences: B.
@@ -164,6 +177,8 @@ class SequenceBuffer:
             rng: the only source of chance.
             episode_share: share of the sequences for which an episode is drawn first, each as likely as the others,
                 then a place in it: what happens in short episodes is then not lost among that of long ones.
+            reuse: draw into the memory of the last batch of this size that was drawn so, which is then overwritten:
+                making arrays takes longer than filling them. For those who are done with a batch before the next one.
 
         Raises:
             ConfigError: fewer than ``length`` transitions are held.
@@ -172,11 +187,15 @@ class SequenceBuffer:
         starts = rng.random(n_sequences) * (self.size - length + 1)  # a third of the time that integers() takes
         if n_balanced := round(episode_share * n_sequences):
             self._balance(starts[:n_balanced], length, rng)
-        if self._drawn is None or self._drawn[0].shape[:2] != (n_sequences, length):
-            self._drawn = self._empty(n_sequences, length)
-        rows, batch = self._drawn
+        rows, batch = self._reused(n_sequences, length) if reuse else self._empty(n_sequences, length)
         gather(self.rows, self._oldest, starts, rows)
         return batch
+
+    def _reused(self, n_sequences: int, length: int) -> tuple[Array, Batch]:
+        """Return the memory of the last batch of this size."""
+        if self._drawn is None or self._drawn[0].shape[:2] != (n_sequences, length):
+            self._drawn = self._empty(n_sequences, length)
+        return self._drawn
 
     def _balance(self, starts: npt.NDArray[np.float64], length: int, rng: np.random.Generator) -> None:
         """Move starts, counted from the oldest transition, to the middle of places drawn from episodes."""
@@ -204,6 +223,27 @@ class SequenceBuffer:
         rows, batch = self._empty(1, length)
         gather(self.rows, self._oldest, np.array([self.size - length], np.float64), rows)
         return batch
+
+    def spread(self, n_sequences: int, length: int) -> tuple[Batch, Array, Array]:
+        """
+        Return sequences at even distances from the oldest to the newest, each with the hidden state that follows it.
+
+        Args:
+            n_sequences: B.
+            length: L, of at least 1.
+
+        Returns:
+            the sequences; the hidden state that was stored with the transition after each, shape (B, hidden); and 1
+            where that transition began an episode, shape (B,).
+
+        Raises:
+            ConfigError: no more than ``length`` transitions are held.
+        """
+        self._check(length + 1)
+        rows, batch = self._empty(n_sequences, length + 1)
+        gather(self.rows, self._oldest, np.linspace(0, self.size - length - 1, n_sequences), rows)
+        stored, begins = rows[:, length, self._columns['hidden']], rows[:, length, self._columns['first'].start]
+        return batch.steps(length), stored, begins
 
     def _check(self, length: int) -> None:
         if not 1 <= length <= self.size:

@@ -3,6 +3,7 @@
 from velora_ros.training.agent import Agent
 from velora_ros.training.callbacks import Callback, EarlyStopping, EvaluateIn, KeepBest, StopTraining
 from velora_ros.training.config import TrainConfig
+from velora_ros.training.diagnostics import DIAGNOSTICS, DiagnosticsRecord
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.loop import LoopSettings, run
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, EvaluationResult, RunState, TrainResult
@@ -11,8 +12,10 @@ from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths, free_folder
 
 __all__ = [
+    'DIAGNOSTICS',
     'Agent',
     'Callback',
+    'DiagnosticsRecord',
     'EarlyStopping',
     'EpisodeRecord',
     'EvaluateIn',

@@ -63,6 +63,10 @@ class Agent(Protocol):
         """Run one update and return its metrics as plain floats; None while too little is remembered."""
         ...
 
+    def diagnostics(self) -> dict[str, float]:
+        """Return how learning went since the last call, by the names of ``velora_ros.training.diagnostics``."""
+        ...
+
     def policy_file(self) -> PolicyFile:
         """Return the current actor as a deployable policy."""
         ...

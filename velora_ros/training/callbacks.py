@@ -14,6 +14,7 @@ import gymnasium
 
 from velora_ros.errors import ConfigError
 from velora_ros.policy import Policy, PolicyFile
+from velora_ros.training.diagnostics import DiagnosticsRecord
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 
@@ -61,6 +62,9 @@ class Callback:
 
     def on_step(self, steps: int) -> None:
         """Note that the environment has taken its ``steps``-th step of this call and the updates due are done."""
+
+    def on_diagnostics(self, record: DiagnosticsRecord) -> None:
+        """Note how learning went since the last record: every 500 steps, and at the end."""
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Note that an episode is over."""

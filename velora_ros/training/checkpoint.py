@@ -12,6 +12,7 @@ import numpy.typing as npt
 from velora_ros.errors import ConfigError
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
+from velora_ros.training.diagnostics import NAMES, DiagnosticsRecord, complete
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, EvaluationResult, RunState, TrainResult
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths
@@ -101,6 +102,13 @@ def pack(state: RunState) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         ),
         'evaluation_returns': np.array([value for one in outcomes for value in one.returns], float),
         'evaluation_lengths': np.array([value for one in outcomes for value in one.lengths], np.int64),
+        'diagnostics': np.array(
+            [
+                [one.steps, one.episode, one.seconds, *(one.values[name] for name in NAMES)]
+                for one in result.diagnostics
+            ],
+            float,
+        ),
         'best_policy': np.frombuffer(best.to_bytes() if best else b'', np.uint8),
     }
     index = next((i for i, one in enumerate(evaluations) if one is result.best_evaluation), None)
@@ -110,6 +118,7 @@ def pack(state: RunState) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         'seconds': state.seconds,
         'live': state.live,
         'best_evaluation': index,
+        'diagnostics': list(NAMES),
     }
     return arrays, values
 
@@ -133,6 +142,7 @@ def unpack(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) ->
         evaluations=evaluations,
         best_policy=PolicyFile.from_bytes(best) if best else None,
         best_evaluation=None if index is None else evaluations[index],
+        diagnostics=_diagnostics(arrays, values),
     )
     return RunState(values['steps_before'], values['credit'], values['seconds'], values['live'], result)
 
@@ -140,3 +150,13 @@ def unpack(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) ->
 def _episode(row: list[float]) -> EpisodeRecord:
     named: dict[str, Any] = dict(zip(EPISODE_FIELDS, row, strict=True))
     return EpisodeRecord(**{**named, **{name: int(named[name]) for name in WHOLE_NUMBERS}})
+
+
+def _diagnostics(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) -> list[DiagnosticsRecord]:
+    """Return the records; a checkpoint of before there were any has none, one of another version its own names."""
+    names = values.get('diagnostics', [])
+    rows = arrays['diagnostics'].reshape(-1, 3 + len(names)).tolist() if names else []
+    return [
+        DiagnosticsRecord(int(steps), int(episode), seconds, complete(dict(zip(names, numbers, strict=True))))
+        for steps, episode, seconds, *numbers in rows
+    ]

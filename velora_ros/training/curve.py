@@ -1,4 +1,4 @@
-"""The learning curve of a run, as two CSV files and a picture."""
+"""The learning curve of a run and its diagnostics, as CSV files and a picture."""
 
 import csv
 import io
@@ -10,19 +10,21 @@ from velora_ros.errors import StorageError
 from velora_ros.pictures.curves import Curve, Run
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
+from velora_ros.training.diagnostics import NAMES, DiagnosticsRecord
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 from velora_ros.training.run_paths import RunPaths
 from velora_ros.utils import atomic_write
 
 EPISODE_COLUMNS = ('episode', 'steps', 'return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds')
 EVALUATION_COLUMNS = ('steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes')
+DIAGNOSTICS_COLUMNS = ('steps', 'episode', 'seconds', *NAMES)
 
 
 class LearningCurve(Callback):
     """
-    Write ``episodes.csv`` and ``evaluations.csv`` as training goes on, and ``learning_curve.png`` at its end.
+    Write ``episodes.csv``, ``evaluations.csv`` and ``diagnostics.csv`` as training goes on, at its end a picture.
 
-    A resumed run writes both anew from its checkpoint, so that no row is there twice.
+    A resumed run writes them anew from its checkpoint, so that no row is there twice.
 
     Args:
         paths: of the run.
@@ -35,14 +37,16 @@ class LearningCurve(Callback):
         self._paths = paths
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Begin both tables."""
-        _write(self._paths.episodes, [EPISODE_COLUMNS])
-        _write(self._paths.evaluations, [EVALUATION_COLUMNS])
+        """Begin the tables."""
+        self._begin(RunState())
 
     def on_resume(self, state: RunState) -> None:
-        """Write both tables as they were then."""
-        _write(self._paths.episodes, [EPISODE_COLUMNS, *map(_episode_row, state.result.episodes)])
-        _write(self._paths.evaluations, [EVALUATION_COLUMNS, *map(_evaluation_row, state.result.evaluations)])
+        """Write the tables as they were then."""
+        self._begin(state)
+
+    def on_diagnostics(self, record: DiagnosticsRecord) -> None:
+        """Append the record."""
+        _append(self._paths.diagnostics, _diagnostics_row(record))
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Append the episode."""
@@ -57,6 +61,12 @@ class LearningCurve(Callback):
         if result.episodes or result.evaluations:
             draw_curve(self._paths.picture, result, self._paths.folder.resolve().name)
 
+    def _begin(self, state: RunState) -> None:
+        paths, result = self._paths, state.result
+        _write(paths.episodes, [EPISODE_COLUMNS, *map(_episode_row, result.episodes)])
+        _write(paths.evaluations, [EVALUATION_COLUMNS, *map(_evaluation_row, result.evaluations)])
+        _write(paths.diagnostics, [DIAGNOSTICS_COLUMNS, *map(_diagnostics_row, result.diagnostics)])
+
 
 def _episode_row(record: EpisodeRecord) -> Sequence[Any]:
     return [
@@ -69,6 +79,10 @@ def _evaluation_row(record: EvaluationRecord) -> Sequence[Any]:
     result = record.result
     spread = [result.mean, result.std, min(result.returns), max(result.returns), len(result.returns)]
     return [record.steps, record.episode, round(record.seconds, 3), *spread]
+
+
+def _diagnostics_row(record: DiagnosticsRecord) -> Sequence[Any]:
+    return [record.steps, record.episode, round(record.seconds, 3), *(record.values[name] for name in NAMES)]
 
 
 def _write(path: Path, rows: Iterable[Sequence[Any]]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from velora_ros.errors import StorageError
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
+from velora_ros.training.diagnostics import DiagnosticsRecord
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths
@@ -59,8 +60,14 @@ class TensorBoardEvents(Callback):
         self._open(state.seconds)
         for evaluation in state.result.evaluations:
             self._evaluation(evaluation)
+        for diagnostics in state.result.diagnostics:
+            self._diagnostics(diagnostics)
         for episode in state.result.episodes:
             self._episode(episode)
+
+    def on_diagnostics(self, record: DiagnosticsRecord) -> None:
+        """Write the diagnostics."""
+        self._diagnostics(record)
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Write the episode."""
@@ -103,6 +110,10 @@ class TensorBoardEvents(Callback):
             'loss/actor': record.actor_loss,
             'speed/steps_per_s': record.steps_per_s,
         }
+        self._write(values, record.steps, record.seconds)
+
+    def _diagnostics(self, record: DiagnosticsRecord) -> None:
+        values = {f'diagnostics/{name}': value for name, value in record.values.items()}
         self._write(values, record.steps, record.seconds)
 
     def _evaluation(self, record: EvaluationRecord) -> None:

@@ -20,6 +20,7 @@ from velora_ros.training.agent import Agent
 from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.checked_env import CheckedEnv
 from velora_ros.training.config import IN_PROPORTION, TrainConfig, live_changes
+from velora_ros.training.diagnostics import RECORD_EVERY, DiagnosticsRecord, complete
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.means import Means
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
@@ -177,6 +178,7 @@ class _Run:
             except StopTraining as stop:
                 self._note(stop)
         self._evaluate_at_the_end()
+        self._last_diagnostics()
         for callback in self.callbacks:
             callback.on_train_end(result)
         return result
@@ -295,6 +297,8 @@ class _Run:
         return metrics
 
     def _after_step(self) -> None:
+        if self.step % RECORD_EVERY == 0:
+            self._diagnose()
         for callback in self.callbacks:
             callback.on_step(self.step - self.steps_before)
         every = self.settings.eval_every
@@ -316,6 +320,21 @@ class _Run:
             left = proportion.steps_left(self.step - self.steps_before, result, at_the_end=True)
             with contextlib.suppress(StopTraining):  # it is over already
                 self._evaluate(self.eval_env, left)
+
+    def _diagnose(self) -> None:
+        values = complete(self.agent.diagnostics())
+        record = DiagnosticsRecord(self.step, self.episode, self._seconds(), values)
+        self.result.diagnostics.append(record)
+        for callback in self.callbacks:
+            callback.on_diagnostics(record)
+
+    def _last_diagnostics(self) -> None:
+        """Record what came after the last record; a run that goes on with more steps has it in its next one."""
+        if self.step > self.steps_before and self.step % RECORD_EVERY:
+            try:
+                self._diagnose()
+            except StopTraining as stop:
+                self._note(stop)
 
     def _evaluate(self, env: gymnasium.Env[Any, Any], enough_steps: float = math.inf) -> None:
         seconds, began = self._seconds(), self.clock()

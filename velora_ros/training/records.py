@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from velora_ros.policy import PolicyFile
+from velora_ros.training.diagnostics import DiagnosticsRecord
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class TrainResult:
             or ``patience`` (:class:`EarlyStopping`), ``signal``, ``request`` (a service or another program) or
             ``callback``.
         reason: the same in words, whatever ended it.
+        diagnostics: how learning went, one record every 500 steps and one at the end; docs/training.md has the table.
     """
 
     episodes: list[EpisodeRecord] = field(default_factory=list)
@@ -96,6 +98,7 @@ class TrainResult:
     stopped: str = ''
     stopped_by: str = ''
     reason: str = ''
+    diagnostics: list[DiagnosticsRecord] = field(default_factory=list)
 
     @property
     def returns(self) -> list[float]:

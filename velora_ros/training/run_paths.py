@@ -22,6 +22,7 @@ class RunPaths:
         """The versions that it ran with, one entry for each start."""
         self.episodes = self.folder / 'episodes.csv'
         self.evaluations = self.folder / 'evaluations.csv'
+        self.diagnostics = self.folder / 'diagnostics.csv'
         self.picture = self.folder / 'learning_curve.png'
         self.wiring = self.folder / 'wiring.png'
         self.hidden_state = self.folder / 'hidden_state.png'

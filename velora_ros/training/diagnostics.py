@@ -1,0 +1,137 @@
+"""What a training says of itself beside returns and losses: one table, and the means between two records of it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+RECORD_EVERY = 500
+"""Environment steps between two records: often enough to see a run go wrong, a thousandth of the time to write."""
+SAMPLE_EVERY = 50
+"""Updates between two that are looked at closely, which takes 0.2 ms: less than one percent of 50 updates' time."""
+SATURATED = 0.95
+"""From this on, in units of tanh's range, less than a tenth of the gradient passes through a neuron."""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """
+    One of the numbers.
+
+    Args:
+        name: column of ``diagnostics.csv``, key of ``~/metrics``, and behind ``diagnostics/`` TensorBoard's tag.
+        unit: of the values.
+        meaning: in one sentence.
+        healthy: what it does in a run that works.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    healthy: str
+
+
+DIAGNOSTICS = (
+    Diagnostic(
+        'q_mean', 'scaled return', 'mean Q of the first critic over the batches of the replay',
+        'rises to the size of the discounted return, then stays',
+    ),
+    Diagnostic(
+        'target_mean', 'scaled return', 'mean of what the critics learn towards, over the same batches',
+        'close to `q_mean`; above it for long: Q chases its own targets',
+    ),
+    Diagnostic(
+        'twin_gap', 'scaled return', 'mean distance of the two critics, |Q1 - Q2|; empty with one critic',
+        'small beside `q_mean`',
+    ),
+    Diagnostic(
+        'q_start', 'scaled return', 'Q of the first state and action of the training episodes that ended',
+        'follows the discounted return',
+    ),
+    Diagnostic(
+        'q_bias', 'scaled return',
+        '`q_start` minus the discounted return that followed; the critic judges what a truncated episode still had',
+        'around 0, small beside `q_start`; far above: overestimation',
+    ),
+    Diagnostic(
+        'action_saturation', 'share', f"actor outputs beyond {SATURATED} of tanh's range, over the batches",
+        'below 0.5, unless full force is right; near 1: no gradient passes',
+    ),
+    Diagnostic(
+        'hidden_saturation', 'share', f'entries of the hidden state beyond {SATURATED}, over the batches',
+        'below 0.3; near 1: the state no longer changes, and passes no gradient',
+    ),
+    Diagnostic(
+        'hidden_staleness', 'ratio',
+        'distance of stored hidden states from those that the present network reaches on the same observations, over '
+        'the size of the latter; empty where nothing is remembered',
+        'below 0.5 and falling; about 1: what is stored says nothing, take a burn-in or a smaller replay',
+    ),
+    Diagnostic(
+        'actor_gradient', 'norm', "norm of the actor's gradient, before it is cut to `max_grad_norm`",
+        'falls slowly; 0: the actor is dead; growing by orders of magnitude: lower the rates or set `max_grad_norm`',
+    ),
+    Diagnostic(
+        'critic_gradient', 'norm', "norm of the critics' gradient, likewise",
+        'steady or falling; growing by orders of magnitude: Q diverges',
+    ),
+    Diagnostic(
+        'noise', 'half ranges', 'standard deviation of the exploration noise in force',
+        'as configured',
+    ),
+    Diagnostic('actor_lr', '', "the actor's learning rate in force", 'as configured'),
+    Diagnostic('critic_lr', '', "the critics' learning rate in force", 'as configured'),
+    Diagnostic('updates', 'count', 'updates so far', 'rises by `update_ratio` a step'),
+)  # fmt: skip
+NAMES = tuple(one.name for one in DIAGNOSTICS)
+
+
+@dataclass(frozen=True)
+class DiagnosticsRecord:
+    """
+    The diagnostics of the steps since the last record.
+
+    Args:
+        steps: environment steps so far, over all calls of ``train``.
+        episode: the one that runs, counted from 1.
+        seconds: training time so far [s], evaluations excluded.
+        values: by the names of :data:`DIAGNOSTICS`, all of them; NaN where there was nothing to measure.
+    """
+
+    steps: int
+    episode: int
+    seconds: float
+    values: Mapping[str, float]
+
+
+class Gathered:
+    """Means of samples by name, since they were last taken."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, int]] = {}
+
+    def add(self, values: Mapping[str, float]) -> None:
+        """Add one sample of each; what is not finite is left out."""
+        for name, value in values.items():
+            if math.isfinite(value):
+                total, count = self._sums.get(name, (0.0, 0))
+                self._sums[name] = total + value, count + 1
+
+    def take(self) -> dict[str, float]:
+        """Return the means, and begin anew."""
+        means = {name: total / count for name, (total, count) in self._sums.items()}
+        self._sums = {}
+        return means
+
+    def state(self) -> dict[str, Sequence[float]]:
+        """Return what :meth:`restore` takes, JSON-ready."""
+        return {name: list(pair) for name, pair in self._sums.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on with what :meth:`state` returned."""
+        self._sums = {name: (float(total), int(count)) for name, (total, count) in state.items()}
+
+
+def complete(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values of :data:`DIAGNOSTICS` in its order, NaN where there is none."""
+    return {name: float(values.get(name, math.nan)) for name in NAMES}
