@@ -477,7 +477,8 @@ def test_the_policy_is_an_average_of_the_actor_when_asked() -> None:
         average = average + shares[-1] * (flat(actor) - average)
         return metrics
 
-    averaged_by_hand.act = update.act  # type: ignore[attr-defined]
+    for name in ('act', 'attach', 'rebind', 'states', 'value'):
+        setattr(averaged_by_hand, name, getattr(update, name))
     model.learner.update = averaged_by_hand  # type: ignore[assignment]
     model.train(Reach(), 16, total_steps=100, **QUICK)
     assert shares[0] > 0.8

@@ -108,7 +108,7 @@ def pack(state: RunState) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
                 for one in result.diagnostics
             ],
             float,
-        ),
+        ).reshape(-1, 3 + len(NAMES)),
         'best_policy': np.frombuffer(best.to_bytes() if best else b'', np.uint8),
     }
     index = next((i for i, one in enumerate(evaluations) if one is result.best_evaluation), None)
