@@ -4,7 +4,7 @@ The child process of trainer_node: trains, and knows no ROS. Only here is torch 
 Reads one line of JSON, the job, from standard input, and after it orders, one a line: ``pause``, ``resume``, ``save``,
 ``stop``, and ``set {"noise_scale": 0.1}`` for what changes with the next episode. The input's end means that the parent
 is gone, and stops the training. Writes one line of JSON for each event to standard output: ``alive``, ``episode``,
-``evaluation``, ``policy``, ``changed``, ``saved``, ``end``, ``error``.
+``diagnostics``, ``evaluation``, ``policy``, ``changed``, ``saved``, ``end``, ``error``.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ from velora_ros.gym import disturb, make, spec_from_env
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.config import TrainConfig
+from velora_ros.training.diagnostics import DiagnosticsRecord
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
 from velora_ros.training.run_config import RunConfig
@@ -154,6 +155,10 @@ class Reporter(Callback):
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Report the episode."""
         self._emit('episode', **dataclasses.asdict(record))
+
+    def on_diagnostics(self, record: DiagnosticsRecord) -> None:
+        """Report how learning goes, as far as there was something to measure."""
+        self._emit('diagnostics', **{name: value for name, value in record.values.items() if math.isfinite(value)})
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
         """Report the evaluation; what is the best so far is announced."""

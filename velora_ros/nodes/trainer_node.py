@@ -3,7 +3,8 @@ Trains a policy in a process of its own, and tells how it goes.
 
 Publishes:
     ~/episode_return (std_msgs/Float64): return of each training episode, exploration noise included.
-    ~/metrics (diagnostic_msgs/DiagnosticArray): losses and speed after each episode.
+    ~/metrics (diagnostic_msgs/DiagnosticArray): losses and speed after each episode, with the newest diagnostics of
+        learning, of the last 500 steps (docs/training.md has the table).
     ~/policy (std_msgs/String): path of the newest best policy; latched.
     /diagnostics (diagnostic_msgs/DiagnosticArray): state, speed, losses, best return and the training process's last
         sign of life; once a second.
@@ -138,7 +139,7 @@ class TrainerNode(Node):
             self._become(self._state_then, f'resumed after {self._progress.steps} steps')
         elif kind == 'episode':
             self._out['~/episode_return'].publish(conversions.to_number(event['episode_return']))
-            self._publish('~/metrics', 'ok', f'episode {event["episode"]}', event)
+            self._publish('~/metrics', 'ok', f'episode {event["episode"]}', {**event, **self._progress.learning})
         elif kind == 'error':
             self._become(FAILED, event['message'])
         elif kind == 'end':

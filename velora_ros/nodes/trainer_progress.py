@@ -23,6 +23,8 @@ class Progress:
     def __init__(self, run: str = '', total_steps: int = 0) -> None:
         self.policies = 0
         """Policies announced so far."""
+        self.learning: dict[str, float] = {}
+        """The newest diagnostics of learning; see :mod:`velora_ros.training.diagnostics`."""
         self._values: dict[str, Any] = {'run_dir': run, 'steps': 0, 'total_steps': total_steps, 'steps_per_s': 0.0}
         self._heard = time.monotonic()
 
@@ -52,6 +54,8 @@ class Progress:
             self._values |= event
         elif kind == 'episode':
             self._values |= {name: event[name] for name in _EPISODE}
+        elif kind == 'diagnostics':
+            self.learning = event
         elif kind == 'evaluation':
             best = event['mean'] if event['best'] else self.best
             self._values |= {'evaluation': event['mean'], 'best_return': best}
