@@ -116,7 +116,7 @@ TOPICS = (
     Topic('sim_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
           'real-time factor, overruns, episodes and commands, once a second'),
     Topic('trainer_node', 'out', '~/episode_return', 'std_msgs/msg/Float64', DEFAULT, 'the return of each episode'),
-    Topic('trainer_node', 'out', '~/metrics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT, 'losses, speed, learning'),
+    Topic('trainer_node', 'out', '~/metrics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT, 'losses and learning'),
     Topic('trainer_node', 'out', '~/policy', 'std_msgs/msg/String', LATCHED, 'the path of the newest best policy'),
     Topic('trainer_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
           'the state of the training, once a second'),
