@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,11 @@ def fitted(env: Env, spec: PolicySpec) -> Env:
             f'the policy reads {", ".join(missing)}, which the environment does not observe; '
             f'it observes {", ".join(own.observation_names)}. Use the environment it was trained in.'
         )
-    if own.action_names != spec.action_names or (own.low > spec.low).any() or (own.high < spec.high).any():
+    if (
+        not _same_actions(own.action_names, spec.action_names)
+        or (own.low > spec.low).any()
+        or (own.high < spec.high).any()
+    ):
         raise SpecError(
             f'the policy commands {_bounds(spec)}; the environment takes {_bounds(own)}. '
             'Use the environment it was trained in.'
@@ -161,6 +166,12 @@ def evaluate_in(
             filmed.finish()
     finally:
         env.close()
+
+
+def _same_actions(own: Sequence[str], names: Sequence[str]) -> bool:
+    """Tell whether actions may be the same: earlier releases named actions after joints that are `action_<i>` now."""
+    same = [known in (name, f'action_{place}') for place, (known, name) in enumerate(zip(own, names, strict=False))]
+    return len(own) == len(names) and all(same)
 
 
 def _bounds(spec: PolicySpec) -> str:

@@ -58,20 +58,6 @@ def observed_signals(env: Any, size: int) -> list[Signal | None]:
     return _each_once(found)
 
 
-def commanded_signals(env: Any, size: int) -> list[Signal | None]:
-    """
-    Find the joint and the interface that each action entry drives.
-
-    Args:
-        env: the unwrapped environment.
-        size: number of action entries.
-    """
-    if not _is_mujoco(env) or env.model.nu != size:
-        return [None] * size
-    found = [_actuator_signal(env.model, index) for index in range(size)]
-    return _each_once(found)
-
-
 def _each_once(signals: list[Signal | None]) -> list[Signal | None]:
     """Keep the first of each name: names are unique."""
     names = [signal.name if signal else None for signal in signals]
@@ -118,28 +104,6 @@ def _match(entry: Array, values: Array, signals: list[Signal]) -> Signal | None:
     """Return the signal that equals the entry in every probe and is not just constant."""
     equal = np.isclose(values, entry[:, None], rtol=1e-6, atol=1e-9).all(axis=0) & (np.ptp(values, axis=0) > 0)
     return signals[int(np.argmax(equal))] if equal.any() else None
-
-
-def _actuator_signal(model: Any, index: int) -> Signal | None:
-    """Return what the actuator drives; None where it is no joint's effort, position or velocity."""
-    joint, gear, gain = (
-        int(model.actuator_trnid[index, 0]),
-        float(model.actuator_gear[index, 0]),
-        model.actuator_gainprm,
-    )
-    is_joint = int(model.actuator_trntype[index]) == 0  # mjTRN_JOINT
-    if not is_joint or _joint_kind(model, joint) is None:
-        return None
-    plain = int(model.actuator_dyntype[index]) == 0 and int(model.actuator_gaintype[index]) == 0  # no state, fixed gain
-    bias, stiffness = model.actuator_biasprm[index], float(gain[index, 0])
-    if plain and int(model.actuator_biastype[index]) == 0:
-        signal, factor = joint_signal(model, joint, 'effort'), gear * stiffness
-        return Signal(signal.name, signal.unit, factor) if factor else None
-    if plain and gear == 1 and bias[0] == 0 and bias[1] == -stiffness:
-        return joint_signal(model, joint, 'position')
-    if plain and gear == 1 and bias[0] == bias[1] == 0 and bias[2] == -stiffness:
-        return joint_signal(model, joint, 'velocity')
-    return None
 
 
 def joint_signal(model: Any, joint: int, interface: str) -> Signal:

@@ -21,8 +21,9 @@ from gymnasium.envs.mujoco import MujocoEnv
 
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import robot_files
+from velora_ros.gym.actions import commanded_signals
 from velora_ros.gym.actuators import control_limits, resting_controls, settle_states
-from velora_ros.gym.joint_names import Signal, commanded_signals, joint_signal
+from velora_ros.gym.joint_names import Signal, joint_signal
 
 Array = npt.NDArray[np.float64]
 Reward = Callable[[Any, Any, Array], float]
@@ -108,7 +109,7 @@ class ModelEnv(MujocoEnv):
         return self._observed
 
     def action_signals(self) -> list[Signal]:
-        """Return name and unit of each action."""
+        """Return name and unit of each action; naming.py looks whether a subclass hands them to the actuators."""
         return self._commanded
 
     def step(self, action: Any) -> tuple[Array, Any, bool, bool, dict[str, Any]]:

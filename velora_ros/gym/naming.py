@@ -9,8 +9,9 @@ import gymnasium as gym
 import numpy as np
 
 from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.gym.actions import are_controls, are_passed_on, commanded_signals
 from velora_ros.gym.checks import check_env
-from velora_ros.gym.joint_names import Signal, commanded_signals, joint_name, observed_signals
+from velora_ros.gym.joint_names import Signal, joint_name, observed_signals
 from velora_ros.spec import PolicySpec
 
 Env = gym.Env[Any, Any]
@@ -25,7 +26,8 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
     Describe what a policy for this environment reads and commands.
 
     Joint signals are named ``<joint>/<position|velocity|effort>``, whatever else ``obs_<i>`` or ``action_<i>``.
-    A wrapper that changes the observations or the actions takes their names away, unless it is one of ours.
+    A wrapper that changes the observations takes their names away, unless it is one of ours. An action has a joint's
+    name if it is exactly what the actuator gets, which is tried on a copy of the environment.
 
     Args:
         env: the environment, wrapped or not; its state and random generators are left alone.
@@ -95,10 +97,15 @@ def observation_signals(env: Env) -> list[Signal]:
 
 def _action_signals(env: Env) -> list[Signal]:
     size = _size(env.action_space)
-    if any(_changes(wrapper, gym.ActionWrapper, 'action_space') for wrapper in _wrappers(env)):
+    base: Any = env.unwrapped
+    own = getattr(base, 'action_signals', None)  # an environment may know what its actions are
+    signals = list(own()) if own else commanded_signals(base, size)
+    if len(signals) != size or not any(signals):
         return _named([None] * size, 'action')
-    own = getattr(env.unwrapped, 'action_signals', None)
-    return own() if own else _named(commanded_signals(env.unwrapped, size), 'action')
+    # Ours only says what the actuators are; a class derived from it may put something else into them.
+    claims = own and not getattr(own, '__module__', '').startswith('velora_ros.')
+    true = are_passed_on(env) if claims else are_controls(env)
+    return _named([signal if kept else None for signal, kept in zip(signals, true, strict=True)], 'action')
 
 
 def _changes(wrapper: Any, kind: type, space: str) -> bool:
