@@ -4,6 +4,7 @@ import resource
 
 import numpy as np
 import pytest
+from gymnasium.wrappers import RescaleAction
 from PIL import Image
 
 from velora_ros.cli.evaluate import fitted
@@ -120,8 +121,8 @@ def test_other_actions_are_refused(other):
         fitted(env, spec)
 
 
-def test_a_policy_whose_actions_had_joints_names_before_they_were_tried_is_still_evaluated(tmp_path):
-    env = gym.wrappers.RescaleAction(make(PENDULUM), np.float32(-3), np.float32(2.5))
+def test_a_policy_whose_actions_had_joints_names_before_they_were_tried_is_still_evaluated():
+    env = RescaleAction(make(PENDULUM), np.float32(-3), np.float32(2.5))
     own = spec_from_env(env)
     assert own.action_names == ('action_0',)
     assert fitted(env, dataclasses.replace(own, action_names=('slider/position',))) is env

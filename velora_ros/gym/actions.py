@@ -94,7 +94,9 @@ def _is_direct(env: Env) -> bool:
     """Tell whether nothing of somebody else's lies between an action and ``do_simulation``."""
     base: Any = env.unwrapped
     module = type(base).step.__module__
-    plain = module in _ABSTRACT or (module.startswith('velora_ros.') and type(base).do_simulation.__module__ in _ABSTRACT)
+    plain = module in _ABSTRACT or (
+        module.startswith('velora_ros.') and type(base).do_simulation.__module__ in _ABSTRACT
+    )
     own = 'step' in vars(base) or 'do_simulation' in vars(base)
     return plain and not own and not any(_may_change_actions(wrapper) for wrapper in _wrappers(env))
 
