@@ -218,6 +218,36 @@ def test_time_begins_when_the_whole_node_is_up(ros, capfd):
     assert json.loads(capfd.readouterr().out.splitlines()[-1])['real_time_factor'] > 0.85, 'it was 0.6'
 
 
+def test_one_of_two_simulators_publishes_the_clock_and_the_other_goes_on_with_it(ros, sim):
+    times = ros.subscribe('rosgraph_msgs/msg/Clock', '/clock')
+    words = ('-p', 'use_sim_time:=true', '-p', 'hold_until_command:=false')
+    first = ros.start('sim_node', *words, '-r', '__ns:=/left')
+    ros.until(lambda: times, 'a clock of a simulator that was only told to live by one')
+    ros.start('sim_node', *words, '-p', 'publish_clock:=false', '-r', '__ns:=/right')
+    states = ros.subscribe(JOINTS, '/right/joint_states')
+    ros.until(lambda: len(states) > 3, 'states of the second robot')
+    assert ros.node.count_publishers('/clock') == 1
+    low, high = (to_nanoseconds(message.clock) for message in (times[0], times[-1]))
+    assert all(low <= stamp <= high for stamp in stamps(states[:3]))
+    first.signal(signal.SIGINT)
+    assert first.wait() == 0
+    known = len(times)
+    ros.until(lambda: len(times) > known + 20, 'the clock of the second simulator')
+    assert ros.node.count_publishers('/clock') == 1
+    ticks = [to_nanoseconds(message.clock) for message in times]
+    assert ticks == sorted(ticks)
+
+
+@pytest.mark.parametrize('quiet', [('--log-level', 'warn'), ('--disable-stdout-logs',)])
+def test_what_it_says_goes_through_the_log_and_the_summary_only_where_it_is_asked_for(ros, quiet):
+    process = ros.start('sim_node', *quiet, '-p', 'summary_line:=false')
+    states = ros.subscribe(JOINTS, 'joint_states')
+    ros.until(lambda: len(states) > 30, 'more than a second of states')
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0
+    assert process.output == ''
+
+
 def test_what_the_controller_counted_before_this_run_is_not_this_run_s(ros):
     controller = Controller(ros.node, 'policy_node')
     publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)

@@ -14,6 +14,7 @@ from velora_ros.gym.robot import Array, Period, SimulatedRobot
 from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher, create_subscription, interface_class
 from velora_ros.nodes.parameters import ParameterTable
+from velora_ros.nodes.sim_clock import SimClock
 from velora_ros.nodes.sim_node_parameters import OWNER
 from velora_ros.nodes.sim_states import EXACT_S, StateOutput
 from velora_ros.nodes.spin import STEADY
@@ -60,7 +61,7 @@ class SimLoop:
         self._commands: DelayLine[Array] = DelayLine()
         names = ('reset', '~/reward', '~/episode_return')
         self._out = {name: create_publisher(node, OWNER, name) for name in names}
-        self._clock = create_publisher(node, OWNER, '/clock') if table['publish_clock'] else None
+        self.clock = SimClock(node, publish=table['publish_clock'])
         self._empty = interface_class('std_msgs/msg/Empty')()
         create_subscription(node, OWNER, 'command', self._on_command)
         self._system_time = SystemTime()
@@ -74,11 +75,6 @@ class SimLoop:
         """Where the simulation is."""
         robot = self.robot
         return Progress(robot.time, robot.held_time, robot.holding, robot.episode_return)
-
-    @property
-    def has_clock(self) -> bool:
-        """Whether stamps are those of ``/clock``."""
-        return self._clock is not None
 
     @property
     def state(self) -> str:
@@ -119,11 +115,8 @@ class SimLoop:
     @property
     def stamp(self) -> int:
         """The time of the robot's state [ns]."""
-        if self._clock is not None:
-            return self._epoch + round(self.robot.time * NANOSECONDS)
-        clock: Any = self._node.get_clock()
-        if clock.ros_time_is_active:  # another simulator has the clock
-            return int(clock.now().nanoseconds)
+        if self.clock.published or self.clock.followed:
+            return self.clock.stamp(self.robot.time)
         # Others compare stamps with the system clock: slips, pauses and its being set must not age our states.
         return self._system_time.of(self.pacer.due(self.robot.time))
 
@@ -132,7 +125,7 @@ class SimLoop:
     def _begin(self) -> None:
         """Let time begin: now, and again when the loop first runs, for the rest of the node's start takes its time."""
         now = time.monotonic()
-        self._epoch = self._system_time.of(now)
+        self.clock.begin(self._system_time.of(now))
         self._last_command = now
         self.statistics = RunStatistics(now)
         self.pacer.start(now, self.robot.time)
@@ -153,7 +146,7 @@ class SimLoop:
         """Set the timer to when the next message is due; commands that come before wake the simulation themselves."""
         robot = self.robot
         due = min(robot.period_end, self._states.next_due)
-        if self._clock is not None:
+        if self.clock.published:
             due = min(due, robot.time + robot.physics_step)
         self._timer.timer_period_ns = max(round((self.pacer.due(due) - time.monotonic()) * NANOSECONDS), SHORTEST_NS)
         self._timer.reset()
@@ -166,8 +159,7 @@ class SimLoop:
             for command in self._commands.take(robot.time):
                 robot.set_action(command)
             period = robot.advance()
-            if self._clock is not None:
-                self._clock.publish(conversions.to_clock(self.stamp))
+            self.clock.tick(robot.time)
             if period is not None:
                 self._end_period(period)
             self._states.publish_due(self._note_state)
@@ -180,6 +172,7 @@ class SimLoop:
     # --- states ----------------------------------------------------------------------------------------------------
 
     def _end_period(self, period: Period) -> None:
+        self.clock.look(self.robot.time)
         if not period.held:
             self.statistics.reward(period.reward, self.progress)
             self._out['~/reward'].publish(conversions.to_number(period.reward))

@@ -86,7 +86,8 @@ class Report:
             self._node.get_logger().info(self._line(state, window))
         level = 'ok' if state == 'moving' else 'warn'
         status = conversions.to_diagnostic(self._name, level, state, self._values(now, window))
-        stamp = self._loop.stamp if self._loop.has_clock else self._node.get_clock().now().nanoseconds
+        self._loop.clock.warn_of_others()
+        stamp = self._loop.stamp if self._loop.clock.published else self._node.get_clock().now().nanoseconds
         self._diagnostics.publish(conversions.to_diagnostics(status, stamp))
 
     def summary(self, now: float, *, judge: bool, line: bool, learning: bool = False) -> bool:
