@@ -219,9 +219,10 @@ def test_time_begins_when_the_whole_node_is_up(ros, capfd):
 
 
 def test_one_of_two_simulators_publishes_the_clock_and_the_other_goes_on_with_it(ros, sim):
-    times = ros.subscribe('rosgraph_msgs/msg/Clock', '/clock')
     words = ('-p', 'use_sim_time:=true', '-p', 'hold_until_command:=false')
     first = ros.start('sim_node', *words, '-r', '__ns:=/left')
+    best_effort = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+    times = ros.subscribe('rosgraph_msgs/msg/Clock', '/clock', qos=best_effort)
     ros.until(lambda: times, 'a clock of a simulator that was only told to live by one')
     ros.start('sim_node', *words, '-p', 'publish_clock:=false', '-r', '__ns:=/right')
     states = ros.subscribe(JOINTS, '/right/joint_states')

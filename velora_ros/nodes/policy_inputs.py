@@ -104,6 +104,11 @@ class Inputs:
         source = self._sources[0][0].source
         return source.topic, _full(message_class(source.type))
 
+    @property
+    def parts(self) -> list[Part]:
+        """What is read from which source, the trigger's first."""
+        return [part for part, *_ in self._sources]
+
     def forget_states(self) -> None:
         """Drop what the sources said of the robot; what they said for ever (``max_age_s`` 0), such as a goal, stays."""
         for part, values, _ in self._sources:

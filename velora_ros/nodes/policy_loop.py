@@ -22,6 +22,7 @@ from velora_ros.nodes.peers import Peers
 from velora_ros.nodes.policy_inputs import Inputs
 from velora_ros.nodes.policy_node_parameters import check_times, observation_of, open_confirmations, settings_of
 from velora_ros.nodes.policy_node_report import Report
+from velora_ros.nodes.policy_node_words import start_line
 from velora_ros.nodes.timers import Timers
 from velora_ros.policy import Policy
 
@@ -126,6 +127,10 @@ class PolicyLoop:
         self.active = False
         self._set_timers()
         self._report.status(self.status)
+
+    def words(self, path: str) -> str:
+        """Return what people are told at the start of the policy in this file."""
+        return start_line(path, self.policy.spec, self._inputs.parts, self._values, self._node.resolve_topic_name)
 
     def destroy(self) -> None:
         """Take topics and timers away."""

@@ -152,9 +152,11 @@ class PolicyNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> None:
         """Load and warm up the policy, check everything against it, create the topics."""
         values = self._table.values
-        policy = load(self._folders.check(values['policy']), values['engine'])
+        path = self._folders.check(values['policy'])
+        policy = load(path, values['engine'])
         self._loop = PolicyLoop(self, policy, values, report=self._report, fault=self._fault, follow=self._swap_or_stay)
         self._running = self._asked = values['policy']
+        self.get_logger().info(self._loop.words(str(path)))
         self._report.status(self._loop.status)
 
     @_transition
