@@ -35,6 +35,17 @@ def test_a_stamp_of_another_clock_is_named_as_such(age):
     assert 'clocks differ, check use_sim_time' in bench.reason
 
 
+@pytest.mark.parametrize('step', [0.1, 0.5])
+def test_a_state_ahead_of_a_slow_clock_by_less_than_its_step_is_fresh(step):
+    bench = Bench()
+    assert bench.state(age=-step) is None
+    bench.controller.clock_step = step
+    assert bench.state(age=-step) is not None
+    assert bench.state(after=step, age=-step - 3.1 * T) is None
+    assert 'in the future: clocks differ' in bench.reason
+    assert bench.state(after=2 * step, age=step + 3.1 * T) is None, 'an old state is no fresher for it'
+
+
 def test_a_long_gap_and_time_running_backwards_reset_the_hidden_state():
     bench = Bench(max_state_age_s=0)
     bench.state()

@@ -138,7 +138,8 @@ def test_nobody_at_all_is_reported_while_armed_and_only_then(bench):
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/joint_states')
     assert looked(peers, armed=False) == []
-    [text] = looked(peers)
+    assert looked(peers, silent=True) == [], 'nothing is commanded yet'
+    [text] = peers.look(armed=True, silent=False)
     assert "nobody receives the commands on '/command' (std_msgs/msg/Float64MultiArray): there is no subscriber" in text
 
 

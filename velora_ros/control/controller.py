@@ -81,6 +81,8 @@ class Controller:
         self._arm_later = False  # to be armed as soon as nothing is left to confirm
         self.raw_action: Array | None = None
         """What the policy answered in the last tick, in its own units; None when it was not asked."""
+        self.clock_step = 0.0
+        """How far the robot's clock advances at a time [s]; 0 for one that runs evenly."""
         self.dt: float | None = None
         """Elapsed time of the last step [s]; None for one control period."""
         self._policy = policy
@@ -170,7 +172,7 @@ class Controller:
         """
         if not self.armed or self.fault or self._last_stamp is None:
             return None
-        if why := self.safety.stale((now - self._last_stamp) / NANOSECONDS):
+        if why := self.safety.stale((now - self._last_stamp) / NANOSECONDS, self.clock_step):
             self._note = why
             return None
         command = self._motion.further(steady, self.safety)
@@ -258,7 +260,7 @@ class Controller:
         self.reset('swap')
 
     def _usable(self, stamp: int, now: int) -> bool:
-        if why := self.safety.stale((now - stamp) / NANOSECONDS):
+        if why := self.safety.stale((now - stamp) / NANOSECONDS, self.clock_step):
             self.reject('stale', why)
         elif stamp == self._last_stamp:
             self.reject('duplicate', 'the state has the stamp of the one before; stamp each state when it is measured')

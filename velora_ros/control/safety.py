@@ -122,9 +122,14 @@ class Safety:
         self._held = self._held_actions()
         self._rest = self._resting_command()
 
-    def stale(self, age: float) -> str:
-        """Return why an input of this age [s] must not be used, or ``''`` when it may."""
-        if abs(age) <= self.max_state_age:
+    def stale(self, age: float, clock_step: float = 0.0) -> str:
+        """
+        Return why an input of this age [s] must not be used, or ``''`` when it may.
+
+        A clock that advances by ``clock_step`` [s] at a time is behind by up to that much: so much more an input may be
+        ahead of it.
+        """
+        if -self.max_state_age - clock_step <= age <= self.max_state_age:
             return ''
         if age < 0 or age > CLOCK_DIFFERENCE_S:
             where = f'{-age:.3g} s in the future' if age < 0 else f'{age:.3g} s old'

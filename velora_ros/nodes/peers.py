@@ -159,7 +159,7 @@ class Peers:
             silent: whether nothing came yet from the sources.
         """
         self._before, self._now = self._now, set()
-        found = [self._look_at_commands()] if armed else []
+        found = [self._look_at_commands(silent=silent)] if armed else []
         for source in self._sources:
             found += [self._look_at_source(source, silent=silent), self._look_for_contradictions(source)]
         return [text for text in found if text]
@@ -168,7 +168,7 @@ class Peers:
         self._now.add(what)
         return what in self._before
 
-    def _look_at_commands(self) -> str:
+    def _look_at_commands(self, *, silent: bool) -> str:
         topic, matched = self._command.topic_name, self._command.get_subscription_count()
         if matched and self._node.count_subscribers(topic) <= matched:
             return ''
@@ -180,6 +180,8 @@ class Peers:
             return half_heard(topic, self._kind, others) if others else ''
         kinds = [self._kind, *(kind for kind in self._known.values() if kind != self._kind)]
         elsewhere = {} if here else self._elsewhere(topic, kinds, self._subscribers, any_name=self._kind)
+        if silent and not here and not elsewhere:
+            return ''  # the robot is not there at all, which the status says
         return unheard(topic, self._kind, here, elsewhere, self._known)
 
     def _look_at_source(self, source: Source, *, silent: bool) -> str:

@@ -17,6 +17,7 @@ from velora_ros.control.controller import WAITING
 from velora_ros.control.timing import LoopTiming
 from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes import conversions, interfaces, writers
+from velora_ros.nodes.clock_step import ClockStep
 from velora_ros.nodes.parameters import Values, check_qos_overrides
 from velora_ros.nodes.peers import Peers
 from velora_ros.nodes.policy_inputs import Inputs
@@ -95,6 +96,8 @@ class PolicyLoop:
         self._timers = Timers(node)
         self._newest: tuple[int, float] | None = None
         self._usual = self._silent = False
+        clock_step = ClockStep(self._clock, self._on_clock_step)
+        self._undo.append(clock_step.close)
         try:
             self._create_topics()
             if values['follow_trainer']:
@@ -236,6 +239,9 @@ class PolicyLoop:
         )
         self._undo.append(lambda: self._node.destroy_subscription(subscription))
         return subscription
+
+    def _on_clock_step(self, step: float) -> None:
+        self.controller.clock_step = step
 
     def _now(self) -> int:
         """Return the time of the robot's clock [ns]; asking the system directly takes a tenth of the time."""
