@@ -136,6 +136,40 @@ def test_joints_are_found_by_name_in_any_order_and_in_parts(robot):
     assert robot.no_command((1.0, 2.0), joints=('gripper',))
 
 
+@pytest.mark.parametrize('parts', [(('slider',), ('hinge',)), (('hinge',), ('slider',))])
+def test_states_in_parts_get_one_command_each(robot, parts):
+    values = {('slider',): (0.1, 0.3), ('hinge',): (-0.2, -0.4)}
+    robot.command()
+    lost = [(name, count) for name, count in robot.diagnostics().items() if name.startswith('lost.')]
+    start = robot.now
+    for state in range(1, 21):
+        robot.commands.clear()
+        for place, joints in enumerate(parts):  # at once, each with a stamp of its own
+            robot.publish(values[joints], joints=joints, stamp=start + state * 40 * MS + place * MS // 20)
+        robot.ros.until(lambda: robot.commands, 'a command')
+    robot.ros.spin(0.1)
+    assert len(robot.commands) == 1
+    assert [(name, count) for name, count in robot.diagnostics().items() if name.startswith('lost.')] == lost
+
+
+def test_parts_that_are_lost_are_counted_by_name(robot):
+    robot.command()
+    names = ('lost.hinge/position', 'lost.hinge/velocity')
+    before = [int(robot.diagnostics().get(name, 0)) for name in names]
+    start = robot.now
+    for state in range(1, 11):
+        robot.publish((0.1, 0.3), joints=('slider',), stamp=start + state * 40 * MS)
+        if state % 5:
+            robot.commands.clear()
+            robot.publish((-0.2, -0.4), joints=('hinge',), stamp=start + state * 40 * MS)
+            robot.ros.until(lambda: robot.commands, 'a command')
+        else:
+            robot.ros.spin(0.05)
+    robot.publish((0.1, 0.3), joints=('slider',), stamp=start + 11 * 40 * MS)
+    values = robot.diagnostics()
+    assert [int(values[name]) for name in names] == [count + 2 for count in before]
+
+
 @pytest.mark.parametrize('bad', [math.nan, math.inf])
 def test_a_bad_number_yields_no_command_and_its_name_in_the_status(robot, bad):
     robot.command()

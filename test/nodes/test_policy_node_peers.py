@@ -121,9 +121,37 @@ def test_of_a_burst_after_a_gap_only_what_is_fresh_is_answered(ros, policy):
     assert int(values['superseded']) + int(values.get('rejected.stale', 0)) >= 8 and int(values['reset.gap']) == 1
 
 
-def test_simulated_time_that_starts_again_resets_the_hidden_state_and_goes_on(ros, policy):
-    robot = Robot(ros, policy, 'use_sim_time:=true')
-    clock = ros.publisher('rosgraph_msgs/msg/Clock', '/clock')
+@pytest.fixture(scope='module')
+def simulated(ros_bench, policy):
+    """A robot in simulated time, and the publisher of its clock."""
+    with ros_bench() as ros:
+        robot = Robot(ros, policy, 'use_sim_time:=true', 'max_state_age_s:=-1', depth=10)
+        yield robot, ros.publisher('rosgraph_msgs/msg/Clock', '/clock', 10)
+
+
+def test_states_ahead_of_a_slow_clock_are_answered_and_beyond_its_step_they_are_not(simulated):
+    robot, clock = simulated
+    ros = robot.ros
+
+    def at(time):
+        ros.deliver(clock, to_clock(time * MS))
+        ros.settle('policy_node')
+
+    for time in range(10_000, 11_500, 500):
+        at(time)
+    robot.ready()
+    for time in range(11_500, 14_500, 500):
+        at(time)
+        for later in range(50, 500, 90):  # up to 0.41 s ahead; max_state_age_s is 0.12 s
+            assert robot.command(stamp=(time + later) * MS) is not None
+    assert 'rejected.stale' not in robot.diagnostics()
+    assert robot.no_command(stamp=(14_000 + 500 + 200) * MS), 'the clock stands still'
+    robot.until_status('in the future: clocks differ')
+
+
+def test_simulated_time_that_starts_again_resets_the_hidden_state_and_goes_on(simulated):
+    robot, clock = simulated
+    ros = robot.ready().ros
 
     def command_at(time):
         robot.commands.clear()

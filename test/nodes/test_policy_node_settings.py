@@ -110,6 +110,26 @@ def test_a_second_publisher_of_commands_is_a_warning(robot):
     robot.ros.node.destroy_publisher(rival)
 
 
+def test_a_left_over_driver_that_publishes_other_states_is_a_warning(robot):
+    arrays = robot.ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
+    driver = robot._states
+    left_over = robot.ros.publisher('sensor_msgs/msg/JointState', 'joint_states')
+
+    def told():
+        for publisher, values in ((driver, STATE), (left_over, (1.0, 1.0, 0.0, 0.0))):
+            robot._states = publisher
+            robot.publish(values)
+            robot.ros.spin(0.01)
+        return next((s.message for a in arrays for s in a.status if 'contradict each other' in s.message), None)
+
+    message = robot.ros.until(told, 'the warning')
+    assert "'/joint_states' has publishers that contradict each other about 'slider/position' (" in message
+    assert '/test_peer and /test_peer' in message
+    assert 'contradict each other' in robot.until_status('contradict').message
+    robot._states = driver
+    robot.ros.node.destroy_publisher(left_over)
+
+
 def test_a_second_node_of_its_name_is_a_warning(robot):
     arrays = robot.ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
     twin = rclpy.create_node('policy_node', context=robot.ros.node.context, use_global_arguments=False)
