@@ -164,12 +164,12 @@ def test_a_cut_short_file_is_refused(file, load_bytes, length):
 @pytest.mark.parametrize(
     ('data', 'named'),
     [
-        (b'not a policy at all, but some text\n' * 9, 'no safetensors file'),
-        (struct.pack('<Q', 2**62) + b'{}', r'header claims 4611686018427387904 bytes, .*no safetensors file'),
-        (struct.pack('<Q', 2) + b'[]', 'no JSON object'),
-        (struct.pack('<Q', 8) + b'\xff' * 8, 'header is no JSON'),
-        (struct.pack('<Q', 40_000) + b'[' * 40_000, 'header is no JSON'),
-        (safetensors.numpy.save({'a': np.zeros(3)}), "no 'velora_ros' metadata"),
+        (b'not a policy at all, but some text\n' * 9, 'this is a text file; a policy is'),
+        (struct.pack('<Q', 2**62) + b'{}', 'this is a binary file of an unknown kind'),
+        (struct.pack('<Q', 2) + b'[]', 'a binary file'),
+        (struct.pack('<Q', 8) + b'\xff' * 8, 'a binary file'),
+        (struct.pack('<Q', 40_000) + b'{' * 40_000, 'a safetensors file that is cut short or damaged'),
+        (safetensors.numpy.save({'a': np.zeros(3)}), 'a safetensors file that velora_ros did not write'),
         (safetensors.numpy.save({'a': np.zeros(3)}, metadata={'velora_ros': 'x'}), 'metadata are no JSON'),
         (safetensors.numpy.save({'a': np.zeros(3)}, metadata={'velora_ros': '7'}), 'metadata are no JSON object'),
     ],

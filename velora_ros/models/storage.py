@@ -4,7 +4,6 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,17 @@ from torch import Tensor
 from velora_ros.errors import PolicyFileError, SpecError
 from velora_ros.models.learner import Learner
 from velora_ros.models.streams import Streams
+from velora_ros.policy.foreign import AGENT_KEY, why_no_agent
 from velora_ros.spec import PolicySpec
 from velora_ros.utils import atomic_write
 
 FORMAT_VERSION = 2
-KEY = 'velora_ros_model'
 REPLAY = 'replay.rows'
 STREAMS = ('wiring', 'noise', 'replay', 'action', 'predict')
 
 
 class DamagedFileError(PolicyFileError):
-    """A saved agent is cut short or was changed."""
+    """What was given as a saved agent is none, is cut short or was changed."""
 
 
 def save(
@@ -84,7 +83,7 @@ def save(
     tensors |= {} if run is None else run[0]
     copies = {name: value.detach().cpu().clone() for name, value in tensors.items()}  # none may share memory
     metadata['checksum'] = _checksum(copies)
-    data = to_bytes(copies, metadata={KEY: json.dumps(metadata)})
+    data = to_bytes(copies, metadata={AGENT_KEY: json.dumps(metadata)})
     with atomic_write(path) as file:
         file.write(data)
 
@@ -99,22 +98,19 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
     Raises:
         PolicyFileError: the file is missing, is no saved agent, is damaged, or of another format version.
     """
-    if not Path(path).is_file():
-        raise PolicyFileError(f"'{path}' is not there; give a file that LiquidDDPG.save wrote.")
+    if why := why_no_agent(path):
+        raise DamagedFileError(f"saved agent '{path}': {why}")
     try:
         with safe_open(path, framework='pt') as file:
-            text = (file.metadata() or {}).get(KEY)
+            text = (file.metadata() or {}).get(AGENT_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         metadata = json.loads(text) if text else None
     except (SafetensorError, OSError, ValueError) as error:
         raise DamagedFileError(
             f"'{path}' cannot be read ({error}); it is damaged or no saved agent. Load another copy of it."
         ) from error
-    if metadata is None:
-        raise PolicyFileError(
-            f"'{path}' is no saved agent; LiquidDDPG.load reads what LiquidDDPG.save wrote. An exported policy is run "
-            'with velora_ros.policy.Policy.load.'
-        )
+    if not isinstance(metadata, dict):
+        raise DamagedFileError(f"'{path}' is a damaged saved agent; load another copy of it.")
     if metadata.get('format_version') != FORMAT_VERSION:
         raise PolicyFileError(
             f"'{path}' has the format version {metadata.get('format_version')}; this package reads {FORMAT_VERSION}. "

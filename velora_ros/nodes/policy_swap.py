@@ -17,6 +17,7 @@ from velora_ros.nodes.interfaces import create_subscription
 from velora_ros.nodes.policy_loop import PolicyLoop
 from velora_ros.nodes.spin import STEADY
 from velora_ros.policy import Policy
+from velora_ros.policy.foreign import why_no_policy
 from velora_ros.utils import share_path
 
 # How often the control thread looks whether a load is done [s]; it looks at all only while one is under way.
@@ -60,6 +61,8 @@ class PolicyFolders:
                 f"the policy '{given}' is below none of the folders from which policies are taken: "
                 f"{', '.join(map(str, self._folders))}. Start the node with its folder in 'policy_dirs'."
             )
+        if exists and (why := why_no_policy(path)):  # at once, before anything of the running policy changes
+            raise ConfigError(f"the policy '{path}': {why}")
         if exists and not is_file:
             raise ConfigError(f"there is no policy file '{path}'; give one that exists.")
         return path

@@ -15,13 +15,13 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from velora_ros.errors import PolicyFileError, SpecError
+from velora_ros.policy.foreign import LARGEST_HEADER, why_no_policy
 from velora_ros.policy.layout import cell_of, check_tensors, check_wiring, shapes
 from velora_ros.spec import PolicySpec
 from velora_ros.utils import PACKAGE, atomic_write
 
 FORMAT_VERSION = 2
 """The newest version; a file that needs nothing of it is written as version 1, which older releases read."""
-LARGEST_HEADER = 16 * 2**20  # bytes; a header is a few kB, and one of gigabytes is some other file
 LARGEST_FILE = 2**30  # bytes; a policy of 4,000 neurons has 100 MB
 
 
@@ -131,7 +131,7 @@ class PolicyFile:
         try:
             return cls.from_bytes(_read(Path(path)))
         except PolicyFileError as error:
-            raise PolicyFileError(f"policy file '{os.fspath(path)}': {error}") from error
+            raise PolicyFileError(f"policy file '{os.fspath(path)}': {why_no_policy(path) or error}") from error
 
     @classmethod
     def from_bytes(cls, data: bytes) -> 'PolicyFile':

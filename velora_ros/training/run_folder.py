@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from velora_ros.errors import ConfigError, StorageError
+from velora_ros.policy.foreign import why_no_run
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_paths import RunPaths
 
@@ -59,6 +60,8 @@ class RunFolder(RunPaths):
             StorageError: the folder cannot be written, or another process has it.
         """
         run = cls(folder)
+        if why := why_no_run(run.folder):
+            raise ConfigError(why)
         if not run.holds_run:
             raise ConfigError(
                 f"there is no run in '{folder}': it has no {run.config.name}; give the folder of a run, or start one "
