@@ -2,14 +2,24 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from velora_ros.errors import ConfigError, StorageError, did_you_mean
-from velora_ros.utils import atomic_write, set_device, set_seed, share_path, write_line
+from velora_ros.utils import (
+    atomic_write,
+    listen_to_slow_steps,
+    set_device,
+    set_seed,
+    share_path,
+    slow_step,
+    write_line,
+)  # fmt: skip
 
 
 def test_set_seed_fixes_torch_and_numpy() -> None:
@@ -31,6 +41,39 @@ def test_a_device_is_chosen_or_refused_by_name() -> None:
     assert set_device('cpu') == torch.device('cpu')
     with pytest.raises(ConfigError, match='toaster'):
         set_device('toaster')
+
+
+@pytest.mark.parametrize('name', ['mps', 'xpu', 'cuda:7', 'gpu', 'cpu:3', '', 'cuda:-1', torch.device('mps'), 3.5])
+def test_a_device_that_is_not_here_is_answered_with_those_that_are(name: Any) -> None:
+    with pytest.raises(ConfigError) as error:
+        set_device(name)
+    message = str(error.value)
+    assert "valid here are 'auto', 'cpu'" in message and '\n' not in message
+    assert "'cuda:0'" in message if torch.cuda.is_available() else "'cuda:0'" not in message
+
+
+def test_without_a_gpu_cuda_is_refused_by_name_and_with_two_the_third_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    for name in ('cuda', 'cuda:0', torch.device('cuda')):
+        with pytest.raises(ConfigError, match="but torch sees no CUDA device here; valid here are 'auto', 'cpu'\\."):
+            set_device(name)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    assert set_device('cuda:1') == torch.device('cuda:1')
+    with pytest.raises(ConfigError, match=r"sees 2 CUDA devices here; valid here are .*'cuda', 'cuda:0', 'cuda:1'\."):
+        set_device('cuda:2')
+
+
+def test_only_a_step_that_takes_long_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    said: list[str] = []
+    with listen_to_slow_steps(said.append):
+        with slow_step('quick', after=60.0):
+            pass
+        heard = threading.Event()
+        with listen_to_slow_steps(lambda text: (said.append(text), heard.set())), slow_step('slow', after=0.0):
+            assert heard.wait(10.0)
+    assert said == ['slow']
+    assert capsys.readouterr() == ('', '')
 
 
 def test_a_file_is_written_whole_and_an_old_one_survives_an_error(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Small helpers that every room may use: seeds, devices, files, output, signals, shipped data. It loads no torch."""
 
 import contextlib
+import functools
 import os
 import random
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -67,21 +69,67 @@ def set_device(device: 'str | torch.device' = 'auto') -> 'torch.device':
     Return the torch device to compute on.
 
     Args:
-        device: ``auto`` takes ``cuda:0`` if there is one, else ``cpu``; or any name that torch knows, or its device.
+        device: ``auto`` takes ``cuda:0`` if there is one, else ``cpu``; or one of these names, or torch's device.
 
     Raises:
-        ConfigError: torch does not know the name, or the machine has no such device.
+        ConfigError: it is something else, or this machine has no such device; the message lists what it has.
     """
     library = _import_torch()
-    if device == 'auto':
-        device = 'cuda:0' if library.cuda.is_available() else 'cpu'
+    count = library.cuda.device_count() if library.cuda.is_available() else 0
+    if isinstance(device, str) and device == 'auto':
+        device = 'cuda:0' if count else 'cpu'
     try:
         chosen: torch.device = library.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"the device is '{device}'; valid are 'auto', 'cpu', 'cuda', 'cuda:0' and so on.") from error
-    if chosen.type == 'cuda' and not library.cuda.is_available():
-        raise ConfigError(f"the device is '{device}', but torch sees no CUDA device here; use 'cpu' or 'auto'.")
+    except (RuntimeError, TypeError, ValueError, AttributeError):
+        raise ConfigError(f'the device is {device!r}, which torch does not know; {_valid_devices(count)}') from None
+    if chosen.type not in ('cpu', 'cuda'):
+        raise ConfigError(
+            f"the device is '{device}'; training runs on the processor or with CUDA only; {_valid_devices(count)}"
+        )
+    if (chosen.index or 0) >= (count if chosen.type == 'cuda' else 1):
+        number = {0: 'no CUDA device', 1: 'one CUDA device'}.get(count, f'{count} CUDA devices')
+        missing = f'torch sees {number} here' if chosen.type == 'cuda' else 'the processor is one device'
+        raise ConfigError(f"the device is '{device}', but {missing}; {_valid_devices(count)}")
     return chosen
+
+
+def _valid_devices(n_cuda: int) -> str:
+    """Return the sentence's end that lists what is valid on this machine."""
+    names = ["'auto'", "'cpu'", *(["'cuda'"] if n_cuda else []), *(f"'cuda:{number}'" for number in range(n_cuda))]
+    return f'valid here are {", ".join(names)}.'
+
+
+_say_slow: list[Callable[[str], object]] = []
+
+
+@contextlib.contextmanager
+def listen_to_slow_steps(say: Callable[[str], object]) -> Iterator[None]:
+    """Have ``say`` called with the sentence of each :func:`slow_step` that takes long, instead of standard error."""
+    _say_slow.append(say)
+    try:
+        yield
+    finally:
+        _say_slow.remove(say)
+
+
+@contextlib.contextmanager
+def slow_step(text: str, after: float = 1.5) -> Iterator[None]:
+    """
+    Say what the process is doing if the block takes longer than ``after`` [s]; a quick one says nothing.
+
+    The sentence goes to whoever listens (:func:`listen_to_slow_steps`), from another thread, else to standard error.
+    """
+
+    def say() -> None:
+        (_say_slow[-1] if _say_slow else functools.partial(write_line, error=True))(text)
+
+    timer = threading.Timer(after, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextlib.contextmanager

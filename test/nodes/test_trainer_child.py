@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 
 from velora_ros.nodes.trainer_child import Orders
 from velora_ros.training.config import TrainConfig
@@ -37,3 +38,35 @@ def test_only_a_stop_that_comes_before_the_training_leaves_at_once():
     begun.begin()
     begun.take('stop')
     assert left == [True]
+
+
+def test_a_change_that_comes_while_changes_are_taken_is_applied_once_and_not_lost(monkeypatch):
+    orders, taken = Orders(lambda *_, **__: None, lambda: None), []
+    orders.take('set {"noise_scale": 0.1}')
+    parse = json.loads
+
+    def slowly(text):
+        """Let an episode begin between the reading of the order and the storing of its changes."""
+        episode = threading.Thread(target=lambda: taken.append(orders.on_episode_start()))
+        episode.start()
+        episode.join(1.0)
+        return parse(text)
+
+    monkeypatch.setattr('velora_ros.nodes.trainer_child.json.loads', slowly)
+    orders.take('set {"actor_lr": 0.5}')
+    monkeypatch.undo()
+    taken.append(orders.on_episode_start())
+    assert sum('noise_scale' in one for one in taken) == 1
+    assert sum('actor_lr' in one for one in taken) == 1
+
+
+def test_an_episode_that_begins_while_an_order_is_stored_waits_for_it():
+    orders, taken = Orders(lambda *_, **__: None, lambda: None), []
+    with orders._changing:
+        episode = threading.Thread(target=lambda: taken.append(orders.on_episode_start()))
+        episode.start()
+        episode.join(0.1)
+        assert not taken
+        orders._changes = {'noise_scale': 0.2}
+    episode.join(5.0)
+    assert taken == [{'noise_scale': 0.2}]

@@ -1,15 +1,14 @@
 """How the fused path's loops are compiled, and the one transcendental function that they need."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-import numba
 import numpy as np
+
+from velora_ros.liquid.caching import jit
 
 FASTMATH = {'reassoc', 'contract', 'arcp', 'nsz'}  # sums may be reordered; NaN and infinity keep their meaning
 
-_decorator = numba.njit(cache=True, fastmath=FASTMATH, error_model='numpy')
-kernel = cast('Callable[[Callable[..., Any]], Callable[..., Any]]', _decorator)  # numba is untyped
+kernel = jit(fastmath=FASTMATH, error_model='numpy')
 
 
 @kernel

@@ -1,5 +1,6 @@
 """The learning half of LiquidDDPG: networks, optimisers, replay and random streams behind the training loop's verbs."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -32,6 +33,9 @@ from velora_ros.training.agent import Array
 from velora_ros.training.config import STEPS
 from velora_ros.training.diagnostics import SAMPLE_EVERY, Gathered
 from velora_ros.training.divergence import diverged
+from velora_ros.utils import slow_step
+
+COMPILING = 'compiling the loops of the training for this processor; after an install that takes up to a minute, once'
 
 PLACES, UNROLLED = 16, 64
 """How many stored hidden states are compared to new ones, and over how many steps those are brought up to date."""
@@ -90,6 +94,7 @@ class Learner:
         """What the updates and episodes since the last diagnostics have shown."""
         self._outcome, self._noise = Outcome(), 0.0
         self._last: Transition | None = None
+        self._compiled = False
         self.build()
 
     def build(self, privileged_dim: int = 0) -> None:
@@ -180,6 +185,11 @@ class Learner:
         self.lr_decay_steps, self.lr_final, self.lr_decay_counts = lr_decay_steps, lr_final, lr_decay_counts
         self.update_settings, self.episode_share, self.noise_final = settings, episode_share, noise_final
         self.n_sequences, self.sequence_length = n_sequences, sequence_length
+
+    def warm_up(self) -> None:
+        """Compile what acts, before the first episode."""
+        with slow_step(COMPILING):
+            self.update.act(np.zeros(self.wiring.n_sensory, np.float32), self.initial_hidden(), 1.0)
 
     def initial_hidden(self) -> Array:
         """Return zeros, shape (hidden,)."""
@@ -278,7 +288,10 @@ class Learner:
         seen: dict[str, float] | None = {} if self.updates % SAMPLE_EVERY == 0 else None
         if seen is not None:
             self.update.attach()
-        metrics = self.update(batch, smoothing_noise(batch, settings, self.streams.noise), settings, seen)
+        noise = smoothing_noise(batch, settings, self.streams.noise)
+        with contextlib.nullcontext() if self._compiled else slow_step(COMPILING):
+            metrics = self.update(batch, noise, settings, seen)
+        self._compiled = True
         if seen is not None:
             self.gathered.add({'q_mean': metrics['q_mean'], **seen})
         self.networks.average_actor(self.settings.policy_tau, self.updates)

@@ -109,6 +109,7 @@ def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folde
     _configure(learner, config, call, resumed=checkpoint is not None)
     if folder is not None:
         record_start(folder.provenance, from_step=learner.steps, now=time.time())
+    learner.warm_up()
     with _evaluations(config, call) as eval_env, _explained(folder):
         if checkpoint is not None:
             checkpoint.restore_global_random()  # after all that was made, which may have drawn

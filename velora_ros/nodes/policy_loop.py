@@ -1,6 +1,5 @@
 """The loop of a configured policy_node: its topics, its timers and the way from a message to a command."""
 
-import gc
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -17,6 +16,7 @@ from velora_ros.control.controller import WAITING
 from velora_ros.control.timing import LoopTiming
 from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes import conversions, interfaces, writers
+from velora_ros.nodes.borrowed import FrozenObjects
 from velora_ros.nodes.clock_step import ClockStep
 from velora_ros.nodes.parameters import Values, check_qos_overrides
 from velora_ros.nodes.peers import Peers
@@ -93,6 +93,7 @@ class PolicyLoop:
         self._timing = LoopTiming()
         self._diagnosis, self._path = self._diagnose(), ''
         self._undo: list[Callable[[], Any]] = []
+        self._frozen = FrozenObjects()
         self._timers = Timers(node)
         self._newest: tuple[int, float] | None = None
         self._usual = self._silent = False
@@ -116,9 +117,7 @@ class PolicyLoop:
         self._newest = None
         self.controller.activate(arm=arm)
         self._simulated_time = self._clock.ros_time_is_active
-        gc.unfreeze()  # what an earlier policy left, too, is to go
-        gc.collect()
-        gc.freeze()  # what is there now stays; looking through it again would hold up a command for milliseconds
+        self._frozen.begin()
         self.active = True
         self._set_timers()
         self._report.status(self.status)
@@ -128,6 +127,7 @@ class PolicyLoop:
         if self.send(self.controller.disarm()):
             self._command.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
         self.active = False
+        self._frozen.end()
         self._set_timers()
         self._report.status(self.status)
 
@@ -138,6 +138,7 @@ class PolicyLoop:
     def destroy(self) -> None:
         """Take topics and timers away."""
         self.active = False
+        self._frozen.end()
         self._set_timers()
         while self._undo:
             self._undo.pop()()

@@ -1,7 +1,6 @@
 """Another policy for a running node: loaded and warmed up off the control thread, from allowed folders only."""
 
 import queue
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.timer import Timer
 
 from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.nodes.borrowed import ShortTurns
 from velora_ros.nodes.interfaces import create_subscription
 from velora_ros.nodes.policy_loop import PolicyLoop
 from velora_ros.nodes.spin import STEADY
@@ -149,7 +149,7 @@ class Loader:
         self._node = node
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[tuple[_Job, Policy | None, str]] = queue.SimpleQueue()
-        self._under_way = 0
+        self._under_way, self._turns = 0, ShortTurns(TURN_S)
         self._thread: threading.Thread | None = None
         self._timer: Timer | None = None
 
@@ -182,11 +182,11 @@ class Loader:
 
     def _begin(self, job: _Job) -> None:
         if self._thread is None:
-            sys.setswitchinterval(TURN_S)
             self._thread = threading.Thread(target=self._work, name='policy loader', daemon=True)
             self._thread.start()
         if self._timer is None:
             self._timer = self._node.create_timer(LOOK_S, self._look, clock=STEADY)
+        self._turns.begin()
         self._under_way += 1
         self._jobs.put(job)
 
@@ -205,6 +205,8 @@ class Loader:
             job, policy, why = self._results.get()
             self._under_way -= 1
             job.finish(policy, why)
+        if not self._under_way:
+            self._turns.end()
         if self._timer is not None and not self._under_way:
             self._node.destroy_timer(self._timer)
             self._timer = None

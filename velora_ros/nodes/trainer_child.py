@@ -30,7 +30,7 @@ from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainRe
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths
-from velora_ros.utils import how_to_install, set_seed
+from velora_ros.utils import how_to_install, listen_to_slow_steps, set_seed
 
 if TYPE_CHECKING:
     from velora_ros.models import LiquidDDPG
@@ -58,6 +58,7 @@ class Orders(Callback):
         self._go_on = threading.Event()
         self._go_on.set()
         self._stop = False
+        self._changing = threading.Lock()  # orders come on a thread of their own
         self._changes: dict[str, float] = {}
         self._said = -PULSE_S
         self._said_steps = 0
@@ -85,7 +86,9 @@ class Orders(Callback):
                 self._leave()
         self._save |= word == 'save'
         if word == 'set':
-            self._changes = {**self._changes, **json.loads(values)}
+            changes = json.loads(values)
+            with self._changing:
+                self._changes |= changes
         elif word == 'pause':
             self._go_on.clear()
         elif word in ('resume', 'stop'):
@@ -98,7 +101,8 @@ class Orders(Callback):
 
     def on_episode_start(self) -> Mapping[str, float]:
         """Return the changes that were ordered since the last episode began."""
-        changes, self._changes = self._changes, {}
+        with self._changing:
+            changes, self._changes = self._changes, {}
         if changes:
             self._emit('changed', values=changes)
         return changes
@@ -276,7 +280,8 @@ def main() -> int:
     job = json.loads(sys.stdin.readline() or '{}')
     threading.Thread(target=orders.listen, args=(sys.stdin,), daemon=True).start()
     try:
-        train(job, emit, orders)
+        with listen_to_slow_steps(lambda text: emit('told', message=text)):
+            train(job, emit, orders)
     except VeloraError as error:
         orders.begin()  # this is the last word, whatever is ordered now
         emit('error', message=str(error))

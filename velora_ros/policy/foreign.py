@@ -82,7 +82,7 @@ def _file(place: Path) -> Found:
         header = _header(start[:8], size)
         file.seek(8)
         text = file.read(header) if header and start[8:9] == b'{' else b''
-    if size < 9:  # less than any safetensors file has
+    if size < 9 and not (size > 1 and start.isascii() and start.decode().isprintable()):  # no safetensors file has less
         return Found(OTHER, f'a file of {size} bytes that was cut short' if size else 'an empty file, cut short')
     if text:
         return _safetensors(text)

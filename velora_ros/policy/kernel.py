@@ -4,15 +4,13 @@ One step of the policy, compiled: the same equations as in :mod:`velora_ros.poli
 Importing this module imports numba; only the numba engine does.
 """
 
-import contextlib
 import math
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import numba
 
+from velora_ros.liquid.caching import jit
 from velora_ros.policy.layout import LARGEST_INPUT
 
 OK, NOT_FINITE, TOO_LARGE = 0, 1, 2
@@ -155,17 +153,8 @@ def compiled(*, cache: bool = True) -> Callable[..., int]:
     """
     Compile the step and return it; the machine code is kept on disk where there is a place.
 
-    On a read-only installation without a home folder there is none, and each process compiles for itself.
+    See :mod:`velora_ros.liquid.caching`.
     """
-    if cache and _has_cache_folder():
-        with contextlib.suppress(RuntimeError):  # numba's "no locator available": nowhere to write
-            return cast('Callable[..., int]', numba.njit(_SIGNATURE, cache=True, **_OPTIONS)(_step))
+    if cache:
+        return cast('Callable[..., int]', jit(_SIGNATURE, **_OPTIONS)(_step))
     return cast('Callable[..., int]', numba.njit(_SIGNATURE, **_OPTIONS)(_step))
-
-
-def _has_cache_folder() -> bool:
-    """Tell whether there is a home; without one numba would make a folder called ``~`` in the working directory."""
-    try:
-        return Path.home().is_absolute()
-    except RuntimeError:
-        return bool(os.environ.get('XDG_CACHE_HOME') or os.environ.get('NUMBA_CACHE_DIR'))

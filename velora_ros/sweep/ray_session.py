@@ -1,6 +1,7 @@
 """Ray for as long as a sweep lasts: on this machine's cores alone, or on a cluster that is there already."""
 
 import contextlib
+import fcntl
 import importlib
 import logging
 import os
@@ -17,6 +18,7 @@ from velora_ros.errors import ConfigError, MissingDependencyError
 from velora_ros.utils import how_to_install
 
 LONGEST_FOLDER = 20  # of Ray's files: names of Unix sockets below it must stay within 107 characters
+OWNER = '.velora_ros'
 PATIENCE_S = 5.0
 OBJECT_STORE = 100 * 2**20  # bytes; nothing large goes through it
 QUIET = {
@@ -49,7 +51,7 @@ def ray_session(address: str | None, cpus: int | None) -> Iterator[None]:
     ray = _ray()
     if address:
         _check_answers(address)
-    files = None if address else _own_files()
+    files, lock = (None, None) if address else _own_files()
     try:
         _init(ray, address, cpus, files)
         logging.getLogger('ray').setLevel(logging.CRITICAL)  # what fails in a trial, the trial tells itself
@@ -58,6 +60,8 @@ def ray_session(address: str | None, cpus: int | None) -> Iterator[None]:
         ray.shutdown()
         if files is not None:
             _remove(files)
+        if lock is not None:
+            os.close(lock)
 
 
 def _ray() -> Any:
@@ -112,15 +116,41 @@ def _check_answers(address: str) -> None:
         ) from error
 
 
-def _own_files() -> Path:
-    """Make a folder for Ray's files, and remove those of sweeps that were killed; their names have the process's id."""
+def _own_files() -> tuple[Path, int]:
+    """
+    Make a folder for Ray's files, and remove those of sweeps that were killed.
+
+    Each has a file that its process keeps locked; the lock goes with the process, and is seen from other containers on
+    this machine, where the process's id means nothing. A folder without such a file is left alone.
+
+    Returns:
+        the folder and the descriptor that holds its lock.
+    """
     usual = tempfile.gettempdir()
     parent = usual if len(usual) <= LONGEST_FOLDER else '/tmp'
     for old in Path(parent).glob('ray-*-*'):
-        pid = old.name.split('-')[1]
-        if pid.isdecimal() and not Path('/proc', pid).exists():
+        if _is_abandoned(old):
             shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f'ray-{os.getpid()}-', dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=f'ray-{os.getpid()}-', dir=parent))
+    descriptor = os.open(folder / f'{OWNER}.new', os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    (folder / f'{OWNER}.new').rename(folder / OWNER)  # locked before anybody can look for it
+    return folder, descriptor
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Return whether nobody holds the lock of a folder of ours any more."""
+    try:
+        descriptor = os.open(folder / OWNER, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:  # another program's, another user's, an older version's
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.fstat(descriptor).st_uid == os.getuid()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def _remove(files: Path) -> None:
