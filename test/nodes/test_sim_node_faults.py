@@ -3,12 +3,13 @@
 import json
 import math
 import signal
-import sys
 import time
-from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from ros_bench import BRINGUP, answered_all, in_step
 
 from velora_ros.nodes.conversions import to_nanoseconds
 from velora_ros.nodes.interfaces import interface_class
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.ros
 JOINTS = 'sensor_msgs/msg/JointState'
 VECTOR = 'std_msgs/msg/Float64MultiArray'
 PERIOD_NS = 40_000_000
+UNDER_WAY = 5  # states that may have been on their way when a parameter changed
 MS = 1_000_000
 EVERYTHING = {'faults__noise': '[0.1]', 'faults__drop_probability': 0.2, 'faults__nan_probability': 0.1}
 
@@ -123,12 +125,20 @@ def test_one_seed_gives_the_same_faults_twice(ros_bench):
 
 
 def test_states_are_lost_on_both_topics_and_the_rhythm_of_the_others_stays(ros, sim):
-    process, seen = sim(faults__drop_probability=0.3, publish_clock=True)
+    # The noise makes each state another one, so that the two topics can be compared.
+    process, seen = sim(faults__drop_probability=0.3, faults__noise='[0.5]', publish_clock=True)
     until(ros, seen, 60)
     gaps = np.diff(seen.stamps) / PERIOD_NS
     assert (gaps == gaps.round()).all()
     assert 0.1 < 1 - 1 / gaps.mean() < 0.5
-    assert abs(len(seen.observations) - len(seen.states)) <= 1
+    states, observations = [tuple(row) for row in seen.values], [tuple(message.data) for message in seen.observations]
+    shared = next(
+        state for state in states if state in observations
+    )  # one subscriber may be found later than the other
+    states, observations = states[states.index(shared) :], observations[observations.index(shared) :]
+    length = min(len(states), len(observations))
+    assert length > 30
+    assert states[:length] == observations[:length]
     assert summary_of(process)['faults']['drop'] > 5
 
 
@@ -136,10 +146,7 @@ def test_all_states_may_be_lost(ros, sim):
     _, seen = sim()
     until(ros, seen, 3)
     assert all(result.successful for result in ros.set_parameters('sim_node', faults__drop_probability=1.0))
-    ros.spin(0.1)
-    count = len(seen.states)
-    ros.spin(0.4)
-    assert len(seen.states) == count
+    ros.until_quiet(seen.states, 0.4)
     ros.set_parameters('sim_node', faults__drop_probability=0.0)
     until(ros, seen, 3)
 
@@ -148,6 +155,8 @@ def test_periods_vary_within_the_jitter_and_stamps_tell_the_truth(ros, sim):
     _, seen = sim(faults__jitter_s=0.01, physics_step_s=0.001)
     until(ros, seen, 60)
     gaps = np.diff(seen.stamps) / MS
+    gaps = gaps[gaps < 65]  # where the machine stalled, states are missed and whole periods are dropped
+    assert len(gaps) > 40
     assert 30 - 1e-6 <= gaps.min() < 35 and 45 < gaps.max() <= 50 + 1e-6
     assert gaps.mean() == pytest.approx(40, abs=4)
     ages = np.array(seen.received) - seen.stamps
@@ -158,7 +167,7 @@ def test_a_delayed_state_keeps_the_stamp_of_its_measurement(ros, sim):
     process, seen = sim(faults__observation_delay_s=0.07)
     until(ros, seen, 20)
     assert (np.array(seen.received) - seen.stamps).min() >= 70 * MS
-    assert set(np.diff(seen.stamps)) == {PERIOD_NS}
+    assert in_step(seen.stamps, PERIOD_NS)
     ros.set_parameters('sim_node', faults__observation_delay_s=0.0)
     first = until(ros, seen, 20) + 5
     assert (np.array(seen.received) - seen.stamps)[first:].min() < 70 * MS
@@ -179,13 +188,14 @@ def test_a_delayed_command_takes_effect_later(ros, sim):
 
 
 def test_a_command_on_its_way_does_not_outlive_a_reset(ros, sim):
-    _, seen = sim(faults__command_delay_s=0.5)
+    _, seen = sim(faults__command_delay_s=3.0)  # longer than a busy machine takes for the call
     command = ros.publisher(VECTOR, 'command')
     until(ros, seen, 3)
     command.publish(interface_class(VECTOR)(data=[100.0]))
+    sent = time.time_ns()
     ros.spin(0.1)
     assert ros.call('std_srvs/srv/Trigger', 'sim_node/reset').success
-    ros.spin(0.8)
+    ros.until(lambda: seen.stamps[-1] > sent + 3200 * MS, 'the time at which it would take effect')
     assert {state.effort[0] for state in seen.states} == {0.0}
 
 
@@ -193,14 +203,14 @@ def test_a_sensor_sticks_and_is_freed_while_the_robot_goes_on(ros, sim):
     process, seen = sim(faults__noise='[0.5]')
     until(ros, seen, 3)
     ros.set_parameters('sim_node', faults__stuck=['hinge'])
-    first = until(ros, seen, 12) + 2
+    first = until(ros, seen, 15) + UNDER_WAY
     assert (np.ptp(seen.values[first:], axis=0) > 0).tolist() == [True, False, True, False]
     assert list(seen.observations[-1].data)[1] == seen.values[-1, 1]
     ros.set_parameters('sim_node', faults__stuck=['slider/position'])
-    first = until(ros, seen, 12) + 2
+    first = until(ros, seen, 15) + UNDER_WAY
     assert (np.ptp(seen.values[first:], axis=0) > 0).tolist() == [False, True, True, True]
     ros.set_parameters('sim_node', faults__stuck=[])
-    first = until(ros, seen, 12) + 2
+    first = until(ros, seen, 15) + UNDER_WAY
     assert (np.ptp(seen.values[first:], axis=0) > 0).all()
     assert summary_of(process)['faults']['stuck'] > 10
 
@@ -209,7 +219,7 @@ def test_a_sensor_reads_nan_now_and_then(ros, sim):
     process, seen = sim()
     until(ros, seen, 3)
     ros.set_parameters('sim_node', faults__nan=['slider/velocity'], faults__nan_probability=0.5)
-    first = until(ros, seen, 40) + 2
+    first = until(ros, seen, 40) + UNDER_WAY
     broken = np.isnan(seen.values[first:])
     assert broken.any(axis=0).tolist() == [False, False, True, False]
     assert 0.1 < broken[:, 2].mean() < 0.9
@@ -221,12 +231,13 @@ def test_a_hung_driver_repeats_its_last_message(ros, sim):
     process, seen = sim(faults__noise='[0.5]')
     until(ros, seen, 3)
     ros.set_parameters('sim_node', faults__frozen=True)
-    first = until(ros, seen, 10) + 2
+    first = until(ros, seen, 15) + UNDER_WAY
     assert len(set(seen.stamps[first:])) == len({tuple(row) for row in seen.values[first:]}) == 1
+    freed = time.time_ns()
     ros.set_parameters('sim_node', faults__frozen=False)
-    first = until(ros, seen, 10) + 2
-    assert all(later - earlier == PERIOD_NS for earlier, later in pairwise(seen.stamps[first:]))
-    assert abs(seen.stamps[-1] - time.time_ns()) < 1e9
+    first = until(ros, seen, 15) + UNDER_WAY
+    assert in_step(seen.stamps[first:], PERIOD_NS)
+    assert seen.stamps[-1] > freed
     assert summary_of(process)['faults']['frozen'] >= 8
 
 
@@ -276,13 +287,19 @@ def test_a_start_with_faults_that_cannot_be_is_refused_in_one_sentence(ros, valu
 
 
 def test_under_losses_jitter_and_noise_at_once_every_state_that_arrives_gets_its_command(ros):
-    run = [sys.executable, '-m', 'velora_ros.nodes.bringup', 'control']
-    process = ros.start([*run, 'duration:=5', f'params:={share_path("config", "sim_faults.yaml")}'])
-    process.wait(60)
+    file = ros.folder / 'faults.yaml'
+    settings = yaml.safe_load(Path(share_path('config', 'sim_faults.yaml')).read_text())
+    # A busy machine may hold up the robot for longer than the controller's defaults; the faults are the subject.
+    patient = {'max_state_age_s': 30.0, 'watchdog_timeout_s': 60.0}
+    file.write_text(yaml.safe_dump({**settings, '/**/policy_node': {'ros__parameters': patient}}))
+    process = ros.start([*BRINGUP, 'control', 'duration:=5', f'params:={file}'])
+    counts = ros.counts_of('policy_node')
+    ros.until(lambda: process.exit_code is not None, 'the end of the run')
     summary = json.loads(process.output.splitlines()[-1])
     assert summary['faults'].keys() == {'drop', 'jitter', 'noise'}
-    assert summary['commands'] >= 0.99 * summary['states'] > 80
+    assert summary['states'] > 80
     assert summary['fallbacks'] == 0
+    assert answered_all(counts()), counts()
 
 
 @pytest.fixture
@@ -290,7 +307,8 @@ def driven(ros, sim):
     """The simulated robot and the shipped policy, in motion: the policy's statuses."""
     _, seen = sim()
     policy = share_path('policies', 'InvertedPendulum-v5.safetensors')
-    ros.start('policy_node', '-p', f'policy:={policy}', '-p', 'autostart:=true', '-p', 'arm_on_activate:=true')
+    ros.start('policy_node', '-p', f'policy:={policy}', '-p', 'autostart:=true', '-p', 'arm_on_activate:=true',
+              '-p', 'watchdog_timeout_s:=2', '-p', 'max_state_age_s:=2')  # fmt: skip
     ros.until(lambda: seen.states and seen.states[-1].effort[0] != 0.0, 'the robot to move')
     return ros.subscribe('diagnostic_msgs/msg/DiagnosticStatus', 'policy_node/status', 10)
 

@@ -2,10 +2,11 @@
 
 import json
 import signal
-from itertools import pairwise
+import time
 
 import numpy as np
 import pytest
+from ros_bench import in_step
 
 from velora_ros.gym import make, spec_from_env
 from velora_ros.nodes.conversions import to_nanoseconds
@@ -35,14 +36,14 @@ def stamps(states):
 
 def test_an_arm_from_a_file_moves_to_where_it_is_commanded(ros):
     process = start(ros, env=ARM)
-    states = ros.subscribe(JOINTS, 'joint_states')
+    states = ros.subscribe(JOINTS, 'joint_states', 100)
     observations = ros.subscribe(VECTOR, 'observation')
     command = ros.publisher(VECTOR, 'command')
     ros.until(lambda: len(states) > 3 and len(observations) > 3)
     assert states[0].name == ['shoulder', 'elbow']
     assert list(states[0].position) == [0.4, 0.8]
     assert len(observations[0].data) == 10
-    assert {later - earlier for earlier, later in pairwise(stamps(states))} == {20_000_000}
+    assert in_step(stamps(states), 20_000_000)
     target = interface_class(VECTOR)(data=[0.2, -0.5])
 
     def is_there():
@@ -99,19 +100,26 @@ def test_what_is_no_robot_is_refused_in_one_sentence(ros, tmp_path, values, word
 
 def test_simulated_time_may_pass_faster_and_slower_and_the_run_is_judged_by_that(ros):
     process = start(ros, publish_clock=True, real_time_factor=4.0)
-    states = ros.subscribe(JOINTS, 'joint_states', 100)
+    states, received = [], []
 
-    def periods_in(seconds):
-        first = len(states)
-        ros.spin(seconds)
-        return len(states) - first
+    def take(state):
+        states.append(state)
+        received.append(time.monotonic())
 
-    ros.until(lambda: len(states) > 10)
-    fast = periods_in(1.0)
+    ros.node.create_subscription(interface_class(JOINTS), 'joint_states', take, 100)
+
+    def speeds(first, stretch=20):
+        """Simulated over real time of each stretch of states from the first one on."""
+        simulated, real = np.array(stamps(states[first:])) / 1e9, np.array(received[first:])
+        return (simulated[stretch:] - simulated[:-stretch]) / (real[stretch:] - real[:-stretch])
+
+    # A busy machine may make time pass more slowly than asked now and then, but never faster for long.
+    ros.until(lambda: len(states) > 60 and np.median(speeds(-60)) > 1.5, 'time to pass faster')
     assert ros.set_parameters('sim_node', real_time_factor=0.5)[0].successful
-    slow = periods_in(1.0)
-    assert slow < fast / 3
-    assert {later - earlier for earlier, later in pairwise(stamps(states))} == {40_000_000}
+    first = len(states) + 10
+    ros.until(lambda: len(states) > first + 40, 'states at half the speed')
+    assert np.median(speeds(first)) < 0.75
+    assert in_step(stamps(states), 40_000_000)
     process.signal(signal.SIGINT)
     assert process.wait() == 0
     summary = json.loads(process.output.splitlines()[-1])
@@ -131,7 +139,7 @@ def test_pictures_are_offered_only_when_asked_for(ros):
 @pytest.mark.usefixtures('opengl')
 def test_pictures_show_the_robot_as_it_moves_and_the_states_go_on(ros):
     process = start(ros, env=ARM, image__rate_hz=10.0, image__width=160, image__height=120, image__camera='side')
-    states = ros.subscribe(JOINTS, 'joint_states')
+    states = ros.subscribe(JOINTS, 'joint_states', 100)
     images = ros.subscribe(IMAGE, 'sim_node/image', 1)
     ros.until(lambda: len(images) > 1, 'pictures')
     command = ros.publisher(VECTOR, 'command')
@@ -145,7 +153,7 @@ def test_pictures_show_the_robot_as_it_moves_and_the_states_go_on(ros):
         return bytes(images[-1].data) != bytes(first.data)
 
     ros.until(has_moved, 'another picture')
-    assert {later - earlier for earlier, later in pairwise(stamps(states))} <= {20_000_000}
+    assert in_step(stamps(states), 20_000_000)
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
 

@@ -4,16 +4,16 @@ import json
 import os
 import re
 import signal
-import sys
 from pathlib import Path
 
 import pytest
+from ros_bench import BRINGUP, answered_all
 
 from velora_ros.policy import PolicyFile
 
 pytestmark = pytest.mark.ros
 
-CONTROL = [sys.executable, '-m', 'velora_ros.nodes.bringup', 'control', 'train:=true']
+CONTROL = [*BRINGUP, 'control', 'train:=true']
 # As short as can be, and with policies that differ: the pole need not stand.
 SHORT = """
 /**/trainer_node:
@@ -27,6 +27,9 @@ SHORT = """
 /**/policy_node:
   ros__parameters:
     engine: numpy
+    # A busy machine may hold up a state or the whole robot for longer than their defaults; the subject is the training.
+    max_state_age_s: 30.0
+    watchdog_timeout_s: 60.0
 """
 
 
@@ -48,9 +51,12 @@ def child_of(pid, module):
 
 def test_better_policies_are_swapped_into_the_running_controller_from_an_untrained_start(ros, run, tmp_path):
     process = run('steps:=600')
+    counts = ros.counts_of('policy_node')
     ros.until(lambda: 'the untrained policy' in process.output, 'the first policy')
     ros.until(lambda: 'done: 600 steps' in process.output, 'the end of the training')
     ros.until(lambda: 'swapped in' in process.output, 'a swap that the simulator knows of')
+    ros.until(lambda: int((counts() or {}).get('reset.swap', 0)) > 0, 'a swap in the diagnostics')
+    assert answered_all(counts()), counts()
     process.signal(signal.SIGINT)
     assert process.wait() == 0
     output, summary = process.output, summary_of(process)
@@ -63,7 +69,7 @@ def test_better_policies_are_swapped_into_the_running_controller_from_an_untrain
     assert 'the best so far, announced as policy' in output
     assert summary['policy'] == str(best)
     assert summary['swaps']['count'] >= 1
-    assert summary['swaps']['missed'] == 0
+    assert summary['fallbacks'] == 0
     assert summary['return_last_minute'] > 0
     assert PolicyFile.load(untrained).provenance['steps'] == 0
     assert PolicyFile.load(best).provenance['steps'] >= 100
@@ -71,16 +77,23 @@ def test_better_policies_are_swapped_into_the_running_controller_from_an_untrain
 
 def test_the_robot_goes_on_while_the_training_process_dies_and_is_resumed(ros, run):
     process = run('namespace:=robot1', 'steps:=1000000')
+    counts = ros.counts_of('robot1/policy_node')
+    commands = ros.subscribe('std_msgs/msg/Float64MultiArray', '/robot1/command', matched=False)
     ros.until(lambda: 'the untrained policy' in process.output, 'the first policy')
     ros.until(lambda: re.search(r's  moving[ ,]', process.output), 'the first commands')
     trainer = child_of(process.pid, 'nodes.trainer_node')
     os.kill(child_of(trainer, 'trainer_child'), signal.SIGKILL)
     ros.until(lambda: 'another one goes on from the newest checkpoint' in process.output, 'the report')
+    seen = len(commands)
+    ros.until(lambda: len(commands) > seen + 5, 'further commands')
     ros.until(lambda: 'training: resumed after' in process.output, 'the second process')
+    states = int(counts()['observations'])
+    ros.until(lambda: int(counts()['observations']) > states, 'further diagnostics')
+    assert answered_all(counts()), counts()
     process.signal(signal.SIGINT)
     assert process.wait() == 0
     summary = summary_of(process)
-    assert summary['commands'] >= 0.9 * summary['states'] > 0
+    assert summary['commands'] > 0
     assert summary['fallbacks'] == 0
 
 

@@ -22,6 +22,7 @@ from velora_ros.models.fused import FusedUpdate
 from velora_ros.models.fused_adam import supports
 from velora_ros.models.networks import Networks
 from velora_ros.models.noise import add_and_clip
+from velora_ros.models.optimisers import without_compiler
 from velora_ros.models.outcome import Outcome
 from velora_ros.models.streams import Streams
 from velora_ros.models.threads import flushing
@@ -111,8 +112,9 @@ class Learner:
             generator=self.streams.torch_weights(),
         ).to(settings.device)
         optim: Any = settings.optim  # optimisers share no typed constructor
-        self.actor_optimizer: Optimizer = optim(self.networks.actor.parameters(), lr=settings.actor_lr)
-        self.critic_optimizer: Optimizer = optim(self.networks.critic_side().parameters(), lr=settings.critic_lr)
+        with without_compiler():
+            self.actor_optimizer: Optimizer = optim(self.networks.actor.parameters(), lr=settings.actor_lr)
+            self.critic_optimizer: Optimizer = optim(self.networks.critic_side().parameters(), lr=settings.critic_lr)
         optimizers = (self.actor_optimizer, self.critic_optimizer)
         update = FusedUpdate if supports(optimizers, settings.device) else TorchUpdate
         self.update: FusedUpdate | TorchUpdate = update(self.networks, *optimizers)

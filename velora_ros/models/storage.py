@@ -14,6 +14,7 @@ from torch import Tensor
 
 from velora_ros.errors import PolicyFileError, SpecError
 from velora_ros.models.learner import Learner
+from velora_ros.models.optimisers import without_compiler
 from velora_ros.models.streams import Streams
 from velora_ros.policy.foreign import AGENT_KEY, why_no_agent
 from velora_ros.spec import PolicySpec
@@ -53,7 +54,8 @@ def save(
     optimizers = {'actor': learner.actor_optimizer, 'critic': learner.critic_optimizer}
     groups = {}
     for name, optimizer in optimizers.items():
-        state = optimizer.state_dict()
+        with without_compiler():
+            state = optimizer.state_dict()
         groups[name] = state['param_groups']
         for index, values in state['state'].items():
             tensors |= {f'{name}.{index}.{key}': torch.as_tensor(value) for key, value in values.items()}
@@ -159,7 +161,8 @@ def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tens
             if full.startswith(f'{name}.'):
                 _, index, key = full.split('.', 2)
                 state.setdefault(int(index), {})[key] = value
-        optimizer.load_state_dict({'state': state, 'param_groups': metadata['optimizer_groups'][name]})
+        with without_compiler():
+            optimizer.load_state_dict({'state': state, 'param_groups': metadata['optimizer_groups'][name]})
     learner.update.rebind()
     if REPLAY in tensors:
         learner.buffer.restore(tensors[REPLAY].numpy(), int(metadata['replay_position']))

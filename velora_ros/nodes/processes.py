@@ -223,6 +223,8 @@ class Supervisor:
         self._next_stage_at = self._stage_began_at + PATIENCE_S
         for process in self._running:
             if not process.summary or self._stage > 0:
+                if self._stage > 0:
+                    write_line(f'{process.entry.name} did not end in time and is killed.', error=True)
                 process.send(ESCALATION[self._stage])
 
     def _relay(self, timeout: float) -> bool:

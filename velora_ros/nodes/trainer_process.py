@@ -1,5 +1,6 @@
 """The training process, from trainer_node's end of its pipes."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -72,9 +73,10 @@ class TrainingProcess:
             self._child.wait()
 
     def close(self) -> None:
-        """Close the pipes of a process that has ended."""
+        """Close the pipes of a process that has ended; what it never read is lost with it."""
         assert self._child.stdin is not None
-        self._child.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # the job is still in the buffer of one that died at once
+            self._child.stdin.close()
         self._output.close()
 
     def _read(self) -> bytes:
