@@ -199,3 +199,14 @@ def test_settings_tell_what_is_not_as_usual():
     assert str(FaultSettings()) == 'none'
     assert str(FaultSettings(noise=[0.01], stuck=['a', 'b'])) == 'noise 0.01, stuck a b'
     assert FaultSettings(noise=[]) == FaultSettings()
+
+
+def test_noise_begins_when_its_unit_is_known():
+    made = Faults(NAMES, None, np.full(N, -np.inf), np.full(N, np.inf), 0)
+    made.settings = FaultSettings(noise=[0.5])
+    values = np.zeros(N)
+    assert made.read(values) is values
+    assert made.counts['noise'] == 0
+    made.deviation = np.full(N, 2.0)
+    assert (made.read(values) != 0).all()
+    assert made.counts['noise'] == 1

@@ -48,9 +48,13 @@ class Camera:
         self._option = mujoco.MjvOption()
         self._scene = mujoco.MjvScene(model, maxgeom=MOST_GEOMS)
         self._gl: Any = importlib.import_module(f'mujoco.{off_screen_backend()}').GLContext(width, height)
-        self._gl.make_current()
-        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        try:
+            self._gl.make_current()
+            self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        except Exception:
+            self._gl.free()
+            raise
 
     def picture(self, data: mujoco.MjData) -> npt.NDArray[np.uint8]:
         """Return a picture of the state, shape (height, width, 3), red green blue."""

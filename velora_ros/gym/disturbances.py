@@ -12,9 +12,16 @@ from velora_ros.errors import ConfigError
 from velora_ros.gym.checks import check_env
 from velora_ros.gym.faults import DelayLine, Noise
 from velora_ros.gym.joint_names import Signal
+from velora_ros.gym.mujoco_warnings import warnings_to
 from velora_ros.gym.seeding import Stream
 
 Env = gym.Env[Any, Any]
+
+# Degrees of freedom times physics steps that take a second or so.
+AFFORDABLE = 150_000
+FEWEST_STEPS = 20
+# An observation with such a value comes of a simulation that diverges.
+DIVERGED = 1e8
 
 
 def signal_deviation(env: Env, steps: int = 1000, seed: int = 0) -> npt.NDArray[np.float64]:
@@ -29,6 +36,18 @@ def signal_deviation(env: Env, steps: int = 1000, seed: int = 0) -> npt.NDArray[
         seed: of the environment and of the actions.
     """
     check_env(env)
+    with warnings_to(lambda text: None):  # a random policy may well make a simulation diverge
+        return _deviation(env, steps, seed)
+
+
+def affordable_steps(env: Env) -> int:
+    """Return for how many steps :func:`signal_deviation` takes a second or so: 1,000, fewer in a large simulation."""
+    base: Any = env.unwrapped
+    size = int(getattr(getattr(base, 'model', None), 'nv', 1)) * int(getattr(base, 'frame_skip', 1))
+    return max(FEWEST_STEPS, min(1000, AFFORDABLE // max(size, 1)))
+
+
+def _deviation(env: Env, steps: int, seed: int) -> npt.NDArray[np.float64]:
     assert isinstance(env.action_space, spaces.Box)
     rng = np.random.default_rng(seed)
     low, high = env.action_space.low, env.action_space.high
@@ -39,7 +58,9 @@ def signal_deviation(env: Env, steps: int = 1000, seed: int = 0) -> npt.NDArray[
         if terminated or truncated:
             observation, _ = env.reset()
         seen.append(np.array(observation))
-    deviation: npt.NDArray[np.float64] = np.std(np.asarray(seen, dtype=np.float64), axis=0)
+    rows = np.asarray(seen, dtype=np.float64)
+    sound = (np.abs(rows) < DIVERGED).all(axis=1)  # NaN neither
+    deviation: npt.NDArray[np.float64] = np.std(rows if sound.all() else rows[sound], axis=0)
     return deviation
 
 

@@ -159,13 +159,14 @@ class Faults:
 
     Args:
         names: the observations' names, in their order; ``<joint>/<interface>`` where they belong to a joint.
-        deviation: the unit of noise, each observation's standard deviation, shape (observation,).
+        deviation: the unit of noise, each observation's standard deviation, shape (observation,); None as long as it is
+            not known, when there is no noise.
         low: lowest value of each observation, shape (observation,).
         high: highest value of each observation, shape (observation,).
         seed: of all streams.
     """
 
-    def __init__(self, names: Sequence[str], deviation: Array, low: Array, high: Array, seed: int) -> None:
+    def __init__(self, names: Sequence[str], deviation: Array | None, low: Array, high: Array, seed: int) -> None:
         self._names, self._deviation, self._bounds = list(names), deviation, (low, high)
         self._rng = {name: Stream(f'faults.{name}') for name in ('noise', 'drop', 'nan', 'jitter')}
         self.counts: Counter[str] = Counter()
@@ -180,6 +181,21 @@ class Faults:
             stream.on_reset(seed)
 
     @property
+    def deviation(self) -> Array | None:
+        """The unit of noise; may be set at any time."""
+        return self._deviation
+
+    @deviation.setter
+    def deviation(self, deviation: Array | None) -> None:
+        self._deviation = deviation
+        self._noise = self._make_noise(self._settings)
+
+    def _make_noise(self, settings: FaultSettings) -> Noise | None:
+        if self._deviation is None or not any(settings.noise):
+            return None
+        return Noise(np.multiply(_one_or_each(settings.noise), self._deviation), *self._bounds)
+
+    @property
     def settings(self) -> FaultSettings:
         """What goes wrong now; may be set at any time, raising as :meth:`check` does."""
         return self._settings
@@ -188,7 +204,7 @@ class Faults:
     def settings(self, settings: FaultSettings) -> None:
         self.check(settings)
         self._settings = settings
-        self._noise = Noise(np.multiply(_one_or_each(settings.noise), self._deviation), *self._bounds)
+        self._noise = self._make_noise(settings)
         self._losses = Losses(settings.drop_probability)
         stuck = np.zeros(len(self._names), dtype=bool)
         stuck[self._indices('stuck', settings.stuck)] = True
@@ -218,7 +234,7 @@ class Faults:
             observation: shape (observation,); it is left alone, and returned itself where nothing goes wrong.
         """
         read = observation
-        if any(self._settings.noise):
+        if self._noise is not None:
             read = self._noise.add(read, self._rng['noise'].rng)
             self.counts['noise'] += 1
         if self._stuck.any():

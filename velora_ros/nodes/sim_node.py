@@ -33,24 +33,28 @@ import sys
 import time
 from typing import Any
 
+import mujoco
 from rclpy.node import Node
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym import make, signal_deviation
+from velora_ros.gym.disturbances import affordable_steps
 from velora_ros.gym.faults import Faults, FaultSettings
 from velora_ros.gym.making import is_model_file
-from velora_ros.gym.robot import SimulatedRobot
+from velora_ros.gym.robot import Array, SimulatedRobot
 from velora_ros.nodes.interfaces import create_service
 from velora_ros.nodes.parameters import ParameterTable, Values, check_qos_overrides
 from velora_ros.nodes.sim_camera import CameraOutput
 from velora_ros.nodes.sim_loop import SimLoop
 from velora_ros.nodes.sim_node_parameters import OWNER, fault_settings, parameters
 from velora_ros.nodes.sim_node_report import Controller, Report
+from velora_ros.nodes.sim_noise import NoiseUnit
 from velora_ros.nodes.spin import STEADY, run
 
 REPORT_PERIOD_S = 1.0
 # A run with a duration in which nobody commands for so long is over [s].
 ABANDONED_S = 30.0
+MUJOCO_WARNING_PERIOD_S = 10.0
 
 
 class SimNode(Node):
@@ -72,6 +76,9 @@ class SimNode(Node):
         robot, self._faults = _robot(values)
         self._validate(values)
         self._faults.settings = fault_settings(values)
+        mujoco.set_mju_user_warning(self._on_mujoco_warning)
+        self._noise = NoiseUnit(self, self._faults, lambda: _deviation(values))
+        self._noise.find_now()
         create_service(self, OWNER, '~/pause', self._on_pause)
         create_service(self, OWNER, '~/reset', self._on_reset)
         self._camera = CameraOutput(self, robot, values, lambda: self._loop.stamp) if values['image.rate_hz'] else None
@@ -127,7 +134,13 @@ class SimNode(Node):
             self._loop.change_speed(values['real_time_factor'])
         if (settings := fault_settings(values)) != self._faults.settings:
             self._faults.settings = settings
+            self._noise.find_aside()
             self._tell_faults()
+
+    def _on_mujoco_warning(self, text: str) -> None:
+        """Log what MuJoCo warns of, seldom: by default each bad step of a simulation that diverges is two lines."""
+        words = ' '.join(text.split())
+        self.get_logger().warning(f'MuJoCo: {words}', throttle_duration_sec=MUJOCO_WARNING_PERIOD_S)
 
     def _tell_faults(self) -> None:
         self.get_logger().info(f'faults: {self._faults.settings if self._faults else "none"}')
@@ -144,6 +157,22 @@ class SimNode(Node):
 
 
 def _robot(values: Values) -> tuple[SimulatedRobot, Faults]:
+    robot = SimulatedRobot(_environment(values), max_physics_step=values['physics_step_s'])
+    faults = Faults(robot.spec.observation_names, None, *robot.bounds, seed=values['seed'])
+    robot.reset(values['seed'])
+    return robot, faults
+
+
+def _deviation(values: Values) -> Array:
+    """Return the spread of each signal under random commands, found in a simulation of its own."""
+    env = _environment(values)
+    try:
+        return signal_deviation(env, affordable_steps(env))
+    finally:
+        env.close()
+
+
+def _environment(values: Values) -> Any:
     options: dict[str, Any] = {} if values['time_limit'] else {'max_episode_steps': -1}
     if values['control_period_s']:
         if not is_model_file(values['env']):
@@ -152,11 +181,7 @@ def _robot(values: Values) -> tuple[SimulatedRobot, Faults]:
                 'file and has a control period of its own; leave the parameter away.'
             )
         options['control_period'] = values['control_period_s']
-    env = make(values['env'], **options)
-    robot = SimulatedRobot(env, max_physics_step=values['physics_step_s'])
-    faults = Faults(robot.spec.observation_names, signal_deviation(env), *robot.bounds, seed=values['seed'])
-    robot.reset(values['seed'])
-    return robot, faults
+    return make(values['env'], **options)
 
 
 def _check_times(values: Values) -> None:
