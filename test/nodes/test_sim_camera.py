@@ -63,9 +63,7 @@ class Log:
 def test_pictures_go_on_after_one_that_failed(ros, camera):
     images, said = camera(lambda number: RuntimeError('lost\n the context') if number in {3, 4} else None)
     ros.until(lambda: len(images) > 3, 'pictures after the failures')
-    assert said == [
-        'a picture failed: RuntimeError: lost the context. The camera starts again with the next one.'
-    ]
+    assert said == ['a picture failed: RuntimeError: lost the context. The camera starts again with the next one.']
     assert Flaky.made == 3, 'each failure is followed by a new camera'
 
 
