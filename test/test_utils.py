@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -12,7 +13,9 @@ import torch
 
 from velora_ros.errors import ConfigError, StorageError, did_you_mean
 from velora_ros.utils import (
+    EXTRAS,
     atomic_write,
+    how_to_install,
     listen_to_slow_steps,
     set_device,
     set_seed,
@@ -152,3 +155,12 @@ def test_a_line_tells_when_its_reader_has_gone(monkeypatch: pytest.MonkeyPatch) 
     with os.fdopen(writer, 'w') as pipe:
         monkeypatch.setattr(sys, 'stdout', pipe)
         assert not write_line('a line')
+
+
+def test_what_is_to_be_installed_is_what_setup_py_names() -> None:
+    text = (Path(__file__).parents[1] / 'setup.py').read_text()
+    for extra, names in EXTRAS.items():
+        listed = re.search(rf"^        '{extra}': \[(.*?)\],$", text, re.DOTALL | re.MULTILINE)
+        assert listed is not None
+        assert set(names) == {word.partition('>=')[0] for word in re.findall(r"'(.*?)'", listed[1])}
+    assert "pip install torch 'gymnasium[torch]' matplotlib" in how_to_install('train')
