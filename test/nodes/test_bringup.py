@@ -24,6 +24,7 @@ RUNNER = """
 import os, sys
 from velora_ros.nodes import processes
 from velora_ros.nodes.entries import Entry
+processes.RESPAWN_DELAY_S = 0.1
 processes.PATIENCE_S = 60.0  # longer than any test: a process that is killed was killed for another reason
 processes.HURRY_S = float(os.environ.get('HURRY_S', processes.HURRY_S))
 entries = [Entry(executable, executable, '/', package=sys.argv[1], **eval(options)) for executable, options in
@@ -452,6 +453,35 @@ def test_the_death_of_a_required_process_stops_the_rest_and_fails_the_run(run):
     assert process.returncode == 1
     assert 'dies ended with exit status 3; the rest stops.' in output
     assert '[waits] stopped by SIGTERM' in output
+
+
+# Ends by a signal the first time, and stays the second time.
+FALLS_ONCE = f"""
+import os, pathlib, signal
+mark = pathlib.Path(__file__).with_suffix('.fell')
+if not mark.exists():
+    mark.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+{WAITS}
+"""
+
+
+def test_a_node_that_is_to_be_started_again_is(run):
+    sim = after('policy', PASSES)
+    process = run(policy=(FALLS_ONCE, {'respawn': True, 'linger_s': 60.0}), sim=(sim, {'ends_run': True}))
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0, output
+    assert 'policy was ended by SIGKILL; it is started again in 0.1 s.' in output
+    assert '[policy] stopped by SIGTERM' in output
+
+
+def test_a_node_that_is_to_be_started_again_ends_with_the_run(run):
+    process = run(policy=('raise SystemExit(1)', {'respawn': True}), waits=(WAITS, {}))
+    wait_for(process, 'it is started again', count=2)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0, output
+    assert 'stopped by SIGTERM' in output
 
 
 def test_the_death_of_another_process_changes_nothing(run):
