@@ -62,6 +62,16 @@ def test_actions_and_si_values_are_each_other_s_inverse_and_a_negative_scale_swa
     assert PolicySpec.from_dict(spec.to_dict()) == spec
 
 
+def test_which_actions_hold_survives_the_dictionary_and_none_is_left_out() -> None:
+    spec = PolicySpec(**GOOD, action_holds=(True,))
+    assert PolicySpec.from_dict(spec.to_dict()) == spec
+    assert PolicySpec(**GOOD, action_holds=(False,)) == PolicySpec(**GOOD)
+    with pytest.raises(SpecError, match='action_holds has 2 entries; 1'):
+        PolicySpec(**GOOD, action_holds=(True, False))
+    with pytest.raises(SpecError, match='not true or false'):
+        PolicySpec.from_dict({**spec.to_dict(), 'action_holds': [1]})
+
+
 def test_a_scale_of_one_and_an_offset_of_zero_are_none_and_leave_the_dictionary_as_it_was() -> None:
     spec = PolicySpec(**GOOD, action_scale=(1.0,), action_offset=(0.0,))
     assert spec == PolicySpec(**GOOD) and not spec.is_extended

@@ -38,6 +38,8 @@ class PolicySpec:
             have this field; it is then False.
         action_scale: SI value of one unit of each action; finite, not zero. Empty is 1 for all.
         action_offset: SI value of each action at zero; finite. Empty is 0 for all.
+        action_holds: whether an action without a joint's name drives a position servo, so that the robot stays where it
+            is while the action is held, and moves when it becomes zero. Empty is False for all.
 
     Raises:
         SpecError: lengths differ, names repeat, a bound is not finite or not ordered, the period is not positive, a
@@ -54,6 +56,7 @@ class PolicySpec:
     control_period_assumed: bool = False
     action_scale: tuple[float, ...] = ()
     action_offset: tuple[float, ...] = ()
+    action_holds: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
         _check_names('observation_names', self.observation_names)
@@ -74,6 +77,10 @@ class PolicySpec:
                 raise SpecError(f"action_units has '{unit}'; give the SI unit alone, and the factor in action_scale.")
         self._check_affine('action_scale', nothing=1.0)
         self._check_affine('action_offset', nothing=0.0)
+        if self.action_holds:
+            _check_length('action_holds', self.action_holds, self.action_dim)
+        if not any(self.action_holds):
+            object.__setattr__(self, 'action_holds', ())
 
     def _check_affine(self, field: str, *, nothing: float) -> None:
         """Check a scale or an offset; one that changes nothing becomes empty, so that equal specs compare equal."""
@@ -186,6 +193,7 @@ class PolicySpec:
                 control_period_assumed=_boolean(data.get('control_period_assumed', False)),
                 action_scale=scale,
                 action_offset=_floats(data.get('action_offset', ())),
+                action_holds=tuple(_boolean(value) for value in data.get('action_holds', ())),
             )
         except (TypeError, ValueError) as error:
             if isinstance(error, SpecError):

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -46,6 +47,12 @@ def test_a_negative_limit_is_refused_with_what_would_be_valid():
 def test_the_fallback_follows_the_meaning_of_each_command(fallback, names, expected):
     command = Safety(spec(*names), Settings(fallback=fallback)).fallback([0.5] * len(names))
     assert command == expected
+
+
+def test_a_servo_without_a_joint_s_name_is_held_unless_the_user_says_that_it_is_an_effort():
+    gripper = dataclasses.replace(spec('action_0', 'b/effort'), action_holds=(True, False))
+    assert Safety(gripper, Settings()).fallback([0.5, 0.5]) == [0.5, 0.0]
+    assert Safety(gripper, Settings(interface='effort')).fallback([0.5, 0.5]) == [0.0, 0.0]
 
 
 def test_nothing_is_held_before_there_was_a_command():

@@ -10,7 +10,9 @@ from gymnasium import spaces
 from gymnasium.envs.mujoco import MujocoEnv
 from gymnasium.wrappers import RescaleAction, TransformAction
 
+from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import make, spec_from_env
+from velora_ros.gym.joint_names import Signal
 from velora_ros.gym.mjcf import ModelEnv
 
 BODY = """
@@ -217,8 +219,6 @@ class Declared(Direct):
     """Says what its actions are, and turns them into controls by itself."""
 
     def action_signals(self):
-        from velora_ros.gym.joint_names import Signal
-
         return [Signal('pan/position', 'rad', 0.25, -0.8), Signal('reach/effort', 'N')]
 
     def control(self, action):
@@ -230,6 +230,39 @@ def test_an_environment_that_says_what_its_actions_are_is_believed_unless_a_wrap
     assert (spec.action_names, spec.scale, spec.offset) == (TRUE, (0.25, 1.0), (-0.8, 0.0))
     assert spec.si_low.tolist() == [-1.05, -1.0]
     assert spec_from_env(Doubling(Declared(model()))).action_names == UNKNOWN
+
+
+class Scaled100(Declared):
+    def action_signals(self):
+        return [Signal('pan/effort', '100 N*m'), Signal('reach/effort', 'N')]
+
+
+class One(Declared):
+    def action_signals(self):
+        return [Signal('pan/effort', 'N*m')]
+
+
+def test_a_factor_in_a_declared_unit_becomes_the_scale_and_too_few_signals_are_refused(model):
+    spec = spec_from_env(Scaled100(model()))
+    assert (spec.action_units, spec.scale) == (('N*m', 'N'), (100.0, 1.0))
+    with pytest.raises(UnsupportedEnvironmentError, match=r'One.action_signals\(\) names 1 actions and .* has 2'):
+        spec_from_env(One(model()))
+
+
+ROPE = """
+<tendon><fixed name="rope"><joint joint="pan" coef="1"/><joint joint="reach" coef="1"/></fixed></tendon>
+<actuator>
+  <position name="grip" tendon="rope" kp="30" ctrlrange="-1 1"/><intvelocity joint="reach" kp="5" actrange="-1 1"
+   ctrlrange="-1 1"/>
+</actuator>
+"""
+
+
+def test_a_servo_on_a_tendon_has_no_joint_s_name_and_is_to_be_held(model):
+    spec = spec_from_env(Direct(model(ROPE)))
+    assert (spec.action_names, spec.action_holds) == (UNKNOWN, (True, False)), 'the other integrates: 0 stops it'
+    scaled = spec_from_env(built(lambda action, env: 0.5 * action, model(ROPE)))
+    assert (scaled.action_names, scaled.action_holds) == (UNKNOWN, ())
 
 
 def test_a_subclass_of_our_model_environment_is_tried_as_any_other(model):

@@ -38,7 +38,7 @@ class Settings:
         max_gap_s: a longer gap between two observations resets the hidden state [s]; -1 is 10 T.
         auto_recover: a fresh observation clears a fault (never an emergency stop), and clearing one keeps it armed.
         fallback: what goes out on a fault and at the end: ``zero``, ``hold`` the last command, a ``pose``, ``none``;
-            ``auto`` holds positions and zeroes velocities, efforts and what is unknown.
+            ``auto`` holds positions and servos, and zeroes velocities, efforts and what is unknown.
         fallback_pose: the command of ``pose``, in action order and SI units.
         interface: the meaning of the commands (position, velocity, effort); ``''`` reads it from the action names.
         ramp_s: how long commands take from where the robot is to what the policy wants, after arming [s]; 0 is off.
@@ -247,7 +247,9 @@ def _positions(spec: PolicySpec, settings: Settings) -> list[bool]:
             f"the command means '{settings.interface}' by its type, fields or 'command.interface', but the policy's "
             f"actions are {', '.join(spec.action_names)}; set 'command.interface' to '{wrong[0]}' or leave it empty."
         )
-    return [(settings.interface or meaning) == 'position' for meaning in meanings]
+    meanings = [settings.interface or meaning for meaning in meanings]
+    holds = spec.action_holds or (False,) * spec.action_dim
+    return [meaning == 'position' or (hold and not meaning) for meaning, hold in zip(meanings, holds, strict=True)]
 
 
 def _pose(spec: PolicySpec, pose: tuple[float, ...], bounds: list[tuple[float, float]]) -> Command:

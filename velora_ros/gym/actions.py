@@ -71,6 +71,22 @@ def commanded_signals(env: Any, size: int) -> list[Signal | None]:
     return [signal if signal and names.count(signal.name) == 1 else None for signal in found]
 
 
+def keep_their_pose(env: Any, size: int) -> list[bool]:
+    """
+    Tell of each actuator whether it stays where it is while its control is held, as a servo on a tendon does.
+
+    Args:
+        env: the unwrapped environment.
+        size: number of action entries.
+    """
+    if not _is_mujoco(env) or env.model.nu != size:
+        return [False] * size
+    from velora_ros.gym.actuators import are_position_servos  # noqa: PLC0415 - it needs MuJoCo
+
+    lagging = np.isin(env.model.actuator_dyntype, _LAGGING)
+    return (are_position_servos(env.model) & lagging).tolist()  # type: ignore[no-any-return]
+
+
 def are_controls(env: Env) -> list[bool]:
     """
     Tell of each action whether it is exactly what its actuator gets, in the whole control period.

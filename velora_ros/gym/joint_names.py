@@ -29,12 +29,14 @@ class Signal:
         unit: its SI unit; ``''`` where unknown.
         scale: of an action, the SI value of one unit of action, e.g. 100 behind a gear of 100.
         offset: of an action, the SI value at zero.
+        holds: of an action without a joint's name, whether a position servo gets it.
     """
 
     name: str
     unit: str
     scale: float = 1.0
     offset: float = 0.0
+    holds: bool = False
 
 
 def observed_signals(env: Any, size: int) -> list[Signal | None]:

@@ -3,16 +3,17 @@
 import math
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym.actions import are_controls, are_passed_on, commanded_signals
+from velora_ros.gym.actions import are_controls, are_passed_on, commanded_signals, keep_their_pose
 from velora_ros.gym.checks import check_env
 from velora_ros.gym.joint_names import Signal, joint_name, observed_signals
-from velora_ros.spec import PolicySpec
+from velora_ros.spec import PolicySpec, split_unit
 
 Env = gym.Env[Any, Any]
 
@@ -48,6 +49,7 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
         action_units=tuple(signal.unit for signal in actions),
         action_scale=tuple(signal.scale for signal in actions),
         action_offset=tuple(signal.offset for signal in actions),
+        action_holds=tuple(signal.holds for signal in actions),
         action_low=tuple(map(float, low)),
         action_high=tuple(map(float, high)),
         control_period=period,
@@ -99,13 +101,37 @@ def _action_signals(env: Env) -> list[Signal]:
     size = _size(env.action_space)
     base: Any = env.unwrapped
     own = getattr(base, 'action_signals', None)  # an environment may know what its actions are
-    signals = list(own()) if own else commanded_signals(base, size)
-    if len(signals) != size or not any(signals):
-        return _named([None] * size, 'action')
     # Ours only says what the actuators are; a class derived from it may put something else into them.
-    claims = own and not getattr(own, '__module__', '').startswith('velora_ros.')
-    true = are_passed_on(env) if claims else are_controls(env)
-    return _named([signal if kept else None for signal, kept in zip(signals, true, strict=True)], 'action')
+    if own and not getattr(own, '__module__', '').startswith('velora_ros.'):
+        signals, true = [_in_si(signal) for signal in own()], are_passed_on(env)
+        if len(signals) != _size(base.action_space):
+            raise UnsupportedEnvironmentError(
+                f'{type(base).__name__}.action_signals() names {len(signals)} actions and its action space has '
+                f'{_size(base.action_space)}; return one Signal for each.'
+            )
+        kept = [signal if passed else None for signal, passed in zip(signals, true, strict=False)]
+        return _named(kept if len(signals) == size else [None] * size, 'action')
+    found = list(own()) if own else commanded_signals(base, size)
+    servos = keep_their_pose(base, size)
+    if len(found) != size or not (any(found) or any(servos)):
+        return _named([None] * size, 'action')
+    rows = zip(found, are_controls(env), servos, strict=True)
+    return _named([_kept(signal, index, true, servo) for index, (signal, true, servo) in enumerate(rows)], 'action')
+
+
+def _kept(signal: Signal | None, index: int, true: bool, servo: bool) -> Signal | None:
+    """Return the signal of an action that its actuator gets as it is; None where it gets something else."""
+    if not true:
+        return None
+    if signal is not None and signal.unit:
+        return signal
+    return Signal(signal.name if signal else f'action_{index}', '', holds=servo)
+
+
+def _in_si(signal: Signal) -> Signal:
+    """Return a signal whose factor, for which environments of earlier releases used the unit, is in its scale."""
+    factor, unit = split_unit(signal.unit) or (1.0, signal.unit)
+    return replace(signal, unit=unit, scale=factor * signal.scale)
 
 
 def _changes(wrapper: Any, kind: type, space: str) -> bool:

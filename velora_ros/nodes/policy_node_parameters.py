@@ -46,7 +46,8 @@ PARAMETERS = (
     ),
     Parameter(
         'fallback', 'string', 'auto',
-        'Command on a fault and at the end; auto holds positions and zeroes velocities, efforts and the unknown.',
+        'Command on a fault and at the end; auto holds positions and servos, and zeroes velocities, efforts and the'
+        ' unknown.',
         choices=('auto', 'zero', 'hold', 'pose', 'none'),
     ),
     Parameter(
