@@ -32,7 +32,7 @@ def test_it_says_what_the_parameters_change():
     text = line(spec, settings, **changes)
     assert 'rail/position, pivot/position, rail/velocity from /left/rail_states (JointState); ' in text
     assert 'angular_velocity.z from /left/imu/data (Imu); commands ' in text
-    assert ', unit unknown, times command.scale plus command.offset on /left/command (JointState)' in text
+    assert 'commands slider/effort -0.03 to 0.03, unit unknown by command.scale and command.offset on /left/' in text
     assert text.endswith('commands at 50 Hz; armed as soon as it is active')
 
 

@@ -108,8 +108,7 @@ class PolicyLoop:
             self.destroy()
             raise
         self.apply(values)
-        for sentence in self.controller.refusals:
-            node.get_logger().warning(f'{sentence}.')
+        self._warn_of_refusals()
 
     def start(self, *, arm: bool) -> None:
         """Begin to take states in; command them too if ``arm``."""
@@ -121,6 +120,10 @@ class PolicyLoop:
         self.active = True
         self._set_timers()
         self._report.status(self.status)
+
+    def _warn_of_refusals(self) -> None:
+        for sentence in self.controller.refusals:
+            self._node.get_logger().warning(f'{sentence}.')
 
     def stop(self) -> None:
         """Send the fallback if the robot was commanded, wait until it arrived, and fall silent."""
@@ -173,6 +176,7 @@ class PolicyLoop:
         self.controller.swap(policy)
         self.policy = policy
         self.controller.refusals = open_confirmations(self._values, policy.file, self.controller.safety)
+        self._warn_of_refusals()
 
     def forget(self, cause: str) -> None:
         """Forget the hidden state and what the sources said."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from velora_ros.control.safety import Safety
 from velora_ros.control.sources import VECTOR, Part
 from velora_ros.nodes.parameters import Values
+from velora_ros.nodes.policy_node_parameters import settings_of
 from velora_ros.spec import PolicySpec
 
 # Longer lists show their beginning.
@@ -28,12 +30,14 @@ def start_line(
     )
     actions = (
         f'{name} {low:g} to {high:g}{f" {unit}" if unit else ", unit unknown"}'
-        for name, unit, low, high in zip(spec.action_names, spec.action_units, spec.si_low, spec.si_high, strict=True)
+        for name, unit, (low, high) in zip(
+            spec.action_names, spec.action_units, Safety(spec, settings_of(values)).bounds, strict=True
+        )
     )
-    scaled = ', times command.scale plus command.offset' if values['command.scale'] or values['command.offset'] else ''
+    own = ' by command.scale and command.offset' if values['command.scale'] or values['command.offset'] else ''
     rate = values['rate_hz']
     return (
-        f'policy {path}: reads {reads}; commands {_listed(actions)}{scaled} on {resolve("command")} '
+        f'policy {path}: reads {reads}; commands {_listed(actions)}{own} on {resolve("command")} '
         f'({values["command.type"]}); period {spec.control_period:g} s'
         f'{f", commands at {rate:g} Hz" if rate > 0 else ""}; '
         f'{"armed as soon as it is active" if values["arm_on_activate"] else "not armed until ~/arm is called"}'
