@@ -68,7 +68,7 @@ class PolicySpec:
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
                 raise SpecError(
                     f"action '{name}' has the bounds [{low}, {high}]; both must be finite and low below high. "
-                    'Bound the action in the environment, for example with gymnasium.wrappers.RescaleAction.'
+                    'Bound the action in the environment, or with gymnasium.wrappers.TransformAction and a bounded Box.'
                 )
         if not (np.isfinite(self.control_period) and self.control_period > 0):
             raise SpecError(f'control_period is {self.control_period} s; it must be a positive number of seconds.')

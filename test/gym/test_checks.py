@@ -1,3 +1,5 @@
+import re
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -18,6 +20,31 @@ class Spaces(gym.Env):
 def test_vectors_with_finite_action_bounds_are_accepted():
     check_env(Spaces())
     check_env(make('InvertedPendulum-v5'))
+
+
+class Unbounded(Spaces):
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(3), {}
+
+    def step(self, action):
+        assert action.shape == self.action_space.shape
+        return np.zeros(3), 0.0, False, False, {}
+
+
+@pytest.mark.parametrize(
+    ('low', 'high', 'dtype'), [(-np.inf, np.inf, np.float32), (0, np.inf, np.float64), (-np.inf, 5, np.float32)]
+)
+def test_the_advice_for_unbounded_actions_works_when_it_is_followed(low, high, dtype):
+    env = Unbounded(VECTOR, spaces.Box(low, high, (2,), dtype))
+    with pytest.raises(UnsupportedEnvironmentError, match='both must be finite') as raised:
+        check_env(env)
+    [code] = re.findall(r'env = (gymnasium.*), with bounds', str(raised.value))
+    bounded = eval(code, {'gymnasium': gym, 'env': env})
+    check_env(bounded)
+    assert spec_from_env(bounded, 0.1).action_low == (-1.0, -1.0)
+    bounded.reset(seed=0)
+    bounded.step(bounded.action_space.sample())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from velora_ros.cli.film import Film, film_path
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym import Disturbances, PartialObservation, TimingJitter, disturb, make, spec_from_env
 from velora_ros.gym.rendering import check_rendering
+from velora_ros.gym.statistics import statistics_warning
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.policy.engines import ENGINES
 from velora_ros.spec import PolicySpec
@@ -155,6 +157,8 @@ def evaluate_in(
     if film is not None:
         check_rendering()
     env = make(env_id, **({'render_mode': 'rgb_array'} if film else {}))
+    if warning := statistics_warning(env):
+        warnings.warn(warning, stacklevel=2)
     try:
         env = fitted(disturb(env, disturbances or Disturbances()), policy.spec)
         if film is None:

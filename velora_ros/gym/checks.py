@@ -8,9 +8,10 @@ from gymnasium import spaces
 
 from velora_ros.errors import UnsupportedEnvironmentError
 
+FLATTEN = 'Flatten it with velora_ros.gym.flat(env), which keeps the names, or gymnasium.wrappers.FlattenObservation.'
 ADVICE = {
-    spaces.Dict: 'Flatten it with gymnasium.wrappers.FlattenObservation.',
-    spaces.Tuple: 'Flatten it with gymnasium.wrappers.FlattenObservation.',
+    spaces.Dict: FLATTEN,
+    spaces.Tuple: FLATTEN,
     spaces.Discrete: 'Discrete problems need another kind of agent.',
     spaces.MultiDiscrete: 'Discrete problems need another kind of agent.',
     spaces.MultiBinary: 'Discrete problems need another kind of agent.',
@@ -53,6 +54,15 @@ def check_reward(env: 'gym.Env[Any, Any]') -> None:
         )
 
 
+def bounding(space: spaces.Box) -> str:
+    """Return a line of code that gives an environment finite action bounds, whatever its own are."""
+    dtype = '' if space.dtype == np.float32 else f", dtype='{space.dtype}'"
+    return (
+        'env = gymnasium.wrappers.TransformAction(env, lambda action: action, '
+        f'gymnasium.spaces.Box(-1.0, 1.0, {space.shape}{dtype})), with bounds that suit it'
+    )
+
+
 def _check_box(role: str, space: Any) -> None:
     if not isinstance(space, spaces.Box):
         raise UnsupportedEnvironmentError(
@@ -86,5 +96,5 @@ def _check_bounds(space: Any) -> None:
         index = int(bad[0])
         raise UnsupportedEnvironmentError(
             f'action {index} has the bounds [{low[index]}, {high[index]}]; both must be finite and low below high. '
-            'Bound it with gymnasium.wrappers.RescaleAction, or in the environment.'
+            f'Bound it: {bounding(space)}. Or bound it in the environment.'
         )

@@ -10,6 +10,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from velora_ros.errors import UnsupportedEnvironmentError, VeloraError
 from velora_ros.gym.failures import described, one_line, origin_of, with_causes
+from velora_ros.gym.flattening import flat
 from velora_ros.gym.rendering import OFF_SCREEN, backend_failure, choose_backend
 from velora_ros.gym.robot_files import ENDINGS, foreign_file, is_robot_file
 
@@ -27,6 +28,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
     """
     Make a gymnasium environment, or one from a robot file.
 
+    Observations that are a dictionary or a tuple become one vector (:class:`velora_ros.gym.flattening.NamedFlatten`).
     Where images are asked for on a machine without a display, the OpenGL backend is chosen before MuJoCo is imported.
 
     Args:
@@ -57,7 +59,11 @@ def make(env_id: str, **kwargs: Any) -> Env:
         raise _failure(env_id, kwargs, error) from error
     if _without_module(env_id) != env_id:
         setattr(env.unwrapped, _MADE_AS, env_id)  # its spec forgets the module, without which nobody can make it again
-    return env
+    try:
+        return flat(env)
+    except VeloraError:
+        env.close()
+        raise
 
 
 def id_of(env: Env) -> str | None:

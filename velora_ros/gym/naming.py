@@ -1,7 +1,5 @@
 """The policy specification of an environment: names, units, bounds and the control period."""
 
-import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,11 +11,10 @@ from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym.actions import are_controls, are_passed_on, commanded_signals, keep_their_pose
 from velora_ros.gym.checks import check_env
 from velora_ros.gym.joint_names import Signal, joint_name, observed_signals
+from velora_ros.gym.period import control_period_of, find_period
 from velora_ros.spec import PolicySpec, split_unit
 
 Env = gym.Env[Any, Any]
-
-ASSUMED_PERIOD_S = 1.0
 
 __all__ = ['control_period_of', 'joint_name', 'observation_signals', 'spec_from_env']
 
@@ -40,7 +37,7 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
     check_env(env)
     observations = observation_signals(env)
     actions = _action_signals(env)
-    period, assumed = _period(env, control_period)
+    period, assumed = find_period(env, control_period)
     low, high = np.asarray(env.action_space.low), np.asarray(env.action_space.high)  # type: ignore[attr-defined]
     return PolicySpec(
         observation_names=tuple(signal.name for signal in observations),
@@ -57,38 +54,12 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
     )
 
 
-def control_period_of(env: Env, default: float | None = None) -> float:
-    """
-    Return the nominal time between two observations [s]: the environment's, else the default, else 1 with a warning.
-
-    Raises:
-        UnsupportedEnvironmentError: the period is no positive, finite number.
-    """
-    return _period(env, default)[0]
-
-
-def _period(env: Env, default: float | None) -> tuple[float, bool]:
-    """Return the nominal period [s] and whether it is an assumption."""
-    period = getattr(env.unwrapped, 'dt', default)
-    if period is None:
-        warnings.warn(
-            'the environment has no control period (no attribute dt); 1 s is assumed. Pass control_period in seconds.',
-            stacklevel=3,
-        )
-        return ASSUMED_PERIOD_S, True
-    if not isinstance(period, int | float | np.number) or not math.isfinite(period) or period <= 0:
-        raise UnsupportedEnvironmentError(
-            f'the control period is {period!r}; it must be a positive, finite number of seconds. Correct the '
-            'attribute dt of the environment, or pass control_period.'
-        )
-    return float(period), False
-
-
 def observation_signals(env: Env) -> list[Signal]:
     """Return name and unit of each observation entry."""
     base: Any = env.unwrapped
     own = getattr(base, 'observation_signals', None)  # an environment may know its names
-    signals = own() if own else _named(observed_signals(base, _size(base.observation_space)), 'obs')
+    size = _size(base.observation_space)  # 0 for a dictionary or a tuple, whose names NamedFlatten knows
+    signals = own() if own else _named(observed_signals(base, size) if size else [], 'obs')
     for wrapper in reversed(list(_wrappers(env))):
         if (rename := getattr(type(wrapper), 'rename', None)) is not None:
             signals = rename(wrapper, signals)

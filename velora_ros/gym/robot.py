@@ -11,6 +11,7 @@ from gymnasium.envs.mujoco import MujocoEnv
 
 from velora_ros.errors import SpecError, UnsupportedEnvironmentError
 from velora_ros.gym.actuators import kept_controls, resting_controls
+from velora_ros.gym.flattening import flat
 from velora_ros.gym.naming import spec_from_env
 
 Array = npt.NDArray[np.float64]
@@ -50,7 +51,7 @@ class SimulatedRobot:
     """
 
     def __init__(self, env: 'gym.Env[Any, Any]', *, max_physics_step: float = 0.0) -> None:
-        self._env = env
+        env = self._env = flat(env)
         self._base = _mujoco_env(env)
         self.spec = spec_from_env(env)
         self._model: mujoco.MjModel = self._base.model

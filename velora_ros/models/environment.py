@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 import torch
 
-from velora_ros.errors import VeloraError
+from velora_ros.gym.flattening import flat
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,8 @@ class _NumpyView(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def numpy_view(env: Env) -> Env:
-    """Return the environment itself, or a numpy view of one that speaks in torch tensors; a reset tells which."""
+    """Return the environment with flat observations, and a numpy view of one that speaks in torch tensors."""
+    env = flat(env)
     observation, _ = env.reset(seed=0)
     return _NumpyView(env) if isinstance(observation, torch.Tensor) else env
 
@@ -40,7 +41,7 @@ def evaluation_environment(env: Env) -> Env | None:
     try:
         windowless = {'render_mode': None} if 'render_mode' in env.spec.kwargs else {}
         return numpy_view(gymnasium.make(env.spec, **windowless))
-    except (gymnasium.error.Error, VeloraError, TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # a constructor may raise anything
         logger.warning('evaluation is skipped: a second environment could not be made (%s); pass eval_env.', error)
         return None
 

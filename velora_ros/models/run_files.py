@@ -12,6 +12,7 @@ import gymnasium
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from velora_ros.errors import ConfigError, SpecError
+from velora_ros.gym import NamedFlatten
 from velora_ros.gym.making import id_of, same_id
 from velora_ros.models import resuming
 from velora_ros.models.environment import Env
@@ -25,7 +26,7 @@ from velora_ros.training.kept_policies import KeptPolicies
 from velora_ros.training.run_config import MAY_CHANGE
 
 RunDir = str | os.PathLike[str] | RunFolder
-GIVEN_BY_MAKE = (PassiveEnvChecker, OrderEnforcing, TimeLimit)
+GIVEN_BY_MAKE = (PassiveEnvChecker, OrderEnforcing, TimeLimit, NamedFlatten)
 
 
 def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **others: Any) -> RunConfig:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium
 
-from velora_ros.gym import disturb, make, spec_from_env
+from velora_ros.gym import check_statistics, disturb, make, spec_from_env
 from velora_ros.models.ddpg import LiquidDDPG
 from velora_ros.training import Callback, RunConfig, RunFolder, TrainResult
 from velora_ros.utils import set_device, set_seed
@@ -19,10 +19,17 @@ def make_environment(config: RunConfig) -> Env:
     Make the environment of a run, disturbed as its hyperparameters say.
 
     Raises:
-        UnsupportedEnvironmentError: it cannot be made, or no policy can be trained in it.
+        UnsupportedEnvironmentError: it cannot be made, or no policy can be trained in it: a wrapper keeps running
+            statistics of its own, for example.
         ConfigError: the run's environment has no name, or wrappers that only the program that made them knows.
     """
-    return disturb(make(config.name_of_env()), config.hyperparameters.disturbances())
+    env = make(config.name_of_env())
+    try:
+        check_statistics(env)
+        return disturb(env, config.hyperparameters.disturbances())
+    except BaseException:
+        env.close()
+        raise
 
 
 def make_model(config: RunConfig, env: Env) -> LiquidDDPG:

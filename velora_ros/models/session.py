@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from velora_ros.errors import ConfigError, DivergenceError, StorageError, UnsupportedEnvironmentError
-from velora_ros.gym import check_env, check_reward, spec_from_env
+from velora_ros.gym import check_env, check_reward, check_statistics, flat, spec_from_env
 from velora_ros.models import resuming
 from velora_ros.models.environment import evaluation_environment, numpy_view
 from velora_ros.models.learner import Learner
@@ -67,8 +67,9 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
     """
     if call.total_steps is not None and isinstance(config.n_episodes, DefaultEpisodes):
         config = dataclasses.replace(config, n_episodes=call.total_steps)  # no limit: an episode has at least one step
-    check_env(call.env)  # before anything is asked of it: it may be none
+    check_env(flat(call.env))  # before anything is asked of it: it may be none
     check_reward(call.env)
+    check_statistics(call.env)
     _check_evaluations(call)
     env = numpy_view(call.env)
     if not call.resumes:
@@ -89,7 +90,8 @@ def _check_evaluations(call: Call) -> None:
     others = [('eval_env', call.eval_env)] if call.eval_env is not None else []
     others += [('the env of EvaluateIn', one.env) for one in call.callbacks if isinstance(one, EvaluateIn)]
     for name, other in others:
-        check_env(other)
+        check_env(flat(other))
+        check_statistics(other)
         if other.unwrapped is call.env.unwrapped:
             raise ConfigError(
                 f'{name} is the environment that is trained in, which an evaluation would reset in the middle of an '

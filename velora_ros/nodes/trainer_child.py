@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from velora_ros.errors import MissingDependencyError, VeloraError
-from velora_ros.gym import disturb, make, spec_from_env
+from velora_ros.gym import check_statistics, disturb, make, spec_from_env
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.config import TrainConfig
@@ -189,6 +189,7 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
     if not announce_untrained:
         os.nice(job['nice'])
     with contextlib.closing(disturb(make(job['env']), config.disturbances())) as env:
+        check_statistics(env)
         model = _model(env, config, job['seed'])
         rival = _return_of(job['rival'], config, model, job['env'], emit) if job['rival'] else -math.inf
         orders.begin()

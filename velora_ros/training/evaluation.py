@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
+from velora_ros.gym.flattening import flat
 from velora_ros.training.checked_env import env_failure, reward_of
 from velora_ros.training.records import EvaluationResult
 
@@ -38,7 +39,8 @@ def evaluate(
 
     Args:
         policy: acts; its hidden state is reset before each episode.
-        env: left open; an elapsed time in ``info['dt']`` [s] reaches the policy.
+        env: left open; observations that are a dictionary or a tuple are flattened; an
+            elapsed time in ``info['dt']`` [s] reaches the policy.
         episodes: how many, at least 1.
         seed: episode i is reset with a seed drawn from (seed, i).
         max_steps: end an episode after so many steps; None: only when the environment says so.
@@ -50,6 +52,7 @@ def evaluate(
     """
     if episodes < 1:
         raise ConfigError(f'{episodes} evaluation episodes were asked for; at least 1 is needed.')
+    env = flat(env)
     outcomes: list[tuple[float, int]] = []
     while not outcomes or (len(outcomes) < episodes and sum(length for _, length in outcomes) < enough_steps):
         outcomes.append(_episode(policy, env, episode_seed(seed, len(outcomes)), max_steps))
