@@ -101,7 +101,7 @@ TOPICS = (
     Topic('policy_node', 'out', '~/debug/raw_action', 'std_msgs/msg/Float64MultiArray', NEWEST,
           'what the policy answered, in SI units, before the safety checks, when someone listens'),
     Topic('sim_node', 'in', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
-          "the command in the spec's action order and SI units"),
+          "the command in the spec's action order and SI units; or JointState, JointTrajectory, Twist, TwistStamped"),
     Topic('sim_node', 'in', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
           'what the commanding node says of itself: fallbacks, input age, policy'),
     Topic('sim_node', 'out', 'joint_states', 'sensor_msgs/msg/JointState', RELIABLE, 'the state, by joint name'),

@@ -139,6 +139,7 @@ class ParameterTable:
         rows: the table.
         validate: called with all values as they would be after a change, before it; raises ConfigError to refuse.
         apply: called with all values after a change, once for each unit of changes.
+        shared: start-up parameters of other nodes that look like ours and are left alone.
 
     Raises:
         ConfigError: a value given at the start is misspelt, of the wrong type, out of range or refused.
@@ -151,7 +152,9 @@ class ParameterTable:
         *,
         validate: Callable[[Values], None] = lambda values: None,
         apply: Callable[[Values], None] = lambda values: None,
+        shared: Sequence[str] = (),
     ) -> None:
+        self._shared = shared
         self._node = node
         self._rows = {row.name: row for row in rows}
         self._validate = validate
@@ -176,7 +179,7 @@ class ParameterTable:
         given = start_values(self._node)
         foreign = []
         for name in sorted(given.keys() - self._rows.keys()):
-            if name.startswith(_RCLPY):
+            if name.startswith(_RCLPY) or name in self._shared:
                 continue
             if is_ours(name, self._rows):
                 raise ConfigError(f"there is no parameter '{name}'.{did_you_mean(name, self._rows)}")

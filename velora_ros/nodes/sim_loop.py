@@ -12,9 +12,10 @@ from velora_ros.gym.faults import DelayLine, Faults
 from velora_ros.gym.pacing import RealTimePacer
 from velora_ros.gym.robot import Array, Period, SimulatedRobot
 from velora_ros.nodes import conversions
-from velora_ros.nodes.interfaces import create_publisher, create_subscription, interface_class
+from velora_ros.nodes.interfaces import create_publisher, interface_class
 from velora_ros.nodes.parameters import ParameterTable
 from velora_ros.nodes.sim_clock import SimClock
+from velora_ros.nodes.sim_commands import CommandInput, CommandReader
 from velora_ros.nodes.sim_node_parameters import OWNER
 from velora_ros.nodes.sim_states import EXACT_S, StateOutput
 from velora_ros.nodes.spin import STEADY
@@ -27,6 +28,8 @@ CAUGHT_UP_S = 0.05
 EARLY_S = 1e-4
 SHORTEST_NS = 1_000
 WARNING_PERIOD_S = 1.0
+# Without a command for so long, publishers of another type are looked for [s].
+IDLE_S = 0.2
 
 
 class SimLoop:
@@ -63,7 +66,9 @@ class SimLoop:
         self._out = {name: create_publisher(node, OWNER, name) for name in names}
         self.clock = SimClock(node, publish=table['publish_clock'])
         self._empty = interface_class('std_msgs/msg/Empty')()
-        create_subscription(node, OWNER, 'command', self._on_command)
+        CommandInput(
+            node, robot.spec, table.values, take=self._on_command, idle=lambda: self.silence > max(self._period, IDLE_S)
+        )
         self._system_time = SystemTime()
         self.pacer = RealTimePacer(self._period, max(2 * self._period, CAUGHT_UP_S))
         self._timer = node.create_timer(self._period, self._wake, clock=STEADY)
@@ -208,7 +213,7 @@ class SimLoop:
 
     # --- commands --------------------------------------------------------------------------------------------------
 
-    def _on_command(self, message: Any) -> None:
+    def _on_command(self, message: Any, read: CommandReader) -> None:
         self._look_for_the_beginning()
         now = time.monotonic()
         if not self._stopped:
@@ -216,7 +221,7 @@ class SimLoop:
         if self._resetting or self._stopped:
             return
         try:
-            command = self.robot.check_command(conversions.from_vector(message))
+            command = self.robot.check_command(read(message))
         except SpecError as error:
             self._node.get_logger().warning(f'refused: {error}', throttle_duration_sec=WARNING_PERIOD_S)
             return

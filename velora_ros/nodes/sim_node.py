@@ -2,7 +2,8 @@
 A MuJoCo environment of gymnasium, or a robot in an MJCF file, as a robot in real time, with faults where asked for.
 
 Subscribes:
-    command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and SI units.
+    command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and SI units; or
+        JointState, JointTrajectory, Twist or TwistStamped, whichever is published.
     /diagnostics (diagnostic_msgs/DiagnosticArray): what the controller says of itself.
 
 Publishes:
@@ -19,9 +20,9 @@ Services:
     ~/reset (std_srvs/Trigger): end the episode and put the robot back.
 
 Parameters (``sim_node_parameters.py`` has their defaults and meaning):
-    env, control_period_s, seed, time_limit, physics_step_s, hold_until_command, command_timeout_s, real_time_factor,
-    publish_clock, duration_s, learning, status_line, summary_line, controller, faults.*, image.*, and
-    qos_overrides of every topic.
+    env, control_period_s, seed, time_limit, physics_step_s, hold_until_command, command_timeout_s, command.type,
+    command.interface, command.fields, real_time_factor, publish_clock, duration_s, learning, status_line,
+    summary_line, controller, faults.*, image.*, and qos_overrides of every topic.
 
 The node paces itself on the steady clock. A stamp is the system time at which its state was due, or, with
 ``publish_clock``, the system time at the start plus the simulated time; with ``use_sim_time``, however it is set,
@@ -46,7 +47,7 @@ from velora_ros.nodes.interfaces import create_service
 from velora_ros.nodes.parameters import ParameterTable, Values, check_qos_overrides
 from velora_ros.nodes.sim_camera import CameraOutput
 from velora_ros.nodes.sim_loop import SimLoop
-from velora_ros.nodes.sim_node_parameters import OWNER, fault_settings, parameters
+from velora_ros.nodes.sim_node_parameters import OWNER, SHARED, fault_settings, parameters
 from velora_ros.nodes.sim_node_report import Controller, Report
 from velora_ros.nodes.sim_noise import NoiseUnit
 from velora_ros.nodes.spin import STEADY, run
@@ -71,7 +72,7 @@ class SimNode(Node):
         self.exit_code: int | None = None
         self._faults: Faults | None = None
         rows = parameters(use_sim_time=self.get_parameter('use_sim_time').value)
-        self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
+        self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply, shared=SHARED)
         values = self._table.values
         robot, self._faults = _robot(values)
         self._validate(values)

@@ -5,13 +5,19 @@ import math
 from typing import Any
 
 from velora_ros.gym.faults import FaultSettings
+from velora_ros.nodes.message_types import canonical_type
 from velora_ros.nodes.parameters import Parameter, Values
+from velora_ros.nodes.writers import TYPES
 
 OWNER = 'sim_node'
 """The node's name in the table of topics, whatever a running one is called."""
 
 _AT_START = 'the robot is made at the start; start the node again.'
 _SEEDS = 2**32 - 1
+
+AUTO = 'auto'
+# policy_node's parameters of commands that mean nothing here; a file for all nodes may have them.
+SHARED = ('command.scale', 'command.offset', 'command.si_confirmed', 'command.frame_id')
 
 PARAMETERS = (
     Parameter(
@@ -43,6 +49,20 @@ PARAMETERS = (
         'command_timeout_s', 'double', -1.0,
         'Without a command for so long, zero is applied and position servos keep their target; -1 is ten '
         'control periods, 0 never does.', 's', (-1, math.inf),
+    ),
+    Parameter(
+        'command.type', 'string', AUTO, 'Message type of the command; auto takes the type that is published.',
+        choices=(AUTO, *TYPES), canonical=lambda kind: canonical_type(kind, TYPES), read_only=_AT_START,
+    ),
+    Parameter(
+        'command.interface', 'string', '', 'Meaning of the commands of joints; empty reads it from the action names.',
+        choices=('', 'position', 'velocity', 'effort'), read_only=_AT_START,
+    ),
+    Parameter(
+        'command.fields', 'string_array', [],
+        "As at policy_node: the joint of each action in a JointState or JointTrajectory, linear.x ... angular.z of a"
+        ' Twist. Empty goes by the action names. A Float64MultiArray is always in the order of the actions.',
+        read_only=_AT_START,
     ),
     Parameter(
         'real_time_factor', 'double', 1.0,

@@ -23,9 +23,9 @@ TYPES = {
     'TwistStamped': 'geometry_msgs/msg/TwistStamped',
 }
 TWISTS = ('Twist', 'TwistStamped')
-_AXES = tuple(f'{part}.{axis}' for part in ('linear', 'angular') for axis in 'xyz')
+AXES = tuple(f'{part}.{axis}' for part in ('linear', 'angular') for axis in 'xyz')
 # What a field of each kind of joint command is called in its message.
-_POINT = {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'}
+POINT = {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'}
 
 
 def interface_of(kind: str, interface: str, fields: Sequence[str]) -> str:
@@ -129,7 +129,7 @@ def _trajectory_writer(message: Any, joints: list[str], meaning: str, period: fl
     message.points = [point]
 
     def write(command: Command) -> Any:
-        setattr(point, _POINT[meaning], array('d', command))
+        setattr(point, POINT[meaning], array('d', command))
         return message
 
     return write
@@ -137,10 +137,10 @@ def _trajectory_writer(message: Any, joints: list[str], meaning: str, period: fl
 
 def _twist_writer(message: Any, fields: Sequence[str], now: Clock) -> Writer:
     for field in fields:
-        if field not in _AXES:
+        if field not in AXES:
             raise ConfigError(
                 f"'{field}' is no part of a Twist; give one for each action in 'command.fields'."
-                f'{did_you_mean(field, _AXES)}'
+                f'{did_you_mean(field, AXES)}'
             )
     twist = getattr(message, 'twist', message)
     places = [(getattr(twist, part), axis) for part, _, axis in (field.partition('.') for field in fields)]
