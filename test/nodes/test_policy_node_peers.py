@@ -137,6 +137,11 @@ def test_states_ahead_of_a_slow_clock_are_answered_and_beyond_its_step_they_are_
         ros.deliver(clock, to_clock(time * MS))
         ros.settle('policy_node')
 
+    def said():
+        robot.publish(stamp=10_000 * MS)
+        return 'nothing came on /clock yet' in robot.status[-1].message
+
+    ros.until(said, 'the reason why no state is answered')
     for time in range(10_000, 11_500, 500):
         at(time)
     robot.ready()

@@ -30,6 +30,9 @@ Store = JointObservation | VectorObservation
 _POSITIONED = ('Odometry', 'PoseStamped', 'PointStamped', 'PoseWithCovarianceStamped', 'PoseArray', 'Path')
 
 
+NO_CLOCK = 'use_sim_time is set, and nothing came on /clock yet; start what publishes it, or leave use_sim_time out'
+
+
 class Listener(Protocol):
     """Who is told what the sources say."""
 
@@ -166,6 +169,8 @@ class Inputs:
                 return
             now = tell_time()
             try:
+                if not now:
+                    raise ObservationError(NO_CLOCK)
                 stamp, complete = take(message, now)
             except ObservationError as error:
                 listener.on_unusable(error)
