@@ -142,6 +142,14 @@ def test_a_scale_or_an_offset_that_does_not_fit_is_refused(field, values, messag
         Safety(scaled('a/effort', 'b/position'), Settings(**{field: values}))
 
 
+def test_a_joint_that_counts_the_other_way_starts_where_it_is_in_the_robot_s_own_terms():
+    names = ('a/position',)
+    own = PolicySpec(names, ('rad',), names, ('rad',), (-1.0,), (1.0,), 0.1, action_scale=(2.0,))
+    reversed_joint = Safety(own, Settings(scale=(-2.0,), offset=(0.1,), ramp_s=1.0))
+    assert reversed_joint.origin(np.array([0.5]), [0.0]) == [pytest.approx(-0.4)]
+    assert Safety(own, Settings(ramp_s=1.0)).origin(np.array([0.5]), [0.0]) == [0.5]
+
+
 def test_a_pose_is_in_si_units_and_zero_is_zero_newtons():
     spec = scaled('a/effort', 'b/position')
     assert Safety(spec, Settings(fallback='pose', fallback_pose=(250.0, 2.0))).fallback(None) == [250.0, 2.0]

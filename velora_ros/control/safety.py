@@ -169,7 +169,8 @@ class Safety:
         Return where a robot is that was not commanded before, in terms of commands, within the bounds.
 
         A position is where its joint is measured; where it is not, the pose of the fallback, else the action itself.
-        Velocities and efforts start from zero.
+        Velocities and efforts start from zero. The policy sees a joint as it was in training; a scale or an offset of
+        the user's turns that into the robot's own position, as it does with the policy's commands.
         """
         start = list(self._rest) if self.settings.fallback == 'pose' and self._rest else [0.0] * len(action)
         names = self._spec.observation_names
@@ -177,10 +178,17 @@ class Safety:
             if not is_position:
                 continue
             if name in names:
-                start[place] = float(observation[names.index(name)])
+                start[place] = self._as_commanded(float(observation[names.index(name)]), place)
             elif self.settings.fallback != 'pose':
                 start[place] = action[place]
         return self.clipped(start)
+
+    def _as_commanded(self, value: float, place: int) -> float:
+        """Return the command that means a place which the policy would command as ``value``."""
+        own, shift = self._spec.scale[place], self._spec.offset[place]
+        if (own, shift) == (self._scale[place], self._offset[place]):
+            return value
+        return (value - shift) / own * self._scale[place] + self._offset[place]
 
     def fallback(self, last: Command | None) -> Command | None:
         """
