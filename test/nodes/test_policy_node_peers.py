@@ -32,13 +32,13 @@ def driver(ros):
 
 
 def test_a_killed_robot_is_a_fault_with_a_fallback_and_its_return_needs_somebody_to_arm(ros, policy):
-    robot = Robot(ros, policy, 'watchdog_timeout_s:=1')
+    robot = Robot(ros, policy, 'watchdog_timeout_s:=2')
     process = driver(ros)
     ros.until(lambda: len(robot.commands) > 5, 'commands')
     process.signal(signal.SIGKILL)
     ros.until(lambda: robot.status[-1].level == b'\x02', 'the fault')
     assert 'no usable state for' in robot.status[-1].message
-    assert list(robot.commands[-1].data) == [0.0]
+    ros.until(lambda: list(robot.commands[-1].data) == [0.0], 'the fallback')
     robot.commands.clear()
     driver(ros)
     ros.spin(1.0)

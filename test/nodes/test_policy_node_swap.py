@@ -5,6 +5,8 @@ import time
 import numpy as np
 import pytest
 from policy_robot import MS, SPEC, STATE, Robot
+from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
 
 from velora_ros.nodes.interfaces import LATCHED, interface_class
 from velora_ros.policy import Policy
@@ -58,6 +60,15 @@ def robot(running, files):
 def give(robot, path):
     result = robot.ros.set_parameters('policy_node', policy=str(path))[0]
     assert result.successful, result.reason
+
+
+def give_at_once(robot, paths):
+    """Ask for one policy after the other, without waiting for an answer."""
+    client = AsyncParameterClient(robot.ros.node, 'policy_node')
+    robot.ros.until(client.services_are_ready, 'the parameter services')
+    answers = [client.set_parameters([Parameter('policy', value=str(path))]) for path in paths]
+    robot.ros.until(lambda: all(answer.done() for answer in answers), 'the answers')
+    assert all(answer.result().results[0].successful for answer in answers)
 
 
 def runs(robot, path):
@@ -121,8 +132,7 @@ def test_a_path_that_cannot_even_be_looked_up_is_refused_and_nothing_stops(robot
 
 def test_of_several_requests_for_a_policy_the_last_one_counts(robot, files):
     swaps = int(robot.diagnostics().get('reset.swap', 0))
-    for name in ('large', 'first', 'large', 'second'):
-        give(robot, files[name])
+    give_at_once(robot, [files[name] for name in ('large', 'first', 'large', 'second')])
     robot.ros.until(lambda: runs(robot, files['second']), 'the last one')
     robot.ros.spin(1.0)
     assert parameter(robot) == str(files['second'])
@@ -132,8 +142,7 @@ def test_of_several_requests_for_a_policy_the_last_one_counts(robot, files):
 
 def test_going_back_to_the_running_policy_calls_off_the_one_that_is_loading(robot, files):
     swaps = int(robot.diagnostics().get('reset.swap', 0))
-    give(robot, files['large'])
-    give(robot, files['first'])
+    give_at_once(robot, [files['large'], files['first']])
     robot.ros.spin(2.0)
     assert parameter(robot) == str(files['first'])
     assert int(robot.diagnostics().get('reset.swap', 0)) == swaps
@@ -154,8 +163,14 @@ def test_under_load_every_state_gets_its_command_while_policies_are_swapped(robo
     answered, sent = [], []
     robot.ros.node.create_subscription(VECTOR, 'command', lambda _: answered.append(time.monotonic()), 200)
     robot.ros.until(lambda: robot.command().any() and answered, 'the second listener')
+    counts = robot.ros.counts_of('policy_node')
     before = robot.diagnostics()
     robot.commands.clear()
+
+    def superseded():
+        """States that were not answered: of those that wait behind a late one, the newest alone is."""
+        return int((counts() or before)['superseded']) - int(before['superseded'])
+
     answered.clear()
     states = rate
     begun = time.monotonic()
@@ -167,19 +182,21 @@ def test_under_load_every_state_gets_its_command_while_policies_are_swapped(robo
             robot.updates.publish(robot.updates.msg_type(data=str(files[name])))
         robot.ros.spin(max(begun + (tick + 1) / rate - time.monotonic(), 0.0))
         # On a machine that is too slow for the rate, states would overflow the queues on their way.
-        robot.ros.until(lambda tick=tick: len(robot.commands) > tick - 50, 'the commands so far')
-    robot.ros.until(lambda: len(robot.commands) >= states and len(answered) >= states, 'a command for every state')
-    robot.ros.spin(0.05)
-    assert len(robot.commands) == states
+        robot.ros.until(lambda tick=tick: len(robot.commands) + superseded() > tick - 50, 'the commands so far')
+    robot.ros.until(lambda: len(robot.commands) + superseded() >= states, 'a command for every state')
+    robot.ros.until(lambda: len(answered) == len(robot.commands), 'the second listener')
     after = robot.diagnostics()
+    assert len(robot.commands) + int(after['superseded']) - int(before['superseded']) == states
     assert int(after['reset.swap']) > int(before.get('reset.swap', 0))
     assert after['drops'] == before['drops'] and after['faults'] == before['faults']
-    worst = 1e3 * max(back - there for there, back in zip(sent, answered, strict=True))
-    tell(f'policies swapped at {rate} Hz: worst round trip {worst:.1f} ms, the turns of this busy process included')
+    if len(answered) == states:
+        worst = 1e3 * max(back - there for there, back in zip(sent, answered, strict=True))
+        tell(f'policies swapped at {rate} Hz: worst round trip {worst:.1f} ms, the turns of this busy process included')
 
 
 def test_parameters_change_under_load_without_a_lost_command(robot):
     robot.commands.clear()
+    counts, before = robot.ros.counts_of('policy_node'), robot.diagnostics()
     start = robot.now
     for tick in range(60):
         robot.publish(stamp=start + tick * MS)
@@ -187,7 +204,13 @@ def test_parameters_change_under_load_without_a_lost_command(robot):
             changed = {'slew_rate': 50.0 + tick, 'ramp_s': 0.1}
             assert robot.ros.set_parameters('policy_node', **changed, atomically=True)[0].successful
         robot.ros.spin(0.01)
-    robot.ros.until(lambda: len(robot.commands) >= 60, 'a command for every state')
+
+    def answered():
+        """Commands, and the states that are left out when they wait behind a late one."""
+        return len(robot.commands) + int((counts() or before)['superseded']) - int(before['superseded'])
+
+    robot.ros.until(lambda: answered() >= 60, 'a command for every state')
+    assert len(robot.commands) > 5
     sent = np.array([command.data[0] for command in robot.commands])
     assert np.isfinite(sent).all() and (np.abs(sent) <= 3.0).all()
     assert robot.ros.set_parameters('policy_node', slew_rate=[0.0], ramp_s=0.0, atomically=True)[0].successful
@@ -224,13 +247,15 @@ def test_a_node_that_is_cleaned_up_while_it_loads_a_policy_lives_on(ros, files, 
     manager = ros.node.create_client(change, 'policy_node/change_state')
     ros.until(lambda: loader.service_is_ready() and manager.service_is_ready(), 'the services')
     answer = loader.call_async(reload.Request())
+    ros.spin(0.05)  # the three requests come by three ways
     for label in ('deactivate', 'cleanup'):
         request = change.Request()
         request.transition.label = label
         done = manager.call_async(request)
     ros.until(lambda: answer.done() and done.done(), 'the answers')
-    # Where the machine stalls between the requests, the policy is there before.
-    assert answer.result().success or 'cleaned up meanwhile' in answer.result().message
+    # Where the machine stalls between the requests, the policy is there before, or the clean-up.
+    said = answer.result().message
+    assert answer.result().success or 'cleaned up meanwhile' in said or 'configure it first' in said
     assert ros.transition('policy_node', 'configure')
     assert ros.transition('policy_node', 'activate')
     robot.until_it_answers()

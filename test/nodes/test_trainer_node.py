@@ -148,10 +148,7 @@ def test_pausing_saving_and_stopping(ros, trainer, tmp_path):
     for data, message in ((True, 'paused'), (True, 'paused'), (False, 'training'), (True, 'paused')):
         answer = ros.call(SET_BOOL, 'trainer_node/pause', data=data)
         assert (answer.success, answer.message) == (True, message)
-    ros.spin(0.5)
-    seen = len(returns)
-    ros.spin(0.5)
-    assert len(returns) == seen
+    seen = ros.until_quiet(returns, 0.5)
     assert diagnosis(ros)['state'] == 'paused'
     assert ros.call(SET_BOOL, 'trainer_node/pause', data=False).success
     ros.until(lambda: len(returns) > seen)
