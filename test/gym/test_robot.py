@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from velora_ros.errors import SpecError, UnsupportedEnvironmentError
+from velora_ros.gym.making import make
 from velora_ros.gym.robot import SimulatedRobot
 
 IDS = ['InvertedPendulum-v5', 'InvertedDoublePendulum-v5', 'Hopper-v5', 'Ant-v5', 'Humanoid-v5', 'Pusher-v5']
@@ -245,3 +246,70 @@ def test_its_state_can_be_copied_and_goes_on_by_itself():
     advance_period(robot)
     assert np.array_equal(copy.qpos, before)
     assert not np.array_equal(robot.positions, before)
+
+
+BASE = """
+<mujoco><option gravity="0 0 -9.81"/>
+<worldbody>
+  <geom type="plane" size="5 5 .1"/>
+  <body name="lamp" pos="2 2 1"><joint name="swing" axis="0 1 0"/><geom size=".1" pos="0 0 -.3"/></body>
+  <body name="drone" pos="0 0 1" quat="0.8 0.2 -0.4 0.4">
+    <freejoint/>
+    <inertial pos=".02 -.01 .03" mass="1.5" diaginertia=".02 .03 .04"/>
+    <geom type="box" size=".2 .1 .05"/>
+    <site name="imu"/>
+    <body pos=".2 0 0"><joint name="arm" axis="0 1 0"/><geom size=".03" pos=".1 0 0" mass=".3"/></body>
+  </body>
+</worldbody>
+<actuator><motor joint="arm" ctrlrange="-1 1"/></actuator>
+<sensor>
+  <framepos name="p" objtype="xbody" objname="drone"/><framequat name="q" objtype="xbody" objname="drone"/>
+  <velocimeter name="v" site="imu"/><gyro name="w" site="imu"/><accelerometer name="a" site="imu"/>
+</sensor></mujoco>
+"""
+
+
+@pytest.fixture(scope='module')
+def drone(tmp_path_factory):
+    path = tmp_path_factory.mktemp('drone') / 'drone.xml'
+    path.write_text(BASE)
+    return SimulatedRobot(make(str(path)))
+
+
+def sensors(robot):
+    """MuJoCo's own sensors at this very state."""
+    data = mujoco.MjData(robot.model)
+    robot.copy_state(data)
+    mujoco.mj_forward(robot.model, data)
+    return {name: data.sensor(name).data.copy() for name in 'pqvwa'}
+
+
+def test_a_floating_base_moves_and_turns_as_mujoco_s_own_sensors_say(drone):
+    drone.reset(0)
+    drone._base.data.qvel[1:7] = 1.0, -2.0, 0.5, 3.0, -1.0, 2.0  # the lamp's joint comes first
+    drone.set_command([0.7])
+    for _ in range(90):
+        drone.advance()
+        base, truth = drone.base, sensors(drone)
+        for found, name in zip(base, 'pqvwa', strict=True):
+            np.testing.assert_allclose(found, truth[name], atol=1e-9, err_msg=name)
+    assert abs(base.velocity - drone._base.data.qvel[1:4]).max() > 0.5, 'along the body, not the world'
+
+
+def test_a_base_at_rest_and_one_that_is_held_measure_gravity_upwards(drone):
+    drone.reset(0)
+    held = drone.base
+    turned = np.zeros(3)
+    mujoco.mju_rotVecQuat(turned, held.acceleration, held.orientation)
+    np.testing.assert_allclose(turned, [0, 0, 9.81], atol=1e-9)
+    drone.release()
+    for _ in range(5):
+        drone.advance()
+    assert np.linalg.norm(drone.base.acceleration) < 2, 'in free fall, turned a little by its arm'
+
+
+def test_a_robot_without_a_free_joint_has_no_base():
+    robot = SimulatedRobot(make('InvertedPendulum-v5'))
+    assert robot.base is None
+    assert not robot.has_base
+    assert SimulatedRobot(make('Ant-v5')).has_base

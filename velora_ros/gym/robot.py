@@ -29,6 +29,25 @@ class Period(NamedTuple):
     held: bool
 
 
+class Base(NamedTuple):
+    """
+    Pose and motion of a floating base at its body's origin; velocities and acceleration along the body's own axes.
+
+    The acceleration is what an accelerometer measures: at rest 9.81 m/s^2 upwards.
+    """
+
+    position: Array
+    """In the world, shape (3,) [m]."""
+    orientation: Array
+    """As w, x, y, z, shape (4,)."""
+    velocity: Array
+    """Shape (3,) [m/s]."""
+    angular_velocity: Array
+    """Shape (3,) [rad/s]."""
+    acceleration: Array
+    """Shape (3,) [m/s^2]."""
+
+
 class SimulatedRobot:
     """
     Runs a MuJoCo environment one physics step at a time.
@@ -67,6 +86,9 @@ class SimulatedRobot:
         """Names of the joints with one axis; a free body's pose is in the observation only."""
         self._qpos = np.array([joint.qposadr[0] for joint in joints], dtype=int)
         self._dof = np.array([joint.dofadr[0] for joint in joints], dtype=int)
+        free = np.flatnonzero(self._model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE))
+        self._free = int(free[0]) if len(free) else None
+        self._measured = mujoco.MjData(self._model) if len(free) else None
         self._before = mujoco.MjData(self._model)
         self._after = mujoco.MjData(self._model)
         self._steps = self._held_steps = 0
@@ -118,6 +140,31 @@ class SimulatedRobot:
     def efforts(self) -> Array:
         """What the actuators exert on the joints [N m or N], shape (joints,)."""
         return np.asarray(self._base.data.qfrc_actuator[self._dof], dtype=np.float64)
+
+    @property
+    def base(self) -> Base | None:
+        """Pose and motion of the first body with a free joint now; None where no body has one."""
+        if self._free is None or self._measured is None:
+            return None
+        # What MuJoCo leaves behind was computed before the last step; forces and poses of now need a pass of their own.
+        data = self._measured
+        mujoco.mj_copyData(data, self._model, self._base.data)
+        mujoco.mj_forward(self._model, data)
+        dof, body = int(self._model.jnt_dofadr[self._free]), int(self._model.jnt_bodyid[self._free])
+        turned = data.xmat[body].reshape(3, 3)  # columns: the body's axes in the world
+        moves = np.zeros(3) if self.holding else data.qacc[dof : dof + 3]
+        return Base(
+            data.xpos[body].copy(),
+            data.xquat[body].copy(),
+            turned.T @ data.qvel[dof : dof + 3],
+            data.qvel[dof + 3 : dof + 6].copy(),
+            turned.T @ (moves - self._model.opt.gravity),
+        )
+
+    @property
+    def has_base(self) -> bool:
+        """Whether a body has a free joint."""
+        return self._free is not None
 
     def reset(self, seed: int | None = None) -> Array:
         """

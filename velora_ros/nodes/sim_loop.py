@@ -60,7 +60,7 @@ class SimLoop:
         # While resetting, no state of the episode went out yet; a command then is meant for the one before.
         self._resetting = True
         self._reset_asked = self._pause_asked = self._stopped = self._starved = False
-        self._states = StateOutput(node, robot, faults)
+        self._states = StateOutput(node, robot, faults, table.values)
         self._commands: DelayLine[Array] = DelayLine()
         names = ('reset', '~/reward', '~/episode_return')
         self._out = {name: create_publisher(node, OWNER, name) for name in names}

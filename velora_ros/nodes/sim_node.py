@@ -9,6 +9,7 @@ Subscribes:
 Publishes:
     joint_states (sensor_msgs/JointState): the joints with one axis, once a control period.
     observation (std_msgs/Float64MultiArray): the environment's observation, with every joint state.
+    odom (nav_msgs/Odometry), imu/data (sensor_msgs/Imu): of a floating base, before each joint state.
     reset (std_msgs/Empty): an episode ended and the robot was put back.
     ~/reward, ~/episode_return (std_msgs/Float64): of each control period, of each episode.
     ~/image (sensor_msgs/Image): pictures, with ``image.rate_hz`` and while somebody subscribes.
@@ -22,7 +23,8 @@ Services:
 Parameters (``sim_node_parameters.py`` has their defaults and meaning):
     env, control_period_s, seed, time_limit, physics_step_s, hold_until_command, command_timeout_s, command.type,
     command.interface, command.fields, real_time_factor, publish_clock, duration_s, learning, status_line,
-    summary_line, controller, faults.*, image.*, and qos_overrides of every topic.
+    summary_line, controller, odom_frame_id, base_frame_id, imu_frame_id, faults.*, image.*, and qos_overrides of every
+    topic.
 
 The node paces itself on the steady clock. A stamp is the system time at which its state was due, or, with
 ``publish_clock``, the system time at the start plus the simulated time; with ``use_sim_time``, however it is set,

@@ -96,6 +96,18 @@ PARAMETERS = (
         read_only='the run counts its commands.',
     ),
     Parameter(
+        'odom_frame_id', 'string', 'odom', "Frame of a floating base's pose in odom: the simulated world.",
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'base_frame_id', 'string', 'base_link', "Frame of a floating base itself, and of its velocity in odom.",
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'imu_frame_id', 'string', 'base_link', "Frame of imu/data; it lies in the floating base's origin and axes.",
+        read_only=_AT_START,
+    ),
+    Parameter(
         'faults.noise', 'double_array', [],
         'Deviation of Gaussian noise, in standard deviations of each signal under random commands: 0.01 is 1 %; '
         'one number for all, or one for each observation.', '', (0, 100),

@@ -9,6 +9,8 @@ from velora_ros.gym.faults import DelayLine, Faults
 from velora_ros.gym.robot import Array, SimulatedRobot
 from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher
+from velora_ros.nodes.parameters import Values
+from velora_ros.nodes.sim_base import to_imu, to_odometry
 from velora_ros.nodes.sim_node_parameters import OWNER
 
 # Sums of physics steps and delays are not exact; what is due within this is due [s].
@@ -17,20 +19,25 @@ EXACT_S = 1e-9
 
 class StateOutput:
     """
-    Reads the robot and publishes ``joint_states`` and ``observation``, late or not at all where a fault asks for it.
+    Reads the robot and publishes its state, late or not at all where a fault asks for it.
+
+    That is ``joint_states`` and ``observation``, and before them, of a floating base, ``imu/data`` and ``odom``: they
+    are there when the joints' state is answered.
 
     Args:
         node: where the topics live.
         robot: the robot.
         faults: what goes wrong on the way.
+        values: the node's parameters.
     """
 
-    def __init__(self, node: Node, robot: SimulatedRobot, faults: Faults) -> None:
+    def __init__(self, node: Node, robot: SimulatedRobot, faults: Faults, values: Values) -> None:
         self._robot, self._faults = robot, faults
-        self._joints_out = create_publisher(node, OWNER, 'joint_states')
-        self._observation_out = create_publisher(node, OWNER, 'observation')
-        self._on_the_way: DelayLine[tuple[Any, Any]] = DelayLine()
-        self._newest: tuple[Any, Any] | None = None
+        self._frames = [values[f'{what}_frame_id'] for what in ('odom', 'base', 'imu')]
+        names = [*(('imu/data', 'odom') if robot.has_base else ()), 'joint_states', 'observation']
+        self._out = [create_publisher(node, OWNER, name) for name in names]
+        self._on_the_way: DelayLine[list[Any]] = DelayLine()
+        self._newest: list[Any] | None = None
         # Which entry of the observation is which joint's signal, so that both topics tell the same.
         self._observed = [
             (interface, robot.joint_names.index(joint), index)
@@ -64,16 +71,16 @@ class StateOutput:
 
     def publish_due(self, note: Callable[[], None]) -> None:
         """Publish what is due by the robot's time; ``note`` is called before each state."""
-        for joints, observation in self._on_the_way.take(self._robot.time):
+        for messages in self._on_the_way.take(self._robot.time):
             note()
-            self._joints_out.publish(joints)
-            self._observation_out.publish(observation)
+            for publisher, message in zip(self._out, messages, strict=True):
+                publisher.publish(message)
 
     def clear(self) -> None:
         """Lose what is on its way: the robot is put somewhere else."""
         self._on_the_way.clear()
 
-    def _messages(self, stamp: int) -> tuple[Any, Any]:
+    def _messages(self, stamp: int) -> list[Any]:
         robot = self._robot
         signals: dict[str, Array] = {
             'position': robot.positions,
@@ -87,4 +94,14 @@ class StateOutput:
         joints = conversions.to_joint_state(
             robot.joint_names, signals['position'], signals['velocity'], signals['effort'], stamp
         )
-        return joints, conversions.to_vector(read)
+        return [*self._base_messages(stamp), joints, conversions.to_vector(read)]
+
+    def _base_messages(self, stamp: int) -> list[Any]:
+        base = self._robot.base
+        if base is None:
+            return []
+        odom_frame, base_frame, imu_frame = self._frames
+        return [
+            to_imu(base, imu_frame, stamp),
+            to_odometry(base, odom_frame, base_frame, stamp),
+        ]
