@@ -72,6 +72,28 @@ def test_which_actions_hold_survives_the_dictionary_and_none_is_left_out() -> No
         PolicySpec.from_dict({**spec.to_dict(), 'action_holds': [1]})
 
 
+def test_specs_say_where_they_differ_also_where_one_of_them_has_a_field_that_is_usually_left_out() -> None:
+    spec = PolicySpec(**GOOD)
+    scaled = PolicySpec(**{**GOOD, 'action_units': ('',)}, action_scale=(2.0,))
+    assert spec.differences(spec) == []
+    assert spec.differences(scaled) == [('action_units', ('N',), ('',)), ('action_scale', (), (2.0,))]
+    assert scaled.differences(spec)[1] == ('action_scale', (2.0,), ())
+
+
+@pytest.mark.parametrize('names', [('slider/effort',), ('action_0',)])
+def test_an_older_spec_takes_over_what_is_known_of_its_actions_now(names: tuple[str, ...]) -> None:
+    now = PolicySpec(**{**GOOD, 'action_names': names, 'action_units': ('',)}, action_scale=(99.9999999,))
+    assert PolicySpec(**GOOD, action_scale=(100.0,)).with_actions_of(now) == now
+
+
+def test_other_actions_are_not_taken_over() -> None:
+    spec = PolicySpec(**GOOD)
+    for name in ('hinge/effort', 'action_1'):
+        assert spec.with_actions_of(PolicySpec(**{**GOOD, 'action_names': (name,)})) is spec
+    low = PolicySpec(**{**GOOD, 'action_low': (-1.0,)})
+    assert spec.with_actions_of(low) == spec, 'bounds are no words'
+
+
 def test_a_scale_of_one_and_an_offset_of_zero_are_none_and_leave_the_dictionary_as_it_was() -> None:
     spec = PolicySpec(**GOOD, action_scale=(1.0,), action_offset=(0.0,))
     assert spec == PolicySpec(**GOOD) and not spec.is_extended

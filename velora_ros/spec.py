@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -141,6 +141,24 @@ class PolicySpec:
     def si_high(self) -> npt.NDArray[np.float64]:
         """Highest SI value of each action, shape (action,)."""
         return np.maximum(self.to_si(self.low), self.to_si(self.high))
+
+    def differences(self, other: 'PolicySpec') -> list[tuple[str, Any, Any]]:
+        """Return each field that differs: its name, its value here and its value in the other spec."""
+        pairs = [(item.name, getattr(self, item.name), getattr(other, item.name)) for item in fields(self)]
+        return [(name, here, there) for name, here, there in pairs if here != there]
+
+    def with_actions_of(self, other: 'PolicySpec') -> 'PolicySpec':
+        """
+        Return this spec with the other's words for its actions, where they may mean the same; else as it is.
+
+        Releases before version 2 of the policy file named an action after its actuator's joint without trying it, and
+        rounded its scale to six digits.
+        """
+        pairs = enumerate(zip(self.action_names, other.action_names, strict=False))
+        if self.action_dim != other.action_dim or any(new not in (old, f'action_{i}') for i, (old, new) in pairs):
+            return self
+        words = ('action_names', 'action_units', 'action_scale', 'action_offset', 'action_holds')
+        return replace(self, **{name: getattr(other, name) for name in words})
 
     @property
     def is_extended(self) -> bool:

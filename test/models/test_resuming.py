@@ -23,6 +23,7 @@ from velora_ros.gym import make
 from velora_ros.models import LiquidDDPG, resuming, storage
 from velora_ros.models.running import make_environment, make_model, train_run
 from velora_ros.policy import PolicyFile
+from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, RunState, StopTraining, TrainConfig
 from velora_ros.training.checkpoint import checkpoints
 from velora_ros.training.records import EpisodeRecord
@@ -96,6 +97,23 @@ def pendulum(folder: Path, *, resume: bool, steps: int = 20, **keywords: Any) ->
     options: dict[str, Any] = {'start_steps': 8, 'eval_every': 0, 'progress': False, 'checkpoint_every': 0}
     with gymnasium.make('InvertedPendulum-v5', **keywords) as env:
         model.train(env, 8, total_steps=steps, run_dir=folder, resume=resume, **options)
+
+
+def test_a_run_of_a_release_that_had_the_scale_in_the_unit_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_version_1(spec: PolicySpec) -> dict[str, Any]:
+        values = {name: value for name, value in to_dict(spec).items() if name != 'action_scale'}
+        return {**values, 'action_units': ['100.001 N']}  # six digits of the scale, and no more
+
+    to_dict = PolicySpec.to_dict
+    with monkeypatch.context() as patched:
+        patched.setattr(PolicySpec, 'to_dict', of_version_1)
+        patched.setattr(PolicySpec, 'is_extended', False)
+        pendulum(tmp_path, resume=False)
+    pendulum(tmp_path, resume=True, steps=30)
+    spec = PolicyFile.load(RunPaths(tmp_path).last_policy).spec
+    assert (spec.action_units, spec.action_scale) == (('N',), (100.0,))
 
 
 def test_an_environment_made_with_other_keywords_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +112,7 @@ def fitted(env: Env, spec: PolicySpec) -> Env:
             f'it observes {", ".join(own.observation_names)}. Use the environment it was trained in.'
         )
     if (
-        not _same_actions(own.action_names, spec.action_names)
+        spec.with_actions_of(own).action_names != own.action_names
         or (own.low > spec.low).any()
         or (own.high < spec.high).any()
     ):
@@ -170,12 +169,6 @@ def evaluate_in(
             filmed.finish()
     finally:
         env.close()
-
-
-def _same_actions(own: Sequence[str], names: Sequence[str]) -> bool:
-    """Tell whether actions may be the same: earlier releases named actions after joints that are `action_<i>` now."""
-    same = [known in (name, f'action_{place}') for place, (known, name) in enumerate(zip(own, names, strict=False))]
-    return len(own) == len(names) and all(same)
 
 
 def _bounds(spec: PolicySpec) -> str:

@@ -103,13 +103,12 @@ def check_environment(learner: Learner, env: Env, spec: PolicySpec, run: RunFold
     if known is None:
         return
     # Runs of older versions do not say that their period was assumed.
-    known = dataclasses.replace(known, control_period_assumed=spec.control_period_assumed)
+    known = dataclasses.replace(known, control_period_assumed=spec.control_period_assumed).with_actions_of(spec)
     if not same_id(learner.environment, name):
         differs = f'was trained in {learner.environment or "an environment without an id"}, this is {name or "one"}'
     elif known != spec:
-        before, now = known.to_dict(), spec.to_dict()
-        field = next(field for field in before if before[field] != now[field])
-        differs = f'was trained with {field} {before[field]}, this environment has {now[field]}'
+        field, before, now = known.differences(spec)[0]
+        differs = f'was trained with {field} {before}, this environment has {now}'
     else:
         return
     raise SpecError(f"the run in '{run.folder}' {differs}; resume it with the environment it was started with.")

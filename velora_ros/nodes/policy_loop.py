@@ -329,6 +329,10 @@ class PolicyLoop:
 
 
 def _difference(new: Policy, old: Policy) -> str:
-    before, after = old.spec.to_dict(), new.spec.to_dict()
-    changes = [f'{key} is {after[key]} instead of {before[key]}' for key in before if after[key] != before[key]]
+    changed = old.spec.differences(new.spec)
+    changes = [f'{name} is {_listed(now)} instead of {_listed(was)}' for name, was, now in changed]
     return f'the new policy does not fit the running one: {"; ".join(changes)}.'
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
