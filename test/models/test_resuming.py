@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,19 @@ from velora_ros.training.records import EpisodeRecord
 # --- damaged and foreign checkpoints
 
 
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of some checkpoints and one that was never stopped; nothing may be changed in it."""
+    folder = tmp_path_factory.mktemp('trained')
+    train(folder / 'whole')
+    train(folder / 'run', total_steps=40)
+    return folder
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> RunPaths:
+def run(trained: Path, tmp_path: Path) -> RunPaths:
     """A run of some checkpoints, and beside it one that was never stopped."""
-    train(tmp_path / 'whole')
-    train(tmp_path / 'run', total_steps=40)
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     return RunPaths(tmp_path / 'run')
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+from ros_bench import SOURCE
 
 from velora_ros.errors import ConfigError, StorageError
 from velora_ros.nodes import trainer_node_parameters as table
@@ -18,6 +19,8 @@ NUMBER = 'std_msgs/msg/Float64'
 SET_BOOL = 'std_srvs/srv/SetBool'
 TRIGGER = 'std_srvs/srv/Trigger'
 SHORT = {'start_steps': 50, 'boost_ratio': 1.0, 'eval_every': 100, 'eval_episodes': 1, 'n_neurons': 6}
+# A training that goes on until the test has seen enough, in no hurry.
+ENDLESS = {'env': 'unhurried:UnhurriedPendulum-v0', 'total_steps': 10_000_000, 'eval_every': 0}
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -44,7 +47,13 @@ def diagnosis(ros):
 
 @pytest.fixture
 def trainer(ros, tmp_path):
-    return lambda **values: ros.start('trainer_node', *parameters(run_dir=tmp_path / 'run', **{**SHORT, **values}))
+    search = os.pathsep.join(map(str, (SOURCE, SOURCE / 'test')))
+
+    def start(**values):
+        given = parameters(run_dir=tmp_path / 'run', **{**SHORT, **values})
+        return ros.start('trainer_node', *given, PYTHONPATH=search)
+
+    return start
 
 
 def test_every_hyperparameter_is_a_parameter_with_the_default_of_the_class():
@@ -141,7 +150,7 @@ def test_a_training_publishes_its_progress_and_writes_the_policy(ros, trainer, t
 
 @pytest.mark.ros
 def test_pausing_saving_and_stopping(ros, trainer, tmp_path):
-    process = trainer(autostart=True, total_steps=10_000_000, eval_every=0)
+    process = trainer(autostart=True, **ENDLESS)
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')
     ros.until(lambda: returns, 'the first episode')
     assert 'libtorch' not in Path(f'/proc/{process.pid}/maps').read_text()
@@ -185,7 +194,7 @@ def test_a_signal_before_the_first_step_is_an_end_in_order(ros, trainer, tmp_pat
 
 @pytest.mark.ros
 def test_some_hyperparameters_change_with_the_next_episode_the_others_say_why_not(ros, trainer):
-    process = trainer(total_steps=10_000_000, eval_every=0)
+    process = trainer(**ENDLESS)
     [result] = ros.set_parameters('trainer_node', n_neurons=8)
     assert result.successful
     assert ros.call(TRIGGER, 'trainer_node/start').success
@@ -212,7 +221,7 @@ def test_some_hyperparameters_change_with_the_next_episode_the_others_say_why_no
 
 @pytest.mark.ros
 def test_the_training_process_s_death_is_noticed_and_reported(ros, trainer):
-    process = trainer(autostart=True, total_steps=10_000_000, eval_every=0)
+    process = trainer(autostart=True, **ENDLESS)
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')
     ros.until(lambda: returns, 'the first episode')
     os.kill(children(process.pid)[0], signal.SIGKILL)
@@ -224,7 +233,7 @@ def test_the_training_process_s_death_is_noticed_and_reported(ros, trainer):
 
 @pytest.mark.ros
 def test_if_wished_another_process_goes_on_from_the_newest_checkpoint(ros, trainer, tmp_path):
-    process = trainer(autostart=True, total_steps=10_000_000, eval_every=0, resume_on_death=True, actor_lr=0.0001)
+    process = trainer(autostart=True, **ENDLESS, resume_on_death=True, actor_lr=0.0001)
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')
     ros.until(lambda: returns, 'the first episode')
     [result] = ros.set_parameters('trainer_node', actor_lr=0.0003)
@@ -249,7 +258,7 @@ def test_if_wished_another_process_goes_on_from_the_newest_checkpoint(ros, train
 
 @pytest.mark.ros
 def test_a_process_that_dies_without_a_step_forward_is_not_resumed_for_ever(ros, trainer):
-    process = trainer(autostart=True, total_steps=10_000_000, eval_every=0, resume_on_death=True)
+    process = trainer(autostart=True, **ENDLESS, resume_on_death=True)
     for _ in range(2):
         ros.until(lambda: children(process.pid), 'a training process')
         os.kill(children(process.pid)[0], signal.SIGKILL)
@@ -271,7 +280,7 @@ def test_with_a_rival_only_what_does_better_is_announced(ros, trainer):
 
 @pytest.mark.ros
 def test_a_killed_node_takes_its_training_along(ros, trainer):
-    process = trainer(autostart=True, total_steps=10_000_000, eval_every=0)
+    process = trainer(autostart=True, **ENDLESS)
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')
     ros.until(lambda: returns, 'the first episode')
     [child] = children(process.pid)
