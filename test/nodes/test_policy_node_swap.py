@@ -1,5 +1,6 @@
 """policy_node gets another policy while it drives: by parameter, by service, by the trainer's topic."""
 
+import dataclasses
 import time
 
 import numpy as np
@@ -26,13 +27,15 @@ LOSSLESS = [
 def files(make_policy_file, tmp_path_factory):
     """Paths of policies: two of one shape, a slow one to load, one of another shape, others that cannot be had."""
     folder, elsewhere = tmp_path_factory.mktemp('policies'), tmp_path_factory.mktemp('elsewhere')
-    names = ('first', 'second', 'large', 'shape', 'damaged')
+    names = ('first', 'second', 'large', 'shape', 'slower', 'damaged', 'cut', 'absent')
     paths = {name: folder / f'{name}.safetensors' for name in names} | {'outside': elsewhere / 'p.safetensors'}
     make_policy_file(spec=SPEC).save(paths['first'])
     make_policy_file(seed=7, spec=SPEC).save(paths['second'])
     make_policy_file(n_neurons=3000, spec=SPEC).save(paths['large'])
     make_policy_file(n_observations=5).save(paths['shape'])
     make_policy_file(seed=7, spec=SPEC).save(paths['outside'])
+    make_policy_file(spec=dataclasses.replace(SPEC, control_period=0.08)).save(paths['slower'])
+    paths['cut'].write_bytes(paths['large'].read_bytes()[:-50])
     paths['damaged'].write_bytes(paths['second'].read_bytes()[:-50])
     (folder / 'link.safetensors').symlink_to(paths['outside'])
     (folder / 'circle.safetensors').symlink_to(folder / 'circle.safetensors')
@@ -109,15 +112,34 @@ def test_disarmed_a_policy_is_swapped_without_a_command(robot, files):
     assert runs(robot, files['second'])
 
 
-@pytest.mark.parametrize(('name', 'reason'), [('damaged', 'damaged.safetensors'), ('shape', 'observation_names is [')])
-def test_a_bad_file_leaves_the_old_policy_running_and_the_parameter_rolled_back(robot, files, name, reason):
-    give(robot, files[name])
-    robot.ros.until(lambda: reason in robot.process.output, 'the refusal in the log')
-    robot.ros.until(lambda: parameter(robot) == str(files['first']), 'the old value of the parameter')
+BAD = {
+    'damaged': 'damaged.safetensors',
+    'cut': 'it is cut short: ',
+    'shape': 'observation_names is [obs_0, obs_1, obs_2, obs_3, obs_4] instead of [slider/position,',
+    'slower': 'control_period is 0.08 instead of 0.04',
+    'absent': 'absent.safetensors',
+}
+
+
+@pytest.mark.parametrize('name', BAD)
+def test_a_policy_that_cannot_go_on_is_refused_in_the_answer_and_leaves_no_trace(robot, files, name):
+    before = robot.process.output
+    result = robot.ros.set_parameters('policy_node', policy=str(files[name]))[0]
+    assert not result.successful
+    assert BAD[name] in result.reason
+    assert parameter(robot) == str(files['first'])
     assert runs(robot, files['first'])
-    values = robot.diagnostics()
-    assert 'The old policy stays.' in values['message']
-    assert int(values['swap.failed']) > 0
+    assert '[ERROR]' not in robot.process.output[len(before) :]
+
+
+@pytest.mark.parametrize('name', BAD)
+def test_a_policy_of_the_trainer_that_cannot_go_on_is_refused_in_the_log(robot, files, name):
+    failed = int(robot.diagnostics().get('swap.failed', 0))
+    robot.updates.publish(robot.updates.msg_type(data=str(files[name])))
+    robot.ros.until(lambda: int(robot.diagnostics().get('swap.failed', 0)) > failed, 'the refusal')
+    assert BAD[name] in robot.diagnostics()['message']
+    assert 'The old policy stays.' in robot.diagnostics()['message']
+    assert (parameter(robot), runs(robot, files['first'])) == (str(files['first']), True)
 
 
 @pytest.mark.parametrize('name', ['long', 'stranger', 'circle'])

@@ -261,3 +261,22 @@ def test_a_file_of_version_1_in_si_units_keeps_its_digest(make_policy_file, load
 def test_a_changed_file_of_version_1_is_refused_although_it_is_converted(file, load_bytes):
     with pytest.raises(PolicyFileError, match="'digest'"):
         load_bytes(version_1(file, '100 N').replace(b'100 N', b'200 N'))
+
+
+@pytest.mark.parametrize('size', ['small', 'large'])
+def test_the_spec_is_read_without_the_rest_and_a_file_cut_short_is_refused(
+    make_policy_file, tmp_path, monkeypatch, size
+):
+    if size == 'large':
+        monkeypatch.setattr('velora_ros.policy.artifact.SMALL_FILE', 0)
+    file, path = make_policy_file(), tmp_path / 'policy.safetensors'
+    file.save(path)
+    assert PolicyFile.read_spec(path) == file.spec
+    data = path.read_bytes()
+    for length in (len(data) - 1, len(data) // 2, 100, 8, 3, 0):
+        path.write_bytes(data[:length])
+        with pytest.raises(PolicyFileError, match=f"policy file '{path}': .*(cut short|cannot be read)"):
+            PolicyFile.read_spec(path)
+    path.unlink()
+    with pytest.raises(PolicyFileError, match='there is no such file'):
+        PolicyFile.read_spec(path)

@@ -17,7 +17,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.errors import ConfigError, VeloraError, did_you_mean
 from velora_ros.nodes.rclpy_compat import Refused, start_overrides
 
 Kind = Literal['bool', 'integer', 'double', 'string', 'integer_array', 'double_array', 'string_array']
@@ -137,7 +137,7 @@ class ParameterTable:
     Args:
         node: the node on which they are declared, once.
         rows: the table.
-        validate: called with all values as they would be after a change, before it; raises ConfigError to refuse.
+        validate: called with all values as they would be after a change, before it; raises VeloraError to refuse.
         apply: called with all values after a change, once for each unit of changes.
         shared: start-up parameters of other nodes that look like ours and are left alone.
 
@@ -212,7 +212,7 @@ class ParameterTable:
     def _check(self, changes: list[RosParameter]) -> SetParametersResult:
         try:
             self._validate(self._after(changes))
-        except ConfigError as error:
+        except VeloraError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 

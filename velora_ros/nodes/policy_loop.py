@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -25,7 +26,8 @@ from velora_ros.nodes.policy_node_parameters import check_times, observation_of,
 from velora_ros.nodes.policy_node_report import Report
 from velora_ros.nodes.policy_node_words import start_line
 from velora_ros.nodes.timers import Timers
-from velora_ros.policy import Policy
+from velora_ros.policy import Policy, PolicyFile
+from velora_ros.spec import PolicySpec
 
 OWNER = 'policy_node'
 INACTIVE = Status('ok', 'inactive', '')
@@ -170,13 +172,23 @@ class PolicyLoop:
         if not self._undo:
             raise SpecError('the node was cleaned up meanwhile.')
         if policy.spec != self.policy.spec:
-            raise SpecError(_difference(policy, self.policy))
+            raise SpecError(_difference(policy.spec, self.policy.spec))
         if policy.digest == self.policy.digest:
             return
         self.controller.swap(policy)
         self.policy = policy
         self.controller.refusals = open_confirmations(self._values, policy.file, self.controller.safety)
         self._warn_of_refusals()
+
+    def check_fits(self, path: Path) -> None:
+        """
+        Check that another policy could go on for the running one; the file's header is enough for that.
+
+        Raises:
+            VeloraError: the file is missing or damaged, or its specification is another.
+        """
+        if (spec := PolicyFile.read_spec(path)) != self.policy.spec:
+            raise SpecError(_difference(spec, self.policy.spec))
 
     def forget(self, cause: str) -> None:
         """Forget the hidden state and what the sources said."""
@@ -328,11 +340,10 @@ class PolicyLoop:
         self._timers.set(self._on_rate, 1.0 / rate if self.active and rate else 0.0)
 
 
-def _difference(new: Policy, old: Policy) -> str:
-    changed = old.spec.differences(new.spec)
-    changes = [f'{name} is {_listed(now)} instead of {_listed(was)}' for name, was, now in changed]
+def _difference(new: PolicySpec, old: PolicySpec) -> str:
+    changes = [f'{name} is {_shown(now)} instead of {_shown(was)}' for name, was, now in old.differences(new)]
     return f'the new policy does not fit the running one: {"; ".join(changes)}.'
 
 
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _shown(value: Any) -> str:
+    return f'[{", ".join(map(str, value))}]' if isinstance(value, tuple) else str(value)

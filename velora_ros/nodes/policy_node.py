@@ -222,7 +222,9 @@ class PolicyNode(LifecycleNode):
         if self._starting:
             return
         if values['policy'] != self._table['policy'] and values['policy'] != self._running:
-            self._folders.check(values['policy'], exists=self._loop is not None)
+            path = self._folders.check(values['policy'], exists=self._loop is not None)
+            if self._loop is not None:
+                self._loop.check_fits(path)
         if self._loop is None:
             return
         check_times(values, Safety(self._loop.policy.spec, settings))
@@ -246,6 +248,7 @@ class PolicyNode(LifecycleNode):
         The last request counts: what was asked for before and is not loaded yet is dropped.
         """
         loop, path = self._configured, self._folders.check(given)
+        loop.check_fits(path)
         self._requests += 1
         request = self._requests
 
@@ -347,7 +350,7 @@ class PolicyNode(LifecycleNode):
         try:
             self._swap(self._table['policy'], answer)
         except VeloraError as error:
-            answer(str(error))
+            answer(str(error) if self._loop is None else f'{error} The old policy stays.')
 
     def _on_diagnostics(self) -> None:
         if self._loop is not None:

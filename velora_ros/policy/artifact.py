@@ -22,6 +22,7 @@ from velora_ros.utils import PACKAGE, atomic_write
 
 FORMAT_VERSION = 2
 """The newest version; a file that needs nothing of it is written as version 1, which older releases read."""
+SMALL_FILE = 2**18  # bytes; reading and checking so many takes some milliseconds at most
 LARGEST_FILE = 2**30  # bytes; a policy of 4,000 neurons has 100 MB
 
 
@@ -134,6 +135,24 @@ class PolicyFile:
             raise PolicyFileError(f"policy file '{os.fspath(path)}': {why_no_policy(path) or error}") from error
 
     @classmethod
+    def read_spec(cls, path: str | os.PathLike[str]) -> PolicySpec:
+        """
+        Read what goes in and comes out of a policy, in a moment whatever its size.
+
+        A small file is read and checked whole; of a large one only the header and its length.
+
+        Raises:
+            PolicyFileError: as for :meth:`load`.
+        """
+        try:
+            size = _size(Path(path))
+            if size <= SMALL_FILE:
+                return cls.from_bytes(_read(Path(path))).spec
+            return _spec(_metadata(_header(_read_header(Path(path), size))))
+        except PolicyFileError as error:
+            raise PolicyFileError(f"policy file '{os.fspath(path)}': {why_no_policy(path) or error}") from error
+
+    @classmethod
     def from_bytes(cls, data: bytes) -> 'PolicyFile':
         """
         Read and check what :meth:`to_bytes` returned.
@@ -146,10 +165,7 @@ class PolicyFile:
             tensors = safetensors.numpy.load(data)
         except (SafetensorError, KeyError, ValueError) as error:
             raise PolicyFileError(f'the tensors cannot be read ({error}); copy or export the file again.') from error
-        try:
-            spec = PolicySpec.from_dict(metadata['spec'])
-        except SpecError as error:
-            raise PolicyFileError(f"field 'spec' is wrong: {error}") from error
+        spec = _spec(metadata)
         file = cls(
             spec=spec,
             tensors=tensors,
@@ -179,7 +195,40 @@ class PolicyFile:
         }
 
 
+def _spec(metadata: Mapping[str, Any]) -> PolicySpec:
+    try:
+        return PolicySpec.from_dict(metadata['spec'])
+    except SpecError as error:
+        raise PolicyFileError(f"field 'spec' is wrong: {error}") from error
+
+
 def _read(path: Path) -> bytes:
+    _size(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PolicyFileError(f'it cannot be read ({error.strerror}); check name and permissions.') from error
+
+
+def _read_header(path: Path, size: int) -> bytes:
+    """Return the beginning of a file up to the end of its header, if the file is as long as the header says."""
+    try:
+        with path.open('rb') as file:
+            start = file.read(8)
+            data = start + file.read(min(int.from_bytes(start, 'little'), LARGEST_HEADER))
+    except OSError as error:
+        raise PolicyFileError(f'it cannot be read ({error.strerror}); check name and permissions.') from error
+    tensors = [entry for name, entry in _header(data).items() if name != '__metadata__' and isinstance(entry, dict)]
+    ends = [entry['data_offsets'][1] for entry in tensors if isinstance(entry.get('data_offsets'), list)]
+    if ends and size < len(data) + max(ends):
+        raise PolicyFileError(
+            f'it is cut short: {size} bytes instead of {len(data) + max(ends)}; copy or export it again.'
+        )
+    return data
+
+
+def _size(path: Path) -> int:
+    """Return the length of a file that may be a policy."""
     try:
         if path.is_dir():
             raise PolicyFileError('this is a folder; name the .safetensors file itself.')
@@ -191,7 +240,7 @@ def _read(path: Path) -> bytes:
             raise PolicyFileError('this is a device or a pipe; name a .safetensors file.')
         if (size := path.stat().st_size) > LARGEST_FILE:
             raise PolicyFileError(f'it has {size} bytes, a policy at most {LARGEST_FILE}; this is some other file.')
-        return path.read_bytes()
+        return size
     except OSError as error:
         raise PolicyFileError(f'it cannot be read ({error.strerror}); check name and permissions.') from error
 
