@@ -69,3 +69,36 @@ def test_what_cannot_be_drawn_is_named(runs, capsys, monkeypatch, arguments, nam
     output = capsys.readouterr()
     assert named in output.err and output.err.count('\n') == 1
     assert list(runs.glob('*.png')) == []
+
+
+HEADER = 'steps,episode,seconds,q_mean,twin_gap,actor_gradient,of_a_later_version\n'
+
+
+def test_diagnostics_become_small_pictures(runs, tmp_path, capsys):
+    for seed in range(3):
+        table = HEADER + f'500,9,1.5,{seed},nan,0.001,1\n1000,19,2.5,nan,nan,1.0,2\n1500,2'  # still being written
+        (runs / f'Pendulum-v1-seed{seed}' / 'diagnostics.csv').write_text(table)
+    out = tmp_path / 'a.png'
+    again = f'again={runs / "Pendulum-v1-seed1"}'
+    assert main(['plot', str(runs), again, '--diagnostics', '--x', 'time', '--out', str(out)]) == 0
+    assert out.stat().st_size > 5000
+    assert '4 runs' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('text', 'named'),
+    [
+        (None, 'is of a version without diagnostics'),
+        (HEADER, 'has no row with steps and seconds yet'),
+        ('', 'has no row with steps and seconds yet'),
+        (HEADER + '500,9,fast,1,1,1,1\n', 'is no table of diagnostics'),
+        (HEADER + '500,9\n', 'is no table of diagnostics'),
+    ],
+)
+def test_diagnostics_that_cannot_be_drawn_are_one_sentence(runs, tmp_path, capsys, text, named):
+    folder = runs / 'Pendulum-v1-seed0'
+    if text is not None:
+        (folder / 'diagnostics.csv').write_text(text)
+    assert main(['plot', str(folder), '--diagnostics', '--out', str(tmp_path / 'a.png')]) == 2
+    error = capsys.readouterr().err
+    assert named in error and 'Traceback' not in error

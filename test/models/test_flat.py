@@ -9,9 +9,8 @@ import torch
 from toy import Reach
 
 from velora_ros.errors import ConfigError
-from velora_ros.models import LiquidDDPG
+from velora_ros.models import LiquidDDPG, learner
 from velora_ros.models.fused import FusedUpdate
-from velora_ros.models.learner import SAMPLE_EVERY
 from velora_ros.models.networks import Networks
 from velora_ros.training import Callback
 
@@ -50,7 +49,10 @@ def test_weights_whose_memory_was_replaced_are_learnt_from_and_go_on_learning(
     assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
-def test_weights_that_a_callback_replaces_are_taken_over_while_training_goes_on() -> None:
+def test_weights_that_a_callback_replaces_are_taken_over_while_training_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(learner, 'CHECK_EVERY', 10)
     model = LiquidDDPG(2, 6, 1, seed=0)
     update = model.learner.update
     assert isinstance(update, FusedUpdate)
@@ -61,7 +63,7 @@ def test_weights_that_a_callback_replaces_are_taken_over_while_training_goes_on(
                 weight = model.learner.networks.actor.motor.weight
                 weight.data = torch.zeros_like(weight)
 
-    model.train(Reach(), 8, total_steps=20 + 2 * SAMPLE_EVERY, callbacks=[Replace()], **QUICK)
+    model.train(Reach(), 8, total_steps=50, callbacks=[Replace()], **QUICK)
     weight = model.learner.networks.actor.motor.weight
     assert weight.data_ptr() == update._actor.views['motor.weight'].ctypes.data
     assert 0 < weight.abs().max() < 0.1  # from zero on, it has learnt for a while

@@ -9,9 +9,10 @@ import numpy as np
 
 from velora_ros.errors import ConfigError
 from velora_ros.pictures.curves import NAMES, Run, grouped, overlap, read_run, read_table
+from velora_ros.training.diagnostics import DIAGNOSTICS
 from velora_ros.training.run_paths import RunPaths
 
-DEFAULT = 'learning_curves.png'
+DEFAULT, DEFAULT_DIAGNOSTICS = 'learning_curves.png', 'diagnostics.png'
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -27,7 +28,14 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'runs', metavar='RUN', nargs='+',
         help='a run folder, a folder of run folders, or a CSV like those in benchmarks/results; LABEL=RUN names it',
     )  # fmt: skip
-    parser.add_argument('--out', metavar='FILE', default=DEFAULT, help=f'.png or .svg (default: {DEFAULT})')
+    parser.add_argument(
+        '--out', metavar='FILE',
+        help=f'.png or .svg (default: {DEFAULT}, or {DEFAULT_DIAGNOSTICS} with --diagnostics)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--diagnostics', action='store_true',
+        help='draw the diagnostics of learning instead, one small picture each; RUN is a run folder or a folder of them',
+    )  # fmt: skip
     parser.add_argument('--x', choices=('steps', 'time'), default='steps', help='the x axis (default: steps)')
     parser.add_argument(
         '--statistic', choices=('iqm', 'median', 'mean'), default='iqm',
@@ -49,13 +57,37 @@ def run(arguments: argparse.Namespace) -> None:
     from velora_ros.pictures.learning import draw_learning  # noqa: PLC0415 - matplotlib, where a picture is wanted
     from velora_ros.pictures.style import picture_path, save  # noqa: PLC0415
 
-    out = picture_path(arguments.out, '--out')
+    if arguments.diagnostics:
+        _draw_diagnostics(arguments)
+        return
+    out = picture_path(arguments.out or DEFAULT, '--out')
     runs = [one for text in arguments.runs for one in read(text)]
     figure = draw_learning(
         runs, axis=arguments.x, statistic=arguments.statistic, solved=arguments.solved, name=arguments.title
     )
     save(figure, out)
     print('\n'.join([*_summary(runs), *_without_line(runs, arguments.x, arguments.statistic), f'picture: {out}']))
+
+
+def _draw_diagnostics(arguments: argparse.Namespace) -> None:
+    """
+    Draw diagnostics.
+
+    Raises:
+        VeloraError: as :func:`run`.
+    """
+    from velora_ros.pictures.diagnostics import draw_diagnostics, read_diagnostics  # noqa: PLC0415 - as in run
+    from velora_ros.pictures.style import picture_path, save  # noqa: PLC0415
+
+    out = picture_path(arguments.out or DEFAULT_DIAGNOSTICS, '--out')
+    tables = []
+    for text in arguments.runs:
+        label, path = _split(text)
+        folders = [one for one in (path, *sorted(path.glob('*'))) if RunPaths(one).diagnostics.is_file()] or [path]
+        tables += [read_diagnostics(RunPaths(one).diagnostics, label or _label_of(one)) for one in folders]
+    units = {one.name: one.unit for one in DIAGNOSTICS}
+    save(draw_diagnostics(tables, units, axis=arguments.x, name=arguments.title), out)
+    print(f'{len(tables)} run{"s" if len(tables) > 1 else ""}; docs/training.md says how to read them\npicture: {out}')
 
 
 def read(text: str) -> list[Run]:
@@ -94,8 +126,11 @@ def _is_run(folder: Path) -> bool:
 
 def _run_of(folder: Path, label: str) -> Run:
     paths = RunPaths(folder)
-    own = re.sub(r'[-_]seed\d+(-\d+)?$', '', folder.resolve().name)
-    return read_run(label or own, paths.evaluations, paths.episodes)
+    return read_run(label or _label_of(folder), paths.evaluations, paths.episodes)
+
+
+def _label_of(folder: Path) -> str:
+    return re.sub(r'[-_]seed\d+(-\d+)?$', '', folder.resolve().name)
 
 
 def _summary(runs: Sequence[Run]) -> list[str]:

@@ -1,6 +1,6 @@
 """Adam on flat arrays that torch's parameters and optimiser see as their own, the target's step included."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,6 @@ class Flat:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self._module = module
         named = list(module.named_parameters())
         self.parameters = [parameter for _, parameter in named]
         self.slices, start = [], 0
@@ -39,6 +38,8 @@ class Flat:
             parameter.data = torch.from_numpy(view)
             self.views[name] = view
             self.gradients[name] = self.flat_gradient[part].reshape(view.shape)
+        self._places = list(_places(module))
+        self._addresses = [view.ctypes.data for view in self.views.values()]
 
     def attach(self) -> None:
         """
@@ -47,25 +48,27 @@ class Flat:
         Raises:
             ConfigError: a parameter is another object, or of another shape, type or device.
         """
-        for (name, now), parameter, view in zip(
-            self._module.named_parameters(), self.parameters, self.views.values(), strict=True
-        ):
-            if now is not parameter:
-                raise ConfigError(
-                    f'the network parameter {name} was replaced by another object, which the optimiser does not know; '
-                    'change it in place (parameter.data.copy_(values), load_state_dict).'
-                )
-            if parameter.data_ptr() == view.ctypes.data:
-                continue
-            values = parameter.detach()
-            if (tuple(values.shape), values.dtype, values.device.type) != (view.shape, torch.float32, 'cpu'):
-                raise ConfigError(
-                    f'the network parameter {name} is now {values.dtype} of shape {tuple(values.shape)} on '
-                    f'{values.device}; this agent learns in torch.float32 of shape {view.shape} on cpu. Make an agent '
-                    'with the device or sizes that are wanted.'
-                )
-            view[...] = values.numpy()
-            parameter.data = torch.from_numpy(view)
+        for index, ((names, name), parameter) in enumerate(zip(self._places, self.parameters, strict=True)):
+            if names[name] is not parameter or parameter.data_ptr() != self._addresses[index]:
+                self._take_over(index, names[name])
+
+    def _take_over(self, index: int, now: torch.Tensor | None) -> None:
+        """Take over one parameter's values; ``now`` is what the network has under its name."""
+        (name, view), parameter = list(self.views.items())[index], self.parameters[index]
+        if now is not parameter:
+            raise ConfigError(
+                f'the network parameter {name} was replaced by another object, which the optimiser does not know; '
+                'change it in place (parameter.data.copy_(values), load_state_dict).'
+            )
+        values = parameter.detach()
+        if (tuple(values.shape), values.dtype, values.device.type) != (view.shape, torch.float32, 'cpu'):
+            raise ConfigError(
+                f'the network parameter {name} is now {values.dtype} of shape {tuple(values.shape)} on '
+                f'{values.device}; this agent learns in torch.float32 of shape {view.shape} on cpu. Make an agent '
+                'with the device or sizes that are wanted.'
+            )
+        view[...] = values.numpy()
+        parameter.data = torch.from_numpy(view)
 
     def gradient_norm(self) -> float:
         """Return the Euclidean norm of the gradient."""
@@ -78,6 +81,13 @@ class Flat:
     def gradient_part(self, module: str) -> dict[str, Array]:
         """Return the gradients of a module inside, by its own names."""
         return _part(self.gradients, module)
+
+
+def _places(module: nn.Module) -> Iterator[tuple[dict[str, torch.Tensor | None], str]]:
+    """Yield where each parameter stands, in their order: going through the modules once more takes long."""
+    for part in module.modules():
+        names: Any = part._parameters
+        yield from ((names, name) for name, parameter in names.items() if parameter is not None)
 
 
 def _part(views: Mapping[str, Array], module: str) -> dict[str, Array]:
