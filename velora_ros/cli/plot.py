@@ -34,7 +34,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     )  # fmt: skip
     parser.add_argument(
         '--diagnostics', action='store_true',
-        help='draw the diagnostics of learning instead, one small picture each; RUN is a run folder or a folder of them',
+        help='draw the diagnostics of learning instead, one panel each; RUN is a run folder or a folder of them',
     )  # fmt: skip
     parser.add_argument('--x', choices=('steps', 'time'), default='steps', help='the x axis (default: steps)')
     parser.add_argument(
