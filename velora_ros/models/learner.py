@@ -190,6 +190,7 @@ class Learner:
         self.update_settings, self.episode_share, self.noise_final = settings, episode_share, noise_final
         self.n_sequences, self.sequence_length = n_sequences, sequence_length
 
+    @flushing
     def warm_up(self) -> None:
         """Compile what acts, before the first episode."""
         with slow_step(COMPILING):
