@@ -28,7 +28,7 @@ def generate_test_description():
 
 class TestRun(unittest.TestCase):
     def test_the_policy_moves_the_robot(self, proc_output):
-        proc_output.assertWaitFor('moving | return', timeout=60, stream='stdout')
+        proc_output.assertWaitFor('moving | return', timeout=60, stream='stderr')
 
 
 @launch_testing.post_shutdown_test()

@@ -8,12 +8,14 @@ from itertools import pairwise
 
 import pytest
 import rclpy
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from ros_bench import in_step
 
 from velora_ros.control.run import failures
 from velora_ros.nodes.conversions import to_diagnostic, to_diagnostics, to_nanoseconds
 from velora_ros.nodes.interfaces import SERVICES, TOPICS, interface_class
+from velora_ros.nodes.sim_clock import SimClock
 from velora_ros.nodes.sim_node import SimNode
 from velora_ros.nodes.sim_node_parameters import PARAMETERS
 from velora_ros.nodes.sim_node_report import Controller
@@ -241,6 +243,24 @@ def test_one_of_two_simulators_publishes_the_clock_and_the_other_goes_on_with_it
     assert ros.node.count_publishers('/clock') == 1
     ticks = [to_nanoseconds(message.clock) for message in times]
     assert ticks == sorted(ticks)
+
+
+@pytest.mark.parametrize('may_begin', [True, False])
+def test_a_simulator_that_is_told_to_live_by_a_clock_publishes_one_unless_it_must_not(ros, may_begin):
+    simulated = [Parameter('use_sim_time', value=True)]
+    node = rclpy.create_node('probe', context=ros.node.context, parameter_overrides=simulated)
+    try:
+        clock = SimClock(node, publish=False, may_begin=may_begin)
+        clock.begin(10**18)
+        assert (clock.published, clock.followed) == (False, True)
+        for period in range(3):
+            clock.look(0.04 * period)
+        assert clock.published is may_begin
+        assert clock.stamp(2.0) == (10**18 + 2 * 10**9 if may_begin else 0)
+        clock.give_up()
+        assert not clock.published
+    finally:
+        node.destroy_node()
 
 
 @pytest.mark.parametrize('quiet', [('--log-level', 'warn'), ('--disable-stdout-logs',)])

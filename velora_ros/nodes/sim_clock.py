@@ -24,10 +24,12 @@ class SimClock:
     Args:
         node: sim_node.
         publish: whether this one publishes it from the start.
+        may_begin: whether it may be the first to publish it later, when it is told to live by a clock while it runs.
     """
 
-    def __init__(self, node: Node, *, publish: bool) -> None:
+    def __init__(self, node: Node, *, publish: bool, may_begin: bool) -> None:
         self._node = node
+        self._may_begin = may_begin
         self._publisher = create_publisher(node, OWNER, TOPIC) if publish else None
         self._ros_clock: Any = node.get_clock()
         self._epoch = 0
@@ -71,12 +73,13 @@ class SimClock:
         newest, now = int(self._ros_clock.now().nanoseconds), time.monotonic()
         if newest != self._newest:
             self._newest, self._newest_at, self._waited = newest, now, 0
-        elif newest and not self._node.count_publishers(TOPIC):
+        elif (newest or self._may_begin) and not self._node.count_publishers(TOPIC):
             self._waited += 1
             if self._waited > self._rank():
                 self._publisher = create_publisher(self._node, OWNER, TOPIC)
-                self._epoch = newest + round((now - self._newest_at - simulated) * NANOSECONDS)
-                self._node.get_logger().info('/clock has no publisher any more; this simulator goes on with it')
+                if newest:
+                    self._epoch = newest + round((now - self._newest_at - simulated) * NANOSECONDS)
+                self._node.get_logger().info('/clock has no publisher; this simulator publishes it from now on')
 
     def warn_of_others(self) -> None:
         """Warn where somebody else publishes another time; once a second."""

@@ -13,7 +13,7 @@ from velora_ros.gym.pacing import RealTimePacer
 from velora_ros.gym.robot import Array, Period, SimulatedRobot
 from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher, interface_class
-from velora_ros.nodes.parameters import ParameterTable
+from velora_ros.nodes.parameters import ParameterTable, start_values
 from velora_ros.nodes.sim_clock import SimClock
 from velora_ros.nodes.sim_commands import CommandInput, CommandReader
 from velora_ros.nodes.sim_node_parameters import OWNER
@@ -64,7 +64,9 @@ class SimLoop:
         self._commands: DelayLine[Array] = DelayLine()
         names = ('reset', '~/reward', '~/episode_return')
         self._out = {name: create_publisher(node, OWNER, name) for name in names}
-        self.clock = SimClock(node, publish=table['publish_clock'])
+        self.clock = SimClock(
+            node, publish=table['publish_clock'], may_begin=start_values(node).get('publish_clock') is None
+        )
         self._empty = interface_class('std_msgs/msg/Empty')()
         CommandInput(
             node, robot.spec, table.values, take=self._on_command, idle=lambda: self.silence > max(self._period, IDLE_S)
