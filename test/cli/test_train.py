@@ -14,6 +14,8 @@ from velora_ros.gym import Disturbances
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training import config as training_config
 from velora_ros.training.config import TrainConfig
+from velora_ros.training.run_config import RunConfig
+from velora_ros.training.run_paths import RunPaths
 
 PENDULUM = 'InvertedPendulum-v5'
 SHORT = ['--steps', '150', '--start-steps', '16', '--boost-ratio', '1', '--eval-every', '100', '--eval-episodes', '2']
@@ -220,3 +222,72 @@ def test_a_signal_ends_training_early_and_keeps_what_there_is(tmp_path, number):
     assert (process.returncode, err) == (0, '')
     assert f'stopped by {number.name}' in rest
     Policy.load(tmp_path / f'runs/{PENDULUM}-seed0/policies/best.safetensors')
+
+
+def test_a_policy_is_trained_on_from_the_command_line_and_says_so(train_here, capsys, tmp_path):
+    """The run's folder, its configuration and the policy's provenance all name what it began with."""
+    quick = [*SHORT, '--eval-every', '40', '--eval-episodes', '1']
+    assert train_here(*quick, '--steps', '80', '--run-dir', 'first') == 0
+    policy = RunPaths('first').best_policy
+    assert main(['train', '--from', str(policy), *quick, '--steps', '60', '--run-dir', 'second']) == 0
+    config = RunConfig.load(RunPaths('second').config)
+    assert config.start_from == str(policy.absolute())
+    origin = PolicyFile.load(RunPaths('second').last_policy).provenance['from']
+    assert (origin['kind'], origin['digest']) == ('policy', PolicyFile.load(policy).digest)
+    assert f'--from {policy}' in config.command
+    policy.unlink()
+    assert main(['train', '--resume', 'second', '--steps', '90', '--no-pictures']) == 0
+    capsys.readouterr()
+    assert main(['train', '--from', 'first', '--n-neurons', '31', '--run-dir', 'third']) == 2
+    assert 'n_neurons is 31, but' in capsys.readouterr().err
+    assert main(['train', '--from', 'first', '--resume', 'second']) == 2
+    assert main(['train', '--from', 'nothing.safetensors']) == 1
+    assert "'nothing.safetensors' is not there" in capsys.readouterr().err
+    assert main(['train', '--steps', '9']) == 2
+    assert 'say what to train: --env ID, --from FILE, or --resume DIR' in capsys.readouterr().err
+    assert not Path('third').exists()
+
+
+# --- keywords of the environment
+
+
+def test_keywords_reach_the_environment_of_training_evaluation_resumption_and_fine_tuning(train_here, capsys):
+    quick = [*SHORT, '--eval-every', '40', '--eval-episodes', '1']
+    given = ['--env-arg', 'frame_skip=4', '--env-arg', 'reset_noise_scale=0.0']
+    assert train_here(*quick, *given, '--steps', '60', '--run-dir', 'run') == 0
+    config, file = RunConfig.load(RunPaths('run').config), PolicyFile.load(RunPaths('run').best_policy)
+    assert config.env_args == {'frame_skip': 4, 'reset_noise_scale': 0.0}
+    assert file.spec.control_period == pytest.approx(0.08)
+    assert '--env-arg frame_skip=4' in config.command
+    assert main(['train', '--resume', 'run', '--steps', '90', *given, '--no-pictures']) == 0
+    assert main(['train', '--from', 'run', *quick, '--steps', '40', '--run-dir', 'tuned']) == 0
+    assert RunConfig.load(RunPaths('tuned').config).env_args == config.env_args
+    capsys.readouterr()
+
+    def returns(*arguments):
+        assert main(['evaluate', str(RunPaths('run').best_policy), '--episodes', '2', '--json', *arguments]) == 0
+        return json.loads(capsys.readouterr().out)['returns']
+
+    usual = returns()
+    assert usual[0] == usual[1]  # without noise every reset is the same
+    assert len(set(returns('--env-arg', 'reset_noise_scale=0.2'))) == 2
+    assert main(['train', '--resume', 'run', '--env-arg', 'frame_skip=3']) == 2
+    assert 'was started with env_args' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('argument', 'status', 'words'),
+    [
+        ('frame_skipp=4', 1, 'frame_skipp'),
+        ('colour=red', 1, 'colour'),
+        ('frame_skip', 2, "'frame_skip' is not name=value"),
+        ('=4', 2, "'=4' is not name=value"),
+        ('frame_skip=[1', 2, 'is not valid YAML'),
+    ],
+)
+def test_a_wrong_keyword_is_one_sentence(train_here, capsys, argument, status, words):
+    assert train_here('--env-arg', argument, *SHORT) == status
+    error = capsys.readouterr().err
+    assert words in error
+    assert 'Traceback' not in error
+    assert not Path('runs').exists()

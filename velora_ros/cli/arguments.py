@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from velora_ros.training.config import TrainConfig
+from velora_ros.training.config import TrainConfig, read_keyword
 
 OTHERWISE = ('n_episodes',)  # the budget has flags of its own
 
@@ -23,6 +23,19 @@ def whole_number(least: int) -> Callable[[str], int]:
         return value
 
     return convert
+
+
+def keyword(text: str) -> tuple[str, Any]:
+    """Convert ``name=value`` for argparse; the value is YAML, so that a number, ``true`` and a text differ."""
+    try:
+        return read_keyword(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def add_env_arguments(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add ``--env-arg name=value``, which may come more than once."""
+    parser.add_argument('--env-arg', metavar='NAME=VALUE', type=keyword, action='append', default=[], help=text)
 
 
 def add_hyperparameters(group: 'argparse._ArgumentGroup', *, only: str = '') -> None:

@@ -3,15 +3,17 @@
 import argparse
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
-from velora_ros.cli.arguments import add_hyperparameters, given_hyperparameters, whole_number
+from velora_ros.cli.arguments import add_env_arguments, add_hyperparameters, given_hyperparameters, whole_number
 from velora_ros.cli.film import Film, film_path
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym import Disturbances, PartialObservation, TimingJitter, disturb, make, spec_from_env
+from velora_ros.gym.making import same_id
 from velora_ros.gym.rendering import check_rendering
 from velora_ros.gym.statistics import statistics_warning
 from velora_ros.policy import Policy, PolicyFile
@@ -28,6 +30,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser = commands.add_parser('evaluate', help='run a policy and report its returns', description=__doc__)
     parser.add_argument('file', metavar='FILE', help='policy file')
     parser.add_argument('--env', metavar='ID', help='environment (default: the one it was trained in)')
+    add_env_arguments(parser, 'keyword for the environment; may come more than once (default: as in training)')
     parser.add_argument('--episodes', metavar='K', type=whole_number(1), default=10, help='how many (default: 10)')
     parser.add_argument('--seed', metavar='S', type=whole_number(0), default=0, help='of the resets (default: 0)')
     parser.add_argument(
@@ -59,6 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
         max_steps=arguments.max_steps,
         disturbances=Disturbances(**disturbances),
         film=film,
+        env_args=dict(arguments.env_arg),
     )
     report = {
         'event': 'evaluation',
@@ -86,6 +90,12 @@ def environment_of(file: PolicyFile, env_id: str | None) -> str:
     if found := env_id or file.environment:
         return found
     raise ConfigError('the policy file names no environment; say which one with --env ID.')
+
+
+def env_args_of(file: PolicyFile, env_id: str) -> dict[str, Any]:
+    """Return the keywords that the environment was trained with; none where this is another environment."""
+    found = file.provenance.get('env_args') if same_id(env_id, file.environment) else None
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def statistics(result: EvaluationResult) -> dict[str, Any]:
@@ -137,6 +147,7 @@ def evaluate_in(
     max_steps: int | None = None,
     disturbances: Disturbances | None = None,
     film: Path | None = None,
+    env_args: Mapping[str, Any] | None = None,
 ) -> EvaluationResult:
     """
     Run whole episodes in an environment made for it.
@@ -148,6 +159,7 @@ def evaluate_in(
         seed: of the resets.
         max_steps: of an episode; None: as long as it takes.
         disturbances: what makes the environment harder; None: nothing.
+        env_args: keywords for the environment, over those that the policy was trained with where this is the same one.
         film: where a film of the first episode goes, as :func:`velora_ros.cli.film.film_path` checked it; None: none.
 
     Raises:
@@ -155,7 +167,8 @@ def evaluate_in(
     """
     if film is not None:
         check_rendering()
-    env = make(env_id, **({'render_mode': 'rgb_array'} if film else {}))
+    rendering = {'render_mode': 'rgb_array'} if film else {}
+    env = make(env_id, **{**env_args_of(policy.file, env_id), **(env_args or {}), **rendering})
     if warning := statistics_warning(env):
         warnings.warn(warning, stacklevel=2)
     try:

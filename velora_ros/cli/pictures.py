@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from velora_ros.cli.evaluate import environment_of, fitted
+from velora_ros.cli.evaluate import env_args_of, environment_of, fitted
 from velora_ros.gym import make
 from velora_ros.pictures.hidden import draw_hidden
 from velora_ros.pictures.rollout import Rollout, roll_out
@@ -33,7 +33,8 @@ def draw(file: PolicyFile, wanted: Mapping[str, str], *, env_id: str | None, ste
 
 
 def _roll_out(file: PolicyFile, env_id: str | None, steps: int, seed: int) -> Rollout:
-    env = make(environment_of(file, env_id))
+    name = environment_of(file, env_id)
+    env = make(name, **env_args_of(file, name))
     try:
         return roll_out(Policy(file), fitted(env, file.spec), steps=steps, seed=seed)
     finally:

@@ -2,12 +2,13 @@
 
 import argparse
 import dataclasses
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from velora_ros.cli.arguments import add_hyperparameters, given_hyperparameters, whole_number
+from velora_ros.cli.arguments import add_env_arguments, add_hyperparameters, given_hyperparameters, whole_number
 from velora_ros.cli.evaluate import statistics
 from velora_ros.cli.illustrate import illustrate
 from velora_ros.cli.stopping import stop_on_signals
@@ -19,6 +20,7 @@ from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths, default_folder
+from velora_ros.training.start_file import StartFile
 from velora_ros.utils import check_writable, how_to_install, set_seed, write_line
 
 FINAL_EPISODES = 10
@@ -35,9 +37,16 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--preset NAME, if there is one; flags override it. Evaluations are disturbed as training is. Ctrl-C ends '
         'training early and writes what there is; --resume goes on from there, or from where a killed run had got to.',
     )
-    begin = parser.add_mutually_exclusive_group(required=True)
+    begin = parser.add_mutually_exclusive_group()
     begin.add_argument('--env', metavar='ID', help='environment, e.g. InvertedPendulum-v5')
     begin.add_argument('--resume', metavar='DIR', help='go on with the run in this folder; --steps may be larger')
+    add_env_arguments(parser, 'keyword for the environment, as in --env-arg frame_skip=5; may come more than once')
+    parser.add_argument(
+        '--from',
+        dest='start_from',
+        metavar='FILE',
+        help='train on from a policy, a saved agent, a checkpoint, or the newest checkpoint of a run',
+    )
     parser.add_argument('--seed', metavar='S', type=whole_number(0), help='one seed, one run (default: 0)')
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument('--steps', metavar='N', type=whole_number(1), help='environment steps')
@@ -88,14 +97,27 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if arguments.resume:
         _go_on(arguments)
-    else:
+    elif arguments.env or arguments.start_from:
         _begin(arguments)
+    else:
+        raise ConfigError('say what to train: --env ID, --from FILE, or --resume DIR.')
 
 
 def _begin(arguments: argparse.Namespace) -> None:
+    start = StartFile.load(arguments.start_from) if arguments.start_from else None
+    if start is not None:
+        arguments.env = arguments.env or start.environment
+        start.refuse_others(given_hyperparameters(arguments))
+    if not arguments.env:
+        raise ConfigError(f"'{arguments.start_from}' names no environment; say which one with --env ID.")
     hyperparameters, source = configuration(arguments)
+    if start is not None:
+        hyperparameters = dataclasses.replace(hyperparameters, **start.fixed)
+        source += f', with {", ".join(start.fixed)} from {start.path}'
     config = RunConfig(
         env=arguments.env,
+        env_args=_env_args(arguments, start),
+        start_from=None if start is None else str(start.path.absolute()),
         seed=arguments.seed or 0,
         hyperparameters=hyperparameters,
         total_steps=arguments.steps,
@@ -116,6 +138,8 @@ def _begin(arguments: argparse.Namespace) -> None:
 def _go_on(arguments: argparse.Namespace) -> None:
     if arguments.run_dir:
         raise ConfigError('--resume names the folder of the run already; leave --run-dir out.')
+    if arguments.start_from:
+        raise ConfigError('--resume goes on with a run and --from begins one; leave one of them out.')
     with RunFolder.resume(arguments.resume) as folder:
         started_with = folder.started_with
         started_with.refuse_differences(_given(arguments, started_with.hyperparameters), folder.folder)
@@ -136,7 +160,7 @@ class _Work:
         self._running = _running(config.seed)
         self.env = self._running.make_environment(config)
         try:
-            self._model = self._running.make_model(config, self.env)
+            self._model = self._running.make_model(config, self.env, fresh=not arguments.resume)
         except BaseException:
             self.env.close()
             raise
@@ -177,6 +201,12 @@ def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     return TrainConfig.from_dict({**values, **flags, **budget}), source
 
 
+def _env_args(arguments: argparse.Namespace, start: StartFile | None) -> dict[str, Any]:
+    """Return the keywords for the environment: those that were given, over those that the policy was trained with."""
+    before = {} if start is None or start.environment != arguments.env else start.provenance.get('env_args', {})
+    return {**before, **dict(arguments.env_arg)}
+
+
 def _budget(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the budget that the command line gave; steps mean any number of episodes, each having one at least."""
     if arguments.episodes:
@@ -198,6 +228,7 @@ def _given(arguments: argparse.Namespace, started_with: TrainConfig) -> dict[str
     given = {**values, **given_hyperparameters(arguments)}
     checked = dataclasses.asdict(TrainConfig.from_dict({**dataclasses.asdict(started_with), **given}))
     others = {'seed': arguments.seed, 'control_period': arguments.control_period}
+    others |= {'env_args': dict(arguments.env_arg) or None}
     return {name: checked[name] for name in given} | {
         name: value for name, value in others.items() if value is not None
     }
@@ -241,7 +272,8 @@ def _flags(arguments: argparse.Namespace) -> Sequence[str]:
     """Return the arguments, beside environment, seed and budget, that make the same policy again."""
     given = {name: getattr(arguments, name) for name in ('config', 'control_period', 'stop_at', 'patience')}
     given |= {'preset': arguments.preset or None, **given_hyperparameters(arguments)}
-    words = []
+    words = [word for name, value in arguments.env_arg for word in ('--env-arg', f'{name}={json.dumps(value)}')]
+    words += ['--from', arguments.start_from] if arguments.start_from else []
     for name, value in given.items():
         flag = f'--{name.replace("_", "-")}'
         if isinstance(value, bool):

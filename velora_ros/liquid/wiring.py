@@ -1,6 +1,8 @@
 """Who listens to whom: the sparse, seeded wiring of a Neural Circuit Policy (doi 10.1038/s42256-020-00237-3)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +11,7 @@ from velora_ros.errors import ConfigError
 from velora_ros.liquid.cells import CFC, cell_kind, inputs_per_neuron, layer_sizes
 
 Mask = npt.NDArray[np.bool_]
+LAYERS = ('inter', 'command', 'motor')
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,30 @@ class Wiring:
             sparsity=sparsity,
             cell=cell,
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready, for :meth:`from_dict`."""
+        layers = {name: getattr(self, name) for name in LAYERS}
+        packed = {
+            name: {'shape': list(mask.shape), 'bits': np.packbits(mask).tobytes().hex()}
+            for name, mask in layers.items()
+        }
+        return {**packed, 'sparsity': self.sparsity, 'cell': self.cell}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> 'Wiring':
+        """
+        Read what :meth:`to_dict` returned.
+
+        Raises:
+            KeyError, ValueError, TypeError: it is incomplete or damaged.
+        """
+        masks = {}
+        for name in LAYERS:
+            rows, columns = (int(size) for size in values[name]['shape'])
+            bits = np.unpackbits(np.frombuffer(bytes.fromhex(values[name]['bits']), np.uint8), count=rows * columns)
+            masks[name] = bits.reshape(rows, columns).astype(np.bool_)
+        return cls(**masks, sparsity=float(values['sparsity']), cell=str(values['cell']))
 
     @property
     def n_sensory(self) -> int:

@@ -1,7 +1,7 @@
 """LiquidDDPG: deep deterministic policy gradients (arXiv 1509.02971) with a liquid neural network as the actor."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -16,10 +16,12 @@ from velora_ros.models import session, storage
 from velora_ros.models.learner import Learner, LearnerSettings, default_spec
 from velora_ros.models.prediction import predict
 from velora_ros.models.run_files import RunDir
+from velora_ros.models.start import Start, wiring_of
 from velora_ros.models.streams import Streams, draw_run_seed
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, TrainConfig, TrainResult
 from velora_ros.training.config import IN_PROPORTION, N_EPISODES, is_number
+from velora_ros.training.start_file import StartFile
 from velora_ros.utils import set_device
 
 
@@ -53,6 +55,8 @@ class LiquidDDPG:
             controls get as many neurons as give them the number of parameters that the liquid actor has.
         dt_input: whether the actor is told the elapsed time; else it always reads the nominal period.
         seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
+        wiring: synapses of the actor, as ``Wiring.to_dict`` returns them, instead of those that the seed draws;
+            :meth:`from_policy` uses it.
 
     Raises:
         ConfigError: a size, rate or seed is out of range, the optimiser is no class of torch's kind, or this machine
@@ -79,6 +83,7 @@ class LiquidDDPG:
         cell: str = CFC,
         dt_input: bool = True,
         seed: int | None = None,
+        wiring: Mapping[str, Any] | None = None,
     ) -> None:
         config = TrainConfig(  # it refuses what is out of range
             n_neurons=n_neurons, sparsity=sparsity, critic_sizes=tuple(critic_sizes), n_critics=n_critics,
@@ -92,12 +97,13 @@ class LiquidDDPG:
         self.device = torch.device('cpu') if device is None else set_device(device)
         streams = Streams(draw_run_seed() if seed is None else seed)
         self.seed = streams.run_seed
+        self._wiring = wiring
         neurons = equal_neurons(cell, self.state_dim, self.n_neurons, self.action_dim, config.sparsity)
-        wiring = Wiring.random(
+        synapses = _read_wiring(wiring, self.state_dim, self.action_dim) or Wiring.random(
             self.state_dim, neurons, self.action_dim, rng=streams.wiring, sparsity=config.sparsity, cell=cell
         )
         given = {name: value for name, value in config.agent_arguments().items() if name != 'n_neurons'}
-        self.learner = Learner(wiring, streams, LearnerSettings(optim=optim, device=self.device, **given))
+        self.learner = Learner(synapses, streams, LearnerSettings(optim=optim, device=self.device, **given))
 
     def predict(
         self,
@@ -155,6 +161,7 @@ class LiquidDDPG:
         max_grad_norm: float = 0.0,
         trace: float = 0.9,
         reward_scale: float = 1.0,
+        critic_warm_up: int = 2000,
         lr_decay_steps: int = 0,
         lr_final: float = 0.1,
         lr_decay_counts: str = 'steps',
@@ -198,6 +205,7 @@ class LiquidDDPG:
             max_grad_norm: gradients above this norm are scaled down to it; 0: never.
             trace: lambda of the returns within a sequence; 0: one-step returns.
             reward_scale: rewards are multiplied by it before learning.
+            critic_warm_up: steps in which only the critic learns; for an agent of :meth:`from_policy` alone.
             lr_decay_steps: steps over which both learning rates fall geometrically to ``lr_final``; 0: they stay.
             lr_final: share of the learning rates that is left then.
             lr_decay_counts: what ``lr_decay_steps`` counts: all ``'steps'``, or those of ``'full_episodes'``: training
@@ -246,7 +254,7 @@ class LiquidDDPG:
             max_grad_norm=max_grad_norm, trace=trace, reward_scale=reward_scale, lr_decay_steps=lr_decay_steps,
             lr_final=lr_final, lr_decay_counts=lr_decay_counts, noise_low=noise_low, noise_final=noise_final,
             episode_share=episode_share, eval_every=eval_every, eval_episodes=eval_episodes,
-            eval_max_steps=eval_max_steps, buffer_size=self.learner.settings.buffer_size,
+            eval_max_steps=eval_max_steps, critic_warm_up=critic_warm_up, buffer_size=self.learner.settings.buffer_size,
         )  # fmt: skip
         return session.train(
             self,
@@ -288,7 +296,8 @@ class LiquidDDPG:
     def arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments that make this agent again, JSON-ready; the device is left out."""
         sizes = {'state_dim': self.state_dim, 'n_neurons': self.n_neurons, 'action_dim': self.action_dim}
-        return {**sizes, **self.learner.settings.arguments(), 'seed': self.seed}
+        wiring = {} if self._wiring is None else {'wiring': self._wiring}
+        return {**sizes, **self.learner.settings.arguments(), 'seed': self.seed, **wiring}
 
     @classmethod
     def load(
@@ -320,9 +329,88 @@ class LiquidDDPG:
         storage.restore(model.learner, metadata, tensors)
         return model
 
+    @classmethod
+    def from_policy(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        device: torch.device | str | None = None,
+        seed: int | None = None,
+        **arguments: Any,
+    ) -> 'LiquidDDPG':
+        """
+        Make a new agent that begins with what another training has learnt, to train it on: fine-tuning.
+
+        Of a policy file it takes the actor and the normalisation, and the critic begins anew; of a saved agent, a
+        checkpoint, or a run's newest checkpoint it takes the critic too. Steps and replay begin at nothing, actions are
+        the policy's own from the first step on, and the actor waits for ``critic_warm_up`` steps (:meth:`train`).
+
+        Args:
+            path: a policy, a saved agent, a checkpoint, or the folder of a run.
+            device: what to compute on; None: the CPU.
+            seed: of noise, replay and a new critic; None: drawn from torch's generator.
+            **arguments: others of the constructor, for example ``actor_lr``.
+
+        Raises:
+            PolicyFileError: the file is missing, damaged or something else.
+            ConfigError: an argument differs from what the file settles, or is out of range.
+        """
+        file = StartFile.load(path)
+        if file.policy is None:
+            return cls._from_agent(file, device, seed, arguments)
+        file.refuse_others(arguments)
+        spec, options = file.policy.spec, {**arguments, **file.fixed}
+        wiring = wiring_of(file)
+        n_neurons = options.pop('n_neurons')
+        model = cls(
+            spec.observation_dim, n_neurons, spec.action_dim, **options, device=device, seed=seed,
+            wiring=wiring.to_dict(),
+        )  # fmt: skip
+        model.learner.begin_from(Start(file, model.learner.wiring))
+        return model
+
+    @classmethod
+    def _from_agent(
+        cls, file: StartFile, device: torch.device | str | None, seed: int | None, arguments: dict[str, Any]
+    ) -> 'LiquidDDPG':
+        file.refuse_others(arguments)
+        before = cls.load(file.path, device=device, optim=arguments.get('optim'))
+        own = {name: value for name, value in before.arguments().items() if name not in ('seed', 'optim', 'wiring')}
+        optim = before.learner.settings.optim
+        model = cls(
+            **{'optim': optim, **own, **arguments},
+            device=device,
+            seed=seed,
+            wiring=before.learner.wiring.to_dict(),
+        )
+        state = before.learner.networks.state_dict()
+        model.learner.begin_from(Start(file, model.learner.wiring, state, before.learner.privileged_dim))
+        return model
+
     def __repr__(self) -> str:
         """Return the sizes, as the constructor takes them."""
         return f'LiquidDDPG({self.state_dim}, {self.n_neurons}, {self.action_dim}, device={str(self.device)!r})'
+
+
+def _read_wiring(values: Mapping[str, Any] | None, n_sensory: int, n_motor: int) -> Wiring | None:
+    """
+    Return the wiring that was given; None: none was.
+
+    Raises:
+        ConfigError: it is damaged, or of other sizes.
+    """
+    if values is None:
+        return None
+    try:
+        wiring = Wiring.from_dict(values)
+    except (KeyError, ValueError, TypeError) as error:
+        raise ConfigError(f'wiring is damaged ({error}); pass what Wiring.to_dict returned.') from error
+    if (wiring.n_sensory, wiring.n_motor) != (n_sensory, n_motor):
+        raise ConfigError(
+            f'wiring has {wiring.n_sensory} observations and {wiring.n_motor} actions; the agent is made for '
+            f'{n_sensory} and {n_motor}.'
+        )
+    return wiring
 
 
 def _check_sizes(**sizes: Any) -> None:

@@ -24,6 +24,7 @@ from velora_ros.models.networks import Networks
 from velora_ros.models.noise import add_and_clip
 from velora_ros.models.optimisers import without_compiler
 from velora_ros.models.outcome import Outcome
+from velora_ros.models.start import Start
 from velora_ros.models.streams import Streams
 from velora_ros.models.threads import flushing
 from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
@@ -92,7 +93,8 @@ class Learner:
         self.n_sequences, self.sequence_length = 16, 8
         self.lr_decay_steps, self.lr_final, self.lr_decay_counts = 0, 0.1, STEPS
         self.steps_of_full_episodes, self.noise_final = 0, 1.0
-        self.privileged_dim = 0
+        self.privileged_dim = self.critic_warm_up = 0
+        self.start: Start | None = None
         self.gathered = Gathered()
         """What the updates and episodes since the last diagnostics have shown."""
         self._outcome, self._noise = Outcome(), 0.0
@@ -124,6 +126,28 @@ class Learner:
             settings.buffer_size, wiring.n_sensory, wiring.n_motor, self.hidden_size, state_dim=privileged_dim
         )
         self._hidden_now = self.initial_hidden()  # after the last observation that was acted on
+        if self.start is not None:
+            self.start.put_into(self.networks, privileged=bool(privileged_dim))
+
+    def begin_from(self, start: Start) -> None:
+        """
+        Take over networks and contract of a file, before the first step.
+
+        Args:
+            start: what the file holds; its wiring is this learner's.
+        """
+        self.start, file = start, start.file
+        self.build(start.privileged_dim)
+        self.spec, self.environment = file.spec, file.environment
+        if file.policy is not None and self.settings.dt_input:
+            shortest, longest = file.policy.dt_range
+            self.dt_range = (shortest / file.policy.spec.control_period, longest / file.policy.spec.control_period)
+        self.provenance['from'] = file.summary()
+
+    @property
+    def began_from_file(self) -> bool:
+        """Whether it began with what another training had learnt; a resumed run knows it too."""
+        return 'from' in self.provenance
 
     @property
     def hidden_size(self) -> int:
@@ -148,6 +172,9 @@ class Learner:
             SpecError: its sizes are not this agent's, or it is not like the one trained in before.
         """
         wiring, known = self.wiring, self.spec
+        fresh = self.start if self.steps == 0 else None
+        if fresh is not None:
+            fresh.file.refuse_other_contract(spec)
         if (spec.observation_dim, spec.action_dim) != (wiring.n_sensory, wiring.n_motor):
             raise SpecError(
                 f'the environment has {spec.observation_dim} observations and {spec.action_dim} actions; this agent '
@@ -163,7 +190,7 @@ class Learner:
         state = info.get('privileged_state')
         privileged = 0 if state is None else np.size(state)
         if privileged != self.privileged_dim:
-            if known is not None:
+            if known is not None and (fresh is None or fresh.has_critic):
                 raise SpecError(
                     f'the environment offers the critic {privileged} privileged entries; this agent was trained with '
                     f'{self.privileged_dim}. Use the same wrappers.'
@@ -183,12 +210,14 @@ class Learner:
         lr_decay_counts: str = STEPS,
         episode_share: float = 0.0,
         noise_final: float = 1.0,
+        critic_warm_up: int = 0,
     ) -> None:
         """Set the numbers of the updates to come; ``sequence_length`` counts the steps that carry loss."""
         self.update.rebind()  # somebody may have put other weights or another optimiser's state in since the last call
         self.lr_decay_steps, self.lr_final, self.lr_decay_counts = lr_decay_steps, lr_final, lr_decay_counts
         self.update_settings, self.episode_share, self.noise_final = settings, episode_share, noise_final
         self.n_sequences, self.sequence_length = n_sequences, sequence_length
+        self.critic_warm_up = critic_warm_up
 
     @flushing
     def warm_up(self) -> None:
@@ -249,6 +278,8 @@ class Learner:
             seen = self.buffer.latest(len(self.buffer))
             self.networks.observation_normaliser.freeze(seen.observation[0])
             self.networks.state_normaliser.freeze(seen.state[0])
+        elif self.began_from_file and self.settings.normalise and not self.networks.state_normaliser.frozen:
+            self.networks.state_normaliser.freeze(self.buffer.latest(len(self.buffer)).state[0])  # of a new critic
 
     def check_start_up(self, start_steps: int) -> None:
         """
@@ -364,8 +395,20 @@ class Learner:
     def _set_learning_rates(self) -> None:
         """Let both rates fall geometrically to ``lr_final`` over ``lr_decay_steps``: fast at first, steady later."""
         factor = self.lr_final ** self._progress()
-        self.actor_optimizer.param_groups[0]['lr'] = factor * self.settings.actor_lr
+        self.actor_optimizer.param_groups[0]['lr'] = self._actor_share() * factor * self.settings.actor_lr
         self.critic_optimizer.param_groups[0]['lr'] = factor * self.settings.critic_lr
+
+    def _actor_share(self) -> float:
+        """
+        Return the share of its learning rate that the actor moves with: less than 1 only after a start from a file.
+
+        A critic that has seen little misleads: the actor waits for ``critic_warm_up`` steps, and its rate rises
+        linearly over as many again.
+        """
+        waits = self.critic_warm_up
+        if not self.began_from_file or self.steps >= 2 * waits:
+            return 1.0
+        return max(0.0, self.steps / waits - 1.0)
 
     def _progress(self) -> float:
         """Return how much of the learning rates' fall is over, 0 to 1."""

@@ -37,7 +37,7 @@ def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **othe
         env: the environment.
         arguments: the agent's constructor arguments.
         config: the arguments of ``train``.
-        **others: ``seed``, ``total_steps``, ``control_period`` and ``device``.
+        **others: ``seed``, ``total_steps``, ``control_period``, ``device``, perhaps ``env_args`` and ``start_from``.
     """
     agent = {name: arguments[name] for name in config.agent_arguments()}
     return RunConfig(
@@ -75,7 +75,14 @@ def opened(run_dir: RunDir | None, config: RunConfig, *, resume: bool, seed: int
         with RunFolder.resume(run_dir) as run:
             given = {**dataclasses.asdict(config), **dataclasses.asdict(config.hyperparameters)}
             kept = {'seed': seed} if seed is not None else {}
-            skipped = {'seed', 'flags', 'hyperparameters', 'env_kwargs'}  # the last: see check_environment
+            skipped = {
+                'seed',
+                'flags',
+                'hyperparameters',
+                'env_kwargs',
+                'env_args',
+                'start_from',
+            }  # see check_environment
             if same_id(config.env, run.started_with.env):
                 skipped.add('env')
             run.started_with.refuse_differences(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -23,7 +24,7 @@ def make_environment(config: RunConfig) -> Env:
             statistics of its own, for example.
         ConfigError: the run's environment has no name, or wrappers that only the program that made them knows.
     """
-    env = make(config.name_of_env())
+    env = make(config.name_of_env(), **config.env_args)
     try:
         check_statistics(env)
         return disturb(env, config.hyperparameters.disturbances())
@@ -32,9 +33,14 @@ def make_environment(config: RunConfig) -> Env:
         raise
 
 
-def make_model(config: RunConfig, env: Env) -> LiquidDDPG:
+def make_model(config: RunConfig, env: Env, *, fresh: bool = True) -> LiquidDDPG:
     """
     Make the agent of a run as it is at its beginning; the global random generators are seeded.
+
+    Args:
+        config: of the run.
+        env: from :func:`make_environment`.
+        fresh: the run is about to begin; one that is resumed needs the file no more that it began from.
 
     Raises:
         VeloraError: the device, a size or the environment is not as it must be.
@@ -42,11 +48,15 @@ def make_model(config: RunConfig, env: Env) -> LiquidDDPG:
     set_seed(config.seed)
     device, spec = set_device(config.device), spec_from_env(env, config.control_period)
     agent = config.hyperparameters.agent_arguments()
-    model = LiquidDDPG(
-        spec.observation_dim, agent.pop('n_neurons'), spec.action_dim, **agent, device=device, seed=config.seed
-    )
+    if config.start_from and (fresh or Path(config.start_from).exists()):
+        model = LiquidDDPG.from_policy(config.start_from, **agent, device=device, seed=config.seed)
+    else:
+        n_neurons = agent.pop('n_neurons')
+        model = LiquidDDPG(spec.observation_dim, n_neurons, spec.action_dim, **agent, device=device, seed=config.seed)
     command = {'command': config.command} if config.command else {}
     model.learner.provenance |= {'hyperparameters': dataclasses.asdict(config.hyperparameters), **command}
+    if config.env_args:
+        model.learner.provenance['env_args'] = config.env_args
     return model
 
 

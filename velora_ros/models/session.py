@@ -119,7 +119,13 @@ def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folde
             learner,
             env,
             model.spec,
-            LoopSettings.of(config, call.total_steps, learner.streams.run_seed, learner.streams.evaluation_seed),
+            LoopSettings.of(
+                config,
+                call.total_steps,
+                learner.streams.run_seed,
+                learner.streams.evaluation_seed,
+                knows=learner.began_from_file,
+            ),
             eval_env=eval_env,
             callbacks=_callbacks(model, config, call, folder),
             privileged_dim=learner.privileged_dim,
@@ -159,6 +165,7 @@ def _configure(learner: Learner, config: TrainConfig, call: Call, *, resumed: bo
         lr_decay_counts=config.lr_decay_counts,
         episode_share=config.episode_share,
         noise_final=config.noise_final,
+        critic_warm_up=config.critic_warm_up,
     )
     learner.provenance['train'] = {**config.train_arguments(), 'total_steps': call.total_steps}
 

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from velora_ros.errors import MissingDependencyError, VeloraError
@@ -30,6 +31,7 @@ from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainRe
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.start_file import StartFile
 from velora_ros.utils import how_to_install, listen_to_slow_steps, set_seed
 
 if TYPE_CHECKING:
@@ -176,8 +178,8 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
     Train, and write the best policy.
 
     Args:
-        job: env, seed, total_steps, run_dir, resume, out, rival, announce_untrained, nice, config (a dictionary of
-            hyperparameters).
+        job: env, env_args, start_from, device, seed, total_steps, run_dir, resume, out, rival, announce_untrained,
+            nice, config (a dictionary of hyperparameters).
         emit: writes an event.
         orders: what the parent says meanwhile.
 
@@ -188,10 +190,10 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
     announce_untrained = job['announce_untrained'] and not job['resume']
     if not announce_untrained:
         os.nice(job['nice'])
-    with contextlib.closing(disturb(make(job['env']), config.disturbances())) as env:
+    with contextlib.closing(_environment(job, config)) as env:
         check_statistics(env)
-        model = _model(env, config, job['seed'])
-        rival = _return_of(job['rival'], config, model, job['env'], emit) if job['rival'] else -math.inf
+        model = _model(env, config, job)
+        rival = _return_of(job['rival'], config, model, job, emit) if job['rival'] else -math.inf
         orders.begin()
         with _opened(job, env, model, config) as run:
             run.on_checkpoint = lambda path: emit('saved', path=str(path))
@@ -221,6 +223,7 @@ def _opened(job: Mapping[str, Any], env: Any, model: 'LiquidDDPG', config: Train
         started = RunConfig.load(paths.config).hyperparameters
         config = dataclasses.replace(config, **{name: getattr(started, name) for name in LIVE})
     budget = {'total_steps': job['total_steps'], 'control_period': None, 'device': str(model.device)}
+    budget |= {'env_args': job.get('env_args', {}), 'start_from': job.get('start_from') or None}
     description = describe(env, model.arguments(), config, seed=job['seed'], **budget)
     with opened(paths.folder, description, resume=resume, seed=job['seed']) as run:
         assert run is not None
@@ -236,9 +239,13 @@ def _conclude(result: TrainResult, job: Mapping[str, Any], run: RunPaths, emit: 
     emit('end', steps=result.steps, seconds=result.seconds, stopped=result.stopped, **announced)
 
 
-def _return_of(path: str, config: TrainConfig, model: 'LiquidDDPG', env_id: str, emit: Emit) -> float:
+def _environment(job: Mapping[str, Any], config: TrainConfig) -> Any:
+    return disturb(make(job['env'], **job.get('env_args', {})), config.disturbances())
+
+
+def _return_of(path: str, config: TrainConfig, model: 'LiquidDDPG', job: Mapping[str, Any], emit: Emit) -> float:
     """Return the mean return of a policy in the very evaluation that the trained ones go through."""
-    with contextlib.closing(disturb(make(env_id), config.disturbances())) as env:
+    with contextlib.closing(_environment(job, config)) as env:
         seed = model.learner.streams.evaluation_seed
         max_steps = config.longest_evaluation
         result = evaluate(Policy.load(path), env, episodes=config.eval_episodes, seed=seed, max_steps=max_steps)
@@ -249,7 +256,8 @@ def _return_of(path: str, config: TrainConfig, model: 'LiquidDDPG', env_id: str,
     return result.mean
 
 
-def _model(env: Any, config: TrainConfig, seed: int) -> 'LiquidDDPG':
+def _model(env: Any, config: TrainConfig, job: Mapping[str, Any]) -> 'LiquidDDPG':
+    seed, device = job['seed'], job.get('device', 'cpu')
     set_seed(seed)  # it says so where torch is missing
     try:
         from velora_ros.models import LiquidDDPG  # noqa: PLC0415 - torch takes seconds; a wrong job is refused before
@@ -257,8 +265,17 @@ def _model(env: Any, config: TrainConfig, seed: int) -> 'LiquidDDPG':
         raise MissingDependencyError(
             f'training needs {error.name}, which is not installed. {how_to_install("train")}'
         ) from error
-    spec, arguments = spec_from_env(env), config.agent_arguments()
-    return LiquidDDPG(spec.observation_dim, arguments.pop('n_neurons'), spec.action_dim, **arguments, seed=seed)
+    arguments, provenance = config.agent_arguments(), {'env_args': job['env_args']} if job.get('env_args') else {}
+    if job.get('start_from') and not (job['resume'] and not Path(job['start_from']).exists()):
+        fixed = StartFile.load(job['start_from']).fixed  # the node cannot tell what was asked for from its defaults
+        others = {name: value for name, value in arguments.items() if name not in fixed}
+        model = LiquidDDPG.from_policy(job['start_from'], **others, device=device, seed=seed)
+    else:
+        spec = spec_from_env(env)
+        n_neurons = arguments.pop('n_neurons')
+        model = LiquidDDPG(spec.observation_dim, n_neurons, spec.action_dim, **arguments, device=device, seed=seed)
+    model.learner.provenance |= provenance
+    return model
 
 
 def main() -> int:

@@ -1,14 +1,16 @@
 """The parameters of trainer_node: what to train, where to, and every hyperparameter."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.parameters import Kind, Parameter, Values
 from velora_ros.training.callbacks import LIVE
-from velora_ros.training.config import TrainConfig, preset_path, read_yaml
+from velora_ros.training.config import TrainConfig, preset_path, read_keyword, read_yaml
 from velora_ros.training.run_paths import RunPaths, default_folder
+from velora_ros.training.start_file import StartFile
 from velora_ros.utils import check_writable
 
 _AT_START = 'it is read at the start; start the node again.'
@@ -49,6 +51,15 @@ PARAMETERS = (
         'preset', 'string', '', 'Name of a preset beside the usual one, e.g. robust: config/train/<env>-<preset>.yaml.',
         read_only=_AT_START,
     ),
+    Parameter(
+        'env_args', 'string_array', [],
+        'Keywords for the environment, each name=value with a YAML value, e.g. frame_skip=4.',
+    ),
+    Parameter(
+        'start_from', 'string', '',
+        'File to train on from: a policy, a saved agent, a checkpoint, or a run folder; empty is from nothing.',
+    ),
+    Parameter('device', 'string', 'cpu', 'What to compute on: cpu, cuda, cuda:N, or auto.'),
     Parameter('seed', 'integer', 0, 'One seed, one run.', range=(0, 2**31 - 1)),
     Parameter('total_steps', 'integer', 30_000, 'Environment steps of the training.', range=(1, 2**53)),
     Parameter(
@@ -125,6 +136,31 @@ def refuse_changes(before: Values, after: Values) -> None:
             )
 
 
+def _keywords(words: Sequence[str]) -> dict[str, Any]:
+    """
+    Return ``name=value`` words as keywords.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    try:
+        return dict(map(read_keyword, words))
+    except ValueError as error:
+        raise ConfigError(f"parameter 'env_args': {error}.") from error
+
+
+def _start(values: Values) -> str:
+    """
+    Return the file to train on from, looked at; empty for none.
+
+    Raises:
+        PolicyFileError: no training can begin from it.
+    """
+    if not values['start_from'] or values['resume']:
+        return ''
+    return str(StartFile.load(Path(values['start_from']).expanduser()).path.absolute())
+
+
 def job_of(values: Values, last_run: str) -> dict[str, Any]:
     """
     Return what the training process is to do; :func:`velora_ros.nodes.trainer_child.train` reads it.
@@ -159,6 +195,7 @@ def job_of(values: Values, last_run: str) -> dict[str, Any]:
 
         rival = str(policy_path(values['rival']).absolute())
     config = dataclasses.asdict(config_of(values))
+    job |= {'device': values['device'], 'env_args': _keywords(values['env_args']), 'start_from': _start(values)}
     if values['out']:
         out = Path(values['out']).expanduser().absolute()
         check_writable(out, "parameter 'out'")

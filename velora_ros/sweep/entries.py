@@ -9,7 +9,7 @@ from velora_ros.errors import ConfigError, did_you_mean
 
 NAMES = (
     'env', 'steps', 'seeds', 'preset', 'fixed', 'grid', 'sample', 'settings', 'scheduler', 'cpus_per_trial',
-    'max_concurrent', 'rank_by', 'control_period',
+    'max_concurrent', 'rank_by', 'control_period', 'env_args',
 )  # fmt: skip
 
 

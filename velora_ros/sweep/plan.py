@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class Sweep:
         max_concurrent: trials at the same time; None: as many as there is room for.
         rank_by: ``last`` evaluation of a trial or its ``best``.
         control_period: nominal period [s] where the environment does not say.
+        env_args: keywords for the environment.
     """
 
     env: str
@@ -72,6 +73,7 @@ class Sweep:
     max_concurrent: int | None = None
     rank_by: str = 'last'
     control_period: float | None = None
+    env_args: Setting = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> 'Sweep':
@@ -151,6 +153,7 @@ class Sweep:
             hyperparameters=self.hyperparameters(setting),
             total_steps=self.steps,
             control_period=self.control_period,
+            env_args=self.env_args,
         )
 
     def _check(self) -> None:
@@ -164,7 +167,7 @@ class Sweep:
 
     def _check_environment(self) -> None:
         for disturbances in {self.hyperparameters(setting).disturbances() for setting in self.settings}:
-            with disturb(make(self.env), disturbances) as env:
+            with disturb(make(self.env, **self.env_args), disturbances) as env:
                 check_env(env)
                 check_statistics(env)
                 spec_from_env(env, self.control_period)
@@ -195,6 +198,7 @@ def _parse(values: Setting) -> Sweep:
         max_concurrent=entries.whole(values, 'max_concurrent', 1) if 'max_concurrent' in values else None,
         rank_by=entries.one_of(values, 'rank_by', ('last', 'best')),
         control_period=entries.positive(values, 'control_period'),
+        env_args=entries.mapping(values, 'env_args'),
     )
 
 

@@ -97,6 +97,9 @@ class TrainConfig:
     max_grad_norm: float = _of('train', 0.0, 'gradients above this norm are scaled down to it; 0: never')
     trace: float = _of('train', 0.9, 'lambda of the returns within a sequence; 0: one-step returns', 0, 1)
     reward_scale: float = _of('train', 1.0, 'rewards are multiplied by it before learning', above=True)
+    critic_warm_up: int = _of(
+        'train', 2000, 'steps in which only the critic learns, where training begins from a file', 0
+    )
     lr_decay_steps: int = _of('train', 0, 'steps over which both learning rates fall, geometrically; 0: they stay', 0)
     lr_final: float = _of('train', 0.1, 'share of the learning rates left after lr_decay_steps', 0, 1, above=True)
     lr_decay_counts: str = _of(
@@ -230,6 +233,22 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
             f"the configuration '{path}' holds a {type(values).__name__}; it must hold 'name: value' lines."
         )
     return values
+
+
+def read_keyword(text: str) -> tuple[str, Any]:
+    """
+    Return a keyword from ``name=value``; the value is YAML, so that a number, ``true`` and a text differ.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    name, equals, value = text.partition('=')
+    if not equals or not name.strip().isidentifier():
+        raise ValueError(f"'{text}' is not name=value, as in frame_skip=5")
+    try:
+        return name.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ValueError(f"the value of '{text}' is not valid YAML; quote it") from error
 
 
 def live_changes(changes: Mapping[str, Any], live: Iterable[str]) -> dict[str, float]:

@@ -53,6 +53,8 @@ class LoopSettings:
         longest_evaluation: steps of their episodes at most.
         seed: the run's seed; each reset gets one drawn from (seed, episode).
         eval_seed: the evaluations' seed, unknown to training.
+        knows: the agent began from a file: it acts by itself in the start-up steps too, and is evaluated before the
+            first one, so that what it began with is the best policy until there is a better one.
     """
 
     n_episodes: int
@@ -69,11 +71,14 @@ class LoopSettings:
     longest_evaluation: int
     seed: int
     eval_seed: int
+    knows: bool = False
 
     @classmethod
-    def of(cls, config: TrainConfig, total_steps: int | None, seed: int, eval_seed: int) -> 'LoopSettings':
+    def of(
+        cls, config: TrainConfig, total_steps: int | None, seed: int, eval_seed: int, *, knows: bool = False
+    ) -> 'LoopSettings':
         """Take the fields of the same names from a configuration."""
-        own: dict[str, Any] = {'total_steps': total_steps, 'seed': seed, 'eval_seed': eval_seed}
+        own: dict[str, Any] = {'total_steps': total_steps, 'seed': seed, 'eval_seed': eval_seed, 'knows': knows}
         named = {field.name for field in dataclasses.fields(cls)} - own.keys()
         return cls(**{name: getattr(config, name) for name in named}, **own)
 
@@ -165,6 +170,8 @@ class _Run:
         settings, result = self.settings, self.result
         try:
             self._tell_all(self._begin)
+            if settings.knows and not (result.episodes or result.evaluations):
+                self._evaluate_before_the_start()
             self._rest(last=False)
             while len(result.episodes) < settings.n_episodes and not self._budget_spent():
                 self._run_episode()
@@ -240,7 +247,7 @@ class _Run:
         ended = False
         while not ended:
             action, next_hidden = agent.act(observation, hidden, dt, noise_scale)
-            if self.step < settings.start_steps:
+            if self.step < settings.start_steps and not settings.knows:
                 action = agent.random_action()
             next_observation, next_state, reward, terminated, truncated, next_dt = self.env.step(action, self.step + 1)
             agent.remember(
@@ -308,6 +315,10 @@ class _Run:
             if proportion.is_due(self.step, self.steps_before, self.result, self.settings):
                 self._evaluate(self.eval_env, proportion.steps_left(self.step - self.steps_before, self.result))
         elif self.step % every == 0:
+            self._evaluate(self.eval_env)
+
+    def _evaluate_before_the_start(self) -> None:
+        if self.eval_env is not None and self.settings.eval_every:
             self._evaluate(self.eval_env)
 
     def _evaluate_at_the_end(self) -> None:

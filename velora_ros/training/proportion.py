@@ -77,8 +77,8 @@ def steps_left(done: int, result: TrainResult, *, at_the_end: bool = False) -> f
 
 
 def spent(result: TrainResult) -> int:
-    """Return the steps that the evaluations of a run have taken."""
-    return sum(sum(one.result.lengths) for one in result.evaluations)
+    """Return the steps that the evaluations of a run have taken; one before the first episode does not count."""
+    return sum(sum(one.result.lengths) for one in result.evaluations if one.episode or one is not result.evaluations[0])
 
 
 def _length(result: TrainResult, limits: Limits) -> float:

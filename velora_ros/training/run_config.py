@@ -37,6 +37,8 @@ class RunConfig:
         flags: what else the command line was given, if the run was started on one; None: it was not.
         env_kwargs: keywords that the environment was made with, as far as JSON can hold them; None: not known, as in
             folders of older versions.
+        env_args: keywords for the environment that come with its name, as ``--env-arg`` gives them.
+        start_from: the file that the training began from; None: from nothing.
     """
 
     env: str | None
@@ -48,6 +50,8 @@ class RunConfig:
     wrappers: tuple[str, ...] = field(default=())
     flags: str | None = None
     env_kwargs: dict[str, Any] | None = None
+    env_args: dict[str, Any] = field(default_factory=dict)
+    start_from: str | None = None
 
     @property
     def command(self) -> str:

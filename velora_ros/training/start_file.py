@@ -1,0 +1,164 @@
+"""A file that a training begins from: a policy, a saved agent, a checkpoint, or a run for its newest checkpoint."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from velora_ros.errors import ConfigError, PolicyFileError, SpecError
+from velora_ros.policy import PolicyFile
+from velora_ros.policy.foreign import AGENT, AGENT_KEY, CHECKPOINT, MISSING, POLICY, RUN, identify
+from velora_ros.spec import PolicySpec
+from velora_ros.training.checkpoint import checkpoints
+from velora_ros.training.run_paths import RunPaths
+
+OF_THE_ACTOR = ('n_neurons', 'sparsity', 'cell', 'normalise', 'dt_input')
+OF_THE_CRITIC = ('critic_sizes', 'n_critics', 'critic_neurons')
+
+
+@dataclass(frozen=True)
+class StartFile:
+    """
+    What a training begins from.
+
+    Args:
+        path: the file itself; of a run, its newest checkpoint.
+        kind: ``policy``, ``agent`` or ``checkpoint``.
+        fixed: hyperparameters that the file settles, by name.
+        spec: what the policy reads and commands; None where an agent was saved before it was trained.
+        environment: what it was trained in; None: not known.
+        digest: of the content, SHA-256 in hex.
+        provenance: how it was made.
+        policy: the policy, where the file is one.
+    """
+
+    path: Path
+    kind: str
+    fixed: Mapping[str, Any]
+    spec: PolicySpec | None
+    environment: str | None
+    digest: str
+    provenance: Mapping[str, Any]
+    policy: PolicyFile | None = None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> 'StartFile':
+        """
+        Look at a file; only a policy is read whole.
+
+        Raises:
+            PolicyFileError: it is none of the four, or damaged.
+        """
+        place = Path(path)
+        found = identify(place)
+        if found.kind == RUN:
+            kept = checkpoints(RunPaths(place))
+            if not kept:
+                raise PolicyFileError(f"the run in '{place}' has no checkpoint yet; name one of its policies.")
+            place, found = kept[0], identify(kept[0])
+        if found.kind == POLICY:
+            return cls._of_policy(place, PolicyFile.load(place))
+        if found.kind in (AGENT, CHECKPOINT):
+            return cls._of_agent(place, found.kind)
+        what = 'is not there' if found.kind == MISSING else f'is {found.text}'
+        raise PolicyFileError(
+            f"'{place}' {what}; training begins from a policy, a saved agent, a checkpoint, or the folder of a run."
+        )
+
+    @classmethod
+    def _of_policy(cls, place: Path, file: PolicyFile) -> 'StartFile':
+        scale, offset = file.tensors['normalisation.scale'], file.tensors['normalisation.offset']
+        before = file.provenance.get('hyperparameters')
+        dt_input = before.get('dt_input', True) if isinstance(before, dict) else True
+        fixed = {
+            'n_neurons': file.n_neurons,
+            'sparsity': float(file.wiring.get('sparsity', 0.5)),
+            'cell': file.cell,
+            'normalise': bool((scale != 1).any() or (offset != 0).any()),
+            'dt_input': bool(dt_input),
+        }
+        return cls(place, POLICY, fixed, file.spec, file.environment, file.digest, file.provenance, file)
+
+    @classmethod
+    def _of_agent(cls, place: Path, kind: str) -> 'StartFile':
+        data = place.read_bytes()
+        try:
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], 'little')])
+            metadata = json.loads(header['__metadata__'][AGENT_KEY])
+            arguments, spec = metadata['arguments'], metadata['spec']
+            fixed = {name: arguments[name] for name in (*OF_THE_ACTOR, *OF_THE_CRITIC) if name in arguments}
+            fixed['critic_sizes'] = tuple(fixed['critic_sizes'])
+            return cls(
+                place,
+                kind,
+                fixed,
+                None if spec is None else PolicySpec.from_dict(spec),
+                metadata['environment'],
+                hashlib.sha256(data).hexdigest(),
+                metadata['provenance'],
+            )
+        except (ValueError, KeyError, TypeError, SpecError) as error:
+            raise PolicyFileError(f"'{place}' is a damaged saved agent ({error}); take another copy of it.") from error
+
+    def refuse_others(self, given: Mapping[str, Any]) -> None:
+        """
+        Compare hyperparameters that were asked for to those that the file settles.
+
+        Raises:
+            ConfigError: one differs.
+        """
+        for name, value in given.items():
+            if name in self.fixed and self.fixed[name] != (tuple(value) if isinstance(value, list) else value):
+                raise ConfigError(
+                    f"{name} is {value!r}, but '{self.path}' has {self.fixed[name]!r}, which training from it keeps; "
+                    f'leave {name} out, or train a new agent.'
+                )
+
+    def refuse_other_contract(self, spec: PolicySpec) -> None:
+        """
+        Compare what the policy reads and commands to an environment's.
+
+        Units may differ, and names that only count (``action_0``): older files have others.
+
+        Raises:
+            SpecError: names, bounds or the nominal period differ.
+        """
+        if self.spec is None:
+            return
+        for field in ('observation_names', 'action_names', 'action_low', 'action_high', 'control_period'):
+            own, others = getattr(self.spec, field), getattr(spec, field)
+            if own != others and not (field.endswith('names') and _same_names(own, others)):
+                raise SpecError(
+                    f"the policy in '{self.path}' has {field} {_shown(own)}, this environment has {_shown(others)}; "
+                    'training goes on only in an environment of the same observations, actions and period. Use one, '
+                    'or train a new agent.'
+                )
+
+    def summary(self) -> dict[str, Any]:
+        """Return what is written down in the provenance of what comes out."""
+        return {
+            'file': self.path.name,
+            'kind': self.kind,
+            'digest': self.digest,
+            'environment': self.environment,
+            'steps': self.provenance.get('steps'),
+            'seed': self.provenance.get('seed'),
+        }
+
+
+def _same_names(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    pairs = list(zip(one, other, strict=False))
+    return len(one) == len(other) and all(a == b or _counts(a) or _counts(b) for a, b in pairs)
+
+
+def _counts(name: str) -> bool:
+    """Return whether a name says nothing but a place: ``obs_3``, ``action_0``."""
+    word, _, number = name.rpartition('_')
+    return word in ('obs', 'action') and number.isdecimal()
+
+
+def _shown(value: Any) -> str:
+    return f'[{", ".join(map(str, value))}]' if isinstance(value, tuple) else f'{value:g} s'
