@@ -241,7 +241,15 @@ def test_every_shipped_file_sets_its_node_s_parameters_in_any_namespace(make_nod
         name = key.removeprefix('/**/')
         module = importlib.import_module(f'velora_ros.nodes.{name}_parameters')
         sources = content['ros__parameters'].get('observation.sources')
-        rows = module.parameters(sources) if hasattr(module, 'parameters') else module.PARAMETERS
+        rows = module.parameters(sources) if name == 'policy_node' else module.PARAMETERS
         node = make_node('--params-file', file, name=name, namespace=namespace)
         ParameterTable(node, rows)
         assert set(start_values(node)) == set(content['ros__parameters'])
+
+
+@pytest.mark.parametrize(
+    ('given', 'taken'),
+    [('range_max', ['range_max']), (3.5, ['3.5']), ([3.5, 0.0], ['3.5', '0.0']), (['refuse', '2'], ['refuse', '2'])],
+)
+def test_a_lenient_list_of_strings_takes_one_string_and_numbers(given, taken):
+    assert Parameter('fill', 'string_array', [], 'What stands for it.', lenient=True).check(given) == taken
