@@ -270,7 +270,12 @@ def test_a_subclass_of_our_model_environment_is_tried_as_any_other(model):
         def step(self, action):
             return super().step(0.5 * np.asarray(action))
 
+    class Inner(ModelEnv):
+        def _step_mujoco_simulation(self, ctrl, n_frames):
+            super()._step_mujoco_simulation(ctrl + 0.1, n_frames)
+
     assert spec_from_env(ModelEnv(str(model()))).action_names == TRUE
+    assert spec_from_env(Inner(str(model()))).action_names == UNKNOWN
     assert spec_from_env(Scaled(str(model()))).action_names == UNKNOWN
 
 
@@ -370,6 +375,21 @@ class Windowed(Direct):
         mujoco.mj_step(self.model, self.data, 4)
 
 
+class Ranged(Direct):
+    """Keeps a view of the model, as many do; it changes nothing that the copy would miss."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.ranges = self.model.actuator_ctrlrange
+
+    def control(self, action):
+        return np.clip(action, *self.ranges.T)
+
+
+def test_a_view_of_the_model_is_a_constant(model):
+    assert spec_from_env(Ranged(model())).action_names == TRUE
+
+
 class Leaking(Direct):
     copies = []  # noqa: RUF012 - what goes past every copy
 
@@ -386,7 +406,7 @@ class Leaking(Direct):
     [
         (Failing, 'RuntimeError: no licence'),
         (Locked, "cannot pickle 'generator' object"),
-        (Windowed, "views of the simulation's arrays"),
+        (Windowed, "views of the simulation's state"),
         (Leaking, 'moved the environment itself'),
     ],
 )

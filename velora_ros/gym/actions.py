@@ -109,11 +109,8 @@ def are_controls(env: Env) -> list[bool]:
 def _is_direct(env: Env) -> bool:
     """Tell whether nothing of somebody else's lies between an action and ``do_simulation``."""
     base: Any = env.unwrapped
-    module = type(base).step.__module__
-    plain = module in _ABSTRACT or (
-        module.startswith('velora_ros.') and type(base).do_simulation.__module__ in _ABSTRACT
-    )
-    own = 'step' in vars(base) or 'do_simulation' in vars(base)
+    plain = type(base).step.__module__ in _ABSTRACT or type(base).__module__.startswith('velora_ros.')
+    own = vars(base).keys() & {'step', 'do_simulation', '_step_mujoco_simulation'}
     return plain and not own and not any(_may_change_actions(wrapper) for wrapper in _wrappers(env))
 
 
@@ -259,9 +256,10 @@ def _copied(env: Env) -> Any:
     for part, twin in zip(chain, twins, strict=True):
         for name, value in vars(part).items():
             vars(twin)[name] = _twin_of(value, memo)
-    for original in memo.get(id(memo), []):
-        if _is_window(original):
-            raise NotProvableError("it keeps views of the simulation's arrays, which a copy cannot follow")
+    state = _arrays_of(env.unwrapped)
+    for original in memo.get(id(memo), []):  # what deepcopy came by
+        if isinstance(original, np.ndarray) and any(np.may_share_memory(original, array) for array in state):
+            raise NotProvableError("it keeps views of the simulation's state, which a copy cannot follow")
     for twin in twins:
         vars(twin)['render'] = _draw_nothing
     return twins[0]
@@ -295,14 +293,11 @@ def _follow(held: Any, memo: dict[int, Any]) -> Any:
     return copy.deepcopy(held, memo) if id(getattr(held, '__self__', held)) in memo else held
 
 
-def _is_window(original: Any) -> bool:
-    """Tell whether an array shows memory of MuJoCo's."""
-    if not isinstance(original, np.ndarray):
-        return False
-    base = original.base
-    while isinstance(base, np.ndarray):
-        base = base.base
-    return type(base).__name__ == 'PyCapsule'
+def _arrays_of(base: Any) -> list[npt.NDArray[Any]]:
+    """Return the arrays of the simulation's state; views of the model's are constants, which a copy may have too."""
+    names = [name for name in dir(base.data) if not name.startswith('_')] if _is_mujoco(base) else []
+    values = [getattr(base.data, name, None) for name in names]
+    return [value for value in values if isinstance(value, np.ndarray) and value.size]
 
 
 def _draw_nothing(*_: Any, **__: Any) -> None:
