@@ -253,6 +253,15 @@ def test_an_include_takes_over_what_ros_shares_and_nothing_else(policy, tmp_path
     assert str(foreign) not in controller.parameters
 
 
+@pytest.mark.parametrize(
+    ('given', 'meant'), [('duraton', 'duration'), ('param', 'params'), ('use_simtime', 'use_sim_time')]
+)
+def test_a_misspelt_argument_is_refused_and_one_that_is_launch_s_own_is_not(policy, given, meant):
+    with pytest.raises(ConfigError, match=f"no argument '{given}'. Did you mean '{meant}'"):
+        include(launch_standin.LaunchContext(), {'policy': policy, given: '5'})
+    assert include(launch_standin.LaunchContext(), {'policy': policy, 'launch-prefix': 'nice', 'emulate_tty': 'true'})
+
+
 def test_an_include_takes_over_a_parameter_file_that_names_its_nodes_and_no_namespace_twice(policy, tmp_path):
     own = tmp_path / 'own.yaml'
     own.write_text(f'policy_node:\n  ros__parameters: {{policy: {policy}, fallback: none}}\n')

@@ -1,6 +1,7 @@
 """Turns the list of nodes in ``bringup.py`` into launch actions; the launch files are one call of it each."""
 
 import atexit
+import difflib
 import inspect
 import tempfile
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ from launch.substitutions import EnvironmentVariable
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
 from launch_ros.actions import Node
 
+from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.nodes.bringup import ARGUMENTS, build, publishes_clock
 from velora_ros.nodes.entries import (
     BOOLEAN,
@@ -45,6 +47,8 @@ NODES = ('sim_node', 'policy_node', 'trainer_node')
 # What a launch file around ours may say for everything in it, as is usual in ROS. Its other arguments are its own: an
 # `env` or a `policy` there hardly ever means ours.
 SHARED = ('namespace', 'use_sim_time', 'autostart', 'use_respawn', 'log_level', 'params_file')
+# A name this similar to one of ours is a misspelt one.
+NEAR = 0.8
 _CLOCK = 'velora_ros_publishes_clock'
 
 
@@ -86,6 +90,10 @@ def _forget_others(context: LaunchContext, run: str) -> None:
     given = _given_arguments(context)
     if given is None:
         return
+    known = {argument.name for argument in ARGUMENTS[run]}
+    for name in sorted(given - known):  # launch takes any name: others may be meant for itself or for its extensions
+        if difflib.get_close_matches(name, known, n=1, cutoff=NEAR):
+            raise ConfigError(f"there is no argument '{name}'.{did_you_mean(name, known)}")
     found = context.launch_configurations
     dropped = []
     for argument in ARGUMENTS[run]:
