@@ -1,5 +1,6 @@
 """The one spin loop and the `main` that every node shares, with a node of a few lines in a process."""
 
+import re
 import signal
 import sys
 
@@ -27,7 +28,7 @@ class Ticker(Node):
             self.exit_code = 3
         if self.ticks == 20 and 'fail' in sys.argv:
             raise ZeroDivisionError('an error in the code')
-        if self.ticks == 20 and 'give up' in sys.argv:
+        if self.ticks >= 20 and 'give up' in sys.argv and self.count_subscribers('/rosout'):
             raise ConfigError('this cannot go on.')
     def close(self):
         print('closed after', self.ticks, 'ticks', flush=True)
@@ -82,10 +83,12 @@ def test_an_unexpected_error_says_its_last_words_and_is_shown(ros, ticker):
     assert process.output.rstrip().endswith('ZeroDivisionError: an error in the code')
 
 
-def test_a_node_that_cannot_go_on_says_its_last_words_and_why(ticker):
-    process = ticker('give up')
+def test_a_node_that_cannot_go_on_says_its_last_words_and_logs_why(ros, ticker):
+    logged = ros.subscribe('rcl_interfaces/msg/Log', '/rosout', matched=False)
+    process = ticker('give up', '--ros-args', '-r', '__node:=other', '-r', '__ns:=/left')
+    ros.until(lambda: any(line.msg == 'this cannot go on.' for line in logged), 'the reason on /rosout')
     assert process.wait() == 1
-    assert process.output.endswith('closed after 20 ticks\nthis cannot go on.\n')
+    assert re.search(r'closed after \d+ ticks\n\[FATAL\] \[.*\] \[left.other\]: this cannot go on.\n$', process.output)
     assert 'Traceback' not in process.output
 
 
@@ -108,10 +111,12 @@ def test_no_thread_of_the_middleware_outlives_a_lifecycle_node(ros, arguments):
     assert process.output.endswith('ended False\n')
 
 
-def test_a_refused_start_is_one_sentence_and_status_one(ticker):
-    process = ticker('refuse')
+def test_a_refused_start_is_one_fatal_sentence_on_the_console_and_in_the_log_file(ros, ticker, tmp_path):
+    process = ros.start([sys.executable, '-c', TICKER], 'refuse', ROS_LOG_DIR=str(tmp_path))
     assert process.wait() == 1
-    assert process.output == 'starting\nthis start is refused.\n'
+    assert re.fullmatch(r'starting\n\[FATAL\] \[[\d.]+\] \[ticker\]: this start is refused.\n', process.output)
+    [file] = tmp_path.iterdir()
+    assert '[FATAL]' in file.read_text() and 'this start is refused.' in file.read_text()
 
 
 def test_a_parameter_file_that_rcl_cannot_read_is_one_sentence(ros, ticker):
@@ -135,6 +140,7 @@ def test_a_parameter_file_that_rcl_cannot_read_is_one_sentence(ros, ticker):
 def test_whatever_keeps_ros_from_starting_is_one_sentence(ros, arguments, environment, message):
     process = ros.start([sys.executable, '-c', TICKER], *arguments, **environment)
     assert process.wait() == 1
-    assert 'ROS cannot start: ' in process.output
+    assert '[ticker]: ROS cannot start: ' in process.output
+    assert process.output.count('[FATAL]') == 1
     assert message in process.output
     assert 'Traceback' not in process.output

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+import rclpy
 from rclpy.exceptions import ParameterNotDeclaredException
 from rclpy.executors import Executor
 from rclpy.node import Node
@@ -35,9 +35,9 @@ PRIVATE = {
 
 def rclpy_version() -> str:
     """Return the version of the installed rclpy, from its package.xml; ``unknown`` when it has none."""
-    try:
-        text = (Path(get_package_share_directory('rclpy')) / 'package.xml').read_text(encoding='utf-8')
-    except (PackageNotFoundError, OSError):
+    try:  # <prefix>/lib/python3.12/site-packages/rclpy/__init__.py
+        text = (Path(rclpy.__file__).parents[4] / 'share/rclpy/package.xml').read_text(encoding='utf-8')
+    except (IndexError, OSError):
         return 'unknown'
     found = re.search(r'<version>\s*([^<\s]+)\s*</version>', text)
     return found.group(1) if found else 'unknown'

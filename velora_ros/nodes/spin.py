@@ -1,19 +1,24 @@
 """
 How every node runs: one ``main`` pattern, one spin loop, clean ends.
 
-Exit status: 0 after SIGINT, SIGTERM, SIGHUP or a finished job; 1 with one sentence when the start is refused.
+Exit status: 0 after SIGINT, SIGTERM, SIGHUP or a finished job; 1 when the start is refused, with one sentence that the
+node's logger writes as FATAL.
 """
 
 import gc
 import os
+import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import rclpy
+import rclpy.logging
 import rclpy.utilities
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -63,11 +68,9 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
     try:
         _initialise(argv)
     except VeloraError as error:
-        return _refuse(error)
+        return _refuse(error, make_node)
     try:
         return _live(make_node, stop)
-    except VeloraError as error:
-        return _refuse(error)
     except ExternalShutdownException:
         return 0
     finally:
@@ -84,6 +87,10 @@ def _live(make_node: Callable[[], Runnable], stop: list[int]) -> int:
         return node.exit_code or 0
     except ExternalShutdownException:
         raise
+    except VeloraError as error:
+        if node is not None:
+            node.close()
+        return _refuse(error, make_node)
     except Exception:
         if node is not None:
             node.close()  # whatever ends the node must not leave a robot moving
@@ -180,6 +187,18 @@ def _why(message: str) -> str:
     return f'{reason}. Check the environment: ROS_DOMAIN_ID, RMW_IMPLEMENTATION, ROS_SECURITY_ENABLE and its keystore.'
 
 
-def _refuse(error: VeloraError) -> int:
-    sys.stderr.write(f'{error}\n')
+def _refuse(error: VeloraError, make_node: Callable[[], Runnable]) -> int:
+    """Log why the node cannot start or go on; return the exit status."""
+    _logger(error, make_node).fatal(str(error))
     return 1
+
+
+def _logger(error: VeloraError, make_node: Callable[[], Runnable]) -> Any:
+    """Return the logger of the node that raised an error, which writes to /rosout too; else one of the same name."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        node = frame.f_locals.get('self')
+        if isinstance(node, Node):
+            with suppress(AttributeError):  # before the node itself was made
+                return node.get_logger()
+    name = getattr(make_node, '__name__', 'velora_ros')
+    return rclpy.logging.get_logger(re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name).lower())
