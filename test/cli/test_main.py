@@ -159,3 +159,22 @@ def test_neither_evaluate_nor_inspect_needs_torch(make_policy_file, tmp_path):
         [sys.executable, '-c', code], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_debug_shows_the_traceback_of_an_error_that_is_else_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'bad_env.py').write_text(
+        'import gymnasium\ndef no_luck(**_): raise RuntimeError("no licence")\ngymnasium.register("Bad-v0", no_luck)'
+    )
+    call = ['train', '--env', 'bad_env:Bad-v0', '--steps', '9', '--run-dir', str(tmp_path / 'run')]
+    assert main(call) == 1
+    [*_, sentence] = plain = capsys.readouterr().err.splitlines()
+    assert 'its constructor failed with RuntimeError: no licence' in sentence
+    assert not any('Traceback' in line for line in plain)
+    for shown in ([*call, '--debug'], ['--debug', *call]):
+        assert main(shown) == 1
+        error = capsys.readouterr().err
+        assert 'Traceback (most recent call last)' in error
+        assert 'in no_luck' in error
+        assert error.splitlines()[-1] == sentence
+    assert not (tmp_path / 'run').exists()

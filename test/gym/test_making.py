@@ -248,3 +248,15 @@ def test_core_wrappers_are_added_once_and_in_order():
 def test_importing_the_room_loads_neither_torch_nor_mujoco_nor_ros():
     code = "import sys, velora_ros.gym; sys.exit(bool({'torch', 'mujoco', 'rclpy'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, '-c', code], timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize('missing', ['torch', 'array_api_compat'])
+def test_tensors_name_the_package_that_is_missing(missing):
+    code = (
+        'import sys\n'
+        f'sys.modules[{missing!r}] = None\n'
+        'from velora_ros.gym import add_core_env_wrappers, make\n'
+        'add_core_env_wrappers(make("Pendulum-v1"))'
+    )
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60, check=False)
+    assert f'MissingDependencyError: tensors need {missing}, which is not installed' in result.stderr

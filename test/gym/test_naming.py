@@ -1,3 +1,5 @@
+import random
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -117,8 +119,58 @@ def test_asking_for_the_names_changes_nothing(robot):
 def test_an_observation_function_that_cannot_be_tried_gives_plain_names(robot):
     data = robot.data
     robot._get_obs = lambda: 1 / 0
-    assert spec_from_env(robot).observation_names == tuple(f'obs_{i}' for i in range(11))
+    with pytest.warns(UserWarning, match='of Robot .* _get_obs failed with ZeroDivisionError: division'):
+        assert spec_from_env(robot).observation_names == tuple(f'obs_{i}' for i in range(11))
     assert robot.data is data
+
+
+@pytest.mark.parametrize('function', [lambda action: 0, lambda: {'a': [0]}, lambda: np.zeros(3), lambda: 'text'])
+def test_an_observation_function_of_another_kind_gives_plain_names_without_a_word(robot, function):
+    robot._get_obs = function
+    assert spec_from_env(robot).observation_names == tuple(f'obs_{i}' for i in range(11))
+
+
+class Noisy(Robot):
+    """Its observation function counts, remembers and draws; a helper of its own looks at the data."""
+
+    class Helper:
+        def __init__(self, env):
+            self.env, self.data, self.calls = env, env.data, []
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.history, self.count, self.helper = [], 0, self.Helper(self)
+
+    def reset_model(self):
+        return self._get_obs()
+
+    def _get_obs(self):
+        if hasattr(self, 'history'):
+            self.history.append(self.np_random.normal() + np.random.random() + random.random())  # noqa: NPY002
+            self.helper.calls.append(self.helper.data.time)
+            self.count += 1
+            self.newest = self.count
+        return super()._get_obs()
+
+
+def test_trying_an_observation_function_leaves_no_trace_of_it(tmp_path):
+    (tmp_path / 'robot.xml').write_text(ROBOT)
+    env = Noisy(tmp_path / 'robot.xml')
+    env.reset(seed=5)
+    resets, before = [], dict(vars(env))
+    env_reset, env.reset = env.reset, lambda **_: resets.append(1)
+    kept = list(env.history), env.count, list(env.helper.calls), env.np_random.bit_generator.state
+    state, numbers = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+    spec = spec_from_env(env)
+    assert spec.observation_names[0] == 'turn/velocity'
+    assert not resets
+    assert (env.history, env.count, env.helper.calls, env.np_random.bit_generator.state) == kept
+    assert random.getstate() == state
+    np.testing.assert_array_equal(np.random.get_state()[1], numbers)  # noqa: NPY002
+    env.reset = env_reset
+    assert {name: id(value) for name, value in vars(env).items() if name in before} == {
+        name: id(value) for name, value in before.items()
+    }
 
 
 @pytest.mark.parametrize(

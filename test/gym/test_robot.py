@@ -313,3 +313,24 @@ def test_a_robot_without_a_free_joint_has_no_base():
     assert robot.base is None
     assert not robot.has_base
     assert SimulatedRobot(make('Ant-v5')).has_base
+
+
+@pytest.mark.parametrize(('max_physics_step', 'steps'), [(0.0, 3), (0.003, 5), (0.003, 14), (0.003, 28)])
+def test_a_period_of_another_length_leaves_frame_skip_a_whole_number_and_dt_the_period(max_physics_step, steps):
+    robot = robot_of(max_physics_step=max_physics_step)
+    base, seen = robot._base, []
+    step = base.step
+
+    def watched(action):
+        seen.append((base.frame_skip, base.dt))
+        return step(action)
+
+    base.step = watched
+    robot.set_period(steps)
+    robot.set_command([1.0])
+    while robot.advance() is None:
+        pass
+    [(frames, dt)] = seen
+    assert isinstance(frames, int)
+    assert dt == pytest.approx(steps * robot.physics_step)
+    assert (base.frame_skip, base.dt) == (2, 0.04)

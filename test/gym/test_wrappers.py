@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check
+from gymnasium.wrappers import RecordEpisodeStatistics, TimeLimit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -378,3 +379,19 @@ def test_the_critic_can_be_left_in_the_dark_as_well():
     assert 'privileged_state' not in info
     assert 'privileged_state' not in env.step(env.action_space.sample())[-1]
     env.close()
+
+
+def test_a_time_limit_s_own_counter_is_left_alone_and_its_wrappers_are_where_they_were():
+    inside = make('InvertedPendulum-v5', max_episode_steps=20)
+    layers = [inside, *_layers(inside)]
+    env = TimingJitter(RecordEpisodeStatistics(inside), drop_probability=0)
+    env.reset(seed=0)
+    for _ in range(5):
+        env.step(np.zeros(1, np.float32))
+    assert [inside, *_layers(inside)] == layers
+    counters = [layer._elapsed_steps for layer in layers if isinstance(layer, TimeLimit)]
+    assert counters == [0]
+
+
+def _layers(env):
+    return [env.env, *_layers(env.env)] if isinstance(env, gym.Wrapper) else []

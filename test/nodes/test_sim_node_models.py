@@ -1,7 +1,10 @@
 """Other robots, other speeds and pictures: sim_node with an MJCF file, a real-time factor, a camera."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -126,6 +129,18 @@ def test_a_floating_base_s_pose_and_velocity_are_published_in_their_frames(ros, 
     assert [twist.linear.x, twist.linear.y, twist.linear.z] == pytest.approx([2 * -0.28, 2 * -0.96, 0])
     assert twist.angular.z == rate.z == pytest.approx(1.5)
     assert [force.x, force.y, force.z] == pytest.approx([0, 0, 9.81]), 'held, it stands'
+
+
+def test_an_opengl_backend_that_mujoco_does_not_know_is_one_sentence():
+    result = subprocess.run(
+        [sys.executable, '-m', 'velora_ros.nodes.sim_node'],
+        env={**os.environ, 'MUJOCO_GL': 'nonsense'}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert result.returncode == 1
+    [line] = result.stderr.splitlines()
+    assert line.startswith(
+        "the environment variable MUJOCO_GL is 'nonsense', which MuJoCo does not know; set it to egl"
+    )
 
 
 # --- time

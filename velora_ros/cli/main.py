@@ -6,6 +6,7 @@ Exit status: 0 fine, 1 it did not work (one sentence on standard error), 2 the c
 
 import argparse
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.utils import forget_unwritten, write_line
 
 FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DEBUG = 'show the traceback of an error'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     try:
-        arguments.run(arguments)
+        _run_command(arguments)
         if sys.stdout is not None:  # it was closed before this process began, and print wrote nothing
             sys.stdout.flush()
     except ConfigError as error:
@@ -57,15 +59,27 @@ def _run(arguments: argparse.Namespace) -> int:
     return FINE
 
 
+def _run_command(arguments: argparse.Namespace) -> None:
+    try:
+        arguments.run(arguments)
+    except (VeloraError, OSError) as error:
+        if arguments.debug:
+            write_line(''.join(traceback.format_exception(error)).rstrip(), error=True)
+        raise
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     root = argparse.ArgumentParser(
         prog='velora_ros', description='Train, evaluate, draw and export recurrent robot policies, without ROS.'
     )
+    root.add_argument('--debug', action='store_true', help=DEBUG)
     root.add_argument('--version', action='version', version=f'velora_ros {__version__}')
     commands = root.add_subparsers(title='commands', required=True, metavar='COMMAND')
     for command in (train, sweep, evaluate, inspect, plot, export):
         command.add_parser(commands)
+    for one in commands.choices.values():
+        one.add_argument('--debug', action='store_true', default=argparse.SUPPRESS, help=DEBUG)
     return root
 
 

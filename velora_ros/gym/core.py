@@ -6,6 +6,7 @@ import gymnasium as gym
 from gymnasium.wrappers import RecordEpisodeStatistics
 
 from velora_ros.errors import MissingDependencyError
+from velora_ros.gym.failures import missing_module
 from velora_ros.utils import how_to_install
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def add_core_env_wrappers(env: Env, device: 'torch.device | str | None' = None) 
         from velora_ros.gym.tensors import TorchTensors  # noqa: PLC0415
     except (ImportError, gym.error.DependencyNotInstalled) as error:
         raise MissingDependencyError(
-            f'tensors need {getattr(error, "name", None) or "torch"}, which is not installed. {how_to_install("train")}'
+            f'tensors need {missing_module(error) or "torch"}, which is not installed. {how_to_install("train")}'
         ) from error
     if not _has(env, RecordEpisodeStatistics):
         env = RecordEpisodeStatistics(env)

@@ -34,6 +34,12 @@ def places_of(error: BaseException) -> list[traceback.FrameSummary]:
     return [place for one in with_causes(error) for place in traceback.extract_tb(one.__traceback__)]
 
 
+def missing_module(error: BaseException) -> str:
+    """Return the module whose absence caused an error; ``''`` where it was something else."""
+    names = [one.name for one in with_causes(error) if isinstance(one, ModuleNotFoundError) and one.name]
+    return names[-1] if names else ''
+
+
 def with_causes(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error and what caused it, the newest first."""
     while error is not None:

@@ -6,15 +6,23 @@ entry that equals one joint's position, velocity or actuator effort in all of th
 velocities and everything else match nothing and stay unnamed.
 """
 
+import copy
+import inspect
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
 PROBES = 6
+_NOT_COPIED = ('gymnasium.envs.mujoco.mujoco_rendering', 'gymnasium.envs.registration', 'gymnasium.spaces.box')
 FASTEST = 200.0  # rad/s or m/s; environments clip velocities at 10, and a clipped entry is not the joint's velocity
 UNITS = {'position': ('m', 'rad'), 'velocity': ('m/s', 'rad/s'), 'effort': ('N', 'N*m')}  # slide, hinge
 
@@ -50,11 +58,19 @@ def observed_signals(env: Any, size: int) -> list[Signal | None]:
     unknown: list[Signal | None] = [None] * size
     if not _is_mujoco(env) or not callable(getattr(env, '_get_obs', None)):
         return unknown
+    if not _takes_nothing(env._get_obs):  # made for another call than this one
+        return unknown
     try:
         observations, values, signals = _probe(env)
-    except Exception:  # a custom environment's observation function may want anything; its names are then unknown
+    except Exception as error:  # it is somebody else's code, and may raise anything
+        reason = ' '.join(str(error).split())
+        warnings.warn(
+            f'the observations of {type(env).__name__} could not be tried, since _get_obs failed with '
+            f'{type(error).__name__}{": " if reason else ""}{reason}; they are called obs_0 and so on, without a unit.',
+            stacklevel=4,
+        )
         return unknown
-    if observations.shape != (PROBES, size):
+    if observations is None or observations.shape != (PROBES, size):
         return unknown
     found = [_match(observations[:, index], values, signals) for index in range(size)]
     return _each_once(found)
@@ -76,8 +92,21 @@ def _is_mujoco(env: Any) -> bool:
     return type(model).__name__ == 'MjModel' and type(data).__name__ == 'MjData'
 
 
-def _probe(env: Any) -> tuple[Array, Array, list[Signal]]:
-    """Return observations (probes, size), joint signals' values (probes, signals), and what the signals are."""
+def _takes_nothing(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _probe(env: Any) -> tuple[Array | None, Array, list[Signal]]:
+    """
+    Return observations (probes, size), joint signals' values (probes, signals), and what the signals are.
+
+    The environment is not reset, and what its function changes is changed on copies. Observations that are no vectors
+    of numbers are None.
+    """
     import mujoco  # noqa: PLC0415 - an environment without MuJoCo must not need it
 
     model, scratch, rng = env.model, mujoco.MjData(env.model), np.random.default_rng(0)
@@ -86,20 +115,47 @@ def _probe(env: Any) -> tuple[Array, Array, list[Signal]]:
     ]
     positions, velocities = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
     observations, values = [], []
-    real, env.data = env.data, scratch
-    try:
+    with _left_alone(env, scratch):
         for _ in range(PROBES):
             scratch.qpos[:] = model.qpos0 + rng.uniform(-2.0, 2.0, model.nq)
             scratch.qvel[:] = rng.uniform(-FASTEST, FASTEST, model.nv)
             scratch.ctrl[:] = rng.uniform(-1.0, 1.0, model.nu)
             mujoco.mj_forward(model, scratch)
-            observations.append(np.array(env._get_obs(), dtype=np.float64))
+            observations.append(env._get_obs())
             signals = (scratch.qpos[positions], scratch.qvel[velocities], scratch.qfrc_actuator[velocities])
             values.append(np.concatenate(signals))
-    finally:
-        env.data = real
     named = [joint_signal(model, joint, interface) for interface in UNITS for joint in joints]
-    return np.array(observations), np.array(values), named
+    try:
+        vectors = np.array(observations, dtype=np.float64)
+    except (TypeError, ValueError):
+        vectors = None
+    return vectors, np.array(values), named
+
+
+@contextmanager
+def _left_alone(env: Any, scratch: Any) -> Iterator[None]:
+    """
+    Give an environment other data of MuJoCo's and copies of its other attributes for a while.
+
+    Whatever its functions change meanwhile, a counter, a history or a random generator, is afterwards as it was; so are
+    the global random generators.
+    """
+    attributes = vars(env)
+    before = dict(attributes)
+    random_states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global one, which is not ours
+    memo: dict[int, Any] = {id(env): env, id(env.model): env.model, id(env.data): scratch}
+    try:
+        for name, value in before.items():
+            if not isinstance(value, gym.Env) and type(value).__module__ not in _NOT_COPIED:
+                with suppress(Exception):  # what cannot be copied stays
+                    attributes[name] = copy.deepcopy(value, memo)
+        env.data = scratch
+        yield
+    finally:
+        attributes.clear()
+        attributes.update(before)
+        random.setstate(random_states[0])
+        np.random.set_state(random_states[1])  # noqa: NPY002
 
 
 def _match(entry: Array, values: Array, signals: list[Signal]) -> Signal | None:

@@ -13,6 +13,7 @@ from velora_ros.errors import SpecError, UnsupportedEnvironmentError
 from velora_ros.gym.actuators import kept_controls, resting_controls
 from velora_ros.gym.flattening import flat
 from velora_ros.gym.naming import spec_from_env
+from velora_ros.gym.statistics import statistics_warning
 
 Array = npt.NDArray[np.float64]
 
@@ -93,6 +94,11 @@ class SimulatedRobot:
         self._after = mujoco.MjData(self._model)
         self._steps = self._held_steps = 0
         self.reset()
+
+    @property
+    def caution(self) -> str:
+        """What a policy that drives it must not miss; ``''`` where there is nothing."""
+        return statistics_warning(self._env)
 
     @property
     def model(self) -> mujoco.MjModel:
@@ -322,13 +328,16 @@ class SimulatedRobot:
             driven.append(np.asarray(ctrl))
 
         vars(self._base)['do_simulation'] = take_result
-        # Some environments divide by the time that the period took, which they compute from this.
-        vars(self._base)['frame_skip'] = frames * length
+        # Some environments divide by the time that the period took, frame_skip times the time step; frame_skip is a
+        # whole number, which they loop over, and the time step makes up for the rest.
+        if length != 1:
+            self._base.frame_skip = max(1, round(frames * length))
+            self._model.opt.timestep = self._env_step * (frames * length / self._base.frame_skip)
         try:
             observation, reward, terminated, truncated, _ = self._env.step(action)
         finally:
             del vars(self._base)['do_simulation']
-            vars(self._base)['frame_skip'] = frames
+            self._base.frame_skip, self._model.opt.timestep = frames, self._env_step
         if len(driven) != 1 or not np.array_equal(driven[0], action):
             raise UnsupportedEnvironmentError(
                 f'{type(self._base).__name__}.step does not hand the action to do_simulation once and unchanged, as '

@@ -61,8 +61,8 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._greatest = max(self._least, math.floor(longest * self._parts + 1e-9))
         self._most_frames = 1 + max_dropped if drop_probability > 0 else 1
         self._losses = Losses(drop_probability, max_dropped)
-        self._time_limit = _time_limit(env)
-        periods: int | None = self._time_limit._max_episode_steps if self._time_limit else None
+        self._around_limit, time_limit = _time_limit(self)
+        periods: int | None = time_limit._max_episode_steps if time_limit else None
         self._limit = None if periods is None else periods * self._parts
         self._stream, self._elapsed = Stream('TimingJitter'), 0
 
@@ -95,13 +95,15 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         length = period_length(self._stream.rng, self._least, self._greatest)
         if self._limit is not None:
             length = max(1, min(length, self._limit - self._elapsed))
-        if self._time_limit is not None:
-            self._time_limit._elapsed_steps = 0  # type: ignore[assignment]  # it counts steps; here time counts
+        limited = self._around_limit.env
         try:
+            if self._limit is not None:  # the wrapper counts steps, and here time counts: it is left out of the step
+                self._around_limit.env = limited.env
             if self._physics is not None:
                 self._physics.frame_skip = length
             observation, reward, terminated, truncated, info = self.env.step(action)
         finally:
+            self._around_limit.env = limited
             if self._physics is not None:
                 self._physics.frame_skip = self._parts
         self._elapsed += length
@@ -146,9 +148,11 @@ def _divide(physics: Any) -> int:
     return int(physics.frame_skip)
 
 
-def _time_limit(env: Env) -> TimeLimit[Any, Any] | None:
-    while isinstance(env, gym.Wrapper):
-        if isinstance(env, TimeLimit):
-            return env
-        env = env.env
-    return None
+def _time_limit(env: Any) -> tuple[Any, TimeLimit[Any, Any] | None]:
+    """Return the wrapper right around the outermost time limit, and the limit; where there is none, env and None."""
+    around = env
+    while isinstance(around.env, gym.Wrapper):
+        if isinstance(around.env, TimeLimit):
+            return around, around.env
+        around = around.env
+    return env, None

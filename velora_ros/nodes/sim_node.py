@@ -36,14 +36,21 @@ import sys
 import time
 from typing import Any
 
-import mujoco
 from rclpy.node import Node
 
-from velora_ros.errors import ConfigError
+from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.gym import make, signal_deviation
 from velora_ros.gym.disturbances import affordable_steps
 from velora_ros.gym.faults import Faults, FaultSettings
 from velora_ros.gym.making import is_model_file
+from velora_ros.gym.rendering import explained
+
+try:
+    with explained():
+        import mujoco
+except VeloraError as error:  # MuJoCo loads an OpenGL backend when it is imported, long before there is a node
+    sys.exit(str(error))
+
 from velora_ros.gym.robot import Array, SimulatedRobot
 from velora_ros.nodes.interfaces import create_service
 from velora_ros.nodes.parameters import ParameterTable, Values, check_qos_overrides
@@ -77,6 +84,8 @@ class SimNode(Node):
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply, shared=SHARED)
         values = self._table.values
         robot, self._faults = _robot(values)
+        if robot.caution:
+            self.get_logger().warning(robot.caution)
         self._validate(values)
         self._faults.settings = fault_settings(values)
         mujoco.set_mju_user_warning(self._on_mujoco_warning)
