@@ -1,12 +1,19 @@
 """The training process, spoken to as trainer_node does."""
 
 import json
+import math
 import subprocess
 import sys
 import threading
 
-from velora_ros.nodes.trainer_child import Orders
+import pytest
+
+from velora_ros.nodes.trainer_child import Orders, Reporter
+from velora_ros.nodes.trainer_progress import Progress
+from velora_ros.policy import PolicyFile
+from velora_ros.training import EvaluationRecord, EvaluationResult, RunPaths, RunState, TrainResult
 from velora_ros.training.config import TrainConfig
+from velora_ros.training.kept_policies import KeptPolicies
 
 
 def test_a_stop_before_the_training_began_ends_the_process_without_a_run(tmp_path):
@@ -70,3 +77,40 @@ def test_an_episode_that_begins_while_an_order_is_stored_waits_for_it():
         orders._changes = {'noise_scale': 0.2}
     episode.join(5.0)
     assert taken == [{'noise_scale': 0.2}]
+
+
+@pytest.mark.parametrize('means', [[21.0, 40.0, 99.0, 99.95, 120.0], [101.0, 100.95, 130.0]])
+def test_a_process_that_goes_on_announces_nothing_worse_than_an_earlier_one(tmp_path, make_policy_file, means):
+    """Its newest checkpoint is older than the policy of 100 that was announced before the first process died."""
+    run, told = RunPaths(tmp_path), []
+    run.policies.mkdir()
+    make_policy_file(seed=1).save(run.best_policy)
+    earlier = PolicyFile.load(run.best_policy).digest
+    reporter = Reporter(
+        lambda kind, **values: told.append(values), None, run,
+        rival=-math.inf, announced=100.0, announce_untrained=False, niceness=0,
+    )  # fmt: skip
+    kept, result = KeptPolicies(run, lambda: None), TrainResult()
+    for callback in (kept, reporter):
+        callback.on_resume(RunState(result=result))
+    assert PolicyFile.load(run.best_policy).digest == earlier
+    best = -math.inf
+    for number, mean in enumerate(means):
+        policy, is_best = make_policy_file(seed=2 + number), mean >= best * 0.999
+        best = max(best, mean)
+        record = EvaluationRecord(100 * number, 1, 1.0, EvaluationResult((mean,), (10,)))
+        for callback in (kept, reporter):
+            callback.on_evaluation(record, policy, is_best=is_best)
+        on_disk = PolicyFile.load(run.best_policy).digest
+        assert on_disk == (policy.digest if mean >= 99.9 else earlier)
+    announced = [one['mean'] for one in told if 'policy' in one]
+    assert announced == [mean for mean in means if mean >= 99.9]
+    assert [one['mean'] for one in told if one['best']] == announced
+
+
+def test_the_node_remembers_the_best_that_was_announced_over_the_death_of_a_process():
+    progress = Progress()
+    for mean, policy in ((50.0, {'policy': 'a'}), (100.0, {'policy': 'b'}), (99.95, {'policy': 'b'}), (400.0, {})):
+        progress.take('evaluation', {'steps': 1, 'mean': mean, 'best': True, **policy})
+    progress.begin()
+    assert progress.announced == 100.0

@@ -110,3 +110,27 @@ def test_the_state_of_the_loop_comes_back_bit_for_bit(
         [list(vars(one).values()) for one in before.result.episodes],
         equal_nan=True,
     )
+
+
+def test_there_is_one_every_so_many_steps_however_fast_it_trains(folder: RunFolder) -> None:
+    """Ten steps an episode, a tenth of a second each: the period alone would lose 3,000 steps."""
+    written = Disk(folder, every=30.0, every_steps=500).run(300, seconds=0.1)
+    assert written == [0, *range(500, 3001, 500)]
+
+
+def test_one_follows_the_best_policy_so_far(folder: RunFolder) -> None:
+    disk = Disk(folder, every=1e6, every_steps=10**9)
+    disk.run(3, seconds=1.0)
+    found = EvaluationRecord(35, 4, 4.0, EvaluationResult((9.0,), (1,)))
+    disk.callback.on_evaluation(found, None, is_best=False)  # type: ignore[arg-type]
+    disk.callback.on_between_episodes(state(4), last=False)
+    disk.callback.on_evaluation(found, None, is_best=True)  # type: ignore[arg-type]
+    disk.callback.on_between_episodes(state(5), last=False)
+    disk.callback.on_between_episodes(state(6), last=False)
+    assert disk.written == [0, 50]
+
+
+def test_a_slow_disk_gives_a_twentieth_of_the_time_to_those_at_most(folder: RunFolder) -> None:
+    disk = Disk(folder, every=1e6, every_steps=10, cost=2.0)
+    written = disk.run(1000, seconds=1.0)
+    assert 10 < len(written) * disk.cost <= 0.051 * disk.now + disk.cost

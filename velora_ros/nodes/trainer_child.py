@@ -27,12 +27,13 @@ from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.config import TrainConfig
 from velora_ros.training.diagnostics import DiagnosticsRecord
 from velora_ros.training.evaluation import evaluate
-from velora_ros.training.records import EpisodeRecord, EvaluationRecord, TrainResult
+from velora_ros.training.loop import AS_GOOD
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths
 from velora_ros.training.start_file import StartFile
-from velora_ros.utils import how_to_install, listen_to_slow_steps, set_seed
+from velora_ros.utils import atomic_write, how_to_install, listen_to_slow_steps, set_seed
 
 if TYPE_CHECKING:
     from velora_ros.models import LiquidDDPG
@@ -133,6 +134,9 @@ class Reporter(Callback):
         model: what is trained.
         run: where its files are.
         rival: mean return that a policy must surpass to be announced.
+        announced: mean return of the best policy that an earlier process of this run has announced. What is worse by
+            more than a thousandth is not announced, and does not take the place of that policy's file, though the
+            newest checkpoint may be older than it. None: there is none.
         announce_untrained: announce the policy before training as well.
         niceness: how far to step back for others from then on; before, a robot waits.
     """
@@ -144,11 +148,17 @@ class Reporter(Callback):
         run: RunPaths,
         *,
         rival: float,
+        announced: float | None = None,
         announce_untrained: bool,
         niceness: int,
     ) -> None:
         self._emit, self._model, self._run = emit, model, run
         self._rival, self._announce_untrained, self._niceness = rival, announce_untrained, niceness
+        self._announced = -math.inf if announced is None else announced
+        self._better: bytes | None = None
+        if announced is not None:
+            with contextlib.suppress(OSError):
+                self._better = run.best_policy.read_bytes()
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
         """Hand out the untrained policy if it is wanted."""
@@ -157,6 +167,25 @@ class Reporter(Callback):
             self._model.learner.policy_file().save(path)
             self._emit('policy', what='the untrained policy', policy=str(path))
             os.nice(self._niceness)
+
+    def on_resume(self, state: RunState) -> None:
+        """Keep the file of a better policy than the checkpoint knows."""
+        best = state.result.best_evaluation
+        if best is None or best.result.mean < self._least:
+            self._put_back()
+        else:
+            self._better = None
+
+    @property
+    def _least(self) -> float:
+        """Mean return from which on a policy is as good as what was announced."""
+        return self._announced - (AS_GOOD * abs(self._announced) if math.isfinite(self._announced) else 0.0)
+
+    def _put_back(self) -> None:
+        """Write the announced policy again, after a worse one has taken its place."""
+        if self._better is not None:
+            with atomic_write(self._run.best_policy) as file:
+                file.write(self._better)
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Report the episode."""
@@ -169,6 +198,11 @@ class Reporter(Callback):
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
         """Report the evaluation; what is the best so far is announced."""
         mean = record.result.mean
+        if is_best and mean < self._least:
+            is_best = False
+            self._put_back()
+        elif is_best:
+            self._better = None
         announced = {'policy': str(self._run.best_policy)} if is_best and mean > self._rival else {}
         self._emit('evaluation', steps=record.steps, mean=mean, std=record.result.std, best=is_best, **announced)
 
@@ -199,7 +233,13 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
             run.on_checkpoint = lambda path: emit('saved', path=str(path))
             orders.run = run
             reporter = Reporter(
-                emit, model, run, rival=rival, announce_untrained=announce_untrained, niceness=job['nice']
+                emit,
+                model,
+                run,
+                rival=rival,
+                announced=job.get('announced'),
+                announce_untrained=announce_untrained,
+                niceness=job['nice'],
             )
             result: TrainResult = model.train(
                 env,

@@ -186,7 +186,7 @@ class TrainerNode(Node):
             self._become(FAILED, f'{sentence}{again}; {kept}')
         else:
             self._died_at = steps
-            self._training = TrainingProcess({**self._job, 'resume': True})
+            self._training = TrainingProcess({**self._job, 'resume': True, 'announced': self._progress.announced})
             self._progress.begin()
             self._training.send(f'set {json.dumps(self._live)}')
             if self._state_then == PAUSED:

@@ -23,6 +23,8 @@ class Progress:
     def __init__(self, run: str = '', total_steps: int = 0) -> None:
         self.policies = 0
         """Policies announced so far."""
+        self.announced: float | None = None
+        """Best mean return of those that were evaluated; a process that goes on announces nothing worse."""
         self.learning: dict[str, float] = {}
         """The newest diagnostics of learning; see :mod:`velora_ros.training.diagnostics`."""
         self._values: dict[str, Any] = {'run_dir': run, 'steps': 0, 'total_steps': total_steps, 'steps_per_s': 0.0}
@@ -64,6 +66,8 @@ class Progress:
         elif kind == 'saved' and 'path' in event:
             self._values['checkpoint'] = event['path']
         self.policies += 'policy' in event
+        if 'policy' in event and 'mean' in event:
+            self.announced = event['mean'] if self.announced is None else max(self.announced, event['mean'])
 
     def values(self) -> Values:
         """Return all of it for the diagnostics."""

@@ -19,6 +19,8 @@ from velora_ros.training.run_paths import RunPaths
 
 SUFFIX = '.safetensors'
 LARGEST_SHARE = 0.01  # of the training time that periodic checkpoints may take
+EVERY_STEPS = 2000  # so much is lost at most if the process is killed, however fast it trains, one episode aside
+LARGEST_SHARE_OF_STEPS = 0.05  # of the training time that those may take, on a slow disk
 
 EPISODE_FIELDS = ('episode', 'steps', 'episode_return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds')
 WHOLE_NUMBERS = ('episode', 'steps', 'length')
@@ -28,12 +30,17 @@ class Checkpoints(Callback):
     """
     Write a checkpoint before the first episode, then between two episodes when one is due, and at the end.
 
+    One is due after some time, after :data:`EVERY_STEPS` steps, and when an evaluation has found the best policy so
+    far, which a run that is killed must not forget.
+
     Args:
         folder: the run's; each is named after the agent's steps.
         write: writes one, whole or not at all.
         every: least seconds between two; 0: after every episode. A slow disk makes them rarer, so that they never take
             more than a hundredth of the time.
         keep: how many of the newest stay.
+        every_steps: most steps between two, one episode aside; where writing one takes long they become rarer, so that
+            they never take more than a twentieth of the time.
         clock: seconds.
 
     Raises:
@@ -47,6 +54,7 @@ class Checkpoints(Callback):
         *,
         every: float = 30.0,
         keep: int = 3,
+        every_steps: int = EVERY_STEPS,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         if isinstance(every, bool) or not isinstance(every, int | float) or not 0 <= every < float('inf'):
@@ -54,8 +62,10 @@ class Checkpoints(Callback):
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise ConfigError(f'keep_checkpoints is {keep!r}; it must be a whole number of at least 1.')
         self._folder, self._write, self._every, self._keep, self._clock = folder, write, every, keep, clock
+        self._every_steps = every_steps
         self._steps: int | None = None
-        self._due = -float('inf')
+        self._due = self._earliest = -float('inf')
+        self._found_best = False
 
     def on_resume(self, state: RunState) -> None:
         """Note that the one resumed from is there; a run killed between writing and tidying has left one too many."""
@@ -66,22 +76,34 @@ class Checkpoints(Callback):
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:
         """Write one if it is due."""
         began = self._clock()
-        if state.steps == self._steps or not (last or self._folder.checkpoint_wanted or began >= self._due):
+        if state.steps == self._steps or not (last or self._is_due(state.steps, began)):
             return
         path = self._folder.checkpoints / f'{state.steps:09d}{SUFFIX}'
-        self._folder.checkpoint_wanted = False
+        self._folder.checkpoint_wanted = self._found_best = False
         self._write(path, state)
         self._steps = state.steps
         self._tidy()
         self._wait(self._clock() - began)
         self._folder.on_checkpoint(path)
 
+    def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
+        """Keep the best policy so far with the next checkpoint, which follows at the end of the episode."""
+        self._found_best |= is_best
+
+    def _is_due(self, steps: int, now: float) -> bool:
+        if self._folder.checkpoint_wanted or now >= self._due:
+            return True
+        many = self._steps is None or steps - self._steps >= self._every_steps
+        return (many or self._found_best) and now >= self._earliest
+
     def _tidy(self) -> None:
         for old in checkpoints(self._folder)[self._keep :]:
             old.unlink(missing_ok=True)
 
     def _wait(self, cost: float) -> None:
-        self._due = self._clock() + max(self._every, cost / LARGEST_SHARE if self._every else 0.0)
+        now = self._clock()
+        self._due = now + max(self._every, cost / LARGEST_SHARE if self._every else 0.0)
+        self._earliest = now + cost / LARGEST_SHARE_OF_STEPS
 
 
 def checkpoints(run: RunPaths) -> list[Path]:
