@@ -16,6 +16,7 @@ from velora_ros.models import session, storage
 from velora_ros.models.learner import Learner, LearnerSettings, default_spec
 from velora_ros.models.prediction import predict
 from velora_ros.models.run_files import RunDir
+from velora_ros.models.sb3 import SB3Model
 from velora_ros.models.start import Start, wiring_of
 from velora_ros.models.streams import Streams, draw_run_seed
 from velora_ros.spec import PolicySpec
@@ -264,6 +265,19 @@ class LiquidDDPG:
                 run_dir, resume, checkpoint_every, keep_checkpoints, progress,
             ),
         )  # fmt: skip
+
+    def as_sb3(self, env: gymnasium.Env[Any, Any] | None = None, **options: Any) -> SB3Model:
+        """
+        Return this agent with the methods of a stable-baselines3 model, for programs that expect one.
+
+        ``evaluate_policy(agent.as_sb3(), env)`` runs unchanged; so does ``agent.as_sb3(env).learn(10_000)``. A policy
+        file gets the same ``predict`` from :class:`velora_ros.policy.sb3.SB3Policy`.
+
+        Args:
+            env: what ``learn`` trains in.
+            **options: of :meth:`train`, for ``learn``: ``batch_size`` (128) and others.
+        """
+        return SB3Model(self, env, options)
 
     @property
     def spec(self) -> PolicySpec:

@@ -1,0 +1,92 @@
+"""
+A policy with the ``predict`` of stable-baselines3, so that programs written for its models run unchanged.
+
+stable-baselines3 is not needed here. Its ``evaluate_policy(model, env)`` takes what this module returns.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import ObservationError
+from velora_ros.policy.artifact import PolicyFile
+from velora_ros.policy.runtime import Policy
+
+State = tuple[npt.NDArray[np.float64], ...]
+
+
+class SB3Policy:
+    """
+    Predicts as a recurrent model of stable-baselines3 (``RecurrentPPO``) does: actions and states, one row a robot.
+
+    The elapsed time is the nominal period: ``predict`` is not told another one.
+
+    Args:
+        policy: a policy, the content of its file, or the file's path.
+
+    Raises:
+        PolicyFileError: the file is missing or damaged, or something else.
+    """
+
+    def __init__(self, policy: Policy | PolicyFile | str | os.PathLike[str]) -> None:
+        if isinstance(policy, Policy):
+            policy = policy.file
+        file = policy if isinstance(policy, PolicyFile) else PolicyFile.load(policy)
+        self._policy = Policy(file)  # of its own: its hidden state is set for each robot
+
+    def predict(
+        self,
+        observation: Any,
+        state: State | None = None,
+        episode_start: npt.ArrayLike | None = None,
+        deterministic: bool = True,
+    ) -> tuple[npt.NDArray[np.float32], State]:
+        """
+        Choose actions.
+
+        Args:
+            observation: in the environment's units, shape (S,) or (B, S).
+            state: what the last call returned; None: all episodes begin.
+            episode_start: whether the episode of each robot begins, shape (B,); None: where ``state`` is None.
+            deterministic: accepted, and changes nothing: the policy is deterministic.
+
+        Returns:
+            actions in the environment's units and within its bounds, shape (A,) or (B, A), and the next state.
+
+        Raises:
+            ObservationError: a shape is wrong, or a number is not finite.
+        """
+        try:
+            rows = np.asarray(observation, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ObservationError(
+                f'the observation is a {type(observation).__name__}; it must be an array of shape '
+                f'({self._policy.spec.observation_dim},) or (B, {self._policy.spec.observation_dim}).'
+            ) from error
+        single = rows.ndim == 1
+        rows = rows.reshape(1, -1) if single else rows
+        hidden, fresh = self._states(len(rows), state, episode_start)
+        actions, after = [], []
+        for row, before, begins in zip(rows, hidden, fresh, strict=True):
+            self._policy.reset()
+            if not begins:
+                self._policy.hidden = before
+            actions.append(self._policy.step(row))
+            after.append(self._policy.hidden)
+        action = np.array(actions, dtype=np.float32)
+        return (action[0] if single else action), (np.array(after),)
+
+    def _states(
+        self, count: int, state: State | None, episode_start: npt.ArrayLike | None
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        size = self._policy.file.hidden_size
+        hidden = np.zeros((count, size)) if state is None else np.asarray(state[0], dtype=np.float64).reshape(-1, size)
+        start = np.zeros(count, bool) if episode_start is None else np.asarray(episode_start, bool).reshape(-1)
+        if len(hidden) != count or len(start) != count:
+            raise ObservationError(
+                f'there are {count} observations, {len(hidden)} states and {len(start)} episode starts; the numbers '
+                'must match.'
+            )
+        return hidden, np.ones(count, bool) if state is None else start
