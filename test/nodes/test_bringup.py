@@ -27,8 +27,8 @@ from velora_ros.nodes.entries import Entry
 processes.RESPAWN_DELAY_S = 0.1
 processes.PATIENCE_S = 60.0  # longer than any test: a process that is killed was killed for another reason
 processes.HURRY_S = float(os.environ.get('HURRY_S', processes.HURRY_S))
-entries = [Entry(executable, executable, '/', package=sys.argv[1], **eval(options)) for executable, options in
-           zip(sys.argv[2::2], sys.argv[3::2])]
+entries = [Entry(executable, executable, package=sys.argv[1], **{'namespace': '/'} | eval(options))
+           for executable, options in zip(sys.argv[2::2], sys.argv[3::2])]
 sys.exit(processes.run_entries(entries))
 """
 WAITS = """
@@ -497,6 +497,17 @@ def test_a_simulator_that_fails_its_run_fails_all(run):
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
     assert output.splitlines()[-1].startswith('{"event": "control_summary"')
+
+
+def test_a_robot_that_does_not_pass_leaves_another_one_s_run_alone(run):
+    fails = f'{ENDS}{PASSES}\nraise SystemExit(1)'
+    later = after('fails', f'time.sleep(0.3){PASSES}\nprint("later")', ended=True)
+    left, right = ({'ends_run': True, 'namespace': f'/{name}'} for name in ('left', 'right'))
+    process = run(fails=(fails, left), later=(later, right))
+    output = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 1
+    assert '[right/later] later' in output
+    assert output.count('{"event": "control_summary"') == 2
 
 
 def test_the_rest_lingers_when_a_signal_killed_a_process(run):

@@ -152,6 +152,18 @@ def test_one_robot_s_end_leaves_the_other_alone(policy):
     assert stopped(ends(robots[2], 0, context), robots) == ['/robot2/policy_node']
 
 
+def test_one_robot_that_does_not_pass_leaves_the_other_alone_and_the_launch_fails_in_the_end(policy):
+    context, actions = two_robots(policy, duration='5')
+    robots, handlers = of_type(actions, 'Node'), of_type(actions, 'RegisterEventHandler')
+    for entry in handlers:
+        entry.event_handler.on_stdout(launch_standin.ProcessIO(b'{"event": "control_summary", "falls": 3}\n'))
+    assert ends(robots[0], 1, context) == []  # its own controller has been asked to end already
+    [action] = ends(robots[2], 0, context)
+    [handler] = of_type(failure_of(action, context), 'RegisterEventHandler')
+    with pytest.raises(RuntimeError, match='sim_node ended with exit status 1'):
+        handler.event_handler.on_shutdown(launch_standin.ShutdownEvent('idle'), context)
+
+
 def failure_of(action, context):
     return action.function(context, *action.args)
 

@@ -163,6 +163,8 @@ class Group:
         self._everything = everything
         self._unfinished = {entry.full_name for entry in entries if entry.ends_run}
         self._stopped: set[str] = set()
+        self._judged: set[str] = set()
+        self._failure = ''
         self._output: dict[str, bytes] = {}
         self._nodes = {entry.full_name: self._node(entry) for entry in entries}
 
@@ -202,7 +204,10 @@ class Group:
 
         def on_stdout(event: ProcessIO) -> Actions | None:
             *lines, self._output[name] = (self._output.get(name, b'') + event.text).split(b'\n')
-            return self._stop_robot(name) if any(line.startswith(SUMMARY.encode()) for line in lines) else None
+            if not any(line.startswith(SUMMARY.encode()) for line in lines):
+                return None
+            self._judged.add(name)
+            return self._stop_robot(name)
 
         return on_stdout
 
@@ -210,15 +215,19 @@ class Group:
         """Decide what the end of a process means for the run, as ``processes.Supervisor`` does."""
         if context.is_shutdown or entry.full_name in self._stopped:
             return None
-        if entry.ends_run and status == 0:
+        reason = f'{entry.name} ended with exit status {status}'
+        if entry.ends_run and (status == 0 or entry.full_name in self._judged):
             self._unfinished.discard(entry.full_name)
             self._stopped.add(entry.full_name)
+            self._failure = self._failure or (reason if status else '')
             if self._unfinished:
                 return self._stop_robot(entry.full_name)
+            if self._failure:
+                return [OpaqueFunction(function=self._fail, args=[self._failure])]
             return [Shutdown(reason='the run is over')] if self._everything else self._stop(self._entries)
         if entry.respawn or not entry.required:
             return None
-        failure = OpaqueFunction(function=self._fail, args=[f'{entry.name} ended with exit status {status}'])
+        failure = OpaqueFunction(function=self._fail, args=[reason])
         wait = entry.linger(status)
         return [TimerAction(period=wait, actions=[failure])] if wait else [failure]
 

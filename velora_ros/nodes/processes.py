@@ -180,7 +180,11 @@ class Supervisor:
                 self._next_stage_at = min(self._next_stage_at, self._stage_began_at + HURRY_S)
 
     def _look_for_ends(self) -> None:
-        for process in [process for process in self._running if process.status is not None]:
+        ended = [process for process in self._running if process.status is not None]
+        if ended:
+            self._relay(0.0)  # their last words count
+            self._look_for_robots()
+        for process in ended:
             self._running.remove(process)
             self._judge(process.entry, process.status or 0)
         self._look_for_robots()
@@ -203,7 +207,10 @@ class Supervisor:
             self._failed |= status not in (0, -signal.SIGTERM)
         elif status == 0 and entry.namespace in self._over and not entry.ends_run:
             pass  # its robot's run is over
-        elif entry.ends_run and status == 0:
+        elif entry.ends_run and (status == 0 or entry.namespace in self._over):  # judged; another robot's run goes on
+            if status:
+                self._failed = True
+                write_line(f'{entry.name} ended with exit status {status}.', error=True)
             if not any(process.entry.ends_run for process in self._running):
                 self._escalate()
         elif entry.required or entry.respawn:
