@@ -56,6 +56,21 @@ def test_a_long_gap_and_time_running_backwards_reset_the_hidden_state():
     assert bench.controller.counts['reset.time_backwards'] == 1
 
 
+def test_what_begins_with_a_state_is_known_before_it_is_taken():
+    """Angles that are unwrapped begin anew exactly where the hidden state does."""
+    bench = Bench(max_state_age_s=0)
+    begun = []
+    for step in (0.0, T, 11 * T, T, -1.0, T):
+        bench.time += step
+        begun.append(bench.controller.begins(bench.now))
+        bench.time -= step
+        bench.state(after=step)
+    bench.controller.reset('request')
+    begun.append(bench.controller.begins(bench.now))
+    bench.state()
+    assert begun == [dt is None for dt in bench.policy.dts] == [True, False, True, False, True, False, True]
+
+
 def test_a_repeated_stamp_advances_nothing():
     bench = Bench()
     bench.state()

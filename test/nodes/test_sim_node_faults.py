@@ -254,6 +254,19 @@ def test_faults_are_told_in_the_log_and_in_the_diagnostics(ros, sim):
     assert 'faults: noise 0.01, drop_probability 0.5' in process.output
 
 
+def test_noise_that_is_asked_for_while_the_robot_runs_begins_when_its_unit_is_known(ros, sim):
+    process, seen = sim()
+    until(ros, seen, 3)
+    ros.set_parameters('sim_node', faults__noise=[0.5])
+
+    def noisy():
+        return (np.ptp(seen.values[-5:], axis=0) > 0).all()  # held at its initial state, it does not move by itself
+
+    ros.until(noisy, 'noise')
+    assert 'faults.noise begins as soon as the spread of the signals is known' in process.output
+    assert summary_of(process)['faults']['noise'] > 0
+
+
 def test_what_cannot_be_is_refused_and_of_a_unit_nothing_is_applied(ros, sim):
     process, seen = sim()
     [result] = ros.set_parameters('sim_node', atomically=True, faults__drop_probability=1.0, faults__stuck=['hing'])

@@ -113,6 +113,7 @@ class SimNode(Node):
             self._report.summary(time.monotonic(), judge=False, line=self._table['summary_line'])
         if self._camera is not None:
             self._camera.close()
+        mujoco.set_mju_user_warning(None)
 
     def _look_for_the_end(self) -> None:
         """End the run when its duration is over, or when nobody commands it for too long."""
