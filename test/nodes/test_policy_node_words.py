@@ -36,6 +36,13 @@ def test_it_says_what_the_parameters_change():
     assert text.endswith('commands at 50 Hz; armed as soon as it is active')
 
 
+def test_it_says_that_something_must_be_confirmed():
+    values = {row.name: row.default for row in parameters(None)}
+    parts = plan(SPEC.observation_names, ObservationSettings()).parts
+    text = start_line('p.safetensors', SPEC, parts, values, str, waits=2)
+    assert text.endswith('not armed until ~/arm is called and what the warning names is confirmed')
+
+
 def test_a_long_list_is_cut():
     many = tuple(f'obs_{number}' for number in range(LISTED + 5))
     spec = dataclasses.replace(SPEC, observation_names=many, observation_units=('',) * len(many))

@@ -138,7 +138,8 @@ class PolicyLoop:
 
     def words(self, path: str) -> str:
         """Return what people are told at the start of the policy in this file."""
-        return start_line(path, self.policy.spec, self._inputs.parts, self._values, self._node.resolve_topic_name)
+        resolve, waits = self._node.resolve_topic_name, len(self.controller.refusals)
+        return start_line(path, self.policy.spec, self._inputs.parts, self._values, resolve, waits=waits)
 
     def destroy(self) -> None:
         """Take topics and timers away."""

@@ -13,7 +13,7 @@ LISTED = 8
 
 
 def start_line(
-    path: str, spec: PolicySpec, parts: Sequence[Part], values: Values, resolve: Callable[[str], str]
+    path: str, spec: PolicySpec, parts: Sequence[Part], values: Values, resolve: Callable[[str], str], *, waits: int = 0
 ) -> str:
     """
     Return one line for the log.
@@ -24,6 +24,7 @@ def start_line(
         parts: what is read from which source.
         values: the node's parameters.
         resolve: returns a topic's full name, remapped.
+        waits: how many confirmations are open.
     """
     reads = '; '.join(
         f'{_listed(_read(part, spec))} from {resolve(part.source.topic)} ({part.source.type})' for part in parts
@@ -41,6 +42,7 @@ def start_line(
         f'({values["command.type"]}); period {spec.control_period:g} s'
         f'{f", commands at {rate:g} Hz" if rate > 0 else ""}; '
         f'{"armed as soon as it is active" if values["arm_on_activate"] else "not armed until ~/arm is called"}'
+        f'{" and what the warning names is confirmed" if waits else ""}'
     )
 
 
