@@ -69,7 +69,8 @@ class Robot:
         name = f'{self.namespace}/policy_node'.lstrip('/')
 
         def own():
-            return next((status for array in arrays for status in array.status if status.name == name), None)
+            statuses = (status for array in arrays for status in array.status)
+            return next((status for status in statuses if status.name.startswith(f'{name}:')), None)
 
         status = self.ros.until(own, 'diagnostics')
         return {pair.key: pair.value for pair in status.values} | {'message': status.message}

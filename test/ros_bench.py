@@ -166,7 +166,7 @@ class RosBench:
         arrays = self.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 100, matched=False)
 
         def newest():
-            statuses = [status for array in arrays for status in array.status if status.name == name]
+            statuses = [status for array in arrays for status in array.status if status.name.startswith(f'{name}:')]
             return {pair.key: pair.value for pair in statuses[-1].values} if statuses else None
 
         return newest

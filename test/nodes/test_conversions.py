@@ -41,6 +41,23 @@ def test_a_strided_array_is_sent_as_it_reads():
     assert conversions.from_vector(conversions.to_vector(values)).tolist() == [0.0, 3.0, 6.0, 9.0]
 
 
+def test_the_values_of_a_node_are_found_by_its_name_whatever_its_task():
+    statuses = [
+        conversions.to_diagnostic(name, 'ok', '', {'n': number})
+        for number, name in enumerate(('left/node: control', 'node: control', 'node2: control'))
+    ]
+    message = conversions.to_diagnostics(statuses[0], 0)
+    message.status = statuses
+    assert conversions.from_diagnostics(message, 'node') == {'n': '1'}
+    assert conversions.from_diagnostics(message, 'left/node') == {'n': '0'}
+    assert conversions.from_diagnostics(message, 'left') == {}
+
+
+def test_the_robot_of_diagnostics_is_the_namespace_or_else_the_environment():
+    assert conversions.hardware_id('/left/arm', 'Reacher-v5') == 'left/arm'
+    assert conversions.hardware_id('/', 'Reacher-v5') == 'Reacher-v5'
+
+
 def test_a_diagnostic_has_its_values_as_text():
     status = conversions.to_diagnostic('a/b', 'warn', 'mind', {'on': True, 'rate_hz': 24.99999999, 'n': 3}, 'id')
     assert (status.level, status.name, status.message, status.hardware_id) == (b'\x01', 'a/b', 'mind', 'id')

@@ -91,6 +91,9 @@ def test_diagnostics_tell_rate_latency_counters_and_policy(robot):
     assert int(values['reset.request']) > 0
     assert values['digest'] == Policy.load(robot.path, engine='numpy').digest
     assert values['state'] == 'armed'
+    assert [(status.name, status.hardware_id) for status in arrays[-1].status] == [
+        ('policy_node: control', 'InvertedPendulum-v5')
+    ]
 
 
 def test_diagnostics_come_once_a_second(robot):

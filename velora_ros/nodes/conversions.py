@@ -74,6 +74,11 @@ def to_diagnostic(name: str, level: str, text: str, values: dict[str, Any], hard
     return DiagnosticStatus(level=_LEVELS[level], name=name, message=text, hardware_id=hardware_id, values=pairs)
 
 
+def hardware_id(namespace: str, robot: str) -> str:
+    """Return what diagnostics call the robot: a node's namespace, and in none the environment that it stands for."""
+    return namespace.strip('/') or robot
+
+
 def to_diagnostics(status: DiagnosticStatus, stamp: int) -> DiagnosticArray:
     """Return the message for ``/diagnostics`` with one status, stamped ``stamp`` [ns]."""
     message = DiagnosticArray(status=[status])
@@ -82,8 +87,9 @@ def to_diagnostics(status: DiagnosticStatus, stamp: int) -> DiagnosticArray:
 
 
 def from_diagnostics(message: DiagnosticArray, name: str) -> dict[str, str]:
-    """Return the values of the status of that name; empty when there is none."""
-    return {pair.key: pair.value for status in message.status if status.name == name for pair in status.values}
+    """Return the values of the statuses of a node, whose names are ``<node>: <task>``; empty when there are none."""
+    own = [status for status in message.status if status.name.partition(':')[0] == name]
+    return {pair.key: pair.value for status in own for pair in status.values}
 
 
 def to_clock(nanoseconds: int) -> Clock:

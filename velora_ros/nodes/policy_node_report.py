@@ -74,7 +74,8 @@ class Report:
         self, status: Status, controller: Controller, policy: Policy, path: str, timing: TimingReport
     ) -> None:
         """Publish rate, latency, input age, counters, fault and policy."""
-        self._diagnose(status, _values(controller, policy, path, timing), hardware_id=policy.digest[:12])
+        values = _values(controller, policy, path, timing)
+        self._diagnose(status, values, robot=policy.file.environment or '')
 
     def idle(self, status: Status) -> None:
         """Publish the diagnostics of a node that is not configured: its status is all that there is."""
@@ -94,16 +95,16 @@ class Report:
 
         return report
 
-    def _diagnose(self, status: Status, values: dict[str, Any], hardware_id: str = '') -> None:
+    def _diagnose(self, status: Status, values: dict[str, Any], robot: str = '') -> None:
         self._log_peers()
         self.status(status, force=True)
         level, text = self._with_warnings(status)
         message = conversions.to_diagnostic(
-            self._name,
+            f'{self._name}: control',
             level,
             text,
             {'state': status.state, 'uptime_s': time.monotonic() - self._began, **values},
-            hardware_id=hardware_id,
+            hardware_id=conversions.hardware_id(self._node.get_namespace(), robot),
         )
         self._diagnostics.publish(conversions.to_diagnostics(message, self._node.get_clock().now().nanoseconds))
 

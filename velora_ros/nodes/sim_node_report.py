@@ -77,6 +77,7 @@ class Report:
         self._node = node
         self._loop = loop
         self._controller = controller
+        self._hardware_id = conversions.hardware_id(node.get_namespace(), str(node.get_parameter('env').value))
         self._diagnostics = create_publisher(node, OWNER, '/diagnostics')
 
     def second(self, now: float, *, line: bool) -> None:
@@ -85,7 +86,9 @@ class Report:
         if line and state != 'paused':
             self._node.get_logger().info(self._line(state, window))
         level = 'ok' if state == 'moving' else 'warn'
-        status = conversions.to_diagnostic(self._name, level, state, self._values(now, window))
+        status = conversions.to_diagnostic(
+            f'{self._name}: simulation', level, state, self._values(now, window), hardware_id=self._hardware_id
+        )
         self._loop.clock.warn_of_others()
         stamp = self._loop.stamp if self._loop.clock.published else self._node.get_clock().now().nanoseconds
         self._diagnostics.publish(conversions.to_diagnostics(status, stamp))

@@ -271,7 +271,8 @@ class TrainerNode(Node):
 
     def _publish(self, topic: str, level: str, text: str, values: Values) -> None:
         name = self.get_fully_qualified_name().lstrip('/')
-        status = conversions.to_diagnostic(name, level, text, values)
+        robot = conversions.hardware_id(self.get_namespace(), self._table['env'])
+        status = conversions.to_diagnostic(f'{name}: training', level, text, values, hardware_id=robot)
         stamp = self.get_clock().now().nanoseconds
         self._out[topic].publish(conversions.to_diagnostics(status, stamp))
 
