@@ -334,3 +334,16 @@ def test_a_period_of_another_length_leaves_frame_skip_a_whole_number_and_dt_the_
     assert isinstance(frames, int)
     assert dt == pytest.approx(steps * robot.physics_step)
     assert (base.frame_skip, base.dt) == (2, 0.04)
+
+
+@pytest.mark.parametrize(('method', 'when'), [('reset', 'at a reset'), ('step', 'in a step')])
+def test_an_environment_that_fails_later_says_so_in_its_own_words(method, when):
+    robot = robot_of()
+
+    def fails(*_, **__):
+        raise KeyError('assets')
+
+    setattr(robot._base, method, fails)
+    robot.set_command([1.0])
+    with pytest.raises(UnsupportedEnvironmentError, match=f"InvertedPendulumEnv failed {when} with KeyError: 'assets'"):
+        robot.reset() if method == 'reset' else advance_period(robot)

@@ -310,3 +310,26 @@ def test_episodes_are_records(run: RunPaths) -> None:
     train(run.folder, callbacks=[Watch()])
     assert seen
     assert all(isinstance(one.steps, int) and isinstance(one.length, int) for one in seen)
+
+
+class Bare(Reach):
+    """Says its period by the rate of its pictures at most, which earlier releases did not look at."""
+
+    def __init__(self, fps: int | None = None) -> None:
+        super().__init__()
+        self.metadata = {} if fps is None else {'render_fps': fps}
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == 'dt':
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
+def test_a_run_whose_period_was_assumed_goes_on_although_it_is_found_today(tmp_path: Path) -> None:
+    options = {'run_dir': tmp_path / 'run', 'start_steps': 4, 'progress': False, 'checkpoint_every': 0}
+    with pytest.warns(UserWarning, match='1 s is assumed'):
+        LiquidDDPG(2, 8, 1, seed=1).train(Bare(), 8, n_episodes=2, **options)
+    again = LiquidDDPG(2, 8, 1, seed=1)
+    again.train(Bare(fps=50), 8, n_episodes=3, resume=True, **options)
+    assert again.spec is not None
+    assert (again.spec.control_period, again.spec.control_period_assumed) == (1.0, True)

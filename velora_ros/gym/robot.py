@@ -11,6 +11,7 @@ from gymnasium.envs.mujoco import MujocoEnv
 
 from velora_ros.errors import SpecError, UnsupportedEnvironmentError
 from velora_ros.gym.actuators import kept_controls, resting_controls
+from velora_ros.gym.failures import described
 from velora_ros.gym.flattening import flat
 from velora_ros.gym.naming import spec_from_env
 from velora_ros.gym.statistics import statistics_warning
@@ -185,7 +186,12 @@ class SimulatedRobot:
         Returns:
             The observation, shape (observation,).
         """
-        observation, _ = self._env.reset(seed=seed)
+        try:
+            observation, _ = self._env.reset(seed=seed)
+        except UnsupportedEnvironmentError:
+            raise
+        except Exception as error:  # it is somebody else's code, and may raise anything
+            raise self._failure('at a reset', error) from error
         self.observation: Array = np.array(observation, dtype=np.float64)
         """The newest observation: of the last reset, or of the end of the last control period."""
         self.episode_return = 0.0
@@ -335,6 +341,10 @@ class SimulatedRobot:
             self._model.opt.timestep = self._env_step * (frames * length / self._base.frame_skip)
         try:
             observation, reward, terminated, truncated, _ = self._env.step(action)
+        except UnsupportedEnvironmentError:
+            raise
+        except Exception as error:
+            raise self._failure('in a step', error) from error
         finally:
             del vars(self._base)['do_simulation']
             self._base.frame_skip, self._model.opt.timestep = frames, self._env_step
@@ -344,6 +354,11 @@ class SimulatedRobot:
                 "gymnasium's own MuJoCo environments do; so its actuators cannot be driven as a robot's."
             )
         return observation, reward, terminated, truncated
+
+    def _failure(self, when: str, error: Exception) -> UnsupportedEnvironmentError:
+        return UnsupportedEnvironmentError(
+            f'{type(self._base).__name__} failed {when} with {described(error)}. Correct the environment.'
+        )
 
 
 def _mujoco_env(env: 'gym.Env[Any, Any]') -> MujocoEnv:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import gymnasium
 
 from velora_ros.errors import ConfigError, DivergenceError, StorageError, UnsupportedEnvironmentError
 from velora_ros.gym import check_env, check_reward, check_statistics, flat, spec_from_env
+from velora_ros.gym.period import find_period
 from velora_ros.models import resuming
 from velora_ros.models.environment import evaluation_environment, numpy_view
 from velora_ros.models.learner import Learner
@@ -18,6 +20,7 @@ from velora_ros.models.run_files import RunDir, callbacks_of, check_environment,
 from velora_ros.models.streams import Streams
 from velora_ros.models.threads import single_thread
 from velora_ros.models.update import UpdateSettings
+from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, EvaluateIn, LoopSettings, RunFolder, TrainConfig, TrainResult, run
 from velora_ros.training.config import DefaultEpisodes, is_number
 from velora_ros.training.progress import ProgressBar
@@ -103,7 +106,7 @@ def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folde
     checkpoint = _go_on(model, folder) if folder is not None and folder.resumed else None
     learner = model.learner
     if folder is not None and folder.resumed:
-        spec = spec_from_env(env, call.control_period)
+        spec = _spec_of_resumed(learner, env, call.control_period)
         check_environment(learner, env, spec, folder)
         learner.adopt(env, spec)
     elif folder is not None and folder.started_with.env_kwargs is None:  # of a command line, say, that knows the name
@@ -133,6 +136,23 @@ def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folde
             episodes_before=learner.episodes,
             resumed=None if checkpoint is None else checkpoint.state,
         )
+
+
+def _spec_of_resumed(learner: Learner, env: Env, control_period: float | None) -> PolicySpec:
+    """
+    Return the environment's spec for a run that goes on.
+
+    Where the environment does not say its period by itself, the run keeps the one that it began with: earlier releases
+    assumed 1 s for environments whose period is found today.
+    """
+    known = learner.spec
+    if known is None or control_period is not None:
+        return spec_from_env(env, control_period)
+    with warnings.catch_warnings(action='ignore'):  # of an assumption that the run was warned of when it began
+        found, assumed = find_period(env)
+    spec = spec_from_env(env, known.control_period)
+    differs = found != spec.control_period
+    return dataclasses.replace(spec, control_period_assumed=known.control_period_assumed or assumed or differs)
 
 
 def _go_on(model: 'LiquidDDPG', folder: RunFolder) -> resuming.Checkpoint | None:

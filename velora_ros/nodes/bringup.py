@@ -28,6 +28,7 @@ from velora_ros.nodes.parameter_files import sections_of, value_in
 from velora_ros.utils import how_to_install, share_path
 
 # After the controller was killed the simulator goes on for a while, so that its summary shows what became of the robot.
+ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/robot_files.py, which loads gymnasium
 AFTERMATH_S = 5.0
 
 _DEFAULT_ENV = 'InvertedPendulum-v5'
@@ -413,7 +414,7 @@ def _shipped_policy(env: str) -> str:
     path = share_path('policies', f'{env}.safetensors')
     if not path.is_file():
         how = f'Train one with velora_ros train --env {env} --out FILE, and give it with policy:=FILE.'
-        if env.endswith('.xml'):  # an MJCF file alone has no reward to train for
+        if Path(env).suffix.lower() in ROBOT_FILES:  # a robot file alone has no reward to train for
             how = 'Give one with policy:=FILE; docs/simulator.md tells how to train for a robot of your own.'
         raise ConfigError(f"no policy ships for the environment '{env}'; there are: {_shipped()}. {how}")
     return str(path)
