@@ -24,7 +24,7 @@ def test_export_writes_a_model_and_says_how_it_is_called(policy, tmp_path, capsy
     ('arguments', 'named'),
     [
         (['{folder}/absent', '--onnx', '{folder}/p.onnx'], 'there is no such file'),
-        (['{folder}/text', '--onnx', '{folder}/p.onnx'], 'no safetensors file'),
+        (['{folder}/text', '--onnx', '{folder}/p.onnx'], 'this is a text file'),
         (['{folder}/policy.safetensors', '--onnx', '{folder}/absent/p.onnx'], 'could not be written'),
         (['{folder}/policy.safetensors', '--onnx', '{folder}'], 'could not be written'),
         (['{folder}/policy.safetensors'], '--onnx'),
