@@ -13,6 +13,7 @@ from velora_ros.nodes.trainer_progress import Progress
 from velora_ros.policy import PolicyFile
 from velora_ros.training import EvaluationRecord, EvaluationResult, RunPaths, RunState, TrainResult
 from velora_ros.training.config import TrainConfig
+from velora_ros.training.diagnostics import DiagnosticsRecord, complete
 from velora_ros.training.kept_policies import KeptPolicies
 
 
@@ -114,3 +115,17 @@ def test_the_node_remembers_the_best_that_was_announced_over_the_death_of_a_proc
         progress.take('evaluation', {'steps': 1, 'mean': mean, 'best': True, **policy})
     progress.begin()
     assert progress.announced == 100.0
+
+
+def test_the_newest_diagnostics_are_told_without_what_was_not_measured(tmp_path):
+    progress = Progress()
+
+    def take(kind, **event):
+        progress.take(kind, json.loads(json.dumps(event, allow_nan=False)))
+
+    reporter = Reporter(take, None, RunPaths(tmp_path), rival=0.0, announce_untrained=False, niceness=0)
+    assert progress.learning == {}
+    for steps, values in ((500, {'updates': 3, 'q_mean': 1.5}), (1000, {'updates': 9, 'noise': 0.25})):
+        reporter.on_diagnostics(DiagnosticsRecord(steps, 2, 0.5, complete(values)))
+    assert progress.learning == {'noise': 0.25, 'updates': 9.0}
+    assert 'q_mean' not in progress.values()
