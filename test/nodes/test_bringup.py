@@ -217,7 +217,7 @@ def test_with_training_a_given_policy_commands_until_a_better_one_is_found(polic
     _, controller, trainer = build('control', {'train': 'true', 'policy': policy})
     assert controller.parameters['policy'] == trainer.parameters['rival'] == policy
     assert controller.parameters['follow_trainer'] is True
-    assert 'announce_untrained' not in trainer.parameters
+    assert not {'announce_untrained', 'exit_when_failed'} & trainer.parameters.keys()
 
 
 def test_a_real_robot_never_follows_a_trainer(policy):

@@ -232,6 +232,15 @@ def test_the_training_process_s_death_is_noticed_and_reported(ros, trainer):
 
 
 @pytest.mark.ros
+def test_a_training_that_fails_before_there_is_a_policy_ends_the_node_where_somebody_waits_for_one(ros, trainer):
+    process = trainer(autostart=True, **ENDLESS, exit_when_failed=True)
+    ros.until(lambda: children(process.pid), 'the training process')
+    os.kill(children(process.pid)[0], signal.SIGKILL)
+    assert process.wait() == 1
+    assert 'failed: the training process was killed by SIGKILL after 0 steps' in process.output
+
+
+@pytest.mark.ros
 def test_if_wished_another_process_goes_on_from_the_newest_checkpoint(ros, trainer, tmp_path):
     process = trainer(autostart=True, **ENDLESS, resume_on_death=True, actor_lr=0.0001)
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')

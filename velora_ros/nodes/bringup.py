@@ -391,7 +391,8 @@ def _trainer_node(
         parameters['exit_when_done'] = True
     if audience:
         rival = request['policy'] or request.own('policy_node', 'policy')
-        parameters |= {'rival': str(rival)} if rival else {'announce_untrained': True}
+        # Without a policy of its own the controller waits for the first one.
+        parameters |= {'rival': str(rival)} if rival else {'announce_untrained': True, 'exit_when_failed': True}
     parameters |= _clock(request)
     files = ['trainer_node.yaml', *([] if alone else ['control.yaml'])]
     return _entry(request, 'trainer_node', files, parameters, required=required, ends_run=alone)

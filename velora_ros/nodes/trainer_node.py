@@ -16,8 +16,8 @@ Services:
 
 Parameters (``trainer_node_parameters.py`` has their defaults and meaning):
     env, preset, seed, total_steps, run_dir, out, resume, resume_on_death, announce_untrained, rival, nice, autostart,
-    exit_when_done, every hyperparameter, and qos_overrides of every topic. The hyperparameters default to the
-    environment's preset in ``config/train``. noise_scale, update_ratio, actor_lr and critic_lr may change at any time
+    exit_when_done, exit_when_failed, every hyperparameter, and qos_overrides of every topic. The hyperparameters
+    default to the environment's preset in ``config/train``. noise_scale, update_ratio, actor_lr and critic_lr may change at any time
     and do so with the next episode; the others hold from one ~/start to the next.
 
 torch is loaded by the training process only, so every service answers at once, whatever the training does. Its death is
@@ -169,10 +169,14 @@ class TrainerNode(Node):
 
     def _conclude(self, status: int) -> None:
         """Note that the process is gone, whether it said its last word or not."""
+        asked_to_end = self._state == STOPPING
         if self._state in AT_WORK:
             self._on_death(f'was killed by {_signal_name(-status)}' if status < 0 else f'ended with status {status}')
         if self._table['exit_when_done'] and self._training is None:
             self.exit_code = 0 if self._state == DONE else 1
+        nothing_comes = self._state == FAILED and not self._progress.policies and not asked_to_end
+        if nothing_comes and self._table['exit_when_failed']:
+            self.exit_code = 1
 
     def _on_death(self, how: str) -> None:
         """Report the death, and start another process if that is wished and the last one got anywhere."""

@@ -90,6 +90,11 @@ PARAMETERS = (
     Parameter(
         'exit_when_done', 'bool', False, 'End the process with the training; exit status 0 when it succeeded.'
     ),
+    Parameter(
+        'exit_when_failed', 'bool', False,
+        'End the process with status 1 when a training fails before there is a policy of it: somebody waits for one.',
+        read_only=_AT_START,
+    ),
     *(_hyperparameter(item) for item in dataclasses.fields(TrainConfig) if item.name not in _OTHERWISE),
 )  # fmt: skip
 
