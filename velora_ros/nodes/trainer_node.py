@@ -17,8 +17,8 @@ Services:
 Parameters (``trainer_node_parameters.py`` has their defaults and meaning):
     env, preset, seed, total_steps, run_dir, out, resume, resume_on_death, announce_untrained, rival, nice, autostart,
     exit_when_done, exit_when_failed, every hyperparameter, and qos_overrides of every topic. The hyperparameters
-    default to the environment's preset in ``config/train``. noise_scale, update_ratio, actor_lr and critic_lr may change at any time
-    and do so with the next episode; the others hold from one ~/start to the next.
+    default to the environment's preset in ``config/train``. noise_scale, update_ratio, actor_lr and critic_lr may
+    change at any time and do so with the next episode; the others hold from one ~/start to the next.
 
 torch is loaded by the training process only, so every service answers at once, whatever the training does. Its death is
 noticed and reported, and with ``resume_on_death`` another goes on; a node that is killed takes it along.
