@@ -1,20 +1,25 @@
 """The training process, spoken to as trainer_node does."""
 
+import dataclasses
 import json
 import math
+import re
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from velora_ros.nodes.trainer_child import Orders, Reporter
+from velora_ros.errors import VeloraError
+from velora_ros.nodes.trainer_child import Orders, Reporter, train
 from velora_ros.nodes.trainer_progress import Progress
 from velora_ros.policy import PolicyFile
 from velora_ros.training import EvaluationRecord, EvaluationResult, RunPaths, RunState, TrainResult
 from velora_ros.training.config import TrainConfig
 from velora_ros.training.diagnostics import DiagnosticsRecord, complete
 from velora_ros.training.kept_policies import KeptPolicies
+from velora_ros.training.run_config import RunConfig
+from velora_ros.utils import share_path
 
 
 def test_a_stop_before_the_training_began_ends_the_process_without_a_run(tmp_path):
@@ -129,3 +134,52 @@ def test_the_newest_diagnostics_are_told_without_what_was_not_measured(tmp_path)
         reporter.on_diagnostics(DiagnosticsRecord(steps, 2, 0.5, complete(values)))
     assert progress.learning == {'noise': 0.25, 'updates': 9.0}
     assert 'q_mean' not in progress.values()
+
+
+def test_a_policy_is_trained_on_in_an_environment_with_keywords(tmp_path):
+    """As trainer_node hands the job on; the run's folder can then be resumed on the command line."""
+    told, quick = [], {'start_steps': 16, 'boost_ratio': 0.1, 'update_ratio': 0.1, 'eval_every': 30, 'eval_episodes': 1}
+    keywords = {'frame_skip': 2, 'reset_noise_scale': 0.0}  # its period is that of the shipped policy
+    source = share_path('policies', 'InvertedPendulum-v5.safetensors')
+    job = {
+        'env': 'InvertedPendulum-v5', 'env_args': keywords, 'start_from': str(source), 'device': 'cpu', 'seed': 3,
+        'total_steps': 60, 'run_dir': str(tmp_path / 'run'), 'resume': False, 'out': '', 'rival': '', 'nice': 0,
+        'announce_untrained': False,
+        'config': dataclasses.asdict(TrainConfig(**quick, n_episodes=60, n_neurons=31)),  # the file has its own
+    }  # fmt: skip
+    train(job, lambda kind, **values: told.append((kind, values)), Orders(lambda *_, **__: None, lambda: None))
+    assert told[-1][0] == 'end' and told[-1][1]['steps'] == 60
+    run, file = RunPaths(tmp_path / 'run'), PolicyFile.load(source)
+    config = RunConfig.load(run.config)
+    assert (config.env_args, config.start_from) == (keywords, str(source))
+    assert config.hyperparameters.n_neurons == file.n_neurons
+    provenance = PolicyFile.load(run.last_policy).provenance
+    assert (provenance['from']['digest'], provenance['env_args']) == (file.digest, keywords)
+    told.clear()
+    train({**job, 'resume': True, 'total_steps': 90, 'start_from': str(tmp_path / 'gone'),
+           'config': {**job['config'], 'n_neurons': file.n_neurons}},
+          lambda kind, **values: told.append((kind, values)), Orders(lambda *_, **__: None, lambda: None))  # fmt: skip
+    assert told[-1][1]['steps'] == 90
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'device': 'mps'}, "the device is 'mps'"),
+        ({'device': 'cuda:7'}, "the device is 'cuda:7', but"),
+        ({'env_args': {'frame_skipp': 2}}, 'frame_skipp'),
+        ({'start_from': 'DOUBLE'}, 'has observation_names'),
+    ],
+)
+def test_a_job_that_cannot_be_done_is_one_sentence(tmp_path, changes, words):
+    changes = {
+        name: str(share_path('policies', 'InvertedDoublePendulum-v5.safetensors')) if value == 'DOUBLE' else value
+        for name, value in changes.items()
+    }
+    job = {
+        'env': 'InvertedPendulum-v5', 'seed': 3, 'total_steps': 60, 'run_dir': str(tmp_path / 'run'), 'resume': False,
+        'out': '', 'rival': '', 'nice': 0, 'announce_untrained': False, 'config': {'n_episodes': 60}, **changes,
+    }  # fmt: skip
+    with pytest.raises(VeloraError, match=re.escape(words)) as error:
+        train(job, lambda *_, **__: None, Orders(lambda *_, **__: None, lambda: None))
+    assert '\n' not in str(error.value)

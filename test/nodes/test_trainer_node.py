@@ -8,11 +8,12 @@ import pytest
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from ros_bench import SOURCE
 
-from velora_ros.errors import ConfigError, StorageError
+from velora_ros.errors import ConfigError, StorageError, VeloraError
 from velora_ros.nodes import trainer_node_parameters as table
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import LIVE
 from velora_ros.training.config import TrainConfig
+from velora_ros.utils import share_path
 
 DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
 NUMBER = 'std_msgs/msg/Float64'
@@ -104,6 +105,24 @@ def test_a_run_is_neither_overwritten_nor_resumed_by_mistake(tmp_path, monkeypat
     with pytest.raises(ConfigError, match='which is not overwritten'):
         table.job_of({**values, 'run_dir': 'there'}, '')
     assert table.job_of({**values, 'resume': True}, 'there')['run_dir'] == str(tmp_path / 'there')
+
+
+def test_the_file_to_train_on_from_and_the_keywords_are_looked_at_before_the_training(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = {row.name: row.default for row in table.PARAMETERS}
+    job = table.job_of({**values, 'env_args': ['frame_skip=4', 'terms=[a, b]', 'colour=red']}, '')
+    assert job['env_args'] == {'frame_skip': 4, 'terms': ['a', 'b'], 'colour': 'red'}
+    assert (job['start_from'], job['device']) == ('', 'cpu')
+    policy = share_path('policies', 'InvertedPendulum-v5.safetensors')
+    assert table.job_of({**values, 'start_from': str(policy)}, '')['start_from'] == str(policy)
+    (tmp_path / 'model.zip').write_bytes(b'PK\x03\x04 and then nothing more')
+    for change, words in (
+        ({'env_args': ['frame_skip']}, "parameter 'env_args': 'frame_skip' is not name=value"),
+        ({'start_from': 'model.zip'}, "'model.zip' is a zip archive"),
+        ({'start_from': 'absent'}, "'absent' is not there"),
+    ):
+        with pytest.raises(VeloraError, match=words):
+            table.job_of({**values, **change}, '')
 
 
 def test_a_place_that_the_policy_cannot_be_written_to_is_refused_before_the_training(tmp_path, monkeypatch):
