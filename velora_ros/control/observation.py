@@ -256,7 +256,8 @@ class JointObservation:
 
         Raises:
             ObservationError: a field has another length than the names, or no message so far had any of the signals;
-                nothing is taken in.
+                nothing is taken in. Or the message belongs to the next state before a part of the last one came; it is
+                taken in.
         """
         lengths = (len(position), len(velocity), len(effort))
         layout = self._layout
@@ -323,11 +324,17 @@ class JointObservation:
             self._newest = None
             self._parts.forget()
         repeated = self._parts.repeats(layout.mask)
-        if repeated and self._parts.complete_once:
-            self.lost.update(self._names[place] for place in self._parts.missing())
+        missing = self._parts.missing() if repeated and self._parts.complete_once else []
         self._stamps[layout.updated] = stamp
         self._seen[layout.updated] = True
         complete = self._parts.take(layout, stamp)
+        if missing and not complete:
+            names = [self._names[place] for place in missing]
+            self.lost.update(names)
+            raise ObservationError(
+                f'a state stayed incomplete: {", ".join(map(repr, names))} did not come before the next one; publish '
+                'every part of each state.'
+            )
         return complete or (repeated and not self._seen.all())
 
     def _note_whole(self) -> None:

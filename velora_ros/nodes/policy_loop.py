@@ -220,11 +220,11 @@ class PolicyLoop:
             armed = self.active and self.controller.armed and not self.controller.fault
             silent = self.active and self.controller.waits
             self._report.peers = self._peers.look(armed=armed, silent=silent) if self.active else []
-            for name, count in self._inputs.lost().items():
-                self.controller.counts[f'lost.{name}'] = count
             yield
             timing = self._timing.report()
             yield
+            for name, count in self._inputs.lost().items():
+                self.controller.counts[f'lost.{name}'] = count
             self._report.diagnostics(self.status, self.controller, self.policy, self._path, timing)
             yield
 
