@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 import safetensors.numpy
+import yaml
 from policy_robot import NAMES, STATE, Robot, T
 from ros_bench import SOURCE
 
+from velora_ros.control.safety import Safety
 from velora_ros.nodes.interfaces import NEWEST
-from velora_ros.policy import Policy
+from velora_ros.nodes.policy_node_parameters import open_confirmations, parameters, settings_of
+from velora_ros.policy import Policy, PolicyFile
 from velora_ros.spec import PolicySpec
 
 pytestmark = pytest.mark.ros
@@ -60,11 +63,11 @@ def test_debug_and_limits_are_in_newtons(running):
     robot.ready()
 
     def shown():
-        robot.command()
-        return raw
+        command = robot.command()[0]
+        robot.ros.spin(0.02)
+        return command in [message.data[0] for message in raw]
 
-    robot.ros.until(shown, 'a raw action')
-    assert robot.ros.until(lambda: raw[-1].data[0] == robot.command()[0], 'the action beside its command')
+    robot.ros.until(shown, 'the action beside its command')
     pose = robot.ros.set_parameters('policy_node', fallback='pose', fallback_pose=[301.0], atomically=True)[0]
     assert "'fallback_pose' has 301 for 'slider/effort'; it must be from -300 to 300 N" in pose.reason
     posed = {'fallback': 'pose', 'fallback_pose': [250.0]}
@@ -78,30 +81,27 @@ def test_debug_and_limits_are_in_newtons(running):
     assert "'command.scale' is read when the node is configured" in scale.reason
 
 
-@pytest.mark.parametrize(
-    ('parameters', 'message'),
-    [
-        (('command.scale:=[1.0, 2.0]',), "'command.scale' has 2 values and the policy commands 1: slider/effort"),
-        (('command.scale:=[0.0]',), "'command.scale' has 0; it must be a finite number other than 0"),
-    ],
-)
-def test_a_scale_that_does_not_fit_ends_the_start_with_one_sentence(ros, parameters, message):
-    words = [word for text in ('policy:=InvertedPendulum-v5', 'autostart:=true', *parameters) for word in ('-p', text)]
-    process = ros.start('policy_node', *words)
+def test_a_scale_that_does_not_fit_ends_the_start_with_one_sentence(ros):
+    parameters = ('policy:=InvertedPendulum-v5', 'autostart:=true', 'command.scale:=[1.0, 2.0]')
+    process = ros.start('policy_node', *(word for text in parameters for word in ('-p', text)))
     assert process.wait() == 1
-    assert message in process.output and 'Traceback' not in process.output
+    assert "'command.scale' has 2 values and the policy commands 1: slider/effort" in process.output
+    assert 'Traceback' not in process.output
 
 
-def test_the_simulator_s_configuration_confirms_what_is_true_of_the_simulator(ros, make_policy_file, tmp_path):
-    (tmp_path / 'p.safetensors').write_bytes(old_file(make_policy_file))
-    ros.start(
-        'policy_node',
-        '--params-file',
-        SOURCE / 'config' / 'control.yaml',
-        '-p',
-        f'policy:={tmp_path}/p.safetensors',
-        '-p',
-        'autostart:=true',
-    )
-    status = ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
-    ros.until(lambda: any(s.message.startswith('armed') for a in status for s in a.status), 'an armed node')
+def test_the_simulator_s_configuration_confirms_what_is_true_of_the_simulator(make_policy_file):
+    file = PolicyFile.from_bytes(old_file(make_policy_file))
+    values = {row.name: row.default for row in parameters(None)}
+    safety = Safety(file.spec, settings_of(values))
+    units, period = open_confirmations(values, file, safety)
+    assert 'command.si_confirmed' in units and 'control_period_confirmed' in period
+    simulated = yaml.safe_load((SOURCE / 'config' / 'control.yaml').read_text())['/**/policy_node']['ros__parameters']
+    assert open_confirmations(values | simulated, file, safety) == []
+
+
+def test_a_file_in_si_units_whose_period_is_known_needs_no_confirmation():
+    values = {row.name: row.default for row in parameters(None)}
+    for path in (SOURCE / 'policies').glob('*.safetensors'):
+        file = PolicyFile.load(path)
+        assert open_confirmations(values, file, Safety(file.spec, settings_of(values))) == []
+        assert file.spec.action_units == ('N',) and file.spec.action_scale != ()
