@@ -1,7 +1,9 @@
 import dataclasses
 import json
 import resource
+import sys
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.wrappers import RescaleAction
@@ -179,3 +181,72 @@ def test_without_ffmpeg_it_names_both_ways_out(opengl, pendulum_policy, tmp_path
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
     assert main(['evaluate', pendulum_policy, '--engine', 'numpy', '--render', str(tmp_path / 'film.mp4')]) == 1
     assert 'pip install imageio-ffmpeg. Or name a .gif file' in capsys.readouterr().err
+
+
+PLAIN = """
+import gymnasium, numpy as np
+from gymnasium import spaces
+from gymnasium.wrappers import NormalizeObservation, NormalizeReward
+class Plain(gymnasium.Env):
+    metadata = {'render_modes': []}
+    dt, action_space = 0.1, spaces.Box(-1, 1, (1,), np.float32)
+    def __init__(self, render_mode=None):
+        self.observation_space = spaces.Dict(goal=spaces.Dict(y=spaces.Box(-2, 2, (2,))), speed=spaces.Box(-2, 2, (1,)))
+    def _seen(self):
+        place = self.np_random.uniform(-1, 1, 3).astype(np.float32)
+        return {'goal': {'y': place[:2]}, 'speed': place[2:]}
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return self._seen(), {}
+    def step(self, action):
+        self.steps += 1
+        return self._seen(), -float(action[0] ** 2), False, self.steps >= 5, {}
+def pendulum(**keywords):
+    return gymnasium.make('InvertedPendulum-v5', **keywords)
+gymnasium.register('Plain-v0', Plain)
+gymnasium.register('Observed-v0', lambda **keywords: NormalizeObservation(pendulum(**keywords)))
+gymnasium.register('Rewarded-v0', lambda **keywords: NormalizeReward(pendulum(**keywords)))
+"""
+
+
+@pytest.fixture
+def plain(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'plain_envs.py').write_text(PLAIN)
+    yield
+    sys.modules.pop('plain_envs', None)
+    for name in ('Plain', 'Observed', 'Rewarded'):
+        gym.registry.pop(f'{name}-v0', None)
+
+
+@pytest.mark.usefixtures('plain')
+def test_dictionaries_are_trained_and_evaluated_by_their_names_and_a_film_of_nothing_is_refused(tmp_path, capsys):
+    call = ['train', '--env', 'plain_envs:Plain-v0', '--steps', '40', '--start-steps', '20', '--no-pictures']
+    assert main([*call, '--out', 'plain.safetensors', '--run-dir', 'run']) == 0
+    policy = Policy.load('plain.safetensors')
+    assert policy.spec.observation_names == ('goal/y_0', 'goal/y_1', 'speed')
+    assert main(['train', '--resume', 'run', '--steps', '45', '--out', 'plain.safetensors', '--no-pictures']) == 0
+    capsys.readouterr()
+    assert report(capsys, 'plain.safetensors', '--episodes', '2')['lengths'] == [5, 5]
+    assert main(['evaluate', 'plain.safetensors', '--render', 'film.gif']) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "the environment 'plain_envs:Plain-v0' draws no pictures: its render_modes are []" in line
+
+
+@pytest.mark.filterwarnings('default::UserWarning')
+@pytest.mark.usefixtures('plain')
+@pytest.mark.parametrize(('name', 'words'), [('Observed', 'built-in normaliser'), ('Rewarded', 'reward_scale')])
+def test_running_statistics_are_refused_before_there_is_a_run_and_an_evaluation_warns(
+    pendulum_policy, tmp_path, capsys, name, words
+):
+    assert main(['train', '--env', f'plain_envs:{name}-v0', '--steps', '40', '--run-dir', 'run']) == 1
+    assert words in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / 'run').exists()
+    made = Policy.load(pendulum_policy)
+    spec = spec_from_env(make(f'plain_envs:{name}-v0'))
+    dataclasses.replace(made.file, spec=spec).save('old.safetensors')
+    assert main(['evaluate', 'old.safetensors', '--env', f'plain_envs:{name}-v0', '--episodes', '1']) == 0
+    warned = 'keeps running statistics of the observations, which begin anew here' in capsys.readouterr().err
+    assert warned == (name == 'Observed')

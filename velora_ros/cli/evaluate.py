@@ -11,7 +11,7 @@ import gymnasium as gym
 
 from velora_ros.cli.arguments import add_env_arguments, add_hyperparameters, given_hyperparameters, whole_number
 from velora_ros.cli.film import Film, film_path
-from velora_ros.errors import ConfigError, SpecError
+from velora_ros.errors import ConfigError, MissingDependencyError, SpecError
 from velora_ros.gym import Disturbances, PartialObservation, TimingJitter, disturb, make, spec_from_env
 from velora_ros.gym.making import same_id
 from velora_ros.gym.rendering import check_rendering
@@ -168,7 +168,16 @@ def evaluate_in(
     if film is not None:
         check_rendering()
     rendering = {'render_mode': 'rgb_array'} if film else {}
-    env = make(env_id, **{**env_args_of(policy.file, env_id), **(env_args or {}), **rendering})
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='.*not in the possible render_modes')  # which is refused below
+        env = make(env_id, **{**env_args_of(policy.file, env_id), **(env_args or {}), **rendering})
+    modes = (env.metadata or {}).get('render_modes') or []
+    if film is not None and 'rgb_array' not in modes:
+        env.close()
+        raise MissingDependencyError(
+            f"the environment '{env_id}' draws no pictures: its render_modes are {modes}, without rgb_array. "
+            'Evaluate it without a film.'
+        )
     if warning := statistics_warning(env):
         warnings.warn(warning, stacklevel=2)
     try:

@@ -7,7 +7,9 @@ import gymnasium
 import numpy as np
 import torch
 
+from velora_ros.errors import VeloraError
 from velora_ros.gym.flattening import flat
+from velora_ros.training.checked_env import env_failure
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +29,19 @@ class _NumpyView(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def numpy_view(env: Env) -> Env:
-    """Return the environment with flat observations, and a numpy view of one that speaks in torch tensors."""
+    """
+    Return the environment with flat observations, and a numpy view of one that speaks in torch tensors.
+
+    Raises:
+        UnsupportedEnvironmentError: its observations cannot be flattened, or its reset fails.
+    """
     env = flat(env)
-    observation, _ = env.reset(seed=0)
+    try:
+        observation, _ = env.reset(seed=0)
+    except VeloraError:
+        raise
+    except Exception as error:  # it is somebody else's code, and may raise anything
+        raise env_failure(error, 'at its first reset') from error
     return _NumpyView(env) if isinstance(observation, torch.Tensor) else env
 
 
