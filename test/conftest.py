@@ -42,8 +42,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return PROCESSES_PER_CORE * cores if {config.rootpath, Path(__file__).parent} & set(named) else cores
 
 
+# Their tests take long and wait much of it: they begin first, so that no process is left with one of them at the end.
+LONG = ('test_sweep.py', 'test_trainer_node.py', 'test_train_run.py', 'test_control_run.py', 'test_examples.py')
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a node in one process: those whose module opens a bench of its own."""
+    """
+    Keep tests that share a node in one process: those whose module opens a bench of its own. Begin with the long ones.
+
+    The order within a module stays.
+    """
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
     for item in items:
         names = getattr(item, 'fixturenames', ())
         if 'ros_bench' in names and 'ros' not in names:
