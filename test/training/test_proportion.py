@@ -75,18 +75,18 @@ def test_a_second_call_begins_to_count_anew() -> None:
 def test_a_resumed_run_evaluates_where_an_uninterrupted_one_does(tmp_path: Any) -> None:
     class Stop(Callback):
         def on_step(self, steps: int) -> None:
-            if steps == 1999:
+            if steps == 799:
                 raise KeyboardInterrupt
 
-    def train(folder: str, *callbacks: Callback, steps: int = 3000) -> None:
+    def train(folder: str, *callbacks: Callback, steps: int = 1200) -> None:
         trained(5, steps, run_dir=tmp_path / folder, resume=RunPaths(tmp_path / folder).holds_run,
-                checkpoint_every=0, callbacks=callbacks)  # fmt: skip
+                checkpoint_every=0.02, callbacks=callbacks)  # fmt: skip
 
     train('whole')
     with pytest.raises(KeyboardInterrupt):
         train('cut', Stop())
     train('cut')
-    train('longer', steps=1200)  # the evaluation at its end is not the longer run's
+    train('longer', steps=500)  # the evaluation at its end is not the longer run's
     train('longer')
 
     def evaluations(folder: str) -> list[list[str]]:
