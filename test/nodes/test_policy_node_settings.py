@@ -146,9 +146,12 @@ def test_a_second_node_of_its_name_is_a_warning(robot):
 
 
 def test_an_incompatible_peer_is_reported(robot):
-    robot.ros.publisher('std_msgs/msg/Empty', 'reset', NEWEST.profile(), matched=False)
+    peer = robot.ros.publisher('std_msgs/msg/Empty', 'reset', NEWEST.profile(), matched=False)
     robot.ros.until(lambda: "a publisher of '/reset' has an incompatible reliability" in robot.process.output)
     assert 'set qos_overrides./reset.subscription.reliability' in robot.process.output
+    robot.until_status("a publisher of '/reset' has an incompatible reliability")
+    robot.ros.node.destroy_publisher(peer)
+    robot.ros.until(lambda: 'incompatible' not in robot.status[-1].message, 'the end of the warning')
 
 
 def test_reloading_takes_a_new_policy_and_keeps_the_old_one_when_the_file_is_bad(robot, make_policy_file):

@@ -34,7 +34,8 @@ class Report:
         self._last = Status('', '', '')
         self._logged: dict[tuple[str, ...], float] = {}
         self._conflict = ''
-        self._incompatible = ''  # the newest incompatible peer, in one sentence
+        # Of each topic with an incompatible peer one sentence, what counts its peers, and how many there were then.
+        self._incompatible: dict[str, tuple[str, Callable[[str], int], int]] = {}
         self._refused_policy = ''
         self.peers: list[str] = []
         """What is wrong at the other ends of the topics, one sentence each."""
@@ -87,11 +88,13 @@ class Report:
 
         def report(event: Any) -> None:
             policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
-            self._incompatible = (
+            text = (
                 f"a {peer} of '{topic}' has an incompatible {policy}, so nothing passes between it and this node; "
                 f'set qos_overrides.{topic}.{entity}.{policy}'
             )
-            self._node.get_logger().warning(self._incompatible)
+            count = self._node.count_publishers if peer == 'publisher' else self._node.count_subscribers
+            self._incompatible[topic] = text, count, max(count(topic), 1)
+            self._node.get_logger().warning(text)
 
         return report
 
@@ -110,7 +113,8 @@ class Report:
 
     def _with_warnings(self, status: Status) -> tuple[str, str]:
         """Return level and text of a status with everything that is wrong beside it."""
-        warnings = [text for text in (self._conflict, self._incompatible, self._refused_policy, *self.peers) if text]
+        incompatible = [text for text, _, _ in self._incompatible.values()]
+        warnings = [text for text in (self._conflict, *incompatible, self._refused_policy, *self.peers) if text]
         level = 'warn' if warnings and status.level == 'ok' else status.level
         return level, '; '.join([status.text, *warnings])
 
@@ -123,6 +127,9 @@ class Report:
     def look_for_conflicts(self) -> None:
         """Find a second publisher of our commands and a second node of our name; both only warn."""
         node = self._node
+        for name, (_, peers_of, before) in list(self._incompatible.items()):
+            if peers_of(name) < before:
+                del self._incompatible[name]  # the peer went
         conflicts = []
         topic = node.resolve_topic_name('command')
         if (count := node.count_publishers(topic)) > 1:
