@@ -156,8 +156,7 @@ def test_a_policy_is_trained_on_in_an_environment_with_keywords(tmp_path):
     provenance = PolicyFile.load(run.last_policy).provenance
     assert (provenance['from']['digest'], provenance['env_args']) == (file.digest, keywords)
     told.clear()
-    train({**job, 'resume': True, 'total_steps': 90, 'start_from': str(tmp_path / 'gone'),
-           'config': {**job['config'], 'n_neurons': file.n_neurons}},
+    train({**job, 'resume': True, 'total_steps': 90, 'start_from': ''},
           lambda kind, **values: told.append((kind, values)), Orders(lambda *_, **__: None, lambda: None))  # fmt: skip
     assert told[-1][1]['steps'] == 90
 

@@ -119,3 +119,22 @@ def test_a_resumed_run_keeps_what_it_was_started_with_but_its_budget() -> None:
         CONFIG.refuse_differences({'gamma': 0.9}, 'run')
     with pytest.raises(ConfigError, match='started with seed 3, now it is 4'):
         CONFIG.refuse_differences({'seed': 4}, 'run')
+
+
+def test_of_trainings_begun_at_once_with_one_name_each_gets_a_folder_of_its_own(tmp_path):
+    """All have looked for a free name before the first one takes it."""
+    first = tmp_path / 'run-seed0'
+    runs = [RunFolder.start_in_free(lambda: first, CONFIG) for _ in range(3)]
+    assert [run.folder.name for run in runs] == ['run-seed0', 'run-seed0-2', 'run-seed0-3']
+    other = RunFolder(tmp_path / 'run-seed0-4')
+    with other._taken(make=True):  # it has the folder and has not written its configuration yet
+        beside = RunFolder.start_in_free(lambda: other.folder, CONFIG)
+        assert beside.folder.name == 'run-seed0-5'
+    for run in (*runs, other, beside):
+        run.close()
+
+
+def test_a_place_that_cannot_be_written_is_not_searched_for_ever(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(StorageError, match='cannot be made or written'):
+        RunFolder.start_in_free(lambda: tmp_path / 'file' / 'run', CONFIG)

@@ -19,7 +19,7 @@ from velora_ros.training.config import TrainConfig, preset_path, read_yaml
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
-from velora_ros.training.run_paths import RunPaths, default_folder
+from velora_ros.training.run_paths import default_folder
 from velora_ros.training.start_file import StartFile
 from velora_ros.utils import check_writable, how_to_install, set_seed, write_line
 
@@ -127,12 +127,19 @@ def _begin(arguments: argparse.Namespace) -> None:
     )
     folder = Path(arguments.run_dir) if arguments.run_dir else default_folder(config.env or '', config.seed)
     RunFolder(folder).refuse_second_run()  # now, not after torch has been loaded
-    work = _Work(config, arguments, folder)
+    work = _Work(config, arguments)
     write_line(f'hyperparameters from {source}:')
     values = dataclasses.asdict(hyperparameters)
     write_line('\n'.join(f'  {name}: {_yaml(value)}' for name, value in values.items()))
-    with work.env, RunFolder.start(folder, config) as run_folder:
+    with work.env, _started(arguments, config) as run_folder:
         work.do(run_folder)
+
+
+def _started(arguments: argparse.Namespace, config: RunConfig) -> RunFolder:
+    """Begin the run in the folder that was asked for, or in a free one, also beside a training begun at that moment."""
+    if arguments.run_dir:
+        return RunFolder.start(arguments.run_dir, config)
+    return RunFolder.start_in_free(lambda: default_folder(config.env or '', config.seed), config)
 
 
 def _go_on(arguments: argparse.Namespace) -> None:
@@ -144,7 +151,7 @@ def _go_on(arguments: argparse.Namespace) -> None:
         started_with = folder.started_with
         started_with.refuse_differences(_given(arguments, started_with.hyperparameters), folder.folder)
         folder.change(**_budget(arguments), **({'device': arguments.device} if arguments.device else {}))
-        work = _Work(folder.started_with, arguments, folder.folder)
+        work = _Work(folder.started_with, arguments)
         with work.env:
             work.do(folder)
 
@@ -152,10 +159,10 @@ def _go_on(arguments: argparse.Namespace) -> None:
 class _Work:
     """What both ways have in common; made before the run's folder is, so that what is wrong leaves none behind."""
 
-    def __init__(self, config: RunConfig, arguments: argparse.Namespace, folder: Path) -> None:
+    def __init__(self, config: RunConfig, arguments: argparse.Namespace) -> None:
         self._config, self._arguments = config, arguments
-        self._out = Path(arguments.out) if arguments.out else RunPaths(folder).best_policy
-        if arguments.out:
+        self._out = Path(arguments.out) if arguments.out else None
+        if self._out is not None:
             check_writable(self._out, '--out')
         self._running = _running(config.seed)
         self.env = self._running.make_environment(config)
@@ -168,19 +175,20 @@ class _Work:
     def do(self, folder: RunFolder) -> None:
         """Train, finish the policy, and say how to go on with what was stopped."""
         arguments = self._arguments
-        callbacks: list[Callback] = [] if self._out == folder.best_policy else [KeepBest(self._out)]
+        out = self._out or folder.best_policy
+        callbacks: list[Callback] = [] if out == folder.best_policy else [KeepBest(out)]
         if arguments.stop_at is not None or arguments.patience is not None:
             callbacks.append(EarlyStopping(threshold=arguments.stop_at, patience=arguments.patience))
         options = {'checkpoint_every': arguments.checkpoint_every, 'keep_checkpoints': arguments.keep_checkpoints}
         with stop_on_signals() as stop:
             result = self._running.train_run(folder, self._model, self.env, callbacks=[*callbacks, stop], **options)
         file = _with_provenance(result.best_policy or self._model.learner.policy_file(), self._config)
-        file.save(self._out)
+        file.save(out)
         if stop.reason:  # whoever stops it may not wait for the evaluation
-            out = f' --out {self._out}' if arguments.out else ''
-            write_line(f'{stop.reason}; to go on: {folder.how_to_resume}{out}')
+            again = f' --out {out}' if arguments.out else ''
+            write_line(f'{stop.reason}; to go on: {folder.how_to_resume}{again}')
             return
-        _evaluate(file, self.env, self._config, self._out)
+        _evaluate(file, self.env, self._config, out)
         if not arguments.no_pictures:
             illustrate(folder.folder)
 

@@ -32,7 +32,7 @@ from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunStat
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_folder import RunFolder
 from velora_ros.training.run_paths import RunPaths
-from velora_ros.training.start_file import StartFile
+from velora_ros.training.start_file import OF_THE_ACTOR, OF_THE_CRITIC, StartFile
 from velora_ros.utils import atomic_write, how_to_install, listen_to_slow_steps, set_seed
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
     Raises:
         VeloraError: the environment, a hyperparameter or a file is not as it must be, or torch is missing.
     """
-    config = TrainConfig.from_dict(job['config'])
+    config = _config(job)
     announce_untrained = job['announce_untrained'] and not job['resume']
     if not announce_untrained:
         os.nice(job['nice'])
@@ -277,6 +277,15 @@ def _conclude(result: TrainResult, job: Mapping[str, Any], run: RunPaths, emit: 
         PolicyFile.load(best).save(job['out'])
     announced = {'policy': str(best)} if announce and result.best_policy is None else {}
     emit('end', steps=result.steps, seconds=result.seconds, stopped=result.stopped, **announced)
+
+
+def _config(job: Mapping[str, Any]) -> TrainConfig:
+    """Return the hyperparameters; a run that began from a file and is resumed keeps those that the file settled."""
+    config, paths = TrainConfig.from_dict(job['config']), RunPaths(job['run_dir'])
+    if job['resume'] and paths.holds_run and (started := RunConfig.load(paths.config)).start_from:
+        kept = {name: getattr(started.hyperparameters, name) for name in (*OF_THE_ACTOR, *OF_THE_CRITIC)}
+        return dataclasses.replace(config, **kept)
+    return config
 
 
 def _environment(job: Mapping[str, Any], config: TrainConfig) -> Any:

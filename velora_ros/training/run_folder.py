@@ -13,7 +13,11 @@ from typing import Any, Self
 from velora_ros.errors import ConfigError, StorageError
 from velora_ros.policy.foreign import why_no_run
 from velora_ros.training.run_config import RunConfig
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.run_paths import RunPaths, following_folder
+
+
+class TakenError(StorageError):
+    """A folder holds a run already, or another process is about to begin one there."""
 
 
 class RunFolder(RunPaths):
@@ -49,6 +53,28 @@ class RunFolder(RunPaths):
             config.save(run.config)
             run.started_with, run.resumed = config, False
         return run
+
+    @classmethod
+    def start_in_free(cls, folder: Callable[[], Path], config: RunConfig) -> Self:
+        """
+        Begin a run in a folder that nobody has.
+
+        Args:
+            folder: returns one in which there is no run; another training may take it at the same moment.
+            config: as for :meth:`start`.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        tried: set[Path] = set()
+        while True:
+            place = folder()
+            while place in tried:  # taken, and its run has not been written down yet
+                place = following_folder(place)
+            try:
+                return cls.start(place, config)
+            except TakenError:
+                tried.add(place)
 
     @classmethod
     def resume(cls, folder: str | os.PathLike[str]) -> Self:
@@ -97,7 +123,7 @@ class RunFolder(RunPaths):
             StorageError: there is one.
         """
         if self.holds_run:
-            raise StorageError(
+            raise TakenError(
                 f"the folder '{self.folder}' holds a run already, which is not overwritten; go on with it "
                 f'({self.how_to_resume}), or choose another folder.'
             )
@@ -140,7 +166,7 @@ class RunFolder(RunPaths):
                 path.mkdir(exist_ok=True)
         except BlockingIOError:
             self.close()
-            raise StorageError(
+            raise TakenError(
                 f"the folder '{self.folder}' is in use by another training; wait for its end, stop it, or choose "
                 'another folder.'
             ) from None

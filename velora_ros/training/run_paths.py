@@ -49,6 +49,14 @@ def free_folder(folder: str | os.PathLike[str]) -> Path:
     return next(path for path in names if not RunPaths(path).holds_run)
 
 
+def following_folder(folder: Path) -> Path:
+    """Return the name after that of a folder, as :func:`free_folder` counts them: ``folder-2``, ``folder-3``."""
+    name, dash, number = folder.name.rpartition('-')
+    if dash and name and number.isdecimal():
+        return folder.with_name(f'{name}-{int(number) + 1}')
+    return folder.with_name(f'{folder.name}-2')
+
+
 def default_folder(env: str, seed: int) -> Path:
     """Return a free folder below ``runs`` for a run that was given none."""
     name = re.sub(r'[^\w.-]', '-', env)
