@@ -158,6 +158,15 @@ def test_a_scan_fills_its_observations_and_one_that_is_too_short_is_named_at_eve
         bench.read()
 
 
+def test_one_name_for_all_is_for_the_messages_that_have_it():
+    joints, scan = Source('joints', 'joint_states', 'JointState'), Source('scan', 'scan', 'sensor_msgs/msg/LaserScan')
+    fields = ('odom:pose.pose.position.x', 'joints:a/position', 'scan:ranges[0]')
+    bench = Bench(('x', 'a', 'r'), sources=(ODOM, joints, scan), fields=fields, nonfinite=('range_max',))
+    assert [part.nonfinite for part, *_ in bench.inputs._sources] == [[''], [''], ['range_max']]
+    with pytest.raises(ConfigError, match=r"'observation.nonfinite' is 'rangemax'"):
+        Bench(('x', 'r'), sources=(ODOM, scan), fields=(fields[0], fields[2]), nonfinite=('rangemax',))
+
+
 def test_a_vector_by_its_index_has_a_value_for_what_is_not_finite():
     bench = Bench(('a', 'b'), nonfinite=('0.5',), sources=(Source('vector', 'observation', 'Float64MultiArray'),))
     bench.now = MS

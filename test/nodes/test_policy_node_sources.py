@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 import pytest
-from policy_robot import SPEC, Robot, T
+from policy_robot import DEFAULTS, SPEC, Robot, T
 from rclpy.time import Time
 
-from velora_ros.nodes.interfaces import interface_class
+from velora_ros.nodes.interfaces import LATCHED, interface_class
 from velora_ros.policy import Policy
 from velora_ros.spec import PolicySpec
 
@@ -101,6 +101,50 @@ def test_two_sources_scaled_shifted_and_turned_become_one_twist(ros, policies):
     ros.spin(0.3)
     assert robot.no_command((0.3, 0.0), joints=['pole'])
     robot.until_status("the source 'imu' is more than 0.2 s away")
+
+
+def test_a_scan_a_goal_and_a_velocity_command_are_read_by_parameters_alone(ros, policies):
+    path = policies / 'base.safetensors'
+    parameters = (
+        *DEFAULTS, f'policy:={path}', "observation.sources:=['odom', 'scan', 'goal', 'cmd_vel']",
+        'observation.odom.type:=Odometry', 'observation.scan.type:=sensor_msgs/LaserScan',
+        'observation.goal.type:=geometry_msgs/msg/PoseStamped', 'observation.goal.topic:=goal_pose',
+        'observation.goal.max_age_s:=0', 'observation.cmd_vel.type:=Twist', 'observation.cmd_vel.missing:=[0.25]',
+        "observation.fields:=['odom:pose.covariance[7]', 'scan:min(ranges[0:2])', 'goal:pose.position.x', "
+        "'cmd_vel:linear.x']",
+        'observation.nonfinite:=range_max', 'command.type:=Twist', "command.fields:=['linear.x', 'angular.z']",
+    )  # fmt: skip
+    ros.start('policy_node', *(word for text in parameters for word in ('-p', text)))
+    status = ros.subscribe('diagnostic_msgs/msg/DiagnosticStatus', 'policy_node/status', LATCHED.profile())
+    commands = ros.subscribe('geometry_msgs/msg/Twist', 'command', 100)
+    odometry = ros.publisher('nav_msgs/msg/Odometry', 'odom')
+    scans = ros.publisher('sensor_msgs/msg/LaserScan', 'scan')
+    goals = ros.publisher('geometry_msgs/msg/PoseStamped', 'goal_pose')
+
+    def say(goal=None):
+        stamp = ros.node.get_clock().now().to_msg()
+        scan = interface_class('sensor_msgs/msg/LaserScan')(ranges=[math.nan, math.inf, 0.5], range_max=2.0)
+        odom = interface_class('nav_msgs/msg/Odometry')()
+        scan.header.stamp = odom.header.stamp = stamp
+        odom.header.frame_id, odom.pose.covariance[7] = 'odom', 0.125
+        if goal is not None:
+            pose = interface_class('geometry_msgs/msg/PoseStamped')()
+            pose.header.frame_id, pose.pose.position.x = goal, 1.5
+            goals.publish(pose)
+        scans.publish(scan)
+        odometry.publish(odom)
+        ros.spin(0.05)
+
+    for goal, reason in ((None, "from the source 'goal'"), ('map', 'publish both in one frame')):
+        ros.until(lambda goal=goal, reason=reason: say(goal) or any(reason in one.message for one in status), reason)
+    assert not commands
+    ros.until(lambda: say('odom') or commands, 'a command')
+    assert ros.call('std_srvs/srv/Trigger', 'policy_node/reset_state').success  # the goal stays
+    ros.settle('policy_node')
+    commands.clear()
+    ros.until(lambda: say() or commands, 'a command')
+    expected = Policy.load(path, engine='numpy').step(np.array([0.125, 2.0, 1.5, 0.25]), None)
+    assert [commands[0].linear.x, commands[0].angular.z] == pytest.approx(expected, abs=1e-9)
 
 
 def test_at_a_fixed_rate_the_slew_rate_holds_between_any_two_commands(ros, policies):

@@ -164,7 +164,10 @@ def plan(names: Sequence[str], settings: ObservationSettings) -> Plan:
             )
     spread = {what: _spread(what, getattr(settings, what), widths, names) for what in ('scale', 'offset', 'transform')}
     unwrapped = [place for place, kind in enumerate(spread['transform']) if kind == 'unwrap']
-    return Plan(list(parts.values()), _transform(spread, _fills(parts.values()), len(names)), unwrapped)
+    # One name for all means those messages that have such a number; joint states have none.
+    others = any(source.type != JOINTS for source in sources)
+    fills = _fills(parts.values(), names_too=len(settings.nonfinite) != 1 or not others)
+    return Plan(list(parts.values()), _transform(spread, fills, len(names)), unwrapped)
 
 
 def _find(text: str, parts: dict[str, Part]) -> tuple[Part, str]:
@@ -233,8 +236,8 @@ def number_of(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _fills(parts: Iterable[Part]) -> dict[int, float]:
-    """Return what stands for joint states that are not finite, by the observation's entry."""
+def _fills(parts: Iterable[Part], *, names_too: bool) -> dict[int, float]:
+    """Return what stands for joint states that are not finite, by the observation's entry; refuse names if asked to."""
     fills = {}
     for part in parts:
         if part.source.type != JOINTS:
@@ -243,7 +246,7 @@ def _fills(parts: Iterable[Part]) -> dict[int, float]:
             number = number_of(text)
             if number is not None:
                 fills[place] = number
-            elif text not in ('', REFUSE):
+            elif text not in ('', REFUSE) and names_too:
                 raise ConfigError(
                     f"'observation.nonfinite' is '{text}' for '{part.source.name}:{what}'; for joint states it is a "
                     f"finite number, or '{REFUSE}'."

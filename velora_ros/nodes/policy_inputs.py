@@ -10,7 +10,7 @@ from rclpy.subscription import Subscription
 
 from velora_ros.control.observation import JointObservation, Observation, VectorObservation
 from velora_ros.control.publishers import Contradictions
-from velora_ros.control.sources import JOINTS, REFUSE, VECTOR, ObservationSettings, Part, plan
+from velora_ros.control.sources import JOINTS, REFUSE, VECTOR, ObservationSettings, Part, number_of, plan
 from velora_ros.control.sources import Source as SourceSettings
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.conversions import to_nanoseconds
@@ -18,7 +18,7 @@ from velora_ros.nodes.parameters import Values
 from velora_ros.nodes.peers import Source
 from velora_ros.nodes.policy_node_parameters import max_age
 from velora_ros.nodes.rclpy_compat import taker
-from velora_ros.nodes.readers import make_reader, message_class
+from velora_ros.nodes.readers import has_number, make_reader, message_class
 from velora_ros.nodes.serialized import JointStateReader
 
 # Takes in a message at a time of the robot's clock [ns]; returns when it was measured, which is now if it has no stamp
@@ -88,6 +88,8 @@ class Inputs:
         self._listener, self._now, self._late = listener, now, late
         self.peers: list[Source] = []
         """The topics that are subscribed to, the trigger's first."""
+        if len(settings.nonfinite) == 1:
+            _leave_out_nameless(made.parts, settings.nonfinite[0])
         frames = Frames()
         self._sources = [
             (part, *_store(part, names if not settings.fields else part.fields, frames, triggers=place == 0))
@@ -254,6 +256,16 @@ class Frames:
                     f"the source '{source.name}' is in the frame '{frame}' and '{other}' is in '{known}'; publish both "
                     f"in one frame, or say with 'observation.{source.name}.frame_id' that '{frame}' is right."
                 )
+
+
+def _leave_out_nameless(parts: Sequence[Part], name: str) -> None:
+    """Where one name stands for all fields, leave it to the sources whose messages have it, if any has."""
+    if name in ('', REFUSE) or number_of(name) is not None:
+        return
+    lacking = [part for part in parts if part.source.type == JOINTS or not has_number(part.source.type, name)]
+    if len(lacking) < len(parts):
+        for part in lacking:
+            part.nonfinite[:] = [''] * len(part.fields)
 
 
 def _same_frame(one: str, other: str) -> bool:

@@ -72,6 +72,11 @@ def message_class(kind: str) -> Any:
         ) from error
 
 
+def has_number(kind: str, path: str) -> bool:
+    """Whether messages of a type have a number at this path, outside arrays."""
+    return path in numbers_of(message_class(kind))
+
+
 class _Wanted(NamedTuple):
     """A field, what stands for its values that are not finite, and how many values it has."""
 
