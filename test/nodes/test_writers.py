@@ -68,9 +68,14 @@ def test_a_twist_is_filled_by_the_names_of_its_parts():
         ('Twist', UNNAMED, (), "'action_0' is no part of a Twist"),
         ('Twist', UNNAMED, ('linear.x', 'angular.w'), r"Did you mean 'angular\.z'"),
         ('Twist', UNNAMED, ('linear.x', 'linear.x'), 'repeats linear.x'),
-        ('JointState', UNNAMED, (), "action_0, action_1 names no joint: .* in 'command.fields', and 'command.scale'"),
+        (
+            'JointState',
+            UNNAMED,
+            (),
+            "action_0, action_1 do not name a joint: .* in 'command.fields', and 'command.scale'",
+        ),
         ('JointTrajectory', UNNAMED, (), 'a JointTrajectory commands joints, and'),
-        ('JointTrajectory', ('action_0', 'b/position'), (), "the policy's action_0 names no joint"),
+        ('JointTrajectory', ('action_0', 'b/position'), (), "the policy's action_0 does not name a joint"),
         ('JointState', UNNAMED, ('elbow', 'wrist'), 'this would be unknown'),
         ('JointTrajectory', MIXED, (), 'this would be effort, position'),
     ],
@@ -96,7 +101,7 @@ def test_every_type_has_a_writer():
 
 @pytest.mark.parametrize('names', [UNNAMED, ('gripper', 'wrist/effort')])
 def test_a_vector_of_joint_commands_is_refused_too_where_an_action_is_unknown(names):
-    with pytest.raises(ConfigError, match=r"'command\.interface' is effort, and the policy's .* names no joint"):
+    with pytest.raises(ConfigError, match=r"'command\.interface' is effort, and the policy's .* not name a joint"):
         write('Float64MultiArray', names, interface='effort')
     assert list(write('Float64MultiArray', names, interface='effort', fields=('1', '0')).data) == [-0.5, 0.25]
     assert list(write('Float64MultiArray', names).data) == [0.25, -0.5], 'which claims nothing'

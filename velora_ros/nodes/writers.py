@@ -92,8 +92,8 @@ def _check_meaning(kind: str, spec: PolicySpec, interface: str, fields: Sequence
         return
     what = f'a {kind} commands joints' if kind != 'Float64MultiArray' else f"'command.interface' is {interface}"
     raise ConfigError(
-        f"{what}, and the policy's {', '.join(unknown)} names no joint: the environment of its training did not show "
-        "what the action is. Give the joint of each action in 'command.fields', and 'command.scale' and "
+        f"{what}, and the policy's {', '.join(unknown)} {'do' if len(unknown) > 1 else 'does'} not name a joint: the "
+        "training environment did not show what the action is. Give the joint of each action in 'command.fields', and 'command.scale' and "
         "'command.offset' where the action is not the joint's SI value."
     )
 
