@@ -21,6 +21,8 @@ from velora_ros.nodes.message_types import canonical_type
 _NAMED, _LOOKED_AT = 3, 8
 # Names of topics at least this similar (as difflib measures it) may be meant for each other.
 _SIMILAR = 0.6
+# A contradiction that is not seen any more is reported for so many looks.
+_REMEMBERED = 5
 # What Fast DDS calls the nodes of programs that are no ROS nodes.
 _NO_NODE = '_CREATED_BY_BARE_DDS_APP_'
 _NOT_YET_KNOWN = '_NODE_NAME_UNKNOWN_'
@@ -149,6 +151,7 @@ class Peers:
         self._own = _full_name(node.get_name(), node.get_namespace())
         self._before: set[str] = set()  # what was wrong at the last look
         self._now: set[str] = set()
+        self._contradictions: dict[str, tuple[str, int]] = {}  # by source, and for how many more looks each holds
 
     def look(self, *, armed: bool, silent: bool) -> list[str]:
         """
@@ -201,11 +204,21 @@ class Peers:
         several = source.subscription.get_publisher_count() > 1
         source.contradictions.on = several
         found = source.contradictions.look()
-        if found is None or not several or not self._wrong_again(f'{source.name}:'):
+        text, looks = self._contradictions.pop(source.name, ('', 0))
+        if not several:
+            return ''
+        if found is None:
+            if looks > 1:  # two that agree for a moment, while the robot passes where the other one stands
+                self._contradictions[source.name] = text, looks - 1
+            return text
+        if not self._wrong_again(f'{source.name}:') and not text:
             return ''
         topic = source.subscription.topic_name
         publishers = [end.node for end in self._publishers(topic, None) if end.kind == source.kind]
-        return contradiction(topic, publishers, *found)
+        if not text:  # the first values stay in it: others every second would be news every second
+            text = contradiction(topic, publishers, *found)
+        self._contradictions[source.name] = text, _REMEMBERED
+        return text
 
     def _elsewhere(
         self,
