@@ -91,9 +91,10 @@ def _check_meaning(kind: str, spec: PolicySpec, interface: str, fields: Sequence
     if fields or not unknown or kind in TWISTS or (kind == 'Float64MultiArray' and not interface):
         return
     what = f'a {kind} commands joints' if kind != 'Float64MultiArray' else f"'command.interface' is {interface}"
+    verb = 'do' if len(unknown) > 1 else 'does'
     raise ConfigError(
-        f"{what}, and the policy's {', '.join(unknown)} {'do' if len(unknown) > 1 else 'does'} not name a joint: the "
-        "training environment did not show what the action is. Give the joint of each action in 'command.fields', and 'command.scale' and "
+        f"{what}, and the policy's {', '.join(unknown)} {verb} not name a joint: the training environment did not show "
+        "what the action is. Give the joint of each action in 'command.fields', and 'command.scale' and "
         "'command.offset' where the action is not the joint's SI value."
     )
 
