@@ -16,6 +16,7 @@ from velora_ros.training import config as training_config
 from velora_ros.training.config import TrainConfig
 from velora_ros.training.run_config import RunConfig
 from velora_ros.training.run_paths import RunPaths
+from velora_ros.utils import share_path
 
 PENDULUM = 'InvertedPendulum-v5'
 SHORT = ['--steps', '150', '--start-steps', '16', '--boost-ratio', '1', '--eval-every', '100', '--eval-episodes', '2']
@@ -240,6 +241,10 @@ def test_a_policy_is_trained_on_from_the_command_line_and_says_so(train_here, ca
     capsys.readouterr()
     assert main(['train', '--from', 'first', '--n-neurons', '31', '--run-dir', 'third']) == 2
     assert 'n_neurons is 31, but' in capsys.readouterr().err
+    double = str(share_path('policies', 'InvertedDoublePendulum-v5.safetensors'))
+    assert train_here('--from', double, *quick) == 1
+    assert 'has observation_names' in capsys.readouterr().err
+    assert not Path('runs').exists()
     assert main(['train', '--from', 'first', '--resume', 'second']) == 2
     assert main(['train', '--from', 'nothing.safetensors']) == 1
     assert "'nothing.safetensors' is not there" in capsys.readouterr().err

@@ -50,6 +50,8 @@ def make_model(config: RunConfig, env: Env, *, fresh: bool = True) -> LiquidDDPG
     agent = config.hyperparameters.agent_arguments()
     if config.start_from and (fresh or Path(config.start_from).exists()):
         model = LiquidDDPG.from_policy(config.start_from, **agent, device=device, seed=config.seed)
+        if model.learner.start is not None:
+            model.learner.start.file.refuse_other_contract(spec)  # before the run has a folder
     else:
         n_neurons = agent.pop('n_neurons')
         model = LiquidDDPG(spec.observation_dim, n_neurons, spec.action_dim, **agent, device=device, seed=config.seed)

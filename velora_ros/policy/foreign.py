@@ -97,7 +97,9 @@ def why_no_policy(path: str | os.PathLike[str]) -> str:
     if found.kind in (POLICY, MISSING):
         return ''
     if found.kind == RUN:
-        return f"this is {found.text}; name its policy, '{place / 'policies' / 'best.safetensors'}'."
+        kept = [place / 'policies' / f'{name}.safetensors' for name in ('best', 'last')]
+        policy = next((one for one in kept if one.is_file()), None)
+        return f'this is {found.text}; ' + (f"name its policy, '{policy}'." if policy else 'it holds no policy yet.')
     if found.kind == CHECKPOINT:
         best = place.parent.parent / 'policies' / 'best.safetensors'
         run = f"name the policy of its run, '{best}', or export" if best.is_file() else 'export'
