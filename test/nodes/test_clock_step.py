@@ -1,12 +1,14 @@
 """The steps of /clock, measured on a node that uses simulated time."""
 
+import time
+
 import pytest
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from ros_bench import own_domain
+from ros_bench import PATIENCE, own_domain
 
 from velora_ros.nodes.clock_step import LONGEST_STEP_S, ClockStep
 from velora_ros.nodes.conversions import to_clock
@@ -26,12 +28,17 @@ def clock():
         publisher = node.create_publisher(interface_class('rosgraph_msgs/msg/Clock'), '/clock', 10)
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
-        while not publisher.get_subscription_count():
+        end = time.monotonic() + PATIENCE
+        while node.get_clock().now().nanoseconds != 1:  # a match that only the publisher knows of is not enough
+            assert time.monotonic() < end, 'nothing came on /clock'
+            publisher.publish(to_clock(1))
             executor.spin_once(timeout_sec=0.01)
 
         def set_time(seconds):
             publisher.publish(to_clock(round(seconds * 1e9)))
+            end = time.monotonic() + PATIENCE
             while node.get_clock().now().nanoseconds != round(seconds * 1e9):
+                assert time.monotonic() < end, f'{seconds} s never came on /clock'
                 executor.spin_once(timeout_sec=0.01)
 
         yield set_time, node
@@ -44,8 +51,8 @@ def steps(clock, times):
     set_time, node = clock
     told = []
     measured = ClockStep(node.get_clock(), told.append)
-    for time in times:
-        set_time(time)
+    for seconds in times:
+        set_time(seconds)
     measured.close()
     set_time(times[-1] + 1)
     return told
