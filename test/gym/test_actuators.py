@@ -2,7 +2,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from velora_ros.gym import make
+from velora_ros.gym import ActionDelay, make
 from velora_ros.gym.actuators import are_position_servos, control_limits, resting_controls
 from velora_ros.gym.robot import SimulatedRobot
 
@@ -188,3 +188,12 @@ def test_what_is_a_position_servo_is_seen_from_its_force_and_not_from_its_name(f
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     assert resting_controls(model, data)[0] == 0
+
+
+def test_a_delayed_action_leaves_servos_where_they_are_until_it_arrives(file):
+    env = ActionDelay(make(file(MIXED, f'<key {HOME} ctrl="2 0.9 0.5 0.5"/>')), 2)
+    controls = env.unwrapped.data.ctrl
+    env.reset(seed=0)
+    for expected in ([0, 0.9, 0, 0], [0, 0.9, 0, 0], [1, 1.2, 0.5, 1]):
+        env.step(np.array([1, 1.2, 0.5, 1], np.float32))
+        np.testing.assert_allclose(controls, expected, rtol=1e-6)

@@ -9,6 +9,7 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 
 from velora_ros.errors import ConfigError
+from velora_ros.gym.actions import are_controls, keep_their_pose
 from velora_ros.gym.checks import check_env
 from velora_ros.gym.faults import DelayLine, Noise
 from velora_ros.gym.joint_names import Signal
@@ -119,6 +120,8 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """
     Apply each action some control periods late; until the first one arrives the robot gets zero, or the nearest bound.
 
+    A position servo of a MuJoCo model, whose action is its target, keeps its pose until then.
+
     Args:
         env: the environment.
         steps: the delay in control periods, or the least and the greatest one, drawn anew at each reset.
@@ -140,6 +143,7 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._least, self._greatest, self._privileged = least, greatest, privileged
         assert isinstance(env.action_space, spaces.Box)
         self._rest = np.clip(0, env.action_space.low, env.action_space.high).astype(env.action_space.dtype)
+        self._servos = _servos(env)
         self._stream = Stream('ActionDelay')
         self._waiting: DelayLine[Any] = DelayLine()
         self._delay = self._periods = 0
@@ -149,9 +153,10 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._stream.on_reset(seed)
         self._delay, self._periods = int(self._stream.rng.integers(self._least, self._greatest + 1)), 0
         self._waiting.clear()
-        for period in range(self._delay):
-            self._waiting.put(self._rest.copy(), period)
         observation, info = self.env.reset(seed=seed, options=options)
+        rest = self._resting()
+        for period in range(self._delay):
+            self._waiting.put(rest.copy(), period)
         return observation, self._info(info, observation)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
@@ -162,9 +167,29 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         observation, reward, terminated, truncated, info = self.env.step(arrived)
         return observation, reward, terminated, truncated, self._info(info, observation)
 
+    def _resting(self) -> Any:
+        if self._servos is None:
+            return self._rest
+        from velora_ros.gym.actuators import resting_controls  # noqa: PLC0415 - it needs MuJoCo, which is there by now
+
+        base: Any = self.env.unwrapped
+        space = self.env.action_space
+        assert isinstance(space, spaces.Box)
+        controls = np.clip(resting_controls(base.model, base.data), space.low, space.high)
+        return np.where(self._servos, controls, self._rest).astype(space.dtype)
+
     def _info(self, info: dict[str, Any], observation: Any) -> dict[str, Any]:
         if not self._privileged:
             return info
         missing = [np.zeros_like(self._rest)] * (self._greatest - len(self._waiting))
         delay = [float(len(self._waiting))]
         return {**info, 'privileged_state': np.concatenate([observation, *self._waiting, *missing, delay])}
+
+
+def _servos(env: Env) -> npt.NDArray[np.bool_] | None:
+    """Return which actions are the targets of position servos, shape (action,); None: none is."""
+    base: Any = env.unwrapped
+    found = np.array(keep_their_pose(base, int(np.prod(env.action_space.shape or (0,)))), dtype=bool)
+    if found.any():
+        found &= np.array(are_controls(env), dtype=bool)
+    return found if found.any() else None
