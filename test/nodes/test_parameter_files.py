@@ -1,7 +1,7 @@
 import pytest
 import rclpy
 
-from velora_ros.nodes.parameter_files import value_in
+from velora_ros.nodes.parameter_files import names_a_node, sections_of, value_in
 
 
 @pytest.fixture
@@ -64,3 +64,39 @@ def test_it_says_what_ros_itself_makes_of_the_file(ros, file):
         node.destroy_node()
     assert meant.keys() == {'a', 'b', 'c', 'd', 'e', 'g.f'}
     assert {name: value_in(own, '/lab/probe', name) for name in meant} == meant
+
+
+def test_a_namespace_may_be_a_key_of_its_own_as_launch_files_write_it(file):
+    own = file(
+        'left:\n  sim_node:\n    ros__parameters: {seed: 1}\n  arm:\n    sim_node:\n      ros__parameters: {seed: 2}\n'
+    )
+    found = [value_in(own, f'{namespace}/sim_node', 'seed') for namespace in ('/left', '/left/arm', '/right', '')]
+    assert found == [1, 2, None, None]
+    assert names_a_node(own, ('sim_node',)) and not names_a_node(own, ('policy_node',))
+
+
+def test_numbers_and_quotes_stay_as_they_were_written(file):
+    [text] = sections_of(file("sim_node:\n  ros__parameters: {a: 1e-3, b: 'true', c: [1, 2]}\n"), '/left/sim_node')
+    assert text.splitlines() == ['/left/sim_node:', "  ros__parameters: {a: 1e-3, b: 'true', c: [1, 2]}"]
+
+
+@pytest.mark.ros
+def test_a_section_under_the_full_name_counts_last_whatever_came_first(ros, tmp_path):
+    shipped, own = (tmp_path / f'{name}.yaml' for name in ('shipped', 'own'))
+    shipped.write_text('/**/probe:\n  ros__parameters: {a: 1, b: 1.0}\n')
+    own.write_text('/**:\n  ros__parameters: {a: 2}\nprobe:\n  ros__parameters: {b: 1e-3}\n')
+    sections = [tmp_path / f'section{number}.yaml' for number in range(2)]
+    for path, text in zip(sections, sections_of(str(own), '/lab/probe'), strict=True):
+        path.write_text(text)
+
+    def meant(*files):
+        words = [word for path in files for word in ('--params-file', str(path))]
+        arguments = ['--ros-args', '-p', 'a:=9', *words]
+        node = rclpy.create_node('probe', namespace='/lab', context=ros.node.context, cli_args=arguments)
+        try:
+            return {name: parameter.value for name, parameter in node._parameter_overrides.items()}
+        finally:
+            node.destroy_node()
+
+    assert meant(shipped, own) == {'a': 1, 'b': 1.0}
+    assert meant(shipped, own, *sections) == {'a': 2, 'b': 0.001}
