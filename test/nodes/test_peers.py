@@ -189,6 +189,20 @@ def test_joint_states_under_another_name_are_reported_when_none_come_on_ours(ben
     )
 
 
+def test_while_nothing_comes_it_is_said_who_could_publish_it(bench):
+    peers, _ = bench.ours()
+    bench.takes(VECTOR, '/command')
+    bench.see(2, '/command')
+    assert looked(peers) == []
+    assert peers.remark == 'nobody publishes it'
+    bench.publishes(STATES, '/joint_states')
+    bench.see(2, '/joint_states')
+    assert peers.look(armed=True, silent=True) == []
+    assert peers.remark == '/left/driver can publish it and sent nothing yet'
+    peers.look(armed=True, silent=False)
+    assert peers.remark == ''
+
+
 def test_a_source_of_another_type_is_reported(bench):
     peers, _ = bench.ours()
     bench.takes(VECTOR, '/command')

@@ -151,6 +151,8 @@ class Peers:
         self._own = _full_name(node.get_name(), node.get_namespace())
         self._before: set[str] = set()  # what was wrong at the last look
         self._now: set[str] = set()
+        self.remark = ''
+        """Who publishes the first source, while nothing came from it yet."""
         self._contradictions: dict[str, tuple[str, int]] = {}  # by source, and for how many more looks each holds
 
     def look(self, *, armed: bool, silent: bool) -> list[str]:
@@ -163,9 +165,16 @@ class Peers:
         """
         self._before, self._now = self._now, set()
         found = [self._look_at_commands(silent=silent)] if armed else []
+        self.remark = self._remark(self._sources[0]) if silent and self._wrong_again('silent') else ''
         for source in self._sources:
             found += [self._look_at_source(source, silent=silent), self._look_for_contradictions(source)]
         return [text for text in found if text]
+
+    def _remark(self, source: Source) -> str:
+        ends = [end.node for end in self._publishers(source.subscription.topic_name, None) if end.kind == source.kind]
+        if not ends:
+            return 'nobody publishes it'
+        return f'{" and ".join(dict.fromkeys(ends))} can publish it and sent nothing yet'
 
     def _wrong_again(self, what: str) -> bool:
         self._now.add(what)

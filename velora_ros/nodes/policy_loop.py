@@ -220,6 +220,7 @@ class PolicyLoop:
             armed = self.active and self.controller.armed and not self.controller.fault
             silent = self.active and self.controller.waits
             self._report.peers = self._peers.look(armed=armed, silent=silent) if self.active else []
+            self._report.remark = self._peers.remark
             yield
             timing = self._timing.report()
             yield

@@ -9,6 +9,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_policy_name_from_kind
 
 from velora_ros.control import Controller, Status
+from velora_ros.control.controller import WAITING
 from velora_ros.control.timing import TimingReport
 from velora_ros.nodes import conversions
 from velora_ros.nodes.interfaces import create_publisher
@@ -39,6 +40,8 @@ class Report:
         self._refused_policy = ''
         self.peers: list[str] = []
         """What is wrong at the other ends of the topics, one sentence each."""
+        self.remark = ''
+        """Who publishes what is waited for."""
         self._said: tuple[str, str] = ('', '')  # level and text that were published last
         self._logged_peers: list[str] = []
         self._began = time.monotonic()
@@ -116,7 +119,8 @@ class Report:
         incompatible = [text for text, _, _ in self._incompatible.values()]
         warnings = [text for text in (self._conflict, *incompatible, self._refused_policy, *self.peers) if text]
         level = 'warn' if warnings and status.level == 'ok' else status.level
-        return level, '; '.join([status.text, *warnings])
+        remarks = [self.remark] if self.remark and status.reason.startswith(WAITING) else []
+        return level, '; '.join([status.text, *remarks, *warnings])
 
     def _log_peers(self) -> None:
         for text in self.peers:
