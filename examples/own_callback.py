@@ -12,7 +12,7 @@ class Diary(Callback):
         print(f"{record.steps} steps: {record.result.mean:.1f}{', the best so far' if is_best else ''}")
 
     def on_train_end(self, result: TrainResult) -> None:
-        print(f"over after {result.steps} steps: {result.stopped or 'nothing left to do'}")
+        print(f'over after {result.steps} steps: {result.reason}')
 
 
 set_seed(64)
