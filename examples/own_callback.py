@@ -20,7 +20,7 @@ uneven = EvaluateIn(TimingJitter(make("InvertedPendulum-v5")), episodes=3)
 
 model = LiquidDDPG(4, 20, 1)
 model.train(
-    make("InvertedPendulum-v5"), 128, total_steps=10_000,
+    make("InvertedPendulum-v5"), 128, total_steps=10_000, eval_every=500,  # often enough for EarlyStopping
     callbacks=[KeepBest("best.safetensors"), uneven, Diary(), EarlyStopping(threshold=950)],
 )
 print("with uneven time:", [round(record.result.mean) for record in uneven.records])
