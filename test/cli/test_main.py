@@ -54,7 +54,6 @@ def test_help_is_fine(arguments, capsys):
         [],
         ['fly'],
         ['inspect'],
-        ['train'],
         ['train', '--env', 'A-v0', '--steps', '5', '--episodes', '5'],
         ['train', '--env', 'A-v0', '--steps', '0'],
         ['train', '--env', 'A-v0', '--steps', 'many'],

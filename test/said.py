@@ -1,0 +1,8 @@
+"""What a command said, without what is up to the machine."""
+
+from velora_ros.models.learner import COMPILING
+
+
+def beside_waiting(err: str) -> str:
+    """Standard error without the sentence of a training that has to compile, or seems to on a busy machine."""
+    return err.replace(f'{COMPILING}\n', '')
