@@ -194,6 +194,32 @@ def test_a_field_of_another_length_than_the_names_is_refused_whole():
         update(joints, ['slider', 'hinge'], position=[1, 2], velocity=[3])
 
 
+@pytest.mark.parametrize('names', [['slider', 'slider', 'hinge'], ['hinge', 'slider', 'elbow', 'hinge']])
+def test_a_joint_that_a_message_names_twice_is_refused(names):
+    joints = JointObservation(NAMES, 0.1)
+    for _ in range(2):
+        with pytest.raises(ObservationError, match=r"names '(slider|hinge)' more than once"):
+            update(joints, names, position=range(len(names)), velocity=range(len(names)))
+    update(joints, ['slider', 'elbow', 'elbow', 'hinge'], position=[1, 0, 9, 2], velocity=[3, 0, 9, 4])
+    assert joints.read(0).tolist() == [1, 2, 3, 4]  # elbow is not read
+
+
+@pytest.mark.parametrize('order', ['sshh', 'shsh', 'shhs', 'ssh', 'shh', 'hhhsss'])
+@pytest.mark.parametrize('apart', [0, 3])
+def test_parts_that_come_twice_neither_spoil_their_state_nor_the_next(order, apart):
+    joints, answered = JointObservation(NAMES, 0.1), []
+    for state in range(100):
+        for part in order:
+            stamp = (20 * state + (apart if part == 'h' else 0)) * MS
+            complete = update(joints, ['slider' if part == 's' else 'hinge'], stamp, position=[state], velocity=[state])
+            if complete and state:
+                assert joints.read(stamp).tolist() == [state] * 4
+                answered.append(stamp)
+    assert len(set(answered)) == 99
+    assert answered == sorted(answered)
+    assert not joints.lost
+
+
 def test_several_sources_fill_their_own_places():
     joints, imu = JointObservation(['hinge/position'], 0.1), VectorObservation(['rate', 'tilt'], 0.1, 'imu')
     observation = Observation([(joints, [1]), (imu, [2, 0])])

@@ -32,6 +32,17 @@ def test_what_is_no_type_stays_as_it_is_and_is_refused_later(spelling):
         readers.message_class(spelling)
 
 
+@pytest.mark.parametrize('prefixes', [None, '', '/nowhere'])
+def test_without_a_sourced_installation_the_packages_beside_python_are_known(monkeypatch, prefixes):
+    monkeypatch.delenv('AMENT_PREFIX_PATH', raising=False)
+    if prefixes is not None:
+        monkeypatch.setenv('AMENT_PREFIX_PATH', prefixes)
+    message_types._packages_with.cache_clear()
+    assert canonical_type('PoseStamped', readers.TYPES) == 'geometry_msgs/msg/PoseStamped'
+    assert canonical_type('TwistStampd', writers.TYPES) == 'TwistStampd'
+    message_types._packages_with.cache_clear()
+
+
 def test_a_short_name_that_several_packages_have_is_refused_with_all_of_them(monkeypatch):
     monkeypatch.setattr(message_types, '_packages_with', lambda name: ('left_msgs', 'right_msgs'))
     with pytest.raises(ConfigError, match='left_msgs/msg/Wheels, right_msgs/msg/Wheels'):

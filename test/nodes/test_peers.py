@@ -150,7 +150,7 @@ def test_a_subscriber_with_an_incompatible_quality_of_service_is_reported(bench)
     bench.see(2, '/command')
     [text] = looked(peers)
     assert '/left/driver subscribes to it with an incompatible quality of service (' in text
-    assert 'durab' in text or 'volatile' in text
+    assert '(volatile publisher and transient local subscription)' in text
     assert 'set qos_overrides./command.publisher' in text
 
 

@@ -16,7 +16,7 @@ from rclpy.parameter_client import AsyncParameterClient
 from ros_bench import SOURCE
 
 from velora_ros.nodes.conversions import to_joint_state, to_vector
-from velora_ros.nodes.interfaces import LATCHED
+from velora_ros.nodes.interfaces import LATCHED, NEWEST
 from velora_ros.nodes.policy_loop import PolicyLoop
 from velora_ros.nodes.policy_node import PolicyNode
 from velora_ros.spec import PolicySpec
@@ -296,7 +296,7 @@ def test_an_emergency_stop_before_there_is_a_policy_is_latched_and_shown(ros, po
     ros.until(lambda: status[-1].message == 'unconfigured', 'the end of the fault')
 
 
-def test_an_emergency_stop_that_was_latched_before_the_start_is_heard(ros, policies):
+def test_an_emergency_stop_is_heard_from_before_the_start_and_from_any_publisher(ros, policies):
     stop = ros.publisher('std_msgs/msg/Bool', 'emergency_stop', LATCHED.profile(), matched=False)
     stop.publish(stop.msg_type(data=True))
     process = start(ros, policies['joints'])
@@ -307,6 +307,14 @@ def test_an_emergency_stop_that_was_latched_before_the_start_is_heard(ros, polic
     volatile = ros.publisher('std_msgs/msg/Bool', 'emergency_stop')
     ros.deliver(volatile, volatile.msg_type(data=True))
     ros.until(lambda: status[-1].message == 'fault: emergency stop', 'the stop of now')
+    assert ros.call(TRIGGER, 'policy_node/clear_fault').success
+    best_effort = ros.publisher('std_msgs/msg/Bool', 'emergency_stop', NEWEST.profile())
+
+    def stopped():
+        best_effort.publish(best_effort.msg_type(data=True))  # until it was matched from the other side as well
+        return status[-1].message == 'fault: emergency stop'
+
+    ros.until(stopped, 'the stop of a publisher with best effort')
     assert 'incompatible' not in process.output
 
 

@@ -56,6 +56,21 @@ def test_an_old_file_is_not_armed_before_units_and_period_are_confirmed_and_then
     assert abs(expected[0]) > 3.0, 'a number that no command in the old unit could have'
 
 
+def test_the_same_policy_saved_as_version_2_needs_no_confirmation_of_units(running):
+    robot = running
+    robot.call('arm', data=False)
+    robot.ros.set_parameters('policy_node', command__si_confirmed=False, control_period_confirmed=True)
+    assert 'version 1' in robot.call('arm', data=True).message
+    new = robot.path.with_name('version_2.safetensors')
+    PolicyFile.load(robot.path).save(new)
+    assert robot.ros.set_parameters('policy_node', policy=str(new))[0].successful
+    robot.ros.until(lambda: robot.call('arm', data=True).success, 'the confirmation that is not needed any more')
+    robot.call('arm', data=False)
+    assert robot.ros.set_parameters('policy_node', policy=str(robot.path))[0].successful
+    robot.until_status('disarmed: commands are now in SI units')
+    assert 'version 1' in robot.call('arm', data=True).message
+
+
 def test_debug_and_limits_are_in_newtons(running):
     robot = running
     robot.ros.set_parameters('policy_node', command__si_confirmed=True, control_period_confirmed=True)

@@ -263,7 +263,11 @@ class Controller:
         if why := self.safety.stale((now - stamp) / NANOSECONDS, self.clock_step):
             self.reject('stale', why)
         elif stamp == self._last_stamp:
-            self.reject('duplicate', 'the state has the stamp of the one before; stamp each state when it is measured')
+            self.reject(
+                'duplicate',
+                'the state has the stamp of the one before; stamp each state when it is measured, and check '
+                'that /clock advances where use_sim_time is set',
+            )
         else:
             return True
         return False

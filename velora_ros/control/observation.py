@@ -230,6 +230,7 @@ class JointObservation:
         self._layout = _Layout(self._names, [], (-1, -1, -1))
         self._layouts: list[_Layout] = []
         self._parts = Parts(len(names))
+        self._answered: int | None = None  # the stamp of the part that completed the last state
         self._met = False  # whether a message ever had one of the signals
 
     def update(
@@ -323,11 +324,15 @@ class JointObservation:
         if self._newest is not None:
             self._newest = None
             self._parts.forget()
+        if stamp == layout.stamp:  # it came twice; the one that triggered is counted as a duplicate
+            return stamp == self._answered or not self._seen.all()
         repeated = self._parts.repeats(layout.mask)
         missing = self._parts.missing() if repeated and self._parts.complete_once else []
         self._stamps[layout.updated] = stamp
         self._seen[layout.updated] = True
         complete = self._parts.take(layout, stamp)
+        if complete:
+            self._answered = stamp
         if missing and not complete:
             names = [self._names[place] for place in missing]
             self.lost.update(names)
@@ -355,6 +360,12 @@ class JointObservation:
                     f'a joint state has {len(joints)} names and {length} values of {interface}; '
                     'every field must be empty or as long as the names.'
                 )
+        read = {joint for joint, _ in map(_split, self._names)}
+        if twice := [joint for joint, count in Counter(joints).items() if count > 1 and joint in read]:
+            raise ObservationError(
+                f'a joint state names {", ".join(map(repr, twice))} more than once, and which value is right is not '
+                'known; publish each joint once.'
+            )
         self._layout = _Layout(self._names, list(joints), lengths)
         self._layouts = [self._layout, *self._layouts[: _LAYOUTS_AT_MOST - 1]]
         self._met = self._met or bool(self._layout.mask)

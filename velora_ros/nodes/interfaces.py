@@ -47,7 +47,7 @@ IN_PARTS = Qos('best effort, depth 10', reliable=False, latched=False, depth=10)
 RELIABLE = Qos('reliable, depth 1', reliable=True, latched=False, depth=1)
 LATCHED = Qos('transient local, depth 1', reliable=True, latched=True, depth=1)
 DEFAULT = Qos('reliable, depth 10', reliable=True, latched=False, depth=10)
-STOP = Qos('reliable, depth 10, volatile and transient local', reliable=True, latched=False, depth=10)
+STOP = Qos('any reliability and durability, depth 10', reliable=True, latched=False, depth=10)
 
 
 @dataclass(frozen=True)
@@ -217,21 +217,19 @@ def create_subscription(
         raise ConfigError(f"the topic '{topic_name or name}' cannot be subscribed: {error}.") from error
 
 
-def create_latched_twin(node: Node, owner: str, name: str, callback: Callable[[Any], None]) -> Subscription:
+def create_subscriptions_to_all(node: Node, owner: str, name: str, callback: Callable[[Any], None]) -> None:
     """
-    Subscribe to a topic once more, transient local, for what was published before this node started.
+    Subscribe to a topic so that every publisher is heard, and what was latched before this node started; from its row.
 
-    A transient-local subscription alone hears no volatile publisher, and a volatile one hears nothing of before.
-    Publishers that are incompatible with this one are heard by the other, so they are not reported.
+    That takes three subscriptions. A transient-local one hears no volatile publisher, a volatile one nothing of before,
+    and only one with best effort hears publishers with best effort. Each message may come up to three times. Publishers
+    that are incompatible with one of them are heard by another one, so they are not reported.
     """
     row = topic(owner, 'in', name)
-    return node.create_subscription(
-        interface_class(row.type),
-        name,
-        callback,
-        replace(row.qos, latched=True).profile(),
-        event_callbacks=SubscriptionEventCallbacks(incompatible_qos=lambda event: None),
-    )
+    unreported = SubscriptionEventCallbacks(incompatible_qos=lambda event: None)
+    create_subscription(node, owner, name, callback, events=unreported)
+    for other in replace(row.qos, latched=True), replace(row.qos, reliable=False):
+        node.create_subscription(interface_class(row.type), name, callback, other.profile(), event_callbacks=unreported)
 
 
 def create_service(node: Node, owner: str, name: str, callback: Callable[[Any, Any], Any]) -> RosService:

@@ -4,14 +4,17 @@ The names of message types, as people write them: ``Twist``, ``geometry_msgs/Twi
 A short name that no parameter's own list has is looked up among the installed message packages.
 """
 
+import os
 import re
+import sys
 from collections.abc import Mapping
 from functools import cache
-
-from ament_index_python import get_resource, get_resources
+from pathlib import Path
 
 from velora_ros.errors import ConfigError
 
+# Where an installation lists its message packages and what each has, below its prefix.
+_INDEX = 'share/ament_index/resource_index/rosidl_interfaces'
 # Where several packages have a type of one name, the first of these counts.
 _USUAL = ('std_msgs', 'geometry_msgs', 'sensor_msgs', 'nav_msgs', 'trajectory_msgs', 'diagnostic_msgs')
 
@@ -58,9 +61,9 @@ def _installed(name: str) -> str:
 
 @cache
 def _packages_with(name: str) -> tuple[str, ...]:
-    found = []
-    for package in sorted(get_resources('rosidl_interfaces')):
-        content, _ = get_resource('rosidl_interfaces', package)
-        if f'msg/{name}.msg' in content.splitlines() or f'msg/{name}.idl' in content.splitlines():
-            found.append(package)
-    return tuple(found)
+    wanted = {f'msg/{name}.msg', f'msg/{name}.idl'}
+    # Without sourcing anything the packages installed beside Python are there; ament_index_python raises an error then.
+    prefixes = [*filter(None, os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)), sys.prefix]
+    files = [file for prefix in prefixes for file in Path(prefix, _INDEX).glob('*') if file.is_file()]
+    found = {file.name for file in files if wanted & set(file.read_text(errors='replace').split())}
+    return tuple(sorted(found))

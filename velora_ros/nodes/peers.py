@@ -23,6 +23,8 @@ _NAMED, _LOOKED_AT = 3, 8
 _SIMILAR = 0.6
 # A contradiction that is not seen any more is reported for so many looks.
 _REMEMBERED = 5
+# A deadline or lease this long is none [ns].
+_ENDLESS_NS = 2**62
 # What Fast DDS calls the nodes of programs that are no ROS nodes.
 _NO_NODE = '_CREATED_BY_BARE_DDS_APP_'
 _NOT_YET_KNOWN = '_NODE_NAME_UNKNOWN_'
@@ -268,8 +270,19 @@ class Peers:
 def _incompatibility(publisher: QoSProfile | None, subscription: QoSProfile | None) -> str:
     if publisher is None or subscription is None:
         return ''
-    verdict, why = qos_check_compatible(publisher, subscription)
-    return why.removeprefix('ERROR: ').strip(' ;').lower() if verdict == QoSCompatibility.ERROR else ''
+    verdict, why = qos_check_compatible(_essentials(publisher), _essentials(subscription))
+    reasons = [reason.strip().removeprefix('ERROR: ').lower() for reason in why.strip(' ;').split(';')]
+    return ' and '.join(reasons) if verdict == QoSCompatibility.ERROR else ''
+
+
+def _essentials(profile: QoSProfile) -> QoSProfile:
+    """Return a profile whose endless times are unset: the graph has them so, and one of both kinds is incompatible."""
+    finite = {
+        name: time
+        for name in ('deadline', 'liveliness_lease_duration')
+        if (time := getattr(profile, name)).nanoseconds < _ENDLESS_NS
+    }
+    return QoSProfile(depth=1, reliability=profile.reliability, durability=profile.durability, **finite)
 
 
 def _full_name(name: str, namespace: str) -> str:

@@ -174,8 +174,9 @@ class PolicyLoop:
             raise SpecError('the node was cleaned up meanwhile.')
         if policy.spec != self.policy.spec:
             raise SpecError(_difference(policy.spec, self.policy.spec))
-        if policy.digest == self.policy.digest:
-            return
+        old, new = self.policy.file, policy.file
+        if (old.digest, old.converted_units) == (new.digest, new.converted_units):
+            return  # a file of version 1 and one of version 2 may have the same content, but not the same refusals
         self.controller.swap(policy)
         self.policy = policy
         self.controller.refusals = open_confirmations(self._values, policy.file, self.controller.safety)

@@ -6,8 +6,8 @@ Subscribes:
     observation (std_msgs/Float64MultiArray): the observation as a vector, when some name is not.
         Or the topics of ``observation.sources``: Imu, Odometry, Twist, TwistStamped and any other message as well.
     reset (std_msgs/Empty): the robot was put somewhere else; forgets the hidden state.
-    emergency_stop (std_msgs/Bool): true latches a fault; false never releases it. Volatile and transient local: a true
-        that was latched on the topic before this node started counts as well.
+    emergency_stop (std_msgs/Bool): true latches a fault; false never releases it. Publishers of any reliability and
+        durability are heard: a true that was latched on the topic before this node started counts as well.
     policy_update (std_msgs/String): the path of the first or of a better policy; only with ``follow_trainer``.
 
 Publishes:
@@ -39,7 +39,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 
@@ -48,9 +47,8 @@ from velora_ros.control.safety import Safety
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.nodes.interfaces import (
     create_deferred_service,
-    create_latched_twin,
     create_service,
-    create_subscription,
+    create_subscriptions_to_all,
 )
 from velora_ros.nodes.parameters import ParameterTable, Values, start_values
 from velora_ros.nodes.policy_loop import DIAGNOSTICS_STEPS, OWNER, PolicyLoop
@@ -106,12 +104,7 @@ class PolicyNode(LifecycleNode):
         self._autostarting = bool(self._table['autostart'])
         self._report = Report(self)
         # Not the loop's: it must be heard before there is one, and while the next one is made.
-        incompatible = self._report.incompatible_qos('emergency_stop', 'publisher', 'subscription')
-        create_subscription(
-            self, OWNER, 'emergency_stop', self._on_emergency_stop_message,
-            events=SubscriptionEventCallbacks(incompatible_qos=incompatible),
-        )  # fmt: skip
-        create_latched_twin(self, OWNER, 'emergency_stop', self._on_emergency_stop_message)
+        create_subscriptions_to_all(self, OWNER, 'emergency_stop', self._on_emergency_stop_message)
         for name, callback in (
             ('~/arm', self._on_arm),
             ('~/emergency_stop', self._on_emergency_stop_call),
