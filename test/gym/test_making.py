@@ -124,7 +124,7 @@ def test_a_module_of_an_environment_that_fails_on_import_is_told_apart_from_one_
 
 
 def test_keywords_are_blamed_where_they_are_wrong():
-    with pytest.raises(UnsupportedEnvironmentError, match='Check the keywords'):
+    with pytest.raises(UnsupportedEnvironmentError, match=r"unexpected keyword argument 'speed'\. .*Valid: .*frame_skip"):
         make('InvertedPendulum-v5', speed=3)
     gym.register('Fails-v0', Fails)
     with pytest.raises(
@@ -260,3 +260,43 @@ def test_tensors_name_the_package_that_is_missing(missing):
     )
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60, check=False)
     assert f'MissingDependencyError: tensors need {missing}, which is not installed' in result.stderr
+
+
+class UnspeakableError(Exception):
+    def __str__(self):
+        raise LookupError('no words')
+
+
+def test_an_error_that_cannot_even_be_printed_is_named_by_its_line():
+    with pytest.raises(UnsupportedEnvironmentError, match=r'UnspeakableError \(test_making.py, line \d+'):
+        make(failing(raises(UnspeakableError())))
+
+
+def test_ctrl_c_in_a_constructor_passes_through():
+    with pytest.raises(KeyboardInterrupt):
+        make(failing(raises(KeyboardInterrupt())))
+
+
+@pytest.fixture
+def choosy():
+    class Choosy(gym.Env):
+        def __init__(self, task, *, robot, speed=1.0):
+            raise AssertionError('not reached')
+
+    gym.register('Choosy-v0', Choosy)
+    yield 'Choosy-v0'
+    gym.registry.pop('Choosy-v0')
+
+
+@pytest.mark.parametrize(
+    ('given', 'words'),
+    [
+        ({}, r"without the keyword 'task'; .* --env-arg task=VALUE\.$"),
+        ({'task': 'walk'}, r"without the keyword 'robot'; .* --env-arg robot=VALUE\.$"),
+        ({'task': 'walk', 'robt': 'go1'}, r"argument 'robt'\. Did you mean 'robot'\? Valid: robot, speed, task\.$"),
+    ],
+)
+def test_keywords_that_are_missing_or_unknown_are_named_with_what_to_type(choosy, given, words):
+    with pytest.raises(UnsupportedEnvironmentError, match=words) as raised:
+        make(choosy, **given)
+    assert 'environment creator' not in str(raised.value)

@@ -95,3 +95,25 @@ def test_what_the_caller_says_comes_before_what_is_only_found_inside():
     assert control_period_of(Bare(), 0.2) == 0.2
     with pytest.raises(UnsupportedEnvironmentError, match=r'control period is -0\.2'):
         control_period_of(Bare(), -0.2)
+
+
+class Offline(Bare):
+    @property
+    def dt(self):
+        raise ConnectionError('not connected')
+
+
+class Method(Bare):
+    def dt(self):
+        return 0.02
+
+
+@pytest.mark.parametrize('wrapped', [False, True])
+@pytest.mark.parametrize(
+    ('kind', 'words'),
+    [(Offline, 'failed with ConnectionError: not connected'), (Method, 'dt is a method; make it a property')],
+)
+def test_a_dt_that_cannot_be_read_is_a_sentence(kind, words, wrapped):
+    env = TimeLimit(kind(), 5) if wrapped else kind()
+    with pytest.raises(UnsupportedEnvironmentError, match=words):
+        find_period(env)

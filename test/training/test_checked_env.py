@@ -7,7 +7,7 @@ from toy import Reach
 from velora_ros.errors import DivergenceError, UnsupportedEnvironmentError
 from velora_ros.gym import spec_from_env
 from velora_ros.training import evaluate
-from velora_ros.training.checked_env import CheckedEnv
+from velora_ros.training.checked_env import CheckedEnv, reward_of
 
 STILL = np.zeros(1, np.float32)
 
@@ -93,7 +93,7 @@ class Still:
     [
         (np.zeros((1, 2)), r'of shape \(1, 2\) in step 1; its observation space promises \(2,\)'),
         (np.zeros(3), r'of shape \(3,\) in step 1'),
-        ({'place': 1.0}, 'that is a dict and no vector of numbers in step 1'),
+        ({'place': 1.0}, 'that is a dict and not a vector of numbers in step 1'),
     ],
 )
 def test_an_observation_is_of_the_shape_that_was_promised(observation: Any, message: str) -> None:
@@ -160,3 +160,23 @@ def test_an_action_that_is_not_finite_is_the_policys_fault() -> None:
     checked.reset(seed=1, episode=1)
     with pytest.raises(DivergenceError, match="the policy's action in step 7 is not finite: training has diverged"):
         checked.step(np.full(1, np.nan, np.float32), 7)
+
+
+@pytest.mark.parametrize('error', [SystemExit(3), SystemExit('simulator licence ended')])
+@pytest.mark.parametrize('what', ['reset', 'step'])
+def test_an_environment_that_ends_the_program_is_a_sentence(error: SystemExit, what: str) -> None:
+    def end(*_: Any, **__: Any) -> None:
+        raise error
+
+    env = Reach()
+    checked = CheckedEnv(env, spec_from_env(env))
+    checked.reset(0, 1)
+    setattr(env, what, end)
+    with pytest.raises(UnsupportedEnvironmentError, match=f'SystemExit: {error.code}'):
+        checked.reset(0, 1) if what == 'reset' else checked.step(STILL, 1)
+
+
+@pytest.mark.parametrize('value', ['1.0', b'2', 'nan'])
+def test_a_reward_that_is_a_text_is_refused(value: Any) -> None:
+    with pytest.raises(UnsupportedEnvironmentError, match='it must be one number'):
+        reward_of(value, 'in step 3')

@@ -13,6 +13,7 @@ from velora_ros.cli.arguments import add_env_arguments, add_hyperparameters, giv
 from velora_ros.cli.film import Film, film_path
 from velora_ros.errors import ConfigError, MissingDependencyError, SpecError
 from velora_ros.gym import Disturbances, PartialObservation, TimingJitter, disturb, make, spec_from_env
+from velora_ros.gym.failures import close
 from velora_ros.gym.making import same_id
 from velora_ros.gym.rendering import check_rendering
 from velora_ros.gym.statistics import statistics_warning
@@ -173,7 +174,7 @@ def evaluate_in(
         env = make(env_id, **{**env_args_of(policy.file, env_id), **(env_args or {}), **rendering})
     modes = (env.metadata or {}).get('render_modes') or []
     if film is not None and 'rgb_array' not in modes:
-        env.close()
+        close(env)
         raise MissingDependencyError(
             f"the environment '{env_id}' draws no pictures: its render_modes are {modes}, without rgb_array. "
             'Evaluate it without a film.'
@@ -190,7 +191,7 @@ def evaluate_in(
         finally:
             filmed.finish()
     finally:
-        env.close()
+        close(env)
 
 
 def _bounds(spec: PolicySpec) -> str:

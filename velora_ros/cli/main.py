@@ -5,6 +5,7 @@ Exit status: 0 fine, 1 it did not work (one sentence on standard error), 2 the c
 """
 
 import argparse
+import re
 import sys
 import traceback
 import warnings
@@ -17,6 +18,7 @@ from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.utils import forget_unwritten, write_line
 
 FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+_COLOURS = re.compile(r'\x1b\[[0-9;]*m')
 DEBUG = 'show the traceback of an error'
 
 
@@ -89,4 +91,6 @@ def _fail(error: object, status: int) -> int:
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:
-    write_line(f'velora_ros: warning: {message}', error=True)
+    # gymnasium colours its own.
+    text = _COLOURS.sub('', str(message)).removeprefix('WARN: ')
+    write_line(f'velora_ros: warning: {text}', error=True)

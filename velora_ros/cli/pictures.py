@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from velora_ros.cli.evaluate import env_args_of, environment_of, fitted
 from velora_ros.gym import make
+from velora_ros.gym.failures import close
 from velora_ros.pictures.hidden import draw_hidden
 from velora_ros.pictures.rollout import Rollout, roll_out
 from velora_ros.pictures.style import picture_path, save
@@ -38,7 +39,7 @@ def _roll_out(file: PolicyFile, env_id: str | None, steps: int, seed: int) -> Ro
     try:
         return roll_out(Policy(file), fitted(env, file.spec), steps=steps, seed=seed)
     finally:
-        env.close()
+        close(env)
 
 
 def _name(file: PolicyFile, env_id: str | None) -> str:

@@ -13,6 +13,7 @@ from velora_ros.cli.evaluate import statistics
 from velora_ros.cli.illustrate import illustrate
 from velora_ros.cli.stopping import stop_on_signals
 from velora_ros.errors import ConfigError, MissingDependencyError
+from velora_ros.gym.failures import close, closing
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
 from velora_ros.training.config import TrainConfig, preset_path, read_yaml
@@ -131,7 +132,7 @@ def _begin(arguments: argparse.Namespace) -> None:
     write_line(f'hyperparameters from {source}:')
     values = dataclasses.asdict(hyperparameters)
     write_line('\n'.join(f'  {name}: {_yaml(value)}' for name, value in values.items()))
-    with work.env, _started(arguments, config) as run_folder:
+    with closing(work.env), _started(arguments, config) as run_folder:
         work.do(run_folder)
 
 
@@ -152,7 +153,7 @@ def _go_on(arguments: argparse.Namespace) -> None:
         started_with.refuse_differences(_given(arguments, started_with.hyperparameters), folder.folder)
         folder.change(**_budget(arguments), **({'device': arguments.device} if arguments.device else {}))
         work = _Work(folder.started_with, arguments)
-        with work.env:
+        with closing(work.env):
             work.do(folder)
 
 
@@ -169,7 +170,7 @@ class _Work:
         try:
             self._model = self._running.make_model(config, self.env, fresh=not arguments.resume)
         except BaseException:
-            self.env.close()
+            close(self.env)
             raise
 
     def do(self, folder: RunFolder) -> None:

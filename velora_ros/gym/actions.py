@@ -20,6 +20,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.gym.failures import FAILURES, described
 from velora_ros.gym.joint_names import Signal, joint_signal
 
 Array = npt.NDArray[np.float64]
@@ -140,8 +141,8 @@ def _tried(env: Env) -> Trial | None:
         return _try(env)
     except NotProvableError as error:
         why = str(error)
-    except Exception as error:  # the copy's reset and step are somebody else's code, and may raise anything
-        why = f'{type(error).__name__}: {error}'
+    except FAILURES as error:  # the copy's reset and step are somebody else's code, and may raise anything
+        why = described(error)
     warnings.warn(
         f'the actions of {type(env.unwrapped).__name__} could not be tried on a copy of it ({why}), so they are called '
         'action_0 and so on, without a unit. On a robot, give their joints, scale and offset by hand.',

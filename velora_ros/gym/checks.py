@@ -32,7 +32,7 @@ def check_env(env: Any) -> None:
         )
     if not isinstance(env, gym.Env):
         raise UnsupportedEnvironmentError(
-            f'{type(env).__name__} is no gymnasium.Env; pass an environment such as '
+            f'{type(env).__name__} is not a gymnasium.Env; pass an environment such as '
             "gymnasium.make('InvertedPendulum-v5')."
         )
     _check_box('observation', env.observation_space)
@@ -55,18 +55,32 @@ def check_reward(env: 'gym.Env[Any, Any]') -> None:
 
 
 def bounding(space: spaces.Box) -> str:
-    """Return a line of code that gives an environment finite action bounds, whatever its own are."""
+    """
+    Return a line of code that gives an environment finite action bounds, within its own where those leave room.
+
+    Args:
+        space: of the actions, with bounds that are not all finite.
+    """
+    low, high = np.asarray(space.low, dtype=np.float64), np.asarray(space.high, dtype=np.float64)
+    above = np.where(np.isfinite(low), low, np.where(np.isfinite(high), np.minimum(-1.0, high - 1), -1.0))
+    below = np.where(np.isfinite(high) & (high > above), high, np.maximum(1.0, above + 1))
+    below = np.where(np.isfinite(low) & ~np.isfinite(high), above + 1, below)
     dtype = '' if space.dtype == np.float32 else f", dtype='{space.dtype}'"
+    if (above == above[0]).all() and (below == below[0]).all():
+        box = f'{above[0]}, {below[0]}, {space.shape}{dtype}'
+    else:
+        kind = space.dtype
+        box = f"numpy.array({above.tolist()}, '{kind}'), numpy.array({below.tolist()}, '{kind}'){dtype}"
     return (
         'env = gymnasium.wrappers.TransformAction(env, lambda action: action, '
-        f'gymnasium.spaces.Box(-1.0, 1.0, {space.shape}{dtype})), with bounds that suit it'
+        f'gymnasium.spaces.Box({box})), with bounds that suit it'
     )
 
 
 def _check_box(role: str, space: Any) -> None:
     if not isinstance(space, spaces.Box):
         raise UnsupportedEnvironmentError(
-            f'the {role} space is {space}; it must be a Box of shape (n,). {ADVICE.get(type(space), "")}'.strip()
+            f'the {role} space is {space}; it must be a Box of shape (n,). {_advice(role, space)}'.strip()
         )
     if len(space.shape) == 1 and space.shape[0] > 0:
         return
@@ -78,10 +92,16 @@ def _check_box(role: str, space: Any) -> None:
     )
     if role == 'action' or 0 in space.shape:
         advice = 'Reshape it in the environment.'
-    kind = 'an image' if is_image else 'no vector'
+    kind = 'an image' if is_image else 'not a vector'
     raise UnsupportedEnvironmentError(
         f'the {role} space has the shape {space.shape}, {kind}; it must be (n,) with n of at least 1. {advice}'
     )
+
+
+def _advice(role: str, space: Any) -> str:
+    if role == 'action' and isinstance(space, spaces.Dict | spaces.Tuple):
+        return 'Make it one Box in the environment, or with a gymnasium.ActionWrapper that splits a vector.'
+    return ADVICE.get(type(space), '')
 
 
 def _check_bounds(space: Any) -> None:

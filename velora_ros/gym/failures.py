@@ -1,13 +1,45 @@
 """Errors of other people's code, an environment's for one, in one sentence."""
 
+import contextlib
 import traceback
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+FAILURES = (Exception, SystemExit)
+"""What other people's code may raise when it fails: some call ``sys.exit``. KeyboardInterrupt is not a failure."""
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's message in one line, without a full stop at its end."""
-    return ' '.join(str(error).split()).rstrip('.')
+    """Return an error's message in one line, without a full stop at its end; ``''`` where it cannot be had."""
+    try:
+        text = str(error)
+    except Exception:  # its __str__ is somebody else's code too
+        return ''
+    return ' '.join(text.split()).rstrip('.')
+
+
+def close(env: Any) -> None:
+    """
+    Close an environment.
+
+    Warns:
+        UserWarning: its ``close`` fails; what was done in it stays.
+    """
+    try:
+        env.close()
+    except FAILURES as error:
+        warnings.warn(f'the environment could not be closed ({described(error)}); nothing is lost.', stacklevel=3)
+
+
+@contextlib.contextmanager
+def closing(env: Any) -> Iterator[Any]:
+    """Yield an environment and close it at the end, as :func:`close` does."""
+    try:
+        yield env
+    finally:
+        close(env)
 
 
 def described(error: BaseException) -> str:

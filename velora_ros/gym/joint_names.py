@@ -19,6 +19,8 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.gym.failures import FAILURES, described
+
 Array = npt.NDArray[np.float64]
 
 PROBES = 6
@@ -62,11 +64,10 @@ def observed_signals(env: Any, size: int) -> list[Signal | None]:
         return unknown
     try:
         observations, values, signals = _probe(env)
-    except Exception as error:  # it is somebody else's code, and may raise anything
-        reason = ' '.join(str(error).split())
+    except FAILURES as error:  # it is somebody else's code, and may raise anything
         warnings.warn(
             f'the observations of {type(env).__name__} could not be tried, since _get_obs failed with '
-            f'{type(error).__name__}{": " if reason else ""}{reason}; they are called obs_0 and so on, without a unit.',
+            f'{described(error)}; they are called obs_0 and so on, without a unit.',
             stacklevel=4,
         )
         return unknown

@@ -1,6 +1,9 @@
 """Make an environment by its id, with an error that helps where it cannot be made."""
 
+import contextlib
 import difflib
+import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,8 +11,8 @@ import gymnasium as gym
 from gymnasium.envs import registration
 from gymnasium.envs.registration import EnvSpec
 
-from velora_ros.errors import UnsupportedEnvironmentError, VeloraError
-from velora_ros.gym.failures import described, one_line, origin_of, with_causes
+from velora_ros.errors import UnsupportedEnvironmentError, VeloraError, did_you_mean
+from velora_ros.gym.failures import FAILURES, close, described, one_line, origin_of, with_causes
 from velora_ros.gym.flattening import flat
 from velora_ros.gym.rendering import OFF_SCREEN, backend_failure, choose_backend
 from velora_ros.gym.robot_files import ENDINGS, foreign_file, is_robot_file
@@ -55,14 +58,14 @@ def make(env_id: str, **kwargs: Any) -> Env:
         env: Env = gym.make(_model_spec(env_id) if is_model_file(env_id) else env_id, **kwargs)
     except VeloraError:
         raise
-    except (Exception, SystemExit) as error:  # a constructor may raise anything, and some call sys.exit
+    except FAILURES as error:  # a constructor may raise anything
         raise _failure(env_id, kwargs, error) from error
     if _without_module(env_id) != env_id:
         setattr(env.unwrapped, _MADE_AS, env_id)  # its spec forgets the module, without which nobody can make it again
     try:
         return flat(env)
     except VeloraError:
-        env.close()
+        close(env)
         raise
 
 
@@ -108,10 +111,7 @@ def _failure(env_id: str, kwargs: Mapping[str, Any], error: BaseException) -> Ve
             f"the environment '{env_id}' needs a package that is not installed ({reason}): {advice}."
         )
     if _is_about_keywords(error, kwargs):
-        return UnsupportedEnvironmentError(
-            f"the environment '{env_id}' cannot be made with {dict(kwargs) or 'its defaults'}: {one_line(error)}. "
-            "Check the keywords against the environment's documentation."
-        )
+        return UnsupportedEnvironmentError(_about_keywords(env_id, kwargs, one_line(error.__cause__ or error)))
     return UnsupportedEnvironmentError(
         f"the environment '{env_id}' cannot be made: its constructor failed with {described(error)}. "
         'Correct the environment, or install the versions of its packages that it was written for.'
@@ -121,14 +121,42 @@ def _failure(env_id: str, kwargs: Mapping[str, Any], error: BaseException) -> Ve
 def _is_about_keywords(error: BaseException, kwargs: Mapping[str, Any]) -> bool:
     """Return whether a constructor was called with keywords that it does not take, or without one that it needs."""
     if isinstance(error, gym.error.Error):
-        return 'render_mode' in str(error) and 'render_mode' in kwargs
+        return 'render_mode' in one_line(error) and 'render_mode' in kwargs
     origin = error.__cause__ or error  # gymnasium raises a TypeError again, with the keywords
     if not isinstance(origin, TypeError):
         return False
-    text = str(origin)
+    text = one_line(origin)
     if any(f"unexpected keyword argument '{name}'" in text for name in kwargs):
         return True
     return 'required' in text and origin_of(origin).filename == registration.__file__
+
+
+def _about_keywords(env_id: str, kwargs: Mapping[str, Any], reason: str) -> str:
+    """Say which keywords a constructor lacks, or which it takes."""
+    missing = re.findall(r"'(\w+)'", reason.partition('required')[2])
+    if missing:
+        given = ' '.join(f'--env-arg {name}=VALUE' for name in missing)
+        which = ' and '.join(f"'{name}'" for name in missing)
+        keywords, them = ('keywords', 'them') if len(missing) > 1 else ('keyword', 'it')
+        return (
+            f"the environment '{env_id}' cannot be made without the {keywords} {which}; pass {them} to make, or on the "
+            f'command line with {given}.'
+        )
+    known = _keywords_of(env_id)
+    unknown = [name for name in kwargs if f"'{name}'" in reason]
+    valid = did_you_mean(unknown[0], known) if unknown and known else " See the environment's documentation."
+    return f"the environment '{env_id}' cannot be made with {dict(kwargs)}: {reason}.{valid}"
+
+
+def _keywords_of(env_id: str) -> list[str]:
+    """Return the keywords that an environment's constructor names; nothing where it cannot be asked."""
+    with contextlib.suppress(Exception):  # the registry's entry may be anything that makes an environment
+        spec = _model_spec(env_id) if is_model_file(env_id) else gym.spec(_without_module(env_id))
+        entry: Any = spec.entry_point
+        maker = registration.load_env_creator(entry) if isinstance(entry, str) else entry
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        return [name for name, one in inspect.signature(maker).parameters.items() if one.kind in kinds]
+    return []
 
 
 def _unknown(env_id: str) -> str:

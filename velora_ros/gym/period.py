@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.gym.failures import described
 
 Env = gym.Env[Any, Any]
 
@@ -67,17 +68,28 @@ def _own_period(env: Any) -> Any:
     """Return what the environment says by itself, times the frames that gymnasium's wrapper skips; None: nothing."""
     skipped = 1
     while isinstance(env, gym.Wrapper):
-        if (period := getattr(env, 'dt', None)) is not None:
+        if (period := _said_by(env)) is not None:
             return period if skipped == 1 else _checked(period) * skipped
         if isinstance(env, gym.wrappers.MaxAndSkipObservation):
             skipped *= env._skip
         env = env.env
-    period = getattr(env, 'dt', None)
+    period = _said_by(env)
     if period is None:
         period = _timestep(env)
     if period is None:
         period = _physics_period(env)
     return period if period is None or skipped == 1 else _checked(period) * skipped
+
+
+def _said_by(env: Any) -> Any:
+    """Return the attribute ``dt``; None: there is none."""
+    try:
+        return getattr(env, 'dt', None)
+    except Exception as error:  # a property of somebody else's may raise anything
+        raise UnsupportedEnvironmentError(
+            f'the control period cannot be read: the attribute dt of {type(env).__name__} failed with '
+            f'{described(error)}. Correct it, or remove it and pass control_period.'
+        ) from error
 
 
 def _timestep(env: Any) -> float | None:
@@ -124,6 +136,11 @@ def _number(value: Any) -> float | None:
 
 def _checked(period: Any) -> float:
     number = _number(period)
+    if callable(period):
+        raise UnsupportedEnvironmentError(
+            "the environment's dt is a method; make it a property or a number of seconds, or remove it and pass "
+            'control_period.'
+        )
     if number is None:
         raise UnsupportedEnvironmentError(
             f'the control period is {period!r}; it must be a positive, finite number of seconds. Correct the '

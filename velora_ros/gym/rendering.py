@@ -63,7 +63,7 @@ def backend_failure(error: BaseException) -> VeloraError | None:
     MuJoCo loads the backend that ``MUJOCO_GL`` names when it is imported, so every use of it may fail.
     """
     backend = os.environ.get(MUJOCO_GL, '')
-    texts = [str(one) for one in with_causes(error)]
+    texts = [one_line(one) for one in with_causes(error)]
     if any(MUJOCO_GL in text and 'invalid value' in text for text in texts):
         return ConfigError(
             f"the environment variable {MUJOCO_GL} is '{backend}', which MuJoCo does not know; "

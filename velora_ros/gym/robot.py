@@ -11,7 +11,7 @@ from gymnasium.envs.mujoco import MujocoEnv
 
 from velora_ros.errors import SpecError, UnsupportedEnvironmentError
 from velora_ros.gym.actuators import kept_controls, resting_controls
-from velora_ros.gym.failures import described
+from velora_ros.gym.failures import FAILURES, described
 from velora_ros.gym.flattening import flat
 from velora_ros.gym.naming import spec_from_env
 from velora_ros.gym.statistics import statistics_warning
@@ -190,7 +190,7 @@ class SimulatedRobot:
             observation, _ = self._env.reset(seed=seed)
         except UnsupportedEnvironmentError:
             raise
-        except Exception as error:  # it is somebody else's code, and may raise anything
+        except FAILURES as error:  # it is somebody else's code, and may raise anything
             raise self._failure('at a reset', error) from error
         self.observation: Array = np.array(observation, dtype=np.float64)
         """The newest observation: of the last reset, or of the end of the last control period."""
@@ -343,7 +343,7 @@ class SimulatedRobot:
             observation, reward, terminated, truncated, _ = self._env.step(action)
         except UnsupportedEnvironmentError:
             raise
-        except Exception as error:
+        except FAILURES as error:
             raise self._failure('in a step', error) from error
         finally:
             del vars(self._base)['do_simulation']
@@ -355,7 +355,7 @@ class SimulatedRobot:
             )
         return observation, reward, terminated, truncated
 
-    def _failure(self, when: str, error: Exception) -> UnsupportedEnvironmentError:
+    def _failure(self, when: str, error: BaseException) -> UnsupportedEnvironmentError:
         return UnsupportedEnvironmentError(
             f'{type(self._base).__name__} failed {when} with {described(error)}. Correct the environment.'
         )

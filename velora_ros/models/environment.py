@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from velora_ros.errors import VeloraError
+from velora_ros.gym.failures import FAILURES
 from velora_ros.gym.flattening import flat
-from velora_ros.training.checked_env import env_failure
+from velora_ros.training.checked_env import REPAIR, env_failure
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,8 @@ def numpy_view(env: Env) -> Env:
         observation, _ = env.reset(seed=0)
     except VeloraError:
         raise
-    except Exception as error:  # it is somebody else's code, and may raise anything
-        raise env_failure(error, 'at its first reset') from error
+    except FAILURES as error:  # it is somebody else's code, and may raise anything
+        raise env_failure(error, 'at its first reset', REPAIR) from error
     return _NumpyView(env) if isinstance(observation, torch.Tensor) else env
 
 
@@ -53,7 +54,7 @@ def evaluation_environment(env: Env) -> Env | None:
     try:
         windowless = {'render_mode': None} if 'render_mode' in env.spec.kwargs else {}
         return numpy_view(gymnasium.make(env.spec, **windowless))
-    except Exception as error:  # a constructor may raise anything
+    except FAILURES as error:  # a constructor may raise anything
         logger.warning('evaluation is skipped: a second environment could not be made (%s); pass eval_env.', error)
         return None
 

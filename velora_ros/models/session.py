@@ -12,6 +12,7 @@ import gymnasium
 
 from velora_ros.errors import ConfigError, DivergenceError, StorageError, UnsupportedEnvironmentError
 from velora_ros.gym import check_env, check_reward, check_statistics, flat, spec_from_env
+from velora_ros.gym.failures import close
 from velora_ros.gym.period import find_period
 from velora_ros.models import resuming
 from velora_ros.models.environment import evaluation_environment, numpy_view
@@ -221,7 +222,7 @@ def _evaluations(config: TrainConfig, call: Call) -> Iterator[Env | None]:
         yield own
     finally:
         if own is not None:
-            own.close()
+            close(own)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from velora_ros.errors import MissingDependencyError, VeloraError
 from velora_ros.gym import check_statistics, disturb, make, spec_from_env
+from velora_ros.gym.failures import closing
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.config import TrainConfig
@@ -224,7 +225,7 @@ def train(job: Mapping[str, Any], emit: Emit, orders: Orders) -> None:
     announce_untrained = job['announce_untrained'] and not job['resume']
     if not announce_untrained:
         os.nice(job['nice'])
-    with contextlib.closing(_environment(job, config)) as env:
+    with closing(_environment(job, config)) as env:
         check_statistics(env)
         model = _model(env, config, job)
         rival = _return_of(job['rival'], config, model, job, emit) if job['rival'] else -math.inf
@@ -294,7 +295,7 @@ def _environment(job: Mapping[str, Any], config: TrainConfig) -> Any:
 
 def _return_of(path: str, config: TrainConfig, model: 'LiquidDDPG', job: Mapping[str, Any], emit: Emit) -> float:
     """Return the mean return of a policy in the very evaluation that the trained ones go through."""
-    with contextlib.closing(_environment(job, config)) as env:
+    with closing(_environment(job, config)) as env:
         seed = model.learner.streams.evaluation_seed
         max_steps = config.longest_evaluation
         result = evaluate(Policy.load(path), env, episodes=config.eval_episodes, seed=seed, max_steps=max_steps)

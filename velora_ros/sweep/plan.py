@@ -13,6 +13,7 @@ import yaml
 
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.gym import check_env, check_statistics, disturb, make, spec_from_env
+from velora_ros.gym.failures import closing
 from velora_ros.sweep import entries, ranges
 from velora_ros.sweep.entries import Asha
 from velora_ros.training.config import IN_PROPORTION, TrainConfig, preset_path, read_yaml
@@ -167,7 +168,7 @@ class Sweep:
 
     def _check_environment(self) -> None:
         for disturbances in {self.hyperparameters(setting).disturbances() for setting in self.settings}:
-            with disturb(make(self.env, **self.env_args), disturbances) as env:
+            with closing(disturb(make(self.env, **self.env_args), disturbances)) as env:
                 check_env(env)
                 check_statistics(env)
                 spec_from_env(env, self.control_period)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import StorageError, UnsupportedEnvironmentError, VeloraError
+from velora_ros.gym.failures import closing
 from velora_ros.policy import PolicyFile
 from velora_ros.sweep.plan import Trial
 from velora_ros.sweep.results import FAILED, FINISHED
@@ -66,7 +67,7 @@ def run_trial(trial: Trial, folder: Path, report: Callable[[dict[str, Any]], Non
 def _train(config: RunConfig, folder: Path, report: Callable[[dict[str, Any]], None]) -> None:
     from velora_ros.models.running import make_environment, make_model, train_run  # noqa: PLC0415 - torch, here alone
 
-    with make_environment(config) as env, _opened(folder, config) as run:
+    with closing(make_environment(config)) as env, _opened(folder, config) as run:
         model = make_model(run.started_with, env)
         result = train_run(run, model, env, callbacks=[ReportEvaluations(report, config.total_steps)], progress=False)
     if not result.evaluations:

@@ -8,9 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.gym.failures import FAILURES, described
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent import Array
 from velora_ros.training.divergence import diverged
+
+REPAIR, REPAIR_OR_END = 'repair it', 'repair it, or end the episode before it fails'
 
 
 class CheckedEnv:
@@ -44,8 +47,8 @@ class CheckedEnv:
         when = f'at the start of episode {episode}'
         try:
             observation, info = self._env.reset(seed=seed)
-        except Exception as error:
-            raise env_failure(error, when) from error
+        except FAILURES as error:
+            raise env_failure(error, when, REPAIR) from error
         return self._observation(observation, when), self._privileged(info, when)
 
     def step(self, action: Array, number: int) -> tuple[Array, Array | None, float, bool, bool, float]:
@@ -71,7 +74,7 @@ class CheckedEnv:
         command = np.minimum(np.maximum(command, self._low), self._high)  # twice as fast as clip
         try:
             observation, reward, terminated, truncated, info = self._env.step(command.astype(self._dtype))
-        except Exception as error:
+        except FAILURES as error:
             raise env_failure(error, when) from error
         reward = reward_of(reward, when)
         if not math.isfinite(reward):
@@ -89,8 +92,8 @@ class CheckedEnv:
             observation = np.array(values, dtype=np.float32)
         except (TypeError, ValueError) as error:
             raise UnsupportedEnvironmentError(
-                f'the environment returned an observation that is a {type(values).__name__} and no vector of numbers '
-                f'{when}; it must be an array of shape {self._shape}.'
+                f'the environment returned an observation that is a {type(values).__name__} and not a vector of '
+                f'numbers {when}; it must be an array of shape {self._shape}.'
             ) from error
         if observation.shape != self._shape:
             raise UnsupportedEnvironmentError(
@@ -155,6 +158,8 @@ def reward_of(value: Any, when: str) -> float:
         UnsupportedEnvironmentError: it is neither.
     """
     try:
+        if isinstance(value, str | bytes):
+            raise TypeError('a text is not a number')
         return float(value.item() if isinstance(value, np.ndarray) else value)
     except (TypeError, ValueError) as error:
         raise UnsupportedEnvironmentError(
@@ -162,10 +167,6 @@ def reward_of(value: Any, when: str) -> float:
         ) from error
 
 
-def env_failure(error: Exception, when: str) -> UnsupportedEnvironmentError:
-    """Return what to raise where an environment raised something; ``when`` is part of the sentence."""
-    reason = ' '.join(str(error).split()).rstrip('.')
-    return UnsupportedEnvironmentError(
-        f'the environment failed {when} ({type(error).__name__}{": " if reason else ""}{reason}); '
-        'repair it, or end the episode before it fails.'
-    )
+def env_failure(error: BaseException, when: str, advice: str = REPAIR_OR_END) -> UnsupportedEnvironmentError:
+    """Return what to raise where an environment raised something; ``when`` and the advice are part of the sentence."""
+    return UnsupportedEnvironmentError(f'the environment failed {when} ({described(error)}); {advice}.')

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
+from velora_ros.gym.failures import FAILURES
 from velora_ros.gym.flattening import flat
-from velora_ros.training.checked_env import env_failure, reward_of
+from velora_ros.training.checked_env import REPAIR, env_failure, reward_of
 from velora_ros.training.records import EvaluationResult
 
 
@@ -69,14 +70,14 @@ def _episode(policy: Stepper, env: gymnasium.Env[Any, Any], seed: int, max_steps
     policy.reset()
     try:
         observation, _ = env.reset(seed=seed)
-    except Exception as error:
-        raise env_failure(error, 'at the start of an evaluation') from error
+    except FAILURES as error:
+        raise env_failure(error, 'at the start of an evaluation', REPAIR) from error
     total, length, dt = 0.0, 0, None
     while max_steps is None or length < max_steps:
         action = policy.step(observation, dt).astype(env.action_space.dtype)
         try:
             observation, reward, terminated, truncated, info = env.step(action)
-        except Exception as error:
+        except FAILURES as error:
             raise env_failure(error, f'in step {length + 1} of an evaluation') from error
         total += reward_of(reward, f'in step {length + 1} of an evaluation')
         length += 1
