@@ -289,6 +289,12 @@ def test_keywords_reach_the_environment_of_training_evaluation_resumption_and_fi
         ('frame_skip', 2, "'frame_skip' is not name=value"),
         ('=4', 2, "'=4' is not name=value"),
         ('frame_skip=[1', 2, 'is not valid YAML'),
+        ('since=2026-01-01', 2, 'is read as a date; a keyword of the environment must be text'),
+        ('since=2026-02-31', 2, 'is not valid YAML'),
+        ('mass=.inf', 2, 'is read as inf, which is not finite'),
+        ('masses=[1.0, .nan]', 2, 'is read as nan'),
+        ('names=!!set {a, b}', 2, 'is read as a set'),
+        ('gains={1: 2.0}', 2, 'is read as a mapping with the key 1'),
     ],
 )
 def test_a_wrong_keyword_is_one_sentence(train_here, capsys, argument, status, words):

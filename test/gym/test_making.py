@@ -127,9 +127,7 @@ def test_keywords_are_blamed_where_they_are_wrong():
     with pytest.raises(UnsupportedEnvironmentError, match=r"unexpected keyword argument 'speed'\. .*Valid: .*frame_skip"):
         make('InvertedPendulum-v5', speed=3)
     gym.register('Fails-v0', Fails)
-    with pytest.raises(
-        UnsupportedEnvironmentError, match=r"missing 1 required positional argument: 'do'.* Check the keyw"
-    ):
+    with pytest.raises(UnsupportedEnvironmentError, match="without the keyword 'do'"):
         make('Fails-v0')
 
 

@@ -135,6 +135,8 @@ def test_a_written_sweep_is_read_back_with_everything_that_was_drawn(load, tmp_p
         ({'env': 5}, 'env is 5'),
         ({'steps': 0}, 'steps is 0; it must be a whole number of at least 1'),
         ({'steps': '1e4'}, "steps is '1e4'"),
+        ({'env_args': {'reset_noise_scale': '1e-3'}}, 'YAML reads 1.0e-3 as a number'),
+        ({'env_args': {'reset_noise_scale': math.inf}}, 'env_args holds inf, which is not finite'),
         ({'seeds': [1, 1]}, 'seeds is [1, 1]'),
         ({'seeds': '4-1'}, "seeds is '4-1'"),
         ({'seeds': [-1]}, 'seeds is [-1]'),

@@ -7,7 +7,7 @@ import pytest
 from velora_ros.errors import ConfigError
 from velora_ros.gym import Disturbances
 from velora_ros.training import TrainConfig
-from velora_ros.training.config import preset_path
+from velora_ros.training.config import preset_path, read_keyword
 from velora_ros.utils import share_path
 
 
@@ -82,3 +82,16 @@ def test_every_shipped_preset_is_valid() -> None:
     assert presets
     for preset in presets:
         TrainConfig.from_yaml(preset)
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'),
+    [
+        ('1e-3', 1e-3), ('-2E+5', -2e5), ('1.5e-3', 1.5e-3), ("'1e-3'", '1e-3'), ('7', 7), ('true', True), ('', None),
+        ('go1.xml', 'go1.xml'), ('a=b', 'a=b'), ('1e', '1e'),
+        ("'2026-01-01'", '2026-01-01'), ('{x: [1, 2e3]}', {'x': [1, 2e3]}),
+    ],
+)
+def test_the_value_of_a_keyword_is_what_everybody_means_by_it(text: str, value: Any) -> None:
+    assert read_keyword(f'name={text}') == ('name', value)
+    assert type(read_keyword(f'name={text}')[1]) is type(value)

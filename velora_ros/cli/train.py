@@ -14,6 +14,7 @@ from velora_ros.cli.illustrate import illustrate
 from velora_ros.cli.stopping import stop_on_signals
 from velora_ros.errors import ConfigError, MissingDependencyError
 from velora_ros.gym.failures import close, closing
+from velora_ros.gym.making import same_id
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
 from velora_ros.training.config import TrainConfig, preset_path, read_yaml
@@ -212,7 +213,8 @@ def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
 
 def _env_args(arguments: argparse.Namespace, start: StartFile | None) -> dict[str, Any]:
     """Return the keywords for the environment: those that were given, over those that the policy was trained with."""
-    before = {} if start is None or start.environment != arguments.env else start.provenance.get('env_args', {})
+    is_same = start is not None and same_id(start.environment, arguments.env)
+    before = start.provenance.get('env_args', {}) if start is not None and is_same else {}
     return {**before, **dict(arguments.env_arg)}
 
 

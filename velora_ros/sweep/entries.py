@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.training.config import PLAIN, WITHOUT_POINT, not_in_json
 
 NAMES = (
     'env', 'steps', 'seeds', 'preset', 'fixed', 'grid', 'sample', 'settings', 'scheduler', 'cpus_per_trial',
@@ -107,6 +108,23 @@ def mapping(values: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{name} is {value!r}; it must hold 'name: value' lines.")
     return value
+
+
+def keywords(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """
+    Return the keywords of an environment, as :func:`mapping` does.
+
+    Raises:
+        ConfigError: it is something else, or holds what the records of a run cannot.
+    """
+    found = mapping(values, name)
+    if (wrong := not_in_json(found)) is not None:
+        raise ConfigError(f'{name} holds {wrong}; {PLAIN}.')
+    for key, value in found.items():
+        if isinstance(value, str) and WITHOUT_POINT.match(value):
+            point = re.sub('[eE]', '.0e', value)
+            raise ConfigError(f"{name} has the text '{value}' for {key}; YAML reads {point} as a number.")
+    return found
 
 
 def mappings(values: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -199,7 +199,7 @@ def _parse(values: Setting) -> Sweep:
         max_concurrent=entries.whole(values, 'max_concurrent', 1) if 'max_concurrent' in values else None,
         rank_by=entries.one_of(values, 'rank_by', ('last', 'best')),
         control_period=entries.positive(values, 'control_period'),
-        env_args=entries.mapping(values, 'env_args'),
+        env_args=entries.keywords(values, 'env_args'),
     )
 
 

@@ -25,6 +25,18 @@ class DefaultEpisodes(int):
     """The default of ``n_episodes``, which a budget of steps replaces; a number that was asked for is a plain int."""
 
 
+WITHOUT_POINT = re.compile(r'[-+]?[0-9]+[eE][-+]?[0-9]+$')
+"""A number like 1e-3, which YAML 1.1 reads as text."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number."""
+
+
+_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+    'tag:yaml.org,2002:float', WITHOUT_POINT, list('-+0123456789')
+)
+
 N_EPISODES = DefaultEpisodes(1000)
 
 
@@ -246,9 +258,33 @@ def read_keyword(text: str) -> tuple[str, Any]:
     if not equals or not name.strip().isidentifier():
         raise ValueError(f"'{text}' is not name=value, as in frame_skip=5")
     try:
-        return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        read = yaml.load(value, _Loader)
+    except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError
         raise ValueError(f"the value of '{text}' is not valid YAML; quote it") from error
+    if (wrong := not_in_json(read)) is not None:
+        raise ValueError(f"the value of '{text}' is read as {wrong}; {PLAIN}")
+    return name.strip(), read
+
+
+PLAIN = (
+    'a keyword of the environment must be text (in quotes where YAML would take it for something else), a finite '
+    'number, true, false, null, a list, or a mapping whose keys are text'
+)
+"""What may be a keyword of the environment in the records of a run."""
+
+
+def not_in_json(value: Any) -> str | None:
+    """Return what in a value JSON would not give back as it was; None: nothing, so that a run's records can hold it."""
+    if value is None or isinstance(value, bool | int | str):
+        return None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f'{value}, which is not finite'
+    if isinstance(value, list):
+        return next((wrong for one in value if (wrong := not_in_json(one)) is not None), None)
+    if isinstance(value, dict):
+        keys = [key for key in value if not isinstance(key, str)]
+        return f'a mapping with the key {keys[0]!r}' if keys else not_in_json(list(value.values()))
+    return f'a {type(value).__name__}'
 
 
 def live_changes(changes: Mapping[str, Any], live: Iterable[str]) -> dict[str, float]:
