@@ -87,9 +87,18 @@ def test_every_shipped_preset_is_valid() -> None:
 @pytest.mark.parametrize(
     ('text', 'value'),
     [
-        ('1e-3', 1e-3), ('-2E+5', -2e5), ('1.5e-3', 1.5e-3), ("'1e-3'", '1e-3'), ('7', 7), ('true', True), ('', None),
-        ('go1.xml', 'go1.xml'), ('a=b', 'a=b'), ('1e', '1e'),
-        ("'2026-01-01'", '2026-01-01'), ('{x: [1, 2e3]}', {'x': [1, 2e3]}),
+        ('1e-3', 1e-3),
+        ('-2E+5', -2e5),
+        ('1.5e-3', 1.5e-3),
+        ("'1e-3'", '1e-3'),
+        ('7', 7),
+        ('true', True),
+        ('', None),
+        ('go1.xml', 'go1.xml'),
+        ('a=b', 'a=b'),
+        ('1e', '1e'),
+        ("'2026-01-01'", '2026-01-01'),
+        ('{x: [1, 2e3]}', {'x': [1, 2e3]}),
     ],
 )
 def test_the_value_of_a_keyword_is_what_everybody_means_by_it(text: str, value: Any) -> None:
