@@ -16,6 +16,13 @@ from velora_ros.training import Callback, evaluate
 QUICK: dict[str, Any] = {'start_steps': 16, 'boost_ratio': 0.5, 'eval_every': 0}
 
 
+class EvalCallback:
+    """What a callback of stable-baselines3 looks like."""
+
+    def init_callback(self, model: Any) -> None:
+        """Begin."""
+
+
 class Vector:
     """What DummyVecEnv does: environments side by side, each reset where its episode ends."""
 
@@ -128,7 +135,7 @@ def test_learn_trains_so_many_steps_and_predictions_follow() -> None:
     assert (counts.steps, model.result.steps, model.result.stopped_by) == (60, 60, 'steps')
     after, _ = model.predict(np.ones(2))
     assert after != pytest.approx(before)
-    assert model.learn(20).agent.learner.steps == 80
+    assert model.learn(20, None, 4, 'name', reset_num_timesteps=False).agent.learner.steps == 80
     assert model.get_env() is model.env
 
 
@@ -136,6 +143,9 @@ def test_what_does_not_fit_is_refused(agent: LiquidDDPG) -> None:
     model = agent.as_sb3()
     with pytest.raises(ConfigError, match=r'agent\.as_sb3\(env\)'):
         model.learn(10)
+    for callback in (print, EvalCallback()):
+        with pytest.raises(ConfigError, match=r'a callback is a .* derived from velora_ros\.training\.Callback'):
+            agent.as_sb3(Reach()).learn(10, callback=callback)
     for observation, others in (
         (np.ones(3), {}),
         ('x', {}),

@@ -53,8 +53,15 @@ class SB3Model:
             self._policy = now, SB3Policy(learner.policy_file())
         return self._policy[1].predict(observation, state, episode_start, deterministic)
 
-    def learn(
-        self, total_timesteps: int, callback: Any = None, progress_bar: bool = False, **options: Any
+    def learn(  # noqa: PLR0917 - the order of stable-baselines3
+        self,
+        total_timesteps: int,
+        callback: Any = None,
+        log_interval: int = 4,
+        tb_log_name: str = 'run',
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+        **options: Any,
     ) -> 'SB3Model':
         """
         Train for so many steps of the environment.
@@ -62,6 +69,9 @@ class SB3Model:
         Args:
             total_timesteps: steps of this call.
             callback: a :class:`velora_ros.training.Callback`, or a list of them; those of stable-baselines3 do not fit.
+            log_interval: not used; ``window_size`` says how often a line is printed.
+            tb_log_name: not used; ``run_dir`` says where the files for TensorBoard go.
+            reset_num_timesteps: not used; each call counts from 0.
             progress_bar: show progress.
             **options: of ``LiquidDDPG.train``, over those of :meth:`LiquidDDPG.as_sb3`.
 

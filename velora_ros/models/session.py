@@ -71,6 +71,7 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
     """
     if call.total_steps is not None and isinstance(config.n_episodes, DefaultEpisodes):
         config = dataclasses.replace(config, n_episodes=call.total_steps)  # no limit: an episode has at least one step
+    _check_callbacks(call.callbacks)
     check_env(flat(call.env))  # before anything is asked of it: it may be none
     check_reward(call.env)
     check_statistics(call.env)
@@ -87,6 +88,20 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
         stack.enter_context(single_thread())
         folder = stack.enter_context(opened(call.run_dir, description, resume=call.resume, seed=call.seed))
         return _train(model, env, config, call, folder)
+
+
+def _check_callbacks(callbacks: Any) -> None:
+    """Refuse what is not a list of callbacks, one of another library for example, before anything is written."""
+    if not isinstance(callbacks, list | tuple):
+        raise ConfigError(
+            f'callbacks is a {type(callbacks).__name__}; it must be a list of velora_ros.training.Callback.'
+        )
+    for callback in callbacks:
+        if not callable(getattr(callback, 'on_train_start', None)):
+            raise ConfigError(
+                f'a callback is a {type(callback).__name__} of {type(callback).__module__}; it must be an object of a '
+                'class derived from velora_ros.training.Callback (docs/callbacks.md).'
+            )
 
 
 def _check_evaluations(call: Call) -> None:

@@ -33,9 +33,7 @@ class _Loader(yaml.SafeLoader):
     """YAML in which 1e-3 is a number."""
 
 
-_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
-    'tag:yaml.org,2002:float', WITHOUT_POINT, list('-+0123456789')
-)
+_Loader.add_implicit_resolver('tag:yaml.org,2002:float', WITHOUT_POINT, list('-+0123456789'))
 
 N_EPISODES = DefaultEpisodes(1000)
 
