@@ -166,7 +166,8 @@ def test_parts_that_are_lost_are_counted_by_name(robot):
         else:
             robot.ros.spin(0.05)
     robot.publish((0.1, 0.3), joints=('slider',), stamp=start + 11 * 40 * MS)
-    robot.until_status("a state stayed incomplete: 'hinge/position', 'hinge/velocity' did not come")
+    sentence = "a state stayed incomplete: 'hinge/position', 'hinge/velocity' did not come"
+    robot.ros.until(lambda: any(sentence in status.message for status in robot.status), sentence)
     values = robot.diagnostics()
     assert [int(values[name]) for name in names] == [count + 2 for count in before]
     robot.command()
