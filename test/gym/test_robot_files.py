@@ -59,12 +59,24 @@ def test_the_joints_of_a_urdf_get_motors_with_their_effort_limits(tmp_path, name
         (urdf(more=CONTROL), ['toe/effort']),
         (urdf(more=TRANSMISSION + CONTROL), ['knee/effort', 'toe/effort']),
         (urdf(toe=LIMIT.format(5) + '<mimic joint="hip" multiplier="0.1"/>'), ['hip/effort', 'knee/effort']),
-        (urdf(knee='', toe=LIMIT.format(0)), ['hip/effort']),
     ],
 )
 def test_only_the_joints_of_a_urdf_that_something_drives_get_a_motor(tmp_path, description, driven):
     (tmp_path / 'leg.urdf').write_text(description)
     assert list(spec_from_env(make(str(tmp_path / 'leg.urdf'))).action_names) == driven
+
+
+@pytest.mark.parametrize(
+    ('description', 'driven', 'passive'),
+    [
+        (urdf(knee='', toe=LIMIT.format(0)), ['hip/effort'], 'knee, toe'),
+        (urdf(hip='<limit lower="-1" upper="1" velocity="3"/>'), ['knee/effort', 'toe/effort'], 'hip'),
+    ],
+)
+def test_joints_of_a_urdf_without_an_effort_limit_are_named_in_a_warning(tmp_path, description, driven, passive):
+    (tmp_path / 'leg.urdf').write_text(description)
+    with pytest.warns(UserWarning, match=f'get no motor: {passive}. To drive'):
+        assert list(spec_from_env(make(str(tmp_path / 'leg.urdf'))).action_names) == driven
 
 
 MESH = '<link name="base"><{part}><geometry><mesh filename="{file}"/></geometry></{part}></link>'
@@ -100,6 +112,7 @@ def test_a_picture_of_a_link_that_cannot_be_read_is_left_out(tmp_path, file):
         ('leg.urdf', meshed('collision', 'package://leg/hull.stl'), r"the mesh 'package://leg/hull\.stl' is not there"),
         ('leg.urdf', urdf().replace('</robot>', ''), 'cannot be read: XML parse error'),
         ('leg.urdf', urdf(more='<xacro:leg xmlns:xacro="x/xacro"/>'), 'cannot be read: it still has xacro elements'),
+        ('leg.urdf', urdf(more='<xacro:macro name="leg"/>'), 'cannot be read: it still has xacro elements'),
         ('leg.mjb', 'nonsense', r"leg\.mjb' cannot be read"),
         ('leg.xml', MJCF.replace('ctrlrange="-3 3"', 'name="m"'), "an actuator 'm' without limits; give it"),
         ('leg.urdf.xacro', '', r'is a xacro file; convert it first, with: xacro .*> robot\.urdf'),

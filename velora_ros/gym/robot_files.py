@@ -1,6 +1,7 @@
 """Files that describe a robot, as a MuJoCo model: MJCF, URDF (to which motors are added) and compiled models."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,6 +12,7 @@ FOREIGN_ENDINGS = ('.xacro', '.sdf', '.usd', '.usda', '.usdc', '.usdz', '.world'
 """Endings of robot files that cannot be read."""
 ADVICE = 'Valid are MJCF (.xml, .mjcf), URDF (.urdf) and compiled MuJoCo models (.mjb).'
 
+_XACRO = 'it still has xacro elements; expand them, with: xacro {} > robot.urdf'
 _MESHES = ('.stl', '.obj', '.msh')
 _COMPILED, _URDF_ROOT, _PACKAGE = '.mjb', 'robot', 'package://'
 
@@ -48,10 +50,12 @@ def read(path: str) -> Any:
     if Path(path).suffix.lower() == _COMPILED:
         return mujoco.MjModel.from_binary_path(path)
     root = _root(path)
+    if root is None and b'<xacro:' in Path(path).read_bytes():  # its prefix is not declared
+        raise ValueError(_XACRO.format(Path(path).name))
     if root is None or root.tag != _URDF_ROOT:
         return mujoco.MjModel.from_xml_path(path)
     if any('xacro' in element.tag for element in root.iter() if isinstance(element.tag, str)):
-        raise ValueError(f'it still has xacro elements; expand them, with: xacro {Path(path).name} > robot.urdf')
+        raise ValueError(_XACRO.format(Path(path).name))
     _find_meshes(root, Path(path).resolve().parent)
     spec = mujoco.MjSpec.from_string(ElementTree.tostring(root, encoding='unicode'))
     spec.modelfiledir = str(Path(path).resolve().parent)
@@ -116,7 +120,20 @@ def _driven_joints(root: ElementTree.Element) -> list[str]:
     controlled = root.iterfind('ros2_control/joint')
     declared |= {joint.get('name', '') for joint in controlled if joint.find('command_interface') is not None}
     named = declared & limited.keys()
-    return [name for name, effort in limited.items() if effort > 0 and (not named or name in named)]
+    driven = [name for name, effort in limited.items() if effort > 0 and (not named or name in named)]
+    moving = [joint.get('name', '') for joint in root.findall('joint') if _moves(joint)]
+    passive = [name for name in moving if name not in driven and (not named or name in named)]
+    if driven and passive:
+        warnings.warn(
+            f'joints of the URDF without an effort limit above 0 get no motor: {", ".join(passive)}. To drive a joint, '
+            'give its <limit> an effort.',
+            stacklevel=2,
+        )
+    return driven
+
+
+def _moves(joint: ElementTree.Element) -> bool:
+    return joint.get('type') in ('revolute', 'continuous', 'prismatic') and joint.find('mimic') is None
 
 
 def _number(text: str | None) -> float:
