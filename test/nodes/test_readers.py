@@ -161,7 +161,7 @@ def test_arrays_of_messages_lead_on():
 @pytest.mark.parametrize(
     ('fields', 'ranges', 'message'),
     [
-        (['ranges[45]'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.45.' is beyond them; name what it has"),
+        (['ranges[45]'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.45.' is beyond them; choose what it has"),
         (['ranges[0:45]'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.0:45.' takes 45 and finds 30"),
         (['min(ranges[0:45])'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.0:45.' takes 45 and finds 30"),
         (['ranges[-40]'], [1.0] * 30, "and 'ranges.-40.' is beyond them"),

@@ -5,7 +5,7 @@ from rclpy.serialization import deserialize_message
 
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.nodes.interfaces import interface_class
-from velora_ros.nodes.sim_commands import make_command_reader
+from velora_ros.nodes.sim_commands import CommandInput, make_command_reader
 from velora_ros.nodes.writers import TYPES, make_writer
 from velora_ros.spec import PolicySpec
 
@@ -98,6 +98,25 @@ def test_without_a_meaning_the_one_field_that_is_filled_counts():
     assert read(message('JointState', name=['left', 'right'], velocity=[1.0, 2.0])).tolist() == [1.0, 2.0]
     with pytest.raises(SpecError, match='one of position, velocity and effort'):
         read(message('JointState', name=['left', 'right'], velocity=[1.0, 2.0], effort=[1.0, 2.0]))
+
+
+def test_a_subscription_in_another_type_is_tried_until_the_old_one_is_gone(monkeypatch):
+    commands, tried = CommandInput.__new__(CommandInput), []
+    commands._next, commands._attempts = 'JointTrajectory', 0
+
+    def subscribe(kind):
+        tried.append(kind)
+        if len(tried) < 3:
+            raise ConfigError("the topic 'command' cannot be subscribed: there is one of another type.")
+
+    monkeypatch.setattr(commands, '_subscribe', subscribe)
+    assert [commands._follow() for _ in range(3)] == [False, False, True]
+    assert (commands._next, commands._attempts) == ('', 0)
+
+    monkeypatch.setattr(commands, '_subscribe', lambda kind: subscribe(tried.clear() or kind))
+    with pytest.raises(ConfigError, match='another type'):
+        while True:
+            commands._follow()
 
 
 def test_the_type_that_is_published_is_taken_and_another_one_is_named(ros):

@@ -253,7 +253,8 @@ def _positions(spec: PolicySpec, settings: Settings) -> list[bool]:
     if wrong := [meaning for meaning in meanings if settings.interface and meaning not in ('', settings.interface)]:
         raise ConfigError(
             f"the command means '{settings.interface}' by its type, fields or 'command.interface', but the policy's "
-            f"actions are {', '.join(spec.action_names)}; set 'command.interface' to '{wrong[0]}' or leave it empty."
+            f"actions are {', '.join(spec.action_names)}; choose a 'command.type' and 'command.fields' that can mean "
+            f"'{wrong[0]}', and set 'command.interface' to '{wrong[0]}' or leave it empty."
         )
     meanings = [settings.interface or meaning for meaning in meanings]
     holds = spec.action_holds or (False,) * spec.action_dim

@@ -21,7 +21,7 @@ _QUATERNION = 'geometry_msgs/Quaternion'
 _ANGLES = ('roll', 'pitch', 'yaw')
 # A quaternion shorter than this, squared, is no orientation; most often it was never filled in.
 _SHORTEST = 1e-6
-_SHORT = "name what it has in 'observation.fields', or check what publishes it."
+_SHORT = "choose what it has in 'observation.fields', or check what publishes it."
 
 
 class Kind(NamedTuple):
@@ -121,6 +121,11 @@ def _into_field(kind: Kind, path: Path, here: str, label: str) -> tuple[Getter, 
     before, _, step = label.rpartition('.')
     if here == _QUATERNION and step in _ANGLES:
         return _angle(before, step), 'double'
+    if _array_of(here):
+        raise ConfigError(
+            f"'{path.text}' takes '{step}' of '{before}', which is an array in a {kind.name}; give an index, "
+            f'{before}[0].{step}, or, in a reduction, a slice, {before}[:].{step}.'
+        )
     fields = _fields_of(here)
     if step not in fields:
         known = [*numbers_of(kind.message), *_arrays(kind.message)]

@@ -24,6 +24,8 @@ CommandReader = Callable[[Any], Array]
 
 VECTOR = 'Float64MultiArray'
 LOOK_EVERY_S = 0.2
+# How often a subscription in another type is tried: two looks of a node that was held up follow each other at once.
+_ATTEMPTS = 50
 
 
 class CommandInput:
@@ -54,6 +56,7 @@ class CommandInput:
         self._take, self._idle = take, idle
         self._auto = values['command.type'] == AUTO
         self._told = self._next = ''
+        self._attempts = 0
         self._subscription: Subscription
         self._subscribe(VECTOR if self._auto else values['command.type'])
         Timers(node).set(self._look, LOOK_EVERY_S)
@@ -71,9 +74,8 @@ class CommandInput:
 
     def _look(self) -> None:
         """Look for publishers of another type: take theirs, or say that their commands cannot be taken."""
-        if self._next:
-            self._subscribe(self._next)
-            self._next = ''
+        if self._next and not self._follow():
+            return
         if not self._idle():
             return
         topic = self._subscription.topic_name
@@ -83,7 +85,7 @@ class CommandInput:
         full_name, publisher = next(iter(found.items()))
         kind = next((short for short, full in TYPES.items() if full == full_name), None)
         if not self._auto or kind is None:
-            wanted = f"'command.type' is {self._kind}" if not self._auto else f'valid are {", ".join(TYPES)}'
+            wanted = f"'command.type' is {self._kind}" if not self._auto else f'sim_node takes {", ".join(TYPES)}'
             self._tell(f"'{publisher}' publishes {full_name} on '{topic}', and {wanted}: its commands do not arrive.")
             return
         try:
@@ -95,6 +97,18 @@ class CommandInput:
         self._node.destroy_subscription(self._subscription)
         self._next = kind
         self._node.get_logger().info(f"commands are taken as {kind}, which '{publisher}' publishes")
+
+    def _follow(self) -> bool:
+        """Subscribe in the next type; return False while the executor has not let go of the old subscription."""
+        try:
+            self._subscribe(self._next)
+        except ConfigError:
+            self._attempts += 1
+            if self._attempts >= _ATTEMPTS:
+                raise
+            return False
+        self._next, self._attempts = '', 0
+        return True
 
     def _tell(self, text: str) -> None:
         if text != self._told:

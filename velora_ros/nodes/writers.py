@@ -104,7 +104,7 @@ def _vector_writer(spec: PolicySpec, fields: Sequence[str]) -> Writer:
     if fields and sorted(places) != list(range(len(places))):
         raise ConfigError(
             f"'command.fields' is {', '.join(fields)}; for a Float64MultiArray it is the index of each action in the "
-            f'message: each of 0 to {spec.action_dim - 1} once.'
+            f'message, {f"each of 0 to {spec.action_dim - 1} once" if spec.action_dim > 1 else "0"}.'
         )
     order, write = [places.index(place) for place in range(len(places))], vector_writer(spec.action_dim)
     return write if order == sorted(order) else lambda command: write([command[place] for place in order])
