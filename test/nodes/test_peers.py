@@ -117,7 +117,7 @@ def test_a_command_on_another_topic_than_the_robot_s_is_reported_with_the_remap(
     bench.see(1, theirs)
     bench.see(2, '/joint_states')
     [text] = looked(peers)
-    assert f"on '{theirs}' /left/driver takes {VECTOR}; remap command:={theirs}" in text
+    assert f"on '{theirs}' /left/driver takes {VECTOR}; if that is this robot, remap command:={theirs}" in text
     assert "set 'command.type'" not in text
 
 
@@ -129,7 +129,8 @@ def test_a_similar_topic_of_another_type_needs_both(bench):
     bench.see(2, '/joint_states')
     [text] = looked(peers)
     assert (
-        f"on '/left/cmd_vel' /left/driver takes {STAMPED}; remap command:=/left/cmd_vel and set 'command.type'" in text
+        f"on '/left/cmd_vel' /left/driver takes {STAMPED}; if that is this robot, remap command:=/left/cmd_vel and "
+        "set 'command.type'" in text
     )
 
 
@@ -185,7 +186,7 @@ def test_joint_states_under_another_name_are_reported_when_none_come_on_ours(ben
     [text] = looked(peers)
     assert text == (
         f"nobody publishes '/joint_states' ({STATES}), but on '{theirs}' /left/driver publishes {STATES}; "
-        f"set 'observation.joints.topic' to '{theirs}', or remap the topic"
+        f"if that is this robot, set 'observation.joints.topic' to '{theirs}', or remap the topic"
     )
 
 

@@ -83,7 +83,7 @@ def unheard(
     there = '; '.join(f"on '{other}' {_take(ends)}" for other, ends in elsewhere.items())
     first = next(iter(elsewhere))
     type_too = '' if any(end.kind == kind for end in elsewhere[first]) else " and set 'command.type'"
-    return f'{start}, but {there}; remap command:={first}{type_too}'
+    return f'{start}, but {there}; if that is this robot, remap command:={first}{type_too}'
 
 
 def half_heard(topic: str, kind: str, others: Sequence[Endpoint]) -> str:
@@ -110,8 +110,8 @@ def unsaid(
         return ''
     there = '; '.join(f"on '{other}' {_send(ends)}" for other, ends in elsewhere.items())
     return (
-        f"nobody publishes '{topic}' ({kind}), but {there}; set 'observation.{source}.topic' to "
-        f"'{next(iter(elsewhere))}', or remap the topic"
+        f"nobody publishes '{topic}' ({kind}), but {there}; if that is this robot, set "
+        f"'observation.{source}.topic' to '{next(iter(elsewhere))}', or remap the topic"
     )
 
 
