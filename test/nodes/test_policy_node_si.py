@@ -104,6 +104,28 @@ def test_a_scale_that_does_not_fit_ends_the_start_with_one_sentence(ros):
     assert 'Traceback' not in process.output
 
 
+@pytest.mark.parametrize(
+    ('names', 'units', 'given', 'said'),
+    [
+        (('action_0', 'action_1'), ('', ''), {}, "the policy's action_0, action_1 do not say what the robot gets"),
+        (('action_0', 'action_1'), ('', ''), {'command.scale': [0.25, 0.25]}, "then set 'command.si_confirmed'"),
+        (('elbow/position', 'action_1'), ('rad', ''), {}, "the policy's action_1 does not say"),
+        (('action_0', 'action_1'), ('', ''), {'command.si_confirmed': True}, ''),
+        (('action_0', 'action_1'), ('', ''), {'command.fields': ['1', '0']}, ''),
+        (('action_0', 'action_1'), ('', ''), {'command.type': 'Twist', 'command.fields': ['linear.x', 'linear.y']}, ''),
+        (('action_0', 'action_1'), ('m/s', 'rad/s'), {}, ''),
+        (('elbow/position', 'gripper'), ('rad', ''), {}, ''),
+    ],
+)
+def test_an_action_without_a_meaning_is_sent_only_once_that_is_confirmed(make_policy_file, names, units, given, said):
+    spec = PolicySpec(NAMES, ('m', 'rad', 'm/s', 'rad/s'), names, units, (-1.0,) * 2, (1.0,) * 2, T)
+    file = make_policy_file(n_actions=2, spec=spec)
+    values = {row.name: row.default for row in parameters(None)} | given
+    sentences = open_confirmations(values, file, Safety(spec, settings_of(values)))
+    assert len(sentences) == bool(said)
+    assert said in ''.join(sentences)
+
+
 def test_the_simulator_s_configuration_confirms_what_is_true_of_the_simulator(make_policy_file):
     file = PolicyFile.from_bytes(old_file(make_policy_file))
     values = {row.name: row.default for row in parameters(None)}

@@ -1,6 +1,7 @@
 """The parameters of policy_node, and what the controller needs of them."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from velora_ros.control import Settings
@@ -14,6 +15,8 @@ from velora_ros.nodes.writers import TYPES, interface_of
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.engines import ENGINES
 
+# A name of an action that says nothing but its place.
+_NO_MEANING = re.compile(r'action_\d+')
 _OFF = '0 switches it off.'
 
 PARAMETERS = (
@@ -90,7 +93,7 @@ PARAMETERS = (
     Parameter(
         'command.si_confirmed', 'bool', False,
         'The robot takes SI units, without a factor added by hand. A policy file of version 1 with a unit like 100 N'
-        ' is armed only with it.',
+        ' is armed only with it, and one whose actions have no meaning, as action_0, in a Float64MultiArray.',
     ),
     Parameter(
         'control_period_confirmed', 'bool', False,
@@ -217,6 +220,19 @@ def open_confirmations(values: Values, file: PolicyFile, safety: Safety) -> list
         sentences.append(
             f'commands are now in SI units and the policy file is of version 1: {was}. Remove a factor that was added '
             "by hand, then set 'command.si_confirmed' to true"
+        )
+    unknown = [
+        name
+        for name, unit in zip(spec.action_names, spec.action_units, strict=True)
+        if not unit and _NO_MEANING.fullmatch(name)
+    ]
+    mapped = values['command.type'] != 'Float64MultiArray' or values['command.fields']
+    if unknown and not mapped and not values['command.si_confirmed']:
+        does = 'do' if len(unknown) > 1 else 'does'
+        sentences.append(
+            f"the policy's {', '.join(unknown)} {does} not say what the robot gets: the training environment did not "
+            "show it. Give 'command.scale' and 'command.offset' if the robot does not take the policy's own numbers, "
+            "then set 'command.si_confirmed' to true"
         )
     if spec.control_period_assumed and not values['control_period_confirmed']:
         sentences.append(
