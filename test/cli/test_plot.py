@@ -91,8 +91,8 @@ def test_diagnostics_become_small_pictures(runs, tmp_path, capsys):
         (None, 'is of a version without diagnostics'),
         (HEADER, 'has no row with steps and seconds yet'),
         ('', 'has no row with steps and seconds yet'),
-        (HEADER + '500,9,fast,1,1,1,1\n', 'is no table of diagnostics'),
-        (HEADER + '500,9\n', 'is no table of diagnostics'),
+        (HEADER + '500,9,fast,1,1,1,1\n', 'is not a table of diagnostics'),
+        (HEADER + '500,9\n', 'is not a table of diagnostics'),
     ],
 )
 def test_diagnostics_that_cannot_be_drawn_are_one_sentence(runs, tmp_path, capsys, text, named):
@@ -102,3 +102,10 @@ def test_diagnostics_that_cannot_be_drawn_are_one_sentence(runs, tmp_path, capsy
     assert main(['plot', str(folder), '--diagnostics', '--out', str(tmp_path / 'a.png')]) == 2
     error = capsys.readouterr().err
     assert named in error and 'Traceback' not in error
+
+
+def test_the_diagnostics_file_itself_is_answered_with_its_folder(runs, tmp_path, capsys):
+    file = runs / 'Pendulum-v1-seed0' / 'diagnostics.csv'
+    file.write_text(HEADER)
+    assert main(['plot', str(file), '--diagnostics', '--out', str(tmp_path / 'a.png')]) == 2
+    assert f"'{file}' is a file; give the folder of the run" in capsys.readouterr().err

@@ -275,6 +275,27 @@ def test_ctrl_c_in_a_constructor_passes_through():
         make(failing(raises(KeyboardInterrupt())))
 
 
+class Bare(gym.Env):
+    metadata = {'render_modes': ['rgb_array']}  # noqa: RUF012
+
+
+@pytest.mark.parametrize(
+    ('given', 'words'),
+    [
+        ({'render_mode': 'rgb_array'}, 'draws no pictures: it does not take the keyword render_mode'),
+        ({'speed': 2}, r"cannot be made with {'speed': 2}: Bare\(\) takes no arguments"),
+    ],
+)
+def test_an_environment_without_keywords_is_not_blamed_for_those_that_come(given, words):
+    gym.register('Bare-v0', Bare)
+    try:
+        with pytest.raises(UnsupportedEnvironmentError, match=words) as raised:
+            make('Bare-v0', **given)
+    finally:
+        gym.registry.pop('Bare-v0')
+    assert 'Correct the environment' not in str(raised.value)
+
+
 @pytest.fixture
 def choosy():
     class Choosy(gym.Env):

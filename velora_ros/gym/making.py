@@ -126,6 +126,8 @@ def _is_about_keywords(error: BaseException, kwargs: Mapping[str, Any]) -> bool:
     if not isinstance(origin, TypeError):
         return False
     text = one_line(origin)
+    if kwargs and 'takes no arguments' in text and origin_of(origin).filename == registration.__file__:
+        return True
     if any(f"unexpected keyword argument '{name}'" in text for name in kwargs):
         return True
     return 'required' in text and origin_of(origin).filename == registration.__file__
@@ -142,6 +144,8 @@ def _about_keywords(env_id: str, kwargs: Mapping[str, Any], reason: str) -> str:
             f"the environment '{env_id}' cannot be made without the {keywords} {which}; pass {them} to make, or on the "
             f'command line with {given}.'
         )
+    if list(kwargs) == ['render_mode'] or "'render_mode'" in reason:
+        return f"the environment '{env_id}' draws no pictures: it does not take the keyword render_mode."
     known = _keywords_of(env_id)
     unknown = [name for name in kwargs if f"'{name}'" in reason]
     valid = did_you_mean(unknown[0], known) if unknown and known else " See the environment's documentation."

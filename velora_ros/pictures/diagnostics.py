@@ -54,8 +54,10 @@ def read_diagnostics(path: Path, label: str) -> Table:
             f"'{path}' does not exist: the run is of a version without diagnostics, or this is not a run folder. Give "
             "the folder that 'velora_ros train' printed, or go on with the run (--resume)."
         ) from None
+    except NotADirectoryError:
+        raise ConfigError(f"'{path.parent}' is a file; give the folder of the run.") from None
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"'{path}' is no table of diagnostics ({error}); restore it.") from error
+        raise ConfigError(f"'{path}' is not a table of diagnostics ({error}); restore it.") from error
     if steps is None or seconds is None:
         raise ConfigError(f"'{path}' has no row with steps and seconds yet; a run writes one every 500 steps.")
     columns.pop('episode', None)
