@@ -57,7 +57,7 @@ def test_a_table_of_the_benchmarks_is_read(tmp_path, capsys):
     [
         (['{runs}/absent'], 'does not exist; give a run folder'),
         (['{runs}/begun'], 'neither an episode nor an evaluation yet'),
-        (['{runs}/empty'], 'is no run folder, and has none in it'),
+        (['{runs}/empty'], 'is not a run folder, and has none in it'),
         (['{runs}/Pendulum-v1-seed0/episodes.csv'], 'lacks mean among its columns'),
         (['{runs}', '--out', 'a.gif'], 'must end in .png or .svg'),
         (['{runs}', '--out', '{runs}/absent/a.png'], 'Make it first'),

@@ -293,9 +293,9 @@ def test_the_environment_that_is_trained_in_is_refused_for_evaluations(wrap: Any
 
 @pytest.mark.parametrize('env', [None, 'InvertedPendulum-v5'])
 def test_what_is_no_environment_is_refused_with_how_to_make_one(env: Any) -> None:
-    with pytest.raises(UnsupportedEnvironmentError, match=r"is no gymnasium\.Env; pass .*gymnasium\.make\('Inverted"):
+    with pytest.raises(UnsupportedEnvironmentError, match=r"is not a gymnasium\.Env; pass .*make\('Inverted"):
         LiquidDDPG(2, 6, 1).train(env, 16, progress=False)
-    with pytest.raises(UnsupportedEnvironmentError, match=r'is no gymnasium\.Env'):
+    with pytest.raises(UnsupportedEnvironmentError, match=r'is not a gymnasium\.Env'):
         LiquidDDPG(2, 6, 1).train(Reach(), 16, eval_env=env or 'Reach', progress=False)
 
 

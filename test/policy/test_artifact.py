@@ -143,7 +143,7 @@ def test_a_missing_field_is_named(file, load_bytes, name):
         ({'dt_range': 'ab'}, "'dt_range' is 'ab'; it must be two numbers"),
         ({'dt_range': None}, "'dt_range' is None"),
         ({'environment': 3}, "'environment' is 3"),
-        ({'provenance': {'return': float('nan')}}, "'provenance' is no JSON"),
+        ({'provenance': {'return': float('nan')}}, "'provenance' is not JSON"),
         ({'provenance': 'text'}, "'provenance' is 'text'; it must be a JSON object"),
         ({'digest': 'f' * 64}, "'digest' is ffffffffffff…, the content has"),
         ({'digest': None}, "'digest'"),
@@ -170,8 +170,8 @@ def test_a_cut_short_file_is_refused(file, load_bytes, length):
         (struct.pack('<Q', 8) + b'\xff' * 8, 'a binary file'),
         (struct.pack('<Q', 40_000) + b'{' * 40_000, 'a safetensors file that is cut short or damaged'),
         (safetensors.numpy.save({'a': np.zeros(3)}), 'a safetensors file that velora_ros did not write'),
-        (safetensors.numpy.save({'a': np.zeros(3)}, metadata={'velora_ros': 'x'}), 'metadata are no JSON'),
-        (safetensors.numpy.save({'a': np.zeros(3)}, metadata={'velora_ros': '7'}), 'metadata are no JSON object'),
+        (safetensors.numpy.save({'a': np.zeros(3)}, metadata={'velora_ros': 'x'}), 'metadata are not JSON'),
+        (safetensors.numpy.save({'a': np.zeros(3)}, metadata={'velora_ros': '7'}), 'metadata are not a JSON object'),
     ],
 )
 def test_other_content_is_refused(load_bytes, data, named):
@@ -204,7 +204,7 @@ def test_a_missing_file_a_folder_and_a_pipe_are_refused_by_name(tmp_path):
 
 def test_provenance_must_fit_json(file):
     for value in ({'x': object()}, {'x': np.float32(1)}, {'x': float('inf')}):
-        with pytest.raises(PolicyFileError, match="'provenance' is no JSON"):
+        with pytest.raises(PolicyFileError, match="'provenance' is not JSON"):
             dataclasses.replace(file, provenance=value)
 
 

@@ -287,7 +287,7 @@ def test_throughput_comes_from_the_clock_that_was_passed_in(agent: Recorder) -> 
     [
         ({'actor_lr': -1.0}, 'Changes.on_episode_start returned .*: actor_lr is -1.0; it must be a number, above 0'),
         ({'noise_scale': float('nan')}, 'noise_scale is nan; it must be'),
-        ({'actor_rl': 0.1}, "'actor_rl' is no hyperparameter. Did you mean 'actor_lr'"),
+        ({'actor_rl': 0.1}, "'actor_rl' is not a hyperparameter. Did you mean 'actor_lr'"),
         ({'gamma': 0.9}, "'gamma' may not change while training runs. Valid: actor_lr, critic_lr, noise_scale, update"),
     ],
 )

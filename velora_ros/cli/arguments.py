@@ -19,7 +19,7 @@ def whole_number(least: int) -> Callable[[str], int]:
         except ValueError:
             value = least - 1
         if value < least:
-            raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least {least}")
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least {least}")
         return value
 
     return convert

@@ -105,7 +105,7 @@ def read(text: str) -> list[Run]:
     folders = [folder for folder in (path, *sorted(path.iterdir())) if _is_run(folder)]
     if not folders:
         raise ConfigError(
-            f"'{path}' is no run folder, and has none in it: a run has a file evaluations.csv or episodes.csv. "
+            f"'{path}' is not a run folder, and has none in it: a run has a file evaluations.csv or episodes.csv. "
             "Give the folder that 'velora_ros train' printed."
         )
     runs = [_run_of(folder, label) for folder in folders]

@@ -365,8 +365,8 @@ def _mujoco_env(env: 'gym.Env[Any, Any]') -> MujocoEnv:
     base = env.unwrapped
     if not isinstance(base, MujocoEnv):
         raise UnsupportedEnvironmentError(
-            f"'{env.spec.id if env.spec else type(base).__name__}' is no MuJoCo environment of gymnasium, so it has no "
-            "joints and no physics steps; take one, for example 'InvertedPendulum-v5'."
+            f"'{env.spec.id if env.spec else type(base).__name__}' is not a MuJoCo environment of gymnasium, so it has "
+            "no joints and no physics steps; take one, for example 'InvertedPendulum-v5'."
         )
     if env.action_space != base.action_space:
         raise UnsupportedEnvironmentError(

@@ -462,7 +462,7 @@ def parse(arguments: Sequence[str]) -> tuple[str, dict[str, str]]:
     for word in words:
         name, separator, value = word.partition(':=')
         if not separator:
-            raise ConfigError(f"'{word}' is no launch argument; write name:=value, for example duration:=60.")
+            raise ConfigError(f"'{word}' is not a launch argument; write name:=value, for example duration:=60.")
         given[name] = value
     return run, given
 

@@ -80,7 +80,7 @@ TOPICS = (
           'the state of the robot, by joint name, whole or in parts; observation.sources names other topics and types',
           'every name of the policy is a joint signal'),
     Topic('policy_node', 'in', 'observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
-          "the observation as a vector in the policy's order", 'some name of the policy is no joint signal'),
+          "the observation as a vector in the policy's order", 'a name of the policy is not a joint signal'),
     Topic('policy_node', 'in', 'policy_update', 'std_msgs/msg/String', LATCHED,
           'the path of a better policy, from the trainer', 'follow_trainer is set'),
     Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,

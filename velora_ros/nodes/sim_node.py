@@ -190,8 +190,8 @@ def _environment(values: Values) -> Any:
     if values['control_period_s']:
         if not is_model_file(values['env']):
             raise ConfigError(
-                f"parameter 'control_period_s' is {values['control_period_s']:g} s, but '{values['env']}' is no MJCF "
-                'file and has a control period of its own; leave the parameter away.'
+                f"parameter 'control_period_s' is {values['control_period_s']:g} s, but '{values['env']}' is not an "
+                'MJCF file and has a control period of its own; omit the parameter.'
             )
         options['control_period'] = values['control_period_s']
     return make(values['env'], **options)

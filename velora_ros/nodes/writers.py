@@ -140,7 +140,7 @@ def _twist_writer(message: Any, fields: Sequence[str], now: Clock) -> Writer:
     for field in fields:
         if field not in AXES:
             raise ConfigError(
-                f"'{field}' is no part of a Twist; give one for each action in 'command.fields'."
+                f"'{field}' is not part of a Twist; give one for each action in 'command.fields'."
                 f'{did_you_mean(field, AXES)}'
             )
     twist = getattr(message, 'twist', message)

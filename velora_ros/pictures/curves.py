@@ -206,7 +206,7 @@ def _rows(path: Path, column: str) -> list[tuple[dict[str, Any], tuple[float, fl
     if lines and (missing := [name for name in wanted if name not in (reader.fieldnames or ())]):
         found = ', '.join(reader.fieldnames or ())[:100]
         raise ConfigError(
-            f"'{path}' is no learning curve: it lacks {', '.join(missing)} among its columns ({found}). "
+            f"'{path}' is not a learning curve: it lacks {', '.join(missing)} among its columns ({found}). "
             'Give a run folder, or a CSV like those in benchmarks/results.'
         )
     return [(row, _point(path, number, row, wanted)) for number, row in enumerate(reader, start=2)]

@@ -252,16 +252,16 @@ def _header(data: bytes) -> dict[str, Any]:
         raise PolicyFileError(f'it is cut short: {len(data)} bytes; copy or export it again.')
     if size > LARGEST_HEADER:
         raise PolicyFileError(
-            f'its header claims {size} bytes, at most {LARGEST_HEADER} are valid; this is no safetensors file.'
+            f'its header claims {size} bytes, at most {LARGEST_HEADER} are valid; this is not a safetensors file.'
         )
     if size > len(data) - 8:
         raise PolicyFileError(f'it is cut short inside its header ({len(data)} bytes); copy or export it again.')
     try:
         header = json.loads(data[8 : 8 + size])
     except (ValueError, RecursionError) as error:
-        raise PolicyFileError(f'its header is no JSON ({error}); this is no safetensors file.') from error
+        raise PolicyFileError(f'its header is not JSON ({error}); this is not a safetensors file.') from error
     if not isinstance(header, dict):
-        raise PolicyFileError('its header is no JSON object; this is no safetensors file.')
+        raise PolicyFileError('its header is not a JSON object; this is not a safetensors file.')
     return header
 
 
@@ -272,9 +272,9 @@ def _metadata(header: Mapping[str, Any]) -> dict[str, Any]:
     try:
         metadata = json.loads(container[PACKAGE])
     except (ValueError, RecursionError) as error:
-        raise PolicyFileError(f'its metadata are no JSON ({error}); copy or export it again.') from error
+        raise PolicyFileError(f'its metadata are not JSON ({error}); copy or export it again.') from error
     if not isinstance(metadata, dict):
-        raise PolicyFileError('its metadata are no JSON object; copy or export it again.')
+        raise PolicyFileError('its metadata are not a JSON object; copy or export it again.')
     _check_version(metadata.get('format_version'))
     for name in ('spec', 'wiring', 'dt_range', 'environment', 'provenance', 'digest'):
         if name not in metadata:
@@ -317,7 +317,7 @@ def _json_copy(name: str, value: Any) -> Any:
         return json.loads(_canonical(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise PolicyFileError(
-            f"field '{name}' is no JSON ({error}); keep to text, finite numbers, lists and dictionaries."
+            f"field '{name}' is not JSON ({error}); keep to text, finite numbers, lists and dictionaries."
         ) from error
 
 

@@ -300,7 +300,7 @@ def live_changes(changes: Mapping[str, Any], live: Iterable[str]) -> dict[str, f
     names = tuple(live)
     for name in changes:
         if name not in names:
-            what = 'may not change while training runs' if name in fields else 'is no hyperparameter'
+            what = 'may not change while training runs' if name in fields else 'is not a hyperparameter'
             raise ConfigError(f"'{name}' {what}.{did_you_mean(str(name), names)}")
     return {name: _checked(fields[name], value) for name, value in changes.items()}
 
