@@ -183,3 +183,61 @@ def test_what_normalises_by_nothing_that_runs_is_accepted(env):
 
 def test_rewards_alone_are_no_reason_to_distrust_a_policy():
     assert statistics_warning(NormalizeReward(Still())) == ''
+
+
+class MovingAverage(gym.RewardWrapper):
+    def __init__(self, env):
+        super().__init__(env)
+        self._mean, self._var = 0.0, 1.0
+
+    def reward(self, reward):
+        self._mean = 0.99 * self._mean + 0.01 * reward
+        self._var += 0.01 * ((reward - self._mean) ** 2 - self._var)
+        return (reward - self._mean) / self._var
+
+
+class RangeSoFar(gym.ObservationWrapper):
+    def __init__(self, env):
+        super().__init__(env)
+        self.low, self.high = np.zeros(2), np.ones(2)
+
+    def observation(self, observation):
+        self.low, self.high = np.minimum(self.low, observation), np.maximum(self.high, observation)
+        return (observation - self.low) / (self.high - self.low)
+
+
+class InDictionary(gym.ObservationWrapper):
+    def __init__(self, env):
+        super().__init__(env)
+        self.kept = {'mean': np.zeros(2), 'std': np.ones(2), 'n': 0, 7: 'other'}
+
+    def observation(self, observation):
+        self.kept['n'] += 1
+        return (observation - self.kept['mean']) / self.kept['std']
+
+
+class Constants(gym.ObservationWrapper):
+    def __init__(self, env):
+        super().__init__(env)
+        self.mean, self.std, self.low, self.high = 1.0, 2.0, -1.0, 1.0
+
+    def observation(self, observation):
+        return (observation - self.mean) / self.std
+
+
+class WithinAnEpisode(RangeSoFar):
+    def reset(self, **options):
+        self.low, self.high = np.zeros(2), np.ones(2)
+        return super().reset(**options)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'of'), [(MovingAverage, 'reward'), (RangeSoFar, 'observation'), (InDictionary, 'observation')]
+)
+def test_transformations_that_follow_what_they_see_are_found(kind, of):
+    assert running_statistics(TimeLimit(kind(Still()), 5)) == [Statistics(kind.__name__, of)]
+
+
+@pytest.mark.parametrize('kind', [Constants, WithinAnEpisode])
+def test_constants_and_what_begins_anew_with_each_episode_are_no_running_statistics(kind):
+    assert running_statistics(kind(Still())) == []

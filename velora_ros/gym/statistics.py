@@ -1,5 +1,6 @@
 """Wrappers that normalise by running statistics of their own: a policy file cannot carry those, so they are found."""
 
+import dis
 import functools
 import types
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ _BY_NAME = {
 _MEANS, _SPREADS = ('mean', 'running_mean'), ('var', 'std', 'running_var', 'running_std', 'm2', 'M2', 's', 'S')
 _COUNTS = ('count', 'n', 'num', 'steps', 'num_batches_tracked')
 _UPDATES = ('update', 'push', 'add', 'update_from_moments', 'record')
+_CHANGING_MEANS = (*_MEANS, 'avg', 'average', 'mu')
+_CHANGING_SPREADS = ('var', 'std', 'running_var', 'running_std', 'variance', 'sigma', 'm2', 'M2')
+_LOWEST, _HIGHEST = ('min', 'lo', 'low', 'lowest', 'minimum', 'obs_min'), ('max', 'hi', 'high', 'highest', 'maximum', 'obs_max')
+_PAIRS = ((_CHANGING_MEANS, _CHANGING_SPREADS), (_LOWEST, _HIGHEST))
 _DEEPEST = 2
 _ADVICE = {
     OBSERVATION: (
@@ -47,8 +52,9 @@ def running_statistics(env: Env) -> list[Statistics]:
     """
     Return the running statistics that an environment and its wrappers keep, the outermost first.
 
-    Known wrappers are found by name, others by what they hold: an object with a mean, a spread and a count, in an
-    attribute, in a function that transforms observations or rewards, or in the wrapper itself.
+    Known wrappers are found by name, others by what they hold: an object or a dictionary with a mean, a spread and a
+    count, in an attribute, in a function that transforms observations or rewards, or in the wrapper itself. So are
+    transformations that rewrite a mean and a spread, or a minimum and a maximum, outside ``reset``.
 
     Args:
         env: the environment, wrapped or not; an environment inside another one is looked at as well.
@@ -100,7 +106,7 @@ def _kept_by(layer: Any) -> Iterator[str]:
         return
     is_wrapper = isinstance(layer, gym.Wrapper)
     of_rewards = isinstance(layer, gym.RewardWrapper)
-    if is_wrapper and _is_running(layer):
+    if is_wrapper and (_is_running(layer) or _follows_what_it_sees(layer)):
         yield REWARD if of_rewards else OBSERVATION
     for name, value in _attributes(layer).items():
         # An environment may well count its successes; only what is called a normaliser is one there.
@@ -109,6 +115,26 @@ def _kept_by(layer: Any) -> Iterator[str]:
                 any(part in name.lower() for part in ('ret', 'rew')) and 'obs' not in name.lower()
             )
             yield REWARD if is_reward else OBSERVATION
+
+
+def _follows_what_it_sees(layer: Any) -> bool:
+    """Return whether what changes observations or rewards rewrites a mean and a spread, or a minimum and a maximum."""
+    if not isinstance(layer, gym.ObservationWrapper | gym.RewardWrapper):
+        return False
+    written: set[str] = set()
+    begun_anew: set[str] = set()  # with each episode
+    for kind in type(layer).__mro__:
+        if kind.__module__.startswith('gymnasium.'):
+            break
+        for name, method in vars(kind).items():
+            if isinstance(method, types.FunctionType) and name != '__init__':
+                (begun_anew if name == 'reset' else written).update(_attributes_written_by(method))
+    names = written - begun_anew
+    return any(names & set(one) and names & set(other) for one, other in _PAIRS)
+
+
+def _attributes_written_by(method: types.FunctionType) -> set[str]:
+    return {str(one.argval).lstrip('_') for one in dis.get_instructions(method) if one.opname == 'STORE_ATTR'}
 
 
 def _holds(value: Any, depth: int) -> bool:
@@ -146,7 +172,8 @@ def _is_full(cell: types.CellType) -> bool:
 
 def _is_running(value: Any) -> bool:
     """Return whether an object has a mean, a spread, and a count or a method that updates them."""
-    names = {name.lstrip('_') for name in _attributes(value)}
+    held = value if isinstance(value, dict) else _attributes(value)
+    names = {name.lstrip('_') for name in held if isinstance(name, str)}
     if not (names & set(_MEANS) and names & set(_SPREADS)):
         return False
     updates = any(callable(getattr(type(value), name, None)) for name in _UPDATES)
