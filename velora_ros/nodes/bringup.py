@@ -309,7 +309,7 @@ def _autostart(request: _Request, node: str) -> dict[str, Value]:
 def _entry(request: _Request, name: str, files: Sequence[str], parameters: dict[str, Value], **more: Any) -> Entry:
     own = request['params']
     if own and not Path(own).expanduser().is_file():
-        raise ConfigError(f"the argument 'params' is '{own}', which is not a file; give a YAML file of ROS parameters.")
+        raise ConfigError(f"the parameter file '{own}' (params or params_file) does not exist; give a YAML file of ROS parameters.")
     if not re.fullmatch(r'|([\w./]+:=)?(debug|info|warn|error|fatal)', request['log_level'].lower()):
         raise ConfigError(
             f"the argument 'log_level' is '{request['log_level']}'; it must be debug, info, warn, error or fatal."
@@ -355,8 +355,8 @@ def _policy_node(request: _Request, *, simulated: bool, follow: str = '') -> Ent
         parameters['policy'] = request['policy']
     elif not own and not simulated:
         raise ConfigError(
-            "the argument 'policy' is empty, and a real robot (sim:=false) is commanded by no policy that was not "
-            'chosen for it; add policy:=FILE, or policy in the parameters of policy_node in params.'
+            "the argument 'policy' is empty, and no policy drives a real robot (sim:=false) by default; add "
+            'policy:=FILE, or set policy for policy_node in the file given as params.'
         )
     elif not own and not follow:
         parameters['policy'] = _shipped_policy(_env(request, 'sim_node'))
@@ -406,7 +406,7 @@ def _look_for_policy(given: str) -> None:
     name = given if given.endswith('.safetensors') else f'{given}.safetensors'
     if given and not Path(given).expanduser().exists() and not share_path('policies', name).is_file():
         raise ConfigError(
-            f"the policy is '{given}': there is no such file, and no policy of that name ships. There are: "
+            f"the policy is '{given}': there is no such file, and no shipped policy has that name. Shipped are: "
             f'{_shipped()}.{did_you_mean(given, _shipped().split(", ")) if "/" not in given else ""}'
         )
 
