@@ -195,8 +195,7 @@ def test_parameters_that_change_all_the_time_do_not_hold_up_the_watchdog(ros, po
 
 
 def test_a_vector_policy_in_a_namespace_names_what_fits_when_the_length_is_wrong(ros, policies):
-    words = '-r', '__ns:=/robot1', '-r', '__node:=brain', '-p', 'watchdog_timeout_s:=0'
-    start(ros, policies['vector'], *words, '-p', 'command.si_confirmed:=true')
+    start(ros, policies['vector'], '-r', '__ns:=/robot1', '-r', '__node:=brain', '-p', 'watchdog_timeout_s:=0')
     status = status_of(ros, '/robot1/brain')
     commands = ros.subscribe('std_msgs/msg/Float64MultiArray', '/robot1/command')
     vectors = ros.publisher('std_msgs/msg/Float64MultiArray', '/robot1/observation')

@@ -107,7 +107,7 @@ def test_a_scale_that_does_not_fit_ends_the_start_with_one_sentence(ros):
 @pytest.mark.parametrize(
     ('names', 'units', 'given', 'said'),
     [
-        (('action_0', 'action_1'), ('', ''), {}, "the policy's action_0, action_1 do not say what the robot gets"),
+        (('action_0', 'action_1'), ('', ''), {}, "the policy's action_0, action_1 do not say what '/left/"),
         (('action_0', 'action_1'), ('', ''), {'command.scale': [0.25, 0.25]}, "then set 'command.si_confirmed'"),
         (('elbow/position', 'action_1'), ('rad', ''), {}, "the policy's action_1 does not say"),
         (('action_0', 'action_1'), ('', ''), {'command.si_confirmed': True}, ''),
@@ -117,12 +117,16 @@ def test_a_scale_that_does_not_fit_ends_the_start_with_one_sentence(ros):
         (('elbow/position', 'gripper'), ('rad', ''), {}, ''),
     ],
 )
-def test_an_action_without_a_meaning_is_sent_only_once_that_is_confirmed(make_policy_file, names, units, given, said):
+def test_an_action_without_a_meaning_goes_to_a_joint_controller_once_confirmed(
+    make_policy_file, names, units, given, said
+):
     spec = PolicySpec(NAMES, ('m', 'rad', 'm/s', 'rad/s'), names, units, (-1.0,) * 2, (1.0,) * 2, T)
     file = make_policy_file(n_actions=2, spec=spec)
     values = {row.name: row.default for row in parameters(None)} | given
-    sentences = open_confirmations(values, file, Safety(spec, settings_of(values)))
+    safety = Safety(spec, settings_of(values))
+    sentences = open_confirmations(values, file, safety, '/left/forward_position_controller/commands')
     assert len(sentences) == bool(said)
+    assert open_confirmations(values, file, safety, '/left/command') == []
     assert said in ''.join(sentences)
 
 

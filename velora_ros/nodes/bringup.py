@@ -309,7 +309,9 @@ def _autostart(request: _Request, node: str) -> dict[str, Value]:
 def _entry(request: _Request, name: str, files: Sequence[str], parameters: dict[str, Value], **more: Any) -> Entry:
     own = request['params']
     if own and not Path(own).expanduser().is_file():
-        raise ConfigError(f"the parameter file '{own}' (params or params_file) does not exist; give a YAML file of ROS parameters.")
+        raise ConfigError(
+            f"the parameter file '{own}' (params or params_file) does not exist; give a YAML file of ROS parameters."
+        )
     if not re.fullmatch(r'|([\w./]+:=)?(debug|info|warn|error|fatal)', request['log_level'].lower()):
         raise ConfigError(
             f"the argument 'log_level' is '{request['log_level']}'; it must be debug, info, warn, error or fatal."

@@ -157,11 +157,15 @@ class PolicyLoop:
     def apply(self, values: Values) -> None:
         """Change the limits as one unit."""
         self.controller.settings = settings_of(values)
-        self.controller.refusals = open_confirmations(values, self.policy.file, self.controller.safety)
+        self.controller.refusals = self._open_confirmations(values)
         self._inputs.limit_ages(values, self.controller.safety.max_state_age)
         self._values = values
         self._set_timers()
         self._report.status(self.status)
+
+    def _open_confirmations(self, values: Values) -> list[str]:
+        topic = self._node.resolve_topic_name('command')
+        return open_confirmations(values, self.policy.file, self.controller.safety, topic)
 
     def swap(self, policy: Policy) -> None:
         """
@@ -179,7 +183,7 @@ class PolicyLoop:
             return  # a file of version 1 and one of version 2 may have the same content, but not the same refusals
         self.controller.swap(policy)
         self.policy = policy
-        self.controller.refusals = open_confirmations(self._values, policy.file, self.controller.safety)
+        self.controller.refusals = self._open_confirmations(self._values)
         self._warn_of_refusals()
 
     def check_fits(self, path: Path) -> None:

@@ -93,7 +93,8 @@ PARAMETERS = (
     Parameter(
         'command.si_confirmed', 'bool', False,
         'The robot takes SI units, without a factor added by hand. A policy file of version 1 with a unit like 100 N'
-        ' is armed only with it, and one whose actions have no meaning, as action_0, in a Float64MultiArray.',
+        ' is armed only with it, and one whose actions have no meaning, as action_0, where the command goes to a joint'
+        " controller's commands topic as a Float64MultiArray.",
     ),
     Parameter(
         'control_period_confirmed', 'bool', False,
@@ -199,7 +200,7 @@ def settings_of(values: Values) -> Settings:
     )
 
 
-def open_confirmations(values: Values, file: PolicyFile, safety: Safety) -> list[str]:
+def open_confirmations(values: Values, file: PolicyFile, safety: Safety, topic: str = '') -> list[str]:
     """
     Return what must be confirmed before this policy may be armed, one sentence each.
 
@@ -207,6 +208,7 @@ def open_confirmations(values: Values, file: PolicyFile, safety: Safety) -> list
         values: the node's parameters.
         file: the policy.
         safety: its limits.
+        topic: where the commands go.
     """
     spec, sentences = file.spec, []
     if file.converted_units and not values['command.si_confirmed']:
@@ -227,12 +229,13 @@ def open_confirmations(values: Values, file: PolicyFile, safety: Safety) -> list
         if not unit and _NO_MEANING.fullmatch(name)
     ]
     mapped = values['command.type'] != 'Float64MultiArray' or values['command.fields']
-    if unknown and not mapped and not values['command.si_confirmed']:
+    # ros2_control's forward_command_controller and its kin subscribe to ~/commands: joint commands, in SI units.
+    if unknown and not mapped and topic.endswith('/commands') and not values['command.si_confirmed']:
         does = 'do' if len(unknown) > 1 else 'does'
         sentences.append(
-            f"the policy's {', '.join(unknown)} {does} not say what the robot gets: the training environment did not "
-            "show it. Give 'command.scale' and 'command.offset' if the robot does not take the policy's own numbers, "
-            "then set 'command.si_confirmed' to true"
+            f"the policy's {', '.join(unknown)} {does} not say what '{topic}' gets, a topic of joint controllers: the "
+            "training environment did not show it. Give 'command.scale' and 'command.offset' if it does not take "
+            "the policy's own numbers, then set 'command.si_confirmed' to true"
         )
     if spec.control_period_assumed and not values['control_period_confirmed']:
         sentences.append(
