@@ -177,3 +177,19 @@ def test_debug_shows_the_traceback_of_an_error_that_is_else_one_sentence(tmp_pat
         assert 'in no_luck' in error
         assert error.splitlines()[-1] == sentence
     assert not (tmp_path / 'run').exists()
+
+
+def test_ctrl_c_while_the_commands_are_imported_is_one_line():
+    code = (
+        'import signal, sys\n'
+        'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
+        'class Interrupts:\n'
+        '    def find_spec(self, name, *_):\n'
+        '        if name == "gymnasium":\n'
+        '            signal.raise_signal(signal.SIGINT)\n'
+        'sys.meta_path.insert(0, Interrupts())\n'
+        'from velora_ros.cli.main import main\n'
+        'sys.exit(main(["inspect", "a"]))\n'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, 'velora_ros: error: interrupted.\n')

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from velora_ros import __version__
-from velora_ros.cli import evaluate, export, inspect, plot, sweep, train
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.utils import forget_unwritten, write_line
 
@@ -36,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser().parse_args(argv)
     except SystemExit as stop:  # argparse has printed help or usage
         return stop.code if isinstance(stop.code, int) else FAILED
+    except KeyboardInterrupt:
+        return _fail('interrupted.', INTERRUPTED)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         return _run(arguments)
@@ -72,6 +73,9 @@ def _run_command(arguments: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
+    # Not above: they take a second, in which Ctrl-C must be heard without a traceback.
+    from velora_ros.cli import evaluate, export, inspect, plot, sweep, train  # noqa: PLC0415
+
     root = argparse.ArgumentParser(
         prog='velora_ros', description='Train, evaluate, draw and export recurrent robot policies, without ROS.'
     )
