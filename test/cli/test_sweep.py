@@ -150,7 +150,7 @@ def test_a_folder_with_a_sweep_is_not_overwritten(sweep_file, capsys):
         (['absent.yaml'], 2, "'absent.yaml' cannot be read"),
         (['--resume', 'absent'], 2, "there is no sweep in 'absent'"),
         ([], 2, 'one of the arguments FILE --resume is required'),
-        (['tiny.yaml', '--cpus', '0'], 2, 'no whole number of at least 1'),
+        (['tiny.yaml', '--cpus', '0'], 2, 'not a whole number of at least 1'),
         (['tiny.yaml', '--cpus', '1', '--address', 'auto'], 2, 'not allowed with'),
         (['tiny.yaml', '--address', 'here'], 2, 'it must be HOST:PORT'),
         (['tiny.yaml', '--address', '127.0.0.1:1'], 2, "no Ray answers at '127.0.0.1:1'"),
