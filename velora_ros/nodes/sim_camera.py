@@ -18,8 +18,9 @@ from velora_ros.nodes.parameters import Values
 from velora_ros.nodes.sim_node_parameters import OWNER
 from velora_ros.nodes.timers import Timers
 
-# Drawing yields to everything else: the kernel's least urgent priority, for this thread and those that OpenGL makes.
-LEAST_URGENT = 19
+# Niceness of drawing, for this thread and those that OpenGL makes: it yields to everything else, and still gets a
+# processor on a busy machine. At 19 a picture takes minutes there, for which a node that ends would wait.
+NICENESS = 10
 # So many pictures in a row may fail until the camera stays off.
 MOST_FAILURES = 5
 
@@ -82,7 +83,7 @@ class CameraOutput:
 
     def _draw(self) -> None:
         with contextlib.suppress(OSError):  # some sandboxes refuse to change priorities; then it draws at the usual one
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_URGENT)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         camera: Camera | None = None
         try:
             camera = self._make_camera()

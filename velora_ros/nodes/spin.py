@@ -189,16 +189,28 @@ def _why(message: str) -> str:
 
 def _refuse(error: VeloraError, make_node: Callable[[], Runnable]) -> int:
     """Log why the node cannot start or go on; return the exit status."""
-    _logger(error, make_node).fatal(str(error))
+    unmade = _node_of(error)
+    _logger(unmade, make_node).fatal(str(error))
+    if unmade is not None:
+        # A node that was refused while it was made is given back in order, before the middleware's threads end.
+        with suppress(Exception):
+            unmade.destroy_node()
     return 1
 
 
-def _logger(error: VeloraError, make_node: Callable[[], Runnable]) -> Any:
-    """Return the logger of the node that raised an error, which writes to /rosout too; else one of the same name."""
+def _node_of(error: VeloraError) -> Node | None:
+    """Return the node that raised an error."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         node = frame.f_locals.get('self')
         if isinstance(node, Node):
-            with suppress(AttributeError):  # before the node itself was made
-                return node.get_logger()
+            return node
+    return None
+
+
+def _logger(node: Node | None, make_node: Callable[[], Runnable]) -> Any:
+    """Return the logger of a node, which writes to /rosout too; else one of the same name."""
+    if node is not None:
+        with suppress(AttributeError):  # before the node itself was made
+            return node.get_logger()
     name = getattr(make_node, '__name__', 'velora_ros')
     return rclpy.logging.get_logger(re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name).lower())
