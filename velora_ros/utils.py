@@ -117,7 +117,7 @@ def slow_step(text: str, after: float = 1.5) -> Iterator[None]:
     """
     Say what the process is doing if the block takes longer than ``after`` [s]; a quick one says nothing.
 
-    The sentence goes to whoever listens (:func:`listen_to_slow_steps`), from another thread, else to standard error.
+    The sentence goes to the listener (:func:`listen_to_slow_steps`), from another thread, else to standard error.
     """
 
     def say() -> None:

@@ -6,6 +6,7 @@ import gymnasium as gym
 import mujoco
 import numpy as np
 import pytest
+import torch
 from gymnasium import spaces
 from gymnasium.envs.mujoco import MujocoEnv
 from gymnasium.wrappers import RescaleAction, TransformAction
@@ -312,8 +313,6 @@ def test_trying_leaves_state_counters_and_all_generators_alone(kind, model):
 
 
 def test_torch_s_generator_is_left_alone_too(model):
-    torch = pytest.importorskip('torch')
-
     class Noisy(Direct):
         def control(self, action):
             return action + torch.rand(2).numpy()

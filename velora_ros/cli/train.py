@@ -186,7 +186,7 @@ class _Work:
             result = self._running.train_run(folder, self._model, self.env, callbacks=[*callbacks, stop], **options)
         file = _with_provenance(result.best_policy or self._model.learner.policy_file(), self._config)
         file.save(out)
-        if stop.reason:  # whoever stops it may not wait for the evaluation
+        if stop.reason:  # the user who stops it may not want to wait for the evaluation
             again = f' --out {out}' if arguments.out else ''
             write_line(f'{stop.reason}; to go on: {folder.how_to_resume}{again}')
             return

@@ -1,4 +1,4 @@
-"""``predict`` for whoever calls it: numpy or torch, one state or a batch, in the environment's units."""
+"""``predict``: numpy or torch, one state or a batch, in the environment's units."""
 
 from typing import Any
 

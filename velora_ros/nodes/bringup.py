@@ -190,7 +190,7 @@ def build(run: str, given: Mapping[str, str], surroundings: Surroundings | None 
 
 
 def publishes_clock(entry: Entry, surroundings: Surroundings, params: str) -> bool:
-    """Tell whether a node will publish ``/clock``, for whoever starts further simulators."""
+    """Tell whether a node will publish ``/clock``, so that further simulators do not."""
     request = _Request({'namespace': entry.namespace, 'params': params}, surroundings)
     for parameter in ('publish_clock', 'use_sim_time'):
         value = entry.parameters.get(parameter, request.own(entry.name, parameter))

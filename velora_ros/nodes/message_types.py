@@ -29,7 +29,7 @@ def canonical_type(kind: str, short: Mapping[str, str]) -> str:
 
     Returns:
         A key of ``short`` where it is one of them, else the full name ``package/msg/Name``, or ``kind`` itself when it
-        is no name of an installed type.
+        does not name an installed type.
 
     Raises:
         ConfigError: several installed packages have a type of that short name.

@@ -224,7 +224,7 @@ class Supervisor:
             self._next_stage_at = min(self._next_stage_at, time.monotonic() + entry.linger(status))
 
     def _escalate(self) -> None:
-        """Send the next, stronger signal to whoever still runs."""
+        """Send the next, stronger signal to the processes that still run."""
         self._stage = min(self._stage + 1, len(ESCALATION) - 1)
         self._stage_began_at = time.monotonic()
         self._next_stage_at = self._stage_began_at + PATIENCE_S

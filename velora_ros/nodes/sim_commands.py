@@ -30,7 +30,7 @@ _ATTEMPTS = 50
 
 class CommandInput:
     """
-    Subscribes ``command`` in the type that ``command.type`` names, or, with ``auto``, in that which is published.
+    Subscribes to ``command`` with the type named by ``command.type``, or, with ``auto``, with the published type.
 
     Args:
         node: sim_node.

@@ -199,7 +199,7 @@ class SimLoop:
         self._after_period()
 
     def _note_state(self) -> None:
-        """Note that a state goes out; after a reset, whoever sees it may command again."""
+        """Note that a state goes out; after a reset, commands count again from here on."""
         self._resetting = False
         self.statistics.state(time.monotonic(), self.progress)
 

@@ -259,7 +259,7 @@ def _opened(job: Mapping[str, Any], env: Any, model: 'LiquidDDPG', config: Train
     from velora_ros.models.run_files import describe, opened  # noqa: PLC0415 - torch is there by now
 
     paths = RunPaths(job['run_dir'])
-    resume = job['resume'] and paths.holds_run  # whoever died before there was a run has nothing to resume
+    resume = job['resume'] and paths.holds_run  # a process that died before there was a run has nothing to resume
     if resume:
         started = RunConfig.load(paths.config).hyperparameters
         config = dataclasses.replace(config, **{name: getattr(started, name) for name in LIVE})

@@ -1,4 +1,4 @@
-"""Where things lie in a run's folder; whoever only reads needs nothing else."""
+"""Where things lie in a run's folder; enough for code that only reads."""
 
 import itertools
 import os
