@@ -1,8 +1,6 @@
 """A robot as policy_node sees it: joint states out, commands in, and the node's own topics and services."""
 
 import numpy as np
-from rclpy.duration import Duration
-from ros_bench import PATIENCE
 
 from velora_ros.nodes.conversions import to_joint_state
 from velora_ros.nodes.interfaces import LATCHED
@@ -28,7 +26,7 @@ class Robot:
     `extra` are parameters of the node, as `name:=value`; `depth` is that of the publisher of states.
     """
 
-    def __init__(self, ros, policy_path, *extra, namespace='', kind='std_msgs/msg/Float64MultiArray', depth=1):
+    def __init__(self, ros, policy_path, *extra, namespace='', kind='std_msgs/msg/Float64MultiArray', depth=10):
         self.ros, self.path, self.namespace = ros, policy_path, namespace
         given = {word.partition(':=')[0] for word in extra}
         defaults = [word for word in DEFAULTS if word.partition(':=')[0] not in given]  # of two, rcl takes the first
@@ -60,11 +58,6 @@ class Robot:
         self._stamp = self.now if stamp is None else stamp
         position, velocity = np.split(np.asarray(values, dtype=float), 2)
         self._states.publish(to_joint_state(joints, position, velocity, np.empty(0), self._stamp))
-
-    def publish_part(self, *arguments, **keywords):
-        """Publish a part of a state and wait until the node has it: the next part would take its place in the queue."""
-        self.publish(*arguments, **keywords)
-        assert self._states.wait_for_all_acked(Duration(seconds=PATIENCE)), 'a part of a state never arrived'
 
     def publish_bytes(self, data):
         """Publish what should be a serialised joint state."""

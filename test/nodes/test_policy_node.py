@@ -158,12 +158,12 @@ def test_parts_that_are_lost_are_counted_by_name(robot):
     before = [int(robot.diagnostics().get(name, 0)) for name in names]
     start = robot.now
     for state in range(1, 11):
-        robot.publish_part((0.1, 0.3), joints=('slider',), stamp=start + state * 40 * MS)
+        robot.publish((0.1, 0.3), joints=('slider',), stamp=start + state * 40 * MS)
         if state % 5:
             robot.commands.clear()
-            robot.publish_part((-0.2, -0.4), joints=('hinge',), stamp=start + state * 40 * MS)
+            robot.publish((-0.2, -0.4), joints=('hinge',), stamp=start + state * 40 * MS)
             robot.ros.until(lambda: robot.commands, 'a command')
-    robot.publish_part((0.1, 0.3), joints=('slider',), stamp=start + 11 * 40 * MS)
+    robot.publish((0.1, 0.3), joints=('slider',), stamp=start + 11 * 40 * MS)
     sentence = "a state stayed incomplete: 'hinge/position', 'hinge/velocity' did not come"
     robot.ros.until(lambda: any(sentence in status.message for status in robot.status), sentence)
     values = robot.diagnostics()
