@@ -157,15 +157,15 @@ def test_parts_that_are_lost_are_counted_by_name(robot):
     names = ('lost.hinge/position', 'lost.hinge/velocity')
     before = [int(robot.diagnostics().get(name, 0)) for name in names]
     start = robot.now
-    for state in range(1, 11):
+    for state in range(1, 17):
         robot.publish((0.1, 0.3), joints=('slider',), stamp=start + state * 40 * MS)
-        if state % 5:
+        if state % 8:  # more losses, and the node takes the hinge for a slow part
             robot.commands.clear()
             robot.publish((-0.2, -0.4), joints=('hinge',), stamp=start + state * 40 * MS)
             robot.ros.until(lambda: robot.commands, 'a command')
-    robot.publish((0.1, 0.3), joints=('slider',), stamp=start + 11 * 40 * MS)
+    robot.publish((0.1, 0.3), joints=('slider',), stamp=start + 17 * 40 * MS)
     sentence = "a state stayed incomplete: 'hinge/position', 'hinge/velocity' did not come"
-    robot.ros.until(lambda: any(sentence in status.message for status in robot.status), sentence)
+    robot.until_status(sentence)
     values = robot.diagnostics()
     assert [int(values[name]) for name in names] == [count + 2 for count in before]
     robot.command()
