@@ -1,10 +1,10 @@
 """
-What the diagnostics of learning cost: one training that has them in two of four stretches of 500 steps.
+What the diagnostics of learning cost: one training that has them in two of four stretches of 1,000 steps.
 
     python benchmarks/diagnostics.py [STEPS] [PRESET]
 
-Two and two, since episodes of 1,000 steps would otherwise end on one side alone. A stretch has one record, written to
-the run's folder, and a closer look at every 100th update, or nothing of both. Its time is the sum over its steps of the
+Two and two, since episodes could otherwise end on one side alone. A stretch has one record, written to
+the run's folder, and a closer look at every 200th update, or nothing of both. Its time is the sum over its steps of the
 median, over all stretches with or all without, of the step at that place: what else the machine does drops out, the
 record and the samples, at the same places each time, stay. Times are of the processor, of the thread that trains;
 evaluations are off.
@@ -54,7 +54,7 @@ class Switch(Callback):
 
 def main() -> None:
     """Train and print."""
-    steps = int(sys.argv[1]) if len(sys.argv) > 1 else 40_000
+    steps = int(sys.argv[1]) if len(sys.argv) > 1 else 60_000
     name = sys.argv[2] if len(sys.argv) > 2 else 'InvertedPendulum-v5'
     values: dict[str, Any] = yaml.safe_load((PRESETS / f'{name}.yaml').read_text(encoding='utf-8'))
     config = TrainConfig.from_dict({**values, 'eval_every': 0, 'n_episodes': steps})

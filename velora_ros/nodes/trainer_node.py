@@ -4,7 +4,7 @@ Trains a policy in a process of its own, and tells how it goes.
 Publishes:
     ~/episode_return (std_msgs/Float64): return of each training episode, exploration noise included.
     ~/metrics (diagnostic_msgs/DiagnosticArray): losses and speed after each episode, with the newest diagnostics of
-        learning, of the last 500 steps (docs/training.md has the table).
+        learning, of the last 1,000 steps (docs/training.md has the table).
     ~/policy (std_msgs/String): path of the newest best policy; latched.
     /diagnostics (diagnostic_msgs/DiagnosticArray): state, speed, losses, best return and the training process's last
         sign of life; once a second.

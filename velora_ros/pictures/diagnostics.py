@@ -59,7 +59,7 @@ def read_diagnostics(path: Path, label: str) -> Table:
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"'{path}' is not a table of diagnostics ({error}); restore it.") from error
     if steps is None or seconds is None:
-        raise ConfigError(f"'{path}' has no row with steps and seconds yet; a run writes one every 500 steps.")
+        raise ConfigError(f"'{path}' has no row with steps and seconds yet; a run writes one every 1,000 steps.")
     columns.pop('episode', None)
     return Table(label, steps, seconds, columns)
 

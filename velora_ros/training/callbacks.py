@@ -64,7 +64,7 @@ class Callback:
         """Note that the environment has taken its ``steps``-th step of this call and the updates due are done."""
 
     def on_diagnostics(self, record: DiagnosticsRecord) -> None:
-        """Note how learning went since the last record: every 500 steps, and at the end."""
+        """Note how learning went since the last record: every 1,000 steps, and at the end."""
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Note that an episode is over."""

@@ -86,7 +86,7 @@ class TrainResult:
             or ``patience`` (:class:`EarlyStopping`), ``signal``, ``request`` (a service or another program) or
             ``callback``.
         reason: the same in words, whatever ended it.
-        diagnostics: how learning went, one record every 500 steps and one at the end; docs/training.md has the table.
+        diagnostics: how learning went, one record every 1,000 steps and one at the end; docs/training.md has the table.
     """
 
     episodes: list[EpisodeRecord] = field(default_factory=list)
