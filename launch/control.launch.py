@@ -7,9 +7,9 @@ A trained policy on the simulated robot, or with ``sim:=false`` on a real one.
 
 from launch import LaunchDescription
 
-from velora_ros.nodes.launching import launch_description
+from velora_ros.nodes.bringup.launch_actions import launch_description
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Describe the run; its nodes and arguments are data in ``velora_ros/nodes/bringup.py``."""
+    """Describe the run; its nodes and arguments are data in ``velora_ros/nodes/bringup/runs.py``."""
     return launch_description('control')

@@ -7,9 +7,9 @@ Training as a node: progress on topics, services to pause, save and stop.
 
 from launch import LaunchDescription
 
-from velora_ros.nodes.launching import launch_description
+from velora_ros.nodes.bringup.launch_actions import launch_description
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Describe the run; its nodes and arguments are data in ``velora_ros/nodes/bringup.py``."""
+    """Describe the run; its nodes and arguments are data in ``velora_ros/nodes/bringup/runs.py``."""
     return launch_description('train')

@@ -154,7 +154,7 @@ def install(monkeypatch):
             if not isinstance(sys.modules.get(path), _Module):
                 monkeypatch.setitem(sys.modules, path, _Module(path))
         setattr(sys.modules[module], attribute, value)
-    monkeypatch.delitem(sys.modules, 'velora_ros.nodes.launching', raising=False)
+    monkeypatch.delitem(sys.modules, 'velora_ros.nodes.bringup.launch_actions', raising=False)
 
 
 class _Module(types.ModuleType):

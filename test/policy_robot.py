@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from velora_ros.nodes.conversions import to_joint_state
-from velora_ros.nodes.interfaces import LATCHED
+from velora_ros.nodes.ros.conversions import to_joint_state
+from velora_ros.nodes.ros.interfaces import LATCHED
 from velora_ros.spec import PolicySpec
 
 T = 0.04

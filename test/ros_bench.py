@@ -20,7 +20,7 @@ from rclpy.experimental import EventsExecutor
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 
-from velora_ros.nodes.interfaces import interface_class
+from velora_ros.nodes.ros.interfaces import interface_class
 
 ASK_AGAIN = 6.0  # [s] without an answer of a service
 # How long anything may take before a test fails [s]; nothing waits that long when all is well. A training for which

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from velora_ros.nodes.interfaces import SERVICES, TOPICS
-from velora_ros.nodes.parameters import Parameter
+from velora_ros.nodes.ros.interfaces import SERVICES, TOPICS
+from velora_ros.nodes.ros.parameters import Parameter
 
 DOCS = Path(__file__).resolve().parents[1] / 'docs'
 NODES = tuple(dict.fromkeys(row.node for row in TOPICS))
@@ -63,7 +63,7 @@ def parameter_page() -> str:
         ' a namespace. A parameter that is unknown, of the wrong type or out of range is refused with a sentence.\n',
     ]
     for node in NODES:
-        module = importlib.import_module(f'velora_ros.nodes.{node}_parameters')
+        module = importlib.import_module(f'velora_ros.nodes.{node.removesuffix("_node")}.parameters')
         rows = [
             (
                 code(row.name),

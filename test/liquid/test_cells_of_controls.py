@@ -3,24 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from control_networks import CONTROLS, network
 
 from velora_ros.errors import ConfigError
-from velora_ros.liquid import LiquidNetwork, Wiring
+from velora_ros.liquid import Wiring
 from velora_ros.liquid.cells import CELLS, equal_neurons
 from velora_ros.liquid.feed_forward import FeedForwardCell
 from velora_ros.liquid.gru import GRUCell
-
-CONTROLS = ['gru', 'mlp']
-
-
-def network(cell: str, n_neurons: int = 20) -> LiquidNetwork:
-    wiring = Wiring.random(4, n_neurons, 2, rng=np.random.default_rng(3), cell=cell)
-    made = LiquidNetwork(wiring, generator=torch.Generator().manual_seed(4))
-    with torch.no_grad():
-        for name, parameter in made.named_parameters():
-            if name.endswith('bias'):
-                parameter.normal_(generator=torch.Generator().manual_seed(5))
-    return made
 
 
 @pytest.mark.parametrize('cell', CONTROLS)

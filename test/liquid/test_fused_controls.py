@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_cells_of_controls import CONTROLS, network
+from control_networks import CONTROLS, network
 
 from velora_ros.liquid.fused_controls import FusedControl
 

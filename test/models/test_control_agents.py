@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_fused import random_batch
+from batches import random_batch
 from toy import Reach
 
 from velora_ros.errors import ConfigError

@@ -5,13 +5,13 @@ import copy
 import numpy as np
 import pytest
 import torch
+from batches import random_batch
 
 from velora_ros.liquid import Wiring
 from velora_ros.models.fused import FusedUpdate
 from velora_ros.models.fused_adam import supports
 from velora_ros.models.networks import Networks
 from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
-from velora_ros.replay import Batch
 
 
 def networks(n_critics: int, state_dim: int, *, memory: bool = False, sizes: tuple[int, ...] = (16, 24)) -> Networks:
@@ -23,29 +23,6 @@ def networks(n_critics: int, state_dim: int, *, memory: bool = False, sizes: tup
     )
     made.observation_normaliser.freeze(np.random.default_rng(3).normal(1, 2, (50, 5)))
     return made
-
-
-def random_batch(
-    rng: np.random.Generator, state_dim: int, length: int, n_hidden: int = 4, n_sequences: int = 6
-) -> Batch:
-    def normal(*shape: int) -> np.ndarray:
-        return rng.standard_normal((n_sequences, length, *shape), dtype=np.float32)
-
-    observation, next_observation = normal(5), normal(5)
-    privileged = state_dim != 5
-    return Batch(
-        observation=observation,
-        action=np.tanh(normal(2)),
-        reward=normal(),
-        terminated=(normal() > 1).astype(np.float32),
-        next_observation=next_observation,
-        dt=np.abs(normal()) + 0.1,
-        next_dt=np.abs(normal()) + 0.1,
-        hidden=np.tanh(rng.standard_normal((n_sequences, n_hidden), dtype=np.float32)),
-        first=(normal() > 0.8).astype(np.float32),
-        state=normal(state_dim) if privileged else observation,
-        next_state=normal(state_dim) if privileged else next_observation,
-    )
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from batches import random_batch
 from run_folders import rows
-from test_fused import random_batch
 from toy import Reach
 
 from velora_ros.liquid import Wiring

@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_events import scalars
+from event_files import scalars
 from toy import Reach
 
 from velora_ros.models import LiquidDDPG

@@ -2,20 +2,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from event_files import scalars
 from toy import Reach
 
 from velora_ros.models import LiquidDDPG
 from velora_ros.training import RunPaths
 
 QUICK: dict[str, Any] = {'start_steps': 10, 'boost_ratio': 1.0, 'eval_every': 10, 'eval_episodes': 2, 'progress': False}
-
-
-def scalars(folder: Path, tag: str) -> list[tuple[int, float]]:
-    """What TensorBoard itself reads."""
-    accumulator = EventAccumulator(str(RunPaths(folder).events))
-    accumulator.Reload()
-    return [(event.step, event.value) for event in accumulator.Scalars(tag)]
 
 
 def test_tensorboard_reads_what_the_run_brought(tmp_path: Path) -> None:

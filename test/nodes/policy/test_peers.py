@@ -1,0 +1,262 @@
+"""Who is at the other end of policy_node's topics, and what is there instead: real endpoints on one node beside it."""
+
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from ros_bench import own_domain
+
+from velora_ros.control.publishers import Contradictions
+from velora_ros.nodes.policy import writers
+from velora_ros.nodes.policy.peers import Endpoint, Peers, Source, contradiction, half_heard, similar, unheard, unsaid
+from velora_ros.nodes.ros.interfaces import interface_class
+
+pytestmark = pytest.mark.ros
+
+VECTOR, STATES = 'std_msgs/msg/Float64MultiArray', 'sensor_msgs/msg/JointState'
+TWIST, STAMPED = 'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'
+BEST_EFFORT = QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+
+
+class Bench:
+    """policy_node's ends of its topics, and a robot beside it; both are looked at until they know of each other."""
+
+    def __init__(self, contexts):
+        # Of their own contexts: one participant of Fast DDS cannot have two types on a topic.
+        self.own, self.robot = (
+            Node(name, namespace=space, context=context, enable_rosout=False, use_global_arguments=False)
+            for context, (name, space) in zip(contexts, (('policy_node', ''), ('driver', '/left')), strict=True)
+        )
+        self._made = []
+
+    def ours(self, command=VECTOR, topic='command', states='joint_states', kind=STATES):
+        publisher = self.own.create_publisher(interface_class(command), topic, 1)
+        subscription = self.own.create_subscription(interface_class(kind), states, lambda message: None, BEST_EFFORT)
+        source = Source('joints', states, kind, subscription, Contradictions(['hinge/position']))
+        peers = Peers(self.own, publisher, command, known=writers.TYPES, sources=[source])
+        self._made += [(self.own, publisher), (self.own, subscription)]
+        return peers, source
+
+    def takes(self, kind, topic, qos=1, node=None):
+        node = node or self.robot
+        self._made.append((node, node.create_subscription(interface_class(kind), topic, print, qos)))
+
+    def publishes(self, kind, topic, qos=1):
+        self._made.append((self.robot, self.robot.create_publisher(interface_class(kind), topic, qos)))
+
+    def see(self, count, topic):
+        """Wait until so many ends of a topic are known here, and whose they are."""
+
+        def names():
+            subscribers, publishers = self.own.get_subscriptions_info_by_topic, self.own.get_publishers_info_by_topic
+            return [end.node_name for end in (*subscribers(topic), *publishers(topic))]
+
+        while len(found := names()) < count or '_NODE_NAME_UNKNOWN_' in found:
+            pass
+
+    def clear(self):
+        topics = {made.topic_name for _, made in self._made}
+        for node, made in self._made:
+            destroy = 'destroy_publisher' if hasattr(made, 'publish') else 'destroy_subscription'
+            getattr(node, destroy)(made)
+        self._made.clear()
+        while any(self.own.count_subscribers(topic) + self.own.count_publishers(topic) for topic in topics):
+            pass  # what one test made must not be seen by the next
+
+
+@pytest.fixture(scope='module')
+def running():
+    contexts = Context(), Context()
+    with own_domain() as domain:
+        for context in contexts:
+            rclpy.init(args=[], context=context, domain_id=domain)
+        bench = Bench(contexts)
+        yield bench
+        bench.clear()
+        bench.own.destroy_node()
+        bench.robot.destroy_node()
+        for context in contexts:
+            rclpy.try_shutdown(context=context)
+
+
+@pytest.fixture
+def bench(running):
+    yield running
+    running.clear()
+
+
+def looked(peers, **state):
+    """What is found at the second look; at the first one it may be a peer that is being discovered."""
+    state = {'armed': True, 'silent': True} | state
+    assert peers.look(**state) == []
+    return peers.look(**state)
+
+
+@pytest.mark.parametrize(
+    ('ours', 'theirs', 'short'),
+    [(TWIST, STAMPED, 'TwistStamped'), (VECTOR, 'trajectory_msgs/msg/JointTrajectory', 'JointTrajectory')],
+)
+def test_a_command_of_another_type_than_is_taken_is_reported_with_the_type_to_set(bench, ours, theirs, short):
+    peers, _ = bench.ours(ours, 'cmd')
+    bench.takes(theirs, '/cmd')
+    bench.publishes(STATES, '/joint_states')
+    bench.see(2, '/cmd')
+    [text] = looked(peers)
+    assert text == (
+        f"nobody receives the commands on '/cmd': /left/driver takes {theirs}, and this node sends {ours}; "
+        f"set 'command.type' to {short}"
+    )
+
+
+@pytest.mark.parametrize('theirs', ['/left/command', '/forward_effort_controller/commands'])
+def test_a_command_on_another_topic_than_the_robot_s_is_reported_with_the_remap(bench, theirs):
+    peers, _ = bench.ours(topic='/command')
+    bench.takes(VECTOR, theirs)
+    bench.publishes(STATES, '/joint_states')
+    bench.see(1, theirs)
+    bench.see(2, '/joint_states')
+    [text] = looked(peers)
+    assert f"on '{theirs}' /left/driver takes {VECTOR}; if that is this robot, remap command:={theirs}" in text
+    assert "set 'command.type'" not in text
+
+
+def test_a_similar_topic_of_another_type_needs_both(bench):
+    peers, _ = bench.ours(TWIST, '/cmd_vel')
+    bench.takes(STAMPED, '/left/cmd_vel')
+    bench.publishes(STATES, '/joint_states')
+    bench.see(1, '/left/cmd_vel')
+    bench.see(2, '/joint_states')
+    [text] = looked(peers)
+    assert (
+        f"on '/left/cmd_vel' /left/driver takes {STAMPED}; if that is this robot, remap command:=/left/cmd_vel and "
+        "set 'command.type'" in text
+    )
+
+
+def test_nobody_at_all_is_reported_while_armed_and_only_then(bench):
+    peers, _ = bench.ours()
+    bench.publishes(STATES, '/joint_states')
+    bench.see(2, '/joint_states')
+    assert looked(peers, armed=False) == []
+    assert looked(peers, silent=True) == [], 'nothing is commanded yet'
+    [text] = peers.look(armed=True, silent=False)
+    assert "nobody receives the commands on '/command' (std_msgs/msg/Float64MultiArray): there is no subscriber" in text
+
+
+def test_a_subscriber_with_an_incompatible_quality_of_service_is_reported(bench):
+    peers, _ = bench.ours()
+    bench.takes(VECTOR, '/command', QoSProfile(depth=1, durability=rclpy.qos.QoSDurabilityPolicy.TRANSIENT_LOCAL))
+    bench.publishes(STATES, '/joint_states')
+    bench.see(2, '/command')
+    [text] = looked(peers)
+    assert '/left/driver subscribes to it with an incompatible quality of service (' in text
+    assert '(volatile publisher and transient local subscription)' in text
+    assert 'set qos_overrides./command.publisher' in text
+
+
+def test_a_recorder_that_receives_commands_does_not_hide_the_robot_that_does_not(bench):
+    peers, _ = bench.ours(TWIST, '/cmd_vel')
+    bench.takes(TWIST, '/cmd_vel', node=bench.own)
+    bench.takes(STAMPED, '/cmd_vel')
+    bench.publishes(STATES, '/joint_states')
+    bench.see(3, '/cmd_vel')
+    [text] = looked(peers)
+    assert text.startswith(
+        "some subscribers of '/cmd_vel' receive nothing: /left/driver takes geometry_msgs/msg/TwistS"
+    )
+
+
+def test_a_command_that_is_received_is_no_news(bench):
+    peers, _ = bench.ours()
+    bench.takes(VECTOR, '/command')
+    bench.publishes(STATES, '/joint_states')
+    bench.see(2, '/command')
+    bench.see(2, '/joint_states')
+    assert looked(peers) == peers.look(armed=True, silent=False) == []
+
+
+@pytest.mark.parametrize('theirs', ['/left/joint_states', '/robot_state'])
+def test_joint_states_under_another_name_are_reported_when_none_come_on_ours(bench, theirs):
+    peers, _ = bench.ours()
+    bench.takes(VECTOR, '/command')
+    bench.publishes(STATES, theirs)
+    bench.see(2, '/command')
+    bench.see(1, theirs)
+    [text] = looked(peers)
+    assert text == (
+        f"nobody publishes '/joint_states' ({STATES}), but on '{theirs}' /left/driver publishes {STATES}; "
+        f"if that is this robot, set 'observation.joints.topic' to '{theirs}', or remap the topic"
+    )
+
+
+def test_while_nothing_comes_it_is_said_who_could_publish_it(bench):
+    peers, _ = bench.ours()
+    bench.takes(VECTOR, '/command')
+    bench.see(2, '/command')
+    assert looked(peers) == []
+    assert peers.remark == 'nobody publishes it'
+    bench.publishes(STATES, '/joint_states')
+    bench.see(2, '/joint_states')
+    assert peers.look(armed=True, silent=True) == []
+    assert peers.remark == '/left/driver can publish it and sent nothing yet'
+    peers.look(armed=True, silent=False)
+    assert peers.remark == ''
+
+
+def test_a_source_of_another_type_is_reported(bench):
+    peers, _ = bench.ours()
+    bench.takes(VECTOR, '/command')
+    bench.publishes(VECTOR, '/joint_states')
+    bench.see(2, '/joint_states')
+    bench.see(2, '/command')
+    [text] = looked(peers)
+    assert (
+        f"nothing is read from '/joint_states': /left/driver publishes {VECTOR} there, and this node reads {STATES}"
+        in text
+    )
+
+
+def test_publishers_that_contradict_each_other_are_named(bench):
+    peers, source = bench.ours()
+    bench.takes(VECTOR, '/command')
+    for _ in range(2):
+        bench.publishes(STATES, '/joint_states')
+    bench.see(3, '/joint_states')
+    bench.see(2, '/command')
+    while source.subscription.get_publisher_count() < 2:
+        pass
+
+    def look():
+        for turn in range(20):
+            source.contradictions.note([0], [0.3 * (turn % 2)])
+        return peers.look(armed=True, silent=False)
+
+    assert look() == []
+    assert source.contradictions.on
+    [text] = look()
+    assert "'/joint_states' has publishers that contradict each other about 'hinge/position' (0" in text
+    assert '/left/driver and /left/driver' in text
+    assert look() == [text], 'no news every second'
+    looks = [peers.look(armed=True, silent=False) for _ in range(7)]
+    assert looks == [[text]] * 5 + [[]] * 2
+
+
+def test_the_same_name_elsewhere_comes_before_similar_ones():
+    topics = ['/commands', '/left/command', '/cmd', '/odom']
+    assert similar('/command', topics)[0] == '/left/command'
+    assert '/odom' not in similar('/command', topics)
+
+
+def test_every_sentence_is_one_line_and_names_topic_and_node():
+    end = Endpoint('/driver', TWIST)
+    for text in (
+        unheard('/a', VECTOR, [end], {}, writers.TYPES),
+        unheard('/a', VECTOR, [], {'/b': [end]}, writers.TYPES),
+        half_heard('/a', VECTOR, [end]),
+        unsaid('imu', '/a', STATES, [end], {}),
+        unsaid('imu', '/a', STATES, [], {'/b': [end]}),
+        contradiction('/a', ['/driver', '/old'], 'hinge/position', 0.0, 1.0),
+    ):
+        assert '/a' in text and '/driver' in text and '\n' not in text
+    assert unsaid('imu', '/a', STATES, [], {}) == ''

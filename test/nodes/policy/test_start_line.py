@@ -1,0 +1,49 @@
+"""The line with which policy_node starts."""
+
+import dataclasses
+
+from policy_robot import SPEC
+
+from velora_ros.control.sources import ObservationSettings, Source, plan
+from velora_ros.nodes.policy.parameters import parameters
+from velora_ros.nodes.policy.start_line import LISTED, start_line
+
+
+def line(spec, settings=None, **changed):
+    values = {row.name: row.default for row in parameters(None)} | changed
+    parts = plan(spec.observation_names, settings or ObservationSettings()).parts
+    return start_line('/tmp/pole.safetensors', spec, parts, values, lambda topic: f'/left/{topic}')
+
+
+def test_it_says_what_is_read_from_where_and_what_is_commanded():
+    text = line(SPEC)
+    assert text.startswith('policy /tmp/pole.safetensors: reads slider/position, hinge/position, slider/velocity, ')
+    assert 'hinge/velocity from /left/joint_states (JointState); commands slider/effort' in text
+    assert ' N on /left/command (Float64MultiArray); period 0.04 s; not armed until ~/arm is called' in text
+
+
+def test_it_says_what_the_parameters_change():
+    settings = ObservationSettings(
+        sources=(Source('joints', 'rail_states', 'JointState'), Source('imu', 'imu/data', 'Imu')),
+        fields=('joints:rail/position', 'joints:pivot/position', 'joints:rail/velocity', 'imu:angular_velocity.z'),
+    )
+    spec = dataclasses.replace(SPEC, action_units=('',))
+    changes = {'command.type': 'JointState', 'command.scale': [0.01], 'rate_hz': 50.0, 'arm_on_activate': True}
+    text = line(spec, settings, **changes)
+    assert 'rail/position, pivot/position, rail/velocity from /left/rail_states (JointState); ' in text
+    assert 'angular_velocity.z from /left/imu/data (Imu); commands ' in text
+    assert 'commands slider/effort -0.03 to 0.03, unit unknown by command.scale and command.offset on /left/' in text
+    assert text.endswith('commands at 50 Hz; armed as soon as it is active')
+
+
+def test_it_says_that_something_must_be_confirmed():
+    values = {row.name: row.default for row in parameters(None)}
+    parts = plan(SPEC.observation_names, ObservationSettings()).parts
+    text = start_line('p.safetensors', SPEC, parts, values, str, waits=2)
+    assert text.endswith('not armed until ~/arm is called and what the warning names is confirmed')
+
+
+def test_a_long_list_is_cut():
+    many = tuple(f'obs_{number}' for number in range(LISTED + 5))
+    spec = dataclasses.replace(SPEC, observation_names=many, observation_units=('',) * len(many))
+    assert f'obs_{LISTED - 1}, ... ({LISTED + 5} in all) from /left/observation (Float64MultiArray)' in line(spec)

@@ -1,0 +1,76 @@
+"""The steps of /clock, measured on a node that uses simulated time."""
+
+import time
+
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from ros_bench import PATIENCE, own_domain
+
+from velora_ros.nodes.ros.clock_step import LONGEST_STEP_S, ClockStep
+from velora_ros.nodes.ros.conversions import to_clock
+from velora_ros.nodes.ros.interfaces import interface_class
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture(scope='module')
+def clock():
+    """A function that sets the time [s] of a node, which waits until the node has it; and that node."""
+    context = Context()
+    with own_domain() as domain:
+        rclpy.init(args=[], context=context, domain_id=domain)
+        simulated = [Parameter('use_sim_time', value=True)]
+        node = Node('robot', context=context, parameter_overrides=simulated, use_global_arguments=False)
+        publisher = node.create_publisher(interface_class('rosgraph_msgs/msg/Clock'), '/clock', 10)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        end = time.monotonic() + PATIENCE
+        while node.get_clock().now().nanoseconds != 1:  # a match that only the publisher knows of is not enough
+            assert time.monotonic() < end, 'nothing came on /clock'
+            publisher.publish(to_clock(1))
+            executor.spin_once(timeout_sec=0.01)
+
+        def set_time(seconds):
+            publisher.publish(to_clock(round(seconds * 1e9)))
+            end = time.monotonic() + PATIENCE
+            while node.get_clock().now().nanoseconds != round(seconds * 1e9):
+                assert time.monotonic() < end, f'{seconds} s never came on /clock'
+                executor.spin_once(timeout_sec=0.01)
+
+        yield set_time, node
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+
+
+def steps(clock, times):
+    set_time, node = clock
+    told = []
+    measured = ClockStep(node.get_clock(), told.append)
+    for seconds in times:
+        set_time(seconds)
+    measured.close()
+    set_time(times[-1] + 1)
+    return told
+
+
+def test_the_step_of_a_slow_clock_is_known_at_its_third_message(clock):
+    assert steps(clock, [100.0, 100.1, 100.2, 100.3])[2:] == pytest.approx([0.1, 0.1])
+
+
+def test_a_single_jump_does_not_count(clock):
+    told = steps(clock, [200.0, 200.5, 201.0, 5000.0, 5000.5])
+    assert max(told[1:]) == pytest.approx(0.5)
+
+
+def test_a_clock_that_begins_again_has_the_step_of_before(clock):
+    told = steps(clock, [300.0, 300.25, 300.5, 10.0, 10.25])
+    assert told[-2:] == pytest.approx([0.25, 0.25])
+
+
+def test_a_clock_that_hardly_moves_earns_no_more_than_the_longest_step(clock):
+    assert steps(clock, [400.0, 460.0, 520.0])[-1] == LONGEST_STEP_S

@@ -1,0 +1,59 @@
+import gc
+import sys
+
+import pytest
+
+from velora_ros.nodes.ros.process_settings import FrozenObjects, ShortTurns
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was():
+    frozen, interval = gc.get_freeze_count(), sys.getswitchinterval()
+    if frozen:
+        gc.unfreeze()
+    yield
+    gc.unfreeze()
+    sys.setswitchinterval(interval)
+
+
+def test_the_collector_sees_everything_again_when_the_last_user_ends():
+    one, other = FrozenObjects(), FrozenObjects()
+    one.begin()
+    other.begin()
+    one.begin()  # a second policy of the same node
+    assert gc.get_freeze_count() > 0
+    one.end()
+    one.end()
+    assert gc.get_freeze_count() > 0
+    other.end()
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_a_program_froze_itself_stays_frozen():
+    gc.freeze()
+    before = gc.get_freeze_count()
+    user = FrozenObjects()
+    user.begin()
+    user.end()
+    assert gc.get_freeze_count() >= before > 0
+
+
+def test_the_switch_interval_is_put_back_by_the_last_user():
+    sys.setswitchinterval(0.004)
+    one, other = ShortTurns(1e-4), ShortTurns(1e-4)
+    for user in (one, one, other):
+        user.begin()
+    assert sys.getswitchinterval() == pytest.approx(1e-4)
+    one.end()
+    one.end()
+    assert sys.getswitchinterval() == pytest.approx(1e-4)
+    other.end()
+    assert sys.getswitchinterval() == pytest.approx(0.004)
+
+
+def test_an_interval_that_somebody_else_set_meanwhile_stays():
+    user = ShortTurns(1e-4)
+    user.begin()
+    sys.setswitchinterval(0.002)
+    user.end()
+    assert sys.getswitchinterval() == pytest.approx(0.002)

@@ -1,0 +1,102 @@
+"""Every part of rclpy that is not its public interface: there in the installed version, and missed in one sentence."""
+
+import re
+from pathlib import Path
+
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+from ros_bench import SOURCE, own_domain
+
+from velora_ros.errors import ConfigError
+from velora_ros.nodes.ros import rclpy_compat
+from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.rclpy_compat import HOLDS_FOR, rclpy_version
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture(scope='module')
+def node():
+    context = Context()
+    with own_domain() as domain:
+        rclpy.init(args=[], context=context, domain_id=domain)
+        node = Node('compat', context=context, enable_rosout=False, use_global_arguments=False,
+                    cli_args=['--ros-args', '-p', 'nobody_declared_me:=3'])  # fmt: skip
+        yield node
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+
+
+def test_the_installed_rclpy_is_one_of_the_versions_that_were_tried():
+    version = rclpy_version()
+    assert version.rpartition('.')[0] in HOLDS_FOR, f'try every part of PRIVATE with rclpy {version}'
+
+
+def test_start_values_that_nobody_declared_are_found(node):
+    assert rclpy_compat.start_overrides(node) == {'nobody_declared_me': 3}
+
+
+def test_messages_that_wait_are_taken_and_then_there_are_none(node):
+    kind = interface_class('std_msgs/msg/Float64')
+    subscription = node.create_subscription(kind, 'numbers', lambda message: None, 10)
+    publisher = node.create_publisher(kind, 'numbers', 10)
+    take, found = rclpy_compat.taker(subscription), []
+    while publisher.get_subscription_count() == 0:
+        pass
+    publisher.publish(kind(data=1.5))
+    while not found:
+        found += filter(None, [take()])
+    assert found[0].data == 1.5
+    assert take() is None
+
+
+def test_an_answer_may_come_after_its_callback(node):
+    service = node.create_service(interface_class('std_srvs/srv/Trigger'), 'later', lambda request, response: response)
+    asked = []
+    rclpy_compat.answer_later(service, lambda response, send: asked.append((response, send)))
+    service.send_response('response', 'header')  # as an executor does with what the callback returned
+    assert [response for response, _ in asked] == ['response']
+
+
+def test_there_is_an_events_executor():
+    assert rclpy_compat.events_executor() is not None
+
+
+def test_a_refusal_carries_its_sentence():
+    assert str(rclpy_compat.Refused('this is why.')) == 'this is why.'
+
+
+@pytest.mark.parametrize(
+    ('use', 'part'),
+    [
+        (rclpy_compat.start_overrides, 'Node._parameter_overrides'),
+        (lambda changed: rclpy_compat.answer_later(changed, print), 'Service.send_response'),
+        (lambda changed: rclpy_compat.taker(type('Subscription', (), {'handle': changed})), 'Subscription.handle.take'),
+    ],
+)
+def test_a_part_that_is_gone_is_named_with_the_versions_that_have_it(use, part):
+    with pytest.raises(ConfigError, match=re.escape(part)) as error:
+        use(object())
+    assert all(version in str(error.value) for version in HOLDS_FOR)
+    assert rclpy_version() in str(error.value)
+
+
+def uses_of_private_parts(text, private):
+    """Lines that use a private name of rclpy on anything but `self`, or import what is not public."""
+    attribute = re.compile(r'(?<!self)(?<!cls)\.(_(?!_)\w+)')
+    hidden = re.compile(r'\brclpy\.(impl|experimental)\b|\.handle\b|\.send_response\b|_rclpy\b')
+    lines = text.splitlines()
+    return [line.strip() for line in lines if hidden.search(line) or set(attribute.findall(line)) & private]
+
+
+def test_no_other_file_uses_private_parts_of_rclpy():
+    sources = [path.read_text(encoding='utf-8') for path in Path(rclpy.__file__).parent.rglob('*.py')]
+    private = {name for text in sources for name in re.findall(r'\._[a-z]\w+', text)}
+    private = {name.removeprefix('.') for name in private}
+    assert '_parameter_overrides' in private
+    texts = {path.name: path.read_text(encoding='utf-8') for path in (SOURCE / 'velora_ros').rglob('*.py')}
+    found = {name: uses_of_private_parts(text, private) for name, text in texts.items() if 'rclpy' in text}
+    assert found.pop('rclpy_compat.py'), 'the search finds what is there'
+    assert not {name: lines for name, lines in found.items() if lines}

@@ -1,0 +1,43 @@
+"""Timers that change while a node runs, on a real node."""
+
+import pytest
+
+from velora_ros.nodes.ros.timers import Timers
+
+pytestmark = pytest.mark.ros
+
+
+def test_a_time_beyond_all_measure_is_a_timer_that_does_not_call(ros):
+    calls, timers = [], Timers(ros.node)
+
+    def call():
+        calls.append(None)
+
+    timers.set(call, 1e12)
+    timers.postpone(call, 1e12)
+    ros.spin(0.1)
+    assert not calls
+    timers.postpone(call, 0.0)
+    ros.until(lambda: calls, 'a call')
+
+
+def test_a_timer_is_set_goes_on_is_postponed_and_taken_away(ros):
+    calls, timers = [], Timers(ros.node)
+
+    def call():
+        calls.append(None)
+        timers.postpone(call, 3600.0 if len(calls) == 3 else 0.02)
+
+    timers.set(call, 0.02)
+    timers.set(call, 0.02)  # the same one goes on
+    ros.until(lambda: len(calls) == 3, 'three calls')
+    ros.spin(0.2)
+    assert len(calls) == 3, 'the fourth was postponed for an hour'
+    timers.postpone(call, 0.0)
+    ros.until(lambda: len(calls) > 5, 'calls again')
+    timers.set(call, 0.0)
+    ros.spin(0.1)
+    gone = len(calls)
+    timers.postpone(call, 0.0)
+    ros.spin(0.1)
+    assert len(calls) == gone

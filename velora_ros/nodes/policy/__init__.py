@@ -1,0 +1,1 @@
+"""policy_node: runs a trained policy on a robot."""

@@ -1,0 +1,363 @@
+"""
+Runs a trained policy on a robot: states in, commands out, in real time. A lifecycle node.
+
+Subscribes:
+    joint_states (sensor_msgs/JointState): the robot's state, when every name of the policy is a joint signal.
+    observation (std_msgs/Float64MultiArray): the observation as a vector, when some name is not.
+        Or the topics of ``observation.sources``: Imu, Odometry, Twist, TwistStamped and any other message as well.
+    reset (std_msgs/Empty): the robot was put somewhere else; forgets the hidden state.
+    emergency_stop (std_msgs/Bool): true latches a fault; false never releases it. Publishers of any reliability and
+        durability are heard: a true that was latched on the topic before this node started counts as well.
+    policy_update (std_msgs/String): the path of the first or of a better policy; only with ``follow_trainer``.
+
+Publishes:
+    command (std_msgs/Float64MultiArray, or JointState, JointTrajectory, Twist, TwistStamped): commands within their
+        bounds, in the policy's action order.
+    ~/status (diagnostic_msgs/DiagnosticStatus): state, fault, or the reason for not commanding; latched.
+    /diagnostics (diagnostic_msgs/DiagnosticArray): rate, latency, input age, counters, policy; once a second.
+    ~/debug/observation, ~/debug/hidden, ~/debug/raw_action (std_msgs/Float64MultiArray): while someone listens.
+
+Services:
+    ~/arm, ~/emergency_stop (std_srvs/SetBool); ~/reset_state, ~/clear_fault, ~/reload_policy (std_srvs/Trigger);
+    the lifecycle services of every managed node.
+
+Parameters (``policy_node_parameters.py`` has their defaults and meaning):
+    policy, policy_dirs, follow_trainer, engine, autostart, arm_on_activate, auto_recover, max_state_age_s,
+    watchdog_timeout_s, max_gap_s, fallback, fallback_pose, ramp_s, slew_rate, rate_hz, command.type,
+    command.interface, command.fields, command.scale, command.offset, command.si_confirmed, command.frame_id,
+    control_period_confirmed, observation.sources, observation.fields, observation.scale,
+    observation.offset, observation.transform, observation.nonfinite, of each source observation.<source>.topic, .type,
+    .max_age_s, .missing and .frame_id, and qos_overrides of every topic.
+
+A Float64MultiArray has no stamp: if this node is killed, the robot keeps the last command unless its own driver
+times out. On SIGINT, SIGTERM, SIGHUP, deactivation and faults the fallback command goes out first.
+"""
+
+import sys
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter as RosParameter
+
+from velora_ros.control.controller import EMERGENCY_STOP, Status
+from velora_ros.control.safety import Safety
+from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, OWNER, PolicyLoop
+from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of
+from velora_ros.nodes.policy.report import UNCONFIGURED, Report
+from velora_ros.nodes.policy.swap import Loader, PolicyFolders, await_policy, load
+from velora_ros.nodes.ros.executor import STEADY, run
+from velora_ros.nodes.ros.interfaces import (
+    create_deferred_service,
+    create_service,
+    create_subscriptions_to_all,
+)
+from velora_ros.nodes.ros.parameters import ParameterTable, Values, start_values
+
+DIAGNOSTICS_PERIOD_S = 1.0
+
+Transition = Callable[['PolicyNode', LifecycleState], None]
+
+
+def _transition(method: Transition) -> Callable[['PolicyNode', LifecycleState], TransitionCallbackReturn]:
+    """Make a transition fail with its sentence; rclpy would swallow the exception."""
+
+    @wraps(method)
+    def guarded(self: 'PolicyNode', state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            method(self, state)
+        except VeloraError as error:
+            self.fail(str(error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            self.fail(traceback.format_exc())
+            return TransitionCallbackReturn.ERROR
+        return TransitionCallbackReturn.SUCCESS
+
+    return guarded
+
+
+class PolicyNode(LifecycleNode):
+    """
+    The lifecycle node; see the module's docstring for its interface.
+
+    Raises:
+        ConfigError: a parameter is wrong, or autostart failed; the sentence says why.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('policy_node')
+        self.exit_code: int | None = None
+        self._loop: PolicyLoop | None = None
+        self._fault = self._failure = ''
+        self._running = self._asked = ''  # the policy that runs, and the parameter's value that was acted upon last
+        self._requests = self._idle_steps = 0
+        self._starting, self._finalized = True, False
+        rows = parameters(start_values(self).get('observation.sources'))
+        self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
+        self._starting = False
+        self._folders = PolicyFolders(self._table['policy_dirs'], self._table['policy'])
+        self._loader = Loader(self)
+        self._autostarting = bool(self._table['autostart'])
+        self._report = Report(self)
+        # Not the loop's: it must be heard before there is one, and while the next one is made.
+        create_subscriptions_to_all(self, OWNER, 'emergency_stop', self._on_emergency_stop_message)
+        for name, callback in (
+            ('~/arm', self._on_arm),
+            ('~/emergency_stop', self._on_emergency_stop_call),
+            ('~/reset_state', self._on_reset_state),
+            ('~/clear_fault', self._on_clear_fault),
+        ):
+            create_service(self, OWNER, name, callback)
+        create_deferred_service(self, OWNER, '~/reload_policy', self._on_reload_policy)
+        self.create_timer(DIAGNOSTICS_PERIOD_S / DIAGNOSTICS_STEPS, self._on_diagnostics, clock=STEADY)
+        if self._autostarting and self._table['follow_trainer'] and not self._table['policy']:
+            await_policy(self, self._autostart)
+        elif self._autostarting:
+            self._autostart()
+        else:
+            self._report.status(self._status)
+
+    def close(self) -> None:
+        """Stop the robot before the process ends."""
+        if self._loop is not None and self._loop.active:
+            self._loop.stop()
+
+    def fail(self, reason: str) -> None:
+        """Say why a transition failed: by the process's end when autostarting, else in the log."""
+        self._failure = reason
+        if not self._autostarting:
+            self.get_logger().error(reason)
+
+    def _autostart(self) -> None:
+        transitions: Any = self.trigger_configure, self.trigger_activate
+        for transition in transitions:
+            if transition() != TransitionCallbackReturn.SUCCESS:
+                raise ConfigError(self._failure)
+        self._autostarting = False
+
+    # --- transitions -----------------------------------------------------------------------------------------------
+
+    @_transition
+    def on_configure(self, state: LifecycleState) -> None:
+        """Load and warm up the policy, check everything against it, create the topics."""
+        values = self._table.values
+        path = self._folders.check(values['policy'])
+        policy = load(path, values['engine'])
+        self._loop = PolicyLoop(self, policy, values, report=self._report, fault=self._fault, follow=self._swap_or_stay)
+        self._running = self._asked = values['policy']
+        self.get_logger().info(self._loop.words(str(path)))
+        self._report.status(self._loop.status)
+
+    @_transition
+    def on_activate(self, state: LifecycleState) -> None:
+        """Take states in, from a fresh hidden state; command when ``arm_on_activate`` is set."""
+        self._configured.start(arm=self._table['arm_on_activate'])
+
+    @_transition
+    def on_deactivate(self, state: LifecycleState) -> None:
+        """Send the fallback, then fall silent."""
+        self._configured.stop()
+
+    @_transition
+    def on_cleanup(self, state: LifecycleState) -> None:
+        """Give policy and topics back; a latched fault stays."""
+        self._release()
+
+    @_transition
+    def on_shutdown(self, state: LifecycleState) -> None:
+        """Send the fallback if the robot was commanded, and give everything back."""
+        self.close()
+        self._finalized = True
+        self._release()
+
+    @_transition
+    def on_error(self, state: LifecycleState) -> None:
+        """Stop the robot after an unexpected error and go back to unconfigured."""
+        self.close()
+        self._release()
+
+    @property
+    def _configured(self) -> PolicyLoop:
+        if self._loop is None:
+            raise ConfigError(self._not_there)
+        return self._loop
+
+    @property
+    def _not_there(self) -> str:
+        """Why nothing can be asked of a policy now."""
+        if self._finalized:
+            return 'the node is finalized; start its process again.'
+        return 'the node is unconfigured; configure it first.'
+
+    def _release(self) -> None:
+        if self._loop is not None:
+            self._fault = self._loop.controller.fault
+            self._loop.destroy()
+            self._loop = None
+        self._report.status(self._status)
+
+    @property
+    def _status(self) -> Status:
+        if self._loop is not None:
+            return self._loop.status
+        if self._finalized:
+            return Status('error' if self._fault else 'ok', 'finalized', self._fault)
+        return Status('error', 'fault', self._fault) if self._fault else UNCONFIGURED
+
+    # --- parameters ------------------------------------------------------------------------------------------------
+
+    def _validate(self, values: Values) -> None:
+        settings = settings_of(values)
+        if self._starting:
+            return
+        if values['policy'] != self._table['policy'] and values['policy'] != self._running:
+            path = self._folders.check(values['policy'], exists=self._loop is not None)
+            if self._loop is not None:
+                self._loop.check_fits(path)
+        if self._loop is None:
+            return
+        check_times(values, Safety(self._loop.policy.spec, settings))
+        for name, value in values.items():
+            if value != self._table[name] and needs_configure(name):
+                raise ConfigError(f"parameter '{name}' is read when the node is configured; clean the node up first.")
+
+    def _apply(self, values: Values) -> None:
+        if self._loop is not None:
+            self._loop.apply(values)
+            if values['policy'] != self._asked:
+                self._asked = values['policy']
+                self._swap_or_stay(values['policy'])
+
+    # --- another policy --------------------------------------------------------------------------------------------
+
+    def _swap(self, given: str, told: Callable[[str], None] = lambda why: None) -> None:
+        """
+        Continue with another policy as soon as it is loaded; ``told`` gets '' then, or why it is not so.
+
+        The last request counts: what was asked for before and is not loaded yet is dropped.
+        """
+        loop, path = self._configured, self._folders.check(given)
+        loop.check_fits(path)
+        self._requests += 1
+        request = self._requests
+
+        def wanted() -> bool:
+            return request == self._requests
+
+        def done(why: str) -> None:
+            if not why:
+                self._running = given
+            # After a cleanup the next start reads the parameter; a later request settles it itself.
+            if loop is self._loop and wanted():
+                self._settle(why)
+            told(why)
+
+        self._loader.swap(loop, path, self._table['engine'], wanted=wanted, done=done)
+
+    def _settle(self, why: str) -> None:
+        """After a swap or its failure: people are told, and the parameter says what runs."""
+        self._report.swapped(self._configured.controller, self._running, why)
+        self._asked = self._running
+        if self._table['policy'] != self._running:
+            self.set_parameters([RosParameter('policy', value=self._running)])
+
+    def _swap_or_stay(self, given: str) -> None:
+        try:
+            self._swap(given)
+        except VeloraError as error:
+            self._settle(f'{error} The old policy stays.')
+
+    # --- services --------------------------------------------------------------------------------------------------
+
+    def _on_arm(self, request: Any, response: Any) -> Any:
+        loop = self._loop
+        if loop is None:
+            response.message = self._not_there
+        elif not loop.active:
+            response.message = 'the node is inactive; activate it first.'
+        elif not request.data:
+            loop.send(loop.controller.disarm())
+            response.success, response.message = True, 'disarmed'
+        elif loop.controller.arm():
+            loop.send(None)
+            response.success, response.message = True, 'armed'
+        elif loop.controller.fault:
+            response.message = f'a fault is latched: {loop.controller.fault}. Call ~/clear_fault first.'
+        else:
+            response.message = f'{"; ".join(loop.controller.refusals)}.'
+        return response
+
+    def _on_emergency_stop_call(self, request: Any, response: Any) -> Any:
+        if request.data:
+            self._stop_now()
+            response.success, response.message = True, 'emergency stop latched'
+        else:
+            response.message = 'false releases nothing; call ~/clear_fault.'
+        return response
+
+    def _on_emergency_stop_message(self, message: Any) -> None:
+        if message.data:
+            self._stop_now()
+
+    def _stop_now(self) -> None:
+        self._fault = EMERGENCY_STOP
+        if self._loop is not None:
+            self._loop.send(self._loop.controller.emergency_stop())
+        else:
+            self._report.status(self._status)
+
+    def _on_clear_fault(self, request: Any, response: Any) -> Any:
+        if self._loop is None and (self._finalized or not self._fault):
+            response.message = self._not_there if self._finalized else f'no fault is latched; {self._not_there}'
+            return response
+        self._fault = ''
+        response.success, response.message = True, 'disarmed'
+        if self._loop is not None:
+            self._loop.controller.clear_fault()
+            self._loop.send(None)
+            response.message = 'armed' if self._loop.controller.armed else 'disarmed'
+        else:
+            self._report.status(self._status)
+        return response
+
+    def _on_reset_state(self, request: Any, response: Any) -> Any:
+        if self._loop is None:
+            response.message = self._not_there
+        else:
+            self._loop.forget('request')
+            response.success, response.message = True, 'hidden state forgotten'
+        return response
+
+    def _on_reload_policy(self, response: Any, send: Callable[[], None]) -> None:
+        """Read the file of the parameter again; answer when it runs, or say why the old policy stays."""
+
+        def answer(why: str) -> None:
+            response.success = not why
+            response.message = why or f'running {self._configured.policy.digest[:12]}'
+            send()
+
+        try:
+            self._swap(self._table['policy'], answer)
+        except VeloraError as error:
+            answer(str(error) if self._loop is None else f'{error} The old policy stays.')
+
+    def _on_diagnostics(self) -> None:
+        if self._loop is not None:
+            self._loop.diagnose(self._table['policy'])
+            return
+        self._idle_steps += 1
+        if self._idle_steps % DIAGNOSTICS_STEPS == 0:
+            self._report.idle(self._status)
+
+
+def main() -> None:
+    """Run policy_node until SIGINT, SIGTERM or SIGHUP."""
+    sys.exit(run(PolicyNode))
+
+
+if __name__ == '__main__':
+    main()

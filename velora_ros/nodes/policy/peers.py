@@ -1,0 +1,301 @@
+"""
+Who is at the other end of policy_node's topics, and what is there instead when nobody is.
+
+The graph is looked at once a second. What is wrong at two looks in a row is reported: at one it may be a peer that is
+just being discovered.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
+from rclpy.subscription import Subscription
+
+from velora_ros.control.publishers import Contradictions
+from velora_ros.nodes.ros.message_types import canonical_type
+
+# Topics elsewhere that are named at most, and looked at at most.
+_NAMED, _LOOKED_AT = 3, 8
+# Names of topics at least this similar (as difflib measures it) may be meant for each other.
+_SIMILAR = 0.6
+# A contradiction that is not seen any more is reported for so many looks.
+_REMEMBERED = 5
+# A deadline or lease this long is none [ns].
+_ENDLESS_NS = 2**62
+# What Fast DDS calls the nodes of programs that are no ROS nodes.
+_NO_NODE = '_CREATED_BY_BARE_DDS_APP_'
+_NOT_YET_KNOWN = '_NODE_NAME_UNKNOWN_'
+
+
+class Endpoint(NamedTuple):
+    """One end of a topic: the node's full name, the type of its messages, and why it is incompatible, if it is."""
+
+    node: str
+    kind: str
+    incompatible: str = ''
+
+
+class Source(NamedTuple):
+    """A topic that is read: the source's name, its topic as given, its type in full, and its subscription."""
+
+    name: str
+    topic: str
+    kind: str
+    subscription: Subscription
+    contradictions: Contradictions
+
+
+def unheard(
+    topic: str,
+    kind: str,
+    here: Sequence[Endpoint],
+    elsewhere: Mapping[str, Sequence[Endpoint]],
+    known: Mapping[str, str],
+) -> str:
+    """
+    Return why nobody receives the commands on a topic, and what to do.
+
+    Args:
+        topic: where the commands are published.
+        kind: the type of their messages.
+        here: subscribers of the topic.
+        elsewhere: subscribers of other topics that may be meant.
+        known: short and full names of the types that can be commanded.
+    """
+    others = [end for end in here if end.kind != kind]
+    if others:
+        short = canonical_type(others[0].kind, known)
+        advice = (
+            f"set 'command.type' to {short}" if short in known else f'the types that can be sent are {", ".join(known)}'
+        )
+        return f"nobody receives the commands on '{topic}': {_take(others)}, and this node sends {kind}; {advice}"
+    if here:
+        return (
+            f"nobody receives the commands on '{topic}': {here[0].node} subscribes to it with an incompatible quality "
+            f'of service ({here[0].incompatible or "unknown"}); set qos_overrides.{topic}.publisher'
+        )
+    start = f"nobody receives the commands on '{topic}' ({kind})"
+    if not elsewhere:
+        return f"{start}: there is no subscriber; start the robot's driver, or remap 'command' to its topic"
+    there = '; '.join(f"on '{other}' {_take(ends)}" for other, ends in elsewhere.items())
+    first = next(iter(elsewhere))
+    type_too = '' if any(end.kind == kind for end in elsewhere[first]) else " and set 'command.type'"
+    return f'{start}, but {there}; if that is this robot, remap command:={first}{type_too}'
+
+
+def half_heard(topic: str, kind: str, others: Sequence[Endpoint]) -> str:
+    """Return that some subscribers of the commands receive nothing because they expect another type."""
+    return f"some subscribers of '{topic}' receive nothing: {_take(others)}, and this node sends {kind}"
+
+
+def unsaid(
+    source: str, topic: str, kind: str, here: Sequence[Endpoint], elsewhere: Mapping[str, Sequence[Endpoint]]
+) -> str:
+    """Return why nothing comes from a source, and what to do; ``''`` when there is nothing else to be seen."""
+    others = [end for end in here if end.kind != kind]
+    if others:
+        return (
+            f"nothing is read from '{topic}': {_send(others)} there, and this node reads {kind}; "
+            f"set 'observation.{source}.type' or 'observation.{source}.topic'"
+        )
+    if here:
+        return (
+            f"nothing is read from '{topic}': {here[0].node} publishes it with an incompatible quality of service "
+            f'({here[0].incompatible or "unknown"}); set qos_overrides.{topic}.subscription'
+        )
+    if not elsewhere:
+        return ''
+    there = '; '.join(f"on '{other}' {_send(ends)}" for other, ends in elsewhere.items())
+    return (
+        f"nobody publishes '{topic}' ({kind}), but {there}; if that is this robot, set "
+        f"'observation.{source}.topic' to '{next(iter(elsewhere))}', or remap the topic"
+    )
+
+
+def contradiction(topic: str, publishers: Sequence[str], signal: str, first: float, second: float) -> str:
+    """Return that publishers of a topic say different things of one signal."""
+    return (
+        f"'{topic}' has publishers that contradict each other about '{signal}' ({first:.3g} and {second:.3g}): "
+        f'{" and ".join(publishers)}; end the one that is left over'
+    )
+
+
+def similar(topic: str, others: Iterable[str]) -> list[str]:
+    """Return the topics that may be meant by a name, the nearest first: the same name elsewhere, then similar ones."""
+    base = topic.rpartition('/')[2]
+    ranked = {}
+    for other in others:
+        ratio = difflib.SequenceMatcher(None, topic, other).ratio()
+        if other.rpartition('/')[2] == base or ratio >= _SIMILAR:
+            ranked[other] = (other.rpartition('/')[2] != base, -ratio)
+    return sorted(ranked, key=ranked.__getitem__)
+
+
+class Peers:
+    """
+    Looks for peers of a node's commands and sources.
+
+    Args:
+        node: the node itself.
+        command: the publisher of commands.
+        kind: their type in full.
+        known: short and full names of the types that can be commanded.
+        sources: what is read.
+    """
+
+    def __init__(
+        self, node: Node, command: Publisher, kind: str, *, known: Mapping[str, str], sources: Sequence[Source]
+    ) -> None:
+        self._node, self._command, self._kind, self._known, self._sources = node, command, kind, known, sources
+        self._own = _full_name(node.get_name(), node.get_namespace())
+        self._before: set[str] = set()  # what was wrong at the last look
+        self._now: set[str] = set()
+        self.remark = ''
+        """Who publishes the first source, while nothing came from it yet."""
+        self._contradictions: dict[str, tuple[str, int]] = {}  # by source, and for how many more looks each holds
+
+    def look(self, *, armed: bool, silent: bool) -> list[str]:
+        """
+        Return what is wrong, one sentence each.
+
+        Args:
+            armed: whether commands are sent, so that somebody must receive them.
+            silent: whether nothing came yet from the sources.
+        """
+        self._before, self._now = self._now, set()
+        found = [self._look_at_commands(silent=silent)] if armed else []
+        self.remark = self._remark(self._sources[0]) if silent and self._wrong_again('silent') else ''
+        for source in self._sources:
+            found += [self._look_at_source(source, silent=silent), self._look_for_contradictions(source)]
+        return [text for text in found if text]
+
+    def _remark(self, source: Source) -> str:
+        ends = [end.node for end in self._publishers(source.subscription.topic_name, None) if end.kind == source.kind]
+        if not ends:
+            return 'nobody publishes it'
+        return f'{" and ".join(dict.fromkeys(ends))} can publish it and sent nothing yet'
+
+    def _wrong_again(self, what: str) -> bool:
+        self._now.add(what)
+        return what in self._before
+
+    def _look_at_commands(self, *, silent: bool) -> str:
+        topic, matched = self._command.topic_name, self._command.get_subscription_count()
+        if matched and self._node.count_subscribers(topic) <= matched:
+            return ''
+        if not self._wrong_again('command'):
+            return ''
+        here = self._subscribers(topic, self._command.qos_profile)
+        if matched:
+            others = [end for end in here if end.kind != self._kind]
+            return half_heard(topic, self._kind, others) if others else ''
+        kinds = [self._kind, *(kind for kind in self._known.values() if kind != self._kind)]
+        elsewhere = {} if here else self._elsewhere(topic, kinds, self._subscribers, any_name=self._kind)
+        if silent and not here and not elsewhere:
+            return ''  # the robot is not there at all, which the status says
+        return unheard(topic, self._kind, here, elsewhere, self._known)
+
+    def _look_at_source(self, source: Source, *, silent: bool) -> str:
+        topic, matched = source.subscription.topic_name, source.subscription.get_publisher_count()
+        if matched and (not silent or self._node.count_publishers(topic) <= matched):
+            return ''
+        if not self._wrong_again(source.name):
+            return ''
+        here = self._publishers(topic, source.subscription.qos_profile)
+        if matched:
+            here = [end for end in here if end.kind != source.kind]
+        any_name = '' if source.kind.startswith('std_msgs/') else source.kind
+        elsewhere = {} if here else self._elsewhere(topic, [source.kind], self._publishers, any_name=any_name)
+        return unsaid(source.name, topic, source.kind, here, elsewhere)
+
+    def _look_for_contradictions(self, source: Source) -> str:
+        several = source.subscription.get_publisher_count() > 1
+        source.contradictions.on = several
+        found = source.contradictions.look()
+        text, looks = self._contradictions.pop(source.name, ('', 0))
+        if not several:
+            return ''
+        if found is None:
+            if looks > 1:  # two that agree for a moment, while the robot passes where the other one stands
+                self._contradictions[source.name] = text, looks - 1
+            return text
+        if not self._wrong_again(f'{source.name}:') and not text:
+            return ''
+        topic = source.subscription.topic_name
+        publishers = [end.node for end in self._publishers(topic, None) if end.kind == source.kind]
+        if not text:  # the first values stay in it: others every second would be news every second
+            text = contradiction(topic, publishers, *found)
+        self._contradictions[source.name] = text, _REMEMBERED
+        return text
+
+    def _elsewhere(
+        self,
+        topic: str,
+        kinds: Sequence[str],
+        ends: Callable[[str, QoSProfile | None], list[Endpoint]],
+        *,
+        any_name: str,
+    ) -> dict[str, list[Endpoint]]:
+        """Return the ends of other topics: of similar names, and of any name where the type is ``any_name``."""
+        topics = {name: types for name, types in self._node.get_topic_names_and_types() if name != topic}
+        fitting = [name for name, types in topics.items() if set(types) & set(kinds)]
+        near = similar(topic, fitting)
+        near += [name for name in fitting if name not in near and any_name and any_name in topics[name]]
+        found: dict[str, list[Endpoint]] = {}
+        for name in near[:_LOOKED_AT]:
+            usable = [end for end in ends(name, None) if end.kind in kinds]
+            if usable and len(found) < _NAMED:
+                found[name] = usable
+        # The first one is what the advice names.
+        return dict(sorted(found.items(), key=lambda item: all(end.kind != kinds[0] for end in item[1])))
+
+    def _subscribers(self, topic: str, qos: QoSProfile | None) -> list[Endpoint]:
+        return self._ends(self._node.get_subscriptions_info_by_topic(topic), lambda theirs: (qos, theirs))
+
+    def _publishers(self, topic: str, qos: QoSProfile | None) -> list[Endpoint]:
+        return self._ends(self._node.get_publishers_info_by_topic(topic), lambda theirs: (theirs, qos))
+
+    def _ends(self, infos: Iterable[Any], pair: Callable[[QoSProfile], tuple[Any, Any]]) -> list[Endpoint]:
+        found = []
+        for info in infos:
+            name = _full_name(info.node_name, info.node_namespace)
+            if name != self._own:
+                found.append(Endpoint(name, info.topic_type, _incompatibility(*pair(info.qos_profile))))
+        return found
+
+
+def _incompatibility(publisher: QoSProfile | None, subscription: QoSProfile | None) -> str:
+    if publisher is None or subscription is None:
+        return ''
+    verdict, why = qos_check_compatible(_essentials(publisher), _essentials(subscription))
+    reasons = [reason.strip().removeprefix('ERROR: ').lower() for reason in why.strip(' ;').split(';')]
+    return ' and '.join(reasons) if verdict == QoSCompatibility.ERROR else ''
+
+
+def _essentials(profile: QoSProfile) -> QoSProfile:
+    """Return a profile whose endless times are unset: the graph has them so, and one of both kinds is incompatible."""
+    finite = {
+        name: time
+        for name in ('deadline', 'liveliness_lease_duration')
+        if (time := getattr(profile, name)).nanoseconds < _ENDLESS_NS
+    }
+    return QoSProfile(depth=1, reliability=profile.reliability, durability=profile.durability, **finite)
+
+
+def _full_name(name: str, namespace: str) -> str:
+    if name == _NO_NODE:
+        return 'a program that is not a ROS node'
+    if name == _NOT_YET_KNOWN:
+        return 'a node whose name is not known yet'
+    return f'{namespace.rstrip("/")}/{name}'
+
+
+def _take(ends: Sequence[Endpoint]) -> str:
+    return ', '.join(dict.fromkeys(f'{end.node} takes {end.kind}' for end in ends))
+
+
+def _send(ends: Sequence[Endpoint]) -> str:
+    return ', '.join(dict.fromkeys(f'{end.node} publishes {end.kind}' for end in ends))

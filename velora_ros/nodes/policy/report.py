@@ -1,0 +1,198 @@
+"""What policy_node tells people: its latched status, its diagnostics, and who else talks where it talks."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import qos_policy_name_from_kind
+
+from velora_ros.control import Controller, Status
+from velora_ros.control.controller import WAITING
+from velora_ros.control.timing import TimingReport
+from velora_ros.nodes.ros import conversions
+from velora_ros.nodes.ros.interfaces import create_publisher
+from velora_ros.policy import Policy
+
+LOG_PERIOD_S = 1.0
+
+UNCONFIGURED = Status('ok', 'unconfigured', '')
+
+
+class Report:
+    """
+    Publishes and logs the node's status when it changes, and its diagnostics.
+
+    Args:
+        node: policy_node itself.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._status = create_publisher(node, 'policy_node', '~/status')
+        self._diagnostics = create_publisher(node, 'policy_node', '/diagnostics')
+        self._last = Status('', '', '')
+        self._logged: dict[tuple[str, ...], float] = {}
+        self._conflict = ''
+        # Of each topic with an incompatible peer one sentence, what counts its peers, and how many there were then.
+        self._incompatible: dict[str, tuple[str, Callable[[str], int], int]] = {}
+        self._refused_policy = ''
+        self.peers: list[str] = []
+        """What is wrong at the other ends of the topics, one sentence each."""
+        self.remark = ''
+        """Who publishes what is waited for."""
+        self._said: tuple[str, str] = ('', '')  # level and text that were published last
+        self._logged_peers: list[str] = []
+        self._began = time.monotonic()
+
+    def status(self, status: Status, *, force: bool = False) -> None:
+        """
+        Publish and log a status whose level or state is new; a reason that merely changes waits for ``force``.
+
+        Reasons contain numbers: published for every message, they would load the loop that they describe. Nor does
+        the log repeat itself within a second, however often bad and good states take turns. A fault's reason stays,
+        so another one is news.
+        """
+        news = _news(status) != _news(self._last)
+        if not news and not force:
+            return
+        level, text = self._with_warnings(status)
+        if news:
+            self._log(status)
+        elif (level, text) == self._said:
+            return
+        self._last, self._said = status, (level, text)
+        self._status.publish(conversions.to_diagnostic(self._name, level, text, {}))
+
+    def swapped(self, controller: Controller, path: str, refusal: str) -> None:
+        """Say that a new policy runs, or why it was refused; a refusal stays in the diagnostics until one is taken."""
+        self._refused_policy = refusal
+        controller.counts['swap.failed'] += bool(refusal)
+        if refusal:
+            self._node.get_logger().error(refusal)
+        else:
+            self._node.get_logger().info(f'running the policy {path}')
+
+    def diagnostics(
+        self, status: Status, controller: Controller, policy: Policy, path: str, timing: TimingReport
+    ) -> None:
+        """Publish rate, latency, input age, counters, fault and policy."""
+        values = _values(controller, policy, path, timing)
+        self._diagnose(status, values, robot=policy.file.environment or '')
+
+    def idle(self, status: Status) -> None:
+        """Publish the diagnostics of a node that is not configured: its status is all that there is."""
+        self._diagnose(status, {'fault': status.reason if status.level == 'error' else ''})
+
+    def incompatible_qos(self, name: str, peer: str, entity: str) -> Callable[[Any], None]:
+        """Return what is to be called when a peer of a topic has a quality of service with which nothing passes."""
+        topic = self._node.resolve_topic_name(name)
+
+        def report(event: Any) -> None:
+            policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
+            text = (
+                f"a {peer} of '{topic}' has an incompatible {policy}, so nothing passes between it and this node; "
+                f'set qos_overrides.{topic}.{entity}.{policy}'
+            )
+            count = self._node.count_publishers if peer == 'publisher' else self._node.count_subscribers
+            self._incompatible[topic] = text, count, max(count(topic), 1)
+            self._node.get_logger().warning(text)
+
+        return report
+
+    def _diagnose(self, status: Status, values: dict[str, Any], robot: str = '') -> None:
+        self._log_peers()
+        self.status(status, force=True)
+        level, text = self._with_warnings(status)
+        message = conversions.to_diagnostic(
+            f'{self._name}: control',
+            level,
+            text,
+            {'state': status.state, 'uptime_s': time.monotonic() - self._began, **values},
+            hardware_id=conversions.hardware_id(self._node.get_namespace(), robot),
+        )
+        self._diagnostics.publish(conversions.to_diagnostics(message, self._node.get_clock().now().nanoseconds))
+
+    def _with_warnings(self, status: Status) -> tuple[str, str]:
+        """Return level and text of a status with everything that is wrong beside it."""
+        incompatible = [text for text, _, _ in self._incompatible.values()]
+        warnings = [text for text in (self._conflict, *incompatible, self._refused_policy, *self.peers) if text]
+        level = 'warn' if warnings and status.level == 'ok' else status.level
+        remarks = [self.remark] if self.remark and status.reason.startswith(WAITING) else []
+        return level, '; '.join([status.text, *remarks, *warnings])
+
+    def _log_peers(self) -> None:
+        for text in self.peers:
+            if text not in self._logged_peers:
+                self._node.get_logger().warning(text)
+        self._logged_peers = list(self.peers)
+
+    def look_for_conflicts(self) -> None:
+        """Find a second publisher of our commands and a second node of our name; both only warn."""
+        node = self._node
+        for name, (_, peers_of, before) in list(self._incompatible.items()):
+            if peers_of(name) < before:
+                del self._incompatible[name]  # the peer went
+        conflicts = []
+        topic = node.resolve_topic_name('command')
+        if (count := node.count_publishers(topic)) > 1:
+            conflicts.append(f"'{topic}' has {count} publishers; the robot must listen to one")
+        own = (node.get_name(), node.get_namespace())
+        if (count := node.get_node_names_and_namespaces().count(own)) > 1:
+            conflicts.append(f'{count} nodes are called {node.get_fully_qualified_name()}; rename all but one')
+        conflict = '; '.join(conflicts)
+        if conflict and conflict != self._conflict:
+            node.get_logger().warning(conflict)
+        self._conflict = conflict
+
+    def _log(self, status: Status) -> None:
+        now = time.monotonic()
+        if now - self._logged.get(_news(status), -math.inf) < LOG_PERIOD_S:
+            return
+        self._logged[_news(status)] = now
+        # One line of code for each level: rclpy refuses a line whose level varies.
+        if status.level == 'error':
+            self._node.get_logger().error(status.text)
+        elif status.level == 'warn':
+            self._node.get_logger().warning(status.text)
+        else:
+            self._node.get_logger().info(status.text)
+
+    @property
+    def _name(self) -> str:
+        return self._node.get_fully_qualified_name().lstrip('/')
+
+
+def _news(status: Status) -> tuple[str, ...]:
+    return status if status.level == 'error' else status[:2]
+
+
+def _values(controller: Controller, policy: Policy, path: str, timing: TimingReport) -> dict[str, Any]:
+    return {
+        'armed': controller.armed,
+        'fault': controller.fault,
+        'rate_hz': timing.rate_hz,
+        'jitter_us': timing.jitter_us,
+        'latency_p50_us': timing.latency_p50_us,
+        'latency_p99_us': timing.latency_p99_us,
+        'latency_max_us': timing.latency_max_us,
+        'input_age_ms': timing.input_age_ms,
+        'dt_s': policy.period if controller.dt is None else controller.dt,
+        'observations': controller.counts['observations'],
+        'commands': controller.counts['commands'],
+        'fallbacks': controller.counts['fallbacks'],
+        'repeats': controller.counts['repeats'],
+        'superseded': controller.counts['superseded'],
+        'drops': _total(controller, 'rejected'),
+        'resets': _total(controller, 'reset'),
+        'faults': _total(controller, 'fault'),
+        **{name: count for name, count in sorted(controller.counts.items()) if '.' in name},
+        'policy': path,
+        'digest': policy.digest,
+        'engine': policy.engine,
+    }
+
+
+def _total(controller: Controller, kind: str) -> int:
+    return sum(count for name, count in controller.counts.items() if name.startswith(f'{kind}.'))

@@ -1,0 +1,1 @@
+"""What the nodes share: topics, parameters, conversions, clocks and the executor."""

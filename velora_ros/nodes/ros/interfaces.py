@@ -1,0 +1,250 @@
+"""
+Every topic and service of every node in one table: node, direction, name, type, quality of service.
+
+Nodes create what they offer from its rows, the docs are generated from it, and a test holds it against the running
+nodes. Names are relative, so that namespaces and remaps work. Parameter and lifecycle services are rclpy's own.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSDurabilityPolicy, QoSPolicyKind, QoSProfile, QoSReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.service import Service as RosService
+from rclpy.subscription import Subscription
+
+from velora_ros.errors import ConfigError
+from velora_ros.nodes.ros.rclpy_compat import answer_later
+
+_OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
+
+
+@dataclass(frozen=True)
+class Qos:
+    """A default quality of service; ``qos_overrides`` parameters can change it."""
+
+    name: str
+    reliable: bool
+    latched: bool
+    depth: int
+
+    def profile(self) -> QoSProfile:
+        """Return it as rclpy wants it."""
+        return QoSProfile(
+            depth=self.depth,
+            reliability=QoSReliabilityPolicy.RELIABLE if self.reliable else QoSReliabilityPolicy.BEST_EFFORT,
+            durability=QoSDurabilityPolicy.TRANSIENT_LOCAL if self.latched else QoSDurabilityPolicy.VOLATILE,
+        )
+
+
+NEWEST = Qos('best effort, depth 1', reliable=False, latched=False, depth=1)
+IN_PARTS = Qos('best effort, depth 10', reliable=False, latched=False, depth=10)
+RELIABLE = Qos('reliable, depth 1', reliable=True, latched=False, depth=1)
+LATCHED = Qos('transient local, depth 1', reliable=True, latched=True, depth=1)
+DEFAULT = Qos('reliable, depth 10', reliable=True, latched=False, depth=10)
+STOP = Qos('any reliability and durability, depth 10', reliable=True, latched=False, depth=10)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of a node; ``condition`` says when it is there, ``''`` meaning always."""
+
+    node: str
+    direction: Literal['in', 'out']
+    name: str
+    type: str
+    qos: Qos
+    description: str
+    condition: str = ''
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that a node offers."""
+
+    node: str
+    name: str
+    type: str
+    description: str
+
+
+# fmt: off
+TOPICS = (
+    # Deep, because drivers send one state in several messages at once.
+    Topic('policy_node', 'in', 'joint_states', 'sensor_msgs/msg/JointState', IN_PARTS,
+          'the state of the robot, by joint name, whole or in parts; observation.sources names other topics and types',
+          'every name of the policy is a joint signal'),
+    Topic('policy_node', 'in', 'observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          "the observation as a vector in the policy's order", 'a name of the policy is not a joint signal'),
+    Topic('policy_node', 'in', 'policy_update', 'std_msgs/msg/String', LATCHED,
+          'the path of a better policy, from the trainer', 'follow_trainer is set'),
+    Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,
+          'the robot was put somewhere else: forget the hidden state'),
+    # Deep, so that a false that follows at once does not overwrite the true.
+    Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', STOP,
+          'true latches a fault; false never releases it; a latched true of before the start counts'),
+    Topic('policy_node', 'out', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
+          "the command in the policy's action order and SI units; command.type chooses another type"),
+    Topic('policy_node', 'out', '~/status', 'diagnostic_msgs/msg/DiagnosticStatus', LATCHED,
+          'the newest state, fault or reason for not commanding'),
+    Topic('policy_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'rate, latency, input age, resets, rejections, fault and policy, once a second'),
+    Topic('policy_node', 'out', '~/debug/observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'what the policy was given, when someone listens'),
+    Topic('policy_node', 'out', '~/debug/hidden', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'the hidden state after the step, when someone listens'),
+    Topic('policy_node', 'out', '~/debug/raw_action', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'what the policy answered, in SI units, before the safety checks, when someone listens'),
+    Topic('sim_node', 'in', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
+          "the command in the spec's action order and SI units; or JointState, JointTrajectory, Twist, TwistStamped"),
+    Topic('sim_node', 'in', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'what the commanding node says of itself: fallbacks, input age, policy'),
+    Topic('sim_node', 'out', 'joint_states', 'sensor_msgs/msg/JointState', RELIABLE, 'the state, by joint name'),
+    Topic('sim_node', 'out', 'observation', 'std_msgs/msg/Float64MultiArray', RELIABLE,
+          "the environment's observation vector"),
+    Topic('sim_node', 'out', 'odom', 'nav_msgs/msg/Odometry', RELIABLE,
+          'pose of the floating base in odom_frame_id, its velocity in base_frame_id', 'the model has a free joint'),
+    Topic('sim_node', 'out', 'imu/data', 'sensor_msgs/msg/Imu', RELIABLE,
+          'orientation, angular velocity and acceleration, gravity included, of the floating base in imu_frame_id',
+          'the model has a free joint'),
+    Topic('sim_node', 'out', 'reset', 'std_msgs/msg/Empty', RELIABLE, 'an episode ended and the robot was put back'),
+    Topic('sim_node', 'out', '~/reward', 'std_msgs/msg/Float64', DEFAULT, "the environment's reward of each period"),
+    Topic('sim_node', 'out', '~/episode_return', 'std_msgs/msg/Float64', DEFAULT, 'the return of each episode'),
+    Topic('sim_node', 'out', '~/image', 'sensor_msgs/msg/Image', RELIABLE,
+          'pictures, rgb8, drawn only while somebody subscribes', 'image.rate_hz is set'),
+    Topic('sim_node', 'out', '/clock', 'rosgraph_msgs/msg/Clock', NEWEST, 'the simulated time', 'asked for'),
+    Topic('sim_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'real-time factor, overruns, episodes and commands, once a second'),
+    Topic('trainer_node', 'out', '~/episode_return', 'std_msgs/msg/Float64', DEFAULT, 'the return of each episode'),
+    Topic('trainer_node', 'out', '~/metrics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT, 'losses and learning'),
+    Topic('trainer_node', 'out', '~/policy', 'std_msgs/msg/String', LATCHED, 'the path of the newest best policy'),
+    Topic('trainer_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'the state of the training, once a second'),
+)
+
+SERVICES = (
+    Service('policy_node', '~/arm', 'std_srvs/srv/SetBool', 'true starts publishing commands, false stops it'),
+    Service('policy_node', '~/emergency_stop', 'std_srvs/srv/SetBool', 'true latches a fault'),
+    Service('policy_node', '~/reset_state', 'std_srvs/srv/Trigger', 'forget the hidden state'),
+    Service('policy_node', '~/clear_fault', 'std_srvs/srv/Trigger', 'clear a latched fault'),
+    Service('policy_node', '~/reload_policy', 'std_srvs/srv/Trigger', 'read the policy file again'),
+    Service('sim_node', '~/pause', 'std_srvs/srv/SetBool', 'stop or continue the simulated time'),
+    Service('sim_node', '~/reset', 'std_srvs/srv/Trigger', 'end the episode and put the robot back'),
+    Service('trainer_node', '~/start', 'std_srvs/srv/Trigger', 'start training'),
+    Service('trainer_node', '~/stop', 'std_srvs/srv/Trigger', 'stop training'),
+    Service('trainer_node', '~/save', 'std_srvs/srv/Trigger', 'write a checkpoint'),
+    Service('trainer_node', '~/pause', 'std_srvs/srv/SetBool', 'pause or continue the training'),
+)
+# fmt: on
+
+
+def topic(node: str, direction: str, name: str) -> Topic:
+    """Return a row of :data:`TOPICS`."""
+    return next(row for row in TOPICS if (row.node, row.direction, row.name) == (node, direction, name))
+
+
+def interface_class(name: str) -> Any:
+    """Return the class of e.g. ``std_msgs/msg/Empty``; imported here, so that a node loads only what it uses."""
+    package, kind, class_name = name.split('/')
+    return getattr(importlib.import_module(f'{package}.{kind}'), class_name)
+
+
+def create_publisher(
+    node: Node, owner: str, name: str, *, kind: str = '', events: PublisherEventCallbacks | None = None
+) -> Publisher:
+    """
+    Create a publisher from its row.
+
+    Args:
+        node: where it is created.
+        owner: the node's name in the table (a running node may be renamed).
+        name: the topic's name in the table.
+        kind: another message type than the row's.
+        events: callbacks for the middleware's events; by default an incompatible subscriber is logged.
+
+    Raises:
+        ConfigError: a ``qos_overrides`` parameter has an invalid value.
+    """
+    row = topic(owner, 'out', name)
+    options = QoSOverridingOptions(_OVERRIDABLE)
+    try:
+        return node.create_publisher(
+            interface_class(kind or row.type),
+            name,
+            row.qos.profile(),
+            event_callbacks=events,
+            qos_overriding_options=options,
+        )
+    except RuntimeError as error:
+        raise ConfigError(f"the topic '{name}' cannot be published: {error}.") from error
+
+
+def create_subscription(
+    node: Node,
+    owner: str,
+    name: str,
+    callback: Callable[[Any], None],
+    *,
+    topic_name: str = '',
+    kind: Any = None,
+    raw: bool = False,
+    events: SubscriptionEventCallbacks | None = None,
+) -> Subscription:
+    """
+    Create a subscription from its row; arguments and errors as in :func:`create_publisher`.
+
+    ``topic_name`` and ``kind``, a class, replace the row's. ``raw`` gives the callback bytes instead of messages. By
+    default an incompatible publisher is logged by rclpy.
+    """
+    row = topic(owner, 'in', name)
+    options = QoSOverridingOptions(_OVERRIDABLE)
+    try:
+        return node.create_subscription(
+            kind or interface_class(row.type),
+            topic_name or name,
+            callback,
+            row.qos.profile(),
+            event_callbacks=events,
+            qos_overriding_options=options,
+            raw=raw,
+        )
+    except RuntimeError as error:
+        raise ConfigError(f"the topic '{topic_name or name}' cannot be subscribed: {error}.") from error
+
+
+def create_subscriptions_to_all(node: Node, owner: str, name: str, callback: Callable[[Any], None]) -> None:
+    """
+    Subscribe to a topic so that every publisher is heard, and what was latched before this node started; from its row.
+
+    That takes three subscriptions. A transient-local one hears no volatile publisher, a volatile one nothing of before,
+    and only one with best effort hears publishers with best effort. Each message may come up to three times. Publishers
+    that are incompatible with one of them are heard by another one, so they are not reported.
+    """
+    row = topic(owner, 'in', name)
+    unreported = SubscriptionEventCallbacks(incompatible_qos=lambda event: None)
+    create_subscription(node, owner, name, callback, events=unreported)
+    for other in replace(row.qos, latched=True), replace(row.qos, reliable=False):
+        node.create_subscription(interface_class(row.type), name, callback, other.profile(), event_callbacks=unreported)
+
+
+def create_service(node: Node, owner: str, name: str, callback: Callable[[Any, Any], Any]) -> RosService:
+    """Create a service from its row."""
+    row = next(row for row in SERVICES if (row.node, row.name) == (owner, name))
+    return node.create_service(interface_class(row.type), name, callback)
+
+
+def create_deferred_service(
+    node: Node, owner: str, name: str, begin: Callable[[Any, Callable[[], None]], None]
+) -> None:
+    """
+    Create a service from its row whose answer may come later, from another callback.
+
+    ``begin(response, send)`` is called with each request's empty response; it fills it whenever it can and then calls
+    ``send()``.
+    """
+    answer_later(create_service(node, owner, name, lambda request, response: response), begin)

@@ -1,0 +1,1 @@
+"""sim_node: a simulated robot in real time."""

@@ -1,0 +1,1 @@
+"""trainer_node: trains a policy in a process of its own."""
