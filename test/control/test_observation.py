@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velora_ros.control.observation import (
-    JointObservation,
-    Observation,
-    Unwrap,
-    VectorObservation,
-    joint_signal,
-    reads_joints,
-)
+from velora_ros.control.observation import JointObservation, Observation, VectorObservation
 from velora_ros.errors import ObservationError
 
 NAMES = ('slider/position', 'hinge/position', 'slider/velocity', 'hinge/velocity')
@@ -260,26 +253,6 @@ def test_a_whole_joint_state_of_another_time_than_the_trigger_is_still_checked()
         Observation([(imu, [0]), (joints, [1])]).read(1000 * MS)
 
 
-def test_joint_names_may_contain_slashes_and_others_are_no_signals():
-    assert joint_signal('arm/left/elbow/effort') == ('arm/left/elbow', 'effort')
-    assert not any(joint_signal(name) for name in ('obs_0', 'elbow/torque', '/position', 'position'))
-    assert reads_joints(NAMES) and not reads_joints((*NAMES, 'obs_4'))
-
-
-@pytest.mark.parametrize(('low', 'first'), [(-np.pi, 3.0), (0.0, 0.5)])
-def test_an_unwrapped_angle_follows_the_wheel_over_many_turns_both_ways(low, first):
-    """Whatever interval the driver wraps to."""
-    unwrap = Unwrap([1])
-    angles = first + np.concatenate([np.arange(0, 30, 0.7), np.arange(30, -30, -1.3)])
-    start = None
-    for angle in angles:
-        values = np.array([7.0, (angle - low) % (2 * np.pi) + low])
-        start = values[1] if start is None else start
-        unwrap(values)
-        assert values[0] == 7.0
-        assert values[1] - start == pytest.approx(angle - first, abs=1e-9)
-
-
 def test_after_a_reset_of_the_hidden_state_an_unwrapped_angle_begins_where_it_is_measured():
     source, begins = VectorObservation(['wheel'], np.inf, 'vector'), set()
     observation = Observation([(source, [0])], np.copy, [0], begins.__contains__)
@@ -291,15 +264,6 @@ def test_after_a_reset_of_the_hidden_state_an_unwrapped_angle_begins_where_it_is
         read.append(observation.read(stamp)[0])
     assert read == pytest.approx([3.0, 2 * np.pi - 3.0, 2 * np.pi - 1.0, 3.0, 2 * np.pi - 3.0])
     assert observation.read(4)[0] == pytest.approx(2 * np.pi - 3.0), 'the same angle again turns nothing'
-
-
-def test_an_angle_that_is_not_finite_does_not_lose_the_turns():
-    unwrap, read = Unwrap([0]), []
-    for angle in (3.0, np.nan, -3.0):
-        values = np.array([angle])
-        unwrap(values)
-        read.append(values[0])
-    assert read == pytest.approx([3.0, np.nan, 2 * np.pi - 3.0], nan_ok=True)
 
 
 def test_a_source_with_values_for_silence_never_refuses_for_being_late():

@@ -9,12 +9,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.contract.joint_signals import INTERFACES
+from velora_ros.contract.transforms import Unwrap
 from velora_ros.errors import ObservationError
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
-INTERFACES = ('position', 'velocity', 'effort')
 NANOSECONDS = 1_000_000_000
 _LAYOUTS_AT_MOST = 16  # kinds of messages that are remembered; more come from a robot that makes up new ones
 # Parts of one state are at most this many of their periods apart.
@@ -23,17 +24,6 @@ _TOGETHER = 0.6
 _SLOW = 0.75
 # After so many states the rates are compared anew; where a state waits in vain, after so many messages of one part.
 _CYCLES, _EARLY = 32, 8
-
-
-def joint_signal(name: str) -> tuple[str, str] | None:
-    """Return (joint, interface) of a name such as ``hinge/position``, or None when it is no joint signal."""
-    joint, slash, interface = name.rpartition('/')
-    return (joint, interface) if slash and joint and interface in INTERFACES else None
-
-
-def reads_joints(names: Sequence[str]) -> bool:
-    """Whether every name is a joint signal, so that joint states can carry the whole observation."""
-    return all(joint_signal(name) for name in names)
 
 
 class Values(Protocol):
@@ -101,36 +91,6 @@ class Observation:
         """Drop every value: the robot was put somewhere else."""
         for values, _ in self._parts:
             values.forget()
-
-
-class Unwrap:
-    """
-    Lets angles go on beyond half a turn, where a driver wraps them to [-pi, pi] or [0, 2 pi].
-
-    Between two calls an angle must turn by less than half a turn. After a restart it begins at what is measured.
-
-    Args:
-        entries: which entries of an observation are such angles.
-    """
-
-    def __init__(self, entries: Sequence[int]) -> None:
-        self._entries = np.asarray(entries, dtype=np.intp)
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget the turns so far."""
-        self._last: Array | None = None
-        self._turns = np.zeros(len(self._entries))
-
-    def __call__(self, values: Array) -> None:
-        """Replace the angles [rad] in an observation, shape (observation,); one that is not finite changes nothing."""
-        angles = values[self._entries]
-        if not np.isfinite(angles).all():
-            return
-        if self._last is not None:
-            self._turns -= np.rint((angles - self._last) / (2 * math.pi))
-        self._last = angles
-        values[self._entries] = angles + 2 * math.pi * self._turns
 
 
 class VectorObservation:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.control.observation import joint_signal
+from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.errors import ConfigError
 from velora_ros.spec import PolicySpec
 

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from ros_bench import SOURCE
 
-from velora_ros.control.fields import width_of
+from velora_ros.contract.fields import width_of
 from velora_ros.nodes.policy import parameters as policy
-from velora_ros.nodes.policy.inputs import Inputs
-from velora_ros.nodes.policy.writers import TYPES, make_writer
+from velora_ros.nodes.policy.encoders import TYPES, make_writer
+from velora_ros.nodes.policy.observation_topics import Inputs
 from velora_ros.nodes.sim import parameters as sim
 from velora_ros.nodes.sim.commands import make_command_reader
 from velora_ros.spec import PolicySpec

@@ -3,7 +3,7 @@
 import pytest
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.policy import readers, writers
+from velora_ros.nodes.policy import encoders, readers
 from velora_ros.nodes.policy.parameters import parameters
 from velora_ros.nodes.ros import message_types
 from velora_ros.nodes.ros.message_types import canonical_type
@@ -40,7 +40,7 @@ def test_without_a_sourced_installation_the_packages_beside_python_are_known(mon
         monkeypatch.setenv('AMENT_PREFIX_PATH', prefixes)
     message_types._packages_with.cache_clear()
     assert canonical_type('PoseStamped', readers.TYPES) == 'geometry_msgs/msg/PoseStamped'
-    assert canonical_type('TwistStampd', writers.TYPES) == 'TwistStampd'
+    assert canonical_type('TwistStampd', encoders.TYPES) == 'TwistStampd'
     message_types._packages_with.cache_clear()
 
 
@@ -64,8 +64,8 @@ def test_every_type_parameter_takes_every_spelling(name, kind):
     assert row.check(kind) == 'Twist'
 
 
-@pytest.mark.parametrize('kind', sorted(writers.TYPES.values()))
+@pytest.mark.parametrize('kind', sorted(encoders.TYPES.values()))
 def test_every_command_type_is_known_by_its_full_name(kind):
     row = {row.name: row for row in parameters(None)}['command.type']
-    assert writers.TYPES[row.check(kind)] == kind
+    assert encoders.TYPES[row.check(kind)] == kind
     assert row.check(kind.replace('/msg/', '/')) == row.check(kind)

@@ -12,7 +12,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from ros_bench import in_step
 
-from velora_ros.control.run import failures
+from velora_ros.control.run_statistics import failures
 from velora_ros.nodes.ros.conversions import to_diagnostic, to_diagnostics, to_nanoseconds
 from velora_ros.nodes.ros.executor import spin
 from velora_ros.nodes.ros.interfaces import SERVICES, TOPICS, interface_class
@@ -332,7 +332,7 @@ def balanced_run(ros, sim):
 
 def test_a_run_balanced_by_a_peer_passes(balanced_run):
     # A machine that is busy all the time may fail so short a run, and rightly, for not keeping time or a late command;
-    # for nothing else. What passes and what not is a matter of test/control/test_run.py.
+    # for nothing else. What passes and what not is a matter of test/control/test_run_statistics.py.
     runs = []
     while len(runs) < 3 and not (runs and runs[-1].exit_code == 0):
         runs.append(balanced_run())

@@ -14,14 +14,14 @@ from rclpy.subscription import Subscription
 
 from velora_ros.control import Command, Controller, Status
 from velora_ros.control.controller import WAITING
-from velora_ros.control.timing import LoopTiming
+from velora_ros.control.loop_timing import LoopTiming
 from velora_ros.errors import ObservationError, SpecError
-from velora_ros.nodes.policy import writers
-from velora_ros.nodes.policy.inputs import Inputs
+from velora_ros.nodes.policy import encoders
+from velora_ros.nodes.policy.connection_checks import Peers
+from velora_ros.nodes.policy.diagnostics import Report
+from velora_ros.nodes.policy.observation_topics import Inputs
 from velora_ros.nodes.policy.parameters import check_times, observation_of, open_confirmations, settings_of
-from velora_ros.nodes.policy.peers import Peers
-from velora_ros.nodes.policy.report import Report
-from velora_ros.nodes.policy.start_line import start_line
+from velora_ros.nodes.policy.startup_summary import start_line
 from velora_ros.nodes.ros import conversions, interfaces
 from velora_ros.nodes.ros.clock_step import ClockStep
 from velora_ros.nodes.ros.parameters import Values, check_qos_overrides
@@ -83,7 +83,7 @@ class PolicyLoop:
         self._clock = cast(ROSClock, node.get_clock())
         self._simulated_time = self._clock.ros_time_is_active  # looked at again once a second
         self._report = report
-        self._write = writers.make_writer(
+        self._write = encoders.make_writer(
             values['command.type'],
             policy.spec,
             interface=settings.interface,
@@ -236,14 +236,14 @@ class PolicyLoop:
             yield
 
     def _create_topics(self) -> None:
-        self._command = self._publisher('command', writers.TYPES[self._values['command.type']])
+        self._command = self._publisher('command', encoders.TYPES[self._values['command.type']])
         self._debug_publishers = [
             self._publisher(f'~/debug/{what}') for what in ('observation', 'hidden', 'raw_action')
         ]
         self._subscribe('reset', lambda _: self.forget('request'))
         self._inputs.subscribe(self._subscribe)
-        kind = writers.TYPES[self._values['command.type']]
-        self._peers = Peers(self._node, self._command, kind, known=writers.TYPES, sources=self._inputs.peers)
+        kind = encoders.TYPES[self._values['command.type']]
+        self._peers = Peers(self._node, self._command, kind, known=encoders.TYPES, sources=self._inputs.peers)
 
     def _publisher(self, name: str, kind: str = '') -> Any:
         events = PublisherEventCallbacks(

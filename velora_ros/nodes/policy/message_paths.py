@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.control.fields import Path, slice_width
+from velora_ros.contract.fields import Path, slice_width
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
 from velora_ros.nodes.ros.interfaces import interface_class
 

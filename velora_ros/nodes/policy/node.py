@@ -45,10 +45,10 @@ from rclpy.parameter import Parameter as RosParameter
 from velora_ros.control.controller import EMERGENCY_STOP, Status
 from velora_ros.control.safety import Safety
 from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.nodes.policy.diagnostics import UNCONFIGURED, Report
 from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, OWNER, PolicyLoop
 from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of
-from velora_ros.nodes.policy.report import UNCONFIGURED, Report
-from velora_ros.nodes.policy.swap import Loader, PolicyFolders, await_policy, load
+from velora_ros.nodes.policy.policy_loader import Loader, PolicyFolders, await_policy, load
 from velora_ros.nodes.ros.executor import STEADY, run
 from velora_ros.nodes.ros.interfaces import (
     create_deferred_service,

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.control.fields import Field
-from velora_ros.control.sources import REFUSE, number_of
+from velora_ros.contract.fields import Field
+from velora_ros.contract.sources import REFUSE, number_of
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
 from velora_ros.nodes.policy.message_paths import Array, Kind, numbers_of
 

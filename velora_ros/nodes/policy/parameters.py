@@ -4,12 +4,12 @@ import math
 import re
 from collections.abc import Sequence
 
+from velora_ros.contract.sources import DEFAULT_SOURCES, TRANSFORMS, ObservationSettings, Source
 from velora_ros.control import Settings
 from velora_ros.control.safety import Safety
-from velora_ros.control.sources import DEFAULT_SOURCES, TRANSFORMS, ObservationSettings, Source
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.policy import readers
-from velora_ros.nodes.policy.writers import TYPES, interface_of
+from velora_ros.nodes.policy.encoders import TYPES, interface_of
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Parameter, Values
 from velora_ros.policy import PolicyFile

@@ -4,7 +4,7 @@ Reads the numbers that ``observation.fields`` name from a message.
 A field is the path of a number inside the message, for every message type: ``angular_velocity.z`` of an Imu,
 ``twist.twist.linear.x`` of an Odometry, ``ranges[0]`` of a LaserScan, ``transforms[0].transform.translation.x``. A
 slice such as ``ranges[0:360]`` is as many observations as it has entries, and ``min``, ``max`` or ``mean`` of a slice
-is one; :mod:`velora_ros.control.fields` has the syntax. A quaternion also has the angles ``roll``, ``pitch`` and
+is one; :mod:`velora_ros.contract.fields` has the syntax. A quaternion also has the angles ``roll``, ``pitch`` and
 ``yaw`` [rad].
 The numbers of a Float64MultiArray also go by their index alone. What a message says that it does not know (a first
 covariance of -1, as in an Imu without orientation) is not read.
@@ -32,8 +32,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from velora_ros.control.fields import Field, parse, width_of
-from velora_ros.control.sources import JOINTS, REFUSE, VECTOR
+from velora_ros.contract.fields import Field, parse, width_of
+from velora_ros.contract.sources import JOINTS, REFUSE, VECTOR
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
 from velora_ros.nodes.policy.message_paths import Array, Getter, Kind, find_way, numbers_of
 from velora_ros.nodes.policy.nonfinite import Fill, fill_of, fill_ranges, has_ranges, is_range

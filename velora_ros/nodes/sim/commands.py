@@ -1,4 +1,4 @@
-"""Decodes a command message into the simulated robot's command. :mod:`velora_ros.nodes.policy.writers` encodes it."""
+"""Decodes a command message into the simulated robot's command. :mod:`velora_ros.nodes.policy.encoders` encodes it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,9 +8,9 @@ import numpy.typing as npt
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-from velora_ros.control.observation import INTERFACES, joint_signal
+from velora_ros.contract.joint_signals import INTERFACES, joint_signal
 from velora_ros.errors import ConfigError, SpecError, did_you_mean
-from velora_ros.nodes.policy.writers import AXES, POINT, TWISTS, TYPES
+from velora_ros.nodes.policy.encoders import AXES, POINT, TWISTS, TYPES
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.interfaces import create_subscription, interface_class
 from velora_ros.nodes.ros.parameters import Values
@@ -121,7 +121,7 @@ def make_command_reader(kind: str, spec: PolicySpec, *, interface: str, fields: 
     Return what reads a command.
 
     Args:
-        kind: a key of :data:`velora_ros.nodes.policy.writers.TYPES`.
+        kind: a key of :data:`velora_ros.nodes.policy.encoders.TYPES`.
         spec: what the robot takes.
         interface: position, velocity or effort, where the robot's names do not say.
         fields: as policy_node has them: the joints of a JointState or JointTrajectory, the part of a Twist for each

@@ -6,7 +6,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from velora_ros.control.run import Progress, RunStatistics
+from velora_ros.control.run_statistics import Progress, RunStatistics
 from velora_ros.errors import SpecError
 from velora_ros.gym.faults import DelayLine, Faults
 from velora_ros.gym.pacing import RealTimePacer

@@ -6,8 +6,8 @@ from typing import Any
 
 from rclpy.node import Node
 
-from velora_ros.control.run import failures
-from velora_ros.control.timing import TimingReport
+from velora_ros.control.loop_timing import TimingReport
+from velora_ros.control.run_statistics import failures
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.interfaces import create_publisher, create_subscription
 from velora_ros.nodes.sim.loop import SimLoop

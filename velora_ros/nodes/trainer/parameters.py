@@ -196,7 +196,7 @@ def job_of(values: Values, last_run: str) -> dict[str, Any]:
     job = {name: values[name] for name in ('env', 'seed', 'total_steps', 'out', 'resume', 'announce_untrained', 'nice')}
     rival = ''
     if values['rival']:
-        from velora_ros.nodes.policy.swap import policy_path  # noqa: PLC0415 - most trainings need none of policy_node
+        from velora_ros.nodes.policy.policy_loader import policy_path  # noqa: PLC0415 - most trainings need none of policy_node
 
         rival = str(policy_path(values['rival']).absolute())
     config = dataclasses.asdict(config_of(values))

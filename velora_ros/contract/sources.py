@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from velora_ros.control.fields import width_of
-from velora_ros.control.observation import INTERFACES, joint_signal, reads_joints
+from velora_ros.contract.fields import width_of
+from velora_ros.contract.joint_signals import INTERFACES, joint_signal, reads_joints
+from velora_ros.contract.transforms import Transform
 from velora_ros.errors import ConfigError, did_you_mean
-
-Array = npt.NDArray[np.float64]
 
 JOINTS, VECTOR = 'JointState', 'Float64MultiArray'
 TRANSFORMS = ('none', 'sin', 'cos', 'unwrap')
@@ -102,35 +100,8 @@ class Plan:
     """
 
     parts: list[Part]
-    transform: 'Transform | None' = None
+    transform: Transform | None = None
     unwrapped: list[int] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Transform:
-    """``x = scale * value + offset``, then the sine or cosine of some entries."""
-
-    scale: Array
-    offset: Array
-    sines: list[int] = field(default_factory=list)
-    cosines: list[int] = field(default_factory=list)
-    fills: dict[int, float] = field(default_factory=dict)
-    """What stands for values that are not finite, by entry; taken first."""
-
-    def __call__(self, values: Array) -> Array:
-        """Return the transformed values, shape (observation,); what overflows is not finite and refused later."""
-        if self.fills:
-            values = values.copy()
-            for place, number in self.fills.items():
-                if not math.isfinite(values[place]):
-                    values[place] = number
-        with np.errstate(all='ignore'):
-            result: Array = values * self.scale + self.offset
-            if self.sines:
-                result[self.sines] = np.sin(result[self.sines])
-            if self.cosines:
-                result[self.cosines] = np.cos(result[self.cosines])
-        return result
 
 
 def plan(names: Sequence[str], settings: ObservationSettings) -> Plan:

@@ -7,9 +7,18 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from ros_bench import own_domain
 
-from velora_ros.control.publishers import Contradictions
-from velora_ros.nodes.policy import writers
-from velora_ros.nodes.policy.peers import Endpoint, Peers, Source, contradiction, half_heard, similar, unheard, unsaid
+from velora_ros.control.contradicting_publishers import Contradictions
+from velora_ros.nodes.policy import encoders
+from velora_ros.nodes.policy.connection_checks import (
+    Endpoint,
+    Peers,
+    Source,
+    contradiction,
+    half_heard,
+    similar,
+    unheard,
+    unsaid,
+)
 from velora_ros.nodes.ros.interfaces import interface_class
 
 pytestmark = pytest.mark.ros
@@ -34,7 +43,7 @@ class Bench:
         publisher = self.own.create_publisher(interface_class(command), topic, 1)
         subscription = self.own.create_subscription(interface_class(kind), states, lambda message: None, BEST_EFFORT)
         source = Source('joints', states, kind, subscription, Contradictions(['hinge/position']))
-        peers = Peers(self.own, publisher, command, known=writers.TYPES, sources=[source])
+        peers = Peers(self.own, publisher, command, known=encoders.TYPES, sources=[source])
         self._made += [(self.own, publisher), (self.own, subscription)]
         return peers, source
 
@@ -251,8 +260,8 @@ def test_the_same_name_elsewhere_comes_before_similar_ones():
 def test_every_sentence_is_one_line_and_names_topic_and_node():
     end = Endpoint('/driver', TWIST)
     for text in (
-        unheard('/a', VECTOR, [end], {}, writers.TYPES),
-        unheard('/a', VECTOR, [], {'/b': [end]}, writers.TYPES),
+        unheard('/a', VECTOR, [end], {}, encoders.TYPES),
+        unheard('/a', VECTOR, [], {'/b': [end]}, encoders.TYPES),
         half_heard('/a', VECTOR, [end]),
         unsaid('imu', '/a', STATES, [end], {}),
         unsaid('imu', '/a', STATES, [], {'/b': [end]}),

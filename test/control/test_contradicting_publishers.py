@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from velora_ros.control.publishers import Contradictions, two_in_turns
+from velora_ros.control.contradicting_publishers import Contradictions, two_in_turns
 
 
 def swing(count, rate=100.0, amplitude=0.3):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from velora_ros.control.learning import MinuteReturns, Swaps
-from velora_ros.control.timing import LoopTiming, TimingReport
+from velora_ros.control.loop_timing import LoopTiming, TimingReport
 
 # A run passes when it keeps within these and nothing falls.
 REAL_TIME_FACTOR = (0.99, 1.01)

@@ -5,7 +5,7 @@ from rclpy.serialization import deserialize_message
 from std_msgs.msg import Float64MultiArray
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.policy.writers import TYPES, interface_of, make_writer
+from velora_ros.nodes.policy.encoders import TYPES, interface_of, make_writer
 from velora_ros.spec import PolicySpec
 
 pytestmark = pytest.mark.ros

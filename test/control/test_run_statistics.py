@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velora_ros.control.run import Progress, RunStatistics, failures
+from velora_ros.control.run_statistics import Progress, RunStatistics, failures
 
 PERIOD = 0.04
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velora_ros.control.timing import LoopTiming, TimingReport
+from velora_ros.control.loop_timing import LoopTiming, TimingReport
 
 
 def test_an_empty_window_reports_zeros():

@@ -5,9 +5,9 @@ import math
 import pytest
 from rclpy.time import Time
 
-from velora_ros.control.sources import ObservationSettings, Source
+from velora_ros.contract.sources import ObservationSettings, Source
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.nodes.policy.inputs import Inputs
+from velora_ros.nodes.policy.observation_topics import Inputs
 from velora_ros.nodes.ros.conversions import to_vector
 from velora_ros.nodes.ros.interfaces import interface_class
 

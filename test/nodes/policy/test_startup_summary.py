@@ -4,9 +4,9 @@ import dataclasses
 
 from policy_robot import SPEC
 
-from velora_ros.control.sources import ObservationSettings, Source, plan
+from velora_ros.contract.sources import ObservationSettings, Source, plan
 from velora_ros.nodes.policy.parameters import parameters
-from velora_ros.nodes.policy.start_line import LISTED, start_line
+from velora_ros.nodes.policy.startup_summary import LISTED, start_line
 
 
 def line(spec, settings=None, **changed):

@@ -14,7 +14,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 from rclpy.subscription import Subscription
 
-from velora_ros.control.publishers import Contradictions
+from velora_ros.control.contradicting_publishers import Contradictions
 from velora_ros.nodes.ros.message_types import canonical_type
 
 # Topics elsewhere that are named at most, and looked at at most.

@@ -4,10 +4,10 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.control import Command
-from velora_ros.control.observation import joint_signal
 from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.nodes.policy.serialized import vector_writer
+from velora_ros.nodes.policy.decoders import vector_writer
 from velora_ros.nodes.ros.conversions import to_stamp
 from velora_ros.nodes.ros.interfaces import interface_class
 from velora_ros.spec import PolicySpec

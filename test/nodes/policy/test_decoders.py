@@ -12,7 +12,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 from velora_ros.errors import ObservationError
-from velora_ros.nodes.policy.serialized import JointStateReader, vector_writer
+from velora_ros.nodes.policy.decoders import JointStateReader, vector_writer
 from velora_ros.nodes.ros import conversions
 
 pytestmark = pytest.mark.ros
@@ -55,7 +55,7 @@ def state(names=('elbow', 'wrist'), **fields):
 def test_only_a_layout_that_is_new_goes_the_usual_way(monkeypatch):
     read = JointStateReader()
     read(serialize_message(state(position=[1, 2], velocity=[3, 4])))
-    monkeypatch.setattr('velora_ros.nodes.policy.serialized.deserialize_message', None)
+    monkeypatch.setattr('velora_ros.nodes.policy.decoders.deserialize_message', None)
     assert read(serialize_message(state(position=[5, 6], velocity=[7, 8])))[3] == array('d', [7, 8])
     for other in (
         state(position=[5, 6], effort=[7, 8]),
@@ -71,7 +71,7 @@ def test_nan_and_infinity_are_read_as_they_are(monkeypatch):
     read, expected = JointStateReader(), [np.nan, -np.inf]
     for _ in range(2):
         np.testing.assert_array_equal(read(serialize_message(state(position=expected)))[2], expected)
-        monkeypatch.setattr('velora_ros.nodes.policy.serialized.deserialize_message', None)
+        monkeypatch.setattr('velora_ros.nodes.policy.decoders.deserialize_message', None)
 
 
 def test_the_other_byte_order_is_read_too():

@@ -8,15 +8,15 @@ from typing import Any, Protocol
 
 from rclpy.subscription import Subscription
 
+from velora_ros.contract.sources import JOINTS, REFUSE, VECTOR, ObservationSettings, Part, number_of, plan
+from velora_ros.contract.sources import Source as SourceSettings
+from velora_ros.control.contradicting_publishers import Contradictions
 from velora_ros.control.observation import JointObservation, Observation, VectorObservation
-from velora_ros.control.publishers import Contradictions
-from velora_ros.control.sources import JOINTS, REFUSE, VECTOR, ObservationSettings, Part, number_of, plan
-from velora_ros.control.sources import Source as SourceSettings
 from velora_ros.errors import ConfigError, ObservationError
+from velora_ros.nodes.policy.connection_checks import Source
+from velora_ros.nodes.policy.decoders import JointStateReader
 from velora_ros.nodes.policy.parameters import max_age
-from velora_ros.nodes.policy.peers import Source
 from velora_ros.nodes.policy.readers import has_number, make_reader, message_class
-from velora_ros.nodes.policy.serialized import JointStateReader
 from velora_ros.nodes.ros.conversions import to_nanoseconds
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.rclpy_compat import taker

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from velora_ros.contract.sources import VECTOR, Part
 from velora_ros.control.safety import Safety
-from velora_ros.control.sources import VECTOR, Part
 from velora_ros.nodes.policy.parameters import settings_of
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.spec import PolicySpec

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from velora_ros.control.sources import ObservationSettings, Source, plan
+from velora_ros.contract.sources import ObservationSettings, Source, plan
 from velora_ros.errors import ConfigError
 
 JOINTS = ('slider/position', 'hinge/position')
