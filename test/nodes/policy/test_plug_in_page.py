@@ -12,7 +12,7 @@ from velora_ros.nodes.policy import parameters as policy
 from velora_ros.nodes.policy.encoders import TYPES, make_writer
 from velora_ros.nodes.policy.observation_topics import Inputs
 from velora_ros.nodes.sim import parameters as sim
-from velora_ros.nodes.sim.commands import make_command_reader
+from velora_ros.nodes.sim.command_subscription import make_command_reader
 from velora_ros.spec import PolicySpec
 
 pytestmark = pytest.mark.ros

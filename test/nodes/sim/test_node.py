@@ -16,10 +16,10 @@ from velora_ros.control.run_statistics import failures
 from velora_ros.nodes.ros.conversions import to_diagnostic, to_diagnostics, to_nanoseconds
 from velora_ros.nodes.ros.executor import spin
 from velora_ros.nodes.ros.interfaces import SERVICES, TOPICS, interface_class
-from velora_ros.nodes.sim.clock import SimClock
+from velora_ros.nodes.sim.clock_publisher import SimClock
 from velora_ros.nodes.sim.node import SimNode
 from velora_ros.nodes.sim.parameters import PARAMETERS
-from velora_ros.nodes.sim.report import Controller
+from velora_ros.nodes.sim.run_report import Controller
 
 pytestmark = pytest.mark.ros
 

@@ -16,10 +16,10 @@ from velora_ros.nodes.ros.executor import STEADY
 from velora_ros.nodes.ros.interfaces import create_publisher, interface_class
 from velora_ros.nodes.ros.parameters import ParameterTable, start_values
 from velora_ros.nodes.ros.system_time import SystemTime
-from velora_ros.nodes.sim.clock import SimClock
-from velora_ros.nodes.sim.commands import CommandInput, CommandReader
+from velora_ros.nodes.sim.clock_publisher import SimClock
+from velora_ros.nodes.sim.command_subscription import CommandInput, CommandReader
 from velora_ros.nodes.sim.parameters import OWNER
-from velora_ros.nodes.sim.states import EXACT_S, StateOutput
+from velora_ros.nodes.sim.state_publisher import EXACT_S, StateOutput
 
 NANOSECONDS = 1e9
 # A stall of the machine up to this, or up to two control periods, is caught up [s].

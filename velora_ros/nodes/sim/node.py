@@ -20,7 +20,7 @@ Services:
     ~/pause (std_srvs/SetBool): stop or continue the simulated time; while it stands still, no state is published.
     ~/reset (std_srvs/Trigger): end the episode and put the robot back.
 
-Parameters (``sim_node_parameters.py`` has their defaults and meaning):
+Parameters (``parameters.py`` has their defaults and meaning):
     env, control_period_s, seed, time_limit, physics_step_s, hold_until_command, command_timeout_s, command.type,
     command.interface, command.fields, real_time_factor, publish_clock, duration_s, learning, status_line,
     summary_line, controller, odom_frame_id, base_frame_id, imu_frame_id, faults.*, image.*, and qos_overrides of every
@@ -55,11 +55,11 @@ from velora_ros.gym.robot import Array, SimulatedRobot
 from velora_ros.nodes.ros.executor import STEADY, run
 from velora_ros.nodes.ros.interfaces import create_service
 from velora_ros.nodes.ros.parameters import ParameterTable, Values, check_qos_overrides
-from velora_ros.nodes.sim.camera import CameraOutput
+from velora_ros.nodes.sim.image_publisher import CameraOutput
 from velora_ros.nodes.sim.loop import SimLoop
-from velora_ros.nodes.sim.noise import NoiseUnit
 from velora_ros.nodes.sim.parameters import OWNER, SHARED, fault_settings, parameters
-from velora_ros.nodes.sim.report import Controller, Report
+from velora_ros.nodes.sim.run_report import Controller, Report
+from velora_ros.nodes.sim.signal_deviation import NoiseUnit
 
 REPORT_PERIOD_S = 1.0
 # A run with a duration in which nobody commands for so long is over [s].

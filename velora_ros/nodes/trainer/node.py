@@ -14,7 +14,7 @@ Services:
     ~/pause (std_srvs/SetBool): pause or go on.
     ~/save (std_srvs/Trigger): write a checkpoint at the end of the running episode.
 
-Parameters (``trainer_node_parameters.py`` has their defaults and meaning):
+Parameters (``parameters.py`` has their defaults and meaning):
     env, preset, seed, total_steps, run_dir, out, resume, resume_on_death, announce_untrained, rival, nice, autostart,
     exit_when_done, exit_when_failed, every hyperparameter, and qos_overrides of every topic. The hyperparameters
     default to the environment's preset in ``config/train``. noise_scale, update_ratio, actor_lr and critic_lr may
@@ -38,8 +38,8 @@ from velora_ros.nodes.ros.executor import STEADY, run
 from velora_ros.nodes.ros.interfaces import create_publisher, create_service
 from velora_ros.nodes.ros.parameters import ParameterTable, Values, check_qos_overrides, start_values
 from velora_ros.nodes.trainer.parameters import PARAMETERS, config_of, job_of, refuse_changes, with_preset
-from velora_ros.nodes.trainer.process import Event, TrainingProcess
-from velora_ros.nodes.trainer.progress import SILENCE_S, Progress
+from velora_ros.nodes.trainer.process_handle import Event, TrainingProcess
+from velora_ros.nodes.trainer.training_status import SILENCE_S, Progress
 from velora_ros.training.callbacks import LIVE
 
 OWNER = 'trainer_node'

@@ -168,7 +168,7 @@ def _start(values: Values) -> str:
 
 def job_of(values: Values, last_run: str) -> dict[str, Any]:
     """
-    Return what the training process is to do; :func:`velora_ros.nodes.trainer.child.train` reads it.
+    Return what the training process is to do; :func:`velora_ros.nodes.trainer.training_process.train` reads it.
 
     Args:
         values: the node's parameters.

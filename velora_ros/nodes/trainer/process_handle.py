@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from velora_ros.nodes.trainer import child
+from velora_ros.nodes.trainer import training_process
 
 Event = dict[str, Any]
 
@@ -18,13 +18,13 @@ class TrainingProcess:
     One training in a process of its own; nothing here waits for it, except :meth:`end`.
 
     Args:
-        job: what :func:`velora_ros.nodes.trainer.child.train` is to do.
+        job: what :func:`velora_ros.nodes.trainer.training_process.train` is to do.
     """
 
     def __init__(self, job: Mapping[str, Any]) -> None:
         # A process group of its own: Ctrl-C in the terminal reaches the node, which then says `stop`.
         self._child = subprocess.Popen(
-            [sys.executable, '-m', child.__name__],
+            [sys.executable, '-m', training_process.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,

@@ -11,8 +11,8 @@ import threading
 import pytest
 
 from velora_ros.errors import VeloraError
-from velora_ros.nodes.trainer.child import Orders, Reporter, train
-from velora_ros.nodes.trainer.progress import Progress
+from velora_ros.nodes.trainer.training_process import Orders, Reporter, train
+from velora_ros.nodes.trainer.training_status import Progress
 from velora_ros.policy import PolicyFile
 from velora_ros.training import EvaluationRecord, EvaluationResult, RunPaths, RunState, TrainResult
 from velora_ros.training.config import TrainConfig
@@ -29,7 +29,7 @@ def test_a_stop_before_the_training_began_ends_the_process_without_a_run(tmp_pat
         'rival': '', 'announce_untrained': False, 'nice': 0, 'config': TrainConfig(n_episodes=100).__dict__,
     }  # fmt: skip
     result = subprocess.run(
-        [sys.executable, '-m', 'velora_ros.nodes.trainer.child'],
+        [sys.executable, '-m', 'velora_ros.nodes.trainer.training_process'],
         input=f'{json.dumps(job)}\nstop\n', capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     [event] = result.stdout.splitlines()
@@ -65,7 +65,7 @@ def test_a_change_that_comes_while_changes_are_taken_is_applied_once_and_not_los
         episode.join(1.0)
         return parse(text)
 
-    monkeypatch.setattr('velora_ros.nodes.trainer.child.json.loads', slowly)
+    monkeypatch.setattr('velora_ros.nodes.trainer.training_process.json.loads', slowly)
     orders.take('set {"actor_lr": 0.5}')
     monkeypatch.undo()
     taken.append(orders.on_episode_start())

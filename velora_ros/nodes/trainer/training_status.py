@@ -50,7 +50,7 @@ class Progress:
         self._heard = time.monotonic()
 
     def take(self, kind: str, event: dict[str, Any]) -> None:
-        """Note an event; :mod:`velora_ros.nodes.trainer.child` has their kinds."""
+        """Note an event; :mod:`velora_ros.nodes.trainer.training_process` has their kinds."""
         self._heard = time.monotonic()
         if kind == 'alive':
             self._values |= event

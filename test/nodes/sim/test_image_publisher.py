@@ -5,8 +5,8 @@ import pytest
 from velora_ros.errors import ConfigError
 from velora_ros.gym import make
 from velora_ros.gym.robot import SimulatedRobot
-from velora_ros.nodes.sim import camera as sim_camera
-from velora_ros.nodes.sim.camera import MOST_FAILURES, CameraOutput
+from velora_ros.nodes.sim import image_publisher as sim_camera
+from velora_ros.nodes.sim.image_publisher import MOST_FAILURES, CameraOutput
 
 pytestmark = pytest.mark.ros
 
