@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.paths import RunPaths
 
 
 def scalars(folder: Path, tag: str) -> list[tuple[int, float]]:

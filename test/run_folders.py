@@ -7,7 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from velora_ros.models import storage
 from velora_ros.training import RunPaths
-from velora_ros.training.checkpoint import checkpoints
+from velora_ros.training.runs.checkpoint import checkpoints
 
 BY_THE_CLOCK = ('seconds', 'steps_per_s')
 

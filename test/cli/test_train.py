@@ -13,10 +13,10 @@ from velora_ros.cli import train
 from velora_ros.cli.main import main, parser
 from velora_ros.gym import Disturbances
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.training import config as training_config
-from velora_ros.training.config import TrainConfig
-from velora_ros.training.run_config import RunConfig
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training import hyperparameters
+from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.runs.config import RunConfig
+from velora_ros.training.runs.paths import RunPaths
 from velora_ros.utils import share_path
 
 PENDULUM = 'InvertedPendulum-v5'
@@ -60,7 +60,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
 
 def test_without_a_file_the_preset_of_the_environment_counts(tmp_path, monkeypatch):
     (tmp_path / f'{PENDULUM}.yaml').write_text('gamma: 0.77\n')
-    monkeypatch.setattr(training_config, 'share_path', lambda *parts: tmp_path)
+    monkeypatch.setattr(hyperparameters, 'share_path', lambda *parts: tmp_path)
     config, source = configuration()
     assert config.gamma == 0.77
     assert f'{PENDULUM}.yaml' in source

@@ -241,7 +241,7 @@ def test_a_run_of_before_there_were_diagnostics_goes_on_and_has_them_from_then_o
 ) -> None:
     """Its checkpoint and folder lack all that diagnostics add."""
     from velora_ros.models import storage
-    from velora_ros.training import checkpoint
+    from velora_ros.training.runs import checkpoint
 
     pack, metadata_of = checkpoint.pack, storage.json.dumps
 

@@ -22,11 +22,11 @@ from velora_ros.errors import (
 )
 from velora_ros.gym import make
 from velora_ros.models import LiquidDDPG, resuming, storage
-from velora_ros.models.running import make_environment, make_model, train_run
+from velora_ros.models.run import make_environment, make_model, train_run
 from velora_ros.policy import PolicyFile
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, RunState, StopTraining, TrainConfig
-from velora_ros.training.checkpoint import checkpoints
+from velora_ros.training.runs.checkpoint import checkpoints
 from velora_ros.training.records import EpisodeRecord
 
 # --- damaged and foreign checkpoints

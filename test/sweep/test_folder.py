@@ -6,7 +6,7 @@ from velora_ros.errors import ConfigError, StorageError
 from velora_ros.sweep.folder import SweepFolder
 from velora_ros.sweep.plan import Sweep
 from velora_ros.sweep.results import FAILED, FINISHED, rank
-from velora_ros.training.config import TrainConfig
+from velora_ros.training.hyperparameters import TrainConfig
 
 
 @pytest.fixture

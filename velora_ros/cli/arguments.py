@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from velora_ros.training.config import TrainConfig, read_keyword
+from velora_ros.training.hyperparameters import TrainConfig, read_keyword
 
 OTHERWISE = ('n_episodes',)  # the budget has flags of its own
 

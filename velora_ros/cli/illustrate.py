@@ -8,8 +8,8 @@ from pathlib import Path
 from velora_ros.cli.evaluate import evaluate_in
 from velora_ros.errors import VeloraError
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.training.run_config import RunConfig
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.config import RunConfig
+from velora_ros.training.runs.paths import RunPaths
 from velora_ros.utils import write_line
 
 STEPS = 200  # of the hidden-state picture

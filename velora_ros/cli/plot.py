@@ -10,7 +10,7 @@ import numpy as np
 from velora_ros.errors import ConfigError
 from velora_ros.pictures.curves import NAMES, Run, grouped, overlap, read_run, read_table
 from velora_ros.training.diagnostics import DIAGNOSTICS
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.paths import RunPaths
 
 DEFAULT, DEFAULT_DIAGNOSTICS = 'learning_curves.png', 'diagnostics.png'
 

@@ -17,12 +17,12 @@ from velora_ros.gym.failures import close, closing
 from velora_ros.gym.making import same_id
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
-from velora_ros.training.config import TrainConfig, preset_path, read_yaml
+from velora_ros.training.hyperparameters import TrainConfig, preset_path, read_yaml
 from velora_ros.training.evaluation import episode_seed, evaluate
-from velora_ros.training.run_config import RunConfig
-from velora_ros.training.run_folder import RunFolder
-from velora_ros.training.run_paths import default_folder
-from velora_ros.training.start_file import StartFile
+from velora_ros.training.runs.config import RunConfig
+from velora_ros.training.runs.folder import RunFolder
+from velora_ros.training.runs.paths import default_folder
+from velora_ros.training.runs.start_file import StartFile
 from velora_ros.utils import check_writable, how_to_install, set_seed, write_line
 
 FINAL_EPISODES = 10
@@ -249,12 +249,12 @@ def _running(seed: int) -> Any:
     """Return the module that trains; it needs torch, which the other commands do without."""
     set_seed(seed)  # it also says so where torch is missing
     try:
-        from velora_ros.models import running  # noqa: PLC0415
+        from velora_ros.models import run  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependencyError(
             f'training needs {error.name}, which is not installed. {how_to_install("train")}'
         ) from error
-    return running
+    return run
 
 
 def _with_provenance(file: PolicyFile, config: RunConfig) -> PolicyFile:

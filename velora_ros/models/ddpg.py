@@ -12,17 +12,19 @@ from torch.optim import Adam, Optimizer
 from velora_ros.errors import ConfigError
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cells import CFC, equal_neurons
-from velora_ros.models import session, storage
+from velora_ros.models import storage
+
 from velora_ros.models.learner import Learner, LearnerSettings, default_spec
 from velora_ros.models.prediction import predict
 from velora_ros.models.run_files import RunDir
 from velora_ros.models.sb3 import SB3Model
 from velora_ros.models.start import Start, wiring_of
 from velora_ros.models.streams import Streams, draw_run_seed
+from velora_ros.models.train import Call, train
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, TrainConfig, TrainResult
-from velora_ros.training.config import IN_PROPORTION, N_EPISODES, is_number
-from velora_ros.training.start_file import StartFile
+from velora_ros.training.hyperparameters import IN_PROPORTION, N_EPISODES, is_number
+from velora_ros.training.runs.start_file import StartFile
 from velora_ros.utils import set_device
 
 
@@ -223,7 +225,7 @@ class LiquidDDPG:
                 ``env.spec``, or they are skipped.
             eval_every: steps between evaluations; 0: none; -1: in proportion. Then an evaluation is due when all of
                 them, the next one included, will have taken at most a tenth as many steps as training, and at least 500
-                steps after the last one; one more follows at the end. See :mod:`velora_ros.training.proportion`.
+                steps after the last one; one more follows at the end. See :mod:`velora_ros.training.evaluation_schedule`.
             eval_episodes: episodes per evaluation.
             eval_max_steps: steps of their episodes at most; 0: ``max_steps``. Training episodes that are shorter than
                 what is asked for in the end show more starts; a truncation costs them nothing.
@@ -257,10 +259,10 @@ class LiquidDDPG:
             episode_share=episode_share, eval_every=eval_every, eval_episodes=eval_episodes,
             eval_max_steps=eval_max_steps, critic_warm_up=critic_warm_up, buffer_size=self.learner.settings.buffer_size,
         )  # fmt: skip
-        return session.train(
+        return train(
             self,
             config,
-            session.Call(
+            Call(
                 env, total_steps, eval_env, callbacks, seed, control_period,
                 run_dir, resume, checkpoint_every, keep_checkpoints, progress,
             ),

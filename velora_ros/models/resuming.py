@@ -13,7 +13,7 @@ from velora_ros.models import storage
 from velora_ros.models.learner import Learner
 from velora_ros.models.streams import global_states, set_global_states
 from velora_ros.training import RunFolder, RunState
-from velora_ros.training.checkpoint import checkpoints, pack, unpack
+from velora_ros.training.runs.checkpoint import checkpoints, pack, unpack
 
 PREFIX = 'run.'
 

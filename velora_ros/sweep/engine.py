@@ -13,7 +13,7 @@ from velora_ros.sweep.folder import SweepFolder
 from velora_ros.sweep.plan import Sweep, Trial
 from velora_ros.sweep.results import FAILED, STOPPED, TrialResult
 from velora_ros.sweep.trial import run_trial
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.paths import RunPaths
 
 DIED = 'its process died without a word: killed, or out of memory. --resume tries it again.'
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.training.config import PLAIN, WITHOUT_POINT, not_in_json
+from velora_ros.training.hyperparameters import PLAIN, WITHOUT_POINT, not_in_json
 
 NAMES = (
     'env', 'steps', 'seeds', 'preset', 'fixed', 'grid', 'sample', 'settings', 'scheduler', 'cpus_per_trial',

@@ -16,8 +16,8 @@ from velora_ros.gym import check_env, check_statistics, disturb, make, spec_from
 from velora_ros.gym.failures import closing
 from velora_ros.sweep import entries, ranges
 from velora_ros.sweep.entries import Asha
-from velora_ros.training.config import IN_PROPORTION, TrainConfig, preset_path, read_yaml
-from velora_ros.training.run_config import RunConfig
+from velora_ros.training.hyperparameters import IN_PROPORTION, TrainConfig, preset_path, read_yaml
+from velora_ros.training.runs.config import RunConfig
 from velora_ros.utils import atomic_write
 
 LONGEST_NAME = 150

@@ -12,7 +12,7 @@ import numpy as np
 
 from velora_ros.pictures.curves import read_run
 from velora_ros.sweep.plan import Setting, Sweep, Trial
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.paths import RunPaths
 from velora_ros.utils import atomic_write
 
 FINISHED, STOPPED, FAILED = 'finished', 'stopped', 'failed'

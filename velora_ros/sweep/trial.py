@@ -14,9 +14,9 @@ from velora_ros.sweep.plan import Trial
 from velora_ros.sweep.results import FAILED, FINISHED
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.records import EvaluationRecord
-from velora_ros.training.run_config import RunConfig
-from velora_ros.training.run_folder import RunFolder
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.config import RunConfig
+from velora_ros.training.runs.folder import RunFolder
+from velora_ros.training.runs.paths import RunPaths
 
 PATIENCE_S = 20.0  # the processes of a killed sweep hold their run folders for a moment
 TRACEBACK = 'error.txt'
@@ -65,7 +65,7 @@ def run_trial(trial: Trial, folder: Path, report: Callable[[dict[str, Any]], Non
 
 
 def _train(config: RunConfig, folder: Path, report: Callable[[dict[str, Any]], None]) -> None:
-    from velora_ros.models.running import make_environment, make_model, train_run  # noqa: PLC0415 - torch, here alone
+    from velora_ros.models.run import make_environment, make_model, train_run  # noqa: PLC0415 - torch, here alone
 
     with closing(make_environment(config)) as env, _opened(folder, config) as run:
         model = make_model(run.started_with, env)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym.failures import FAILURES, described
 from velora_ros.spec import PolicySpec
-from velora_ros.training.agent import Array
+from velora_ros.training.agent_protocol import Array
 from velora_ros.training.divergence import diverged
 
 REPAIR, REPAIR_OR_END = 'repair it', 'repair it, or end the episode before it fails'

@@ -15,11 +15,11 @@ from velora_ros.errors import ConfigError
 from velora_ros.policy import Policy
 from velora_ros.replay import Transition
 from velora_ros.spec import PolicySpec
-from velora_ros.training import proportion
-from velora_ros.training.agent import Agent
+from velora_ros.training import evaluation_schedule
+from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.checked_env import CheckedEnv
-from velora_ros.training.config import IN_PROPORTION, TrainConfig, live_changes
+from velora_ros.training.hyperparameters import IN_PROPORTION, TrainConfig, live_changes
 from velora_ros.training.diagnostics import RECORD_EVERY, DiagnosticsRecord, complete
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.means import Means
@@ -48,7 +48,7 @@ class LoopSettings:
         update_ratio: updates per environment step, after the boost.
         boost_ratio: updates per environment step at the beginning.
         boost_steps: how many steps after the start-up the boost lasts.
-        eval_every: steps between evaluations; 0: none; -1: in proportion, see :mod:`.proportion`.
+        eval_every: steps between evaluations; 0: none; -1: in proportion, see :mod:`.evaluation_schedule`.
         eval_episodes: episodes per evaluation.
         longest_evaluation: steps of their episodes at most.
         seed: the run's seed; each reset gets one drawn from (seed, episode).
@@ -312,8 +312,8 @@ class _Run:
         if self.eval_env is None or not every:
             return
         if every == IN_PROPORTION:
-            if proportion.is_due(self.step, self.steps_before, self.result, self.settings):
-                self._evaluate(self.eval_env, proportion.steps_left(self.step - self.steps_before, self.result))
+            if evaluation_schedule.is_due(self.step, self.steps_before, self.result, self.settings):
+                self._evaluate(self.eval_env, evaluation_schedule.steps_left(self.step - self.steps_before, self.result))
         elif self.step % every == 0:
             self._evaluate(self.eval_env)
 
@@ -327,8 +327,8 @@ class _Run:
         if self.eval_env is None or settings.eval_every != IN_PROPORTION or result.stopped:
             return
         cut_off = not self.at_rest
-        if proportion.is_due_at_the_end(self.step, self.steps_before, result, settings, cut_off=cut_off):
-            left = proportion.steps_left(self.step - self.steps_before, result, at_the_end=True)
+        if evaluation_schedule.is_due_at_the_end(self.step, self.steps_before, result, settings, cut_off=cut_off):
+            left = evaluation_schedule.steps_left(self.step - self.steps_before, result, at_the_end=True)
             with contextlib.suppress(StopTraining):  # it is over already
                 self._evaluate(self.eval_env, left)
 

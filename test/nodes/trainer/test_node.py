@@ -12,7 +12,7 @@ from velora_ros.errors import ConfigError, StorageError, VeloraError
 from velora_ros.nodes.trainer import parameters as table
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import LIVE
-from velora_ros.training.config import TrainConfig
+from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.utils import share_path
 
 DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'

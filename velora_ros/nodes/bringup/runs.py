@@ -272,7 +272,7 @@ def _run_folder(request: _Request) -> str:
             f'training needs {", ".join(missing)}, which {"are" if len(missing) > 1 else "is"} not installed here. '
             f'{how_to_install("train")} In a clone, make control TRAIN=1 and make train set it up.'
         )
-    from velora_ros.training.run_paths import default_folder  # noqa: PLC0415 - control alone loads no training
+    from velora_ros.training.runs.paths import default_folder  # noqa: PLC0415 - control alone loads no training
 
     given = request['run_dir'] or request.own('trainer_node', 'run_dir')
     folder = given or default_folder(_env(request, 'trainer_node'), _seed(request, 'trainer_node'))

@@ -8,9 +8,9 @@ from typing import Any
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.parameters import Kind, Parameter, Values
 from velora_ros.training.callbacks import LIVE
-from velora_ros.training.config import TrainConfig, preset_path, read_keyword, read_yaml
-from velora_ros.training.run_paths import RunPaths, default_folder
-from velora_ros.training.start_file import StartFile
+from velora_ros.training.hyperparameters import TrainConfig, preset_path, read_keyword, read_yaml
+from velora_ros.training.runs.paths import RunPaths, default_folder
+from velora_ros.training.runs.start_file import StartFile
 from velora_ros.utils import check_writable
 
 _AT_START = 'it is read at the start; start the node again.'

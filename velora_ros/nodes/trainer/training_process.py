@@ -25,15 +25,15 @@ from velora_ros.gym import check_statistics, disturb, make, spec_from_env
 from velora_ros.gym.failures import closing
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import LIVE, Callback, StopTraining
-from velora_ros.training.config import TrainConfig
+from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.diagnostics import DiagnosticsRecord
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.loop import AS_GOOD
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
-from velora_ros.training.run_config import RunConfig
-from velora_ros.training.run_folder import RunFolder
-from velora_ros.training.run_paths import RunPaths
-from velora_ros.training.start_file import OF_THE_ACTOR, OF_THE_CRITIC, StartFile
+from velora_ros.training.runs.config import RunConfig
+from velora_ros.training.runs.folder import RunFolder
+from velora_ros.training.runs.paths import RunPaths
+from velora_ros.training.runs.start_file import OF_THE_ACTOR, OF_THE_CRITIC, StartFile
 from velora_ros.utils import atomic_write, how_to_install, listen_to_slow_steps, set_seed
 
 if TYPE_CHECKING:

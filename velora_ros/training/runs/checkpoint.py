@@ -14,8 +14,8 @@ from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.diagnostics import NAMES, DiagnosticsRecord, complete
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, EvaluationResult, RunState, TrainResult
-from velora_ros.training.run_folder import RunFolder
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.folder import RunFolder
+from velora_ros.training.runs.paths import RunPaths
 
 SUFFIX = '.safetensors'
 LARGEST_SHARE = 0.01  # of the training time that periodic checkpoints may take

@@ -5,7 +5,8 @@ import pytest
 from toy import Reach
 
 from velora_ros.models import LiquidDDPG
-from velora_ros.training import Callback, RunPaths, TrainResult, proportion
+from velora_ros.training import Callback, RunPaths, TrainResult
+from velora_ros.training import evaluation_schedule
 
 QUICK: dict[str, Any] = {'start_steps': 16, 'boost_ratio': 0.2, 'update_ratio': 0.1, 'progress': False}
 
@@ -69,7 +70,7 @@ def test_a_second_call_begins_to_count_anew() -> None:
     model, _, _ = trained(10, 700)
     result = model.train(Reach(), 8, total_steps=700, eval_env=Reach(), **QUICK)
     assert [one.steps for one in result.evaluations] == [700 + 700]
-    assert proportion.spent(result) == 100
+    assert evaluation_schedule.spent(result) == 100
 
 
 def test_a_resumed_run_evaluates_where_an_uninterrupted_one_does(tmp_path: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from velora_ros.errors import ConfigError
 from velora_ros.gym import Disturbances
 from velora_ros.training import TrainConfig
-from velora_ros.training.config import preset_path, read_keyword
+from velora_ros.training.hyperparameters import preset_path, read_keyword
 from velora_ros.utils import share_path
 
 

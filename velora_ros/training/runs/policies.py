@@ -5,7 +5,7 @@ from collections.abc import Callable
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.records import EvaluationRecord, RunState, TrainResult
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.paths import RunPaths
 
 
 class KeptPolicies(Callback):

@@ -12,7 +12,7 @@ from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.diagnostics import NAMES, DiagnosticsRecord
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.paths import RunPaths
 from velora_ros.utils import atomic_write
 
 EPISODE_COLUMNS = ('episode', 'steps', 'return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds')

@@ -12,8 +12,8 @@ from velora_ros.errors import ConfigError, PolicyFileError, SpecError
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.foreign import AGENT, AGENT_KEY, CHECKPOINT, MISSING, POLICY, RUN, identify
 from velora_ros.spec import PolicySpec
-from velora_ros.training.checkpoint import checkpoints
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.checkpoint import checkpoints
+from velora_ros.training.runs.paths import RunPaths
 
 OF_THE_ACTOR = ('n_neurons', 'sparsity', 'cell', 'normalise', 'dt_input')
 OF_THE_CRITIC = ('critic_sizes', 'n_critics', 'critic_neurons')

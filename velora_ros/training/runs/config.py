@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from velora_ros.errors import ConfigError, VeloraError, did_you_mean
-from velora_ros.training.config import TrainConfig, read_yaml
+from velora_ros.training.hyperparameters import TrainConfig, read_yaml
 from velora_ros.utils import atomic_write
 
 FORMAT_VERSION = 1

@@ -11,8 +11,8 @@ from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.diagnostics import DiagnosticsRecord
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
-from velora_ros.training.run_folder import RunFolder
-from velora_ros.training.run_paths import RunPaths
+from velora_ros.training.runs.folder import RunFolder
+from velora_ros.training.runs.paths import RunPaths
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from velora_ros.errors import ConfigError, StorageError
 from velora_ros.policy.foreign import why_no_run
-from velora_ros.training.run_config import RunConfig
-from velora_ros.training.run_paths import RunPaths, following_folder
+from velora_ros.training.runs.config import RunConfig
+from velora_ros.training.runs.paths import RunPaths, following_folder
 
 
 class TakenError(StorageError):
