@@ -15,8 +15,8 @@ from run_and_kill import train
 
 from velora_ros.errors import StorageError
 from velora_ros.training import Callback, RunPaths
-from velora_ros.training.runs.checkpoint import checkpoints
 from velora_ros.training.records import EpisodeRecord
+from velora_ros.training.runs.checkpoint import checkpoints
 
 NOBODY = 65534
 

@@ -14,8 +14,8 @@ from velora_ros.cli.main import main
 from velora_ros.cli.stopping import StopOnRequest, stop_on_signals
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training import RunFolder, RunPaths, StopTraining
-from velora_ros.training.runs.checkpoint import checkpoints
 from velora_ros.training.records import RunState
+from velora_ros.training.runs.checkpoint import checkpoints
 
 PENDULUM = 'InvertedPendulum-v5'
 SHORT = [

@@ -26,8 +26,8 @@ from velora_ros.models.run import make_environment, make_model, train_run
 from velora_ros.policy import PolicyFile
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, RunState, StopTraining, TrainConfig
-from velora_ros.training.runs.checkpoint import checkpoints
 from velora_ros.training.records import EpisodeRecord
+from velora_ros.training.runs.checkpoint import checkpoints
 
 # --- damaged and foreign checkpoints
 

@@ -5,8 +5,7 @@ import pytest
 from toy import Reach
 
 from velora_ros.models import LiquidDDPG
-from velora_ros.training import Callback, RunPaths, TrainResult
-from velora_ros.training import evaluation_schedule
+from velora_ros.training import Callback, RunPaths, TrainResult, evaluation_schedule
 
 QUICK: dict[str, Any] = {'start_steps': 16, 'boost_ratio': 0.2, 'update_ratio': 0.1, 'progress': False}
 

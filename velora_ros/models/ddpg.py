@@ -13,7 +13,6 @@ from velora_ros.errors import ConfigError
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cells import CFC, equal_neurons
 from velora_ros.models import storage
-
 from velora_ros.models.learner import Learner, LearnerSettings, default_spec
 from velora_ros.models.prediction import predict
 from velora_ros.models.run_files import RunDir
@@ -225,7 +224,7 @@ class LiquidDDPG:
                 ``env.spec``, or they are skipped.
             eval_every: steps between evaluations; 0: none; -1: in proportion. Then an evaluation is due when all of
                 them, the next one included, will have taken at most a tenth as many steps as training, and at least 500
-                steps after the last one; one more follows at the end. See :mod:`velora_ros.training.evaluation_schedule`.
+                steps after the last one; one more follows at the end: :mod:`velora_ros.training.evaluation_schedule`.
             eval_episodes: episodes per evaluation.
             eval_max_steps: steps of their episodes at most; 0: ``max_steps``. Training episodes that are shorter than
                 what is asked for in the end show more starts; a truncation costs them nothing.

@@ -16,7 +16,6 @@ from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym.making import id_of
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cells import CFC, cell_kind
-from velora_ros.training.environments import Env
 from velora_ros.models.export import policy_file
 from velora_ros.models.fused import FusedUpdate
 from velora_ros.models.fused_adam import supports
@@ -32,9 +31,10 @@ from velora_ros.policy import PolicyFile
 from velora_ros.replay import SequenceBuffer, Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent_protocol import Array
-from velora_ros.training.hyperparameters import STEPS
 from velora_ros.training.diagnostics import SAMPLE_EVERY, Gathered
 from velora_ros.training.divergence import diverged
+from velora_ros.training.environments import Env
+from velora_ros.training.hyperparameters import STEPS
 from velora_ros.utils import slow_step
 
 COMPILING = 'compiling the loops of the training for this processor; after an install that takes up to a minute, once'

@@ -15,15 +15,15 @@ from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym import NamedFlatten
 from velora_ros.gym.making import id_of, same_id
 from velora_ros.models import resuming
-from velora_ros.training.environments import Env
 from velora_ros.models.learner import Learner
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, RunConfig, RunFolder, TrainConfig
+from velora_ros.training.environments import Env
 from velora_ros.training.runs.checkpoint import Checkpoints
+from velora_ros.training.runs.config import MAY_CHANGE
+from velora_ros.training.runs.policies import KeptPolicies
 from velora_ros.training.runs.tables import LearningCurve
 from velora_ros.training.runs.tensorboard import tensorboard_events
-from velora_ros.training.runs.policies import KeptPolicies
-from velora_ros.training.runs.config import MAY_CHANGE
 
 RunDir = str | os.PathLike[str] | RunFolder
 GIVEN_BY_MAKE = (PassiveEnvChecker, OrderEnforcing, TimeLimit, NamedFlatten)

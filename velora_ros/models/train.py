@@ -15,7 +15,6 @@ from velora_ros.gym import check_env, check_reward, check_statistics, flat, spec
 from velora_ros.gym.failures import close
 from velora_ros.gym.period import find_period
 from velora_ros.models import resuming
-from velora_ros.training.environments import evaluation_environment, numpy_view
 from velora_ros.models.learner import Learner
 from velora_ros.models.run_files import RunDir, callbacks_of, check_environment, describe, keywords_of, opened
 from velora_ros.models.streams import Streams
@@ -23,6 +22,7 @@ from velora_ros.models.threads import single_thread
 from velora_ros.models.update import UpdateSettings
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, EvaluateIn, LoopSettings, RunFolder, TrainConfig, TrainResult, run
+from velora_ros.training.environments import evaluation_environment, numpy_view
 from velora_ros.training.hyperparameters import DefaultEpisodes, is_number
 from velora_ros.training.progress_bar import ProgressBar
 from velora_ros.training.runs.provenance import record_start

@@ -2,9 +2,9 @@
 
 from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.callbacks import Callback, EarlyStopping, EvaluateIn, KeepBest, StopTraining
-from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.diagnostics import DIAGNOSTICS, DiagnosticsRecord
 from velora_ros.training.evaluation import evaluate
+from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.loop import LoopSettings, run
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, EvaluationResult, RunState, TrainResult
 from velora_ros.training.runs.config import RunConfig

@@ -19,9 +19,9 @@ from velora_ros.training import evaluation_schedule
 from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.checked_env import CheckedEnv
-from velora_ros.training.hyperparameters import IN_PROPORTION, TrainConfig, live_changes
 from velora_ros.training.diagnostics import RECORD_EVERY, DiagnosticsRecord, complete
 from velora_ros.training.evaluation import episode_seed, evaluate
+from velora_ros.training.hyperparameters import IN_PROPORTION, TrainConfig, live_changes
 from velora_ros.training.means import Means
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 
@@ -313,7 +313,8 @@ class _Run:
             return
         if every == IN_PROPORTION:
             if evaluation_schedule.is_due(self.step, self.steps_before, self.result, self.settings):
-                self._evaluate(self.eval_env, evaluation_schedule.steps_left(self.step - self.steps_before, self.result))
+                left = evaluation_schedule.steps_left(self.step - self.steps_before, self.result)
+                self._evaluate(self.eval_env, left)
         elif self.step % every == 0:
             self._evaluate(self.eval_env)
 

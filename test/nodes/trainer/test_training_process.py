@@ -15,10 +15,10 @@ from velora_ros.nodes.trainer.training_process import Orders, Reporter, train
 from velora_ros.nodes.trainer.training_status import Progress
 from velora_ros.policy import PolicyFile
 from velora_ros.training import EvaluationRecord, EvaluationResult, RunPaths, RunState, TrainResult
-from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.diagnostics import DiagnosticsRecord, complete
-from velora_ros.training.runs.policies import KeptPolicies
+from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.runs.config import RunConfig
+from velora_ros.training.runs.policies import KeptPolicies
 from velora_ros.utils import share_path
 
 

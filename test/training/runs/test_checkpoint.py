@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from velora_ros.errors import ConfigError
 from velora_ros.training import EpisodeRecord, EvaluationRecord, EvaluationResult, RunConfig, RunFolder, TrainConfig
-from velora_ros.training.runs.checkpoint import Checkpoints, checkpoints, pack, unpack
 from velora_ros.training.records import RunState, TrainResult
+from velora_ros.training.runs.checkpoint import Checkpoints, checkpoints, pack, unpack
 
 CONFIG = RunConfig('X', 0, TrainConfig())
 

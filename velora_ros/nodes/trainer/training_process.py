@@ -25,9 +25,9 @@ from velora_ros.gym import check_statistics, disturb, make, spec_from_env
 from velora_ros.gym.failures import closing
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import LIVE, Callback, StopTraining
-from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.diagnostics import DiagnosticsRecord
 from velora_ros.training.evaluation import evaluate
+from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.loop import AS_GOOD
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 from velora_ros.training.runs.config import RunConfig
