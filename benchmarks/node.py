@@ -52,7 +52,7 @@ def commands(policy: Path) -> dict[str, list[str]]:
         'arm_on_activate': 'true',
         'slew_rate': '[1000000.0]',  # computed at every command, never in the way of the marks
     }
-    ours = [sys.executable, '-m', 'velora_ros.nodes.policy.node', '--ros-args']
+    ours = [sys.executable, '-m', 'velora_ros.nodes.policy', '--ros-args']
     for name, value in parameters.items():
         ours += ['-p', f'{name}:={value}']
     echo = [sys.executable, str(FOLDER / 'node_echo.py')]
@@ -135,7 +135,7 @@ def attend(pipe: Connection, domain: int, command: list[str], answers: np.ndarra
         pipe.recv()
         began = time.perf_counter()
         with running(command, log, domain) as child:
-            ready = until_ready(log, began) if 'velora_ros.nodes.policy.node' in command else None
+            ready = until_ready(log, began) if 'velora_ros.nodes.policy' in command else None
             robot.until_it_answers()
             pipe.send((ready, time.perf_counter() - began))
             robot.run(100, 1.0)

@@ -55,7 +55,7 @@ def steps_per_second(side: str, seed: int, steps: int, folder: Path) -> float:
         parameters = {'env': ENV, 'seed': seed, 'total_steps': steps, 'run_dir': run_dir}
         switches = {'autostart': 'true', 'exit_when_done': 'true'}
         words = [word for name, value in {**parameters, **switches}.items() for word in ('-p', f'{name}:={value}')]
-        run('velora_ros.nodes.trainer.node', '--ros-args', *words)
+        run('velora_ros.nodes.trainer', '--ros-args', *words)
     else:
         run('velora_ros', 'train', '--env', ENV, '--seed', seed, '--steps', steps, '--run-dir', run_dir)
     with (run_dir / 'episodes.csv').open(encoding='utf-8') as file:

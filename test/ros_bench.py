@@ -31,8 +31,8 @@ SOURCE = Path(__file__).resolve().parents[1]
 # it should may take longer than the 5 s after which it is killed, or 2 s where two signals came.
 BRINGUP = [
     sys.executable, '-c',
-    'import sys; from velora_ros.nodes import bringup, processes; '
-    'processes.PATIENCE_S = processes.HURRY_S = 60.0; sys.exit(bringup.main())',
+    'import sys; from velora_ros.nodes.bringup import processes, runs; '
+    'processes.PATIENCE_S = processes.HURRY_S = 60.0; sys.exit(runs.main())',
 ]  # fmt: skip
 
 
@@ -119,13 +119,15 @@ class RosBench:
         self._executor = EventsExecutor(context=self._context)
         self._executor.add_node(self.node)
 
-    def start(self, module, *arguments, **environment):
-        """Start `python -m velora_ros.nodes.<module> --ros-args <arguments>`, or another command as a list; a simulator
+    def start(self, name, *arguments, **environment):
+        """Start a node by its name with `--ros-args <arguments>`, or another command as a list; a simulator
         prints its summary unless its arguments say otherwise."""
         command = (
-            [sys.executable, '-m', f'velora_ros.nodes.{module}', '--ros-args'] if isinstance(module, str) else module
+            [sys.executable, '-m', f'velora_ros.nodes.{name.removesuffix("_node")}', '--ros-args']
+            if isinstance(name, str)
+            else name
         )
-        if module == 'sim_node':
+        if name == 'sim_node':
             command += ['-p', 'summary_line:=true']
         search = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get('PYTHONPATH')]))
         variables = {**os.environ, 'ROS_DOMAIN_ID': str(self.domain), 'PYTHONPATH': search, 'OMP_NUM_THREADS': '1'}

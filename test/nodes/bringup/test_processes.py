@@ -8,7 +8,7 @@ import pytest
 
 RUNNER = """
 import sys
-from velora_ros.nodes import processes
+from velora_ros.nodes.bringup import processes
 from velora_ros.nodes.bringup.entries import Entry
 sys.exit(processes.run_entries([Entry('speaks', 'speaks', '/', package='standin', ends_run=True)]))
 """

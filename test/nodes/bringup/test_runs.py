@@ -22,7 +22,7 @@ PATIENCE = 60.0
 # Stands in for nodes: `python -m velora_ros.nodes.<executable>` with a module of our own choice.
 RUNNER = """
 import os, sys
-from velora_ros.nodes import processes
+from velora_ros.nodes.bringup import processes
 from velora_ros.nodes.bringup.entries import Entry
 processes.RESPAWN_DELAY_S = 0.1
 processes.PATIENCE_S = 60.0  # longer than any test: a process that is killed was killed for another reason

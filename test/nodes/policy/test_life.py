@@ -128,7 +128,7 @@ def read_only_install(tmp_path):
 @pytest.mark.parametrize('home', [(), ('HOME=/dev/null',), ('HOME=/', 'ROS_LOG_DIR=/dev/null/log')])
 def test_it_starts_from_a_read_only_install_without_a_home(ros, policies, read_only_install, home):
     places = ('HOME', 'ROS_HOME', 'ROS_LOG_DIR', 'XDG_CACHE_HOME', 'NUMBA_CACHE_DIR')
-    node = ['env', *(f'--unset={name}' for name in places), *home, sys.executable, '-m', 'velora_ros.nodes.policy.node']
+    node = ['env', *(f'--unset={name}' for name in places), *home, sys.executable, '-m', 'velora_ros.nodes.policy']
     parameters = (f'policy:={policies["joints"]}', 'autostart:=true', 'engine:=numba')
     words = [word for text in parameters for word in ('-p', text)]
     process = ros.start([*node, '--ros-args', *words], PYTHONPATH=str(read_only_install))

@@ -239,7 +239,7 @@ def test_a_qos_override_is_used_and_a_wrong_one_refused(make_node):
 def test_every_shipped_file_sets_its_node_s_parameters_in_any_namespace(make_node, file, namespace):
     for key, content in yaml.safe_load(file.read_text()).items():
         name = key.removeprefix('/**/')
-        module = importlib.import_module(f'velora_ros.nodes.{name}_parameters')
+        module = importlib.import_module(f'velora_ros.nodes.{name.removesuffix("_node")}.parameters')
         sources = content['ros__parameters'].get('observation.sources')
         rows = module.parameters(sources) if name == 'policy_node' else module.PARAMETERS
         node = make_node('--params-file', file, name=name, namespace=namespace)

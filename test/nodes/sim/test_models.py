@@ -133,7 +133,7 @@ def test_a_floating_base_s_pose_and_velocity_are_published_in_their_frames(ros, 
 
 def test_an_opengl_backend_that_mujoco_does_not_know_is_one_sentence():
     result = subprocess.run(
-        [sys.executable, '-m', 'velora_ros.nodes.sim.node'],
+        [sys.executable, '-m', 'velora_ros.nodes.sim'],
         env={**os.environ, 'MUJOCO_GL': 'nonsense'}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert result.returncode == 1

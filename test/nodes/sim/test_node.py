@@ -301,7 +301,7 @@ def test_what_a_controller_counted_that_came_after_the_robot_is_this_run_s(ros):
 
 
 def test_under_nohup_a_closed_terminal_ends_nothing(ros):
-    command = ['nohup', sys.executable, '-m', 'velora_ros.nodes.sim.node', '--ros-args']
+    command = ['nohup', sys.executable, '-m', 'velora_ros.nodes.sim', '--ros-args']
     process = ros.start([*command, *parameters(duration_s=1.0, hold_until_command=False, summary_line=True)])
     ros.subscribe(JOINTS, 'joint_states')
     process.signal(signal.SIGHUP)

@@ -140,14 +140,14 @@ def test_a_place_that_the_policy_cannot_be_written_to_is_refused_before_the_trai
 
 @pytest.mark.ros
 def test_a_training_publishes_its_progress_and_writes_the_policy(ros, trainer, tmp_path):
-    process = trainer(total_steps=700, announce_untrained=True, out=tmp_path / 'out.safetensors')
+    process = trainer(total_steps=1_100, announce_untrained=True, out=tmp_path / 'out.safetensors')
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')
     metrics = ros.subscribe(DIAGNOSTICS, 'trainer_node/metrics')
     policies = ros.subscribe('std_msgs/msg/String', 'trainer_node/policy', LATCHED)
     assert ros.call(TRIGGER, 'trainer_node/start').success
     again = ros.call(TRIGGER, 'trainer_node/start')
     assert (again.success, again.message) == (False, 'already training; call ~/stop first.')
-    ros.until(lambda: 'done: 700 steps' in process.output)
+    ros.until(lambda: 'done: 1100 steps' in process.output)
     assert returns
     assert {'critic_loss', 'updates', 'actor_lr'} <= {pair.key for pair in metrics[-1].status[0].values}
     folder = tmp_path / 'run' / 'policies'

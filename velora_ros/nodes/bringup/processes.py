@@ -79,7 +79,7 @@ class Process:
         self.summary = b''
         """The run's summary, once this process printed it: its last words."""
         self._unfinished = b''
-        command = [sys.executable, '-m', f'{entry.package}.nodes.{entry.executable}']
+        command = [sys.executable, '-m', f'{entry.package}.nodes.{entry.executable.removesuffix("_node")}']
         self._popen = subprocess.Popen(
             [*command, *entry.ros_arguments(parameter_files(entry, folder))],
             stdin=subprocess.DEVNULL,

@@ -357,7 +357,3 @@ class PolicyNode(LifecycleNode):
 def main() -> None:
     """Run policy_node until SIGINT, SIGTERM or SIGHUP."""
     sys.exit(run(PolicyNode))
-
-
-if __name__ == '__main__':
-    main()

@@ -213,7 +213,3 @@ def _check_times(values: Values) -> None:
 def main() -> None:
     """Run sim_node until its duration is over, SIGINT or SIGTERM."""
     sys.exit(run(SimNode))
-
-
-if __name__ == '__main__':
-    main()

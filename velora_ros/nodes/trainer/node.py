@@ -291,7 +291,3 @@ def _signal_name(number: int) -> str:
 def main() -> None:
     """Run trainer_node until SIGINT or SIGTERM, or with ``exit_when_done`` until the training is over."""
     sys.exit(run(TrainerNode))
-
-
-if __name__ == '__main__':
-    main()
