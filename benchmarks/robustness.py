@@ -24,7 +24,7 @@ import yaml
 from learning import RESULTS, append, read, seeds_of
 
 from velora_ros.gym import Disturbances, disturb
-from velora_ros.gym.frames import stack_frames
+from velora_ros.gym.frame_stack import stack_frames
 from velora_ros.liquid.cells import CFC, neurons_for, parameter_count
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import Policy, PolicyFile

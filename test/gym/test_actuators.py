@@ -4,7 +4,7 @@ import pytest
 
 from velora_ros.gym import ActionDelay, make
 from velora_ros.gym.actuators import are_position_servos, control_limits, resting_controls
-from velora_ros.gym.robot import SimulatedRobot
+from velora_ros.gym.simulated_robot import SimulatedRobot
 
 ARM = """
 <mujoco>

@@ -13,8 +13,8 @@ from velora_ros.cli.evaluate import statistics
 from velora_ros.cli.illustrate import illustrate
 from velora_ros.cli.stopping import stop_on_signals
 from velora_ros.errors import ConfigError, MissingDependencyError
-from velora_ros.gym.failures import close, closing
-from velora_ros.gym.making import same_id
+from velora_ros.gym.environment_errors import close, closing
+from velora_ros.gym.make_env import same_id
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
 from velora_ros.training.evaluation import episode_seed, evaluate

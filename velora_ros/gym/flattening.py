@@ -11,7 +11,7 @@ from gymnasium.spaces.utils import flatten
 from gymnasium.utils import RecordConstructorArgs
 
 from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym.joint_names import UNITS, Signal
+from velora_ros.gym.observation_names import UNITS, Signal
 
 Env = gym.Env[Any, Any]
 

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from velora_ros import __version__
 from velora_ros.errors import ConfigError, SpecError
-from velora_ros.gym.making import id_of
+from velora_ros.gym.make_env import id_of
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cells import CFC, cell_kind
 from velora_ros.models.export import policy_file

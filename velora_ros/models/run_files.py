@@ -13,7 +13,7 @@ from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym import NamedFlatten
-from velora_ros.gym.making import id_of, same_id
+from velora_ros.gym.make_env import id_of, same_id
 from velora_ros.models import resuming
 from velora_ros.models.learner import Learner
 from velora_ros.spec import PolicySpec

@@ -12,8 +12,8 @@ import gymnasium
 
 from velora_ros.errors import ConfigError, DivergenceError, StorageError, UnsupportedEnvironmentError
 from velora_ros.gym import check_env, check_reward, check_statistics, flat, spec_from_env
-from velora_ros.gym.failures import close
-from velora_ros.gym.period import find_period
+from velora_ros.gym.control_period import find_period
+from velora_ros.gym.environment_errors import close
 from velora_ros.models import resuming
 from velora_ros.models.learner import Learner
 from velora_ros.models.run_files import RunDir, callbacks_of, check_environment, describe, keywords_of, opened

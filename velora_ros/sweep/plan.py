@@ -13,7 +13,7 @@ import yaml
 
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.gym import check_env, check_statistics, disturb, make, spec_from_env
-from velora_ros.gym.failures import closing
+from velora_ros.gym.environment_errors import closing
 from velora_ros.sweep import entries, ranges
 from velora_ros.sweep.entries import Asha
 from velora_ros.training.hyperparameters import IN_PROPORTION, TrainConfig, preset_path, read_yaml

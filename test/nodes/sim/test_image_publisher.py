@@ -4,7 +4,7 @@ import pytest
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym import make
-from velora_ros.gym.robot import SimulatedRobot
+from velora_ros.gym.simulated_robot import SimulatedRobot
 from velora_ros.nodes.sim import image_publisher as sim_camera
 from velora_ros.nodes.sim.image_publisher import MOST_FAILURES, CameraOutput
 

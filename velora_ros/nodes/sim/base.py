@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from velora_ros.gym.robot import Array, Base
+from velora_ros.gym.simulated_robot import Array, Base
 from velora_ros.nodes.ros.conversions import to_stamp
 from velora_ros.nodes.ros.interfaces import interface_class
 

@@ -11,7 +11,7 @@ from rclpy.node import Node
 
 from velora_ros.errors import VeloraError
 from velora_ros.gym.camera import Camera
-from velora_ros.gym.robot import SimulatedRobot
+from velora_ros.gym.simulated_robot import SimulatedRobot
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.interfaces import create_publisher
 from velora_ros.nodes.ros.parameters import Values

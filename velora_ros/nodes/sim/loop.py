@@ -8,9 +8,9 @@ from rclpy.node import Node
 
 from velora_ros.control.run_statistics import Progress, RunStatistics
 from velora_ros.errors import SpecError
-from velora_ros.gym.faults import DelayLine, Faults
-from velora_ros.gym.pacing import RealTimePacer
-from velora_ros.gym.robot import Array, Period, SimulatedRobot
+from velora_ros.gym.disturbances.stack import DelayLine, Faults
+from velora_ros.gym.real_time_pacer import RealTimePacer
+from velora_ros.gym.simulated_robot import Array, Period, SimulatedRobot
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.executor import STEADY
 from velora_ros.nodes.ros.interfaces import create_publisher, interface_class

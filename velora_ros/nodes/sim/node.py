@@ -40,9 +40,9 @@ from rclpy.node import Node
 
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.gym import make, signal_deviation
-from velora_ros.gym.disturbances import affordable_steps
-from velora_ros.gym.faults import Faults, FaultSettings
-from velora_ros.gym.making import is_model_file
+from velora_ros.gym.disturbances.observation_noise import affordable_steps
+from velora_ros.gym.disturbances.stack import Faults, FaultSettings
+from velora_ros.gym.make_env import is_model_file
 from velora_ros.gym.rendering import explained
 
 try:
@@ -51,7 +51,7 @@ try:
 except VeloraError as error:  # MuJoCo loads an OpenGL backend when it is imported, long before there is a node
     sys.exit(str(error))
 
-from velora_ros.gym.robot import Array, SimulatedRobot
+from velora_ros.gym.simulated_robot import Array, SimulatedRobot
 from velora_ros.nodes.ros.executor import STEADY, run
 from velora_ros.nodes.ros.interfaces import create_service
 from velora_ros.nodes.ros.parameters import ParameterTable, Values, check_qos_overrides

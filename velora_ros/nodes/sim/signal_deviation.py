@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from rclpy.node import Node
 
-from velora_ros.gym.faults import Faults
-from velora_ros.gym.robot import Array
+from velora_ros.gym.disturbances.stack import Faults
+from velora_ros.gym.simulated_robot import Array
 from velora_ros.nodes.ros.timers import Timers
 
 LOOK_EVERY_S = 0.05

@@ -5,8 +5,8 @@ from typing import Any
 
 from rclpy.node import Node
 
-from velora_ros.gym.faults import DelayLine, Faults
-from velora_ros.gym.robot import Array, SimulatedRobot
+from velora_ros.gym.disturbances.stack import DelayLine, Faults
+from velora_ros.gym.simulated_robot import Array, SimulatedRobot
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.interfaces import create_publisher
 from velora_ros.nodes.ros.parameters import Values

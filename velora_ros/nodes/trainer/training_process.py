@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from velora_ros.errors import MissingDependencyError, VeloraError
 from velora_ros.gym import check_statistics, disturb, make, spec_from_env
-from velora_ros.gym.failures import closing
+from velora_ros.gym.environment_errors import closing
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import LIVE, Callback, StopTraining
 from velora_ros.training.diagnostics import DiagnosticsRecord

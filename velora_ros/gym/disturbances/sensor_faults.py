@@ -8,11 +8,11 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 
 from velora_ros.gym.checks import check_env
-from velora_ros.gym.disturbances import ActionDelay, signal_deviation
-from velora_ros.gym.faults import DelayLine, Faults, FaultSettings
-from velora_ros.gym.joint_names import Signal
-from velora_ros.gym.naming import control_period_of, observation_signals
-from velora_ros.gym.timing import FINEST, TimingJitter
+from velora_ros.gym.disturbances.observation_noise import ActionDelay, signal_deviation
+from velora_ros.gym.disturbances.stack import DelayLine, Faults, FaultSettings
+from velora_ros.gym.disturbances.timing_jitter import FINEST, TimingJitter
+from velora_ros.gym.env_to_spec import control_period_of, observation_signals
+from velora_ros.gym.observation_names import Signal
 
 Env = gym.Env[Any, Any]
 

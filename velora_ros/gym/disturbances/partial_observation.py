@@ -10,8 +10,8 @@ from gymnasium.utils import RecordConstructorArgs
 
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.gym.checks import check_env
-from velora_ros.gym.joint_names import Signal
-from velora_ros.gym.naming import observation_signals
+from velora_ros.gym.env_to_spec import observation_signals
+from velora_ros.gym.observation_names import Signal
 
 POSITIONS = 'positions'
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from velora_ros.errors import SpecError, UnsupportedEnvironmentError
-from velora_ros.gym.making import make
-from velora_ros.gym.robot import SimulatedRobot
+from velora_ros.gym.make_env import make
+from velora_ros.gym.simulated_robot import SimulatedRobot
 
 IDS = ['InvertedPendulum-v5', 'InvertedDoublePendulum-v5', 'Hopper-v5', 'Ant-v5', 'Humanoid-v5', 'Pusher-v5']
 

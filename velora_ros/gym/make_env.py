@@ -12,10 +12,10 @@ from gymnasium.envs import registration
 from gymnasium.envs.registration import EnvSpec
 
 from velora_ros.errors import UnsupportedEnvironmentError, VeloraError, did_you_mean
-from velora_ros.gym.failures import FAILURES, close, described, one_line, origin_of, with_causes
+from velora_ros.gym.environment_errors import FAILURES, close, described, one_line, origin_of, with_causes
 from velora_ros.gym.flattening import flat
+from velora_ros.gym.mjcf_and_urdf import ENDINGS, foreign_file, is_robot_file
 from velora_ros.gym.rendering import OFF_SCREEN, backend_failure, choose_backend
-from velora_ros.gym.robot_files import ENDINGS, foreign_file, is_robot_file
 
 Env = gym.Env[Any, Any]
 
@@ -37,7 +37,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
     Args:
         env_id: id in gymnasium's registry, ``module:id`` for an environment that registers itself on import, or the
             path of an MJCF file (``.xml``, ``.mjcf``), a URDF file (``.urdf``) or a compiled model (``.mjb``), which
-            becomes a :class:`velora_ros.gym.mjcf.ModelEnv`.
+            becomes a :class:`velora_ros.gym.robot_file_env.ModelEnv`.
         **kwargs: for the environment, e.g. ``render_mode``; for a robot file also ``reward`` and ``control_period``.
 
     Raises:
@@ -84,7 +84,7 @@ def same_id(one: str | None, other: str | None) -> bool:
 
 def _model_spec(file: str) -> EnvSpec:
     """Describe a robot file's environment so that gymnasium can make it, and a second one of the same making."""
-    return EnvSpec('MJCF-v0', entry_point='velora_ros.gym.mjcf:ModelEnv', kwargs={'file': file})
+    return EnvSpec('MJCF-v0', entry_point='velora_ros.gym.robot_file_env:ModelEnv', kwargs={'file': file})
 
 
 def _without_module(env_id: str) -> str:

@@ -266,7 +266,7 @@ class UnspeakableError(Exception):
 
 
 def test_an_error_that_cannot_even_be_printed_is_named_by_its_line():
-    with pytest.raises(UnsupportedEnvironmentError, match=r'UnspeakableError \(test_making.py, line \d+'):
+    with pytest.raises(UnsupportedEnvironmentError, match=r'UnspeakableError \(test_make_env.py, line \d+'):
         make(failing(raises(UnspeakableError())))
 
 

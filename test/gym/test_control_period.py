@@ -8,7 +8,7 @@ from gymnasium import spaces
 from gymnasium.wrappers import MaxAndSkipObservation, TimeLimit
 
 from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym.period import control_period_of, find_period
+from velora_ros.gym.control_period import control_period_of, find_period
 
 
 class Bare(gym.Env):

@@ -6,8 +6,8 @@ import pytest
 
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import check_reward, make, spec_from_env
-from velora_ros.gym.mjcf import ModelEnv
-from velora_ros.gym.robot import SimulatedRobot
+from velora_ros.gym.robot_file_env import ModelEnv
+from velora_ros.gym.simulated_robot import SimulatedRobot
 from velora_ros.utils import share_path
 
 ARM = share_path('config', 'arm.xml')

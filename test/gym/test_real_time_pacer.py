@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velora_ros.gym.pacing import RealTimePacer
+from velora_ros.gym.real_time_pacer import RealTimePacer
 
 PERIOD = 0.04
 MAX_LAG = 0.1

@@ -13,8 +13,8 @@ from gymnasium.wrappers import RescaleAction, TransformAction
 
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import make, spec_from_env
-from velora_ros.gym.joint_names import Signal
-from velora_ros.gym.mjcf import ModelEnv
+from velora_ros.gym.observation_names import Signal
+from velora_ros.gym.robot_file_env import ModelEnv
 
 BODY = """
 <mujoco>

@@ -9,9 +9,9 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.wrappers import TimeLimit
 
 from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
-from velora_ros.gym.faults import Losses, period_length
-from velora_ros.gym.naming import control_period_of
-from velora_ros.gym.seeding import Stream
+from velora_ros.gym.disturbances.random_streams import Stream
+from velora_ros.gym.disturbances.stack import Losses, period_length
+from velora_ros.gym.env_to_spec import control_period_of
 
 Env = gym.Env[Any, Any]
 

@@ -6,7 +6,7 @@ import gymnasium as gym
 from gymnasium.wrappers import RecordEpisodeStatistics
 
 from velora_ros.errors import MissingDependencyError
-from velora_ros.gym.failures import missing_module
+from velora_ros.gym.environment_errors import missing_module
 from velora_ros.utils import how_to_install
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add_core_env_wrappers(env: Env, device: 'torch.device | str | None' = None) 
     try:
         from gymnasium.wrappers.numpy_to_torch import NumpyToTorch  # noqa: PLC0415 - the only part that needs torch
 
-        from velora_ros.gym.tensors import TorchTensors  # noqa: PLC0415
+        from velora_ros.gym.torch_tensors import TorchTensors  # noqa: PLC0415
     except (ImportError, gym.error.DependencyNotInstalled) as error:
         raise MissingDependencyError(
             f'tensors need {missing_module(error) or "torch"}, which is not installed. {how_to_install("train")}'

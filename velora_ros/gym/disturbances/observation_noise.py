@@ -9,12 +9,12 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym.actions import are_controls, keep_their_pose
+from velora_ros.gym.action_names import are_controls, keep_their_pose
 from velora_ros.gym.checks import check_env
-from velora_ros.gym.faults import DelayLine, Noise
-from velora_ros.gym.joint_names import Signal
+from velora_ros.gym.disturbances.random_streams import Stream
+from velora_ros.gym.disturbances.stack import DelayLine, Noise
 from velora_ros.gym.mujoco_warnings import warnings_to
-from velora_ros.gym.seeding import Stream
+from velora_ros.gym.observation_names import Signal
 
 Env = gym.Env[Any, Any]
 

@@ -20,8 +20,8 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.gym.failures import FAILURES, described
-from velora_ros.gym.joint_names import Signal, joint_signal
+from velora_ros.gym.environment_errors import FAILURES, described
+from velora_ros.gym.observation_names import Signal, joint_signal
 
 Array = npt.NDArray[np.float64]
 Env = gym.Env[Any, Any]

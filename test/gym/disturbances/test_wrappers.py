@@ -18,7 +18,7 @@ from velora_ros.gym import (
     signal_deviation,
     spec_from_env,
 )
-from velora_ros.gym.disturbances import affordable_steps
+from velora_ros.gym.disturbances.observation_noise import affordable_steps
 
 PENDULUM = 'InvertedPendulum-v5'
 T = 0.04

@@ -20,10 +20,10 @@ from gymnasium import spaces
 from gymnasium.envs.mujoco import MujocoEnv
 
 from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym import robot_files
-from velora_ros.gym.actions import commanded_signals
+from velora_ros.gym import mjcf_and_urdf
+from velora_ros.gym.action_names import commanded_signals
 from velora_ros.gym.actuators import control_limits, resting_controls, settle_states
-from velora_ros.gym.joint_names import Signal, joint_signal
+from velora_ros.gym.observation_names import Signal, joint_signal
 
 Array = npt.NDArray[np.float64]
 Reward = Callable[[Any, Any, Array], float]
@@ -85,7 +85,7 @@ class ModelEnv(MujocoEnv):
         path = Path(file).expanduser()
         if not path.is_file():
             raise UnsupportedEnvironmentError(
-                f"there is no file '{path}'; give the path of {robot_files.kind_of(file)}."
+                f"there is no file '{path}'; give the path of {mjcf_and_urdf.kind_of(file)}."
             )
         self._control_period, self._file = float(control_period), file
         self._reward, self._reset_noise = reward, reset_noise
@@ -109,7 +109,7 @@ class ModelEnv(MujocoEnv):
         return self._observed
 
     def action_signals(self) -> list[Signal]:
-        """Return name and unit of each action; naming.py looks whether a subclass hands them to the actuators."""
+        """Return name and unit of each action; env_to_spec.py looks whether a subclass hands them to the actuators."""
         return self._commanded
 
     def step(self, action: Any) -> tuple[Array, Any, bool, bool, dict[str, Any]]:
@@ -146,8 +146,8 @@ class ModelEnv(MujocoEnv):
     def _initialize_simulation(self) -> tuple[Any, Any]:
         urdf = False
         try:
-            urdf = robot_files.is_urdf(self.fullpath)
-            model = robot_files.read(self.fullpath)
+            urdf = mjcf_and_urdf.is_urdf(self.fullpath)
+            model = mjcf_and_urdf.read(self.fullpath)
         except (ValueError, OSError) as error:
             raise self._refusal(
                 f'cannot be read: {" ".join(str(error).split()).rstrip(".")}. Correct the file'

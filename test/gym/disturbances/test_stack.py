@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym.faults import DelayLine, Faults, FaultSettings, Losses, Noise
+from velora_ros.gym.disturbances.stack import DelayLine, Faults, FaultSettings, Losses, Noise
 
 NAMES = ('slider/position', 'hinge/position', 'slider/velocity', 'hinge/velocity')
 TRUE = np.array([0.1, -0.2, 0.3, -0.4])

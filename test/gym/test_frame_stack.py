@@ -4,7 +4,7 @@ import pytest
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym import Disturbances, disturb, make
-from velora_ros.gym.frames import stack_frames
+from velora_ros.gym.frame_stack import stack_frames
 
 PENDULUM = 'InvertedPendulum-v5'
 JITTER = Disturbances(period_jitter=0.5, observation_noise=0.1)

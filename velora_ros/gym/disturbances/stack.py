@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.gym.seeding import Stream
+from velora_ros.gym.disturbances.random_streams import Stream
 
 Array = npt.NDArray[np.float64]
 Item = TypeVar('Item')

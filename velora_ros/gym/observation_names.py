@@ -19,7 +19,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.gym.failures import FAILURES, described
+from velora_ros.gym.environment_errors import FAILURES, described
 
 Array = npt.NDArray[np.float64]
 

@@ -11,10 +11,10 @@ from gymnasium.envs.mujoco import MujocoEnv
 
 from velora_ros.errors import SpecError, UnsupportedEnvironmentError
 from velora_ros.gym.actuators import kept_controls, resting_controls
-from velora_ros.gym.failures import FAILURES, described
+from velora_ros.gym.env_to_spec import spec_from_env
+from velora_ros.gym.environment_errors import FAILURES, described
 from velora_ros.gym.flattening import flat
-from velora_ros.gym.naming import spec_from_env
-from velora_ros.gym.statistics import statistics_warning
+from velora_ros.gym.running_statistics import statistics_warning
 
 Array = npt.NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from typing import Any
 import gymnasium as gym
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym.disturbances import ActionDelay, ObservationNoise, signal_deviation
-from velora_ros.gym.partial import PartialObservation
-from velora_ros.gym.timing import FINEST, LONGEST, TimingJitter
+from velora_ros.gym.disturbances.observation_noise import ActionDelay, ObservationNoise, signal_deviation
+from velora_ros.gym.disturbances.partial_observation import PartialObservation
+from velora_ros.gym.disturbances.timing_jitter import FINEST, LONGEST, TimingJitter
 
 Env = gym.Env[Any, Any]
 
