@@ -1,16 +1,19 @@
-"""Environments: making them, describing them as a policy's spec, and wrappers that make training harder on purpose."""
+"""Environments: make, check and describe them, and disturb them as a real robot would."""
 
 from velora_ros.gym.checks import check_env, check_reward
+from velora_ros.gym.control_period import control_period_of
 from velora_ros.gym.core_wrappers import add_core_env_wrappers
-from velora_ros.gym.disturbances.observation_noise import ActionDelay, ObservationNoise, signal_deviation
+from velora_ros.gym.disturbances.action_delay import ActionDelay
+from velora_ros.gym.disturbances.observation_noise import ObservationNoise
 from velora_ros.gym.disturbances.partial_observation import PartialObservation
-from velora_ros.gym.disturbances.sensor_faults import add_faults
-from velora_ros.gym.disturbances.stack import FaultSettings
+from velora_ros.gym.disturbances.settings import Disturbances, FaultSettings
+from velora_ros.gym.disturbances.signal_deviation import signal_deviation
 from velora_ros.gym.disturbances.timing_jitter import TimingJitter
-from velora_ros.gym.disturbances.wrap_env import Disturbances, disturb
-from velora_ros.gym.env_to_spec import control_period_of, spec_from_env
+from velora_ros.gym.disturbances.wrap_env import add_faults, disturb
+from velora_ros.gym.env_to_spec import spec_from_env
 from velora_ros.gym.flattening import NamedFlatten, flat
 from velora_ros.gym.make_env import make
+from velora_ros.gym.observation_names import Signal
 from velora_ros.gym.running_statistics import check_statistics
 
 __all__ = [
@@ -20,6 +23,7 @@ __all__ = [
     'NamedFlatten',
     'ObservationNoise',
     'PartialObservation',
+    'Signal',
     'TimingJitter',
     'add_core_env_wrappers',
     'add_faults',

@@ -10,13 +10,11 @@ import numpy as np
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym.action_names import are_controls, are_passed_on, commanded_signals, keep_their_pose
 from velora_ros.gym.checks import check_env
-from velora_ros.gym.control_period import control_period_of, find_period
-from velora_ros.gym.observation_names import Signal, joint_name, observed_signals
+from velora_ros.gym.control_period import find_period
+from velora_ros.gym.observation_names import Signal, observed_signals
 from velora_ros.spec import PolicySpec, split_unit
 
 Env = gym.Env[Any, Any]
-
-__all__ = ['control_period_of', 'joint_name', 'observation_signals', 'spec_from_env']
 
 
 def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:

@@ -10,7 +10,7 @@ from gymnasium.wrappers import FlattenObservation, FrameStackObservation
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym.checks import check_env
-from velora_ros.gym.env_to_spec import control_period_of
+from velora_ros.gym.control_period import control_period_of
 
 Env = gym.Env[Any, Any]
 

@@ -1,4 +1,4 @@
-"""Hide a part of the observation from the policy; the critic may still see the whole in training."""
+"""Hide a part of the observation from the policy, as a gymnasium wrapper; the critic may see all of it in training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,16 +18,17 @@ POSITIONS = 'positions'
 
 class PartialObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """
-    Pass on some entries of the observation; the full one is ``info['privileged_state']``, for training only.
+    Show the policy some of the observations only; ``info['privileged_state']`` holds all of them, for training.
 
     Args:
         env: the environment; its observations are vectors.
         keep: what the policy sees, in this order: indices, names as in the spec, or ``'positions'`` for every
             ``<joint>/position``.
-        privileged: whether the full observation is passed on for the critic, unless a wrapper inside passes on more.
+        privileged: whether ``info['privileged_state']`` holds the full observation, for the critic, unless a wrapper
+            inside provides its own.
 
     Raises:
-        ConfigError: nothing is kept, something is kept twice, or there is no such entry.
+        ConfigError: nothing is kept, an observation is kept twice, or there is no such observation.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class PartialObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         return {'privileged_state': observation, **info} if self._privileged else info
 
     def rename(self, signals: list[Signal]) -> list[Signal]:
-        """Return the names of the entries that are kept."""
+        """Return the names of the observations that are kept."""
         return [signals[index] for index in self._keep]
 
 

@@ -1,104 +1,97 @@
-"""The gymnasium twin of sim_node's faults: the same settings, the same code, around an environment."""
+"""Sensors that fail: observations that keep one value, and observations that read NaN."""
 
-from typing import Any
+from collections.abc import Sequence
 
-import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
-from gymnasium.utils import RecordConstructorArgs
 
-from velora_ros.gym.checks import check_env
-from velora_ros.gym.disturbances.observation_noise import ActionDelay, signal_deviation
-from velora_ros.gym.disturbances.stack import DelayLine, Faults, FaultSettings
-from velora_ros.gym.disturbances.timing_jitter import FINEST, TimingJitter
-from velora_ros.gym.env_to_spec import control_period_of, observation_signals
-from velora_ros.gym.observation_names import Signal
-
-Env = gym.Env[Any, Any]
-
-# A step of the wrapper ends with the episode or a frame that arrives; so many in a row are never lost in practice.
-MOST_DROPPED = 100
+from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.gym.disturbances.random_streams import Array, Mask, RandomStreams
 
 
-def add_faults(env: Env, settings: FaultSettings) -> Env:
+class StuckSensors:
     """
-    Put the faults that sim_node's ``faults.*`` parameters name around an environment.
-
-    A command is late by whole control periods here, the nearest number of them; behind a lost state the action is held.
+    Observations of n streams that keep the value that they had when they got stuck.
 
     Args:
-        env: the environment; it is reset, where noise is asked for, to find its signals' deviations.
-        settings: what shall go wrong.
-
-    Raises:
-        ConfigError: a value is out of range or names nothing that is observed.
-        UnsupportedEnvironmentError: periods are to vary and the environment has no physics steps.
+        n: number of streams.
+        size: number of observations of a stream, k.
     """
-    check_env(env)
-    period = control_period_of(env)
-    deviation = signal_deviation(env) if any(settings.noise) else np.zeros(env.observation_space.shape or ())
-    if late := round(settings.command_delay_s / period):
-        env = ActionDelay(env, late)
-    if settings.jitter_s or settings.drop_probability:
-        jitter = min(settings.jitter_s / period, 1 - FINEST)  # more could not be shorter as often as longer
-        env = TimingJitter(
-            env,
-            period_range=(1 - jitter, 1 + jitter),
-            drop_probability=settings.drop_probability,
-            max_dropped=MOST_DROPPED,
-        )
-    return SensorFaults(env, settings, deviation.tolist())
+
+    def __init__(self, n: int, size: int) -> None:
+        self._stuck = np.zeros(size, dtype=bool)
+        self._values = np.full((n, size), np.nan)  # NaN until the first reading
+
+    def choose(self, stuck: Sequence[int]) -> None:
+        """Set the indices of the observations that are stuck from now on; those that already are keep their value."""
+        self._stuck[:] = False
+        self._stuck[list(stuck)] = True
+        self._values[:, ~self._stuck] = np.nan
+
+    @property
+    def any(self) -> bool:
+        """Whether an observation is stuck."""
+        return bool(self._stuck.any())
+
+    def read(self, observations: Array, mask: Mask | None = None) -> Array:
+        """
+        Return what the sensors read, shape (n, k).
+
+        Args:
+            observations: shape (n, k).
+            mask: the streams that are read, shape (n,); None: all. The others' observations are returned unchanged.
+        """
+        stuck = self._stuck if mask is None else self._stuck & mask[:, None]
+        first = stuck & np.isnan(self._values)
+        self._values = np.where(first, observations, self._values)
+        return np.where(stuck, self._values, observations)
 
 
-class SensorFaults(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+class NanSensors:
     """
-    Noise, delay, stuck and NaN readings, and a publisher that repeats its last message.
-
-    Until the first delayed observation has arrived, the one of the reset is seen. What sticks, sticks at the value that
-    is read first.
+    Observations of n streams that read NaN, all at once, with a probability in each reading.
 
     Args:
-        env: the environment; its observations are vectors.
-        settings: what shall go wrong; losses, jitter and the delay of commands are left to :func:`add_faults`.
-        deviation: the unit of noise for each observation.
-
-    Raises:
-        ConfigError: the settings name nothing that is observed.
+        nan: indices of the observations.
+        probability: of NaN in a reading.
+        streams: the random generators.
     """
 
-    def __init__(self, env: Env, settings: FaultSettings, deviation: list[float]) -> None:
-        RecordConstructorArgs.__init__(self, settings=settings, deviation=deviation)
-        gym.Wrapper.__init__(self, env)
-        space = env.observation_space
-        assert isinstance(space, spaces.Box)
-        names = [signal.name for signal in observation_signals(env)]
-        self._faults = Faults(names, np.asarray(deviation), space.low, space.high, seed=0)
-        self._faults.settings = settings
-        self._dtype, self._period = space.dtype, control_period_of(env)
-        self._on_the_way: DelayLine[Any] = DelayLine()
+    def __init__(self, nan: Sequence[int], probability: float, streams: RandomStreams) -> None:
+        self._nan, self._probability, self._streams = list(nan), probability, streams
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; see the class."""
-        self._faults.restart(seed)
-        observation, info = self.env.reset(seed=seed, options=options)
-        self._time = 0.0
-        self._on_the_way.clear()
-        self._seen = self._read(observation)
-        return self._seen, info
+    def read(self, observations: Array, mask: Mask | None = None) -> tuple[Array, Mask]:
+        """
+        Return what the sensors read, shape (n, k), and the streams in which they read NaN, shape (n,).
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step; see the class."""
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        self._time += info.get('dt', self._period)
-        self._on_the_way.put(self._read(observation), self._time + self._faults.settings.observation_delay_s)
-        arrived = self._on_the_way.take(self._time + 1e-9)
-        if arrived and not self._faults.settings.frozen:
-            self._seen = arrived[-1]
-        return self._seen, reward, terminated, truncated, info
+        Args:
+            observations: shape (n, k).
+            mask: the streams that are read, shape (n,); None: all. The others' observations are returned unchanged.
+        """
+        fail = self._streams.uniform(mask) < self._probability
+        if mask is not None:
+            fail &= mask
+        read = np.array(observations, dtype=np.float64)
+        read[np.flatnonzero(fail)[:, None], self._nan] = np.nan
+        return read, fail
 
-    def rename(self, signals: list[Signal]) -> list[Signal]:
-        """Return the names as they are: a stuck angle is still that angle."""
-        return signals
 
-    def _read(self, observation: Any) -> Any:
-        return self._faults.read(observation).astype(self._dtype)
+def indices_of(field: str, chosen: Sequence[str], names: Sequence[str]) -> list[int]:
+    """
+    Return the indices of observations that are given by the names of observations or of joints.
+
+    Args:
+        field: name of the setting, for the error.
+        chosen: names of observations, or of joints with all their observations.
+        names: the observations' names, ``<joint>/<interface>`` where they belong to a joint.
+
+    Raises:
+        ConfigError: there is no such observation or joint.
+    """
+    found: set[int] = set()
+    for name in chosen:
+        hit = [i for i, own in enumerate(names) if own == name or own.rpartition('/')[0] == name != '']
+        if not hit:
+            joints = {own.rpartition('/')[0] for own in names} - {''}
+            raise ConfigError(f"faults: {field} names '{name}'.{did_you_mean(name, {*joints, *names})}")
+        found.update(hit)
+    return sorted(found)

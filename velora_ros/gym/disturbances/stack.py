@@ -1,289 +1,219 @@
 """
-What goes wrong between a robot and its policy, each fault written once: pure, seeded, without a clock.
+All disturbances of n streams in one object: for environments that are stepped side by side, and for sim_node (n = 1).
 
-The wrappers of this room put these between an environment and its agent, sim_node between the simulated robot and ROS.
+It reads no clock and knows no environment; arrays of shape (n, ...) go in and come out. For each control period::
+
+    actions = stack.act(actions)                         # which actions take effect
+    steps = stack.period_steps(nominal)                  # how many physics steps the period lasts
+    lost = stack.drop_frames()                           # which streams lose their frame
+    seen = stack.observe(observations, elapsed)          # what the policy sees
+
+and for new episodes ``seen = stack.reset(observations, seeds, mask)``, which draws delays and biases. A mask, shape
+(n,), selects streams; None selects all. The same seed gives a stream the same disturbances, whatever the number of
+streams, and switching one disturbance on or off does not change the draws of the others.
 """
 
 import math
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import Generic, TypeVar
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.gym.disturbances.random_streams import Stream
+from velora_ros.gym.disturbances.action_delay import ActionQueue
+from velora_ros.gym.disturbances.dropped_frames import DroppedFrames
+from velora_ros.gym.disturbances.observation_delay import ObservationDelay
+from velora_ros.gym.disturbances.observation_noise import Bias, Noise
+from velora_ros.gym.disturbances.random_streams import Array, Mask, RandomStreams, Seeds
+from velora_ros.gym.disturbances.sensor_faults import NanSensors, StuckSensors, indices_of
+from velora_ros.gym.disturbances.settings import Disturbances, numbers
 
-Array = npt.NDArray[np.float64]
-Item = TypeVar('Item')
+STREAMS = ('noise', 'bias', 'nan', 'drop', 'jitter', 'action_delay', 'observation_delay')
 
 
-class Noise:
+class DisturbanceStack:
     """
-    Gaussian noise that stays within bounds.
+    The disturbances of n streams; see the module's docstring.
+
+    ``positions_only`` and ``privileged`` choose what is shown to whom and are left to the caller.
 
     Args:
-        deviation: standard deviation of each value, in its unit, shape (n,).
-        low: lowest value that can be read, shape (n,).
-        high: highest value that can be read, shape (n,).
+        names: the k observations' names; ``<joint>/<interface>`` where they belong to a joint.
+        low: lowest value of each observation, shape (k,).
+        high: highest value of each observation, shape (k,).
+        seeds: a seed or None for each of the n streams.
+        n_actions: number of actions of a stream, m; 0 if :meth:`act` is not used.
     """
 
-    def __init__(self, deviation: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike) -> None:
-        self._deviation, self._low, self._high = np.asarray(deviation), np.asarray(low), np.asarray(high)
-
-    def add(self, values: npt.NDArray[np.floating], rng: np.random.Generator) -> Array:
-        """Return the values, shape (n,), with noise."""
-        noisy: Array = np.clip(values + rng.normal(0.0, self._deviation), self._low, self._high)
-        return noisy
-
-
-class Losses:
-    """
-    Loses frames, each with the same chance.
-
-    Args:
-        probability: the chance that a frame is lost.
-        most_in_a_row: most frames lost in a row; None sets no limit.
-    """
-
-    def __init__(self, probability: float, most_in_a_row: int | None = None) -> None:
-        self._probability, self._most, self._in_a_row = probability, most_in_a_row, 0
-
-    def restart(self) -> None:
-        """Begin a new row."""
-        self._in_a_row = 0
-
-    def next_is_lost(self, rng: np.random.Generator) -> bool:
-        """Decide about the next frame."""
-        lost = self._in_a_row != self._most and bool(rng.random() < self._probability)
-        self._in_a_row = self._in_a_row + 1 if lost else 0
-        return lost
-
-
-def period_length(rng: np.random.Generator, least: int, greatest: int) -> int:
-    """Draw how many physics steps a control period lasts, evenly from ``least`` to ``greatest``."""
-    return int(rng.integers(least, greatest + 1))
-
-
-class DelayLine(Generic[Item]):
-    """What is on its way: each item arrives at a time of its own, but none overtakes the one before."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[tuple[float, Item]] = deque()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def __iter__(self) -> Iterator[Item]:
-        """Iterate over what is on its way, the next to arrive first."""
-        return (item for _, item in self._waiting)
+    def __init__(
+        self, names: Sequence[str], low: npt.ArrayLike, high: npt.ArrayLike, *, seeds: Seeds, n_actions: int = 0
+    ) -> None:
+        self._names, self._bounds, self._n_actions = list(names), (low, high), n_actions
+        n, size = len(seeds), len(self._names)
+        self._streams = {name: RandomStreams(f'faults.{name}', n) for name in STREAMS}
+        for streams in self._streams.values():
+            streams.reset(seeds)
+        self._stuck, self._delay = StuckSensors(n, size), ObservationDelay(n, size)
+        self._delays, self._seen = np.zeros(n), np.zeros((n, size))
+        self._deviation: Array | None = None
+        self.counts: Counter[str] = Counter()
+        """How many observations, frames or periods of all streams each disturbance has changed."""
+        self.settings = Disturbances()
 
     @property
-    def next_due(self) -> float:
-        """When the next item arrives; infinite when nothing is on its way."""
-        return self._waiting[0][0] if self._waiting else math.inf
+    def settings(self) -> Disturbances:
+        """
+        What goes wrong; it can be set at any time. Delays and biases that are drawn count from the next reset on.
 
-    def put(self, item: Item, due: float) -> None:
-        """Send an item that arrives at ``due``."""
-        self._waiting.append((due, item))
+        Raises:
+            ConfigError: see :meth:`check`; the settings before stay.
+        """
+        return self._settings
 
-    def take(self, now: float) -> list[Item]:
-        """Return what arrived up to now, in the order in which it was sent."""
-        arrived = []
-        while self._waiting and self._waiting[0][0] <= now:
-            arrived.append(self._waiting.popleft()[1])
-        return arrived
-
-    def clear(self) -> None:
-        """Lose whatever is on its way."""
-        self._waiting.clear()
-
-
-@dataclass(frozen=True)
-class FaultSettings:
-    """
-    What shall go wrong; the defaults change nothing.
-
-    Args:
-        noise: deviation of the noise in standard deviations of each signal under random commands
-            (:func:`velora_ros.gym.signal_deviation`): none, one number for all, or one for each observation.
-        observation_delay_s: how late an observation arrives [s].
-        command_delay_s: how late a command takes effect [s].
-        drop_probability: chance that a state is lost, for each on its own.
-        jitter_s: each control period is up to this much longer or shorter, drawn evenly, in whole physics steps [s].
-        stuck: observations, or joints with all of their observations, that keep the value they have now.
-        nan: observations, or joints, that read NaN.
-        nan_probability: chance of that in each state.
-        frozen: whether the publisher sends its last message again and again, old stamp included.
-
-    Raises:
-        ConfigError: a value is out of range.
-    """
-
-    noise: Sequence[float] = ()
-    observation_delay_s: float = 0.0
-    command_delay_s: float = 0.0
-    drop_probability: float = 0.0
-    jitter_s: float = 0.0
-    stuck: Sequence[str] = ()
-    nan: Sequence[str] = ()
-    nan_probability: float = 1.0
-    frozen: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ('noise', 'stuck', 'nan'):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # so that equal settings are equal
-        for name in ('drop_probability', 'nan_probability'):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f'faults: {name} is {getattr(self, name)}; it must be from 0 to 1.')
-        for name in ('observation_delay_s', 'command_delay_s', 'jitter_s'):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f'faults: {name} is {getattr(self, name)} s; it must be a time of at least 0.')
-        if any(not 0 <= value < math.inf for value in self.noise):
-            raise ConfigError(f'faults: noise is {list(self.noise)}; it must be finite and not negative.')
-
-    def __str__(self) -> str:
-        """Return what is not at its default; ``none`` when nothing is."""
-        changed = [field for field in fields(self) if getattr(self, field.name) != field.default]
-        return ', '.join(f'{field.name} {_words(getattr(self, field.name))}' for field in changed) or 'none'
-
-
-class Faults:
-    """
-    The faults of one robot: what its readings turn into, which states are lost, how long its periods last.
-
-    Each fault has a random stream of its own: the same seed gives the same faults, and one that is switched on or off
-    does not change the others.
-
-    Args:
-        names: the observations' names, in their order; ``<joint>/<interface>`` where they belong to a joint.
-        deviation: the unit of noise, each observation's standard deviation, shape (observation,); None as long as it is
-            not known, when there is no noise.
-        low: lowest value of each observation, shape (observation,).
-        high: highest value of each observation, shape (observation,).
-        seed: of all streams.
-    """
-
-    def __init__(self, names: Sequence[str], deviation: Array | None, low: Array, high: Array, seed: int) -> None:
-        self._names, self._deviation, self._bounds = list(names), deviation, (low, high)
-        self._rng = {name: Stream(f'faults.{name}') for name in ('noise', 'drop', 'nan', 'jitter')}
-        self.counts: Counter[str] = Counter()
-        """How many states or commands each fault hit so far."""
-        self._stuck_at = np.full(len(self._names), np.nan)
-        self.restart(seed)
-        self.settings = FaultSettings()
-
-    def restart(self, seed: int | None) -> None:
-        """Begin all streams anew; without a seed go on."""
-        for stream in self._rng.values():
-            stream.on_reset(seed)
+    @settings.setter
+    def settings(self, settings: Disturbances) -> None:
+        self.check(settings)
+        self._settings = settings
+        self._dropped = DroppedFrames(settings.dropped_frames, settings.max_dropped, self._streams['drop'])
+        self._stuck.choose(indices_of('stuck', settings.stuck, self._names))
+        nan = indices_of('nan', settings.nan, self._names)
+        self._nan = NanSensors(nan, settings.nan_probability, self._streams['nan']) if nan else None
+        least, greatest = settings.action_delay
+        queued = self._n_actions and greatest
+        self._queue = (
+            ActionQueue(int(least), int(greatest), self._n_actions, self._streams['action_delay']) if queued else None
+        )
+        if settings.observation_delay[0] == settings.observation_delay[1]:
+            self._delays[:] = settings.observation_delay[0]
+        self._set_noise_and_bias()
 
     @property
     def deviation(self) -> Array | None:
-        """The unit of noise; may be set at any time."""
+        """The unit of noise and bias, shape (k,); None: not known yet, and there is neither. Can be set at any time."""
         return self._deviation
 
     @deviation.setter
     def deviation(self, deviation: Array | None) -> None:
         self._deviation = deviation
-        self._noise = self._make_noise(self._settings)
+        self._set_noise_and_bias()
 
-    def _make_noise(self, settings: FaultSettings) -> Noise | None:
-        if self._deviation is None or not any(settings.noise):
-            return None
-        return Noise(np.multiply(_one_or_each(settings.noise), self._deviation), *self._bounds)
+    def _set_noise_and_bias(self) -> None:
+        self._noise: Noise | None = None
+        self._bias: Bias | None = None
+        if self._deviation is None:
+            return
+        if any(noise := numbers(self._settings.observation_noise)):
+            self._noise = Noise(np.multiply(noise, self._deviation), *self._bounds, self._streams['noise'])
+        if any(bias := numbers(self._settings.observation_bias)):
+            self._bias = Bias(np.multiply(bias, self._deviation), *self._bounds, self._streams['bias'])
 
-    @property
-    def settings(self) -> FaultSettings:
-        """What goes wrong now; may be set at any time, raising as :meth:`check` does."""
-        return self._settings
-
-    @settings.setter
-    def settings(self, settings: FaultSettings) -> None:
-        self.check(settings)
-        self._settings = settings
-        self._noise = self._make_noise(settings)
-        self._losses = Losses(settings.drop_probability)
-        stuck = np.zeros(len(self._names), dtype=bool)
-        stuck[self._indices('stuck', settings.stuck)] = True
-        self._stuck_at[~stuck] = np.nan  # one that is stuck already keeps its value
-        self._stuck, self._nan = stuck, self._indices('nan', settings.nan)
-
-    def check(self, settings: FaultSettings) -> None:
+    def check(self, settings: Disturbances) -> None:
         """
-        Check that the settings fit this robot.
+        Check that settings fit the observations.
 
         Raises:
-            ConfigError: there is no such observation or joint, or noise has the wrong length.
+            ConfigError: there is no such observation or joint, or noise or bias has the wrong length.
         """
-        self._indices('stuck', settings.stuck)
-        self._indices('nan', settings.nan)
-        if len(settings.noise) not in (0, 1, len(self._names)):
-            raise ConfigError(
-                f'faults: noise has {len(settings.noise)} values; it must have one, or one for each of '
-                f'{", ".join(self._names)}.'
-            )
+        indices_of('stuck', settings.stuck, self._names)
+        indices_of('nan', settings.nan, self._names)
+        settings.check_lengths(self._names)
 
-    def read(self, observation: Array) -> Array:
+    def reset(
+        self, observations: Array, seeds: Seeds, mask: Mask | None = None, *, resting: Array | None = None
+    ) -> Array:
         """
-        Return what is read instead of the true observation.
+        Begin episodes.
 
         Args:
-            observation: shape (observation,); it is left alone, and returned itself where nothing goes wrong.
-        """
-        read = observation
-        if self._noise is not None:
-            read = self._noise.add(read, self._rng['noise'].rng)
-            self.counts['noise'] += 1
-        if self._stuck.any():
-            first = self._stuck & np.isnan(self._stuck_at)
-            self._stuck_at[first] = read[first]
-            read = np.where(self._stuck, self._stuck_at, read)
-            self.counts['stuck'] += 1
-        if self._nan and self._rng['nan'].rng.random() < self._settings.nan_probability:
-            read = np.array(read, dtype=np.float64)
-            read[self._nan] = np.nan
-            self.counts['nan'] += 1
-        return read
+            observations: those of the resets, shape (n, k).
+            seeds: a seed for each stream, or None where its generators go on.
+            mask: the streams that are reset.
+            resting: what takes effect until the first actions do, shape (n, m); None: 0.
 
-    def loses_state(self) -> bool:
-        """Decide whether the next state is lost."""
-        lost = self._settings.drop_probability > 0 and self._losses.next_is_lost(self._rng['drop'].rng)
-        self.counts['drop'] += lost
-        return lost
-
-    def period_steps(self, nominal: int, physics_step: float) -> int:
+        Returns:
+            What the policy sees, shape (n, k).
         """
-        Draw how many physics steps the next control period lasts, at least one; the mean stays as it should be.
+        for streams in self._streams.values():
+            streams.reset(seeds, mask)
+        chosen = slice(None) if mask is None else mask
+        if self._bias is not None:
+            self._bias.reset(mask)
+        if self._queue is not None:
+            self._queue.reset(np.zeros((len(seeds), self._n_actions)) if resting is None else resting, mask)
+        least, greatest = self._settings.observation_delay
+        if least != greatest:
+            drawn = self._streams['observation_delay'].integers(int(least), int(greatest), mask)
+            self._delays[chosen] = drawn[chosen]
+        self._dropped.restart(mask)
+        read = self.read(observations, mask)
+        self._delay.reset(read, mask)
+        self._seen[chosen] = read[chosen]
+        return self._seen.copy()
+
+    def act(self, actions: Array) -> Array:
+        """Return the actions that take effect in this control period, shape (n, m), for those that were decided."""
+        return actions if self._queue is None else self._queue.step(actions)
+
+    def period_steps(self, nominal: int, mask: Mask | None = None) -> npt.NDArray[np.int64]:
+        """
+        Draw the number of physics steps of the next control period, at least 1 and evenly around the nominal one.
 
         Args:
-            nominal: as it should be.
-            physics_step: time of one [s].
+            nominal: physics steps of a control period without jitter.
+            mask: the streams that begin a period.
+
+        Returns:
+            Shape (n,); the nominal number outside of the mask.
         """
-        spread = min(math.ceil(self._settings.jitter_s / physics_step - 1e-9), nominal - 1)
-        if spread <= 0:
-            return nominal
-        steps = period_length(self._rng['jitter'].rng, nominal - spread, nominal + spread)
-        self.counts['jitter'] += steps != nominal
+        spread = min(math.ceil(self._settings.period_jitter * nominal - 1e-9), nominal - 1)
+        steps = np.full(len(self._seen), nominal, dtype=np.int64)
+        if spread > 0:
+            chosen = slice(None) if mask is None else mask
+            steps[chosen] = self._streams['jitter'].integers(nominal - spread, nominal + spread, mask)[chosen]
+            self.counts['jitter'] += int((steps != nominal).sum())
         return steps
 
-    def _indices(self, fault: str, chosen: Sequence[str]) -> list[int]:
-        """Return the observations that are meant by names of observations or joints."""
-        found: set[int] = set()
-        for name in chosen:
-            hit = [i for i, own in enumerate(self._names) if own == name or own.rpartition('/')[0] == name != '']
-            if not hit:
-                joints = {own.rpartition('/')[0] for own in self._names} - {''}
-                raise ConfigError(f"faults: {fault} names '{name}'.{did_you_mean(name, {*joints, *self._names})}")
-            found.update(hit)
-        return sorted(found)
+    def drop_frames(self, mask: Mask | None = None) -> Mask:
+        """Decide which streams of the mask lose their next frame, shape (n,)."""
+        if not self._settings.dropped_frames:
+            return np.zeros(len(self._seen), dtype=bool)
+        lost = self._dropped.draw(mask)
+        self.counts['drop'] += int(lost.sum())
+        return lost
 
+    def read(self, observations: Array, mask: Mask | None = None) -> Array:
+        """
+        Return what the sensors read: bias, noise, stuck and NaN sensors, in this order.
 
-def _one_or_each(values: Sequence[float]) -> Array:
-    return np.asarray(values if len(values) else [0.0], dtype=np.float64)
+        Args:
+            observations: the true ones, shape (n, k); not changed, and returned themselves if nothing goes wrong.
+            mask: the streams that are read; the others' observations are returned unchanged.
+        """
+        n = len(self._seen) if mask is None else int(mask.sum())
+        read = observations
+        if self._bias is not None:
+            read = self._bias.add(read, mask)
+            self.counts['bias'] += n
+        if self._noise is not None:
+            read = self._noise.add(read, mask)
+            self.counts['noise'] += n
+        if self._stuck.any:
+            read = self._stuck.read(read, mask)
+            self.counts['stuck'] += n
+        if self._nan is not None:
+            read, failed = self._nan.read(read, mask)
+            self.counts['nan'] += int(failed.sum())
+        return read
 
+    def observe(self, observations: Array, elapsed: Array) -> Array:
+        """
+        Return what the policy sees after a step, shape (n, k): the readings, delayed or frozen.
 
-def _words(value: object) -> str:
-    return ' '.join(map(str, value)) if isinstance(value, tuple) else str(value)
+        Args:
+            observations: the true ones, shape (n, k).
+            elapsed: duration of the step, shape (n,), in nominal control periods.
+        """
+        arrived = self._delay.step(self.read(observations), elapsed, self._delays)
+        if not self._settings.frozen:
+            self._seen[:] = arrived
+        return self._seen.copy()

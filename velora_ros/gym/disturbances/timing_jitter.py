@@ -1,4 +1,4 @@
-"""Uneven time: control periods that vary and frames that are lost, as a policy meets them on a robot."""
+"""Uneven control periods and lost frames, as a gymnasium wrapper."""
 
 import math
 from typing import Any
@@ -9,35 +9,36 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.wrappers import TimeLimit
 
 from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
-from velora_ros.gym.disturbances.random_streams import Stream
-from velora_ros.gym.disturbances.stack import Losses, period_length
-from velora_ros.gym.env_to_spec import control_period_of
+from velora_ros.gym.control_period import control_period_of
+from velora_ros.gym.disturbances.dropped_frames import DroppedFrames
+from velora_ros.gym.disturbances.random_streams import RandomStreams
+from velora_ros.gym.disturbances.settings import LONGEST, SHORTEST
 
 Env = gym.Env[Any, Any]
 
-FINEST, LONGEST = 0.1, 2.0  # of T; a step of the jitter is at most FINEST, a period lies within [FINEST, LONGEST]
+FINEST = 0.1  # a step of the jitter is at most this long [T]
 
 
 class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """
     Draw the length of each control period, and drop frames.
 
-    ``info['dt']`` is the time since the last observation [s]. Behind a dropped frame the action is held for another
-    period; rewards and times add up. A period's reward is weighted by its length, so that returns count nominal
-    periods, and a time limit inside counts nominal periods too: the last period is cut to meet it.
+    ``info['dt']`` is the time since the last observation [s]. When a frame is dropped, the action is held for another
+    period; rewards and times are summed. A period's reward is weighted by its length, so that returns count nominal
+    periods. A time limit inside also counts nominal periods: the last period is shortened to meet it.
 
-    The physics time step is divided so that T has at least ten; its finer integration is not bit for bit that of the
-    environment alone. The nominal period, ``env.unwrapped.dt``, stays.
+    The physics time step is divided so that a nominal period T has at least ten. The finer integration does not give
+    the same bits as the environment alone. The nominal period, ``env.unwrapped.dt``, does not change.
 
     Args:
-        env: a MuJoCo environment of gymnasium's kind; any environment if only frames are dropped.
-        period_range: shortest and longest period as a share of T, within [0.1, 2]; drawn evenly, in physics steps.
-        drop_probability: chance that a frame is lost, for each on its own.
+        env: one of gymnasium's MuJoCo environments; any environment if only frames are dropped.
+        period_range: shortest and longest period [T], within [0.1, 2]; drawn evenly, in physics steps.
+        drop_probability: probability that a frame is lost, for each independently.
         max_dropped: most frames lost in a row.
 
     Raises:
         ConfigError: a value is out of range.
-        UnsupportedEnvironmentError: the period is to vary and the environment has no physics steps to divide.
+        UnsupportedEnvironmentError: the period varies and the environment has no physics steps to divide.
     """
 
     def __init__(
@@ -60,44 +61,45 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._least = max(1, math.ceil(shortest * self._parts - 1e-9))
         self._greatest = max(self._least, math.floor(longest * self._parts + 1e-9))
         self._most_frames = 1 + max_dropped if drop_probability > 0 else 1
-        self._losses = Losses(drop_probability, max_dropped)
+        self._streams = RandomStreams('TimingJitter')
+        self._dropped_frames = DroppedFrames(drop_probability, max_dropped, self._streams)
         self._around_limit, time_limit = _time_limit(self)
         periods: int | None = time_limit._max_episode_steps if time_limit else None
         self._limit = None if periods is None else periods * self._parts
-        self._stream, self._elapsed = Stream('TimingJitter'), 0
+        self._elapsed = 0
 
     @property
     def dt_range(self) -> tuple[float, float]:
-        """Shortest and longest time between two observations that a whole period can bring [s], T included."""
+        """Shortest and longest time between two observations [s], including T, except at the end of an episode."""
         shortest, longest = min(self._least, self._parts), max(self._greatest * self._most_frames, self._parts)
         return self._seconds(shortest), self._seconds(longest)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; the first observation counts as one nominal period after the last."""
-        self._stream.on_reset(seed)
+        """Reset; the first observation counts as one nominal period after the one before."""
+        self._streams.reset([seed])
         self._elapsed = 0
         observation, info = self.env.reset(seed=seed, options=options)
         return observation, {**info, 'dt': self._period}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Hold the action until the next frame that is not lost, or the end of the episode."""
+        """Hold the action until the next frame that is not lost, or until the episode ends."""
         start, total = self._elapsed, 0.0
-        self._losses.restart()
+        self._dropped_frames.restart()
         while True:
             observation, reward, terminated, truncated, info = self._one_period(action)
             total += reward
-            if terminated or truncated or not self._losses.next_is_lost(self._stream.rng):
+            if terminated or truncated or not self._dropped_frames.draw()[0]:
                 break
         return observation, total, terminated, truncated, {**info, 'dt': self._seconds(self._elapsed - start)}
 
     def _one_period(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Run one period of a drawn length; its reward is weighted by that length."""
-        length = period_length(self._stream.rng, self._least, self._greatest)
+        """Run one period of a drawn length; weight its reward by that length."""
+        length = int(self._streams.integers(self._least, self._greatest)[0])
         if self._limit is not None:
             length = max(1, min(length, self._limit - self._elapsed))
         limited = self._around_limit.env
         try:
-            if self._limit is not None:  # the wrapper counts steps, and here time counts: it is left out of the step
+            if self._limit is not None:  # the time limit counts steps, not time: leave it out of the step
                 self._around_limit.env = limited.env
             if self._physics is not None:
                 self._physics.frame_skip = length
@@ -116,10 +118,10 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
 def _check(period_range: tuple[float, float], drop_probability: float, max_dropped: int) -> None:
     shortest, longest = period_range
-    if not FINEST <= shortest <= longest <= LONGEST:
+    if not SHORTEST <= shortest <= longest <= LONGEST:
         raise ConfigError(
-            f'period_range is {period_range}; it must be two shares of the nominal period, in order, '
-            f'from {FINEST} to {LONGEST}.'
+            f'period_range is {period_range}; it must be two multiples of the nominal period, the shortest and the '
+            f'longest, from {SHORTEST} to {LONGEST}.'
         )
     if not 0 <= drop_probability < 1:
         raise ConfigError(f'drop_probability is {drop_probability}; it must be at least 0 and below 1.')
@@ -128,19 +130,19 @@ def _check(period_range: tuple[float, float], drop_probability: float, max_dropp
 
 
 def _physics(env: Env) -> Any:
-    """Return the environment inside that owns the physics steps."""
+    """Return the innermost environment, which owns the physics steps."""
     base: Any = env.unwrapped
     timestep = getattr(getattr(getattr(base, 'model', None), 'opt', None), 'timestep', None)
     if timestep is None or not isinstance(getattr(base, 'frame_skip', None), int | np.integer):
         raise UnsupportedEnvironmentError(
             f'{type(base).__name__} has no physics steps (model.opt.timestep, frame_skip), so its period cannot vary; '
-            'use a MuJoCo environment, or leave the period as it is, period_range=(1, 1).'
+            'use a MuJoCo environment, or do not vary the period: period_range=(1, 1).'
         )
     return base
 
 
 def _divide(physics: Any) -> int:
-    """Divide the physics time step until the nominal period has ten steps or more; return how many it has."""
+    """Divide the physics time step so that the nominal period has at least ten; return how many it has."""
     divisor = math.ceil(1 / FINEST / physics.frame_skip - 1e-9)
     if divisor > 1:
         physics.model.opt.timestep /= divisor
@@ -149,7 +151,7 @@ def _divide(physics: Any) -> int:
 
 
 def _time_limit(env: Any) -> tuple[Any, TimeLimit[Any, Any] | None]:
-    """Return the wrapper right around the outermost time limit, and the limit; where there is none, env and None."""
+    """Return the wrapper around the outermost time limit, and the limit; without a limit, env and None."""
     around = env
     while isinstance(around.env, gym.Wrapper):
         if isinstance(around.env, TimeLimit):

@@ -1,86 +1,133 @@
-"""One function that makes an environment as hard as a robot: time, delay, noise and what the policy does not see."""
+"""Disturb an environment: the function that stacks the wrappers which its settings ask for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import dataclasses
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import RecordConstructorArgs
 
-from velora_ros.errors import ConfigError
-from velora_ros.gym.disturbances.observation_noise import ActionDelay, ObservationNoise, signal_deviation
+from velora_ros.gym.checks import check_env
+from velora_ros.gym.control_period import control_period_of
+from velora_ros.gym.disturbances.action_delay import ActionDelay
+from velora_ros.gym.disturbances.observation_noise import ObservationNoise
 from velora_ros.gym.disturbances.partial_observation import PartialObservation
-from velora_ros.gym.disturbances.timing_jitter import FINEST, LONGEST, TimingJitter
+from velora_ros.gym.disturbances.settings import NOMINAL, SHORTEST, Disturbances, FaultSettings, numbers
+from velora_ros.gym.disturbances.signal_deviation import signal_deviation
+from velora_ros.gym.disturbances.stack import DisturbanceStack
+from velora_ros.gym.disturbances.timing_jitter import TimingJitter
+from velora_ros.gym.env_to_spec import observation_signals
+from velora_ros.gym.observation_names import Signal
 
 Env = gym.Env[Any, Any]
 
-
-@dataclass(frozen=True)
-class Disturbances:
-    """
-    What makes an environment harder; the defaults change nothing.
-
-    Args:
-        period_jitter: periods last (1 - jitter) to (1 + jitter) T, drawn evenly; at least 0.1 T.
-        dropped_frames: chance that a frame is lost; the action is then held for another period.
-        max_dropped: most frames lost in a row.
-        action_delay: least and greatest delay of the actions in control periods, drawn anew in each episode.
-        observation_noise: deviation of the noise, in standard deviations of each signal under a random policy.
-        positions_only: whether the policy sees the joints' positions alone.
-        privileged: whether the critic sees in training what delay, noise and missing signals hide from the policy.
-
-    Raises:
-        ConfigError: a value is out of range.
-    """
-
-    period_jitter: float = 0.0
-    dropped_frames: float = 0.0
-    max_dropped: int = 3
-    action_delay: Sequence[int] = (0, 0)
-    observation_noise: float = 0.0
-    positions_only: bool = False
-    privileged: bool = True
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.period_jitter <= LONGEST - 1:
-            raise ConfigError(f'period_jitter is {self.period_jitter}; it must be from 0 to {LONGEST - 1:g}.')
-        if len(self.action_delay) != 2:
-            raise ConfigError(
-                f'action_delay is {list(self.action_delay)}; it must be two whole numbers of periods, the least delay '
-                'and the greatest.'
-            )
+# A step of the wrapper ends with the episode or with a frame that arrives; so many in a row are practically never lost.
+MOST_DROPPED = 100
 
 
 def disturb(env: Env, settings: Disturbances) -> Env:
     """
-    Stack the wrappers that the settings ask for; none where they ask for nothing.
+    Add the wrappers that the settings ask for; none if they ask for nothing.
 
-    From the inside out: :class:`ActionDelay`, so that an action that is held over a dropped frame still arrives a whole
-    period late; :class:`TimingJitter`, which adds up rewards and times; :class:`ObservationNoise`;
-    :class:`PartialObservation`. The critic's ``info['privileged_state']`` is the innermost wrapper's, which knows most.
+    From the inside out: :class:`ActionDelay`, so that an action that is held during a dropped frame still takes effect
+    a whole period late; :class:`TimingJitter`, which sums rewards and times; :class:`ObservationNoise`;
+    :class:`SensorFaults`; :class:`PartialObservation`. The critic's ``info['privileged_state']`` is that of the
+    innermost wrapper, which knows most.
 
     Args:
-        env: the environment; it is reset, where noise is asked for, to find its signals' deviations
+        env: the environment. If there is noise or bias, it is reset to find the standard deviations of its observations
             (:func:`signal_deviation`, 1,000 steps of a random policy, seed 0).
-        settings: what to add.
+        settings: the disturbances; an action delay is rounded to whole control periods.
 
     Raises:
-        ConfigError: a value is out of range.
-        UnsupportedEnvironmentError: periods are to vary and the environment has no physics steps.
+        ConfigError: a value is out of range, or names something that is not observed.
+        UnsupportedEnvironmentError: the period varies and the environment has no physics steps.
     """
-    deviation = settings.observation_noise * signal_deviation(env) if settings.observation_noise else None
-    least, greatest = settings.action_delay
-    if least or greatest:
+    deviation = signal_deviation(env) if settings.needs_deviation else None
+    least, greatest = (round(periods) for periods in settings.action_delay)
+    if greatest:
         env = ActionDelay(env, (least, greatest), privileged=settings.privileged)
     if settings.period_jitter or settings.dropped_frames:
         jitter = settings.period_jitter
         env = TimingJitter(
             env,
-            period_range=(max(FINEST, 1 - jitter), 1 + jitter),
+            period_range=(max(SHORTEST, NOMINAL - jitter), NOMINAL + jitter),
             drop_probability=settings.dropped_frames,
-            max_dropped=settings.max_dropped,
+            max_dropped=MOST_DROPPED if settings.max_dropped is None else settings.max_dropped,
         )
-    if deviation is not None:
-        env = ObservationNoise(env, deviation, privileged=settings.privileged)
+    if deviation is not None and any(noise := numbers(settings.observation_noise)):
+        settings.check_lengths([signal.name for signal in observation_signals(env)])
+        env = ObservationNoise(env, np.multiply(noise, deviation), privileged=settings.privileged)
+    if settings.changes_readings:
+        env = SensorFaults(env, settings, None if deviation is None else deviation.tolist())
     if settings.positions_only:
         env = PartialObservation(env, privileged=settings.privileged)
     return env
+
+
+def add_faults(env: Env, settings: FaultSettings) -> Env:
+    """
+    Disturb an environment with what sim_node's ``faults.*`` parameters set; see :func:`disturb`.
+
+    A command is delayed by the nearest whole number of control periods. During a lost state the action is held.
+
+    Args:
+        env: the environment.
+        settings: what goes wrong.
+
+    Raises:
+        ConfigError: a value is out of range, or names something that is not observed.
+        UnsupportedEnvironmentError: the period varies and the environment has no physics steps.
+    """
+    check_env(env)
+    return disturb(env, settings.disturbances(control_period_of(env)))
+
+
+class SensorFaults(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """
+    Bias, delay, stuck and NaN observations, and a publisher that repeats its newest observation.
+
+    Until the first delayed observation has arrived, the one of the reset is seen. A stuck sensor keeps the value that
+    it reads first.
+
+    Args:
+        env: the environment; its observations are vectors.
+        settings: what goes wrong; all other settings are left to the other wrappers.
+        deviation: the standard deviation of each observation, the unit of the bias; None if there is no bias.
+
+    Raises:
+        ConfigError: the settings name something that is not observed.
+    """
+
+    def __init__(self, env: Env, settings: Disturbances, deviation: list[float] | None = None) -> None:
+        RecordConstructorArgs.__init__(self, settings=settings, deviation=deviation)
+        gym.Wrapper.__init__(self, env)
+        space = env.observation_space
+        assert isinstance(space, spaces.Box)
+        names = [signal.name for signal in observation_signals(env)]
+        self._stack = DisturbanceStack(names, space.low, space.high, seeds=[None])
+        self._stack.settings = dataclasses.replace(settings, observation_noise=0.0)
+        self._stack.deviation = None if deviation is None else np.asarray(deviation)
+        self._dtype, self._period = space.dtype, control_period_of(env)
+        self._privileged = settings.privileged
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset; see the class."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        seen = self._stack.reset(observation[None], [seed])[0].astype(self._dtype)
+        return seen, self._info(info, observation)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step; see the class."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        elapsed = np.array([info.get('dt', self._period) / self._period])
+        seen = self._stack.observe(observation[None], elapsed)[0].astype(self._dtype)
+        return seen, reward, terminated, truncated, self._info(info, observation)
+
+    def rename(self, signals: list[Signal]) -> list[Signal]:
+        """Return the names unchanged: a stuck angle is still that angle."""
+        return signals
+
+    def _info(self, info: dict[str, Any], clean: Any) -> dict[str, Any]:
+        return {'privileged_state': clean, **info} if self._privileged else info

@@ -8,7 +8,8 @@ from rclpy.node import Node
 
 from velora_ros.control.run_statistics import Progress, RunStatistics
 from velora_ros.errors import SpecError
-from velora_ros.gym.disturbances.stack import DelayLine, Faults
+from velora_ros.gym.disturbances.observation_delay import DelayLine
+from velora_ros.gym.disturbances.stack import DisturbanceStack
 from velora_ros.gym.real_time_pacer import RealTimePacer
 from velora_ros.gym.simulated_robot import Array, Period, SimulatedRobot
 from velora_ros.nodes.ros import conversions
@@ -48,7 +49,7 @@ class SimLoop:
         self,
         node: Node,
         robot: SimulatedRobot,
-        faults: Faults,
+        faults: DisturbanceStack,
         table: ParameterTable,
         after_period: Callable[[], None],
     ) -> None:
@@ -192,7 +193,7 @@ class SimLoop:
             if not self._table['hold_until_command']:
                 self.robot.release()
             self._states.measure(self.stamp)
-        self.robot.set_period(self.faults.period_steps(self.robot.steps_per_period, self.robot.physics_step))
+        self.robot.set_period(int(self.faults.period_steps(self.robot.steps_per_period)[0]))
         self._look_for_commands()
         if self._pause_asked:
             self._stop()
@@ -227,7 +228,7 @@ class SimLoop:
         except SpecError as error:
             self._node.get_logger().warning(f'refused: {error}', throttle_duration_sec=WARNING_PERIOD_S)
             return
-        delay = self.faults.settings.command_delay_s
+        delay = self.faults.settings.action_delay[0] * self._period
         self.faults.counts['command_delay'] += delay > 0
         self._commands.put(command, self.robot.time + delay - EXACT_S)
         self._last_command = now

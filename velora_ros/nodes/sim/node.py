@@ -40,8 +40,9 @@ from rclpy.node import Node
 
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.gym import make, signal_deviation
-from velora_ros.gym.disturbances.observation_noise import affordable_steps
-from velora_ros.gym.disturbances.stack import Faults, FaultSettings
+from velora_ros.gym.disturbances.settings import FaultSettings
+from velora_ros.gym.disturbances.signal_deviation import affordable_steps
+from velora_ros.gym.disturbances.stack import DisturbanceStack
 from velora_ros.gym.make_env import is_model_file
 from velora_ros.gym.rendering import explained
 
@@ -79,15 +80,16 @@ class SimNode(Node):
     def __init__(self) -> None:
         super().__init__('sim_node')
         self.exit_code: int | None = None
-        self._faults: Faults | None = None
+        self._faults: DisturbanceStack | None = None
         rows = parameters(use_sim_time=self.get_parameter('use_sim_time').value)
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply, shared=SHARED)
         values = self._table.values
         robot, self._faults = _robot(values)
+        self._control_period = robot.spec.control_period
         if robot.caution:
             self.get_logger().warning(robot.caution)
         self._validate(values)
-        self._faults.settings = fault_settings(values)
+        self._faults.settings = fault_settings(values).disturbances(self._control_period)
         mujoco.set_mju_user_warning(self._on_mujoco_warning)
         self._noise = NoiseUnit(self, self._faults, lambda: _deviation(values))
         self._noise.find_now()
@@ -104,8 +106,8 @@ class SimNode(Node):
             f'{", ".join(robot.spec.action_names)}; control period {robot.spec.control_period:g} s, '
             f'physics step {robot.physics_step:g} s'
         )
-        if self._faults.settings != FaultSettings():
-            self._tell_faults()
+        if (settings := fault_settings(values)) != FaultSettings():
+            self._log_faults(settings)
 
     def close(self) -> None:
         """Say what the run was, unless the run ended by its duration and it is out."""
@@ -138,25 +140,26 @@ class SimNode(Node):
         _check_times(values)
         settings = fault_settings(values)
         if self._faults is not None:
-            self._faults.check(settings)
+            self._faults.check(settings.disturbances(self._control_period))
 
     def _apply(self, values: Values) -> None:
         """Bring the changed parameters into force, with the next control period at the latest."""
         assert self._faults is not None  # nothing is applied before the first spin
         if values['real_time_factor'] != self._loop.pacer.factor:
             self._loop.change_speed(values['real_time_factor'])
-        if (settings := fault_settings(values)) != self._faults.settings:
-            self._faults.settings = settings
+        settings = fault_settings(values)
+        if (disturbances := settings.disturbances(self._control_period)) != self._faults.settings:
+            self._faults.settings = disturbances
             self._noise.find_aside()
-            self._tell_faults()
+            self._log_faults(settings)
 
     def _on_mujoco_warning(self, text: str) -> None:
         """Log what MuJoCo warns of, seldom: by default each bad step of a simulation that diverges is two lines."""
         words = ' '.join(text.split())
         self.get_logger().warning(f'MuJoCo: {words}', throttle_duration_sec=MUJOCO_WARNING_PERIOD_S)
 
-    def _tell_faults(self) -> None:
-        self.get_logger().info(f'faults: {self._faults.settings if self._faults else "none"}')
+    def _log_faults(self, settings: FaultSettings) -> None:
+        self.get_logger().info(f'faults: {settings}')
 
     def _on_pause(self, request: Any, response: Any) -> Any:
         self._loop.pause(request.data)
@@ -169,9 +172,9 @@ class SimNode(Node):
         return response
 
 
-def _robot(values: Values) -> tuple[SimulatedRobot, Faults]:
+def _robot(values: Values) -> tuple[SimulatedRobot, DisturbanceStack]:
     robot = SimulatedRobot(_environment(values), max_physics_step=values['physics_step_s'])
-    faults = Faults(robot.spec.observation_names, None, *robot.bounds, seed=values['seed'])
+    faults = DisturbanceStack(robot.spec.observation_names, *robot.bounds, seeds=[values['seed']])
     robot.reset(values['seed'])
     return robot, faults
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from velora_ros.gym.disturbances.stack import FaultSettings
+from velora_ros.gym.disturbances.settings import FaultSettings
 from velora_ros.nodes.policy.encoders import TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Parameter, Values

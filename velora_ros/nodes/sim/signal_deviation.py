@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from rclpy.node import Node
 
-from velora_ros.gym.disturbances.stack import Faults
+from velora_ros.gym.disturbances.stack import DisturbanceStack
 from velora_ros.gym.simulated_robot import Array
 from velora_ros.nodes.ros.timers import Timers
 
@@ -25,7 +25,7 @@ class NoiseUnit:
         find: finds it, shape (observation,).
     """
 
-    def __init__(self, node: Node, faults: Faults, find: Callable[[], Array]) -> None:
+    def __init__(self, node: Node, faults: DisturbanceStack, find: Callable[[], Array]) -> None:
         self._node, self._faults, self._find = node, faults, find
         self._timers = Timers(node)
         self._thread: threading.Thread | None = None
@@ -33,7 +33,7 @@ class NoiseUnit:
 
     @property
     def _needed(self) -> bool:
-        return any(self._faults.settings.noise) and self._faults.deviation is None
+        return self._faults.settings.needs_deviation and self._faults.deviation is None
 
     def find_now(self) -> None:
         """Find it if it is needed, and wait for it: before the robot runs."""

@@ -5,7 +5,8 @@ from typing import Any
 
 from rclpy.node import Node
 
-from velora_ros.gym.disturbances.stack import DelayLine, Faults
+from velora_ros.gym.disturbances.observation_delay import DelayLine
+from velora_ros.gym.disturbances.stack import DisturbanceStack
 from velora_ros.gym.simulated_robot import Array, SimulatedRobot
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.interfaces import create_publisher
@@ -31,7 +32,7 @@ class StateOutput:
         values: the node's parameters.
     """
 
-    def __init__(self, node: Node, robot: SimulatedRobot, faults: Faults, values: Values) -> None:
+    def __init__(self, node: Node, robot: SimulatedRobot, faults: DisturbanceStack, values: Values) -> None:
         self._robot, self._faults = robot, faults
         self._frames = [values[f'{what}_frame_id'] for what in ('odom', 'base', 'imu')]
         names = [*(('imu/data', 'odom') if robot.has_base else ()), 'joint_states', 'observation']
@@ -61,11 +62,11 @@ class StateOutput:
         settings = self._faults.settings
         frozen = self._newest if settings.frozen else None
         measured = frozen or self._messages(stamp)  # lost states too: other faults must not depend on which are lost
-        if self._faults.loses_state():
+        if self._faults.drop_frames()[0]:
             return
         self._faults.counts['frozen'] += frozen is not None
         self._newest = measured
-        delay = settings.observation_delay_s
+        delay = settings.observation_delay[0] * self._robot.spec.control_period
         self._faults.counts['observation_delay'] += delay > 0
         self._on_the_way.put(self._newest, self._robot.time + delay - EXACT_S)
 
@@ -87,8 +88,9 @@ class StateOutput:
             'velocity': robot.velocities,
             'effort': robot.efforts,
         }
-        read = self._faults.read(robot.observation)
-        if read is not robot.observation:
+        true = robot.observation[None]
+        [read] = disturbed = self._faults.read(true)
+        if disturbed is not true:
             for interface, joint, index in self._observed:
                 signals[interface][joint] = read[index]
         joints = conversions.to_joint_state(

@@ -1,0 +1,141 @@
+"""Actions that take effect late: for arrays of n streams, and as a gymnasium wrapper."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.utils import RecordConstructorArgs
+
+from velora_ros.errors import ConfigError
+from velora_ros.gym.action_names import are_controls, keep_their_pose
+from velora_ros.gym.checks import check_env
+from velora_ros.gym.disturbances.random_streams import Array, Mask, RandomStreams
+
+Env = gym.Env[Any, Any]
+
+
+class ActionQueue:
+    """
+    Delays the actions of n streams by whole control periods, drawn at each reset.
+
+    Args:
+        least: least delay [control periods].
+        greatest: greatest delay [control periods].
+        size: number of actions of a stream, m.
+        streams: the random generators.
+    """
+
+    def __init__(self, least: int, greatest: int, size: int, streams: RandomStreams) -> None:
+        self._limits, self._streams = (least, greatest), streams
+        self.delays = np.zeros(len(streams), dtype=np.int64)
+        """The delay of each stream, shape (n,) [control periods]."""
+        # A ring for each stream: an action is put `delay` places behind the one that takes effect now.
+        self._ring = np.zeros((len(streams), greatest + 1, size))
+        self._now = 0
+
+    def reset(self, resting: npt.NDArray[np.floating], mask: Mask | None = None) -> None:
+        """
+        Draw the delays of new episodes.
+
+        Args:
+            resting: what takes effect until the first action does, shape (n, m).
+            mask: the streams that are reset, shape (n,); None: all.
+        """
+        chosen = slice(None) if mask is None else mask
+        self.delays[chosen] = self._streams.integers(*self._limits, mask)[chosen]
+        self._ring[chosen] = resting[chosen][:, None]
+
+    def step(self, actions: npt.NDArray[np.floating]) -> Array:
+        """Put the actions of this control period, shape (n, m), and return those that take effect in it."""
+        places = self._ring.shape[1]
+        rows, due = np.arange(len(self._ring)), (self._now + self.delays) % places
+        self._ring[rows, due] = actions
+        arrived: Array = self._ring[:, self._now].copy()
+        self._now = (self._now + 1) % places
+        return arrived
+
+    @property
+    def waiting(self) -> Array:
+        """The delayed actions, the next to take effect first, shape (n, greatest, m); 0 in places beyond the delay."""
+        places = self._ring.shape[1]
+        order = (self._now + np.arange(places - 1)) % places
+        used = np.arange(places - 1) < self.delays[:, None]
+        return np.where(used[:, :, None], self._ring[:, order], 0.0)
+
+
+class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
+    """
+    Apply each action some control periods late; until the first one takes effect, 0 or the nearest bound is applied.
+
+    A position servo of a MuJoCo model, whose action is its target, keeps its pose until then.
+
+    Args:
+        env: the environment.
+        steps: the delay in control periods, or the least and the greatest one; it is drawn at each reset.
+        privileged: whether ``info['privileged_state']`` holds, for the critic, the observation, the delayed actions
+            (the next to take effect first, zeros up to the greatest delay) and the delay. Without them the critic
+            cannot know the effect of an action.
+
+    Raises:
+        ConfigError: a delay is not a whole number of at least 0, or the two are in the wrong order.
+    """
+
+    def __init__(self, env: Env, steps: int | tuple[int, int] = 1, *, privileged: bool = False) -> None:
+        RecordConstructorArgs.__init__(self, steps=steps, privileged=privileged)
+        gym.Wrapper.__init__(self, env)
+        check_env(env)
+        least, greatest = steps if isinstance(steps, tuple | list) else (steps, steps)
+        if not (isinstance(least, int) and isinstance(greatest, int) and 0 <= least <= greatest):
+            raise ConfigError(
+                f'steps is {steps}; it must be a whole number of at least 0, or two, the least delay and the greatest.'
+            )
+        self._privileged = privileged
+        assert isinstance(env.action_space, spaces.Box)
+        self._resting = np.clip(0, env.action_space.low, env.action_space.high).astype(env.action_space.dtype)
+        self._servos = _position_servos(env)
+        self._streams = RandomStreams('ActionDelay')
+        self._queue = ActionQueue(least, greatest, self._resting.size, self._streams)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset; see the class."""
+        self._streams.reset([seed])
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._queue.reset(self._resting_action()[None])
+        return observation, self._info(info, observation)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step; see the class."""
+        action = np.asarray(action)
+        applied = self._queue.step(action[None])[0].astype(action.dtype)
+        observation, reward, terminated, truncated, info = self.env.step(applied)
+        return observation, reward, terminated, truncated, self._info(info, observation)
+
+    def _resting_action(self) -> Any:
+        if self._servos is None:
+            return self._resting
+        from velora_ros.gym.actuators import resting_controls  # noqa: PLC0415 - MuJoCo is loaded by now, not before
+
+        base: Any = self.env.unwrapped
+        space = self.env.action_space
+        assert isinstance(space, spaces.Box)
+        controls = np.clip(resting_controls(base.model, base.data), space.low, space.high)
+        return np.where(self._servos, controls, self._resting).astype(space.dtype)
+
+    def _info(self, info: dict[str, Any], observation: Any) -> dict[str, Any]:
+        if not self._privileged:
+            return info
+        return {
+            **info,
+            'privileged_state': np.concatenate([observation, self._queue.waiting.ravel(), self._queue.delays]),
+        }
+
+
+def _position_servos(env: Env) -> npt.NDArray[np.bool_] | None:
+    """Return which actions are the targets of position servos, shape (m,); None if none is."""
+    base: Any = env.unwrapped
+    found = np.array(keep_their_pose(base, int(np.prod(env.action_space.shape or (0,)))), dtype=bool)
+    if found.any():
+        found &= np.array(are_controls(env), dtype=bool)
+    return found if found.any() else None

@@ -1,0 +1,199 @@
+"""
+The settings of all disturbances and faults: one class for training, for evaluation and for the simulator.
+
+Each field carries its unit, its valid range and one sentence of explanation in its metadata (``unit``, ``low``,
+``high``, ``help``). :class:`FaultSettings` gives the same settings in seconds, as sim_node's parameters do.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from velora_ros.errors import ConfigError
+
+NOMINAL, SHORTEST, LONGEST = 1.0, 0.1, 2.0
+"""Lengths of a control period in units of the nominal one; a drawn period lies within SHORTEST and LONGEST."""
+
+
+def _setting(default: Any, help: str, unit: str = '', low: float = 0.0, high: float = math.inf) -> Any:  # noqa: A002
+    return field(default=default, metadata={'help': help, 'unit': unit, 'low': low, 'high': high})
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What both settings classes share: sequences become tuples, numbers are checked, and they print what is set."""
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Sequence) and not isinstance(value, str):
+                value = tuple(value)
+                object.__setattr__(self, item.name, value)  # so that equal settings are equal
+            entries = value if isinstance(value, tuple) else (value,)
+            if any(_is_outside(entry, item.metadata) for entry in entries):
+                raise ConfigError(f'{item.name} is {_readable(value)}; it must be {_valid(item.metadata)}.')
+
+    def __str__(self) -> str:
+        """Return the settings that are not at their default; ``none`` if all are."""
+        changed = [item for item in dataclasses.fields(self) if getattr(self, item.name) != item.default]
+        return ', '.join(f'{item.name} {_readable(getattr(self, item.name))}' for item in changed) or 'none'
+
+
+@dataclass(frozen=True)
+class Disturbances(_Settings):
+    """
+    What makes an environment harder, or goes wrong between a robot and its policy; the defaults change nothing.
+
+    T is the nominal control period. Noise and bias count in standard deviations of each observation under random
+    actions (:func:`velora_ros.gym.signal_deviation`): one number for all observations, or one for each.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    period_jitter: float = _setting(
+        0.0, 'control periods last 1 - x to 1 + x times T, drawn evenly; at least 0.1 T', 'T', high=LONGEST - NOMINAL
+    )
+    dropped_frames: float = _setting(0.0, 'probability that a frame is lost and the action is held', high=1.0)
+    max_dropped: int | None = _setting(3, 'most frames lost in a row; None: no limit', 'frames')
+    action_delay: Sequence[float] = _setting(
+        (0, 0), 'least and greatest delay of the actions, drawn at each reset', 'T'
+    )
+    observation_delay: Sequence[float] = _setting(
+        (0, 0), 'least and greatest delay of the observations, drawn at each reset', 'T'
+    )
+    observation_noise: float | Sequence[float] = _setting(
+        0.0, 'standard deviation of the noise, drawn anew for each observation', 'standard deviations'
+    )
+    observation_bias: float | Sequence[float] = _setting(
+        0.0, 'standard deviation of a constant offset, drawn at each reset', 'standard deviations'
+    )
+    stuck: Sequence[str] = _setting((), 'observations, or joints with all their observations, that keep their value')
+    nan: Sequence[str] = _setting((), 'observations, or joints with all their observations, that read NaN')
+    nan_probability: float = _setting(1.0, 'probability that they do, in each observation', high=1.0)
+    frozen: bool = _setting(False, 'whether the newest observation is repeated for ever')
+    positions_only: bool = _setting(False, "whether the policy sees only the joints' positions")
+    privileged: bool = _setting(True, 'whether the critic sees in training what the disturbances hide from the policy')
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ('action_delay', 'observation_delay'):
+            delay: Any = getattr(self, name)
+            if len(delay) != 2 or delay[0] > delay[1]:
+                raise ConfigError(
+                    f'{name} is {list(delay)}; it must be two numbers of control periods, the least delay and the '
+                    'greatest.'
+                )
+            if delay[0] != delay[1] and any(periods != int(periods) for periods in delay):
+                raise ConfigError(
+                    f'{name} is {list(delay)}; a delay that is drawn at each reset must be from a whole number of '
+                    'control periods to another.'
+                )
+
+    def check_lengths(self, names: Sequence[str]) -> None:
+        """
+        Check that noise and bias have one value, or one for each observation.
+
+        Args:
+            names: the observations' names.
+
+        Raises:
+            ConfigError: they have another number of values.
+        """
+        for what, value in (('noise', self.observation_noise), ('bias', self.observation_bias)):
+            if len(values := numbers(value)) not in (0, 1, len(names)):
+                raise ConfigError(
+                    f'the {what} has {len(values)} values; it must have one, or one for each of {", ".join(names)}.'
+                )
+
+    @property
+    def needs_deviation(self) -> bool:
+        """Whether the standard deviation of each observation must be known."""
+        return any(numbers(self.observation_noise)) or any(numbers(self.observation_bias))
+
+    @property
+    def changes_readings(self) -> bool:
+        """Whether something other than noise changes or delays what is observed."""
+        return bool(any(numbers(self.observation_bias)) or self.stuck or self.nan or self.frozen) or any(
+            self.observation_delay
+        )
+
+
+@dataclass(frozen=True)
+class FaultSettings(_Settings):
+    """
+    The disturbances that sim_node's ``faults.*`` parameters set: times in seconds, and without a range.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    noise: Sequence[float] = _setting(
+        (),
+        'Deviation of Gaussian noise, in standard deviations of each signal under random commands: 0.01 is 1 %; '
+        'one number for all, or one for each observation.',
+    )
+    observation_delay_s: float = _setting(
+        0.0, 'Delay of the published states; their stamps stay those of the measurement.', 's'
+    )
+    command_delay_s: float = _setting(0.0, 'Delay of the commands.', 's')
+    drop_probability: float = _setting(
+        0.0, 'Probability that a state is not published, for each independently.', high=1.0
+    )
+    jitter_s: float = _setting(
+        0.0,
+        'Each control period is longer or shorter by up to this time, drawn evenly, in whole physics steps, rounded '
+        'up.',
+        's',
+    )
+    stuck: Sequence[str] = _setting(
+        (), 'Observations, or joints with all their observations, that keep their present value.'
+    )
+    nan: Sequence[str] = _setting((), 'Observations, or joints with all their observations, that read NaN.')
+    nan_probability: float = _setting(1.0, 'Probability that faults.nan affects a state.', high=1.0)
+    frozen: bool = _setting(False, 'Publish the last state again and again, with its old stamp, as a hung driver does.')
+
+    def disturbances(self, control_period: float) -> Disturbances:
+        """
+        Return the same settings in control periods.
+
+        Args:
+            control_period: T [s].
+        """
+        observation_delay = self.observation_delay_s / control_period
+        action_delay = self.command_delay_s / control_period
+        return Disturbances(
+            period_jitter=min(self.jitter_s / control_period, LONGEST - NOMINAL),
+            dropped_frames=self.drop_probability,
+            max_dropped=None,
+            observation_delay=(observation_delay, observation_delay),
+            action_delay=(action_delay, action_delay),
+            observation_noise=self.noise,
+            stuck=self.stuck,
+            nan=self.nan,
+            nan_probability=self.nan_probability,
+            frozen=self.frozen,
+            privileged=False,
+        )
+
+
+def numbers(values: float | Sequence[float]) -> Sequence[float]:
+    """Return one number, or several, as a sequence."""
+    return values if isinstance(values, Sequence) else (values,)
+
+
+def _is_outside(value: Any, limits: Any) -> bool:
+    return isinstance(value, int | float) and not (limits['low'] <= value <= limits['high'] and math.isfinite(value))
+
+
+def _valid(limits: Any) -> str:
+    unit = f' {limits["unit"]}' if limits['unit'] else ''
+    if math.isinf(limits['high']):
+        return f'finite and at least {limits["low"]:g}{unit}'
+    return f'from {limits["low"]:g} to {limits["high"]:g}{unit}'
+
+
+def _readable(value: object) -> str:
+    return ' '.join(map(str, value)) if isinstance(value, tuple) else str(value)
