@@ -29,7 +29,7 @@ def test_make_passes_keywords_on():
         ('', {}, 'Valid are the ids'),
         ('zzz', {}, "no environment 'zzz'. Valid are the ids"),
         ('nowhere/Robot-v0', {}, 'no environment'),
-        ('no_such_module:Robot-v0', {}, 'asks for a module that is not installed .*no_such_module'),
+        ('no_such_module:Robot-v0', {}, 'needs a module that is not installed .*no_such_module'),
         ('InvertedPendulum-v5', {'speed': 3}, "cannot be made with {'speed': 3}"),
         ('InvertedPendulum-v5', {'xml_file': '/absent.xml'}, 'absent.xml'),
         (7, {}, 'environment id is 7'),
@@ -282,7 +282,7 @@ class Bare(gym.Env):
 @pytest.mark.parametrize(
     ('given', 'words'),
     [
-        ({'render_mode': 'rgb_array'}, 'draws no pictures: it does not take the keyword render_mode'),
+        ({'render_mode': 'rgb_array'}, 'cannot draw pictures: it does not take the keyword render_mode'),
         ({'speed': 2}, r"cannot be made with {'speed': 2}: Bare\(\) takes no arguments"),
     ],
 )

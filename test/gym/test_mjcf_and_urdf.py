@@ -109,7 +109,7 @@ def test_a_picture_of_a_link_that_cannot_be_read_is_left_out(tmp_path, file):
     [
         ('leg.urdf', urdf('', '', ''), r'no actuators.*give joints a <limit> with an effort above 0'),
         ('leg.urdf', meshed('collision', 'hull.stl'), r'cannot be read: .*hull\.stl'),
-        ('leg.urdf', meshed('collision', 'package://leg/hull.stl'), r"the mesh 'package://leg/hull\.stl' is not there"),
+        ('leg.urdf', meshed('collision', 'package://leg/hull.stl'), r"the mesh 'package://leg/hull\.stl' is missing"),
         ('leg.urdf', urdf().replace('</robot>', ''), 'cannot be read: XML parse error'),
         ('leg.urdf', urdf(more='<xacro:leg xmlns:xacro="x/xacro"/>'), 'cannot be read: it still has xacro elements'),
         ('leg.urdf', urdf(more='<xacro:macro name="leg"/>'), 'cannot be read: it still has xacro elements'),

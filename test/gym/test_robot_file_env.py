@@ -90,7 +90,7 @@ def test_a_reward_may_be_given_and_a_second_environment_made():
 
 
 def test_without_a_reward_there_is_nothing_to_learn():
-    with pytest.raises(UnsupportedEnvironmentError, match=r'an MJCF file has no reward.*reward=FUNCTION'):
+    with pytest.raises(UnsupportedEnvironmentError, match=r'a robot file has no reward.*reward=FUNCTION'):
         check_reward(make(str(ARM)))
 
     class Arm(ModelEnv):

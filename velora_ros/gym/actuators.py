@@ -1,9 +1,9 @@
 """
-What the actuators of a MuJoCo model do with a control: which of them keep a joint where it is, and within which limits.
+The actuators of a MuJoCo model: which are position servos, their limits, and the controls of a robot at rest.
 
 A control of 0 means "no force" to a motor and "no speed" to a velocity servo. To a position servo it means "go to 0",
-which folds a legged robot to the floor and closes a gripper. So a robot that is not commanded gets the control that
-keeps its pose where an actuator has one, and 0 everywhere else.
+which folds a legged robot to the floor and closes a gripper. A robot without commands therefore gets the control that
+keeps its pose from each position servo, and 0 from every other actuator.
 """
 
 import math
@@ -26,9 +26,9 @@ _SINGLE_AXIS = [int(mujoco.mjtJoint.mjJNT_SLIDE), int(mujoco.mjtJoint.mjJNT_HING
 
 def are_position_servos(model: mujoco.MjModel) -> npt.NDArray[np.bool_]:
     """
-    Return which actuators pull their joint, tendon or site towards a place, shape (actuator,).
+    Return which actuators pull their joint, tendon or site to a target position, shape (actuator,).
 
-    That is every actuator of constant gain whose force falls with its length, whatever it is called in the file:
+    These are all actuators with a constant gain whose force falls with their length, whatever the file calls them:
     ``<position>``, ``<intvelocity>``, or ``<general>`` with a bias; filtered or not, on a joint, a tendon or a site.
     """
     fixed = (model.actuator_gaintype == _FIXED) & (model.actuator_gainprm[:, 0] != 0)
@@ -38,15 +38,15 @@ def are_position_servos(model: mujoco.MjModel) -> npt.NDArray[np.bool_]:
 
 def resting_controls(model: mujoco.MjModel, data: mujoco.MjData) -> Array:
     """
-    Return the controls of a robot that nobody commands after it was put into this state, shape (actuator,).
+    Return the controls of a robot without commands after a reset to this state, shape (actuator,).
 
-    A position servo gets its control of the keyframe that the state was taken from, else the control whose target is
-    where it is. Servos that integrate a velocity, motors, velocity servos and muscles get 0, or the limit nearest to
-    it.
+    A position servo gets its control in the keyframe that the state was taken from, else the control whose target is
+    its present position. Servos that integrate a velocity, motors, velocity servos and muscles get 0, or the nearest
+    limit.
 
     Args:
         model: the model.
-        data: its state after a reset; the lengths of the actuators are up to date, as after ``mj_forward``.
+        data: its state after a reset, with the actuator lengths computed, for example by ``mj_forward``.
     """
     targeted = are_position_servos(model) & (model.actuator_dyntype != _INTEGRATOR)
     places = _targets(model, data)
@@ -56,11 +56,11 @@ def resting_controls(model: mujoco.MjModel, data: mujoco.MjData) -> Array:
 
 def kept_controls(model: mujoco.MjModel, controls: Array) -> Array:
     """
-    Return the controls of a robot whose commands stopped: position servos keep their target, all others get 0.
+    Return the controls of a robot whose commands have stopped: position servos keep their target, all others get 0.
 
     Args:
         model: the model.
-        controls: those in force, shape (actuator,).
+        controls: the present ones, shape (actuator,).
     """
     targeted = are_position_servos(model) & (model.actuator_dyntype != _INTEGRATOR)
     return within_limits(model, np.where(targeted, controls, 0.0))
@@ -68,14 +68,14 @@ def kept_controls(model: mujoco.MjModel, controls: Array) -> Array:
 
 def settle_states(model: mujoco.MjModel, data: mujoco.MjData, controls: Array) -> None:
     """
-    Let filtered and integrating position servos begin where they are, rather than at 0.
+    Set the states of filtered and integrating position servos to their present position, instead of 0.
 
-    A state that is not 0 was set by a keyframe and stays.
+    A state other than 0 was set by a keyframe and is kept.
 
     Args:
         model: the model.
-        data: changed; the lengths of the actuators are up to date.
-        controls: what filtered servos are going to get, shape (actuator,).
+        data: its states are changed; the actuator lengths must be computed.
+        controls: the next controls of filtered servos, shape (actuator,).
     """
     places = _targets(model, data)
     for index in np.flatnonzero(are_position_servos(model) & (model.actuator_actnum == 1)):
@@ -90,16 +90,16 @@ def settle_states(model: mujoco.MjModel, data: mujoco.MjData, controls: Array) -
 
 
 def within_limits(model: mujoco.MjModel, controls: Array) -> Array:
-    """Return the controls within the ``ctrlrange`` of each actuator that has one, shape (actuator,)."""
+    """Clip the controls to the ``ctrlrange`` of each actuator that has one, shape (actuator,)."""
     low, high = model.actuator_ctrlrange.T
     return np.where(model.actuator_ctrllimited.astype(bool), np.clip(controls, low, high), controls)
 
 
 def control_limits(model: mujoco.MjModel, index: int) -> tuple[float, float] | None:
     """
-    Return the least and the greatest control of an actuator, from wherever the model has them; None: nowhere.
+    Return the least and the greatest control of an actuator; None if the model does not limit it.
 
-    ``ctrlrange`` counts first. Else a motor is limited by the forces that it, its joint and its tendon can bear, a
+    ``ctrlrange`` comes first. Otherwise a motor is limited by the force limits of itself, its joint and its tendon, a
     position servo by the range of its joint or tendon, a filtered one also by its ``actrange``; a muscle takes 0 to 1.
     """
     if model.actuator_ctrllimited[index]:
@@ -119,7 +119,7 @@ def control_limits(model: mujoco.MjModel, index: int) -> tuple[float, float] | N
 
 
 def _targets(model: mujoco.MjModel, data: mujoco.MjData) -> Array:
-    """Return the control for which each position servo, at rest where it is, exerts no force; 0 for other actuators."""
+    """Return the control at which a position servo exerts no force at its present position; 0 for other actuators."""
     servos = are_position_servos(model)
     gain = np.where(servos, model.actuator_gainprm[:, 0], 1.0)
     force = model.actuator_biasprm[:, 0] + model.actuator_biasprm[:, 1] * data.actuator_length
@@ -127,7 +127,7 @@ def _targets(model: mujoco.MjModel, data: mujoco.MjData) -> Array:
 
 
 def _from_lengths(model: mujoco.MjModel, index: int) -> list[Any]:
-    """Return the controls whose targets are the two ends of what a position servo moves."""
+    """Return the controls whose targets are the ends of the range of a position servo's joint or tendon."""
     target, kind = int(model.actuator_trnid[index, 0]), int(model.actuator_trntype[index])
     if kind in _ON_JOINT and model.jnt_type[target] in _SINGLE_AXIS and model.jnt_limited[target]:
         ends = model.jnt_range[target]
@@ -141,7 +141,7 @@ def _from_lengths(model: mujoco.MjModel, index: int) -> list[Any]:
 
 
 def _from_forces(model: mujoco.MjModel, index: int) -> list[Any]:
-    """Return the controls whose forces are the limits of an actuator, and of what it moves."""
+    """Return the controls at the force limits of an actuator and of its joint or tendon."""
     gain, gear = float(model.actuator_gainprm[index, 0]), float(model.actuator_gear[index, 0])
     target, kind = int(model.actuator_trnid[index, 0]), int(model.actuator_trntype[index])
     ranges = [model.actuator_forcerange[index] / gain] if model.actuator_forcelimited[index] else []
@@ -157,7 +157,7 @@ def _ordered(one: float, other: float) -> tuple[float, float]:
 
 
 def _common(ranges: list[tuple[float, float]]) -> tuple[float, float] | None:
-    """Return what all ranges have in common; None where that is nothing."""
+    """Return the intersection of all ranges; None if it is empty or unlimited."""
     low = max((low for low, _ in ranges), default=-math.inf)
     high = min((high for _, high in ranges), default=math.inf)
     return (low, high) if math.isfinite(low) and math.isfinite(high) and low < high else None

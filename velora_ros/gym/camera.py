@@ -1,4 +1,4 @@
-"""A camera on a simulated robot: pictures without a screen, in whatever thread asks for them."""
+"""A camera on a simulated robot: pictures without a screen."""
 
 import importlib
 import os
@@ -15,26 +15,26 @@ MOST_GEOMS = 10_000
 
 
 def off_screen_backend() -> str:
-    """Return the OpenGL backend for pictures that nobody sees on a screen: ``MUJOCO_GL``, or EGL, which needs none."""
+    """Return the OpenGL backend for off-screen pictures: that of ``MUJOCO_GL``, else EGL."""
     return os.environ.get('MUJOCO_GL') or 'egl'
 
 
 class Camera:
     """
-    Draws a model in a state that is handed in.
+    Draws a model in a given state.
 
-    OpenGL is bound to a thread: that which makes the camera also draws and closes.
+    OpenGL is bound to a thread: create, use and close a camera in the same thread.
 
     Args:
-        model: MuJoCo's model; its buffer for pictures grows to the size that is asked for.
+        model: MuJoCo's model; its off-screen buffer is enlarged to the size of the picture.
         width: of the picture [px].
         height: of the picture [px].
-        name: name of one of the model's cameras; empty is a view of the whole.
-        view: fields of ``mjvCamera`` for that view of the whole, e.g. ``distance``.
+        name: one of the model's cameras; empty: a view of the whole model.
+        view: fields of ``mjvCamera`` for the view of the whole model, for example ``distance``.
 
     Raises:
         ConfigError: the model has no such camera.
-        MissingDependencyError: no picture can be made here; the message says what to install.
+        MissingDependencyError: OpenGL does not work here; the message says what to install.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Camera:
             raise
 
     def picture(self, data: mujoco.MjData) -> npt.NDArray[np.uint8]:
-        """Return a picture of the state, shape (height, width, 3), red green blue."""
+        """Return a picture of the state, shape (height, width, 3), red, green, blue."""
         width, height = self._size
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
@@ -68,7 +68,7 @@ class Camera:
         return pixels[::-1]  # OpenGL begins at the bottom
 
     def close(self) -> None:
-        """Let OpenGL go."""
+        """Free the OpenGL context."""
         self._context.free()
         self._gl.free()
 

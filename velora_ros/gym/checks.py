@@ -1,5 +1,6 @@
-"""What kind of environment a policy can be trained on, and a clear refusal of every other kind."""
+"""Checks of an environment: spaces that a policy can work with, and a reward."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
@@ -20,10 +21,10 @@ ADVICE = {
 
 def check_env(env: Any) -> None:
     """
-    Refuse an environment that has no flat vector of numbers going in and none, with finite bounds, coming out.
+    Check that observations and actions are vectors of numbers and that actions have finite bounds.
 
     Raises:
-        UnsupportedEnvironmentError: naming what came, what would be valid and what to do.
+        UnsupportedEnvironmentError: they are not; the message says what would be valid and what to do.
     """
     if isinstance(env, gym.vector.VectorEnv):
         raise UnsupportedEnvironmentError(
@@ -42,24 +43,31 @@ def check_env(env: Any) -> None:
 
 def check_reward(env: 'gym.Env[Any, Any]') -> None:
     """
-    Refuse to learn where nothing is rewarded.
+    Check that an environment has a reward to learn from.
 
     Raises:
-        UnsupportedEnvironmentError: the environment is an MJCF file as it is.
+        UnsupportedEnvironmentError: it is a robot file without a reward function.
     """
     if not getattr(env.unwrapped, 'has_reward', True):
         raise UnsupportedEnvironmentError(
-            'an MJCF file has no reward, so there is nothing to learn; pass reward=FUNCTION to velora_ros.gym.make, or '
+            'a robot file has no reward, so there is nothing to learn; pass reward=FUNCTION to velora_ros.gym.make, or '
             'write an environment with a reward and name it module:id (docs/simulator.md shows both).'
         )
 
 
+def wrappers_of(env: 'gym.Env[Any, Any]') -> Iterator['gym.Wrapper[Any, Any, Any, Any]']:
+    """Yield the wrappers around an environment, the outermost first."""
+    while isinstance(env, gym.Wrapper):
+        yield env
+        env = env.env
+
+
 def bounding(space: spaces.Box) -> str:
     """
-    Return a line of code that gives an environment finite action bounds, within its own where those leave room.
+    Return a line of code that gives an environment finite action bounds, within its own bounds where they are finite.
 
     Args:
-        space: of the actions, with bounds that are not all finite.
+        space: the action space, in which some bounds are not finite.
     """
     low, high = np.asarray(space.low, dtype=np.float64), np.asarray(space.high, dtype=np.float64)
     above = np.where(np.isfinite(low), low, np.where(np.isfinite(high), np.minimum(-1.0, high - 1), -1.0))

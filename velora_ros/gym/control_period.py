@@ -1,4 +1,4 @@
-"""The control period of an environment, from wherever it says it."""
+"""The control period of an environment, from the attributes that state it."""
 
 import contextlib
 import math
@@ -15,7 +15,7 @@ from velora_ros.gym.environment_errors import described
 Env = gym.Env[Any, Any]
 
 ASSUMED_PERIOD_S = 1.0
-_ALIKE = 0.01  # a simulator's dt and the pictures' rate mean the same period within this share
+_ALIKE = 0.01  # a simulator's dt and the rate of the pictures are the same period if they differ by less than this
 _WARNED = '_velora_period_warned'
 
 
@@ -23,17 +23,17 @@ def find_period(env: Env, default: float | None = None) -> tuple[float, bool]:
     """
     Return the nominal time between two observations [s] and whether it is an assumption.
 
-    It is the environment's attribute ``dt`` (or that of a wrapper), its ``control_timestep()``, or the time step of its
-    MuJoCo model times ``frame_skip``; else the default; else that of an environment inside, else the one that
-    ``metadata['render_fps']`` means. Everything else is an assumption: the ``dt`` of a simulator inside, which may be
-    a step of physics, unless ``render_fps`` says the same; or 1 s.
+    It is the attribute ``dt`` of the environment or of a wrapper, its ``control_timestep()``, or the time step of its
+    MuJoCo model times ``frame_skip``; else the default; else the period of an environment inside; else that of
+    ``metadata['render_fps']``. Everything else is an assumption: the ``dt`` of a simulator inside, which may be a
+    physics step (unless ``render_fps`` agrees with it), or 1 s.
 
     Args:
         env: the environment, wrapped or not.
-        default: what the caller knows [s].
+        default: the period for environments that do not state theirs [s].
 
     Raises:
-        UnsupportedEnvironmentError: the period is no positive, finite number.
+        UnsupportedEnvironmentError: the period is not a positive, finite number.
     """
     own = _own_period(env)
     if own is None:
@@ -56,16 +56,16 @@ def find_period(env: Env, default: float | None = None) -> tuple[float, bool]:
 
 def control_period_of(env: Env, default: float | None = None) -> float:
     """
-    Return the nominal time between two observations [s]; an assumption comes with a warning. See :func:`find_period`.
+    Return the nominal time between two observations [s], with a warning if it is assumed; see :func:`find_period`.
 
     Raises:
-        UnsupportedEnvironmentError: the period is no positive, finite number.
+        UnsupportedEnvironmentError: the period is not a positive, finite number.
     """
     return find_period(env, default)[0]
 
 
 def _own_period(env: Any) -> Any:
-    """Return what the environment says by itself, times the frames that gymnasium's wrapper skips; None: nothing."""
+    """Return the stated period, times the frames that gymnasium's wrapper skips; None if there is none."""
     skipped = 1
     while isinstance(env, gym.Wrapper):
         if (period := _said_by(env)) is not None:
@@ -82,10 +82,10 @@ def _own_period(env: Any) -> Any:
 
 
 def _said_by(env: Any) -> Any:
-    """Return the attribute ``dt``; None: there is none."""
+    """Return the attribute ``dt``; None if there is none."""
     try:
         return getattr(env, 'dt', None)
-    except Exception as error:  # a property of somebody else's may raise anything
+    except Exception as error:  # a property of an environment may raise anything
         raise UnsupportedEnvironmentError(
             f'the control period cannot be read: the attribute dt of {type(env).__name__} failed with '
             f'{described(error)}. Correct it, or remove it and pass control_period.'
@@ -93,21 +93,21 @@ def _said_by(env: Any) -> Any:
 
 
 def _timestep(env: Any) -> float | None:
-    """Return what ``control_timestep()`` says, which is how dm_control names it."""
-    with contextlib.suppress(Exception):  # it is somebody else's; one that fails says nothing
+    """Return ``control_timestep()``, which is dm_control's name for it."""
+    with contextlib.suppress(Exception):  # it is the environment's own code; a failure means that it has none
         return _number(env.control_timestep())
     return None
 
 
 def _physics_period(env: Any) -> float | None:
-    """Return the physics step of a MuJoCo model times the steps of a period."""
+    """Return the time step of a MuJoCo model times the steps of a period."""
     with contextlib.suppress(AttributeError, TypeError):
         return _number(env.model.opt.timestep * int(env.frame_skip))
     return None
 
 
 def _periods_inside(base: Any) -> Iterator[tuple[float, bool]]:
-    """Yield the periods of what an environment holds [s], and whether they are those of a whole step."""
+    """Yield the periods of objects inside an environment [s], and whether they are periods of a whole step."""
     fps = _number((getattr(base, 'metadata', None) or {}).get('render_fps'))
     for value in list(getattr(base, '__dict__', {}).values()):
         if isinstance(value, gym.Env):
@@ -122,7 +122,7 @@ def _periods_inside(base: Any) -> Iterator[tuple[float, bool]]:
 
 
 def _attribute(value: Any, name: str) -> Any:
-    with contextlib.suppress(Exception):  # a property of somebody else's may raise anything
+    with contextlib.suppress(Exception):  # a property of an environment may raise anything
         return getattr(value, name, None)
     return None
 
@@ -150,7 +150,7 @@ def _checked(period: Any) -> float:
 
 
 def _warn_once(base: Any, period: float) -> None:
-    """Warn of an assumption, once for an environment."""
+    """Warn of an assumed period, once for each environment."""
     if _attribute(base, _WARNED):
         return
     with contextlib.suppress(AttributeError):

@@ -1,4 +1,4 @@
-"""The wrappers that the prediction examples need: episode statistics, and torch tensors in and out."""
+"""``add_core_env_wrappers``: episode statistics, and torch tensors for observations and actions."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,6 +6,7 @@ import gymnasium as gym
 from gymnasium.wrappers import RecordEpisodeStatistics
 
 from velora_ros.errors import MissingDependencyError
+from velora_ros.gym.checks import wrappers_of
 from velora_ros.gym.environment_errors import missing_module
 from velora_ros.utils import how_to_install
 
@@ -17,11 +18,11 @@ Env = gym.Env[Any, Any]
 
 def add_core_env_wrappers(env: Env, device: 'torch.device | str | None' = None) -> Env:
     """
-    Add ``RecordEpisodeStatistics`` and ``NumpyToTorch``, in this order, each unless it is there already.
+    Add ``RecordEpisodeStatistics`` and then ``NumpyToTorch``, each unless the environment already has it.
 
     Args:
         env: the environment, wrapped or not.
-        device: where the tensors live; None is torch's default.
+        device: the device of the tensors; None: torch's default.
 
     Raises:
         MissingDependencyError: torch is not installed.
@@ -34,16 +35,8 @@ def add_core_env_wrappers(env: Env, device: 'torch.device | str | None' = None) 
         raise MissingDependencyError(
             f'tensors need {missing_module(error) or "torch"}, which is not installed. {how_to_install("train")}'
         ) from error
-    if not _has(env, RecordEpisodeStatistics):
+    if not any(isinstance(one, RecordEpisodeStatistics) for one in wrappers_of(env)):
         env = RecordEpisodeStatistics(env)
-    if not _has(env, NumpyToTorch):
+    if not any(isinstance(one, NumpyToTorch) for one in wrappers_of(env)):
         env = TorchTensors(env, device=device)
     return env
-
-
-def _has(env: Env, kind: type) -> bool:
-    while isinstance(env, gym.Wrapper):
-        if isinstance(env, kind):
-            return True
-        env = env.env
-    return False

@@ -1,6 +1,5 @@
-"""The policy specification of an environment: names, units, bounds and the control period."""
+"""The policy specification of an environment: names, units, bounds and the control period, as a PolicySpec."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym.action_names import are_controls, are_passed_on, commanded_signals, keep_their_pose
-from velora_ros.gym.checks import check_env
+from velora_ros.gym.checks import check_env, wrappers_of
 from velora_ros.gym.control_period import find_period
 from velora_ros.gym.observation_names import Signal, observed_signals
 from velora_ros.spec import PolicySpec, split_unit
@@ -19,18 +18,18 @@ Env = gym.Env[Any, Any]
 
 def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
     """
-    Describe what a policy for this environment reads and commands.
+    Return what a policy for this environment reads and commands.
 
-    Joint signals are named ``<joint>/<position|velocity|effort>``, whatever else ``obs_<i>`` or ``action_<i>``.
-    A wrapper that changes the observations takes their names away, unless it is one of ours. An action has a joint's
-    name if it is exactly what the actuator gets, which is tried on a copy of the environment.
+    Joint signals are named ``<joint>/<position|velocity|effort>``, everything else ``obs_<i>`` or ``action_<i>``.
+    Behind a wrapper that changes the observations they have no joint names, unless the wrapper is one of ours. An
+    action has a joint's name if it is exactly the control of the actuator, which is tried on a copy of the environment.
 
     Args:
-        env: the environment, wrapped or not; its state and random generators are left alone.
-        control_period: the nominal period [s] where the environment does not say.
+        env: the environment, wrapped or not; its state and random generators stay as they are.
+        control_period: the nominal period [s], for environments that do not state it.
 
     Raises:
-        UnsupportedEnvironmentError: its spaces are none that a policy can work with.
+        UnsupportedEnvironmentError: a policy cannot work with its spaces.
     """
     check_env(env)
     observations = observation_signals(env)
@@ -53,12 +52,12 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
 
 
 def observation_signals(env: Env) -> list[Signal]:
-    """Return name and unit of each observation entry."""
+    """Return the name and the unit of each observation."""
     base: Any = env.unwrapped
-    own = getattr(base, 'observation_signals', None)  # an environment may know its names
-    size = _size(base.observation_space)  # 0 for a dictionary or a tuple, whose names NamedFlatten knows
+    own = getattr(base, 'observation_signals', None)  # an environment may provide its names
+    size = _size(base.observation_space)  # 0 for a dictionary or a tuple, which NamedFlatten names
     signals = own() if own else _named(observed_signals(base, size) if size else [], 'obs')
-    for wrapper in reversed(list(_wrappers(env))):
+    for wrapper in reversed(list(wrappers_of(env))):
         if (rename := getattr(type(wrapper), 'rename', None)) is not None:
             signals = rename(wrapper, signals)
         elif _changes(wrapper, gym.ObservationWrapper, 'observation_space'):
@@ -69,8 +68,8 @@ def observation_signals(env: Env) -> list[Signal]:
 def _action_signals(env: Env) -> list[Signal]:
     size = _size(env.action_space)
     base: Any = env.unwrapped
-    own = getattr(base, 'action_signals', None)  # an environment may know what its actions are
-    # Ours only says what the actuators are; a class derived from it may put something else into them.
+    own = getattr(base, 'action_signals', None)  # an environment may provide the meaning of its actions
+    # ModelEnv's own method only describes the actuators; a derived class may send them something else.
     if own and not getattr(own, '__module__', '').startswith('velora_ros.'):
         signals, true = [_in_si(signal) for signal in own()], are_passed_on(env)
         if len(signals) != _size(base.action_space):
@@ -89,7 +88,7 @@ def _action_signals(env: Env) -> list[Signal]:
 
 
 def _kept(signal: Signal | None, index: int, true: bool, servo: bool) -> Signal | None:
-    """Return the signal of an action that its actuator gets as it is; None where it gets something else."""
+    """Return the signal of an action that its actuator gets unchanged; None if it gets something else."""
     if not true:
         return None
     if signal is not None and signal.unit:
@@ -98,20 +97,13 @@ def _kept(signal: Signal | None, index: int, true: bool, servo: bool) -> Signal 
 
 
 def _in_si(signal: Signal) -> Signal:
-    """Return a signal whose factor, for which environments of earlier releases used the unit, is in its scale."""
+    """Return a signal whose factor is in its scale; environments of earlier releases put it into the unit (100 N)."""
     factor, unit = split_unit(signal.unit) or (1.0, signal.unit)
     return replace(signal, unit=unit, scale=factor * signal.scale)
 
 
 def _changes(wrapper: Any, kind: type, space: str) -> bool:
     return isinstance(wrapper, kind) or getattr(wrapper, space) is not getattr(wrapper.env, space)
-
-
-def _wrappers(env: Env) -> Iterator[Any]:
-    """Yield the wrappers from the outermost to the innermost."""
-    while isinstance(env, gym.Wrapper):
-        yield env
-        env = env.env
 
 
 def _named(signals: list[Signal | None], prefix: str) -> list[Signal]:

@@ -1,4 +1,4 @@
-"""Errors of other people's code, an environment's for one, in one sentence."""
+"""Errors that an environment's own code raises: which count as failures, and how to describe them in one line."""
 
 import contextlib
 import traceback
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 FAILURES = (Exception, SystemExit)
-"""What other people's code may raise when it fails: some call ``sys.exit``. KeyboardInterrupt is not a failure."""
+"""What an environment's code may raise when it fails; some call ``sys.exit``. KeyboardInterrupt is not a failure."""
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's message in one line, without a full stop at its end; ``''`` where it cannot be had."""
+    """Return an error's message in one line, without a full stop at its end; ``''`` if its ``__str__`` fails."""
     try:
         text = str(error)
-    except Exception:  # its __str__ is somebody else's code too
+    except Exception:  # its __str__ is not our code either
         return ''
     return ' '.join(text.split()).rstrip('.')
 
@@ -25,7 +25,7 @@ def close(env: Any) -> None:
     Close an environment.
 
     Warns:
-        UserWarning: its ``close`` fails; what was done in it stays.
+        UserWarning: its ``close`` failed; results are not affected.
     """
     try:
         env.close()
@@ -43,7 +43,7 @@ def closing(env: Any) -> Iterator[Any]:
 
 
 def described(error: BaseException) -> str:
-    """Return an error's type and message in one line; where it has no message, the line of code that raised it."""
+    """Return an error's type and message in one line; without a message, its type and the line that raised it."""
     origin = error
     while type(origin.__cause__) is type(error):  # gymnasium raises some errors a second time
         origin = origin.__cause__
@@ -56,24 +56,24 @@ def described(error: BaseException) -> str:
 
 
 def origin_of(error: BaseException) -> traceback.FrameSummary:
-    """Return the place that raised an error."""
+    """Return the line of code that raised an error."""
     places = traceback.extract_tb(error.__traceback__)
     return places[-1] if places else traceback.FrameSummary('', 0, '')
 
 
 def places_of(error: BaseException) -> list[traceback.FrameSummary]:
-    """Return every place that an error, and the errors that caused it, went through."""
+    """Return all lines of code in the tracebacks of an error and of its causes."""
     return [place for one in with_causes(error) for place in traceback.extract_tb(one.__traceback__)]
 
 
 def missing_module(error: BaseException) -> str:
-    """Return the module whose absence caused an error; ``''`` where it was something else."""
+    """Return the name of the missing module that caused an error; ``''`` if the cause is something else."""
     names = [one.name for one in with_causes(error) if isinstance(one, ModuleNotFoundError) and one.name]
     return names[-1] if names else ''
 
 
 def with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what caused it, the newest first."""
+    """Yield an error and its causes, the newest first."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

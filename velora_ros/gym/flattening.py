@@ -1,4 +1,4 @@
-"""Observations that are a dictionary or a tuple, also nested ones, as one vector whose entries keep their names."""
+"""Turn observations that are dictionaries or tuples, also nested ones, into one vector with named entries."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,14 +25,14 @@ class NamedFlatten(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     Turn a dictionary or a tuple of observations into one vector, in the order of the space.
 
     Entries are named by their path: ``goal/y`` for a single number, ``goal/y_0``, ``goal/y_1`` for a vector. A single
-    number called ``position``, ``velocity`` or ``effort`` gets ``_0`` as well: it need not be a joint's. Discrete
-    values are one-hot, as ``gymnasium.spaces.flatten`` makes them.
+    number called ``position``, ``velocity`` or ``effort`` also gets ``_0``, because it may not be a joint's. Discrete
+    values become one-hot vectors, as in ``gymnasium.spaces.flatten``.
 
     Args:
         env: the environment.
 
     Raises:
-        UnsupportedEnvironmentError: something in it is an image, or is not made of numbers.
+        UnsupportedEnvironmentError: a part of the observation is an image, or is not made of numbers.
     """
 
     def __init__(self, env: Env) -> None:
@@ -76,10 +76,10 @@ class NamedFlatten(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
 def flat(env: Env) -> Env:
     """
-    Return the environment, with its observations flattened by :class:`NamedFlatten` where they are a dict or a tuple.
+    Return the environment; if its observations are a dictionary or a tuple, flattened by :class:`NamedFlatten`.
 
     Args:
-        env: the environment, or anything else, which comes back as it is.
+        env: the environment; any other object is returned unchanged.
 
     Raises:
         UnsupportedEnvironmentError: they cannot be flattened.
@@ -90,7 +90,7 @@ def flat(env: Env) -> Env:
 
 
 def _leaves(space: gym.Space[Any], path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], gym.Space[Any]]]:
-    """Yield the parts of a space that are no dictionaries or tuples, with the keys that lead to them."""
+    """Yield the parts of a space that are not dictionaries or tuples, with their paths of keys."""
     if isinstance(space, spaces.Dict):
         for key, part in space.spaces.items():
             yield from _leaves(part, (*path, key))
@@ -102,17 +102,17 @@ def _leaves(space: gym.Space[Any], path: tuple[Any, ...]) -> Iterator[tuple[tupl
 
 
 def _box(path: tuple[Any, ...], space: gym.Space[Any]) -> spaces.Box:
-    """Return the space of a part's entries, of shape (n,)."""
+    """Return the flattened space of one part, of shape (n,)."""
     name, shape = '/'.join(map(str, path)), space.shape or ()
     if not isinstance(space, _NUMBERS):
         raise UnsupportedEnvironmentError(
-            f"the observation '{name}' is {space}; it must be made of numbers (Box or discrete). Leave it out with "
+            f"the observation '{name}' is {space}; it must be made of numbers (Box or discrete). Remove it with "
             'gymnasium.wrappers.FilterObservation, or in the environment.'
         )
     if isinstance(space, spaces.Box) and len(shape) in _IMAGE_DIMENSIONS and space.dtype == np.uint8:
         raise UnsupportedEnvironmentError(
-            f"the observation '{name}' has the shape {shape}, an image; images need another kind of agent. Leave "
-            'it out with gymnasium.wrappers.FilterObservation, or in the environment.'
+            f"the observation '{name}' has the shape {shape}, an image; images need another kind of agent. Remove "
+            'it with gymnasium.wrappers.FilterObservation, or in the environment.'
         )
     flattened = spaces.flatten_space(space)
     assert isinstance(flattened, spaces.Box)

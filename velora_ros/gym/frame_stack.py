@@ -1,4 +1,4 @@
-"""The memory of a policy that has none: the last few observations at once, each with the time before it."""
+"""Frame stacking, the memory of a policy that has none: the last observations, each with its elapsed time."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ Env = gym.Env[Any, Any]
 
 class ElapsedTime(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """
-    Append the elapsed time to each observation as tau = dt/T - 1, which is 0 when timing is perfect.
+    Append the elapsed time to each observation as tau = dt/T - 1, which is 0 with perfect timing.
 
     Args:
-        env: the environment; its observations are vectors, its ``info['dt']`` [s] the time since the last one.
+        env: the environment; its observations are vectors, and ``info['dt']`` [s] is the time since the last one.
     """
 
     def __init__(self, env: Env) -> None:
@@ -33,7 +33,7 @@ class ElapsedTime(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self.observation_space = spaces.Box(low.astype(full.dtype), high.astype(full.dtype), dtype=full.dtype.type)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; the first observation counts as one nominal period after the last."""
+        """Reset; the first observation counts as one nominal period after the one before."""
         observation, info = self.env.reset(seed=seed, options=options)
         return self._timed(observation, info), info
 
@@ -49,13 +49,13 @@ class ElapsedTime(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
 def stack_frames(env: Env, n_frames: int) -> Env:
     """
-    Return an environment that shows its last observations in one vector, the oldest first, each with its elapsed time.
+    Return an environment that shows its last observations in one vector, each with its elapsed time, the oldest first.
 
-    A policy for it cannot be run on a robot, which shows one observation at a time: it is a control for experiments.
+    It is for comparisons: its policies cannot run on a robot, which shows one observation at a time.
 
     Args:
-        env: the environment, with all other wrappers.
-        n_frames: how many; after a reset the first observation stands for those before it.
+        env: the environment, with all its other wrappers.
+        n_frames: number of observations; after a reset the first one also fills the earlier places.
 
     Raises:
         ConfigError: ``n_frames`` is below 1.

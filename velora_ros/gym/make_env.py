@@ -1,4 +1,4 @@
-"""Make an environment by its id, with an error that helps where it cannot be made."""
+"""``make``: make an environment from its id or a robot file, with clear errors."""
 
 import contextlib
 import difflib
@@ -32,18 +32,19 @@ def make(env_id: str, **kwargs: Any) -> Env:
     Make a gymnasium environment, or one from a robot file.
 
     Observations that are a dictionary or a tuple become one vector (:class:`velora_ros.gym.flattening.NamedFlatten`).
-    Where images are asked for on a machine without a display, the OpenGL backend is chosen before MuJoCo is imported.
+    For images on a machine without a display, the OpenGL backend is chosen before MuJoCo is imported.
 
     Args:
         env_id: id in gymnasium's registry, ``module:id`` for an environment that registers itself on import, or the
             path of an MJCF file (``.xml``, ``.mjcf``), a URDF file (``.urdf``) or a compiled model (``.mjb``), which
             becomes a :class:`velora_ros.gym.robot_file_env.ModelEnv`.
-        **kwargs: for the environment, e.g. ``render_mode``; for a robot file also ``reward`` and ``control_period``.
+        **kwargs: for the environment, for example ``render_mode``; for a robot file also ``reward`` and
+            ``control_period``.
 
     Raises:
         UnsupportedEnvironmentError: there is no such id or file, a package is missing, or the environment's constructor
-            fails; the message holds the constructor's own error, which is also the cause.
-        ConfigError: ``MUJOCO_GL`` names no OpenGL backend.
+            fails; the message contains the constructor's error, which is also the cause.
+        ConfigError: ``MUJOCO_GL`` is not the name of an OpenGL backend.
         MissingDependencyError: the OpenGL backend does not work here.
     """
     if not isinstance(env_id, str):
@@ -61,7 +62,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
     except FAILURES as error:  # a constructor may raise anything
         raise _failure(env_id, kwargs, error) from error
     if _without_module(env_id) != env_id:
-        setattr(env.unwrapped, _MADE_AS, env_id)  # its spec forgets the module, without which nobody can make it again
+        setattr(env.unwrapped, _MADE_AS, env_id)  # its spec lacks the module, which is needed to make it again
     try:
         return flat(env)
     except VeloraError:
@@ -70,7 +71,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
 
 
 def id_of(env: Env) -> str | None:
-    """Return the id that makes an environment again, ``module:id`` where :func:`make` was given that; None: none."""
+    """Return the id that makes an environment again, with its module if :func:`make` got one; None if it has no id."""
     if env.spec is None:
         return None
     made_as: str | None = getattr(env.unwrapped, _MADE_AS, None)
@@ -78,12 +79,12 @@ def id_of(env: Env) -> str | None:
 
 
 def same_id(one: str | None, other: str | None) -> bool:
-    """Return whether two ids mean one environment: gymnasium, and files of older versions, leave the module out."""
+    """Return whether two ids mean the same environment; gymnasium and files of older versions omit the module."""
     return one == other or (one is not None and other is not None and _without_module(one) == _without_module(other))
 
 
 def _model_spec(file: str) -> EnvSpec:
-    """Describe a robot file's environment so that gymnasium can make it, and a second one of the same making."""
+    """Return the specification of a robot file's environment, from which gymnasium can make it again."""
     return EnvSpec('MJCF-v0', entry_point='velora_ros.gym.robot_file_env:ModelEnv', kwargs={'file': file})
 
 
@@ -92,14 +93,14 @@ def _without_module(env_id: str) -> str:
 
 
 def _failure(env_id: str, kwargs: Mapping[str, Any], error: BaseException) -> VeloraError:
-    """Return what to raise where an environment could not be made: whose fault it is, and the error's own words."""
+    """Return the error to raise if an environment cannot be made: the cause, and the original message."""
     if broken := backend_failure(error):
         return broken
     module, _, _ = env_id.rpartition(':')
     missing = [one for one in with_causes(error) if isinstance(one, ModuleNotFoundError) and one.name]
     if missing and f'{module}.'.startswith(f'{missing[-1].name}.'):
         return UnsupportedEnvironmentError(
-            f"the environment '{env_id}' asks for a module that is not installed ({one_line(missing[-1])}); install it."
+            f"the environment '{env_id}' needs a module that is not installed ({one_line(missing[-1])}); install it."
         )
     known = is_model_file(env_id) or _without_module(env_id) in gym.registry
     if not known and isinstance(error, gym.error.Error):
@@ -114,12 +115,12 @@ def _failure(env_id: str, kwargs: Mapping[str, Any], error: BaseException) -> Ve
         return UnsupportedEnvironmentError(_about_keywords(env_id, kwargs, one_line(error.__cause__ or error)))
     return UnsupportedEnvironmentError(
         f"the environment '{env_id}' cannot be made: its constructor failed with {described(error)}. "
-        'Correct the environment, or install the versions of its packages that it was written for.'
+        'Correct the environment, or install the versions of the packages that it was written for.'
     )
 
 
 def _is_about_keywords(error: BaseException, kwargs: Mapping[str, Any]) -> bool:
-    """Return whether a constructor was called with keywords that it does not take, or without one that it needs."""
+    """Return whether a constructor was called with unknown keywords, or without a required one."""
     if isinstance(error, gym.error.Error):
         return 'render_mode' in one_line(error) and 'render_mode' in kwargs
     origin = error.__cause__ or error  # gymnasium raises a TypeError again, with the keywords
@@ -134,7 +135,7 @@ def _is_about_keywords(error: BaseException, kwargs: Mapping[str, Any]) -> bool:
 
 
 def _about_keywords(env_id: str, kwargs: Mapping[str, Any], reason: str) -> str:
-    """Say which keywords a constructor lacks, or which it takes."""
+    """Return a message that names the missing keywords of a constructor, or the valid ones."""
     missing = re.findall(r"'(\w+)'", reason.partition('required')[2])
     if missing:
         given = ' '.join(f'--env-arg {name}=VALUE' for name in missing)
@@ -145,7 +146,7 @@ def _about_keywords(env_id: str, kwargs: Mapping[str, Any], reason: str) -> str:
             f'command line with {given}.'
         )
     if list(kwargs) == ['render_mode'] or "'render_mode'" in reason:
-        return f"the environment '{env_id}' draws no pictures: it does not take the keyword render_mode."
+        return f"the environment '{env_id}' cannot draw pictures: it does not take the keyword render_mode."
     known = _keywords_of(env_id)
     unknown = [name for name in kwargs if f"'{name}'" in reason]
     valid = did_you_mean(unknown[0], known) if unknown and known else " See the environment's documentation."
@@ -153,8 +154,8 @@ def _about_keywords(env_id: str, kwargs: Mapping[str, Any], reason: str) -> str:
 
 
 def _keywords_of(env_id: str) -> list[str]:
-    """Return the keywords that an environment's constructor names; nothing where it cannot be asked."""
-    with contextlib.suppress(Exception):  # the registry's entry may be anything that makes an environment
+    """Return the keywords of an environment's constructor; none if its signature cannot be read."""
+    with contextlib.suppress(Exception):  # the registry's entry may be any object that makes an environment
         spec = _model_spec(env_id) if is_model_file(env_id) else gym.spec(_without_module(env_id))
         entry: Any = spec.entry_point
         maker = registration.load_env_creator(entry) if isinstance(entry, str) else entry
@@ -164,7 +165,7 @@ def _keywords_of(env_id: str) -> list[str]:
 
 
 def _unknown(env_id: str) -> str:
-    """Name the nearest ids: the same name first, then a similar one."""
+    """Return a message with the nearest id: one of the same name, else a similar one."""
     known = [name for name in gym.registry if '/' not in name]
     base = env_id.rsplit('-v', 1)[0].lower()
     same = [name for name in known if name.rsplit('-v', 1)[0].lower() == base]

@@ -1,4 +1,4 @@
-"""Files that describe a robot, as a MuJoCo model: MJCF, URDF (to which motors are added) and compiled models."""
+"""Read robot files into a MuJoCo model: MJCF, URDF (motors are added) and compiled models."""
 
 import os
 import warnings
@@ -7,9 +7,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 ENDINGS = ('.xml', '.mjcf', '.urdf', '.mjb')
-"""Endings of the files that can be read, in small letters; capitals mean the same."""
+"""File name endings that can be read; upper case is the same."""
 FOREIGN_ENDINGS = ('.xacro', '.sdf', '.usd', '.usda', '.usdc', '.usdz', '.world')
-"""Endings of robot files that cannot be read."""
+"""File name endings of robot files that cannot be read."""
 ADVICE = 'Valid are MJCF (.xml, .mjcf), URDF (.urdf) and compiled MuJoCo models (.mjb).'
 
 _XACRO = 'it still has xacro elements; expand them, with: xacro {} > robot.urdf'
@@ -18,17 +18,17 @@ _COMPILED, _URDF_ROOT, _PACKAGE = '.mjb', 'robot', 'package://'
 
 
 def is_robot_file(name: str) -> bool:
-    """Return whether this is the path of a robot file that can be read, rather than an environment's id."""
+    """Return whether this is the path of a robot file that can be read, not an environment's id."""
     return Path(name).suffix.lower() in ENDINGS
 
 
 def kind_of(name: str) -> str:
-    """Return what a file with this ending holds, with its article."""
+    """Return the kind of a robot file by its ending, with an article."""
     return {'.urdf': 'a URDF file', '.mjb': 'a compiled MuJoCo model'}.get(Path(name).suffix.lower(), 'an MJCF file')
 
 
 def foreign_file(name: str) -> str:
-    """Return why this robot file cannot be read and what to do; ``''`` where it can, or is not a robot file."""
+    """Return why a robot file of another kind cannot be read and what to do; ``''`` for all other names."""
     ending = Path(name).suffix.lower()
     if ending == '.xacro':
         return f"'{name}' is a xacro file; convert it first, with: xacro {name} > robot.urdf. {ADVICE}"
@@ -39,7 +39,7 @@ def foreign_file(name: str) -> str:
 
 def read(path: str) -> Any:
     """
-    Read and compile a robot file into an ``mjModel``; what it holds decides between MJCF and URDF.
+    Read and compile a robot file into an ``mjModel``; its root element decides between MJCF and URDF.
 
     Raises:
         ValueError: MuJoCo cannot read it; the message says why.
@@ -50,7 +50,7 @@ def read(path: str) -> Any:
     if Path(path).suffix.lower() == _COMPILED:
         return mujoco.MjModel.from_binary_path(path)
     root = _root(path)
-    if root is None and b'<xacro:' in Path(path).read_bytes():  # its prefix is not declared
+    if root is None and b'<xacro:' in Path(path).read_bytes():  # the prefix is undeclared
         raise ValueError(_XACRO.format(Path(path).name))
     if root is None or root.tag != _URDF_ROOT:
         return mujoco.MjModel.from_xml_path(path)
@@ -65,7 +65,7 @@ def read(path: str) -> Any:
 
 
 def is_urdf(path: str) -> bool:
-    """Return whether the file holds a URDF, whatever its ending."""
+    """Return whether the file is a URDF, whatever its ending."""
     root = None if Path(path).suffix.lower() == _COMPILED else _root(path)
     return root is not None and root.tag == _URDF_ROOT
 
@@ -74,11 +74,11 @@ def _root(path: str) -> ElementTree.Element | None:
     try:
         return ElementTree.parse(path).getroot()
     except ElementTree.ParseError:
-        return None  # MuJoCo says why, with the line
+        return None  # MuJoCo reports it with the line
 
 
 def _find_meshes(root: ElementTree.Element, folder: Path) -> None:
-    """Replace ``package://`` by paths, and drop pictures of links that MuJoCo cannot read: physics needs none."""
+    """Replace ``package://`` by paths, and remove visual meshes that MuJoCo cannot read; physics does not need them."""
     for link in root.iterfind('link'):
         for part in [*link.iterfind('visual'), *link.iterfind('collision')]:
             mesh = part.find('geometry/mesh')
@@ -92,13 +92,13 @@ def _find_meshes(root: ElementTree.Element, folder: Path) -> None:
                 mesh.set('filename', str(found))
             elif name.startswith(_PACKAGE):
                 raise ValueError(
-                    f"the mesh '{name}' is not there: its package is neither a folder around the file nor in "
+                    f"the mesh '{name}' is missing: its package is neither a folder around the file nor in "
                     'AMENT_PREFIX_PATH'
                 )
 
 
 def _mesh(name: str, folder: Path) -> Path | None:
-    """Return where a mesh is; None: nowhere."""
+    """Return the path of a mesh; None if it is not found."""
     if not name.startswith(_PACKAGE):
         places = [folder / name, folder / Path(name).name]
     else:
@@ -110,7 +110,7 @@ def _mesh(name: str, folder: Path) -> Path | None:
 
 
 def _driven_joints(root: ElementTree.Element) -> list[str]:
-    """Return the joints that get a motor: those with an effort limit that the file does not say are not driven."""
+    """Return the joints that get a motor: those with an effort limit, unless the file declares others as driven."""
     limited = {}
     for joint in root.findall('joint'):
         limit, name = joint.find('limit'), joint.get('name', '')

@@ -1,9 +1,9 @@
 """
-Which entry of a MuJoCo environment's observation is which joint signal: found by trying, not by convention.
+Which joint signal each observation of a MuJoCo environment is: found by trying, not by convention.
 
-The environment's own observation function is called on a few random states of a scratch copy of the simulation; an
-entry that equals one joint's position, velocity or actuator effort in all of them gets its name. Sines, clipped
-velocities and everything else match nothing and stay unnamed.
+The environment's own observation function is called on a few random states of a copy of the simulation. An observation
+that equals one joint's position, velocity or actuator effort in all of them gets its name. Sines, clipped velocities
+and everything else match no signal and get no name.
 """
 
 import copy
@@ -32,14 +32,14 @@ UNITS = {'position': ('m', 'rad'), 'velocity': ('m/s', 'rad/s'), 'effort': ('N',
 @dataclass(frozen=True)
 class Signal:
     """
-    A joint signal: ``<joint>/<interface>`` and its SI unit.
+    The meaning of an observation or an action, for example a joint signal ``<joint>/<interface>``.
 
     Args:
         name: its name.
-        unit: its SI unit; ``''`` where unknown.
-        scale: of an action, the SI value of one unit of action, e.g. 100 behind a gear of 100.
+        unit: its SI unit; ``''`` if it is unknown.
+        scale: of an action, the SI value of one unit of the action, for example 100 with a gear of 100.
         offset: of an action, the SI value at zero.
-        holds: of an action without a joint's name, whether a position servo gets it.
+        holds: of an action without a joint's name, whether it is the target of a position servo.
     """
 
     name: str
@@ -51,20 +51,20 @@ class Signal:
 
 def observed_signals(env: Any, size: int) -> list[Signal | None]:
     """
-    Find the joint signal behind each observation entry.
+    Return the joint signal of each observation; None for one that is not a joint signal.
 
     Args:
-        env: the unwrapped environment; any that is no MuJoCo environment of gymnasium's kind has no signals.
-        size: number of observation entries.
+        env: the unwrapped environment; only gymnasium's MuJoCo environments have joint signals.
+        size: number of observations.
     """
     unknown: list[Signal | None] = [None] * size
     if not _is_mujoco(env) or not callable(getattr(env, '_get_obs', None)):
         return unknown
-    if not _takes_nothing(env._get_obs):  # made for another call than this one
+    if not _takes_nothing(env._get_obs):  # it needs arguments
         return unknown
     try:
         observations, values, signals = _probe(env)
-    except FAILURES as error:  # it is somebody else's code, and may raise anything
+    except FAILURES as error:  # it is the environment's own code and may raise anything
         warnings.warn(
             f'the observations of {type(env).__name__} could not be tried, since _get_obs failed with '
             f'{described(error)}; they are called obs_0 and so on, without a unit.',
@@ -78,13 +78,13 @@ def observed_signals(env: Any, size: int) -> list[Signal | None]:
 
 
 def _each_once(signals: list[Signal | None]) -> list[Signal | None]:
-    """Keep the first of each name: names are unique."""
+    """Keep the first signal of each name, because names are unique."""
     names = [signal.name if signal else None for signal in signals]
     return [signal if names.index(names[index]) == index else None for index, signal in enumerate(signals)]
 
 
 def joint_name(model: Any, joint: int) -> str:
-    """Return the joint's name in the model; one without a name is ``joint_<index>``."""
+    """Return the joint's name in the model; ``joint_<index>`` if it has none."""
     return str(model.joint(joint).name) or f'joint_{joint}'
 
 
@@ -103,10 +103,10 @@ def _takes_nothing(function: Any) -> bool:
 
 def _probe(env: Any) -> tuple[Array | None, Array, list[Signal]]:
     """
-    Return observations (probes, size), joint signals' values (probes, signals), and what the signals are.
+    Return observations (probes, size), the values of joint signals (probes, signals), and the signals.
 
-    The environment is not reset, and what its function changes is changed on copies. Observations that are no vectors
-    of numbers are None.
+    The environment is not reset, and its observation function changes copies only. The observations are None if they
+    are not vectors of numbers.
     """
     import mujoco  # noqa: PLC0415 - an environment without MuJoCo must not need it
 
@@ -136,9 +136,9 @@ def _probe(env: Any) -> tuple[Array | None, Array, list[Signal]]:
 @contextmanager
 def _left_alone(env: Any, scratch: Any) -> Iterator[None]:
     """
-    Give an environment other data of MuJoCo's and copies of its other attributes for a while.
+    Replace an environment's MuJoCo data by ``scratch``, and its other attributes by copies, inside the context.
 
-    Whatever its functions change meanwhile, a counter, a history or a random generator, is afterwards as it was; so are
+    Afterwards everything that its functions changed (counters, histories, random generators) is as before, and so are
     the global random generators.
     """
     attributes = vars(env)
@@ -148,7 +148,7 @@ def _left_alone(env: Any, scratch: Any) -> Iterator[None]:
     try:
         for name, value in before.items():
             if not isinstance(value, gym.Env) and type(value).__module__ not in _NOT_COPIED:
-                with suppress(Exception):  # what cannot be copied stays
+                with suppress(Exception):  # what cannot be copied is not replaced
                     attributes[name] = copy.deepcopy(value, memo)
         env.data = scratch
         yield
@@ -160,7 +160,7 @@ def _left_alone(env: Any, scratch: Any) -> Iterator[None]:
 
 
 def _match(entry: Array, values: Array, signals: list[Signal]) -> Signal | None:
-    """Return the signal that equals the entry in every probe and is not just constant."""
+    """Return the signal that equals the observation in every probe and is not constant."""
     equal = np.isclose(values, entry[:, None], rtol=1e-6, atol=1e-9).all(axis=0) & (np.ptp(values, axis=0) > 0)
     return signals[int(np.argmax(equal))] if equal.any() else None
 

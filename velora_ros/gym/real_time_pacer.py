@@ -1,19 +1,19 @@
-"""Keeps simulated time in step with a clock that is handed in."""
+"""Keeps simulated time in step with a clock, whose readings are passed in."""
 
 import math
 
 
 class RealTimePacer:
     """
-    Says how far the simulation should have got, and gives up what it cannot catch up.
+    Computes the time that the simulation should have reached, and drops lateness that it cannot catch up.
 
-    A late simulation catches up as long as it is at most ``max_lag`` behind. Beyond that whole periods of the lateness
-    are dropped: simulated time slips against the clock, which is counted as an overrun. Without that, a machine that is
-    too slow or was asleep would show the robot a burst of old states.
+    A simulation that is at most ``max_lag`` late catches up. Beyond that, whole periods of the lateness are dropped:
+    simulated time slips against the clock, which is counted as an overrun. Otherwise a machine that is too slow, or was
+    suspended, would publish a burst of old states.
 
     Args:
-        period: what is dropped is a multiple of it, so that a timer of this period keeps its phase [s].
-        max_lag: largest lateness that is caught up [s].
+        period: lateness is dropped in multiples of it, so that a timer of this period keeps its phase [s].
+        max_lag: the greatest lateness that is caught up [s].
     """
 
     def __init__(self, period: float, max_lag: float) -> None:
@@ -21,13 +21,13 @@ class RealTimePacer:
         self._max_lag = max_lag
         self._start, self._factor = 0.0, 1.0
         self.overruns = 0
-        """How often simulated time slipped."""
+        """Number of times that simulated time slipped."""
         self.slipped = 0.0
-        """By how much in all [s]."""
+        """Sum of all slips [s]."""
 
     def start(self, now: float, time: float) -> None:
         """
-        Tie simulated time to the clock, at the start and after a pause.
+        Synchronise simulated time with the clock, at the start and after a pause.
 
         Args:
             now: the clock [s].
@@ -37,16 +37,16 @@ class RealTimePacer:
 
     @property
     def factor(self) -> float:
-        """How much simulated time passes in a second of the clock."""
+        """Simulated seconds in a second of the clock."""
         return self._factor
 
     def set_factor(self, factor: float, now: float) -> None:
-        """Let simulated time go on at another speed from ``now`` on the clock [s]."""
+        """Change the speed of simulated time from ``now`` on, on the clock [s]."""
         self._start = now - (now - self._start) * self._factor / factor
         self._factor = factor
 
     def due(self, time: float) -> float:
-        """Return when, on the clock, the simulation is to reach this simulated time [s]."""
+        """Return the time on the clock when the simulation should reach this simulated time [s]."""
         return self._start + time / self._factor
 
     def target(self, now: float, time: float) -> float:

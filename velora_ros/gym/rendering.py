@@ -1,4 +1,4 @@
-"""Pictures of an environment without a screen: choose an OpenGL backend in time, and say so when there is none."""
+"""Pictures of an environment without a screen: the choice of the OpenGL backend, and errors if there is none."""
 
 import importlib
 import os
@@ -16,17 +16,16 @@ from velora_ros.errors import ConfigError, MissingDependencyError, VeloraError
 from velora_ros.gym.environment_errors import one_line, places_of, with_causes
 
 MUJOCO_GL = 'MUJOCO_GL'
-# Files whose errors mean that there is no OpenGL here.
+# Errors that come from these files mean that OpenGL does not work here.
 _OPENGL_CODE = ('/OpenGL/', '/mujoco/egl/', '/mujoco/osmesa/', '/mujoco/glfw/', '/mujoco/rendering/', '/glfw/')
 OFF_SCREEN = ('rgb_array', 'rgb_array_list', 'depth_array', 'rgbd_tuple')
 
 
 def choose_backend() -> None:
     """
-    Set ``MUJOCO_GL`` where nothing chose otherwise and there is no display.
+    Set ``MUJOCO_GL`` to ``egl`` if it is not set and there is no display; to ``osmesa`` if only OSMesa is installed.
 
-    To ``egl``, or where only OSMesa is installed to ``osmesa``: without it gymnasium takes GLFW, which needs a display.
-    To be called before a picture is made.
+    Otherwise gymnasium takes GLFW, which needs a display. Call this before MuJoCo is imported.
     """
     if not any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', MUJOCO_GL)):
         only_osmesa = not find_library('EGL') and find_library('OSMesa')
@@ -35,13 +34,13 @@ def choose_backend() -> None:
 
 def check_rendering(backend: str = '') -> None:
     """
-    Make a small OpenGL context and let it go, so that a machine without OpenGL is told of before anything runs.
+    Create and free a small OpenGL context, so that a machine without OpenGL is reported before anything runs.
 
     Args:
-        backend: ``egl``, ``osmesa`` or ``glfw``; empty is what gymnasium will take.
+        backend: ``egl``, ``osmesa`` or ``glfw``; empty: the one that gymnasium will take.
 
     Raises:
-        MissingDependencyError: MuJoCo or its OpenGL backend is not there; the message says what to install.
+        MissingDependencyError: MuJoCo or its OpenGL backend is missing; the message says what to install.
     """
     choose_backend()
     backend = backend or os.environ.get(MUJOCO_GL, 'glfw')
@@ -58,9 +57,9 @@ def check_rendering(backend: str = '') -> None:
 
 def backend_failure(error: BaseException) -> VeloraError | None:
     """
-    Return what to raise where importing MuJoCo or drawing failed because of OpenGL; None: it was something else.
+    Return the error to raise if importing MuJoCo or drawing failed because of OpenGL; None if it failed otherwise.
 
-    MuJoCo loads the backend that ``MUJOCO_GL`` names when it is imported, so every use of it may fail.
+    MuJoCo loads the backend that ``MUJOCO_GL`` names when it is imported, so every first use of it can fail.
     """
     backend = os.environ.get(MUJOCO_GL, '')
     texts = [one_line(one) for one in with_causes(error)]
@@ -79,10 +78,10 @@ def backend_failure(error: BaseException) -> VeloraError | None:
 @contextmanager
 def explained() -> Iterator[None]:
     """
-    Import MuJoCo, or what imports it, inside: an OpenGL backend that does not work is then one sentence.
+    Import MuJoCo, or a module that imports it, inside this context to get a clear error if OpenGL does not work.
 
     Raises:
-        ConfigError: ``MUJOCO_GL`` names no OpenGL backend.
+        ConfigError: ``MUJOCO_GL`` is not the name of an OpenGL backend.
         MissingDependencyError: the backend does not work here.
     """
     try:
@@ -95,10 +94,10 @@ def explained() -> Iterator[None]:
 
 def light_up(env: 'gym.Env[Any, Any]') -> bool:
     """
-    Light a MuJoCo model that brings no light of its own, brightly and from the camera; it moves as before.
+    Add a bright light from the camera to a MuJoCo model that has no light; the physics do not change.
 
     Returns:
-        whether it was dark.
+        whether the model had no light.
     """
     model = getattr(env.unwrapped, 'model', None)
     dark = getattr(model, 'nlight', 1) == 0
@@ -115,7 +114,7 @@ def frame(env: 'gym.Env[Any, Any]') -> npt.NDArray[np.uint8]:
         env: made with ``render_mode='rgb_array'`` and reset.
 
     Raises:
-        MissingDependencyError: it has no picture to give.
+        MissingDependencyError: the environment cannot draw.
     """
     try:
         image = env.render()

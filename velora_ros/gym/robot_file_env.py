@@ -1,11 +1,11 @@
 """
-A robot described in an MJCF or URDF file as an environment: what its actuators take, what its joints and sensors tell.
+A robot in an MJCF or URDF file as a gymnasium environment: joints and sensors are observed, actuators are commanded.
 
-It has no task of its own. The simulator runs it as it is; to train on it, give it a reward::
+It has no task. The simulator needs none; to train a policy, give it a reward::
 
     env = velora_ros.gym.make('arm.xml', reward=lambda model, data, action: -abs(data.joint('elbow').qpos[0]))
 
-or write an environment of your own that derives from :class:`ModelEnv`, and register it with gymnasium.
+or derive an environment of your own from :class:`ModelEnv` and register it with gymnasium.
 """
 
 import math
@@ -46,25 +46,25 @@ class ModelEnv(MujocoEnv):
     A robot from an MJCF file, a URDF file or a compiled model (``.mjb``).
 
     The observation is the position of each joint with one axis, then the velocity of each, then the values of each
-    sensor, all in the file's order; sensors that only repeat a joint's position or velocity are left out. The action is
+    sensor, all in the file's order; sensors that only repeat a joint's position or velocity are omitted. The action is
     one value for each actuator, within its limits (:func:`velora_ros.gym.actuators.control_limits`). An episode begins
-    at the keyframe ``home``, else ``stand``, else the first one, or at the reference pose where there is none, and ends
-    only when the simulation gets unstable.
+    at the keyframe ``home``, else ``stand``, else the first one, else at the reference pose. It ends only when the
+    simulation becomes unstable.
 
     A URDF has no actuators: each joint with an effort limit gets a motor with that limit, unless another joint moves it
-    (``<mimic>``). Where the file has ``<transmission>`` or ``<ros2_control>`` elements, only the joints that these name
-    get one.
+    (``<mimic>``). If the file has ``<transmission>`` or ``<ros2_control>`` elements, only the joints that they name get
+    one.
 
     Args:
         file: path of the file.
-        control_period: time between two observations [s]; the file's time step is made smaller to divide it.
-        reward: function of MuJoCo's model, data and the action, called after each period; None rewards nothing.
-        reset_noise: each joint begins up to this far from its place, drawn evenly [rad or m].
+        control_period: time between two observations [s]; the file's time step is reduced to divide it.
+        reward: function of MuJoCo's model, data and the action, called after each period; None: the reward is 0.
+        reset_noise: greatest distance of a joint from its start position, drawn evenly [rad or m].
         **rendering: for MujocoEnv, e.g. ``render_mode``.
 
     Raises:
-        UnsupportedEnvironmentError: the file is missing or wrong, has no actuators, or something in it has no name or
-            no limits.
+        UnsupportedEnvironmentError: the file is missing or invalid, has no actuators, or has joints, sensors or
+            actuators without a name or without limits.
     """
 
     metadata = {'render_modes': ['human', 'rgb_array', 'depth_array', 'rgbd_tuple']}  # noqa: RUF012 - gymnasium's way
@@ -101,15 +101,15 @@ class ModelEnv(MujocoEnv):
 
     @property
     def has_reward(self) -> bool:
-        """Whether there is anything to learn; a class that overrides :meth:`step` says so by itself."""
+        """Whether there is a reward: a function was given, or a derived class overrides :meth:`step`."""
         return self._reward is not None or type(self).step is not ModelEnv.step
 
     def observation_signals(self) -> list[Signal]:
-        """Return name and unit of each observation."""
+        """Return the name and the unit of each observation."""
         return self._observed
 
     def action_signals(self) -> list[Signal]:
-        """Return name and unit of each action; env_to_spec.py looks whether a subclass hands them to the actuators."""
+        """Return the name and the unit of each action; env_to_spec.py checks that derived classes keep it."""
         return self._commanded
 
     def step(self, action: Any) -> tuple[Array, Any, bool, bool, dict[str, Any]]:
@@ -119,11 +119,11 @@ class ModelEnv(MujocoEnv):
         return self._get_obs(), reward, self.is_unstable(), False, {}
 
     def is_unstable(self) -> bool:
-        """Whether the simulation diverged in this episode; MuJoCo then went on from the reference pose."""
+        """Return whether the simulation diverged in this episode; MuJoCo then continues from the reference pose."""
         return any(self.data.warning[index].number for index in _UNSTABLE)
 
     def reset_model(self) -> Array:
-        """Put the robot at its keyframe, or at its reference pose; position servos begin where they are."""
+        """Put the robot at its keyframe or its reference pose; position servos begin at their present position."""
         if self.model.nkey:
             mujoco.mj_resetDataKeyframe(self.model, self.data, self._start_key())
         places = self.model.jnt_qposadr[self._joints]
@@ -152,7 +152,7 @@ class ModelEnv(MujocoEnv):
             raise self._refusal(
                 f'cannot be read: {" ".join(str(error).split()).rstrip(".")}. Correct the file'
             ) from error
-        size = model.vis.global_  # of pictures; it grows as in MujocoEnv
+        size = model.vis.global_  # of pictures; enlarged as in MujocoEnv
         size.offwidth, size.offheight = max(size.offwidth, self.width), max(size.offheight, self.height)
         if model.nu == 0:
             advice = 'give joints a <limit> with an effort above 0' if urdf else 'add an <actuator> section'

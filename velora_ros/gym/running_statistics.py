@@ -1,4 +1,4 @@
-"""Wrappers that normalise by running statistics of their own: a policy file cannot carry those, so they are found."""
+"""Finds wrappers that normalise by running statistics of their own, which a policy file cannot contain."""
 
 import dis
 import functools
@@ -15,7 +15,7 @@ Env = gym.Env[Any, Any]
 
 OBSERVATION, REWARD = 'observation', 'reward'
 EXEMPT = 'carries_statistics'
-"""A wrapper whose class sets this attribute to False is taken to keep its statistics for other purposes."""
+"""A wrapper class that sets this attribute to False keeps its statistics for another purpose than normalising."""
 
 _BY_NAME = {
     'NormalizeObservation': (OBSERVATION,), 'NormalizeReward': (REWARD,), 'VecNormalize': (OBSERVATION, REWARD),
@@ -31,19 +31,19 @@ _PAIRS = ((_CHANGING_MEANS, _CHANGING_SPREADS), (_LOWEST, _HIGHEST))
 _DEEPEST = 2
 _ADVICE = {
     OBSERVATION: (
-        'statistics of the observations. They would not travel in the policy file, and a robot sends raw numbers. '
-        'Remove it; the built-in normaliser (normalise=True, the default) puts its statistics into the file.'
+        'statistics of the observations. The policy file cannot contain them, and a robot sends raw numbers. '
+        'Remove it; the built-in normaliser (normalise=True, the default) stores its statistics in the file.'
     ),
     REWARD: (
-        'statistics of the rewards, so that returns would be in a unit that drifts and evaluations could not be '
-        'compared. Remove it; reward_scale scales what is learnt from, and returns stay in the units of the task.'
+        'statistics of the rewards, so that the unit of the returns would drift and evaluations could not be compared. '
+        'Remove it; reward_scale scales the rewards for learning, and returns stay in the units of the task.'
     ),
 }
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Where running statistics were found: the class of the wrapper, and what they are of."""
+    """Running statistics that were found: the class of the wrapper, and whether of observations or rewards."""
 
     owner: str
     of: str
@@ -53,12 +53,12 @@ def running_statistics(env: Env) -> list[Statistics]:
     """
     Return the running statistics that an environment and its wrappers keep, the outermost first.
 
-    Known wrappers are found by name, others by what they hold: an object or a dictionary with a mean, a spread and a
-    count, in an attribute, in a function that transforms observations or rewards, or in the wrapper itself. So are
-    transformations that rewrite a mean and a spread, or a minimum and a maximum, outside ``reset``.
+    Known wrappers are found by name, others by their contents: an object or a dictionary with a mean, a spread and a
+    count, in an attribute, in a function that transforms observations or rewards, or in the wrapper itself. Wrappers
+    that update a mean and a spread, or a minimum and a maximum, outside ``reset`` are found as well.
 
     Args:
-        env: the environment, wrapped or not; an environment inside another one is looked at as well.
+        env: the environment, wrapped or not; environments inside it are searched as well.
     """
     found = [Statistics(type(layer).__name__, of) for layer in _layers(env) for of in _kept_by(layer)]
     return list(dict.fromkeys(found))
@@ -66,28 +66,28 @@ def running_statistics(env: Env) -> list[Statistics]:
 
 def check_statistics(env: Env) -> None:
     """
-    Refuse to learn where observations or rewards are normalised by statistics that the policy file would not have.
+    Check that observations and rewards are not normalised by statistics that the policy file would not contain.
 
     Raises:
-        UnsupportedEnvironmentError: naming the wrapper, and what to use instead.
+        UnsupportedEnvironmentError: they are; the message names the wrapper and what to use instead.
     """
     for one in running_statistics(env):
         raise UnsupportedEnvironmentError(f'the wrapper {one.owner} keeps running {_ADVICE[one.of]}')
 
 
 def statistics_warning(env: Env) -> str:
-    """Return what to say where a policy runs in an environment that normalises observations; ``''``: nothing."""
+    """Return a warning for a policy that runs in an environment that normalises observations; ``''`` otherwise."""
     owners = [one.owner for one in running_statistics(env) if one.of == OBSERVATION]
     if not owners:
         return ''
     return (
-        f'the wrapper {owners[0]} keeps running statistics of the observations, which begin anew here: a policy that '
-        'was trained with others sees other numbers. Train again without the wrapper.'
+        f'the wrapper {owners[0]} keeps running statistics of the observations, which start from nothing here: the '
+        'policy sees other numbers than in training. Train again without the wrapper.'
     )
 
 
 def _layers(env: Any) -> Iterator[Any]:
-    """Yield an environment's wrappers and the environment, also those of environments that it holds inside."""
+    """Yield an environment's wrappers and the environment, and those of environments inside it."""
     waiting, seen = [env], set()
     while waiting:
         layer = waiting.pop(0)
@@ -110,7 +110,7 @@ def _kept_by(layer: Any) -> Iterator[str]:
     if is_wrapper and (_is_running(layer) or _follows_what_it_sees(layer)):
         yield REWARD if of_rewards else OBSERVATION
     for name, value in _attributes(layer).items():
-        # An environment may well count its successes; only what is called a normaliser is one there.
+        # An environment may keep statistics of its own, for example of successes; only a named normaliser counts there.
         if (is_wrapper or any(part in name.lower() for part in ('obs', 'norm', 'rms'))) and _holds(value, _DEEPEST):
             is_reward = of_rewards or (
                 any(part in name.lower() for part in ('ret', 'rew')) and 'obs' not in name.lower()
@@ -119,7 +119,7 @@ def _kept_by(layer: Any) -> Iterator[str]:
 
 
 def _follows_what_it_sees(layer: Any) -> bool:
-    """Return whether what changes observations or rewards rewrites a mean and a spread, or a minimum and a maximum."""
+    """Return whether a transformation updates a mean and a spread, or a minimum and a maximum."""
     if not isinstance(layer, gym.ObservationWrapper | gym.RewardWrapper):
         return False
     written: set[str] = set()
@@ -148,7 +148,7 @@ def _holds(value: Any, depth: int) -> bool:
 
 
 def _parts(value: Any) -> list[Any]:
-    """Return what a container, a function or an object holds."""
+    """Return the contents of a container, a function or an object."""
     if isinstance(value, dict):
         return list(value.values())
     if isinstance(value, list | tuple):
@@ -167,7 +167,7 @@ def _parts(value: Any) -> list[Any]:
 def _is_full(cell: types.CellType) -> bool:
     try:
         return cell.cell_contents is not cell
-    except ValueError:  # a variable that has no value yet
+    except ValueError:  # a variable without a value
         return False
 
 

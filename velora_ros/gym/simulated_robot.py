@@ -1,4 +1,4 @@
-"""A gymnasium MuJoCo environment as a robot: physics in small steps, and a command that may change at any of them."""
+"""A gymnasium MuJoCo environment as a robot: physics in small steps, and a command that can change at each of them."""
 
 import math
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ _SINGLE_AXIS = (int(mujoco.mjtJoint.mjJNT_SLIDE), int(mujoco.mjtJoint.mjJNT_HING
 
 
 class Period(NamedTuple):
-    """What one control period brought; ``held`` says that the robot did not move in it, so the reward is 0."""
+    """The outcome of one control period; if ``held``, the robot was held at its initial state and the reward is 0."""
 
     observation: Array
     reward: float
@@ -33,9 +33,9 @@ class Period(NamedTuple):
 
 class Base(NamedTuple):
     """
-    Pose and motion of a floating base at its body's origin; velocities and acceleration along the body's own axes.
+    Pose and motion of a floating base at the origin of its body; velocities and acceleration are in the body's frame.
 
-    The acceleration is what an accelerometer measures: at rest 9.81 m/s^2 upwards.
+    The acceleration is that of an accelerometer: at rest 9.81 m/s^2 upwards.
     """
 
     position: Array
@@ -54,21 +54,21 @@ class SimulatedRobot:
     """
     Runs a MuJoCo environment one physics step at a time.
 
-    ``env.step`` simulates a whole control period under one action. A robot's command arrives in mid-period, so here the
-    physics runs step by step, and at the end of the period ``env.step`` is given the result instead of simulating: it
-    sees the state before and after, and tells observation, reward and termination. With one command to a period and
-    the environment's own time step the outcome equals ``env.step`` bit for bit.
+    ``env.step`` simulates a whole control period under one action. A robot's command can arrive in mid-period, so here
+    the physics runs step by step. At the end of the period ``env.step`` gets the result instead of simulating: it sees
+    the states before and after, and computes observation, reward and termination. With one command in a period and the
+    environment's own time step, the outcome equals ``env.step`` bit for bit.
 
-    After a reset the robot is held at its initial state, its time going on, until a command or :meth:`release`. While
-    nobody commands it, position servos keep their pose and everything else gets zero.
+    After a reset the robot is held at its initial state until a command or :meth:`release`; its time goes on. Without
+    a command, position servos keep their pose and all other actuators get 0.
 
     Args:
         env: a gymnasium MuJoCo environment, wrapped or not; the caller closes it.
-        max_physics_step: largest physics step [s]; a larger one of the environment is divided. 0 leaves it alone.
+        max_physics_step: greatest physics step [s]; a greater one of the environment is divided. 0: no limit.
 
     Raises:
-        UnsupportedEnvironmentError: the environment is no MujocoEnv, a wrapper changes its actions, or no policy can be
-            made for its spaces.
+        UnsupportedEnvironmentError: the environment is not a MujocoEnv, a wrapper changes its actions, or a policy
+            cannot work with its spaces.
     """
 
     def __init__(self, env: 'gym.Env[Any, Any]', *, max_physics_step: float = 0.0) -> None:
@@ -79,13 +79,13 @@ class SimulatedRobot:
         self._env_step = float(self._model.opt.timestep)
         parts = max(1, math.ceil(self._env_step / max_physics_step - 1e-9)) if max_physics_step > 0 else 1
         self.physics_step = self._env_step / parts
-        """Time of one physics step [s]."""
+        """Duration of one physics step [s]."""
         self.steps_per_period = self._base.frame_skip * parts
         """Physics steps in the nominal control period."""
         joints = [self._model.joint(index) for index in range(self._model.njnt)]
         joints = [joint for joint in joints if joint.name and int(joint.type[0]) in _SINGLE_AXIS]
         self.joint_names = [str(joint.name) for joint in joints]
-        """Names of the joints with one axis; a free body's pose is in the observation only."""
+        """Names of the joints with one axis; the pose of a free body is only in the observation."""
         self._qpos = np.array([joint.qposadr[0] for joint in joints], dtype=int)
         self._dof = np.array([joint.dofadr[0] for joint in joints], dtype=int)
         free = np.flatnonzero(self._model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE))
@@ -98,32 +98,32 @@ class SimulatedRobot:
 
     @property
     def caution(self) -> str:
-        """What a policy that drives it must not miss; ``''`` where there is nothing."""
+        """A warning for policies that drive it; ``''`` if there is none."""
         return statistics_warning(self._env)
 
     @property
     def model(self) -> mujoco.MjModel:
-        """MuJoCo's model of it; the robot's own, to be read only."""
+        """The robot's own MuJoCo model; do not change it."""
         return self._model
 
     @property
     def view(self) -> dict[str, Any]:
-        """Where gymnasium looks at it from, as fields of ``mjvCamera``; empty for a view of the whole."""
+        """The environment's default camera, as fields of ``mjvCamera``; empty: a view of the whole model."""
         return dict(self._base.mujoco_renderer.default_cam_config or {})
 
     @property
     def time(self) -> float:
-        """Simulated time since this object was made, held time and resets included [s]."""
+        """Simulated time since this object was made, including held time and resets [s]."""
         return self._steps * self.physics_step
 
     @property
     def period_end(self) -> float:
-        """The :attr:`time` at which the running control period ends [s]."""
+        """The :attr:`time` when the present control period ends [s]."""
         return (self._steps + self._period_steps - self._step_in_period) * self.physics_step
 
     @property
     def held_time(self) -> float:
-        """The part of :attr:`time` in which the robot was held [s]."""
+        """The part of :attr:`time` during which the robot was held [s]."""
         return self._held_steps * self.physics_step
 
     @property
@@ -145,15 +145,15 @@ class SimulatedRobot:
 
     @property
     def efforts(self) -> Array:
-        """What the actuators exert on the joints [N m or N], shape (joints,)."""
+        """Forces and torques of the actuators on the joints [N or N m], shape (joints,)."""
         return np.asarray(self._base.data.qfrc_actuator[self._dof], dtype=np.float64)
 
     @property
     def base(self) -> Base | None:
-        """Pose and motion of the first body with a free joint now; None where no body has one."""
+        """Present pose and motion of the first body with a free joint; None if no body has one."""
         if self._free is None or self._measured is None:
             return None
-        # What MuJoCo leaves behind was computed before the last step; forces and poses of now need a pass of their own.
+        # MuJoCo computed the derived quantities before the last step; the present ones need another forward pass.
         data = self._measured
         mujoco.mj_copyData(data, self._model, self._base.data)
         mujoco.mj_forward(self._model, data)
@@ -177,11 +177,11 @@ class SimulatedRobot:
         """
         Put the robot at a new initial state and hold it there.
 
-        Until the first command position servos get the control of the keyframe that the environment put the robot at,
-        else the one that keeps their pose; everything else gets zero.
+        Until the first command, position servos get their control in the keyframe that the environment started from,
+        else the control that keeps their pose; all other actuators get 0.
 
         Args:
-            seed: seed of this and all later initial states; None goes on with the one before.
+            seed: seed of this and all later initial states; None: the random generator goes on.
 
         Returns:
             The observation, shape (observation,).
@@ -190,48 +190,48 @@ class SimulatedRobot:
             observation, _ = self._env.reset(seed=seed)
         except UnsupportedEnvironmentError:
             raise
-        except FAILURES as error:  # it is somebody else's code, and may raise anything
+        except FAILURES as error:  # it is the environment's own code and may raise anything
             raise self._failure('at a reset', error) from error
         self.observation: Array = np.array(observation, dtype=np.float64)
-        """The newest observation: of the last reset, or of the end of the last control period."""
+        """The newest observation: that of the last reset, or of the end of the last control period."""
         self.episode_return = 0.0
         """Sum of rewards since the last reset."""
         self.holding = True
         """Whether the robot is held at its initial state."""
         mujoco.mj_copyData(self._after, self._model, self._base.data)
-        mujoco.mj_fwdPosition(self._model, self._after)  # an environment may have set positions alone
+        mujoco.mj_fwdPosition(self._model, self._after)  # some environments set only the positions
         self._command = self._bounded(resting_controls(self._model, self._after))
         self._begin_period()
         return self.observation
 
     def set_command(self, command: npt.ArrayLike) -> None:
         """
-        Apply a command from the next physics step on, and let a held robot go; see :meth:`check_command`.
+        Apply a command from the next physics step on, and release a held robot; see :meth:`check_command`.
 
         Args:
             command: shape (action,), in the spec's order and SI units.
 
         Raises:
-            SpecError: the command is refused; the one before stays.
+            SpecError: the command is invalid; the one before stays in force.
         """
         self.set_action(self.check_command(command))
 
     def set_action(self, action: npt.ArrayLike) -> None:
         """
-        Apply an action of the environment from the next physics step on, and let a held robot go.
+        Apply an action of the environment from the next physics step on, and release a held robot.
 
         Args:
-            action: shape (action,), finite, in the environment's own units; what is beyond a bound is clipped to it.
+            action: shape (action,), finite, in the environment's units; clipped to the bounds.
         """
         self._command = np.clip(np.asarray(action, dtype=np.float64), self.spec.low, self.spec.high)
         self.release()
 
     def check_command(self, command: npt.ArrayLike) -> Array:
         """
-        Return the action of a command, in the environment's own units and within the bounds.
+        Return the action of a command, in the environment's units and clipped to the bounds.
 
         Args:
-            command: shape (action,), in the spec's order and SI units; what is beyond a bound is clipped to it.
+            command: shape (action,), in the spec's order and in SI units.
 
         Raises:
             SpecError: the length is wrong or a value is not finite.
@@ -251,29 +251,29 @@ class SimulatedRobot:
 
     def relax(self) -> None:
         """
-        Take the command back: position servos keep their target, all other actuators get zero or the nearest bound.
+        Withdraw the command: position servos keep their target, all other actuators get 0 or the nearest bound.
 
         A held robot stays held.
         """
         self._command = self._bounded(kept_controls(self._model, self._command))
 
     def release(self) -> None:
-        """Let a held robot go."""
+        """Release a held robot."""
         self.holding = False
 
     def set_period(self, steps: int) -> None:
         """
-        Make the running control period longer or shorter than the nominal one; to be called when it begins.
+        Set the length of the present control period; call this when it begins.
 
-        Its reward is weighted by its length, so that returns count nominal periods, as TimingJitter does.
+        Its reward is weighted by its length, so that returns count nominal periods, as in TimingJitter.
 
         Args:
-            steps: its physics steps, at least 1.
+            steps: physics steps of the period, at least 1.
         """
         self._period_steps = steps
 
     def copy_state(self, target: mujoco.MjData) -> None:
-        """Copy the whole state of the simulation, for example to draw it elsewhere."""
+        """Copy the whole state of the simulation, for example to draw it in another thread."""
         mujoco.mj_copyData(target, self._model, self._base.data)
 
     def advance(self) -> Period | None:
@@ -281,7 +281,7 @@ class SimulatedRobot:
         Advance by one physics step.
 
         Returns:
-            What the control period brought when it ended with this step, else None.
+            The outcome of the control period if it ended with this step, else None.
 
         Raises:
             UnsupportedEnvironmentError: the environment's ``step`` does not simulate through ``do_simulation``.
@@ -320,7 +320,7 @@ class SimulatedRobot:
         return Period(self.observation, reward, bool(terminated), bool(truncated), held=False)
 
     def _replay(self, length: float) -> tuple[Any, Any, bool, bool]:
-        """Take the state back to the beginning of the period, and let ``env.step`` find its end, so many T later."""
+        """Call ``env.step`` between the states at the beginning and at the end of a period, ``length`` T apart."""
         data = self._base.data
         mujoco.mj_rnePostConstraint(self._model, data)  # as MujocoEnv does after its last step
         mujoco.mj_copyData(self._after, self._model, data)
@@ -334,8 +334,8 @@ class SimulatedRobot:
             driven.append(np.asarray(ctrl))
 
         vars(self._base)['do_simulation'] = take_result
-        # Some environments divide by the time that the period took, frame_skip times the time step; frame_skip is a
-        # whole number, which they loop over, and the time step makes up for the rest.
+        # Some environments divide by the duration of the period, frame_skip times the time step. frame_skip must be a
+        # whole number, because they loop over it; the time step is adjusted for the rest.
         if length != 1:
             self._base.frame_skip = max(1, round(frames * length))
             self._model.opt.timestep = self._env_step * (frames * length / self._base.frame_skip)
@@ -350,8 +350,8 @@ class SimulatedRobot:
             self._base.frame_skip, self._model.opt.timestep = frames, self._env_step
         if len(driven) != 1 or not np.array_equal(driven[0], action):
             raise UnsupportedEnvironmentError(
-                f'{type(self._base).__name__}.step does not hand the action to do_simulation once and unchanged, as '
-                "gymnasium's own MuJoCo environments do; so its actuators cannot be driven as a robot's."
+                f'{type(self._base).__name__}.step does not pass the action to do_simulation once and unchanged, as '
+                "gymnasium's own MuJoCo environments do; so it cannot be driven as a robot."
             )
         return observation, reward, terminated, truncated
 
@@ -366,11 +366,11 @@ def _mujoco_env(env: 'gym.Env[Any, Any]') -> MujocoEnv:
     if not isinstance(base, MujocoEnv):
         raise UnsupportedEnvironmentError(
             f"'{env.spec.id if env.spec else type(base).__name__}' is not a MuJoCo environment of gymnasium, so it has "
-            "no joints and no physics steps; take one, for example 'InvertedPendulum-v5'."
+            "no joints and no physics steps; use one, for example 'InvertedPendulum-v5'."
         )
     if env.action_space != base.action_space:
         raise UnsupportedEnvironmentError(
             f'a wrapper changes the actions from {base.action_space} to {env.action_space}; a robot takes what its '
-            'actuators take. Leave the wrapper away.'
+            'actuators take. Remove the wrapper.'
         )
     return base

@@ -1,4 +1,4 @@
-"""Torch tensors in and out of an environment; importing this imports torch."""
+"""The wrapper for torch tensors instead of numpy arrays; importing this module imports torch."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from gymnasium.wrappers.numpy_to_torch import NumpyToTorch
 
 
 class TorchTensors(NumpyToTorch):
-    """gymnasium's ``NumpyToTorch``, but pictures stay numpy: MuJoCo's are flipped views, which torch refuses."""
+    """gymnasium's ``NumpyToTorch``, but pictures stay numpy arrays: torch refuses MuJoCo's, which are flipped views."""
 
     def render(self) -> Any:
         """Return the frame as the environment drew it, shape (height, width, 3)."""
