@@ -406,7 +406,7 @@ class Leaking(Direct):
         (Failing, 'RuntimeError: no licence'),
         (Locked, "cannot pickle 'generator' object"),
         (Windowed, "views of the simulation's state"),
-        (Leaking, 'moved the environment itself'),
+        (Leaking, 'changed the environment itself'),
     ],
 )
 def test_what_cannot_be_tried_is_said_once_and_has_no_name(kind, why, model):

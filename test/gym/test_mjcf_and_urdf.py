@@ -116,8 +116,8 @@ def test_a_picture_of_a_link_that_cannot_be_read_is_left_out(tmp_path, file):
         ('leg.mjb', 'nonsense', r"leg\.mjb' cannot be read"),
         ('leg.xml', MJCF.replace('ctrlrange="-3 3"', 'name="m"'), "an actuator 'm' without limits; give it"),
         ('leg.urdf.xacro', '', r'is a xacro file; convert it first, with: xacro .*> robot\.urdf'),
-        ('leg.sdf', '', r'robot file of another kind \(\.sdf\)'),
-        ('leg.USD', '', r'robot file of another kind \(\.usd\)'),
+        ('leg.sdf', '', r'robot file in another format \(\.sdf\)'),
+        ('leg.USD', '', r'robot file in another format \(\.usd\)'),
     ],
 )  # fmt: skip
 def test_a_file_that_gives_no_robot_is_refused_in_one_sentence(tmp_path, name, content, words):

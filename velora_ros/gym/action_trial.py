@@ -245,7 +245,7 @@ def _state_kept(base: Any) -> Iterator[None]:
         if changed:
             mujoco.mj_copyData(data, base.model, before)
     if changed:
-        raise NotProvableError('stepping the copy moved the environment itself')
+        raise NotProvableError('stepping the copy changed the environment itself')
 
 
 def may_change_actions(wrapper: Any) -> bool:

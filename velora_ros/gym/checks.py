@@ -81,7 +81,7 @@ def bounding(space: spaces.Box) -> str:
         box = f"numpy.array({above.tolist()}, '{kind}'), numpy.array({below.tolist()}, '{kind}'){dtype}"
     return (
         'env = gymnasium.wrappers.TransformAction(env, lambda action: action, '
-        f'gymnasium.spaces.Box({box})), with bounds that suit it'
+        f'gymnasium.spaces.Box({box})), with suitable bounds'
     )
 
 

@@ -22,11 +22,6 @@ Env = gym.Env[Any, Any]
 _MADE_AS = '_velora_made_as'
 
 
-def is_model_file(env_id: str) -> bool:
-    """Return whether this is the path of a robot file (MJCF, URDF or a compiled model) rather than an id."""
-    return is_robot_file(env_id)
-
-
 def make(env_id: str, **kwargs: Any) -> Env:
     """
     Make a gymnasium environment, or one from a robot file.
@@ -56,7 +51,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
     if kwargs.get('render_mode') in OFF_SCREEN:
         choose_backend()
     try:
-        env: Env = gym.make(_model_spec(env_id) if is_model_file(env_id) else env_id, **kwargs)
+        env: Env = gym.make(_model_spec(env_id) if is_robot_file(env_id) else env_id, **kwargs)
     except VeloraError:
         raise
     except FAILURES as error:  # a constructor may raise anything
@@ -89,7 +84,7 @@ def _model_spec(file: str) -> EnvSpec:
 
 
 def _without_module(env_id: str) -> str:
-    return env_id if is_model_file(env_id) else env_id.partition(':')[2] or env_id
+    return env_id if is_robot_file(env_id) else env_id.partition(':')[2] or env_id
 
 
 def _failure(env_id: str, kwargs: Mapping[str, Any], error: BaseException) -> VeloraError:
@@ -102,7 +97,7 @@ def _failure(env_id: str, kwargs: Mapping[str, Any], error: BaseException) -> Ve
         return UnsupportedEnvironmentError(
             f"the environment '{env_id}' needs a module that is not installed ({one_line(missing[-1])}); install it."
         )
-    known = is_model_file(env_id) or _without_module(env_id) in gym.registry
+    known = is_robot_file(env_id) or _without_module(env_id) in gym.registry
     if not known and isinstance(error, gym.error.Error):
         return UnsupportedEnvironmentError(_unknown(env_id))
     if isinstance(error, ModuleNotFoundError | gym.error.DependencyNotInstalled):
@@ -156,7 +151,7 @@ def _about_keywords(env_id: str, kwargs: Mapping[str, Any], reason: str) -> str:
 def _keywords_of(env_id: str) -> list[str]:
     """Return the keywords of an environment's constructor; none if its signature cannot be read."""
     with contextlib.suppress(Exception):  # the registry's entry may be any object that makes an environment
-        spec = _model_spec(env_id) if is_model_file(env_id) else gym.spec(_without_module(env_id))
+        spec = _model_spec(env_id) if is_robot_file(env_id) else gym.spec(_without_module(env_id))
         entry: Any = spec.entry_point
         maker = registration.load_env_creator(entry) if isinstance(entry, str) else entry
         kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

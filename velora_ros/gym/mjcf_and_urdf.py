@@ -33,7 +33,7 @@ def foreign_file(name: str) -> str:
     if ending == '.xacro':
         return f"'{name}' is a xacro file; convert it first, with: xacro {name} > robot.urdf. {ADVICE}"
     if ending in FOREIGN_ENDINGS:
-        return f"'{name}' is a robot file of another kind ({ending}); convert it first. {ADVICE}"
+        return f"'{name}' is a robot file in another format ({ending}); convert it first. {ADVICE}"
     return ''
 
 

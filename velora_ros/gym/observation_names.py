@@ -66,7 +66,7 @@ def observed_signals(env: Any, size: int) -> list[Signal | None]:
         observations, values, signals = _probe(env)
     except FAILURES as error:  # it is the environment's own code and may raise anything
         warnings.warn(
-            f'the observations of {type(env).__name__} could not be tried, since _get_obs failed with '
+            f'the observations of {type(env).__name__} could not be tried, because _get_obs failed with '
             f'{described(error)}; they are called obs_0 and so on, without a unit.',
             stacklevel=4,
         )

@@ -122,7 +122,8 @@ def frame(env: 'gym.Env[Any, Any]') -> npt.NDArray[np.uint8]:
         raise MissingDependencyError(f'the environment cannot be rendered here ({_one_line(error)}).') from error
     if not isinstance(image, np.ndarray):
         raise MissingDependencyError(
-            f"the environment gave {type(image).__name__} for a picture; make it with render_mode='rgb_array'."
+            f"the environment's render() returned {type(image).__name__}, not a picture; make it with "
+            "render_mode='rgb_array'."
         )
     return image
 

@@ -14,7 +14,9 @@ from velora_ros.gym.actuators import kept_controls, resting_controls
 from velora_ros.gym.env_to_spec import spec_from_env
 from velora_ros.gym.environment_errors import FAILURES, described
 from velora_ros.gym.flattening import flat
+from velora_ros.gym.floating_base import FloatingBase, FloatingBaseSensor
 from velora_ros.gym.running_statistics import statistics_warning
+from velora_ros.gym.step_without_physics import step_without_physics
 
 Array = npt.NDArray[np.float64]
 
@@ -29,25 +31,6 @@ class Period(NamedTuple):
     terminated: bool
     truncated: bool
     held: bool
-
-
-class Base(NamedTuple):
-    """
-    Pose and motion of a floating base at the origin of its body; velocities and acceleration are in the body's frame.
-
-    The acceleration is that of an accelerometer: at rest 9.81 m/s^2 upwards.
-    """
-
-    position: Array
-    """In the world, shape (3,) [m]."""
-    orientation: Array
-    """As w, x, y, z, shape (4,)."""
-    velocity: Array
-    """Shape (3,) [m/s]."""
-    angular_velocity: Array
-    """Shape (3,) [rad/s]."""
-    acceleration: Array
-    """Shape (3,) [m/s^2]."""
 
 
 class SimulatedRobot:
@@ -89,8 +72,7 @@ class SimulatedRobot:
         self._qpos = np.array([joint.qposadr[0] for joint in joints], dtype=int)
         self._dof = np.array([joint.dofadr[0] for joint in joints], dtype=int)
         free = np.flatnonzero(self._model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE))
-        self._free = int(free[0]) if len(free) else None
-        self._measured = mujoco.MjData(self._model) if len(free) else None
+        self._base_sensor = FloatingBaseSensor(self._model, int(free[0])) if len(free) else None
         self._before = mujoco.MjData(self._model)
         self._after = mujoco.MjData(self._model)
         self._steps = self._held_steps = 0
@@ -149,29 +131,14 @@ class SimulatedRobot:
         return np.asarray(self._base.data.qfrc_actuator[self._dof], dtype=np.float64)
 
     @property
-    def base(self) -> Base | None:
+    def base(self) -> FloatingBase | None:
         """Present pose and motion of the first body with a free joint; None if no body has one."""
-        if self._free is None or self._measured is None:
-            return None
-        # MuJoCo computed the derived quantities before the last step; the present ones need another forward pass.
-        data = self._measured
-        mujoco.mj_copyData(data, self._model, self._base.data)
-        mujoco.mj_forward(self._model, data)
-        dof, body = int(self._model.jnt_dofadr[self._free]), int(self._model.jnt_bodyid[self._free])
-        turned = data.xmat[body].reshape(3, 3)  # columns: the body's axes in the world
-        moves = np.zeros(3) if self.holding else data.qacc[dof : dof + 3]
-        return Base(
-            data.xpos[body].copy(),
-            data.xquat[body].copy(),
-            turned.T @ data.qvel[dof : dof + 3],
-            data.qvel[dof + 3 : dof + 6].copy(),
-            turned.T @ (moves - self._model.opt.gravity),
-        )
+        return self._base_sensor.measure(self._base.data, held=self.holding) if self._base_sensor else None
 
     @property
     def has_base(self) -> bool:
         """Whether a body has a free joint."""
-        return self._free is not None
+        return self._base_sensor is not None
 
     def reset(self, seed: int | None = None) -> Array:
         """
@@ -312,48 +279,26 @@ class SimulatedRobot:
             self._begin_period()
             return Period(self.observation, 0.0, terminated=False, truncated=False, held=True)
         length = self._step_in_period / self.steps_per_period
-        observation, reward, terminated, truncated = self._replay(length)
+        observation, reward, terminated, truncated = self._outcome(length)
         reward = float(reward) * length
         self.observation = np.array(observation, dtype=np.float64)
         self.episode_return += reward
         self._begin_period()
         return Period(self.observation, reward, bool(terminated), bool(truncated), held=False)
 
-    def _replay(self, length: float) -> tuple[Any, Any, bool, bool]:
-        """Call ``env.step`` between the states at the beginning and at the end of a period, ``length`` T apart."""
+    def _outcome(self, length: float) -> tuple[Any, Any, bool, bool]:
+        """Return what ``env.step`` makes of the period that ends now, ``length`` T long."""
         data = self._base.data
         mujoco.mj_rnePostConstraint(self._model, data)  # as MujocoEnv does after its last step
         mujoco.mj_copyData(self._after, self._model, data)
         mujoco.mj_copyData(data, self._model, self._before)
         action = self._command.astype(self._env.action_space.dtype)
-        driven: list[Any] = []
-        frames = self._base.frame_skip
-
-        def take_result(ctrl: Any, n_frames: int) -> None:
-            mujoco.mj_copyData(data, self._model, self._after)
-            driven.append(np.asarray(ctrl))
-
-        vars(self._base)['do_simulation'] = take_result
-        # Some environments divide by the duration of the period, frame_skip times the time step. frame_skip must be a
-        # whole number, because they loop over it; the time step is adjusted for the rest.
-        if length != 1:
-            self._base.frame_skip = max(1, round(frames * length))
-            self._model.opt.timestep = self._env_step * (frames * length / self._base.frame_skip)
         try:
-            observation, reward, terminated, truncated, _ = self._env.step(action)
+            return step_without_physics(self._env, action, self._after, length)
         except UnsupportedEnvironmentError:
             raise
         except FAILURES as error:
             raise self._failure('in a step', error) from error
-        finally:
-            del vars(self._base)['do_simulation']
-            self._base.frame_skip, self._model.opt.timestep = frames, self._env_step
-        if len(driven) != 1 or not np.array_equal(driven[0], action):
-            raise UnsupportedEnvironmentError(
-                f'{type(self._base).__name__}.step does not pass the action to do_simulation once and unchanged, as '
-                "gymnasium's own MuJoCo environments do; so it cannot be driven as a robot."
-            )
-        return observation, reward, terminated, truncated
 
     def _failure(self, when: str, error: BaseException) -> UnsupportedEnvironmentError:
         return UnsupportedEnvironmentError(

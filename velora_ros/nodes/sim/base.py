@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from velora_ros.gym.simulated_robot import Array, Base
+from velora_ros.gym.floating_base import Array, FloatingBase
 from velora_ros.nodes.ros.conversions import to_stamp
 from velora_ros.nodes.ros.interfaces import interface_class
 
 
-def to_odometry(base: Base, frame_id: str, child_frame_id: str, stamp: int) -> Any:
+def to_odometry(base: FloatingBase, frame_id: str, child_frame_id: str, stamp: int) -> Any:
     """Return the odometry of a floating base, its twist in ``child_frame_id``, stamped ``stamp`` [ns]."""
     message = interface_class('nav_msgs/msg/Odometry')(child_frame_id=child_frame_id)
     message.header.stamp, message.header.frame_id = to_stamp(stamp), frame_id
@@ -19,7 +19,7 @@ def to_odometry(base: Base, frame_id: str, child_frame_id: str, stamp: int) -> A
     return message
 
 
-def to_imu(base: Base, frame_id: str, stamp: int) -> Any:
+def to_imu(base: FloatingBase, frame_id: str, stamp: int) -> Any:
     """Return what an inertial sensor at the origin of a floating base measures, stamped ``stamp`` [ns]."""
     message = interface_class('sensor_msgs/msg/Imu')()
     message.header.stamp, message.header.frame_id = to_stamp(stamp), frame_id

@@ -43,7 +43,7 @@ from velora_ros.gym import make, signal_deviation
 from velora_ros.gym.disturbances.settings import FaultSettings
 from velora_ros.gym.disturbances.signal_deviation import affordable_steps
 from velora_ros.gym.disturbances.stack import DisturbanceStack
-from velora_ros.gym.make_env import is_model_file
+from velora_ros.gym.mjcf_and_urdf import is_robot_file
 from velora_ros.gym.rendering import explained
 
 try:
@@ -191,7 +191,7 @@ def _deviation(values: Values) -> Array:
 def _environment(values: Values) -> Any:
     options: dict[str, Any] = {} if values['time_limit'] else {'max_episode_steps': -1}
     if values['control_period_s']:
-        if not is_model_file(values['env']):
+        if not is_robot_file(values['env']):
             raise ConfigError(
                 f"parameter 'control_period_s' is {values['control_period_s']:g} s, but '{values['env']}' is not an "
                 'MJCF file and has a control period of its own; omit the parameter.'
