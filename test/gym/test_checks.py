@@ -40,7 +40,7 @@ def test_the_advice_for_unbounded_actions_works_when_it_is_followed(low, high, d
     env = Unbounded(VECTOR, spaces.Box(low, high, (2,), dtype))
     with pytest.raises(UnsupportedEnvironmentError, match='both must be finite') as raised:
         check_env(env)
-    [code] = re.findall(r'env = (gymnasium.*), with bounds', str(raised.value))
+    [code] = re.findall(r'env = (gymnasium.*), with suitable bounds', str(raised.value))
     bounded = eval(code, {'gymnasium': gym, 'env': env})
     check_env(bounded)
     assert spec_from_env(bounded, 0.1).action_low == ((-1.0, -1.0) if low < 0 else (0.0, 0.0))
