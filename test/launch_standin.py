@@ -43,6 +43,10 @@ SIGNATURES = {
 }
 
 
+NEED_LAUNCH = ('launch_description', 'launch_actions', 'include_arguments')
+"""The modules of bringup that import launch, which is not on the package index."""
+
+
 class StandIn:
     """An object that remembers its arguments, having refused those that the real class lacks."""
 
@@ -154,7 +158,8 @@ def install(monkeypatch):
             if not isinstance(sys.modules.get(path), _Module):
                 monkeypatch.setitem(sys.modules, path, _Module(path))
         setattr(sys.modules[module], attribute, value)
-    monkeypatch.delitem(sys.modules, 'velora_ros.nodes.bringup.launch_actions', raising=False)
+    for name in NEED_LAUNCH:
+        monkeypatch.delitem(sys.modules, f'velora_ros.nodes.bringup.{name}', raising=False)
 
 
 class _Module(types.ModuleType):

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.bringup import runs
-from velora_ros.nodes.bringup.processes import parameter_files
+from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS
+from velora_ros.nodes.bringup.process_runner import write_parameter_files
+from velora_ros.nodes.bringup.runs import build
 
 LAUNCH = Path(__file__).resolve().parents[3] / 'launch'
 RUNS = sorted(path.name.removesuffix('.launch.py') for path in LAUNCH.glob('*.launch.py'))
@@ -41,7 +42,7 @@ def start(run, context):
     """What comes of a run's launch file in a context."""
     actions = []
     for function in of_type(entities(run), 'OpaqueFunction'):
-        for argument in runs.ARGUMENTS[run]:
+        for argument in ARGUMENTS[run]:
             context.launch_configurations.setdefault(argument.name, argument.default)
         actions = function.function(context, *function.args)
     return actions
@@ -52,7 +53,7 @@ def nodes(run, context):
 
 
 def context_of(run, **given):
-    defaults = {argument.name: argument.default for argument in runs.ARGUMENTS[run]}
+    defaults = {argument.name: argument.default for argument in ARGUMENTS[run]}
     return launch_standin.LaunchContext(**{**defaults, **given})
 
 
@@ -62,14 +63,14 @@ def without_parameter_files(command):
 
 
 def test_every_run_has_a_launch_file():
-    assert set(RUNS) == set(runs.ARGUMENTS)
+    assert set(RUNS) == set(ARGUMENTS)
 
 
 @pytest.mark.parametrize('run', RUNS)
 def test_every_argument_is_declared_with_default_and_description(run):
     declared = {action.name: action for action in of_type(entities(run), 'DeclareLaunchArgument')}
-    assert list(declared) == [argument.name for argument in runs.ARGUMENTS[run]]
-    for argument in runs.ARGUMENTS[run]:
+    assert list(declared) == [argument.name for argument in ARGUMENTS[run]]
+    for argument in ARGUMENTS[run]:
         assert declared[argument.name].default_value == argument.default
         assert declared[argument.name].description.startswith(argument.description)
         assert 'choices' not in declared[argument.name].arguments  # launch's own would refuse True and False
@@ -96,13 +97,11 @@ def test_discovery_stays_on_the_machine_unless_the_variable_is_set(run):
 def test_launch_and_the_runner_start_the_same_processes(given, policy, tmp_path):
     given = {'policy': policy, **given}
     launched = nodes('control', context_of('control', **given))
-    entries = runs.build('control', given)
-    assert [(node.package, node.executable) for node in launched] == [
-        (entry.package, entry.executable) for entry in entries
-    ]
-    for node, entry in zip(launched, entries, strict=True):
+    described = build('control', given)
+    assert [(node.package, node.executable) for node in launched] == [('velora_ros', node.name) for node in described]
+    for node, description in zip(launched, described, strict=True):
         by_launch = launch_standin.node_command(node, tmp_path)
-        by_runner = entry.ros_arguments(parameter_files(entry, tmp_path))
+        by_runner = description.ros_arguments(write_parameter_files(description, tmp_path))
         assert without_parameter_files(by_launch) == without_parameter_files(by_runner)
 
 

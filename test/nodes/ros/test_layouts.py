@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from velora_ros.nodes.ros.interfaces import TOPICS, interface_class
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.topics_services_qos import TOPICS
 from velora_ros.training import EpisodeRecord
 
 CONFIG = Path(__file__).parents[3] / 'config'

@@ -6,16 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-import rclpy
 import yaml
-from rclpy.context import Context
-from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
-from ros_bench import own_domain
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.ros.interfaces import create_publisher
-from velora_ros.nodes.ros.parameters import Parameter, ParameterTable, Refused, check_qos_overrides, start_values
+from velora_ros.nodes.ros.parameters import Parameter, ParameterTable
+from velora_ros.nodes.ros.rclpy_compat import Refused, start_values
 
 pytestmark = pytest.mark.ros
 
@@ -28,31 +24,6 @@ ROWS = (
     Parameter('folders', 'string_array', [], 'Folders.', read_only='they are opened at the start.'),
     Parameter('name', 'string', 'robot', 'A name.', read_only='it is used at the start.'),
 )
-
-
-@pytest.fixture(scope='module')
-def context():
-    context = Context()
-    with own_domain() as domain:
-        rclpy.init(args=[], context=context, domain_id=domain)
-        yield context
-        rclpy.try_shutdown(context=context)
-
-
-@pytest.fixture
-def make_node(context):
-    nodes = []
-
-    def make(*arguments, name='node', namespace=None):
-        nodes.append(
-            Node(name, context=context, namespace=namespace, enable_rosout=False, use_global_arguments=False,
-                 cli_args=['--ros-args', *map(str, arguments)] if arguments else None)
-        )  # fmt: skip
-        return nodes[-1]
-
-    yield make
-    for node in nodes:
-        node.destroy_node()
 
 
 def change(node, **values):
@@ -195,43 +166,6 @@ def test_a_start_that_the_whole_contradicts_is_refused(make_node):
 
     with pytest.raises(ConfigError, match='go together'):
         ParameterTable(make_node(), ROWS, validate=refuse)
-
-
-def test_a_qos_override_that_fits_no_topic_is_refused(make_node):
-    node = make_node('-p', 'qos_overrides./comand.publisher.depth:=5')
-    ParameterTable(node, ROWS)
-    create_publisher(node, 'policy_node', 'command')
-    with pytest.raises(ConfigError, match=r"Did you mean 'qos_overrides./command.publisher.depth'"):
-        check_qos_overrides(node)
-
-
-@pytest.mark.parametrize(
-    'name', ['/tf.subscription.depth', '/command.subscription.depth', '/scan.publisher.reliability']
-)
-def test_a_qos_override_of_another_node_s_topic_is_only_a_warning(make_node, capfd, name):
-    node = make_node('-p', f'qos_overrides.{name}:=5')
-    ParameterTable(node, ROWS)
-    create_publisher(node, 'policy_node', 'command')
-    check_qos_overrides(node)
-    assert f'ignored start-up parameters of other nodes: qos_overrides.{name};' in capfd.readouterr().err
-
-
-@pytest.mark.parametrize('name', ['/command.publisher.dept', '/comand.publisher.depth', '/command.publishr.depth'])
-def test_a_misspelt_qos_override_is_refused(make_node, name):
-    node = make_node('-p', f'qos_overrides.{name}:=5')
-    ParameterTable(node, ROWS)
-    create_publisher(node, 'policy_node', 'command')
-    with pytest.raises(ConfigError, match=r"Did you mean 'qos_overrides./command.publisher.depth'"):
-        check_qos_overrides(node)
-
-
-def test_a_qos_override_is_used_and_a_wrong_one_refused(make_node):
-    node = make_node('-p', 'qos_overrides./command.publisher.depth:=5')
-    publisher = create_publisher(node, 'policy_node', 'command')
-    assert publisher.qos_profile.depth == 5
-    node = make_node('-p', 'qos_overrides./command.publisher.reliability:=certain', name='other')
-    with pytest.raises(ConfigError, match='certain'):
-        create_publisher(node, 'policy_node', 'command')
 
 
 @pytest.mark.parametrize('namespace', ['', '/robot1'])

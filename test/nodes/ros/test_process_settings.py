@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from velora_ros.nodes.ros.process_settings import FrozenObjects, ShortTurns
+from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector, ShortSwitchInterval
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def _as_it_was():
 
 
 def test_the_collector_sees_everything_again_when_the_last_user_ends():
-    one, other = FrozenObjects(), FrozenObjects()
+    one, other = FrozenGarbageCollector(), FrozenGarbageCollector()
     one.begin()
     other.begin()
     one.begin()  # a second policy of the same node
@@ -32,7 +32,7 @@ def test_the_collector_sees_everything_again_when_the_last_user_ends():
 def test_what_a_program_froze_itself_stays_frozen():
     gc.freeze()
     before = gc.get_freeze_count()
-    user = FrozenObjects()
+    user = FrozenGarbageCollector()
     user.begin()
     user.end()
     assert gc.get_freeze_count() >= before > 0
@@ -40,7 +40,7 @@ def test_what_a_program_froze_itself_stays_frozen():
 
 def test_the_switch_interval_is_put_back_by_the_last_user():
     sys.setswitchinterval(0.004)
-    one, other = ShortTurns(1e-4), ShortTurns(1e-4)
+    one, other = ShortSwitchInterval(1e-4), ShortSwitchInterval(1e-4)
     for user in (one, one, other):
         user.begin()
     assert sys.getswitchinterval() == pytest.approx(1e-4)
@@ -52,7 +52,7 @@ def test_the_switch_interval_is_put_back_by_the_last_user():
 
 
 def test_an_interval_that_somebody_else_set_meanwhile_stays():
-    user = ShortTurns(1e-4)
+    user = ShortSwitchInterval(1e-4)
     user.begin()
     sys.setswitchinterval(0.002)
     user.end()

@@ -11,7 +11,7 @@ from ros_bench import SOURCE, own_domain
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros import rclpy_compat
-from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.rclpy_compat import HOLDS_FOR, rclpy_version
 
 pytestmark = pytest.mark.ros
@@ -35,7 +35,7 @@ def test_the_installed_rclpy_is_one_of_the_versions_that_were_tried():
 
 
 def test_start_values_that_nobody_declared_are_found(node):
-    assert rclpy_compat.start_overrides(node) == {'nobody_declared_me': 3}
+    assert rclpy_compat.start_values(node) == {'nobody_declared_me': 3}
 
 
 def test_messages_that_wait_are_taken_and_then_there_are_none(node):
@@ -71,7 +71,7 @@ def test_a_refusal_carries_its_sentence():
 @pytest.mark.parametrize(
     ('use', 'part'),
     [
-        (rclpy_compat.start_overrides, 'Node._parameter_overrides'),
+        (rclpy_compat.start_values, 'Node._parameter_overrides'),
         (lambda changed: rclpy_compat.answer_later(changed, print), 'Service.send_response'),
         (lambda changed: rclpy_compat.taker(type('Subscription', (), {'handle': changed})), 'Subscription.handle.take'),
     ],

@@ -4,12 +4,14 @@ The names of message types, as people write them: ``Twist``, ``geometry_msgs/Twi
 A short name that no parameter's own list has is looked up among the installed message packages.
 """
 
+import importlib
 import os
 import re
 import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from velora_ros.errors import ConfigError
 
@@ -17,6 +19,12 @@ from velora_ros.errors import ConfigError
 _INDEX = 'share/ament_index/resource_index/rosidl_interfaces'
 # Where several packages have a type of one name, the first of these counts.
 _USUAL = ('std_msgs', 'geometry_msgs', 'sensor_msgs', 'nav_msgs', 'trajectory_msgs', 'diagnostic_msgs')
+
+
+def interface_class(name: str) -> Any:
+    """Return the class of e.g. ``std_msgs/msg/Empty``; imported here, so that a node loads only what it uses."""
+    package, kind, class_name = name.split('/')
+    return getattr(importlib.import_module(f'{package}.{kind}'), class_name)
 
 
 def canonical_type(kind: str, short: Mapping[str, str]) -> str:

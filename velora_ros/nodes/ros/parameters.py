@@ -18,7 +18,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
 from velora_ros.errors import ConfigError, VeloraError, did_you_mean
-from velora_ros.nodes.ros.rclpy_compat import Refused, start_overrides
+from velora_ros.nodes.ros.rclpy_compat import Refused, start_values
 
 Kind = Literal['bool', 'integer', 'double', 'string', 'integer_array', 'double_array', 'string_array']
 Value = bool | int | float | str | list[int] | list[float] | list[str]
@@ -45,7 +45,7 @@ _WORDS = {
 # Declared by rclpy itself, or by it on our behalf when a topic is created.
 _RCLPY = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
 # A start-up name at least this similar to one of ours (as difflib measures it) is taken for a misspelling of it.
-_MISSPELT = 0.8
+MISSPELT = 0.8
 # Well-known parameters of other nodes that resemble some of ours.
 _WELL_KNOWN = frozenset(('update_rate', 'publish_rate', 'frame_id', 'robot_description', 'speed'))
 
@@ -184,7 +184,7 @@ class ParameterTable:
             if is_ours(name, self._rows):
                 raise ConfigError(f"there is no parameter '{name}'.{did_you_mean(name, self._rows)}")
             foreign.append(name)
-        _tell_ignored(self._node, foreign)
+        warn_of_ignored(self._node, foreign)
         return {
             name: row.default if given.get(name) is None else row.check(given[name]) for name, row in self._rows.items()
         }
@@ -223,11 +223,6 @@ class ParameterTable:
             self._apply(dict(after))
 
 
-def start_values(node: Node) -> Values:
-    """Return what parameter files and ``-p`` gave this node, by name; None where a file says ``[]``."""
-    return start_overrides(node)
-
-
 def is_ours(name: str, known: Iterable[str]) -> bool:
     """
     Whether an unknown start-up name is meant for this node.
@@ -240,53 +235,14 @@ def is_ours(name: str, known: Iterable[str]) -> bool:
     if name.partition('.')[0] in prefixes and '.' in name:
         return True
     return name not in _WELL_KNOWN and any(
-        difflib.SequenceMatcher(None, name, other).ratio() >= _MISSPELT or sorted(name) == sorted(other)
+        difflib.SequenceMatcher(None, name, other).ratio() >= MISSPELT or sorted(name) == sorted(other)
         for other in names
         if name.count('.') == other.count('.')
     )
 
 
-def check_qos_overrides(node: Node) -> None:
-    """
-    Refuse a misspelt ``qos_overrides`` entry, and warn of those of other nodes; call it when all topics exist.
-
-    Raises:
-        ConfigError: with the nearest entry that would have been used.
-    """
-    known = list(node.list_parameters(['qos_overrides'], 0).names)
-    foreign = []
-    for name in sorted(start_values(node)):
-        if name.startswith('qos_overrides.') and name not in known:
-            near = _near_qos_overrides(name, known)
-            if near:
-                raise ConfigError(f"the parameter '{name}' fits no topic of this node.{did_you_mean(name, near)}")
-            foreign.append(name)
-    _tell_ignored(node, foreign)
-
-
-def _near_qos_overrides(name: str, known: Sequence[str]) -> list[str]:
-    """Return the entries of this node that ``name`` may be a misspelling of; none when it is another node's."""
-    topic, entity, policy = _qos_parts(name)
-    parts = {other: _qos_parts(other) for other in known}
-    same = [other for other, found in parts.items() if found[:2] == (topic, entity)]
-    if same:
-        return same  # our topic, and a policy that there is not
-    topics = {found[0] for found in parts.values()}
-    if topic in topics and entity in ('publisher', 'subscription'):
-        return []  # the other end of one of our topics
-    near = topics if topic in topics else difflib.get_close_matches(topic, topics, n=1, cutoff=_MISSPELT)
-    alike = [other for other, found in parts.items() if found[0] in near]
-    return [other for other in alike if parts[other][1:] == (entity, policy)] or alike
-
-
-def _qos_parts(name: str) -> tuple[str, str, str]:
-    """Return topic, entity and policy of ``qos_overrides.<topic>.<entity>.<policy>``."""
-    rest, _, policy = name.removeprefix('qos_overrides.').rpartition('.')
-    topic, _, entity = rest.rpartition('.')
-    return topic, entity, policy
-
-
-def _tell_ignored(node: Node, names: Sequence[str]) -> None:
+def warn_of_ignored(node: Node, names: Sequence[str]) -> None:
+    """Warn of start-up parameters that belong to other nodes; do nothing if there are none."""
     if names:
         node.get_logger().warning(
             f'ignored start-up parameters of other nodes: {", ".join(names)}; this node does not have them.'

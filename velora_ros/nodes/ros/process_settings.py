@@ -5,7 +5,7 @@ import sys
 import threading
 
 
-class FrozenObjects:
+class FrozenGarbageCollector:
     """
     Keeps the collector from looking through what there is, which would hold up a command for milliseconds.
 
@@ -21,7 +21,7 @@ class FrozenObjects:
 
     def begin(self) -> None:
         """Freeze what there is now; what an earlier call froze and nobody uses any more is collected first."""
-        kind = FrozenObjects
+        kind = FrozenGarbageCollector
         if not kind._users and not self._in_force:
             kind._theirs = gc.get_freeze_count() > 0
         if not self._in_force:
@@ -34,7 +34,7 @@ class FrozenObjects:
 
     def end(self) -> None:
         """Put the collector back if this was the last one."""
-        kind = FrozenObjects
+        kind = FrozenGarbageCollector
         if not self._in_force:
             return
         self._in_force = False
@@ -43,7 +43,7 @@ class FrozenObjects:
             gc.unfreeze()
 
 
-class ShortTurns:
+class ShortSwitchInterval:
     """
     Has Python change between threads more often, so that a thread that computes holds up the others less.
 
@@ -60,7 +60,7 @@ class ShortTurns:
 
     def begin(self) -> None:
         """Set the interval; a second call changes nothing."""
-        kind = ShortTurns
+        kind = ShortSwitchInterval
         with kind._lock:
             if self._in_force:
                 return
@@ -73,7 +73,7 @@ class ShortTurns:
 
     def end(self) -> None:
         """Put the interval back if this was the last one."""
-        kind = ShortTurns
+        kind = ShortSwitchInterval
         with kind._lock:
             if not self._in_force:
                 return

@@ -24,6 +24,7 @@ HOLDS_FOR = ('7.1',)
 """The versions of rclpy (major and minor) with which every part of :data:`PRIVATE` was tried: ROS 2 Jazzy."""
 
 PRIVATE = {
+    'LifecycleNode._state_machine': 'destroyed with its node, which rclpy leaves to the garbage collector',
     'Node._parameter_overrides': 'the start-up parameters that nobody declared: the misspelt and the foreign ones',
     'Service.send_response': 'replaced on a service, so that an answer can come from a later callback',
     'Subscription.handle.take_message': 'takes the messages that wait behind the one of a callback',
@@ -54,7 +55,7 @@ class Refused(ParameterNotDeclaredException):
         Exception.__init__(self, reason)
 
 
-def start_overrides(node: Node) -> dict[str, Any]:
+def start_values(node: Node) -> dict[str, Any]:
     """
     Return what parameter files and ``-p`` gave a node, by name, declared or not; None where a file says ``[]``.
 
@@ -63,6 +64,18 @@ def start_overrides(node: Node) -> dict[str, Any]:
     """
     overrides = _private(node, '_parameter_overrides', 'Node._parameter_overrides')
     return {name: parameter.value for name, parameter in overrides.items()}
+
+
+def release_state_machine(node: Node) -> None:
+    """
+    Destroy the state machine of a lifecycle node that was destroyed; other nodes have none.
+
+    rclpy leaves it to the garbage collector. It keeps the middleware alive, whose threads would then still run while
+    the process exits, which crashes it now and then.
+    """
+    state_machine = getattr(node, '_state_machine', None)
+    if state_machine is not None:
+        state_machine.destroy_when_not_in_use()
 
 
 def answer_later(service: Service, begin: Callable[[Any, Callable[[], None]], None]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from rclpy.node import Node
 from rclpy.timer import Timer
 
-from velora_ros.nodes.ros.executor import STEADY
+from velora_ros.nodes.ros.clocks import STEADY
 
 # Below this, timers of rclpy only load the machine [s].
 SHORTEST_PERIOD_S = 1e-4

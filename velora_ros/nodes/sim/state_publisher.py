@@ -8,7 +8,7 @@ from rclpy.node import Node
 from velora_ros.gym.faults import DelayLine, Faults
 from velora_ros.gym.robot import Array, SimulatedRobot
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.interfaces import create_publisher
+from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.sim.base import to_imu, to_odometry
 from velora_ros.nodes.sim.parameters import OWNER

@@ -12,7 +12,8 @@ TICKER = """
 import sys
 from rclpy.node import Node
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.ros.executor import STEADY, run
+from velora_ros.nodes.ros.clocks import STEADY
+from velora_ros.nodes.ros.run_node import run
 
 class Ticker(Node):
     exit_code = None
@@ -41,7 +42,7 @@ import gc, sys
 from pathlib import Path
 from rclpy.lifecycle import LifecycleNode
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.ros.executor import run
+from velora_ros.nodes.ros.run_node import run
 
 class Short(LifecycleNode):
     exit_code = None
