@@ -133,7 +133,7 @@ def test_a_parameter_file_that_rcl_cannot_read_is_one_sentence(ros, ticker):
 @pytest.mark.parametrize(
     ('arguments', 'environment', 'message'),
     [
-        (('--ros-args', '--bogus'), {}, "there are no ROS arguments ['--bogus']"),
+        (('--ros-args', '--bogus'), {}, "unknown ROS arguments ['--bogus']"),
         (('--ros-args', '-r', '__node:=0bad'), {}, '__node:=0bad'),
         ((), {'ROS_SECURITY_ENABLE': 'true', 'ROS_SECURITY_STRATEGY': 'Enforce'}, 'ROS_SECURITY_ENABLE'),
     ],

@@ -31,11 +31,11 @@ def create_publisher(
     Create a publisher from its row.
 
     Args:
-        node: where it is created.
-        owner: the node's name in the table (a running node may be renamed).
+        node: the node that publishes.
+        owner: the node's name in the table; a running node may have another name.
         name: the topic's name in the table.
-        kind: another message type than the row's.
-        events: callbacks for the middleware's events; by default an incompatible subscriber is logged.
+        kind: message type, if it is not the row's.
+        events: callbacks for events of the middleware; by default rclpy logs incompatible subscriptions.
 
     Raises:
         ConfigError: a ``qos_overrides`` parameter has an invalid value.
@@ -68,8 +68,7 @@ def create_subscription(
     """
     Create a subscription from its row; arguments and errors as in :func:`create_publisher`.
 
-    ``topic_name`` and ``kind``, a class, replace the row's. ``raw`` gives the callback bytes instead of messages. By
-    default an incompatible publisher is logged by rclpy.
+    ``topic_name`` and ``kind``, a class, replace the row's. With ``raw`` the callback gets bytes instead of messages.
     """
     row = topic(owner, 'in', name)
     options = QoSOverridingOptions(_OVERRIDABLE)
@@ -89,11 +88,11 @@ def create_subscription(
 
 def create_subscriptions_to_all(node: Node, owner: str, name: str, callback: Callable[[Any], None]) -> None:
     """
-    Subscribe to a topic so that every publisher is heard, and what was latched before this node started; from its row.
+    Subscribe to a topic from its row so that publishers of any reliability and durability match.
 
-    That takes three subscriptions. A transient-local one hears no volatile publisher, a volatile one nothing of before,
-    and only one with best effort hears publishers with best effort. Each message may come up to three times. Publishers
-    that are incompatible with one of them are heard by another one, so they are not reported.
+    This takes three subscriptions: a transient-local one matches no volatile publisher, a volatile one gets no message
+    published before it, and only a best-effort one matches best-effort publishers. Each message can arrive up to three
+    times. A publisher that is incompatible with one subscription matches another, so incompatibilities are not logged.
     """
     row = topic(owner, 'in', name)
     unreported = SubscriptionEventCallbacks(incompatible_qos=lambda event: None)
@@ -112,9 +111,9 @@ def create_deferred_service(
     node: Node, owner: str, name: str, begin: Callable[[Any, Callable[[], None]], None]
 ) -> None:
     """
-    Create a service from its row whose answer may come later, from another callback.
+    Create a service from its row whose response may be sent later, from another callback.
 
-    ``begin(response, send)`` is called with each request's empty response; it fills it whenever it can and then calls
-    ``send()``.
+    ``begin(response, send)`` is called with the empty response of each request; it fills the response at any later time
+    and then calls ``send()``.
     """
     answer_later(create_service(node, owner, name, lambda request, response: response), begin)

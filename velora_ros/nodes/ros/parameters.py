@@ -1,10 +1,10 @@
 """
-ROS parameters from one table: declared with descriptors, checked before a change, applied after it as one unit.
+ROS parameters from one table: declared with descriptors, checked before a change and applied after it as a unit.
 
-A table is a tuple of :class:`Parameter`; each node's own is in ``<node>_parameters.py``. What rclpy does by itself
-and users stumble over is put right here: integers are accepted for doubles, an empty list is an empty list of the
-declared type, a misspelt name is refused with the nearest known one, and a refused change says why. Start-up
-parameters of other nodes, which a ``/**:`` key or launch's ``SetParameter`` gives to all, are only a warning.
+Each node has its table, a tuple of :class:`Parameter`, in its own ``parameters.py``. In addition to rclpy, integers are
+accepted for doubles, an empty list has the declared type, a misspelt name is refused with the nearest known one, and a
+refusal gives its reason. Start-up parameters of other nodes, which a ``/**:`` key or ``SetParameter`` in a launch file
+gives to all nodes, only cause a warning.
 """
 
 import difflib
@@ -33,7 +33,7 @@ _ROS_TYPE = {
     'double_array': RosParameter.Type.DOUBLE_ARRAY,
     'string_array': RosParameter.Type.STRING_ARRAY,
 }
-_WORDS = {
+_TYPE_NAMES = {
     'bool': 'true or false',
     'integer': 'an integer',
     'double': 'a finite number',
@@ -42,11 +42,11 @@ _WORDS = {
     'double_array': 'a list of finite numbers',
     'string_array': 'a list of strings',
 }
-# Declared by rclpy itself, or by it on our behalf when a topic is created.
+# Declared by rclpy: for every node, or when a topic is created.
 _RCLPY = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
-# A start-up name at least this similar to one of ours (as difflib measures it) is taken for a misspelling of it.
+# A start-up name at least this similar to one of the node's (as difflib measures it) is a misspelling of it.
 MISSPELT = 0.8
-# Well-known parameters of other nodes that resemble some of ours.
+# Well-known parameters of other nodes that are similar to some of ours.
 _WELL_KNOWN = frozenset(('update_rate', 'publish_rate', 'frame_id', 'robot_description', 'speed'))
 
 
@@ -58,14 +58,14 @@ class Parameter:
     Args:
         name: the parameter's name, dots allowed.
         type: one of bool, integer, double, string, integer_array, double_array, string_array.
-        default: its value when nobody sets it; an empty list means "unset".
+        default: its value if it is not set; an empty list means "unset".
         description: one sentence for ``ros2 param describe`` and the docs.
-        unit: e.g. ``s``; ``''`` when it has none.
-        range: (lowest, highest) of a number or of each number in a list, both included.
-        choices: the only valid strings, when there are few.
-        read_only: why it cannot change while the node runs; ``''`` when it can.
-        canonical: turns the spellings of a string into one, before it is checked.
-        lenient: whether a list of strings may be given as one string, or with numbers in it.
+        unit: for example ``s``; ``''`` if it has none.
+        range: (lowest, highest) valid value of a number, or of each number in a list.
+        choices: the only valid strings; empty if any string is valid.
+        read_only: the reason why it cannot change while the node runs; ``''`` if it can.
+        canonical: converts the spellings of a string to one, before it is checked.
+        lenient: whether a list of strings can be given as one string, or can contain numbers.
     """
 
     name: str
@@ -84,11 +84,11 @@ class Parameter:
         Return ``value`` in the declared type.
 
         Raises:
-            ConfigError: wrong type, not finite, out of range, or none of the choices.
+            ConfigError: the value has the wrong type, is not finite, out of range or not one of the choices.
         """
         converted = _convert(self.type, _as_strings(value) if self.lenient else value)
         if converted is None:
-            raise ConfigError(f"parameter '{self.name}' is {value!r}; it must be {_WORDS[self.type]}.")
+            raise ConfigError(f"parameter '{self.name}' is {value!r}; it must be {_TYPE_NAMES[self.type]}.")
         if self.canonical is not None:
             converted = self.canonical(converted)
         for item in converted if isinstance(converted, list) else [converted]:
@@ -109,9 +109,9 @@ class Parameter:
         return f' {self.unit}' if self.unit else ''
 
     def descriptor(self) -> ParameterDescriptor:
-        """Return what ``ros2 param describe`` shows."""
+        """Return the descriptor, which ``ros2 param describe`` shows."""
         constraints = [f'one of: {", ".join(self.choices)}'] if self.choices else []
-        if self.type.endswith('_array') and self.range is not None:  # ROS has ranges for single numbers only
+        if self.type.endswith('_array') and self.range is not None:  # descriptors have ranges for single numbers only
             constraints.append(f'each value must be {_interval(self.range)}{self._unit}')
         constraints += [f'read only: {self.read_only}'] if self.read_only else []
         descriptor = ParameterDescriptor(
@@ -135,14 +135,14 @@ class ParameterTable:
     A node's parameters: ``table = ParameterTable(node, ROWS)``, then ``table['watchdog_timeout_s']``.
 
     Args:
-        node: the node on which they are declared, once.
+        node: the node that declares them.
         rows: the table.
-        validate: called with all values as they would be after a change, before it; raises VeloraError to refuse.
-        apply: called with all values after a change, once for each unit of changes.
-        shared: start-up parameters of other nodes that look like ours and are left alone.
+        validate: called before a change with all values as they would be after it; raises VeloraError to refuse it.
+        apply: called after a change with all values; once if several parameters are set atomically.
+        shared: start-up parameters of other nodes that are similar to this node's and are ignored.
 
     Raises:
-        ConfigError: a value given at the start is misspelt, of the wrong type, out of range or refused.
+        ConfigError: a start-up parameter is misspelt, has the wrong type, is out of range or refused.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class ParameterTable:
 
     @property
     def values(self) -> Values:
-        """All values by name, a copy."""
+        """A copy of all values by name."""
         return dict(self._values)
 
     def _initial_values(self) -> Values:
@@ -190,7 +190,7 @@ class ParameterTable:
         }
 
     def _coerce(self, changes: list[RosParameter]) -> list[RosParameter]:
-        """Give each change its declared type; refuse unknown, read-only and invalid ones in our own words."""
+        """Convert each change to its declared type; refuse unknown, read-only and invalid ones with a reason."""
         try:
             return [self._coerced(change) for change in changes]
         except ConfigError as error:
@@ -225,10 +225,10 @@ class ParameterTable:
 
 def is_ours(name: str, known: Iterable[str]) -> bool:
     """
-    Whether an unknown start-up name is meant for this node.
+    Whether an unknown start-up parameter is meant for this node.
 
-    It is when it lies below one of the node's own prefixes (``observation.``), or when it is so similar to a known name
-    that it is that name misspelt. Anything else belongs to another node.
+    It is if it begins with one of the node's own prefixes, such as ``observation.``, or is so similar to a known name
+    that it must be a misspelling of it. Any other parameter belongs to another node.
     """
     names = list(known)
     prefixes = {other.partition('.')[0] for other in names if '.' in other}
@@ -254,7 +254,7 @@ def _declare(node: Node, row: Parameter, value: Value) -> None:
     if value != []:
         node.declare_parameter(row.name, value, descriptor, ignore_override=True)
         return
-    # rclpy takes an empty Python list for a byte array; only a set with an explicit type stores an empty one.
+    # rclpy takes an empty list for a byte array; only set_parameters with an explicit type stores another one.
     descriptor.read_only = False
     node.declare_parameter(row.name, _ROS_TYPE[row.type], descriptor, ignore_override=True)
     node.set_parameters([RosParameter(row.name, _ROS_TYPE[row.type], [])])
@@ -263,9 +263,9 @@ def _declare(node: Node, row: Parameter, value: Value) -> None:
 
 
 def _convert(kind: Kind, value: Any) -> Any:
-    """Return the value in the declared type, or None when it is not of it; integers are good doubles."""
+    """Return the value in the declared type, or None if it has another type; integers are valid doubles."""
     if kind == 'double_array' and isinstance(value, int | float):
-        value = [value]  # one number for all is easily written without brackets
+        value = [value]  # a single number may be written without brackets
     if kind.endswith('_array'):
         if isinstance(value, str) or not isinstance(value, Iterable):  # rclpy hands over lists, tuples and array.array
             return None
@@ -280,7 +280,7 @@ def _convert(kind: Kind, value: Any) -> Any:
 
 
 def _as_strings(value: Any) -> Any:
-    """Return numbers as the strings that YAML would have made of them in quotes; a list of one of a single string."""
+    """Return a list with its numbers as strings, and a single string or number as a list of one."""
     if isinstance(value, str | int | float):
         value = [value]
     numbers = not isinstance(value, Iterable) or all(isinstance(item, str | int | float) for item in value)

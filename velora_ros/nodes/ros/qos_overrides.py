@@ -12,10 +12,10 @@ from velora_ros.nodes.ros.rclpy_compat import start_values
 
 def check_qos_overrides(node: Node) -> None:
     """
-    Refuse a misspelt ``qos_overrides`` entry, and warn of those of other nodes; call it when all topics exist.
+    Refuse a misspelt ``qos_overrides`` parameter, and warn of those of other nodes; call it when all topics exist.
 
     Raises:
-        ConfigError: with the nearest entry that would have been used.
+        ConfigError: a parameter is misspelt; the message names the nearest valid one.
     """
     known = list(node.list_parameters(['qos_overrides'], 0).names)
     foreign = []
@@ -23,21 +23,21 @@ def check_qos_overrides(node: Node) -> None:
         if name.startswith('qos_overrides.') and name not in known:
             near = _near_qos_overrides(name, known)
             if near:
-                raise ConfigError(f"the parameter '{name}' fits no topic of this node.{did_you_mean(name, near)}")
+                raise ConfigError(f"the parameter '{name}' matches no topic of this node.{did_you_mean(name, near)}")
             foreign.append(name)
     warn_of_ignored(node, foreign)
 
 
 def _near_qos_overrides(name: str, known: Sequence[str]) -> list[str]:
-    """Return the entries of this node that ``name`` may be a misspelling of; none when it is another node's."""
+    """Return the parameters of this node that ``name`` may be a misspelling of; none if it is another node's."""
     topic, entity, policy = _qos_parts(name)
     parts = {other: _qos_parts(other) for other in known}
     same = [other for other, found in parts.items() if found[:2] == (topic, entity)]
     if same:
-        return same  # our topic, and a policy that there is not
+        return same  # a topic of this node, but no such QoS policy
     topics = {found[0] for found in parts.values()}
     if topic in topics and entity in ('publisher', 'subscription'):
-        return []  # the other end of one of our topics
+        return []  # another node's publisher or subscription of the same topic
     near = topics if topic in topics else difflib.get_close_matches(topic, topics, n=1, cutoff=MISSPELT)
     alike = [other for other, found in parts.items() if found[0] in near]
     return [other for other in alike if parts[other][1:] == (entity, policy)] or alike

@@ -147,7 +147,7 @@ def _reason(message: str) -> str:
     """Return rcl's reason without its source paths, and what to do about it."""
     reason = message.split(', at /', maxsplit=1)[0]
     if message.startswith('['):
-        return f'there are no ROS arguments {reason}; correct what follows --ros-args.'
+        return f'unknown ROS arguments {reason}; correct what follows --ros-args.'
     if 'same type' in message:
         return f'a list must hold one type, write [0.0, 1.5] instead of [0, 1.5]: {reason}.'
     if 'parse' in message:
