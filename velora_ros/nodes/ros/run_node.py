@@ -5,6 +5,7 @@ Signals, exit status: 0 after SIGINT, SIGTERM, SIGHUP or a finished job; 1 when 
 that the node's logger writes as FATAL.
 """
 
+import gc
 import os
 import re
 import signal
@@ -72,6 +73,7 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
         return 0
     finally:
         rclpy.utilities.try_shutdown()
+        gc.freeze()  # nothing needs collecting while the process exits; a search of all objects takes 0.2 s
 
 
 def _make_spin_and_close(make_node: Callable[[], Runnable], received: list[int]) -> int:
