@@ -9,7 +9,7 @@ import yaml
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS
-from velora_ros.nodes.bringup.process_runner import write_parameter_files
+from velora_ros.nodes.bringup.node_process import write_parameter_files
 from velora_ros.nodes.bringup.runs import build
 
 LAUNCH = Path(__file__).resolve().parents[3] / 'launch'
@@ -139,8 +139,8 @@ def test_the_summary_ends_the_controller_of_the_same_robot_before_it_misses_its_
     robots, handlers = of_type(actions, 'Node'), of_type(actions, 'RegisterEventHandler')
     [heard] = [entry.event_handler for entry in handlers if entry.event_handler.target_action is robots[2]]
     assert not heard.on_stdout(launch_standin.ProcessIO(b'a line\n{"event": "control_'))
-    told = heard.on_stdout(launch_standin.ProcessIO(b'summary", "falls": 0}\n'))
-    assert stopped(told, robots) == ['/robot2/policy_node']
+    actions = heard.on_stdout(launch_standin.ProcessIO(b'summary", "falls": 0}\n'))
+    assert stopped(actions, robots) == ['/robot2/policy_node']
     assert ends(robots[3], 0, context) == []  # it was asked to
 
 
@@ -231,8 +231,8 @@ def test_parameters_that_a_launch_file_around_sets_hold_as_arguments_do(policy):
     ]  # fmt: skip
     simulator, controller = nodes('control', context)
     assert parameters_of(simulator)['use_sim_time'] is True
-    told = {'use_sim_time': True, 'autostart': False, 'policy': policy, 'arm_on_activate': False}
-    assert told.items() <= parameters_of(controller).items()
+    expected = {'use_sim_time': True, 'autostart': False, 'policy': policy, 'arm_on_activate': False}
+    assert expected.items() <= parameters_of(controller).items()
 
 
 def test_of_several_includes_with_simulated_time_one_has_the_clock(policy):

@@ -3,7 +3,7 @@ from pathlib import Path
 import yaml
 
 from velora_ros.nodes.bringup.node_description import NodeDescription
-from velora_ros.nodes.bringup.process_runner import write_parameter_files
+from velora_ros.nodes.bringup.node_process import write_parameter_files
 
 
 def test_arguments_come_in_the_order_of_launch_ros(tmp_path):

@@ -45,10 +45,10 @@ time.sleep(60)
 # Begins when another program is ready for signals, or when the runner knows that it ended.
 AFTER = """
 import pathlib, time
-def looks(name, ended):
+def is_ready(name, ended):
     pids = [file.suffix[1:] for file in pathlib.Path(__file__).parent.glob(f'{name}.[0-9]*')]
     return pids and not (ended and pathlib.Path('/proc', pids[0]).exists())
-while not looks(NAME, ENDED):
+while not is_ready(NAME, ENDED):
     time.sleep(0.01)
 """
 ENDS = """

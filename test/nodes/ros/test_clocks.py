@@ -50,13 +50,13 @@ def clock():
 
 def steps(clock, times):
     set_time, node = clock
-    told = []
-    measured = ClockStep(node.get_clock(), told.append)
+    measured_steps = []
+    clock_step = ClockStep(node.get_clock(), measured_steps.append)
     for seconds in times:
         set_time(seconds)
-    measured.close()
+    clock_step.close()
     set_time(times[-1] + 1)
-    return told
+    return measured_steps
 
 
 def test_the_step_of_a_slow_clock_is_known_at_its_third_message(clock):
@@ -64,13 +64,13 @@ def test_the_step_of_a_slow_clock_is_known_at_its_third_message(clock):
 
 
 def test_a_single_jump_does_not_count(clock):
-    told = steps(clock, [200.0, 200.5, 201.0, 5000.0, 5000.5])
-    assert max(told[1:]) == pytest.approx(0.5)
+    measured_steps = steps(clock, [200.0, 200.5, 201.0, 5000.0, 5000.5])
+    assert max(measured_steps[1:]) == pytest.approx(0.5)
 
 
 def test_a_clock_that_begins_again_has_the_step_of_before(clock):
-    told = steps(clock, [300.0, 300.25, 300.5, 10.0, 10.25])
-    assert told[-2:] == pytest.approx([0.25, 0.25])
+    measured_steps = steps(clock, [300.0, 300.25, 300.5, 10.0, 10.25])
+    assert measured_steps[-2:] == pytest.approx([0.25, 0.25])
 
 
 def test_a_clock_that_hardly_moves_earns_no_more_than_the_longest_step(clock):

@@ -4,7 +4,7 @@ import pytest
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.endpoints import create_publisher
-from velora_ros.nodes.ros.parameters import ParameterTable
+from velora_ros.nodes.ros.parameter_table import ParameterTable
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 
 pytestmark = pytest.mark.ros

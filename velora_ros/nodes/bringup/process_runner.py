@@ -1,31 +1,19 @@
 """
 Runs the nodes of a run as processes, without ``ros2 launch``: starts them, relays their output, ends them.
 
-Each process has its own process group, so that Ctrl-C reaches only the runner, which ends the others in order. All
-share one session: kernels that divide processor time among sessions would ignore the niceness of a training.
+Ctrl-C reaches only the runner, which then ends the processes in order.
 """
 
-import ctypes
-import os
 import selectors
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-import yaml
-
-from velora_ros.nodes.bringup.node_description import (
-    DISCOVERY,
-    DISCOVERY_DEFAULT,
-    RESPAWN_DELAY_S,
-    SUMMARY,
-    NodeDescription,
-)
+from velora_ros.nodes.bringup.node_description import RESPAWN_DELAY_S, SUMMARY, NodeDescription
+from velora_ros.nodes.bringup.node_process import NodeProcess
 from velora_ros.utils import ending_signals, write_line
 
 POLL_S = 0.05
@@ -35,9 +23,6 @@ PATIENCE_S = 5.0
 HURRY_S = 2.0
 # A node treats SIGTERM and SIGINT alike, but Python answers a SIGINT during its imports with a traceback.
 ESCALATION = (signal.SIGTERM, signal.SIGKILL)
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
 
 
 def run_processes(nodes: Sequence[NodeDescription]) -> int:
@@ -55,64 +40,6 @@ def run_processes(nodes: Sequence[NodeDescription]) -> int:
             # Python restores the default signal actions while it exits; an ignored signal stays ignored.
             for number in ending_signals():
                 signal.signal(number, signal.SIG_IGN)
-
-
-def write_parameter_files(node: NodeDescription, folder: Path) -> list[str]:
-    """Write a node's sections and parameters as launch does, keyed by the node's full name; return the paths."""
-    texts = list(node.sections)
-    if node.parameters:
-        own = {node.full_name: {'ros__parameters': dict(node.parameters)}}
-        texts.append(yaml.safe_dump(own, default_flow_style=None))
-    paths = []
-    for number, text in enumerate(texts):
-        paths.append(folder / f'{node.full_name.strip("/").replace("/", ".")}.{number}.yaml')
-        paths[-1].write_text(text, encoding='utf-8')
-    return [str(path) for path in paths]
-
-
-class NodeProcess:
-    """
-    One node as a process.
-
-    Args:
-        node: the node.
-        folder: folder for its parameter files.
-    """
-
-    def __init__(self, node: NodeDescription, folder: Path) -> None:
-        self.node = node
-        self.label = f'[{node.full_name.strip("/")}] '.encode()
-        self.summary = b''
-        """The summary of the run, once this process has printed it; b'' before."""
-        self._unfinished = b''
-        self._popen = subprocess.Popen(
-            [sys.executable, '-m', node.module, *node.ros_arguments(write_parameter_files(node, folder))],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={DISCOVERY: DISCOVERY_DEFAULT, **os.environ},
-            process_group=0,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - safe: this process has one thread
-        )
-        assert self._popen.stdout is not None
-        self.output = self._popen.stdout
-
-    @property
-    def status(self) -> int | None:
-        """Exit status, the negative signal number when a signal ended it, None while it runs."""
-        return self._popen.poll()
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal; nothing happens when the process has ended."""
-        self._popen.send_signal(number)
-
-    def read(self) -> tuple[list[bytes], bool]:
-        """Return the lines printed since the last call, and whether more may come."""
-        chunk = os.read(self.output.fileno(), 1 << 16)
-        *lines, self._unfinished = (self._unfinished + chunk).split(b'\n')
-        if not chunk and self._unfinished:
-            lines.append(self._unfinished)
-        return lines, bool(chunk)
 
 
 class ProcessRunner:
@@ -266,8 +193,3 @@ class ProcessRunner:
     def _write(self, line: bytes) -> None:
         if not write_line(line) and self._stage < 0 and not self._signals:  # the output was closed
             self._signals.append(signal.SIGTERM)
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel to end this process when its parent is killed."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -51,7 +51,8 @@ from velora_ros.nodes.policy.parameters import check_times, needs_configure, par
 from velora_ros.nodes.policy.policy_loader import Loader, PolicyFolders, await_policy, load
 from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.endpoints import create_deferred_service, create_service, create_subscriptions_to_all
-from velora_ros.nodes.ros.parameters import ParameterTable, Values
+from velora_ros.nodes.ros.parameter_table import ParameterTable
+from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.rclpy_compat import start_values
 from velora_ros.nodes.ros.run_node import run
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rclpy.node import Node
 
 from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.nodes.ros.parameters import MISSPELT, warn_of_ignored
+from velora_ros.nodes.ros.parameter_table import MISSPELT, warn_of_ignored
 from velora_ros.nodes.ros.rclpy_compat import start_values
 
 

@@ -31,11 +31,11 @@ class Qos:
 
 
 NEWEST = Qos('best effort, depth 1', reliable=False, latched=False, depth=1)
-IN_PARTS = Qos('best effort, depth 10', reliable=False, latched=False, depth=10)
+STATES = Qos('best effort, depth 10', reliable=False, latched=False, depth=10)
 RELIABLE = Qos('reliable, depth 1', reliable=True, latched=False, depth=1)
 LATCHED = Qos('transient local, depth 1', reliable=True, latched=True, depth=1)
 DEFAULT = Qos('reliable, depth 10', reliable=True, latched=False, depth=10)
-STOP = Qos('any reliability and durability, depth 10', reliable=True, latched=False, depth=10)
+EMERGENCY_STOP = Qos('any reliability and durability, depth 10', reliable=True, latched=False, depth=10)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Service:
 # fmt: off
 TOPICS = (
     # Depth 10, because some drivers send one state in several messages at once.
-    Topic('policy_node', 'in', 'joint_states', 'sensor_msgs/msg/JointState', IN_PARTS,
+    Topic('policy_node', 'in', 'joint_states', 'sensor_msgs/msg/JointState', STATES,
           'the state of the robot by joint name, whole or in parts; observation.sources selects other topics and types',
           'every observation of the policy is a joint signal'),
     Topic('policy_node', 'in', 'observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
@@ -74,7 +74,7 @@ TOPICS = (
     Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,
           'the robot was moved to another state: reset the hidden state'),
     # Depth 10, so that a false that follows at once does not replace the true.
-    Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', STOP,
+    Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', EMERGENCY_STOP,
           'true latches a fault, false does not clear it; a transient-local true published before the start counts'),
     Topic('policy_node', 'out', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
           "the command in the policy's action order and SI units; command.type selects another type"),

@@ -15,7 +15,7 @@ from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.clocks import STEADY, SystemTime
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.nodes.ros.parameters import ParameterTable
+from velora_ros.nodes.ros.parameter_table import ParameterTable
 from velora_ros.nodes.ros.rclpy_compat import start_values
 from velora_ros.nodes.sim.clock_publisher import SimClock
 from velora_ros.nodes.sim.command_subscription import CommandInput, CommandReader
