@@ -40,7 +40,7 @@ from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS
         ([], 'Valid: control, train'),
     ],
 )
-def test_wrong_arguments_are_refused_with_what_would_be_valid(words, message, capfd):
+def test_invalid_arguments_are_refused_with_what_would_be_valid(words, message, capfd):
     assert main(words) == 2
     captured = capfd.readouterr()
     assert message in captured.err

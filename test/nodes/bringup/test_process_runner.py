@@ -12,13 +12,13 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[3]
 PATIENCE = 60.0
 
-# The runner with small programs in the place of nodes.
+# The runner with small programs instead of nodes.
 RUNNER = """
 import os, sys
 from velora_ros.nodes.bringup import process_runner
 from velora_ros.nodes.bringup.node_description import NodeDescription
 process_runner.RESPAWN_DELAY_S = 0.1
-process_runner.PATIENCE_S = 60.0  # longer than any test: a process that is killed was killed for another reason
+process_runner.PATIENCE_S = 60.0  # longer than any test, so that a killed process was killed for another reason
 process_runner.HURRY_S = float(os.environ.get('HURRY_S', process_runner.HURRY_S))
 nodes = [NodeDescription(name, f'programs.{name}', **{'namespace': '/'} | eval(options))
          for name, options in zip(sys.argv[1::2], sys.argv[2::2])]
@@ -42,7 +42,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print('waits', os.getpid(), flush=True)
 time.sleep(60)
 """
-# Begins when another program is ready for signals, or when the runner knows that it ended.
+# Waits until another program is ready for signals, or until the runner has reaped it.
 AFTER = """
 import pathlib, time
 def is_ready(name, ended):
@@ -93,12 +93,12 @@ def run(tmp_path):
 
 
 def after(name, program, ended=False):
-    """The program, begun when the one of that name is ready for signals, or when the runner knows that it ended."""
+    """The program, delayed until the one called `name` is ready for signals, or with `ended` until it was reaped."""
     return AFTER.replace('NAME', repr(name)).replace('ENDED', str(ended)) + program
 
 
 def wait_for(process, words, count=1):
-    """Read lines until so many of them have the words; returns the lines."""
+    """Read lines until `count` of them contain `words`; returns the lines."""
     lines = []
     while sum(words in line for line in lines) < count:
         line = process.stdout.readline()
@@ -137,7 +137,7 @@ def test_a_signal_ends_everything_cleanly(run, number):
     assert 'Traceback' not in output
 
 
-def test_a_signal_that_comes_early_ends_everything_without_a_traceback(run):
+def test_an_early_signal_ends_everything_without_a_traceback(run):
     process = run(one=('import time; print("imports", flush=True); time.sleep(60)', {}))
     wait_for(process, 'imports')
     process.send_signal(signal.SIGINT)
@@ -145,7 +145,7 @@ def test_a_signal_that_comes_early_ends_everything_without_a_traceback(run):
     assert process.returncode == 0
 
 
-def test_ctrl_c_while_the_runner_itself_loads_leaves_no_traceback(tmp_path):
+def test_ctrl_c_while_the_runner_imports_leaves_no_traceback(tmp_path):
     (tmp_path / 'yaml.py').write_text('import time; print("imports", flush=True); time.sleep(60)')
     search = os.pathsep.join([str(tmp_path), str(SOURCE)])
     with subprocess.Popen(
@@ -161,7 +161,7 @@ def test_ctrl_c_while_the_runner_itself_loads_leaves_no_traceback(tmp_path):
     assert process.returncode == -signal.SIGINT
 
 
-def test_the_death_of_a_required_process_stops_the_rest_and_fails_the_run(run):
+def test_the_end_of_a_required_process_stops_the_rest_and_fails_the_run(run):
     process = run(dies=(after('waits', 'raise SystemExit(3)'), {}), waits=(WAITS, {}))
     output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 1
@@ -169,7 +169,7 @@ def test_the_death_of_a_required_process_stops_the_rest_and_fails_the_run(run):
     assert '[waits] stopped by SIGTERM' in output
 
 
-# Ends by a signal the first time, and stays the second time.
+# Killed by a signal the first time; runs until it is stopped the second time.
 FALLS_ONCE = f"""
 import os, pathlib, signal
 mark = pathlib.Path(__file__).with_suffix('.fell')
@@ -180,7 +180,7 @@ if not mark.exists():
 """
 
 
-def test_a_node_that_is_to_be_started_again_is(run):
+def test_a_node_with_respawn_is_started_again(run):
     sim = after('policy', PASSES)
     process = run(policy=(FALLS_ONCE, {'respawn': True, 'linger_s': 60.0}), sim=(sim, {'ends_run': True}))
     output = process.communicate(timeout=PATIENCE)[0]
@@ -189,7 +189,7 @@ def test_a_node_that_is_to_be_started_again_is(run):
     assert '[policy] stopped by SIGTERM' in output
 
 
-def test_a_node_that_is_to_be_started_again_ends_with_the_run(run):
+def test_a_node_with_respawn_ends_with_the_run(run):
     process = run(policy=('raise SystemExit(1)', {'respawn': True}), waits=(WAITS, {}))
     wait_for(process, 'it is started again', count=2)
     process.send_signal(signal.SIGINT)
@@ -198,14 +198,14 @@ def test_a_node_that_is_to_be_started_again_ends_with_the_run(run):
     assert 'stopped by SIGTERM' in output
 
 
-def test_the_death_of_another_process_changes_nothing(run):
+def test_the_end_of_a_process_that_is_not_required_changes_nothing(run):
     sim = after('helper', PASSES, ended=True)
     process = run(helper=(f'{ENDS}raise SystemExit(3)', {'required': False}), sim=(sim, {'ends_run': True}))
     process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
 
 
-def test_a_simulator_that_fails_its_run_fails_all(run):
+def test_a_simulator_that_does_not_pass_fails_the_run(run):
     fails = after('policy', f'{PASSES}\nraise SystemExit(1)')
     process = run(sim=(fails, {'ends_run': True}), policy=(WAITS, {}))
     output = process.communicate(timeout=PATIENCE)[0]
@@ -213,7 +213,7 @@ def test_a_simulator_that_fails_its_run_fails_all(run):
     assert output.splitlines()[-1].startswith('{"event": "control_summary"')
 
 
-def test_a_robot_that_does_not_pass_leaves_another_one_s_run_alone(run):
+def test_a_robot_that_does_not_pass_leaves_another_robot_running(run):
     fails = f'{ENDS}{PASSES}\nraise SystemExit(1)'
     later = after('fails', f'time.sleep(0.3){PASSES}\nprint("later")', ended=True)
     left, right = ({'ends_run': True, 'namespace': f'/{name}'} for name in ('left', 'right'))
@@ -240,7 +240,7 @@ def test_the_rest_does_not_linger_when_a_start_was_refused(run):
     assert process.returncode == 1
 
 
-def test_a_stubborn_process_is_ended_and_a_second_signal_loses_patience(run):
+def test_a_process_that_ignores_sigterm_is_killed_and_sooner_after_a_second_signal(run):
     process = run(stubborn=(STUBBORN, {}))
     wait_for(process, 'waits')
     process.send_signal(signal.SIGINT)
@@ -251,7 +251,7 @@ def test_a_stubborn_process_is_ended_and_a_second_signal_loses_patience(run):
     assert 'stubborn did not end in time and is killed.' in output
 
 
-def test_several_signals_at_once_are_one(run, monkeypatch):
+def test_several_signals_at_once_count_as_one(run, monkeypatch):
     monkeypatch.setenv('HURRY_S', '60')  # on a busy machine an end in order may take longer than 2 s
     process = run(one=(WAITS, {}), two=(WAITS, {}))
     wait_for(process, 'waits', count=2)
@@ -262,7 +262,7 @@ def test_several_signals_at_once_are_one(run, monkeypatch):
     assert output.count('stopped by SIGTERM') == 2
 
 
-def test_no_orphans_when_the_runner_itself_is_killed(run):
+def test_no_process_outlives_a_killed_runner(run):
     process = run(waits=(WAITS, {}))
     pid = int(wait_for(process, 'waits')[-1].split()[-1])
     process.kill()
@@ -303,7 +303,7 @@ pathlib.Path(__file__).with_suffix('.done').touch()
 
 
 @pytest.mark.parametrize('output', ['>&-', '>/dev/full', '>/dev/full 2>&1'])
-def test_a_run_goes_on_where_output_is_closed_or_full(output, tmp_path):
+def test_a_run_continues_if_its_output_is_closed_or_full(output, tmp_path):
     module = tmp_path / 'standin' / 'speaks.py'
     module.parent.mkdir(parents=True)
     module.write_text(SPEAKS)

@@ -29,7 +29,7 @@ def test_control_starts_the_simulator_and_the_policy(policy):
 
 @pytest.fixture
 def own(tmp_path):
-    """Somebody's parameter file for all nodes."""
+    """A user's parameter file for all nodes."""
     path = tmp_path / 'own.yaml'
     path.write_text(
         '/**/sim_node:\n  ros__parameters: {env: InvertedDoublePendulum-v5, seed: 7}\n'
@@ -38,7 +38,7 @@ def own(tmp_path):
     return path
 
 
-def test_what_no_argument_says_is_up_to_the_own_parameter_file(own):
+def test_without_an_argument_the_user_s_parameter_file_decides(own):
     simulator, controller = build('control', {'params': str(own)})
     assert simulator.files[-1] == controller.files[-1] == str(own)
     assert not {'env', 'seed'} & simulator.parameters.keys()
@@ -52,7 +52,7 @@ def test_what_no_argument_says_is_up_to_the_own_parameter_file(own):
     assert [robot.parameters['seed'] for robot in robots] == [7, 8]
 
 
-def test_an_argument_goes_before_the_own_parameter_file(own):
+def test_an_argument_overrides_the_user_s_parameter_file(own):
     given = {'params': str(own), 'env': 'InvertedPendulum-v5', 'seed': '4'}
     simulator, controller = build('control', given)
     assert simulator.parameters == {'env': 'InvertedPendulum-v5', 'seed': 4, 'summary_line': True}
@@ -62,7 +62,7 @@ def test_an_argument_goes_before_the_own_parameter_file(own):
     assert trainer.parameters['run_dir'] == str(Path('~/run').expanduser())
 
 
-def test_the_own_parameter_file_may_name_the_policy(own, policy):
+def test_the_user_s_parameter_file_can_set_the_policy(own, policy):
     own.write_text(f'/**/policy_node:\n  ros__parameters: {{policy: {policy}}}\n')
     _, controller = build('control', {'params': str(own), 'env': 'Hopper-v5'})
     assert 'policy' not in controller.parameters
@@ -70,7 +70,7 @@ def test_the_own_parameter_file_may_name_the_policy(own, policy):
     assert trainer.parameters['rival'] == policy
 
 
-def test_only_the_simulated_robot_is_armed_by_itself(policy):
+def test_only_a_simulated_robot_is_armed_automatically(policy):
     def armed(entries):
         settings = {}
         for file in entries[-1].files:
@@ -82,12 +82,12 @@ def test_only_the_simulated_robot_is_armed_by_itself(policy):
 
 
 def niceness(trainer):
-    """What the trainer's files say; later ones override earlier ones."""
+    """The parameter `nice` in the trainer's files; later files override earlier ones."""
     sections = [yaml.safe_load(Path(file).read_text())['/**/trainer_node'] for file in trainer.files]
     return {name: value for section in sections for name, value in section['ros__parameters'].items()}.get('nice', 0)
 
 
-def test_with_training_the_controller_follows_the_trainer_from_nothing(tmp_path):
+def test_with_training_policy_node_takes_the_trainer_s_policies_from_the_untrained_one_on(tmp_path):
     run = str(tmp_path / 'run')
     simulator, controller, trainer = build('control', {'train': 'true', 'steps': '500', 'seed': '4', 'run_dir': run})
     assert simulator.parameters['learning'] is True
@@ -115,7 +115,7 @@ def test_a_real_robot_never_follows_a_trainer(policy):
     assert not trainer.required
 
 
-def test_a_run_that_was_given_no_folder_gets_one_of_its_own(tmp_path, monkeypatch):
+def test_a_run_without_a_folder_gets_a_new_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folders = []
     for _ in range(2):
@@ -126,7 +126,7 @@ def test_a_run_that_was_given_no_folder_gets_one_of_its_own(tmp_path, monkeypatc
     assert folders == [tmp_path / 'runs' / name for name in ('Hopper-v5-seed3', 'Hopper-v5-seed3-2')]
 
 
-def test_training_alone_ends_with_it(tmp_path):
+def test_a_run_of_training_alone_ends_with_the_training(tmp_path):
     [trainer] = build('train', {'out': 'best.safetensors', 'run_dir': str(tmp_path)})
     assert trainer.parameters['exit_when_done'] is True
     assert trainer.parameters['out'] == 'best.safetensors'
@@ -134,7 +134,7 @@ def test_training_alone_ends_with_it(tmp_path):
     assert niceness(trainer) == 0
 
 
-def test_training_without_torch_is_refused_with_what_to_do(monkeypatch):
+def test_training_without_its_packages_is_refused_with_the_install_command(monkeypatch):
     for missing in ('torch', 'threadpoolctl', 'array_api_compat'):
         monkeypatch.setattr(importlib.util, 'find_spec', lambda name, missing=missing: name != missing or None)
         for run, given in (('train', {}), ('control', {'train': 'true'})):
@@ -159,12 +159,12 @@ def test_simulated_time_goes_to_every_node(policy, yes):
         assert 'use_sim_time' not in entry.parameters
 
 
-def test_both_spellings_of_a_boolean_are_read(policy):
+def test_every_spelling_of_a_boolean_is_accepted(policy):
     assert len(build('control', {'policy': policy, 'sim': 'False'})) == 1
     assert len(build('control', {'policy': policy, 'sim': 'TRUE', 'train': '0'})) == 2
 
 
-def test_the_nodes_begin_by_themselves_unless_an_argument_or_the_own_file_says_otherwise(policy, tmp_path):
+def test_autostart_is_true_unless_an_argument_or_the_user_s_file_sets_it(policy, tmp_path):
     own = tmp_path / 'own.yaml'
     own.write_text('policy_node:\n  ros__parameters: {autostart: false}\n')
     given = {'policy': policy, 'sim': 'false'}
@@ -179,12 +179,12 @@ def test_the_nodes_begin_by_themselves_unless_an_argument_or_the_own_file_says_o
     assert entry.parameters['autostart'] is True
 
 
-def test_commands_can_go_to_another_topic(policy):
+def test_the_command_topic_can_be_remapped(policy):
     entries = build('control', {'policy': policy, 'command_topic': 'forward_effort_controller/commands'})
     assert [entry.remaps for entry in entries] == [(('command', 'forward_effort_controller/commands'),)] * 2
 
 
-def test_a_real_robot_takes_the_policy_of_the_own_file(policy, tmp_path):
+def test_a_real_robot_takes_the_policy_of_the_user_s_file(policy, tmp_path):
     own = tmp_path / 'own.yaml'
     own.write_text(f'left:\n  policy_node:\n    ros__parameters: {{policy: {policy}}}\n')
     [entry] = build('control', {'params': str(own), 'sim': 'False', 'namespace': '/left'})
@@ -196,7 +196,7 @@ def test_a_real_robot_takes_the_policy_of_the_own_file(policy, tmp_path):
         build('control', {'params': str(own)})
 
 
-def test_a_file_of_one_s_own_comes_after_the_shipped_ones(policy, tmp_path):
+def test_the_user_s_file_comes_after_the_shipped_files(policy, tmp_path):
     own = tmp_path / 'own.yaml'
     own.write_text('/**/policy_node:\n  ros__parameters:\n    fallback: zero\n')
     for entry in build('control', {'policy': policy, 'params': str(own)}):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.ros
 
 @pytest.fixture(scope='module')
 def clock():
-    """A function that sets the time [s] of a node, which waits until the node has it; and that node."""
+    """A function that sets the time [s] of a node and waits until the node has it; and that node."""
     context = Context()
     with own_domain() as domain:
         rclpy.init(args=[], context=context, domain_id=domain)
@@ -68,12 +68,12 @@ def test_a_single_jump_does_not_count(clock):
     assert max(measured_steps[1:]) == pytest.approx(0.5)
 
 
-def test_a_clock_that_begins_again_has_the_step_of_before(clock):
+def test_a_clock_that_restarts_keeps_its_step(clock):
     measured_steps = steps(clock, [300.0, 300.25, 300.5, 10.0, 10.25])
     assert measured_steps[-2:] == pytest.approx([0.25, 0.25])
 
 
-def test_a_clock_that_hardly_moves_earns_no_more_than_the_longest_step(clock):
+def test_the_step_is_limited(clock):
     assert steps(clock, [400.0, 460.0, 520.0])[-1] == LONGEST_STEP_S
 
 
@@ -112,16 +112,14 @@ def test_system_time_is_as_even_as_the_steady_clock(clocks, system_time):
 
 
 @pytest.mark.parametrize('step_s', [0.3, -0.3, 8 * 3600.0])
-def test_system_time_follows_a_system_clock_that_was_set_or_went_on_while_the_machine_slept(
-    clocks, system_time, step_s
-):
+def test_system_time_follows_a_system_clock_that_was_set_or_continued_during_suspend(clocks, system_time, step_s):
     before = system_time.of(6.0)
     clocks.offset += round(step_s * 1e9)
     assert (system_time.of(6.04) - before) / 1e9 == pytest.approx(0.04 + step_s, abs=1e-5)
     assert system_time.of(6.08) - system_time.of(6.04) == 40_000_000
 
 
-def test_system_time_is_not_moved_by_a_process_that_was_held_up_between_its_readings(clocks, system_time):
+def test_system_time_does_not_change_if_the_process_is_preempted_between_readings(clocks, system_time):
     before = system_time.of(6.0)
     clocks.reading = 5_000_000
     assert system_time.of(6.04) - before == 40_000_000

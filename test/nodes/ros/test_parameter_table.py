@@ -45,7 +45,7 @@ def test_defaults_and_descriptors_come_from_the_table(make_node):
     assert node.get_parameter('folders').type_ == RosParameter.Type.STRING_ARRAY
 
 
-def test_start_values_are_taken_and_integers_are_good_doubles(make_node):
+def test_start_up_values_are_applied_and_integers_are_valid_doubles(make_node):
     arguments = ['-p', 'limit_s:=25', '-p', 'gains:=[1, 2]', '-p', 'mode:=fast', '-p', 'folders:=[a]']
     table = ParameterTable(make_node(*arguments), ROWS)
     assert table['limit_s'] == 25.0 and isinstance(table['limit_s'], float)
@@ -107,7 +107,7 @@ def test_a_start_up_parameter_that_is_meant_for_this_node_is_refused(make_node, 
         ParameterTable(make_node('--params-file', file), [*ROWS, Parameter('arm.reach', 'double', 1.0, 'A length.')])
 
 
-def test_the_range_of_a_list_is_described_in_words(make_node):
+def test_the_range_of_a_list_is_in_its_constraints(make_node):
     node = make_node()
     rows = (
         Parameter('rates', 'double_array', [], 'Rates.', 'N/s', (0, math.inf)),
@@ -153,7 +153,7 @@ def test_several_changes_are_checked_together_and_applied_once(make_node):
     assert node.get_parameter('limit_s').value == 6.0
 
 
-def test_a_list_may_become_empty_again(make_node):
+def test_a_list_can_become_empty_again(make_node):
     node = make_node()
     table = ParameterTable(node, ROWS)
     assert change(node, gains=[1, 2]).successful
@@ -161,7 +161,7 @@ def test_a_list_may_become_empty_again(make_node):
     assert table['gains'] == []
 
 
-def test_a_start_that_the_whole_contradicts_is_refused(make_node):
+def test_start_up_values_that_contradict_each_other_are_refused(make_node):
     def refuse(values):
         raise ConfigError('these do not go together.')
 
@@ -186,5 +186,5 @@ def test_every_shipped_file_sets_its_node_s_parameters_in_any_namespace(make_nod
     ('given', 'taken'),
     [('range_max', ['range_max']), (3.5, ['3.5']), ([3.5, 0.0], ['3.5', '0.0']), (['refuse', '2'], ['refuse', '2'])],
 )
-def test_a_lenient_list_of_strings_takes_one_string_and_numbers(given, taken):
+def test_a_lenient_list_of_strings_accepts_a_single_string_and_numbers(given, taken):
     assert Parameter('fill', 'string_array', [], 'What stands for it.', lenient=True).check(given) == taken

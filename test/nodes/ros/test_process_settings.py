@@ -16,7 +16,7 @@ def _as_it_was():
     sys.setswitchinterval(interval)
 
 
-def test_the_collector_sees_everything_again_when_the_last_user_ends():
+def test_all_objects_are_collectable_again_when_the_last_user_ends():
     one, other = FrozenGarbageCollector(), FrozenGarbageCollector()
     one.begin()
     other.begin()
@@ -29,7 +29,7 @@ def test_the_collector_sees_everything_again_when_the_last_user_ends():
     assert gc.get_freeze_count() == 0
 
 
-def test_what_a_program_froze_itself_stays_frozen():
+def test_objects_that_the_program_froze_stay_frozen():
     gc.freeze()
     before = gc.get_freeze_count()
     user = FrozenGarbageCollector()
@@ -38,7 +38,7 @@ def test_what_a_program_froze_itself_stays_frozen():
     assert gc.get_freeze_count() >= before > 0
 
 
-def test_the_switch_interval_is_put_back_by_the_last_user():
+def test_the_last_user_restores_the_switch_interval():
     sys.setswitchinterval(0.004)
     one, other = ShortSwitchInterval(1e-4), ShortSwitchInterval(1e-4)
     for user in (one, one, other):
@@ -51,7 +51,7 @@ def test_the_switch_interval_is_put_back_by_the_last_user():
     assert sys.getswitchinterval() == pytest.approx(0.004)
 
 
-def test_an_interval_that_somebody_else_set_meanwhile_stays():
+def test_an_interval_changed_by_others_is_kept():
     user = ShortSwitchInterval(1e-4)
     user.begin()
     sys.setswitchinterval(0.002)

@@ -10,7 +10,7 @@ from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 pytestmark = pytest.mark.ros
 
 
-def test_a_qos_override_that_fits_no_topic_is_refused(make_node):
+def test_a_qos_override_that_matches_no_topic_is_refused(make_node):
     node = make_node('-p', 'qos_overrides./comand.publisher.depth:=5')
     ParameterTable(node, ())
     create_publisher(node, 'policy_node', 'command')
@@ -38,7 +38,7 @@ def test_a_misspelt_qos_override_is_refused(make_node, name):
         check_qos_overrides(node)
 
 
-def test_a_qos_override_is_used_and_a_wrong_one_refused(make_node):
+def test_a_qos_override_is_applied_and_an_invalid_one_refused(make_node):
     node = make_node('-p', 'qos_overrides./command.publisher.depth:=5')
     publisher = create_publisher(node, 'policy_node', 'command')
     assert publisher.qos_profile.depth == 5

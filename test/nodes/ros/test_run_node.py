@@ -1,4 +1,4 @@
-"""The one spin loop and the `main` that every node shares, with a node of a few lines in a process."""
+"""The life of a node's process, with a node of a few lines: spin, signals, failures, exit status."""
 
 import re
 import signal
@@ -76,7 +76,7 @@ def test_timers_run_and_a_node_ends_itself_with_its_own_status(ticker):
     assert process.output == 'starting\nclosed after 20 ticks\n'
 
 
-def test_an_unexpected_error_says_its_last_words_and_is_shown(ros, ticker):
+def test_an_unexpected_error_closes_the_node_and_is_shown(ros, ticker):
     process = ticker('fail')
     ros.processes.remove(process)  # its traceback is what is wanted
     assert process.wait() == 1
@@ -84,7 +84,7 @@ def test_an_unexpected_error_says_its_last_words_and_is_shown(ros, ticker):
     assert process.output.rstrip().endswith('ZeroDivisionError: an error in the code')
 
 
-def test_a_node_that_cannot_go_on_says_its_last_words_and_logs_why(ros, ticker):
+def test_a_node_that_cannot_continue_is_closed_and_logs_why(ros, ticker):
     logged = ros.subscribe('rcl_interfaces/msg/Log', '/rosout', matched=False)
     process = ticker('give up', '--ros-args', '-r', '__node:=other', '-r', '__ns:=/left')
     ros.until(lambda: any(line.msg == 'this cannot go on.' for line in logged), 'the reason on /rosout')
@@ -94,7 +94,7 @@ def test_a_node_that_cannot_go_on_says_its_last_words_and_logs_why(ros, ticker):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_cleanly_with_its_last_words(ros, ticker, number):
+def test_a_signal_closes_the_node_and_ends_the_process(ros, ticker, number):
     process = ticker()
     ros.until(lambda: 'ticker' in ros.node.get_node_names(), 'the node')
     process.signal(number)
@@ -112,7 +112,7 @@ def test_no_thread_of_the_middleware_outlives_a_lifecycle_node(ros, arguments):
     assert process.output.endswith('ended False\n')
 
 
-def test_a_refused_start_is_one_fatal_sentence_on_the_console_and_in_the_log_file(ros, ticker, tmp_path):
+def test_a_refused_start_is_one_fatal_message_on_the_console_and_in_the_log_file(ros, ticker, tmp_path):
     process = ros.start([sys.executable, '-c', TICKER], 'refuse', ROS_LOG_DIR=str(tmp_path))
     assert process.wait() == 1
     assert re.fullmatch(r'starting\n\[FATAL\] \[[\d.]+\] \[ticker\]: this start is refused.\n', process.output)
@@ -120,7 +120,7 @@ def test_a_refused_start_is_one_fatal_sentence_on_the_console_and_in_the_log_fil
     assert '[FATAL]' in file.read_text() and 'this start is refused.' in file.read_text()
 
 
-def test_a_parameter_file_that_rcl_cannot_read_is_one_sentence(ros, ticker):
+def test_a_parameter_file_that_rcl_cannot_parse_is_reported_in_one_message(ros, ticker):
     file = ros.folder / 'bad.yaml'
     file.write_text('/**/ticker:\n  ros__parameters:\n    gains: [0, 1.5]\n')
     process = ticker('--ros-args', '--params-file', file)
@@ -138,7 +138,7 @@ def test_a_parameter_file_that_rcl_cannot_read_is_one_sentence(ros, ticker):
         ((), {'ROS_SECURITY_ENABLE': 'true', 'ROS_SECURITY_STRATEGY': 'Enforce'}, 'ROS_SECURITY_ENABLE'),
     ],
 )
-def test_whatever_keeps_ros_from_starting_is_one_sentence(ros, arguments, environment, message):
+def test_every_failure_to_start_ros_is_reported_in_one_message(ros, arguments, environment, message):
     process = ros.start([sys.executable, '-c', TICKER], *arguments, **environment)
     assert process.wait() == 1
     assert '[ticker]: ROS cannot start: ' in process.output
