@@ -1,10 +1,10 @@
 """
 The whole DDPG update in compiled loops.
 
-Networks of this size spend their time between torch's operations, not in them. :class:`FusedUpdate` works on the memory
+Networks of this size spend their time between torch's operations, not in them. NumbaBackend works on the memory
 of the torch parameters and of the Adam state, so that saving, exporting and predicting see no difference; tests hold it
-to :class:`velora_ros.models.update.TorchUpdate`, values and gradients. How arrays are laid out
-is said in :mod:`velora_ros.models.fused_batch`.
+to :class:`.TorchBackend`, values and gradients. How arrays are laid out
+is said in :mod:`velora_ros.models.backends.numba_batch`.
 """
 
 from typing import Any
@@ -13,25 +13,25 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from velora_ros.liquid.cells import CFC
-from velora_ros.liquid.compiling import kernel
-from velora_ros.liquid.fused import FusedEncoder, FusedNetwork, Tape
-from velora_ros.liquid.fused_controls import FusedControl
-from velora_ros.models.fused_adam import Flat, FlatAdam
-from velora_ros.models.fused_batch import Affine, Arranged, to_columns, to_steps
-from velora_ros.models.fused_critic import FusedCritic
+from velora_ros.liquid.cell_registry import CFC
+from velora_ros.liquid.kernels.compiler import kernel
+from velora_ros.liquid.kernels.controls import CompiledControl
+from velora_ros.liquid.kernels.network import CompiledEncoder, CompiledNetwork, Tape
+from velora_ros.models.backends.numba_adam import Flat, FlatAdam
+from velora_ros.models.backends.numba_batch import Affine, Arranged, to_columns, to_steps
+from velora_ros.models.backends.numba_critic import CompiledCritic
+from velora_ros.models.backends.torch_backend import UpdateSettings, refuse_divergence
 from velora_ros.models.networks import Networks
-from velora_ros.models.returns import column_returns
-from velora_ros.models.update import UpdateSettings, refuse_divergence
+from velora_ros.models.targets import column_returns
 from velora_ros.replay import Batch
 from velora_ros.training.diagnostics import SATURATED
 
 Array = npt.NDArray[np.float32]
 
 
-class FusedUpdate:
+class NumbaBackend:
     """
-    Same call, same result as :class:`velora_ros.models.update.TorchUpdate`; CPU and torch's plain Adam only.
+    Same call, same result as :class:`.TorchBackend`; CPU and torch's plain Adam only.
 
     Args:
         networks: their parameters are moved into one flat array each, which torch goes on seeing.
@@ -48,7 +48,7 @@ class FusedUpdate:
         self._critics_target = Flat(networks.critic_side(target=True))
         self._actor_adam = FlatAdam(actor_optimizer, self._actor, self._actor_target)
         self._critic_adam = FlatAdam(critic_optimizer, self._critics, self._critics_target)
-        network = FusedNetwork if networks.actor.wiring.cell == CFC else FusedControl
+        network = CompiledNetwork if networks.actor.wiring.cell == CFC else CompiledControl
         self.actor = network(networks.actor.wiring, self._actor.views)
         self._target = network(networks.actor.wiring, self._actor_target.views)
         self._observation_map = Affine(networks.observation_normaliser)
@@ -58,13 +58,13 @@ class FusedUpdate:
         self._batches: dict[tuple[int, ...], Arranged] = {}
         self._memory = self._memory_target = None
         if networks.memory is not None:
-            self._memory = FusedEncoder(networks.memory.wiring, self._critics.part('memory'))
-            self._memory_target = FusedEncoder(networks.memory.wiring, self._critics_target.part('memory'))
+            self._memory = CompiledEncoder(networks.memory.wiring, self._critics.part('memory'))
+            self._memory_target = CompiledEncoder(networks.memory.wiring, self._critics_target.part('memory'))
             self._memory_gradients = self._critics.gradient_part('memory')
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Have a copy or a pickle made anew from its parts: copied views would not be of the copied parameters."""
-        return FusedUpdate, (self.networks, self._actor_adam.optimizer, self._critic_adam.optimizer)
+        return NumbaBackend, (self.networks, self._actor_adam.optimizer, self._critic_adam.optimizer)
 
     def rebind(self) -> None:
         """
@@ -90,7 +90,7 @@ class FusedUpdate:
         self._state_map.bind()
 
     def act(self, observation: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
-        """Run the actor on one observation; see :class:`velora_ros.models.update.TorchUpdate`."""
+        """Run the actor on one observation; see :class:`.TorchBackend`."""
         inputs = self._observation_map(observation)
         if self._memory is None:
             return self.actor.step(inputs, hidden, dt)
@@ -99,12 +99,12 @@ class FusedUpdate:
         return motor, np.concatenate([after, self._memory.advance(inputs, hidden[size:], dt)])
 
     def value(self, state: Array, memory: Array, action: Array) -> float:
-        """Return the first critic's Q; see :class:`velora_ros.models.update.TorchUpdate`."""
+        """Return the first critic's Q; see :class:`.TorchBackend`."""
         inputs = np.concatenate([self._state_map(state), memory, action])
         return float(self._online_critics[0].values(inputs[:, None])[0])
 
     def states(self, batch: Batch) -> Array:
-        """Return the hidden state after sequences; see :class:`velora_ros.models.update.TorchUpdate`."""
+        """Return the hidden state after sequences; see :class:`.TorchBackend`."""
         size = self.actor.n_command
         inputs = np.ascontiguousarray(self._observation_map(batch.observation).transpose(1, 2, 0))
         dt, first, hidden = (np.ascontiguousarray(values.T) for values in (batch.dt, batch.first, batch.hidden))
@@ -116,7 +116,7 @@ class FusedUpdate:
     def __call__(
         self, batch: Batch, noise: np.ndarray, settings: UpdateSettings, seen: dict[str, float] | None = None
     ) -> dict[str, float]:
-        """Update critics, actor and targets once; see :class:`velora_ros.models.update.TorchUpdate`."""
+        """Update critics, actor and targets once; see :class:`.TorchBackend`."""
         data = self._arranged(batch, settings.burn_in)
         target = self._targets(batch, data, noise, settings)
         critic_loss, q_mean = self._update_critics(data, target, settings, seen)
@@ -205,10 +205,10 @@ class FusedUpdate:
         return tape
 
 
-def _critics(networks: Networks, flat: Flat) -> list[FusedCritic]:
+def _critics(networks: Networks, flat: Flat) -> list[CompiledCritic]:
     names = [f'critics.{index}' for index in range(len(networks.critics))]
     n_hidden = len(networks.critics[0].norms)  # type: ignore[arg-type]
-    return [FusedCritic(flat.part(name), flat.gradient_part(name), n_hidden) for name in names]
+    return [CompiledCritic(flat.part(name), flat.gradient_part(name), n_hidden) for name in names]
 
 
 @kernel

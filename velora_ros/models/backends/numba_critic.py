@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.liquid.compiling import kernel
-from velora_ros.liquid.fused_kernels import affine
-from velora_ros.liquid.products import add_product, outer_product
+from velora_ros.liquid.kernels.compiler import kernel
+from velora_ros.liquid.kernels.layers import affine
+from velora_ros.liquid.kernels.matrix_products import add_product, outer_product
 
 Array = npt.NDArray[np.float32]
 Layer = tuple[Array, Array, Array, Array]  # weight and bias, LayerNorm's weight and bias
@@ -21,7 +21,7 @@ Tape = tuple[Array, Array, Array]  # the sums' standard scores (neurons, N), 1 /
 EPSILON = np.float32(1e-5)  # of torch.nn.LayerNorm
 
 
-class FusedCritic:
+class CompiledCritic:
     """
     :class:`velora_ros.models.critic.Critic` on numpy views.
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from velora_ros.liquid.cell import masked_uniform
+from velora_ros.liquid.cfc_cell import masked_uniform
 from velora_ros.liquid.wiring import Mask
 
 GATES = 3  # r, z, n: the order of the rows in the stacked weight

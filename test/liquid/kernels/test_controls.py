@@ -5,7 +5,7 @@ import pytest
 import torch
 from control_networks import CONTROLS, network
 
-from velora_ros.liquid.fused_controls import FusedControl
+from velora_ros.liquid.kernels.controls import CompiledControl
 
 
 @pytest.mark.parametrize('cell', CONTROLS)
@@ -29,7 +29,7 @@ def test_the_fused_control_computes_the_same_forwards_and_backwards(cell: str, n
     rest = [torch.from_numpy(values[:, burn_in:]) for values in (inputs, dt, first)]
     motor, states = made(rest[0], before, *rest[1:])
     (motor * torch.from_numpy(d_motor[:, burn_in:])).sum().backward()
-    fused = FusedControl(made.wiring, {name: value.detach().numpy() for name, value in made.named_parameters()})
+    fused = CompiledControl(made.wiring, {name: value.detach().numpy() for name, value in made.named_parameters()})
     by_step = inputs.transpose(1, 2, 0).copy(), hidden.T.copy(), dt.T.copy(), first.T.copy()
     output, tape = fused.forward(*by_step)
     gradients = {name: np.full(value.shape, np.nan, np.float32) for name, value in made.named_parameters()}
@@ -46,7 +46,7 @@ def test_the_fused_control_computes_the_same_forwards_and_backwards(cell: str, n
 @pytest.mark.parametrize('cell', CONTROLS)
 def test_one_step_is_a_sequence_of_one(cell: str) -> None:
     made = network(cell)
-    fused = FusedControl(made.wiring, {name: value.detach().numpy() for name, value in made.named_parameters()})
+    fused = CompiledControl(made.wiring, {name: value.detach().numpy() for name, value in made.named_parameters()})
     kept, after = torch.zeros(1, made.hidden_size), np.zeros(made.hidden_size, np.float32)
     rng = np.random.default_rng(8)
     for _ in range(9):

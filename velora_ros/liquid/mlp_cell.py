@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from velora_ros.liquid.cell import masked_uniform
+from velora_ros.liquid.cfc_cell import masked_uniform
 from velora_ros.liquid.wiring import Mask
 
 
-class FeedForwardCell(nn.Module):
+class MLPCell(nn.Module):
     """
     ``h' = tanh(W [u; tau] + b)`` with tau = dt/T - 1: h' is the layer's output, and nothing reads h.
 

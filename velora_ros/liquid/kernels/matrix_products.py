@@ -16,7 +16,7 @@ from numba.core import codegen as _codegen
 from numba.core import types
 from numba.extending import intrinsic
 
-from velora_ros.liquid.compiling import kernel
+from velora_ros.liquid.kernels.compiler import kernel
 
 Array = npt.NDArray[np.float32]
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from velora_ros.liquid import Wiring
-from velora_ros.models.fused import FusedUpdate
+from velora_ros.models.backends.numba_backend import NumbaBackend
+from velora_ros.models.backends.torch_backend import TorchBackend, UpdateSettings, smoothing_noise
 from velora_ros.models.networks import Networks, Normaliser
-from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
 from velora_ros.replay import SequenceBuffer, Transition
 
 
@@ -20,10 +20,10 @@ def networks() -> Networks:
     return Networks(wiring, (8,), state_dim=2, n_critics=1, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize('update_class', [TorchUpdate, FusedUpdate])
+@pytest.mark.parametrize('update_class', [TorchBackend, NumbaBackend])
 @pytest.mark.parametrize(('terminated', 'next_dt'), [(True, 1.0), (False, 1.0), (False, 2.5)])
 def test_truncation_bootstraps_termination_does_not_and_time_discounts(
-    update_class: type[TorchUpdate | FusedUpdate], terminated: bool, next_dt: float
+    update_class: type[TorchBackend | NumbaBackend], terminated: bool, next_dt: float
 ) -> None:
     nets = networks()
     settings = UpdateSettings(gamma=0.9, tau=1e-9)

@@ -1,5 +1,5 @@
 """
-The loops of :mod:`velora_ros.liquid.fused`: the layers of the liquid network and their derivatives.
+The loops of :mod:`velora_ros.liquid.kernels.network`: the layers of the liquid network and their derivatives.
 
 Arrays have the shape (L, n, B): step, neuron or observation, sequence. So all that a step needs lies together, and an
 inner loop runs over many neurons and sequences that have nothing to do with each other: the compiler turns it into
@@ -9,8 +9,8 @@ vector instructions, however few neurons there are. It does so where a loop coun
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.liquid.compiling import kernel, sigmoid, tanh
-from velora_ros.liquid.products import add_product, outer_product
+from velora_ros.liquid.kernels.compiler import kernel, sigmoid, tanh
+from velora_ros.liquid.kernels.matrix_products import add_product, outer_product
 
 Array = npt.NDArray[np.float32]
 
@@ -110,7 +110,7 @@ def recurrence(  # noqa: PLR0917
 
     Args:
         inputs: u, shape (L, inter, B).
-        weight: stacked as in :class:`velora_ros.liquid.cell.CfCCell`, shape (4 command, inter + command).
+        weight: stacked as in :class:`velora_ros.liquid.cfc_cell.CfCCell`, shape (4 command, inter + command).
         bias: shape (4 command,).
         hidden: h before the first step, shape (command, B).
         dt: dt/T, shape (L, B).

@@ -11,7 +11,7 @@ import torch
 from toy import Reach
 
 from velora_ros.models import LiquidDDPG
-from velora_ros.models.threads import flushes_denormals, flushing
+from velora_ros.models.torch_settings import flushes_denormals, flushing
 from velora_ros.training import Callback
 
 QUICK: dict[str, Any] = {'start_steps': 10, 'boost_ratio': 1.0, 'eval_every': 10, 'eval_episodes': 1, 'progress': False}
@@ -65,7 +65,7 @@ def test_environments_and_callbacks_compute_in_the_mode_that_training_was_called
 def test_updates_and_actions_are_computed_without_denormal_numbers(optim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = LiquidDDPG(2, 4, 1, optim=optim, seed=0)
     flushed: dict[str, set[bool]] = {'act': set(), 'average_actor': set()}
-    for owner, name in ((model.learner.update, 'act'), (model.learner.networks, 'average_actor')):
+    for owner, name in ((model.agent.backend, 'act'), (model.agent.networks, 'average_actor')):
         inner = getattr(owner, name)
 
         def noting(*args: Any, inner: Any = inner, name: str = name, **kwargs: Any) -> Any:

@@ -1,8 +1,8 @@
 """
 The control networks' forward and backward pass over sequences, in compiled loops on the memory of torch's parameters.
 
-The counterpart of :mod:`velora_ros.liquid.fused` for :class:`velora_ros.liquid.gru.GRUCell` and
-:class:`velora_ros.liquid.feed_forward.FeedForwardCell`: the same calls and layout, held to torch by the same tests.
+The counterpart of :mod:`velora_ros.liquid.kernels.network` for :class:`velora_ros.liquid.gru_cell.GRUCell` and
+:class:`velora_ros.liquid.mlp_cell.MLPCell`: the same calls and layout, held to torch by the same tests.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.liquid import fused_kernels as loops
-from velora_ros.liquid.cells import cell_kind
-from velora_ros.liquid.compiling import kernel, sigmoid, tanh
-from velora_ros.liquid.fused import FusedNetwork
-from velora_ros.liquid.products import add_product, outer_product
+from velora_ros.liquid.cell_registry import cell_kind
+from velora_ros.liquid.kernels import layers
+from velora_ros.liquid.kernels.compiler import kernel, sigmoid, tanh
+from velora_ros.liquid.kernels.matrix_products import add_product, outer_product
+from velora_ros.liquid.kernels.network import CompiledNetwork
 from velora_ros.liquid.wiring import Wiring
 
 Array = npt.NDArray[np.float32]
@@ -35,9 +35,9 @@ class ControlTape(NamedTuple):
     first: Array  # 1 where an episode starts, (L, B)
 
 
-class FusedControl(FusedNetwork):
+class CompiledControl(CompiledNetwork):
     """
-    A control network on numpy views of its parameters; calls and arguments are those of ``FusedNetwork``.
+    A control network on numpy views of its parameters; calls and arguments are those of ``CompiledNetwork``.
 
     Args:
         wiring: the synapses and the kind of cell, ``gru`` or ``mlp``; weights must be zero where there is no synapse.
@@ -63,7 +63,7 @@ class FusedControl(FusedNetwork):
         inter, slope = np.empty((2, length, self.n_inter, n_sequences), np.float32)
         before, states = np.zeros((2, length, self.n_command, n_sequences), np.float32)
         gates = np.empty((length, 4 * self.n_command, n_sequences), np.float32)
-        loops.inter_forward(inputs, *self._inter, inter, slope)
+        layers.inter_forward(inputs, *self._inter, inter, slope)
         timed = np.concatenate([inter, dt[:, None] - _ONE], axis=1)
         if self._recurrent:
             gru(timed, *self._command, np.ascontiguousarray(hidden), first, before, gates, states)
@@ -86,8 +86,8 @@ class FusedControl(FusedNetwork):
             from_input = d_states * (_ONE - tape.states * tape.states)
             d_weight[:, split:] = 0
         outer_product(from_input, tape.timed, d_weight[:, :split])
-        loops.mask_and_sum(from_input, self._command_mask, d_weight, d_bias)
-        loops.inter_backward(
+        layers.mask_and_sum(from_input, self._command_mask, d_weight, d_bias)
+        layers.inter_backward(
             from_input, tape.slope, tape.inputs, weight, self._inter_mask,
             gradients['inter.weight'], gradients['inter.bias'],
         )  # fmt: skip
@@ -97,7 +97,7 @@ class FusedControl(FusedNetwork):
 def feed_forward(timed: Array, weight: Array, bias: Array, states: Array) -> None:
     """Set h' = tanh(W [u; tau] + b), shape (L, command, B)."""
     for t in range(len(timed)):
-        loops.affine(weight[:, : timed.shape[1]], bias, timed[t], states[t])
+        layers.affine(weight[:, : timed.shape[1]], bias, timed[t], states[t])
     flat = states.ravel()
     for n in range(flat.size):
         flat[n] = tanh(flat[n])
@@ -115,7 +115,7 @@ def gru(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
         for i in range(size):
             for n in range(n_sequences):
                 before[t, i, n] = np.float32(0.0) if first[t, n] > 0 else previous[i, n]
-        loops.affine(weight[:, :split], bias, timed[t], y)
+        layers.affine(weight[:, :split], bias, timed[t], y)
         w[:] = np.float32(0.0)
         add_product(weight[:, split:], before[t], w)
         for i in range(size):

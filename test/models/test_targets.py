@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from velora_ros.models.returns import lambda_returns
+from velora_ros.models.targets import lambda_returns
 
 
 def arrays(*rows: list[float]) -> list[np.ndarray]:

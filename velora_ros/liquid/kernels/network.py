@@ -4,7 +4,7 @@ The liquid network's forward and backward pass over sequences, in compiled loops
 It computes what :class:`velora_ros.liquid.LiquidNetwork` computes, many times faster at these sizes, where torch spends
 its time between operations. torch stays the reference; tests hold values and gradients of this to it.
 
-Arrays have the shape (L, n, B): step, neuron or observation, sequence; :mod:`velora_ros.liquid.fused_kernels` says why.
+Arrays have the shape (L, n, B): step, neuron or observation, sequence; see :mod:`velora_ros.liquid.kernels.layers`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.liquid import fused_kernels as loops
+from velora_ros.liquid.kernels import layers
 from velora_ros.liquid.wiring import Wiring
 
 Array = npt.NDArray[np.float32]
@@ -32,7 +32,7 @@ class Tape(NamedTuple):
     first: Array  # 1 where an episode starts, (L, B)
 
 
-class FusedEncoder:
+class CompiledEncoder:
     """
     :class:`velora_ros.liquid.network.LiquidEncoder` on numpy views of its parameters.
 
@@ -53,7 +53,7 @@ class FusedEncoder:
     def advance(self, inputs: Array, hidden: Array, dt: float) -> Array:
         """Take one normalised observation, shape (sensory,), and h, shape (command,); return h'. ``dt`` is dt/T."""
         after = np.empty(self.n_command, np.float32)
-        loops.one_step(inputs, hidden, dt, *self._inter, *self._command, after)
+        layers.one_step(inputs, hidden, dt, *self._inter, *self._command, after)
         return after
 
     def encode(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> Tape:
@@ -70,8 +70,8 @@ class FusedEncoder:
             everything; ``states`` are the result. The next call with as many steps and sequences writes over it.
         """
         inter, slope, before, gates, states = self._memory(len(inputs), inputs.shape[2])
-        loops.inter_forward(inputs, *self._inter, inter, slope)
-        loops.recurrence(inter, *self._command, hidden, dt, first, before, gates, states)
+        layers.inter_forward(inputs, *self._inter, inter, slope)
+        layers.recurrence(inter, *self._command, hidden, dt, first, before, gates, states)
         return Tape(inputs, inter, slope, before, gates, states, dt, first)
 
     def _memory(self, length: int, n_sequences: int) -> tuple[Array, Array, Array, Array, Array]:
@@ -95,17 +95,17 @@ class FusedEncoder:
         """
         weight = self._command[0]
         d_gates = np.zeros_like(tape.gates) if burn_in else np.empty_like(tape.gates)
-        loops.recurrence_backward(d_states, burn_in, weight, tape.gates, tape.dt, tape.first, d_gates)
-        loops.command_gradients(
+        layers.recurrence_backward(d_states, burn_in, weight, tape.gates, tape.dt, tape.first, d_gates)
+        layers.command_gradients(
             d_gates, tape.inter, tape.before, self._command_mask, gradients['command.weight'], gradients['command.bias']
         )
-        loops.inter_backward(
+        layers.inter_backward(
             d_gates, tape.slope, tape.inputs, weight, self._inter_mask,
             gradients['inter.weight'], gradients['inter.bias'],
         )  # fmt: skip
 
 
-class FusedNetwork(FusedEncoder):
+class CompiledNetwork(CompiledEncoder):
     """:class:`velora_ros.liquid.LiquidNetwork` on numpy views of its parameters; arguments as of the encoder."""
 
     def __init__(self, wiring: Wiring, parameters: Mapping[str, Array]) -> None:
@@ -117,7 +117,7 @@ class FusedNetwork(FusedEncoder):
     def step(self, inputs: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
         """Take one normalised observation as :meth:`advance` does; return the motor output, shape (motor,), and h'."""
         after, motor = self.advance(inputs, hidden, dt), np.empty(self.n_motor, np.float32)
-        loops.one_motor(after, *self._motor, motor)
+        layers.one_motor(after, *self._motor, motor)
         return motor, after
 
     def forward(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> tuple[Array, Tape]:
@@ -129,7 +129,7 @@ class FusedNetwork(FusedEncoder):
         """
         tape = self.encode(inputs, hidden, dt, first)
         motor = np.empty((len(inputs), self.n_motor, inputs.shape[2]), np.float32)
-        loops.motor_forward(tape.states, *self._motor, motor)
+        layers.motor_forward(tape.states, *self._motor, motor)
         return motor, tape
 
     def backward(
@@ -146,7 +146,7 @@ class FusedNetwork(FusedEncoder):
             burn_in: no gradient flows into the first so many steps.
         """
         d_states = np.empty_like(tape.states)
-        loops.motor_backward(
+        layers.motor_backward(
             d_motor, motor, tape.states, self._motor[0], self._motor_mask,
             gradients['motor.weight'], gradients['motor.bias'], d_states,
         )  # fmt: skip

@@ -15,18 +15,18 @@ from velora_ros import __version__
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym.making import id_of
 from velora_ros.liquid import Wiring
-from velora_ros.liquid.cells import CFC, cell_kind
+from velora_ros.liquid.cell_registry import CFC, cell_kind
+from velora_ros.models.agent_diagnostics import Outcome
+from velora_ros.models.backends.numba_adam import supports
+from velora_ros.models.backends.numba_backend import NumbaBackend
+from velora_ros.models.backends.torch_backend import TorchBackend, UpdateSettings, smoothing_noise
+from velora_ros.models.exploration import add_and_clip
 from velora_ros.models.export import policy_file
-from velora_ros.models.fused import FusedUpdate
-from velora_ros.models.fused_adam import supports
+from velora_ros.models.fine_tuning import Start
 from velora_ros.models.networks import Networks
-from velora_ros.models.noise import add_and_clip
 from velora_ros.models.optimisers import without_compiler
-from velora_ros.models.outcome import Outcome
-from velora_ros.models.start import Start
-from velora_ros.models.streams import Streams
-from velora_ros.models.threads import flushing
-from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
+from velora_ros.models.random_streams import Streams
+from velora_ros.models.torch_settings import flushing
 from velora_ros.policy import PolicyFile
 from velora_ros.replay import SequenceBuffer, Transition
 from velora_ros.spec import PolicySpec
@@ -46,7 +46,7 @@ PLACES, UNROLLED = 16, 64
 
 
 @dataclass(frozen=True)
-class LearnerSettings:
+class AgentSettings:
     """The constructor's hyperparameters of ``LiquidDDPG``, whose docstring explains them."""
 
     optim: type[Optimizer]
@@ -70,7 +70,7 @@ class LearnerSettings:
         return {**values, 'optim': self.optim.__name__, 'critic_sizes': list(self.critic_sizes)}
 
 
-class Learner:
+class DDPGAgent:
     """
     Implements :class:`velora_ros.training.Agent`.
 
@@ -80,7 +80,7 @@ class Learner:
         settings: the hyperparameters that stay.
     """
 
-    def __init__(self, wiring: Wiring, streams: Streams, settings: LearnerSettings) -> None:
+    def __init__(self, wiring: Wiring, streams: Streams, settings: AgentSettings) -> None:
         self.wiring, self.streams, self.settings = wiring, streams, settings
         self.spec: PolicySpec | None = None
         self.environment: str | None = None
@@ -120,8 +120,8 @@ class Learner:
             self.actor_optimizer: Optimizer = optim(self.networks.actor.parameters(), lr=settings.actor_lr)
             self.critic_optimizer: Optimizer = optim(self.networks.critic_side().parameters(), lr=settings.critic_lr)
         optimizers = (self.actor_optimizer, self.critic_optimizer)
-        update = FusedUpdate if supports(optimizers, settings.device) else TorchUpdate
-        self.update: FusedUpdate | TorchUpdate = update(self.networks, *optimizers)
+        update = NumbaBackend if supports(optimizers, settings.device) else TorchBackend
+        self.backend: NumbaBackend | TorchBackend = update(self.networks, *optimizers)
         self.buffer = SequenceBuffer(
             settings.buffer_size, wiring.n_sensory, wiring.n_motor, self.hidden_size, state_dim=privileged_dim
         )
@@ -213,7 +213,7 @@ class Learner:
         critic_warm_up: int = 0,
     ) -> None:
         """Set the numbers of the updates to come; ``sequence_length`` counts the steps that carry loss."""
-        self.update.rebind()  # somebody may have put other weights or another optimiser's state in since the last call
+        self.backend.rebind()  # somebody may have put other weights or another optimiser's state in since the last call
         self.lr_decay_steps, self.lr_final, self.lr_decay_counts = lr_decay_steps, lr_final, lr_decay_counts
         self.update_settings, self.episode_share, self.noise_final = settings, episode_share, noise_final
         self.n_sequences, self.sequence_length = n_sequences, sequence_length
@@ -223,7 +223,7 @@ class Learner:
     def warm_up(self) -> None:
         """Compile what acts, before the first episode."""
         with slow_step(COMPILING):
-            self.update.act(np.zeros(self.wiring.n_sensory, np.float32), self.initial_hidden(), 1.0)
+            self.backend.act(np.zeros(self.wiring.n_sensory, np.float32), self.initial_hidden(), 1.0)
 
     def initial_hidden(self) -> Array:
         """Return zeros, shape (hidden,)."""
@@ -232,7 +232,7 @@ class Learner:
     @flushing
     def act(self, observation: Array, hidden: Array, dt: float, noise_scale: float) -> tuple[Array, Array]:
         """Choose an action; see :class:`velora_ros.training.Agent`."""
-        action, state = self.update.act(observation, hidden, dt if self.settings.dt_input else 1.0)
+        action, state = self.backend.act(observation, hidden, dt if self.settings.dt_input else 1.0)
         self._hidden_now, self._noise = state, 0.0
         if noise_scale > 0:
             deviation = self._noise = noise_scale * self.noise_final ** self._progress()
@@ -323,10 +323,10 @@ class Learner:
         self._set_learning_rates()
         seen: dict[str, float] | None = {} if self.updates % SAMPLE_EVERY == 0 else None
         if self.updates % CHECK_EVERY == 0:
-            self.update.attach()
+            self.backend.attach()
         noise = smoothing_noise(batch, settings, self.streams.noise)
         with contextlib.nullcontext() if self._compiled else slow_step(COMPILING):
-            metrics = self.update(batch, noise, settings, seen)
+            metrics = self.backend(batch, noise, settings, seen)
         self._compiled = True
         if seen is not None:
             self.gathered.add({'q_mean': metrics['q_mean'], **seen})
@@ -356,12 +356,12 @@ class Learner:
         assert self._last is not None
         observation = np.asarray(self._last.next_observation, np.float32)
         dt = self._last.next_dt if self.settings.dt_input else 1.0
-        action, self._hidden_now = self.update.act(observation, self._hidden_now, dt)
+        action, self._hidden_now = self.backend.act(observation, self._hidden_now, dt)
         return self._critic_value(self._last.next_state if self.privileged_dim else observation, action)
 
     def _critic_value(self, state: Any, action: Array) -> float:
         memory = self._hidden_now[self.wiring.n_command :]
-        return self.update.value(np.asarray(state, np.float32), memory, action)
+        return self.backend.value(np.asarray(state, np.float32), memory, action)
 
     def _staleness(self) -> float:
         """
@@ -378,7 +378,7 @@ class Learner:
         batch, stored, begins = self.buffer.spread(PLACES, length)
         if not self.settings.dt_input:
             batch = dataclasses.replace(batch, dt=np.ones_like(batch.dt))
-        present = self.update.states(batch)[begins == 0][:, remembers]
+        present = self.backend.states(batch)[begins == 0][:, remembers]
         size = float(np.linalg.norm(present))
         return float(np.linalg.norm(present - stored[begins == 0][:, remembers])) / size if size else math.nan
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.liquid.caching import jit
+from velora_ros.liquid.kernels.compile_cache import jit
 
 FASTMATH = {'reassoc', 'contract', 'arcp', 'nsz'}  # sums may be reordered; NaN and infinity keep their meaning
 

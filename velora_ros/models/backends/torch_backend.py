@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from velora_ros.liquid.network import LiquidEncoder
+from velora_ros.models.exploration import scale_and_clip
 from velora_ros.models.networks import Networks
-from velora_ros.models.noise import scale_and_clip
-from velora_ros.models.returns import lambda_returns
+from velora_ros.models.targets import lambda_returns
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SATURATED
@@ -83,7 +83,7 @@ def refuse_divergence(network: str, loss: float) -> None:
         raise diverged(f"the {network}'s loss")
 
 
-class TorchUpdate:
+class TorchBackend:
     """
     DDPG over sequences (arXiv 1509.02971, with the stored hidden states of R2D2).
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from velora_ros.errors import ConfigError
-from velora_ros.liquid.compiling import kernel
+from velora_ros.liquid.kernels.compiler import kernel
 
 Array = npt.NDArray[np.float32]
 

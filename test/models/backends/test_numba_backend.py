@@ -8,10 +8,10 @@ import torch
 from batches import random_batch
 
 from velora_ros.liquid import Wiring
-from velora_ros.models.fused import FusedUpdate
-from velora_ros.models.fused_adam import supports
+from velora_ros.models.backends.numba_adam import supports
+from velora_ros.models.backends.numba_backend import NumbaBackend
+from velora_ros.models.backends.torch_backend import TorchBackend, UpdateSettings, smoothing_noise
 from velora_ros.models.networks import Networks
-from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
 
 
 def networks(n_critics: int, state_dim: int, *, memory: bool = False, sizes: tuple[int, ...] = (16, 24)) -> Networks:
@@ -44,7 +44,7 @@ def test_fused_updates_equal_torch_updates(  # noqa: PLR0917 - the parameters of
     def optimizers(nets: Networks) -> list[torch.optim.Adam]:
         return [torch.optim.Adam(module.parameters(), lr=1e-3) for module in (nets.actor, nets.critic_side())]
 
-    slow, fast = TorchUpdate(reference, *optimizers(reference)), FusedUpdate(fused, *optimizers(fused))
+    slow, fast = TorchBackend(reference, *optimizers(reference)), NumbaBackend(fused, *optimizers(fused))
     rng = np.random.default_rng(4)
     for _ in range(5):
         batch = random_batch(rng, state_dim, 6 + burn_in, 4 + fused.memory_size)
@@ -64,7 +64,7 @@ def test_they_are_equal_at_the_sizes_of_training_and_the_same_bit_for_bit_when_r
 ) -> None:
     settings = UpdateSettings(trace=0.9, target_noise=0.2)
     results = []
-    for update in (TorchUpdate, FusedUpdate, FusedUpdate):
+    for update in (TorchBackend, NumbaBackend, NumbaBackend):
         nets, rng = networks(1, 5, memory=True, sizes=(64, 64, 33)), np.random.default_rng(9)
         adams = [torch.optim.Adam(module.parameters(), lr=1e-3) for module in (nets.actor, nets.critic_side())]
         run = update(nets, *adams)
@@ -82,12 +82,12 @@ def test_fused_gradients_equal_torch_gradients(memory: bool) -> None:
     settings = UpdateSettings(burn_in=1)
     batch = random_batch(np.random.default_rng(5), 5, 8, 4 + fused.memory_size)
     noise = np.zeros((6, 7, 2), dtype=np.float32)
-    slow = TorchUpdate(
+    slow = TorchBackend(
         reference,
         torch.optim.SGD(reference.actor.parameters(), lr=0.0),
         torch.optim.SGD(reference.critic_side().parameters(), lr=0.0),
     )
-    fast = FusedUpdate(
+    fast = NumbaBackend(
         fused,
         torch.optim.Adam(fused.actor.parameters(), lr=0.0),
         torch.optim.Adam(fused.critic_side().parameters(), lr=0.0),
@@ -103,7 +103,7 @@ def test_fused_gradients_equal_torch_gradients(memory: bool) -> None:
 def test_torch_sees_the_fused_parameters_and_adam_state() -> None:
     nets = networks(1, 5)
     actor_adam = torch.optim.Adam(nets.actor.parameters(), lr=1e-3)
-    fast = FusedUpdate(nets, actor_adam, torch.optim.Adam(nets.critics.parameters(), lr=1e-3))
+    fast = NumbaBackend(nets, actor_adam, torch.optim.Adam(nets.critics.parameters(), lr=1e-3))
     before = copy.deepcopy(nets.actor.state_dict())
     batch = random_batch(np.random.default_rng(6), 5, 4)
     fast(batch, np.zeros((6, 4, 2), dtype=np.float32), UpdateSettings())

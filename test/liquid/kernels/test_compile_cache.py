@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 import velora_ros
-from velora_ros.liquid import caching
+from velora_ros.liquid.kernels import compile_cache
 
 PACKAGE = Path(velora_ros.__file__).parent
 IMPORTS = """
 import numba, sys
-import velora_ros.models.fused, velora_ros.replay.buffer  # every loop of the training is decorated here
+import velora_ros.models.backends.numba_backend, velora_ros.replay.buffer  # every compiled loop of the training
 print(numba.config.CACHE_DIR)
 """
 
@@ -22,7 +22,7 @@ def read_only_install(tmp_path_factory):
     """A copy of the package in which numba finds no place for a cache beside any source."""
     install = tmp_path_factory.mktemp('install')
     shutil.copytree(PACKAGE, install / 'velora_ros', ignore=shutil.ignore_patterns('__pycache__'))
-    for room in ('policy', 'liquid', 'models', 'replay'):
+    for room in ('policy', 'liquid/kernels', 'models', 'models/backends', 'replay'):
         (install / 'velora_ros' / room / '__pycache__').write_text('in the way')
     return install
 
@@ -46,13 +46,13 @@ def test_training_is_imported_from_a_read_only_install_without_a_home(read_only_
 
 
 def test_a_temporary_folder_that_others_could_write_into_is_not_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(caching.tempfile, 'gettempdir', lambda: str(tmp_path))
-    folder = caching.temporary_folder()
+    monkeypatch.setattr(compile_cache.tempfile, 'gettempdir', lambda: str(tmp_path))
+    folder = compile_cache.temporary_folder()
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert caching.temporary_folder() == folder
+    assert compile_cache.temporary_folder() == folder
     folder.chmod(0o777)
-    assert caching.temporary_folder() is None
+    assert compile_cache.temporary_folder() is None
     folder.rmdir()
     (tmp_path / 'elsewhere').mkdir(mode=0o700)
     folder.symlink_to(tmp_path / 'elsewhere')
-    assert caching.temporary_folder() is None
+    assert compile_cache.temporary_folder() is None

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from velora_ros.models.noise import add_and_clip, scale_and_clip
+from velora_ros.models.exploration import add_and_clip, scale_and_clip
 
 
 def test_noise_equals_numpys_and_nan_stays_nan() -> None:
