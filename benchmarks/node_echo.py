@@ -13,7 +13,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from velora_ros.nodes.ros.interfaces import topic
+from velora_ros.nodes.ros.topics_services_qos import topic
 
 
 class Echo(Node):

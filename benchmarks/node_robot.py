@@ -12,7 +12,7 @@ from rclpy.experimental import EventsExecutor
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from velora_ros.nodes.ros.interfaces import DEFAULT, RELIABLE
+from velora_ros.nodes.ros.topics_services_qos import DEFAULT, RELIABLE
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.policy.layout import shapes
 from velora_ros.spec import PolicySpec

@@ -25,7 +25,7 @@ from learning import RESULTS, append, read, seeds_of
 
 from velora_ros.gym import Disturbances, disturb
 from velora_ros.gym.frame_stack import stack_frames
-from velora_ros.liquid.cells import CFC, neurons_for, parameter_count
+from velora_ros.liquid.cell_registry import CFC, neurons_for, parameter_count
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training import TrainConfig, evaluate
@@ -118,7 +118,7 @@ def train(variant: Variant, config: TrainConfig, seed: int, steps: int) -> tuple
         progress=False,
     )
     best = result.best_evaluation
-    return result.best_policy, model.learner.wiring.n_parameters, [best.steps, round(result.seconds, 1)]
+    return result.best_policy, model.agent.wiring.n_parameters, [best.steps, round(result.seconds, 1)]
 
 
 def measure(arguments: tuple[str, int, int, dict[str, Any], Path]) -> list[list[Any]]:

@@ -22,12 +22,12 @@ from ncps.torch import CfCCell as NcpsCell
 from torch import Tensor, nn
 
 from velora_ros.liquid import Wiring
-from velora_ros.liquid import fused_kernels as loops
-from velora_ros.liquid.cell import CfCCell
-from velora_ros.models.fused import FusedUpdate
+from velora_ros.liquid.cfc_cell import CfCCell
+from velora_ros.liquid.kernels import layers
+from velora_ros.models.backends.numba_backend import NumbaBackend
+from velora_ros.models.backends.torch_backend import TorchBackend, UpdateSettings
 from velora_ros.models.networks import Networks
-from velora_ros.models.threads import flushing, single_thread
-from velora_ros.models.update import TorchUpdate, UpdateSettings
+from velora_ros.models.torch_settings import flushing, single_thread
 from velora_ros.replay import Batch
 
 OBSERVATIONS, ACTIONS = 4, 1
@@ -84,11 +84,11 @@ def fused_pass(weight: np.ndarray, bias: np.ndarray, data: SimpleNamespace) -> t
     before, states = np.empty((2, length, size, b), np.float32)
     gates, d_gates = np.empty((2, length, 4 * size, b), np.float32)
     fast = data.fast
-    loops.recurrence(fast.inputs, weight, bias, fast.hidden, fast.dt, fast.first, before, gates, states)
-    loops.recurrence_backward(fast.d_states.copy(), 0, weight, gates, fast.dt, fast.first, d_gates)
+    layers.recurrence(fast.inputs, weight, bias, fast.hidden, fast.dt, fast.first, before, gates, states)
+    layers.recurrence_backward(fast.d_states.copy(), 0, weight, gates, fast.dt, fast.first, d_gates)
     d_weight, d_bias, d_inputs = np.empty_like(weight), np.empty_like(bias), np.empty_like(fast.inputs)
-    loops.command_gradients(d_gates, fast.inputs, before, np.ones_like(weight), d_weight, d_bias)
-    loops.from_gates(weight, d_gates, d_inputs)
+    layers.command_gradients(d_gates, fast.inputs, before, np.ones_like(weight), d_weight, d_bias)
+    layers.from_gates(weight, d_gates, d_inputs)
     return states, (d_weight, d_bias, d_inputs)
 
 
@@ -147,7 +147,7 @@ def update_sides(n_neurons: int, *, n_sequences: int = 16, length: int = 8) -> d
     noise = np.clip(0.2 * normal(*rows, ACTIONS), -0.5, 0.5)
     settings = UpdateSettings(target_noise=0.2)
 
-    def side(update: type[FusedUpdate] | type[TorchUpdate], *, ncps: bool = False) -> Callable[[], Any]:
+    def side(update: type[NumbaBackend] | type[TorchBackend], *, ncps: bool = False) -> Callable[[], Any]:
         networks = Networks(
             wiring, (64, 64), state_dim=OBSERVATIONS, n_critics=1, generator=torch.Generator().manual_seed(0)
         )
@@ -158,7 +158,7 @@ def update_sides(n_neurons: int, *, n_sequences: int = 16, length: int = 8) -> d
         run = update(networks, actor, critics)
         return lambda: run(batch, noise, settings)
 
-    return {'ours': side(FusedUpdate), 'ours in torch': side(TorchUpdate), 'ncps': side(TorchUpdate, ncps=True)}
+    return {'ours': side(NumbaBackend), 'ours in torch': side(TorchBackend), 'ncps': side(TorchBackend, ncps=True)}
 
 
 @flushing

@@ -7,7 +7,7 @@ A trained policy on the simulated robot, or with ``sim:=false`` on a real one.
 
 from launch import LaunchDescription
 
-from velora_ros.nodes.bringup.launch_actions import launch_description
+from velora_ros.nodes.bringup.launch_description import launch_description
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -7,7 +7,7 @@ Training as a node: progress on topics, services to pause, save and stop.
 
 from launch import LaunchDescription
 
-from velora_ros.nodes.bringup.launch_actions import launch_description
+from velora_ros.nodes.bringup.launch_description import launch_description
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -43,7 +43,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 # Their tests take long and wait much of it: they begin first, so that no process is left with one of them at the end.
-LONG = ('test_sweep.py', 'test_trainer_node.py', 'test_train_run.py', 'test_control_run.py', 'test_examples.py')
+LONG = ('cli/test_sweep.py', 'trainer/test_node.py', 'test_train_run.py', 'test_control_run.py', 'test_examples.py')
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     The order within a module stays.
     """
-    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if item.path.match(name)), len(LONG)))
     for item in items:
         names = getattr(item, 'fixturenames', ())
         if 'ros_bench' in names and 'ros' not in names:

@@ -1,8 +1,8 @@
 """
-A small stand-in for the names of ROS 2's launch that our launch files use, where launch itself is not to be had.
+A small stand-in for the parts of ROS 2's launch that bringup uses, for machines without launch.
 
-The classes take exactly the arguments that those of launch 3.4 and launch_ros 0.26 (Jazzy) take, and refuse others;
-``node_command`` builds the command line in the order of ``launch_ros.actions.Node``. Where the real ones are installed,
+The classes accept exactly the arguments of launch 3.4 and launch_ros 0.26 (Jazzy) and refuse others;
+``node_command`` builds the command line in the order of ``launch_ros.actions.Node``. Where launch is installed,
 ``test_launch_run.py`` runs the launch file with them.
 """
 
@@ -43,8 +43,12 @@ SIGNATURES = {
 }
 
 
+NEED_LAUNCH = ('launch_description', 'launch_actions', 'include_arguments')
+"""The modules of bringup that import launch, which is not on the package index."""
+
+
 class StandIn:
-    """An object that remembers its arguments, having refused those that the real class lacks."""
+    """An object that stores its arguments and refuses those that the real class lacks."""
 
     signature = ''
 
@@ -65,7 +69,7 @@ class StandIn:
 
 
 class LaunchContext:
-    """What our functions read of the real one."""
+    """The attributes of the real one that our functions use."""
 
     def __init__(self, **configurations):
         self.launch_configurations = configurations
@@ -113,7 +117,7 @@ class ProcessExited:
 
 
 def node_command(node, folder):
-    """Return the arguments that launch_ros would start the node with; its dictionaries go to files below `folder`."""
+    """Return the arguments with which launch_ros would start the node; its dictionaries are written below `folder`."""
     namespace = node.namespace if node.namespace.startswith('/') else f'/{node.namespace}'
     ros_arguments = node.arguments.get('ros_arguments')
     command = [*(node.arguments.get('arguments') or []), *(['--ros-args', *ros_arguments] if ros_arguments else [])]
@@ -133,7 +137,7 @@ def node_command(node, folder):
 
 
 def install(monkeypatch):
-    """Put the stand-in in the place of the modules `launch` and `launch_ros` for one test."""
+    """Replace the modules `launch` and `launch_ros` by the stand-in for one test."""
     contents = {
         name: type(name.rpartition('.')[2], (StandIn,), {'signature': text}) for name, text in SIGNATURES.items()
     }
@@ -154,7 +158,8 @@ def install(monkeypatch):
             if not isinstance(sys.modules.get(path), _Module):
                 monkeypatch.setitem(sys.modules, path, _Module(path))
         setattr(sys.modules[module], attribute, value)
-    monkeypatch.delitem(sys.modules, 'velora_ros.nodes.bringup.launch_actions', raising=False)
+    for name in NEED_LAUNCH:
+        monkeypatch.delitem(sys.modules, f'velora_ros.nodes.bringup.{name}', raising=False)
 
 
 class _Module(types.ModuleType):

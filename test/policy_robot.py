@@ -3,7 +3,7 @@
 import numpy as np
 
 from velora_ros.nodes.ros.conversions import to_joint_state
-from velora_ros.nodes.ros.interfaces import LATCHED
+from velora_ros.nodes.ros.topics_services_qos import LATCHED
 from velora_ros.spec import PolicySpec
 
 T = 0.04

@@ -20,7 +20,7 @@ from rclpy.experimental import EventsExecutor
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 
-from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.message_types import interface_class
 
 ASK_AGAIN = 6.0  # [s] without an answer of a service
 # How long anything may take before a test fails [s]; nothing waits that long when all is well. A training for which
@@ -31,8 +31,8 @@ SOURCE = Path(__file__).resolve().parents[1]
 # it should may take longer than the 5 s after which it is killed, or 2 s where two signals came.
 BRINGUP = [
     sys.executable, '-c',
-    'import sys; from velora_ros.nodes.bringup import processes, runs; '
-    'processes.PATIENCE_S = processes.HURRY_S = 60.0; sys.exit(runs.main())',
+    'import sys; from velora_ros.nodes.bringup import command_line, process_runner; '
+    'process_runner.PATIENCE_S = process_runner.HURRY_S = 60.0; sys.exit(command_line.main())',
 ]  # fmt: skip
 
 
@@ -119,15 +119,13 @@ class RosBench:
         self._executor = EventsExecutor(context=self._context)
         self._executor.add_node(self.node)
 
-    def start(self, name, *arguments, **environment):
-        """Start a node by its name with `--ros-args <arguments>`, or another command as a list; a simulator
-        prints its summary unless its arguments say otherwise."""
-        command = (
-            [sys.executable, '-m', f'velora_ros.nodes.{name.removesuffix("_node")}', '--ros-args']
-            if isinstance(name, str)
-            else name
-        )
-        if name == 'sim_node':
+    def start(self, node, *arguments, **environment):
+        """Start the node 'policy_node', 'sim_node' or 'trainer_node' with ROS arguments, or another command as a list;
+        a simulator prints its summary unless its arguments say otherwise."""
+        command = node
+        if isinstance(node, str):
+            command = [sys.executable, '-m', f'velora_ros.nodes.{node.removesuffix("_node")}', '--ros-args']
+        if node == 'sim_node':
             command += ['-p', 'summary_line:=true']
         search = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get('PYTHONPATH')]))
         variables = {**os.environ, 'ROS_DOMAIN_ID': str(self.domain), 'PYTHONPATH': search, 'OMP_NUM_THREADS': '1'}

@@ -1,6 +1,6 @@
 """What a command said, without what is up to the machine."""
 
-from velora_ros.models.learner import COMPILING
+from velora_ros.models.agent import COMPILING
 
 
 def beside_waiting(err: str) -> str:

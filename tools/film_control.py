@@ -26,7 +26,8 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from velora_ros.nodes.ros.executor import STEADY, make_executor
+from velora_ros.nodes.ros.clocks import STEADY
+from velora_ros.nodes.ros.executor import make_executor
 
 ENVIRONMENT = 'InvertedPendulum-v5'
 SECONDS = 8.0

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from velora_ros.nodes.ros.interfaces import SERVICES, TOPICS
 from velora_ros.nodes.ros.parameters import Parameter
+from velora_ros.nodes.ros.topics_services_qos import SERVICES, TOPICS
 
 DOCS = Path(__file__).resolve().parents[1] / 'docs'
 NODES = tuple(dict.fromkeys(row.node for row in TOPICS))

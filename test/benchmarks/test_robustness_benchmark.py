@@ -30,8 +30,8 @@ def model(name):
 
 @pytest.mark.parametrize('name', [name for name in robustness.VARIANTS if name != 'measured-dt'])
 def test_every_variant_has_the_same_size_within_ten_percent(name):
-    ours = model('measured-dt')[0].learner.wiring.n_parameters
-    assert abs(model(name)[0].learner.wiring.n_parameters / ours - 1) < 0.1
+    ours = model('measured-dt')[0].agent.wiring.n_parameters
+    assert abs(model(name)[0].agent.wiring.n_parameters / ours - 1) < 0.1
 
 
 def test_all_but_the_naive_one_are_trained_alike():

@@ -7,9 +7,9 @@ from control_networks import CONTROLS, network
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid import Wiring
-from velora_ros.liquid.cells import CELLS, equal_neurons
-from velora_ros.liquid.feed_forward import FeedForwardCell
-from velora_ros.liquid.gru import GRUCell
+from velora_ros.liquid.cell_registry import CELLS, equal_neurons
+from velora_ros.liquid.gru_cell import GRUCell
+from velora_ros.liquid.mlp_cell import MLPCell
 
 
 @pytest.mark.parametrize('cell', CONTROLS)
@@ -56,7 +56,7 @@ def test_the_gru_is_torchs_own_with_the_time_as_an_input() -> None:
 def test_the_feed_forward_layer_reads_the_time_and_no_memory() -> None:
     mask = np.ones((3, 2 + 1 + 3), dtype=bool)
     mask[:, 3:] = False
-    cell = FeedForwardCell(mask, generator=torch.Generator().manual_seed(1))
+    cell = MLPCell(mask, generator=torch.Generator().manual_seed(1))
     inputs = torch.randn(4, 2)
     one, other = cell(inputs, torch.zeros(4, 3), 1.0), cell(inputs, torch.ones(4, 3), 1.0)
     torch.testing.assert_close(one, other, rtol=0, atol=0)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from velora_ros.liquid import LiquidNetwork, Wiring
-from velora_ros.liquid.fused import FusedNetwork
+from velora_ros.liquid.kernels.network import CompiledNetwork
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_the_fused_network_computes_the_same_forwards_and_backwards(n_neurons: i
 
     motor, states = network(*map(torch.from_numpy, (inputs, hidden, dt, first)))
     (motor * torch.from_numpy(d_motor)).sum().backward()
-    fused = FusedNetwork(wiring, {name: value.detach().numpy() for name, value in network.named_parameters()})
+    fused = CompiledNetwork(wiring, {name: value.detach().numpy() for name, value in network.named_parameters()})
     by_step = inputs.transpose(1, 2, 0).copy()
     output, tape = fused.forward(by_step, hidden.T.copy(), dt.T.copy(), first.T.copy())
     gradients = {name: np.zeros(value.shape, np.float32) for name, value in network.named_parameters()}

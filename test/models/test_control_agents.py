@@ -1,6 +1,7 @@
 """LiquidDDPG with a control for an actor, and with an actor that is not told the time."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from velora_ros.errors import ConfigError
 from velora_ros.gym import Disturbances, disturb, make
 from velora_ros.liquid import Wiring
 from velora_ros.models import LiquidDDPG
-from velora_ros.models.fused import FusedUpdate
+from velora_ros.models.backends.numba_backend import NumbaBackend
+from velora_ros.models.backends.torch_backend import TorchBackend, UpdateSettings, smoothing_noise
 from velora_ros.models.networks import Networks
-from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
 from velora_ros.policy import Policy
 
 CONTROLS = ['gru', 'mlp']
@@ -51,8 +52,8 @@ def test_save_and_load_keep_the_cell(cell: str, tmp_path: Path) -> None:
     model.train(Reach(), 64, total_steps=100, **QUICK)
     model.save(tmp_path / 'm.safetensors', buffer=True)
     loaded = LiquidDDPG.load(tmp_path / 'm.safetensors')
-    assert loaded.learner.wiring.cell == cell
-    assert not loaded.learner.settings.dt_input
+    assert loaded.agent.wiring.cell == cell
+    assert not loaded.agent.settings.dt_input
     state = np.array([0.3, 1.0])
     np.testing.assert_array_equal(loaded.predict(state, noise_scale=0)[0], model.predict(state, noise_scale=0)[0])
     for one in (model, loaded):
@@ -70,7 +71,7 @@ def test_without_the_time_as_an_input_the_policy_reads_the_nominal_period(cell: 
     env = disturb(make('InvertedPendulum-v5'), Disturbances(period_jitter=0.5, dropped_frames=0.3))
     model = LiquidDDPG(4, 20, 1, cell=cell, dt_input=False, seed=1)
     model.train(env, 64, total_steps=200, **QUICK)
-    policy = Policy(model.learner.policy_file())
+    policy = Policy(model.agent.policy_file())
     assert policy.dt_range == (policy.period, policy.period)
     observation, actions = np.full(4, 0.1), set()
     for dt in (0.01, 0.04, 0.1):
@@ -85,7 +86,7 @@ def test_the_discount_counts_the_time_that_the_actor_is_not_told() -> None:
     env = disturb(make('InvertedPendulum-v5'), Disturbances(dropped_frames=0.5))
     model = LiquidDDPG(4, 20, 1, dt_input=False, seed=1)
     seen = []
-    update = model.learner.update
+    update = model.agent.backend
 
     class Watch:
         def __getattr__(self, name: str) -> object:
@@ -95,7 +96,7 @@ def test_the_discount_counts_the_time_that_the_actor_is_not_told() -> None:
             seen.append(batch)
             return update(batch, *rest)  # type: ignore[arg-type]
 
-    model.learner.update = Watch()  # type: ignore[assignment]
+    model.agent.backend = Watch()  # type: ignore[assignment]
     model.train(env, 64, total_steps=100, **QUICK)
     assert seen
     for batch in seen:
@@ -106,15 +107,15 @@ def test_the_discount_counts_the_time_that_the_actor_is_not_told() -> None:
 
 @pytest.mark.parametrize('cell', CONTROLS)
 def test_fused_updates_of_a_control_equal_torch_updates(cell: str) -> None:
-    def made(kind: type) -> FusedUpdate | TorchUpdate:
+    def made(kind: type) -> NumbaBackend | TorchBackend:
         wiring = Wiring.random(5, 12, 2, rng=np.random.default_rng(1), cell=cell)
         generator = torch.Generator().manual_seed(2)
         networks = Networks(wiring, (16, 24), state_dim=5, n_critics=1, generator=generator)
         sides = (networks.actor, networks.critic_side())
-        update: FusedUpdate | TorchUpdate = kind(networks, *(torch.optim.Adam(m.parameters(), lr=1e-3) for m in sides))
+        update: Any = kind(networks, *(torch.optim.Adam(m.parameters(), lr=1e-3) for m in sides))
         return update
 
-    slow, fast = made(TorchUpdate), made(FusedUpdate)
+    slow, fast = made(TorchBackend), made(NumbaBackend)
     settings, rng = UpdateSettings(0.98, 0.01, 2, 0.2, 0.0, 0.9, 0.5), np.random.default_rng(4)
     for _ in range(5):
         batch = random_batch(rng, 5, 8)

@@ -14,7 +14,7 @@ from toy import Reach
 
 from velora_ros.errors import ConfigError, PolicyFileError, SpecError, UnsupportedEnvironmentError, VeloraError
 from velora_ros.models import LiquidDDPG, storage
-from velora_ros.models.update import UpdateSettings
+from velora_ros.models.backends.torch_backend import UpdateSettings
 from velora_ros.policy import Policy
 from velora_ros.training import Callback, EvaluateIn, TrainConfig, TrainResult
 from velora_ros.utils import set_seed
@@ -28,7 +28,7 @@ def trained(seed: int = 3, steps: int = 60, **arguments: Any) -> tuple[LiquidDDP
 
 
 def weights(model: LiquidDDPG) -> dict[str, torch.Tensor]:
-    return copy.deepcopy(model.learner.networks.state_dict())
+    return copy.deepcopy(model.agent.networks.state_dict())
 
 
 def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
@@ -75,7 +75,7 @@ def test_every_recurrent_weight_changes_in_training() -> None:
     model = LiquidDDPG(2, 10, 1, seed=1)
     before = weights(model)
     model.train(Reach(), 16, total_steps=60, **QUICK)
-    synapses = model.learner.networks.actor.command.mask > 0
+    synapses = model.agent.networks.actor.command.mask > 0
     changed = weights(model)['actor.command.weight'] != before['actor.command.weight']
     assert changed[synapses].all()
     assert not changed[~synapses].any()
@@ -151,7 +151,7 @@ def test_a_damaged_or_foreign_file_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_the_exported_policy_acts_as_the_agent_does_over_an_episode_with_varying_time(tmp_path: Path) -> None:
     model, _ = trained()
-    model.learner.dt_range = (0.1, 2.0)
+    model.agent.dt_range = (0.1, 2.0)
     model.export(tmp_path / 'p.safetensors')
     rng = np.random.default_rng(0)
     policies = [Policy.load(tmp_path / 'p.safetensors', engine=engine) for engine in ('numpy', 'numba')]
@@ -182,7 +182,7 @@ def test_an_agent_saved_before_predictions_had_a_stream_of_their_own_is_read(tmp
     metadata, tensors = storage.read(tmp_path / 'agent.safetensors')
     del metadata['random']['predict']
     loaded = LiquidDDPG(2, 6, 1, seed=9)
-    storage.restore(loaded.learner, metadata, tensors)
+    storage.restore(loaded.agent, metadata, tensors)
     assert np.array_equal(loaded.predict(np.ones(2))[0], model.predict(np.ones(2))[0])
 
 
@@ -240,7 +240,7 @@ def test_actions_reach_both_bounds_of_the_environment() -> None:
 def test_a_second_call_continues() -> None:
     model, _ = trained(steps=60)
     result = model.train(Reach(), 16, total_steps=30, **QUICK)
-    assert model.learner.steps == 90
+    assert model.agent.steps == 90
     assert result.steps == 30
     assert result.episodes[0].episode == 7
 
@@ -334,12 +334,12 @@ def test_a_replay_that_never_holds_a_batch_is_refused_and_a_small_one_is_welcome
     with pytest.raises(ConfigError, match='the replay holds 61'):
         model.train(Reach(), 16, burn_in=53, **QUICK)
     model.train(Reach(), 56, total_steps=60, **QUICK)
-    assert model.learner.updates > 0
+    assert model.agent.updates > 0
     LiquidDDPG(2, 6, 1, buffer_size=200_000).train(Reach(), 150_000, sequence_length=10, total_steps=10, **QUICK)
 
 
 def normaliser_of(model: LiquidDDPG) -> tuple[list[float], list[float]]:
-    normaliser = model.learner.networks.observation_normaliser
+    normaliser = model.agent.networks.observation_normaliser
     return normaliser.offset.tolist(), normaliser.scale.tolist()
 
 
@@ -422,7 +422,7 @@ def test_a_privileged_state_reaches_the_critic_alone() -> None:
 
     model = LiquidDDPG(2, 6, 1, seed=0)
     model.train(Privileged(), 16, total_steps=60, **QUICK)
-    assert model.learner.networks.critics[0].layers[0].in_features == 6
+    assert model.agent.networks.critics[0].layers[0].in_features == 6
     assert model.predict(np.ones(2))[0].shape == (1,)
     with pytest.raises(SpecError, match='privileged'):
         model.train(Reach(), 16, **QUICK)
@@ -431,14 +431,14 @@ def test_a_privileged_state_reaches_the_critic_alone() -> None:
 def test_learning_rates_change_with_an_episode_and_the_policy_says_so() -> None:
     class Freeze(Callback):
         def on_episode_start(self) -> dict[str, float]:
-            return {'actor_lr': 1e-12} if model.learner.steps == 30 else {}
+            return {'actor_lr': 1e-12} if model.agent.steps == 30 else {}
 
     model = LiquidDDPG(2, 6, 1, seed=3)
     model.train(Reach(), 16, total_steps=30, **QUICK)
-    before = model.learner.networks.actor.motor.weight.detach().clone()
+    before = model.agent.networks.actor.motor.weight.detach().clone()
     model.train(Reach(), 16, total_steps=30, callbacks=[Freeze()], **QUICK)
-    assert torch.allclose(before, model.learner.networks.actor.motor.weight, rtol=0, atol=1e-9)
-    assert model.learner.policy_file().provenance['changes'] == [{'steps': 30, 'actor_lr': 1e-12}]
+    assert torch.allclose(before, model.agent.networks.actor.motor.weight, rtol=0, atol=1e-9)
+    assert model.agent.policy_file().provenance['changes'] == [{'steps': 30, 'actor_lr': 1e-12}]
 
 
 @pytest.mark.parametrize(
@@ -458,7 +458,7 @@ def test_learning_rates_fall_with_all_steps_or_with_those_of_full_episodes(
     for env, steps in ((Falls(), 30), (Reach(length=10), 40), (Falls(), 30)):
         options: dict[str, Any] = {'lr_decay_steps': 60, 'lr_final': 0.01, 'lr_decay_counts': counts}
         model.train(env, 16, total_steps=steps, **{**QUICK, **options})
-        seen.append(model.learner.actor_optimizer.param_groups[0]['lr'] / 1e-4)
+        seen.append(model.agent.actor_optimizer.param_groups[0]['lr'] / 1e-4)
         model.save(tmp_path / 'agent.safetensors', buffer=True)  # a saved agent remembers
         model = LiquidDDPG.load(tmp_path / 'agent.safetensors')
     assert seen == pytest.approx(rates)
@@ -466,8 +466,8 @@ def test_learning_rates_fall_with_all_steps_or_with_those_of_full_episodes(
 
 def test_the_policy_is_an_average_of_the_actor_when_asked() -> None:
     model, tau = LiquidDDPG(2, 6, 1, seed=3, actor_lr=0.01, policy_tau=0.2), 0.2
-    actor = model.learner.networks.actor
-    average, update = flat(actor), model.learner.update
+    actor = model.agent.networks.actor
+    average, update = flat(actor), model.agent.backend
     shares = []
 
     def averaged_by_hand(*arguments: Any) -> dict[str, float]:
@@ -479,14 +479,14 @@ def test_the_policy_is_an_average_of_the_actor_when_asked() -> None:
 
     for name in ('act', 'attach', 'rebind', 'states', 'value'):
         setattr(averaged_by_hand, name, getattr(update, name))
-    model.learner.update = averaged_by_hand  # type: ignore[assignment]
+    model.agent.backend = averaged_by_hand  # type: ignore[assignment]
     model.train(Reach(), 16, total_steps=100, **QUICK)
     assert shares[0] > 0.8
     assert shares[-1] == tau
-    assert torch.allclose(flat(model.learner.networks.deployed), average, atol=1e-6)
+    assert torch.allclose(flat(model.agent.networks.deployed), average, atol=1e-6)
     assert not torch.allclose(flat(actor), average, atol=1e-3)
     state = np.array([0.3, 1.0])
-    exported = Policy(model.learner.policy_file()).step(state)
+    exported = Policy(model.agent.policy_file()).step(state)
     assert model.predict(state, noise_scale=0)[0] == pytest.approx(exported, abs=1e-5)
     assert model.predict(state, noise_scale=0)[0] != pytest.approx(acted(model, state), abs=1e-5)
 
@@ -496,15 +496,15 @@ def flat(actor: torch.nn.Module) -> torch.Tensor:
 
 
 def acted(model: LiquidDDPG, state: np.ndarray) -> np.ndarray:
-    learner = model.learner
-    return learner.update.act(state.astype(np.float32), learner.initial_hidden(), 1.0)[0]
+    learner = model.agent
+    return learner.backend.act(state.astype(np.float32), learner.initial_hidden(), 1.0)[0]
 
 
 @pytest.mark.parametrize(
     ('final', 'shares'), [(1.0, [1.0, 1.0, 1.0]), (0.04, [1.0, 0.2, 0.04]), (0.0, [1.0, 0.0, 0.0])]
 )
 def test_exploration_noise_falls_as_the_learning_rates_do(final: float, shares: list[float]) -> None:
-    learner = LiquidDDPG(2, 6, 1, seed=3).learner
+    learner = LiquidDDPG(2, 6, 1, seed=3).agent
     learner.configure(UpdateSettings(), 2, 8, lr_decay_steps=60, noise_final=final)
     observation, hidden = np.zeros(2, np.float32), learner.initial_hidden()
     silent, _ = learner.act(observation, hidden, 1.0, 0.0)

@@ -44,16 +44,16 @@ def answers(policy: Policy) -> list[float]:
 def test_an_agent_from_a_file_acts_as_its_policy_does(files: dict[str, Path], name: str) -> None:
     model = LiquidDDPG.from_policy(files[name], seed=9)
     policy = files[name] if name in CELLS else files['mlp']
-    assert answers(Policy(model.learner.policy_file())) == pytest.approx(answers(Policy.load(policy)), abs=1e-5)
-    origin = model.learner.policy_file().provenance['from']
+    assert answers(Policy(model.agent.policy_file())) == pytest.approx(answers(Policy.load(policy)), abs=1e-5)
+    origin = model.agent.policy_file().provenance['from']
     assert origin['kind'] == {'agent': 'agent', 'run': 'checkpoint'}.get(name, 'policy')
     if name in CELLS:
         assert origin['digest'] == PolicyFile.load(policy).digest and origin['steps'] == 120
-    assert (model.learner.steps, len(model.learner.buffer)) == (0, 0)
+    assert (model.agent.steps, len(model.agent.buffer)) == (0, 0)
 
 
 def weights(model: LiquidDDPG, part: str) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in getattr(model.learner.networks, part).state_dict().items()}
+    return {name: value.clone() for name, value in getattr(model.agent.networks, part).state_dict().items()}
 
 
 def differ(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -100,11 +100,11 @@ def test_the_normalisation_stays_and_the_first_actions_are_the_policy_s(files: d
             return self.seen[-1]
 
     model, env = LiquidDDPG.from_policy(files['cfc'], seed=9), Seen()
-    offset = model.learner.networks.observation_normaliser.offset.clone()
+    offset = model.agent.networks.observation_normaliser.offset.clone()
     assert (offset != 0).any()
     train(model, env, total_steps=25, noise_scale=0.0, start_steps=25, critic_warm_up=1000)
-    assert torch.equal(model.learner.networks.observation_normaliser.offset, offset)
-    assert torch.equal(model.learner.networks.state_normaliser.offset, offset)  # the critic sees the same
+    assert torch.equal(model.agent.networks.observation_normaliser.offset, offset)
+    assert torch.equal(model.agent.networks.state_normaliser.offset, offset)  # the critic sees the same
     policy = Policy.load(files['cfc'])
     expected = [policy.step(observation)[0] for observation in env.seen[-26:-1]]  # earlier ones: resets that only look
     assert [float(action[0]) for action in env.actions[-25:]] == pytest.approx(expected, abs=1e-5)
@@ -129,12 +129,12 @@ def test_a_fine_tuned_run_is_resumed_without_the_file_and_bit_for_bit(files: dic
     train(LiquidDDPG.from_policy(copied, seed=9), total_steps=40, run_dir=tmp_path / 'run', **options)
     copied.unlink()
     cut = LiquidDDPG.load(sorted(RunPaths(tmp_path / 'run').checkpoints.iterdir())[-1])
-    assert cut.learner.wiring.to_dict() == whole.learner.wiring.to_dict()
+    assert cut.agent.wiring.to_dict() == whole.agent.wiring.to_dict()
     train(cut, total_steps=80, run_dir=tmp_path / 'run', resume=True, **options)
     assert not differ(weights(cut, 'actor'), weights(whole, 'actor'))
     assert not differ(weights(cut, 'critics'), weights(whole, 'critics'))
     cut.save(tmp_path / 'agent.safetensors')
-    assert LiquidDDPG.load(tmp_path / 'agent.safetensors').learner.policy_file().provenance['from']['kind'] == 'policy'
+    assert LiquidDDPG.load(tmp_path / 'agent.safetensors').agent.policy_file().provenance['from']['kind'] == 'policy'
 
 
 @pytest.mark.parametrize(
@@ -183,11 +183,11 @@ def test_a_new_critic_may_see_more_and_an_old_one_may_not(files: dict[str, Path]
             return (*rest, {**info, 'privileged_state': self.np_random.normal(size=3)})
 
     model = LiquidDDPG.from_policy(files['cfc'], seed=1)
-    before = answers(Policy(model.learner.policy_file()))
+    before = answers(Policy(model.agent.policy_file()))
     train(model, Shows(), total_steps=40, critic_warm_up=1000)
-    assert model.learner.privileged_dim == 3
-    assert model.learner.networks.state_normaliser.frozen
-    assert answers(Policy(model.learner.policy_file())) == before
+    assert model.agent.privileged_dim == 3
+    assert model.agent.networks.state_normaliser.frozen
+    assert answers(Policy(model.agent.policy_file())) == before
     with pytest.raises(SpecError, match='privileged'):
         train(LiquidDDPG.from_policy(files['agent']), Shows())
 

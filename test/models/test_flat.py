@@ -9,8 +9,9 @@ import torch
 from toy import Reach
 
 from velora_ros.errors import ConfigError
-from velora_ros.models import LiquidDDPG, learner
-from velora_ros.models.fused import FusedUpdate
+from velora_ros.models import LiquidDDPG
+from velora_ros.models import agent as agent_module
+from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.networks import Networks
 from velora_ros.training import Callback
 
@@ -38,44 +39,44 @@ def test_weights_whose_memory_was_replaced_are_learnt_from_and_go_on_learning(
 ) -> None:
     model = LiquidDDPG(2, 6, 1, seed=0)
     model.train(Reach(), 8, total_steps=40, **QUICK)
-    replace(model.learner.networks)
-    before = [value.clone() for value in model.learner.networks.state_dict().values()]
+    replace(model.agent.networks)
+    before = [value.clone() for value in model.agent.networks.state_dict().values()]
     twin = copy.deepcopy(model)  # made anew from what the networks hold
     for one in (model, twin):
         one.train(Reach(), 8, total_steps=20, **QUICK)
-    for value, other in zip(*(one.learner.networks.state_dict().values() for one in (model, twin)), strict=True):
+    for value, other in zip(*(one.agent.networks.state_dict().values() for one in (model, twin)), strict=True):
         assert torch.equal(value, other)
-    after = model.learner.networks.state_dict().values()
+    after = model.agent.networks.state_dict().values()
     assert any(not torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
 def test_weights_that_a_callback_replaces_are_taken_over_while_training_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(learner, 'CHECK_EVERY', 10)
+    monkeypatch.setattr(agent_module, 'CHECK_EVERY', 10)
     model = LiquidDDPG(2, 6, 1, seed=0)
-    update = model.learner.update
-    assert isinstance(update, FusedUpdate)
+    update = model.agent.backend
+    assert isinstance(update, NumbaBackend)
 
     class Replace(Callback):
         def on_step(self, steps: int) -> None:
             if steps == 20:
-                weight = model.learner.networks.actor.motor.weight
+                weight = model.agent.networks.actor.motor.weight
                 weight.data = torch.zeros_like(weight)
 
     model.train(Reach(), 8, total_steps=50, callbacks=[Replace()], **QUICK)
-    weight = model.learner.networks.actor.motor.weight
+    weight = model.agent.networks.actor.motor.weight
     assert weight.data_ptr() == update._actor.views['motor.weight'].ctypes.data
     assert 0 < weight.abs().max() < 0.1  # from zero on, it has learnt for a while
 
 
 def test_what_cannot_be_taken_over_is_refused() -> None:
     model = LiquidDDPG(2, 6, 1, seed=0)
-    model.learner.networks.double()
+    model.agent.networks.double()
     with pytest.raises(ConfigError, match=r'is now torch\.float64 of shape .* learns in torch\.float32'):
         model.train(Reach(), 8, total_steps=20, **QUICK)
     other = LiquidDDPG(2, 6, 1, seed=0)
-    other.learner.networks.actor.motor.bias = torch.nn.Parameter(torch.zeros(1))
+    other.agent.networks.actor.motor.bias = torch.nn.Parameter(torch.zeros(1))
     with pytest.raises(ConfigError, match=r'motor\.bias was replaced by another object'):
         other.train(Reach(), 8, total_steps=20, **QUICK)
 
@@ -85,11 +86,11 @@ def test_an_optimiser_state_that_is_loaded_is_gone_on_with() -> None:
     for model in models:
         model.train(Reach(), 8, total_steps=40, **QUICK)
     model, twin = models
-    state = copy.deepcopy(model.learner.actor_optimizer.state_dict())
-    model.learner.actor_optimizer.load_state_dict(state)  # torch makes new tensors of it
+    state = copy.deepcopy(model.agent.actor_optimizer.state_dict())
+    model.agent.actor_optimizer.load_state_dict(state)  # torch makes new tensors of it
     for one in models:
         one.train(Reach(), 8, total_steps=20, **QUICK)
-    for value, other in zip(*(one.learner.networks.state_dict().values() for one in (model, twin)), strict=True):
+    for value, other in zip(*(one.agent.networks.state_dict().values() for one in (model, twin)), strict=True):
         assert torch.equal(value, other)
-    moments = model.learner.actor_optimizer.state_dict()['state']
-    assert moments[0]['step'] == twin.learner.actor_optimizer.state_dict()['state'][0]['step']
+    moments = model.agent.actor_optimizer.state_dict()['state']
+    assert moments[0]['step'] == twin.agent.actor_optimizer.state_dict()['state'][0]['step']

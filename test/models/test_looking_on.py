@@ -13,11 +13,12 @@ from run_folders import rows
 from toy import Reach
 
 from velora_ros.liquid import Wiring
-from velora_ros.models import LiquidDDPG, learner
-from velora_ros.models.fused import FusedUpdate
+from velora_ros.models import LiquidDDPG
+from velora_ros.models import agent as agent_module
+from velora_ros.models.agent_diagnostics import Outcome
+from velora_ros.models.backends.numba_backend import NumbaBackend
+from velora_ros.models.backends.torch_backend import TorchBackend, UpdateSettings, smoothing_noise
 from velora_ros.models.networks import Networks
-from velora_ros.models.outcome import Outcome
-from velora_ros.models.update import TorchUpdate, UpdateSettings, smoothing_noise
 from velora_ros.replay import Transition
 from velora_ros.training import DIAGNOSTICS, Callback, DiagnosticsRecord, RunPaths, StopTraining, loop
 
@@ -52,7 +53,7 @@ def test_both_paths_say_the_same_and_update_as_if_they_had_not_been_asked(
 ) -> None:
     settings = UpdateSettings(0.98, 0.01, burn_in, 0.2, cut, 0.7, 0.5)
     results = []
-    for update in (TorchUpdate, FusedUpdate):
+    for update in (TorchBackend, NumbaBackend):
         for asked in (True, False):
             nets, rng = networks(cell, memory=memory, n_critics=n_critics), np.random.default_rng(4)
             run = update(nets, *adams(nets))
@@ -78,7 +79,7 @@ def test_both_paths_say_the_same_and_update_as_if_they_had_not_been_asked(
 def test_gradient_norms_are_those_before_the_cut() -> None:
     free, cut = ({}, {})
     for seen, limit in ((free, 0.0), (cut, 1e-3)):
-        for update in (TorchUpdate, FusedUpdate):
+        for update in (TorchBackend, NumbaBackend):
             nets = networks('cfc', memory=True)
             run = update(nets, *adams(nets))
             batch = random_batch(np.random.default_rng(4), 5, 6, nets.actor.hidden_size + nets.memory_size)
@@ -94,12 +95,12 @@ def test_training_is_bit_for_bit_the_same_however_often_it_is_looked_at(
 ) -> None:
     weights, streams, seen = [], [], []
     for sample, record in ((1, 3), (10**9, 10**9)):
-        monkeypatch.setattr(learner, 'SAMPLE_EVERY', sample)
+        monkeypatch.setattr(agent_module, 'SAMPLE_EVERY', sample)
         monkeypatch.setattr(loop, 'RECORD_EVERY', record)
         model = LiquidDDPG(2, 8, 1, optim=optim, critic_sizes=(16,), seed=3, **changes)
         result = model.train(Reach(length=7), 16, total_steps=60, noise_final=0.5, lr_decay_steps=100, **QUICK)
-        weights.append(model.learner.networks.state_dict())
-        streams.append([getattr(model.learner.streams, name).bit_generator.state for name in ('noise', 'replay')])
+        weights.append(model.agent.networks.state_dict())
+        streams.append([getattr(model.agent.streams, name).bit_generator.state for name in ('noise', 'replay')])
         seen.append({name for one in result.diagnostics for name, value in one.values.items() if not math.isnan(value)})
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     assert streams[0] == streams[1]
@@ -155,9 +156,9 @@ def test_the_outcome_of_an_episode_is_discounted_by_the_time_that_passed() -> No
 def test_the_bias_is_what_the_critic_says_minus_what_came(full: bool, neurons: int, optim: Any) -> None:
     model = LiquidDDPG(2, 6, 1, optim=optim, critic_neurons=neurons, normalise=False, seed=1)
     model.train(Reach(length=5), 8, total_steps=40, **QUICK)
-    model.learner.gathered.take()
-    agent, networks_ = model.learner, model.learner.networks
-    rng, hidden, own = np.random.default_rng(0), model.learner.initial_hidden(), model.learner.wiring.n_command
+    model.agent.gathered.take()
+    agent, networks_ = model.agent, model.agent.networks
+    rng, hidden, own = np.random.default_rng(0), model.agent.initial_hidden(), model.agent.wiring.n_command
     observations = rng.normal(size=(4, 2)).astype(np.float32)
     q, total = [], 0.0
     for step in range(3):
@@ -192,7 +193,7 @@ def test_the_bias_is_what_the_critic_says_minus_what_came(full: bool, neurons: i
 def test_hidden_states_of_the_present_network_are_fresh_and_those_of_another_stale(changes: dict[str, Any]) -> None:
     model = LiquidDDPG(2, 8, 1, normalise=False, seed=2, **changes)
     model.train(Reach(length=9), 8, total_steps=100, **{**QUICK, 'start_steps': 1000})  # the network stays the same
-    agent = model.learner
+    agent = model.agent
     assert math.isnan(agent.diagnostics()['hidden_staleness'])  # nothing has been learnt yet
     agent.updates = 1
     assert agent.diagnostics()['hidden_staleness'] == pytest.approx(0, abs=1e-5)
@@ -226,7 +227,7 @@ class StopAt(Callback):
 def test_a_resumed_run_has_the_diagnostics_of_one_that_never_stopped(
     first: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learner, 'SAMPLE_EVERY', 2)
+    monkeypatch.setattr(agent_module, 'SAMPLE_EVERY', 2)
     monkeypatch.setattr(loop, 'RECORD_EVERY', 12)
     train(tmp_path / 'whole')
     train(tmp_path / 'resumed', **first)

@@ -158,7 +158,7 @@ def test_a_larger_budget_gives_the_run_that_had_it_from_the_start(run: RunPaths)
 
 
 def assert_same_weights(one: LiquidDDPG, other: LiquidDDPG) -> None:
-    weights, others = one.learner.networks.state_dict(), other.learner.networks.state_dict()
+    weights, others = one.agent.networks.state_dict(), other.agent.networks.state_dict()
     assert all(np.array_equal(weights[name], others[name]) for name in weights)
 
 
@@ -205,7 +205,7 @@ def test_live_changes_outlast_the_process(tmp_path: Path) -> None:
 
     train(tmp_path / 'run', total_steps=40, callbacks=[Change()])
     model = train(tmp_path / 'run')
-    assert model.learner.settings.actor_lr == 5e-5
+    assert model.agent.settings.actor_lr == 5e-5
     metadata, _ = storage.read(checkpoints(RunPaths(tmp_path / 'run'))[0])
     assert metadata['run']['live'] == {'noise_scale': 0.01, 'update_ratio': 2.0}
 
@@ -253,7 +253,7 @@ def test_a_training_that_diverges_ends_with_what_to_lower_and_what_was_saved_sta
     with pytest.raises(DivergenceError, match=r'is not finite: training has diverged\. Lower actor_lr') as error:
         model.train(Explodes(length=5), 8, eval_env=Reach(), run_dir=tmp_path, checkpoint_every=0, **options)
     assert str(error.value).endswith(f"What was saved until then stays in '{tmp_path}'.")
-    assert all(torch.isfinite(values).all() for values in model.learner.networks.state_dict().values())
+    assert all(torch.isfinite(values).all() for values in model.agent.networks.state_dict().values())
     run = RunPaths(tmp_path)
     assert checkpoints(run)[0].stem == '000000020'
     PolicyFile.load(run.best_policy)
@@ -264,12 +264,12 @@ def test_weights_that_are_not_finite_take_the_place_of_nothing(tmp_path: Path) -
     model = train(tmp_path / 'run', total_steps=20)
     model.export(tmp_path / 'policy.safetensors')
     before = (tmp_path / 'policy.safetensors').read_bytes()
-    model.learner.networks.actor.motor.bias.data[0] = np.nan
+    model.agent.networks.actor.motor.bias.data[0] = np.nan
     with pytest.raises(DivergenceError, match=r'a weight of the networks \(actor\.motor\.bias\) is not finite'):
         model.export(tmp_path / 'policy.safetensors')
     assert (tmp_path / 'policy.safetensors').read_bytes() == before
     with pytest.raises(DivergenceError):
-        resuming.write(tmp_path / 'checkpoint.safetensors', model.learner, model.arguments(), RunState())
+        resuming.write(tmp_path / 'checkpoint.safetensors', model.agent, model.arguments(), RunState())
     assert not (tmp_path / 'checkpoint.safetensors').exists()
 
 
@@ -278,8 +278,8 @@ def test_weights_that_are_not_finite_take_the_place_of_nothing(tmp_path: Path) -
 
 def test_a_checkpoint_is_an_agent_that_can_be_loaded(run: RunPaths) -> None:
     model = LiquidDDPG.load(checkpoints(run)[0])
-    assert model.learner.steps == int(checkpoints(run)[0].stem)
-    assert len(model.learner.buffer) == min(model.learner.steps, 60)
+    assert model.agent.steps == int(checkpoints(run)[0].stem)
+    assert len(model.agent.buffer) == min(model.agent.steps, 60)
 
 
 def test_an_agent_trained_with_another_seed_than_its_own_keeps_its_wiring(tmp_path: Path) -> None:
@@ -287,9 +287,9 @@ def test_an_agent_trained_with_another_seed_than_its_own_keeps_its_wiring(tmp_pa
     model.train(Reach(), 8, n_episodes=2, seed=1, eval_every=0, progress=False)
     model.save(tmp_path / 'agent.safetensors')
     loaded = LiquidDDPG.load(tmp_path / 'agent.safetensors')
-    assert np.array_equal(loaded.learner.wiring.command, model.learner.wiring.command)
-    assert loaded.learner.streams.run_seed == 1
-    assert loaded.learner.policy_file().digest == model.learner.policy_file().digest
+    assert np.array_equal(loaded.agent.wiring.command, model.agent.wiring.command)
+    assert loaded.agent.streams.run_seed == 1
+    assert loaded.agent.policy_file().digest == model.agent.policy_file().digest
 
 
 def test_a_run_config_tells_the_wrappers_that_a_name_does_not(tmp_path: Path) -> None:

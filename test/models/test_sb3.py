@@ -80,7 +80,7 @@ def test_an_agent_and_its_policy_file_are_evaluated_unchanged_and_alike(
     models = (
         agent.as_sb3(),
         SB3Policy(tmp_path / 'policy.safetensors'),
-        SB3Policy(Policy(agent.learner.policy_file())),
+        SB3Policy(Policy(agent.agent.policy_file())),
     )
     # Episodes of different lengths: the starts come one by one.
     found = [evaluate_policy(one, Vector(*(Reach(length=4 + i) for i in range(n_envs)))) for one in models]
@@ -98,7 +98,7 @@ def test_returns_are_those_of_our_own_evaluation(agent: LiquidDDPG) -> None:
 
     [theirs] = evaluate_policy(agent.as_sb3(), Seeded(Reach()), n_eval_episodes=1)
     env = Reach()
-    policy = Policy(agent.learner.policy_file())
+    policy = Policy(agent.agent.policy_file())
     observation, _ = env.reset(seed=11)
     ours = 0.0
     for _ in range(10):
@@ -109,7 +109,7 @@ def test_returns_are_those_of_our_own_evaluation(agent: LiquidDDPG) -> None:
 
 
 def test_one_observation_gives_one_action_and_the_hidden_state_is_carried(agent: LiquidDDPG) -> None:
-    model, policy = agent.as_sb3(), Policy(agent.learner.policy_file())
+    model, policy = agent.as_sb3(), Policy(agent.agent.policy_file())
     state = None
     for place in (0.3, -0.2, 0.9):
         action, state = model.predict(np.array([place, 1.0]), state)
@@ -135,7 +135,7 @@ def test_learn_trains_so_many_steps_and_predictions_follow() -> None:
     assert (counts.steps, model.result.steps, model.result.stopped_by) == (60, 60, 'steps')
     after, _ = model.predict(np.ones(2))
     assert after != pytest.approx(before)
-    assert model.learn(20, None, 4, 'name', reset_num_timesteps=False).agent.learner.steps == 80
+    assert model.learn(20, None, 4, 'name', reset_num_timesteps=False).agent.agent.steps == 80
     assert model.get_env() is model.env
 
 

@@ -118,7 +118,7 @@ def test_neither_evaluations_nor_callbacks_change_what_is_learnt(tmp_path: Any) 
             Policy(policy, 'numpy').step([0.5, 1.0])
 
     def weights(*callbacks: Callback, **options: Any) -> dict[str, Any]:
-        return dict(trained(*callbacks, **options)[0].learner.policy_file().tensors)
+        return dict(trained(*callbacks, **options)[0].agent.policy_file().tensors)
 
     plain = weights(eval_every=0)
     watched = weights(

@@ -57,7 +57,7 @@ def test_a_training_shorter_than_one_evaluation_has_none(steps: int) -> None:
 
 def test_where_evaluations_come_does_not_change_what_is_learnt() -> None:
     def weights(**options: Any) -> dict[str, np.ndarray]:
-        return dict(trained(20, 1500, **options)[0].learner.policy_file().tensors)
+        return dict(trained(20, 1500, **options)[0].agent.policy_file().tensors)
 
     plain, often = weights(), weights(eval_every=100)
     for name, tensor in weights(eval_every=0).items():

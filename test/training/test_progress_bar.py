@@ -60,5 +60,5 @@ def test_a_folder_that_cannot_be_made_is_refused_before_training(tmp_path: Path)
     model = LiquidDDPG(2, 4, 1, seed=0)
     with pytest.raises(StorageError, match='cannot be made'):
         model.train(Reach(), 8, n_episodes=1, run_dir=tmp_path / 'file' / 'run', **QUICK)
-    assert model.learner.steps == 0
+    assert model.agent.steps == 0
     assert os.listdir(tmp_path) == ['file']  # noqa: PTH208 - names only

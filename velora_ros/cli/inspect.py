@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from velora_ros.cli.arguments import whole_number
-from velora_ros.liquid.cells import CELLS
+from velora_ros.liquid.cell_registry import CELLS
 from velora_ros.policy import PolicyFile
 
 

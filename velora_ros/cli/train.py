@@ -184,7 +184,7 @@ class _Work:
         options = {'checkpoint_every': arguments.checkpoint_every, 'keep_checkpoints': arguments.keep_checkpoints}
         with stop_on_signals() as stop:
             result = self._running.train_run(folder, self._model, self.env, callbacks=[*callbacks, stop], **options)
-        file = _with_provenance(result.best_policy or self._model.learner.policy_file(), self._config)
+        file = _with_provenance(result.best_policy or self._model.agent.policy_file(), self._config)
         file.save(out)
         if stop.reason:  # the user who stops it may not want to wait for the evaluation
             again = f' --out {out}' if arguments.out else ''

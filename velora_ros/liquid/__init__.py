@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from velora_ros.liquid.wiring import Wiring
 
 if TYPE_CHECKING:
-    from velora_ros.liquid.cell import CfCCell
+    from velora_ros.liquid.cfc_cell import CfCCell
     from velora_ros.liquid.network import LiquidNetwork
 
 __all__ = ['CfCCell', 'LiquidNetwork', 'Wiring']
@@ -17,7 +17,7 @@ __all__ = ['CfCCell', 'LiquidNetwork', 'Wiring']
 
 def __getattr__(name: str) -> Any:
     if name == 'CfCCell':
-        from velora_ros.liquid.cell import CfCCell  # noqa: PLC0415 - the robot's process must start without torch
+        from velora_ros.liquid.cfc_cell import CfCCell  # noqa: PLC0415 - the robot's process must start without torch
 
         return CfCCell
     if name == 'LiquidNetwork':

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from velora_ros.liquid.cell import CfCCell, masked_uniform
-from velora_ros.liquid.feed_forward import FeedForwardCell
-from velora_ros.liquid.gru import GRUCell
+from velora_ros.liquid.cfc_cell import CfCCell, masked_uniform
+from velora_ros.liquid.gru_cell import GRUCell
+from velora_ros.liquid.mlp_cell import MLPCell
 from velora_ros.liquid.wiring import Mask, Wiring
 
-CELLS: dict[str, type[CfCCell | GRUCell | FeedForwardCell]] = {'cfc': CfCCell, 'gru': GRUCell, 'mlp': FeedForwardCell}
+CELLS: dict[str, type[CfCCell | GRUCell | MLPCell]] = {'cfc': CfCCell, 'gru': GRUCell, 'mlp': MLPCell}
 
 
 class SparseLinear(nn.Module):

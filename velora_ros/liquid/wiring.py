@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
-from velora_ros.liquid.cells import CFC, cell_kind, inputs_per_neuron, layer_sizes
+from velora_ros.liquid.cell_registry import CFC, cell_kind, inputs_per_neuron, layer_sizes
 
 Mask = npt.NDArray[np.bool_]
 LAYERS = ('inter', 'command', 'motor')
@@ -27,7 +27,7 @@ class Wiring:
             take the time as an input have one more column, between the two; a feed-forward cell has no synapse from h.
         motor: command -> motor, shape (motor, command).
         sparsity: share of the possible synapses that each neuron does without.
-        cell: kind of the command layer, one of :data:`velora_ros.liquid.cells.CELLS`.
+        cell: kind of the command layer, one of :data:`velora_ros.liquid.cell_registry.CELLS`.
     """
 
     inter: Mask

@@ -11,14 +11,14 @@ from torch.optim import Adam, Optimizer
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid import Wiring
-from velora_ros.liquid.cells import CFC, equal_neurons
+from velora_ros.liquid.cell_registry import CFC, equal_neurons
 from velora_ros.models import storage
-from velora_ros.models.learner import Learner, LearnerSettings, default_spec
+from velora_ros.models.agent import AgentSettings, DDPGAgent, default_spec
+from velora_ros.models.fine_tuning import Start, wiring_of
 from velora_ros.models.prediction import predict
+from velora_ros.models.random_streams import Streams, draw_run_seed
 from velora_ros.models.run_files import RunDir
 from velora_ros.models.sb3 import SB3Model
-from velora_ros.models.start import Start, wiring_of
-from velora_ros.models.streams import Streams, draw_run_seed
 from velora_ros.models.train import Call, train
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, TrainConfig, TrainResult
@@ -105,7 +105,7 @@ class LiquidDDPG:
             self.state_dim, neurons, self.action_dim, rng=streams.wiring, sparsity=config.sparsity, cell=cell
         )
         given = {name: value for name, value in config.agent_arguments().items() if name != 'n_neurons'}
-        self.learner = Learner(synapses, streams, LearnerSettings(optim=optim, device=self.device, **given))
+        self.agent = DDPGAgent(synapses, streams, AgentSettings(optim=optim, device=self.device, **given))
 
     def predict(
         self,
@@ -134,7 +134,7 @@ class LiquidDDPG:
         """
         if dt is not None and not (np.isfinite(dt) and dt >= 0):
             raise ConfigError(f'dt is {dt}; it must be a number of seconds, 0 or more, or None for the nominal period.')
-        learner = self.learner
+        learner = self.agent
         ratio = 1.0
         if dt is not None and hidden is not None:  # the first step of an episode has no time before it
             ratio = float(np.clip(dt / self.spec.control_period, *learner.dt_range))
@@ -256,7 +256,7 @@ class LiquidDDPG:
             max_grad_norm=max_grad_norm, trace=trace, reward_scale=reward_scale, lr_decay_steps=lr_decay_steps,
             lr_final=lr_final, lr_decay_counts=lr_decay_counts, noise_low=noise_low, noise_final=noise_final,
             episode_share=episode_share, eval_every=eval_every, eval_episodes=eval_episodes,
-            eval_max_steps=eval_max_steps, critic_warm_up=critic_warm_up, buffer_size=self.learner.settings.buffer_size,
+            eval_max_steps=eval_max_steps, critic_warm_up=critic_warm_up, buffer_size=self.agent.settings.buffer_size,
         )  # fmt: skip
         return train(
             self,
@@ -283,7 +283,7 @@ class LiquidDDPG:
     @property
     def spec(self) -> PolicySpec:
         """Names, units, bounds and nominal period; of the environment trained in, or the default before that."""
-        return self.learner.spec or default_spec(self.state_dim, self.action_dim)
+        return self.agent.spec or default_spec(self.state_dim, self.action_dim)
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """
@@ -293,7 +293,7 @@ class LiquidDDPG:
             StorageError: the file cannot be written; an older one of that name is untouched.
             DivergenceError: a weight is not finite; likewise.
         """
-        self.learner.policy_file().save(path)
+        self.agent.policy_file().save(path)
 
     def save(self, path: str | os.PathLike[str], *, buffer: bool = False) -> None:
         """
@@ -306,13 +306,13 @@ class LiquidDDPG:
         Raises:
             StorageError: the file cannot be written; an older one of that name is untouched.
         """
-        storage.save(path, self.learner, self.arguments(), buffer=buffer)
+        storage.save(path, self.agent, self.arguments(), buffer=buffer)
 
     def arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments that make this agent again, JSON-ready; the device is left out."""
         sizes = {'state_dim': self.state_dim, 'n_neurons': self.n_neurons, 'action_dim': self.action_dim}
         wiring = {} if self._wiring is None else {'wiring': self._wiring}
-        return {**sizes, **self.learner.settings.arguments(), 'seed': self.seed, **wiring}
+        return {**sizes, **self.agent.settings.arguments(), 'seed': self.seed, **wiring}
 
     @classmethod
     def load(
@@ -341,7 +341,7 @@ class LiquidDDPG:
         if optim is None:
             raise ConfigError(f"'{path}' was trained with the optimiser {name}, which torch.optim lacks; pass optim.")
         model = cls(**arguments, optim=optim, device=device)
-        storage.restore(model.learner, metadata, tensors)
+        storage.restore(model.agent, metadata, tensors)
         return model
 
     @classmethod
@@ -381,7 +381,7 @@ class LiquidDDPG:
             spec.observation_dim, n_neurons, spec.action_dim, **options, device=device, seed=seed,
             wiring=wiring.to_dict(),
         )  # fmt: skip
-        model.learner.begin_from(Start(file, model.learner.wiring))
+        model.agent.begin_from(Start(file, model.agent.wiring))
         return model
 
     @classmethod
@@ -391,15 +391,15 @@ class LiquidDDPG:
         file.refuse_others(arguments)
         before = cls.load(file.path, device=device, optim=arguments.get('optim'))
         own = {name: value for name, value in before.arguments().items() if name not in ('seed', 'optim', 'wiring')}
-        optim = before.learner.settings.optim
+        optim = before.agent.settings.optim
         model = cls(
             **{'optim': optim, **own, **arguments},
             device=device,
             seed=seed,
-            wiring=before.learner.wiring.to_dict(),
+            wiring=before.agent.wiring.to_dict(),
         )
-        state = before.learner.networks.state_dict()
-        model.learner.begin_from(Start(file, model.learner.wiring, state, before.learner.privileged_dim))
+        state = before.agent.networks.state_dict()
+        model.agent.begin_from(Start(file, model.agent.wiring, state, before.agent.privileged_dim))
         return model
 
     def __repr__(self) -> str:

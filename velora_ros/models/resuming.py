@@ -10,8 +10,8 @@ from torch import Tensor
 
 from velora_ros.errors import PolicyFileError
 from velora_ros.models import storage
-from velora_ros.models.learner import Learner
-from velora_ros.models.streams import global_states, set_global_states
+from velora_ros.models.agent import DDPGAgent
+from velora_ros.models.random_streams import global_states, set_global_states
 from velora_ros.training import RunFolder, RunState
 from velora_ros.training.runs.checkpoint import checkpoints, pack, unpack
 
@@ -35,7 +35,7 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     state: RunState
 
-    def restore(self, learner: Learner) -> None:
+    def restore(self, learner: DDPGAgent) -> None:
         """
         Put everything back into a learner that was built from the arguments.
 
@@ -49,7 +49,7 @@ class Checkpoint:
         set_global_states(self.metadata['run']['random'])
 
 
-def write(path: Path, learner: Learner, arguments: dict[str, Any], state: RunState) -> None:
+def write(path: Path, learner: DDPGAgent, arguments: dict[str, Any], state: RunState) -> None:
     """
     Write a checkpoint; the file appears whole or not at all.
 

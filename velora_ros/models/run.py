@@ -51,15 +51,15 @@ def make_model(config: RunConfig, env: Env, *, fresh: bool = True) -> LiquidDDPG
     agent = config.hyperparameters.agent_arguments()
     if config.start_from and (fresh or Path(config.start_from).exists()):
         model = LiquidDDPG.from_policy(config.start_from, **agent, device=device, seed=config.seed)
-        if model.learner.start is not None:
-            model.learner.start.file.refuse_other_contract(spec)  # before the run has a folder
+        if model.agent.start is not None:
+            model.agent.start.file.refuse_other_contract(spec)  # before the run has a folder
     else:
         n_neurons = agent.pop('n_neurons')
         model = LiquidDDPG(spec.observation_dim, n_neurons, spec.action_dim, **agent, device=device, seed=config.seed)
     command = {'command': config.command} if config.command else {}
-    model.learner.provenance |= {'hyperparameters': dataclasses.asdict(config.hyperparameters), **command}
+    model.agent.provenance |= {'hyperparameters': dataclasses.asdict(config.hyperparameters), **command}
     if config.env_args:
-        model.learner.provenance['env_args'] = config.env_args
+        model.agent.provenance['env_args'] = config.env_args
     return model
 
 

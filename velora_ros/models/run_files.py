@@ -15,7 +15,7 @@ from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym import NamedFlatten
 from velora_ros.gym.make_env import id_of, same_id
 from velora_ros.models import resuming
-from velora_ros.models.learner import Learner
+from velora_ros.models.agent import DDPGAgent
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, RunConfig, RunFolder, TrainConfig
 from velora_ros.training.environments import Env
@@ -92,7 +92,7 @@ def opened(run_dir: RunDir | None, config: RunConfig, *, resume: bool, seed: int
             yield run
 
 
-def check_environment(learner: Learner, env: Env, spec: PolicySpec, run: RunFolder) -> None:
+def check_environment(learner: DDPGAgent, env: Env, spec: PolicySpec, run: RunFolder) -> None:
     """
     Compare the environment to the one that a run was trained in.
 
@@ -122,7 +122,7 @@ def check_environment(learner: Learner, env: Env, spec: PolicySpec, run: RunFold
 
 
 def callbacks_of(
-    run: RunFolder, learner: Learner, arguments: Callable[[], dict[str, Any]], *, every: float, keep: int
+    run: RunFolder, learner: DDPGAgent, arguments: Callable[[], dict[str, Any]], *, every: float, keep: int
 ) -> tuple[Sequence[Callback], Checkpoints]:
     """
     Return what writes into the folder: tables, policies and events as things happen, and the checkpoints.

@@ -47,7 +47,7 @@ class SB3Model:
         Raises:
             ObservationError: a shape is wrong, or a number is not finite.
         """
-        learner = self.agent.learner
+        learner = self.agent.agent
         now = id(learner), learner.updates
         if self._policy is None or self._policy[0] != now:
             self._policy = now, SB3Policy(learner.policy_file())

@@ -13,9 +13,9 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from velora_ros.errors import PolicyFileError, SpecError
-from velora_ros.models.learner import Learner
+from velora_ros.models.agent import DDPGAgent
 from velora_ros.models.optimisers import without_compiler
-from velora_ros.models.streams import Streams
+from velora_ros.models.random_streams import Streams
 from velora_ros.policy.foreign import AGENT_KEY, why_no_agent
 from velora_ros.spec import PolicySpec
 from velora_ros.utils import atomic_write
@@ -31,7 +31,7 @@ class DamagedFileError(PolicyFileError):
 
 def save(
     path: str | os.PathLike[str],
-    learner: Learner,
+    learner: DDPGAgent,
     arguments: dict[str, Any],
     *,
     buffer: bool,
@@ -133,7 +133,7 @@ def _checksum(tensors: Mapping[str, Tensor]) -> int:
     return checksum
 
 
-def restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+def restore(learner: DDPGAgent, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     """
     Put everything back into a learner that was built from the file's arguments.
 
@@ -149,7 +149,7 @@ def restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tenso
         ) from error
 
 
-def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+def _restore(learner: DDPGAgent, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     if metadata['privileged_dim']:
         learner.build(metadata['privileged_dim'])
     learner.networks.load_state_dict(
@@ -163,7 +163,7 @@ def _restore(learner: Learner, metadata: dict[str, Any], tensors: dict[str, Tens
                 state.setdefault(int(index), {})[key] = value
         with without_compiler():
             optimizer.load_state_dict({'state': state, 'param_groups': metadata['optimizer_groups'][name]})
-    learner.update.rebind()
+    learner.backend.rebind()
     if REPLAY in tensors:
         learner.buffer.restore(tensors[REPLAY].numpy(), int(metadata['replay_position']))
     learner.streams = Streams(metadata['run_seed'])  # train may have been given another seed than the constructor

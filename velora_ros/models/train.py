@@ -15,11 +15,11 @@ from velora_ros.gym import check_env, check_reward, check_statistics, flat, spec
 from velora_ros.gym.control_period import find_period
 from velora_ros.gym.environment_errors import close
 from velora_ros.models import resuming
-from velora_ros.models.learner import Learner
+from velora_ros.models.agent import DDPGAgent
+from velora_ros.models.backends.torch_backend import UpdateSettings
+from velora_ros.models.random_streams import Streams
 from velora_ros.models.run_files import RunDir, callbacks_of, check_environment, describe, keywords_of, opened
-from velora_ros.models.streams import Streams
-from velora_ros.models.threads import single_thread
-from velora_ros.models.update import UpdateSettings
+from velora_ros.models.torch_settings import single_thread
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, EvaluateIn, LoopSettings, RunFolder, TrainConfig, TrainResult, run
 from velora_ros.training.environments import evaluation_environment, numpy_view
@@ -78,9 +78,9 @@ def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
     _check_evaluations(call)
     env = numpy_view(call.env)
     if not call.resumes:
-        model.learner.adopt(env, spec_from_env(env, call.control_period))  # refused before the folder is begun
-        model.learner.check_start_up(config.start_steps)
-    seed = model.learner.streams.run_seed if call.seed is None else Streams(call.seed).run_seed
+        model.agent.adopt(env, spec_from_env(env, call.control_period))  # refused before the folder is begun
+        model.agent.check_start_up(config.start_steps)
+    seed = model.agent.streams.run_seed if call.seed is None else Streams(call.seed).run_seed
     period = None if call.control_period is None else float(call.control_period)
     others = {'total_steps': call.total_steps, 'control_period': period, 'device': str(model.device)}
     description = describe(env, model.arguments(), config, seed=seed, **others)
@@ -120,7 +120,7 @@ def _check_evaluations(call: Call) -> None:
 
 def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folder: RunFolder | None) -> TrainResult:
     checkpoint = _go_on(model, folder) if folder is not None and folder.resumed else None
-    learner = model.learner
+    learner = model.agent
     if folder is not None and folder.resumed:
         spec = _spec_of_resumed(learner, env, call.control_period)
         check_environment(learner, env, spec, folder)
@@ -154,7 +154,7 @@ def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folde
         )
 
 
-def _spec_of_resumed(learner: Learner, env: Env, control_period: float | None) -> PolicySpec:
+def _spec_of_resumed(learner: DDPGAgent, env: Env, control_period: float | None) -> PolicySpec:
     """
     Return the environment's spec for a run that goes on.
 
@@ -176,12 +176,12 @@ def _go_on(model: 'LiquidDDPG', folder: RunFolder) -> resuming.Checkpoint | None
     checkpoint = resuming.newest(folder)
     if checkpoint is not None:
         arguments = dict(checkpoint.arguments)
-        if (name := arguments.pop('optim')) != model.learner.settings.optim.__name__:
+        if (name := arguments.pop('optim')) != model.agent.settings.optim.__name__:
             raise ConfigError(f"the run in '{folder.folder}' uses the optimiser {name}; pass optim={name}.")
-        twin = type(model)(**arguments, optim=model.learner.settings.optim, device=model.device)
-        checkpoint.restore(twin.learner)
-        model.learner, model.seed = twin.learner, twin.seed
-    elif model.learner.steps or model.learner.streams.run_seed != folder.started_with.seed:
+        twin = type(model)(**arguments, optim=model.agent.settings.optim, device=model.device)
+        checkpoint.restore(twin.agent)
+        model.agent, model.seed = twin.agent, twin.seed
+    elif model.agent.steps or model.agent.streams.run_seed != folder.started_with.seed:
         raise ConfigError(
             f"the run in '{folder.folder}' ended before its first checkpoint, and this agent is not the one it began "
             f'with (a fresh one of seed {folder.started_with.seed}); start a run in another folder.'
@@ -189,7 +189,7 @@ def _go_on(model: 'LiquidDDPG', folder: RunFolder) -> resuming.Checkpoint | None
     return checkpoint
 
 
-def _configure(learner: Learner, config: TrainConfig, call: Call, *, resumed: bool) -> None:
+def _configure(learner: DDPGAgent, config: TrainConfig, call: Call, *, resumed: bool) -> None:
     if call.seed is not None and not resumed:
         learner.streams = Streams(call.seed)
     learner.configure(
@@ -213,7 +213,7 @@ def _callbacks(model: 'LiquidDDPG', config: TrainConfig, call: Call, folder: Run
     if folder is None:
         return [*shown, *call.callbacks]
     writers, checkpoints = callbacks_of(
-        folder, model.learner, model.arguments, every=call.checkpoint_every, keep=call.keep_checkpoints
+        folder, model.agent, model.arguments, every=call.checkpoint_every, keep=call.keep_checkpoints
     )
     return [*shown, *writers, *call.callbacks, checkpoints]  # last: what it writes is what the others have seen
 

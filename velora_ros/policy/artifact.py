@@ -90,7 +90,7 @@ class PolicyFile:
 
     @property
     def cell(self) -> str:
-        """Kind of the command layer, one of :data:`velora_ros.liquid.cells.CELLS`."""
+        """Kind of the command layer, one of :data:`velora_ros.liquid.cell_registry.CELLS`."""
         return str(cell_of(self.wiring))
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError, MissingDependencyError, ObservationError
-from velora_ros.liquid.cells import CFC
+from velora_ros.liquid.cell_registry import CFC
 from velora_ros.policy.artifact import PolicyFile
 from velora_ros.policy.cells import ADVANCE
 from velora_ros.policy.layout import LARGEST_INPUT

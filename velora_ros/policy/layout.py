@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import PolicyFileError
-from velora_ros.liquid.cells import CELLS, CFC
+from velora_ros.liquid.cell_registry import CELLS, CFC
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 

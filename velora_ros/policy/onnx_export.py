@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from velora_ros.errors import MissingDependencyError, PolicyFileError
-from velora_ros.liquid.cells import CFC
+from velora_ros.liquid.cell_registry import CFC
 from velora_ros.policy.artifact import PolicyFile
 from velora_ros.utils import PACKAGE, atomic_write, how_to_install
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
-from velora_ros.liquid.compiling import kernel
+from velora_ros.liquid.kernels.compiler import kernel
 
 Array = npt.NDArray[np.float32]
 

@@ -21,12 +21,12 @@ def summary_of(process):
 
 
 def child_of(process, module):
-    """The process id of the runner's child that runs the module, None before there is one."""
+    """The process id of the runner's child that runs the module; None before it is started."""
     children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
     return next((int(pid) for pid in children if module in Path(f'/proc/{pid}/cmdline').read_text()), None)
 
 
-# Half the speed and a patient watchdog: a machine that stands still for tenths of a second lets no pole fall.
+# Half the speed and a long watchdog timeout, so that the pole stays up if the machine stalls for tenths of a second.
 UNHURRIED = """
 /**/sim_node:
   ros__parameters:
@@ -44,7 +44,7 @@ def run(ros):
 
 @pytest.fixture
 def unhurried(tmp_path):
-    """Launch arguments of a run in which simulated time passes more slowly."""
+    """Launch arguments of a run at half the speed."""
     file = tmp_path / 'unhurried.yaml'
     file.write_text(UNHURRIED)
     return [f'params:={file}', 'use_sim_time:=true']
@@ -87,7 +87,7 @@ def test_ctrl_c_ends_the_run_cleanly_with_its_summary(ros, run):
     assert summary_of(process)['real_time_factor_asked'] == 1.0
 
 
-def test_ctrl_c_pressed_twice_is_one(ros, run, unhurried):
+def test_a_second_ctrl_c_changes_nothing(ros, run, unhurried):
     process = run(*unhurried)
     ros.until(lambda: commanding(process), 'the first commands')
     process.signal(signal.SIGINT)
@@ -96,11 +96,11 @@ def test_ctrl_c_pressed_twice_is_one(ros, run, unhurried):
     assert summary_of(process)['falls'] == 0
 
 
-def test_a_policy_that_cannot_be_run_fails_the_run_with_its_sentence(ros, run, tmp_path):
+def test_a_policy_that_cannot_be_loaded_fails_the_run_with_a_message(ros, run, tmp_path):
     damaged = tmp_path / 'damaged.safetensors'
     damaged.write_bytes(b'no policy')
     process = run(f'policy:={damaged}')
-    # A simulator that is stopped before it began has no summary: the controller waits for it.
+    # A simulator that is stopped before it started prints no summary, so the controller is held until it has started.
     controller = ros.until(lambda: child_of(process, 'policy_node'), 'the controller')
     os.kill(controller, signal.SIGSTOP)
     ros.until(lambda: 'waiting for a command' in process.output, 'the simulator')
@@ -119,8 +119,8 @@ def test_two_robots_side_by_side_each_with_its_own_policy_and_no_crosstalk(ros, 
     ros.until(lambda: process.exit_code is not None, 'the end of the run')
     topics = dict(ros.node.get_topic_names_and_types())
     assert not {'/joint_states', '/command', '/observation', '/reset'} & topics.keys()
-    # What a robot's actuator took tells whose command it was, wherever this listener heard that command. It may miss
-    # some: commands are kept one deep, so a slow listener gets the newest only. A limit (±300 N) tells nothing.
+    # The applied effort shows whose command it was, if this subscription received that command. It can miss some, since
+    # commands have depth 1. A command at the limit (±300 N) shows nothing.
     meant = {robot: {round(command.data[0], 6) for command in commands[robot]} - {0.0} for robot in ROBOTS}
     applied = {robot: {round(state.effort[0], 6) for state in states[robot]} for robot in ROBOTS}
     for name, other in (ROBOTS, ROBOTS[::-1]):
@@ -129,12 +129,12 @@ def test_two_robots_side_by_side_each_with_its_own_policy_and_no_crosstalk(ros, 
     assert states['robot1'][0].position != states['robot2'][0].position, 'each has a seed of its own'
     summaries = [json.loads(line) for line in process.output.splitlines()[-2:]]
     assert [summary['node'] for summary in summaries] == [f'{name}/sim_node' for name in ROBOTS]
-    # Without commands of its own a pole falls every second. A machine that stands still may let one fall.
+    # Without its own commands a pole falls every second. If the machine stalls, one may fall.
     assert max(summary['falls'] for summary in summaries) <= 1
     assert 'fault:' not in process.output
 
 
-def test_one_robot_s_controller_killed_leaves_the_other_robot_commanded(ros, run):
+def test_after_one_controller_is_killed_the_other_robot_is_still_commanded(ros, run):
     process = run('robots:=2', 'duration:=60')
     commands = {name: ros.subscribe('std_msgs/msg/Float64MultiArray', f'/{name}/command') for name in ROBOTS}
     ros.until(lambda: all(len(commands[name]) > 5 for name in ROBOTS), 'the first commands')

@@ -1,4 +1,4 @@
-"""The launch files against a stand-in of launch that refuses arguments which the real classes lack."""
+"""The launch files, with a stand-in for launch that refuses arguments which the real classes lack."""
 
 import runpy
 from pathlib import Path
@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.bringup import runs
-from velora_ros.nodes.bringup.processes import parameter_files
+from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS
+from velora_ros.nodes.bringup.node_process import write_parameter_files
+from velora_ros.nodes.bringup.runs import build
 
 LAUNCH = Path(__file__).resolve().parents[3] / 'launch'
 RUNS = sorted(path.name.removesuffix('.launch.py') for path in LAUNCH.glob('*.launch.py'))
@@ -38,10 +39,10 @@ def of_type(actions, name):
 
 
 def start(run, context):
-    """What comes of a run's launch file in a context."""
+    """The actions of a run's launch file in a context."""
     actions = []
     for function in of_type(entities(run), 'OpaqueFunction'):
-        for argument in runs.ARGUMENTS[run]:
+        for argument in ARGUMENTS[run]:
             context.launch_configurations.setdefault(argument.name, argument.default)
         actions = function.function(context, *function.args)
     return actions
@@ -52,24 +53,24 @@ def nodes(run, context):
 
 
 def context_of(run, **given):
-    defaults = {argument.name: argument.default for argument in runs.ARGUMENTS[run]}
+    defaults = {argument.name: argument.default for argument in ARGUMENTS[run]}
     return launch_standin.LaunchContext(**{**defaults, **given})
 
 
 def without_parameter_files(command):
-    """The command line with each temporary parameter file's name replaced by what is in it."""
+    """The command line with the content of each temporary parameter file in the place of its name."""
     return [yaml.safe_load(Path(word).read_text()) if Path(word).is_file() else word for word in command]
 
 
 def test_every_run_has_a_launch_file():
-    assert set(RUNS) == set(runs.ARGUMENTS)
+    assert set(RUNS) == set(ARGUMENTS)
 
 
 @pytest.mark.parametrize('run', RUNS)
 def test_every_argument_is_declared_with_default_and_description(run):
     declared = {action.name: action for action in of_type(entities(run), 'DeclareLaunchArgument')}
-    assert list(declared) == [argument.name for argument in runs.ARGUMENTS[run]]
-    for argument in runs.ARGUMENTS[run]:
+    assert list(declared) == [argument.name for argument in ARGUMENTS[run]]
+    for argument in ARGUMENTS[run]:
         assert declared[argument.name].default_value == argument.default
         assert declared[argument.name].description.startswith(argument.description)
         assert 'choices' not in declared[argument.name].arguments  # launch's own would refuse True and False
@@ -96,17 +97,15 @@ def test_discovery_stays_on_the_machine_unless_the_variable_is_set(run):
 def test_launch_and_the_runner_start_the_same_processes(given, policy, tmp_path):
     given = {'policy': policy, **given}
     launched = nodes('control', context_of('control', **given))
-    entries = runs.build('control', given)
-    assert [(node.package, node.executable) for node in launched] == [
-        (entry.package, entry.executable) for entry in entries
-    ]
-    for node, entry in zip(launched, entries, strict=True):
+    described = build('control', given)
+    assert [(node.package, node.executable) for node in launched] == [('velora_ros', node.name) for node in described]
+    for node, description in zip(launched, described, strict=True):
         by_launch = launch_standin.node_command(node, tmp_path)
-        by_runner = entry.ros_arguments(parameter_files(entry, tmp_path))
+        by_runner = description.ros_arguments(write_parameter_files(description, tmp_path))
         assert without_parameter_files(by_launch) == without_parameter_files(by_runner)
 
 
-def test_a_wrong_argument_is_refused_with_the_sentence_of_the_list(policy):
+def test_an_invalid_argument_is_refused_with_the_same_message_as_without_launch(policy):
     with pytest.raises(ConfigError, match='duration'):
         nodes('control', context_of('control', policy=policy, duration='soon'))
 
@@ -135,24 +134,24 @@ def test_the_end_of_the_simulator_ends_the_run(policy):
     assert type(action).__name__ == 'Shutdown'
 
 
-def test_the_summary_ends_the_controller_of_the_same_robot_before_it_misses_its_states(policy):
+def test_the_summary_of_a_robot_ends_its_controller_before_that_faults(policy):
     context, actions = two_robots(policy, duration='5')
     robots, handlers = of_type(actions, 'Node'), of_type(actions, 'RegisterEventHandler')
     [heard] = [entry.event_handler for entry in handlers if entry.event_handler.target_action is robots[2]]
     assert not heard.on_stdout(launch_standin.ProcessIO(b'a line\n{"event": "control_'))
-    told = heard.on_stdout(launch_standin.ProcessIO(b'summary", "falls": 0}\n'))
-    assert stopped(told, robots) == ['/robot2/policy_node']
+    actions = heard.on_stdout(launch_standin.ProcessIO(b'summary", "falls": 0}\n'))
+    assert stopped(actions, robots) == ['/robot2/policy_node']
     assert ends(robots[3], 0, context) == []  # it was asked to
 
 
-def test_one_robot_s_end_leaves_the_other_alone(policy):
+def test_the_end_of_one_robot_does_not_affect_the_other(policy):
     context, actions = two_robots(policy, duration='5')
     robots = of_type(actions, 'Node')
     assert stopped(ends(robots[0], 0, context), robots) == ['/robot1/policy_node']
     assert stopped(ends(robots[2], 0, context), robots) == ['/robot2/policy_node']
 
 
-def test_one_robot_that_does_not_pass_leaves_the_other_alone_and_the_launch_fails_in_the_end(policy):
+def test_a_robot_that_does_not_pass_leaves_the_other_running_and_the_launch_fails_at_the_end(policy):
     context, actions = two_robots(policy, duration='5')
     robots, handlers = of_type(actions, 'Node'), of_type(actions, 'RegisterEventHandler')
     for entry in handlers:
@@ -168,7 +167,7 @@ def failure_of(action, context):
     return action.function(context, *action.args)
 
 
-def test_a_failed_run_ends_its_own_nodes_and_fails_a_launch_in_which_nothing_else_runs(policy):
+def test_a_failed_run_ends_its_nodes_and_fails_a_launch_that_runs_nothing_else(policy):
     context = context_of('control', policy=policy, duration='5')
     simulator, controller = nodes('control', context)
     [action] = ends(simulator, 1, context)
@@ -187,7 +186,7 @@ def test_a_required_run_that_fails_ends_the_launch(policy):
         failure_of(action, context)
 
 
-def test_the_death_of_the_policy_fails_the_run_after_the_robot_fell(policy):
+def test_a_killed_policy_node_fails_the_run_after_the_robot_fell(policy):
     context = context_of('control', policy=policy)
     simulator, controller = nodes('control', context)
     [timer] = ends(controller, -9, context)
@@ -197,7 +196,7 @@ def test_the_death_of_the_policy_fails_the_run_after_the_robot_fell(policy):
     assert stopped(failure_of(action, context), [simulator]) == ['//sim_node']
 
 
-def test_a_policy_that_is_started_again_ends_nothing(policy):
+def test_the_end_of_a_respawned_policy_node_ends_nothing_else(policy):
     context = context_of('control', policy=policy, use_respawn='True', sim='false')
     [controller] = nodes('control', context)
     assert controller.respawn
@@ -208,14 +207,14 @@ def test_a_policy_that_is_started_again_ends_nothing(policy):
     ('pushed', 'given', 'namespace'),
     [('/left', '', '/left'), ('/lab/left', 'arm', '/lab/left/arm'), ('/left', '/arm', '/arm'), ('/', 'arm', '/arm')],
 )
-def test_a_pushed_namespace_holds(policy, pushed, given, namespace):
+def test_a_pushed_namespace_is_applied(policy, pushed, given, namespace):
     context = context_of('control', policy=policy, namespace=given)
     context.launch_configurations['ros_namespace'] = pushed
     assert {node.namespace for node in nodes('control', context)} == {namespace}
 
 
 def parameters_of(node):
-    """What launch's own parameters and files say of the node, by rcl's order for keys that name it in full."""
+    """The node's parameters from launch and from files, in rcl's order for keys that are its full name."""
     values = {}
     for item in node.parameters:
         sections = {} if isinstance(item, dict) else yaml.safe_load(Path(item).read_text())
@@ -225,18 +224,18 @@ def parameters_of(node):
     return values
 
 
-def test_parameters_that_a_launch_file_around_sets_hold_as_arguments_do(policy):
+def test_parameters_set_by_the_outer_launch_file_apply_like_arguments(policy):
     context = context_of('control', policy='')
     context.launch_configurations['global_params'] = [
         ('use_sim_time', True), ('autostart', False), ('policy', policy), ('arm_on_activate', False),
     ]  # fmt: skip
     simulator, controller = nodes('control', context)
     assert parameters_of(simulator)['use_sim_time'] is True
-    told = {'use_sim_time': True, 'autostart': False, 'policy': policy, 'arm_on_activate': False}
-    assert told.items() <= parameters_of(controller).items()
+    expected = {'use_sim_time': True, 'autostart': False, 'policy': policy, 'arm_on_activate': False}
+    assert expected.items() <= parameters_of(controller).items()
 
 
-def test_of_several_includes_with_simulated_time_one_has_the_clock(policy):
+def test_only_one_of_several_includes_with_simulated_time_publishes_the_clock(policy):
     context = context_of('control', policy=policy, namespace='left', use_sim_time='true')
     assert 'publish_clock' not in parameters_of(nodes('control', context)[0])
     context.launch_configurations |= {'namespace': 'right'}
@@ -254,7 +253,7 @@ def include(context, given, **around):
     return of_type(actions, 'Node')
 
 
-def test_an_include_takes_over_what_ros_shares_and_nothing_else(policy, tmp_path):
+def test_an_include_takes_only_shared_arguments_from_the_outer_launch_file(policy, tmp_path):
     foreign = tmp_path / 'foreign.yaml'
     foreign.write_text('/**/driver:\n  ros__parameters: {baud: 9600}\n')
     around = {'env': 'production', 'seed': '4', 'duration': '9', 'params_file': str(foreign), 'namespace': 'left'}
@@ -268,13 +267,13 @@ def test_an_include_takes_over_what_ros_shares_and_nothing_else(policy, tmp_path
 @pytest.mark.parametrize(
     ('given', 'meant'), [('duraton', 'duration'), ('param', 'params'), ('use_simtime', 'use_sim_time')]
 )
-def test_a_misspelt_argument_is_refused_and_one_that_is_launch_s_own_is_not(policy, given, meant):
+def test_a_misspelt_argument_is_refused_and_an_argument_of_launch_itself_is_not(policy, given, meant):
     with pytest.raises(ConfigError, match=f"no argument '{given}'. Did you mean '{meant}'"):
         include(launch_standin.LaunchContext(), {'policy': policy, given: '5'})
     assert include(launch_standin.LaunchContext(), {'policy': policy, 'launch-prefix': 'nice', 'emulate_tty': 'true'})
 
 
-def test_an_include_takes_over_a_parameter_file_that_names_its_nodes_and_no_namespace_twice(policy, tmp_path):
+def test_an_include_takes_a_parameter_file_that_names_its_nodes_and_applies_no_namespace_twice(policy, tmp_path):
     own = tmp_path / 'own.yaml'
     own.write_text(f'policy_node:\n  ros__parameters: {{policy: {policy}, fallback: none}}\n')
     context = launch_standin.LaunchContext(ros_namespace='/left')
@@ -283,7 +282,7 @@ def test_an_include_takes_over_a_parameter_file_that_names_its_nodes_and_no_name
     assert parameters_of(controller).items() >= {'policy': policy, 'fallback': 'none'}.items()
 
 
-def test_ends_during_shutdown_mean_nothing(policy):
+def test_processes_that_end_during_shutdown_have_no_consequence(policy):
     context = context_of('control', policy=policy)
     context.is_shutdown = True
     for node in nodes('control', context):
@@ -299,7 +298,7 @@ def test_ends_during_shutdown_mean_nothing(policy):
         ('launch.actions.TimerAction', {'delay': 1.0}),
     ],
 )
-def test_the_standin_refuses_what_the_real_classes_lack(name, arguments):
+def test_the_stand_in_refuses_arguments_that_the_real_classes_lack(name, arguments):
     module, _, attribute = name.rpartition('.')
     cls = getattr(__import__(module, fromlist=[attribute]), attribute)
     with pytest.raises(TypeError, match='has no argument'):

@@ -14,7 +14,7 @@ from velora_ros.policy import PolicyFile
 pytestmark = pytest.mark.ros
 
 CONTROL = [*BRINGUP, 'control', 'train:=true']
-# As short as can be, and with policies that differ: the pole need not stand.
+# As short as possible, with policies that differ; the pole need not stay up.
 SHORT = """
 /**/trainer_node:
   ros__parameters:
@@ -27,7 +27,7 @@ SHORT = """
 /**/policy_node:
   ros__parameters:
     engine: numpy
-    # A busy machine may hold up a state or the whole robot for longer than their defaults; the subject is the training.
+    # Long timeouts, since a busy machine can delay states; this test is about training.
     max_state_age_s: 30.0
     watchdog_timeout_s: 60.0
 """
@@ -75,7 +75,7 @@ def test_better_policies_are_swapped_into_the_running_controller_from_an_untrain
     assert PolicyFile.load(best).provenance['steps'] >= 100
 
 
-def test_the_robot_goes_on_while_the_training_process_dies_and_is_resumed(ros, run):
+def test_the_robot_keeps_moving_while_a_killed_training_is_resumed(ros, run):
     process = run('namespace:=robot1', 'steps:=1000000')
     counts = ros.counts_of('robot1/policy_node')
     commands = ros.subscribe('std_msgs/msg/Float64MultiArray', '/robot1/command', matched=False)

@@ -19,7 +19,7 @@ from velora_ros.nodes.policy.connection_checks import (
     unheard,
     unsaid,
 )
-from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.message_types import interface_class
 
 pytestmark = pytest.mark.ros
 

@@ -18,7 +18,7 @@ from ros_bench import SOURCE
 from velora_ros.nodes.policy.loop import PolicyLoop
 from velora_ros.nodes.policy.node import PolicyNode
 from velora_ros.nodes.ros.conversions import to_joint_state, to_vector
-from velora_ros.nodes.ros.interfaces import LATCHED, NEWEST
+from velora_ros.nodes.ros.topics_services_qos import LATCHED, NEWEST
 from velora_ros.spec import PolicySpec
 
 pytestmark = pytest.mark.ros

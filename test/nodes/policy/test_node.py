@@ -11,7 +11,7 @@ from ros_bench import SOURCE
 
 from velora_ros.nodes.policy import node as policy_node
 from velora_ros.nodes.policy.parameters import PARAMETERS
-from velora_ros.nodes.ros.interfaces import SERVICES, TOPICS
+from velora_ros.nodes.ros.topics_services_qos import SERVICES, TOPICS
 from velora_ros.policy import Policy
 
 pytestmark = pytest.mark.ros

@@ -9,7 +9,7 @@ from velora_ros.contract.sources import ObservationSettings, Source
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.policy.observation_topics import Inputs
 from velora_ros.nodes.ros.conversions import to_vector
-from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.message_types import interface_class
 
 pytestmark = pytest.mark.ros
 

@@ -9,7 +9,8 @@ from policy_robot import MS, SPEC, STATE, Robot
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 
-from velora_ros.nodes.ros.interfaces import LATCHED, interface_class
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.topics_services_qos import LATCHED
 from velora_ros.policy import Policy
 
 pytestmark = pytest.mark.ros

@@ -6,7 +6,7 @@ import rclpy
 from policy_robot import MS, NAMES, SPEC, STATE, Robot, T
 
 from velora_ros.nodes.ros.conversions import to_nanoseconds
-from velora_ros.nodes.ros.interfaces import NEWEST
+from velora_ros.nodes.ros.topics_services_qos import NEWEST
 from velora_ros.policy import Policy
 from velora_ros.spec import PolicySpec
 

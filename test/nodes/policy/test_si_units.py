@@ -11,7 +11,7 @@ from ros_bench import SOURCE
 
 from velora_ros.control.safety import Safety
 from velora_ros.nodes.policy.parameters import open_confirmations, parameters, settings_of
-from velora_ros.nodes.ros.interfaces import NEWEST
+from velora_ros.nodes.ros.topics_services_qos import NEWEST
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.spec import PolicySpec
 

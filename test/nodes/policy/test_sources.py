@@ -8,7 +8,8 @@ import pytest
 from policy_robot import DEFAULTS, SPEC, Robot, T
 from rclpy.time import Time
 
-from velora_ros.nodes.ros.interfaces import LATCHED, interface_class
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.topics_services_qos import LATCHED
 from velora_ros.policy import Policy
 from velora_ros.spec import PolicySpec
 

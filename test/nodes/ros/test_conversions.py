@@ -1,4 +1,4 @@
-"""Messages to numpy and back: nothing is lost, whatever the values."""
+"""Round trips from numpy to messages and back."""
 
 import numpy as np
 from hypothesis import given
@@ -10,24 +10,24 @@ arrays = st.lists(st.floats(allow_nan=False), max_size=12).map(lambda values: np
 
 
 @given(st.integers(0, 2**31 * 10**9 - 1))
-def test_a_stamp_comes_back_to_the_nanosecond(nanoseconds):
+def test_a_stamp_survives_a_round_trip(nanoseconds):
     assert conversions.to_nanoseconds(conversions.to_stamp(nanoseconds)) == nanoseconds
 
 
 @given(arrays)
-def test_a_vector_comes_back(values):
+def test_a_vector_survives_a_round_trip(values):
     assert np.array_equal(conversions.from_vector(conversions.to_vector(values)), values)
 
 
 @given(arrays, arrays)
-def test_a_message_is_filled_anew(first, second):
+def test_a_message_can_be_filled_again(first, second):
     message = conversions.to_vector(first)
     assert conversions.fill_vector(message, second) is message
     assert np.array_equal(conversions.from_vector(message), second)
 
 
 @given(st.lists(st.text('ab/_', min_size=1), max_size=4), st.integers(0, 10**18))
-def test_a_joint_state_comes_back_with_empty_fields_empty(names, stamp):
+def test_a_joint_state_survives_a_round_trip_with_empty_fields(names, stamp):
     position = np.arange(len(names), dtype=float)
     message = conversions.to_joint_state(names, position, np.empty(0), -position, stamp)
     joints, *fields = conversions.from_joint_state(message)
@@ -36,7 +36,7 @@ def test_a_joint_state_comes_back_with_empty_fields_empty(names, stamp):
     assert conversions.to_nanoseconds(message.header.stamp) == stamp
 
 
-def test_a_strided_array_is_sent_as_it_reads():
+def test_a_strided_array_is_sent_in_order():
     values = np.arange(10.0)[::3]
     assert conversions.from_vector(conversions.to_vector(values)).tolist() == [0.0, 3.0, 6.0, 9.0]
 

@@ -8,14 +8,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from velora_ros.nodes.ros.interfaces import TOPICS, interface_class
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.topics_services_qos import TOPICS
 from velora_ros.training import EpisodeRecord
 
 CONFIG = Path(__file__).parents[3] / 'config'
 PLOTJUGGLER = ElementTree.parse(CONFIG / 'plotjuggler.xml').getroot()
 FOXGLOVE = json.loads((CONFIG / 'foxglove.json').read_text(encoding='utf-8'))
 
-# As they are called without a namespace: what is published, and its type.
+# Published topics without a namespace, and their types.
 PUBLISHED = {
     row.name.replace('~', f'/{row.node}') if row.name[0] in '~/' else f'/{row.name}': row.type
     for row in TOPICS

@@ -1,4 +1,4 @@
-"""One spelling for every way to write the name of a message type."""
+"""Every spelling of a message type is converted to the same one."""
 
 import pytest
 
@@ -27,14 +27,14 @@ def test_every_spelling_of_a_type_is_the_same_type(spellings, name):
 
 
 @pytest.mark.parametrize('spelling', ['Bogus', 'geometry_msgs/srv/Pose', '/', ''])
-def test_what_is_no_type_stays_as_it_is_and_is_refused_later(spelling):
+def test_an_unknown_type_is_returned_unchanged_and_refused_later(spelling):
     assert canonical_type(spelling, readers.TYPES) == spelling
     with pytest.raises(ConfigError, match='there is no message type'):
         readers.message_class(spelling)
 
 
 @pytest.mark.parametrize('prefixes', [None, '', '/nowhere'])
-def test_without_a_sourced_installation_the_packages_beside_python_are_known(monkeypatch, prefixes):
+def test_packages_installed_with_pip_are_found_without_a_sourced_ros(monkeypatch, prefixes):
     monkeypatch.delenv('AMENT_PREFIX_PATH', raising=False)
     if prefixes is not None:
         monkeypatch.setenv('AMENT_PREFIX_PATH', prefixes)

@@ -23,12 +23,12 @@ def file(tmp_path):
         ('/**/policy_node', False),
     ],
 )  # fmt: skip
-def test_a_section_is_about_the_nodes_that_its_name_matches(file, section, matches):
+def test_a_section_applies_to_the_nodes_that_its_key_matches(file, section, matches):
     own = file(f'{section}:\n  ros__parameters:\n    seed: 7\n')
     assert value_in(own, '/robot1/sim_node', 'seed') == (7 if matches else None)
 
 
-def test_the_last_section_that_says_something_counts(file):
+def test_the_last_section_that_sets_a_parameter_counts(file):
     own = file(
         '/**:\n  ros__parameters: {seed: 1, faults: {jitter_s: 0.5}}\n'
         '/**/sim_node:\n  ros__parameters: {seed: 2}\n'
@@ -40,17 +40,17 @@ def test_the_last_section_that_says_something_counts(file):
 
 
 @pytest.mark.parametrize('text', ['', '[]', '/**: 3', '/**:\n  ros__parameters: 3', 'a: [', '/**:\n  other: {seed: 1}'])
-def test_what_is_no_parameter_file_says_nothing(file, text):
+def test_an_invalid_parameter_file_sets_nothing(file, text):
     assert value_in(file(text), '/sim_node', 'seed') is None
 
 
-def test_no_file_says_nothing():
+def test_a_missing_file_sets_nothing():
     assert value_in('', '/sim_node', 'seed') is None
     assert value_in('nowhere.yaml', '/sim_node', 'seed') is None
 
 
 @pytest.mark.ros
-def test_it_says_what_ros_itself_makes_of_the_file(ros, file):
+def test_values_are_those_that_rcl_reads_from_the_file(ros, file):
     own = file(
         '/**/probe:\n  ros__parameters: {a: 1, b: 1, c: 1}\n/**:\n  ros__parameters: {a: 2, d: 2, e: 2}\n'
         '/lab/probe:\n  ros__parameters: {b: 3, e: 3}\nlab/probe:\n  ros__parameters: {g: {f: 4}, a: 4}\n'
@@ -66,7 +66,7 @@ def test_it_says_what_ros_itself_makes_of_the_file(ros, file):
     assert {name: value_in(own, '/lab/probe', name) for name in meant} == meant
 
 
-def test_a_namespace_may_be_a_key_of_its_own_as_launch_files_write_it(file):
+def test_a_namespace_can_be_a_key_of_its_own(file):
     own = file(
         'left:\n  sim_node:\n    ros__parameters: {seed: 1}\n  arm:\n    sim_node:\n      ros__parameters: {seed: 2}\n'
     )
@@ -81,7 +81,7 @@ def test_numbers_and_quotes_stay_as_they_were_written(file):
 
 
 @pytest.mark.ros
-def test_a_section_under_the_full_name_counts_last_whatever_came_first(ros, tmp_path):
+def test_a_section_keyed_by_the_full_name_overrides_all_others(ros, tmp_path):
     shipped, own = (tmp_path / f'{name}.yaml' for name in ('shipped', 'own'))
     shipped.write_text('/**/probe:\n  ros__parameters: {a: 1, b: 1.0}\n')
     own.write_text('/**:\n  ros__parameters: {a: 2}\nprobe:\n  ros__parameters: {b: 1e-3}\n')

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from velora_ros.nodes.ros.process_settings import FrozenObjects, ShortTurns
+from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector, ShortSwitchInterval
 
 
 @pytest.fixture(autouse=True)
@@ -16,8 +16,8 @@ def _as_it_was():
     sys.setswitchinterval(interval)
 
 
-def test_the_collector_sees_everything_again_when_the_last_user_ends():
-    one, other = FrozenObjects(), FrozenObjects()
+def test_all_objects_are_collectable_again_when_the_last_user_ends():
+    one, other = FrozenGarbageCollector(), FrozenGarbageCollector()
     one.begin()
     other.begin()
     one.begin()  # a second policy of the same node
@@ -29,18 +29,18 @@ def test_the_collector_sees_everything_again_when_the_last_user_ends():
     assert gc.get_freeze_count() == 0
 
 
-def test_what_a_program_froze_itself_stays_frozen():
+def test_objects_that_the_program_froze_stay_frozen():
     gc.freeze()
     before = gc.get_freeze_count()
-    user = FrozenObjects()
+    user = FrozenGarbageCollector()
     user.begin()
     user.end()
     assert gc.get_freeze_count() >= before > 0
 
 
-def test_the_switch_interval_is_put_back_by_the_last_user():
+def test_the_last_user_restores_the_switch_interval():
     sys.setswitchinterval(0.004)
-    one, other = ShortTurns(1e-4), ShortTurns(1e-4)
+    one, other = ShortSwitchInterval(1e-4), ShortSwitchInterval(1e-4)
     for user in (one, one, other):
         user.begin()
     assert sys.getswitchinterval() == pytest.approx(1e-4)
@@ -51,8 +51,8 @@ def test_the_switch_interval_is_put_back_by_the_last_user():
     assert sys.getswitchinterval() == pytest.approx(0.004)
 
 
-def test_an_interval_that_somebody_else_set_meanwhile_stays():
-    user = ShortTurns(1e-4)
+def test_an_interval_changed_by_others_is_kept():
+    user = ShortSwitchInterval(1e-4)
     user.begin()
     sys.setswitchinterval(0.002)
     user.end()

@@ -1,4 +1,4 @@
-"""Every part of rclpy that is not its public interface: there in the installed version, and missed in one sentence."""
+"""The private parts of rclpy: present in the installed version, and named in one message if they are missing."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from ros_bench import SOURCE, own_domain
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros import rclpy_compat
-from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.rclpy_compat import HOLDS_FOR, rclpy_version
 
 pytestmark = pytest.mark.ros
@@ -29,16 +29,16 @@ def node():
         rclpy.try_shutdown(context=context)
 
 
-def test_the_installed_rclpy_is_one_of_the_versions_that_were_tried():
+def test_the_installed_rclpy_is_a_tested_version():
     version = rclpy_version()
-    assert version.rpartition('.')[0] in HOLDS_FOR, f'try every part of PRIVATE with rclpy {version}'
+    assert version.rpartition('.')[0] in HOLDS_FOR, f'test every part of PRIVATE with rclpy {version}'
 
 
-def test_start_values_that_nobody_declared_are_found(node):
-    assert rclpy_compat.start_overrides(node) == {'nobody_declared_me': 3}
+def test_undeclared_start_values_are_found(node):
+    assert rclpy_compat.start_values(node) == {'nobody_declared_me': 3}
 
 
-def test_messages_that_wait_are_taken_and_then_there_are_none(node):
+def test_queued_messages_are_taken_until_there_are_none(node):
     kind = interface_class('std_msgs/msg/Float64')
     subscription = node.create_subscription(kind, 'numbers', lambda message: None, 10)
     publisher = node.create_publisher(kind, 'numbers', 10)
@@ -52,7 +52,7 @@ def test_messages_that_wait_are_taken_and_then_there_are_none(node):
     assert take() is None
 
 
-def test_an_answer_may_come_after_its_callback(node):
+def test_a_response_can_be_sent_after_the_callback(node):
     service = node.create_service(interface_class('std_srvs/srv/Trigger'), 'later', lambda request, response: response)
     asked = []
     rclpy_compat.answer_later(service, lambda response, send: asked.append((response, send)))
@@ -64,19 +64,19 @@ def test_there_is_an_events_executor():
     assert rclpy_compat.events_executor() is not None
 
 
-def test_a_refusal_carries_its_sentence():
+def test_a_refusal_has_its_message():
     assert str(rclpy_compat.Refused('this is why.')) == 'this is why.'
 
 
 @pytest.mark.parametrize(
     ('use', 'part'),
     [
-        (rclpy_compat.start_overrides, 'Node._parameter_overrides'),
+        (rclpy_compat.start_values, 'Node._parameter_overrides'),
         (lambda changed: rclpy_compat.answer_later(changed, print), 'Service.send_response'),
         (lambda changed: rclpy_compat.taker(type('Subscription', (), {'handle': changed})), 'Subscription.handle.take'),
     ],
 )
-def test_a_part_that_is_gone_is_named_with_the_versions_that_have_it(use, part):
+def test_a_missing_part_is_named_with_the_versions_that_have_it(use, part):
     with pytest.raises(ConfigError, match=re.escape(part)) as error:
         use(object())
     assert all(version in str(error.value) for version in HOLDS_FOR)
@@ -84,7 +84,7 @@ def test_a_part_that_is_gone_is_named_with_the_versions_that_have_it(use, part):
 
 
 def uses_of_private_parts(text, private):
-    """Lines that use a private name of rclpy on anything but `self`, or import what is not public."""
+    """Lines that use a private name of rclpy on anything but `self`, or import a private module."""
     attribute = re.compile(r'(?<!self)(?<!cls)\.(_(?!_)\w+)')
     hidden = re.compile(r'\brclpy\.(impl|experimental)\b|\.handle\b|\.send_response\b|_rclpy\b')
     lines = text.splitlines()

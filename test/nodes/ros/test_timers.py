@@ -1,4 +1,4 @@
-"""Timers that change while a node runs, on a real node."""
+"""Timers whose period changes, on a real node."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from velora_ros.nodes.ros.timers import Timers
 pytestmark = pytest.mark.ros
 
 
-def test_a_time_beyond_all_measure_is_a_timer_that_does_not_call(ros):
+def test_a_timer_with_an_extremely_long_period_does_not_call(ros):
     calls, timers = [], Timers(ros.node)
 
     def call():
@@ -21,7 +21,7 @@ def test_a_time_beyond_all_measure_is_a_timer_that_does_not_call(ros):
     ros.until(lambda: calls, 'a call')
 
 
-def test_a_timer_is_set_goes_on_is_postponed_and_taken_away(ros):
+def test_a_timer_is_set_kept_postponed_and_removed(ros):
     calls, timers = [], Timers(ros.node)
 
     def call():

@@ -5,7 +5,7 @@ from rclpy.serialization import deserialize_message
 
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.nodes.policy.encoders import TYPES, make_writer
-from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.sim.command_subscription import CommandInput, make_command_reader
 from velora_ros.spec import PolicySpec
 

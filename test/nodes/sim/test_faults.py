@@ -12,7 +12,7 @@ import yaml
 from ros_bench import BRINGUP, answered_all, in_step
 
 from velora_ros.nodes.ros.conversions import to_nanoseconds
-from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.utils import share_path
 
 pytestmark = pytest.mark.ros

@@ -15,7 +15,8 @@ from ros_bench import in_step
 from velora_ros.control.run_statistics import failures
 from velora_ros.nodes.ros.conversions import to_diagnostic, to_diagnostics, to_nanoseconds
 from velora_ros.nodes.ros.executor import spin
-from velora_ros.nodes.ros.interfaces import SERVICES, TOPICS, interface_class
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.topics_services_qos import SERVICES, TOPICS
 from velora_ros.nodes.sim.clock_publisher import SimClock
 from velora_ros.nodes.sim.node import SimNode
 from velora_ros.nodes.sim.parameters import PARAMETERS

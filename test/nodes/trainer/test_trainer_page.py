@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from velora_ros.nodes.ros.interfaces import LATCHED, TOPICS
+from velora_ros.nodes.ros.topics_services_qos import LATCHED, TOPICS
 
 pytestmark = pytest.mark.ros
 

@@ -1,1 +1,1 @@
-"""Starts the nodes of a run: what starts, with which parameters, as launch actions or as processes."""
+"""Bringup: which nodes a run consists of (``runs.py``), started by ``ros2 launch`` or, without it, as processes."""

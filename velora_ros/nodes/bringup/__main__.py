@@ -2,6 +2,6 @@
 
 import sys
 
-from velora_ros.nodes.bringup.runs import main
+from velora_ros.nodes.bringup.command_line import main
 
 sys.exit(main())

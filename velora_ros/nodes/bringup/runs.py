@@ -1,496 +1,235 @@
 """
-Which nodes make up a run, with which parameters: kept as data here, in one place.
+The runs: which nodes start, in which order, with which parameters.
 
-``launch/*.launch.py`` turn it into launch actions. Without ``launch``, this module starts the same processes with the
-same arguments by itself::
-
-    python -m velora_ros.nodes.bringup control duration:=60 env:=InvertedPendulum-v5 policy:=file.safetensors
-    python -m velora_ros.nodes.bringup control train:=true duration:=300
-
-The last line printed is the run's summary. Exit status: 0 when the run passed or was ended by Ctrl-C or SIGTERM, 1 when
-it did not pass or a required process died, 2 for arguments that cannot be right.
+``control`` is a simulated robot and its policy, with ``train:=true`` also a training, and with ``sim:=false`` the
+policy of a real robot. ``train`` is a training alone. Both ways to start a run take its nodes from :func:`build`:
+``launch_description.py`` for ``ros2 launch``, ``command_line.py`` without it. So they cannot differ.
 """
 
 import dataclasses
-import importlib.util
-import math
-import re
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.nodes.bringup.entries import BOOLEAN, Argument, Entry, Surroundings, Value
-from velora_ros.nodes.ros.parameter_files import sections_of, value_in
-from velora_ros.utils import how_to_install, share_path
-
-# After the controller was killed the simulator goes on for a while, so that its summary shows what became of the robot.
-ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/robot_files.py, which loads gymnasium
-AFTERMATH_S = 5.0
-
-_DEFAULT_ENV = 'InvertedPendulum-v5'
-_TRAINING = ('torch', 'array_api_compat', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm')
-_WORDS = {'true': True, '1': True, 'yes': True, 'on': True, 'false': False, '0': False, 'no': False, 'off': False}
-_ENV = Argument('env', '', f'Gymnasium id of the MuJoCo environment; empty is that of params, else {_DEFAULT_ENV}.')
-_NAMESPACE = Argument(
-    'namespace', '', 'Namespace of all nodes, below a pushed one unless it begins with /; several robots have one each.'
+from velora_ros.errors import ConfigError
+from velora_ros.nodes.bringup.argument_checks import (
+    check_arguments,
+    check_policy,
+    check_training_is_installed,
+    seconds,
+    shipped_policy,
+    whole_number,
 )
-_PARAMS = Argument(
-    'params', '', 'A parameter file of your own for all nodes; it overrides the shipped ones, arguments override it.'
-)
-_PARAMS_FILE = Argument('params_file', '', 'Another name of params.')
-_STEPS = Argument('steps', '', "Environment steps of the training; empty takes the parameter file's number.")
-_RUN_DIR = Argument('run_dir', '', "Folder of the training's run; empty is that of params, else a new one below runs/.")
-_SEED = Argument(
-    'seed',
-    '',
-    'One seed, one run: it fixes initial states, and weights and noise in training; empty is 0, or as in params.',
-)
-_AUTOSTART = Argument(
-    'autostart', '', 'Whether the nodes begin by themselves; empty is as in params, else true.', BOOLEAN
-)
-_LOG_LEVEL = Argument('log_level', '', 'Log level of all nodes: debug, info, warn, error or fatal; empty is info.')
-_REQUIRED = Argument(
-    'required',
-    'false',
-    'Shut down everything that the launch runs when this run is over or failed; false ends its own nodes only.',
-    BOOLEAN,
-)
+from velora_ros.nodes.bringup.node_description import NodeDescription, ParameterValue
+from velora_ros.nodes.bringup.run_request import EnclosingLaunch, RunRequest
+from velora_ros.utils import share_path
 
-ARGUMENTS: dict[str, tuple[Argument, ...]] = {
-    'control': (
-        _ENV,
-        Argument(
-            'policy',
-            '',
-            'Policy file, or the name of a shipped one; empty takes that of params, else the one shipped for env, or '
-            'with train:=true none. A real robot (sim:=false) needs one of its own.',
-        ),
-        Argument('duration', '0', 'Simulated seconds after which the run ends and is judged; 0 runs until Ctrl-C.'),
-        Argument('sim', 'true', 'Start the simulated robot; false for a real one, which is then not armed.', BOOLEAN),
-        Argument('train', 'false', 'Train meanwhile, and let the simulated robot have each better policy.', BOOLEAN),
-        _STEPS,
-        _RUN_DIR,
-        _NAMESPACE,
-        Argument('robots', '1', 'How many robots side by side; of several each is in a namespace robot1, robot2, ...'),
-        Argument(
-            'use_sim_time',
-            '',
-            'Live by /clock, which the simulated robot then publishes; empty is as in params, else false.',
-            BOOLEAN,
-        ),
-        _SEED,
-        _PARAMS,
-        _PARAMS_FILE,
-        Argument('command_topic', '', 'Topic of the commands; empty is command, in the namespace.'),
-        _AUTOSTART,
-        Argument('use_respawn', 'false', 'Start policy_node again, 2 s after it ended by a fault.', BOOLEAN),
-        _REQUIRED,
-        _LOG_LEVEL,
-    ),
-    'train': (
-        _ENV,
-        _SEED,
-        _STEPS,
-        _RUN_DIR,
-        Argument('out', '', 'Another file for the best policy, beside the one in the run folder.'),
-        _NAMESPACE,
-        _PARAMS,
-        _PARAMS_FILE,
-        _AUTOSTART,
-        _REQUIRED,
-        _LOG_LEVEL,
-    ),
-}
-"""The launch arguments of each run."""
+# After policy_node was killed the simulator runs on for this long, so that its summary shows what the robot did [s].
+LINGER_S = 5.0
 
 
-@dataclasses.dataclass(frozen=True)
-class _Request:
+def build(run: str, given: Mapping[str, str], enclosing: EnclosingLaunch | None = None) -> list[NodeDescription]:
     """
-    What was asked for.
+    Return the nodes of a run, in the order in which they start.
 
     Args:
-        values: every argument of the run by name.
-        surroundings: what a launch file around the run says.
-        first: of several simulated robots the first, which has the clock.
-    """
-
-    values: Mapping[str, str]
-    surroundings: Surroundings
-    first: bool = True
-
-    def __getitem__(self, name: str) -> str:
-        return self.values.get(name, '')
-
-    def true(self, name: str) -> bool:
-        """Tell whether an argument is set to true."""
-        return self[name] == 'true'
-
-    @property
-    def namespace(self) -> str:
-        """The absolute namespace of the nodes."""
-        given = _checked_namespace(self['namespace'])
-        outer = '/' if given.startswith('/') else self.surroundings.namespace
-        return f'/{"/".join(part for part in f"{outer}/{given}".split("/") if part)}'
-
-    def own(self, node: str, parameter: str) -> Any:
-        """Return what the launch files around the run and the user's own file say; None where they do not."""
-        name, value = self._full_name(node), None
-        for source in (*self.surroundings.parameters, self['params']):
-            if isinstance(source, tuple):
-                given = source[1] if source[0] == parameter else None
-            else:
-                given = value_in(source, name, parameter)
-            value = value if given is None else given
-        return value
-
-    def sections(self, node: str) -> tuple[str, ...]:
-        """Return the same as parameter files that override the shipped ones whatever their keys are."""
-        name, outer = self._full_name(node), self.surroundings.parameters
-        texts = []
-        for source in outer:
-            if isinstance(source, tuple):
-                texts.append(yaml.safe_dump({name: {'ros__parameters': {source[0]: source[1]}}}))
-            else:
-                texts += sections_of(source, name)
-        return (*texts, *sections_of(self['params'], name, bare_only=not outer))
-
-    def _full_name(self, node: str) -> str:
-        return f'{self.namespace.rstrip("/")}/{node}'
-
-
-def build(run: str, given: Mapping[str, str], surroundings: Surroundings | None = None) -> list[Entry]:
-    """
-    Return the nodes of a run.
-
-    Args:
-        run: a key of :data:`ARGUMENTS`.
-        given: launch arguments by name; what is absent or empty takes its default.
-        surroundings: what a launch file around the run has set for everything in it.
+        run: ``control`` or ``train``.
+        given: launch arguments by name; absent and empty ones take their defaults.
+        enclosing: what a launch file around the run sets for everything in it.
 
     Raises:
-        ConfigError: the run or an argument is unknown, or a value cannot be right.
+        ConfigError: the run or an argument is unknown, or a value is invalid.
     """
-    if run not in ARGUMENTS:
-        raise ConfigError(f"there is no run '{run}'.{did_you_mean(run, ARGUMENTS)}")
-    known = {argument.name: argument for argument in ARGUMENTS[run]}
-    for name in given:
-        if name not in known:
-            raise ConfigError(f"there is no argument '{name}'.{did_you_mean(name, known)}")
-    values = {name: given.get(name) or argument.default for name, argument in known.items()}
-    for argument in known.values():
-        if argument.choices == BOOLEAN and values[argument.name]:
-            values[argument.name] = _boolean(argument.name, values[argument.name])
-    values['params'] = _one_of(values, 'params', 'params_file')
-    return _BUILDERS[run](_Request(values, surroundings or Surroundings()))
+    request = RunRequest(check_arguments(run, given), enclosing or EnclosingLaunch())
+    return {'control': _control, 'train': _train}[run](request)
 
 
-def publishes_clock(entry: Entry, surroundings: Surroundings, params: str) -> bool:
-    """Tell whether a node will publish ``/clock``, so that further simulators do not."""
-    request = _Request({'namespace': entry.namespace, 'params': params}, surroundings)
-    for parameter in ('publish_clock', 'use_sim_time'):
-        value = entry.parameters.get(parameter, request.own(entry.name, parameter))
-        if entry.executable == 'sim_node' and value is not None:
-            return bool(value)
-    return False
-
-
-def _boolean(name: str, value: str) -> str:
-    """Return 'true' or 'false' for every spelling that ROS knows."""
-    if value.lower() not in _WORDS:
-        raise ConfigError(f"the argument '{name}' is '{value}'; it must be true or false (True, False, 1, 0).")
-    return BOOLEAN[0] if _WORDS[value.lower()] else BOOLEAN[1]
-
-
-def _one_of(values: Mapping[str, str], name: str, other: str) -> str:
-    """Return the value of an argument that has two names."""
-    if values[name] and values[other] and values[name] != values[other]:
-        raise ConfigError(
-            f"the arguments '{name}' and '{other}' mean the same, but are '{values[name]}' and '{values[other]}'; "
-            'give one of them. To pass several parameter files, join them into one.'
-        )
-    return values[name] or values[other]
-
-
-def _control(request: _Request) -> list[Entry]:
-    robots, seed = _integer('robots', request['robots']), _seed(request, 'sim_node')
+def _control(request: RunRequest) -> list[NodeDescription]:
+    """One robot, or several side by side, each in its own namespace and with its own seed."""
+    robots = whole_number('robots', request['robots'])
     if robots < 1 or (robots > 1 and request.true('train')):
         raise ConfigError(f"the argument 'robots' is {robots}; it must be at least 1, and 1 with train:=true.")
     if robots == 1:
-        return _one_robot(request)
+        return _robot(request)
     if request['command_topic'].startswith('/'):
         raise ConfigError(
-            f"the argument 'command_topic' is '{request['command_topic']}', one topic for {robots} robots; leave the "
-            'leading slash away, so that each has its own.'
+            f"the argument 'command_topic' is '{request['command_topic']}', one topic for {robots} robots; omit the "
+            'leading slash, so that each robot has its own.'
         )
-    entries: list[Entry] = []
-    for index in range(robots):
-        own = {'namespace': f'{request["namespace"].rstrip("/")}/robot{index + 1}', 'seed': str(seed + index)}
-        if not request['namespace'].startswith('/'):
-            own['namespace'] = own['namespace'].lstrip('/')
-        entries += _one_robot(
-            dataclasses.replace(request, values={**request.values, **own}, first=request.first and index == 0)
-        )
-    return entries
+    return [node for index in range(robots) for node in _robot(_one_of_several(request, index))]
 
 
-def _one_robot(request: _Request) -> list[Entry]:
+def _one_of_several(request: RunRequest, index: int) -> RunRequest:
+    """Return the request for one of several robots; of their simulators only the first publishes ``/clock``."""
+    outer = request['namespace'].rstrip('/')
+    own = {
+        'namespace': f'{outer}/robot{index + 1}' if request['namespace'] else f'robot{index + 1}',
+        'seed': str(request.seed('sim_node') + index),
+    }
+    enclosing = dataclasses.replace(request.enclosing, has_clock=request.enclosing.has_clock or index > 0)
+    return RunRequest({**request.arguments, **own}, enclosing)
+
+
+def _robot(request: RunRequest) -> list[NodeDescription]:
+    """The simulator, the policy and the training of one robot, as far as they are asked for."""
     simulated, training = request.true('sim'), request.true('train')
-    duration = _seconds('duration', request['duration'])
-    if duration and not simulated:
-        raise ConfigError(
-            f"the argument 'duration' is {duration:g}, but only a simulated robot (sim:=true) has an end."
-        )
-    for name in ('steps', 'run_dir'):
-        if request[name] and not training:
-            raise ConfigError(f"the argument '{name}' is '{request[name]}', but nothing is trained; add train:=true.")
-    if not training:
-        return [*([_sim_node(request, duration)] if simulated else []), _policy_node(request, simulated=simulated)]
-    run = _run_folder(request)
-    if not simulated:  # nothing that was never tried commands a real robot
-        return [_policy_node(request, simulated=False), _trainer_node(request, run, required=False)]
-    return [
-        _sim_node(request, duration, learning=True),
-        _policy_node(request, simulated=True, follow=run),
-        _trainer_node(request, run, audience=True),
-    ]
+    _check_combination(request, simulated=simulated, training=training)
+    run_folder = _run_folder(request) if training else ''
+    nodes = []
+    if simulated:
+        nodes.append(_sim_node(request, learning=training))
+    # Only a simulated robot takes untried policies from the training.
+    nodes.append(_policy_node(request, simulated=simulated, follow=run_folder if simulated else ''))
+    if training:
+        nodes.append(_trainer_beside_a_robot(request, run_folder, followed=simulated))
+    return nodes
 
 
-def _train(request: _Request) -> list[Entry]:
-    return [_trainer_node(request, _run_folder(request), alone=True)]
+def _train(request: RunRequest) -> list[NodeDescription]:
+    """A training alone; the run ends with it."""
+    parameters = _trainer_parameters(request, _run_folder(request)) | {'exit_when_done': True}
+    return [_node(request, 'trainer_node', ['trainer_node.yaml'], parameters, ends_run=True)]
 
 
-def _run_folder(request: _Request) -> str:
-    """Return the absolute path of the run's folder: policy_node is told which one it may take policies from."""
-    missing = [name for name in _TRAINING if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f'training needs {", ".join(missing)}, which {"are" if len(missing) > 1 else "is"} not installed here. '
-            f'{how_to_install("train")} In a clone, make control TRAIN=1 and make train set it up.'
-        )
-    from velora_ros.training.runs.paths import default_folder  # noqa: PLC0415 - control alone loads no training
-
-    given = request['run_dir'] or request.own('trainer_node', 'run_dir')
-    folder = given or default_folder(_env(request, 'trainer_node'), _seed(request, 'trainer_node'))
-    return str(Path(folder).expanduser().absolute())
+# --- the nodes -----------------------------------------------------------------------------------------------------
 
 
-def _env(request: _Request, node: str) -> str:
-    return request['env'] or str(request.own(node, 'env') or _DEFAULT_ENV)
-
-
-def _seed(request: _Request, node: str) -> int:
-    own = request.own(node, 'seed')
-    return _integer('seed', request['seed']) if request['seed'] else own if isinstance(own, int) else 0
-
-
-def _given(request: _Request) -> dict[str, Value]:
-    """Return what the arguments say of environment and seed; what they leave open is up to the files."""
-    env: dict[str, Value] = {'env': request['env']} if request['env'] else {}
-    return env | ({'seed': _integer('seed', request['seed'])} if request['seed'] else {})
-
-
-def _clock(request: _Request) -> dict[str, Value]:
-    """Return what the argument says of the clock to live by; empty leaves it to the files."""
-    return {'use_sim_time': request.true('use_sim_time')} if request['use_sim_time'] else {}
-
-
-def _autostart(request: _Request, node: str) -> dict[str, Value]:
-    """Return whether the node begins by itself: by the argument, else by the files, else it does."""
-    if request['autostart']:
-        return {'autostart': request.true('autostart')}
-    return {} if request.own(node, 'autostart') is not None else {'autostart': True}
-
-
-def _entry(request: _Request, name: str, files: Sequence[str], parameters: dict[str, Value], **more: Any) -> Entry:
-    own = request['params']
-    if own and not Path(own).expanduser().is_file():
-        raise ConfigError(
-            f"the parameter file '{own}' (params or params_file) does not exist; give a YAML file of ROS parameters."
-        )
-    if not re.fullmatch(r'|([\w./]+:=)?(debug|info|warn|error|fatal)', request['log_level'].lower()):
-        raise ConfigError(
-            f"the argument 'log_level' is '{request['log_level']}'; it must be debug, info, warn, error or fatal."
-        )
-    return Entry(
-        name,
-        name,
-        request.namespace,
-        (*(str(share_path('config', file)) for file in files), *([str(Path(own).expanduser())] if own else [])),
-        request.sections(name),
-        parameters,
-        log_level=request['log_level'],
-        **more,
-    )
-
-
-def _remaps(request: _Request) -> tuple[tuple[str, str], ...]:
-    topic = request['command_topic']
-    if not re.fullmatch(r'|(~/|/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', topic):
-        raise ConfigError(
-            f"the argument 'command_topic' is '{topic}'; it must be a topic's name, e.g. "
-            "'forward_effort_controller/commands', or '/cmd_vel' in no namespace."
-        )
-    return (('command', topic),) if topic else ()
-
-
-def _sim_node(request: _Request, duration: float, *, learning: bool = False) -> Entry:
-    parameters = {**_given(request), **_clock(request), 'summary_line': True}
+def _sim_node(request: RunRequest, *, learning: bool) -> NodeDescription:
+    duration = seconds('duration', request['duration'])
+    parameters = {**_env_and_seed(request), **_clock(request), 'summary_line': True}
     if duration:
         parameters['duration_s'] = duration
-    if not request.first or request.surroundings.has_clock:  # of several simulators, one has the clock
+    if request.enclosing.has_clock:  # of several simulators, one publishes it
         parameters['publish_clock'] = False
     if learning:
         parameters['learning'] = True
-    return _entry(request, 'sim_node', ['sim_node.yaml'], parameters, remaps=_remaps(request), ends_run=True)
+    return _node(
+        request,
+        'sim_node',
+        ['sim_node.yaml'],
+        parameters,
+        remaps=_command_remap(request),
+        ends_run=True,
+        publishes_clock=_publishes_clock(request, parameters),
+    )
 
 
-def _policy_node(request: _Request, *, simulated: bool, follow: str = '') -> Entry:
-    """Describe policy_node; ``follow``: the run's folder from which it takes each better policy."""
-    parameters = _autostart(request, 'policy_node')
-    own = request.own('policy_node', 'policy')
-    if request['policy']:
-        parameters['policy'] = request['policy']
-    elif not own and not simulated:
+def _policy_node(request: RunRequest, *, simulated: bool, follow: str) -> NodeDescription:
+    """Describe policy_node; ``follow`` is the run folder from which it takes each better policy, '' for none."""
+    parameters = _autostart(request, 'policy_node') | _clock(request)
+    policy = request['policy'] or request.file_value('policy_node', 'policy')
+    if not policy and not simulated:
         raise ConfigError(
             "the argument 'policy' is empty, and no policy drives a real robot (sim:=false) by default; add "
             'policy:=FILE, or set policy for policy_node in the file given as params.'
         )
-    elif not own and not follow:
-        parameters['policy'] = _shipped_policy(_env(request, 'sim_node'))
-    _look_for_policy(str(request['policy'] or own or ''))
+    if request['policy']:
+        parameters['policy'] = request['policy']
+    elif not policy and not follow:
+        parameters['policy'] = shipped_policy(request.env('sim_node'))
+    check_policy(str(policy or ''))
     if follow:
         parameters |= {'follow_trainer': True, 'policy_dirs': [follow]}
-    parameters |= _clock(request)
-    # Nothing but the simulator's own file ever arms a robot by itself.
+    # control.yaml arms the robot by itself: only a simulated one gets it.
     files = ['policy_node.yaml', *(['control.yaml'] if simulated else [])]
     updates = (('policy_update', 'trainer_node/policy'),) if follow else ()
-    return _entry(
+    return _node(
         request,
         'policy_node',
         files,
         parameters,
-        remaps=(*_remaps(request), *updates),
-        linger_s=AFTERMATH_S if simulated else 0.0,
+        remaps=(*_command_remap(request), *updates),
+        linger_s=LINGER_S if simulated else 0.0,
         respawn=request.true('use_respawn'),
     )
 
 
-def _trainer_node(
-    request: _Request, run: str, *, alone: bool = False, audience: bool = False, required: bool = True
-) -> Entry:
-    """Describe trainer_node; ``alone``: the run ends with it, ``audience``: a controller takes its policies."""
-    parameters = {**_given(request), 'run_dir': run, **_autostart(request, 'trainer_node')}
+def _trainer_beside_a_robot(request: RunRequest, run_folder: str, *, followed: bool) -> NodeDescription:
+    """Describe trainer_node; with ``followed`` policy_node takes its policies, and the run needs it."""
+    parameters = _trainer_parameters(request, run_folder) | _clock(request)
+    if followed:
+        rival = request['policy'] or request.file_value('policy_node', 'policy')
+        # Without a policy of its own, policy_node waits for the first one.
+        parameters |= {'rival': str(rival)} if rival else {'announce_untrained': True, 'exit_when_failed': True}
+    return _node(request, 'trainer_node', ['trainer_node.yaml', 'control.yaml'], parameters, required=followed)
+
+
+def _node(
+    request: RunRequest, name: str, files: list[str], parameters: Mapping[str, ParameterValue], **options: Any
+) -> NodeDescription:
+    """Describe a node with its shipped parameter files, the user's own file and the arguments, in this order."""
+    own = [str(Path(request['params']).expanduser())] if request['params'] else []
+    return NodeDescription(
+        name,
+        f'velora_ros.nodes.{name.removesuffix("_node")}',
+        request.namespace,
+        files=(*(str(share_path('config', file)) for file in files), *own),
+        sections=request.sections(name),
+        parameters=parameters,
+        log_level=request['log_level'],
+        **options,
+    )
+
+
+# --- parameters from arguments -------------------------------------------------------------------------------------
+
+
+def _trainer_parameters(request: RunRequest, run_folder: str) -> dict[str, ParameterValue]:
+    parameters = {**_env_and_seed(request), 'run_dir': run_folder, **_autostart(request, 'trainer_node')}
     if request['steps']:
-        parameters['total_steps'] = _integer('steps', request['steps'])
+        parameters['total_steps'] = whole_number('steps', request['steps'])
     if request['out']:
         parameters['out'] = request['out']
-    if alone:
-        parameters['exit_when_done'] = True
-    if audience:
-        rival = request['policy'] or request.own('policy_node', 'policy')
-        # Without a policy of its own the controller waits for the first one.
-        parameters |= {'rival': str(rival)} if rival else {'announce_untrained': True, 'exit_when_failed': True}
-    parameters |= _clock(request)
-    files = ['trainer_node.yaml', *([] if alone else ['control.yaml'])]
-    return _entry(request, 'trainer_node', files, parameters, required=required, ends_run=alone)
+    return parameters
 
 
-_BUILDERS = {'control': _control, 'train': _train}
+def _env_and_seed(request: RunRequest) -> dict[str, ParameterValue]:
+    """Return environment and seed as far as arguments set them; the rest is left to the parameter files."""
+    env: dict[str, ParameterValue] = {'env': request['env']} if request['env'] else {}
+    return env | ({'seed': whole_number('seed', request['seed'])} if request['seed'] else {})
 
 
-def _look_for_policy(given: str) -> None:
-    """Find out before anything starts that a policy's file does not exist."""
-    name = given if given.endswith('.safetensors') else f'{given}.safetensors'
-    if given and not Path(given).expanduser().exists() and not share_path('policies', name).is_file():
+def _clock(request: RunRequest) -> dict[str, ParameterValue]:
+    """Return ``use_sim_time`` if the argument sets it; else it is left to the parameter files."""
+    return {'use_sim_time': request.true('use_sim_time')} if request['use_sim_time'] else {}
+
+
+def _publishes_clock(request: RunRequest, parameters: Mapping[str, ParameterValue]) -> bool:
+    """Whether sim_node will publish ``/clock``: by ``publish_clock``, else by ``use_sim_time``."""
+    for name in ('publish_clock', 'use_sim_time'):
+        value = parameters.get(name, request.file_value('sim_node', name))
+        if value is not None:
+            return bool(value)
+    return False
+
+
+def _autostart(request: RunRequest, node: str) -> dict[str, ParameterValue]:
+    """Return whether a node starts working by itself: by the argument, else by the parameter files, else yes."""
+    if request['autostart']:
+        return {'autostart': request.true('autostart')}
+    return {} if request.file_value(node, 'autostart') is not None else {'autostart': True}
+
+
+def _command_remap(request: RunRequest) -> tuple[tuple[str, str], ...]:
+    return (('command', request['command_topic']),) if request['command_topic'] else ()
+
+
+def _run_folder(request: RunRequest) -> str:
+    """Return the absolute path of the run folder; policy_node must know from where it may take policies."""
+    check_training_is_installed()
+    from velora_ros.training.runs.paths import default_folder  # noqa: PLC0415 - control alone loads no training
+
+    given = request['run_dir'] or request.file_value('trainer_node', 'run_dir')
+    folder = given or default_folder(request.env('trainer_node'), request.seed('trainer_node'))
+    return str(Path(folder).expanduser().absolute())
+
+
+def _check_combination(request: RunRequest, *, simulated: bool, training: bool) -> None:
+    duration = seconds('duration', request['duration'])
+    if duration and not simulated:
         raise ConfigError(
-            f"the policy is '{given}': there is no such file, and no shipped policy has that name. Shipped are: "
-            f'{_shipped()}.{did_you_mean(given, _shipped().split(", ")) if "/" not in given else ""}'
+            f"the argument 'duration' is {duration:g}, but only a run with a simulated robot (sim:=true) has an end."
         )
-
-
-def _shipped_policy(env: str) -> str:
-    path = share_path('policies', f'{env}.safetensors')
-    if not path.is_file():
-        how = f'Train one with velora_ros train --env {env} --out FILE, and give it with policy:=FILE.'
-        if Path(env).suffix.lower() in ROBOT_FILES:  # a robot file alone has no reward to train for
-            how = 'Give one with policy:=FILE; docs/simulator.md tells how to train for a robot of your own.'
-        raise ConfigError(f"no policy ships for the environment '{env}'; there are: {_shipped()}. {how}")
-    return str(path)
-
-
-def _shipped() -> str:
-    return ', '.join(sorted(file.stem for file in share_path('policies').glob('*.safetensors'))) or 'none'
-
-
-def _checked_namespace(value: str) -> str:
-    if not re.fullmatch(r'/?|(/?[A-Za-z_][A-Za-z0-9_]*)+/?', value):
-        raise ConfigError(
-            f"the argument 'namespace' is '{value}'; it must be names of letters, digits and underscores, joined by "
-            "slashes, e.g. 'robot1' or 'lab/robot1'."
-        )
-    return value
-
-
-def _seconds(name: str, value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise ConfigError(f"the argument '{name}' is '{value}'; it must be a number of seconds, 0 or more.")
-    return seconds
-
-
-def _integer(name: str, value: str) -> int:
-    if not value.isdecimal():
-        raise ConfigError(f"the argument '{name}' is '{value}'; it must be a whole number, 0 or more.")
-    return int(value)
-
-
-def parse(arguments: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """
-    Split ``run name:=value ...`` into the run and its launch arguments.
-
-    Raises:
-        ConfigError: there is no run, or a word is no argument.
-    """
-    run, *words = arguments or ['']
-    given = {}
-    for word in words:
-        name, separator, value = word.partition(':=')
-        if not separator:
-            raise ConfigError(f"'{word}' is not a launch argument; write name:=value, for example duration:=60.")
-        given[name] = value
-    return run, given
-
-
-def usage() -> str:
-    """Return the help text: every run with its launch arguments."""
-    lines = ['python -m velora_ros.nodes.bringup RUN [name:=value ...]', '']
-    for run, table in ARGUMENTS.items():
-        lines.append(run)
-        for argument in table:
-            default = f' (default {argument.default})' if argument.default else ''
-            lines.append(f'  {argument.name + ":=":16}{argument.description}{default}')
-    return '\n'.join(lines) + '\n'
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the nodes of the run named on the command line until it is over; return the exit status."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if {'-h', '--help'} & set(words):
-        sys.stdout.write(usage())
-        return 0
-    try:
-        entries = build(*parse(words))
-    except ConfigError as error:
-        sys.stderr.write(f'{error}\n')
-        return 2
-    from velora_ros.nodes.bringup.processes import run_entries  # noqa: PLC0415 - launch files need only the list above
-
-    return run_entries(entries)
+    for name in ('steps', 'run_dir'):
+        if request[name] and not training:
+            raise ConfigError(f"the argument '{name}' is '{request[name]}', but nothing is trained; add train:=true.")

@@ -12,7 +12,7 @@ from velora_ros.control import Controller, Status
 from velora_ros.control.controller import WAITING
 from velora_ros.control.loop_timing import TimingReport
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.interfaces import create_publisher
+from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.policy import Policy
 
 LOG_PERIOD_S = 1.0

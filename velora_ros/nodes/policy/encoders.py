@@ -9,7 +9,7 @@ from velora_ros.control import Command
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.nodes.policy.decoders import vector_writer
 from velora_ros.nodes.ros.conversions import to_stamp
-from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.spec import PolicySpec
 
 Writer = Callable[[Command], Any]

@@ -22,10 +22,11 @@ from velora_ros.nodes.policy.diagnostics import Report
 from velora_ros.nodes.policy.observation_topics import Inputs
 from velora_ros.nodes.policy.parameters import check_times, observation_of, open_confirmations, settings_of
 from velora_ros.nodes.policy.startup_summary import start_line
-from velora_ros.nodes.ros import conversions, interfaces
-from velora_ros.nodes.ros.clock_step import ClockStep
-from velora_ros.nodes.ros.parameters import Values, check_qos_overrides
-from velora_ros.nodes.ros.process_settings import FrozenObjects
+from velora_ros.nodes.ros import conversions, endpoints
+from velora_ros.nodes.ros.clocks import ClockStep
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector
+from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.spec import PolicySpec
@@ -96,7 +97,7 @@ class PolicyLoop:
         self._timing = LoopTiming()
         self._diagnosis, self._path = self._diagnose(), ''
         self._undo: list[Callable[[], Any]] = []
-        self._frozen = FrozenObjects()
+        self._frozen = FrozenGarbageCollector()
         self._timers = Timers(node)
         self._newest: tuple[int, float] | None = None
         self._usual = self._silent = False
@@ -249,7 +250,7 @@ class PolicyLoop:
         events = PublisherEventCallbacks(
             incompatible_qos=self._report.incompatible_qos(name, 'subscriber', 'publisher')
         )
-        publisher = interfaces.create_publisher(self._node, OWNER, name, kind=kind, events=events)
+        publisher = endpoints.create_publisher(self._node, OWNER, name, kind=kind, events=events)
         self._undo.append(lambda: self._node.destroy_publisher(publisher))
         return publisher
 
@@ -259,7 +260,7 @@ class PolicyLoop:
         events = SubscriptionEventCallbacks(
             incompatible_qos=self._report.incompatible_qos(topic_name or name, 'publisher', 'subscription')
         )
-        subscription = interfaces.create_subscription(
+        subscription = endpoints.create_subscription(
             self._node, OWNER, name, callback, topic_name=topic_name, kind=kind, raw=raw, events=events
         )
         self._undo.append(lambda: self._node.destroy_subscription(subscription))

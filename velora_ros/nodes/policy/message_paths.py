@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from velora_ros.contract.fields import Path, slice_width
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
-from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.message_types import interface_class
 
 Array = npt.NDArray[np.float64]
 Getter = Callable[[Any], Any]

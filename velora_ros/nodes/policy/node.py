@@ -49,13 +49,12 @@ from velora_ros.nodes.policy.diagnostics import UNCONFIGURED, Report
 from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, OWNER, PolicyLoop
 from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of
 from velora_ros.nodes.policy.policy_loader import Loader, PolicyFolders, await_policy, load
-from velora_ros.nodes.ros.executor import STEADY, run
-from velora_ros.nodes.ros.interfaces import (
-    create_deferred_service,
-    create_service,
-    create_subscriptions_to_all,
-)
-from velora_ros.nodes.ros.parameters import ParameterTable, Values, start_values
+from velora_ros.nodes.ros.clocks import STEADY
+from velora_ros.nodes.ros.endpoints import create_deferred_service, create_service, create_subscriptions_to_all
+from velora_ros.nodes.ros.parameter_table import ParameterTable
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.rclpy_compat import start_values
+from velora_ros.nodes.ros.run_node import run
 
 DIAGNOSTICS_PERIOD_S = 1.0
 

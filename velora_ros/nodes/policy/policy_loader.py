@@ -13,9 +13,9 @@ from rclpy.timer import Timer
 
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.nodes.policy.loop import PolicyLoop
-from velora_ros.nodes.ros.executor import STEADY
-from velora_ros.nodes.ros.interfaces import create_subscription
-from velora_ros.nodes.ros.process_settings import ShortTurns
+from velora_ros.nodes.ros.clocks import STEADY
+from velora_ros.nodes.ros.endpoints import create_subscription
+from velora_ros.nodes.ros.process_settings import ShortSwitchInterval
 from velora_ros.policy import Policy
 from velora_ros.policy.foreign import why_no_policy
 from velora_ros.utils import share_path
@@ -149,7 +149,7 @@ class Loader:
         self._node = node
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[tuple[_Job, Policy | None, str]] = queue.SimpleQueue()
-        self._under_way, self._turns = 0, ShortTurns(TURN_S)
+        self._under_way, self._turns = 0, ShortSwitchInterval(TURN_S)
         self._thread: threading.Thread | None = None
         self._timer: Timer | None = None
 

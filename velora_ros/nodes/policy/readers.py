@@ -37,8 +37,7 @@ from velora_ros.contract.sources import JOINTS, REFUSE, VECTOR
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
 from velora_ros.nodes.policy.message_paths import Array, Getter, Kind, find_way, numbers_of
 from velora_ros.nodes.policy.nonfinite import Fill, fill_of, fill_ranges, has_ranges, is_range
-from velora_ros.nodes.ros.interfaces import interface_class
-from velora_ros.nodes.ros.message_types import canonical_type
+from velora_ros.nodes.ros.message_types import canonical_type, interface_class
 
 Reader = Callable[[Any], Sequence[float] | Array]
 

@@ -1,4 +1,4 @@
-"""Messages to numpy and back: the only place where a message's fields are read or written."""
+"""Converts the messages that all nodes use to numpy and Python values, and back."""
 
 from array import array
 from collections.abc import Sequence
@@ -18,34 +18,34 @@ _LEVELS = {'ok': DiagnosticStatus.OK, 'warn': DiagnosticStatus.WARN, 'error': Di
 
 
 def to_nanoseconds(stamp: Time) -> int:
-    """Return a message's stamp [ns]; 0 when it was never set."""
+    """Return a stamp in nanoseconds; 0 if it was never set."""
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def to_stamp(nanoseconds: int) -> Time:
-    """Return the stamp message of a time [ns]."""
+    """Return the stamp of a time [ns]."""
     seconds, rest = divmod(int(nanoseconds), 1_000_000_000)
     return Time(sec=seconds, nanosec=rest)
 
 
 def from_vector(message: Float64MultiArray) -> Array:
-    """Return the message's data as a flat array, shape (length,); the layout is ignored."""
+    """Return the data of a message as a flat array, shape (length,); the layout is ignored."""
     return _as_array(message.data)
 
 
 def to_vector(values: Array) -> Float64MultiArray:
-    """Return a flat vector message of an array, shape (length,)."""
+    """Return a message with a flat array, shape (length,)."""
     return fill_vector(Float64MultiArray(), values)
 
 
 def fill_vector(message: Float64MultiArray, values: Array) -> Float64MultiArray:
-    """Put an array into a message that exists, which takes a fifth of the time of making one; return the message."""
+    """Put an array into an existing message, in a fifth of the time that a new one takes; return the message."""
     message.data = _as_sequence(values)
     return message
 
 
 def from_joint_state(message: JointState) -> tuple[list[str], Array, Array, Array]:
-    """Return names, positions [rad or m], velocities [rad/s or m/s] and efforts [N m or N]; absent ones are empty."""
+    """Return names, positions [rad or m], velocities [rad/s or m/s] and efforts [N m or N]; absent fields are empty."""
     return message.name, _as_array(message.position), _as_array(message.velocity), _as_array(message.effort)
 
 
@@ -69,41 +69,41 @@ def to_image(picture: npt.NDArray[np.uint8], frame_id: str, stamp: int) -> Image
 
 
 def to_diagnostic(name: str, level: str, text: str, values: dict[str, Any], hardware_id: str = '') -> DiagnosticStatus:
-    """Return a status of level ``ok``, ``warn`` or ``error`` with ``values`` as strings."""
+    """Return a status of level ``ok``, ``warn`` or ``error`` with its message and its values as strings."""
     pairs = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
     return DiagnosticStatus(level=_LEVELS[level], name=name, message=text, hardware_id=hardware_id, values=pairs)
 
 
 def hardware_id(namespace: str, robot: str) -> str:
-    """Return what diagnostics call the robot: a node's namespace, and in none the environment that it stands for."""
+    """Return the robot's name in diagnostics: the node's namespace, or the environment if it has none."""
     return namespace.strip('/') or robot
 
 
 def to_diagnostics(status: DiagnosticStatus, stamp: int) -> DiagnosticArray:
-    """Return the message for ``/diagnostics`` with one status, stamped ``stamp`` [ns]."""
+    """Return a message for ``/diagnostics`` with one status, stamped ``stamp`` [ns]."""
     message = DiagnosticArray(status=[status])
     message.header.stamp = to_stamp(stamp)
     return message
 
 
 def from_diagnostics(message: DiagnosticArray, name: str) -> dict[str, str]:
-    """Return the values of the statuses of a node, whose names are ``<node>: <task>``; empty when there are none."""
+    """Return the values of a node's statuses, which are named ``<node>: <task>``; empty if there are none."""
     own = [status for status in message.status if status.name.partition(':')[0] == name]
     return {pair.key: pair.value for status in own for pair in status.values}
 
 
 def to_clock(nanoseconds: int) -> Clock:
-    """Return the clock message of a time [ns]."""
+    """Return the message for ``/clock`` of a time [ns]."""
     return Clock(clock=to_stamp(nanoseconds))
 
 
 def to_number(value: float) -> Float64:
-    """Return a message of one number."""
+    """Return a message with one number."""
     return Float64(data=float(value))
 
 
 def to_text(text: str) -> String:
-    """Return a message of a text."""
+    """Return a message with a text."""
     return String(data=text)
 
 
@@ -114,10 +114,10 @@ def _text(value: Any) -> str:
 
 
 def _as_array(values: 'array[float]') -> Array:
-    # rclpy's sequences are array.array: numpy reads their memory without a copy.
+    # rclpy stores sequences as array.array, whose memory numpy reads without a copy.
     return np.frombuffer(values, dtype=np.float64) if len(values) else np.empty(0)
 
 
 def _as_sequence(values: Array) -> 'array[float]':
-    # An array.array is taken over as it is; any other sequence is checked number by number in Python.
+    # rclpy stores an array.array as it is; of any other sequence it checks every number in Python.
     return array('d', np.ascontiguousarray(values, dtype=np.float64).tobytes())

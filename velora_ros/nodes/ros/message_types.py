@@ -1,38 +1,47 @@
 """
-The names of message types, as people write them: ``Twist``, ``geometry_msgs/Twist`` and ``geometry_msgs/msg/Twist``.
+Message types by name: their classes, and one spelling for each.
 
-A short name that no parameter's own list has is looked up among the installed message packages.
+``Twist``, ``geometry_msgs/Twist`` and ``geometry_msgs/msg/Twist`` are the same type. A short name that
+is not in a parameter's own list is looked up in the installed message packages.
 """
 
+import importlib
 import os
 import re
 import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from velora_ros.errors import ConfigError
 
-# Where an installation lists its message packages and what each has, below its prefix.
+# Below the prefix of an installation: one file for each message package, which lists its types.
 _INDEX = 'share/ament_index/resource_index/rosidl_interfaces'
-# Where several packages have a type of one name, the first of these counts.
+# If several packages have a type of the same name, the first of these packages counts.
 _USUAL = ('std_msgs', 'geometry_msgs', 'sensor_msgs', 'nav_msgs', 'trajectory_msgs', 'diagnostic_msgs')
+
+
+def interface_class(name: str) -> Any:
+    """Return the class of a message or service such as ``std_msgs/msg/Empty``; its package is imported only now."""
+    package, kind, class_name = name.split('/')
+    return getattr(importlib.import_module(f'{package}.{kind}'), class_name)
 
 
 def canonical_type(kind: str, short: Mapping[str, str]) -> str:
     """
-    Return the one spelling of a message type that the rest of the code knows.
+    Return the one spelling of a message type that the rest of the code uses.
 
     Args:
         kind: a short or full name, with ``/``, ``.`` or ``::`` between its parts.
-        short: the types that go by a short name, with their full names.
+        short: the types that are called by a short name, with their full names.
 
     Returns:
-        A key of ``short`` where it is one of them, else the full name ``package/msg/Name``, or ``kind`` itself when it
-        does not name an installed type.
+        A key of ``short`` if the type is in it, else the full name ``package/msg/Name``, or ``kind`` itself if it is
+        not the name of an installed type.
 
     Raises:
-        ConfigError: several installed packages have a type of that short name.
+        ConfigError: several installed packages have a type of this short name.
     """
     parts = re.split(r'/|::|\.', kind.strip())
     if len(parts) == 1:
@@ -46,14 +55,14 @@ def canonical_type(kind: str, short: Mapping[str, str]) -> str:
 
 
 def _installed(name: str) -> str:
-    """Return the full name of the installed type of a short name, or ``''``."""
+    """Return the full name of an installed type by its short name; ``''`` if there is none."""
     packages = _packages_with(name)
     if not packages:
         return ''
     usual = [package for package in _USUAL if package in packages]
     if not usual and len(packages) > 1:
         raise ConfigError(
-            f"the message type '{name}' is in several packages; write one of "
+            f"several packages have a message type '{name}'; write one of "
             f'{", ".join(f"{package}/msg/{name}" for package in packages)}.'
         )
     return f'{(usual or packages)[0]}/msg/{name}'
@@ -62,7 +71,7 @@ def _installed(name: str) -> str:
 @cache
 def _packages_with(name: str) -> tuple[str, ...]:
     wanted = {f'msg/{name}.msg', f'msg/{name}.idl'}
-    # Without sourcing anything the packages installed beside Python are there; ament_index_python raises an error then.
+    # Packages installed with pip are below sys.prefix. ament_index_python would raise an error if no ROS is sourced.
     prefixes = [*filter(None, os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)), sys.prefix]
     files = [file for prefix in prefixes for file in Path(prefix, _INDEX).glob('*') if file.is_file()]
     found = {file.name for file in files if wanted & set(file.read_text(errors='replace').split())}

@@ -1,4 +1,4 @@
-"""What ROS parameter files say of a node, for those who must know it before the node runs."""
+"""Reads ROS parameter files before a node runs: which sections match it, and the values that it will get."""
 
 import re
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ _SAFE = yaml.SafeLoader
 
 def value_in(file: str, node: str, parameter: str) -> Any:
     """
-    Return a parameter's value, by rcl's rules: the last of the sections that match the node counts.
+    Return a parameter's value by rcl's rules: the last section that matches the node counts.
 
-    A bare ``policy_node:`` counts in every namespace here, after all others: :func:`sections_of` hands it on.
+    Unlike in rcl, a bare ``policy_node:`` matches in every namespace, after all other keys: see :func:`sections_of`.
 
     Args:
         file: path of a YAML file of ROS parameters; '' for none.
@@ -23,7 +23,7 @@ def value_in(file: str, node: str, parameter: str) -> Any:
         parameter: its name, dots allowed.
 
     Returns:
-        the value; None where the file does not say, or cannot be read: the node itself will say why.
+        The value; None if the file does not set it or cannot be read (the node itself will report why).
     """
     value = None
     for text in sections_of(file, node):
@@ -33,20 +33,20 @@ def value_in(file: str, node: str, parameter: str) -> Any:
 
 def sections_of(file: str, node: str, *, bare_only: bool = False) -> list[str]:
     """
-    Return what a file says of a node, as parameter files keyed by its full name, in the order in which they count.
+    Return the sections of a file that match a node, as parameter files keyed by its full name, later ones overriding.
 
-    rcl orders sections by where their key came up first, in whichever file: a ``/**:`` in the user's file can come
-    before a ``/**/policy_node:`` of a file named earlier. A section under the full name counts last in any case. And
-    rcl takes a bare ``policy_node:`` for ``/policy_node`` alone; launch files such as nav2's, which take parameter
-    files for a namespace, write such keys anew with the namespace in front.
+    rcl orders sections by the first appearance of their key in any file: a ``/**/policy_node:`` in an earlier file can
+    override a ``/**:`` in the user's file. A section keyed by the full name always overrides both. And rcl matches a
+    bare ``policy_node:`` with ``/policy_node`` only; launch files that apply a parameter file to a namespace, such as
+    nav2's, rewrite such keys with the namespace in front.
 
     Args:
         file: path of a YAML file of ROS parameters; '' for none.
         node: full name of the node.
-        bare_only: only the sections that rcl itself would not find: bare names, in a namespace.
+        bare_only: return only the sections that rcl itself would not match: bare names, for a node in a namespace.
 
     Returns:
-        the text of one parameter file for each section.
+        The text of one parameter file for each section.
     """
     sections = list(_sections(file))
     bare = [(node, section) for key, section in sections if key == node.rpartition('/')[2] and node.count('/') > 1]
@@ -55,12 +55,12 @@ def sections_of(file: str, node: str, *, bare_only: bool = False) -> list[str]:
 
 
 def names_a_node(file: str, names: tuple[str, ...]) -> bool:
-    """Tell whether a section of the file ends in one of these node names; ``/**`` alone names none of them."""
+    """Whether the key of a section ends with one of these node names; ``/**`` does not."""
     return any(pattern.rpartition('/')[2] in names for pattern, _ in _sections(file))
 
 
 def _sections(file: str) -> Iterator[tuple[str, yaml.MappingNode]]:
-    """Yield (name as written, parameters) of each section; namespaces may be keys of their own above the node's."""
+    """Yield (key as written, parameters) of each section; a namespace may be a key of its own above the node's."""
     try:
         content = yaml.compose(Path(file).read_text(encoding='utf-8'), _SAFE) if file else None
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
@@ -81,21 +81,21 @@ def _sections_below(prefix: str, content: yaml.Node | None) -> Iterator[tuple[st
 
 
 def _write(node: str, section: yaml.MappingNode) -> str:
-    """Return a parameter file with this section; numbers and quotes stay as they were written."""
+    """Return a parameter file with one section; numbers and quotes stay as they were written."""
     text = yaml.ScalarNode('tag:yaml.org,2002:str', node), yaml.ScalarNode('tag:yaml.org,2002:str', _PARAMETERS)
     inner = yaml.MappingNode('tag:yaml.org,2002:map', [(text[1], section)])
     return str(yaml.serialize(yaml.MappingNode('tag:yaml.org,2002:map', [(text[0], inner)]), Dumper=yaml.SafeDumper))
 
 
 def _matches(pattern: str, node: str) -> bool:
-    """Tell whether a section is about a node: ``**`` stands for any names between slashes, ``*`` for one of them."""
+    """Whether a key matches a node: ``**`` stands for any number of names between slashes, ``*`` for one."""
     parts = [re.escape(part) if '*' not in part else part for part in f'/{pattern.strip("/")}'.split('/')[1:]]
     expression = ''.join('(/[^/]+)*' if part == '**' else f'/{part.replace("*", "[^/]+")}' for part in parts)
     return re.fullmatch(expression, node) is not None
 
 
 def _look_up(section: dict[str, Any], parameter: str, default: Any) -> Any:
-    """Return a value whose name is written with dots, or as sections in sections."""
+    """Return the value of a parameter whose name is written with dots or as nested mappings."""
     if parameter in section:
         return section[parameter]
     head, _, rest = parameter.partition('.')

@@ -1,30 +1,24 @@
 """
-ROS parameters from one table: declared with descriptors, checked before a change, applied after it as one unit.
+One ROS parameter: name, type, default, description, valid values; its check and its descriptor.
 
-A table is a tuple of :class:`Parameter`; each node's own is in ``<node>_parameters.py``. What rclpy does by itself
-and users stumble over is put right here: integers are accepted for doubles, an empty list is an empty list of the
-declared type, a misspelt name is refused with the nearest known one, and a refused change says why. Start-up
-parameters of other nodes, which a ``/**:`` key or launch's ``SetParameter`` gives to all, are only a warning.
+Each node has a table of them in its own ``parameters.py``. ``parameter_table.py`` declares a table on a node.
 """
 
-import difflib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.node import Node
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.parameter import Parameter as RosParameter
 
-from velora_ros.errors import ConfigError, VeloraError, did_you_mean
-from velora_ros.nodes.ros.rclpy_compat import Refused, start_overrides
+from velora_ros.errors import ConfigError, did_you_mean
 
 Kind = Literal['bool', 'integer', 'double', 'string', 'integer_array', 'double_array', 'string_array']
 Value = bool | int | float | str | list[int] | list[float] | list[str]
 Values = dict[str, Any]
 
-_ROS_TYPE = {
+ROS_TYPES = {
     'bool': RosParameter.Type.BOOL,
     'integer': RosParameter.Type.INTEGER,
     'double': RosParameter.Type.DOUBLE,
@@ -33,7 +27,7 @@ _ROS_TYPE = {
     'double_array': RosParameter.Type.DOUBLE_ARRAY,
     'string_array': RosParameter.Type.STRING_ARRAY,
 }
-_WORDS = {
+_TYPE_NAMES = {
     'bool': 'true or false',
     'integer': 'an integer',
     'double': 'a finite number',
@@ -42,12 +36,6 @@ _WORDS = {
     'double_array': 'a list of finite numbers',
     'string_array': 'a list of strings',
 }
-# Declared by rclpy itself, or by it on our behalf when a topic is created.
-_RCLPY = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
-# A start-up name at least this similar to one of ours (as difflib measures it) is taken for a misspelling of it.
-_MISSPELT = 0.8
-# Well-known parameters of other nodes that resemble some of ours.
-_WELL_KNOWN = frozenset(('update_rate', 'publish_rate', 'frame_id', 'robot_description', 'speed'))
 
 
 @dataclass(frozen=True)
@@ -58,14 +46,14 @@ class Parameter:
     Args:
         name: the parameter's name, dots allowed.
         type: one of bool, integer, double, string, integer_array, double_array, string_array.
-        default: its value when nobody sets it; an empty list means "unset".
+        default: its value if it is not set; an empty list means "unset".
         description: one sentence for ``ros2 param describe`` and the docs.
-        unit: e.g. ``s``; ``''`` when it has none.
-        range: (lowest, highest) of a number or of each number in a list, both included.
-        choices: the only valid strings, when there are few.
-        read_only: why it cannot change while the node runs; ``''`` when it can.
-        canonical: turns the spellings of a string into one, before it is checked.
-        lenient: whether a list of strings may be given as one string, or with numbers in it.
+        unit: for example ``s``; ``''`` if it has none.
+        range: (lowest, highest) valid value of a number, or of each number in a list.
+        choices: the only valid strings; empty if any string is valid.
+        read_only: the reason why it cannot change while the node runs; ``''`` if it can.
+        canonical: converts the spellings of a string to one, before it is checked.
+        lenient: whether a list of strings can be given as one string, or can contain numbers.
     """
 
     name: str
@@ -84,11 +72,11 @@ class Parameter:
         Return ``value`` in the declared type.
 
         Raises:
-            ConfigError: wrong type, not finite, out of range, or none of the choices.
+            ConfigError: the value has the wrong type, is not finite, out of range or not one of the choices.
         """
         converted = _convert(self.type, _as_strings(value) if self.lenient else value)
         if converted is None:
-            raise ConfigError(f"parameter '{self.name}' is {value!r}; it must be {_WORDS[self.type]}.")
+            raise ConfigError(f"parameter '{self.name}' is {value!r}; it must be {_TYPE_NAMES[self.type]}.")
         if self.canonical is not None:
             converted = self.canonical(converted)
         for item in converted if isinstance(converted, list) else [converted]:
@@ -109,14 +97,14 @@ class Parameter:
         return f' {self.unit}' if self.unit else ''
 
     def descriptor(self) -> ParameterDescriptor:
-        """Return what ``ros2 param describe`` shows."""
+        """Return the descriptor, which ``ros2 param describe`` shows."""
         constraints = [f'one of: {", ".join(self.choices)}'] if self.choices else []
-        if self.type.endswith('_array') and self.range is not None:  # ROS has ranges for single numbers only
+        if self.type.endswith('_array') and self.range is not None:  # descriptors have ranges for single numbers only
             constraints.append(f'each value must be {_interval(self.range)}{self._unit}')
         constraints += [f'read only: {self.read_only}'] if self.read_only else []
         descriptor = ParameterDescriptor(
             name=self.name,
-            type=_ROS_TYPE[self.type].value,
+            type=ROS_TYPES[self.type].value,
             description=f'{self.description} [{self.unit}]' if self.unit else self.description,
             additional_constraints='; '.join(constraints),
             read_only=bool(self.read_only),
@@ -130,186 +118,10 @@ class Parameter:
         return descriptor
 
 
-class ParameterTable:
-    """
-    A node's parameters: ``table = ParameterTable(node, ROWS)``, then ``table['watchdog_timeout_s']``.
-
-    Args:
-        node: the node on which they are declared, once.
-        rows: the table.
-        validate: called with all values as they would be after a change, before it; raises VeloraError to refuse.
-        apply: called with all values after a change, once for each unit of changes.
-        shared: start-up parameters of other nodes that look like ours and are left alone.
-
-    Raises:
-        ConfigError: a value given at the start is misspelt, of the wrong type, out of range or refused.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        rows: Sequence[Parameter],
-        *,
-        validate: Callable[[Values], None] = lambda values: None,
-        apply: Callable[[Values], None] = lambda values: None,
-        shared: Sequence[str] = (),
-    ) -> None:
-        self._shared = shared
-        self._node = node
-        self._rows = {row.name: row for row in rows}
-        self._validate = validate
-        self._apply = apply
-        self._values = self._initial_values()
-        self._validate(dict(self._values))
-        for row in rows:
-            _declare(node, row, self._values[row.name])
-        node.add_pre_set_parameters_callback(self._coerce)
-        node.add_on_set_parameters_callback(self._check)
-        node.add_post_set_parameters_callback(self._commit)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    @property
-    def values(self) -> Values:
-        """All values by name, a copy."""
-        return dict(self._values)
-
-    def _initial_values(self) -> Values:
-        given = start_values(self._node)
-        foreign = []
-        for name in sorted(given.keys() - self._rows.keys()):
-            if name.startswith(_RCLPY) or name in self._shared:
-                continue
-            if is_ours(name, self._rows):
-                raise ConfigError(f"there is no parameter '{name}'.{did_you_mean(name, self._rows)}")
-            foreign.append(name)
-        _tell_ignored(self._node, foreign)
-        return {
-            name: row.default if given.get(name) is None else row.check(given[name]) for name, row in self._rows.items()
-        }
-
-    def _coerce(self, changes: list[RosParameter]) -> list[RosParameter]:
-        """Give each change its declared type; refuse unknown, read-only and invalid ones in our own words."""
-        try:
-            return [self._coerced(change) for change in changes]
-        except ConfigError as error:
-            raise Refused(str(error)) from error
-
-    def _coerced(self, change: RosParameter) -> RosParameter:
-        row = self._rows.get(change.name)
-        if row is None:
-            if change.name.startswith(_RCLPY):
-                return change
-            raise ConfigError(f"there is no parameter '{change.name}'.{did_you_mean(change.name, self._rows)}")
-        if row.read_only:
-            raise ConfigError(f"parameter '{row.name}' cannot change while the node runs: {row.read_only}")
-        return RosParameter(row.name, _ROS_TYPE[row.type], row.check(change.value))
-
-    def _after(self, changes: list[RosParameter]) -> Values:
-        return self._values | {change.name: change.value for change in changes if change.name in self._rows}
-
-    def _check(self, changes: list[RosParameter]) -> SetParametersResult:
-        try:
-            self._validate(self._after(changes))
-        except VeloraError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)
-
-    def _commit(self, changes: list[RosParameter]) -> None:
-        after = self._after(changes)
-        if after != self._values:
-            self._values = after
-            self._apply(dict(after))
-
-
-def start_values(node: Node) -> Values:
-    """Return what parameter files and ``-p`` gave this node, by name; None where a file says ``[]``."""
-    return start_overrides(node)
-
-
-def is_ours(name: str, known: Iterable[str]) -> bool:
-    """
-    Whether an unknown start-up name is meant for this node.
-
-    It is when it lies below one of the node's own prefixes (``observation.``), or when it is so similar to a known name
-    that it is that name misspelt. Anything else belongs to another node.
-    """
-    names = list(known)
-    prefixes = {other.partition('.')[0] for other in names if '.' in other}
-    if name.partition('.')[0] in prefixes and '.' in name:
-        return True
-    return name not in _WELL_KNOWN and any(
-        difflib.SequenceMatcher(None, name, other).ratio() >= _MISSPELT or sorted(name) == sorted(other)
-        for other in names
-        if name.count('.') == other.count('.')
-    )
-
-
-def check_qos_overrides(node: Node) -> None:
-    """
-    Refuse a misspelt ``qos_overrides`` entry, and warn of those of other nodes; call it when all topics exist.
-
-    Raises:
-        ConfigError: with the nearest entry that would have been used.
-    """
-    known = list(node.list_parameters(['qos_overrides'], 0).names)
-    foreign = []
-    for name in sorted(start_values(node)):
-        if name.startswith('qos_overrides.') and name not in known:
-            near = _near_qos_overrides(name, known)
-            if near:
-                raise ConfigError(f"the parameter '{name}' fits no topic of this node.{did_you_mean(name, near)}")
-            foreign.append(name)
-    _tell_ignored(node, foreign)
-
-
-def _near_qos_overrides(name: str, known: Sequence[str]) -> list[str]:
-    """Return the entries of this node that ``name`` may be a misspelling of; none when it is another node's."""
-    topic, entity, policy = _qos_parts(name)
-    parts = {other: _qos_parts(other) for other in known}
-    same = [other for other, found in parts.items() if found[:2] == (topic, entity)]
-    if same:
-        return same  # our topic, and a policy that there is not
-    topics = {found[0] for found in parts.values()}
-    if topic in topics and entity in ('publisher', 'subscription'):
-        return []  # the other end of one of our topics
-    near = topics if topic in topics else difflib.get_close_matches(topic, topics, n=1, cutoff=_MISSPELT)
-    alike = [other for other, found in parts.items() if found[0] in near]
-    return [other for other in alike if parts[other][1:] == (entity, policy)] or alike
-
-
-def _qos_parts(name: str) -> tuple[str, str, str]:
-    """Return topic, entity and policy of ``qos_overrides.<topic>.<entity>.<policy>``."""
-    rest, _, policy = name.removeprefix('qos_overrides.').rpartition('.')
-    topic, _, entity = rest.rpartition('.')
-    return topic, entity, policy
-
-
-def _tell_ignored(node: Node, names: Sequence[str]) -> None:
-    if names:
-        node.get_logger().warning(
-            f'ignored start-up parameters of other nodes: {", ".join(names)}; this node does not have them.'
-        )
-
-
-def _declare(node: Node, row: Parameter, value: Value) -> None:
-    descriptor = row.descriptor()
-    if value != []:
-        node.declare_parameter(row.name, value, descriptor, ignore_override=True)
-        return
-    # rclpy takes an empty Python list for a byte array; only a set with an explicit type stores an empty one.
-    descriptor.read_only = False
-    node.declare_parameter(row.name, _ROS_TYPE[row.type], descriptor, ignore_override=True)
-    node.set_parameters([RosParameter(row.name, _ROS_TYPE[row.type], [])])
-    if row.read_only:
-        node.set_descriptor(row.name, row.descriptor())
-
-
 def _convert(kind: Kind, value: Any) -> Any:
-    """Return the value in the declared type, or None when it is not of it; integers are good doubles."""
+    """Return the value in the declared type, or None if it has another type; integers are valid doubles."""
     if kind == 'double_array' and isinstance(value, int | float):
-        value = [value]  # one number for all is easily written without brackets
+        value = [value]  # a single number may be written without brackets
     if kind.endswith('_array'):
         if isinstance(value, str) or not isinstance(value, Iterable):  # rclpy hands over lists, tuples and array.array
             return None
@@ -324,7 +136,7 @@ def _convert(kind: Kind, value: Any) -> Any:
 
 
 def _as_strings(value: Any) -> Any:
-    """Return numbers as the strings that YAML would have made of them in quotes; a list of one of a single string."""
+    """Return a list with its numbers as strings, and a single string or number as a list of one."""
     if isinstance(value, str | int | float):
         value = [value]
     numbers = not isinstance(value, Iterable) or all(isinstance(item, str | int | float) for item in value)

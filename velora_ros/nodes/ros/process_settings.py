@@ -1,53 +1,56 @@
-"""Settings of the whole Python process that a node changes while it needs them, and puts back."""
+"""Settings of the whole Python process that nodes change and restore: garbage collector, thread switch interval."""
 
 import gc
 import sys
 import threading
 
 
-class FrozenObjects:
+class FrozenGarbageCollector:
     """
-    Keeps the collector from looking through what there is, which would hold up a command for milliseconds.
+    Excludes the existing objects from garbage collection, which would otherwise delay a command by milliseconds.
 
-    Several may be in force at once, in one process; the last one that ends lets the collector see everything again. A
-    program that has frozen objects itself is left alone: what it froze could not be told from ours.
+    Several may be active in one process; the last one that ends makes all objects collectable again. If the program has
+    frozen objects itself, nothing is done, since its objects cannot be distinguished from ours.
     """
 
     _users = 0
     _theirs = False
 
     def __init__(self) -> None:
-        self._in_force = False
+        self._active = False
 
     def begin(self) -> None:
-        """Freeze what there is now; what an earlier call froze and nobody uses any more is collected first."""
-        kind = FrozenObjects
-        if not kind._users and not self._in_force:
+        """Freeze the objects that exist now; unused ones that an earlier call froze are collected first."""
+        kind = FrozenGarbageCollector
+        if not kind._users and not self._active:
             kind._theirs = gc.get_freeze_count() > 0
-        if not self._in_force:
+        if not self._active:
             kind._users += 1
-            self._in_force = True
+            self._active = True
         if not kind._theirs:
             gc.unfreeze()
             gc.collect()
             gc.freeze()
 
     def end(self) -> None:
-        """Put the collector back if this was the last one."""
-        kind = FrozenObjects
-        if not self._in_force:
+        """Make all objects collectable again if this was the last active one."""
+        kind = FrozenGarbageCollector
+        if not self._active:
             return
-        self._in_force = False
+        self._active = False
         kind._users -= 1
         if not kind._users and not kind._theirs:
             gc.unfreeze()
 
 
-class ShortTurns:
+class ShortSwitchInterval:
     """
-    Has Python change between threads more often, so that a thread that computes holds up the others less.
+    Makes Python switch between threads more often, so that a thread that computes delays the others less.
 
-    Several may be in force at once; the last one that ends puts the interval back, unless it was changed meanwhile.
+    Several may be active at once; the last one that ends restores the interval, unless it was changed meanwhile.
+
+    Args:
+        seconds: the switch interval [s].
     """
 
     _lock = threading.Lock()
@@ -56,28 +59,28 @@ class ShortTurns:
     _set = 0.0
 
     def __init__(self, seconds: float) -> None:
-        self._seconds, self._in_force = seconds, False
+        self._seconds, self._active = seconds, False
 
     def begin(self) -> None:
         """Set the interval; a second call changes nothing."""
-        kind = ShortTurns
+        kind = ShortSwitchInterval
         with kind._lock:
-            if self._in_force:
+            if self._active:
                 return
             if not kind._users:
                 kind._before = sys.getswitchinterval()
                 sys.setswitchinterval(self._seconds)
                 kind._set = sys.getswitchinterval()  # rounded to whole microseconds
             kind._users += 1
-            self._in_force = True
+            self._active = True
 
     def end(self) -> None:
-        """Put the interval back if this was the last one."""
-        kind = ShortTurns
+        """Restore the interval if this was the last active one."""
+        kind = ShortSwitchInterval
         with kind._lock:
-            if not self._in_force:
+            if not self._active:
                 return
-            self._in_force = False
+            self._active = False
             kind._users -= 1
             if not kind._users and sys.getswitchinterval() == kind._set:
                 sys.setswitchinterval(kind._before)

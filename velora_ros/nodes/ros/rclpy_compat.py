@@ -1,8 +1,8 @@
 """
-What the nodes use of rclpy beyond its public interface, all in this file.
+The only file that uses private and experimental parts of rclpy.
 
-Each part is named in :data:`PRIVATE`, and a test looks for every one of them in the installed rclpy. A part that a
-later rclpy takes away is reported by its name when it is needed, in one sentence.
+Each part is listed in :data:`PRIVATE`, and a test checks that the installed rclpy has it. If a later rclpy lacks a
+part, an error names it when it is needed.
 """
 
 import importlib
@@ -21,20 +21,21 @@ from rclpy.subscription import Subscription
 from velora_ros.errors import ConfigError
 
 HOLDS_FOR = ('7.1',)
-"""The versions of rclpy (major and minor) with which every part of :data:`PRIVATE` was tried: ROS 2 Jazzy."""
+"""The versions of rclpy (major and minor) with which every part of :data:`PRIVATE` was tested: ROS 2 Jazzy."""
 
 PRIVATE = {
-    'Node._parameter_overrides': 'the start-up parameters that nobody declared: the misspelt and the foreign ones',
-    'Service.send_response': 'replaced on a service, so that an answer can come from a later callback',
-    'Subscription.handle.take_message': 'takes the messages that wait behind the one of a callback',
+    'LifecycleNode._state_machine': 'destroyed with its node; rclpy leaves that to the garbage collector',
+    'Node._parameter_overrides': 'the undeclared start-up parameters: misspelt ones and those of other nodes',
+    'Service.send_response': 'replaced on a service, so that a later callback can send the response',
+    'Subscription.handle.take_message': 'takes the messages that are queued behind the one passed to a callback',
     'rclpy.experimental.EventsExecutor': 'several times faster than the other executors; missing before rclpy 7.1.4',
     'rclpy.parameter_service': 'turns ParameterNotDeclaredException into a refusal with its text',
 }
-"""Each private or experimental part, and what it is needed for."""
+"""Each private or experimental part, and its use."""
 
 
 def rclpy_version() -> str:
-    """Return the version of the installed rclpy, from its package.xml; ``unknown`` when it has none."""
+    """Return the version of the installed rclpy from its package.xml; ``unknown`` if it has none."""
     try:  # <prefix>/lib/python3.12/site-packages/rclpy/__init__.py
         text = (Path(rclpy.__file__).parents[4] / 'share/rclpy/package.xml').read_text(encoding='utf-8')
     except (IndexError, OSError):
@@ -45,35 +46,48 @@ def rclpy_version() -> str:
 
 class Refused(ParameterNotDeclaredException):
     """
-    A parameter change refused with our own sentence.
+    A parameter change refused with a message of our own.
 
-    A callback before the change can refuse only by raising, and rclpy's parameter services catch this kind alone.
+    A pre-set callback can refuse a change only by raising, and rclpy's parameter services catch only this exception.
     """
 
     def __init__(self, reason: str) -> None:
         Exception.__init__(self, reason)
 
 
-def start_overrides(node: Node) -> dict[str, Any]:
+def start_values(node: Node) -> dict[str, Any]:
     """
-    Return what parameter files and ``-p`` gave a node, by name, declared or not; None where a file says ``[]``.
+    Return the parameters that files and ``-p`` gave a node, by name, declared or not; the value of ``[]`` is None.
 
     Raises:
-        ConfigError: this rclpy keeps them elsewhere.
+        ConfigError: this rclpy has no such attribute.
     """
     overrides = _private(node, '_parameter_overrides', 'Node._parameter_overrides')
     return {name: parameter.value for name, parameter in overrides.items()}
 
 
+def release_state_machine(node: Node) -> None:
+    """
+    Destroy the state machine of a lifecycle node that was destroyed; other nodes have none.
+
+    rclpy leaves it to the garbage collector. It keeps the middleware alive, whose threads would then still run while
+    the process exits, which crashes it now and then.
+    """
+    state_machine = getattr(node, '_state_machine', None)
+    if state_machine is not None:
+        state_machine.destroy_when_not_in_use()
+
+
 def answer_later(service: Service, begin: Callable[[Any, Callable[[], None]], None]) -> None:
     """
-    Let a service's answer come later, from another callback.
+    Let another, later callback send a service's response.
 
-    rclpy's executors send what a callback returns, at once. The service's callback must therefore return its empty
-    response, and what would send it is kept: ``begin(response, send)`` fills it whenever it can and calls ``send()``.
+    rclpy's executors immediately send what a service's callback returns. Here the callback must return the empty
+    response, and instead of sending it, ``begin(response, send)`` is called. It fills the response at any later time
+    and then calls ``send()``.
 
     Raises:
-        ConfigError: this rclpy sends answers in another way.
+        ConfigError: this rclpy has no such method.
     """
     send_now = _private(service, 'send_response', 'Service.send_response')
 
@@ -85,12 +99,12 @@ def answer_later(service: Service, begin: Callable[[Any, Callable[[], None]], No
 
 def taker(subscription: Subscription) -> Callable[[], Any]:
     """
-    Return what takes the next message that waits in a subscription, and None when none waits.
+    Return a function that takes the next queued message of a subscription, or None if the queue is empty.
 
-    Messages are bytes where the subscription is raw. What is taken here reaches no callback.
+    Messages of a raw subscription are bytes. A message taken here is not passed to the callback.
 
     Raises:
-        ConfigError: this rclpy takes messages in another way.
+        ConfigError: this rclpy has no such method.
     """
     take = _private(subscription.handle, 'take_message', 'Subscription.handle.take_message')
     kind, raw = subscription.msg_type, subscription.raw
@@ -103,7 +117,7 @@ def taker(subscription: Subscription) -> Callable[[], Any]:
 
 
 def events_executor() -> Executor | None:
-    """Return a new EventsExecutor, or None where rclpy has none."""
+    """Return a new EventsExecutor; None if this rclpy has none."""
     try:
         executor: Executor = importlib.import_module('rclpy.experimental').EventsExecutor()
     except (ImportError, AttributeError):
@@ -116,6 +130,6 @@ def _private(owner: object, attribute: str, name: str) -> Any:
         return getattr(owner, attribute)
     except AttributeError as error:
         raise ConfigError(
-            f'rclpy {rclpy_version()} has no {name}: {PRIVATE[name]}. velora_ros holds for rclpy '
-            f'{", ".join(HOLDS_FOR)}; install that one, or a newer velora_ros.'
+            f'rclpy {rclpy_version()} has no {name} ({PRIVATE[name]}). velora_ros supports rclpy '
+            f'{", ".join(HOLDS_FOR)}; install that version, or a newer velora_ros.'
         ) from error

@@ -4,7 +4,7 @@ from typing import Any
 
 from velora_ros.gym.floating_base import Array, FloatingBase
 from velora_ros.nodes.ros.conversions import to_stamp
-from velora_ros.nodes.ros.interfaces import interface_class
+from velora_ros.nodes.ros.message_types import interface_class
 
 
 def to_odometry(base: FloatingBase, frame_id: str, child_frame_id: str, stamp: int) -> Any:

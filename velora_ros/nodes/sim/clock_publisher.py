@@ -6,7 +6,7 @@ from typing import Any
 from rclpy.node import Node
 
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.interfaces import create_publisher
+from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.sim.parameters import OWNER
 
 NANOSECONDS = 1e9

@@ -12,7 +12,8 @@ from velora_ros.contract.joint_signals import INTERFACES, joint_signal
 from velora_ros.errors import ConfigError, SpecError, did_you_mean
 from velora_ros.nodes.policy.encoders import AXES, POINT, TWISTS, TYPES
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.interfaces import create_subscription, interface_class
+from velora_ros.nodes.ros.endpoints import create_subscription
+from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.sim.parameters import AUTO, OWNER

@@ -13,7 +13,7 @@ from velora_ros.errors import VeloraError
 from velora_ros.gym.camera import Camera
 from velora_ros.gym.simulated_robot import SimulatedRobot
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.interfaces import create_publisher
+from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.sim.parameters import OWNER

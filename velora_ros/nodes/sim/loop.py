@@ -13,10 +13,11 @@ from velora_ros.gym.disturbances.stack import DisturbanceStack
 from velora_ros.gym.real_time_pacer import RealTimePacer
 from velora_ros.gym.simulated_robot import Array, Period, SimulatedRobot
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.executor import STEADY
-from velora_ros.nodes.ros.interfaces import create_publisher, interface_class
-from velora_ros.nodes.ros.parameters import ParameterTable, start_values
-from velora_ros.nodes.ros.system_time import SystemTime
+from velora_ros.nodes.ros.clocks import STEADY, SystemTime
+from velora_ros.nodes.ros.endpoints import create_publisher
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.parameter_table import ParameterTable
+from velora_ros.nodes.ros.rclpy_compat import start_values
 from velora_ros.nodes.sim.clock_publisher import SimClock
 from velora_ros.nodes.sim.command_subscription import CommandInput, CommandReader
 from velora_ros.nodes.sim.parameters import OWNER

@@ -53,9 +53,12 @@ except VeloraError as error:  # MuJoCo loads an OpenGL backend when it is import
     sys.exit(str(error))
 
 from velora_ros.gym.simulated_robot import Array, SimulatedRobot
-from velora_ros.nodes.ros.executor import STEADY, run
-from velora_ros.nodes.ros.interfaces import create_service
-from velora_ros.nodes.ros.parameters import ParameterTable, Values, check_qos_overrides
+from velora_ros.nodes.ros.clocks import STEADY
+from velora_ros.nodes.ros.endpoints import create_service
+from velora_ros.nodes.ros.parameter_table import ParameterTable
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
+from velora_ros.nodes.ros.run_node import run
 from velora_ros.nodes.sim.image_publisher import CameraOutput
 from velora_ros.nodes.sim.loop import SimLoop
 from velora_ros.nodes.sim.parameters import OWNER, SHARED, fault_settings, parameters

@@ -9,7 +9,7 @@ from rclpy.node import Node
 from velora_ros.control.loop_timing import TimingReport
 from velora_ros.control.run_statistics import failures
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.interfaces import create_publisher, create_subscription
+from velora_ros.nodes.ros.endpoints import create_publisher, create_subscription
 from velora_ros.nodes.sim.loop import SimLoop
 from velora_ros.nodes.sim.parameters import OWNER
 from velora_ros.utils import write_line

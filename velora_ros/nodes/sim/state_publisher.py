@@ -9,7 +9,7 @@ from velora_ros.gym.disturbances.observation_delay import DelayLine
 from velora_ros.gym.disturbances.stack import DisturbanceStack
 from velora_ros.gym.simulated_robot import Array, SimulatedRobot
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.interfaces import create_publisher
+from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.sim.base import to_imu, to_odometry
 from velora_ros.nodes.sim.parameters import OWNER

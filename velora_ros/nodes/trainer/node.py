@@ -34,9 +34,13 @@ from rclpy.node import Node
 
 from velora_ros.errors import VeloraError
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.executor import STEADY, run
-from velora_ros.nodes.ros.interfaces import create_publisher, create_service
-from velora_ros.nodes.ros.parameters import ParameterTable, Values, check_qos_overrides, start_values
+from velora_ros.nodes.ros.clocks import STEADY
+from velora_ros.nodes.ros.endpoints import create_publisher, create_service
+from velora_ros.nodes.ros.parameter_table import ParameterTable
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
+from velora_ros.nodes.ros.rclpy_compat import start_values
+from velora_ros.nodes.ros.run_node import run
 from velora_ros.nodes.trainer.parameters import PARAMETERS, config_of, job_of, refuse_changes, with_preset
 from velora_ros.nodes.trainer.process_handle import Event, TrainingProcess
 from velora_ros.nodes.trainer.training_status import SILENCE_S, Progress

@@ -165,7 +165,7 @@ class Reporter(Callback):
         """Hand out the untrained policy if it is wanted."""
         if self._announce_untrained:
             path = self._run.policies / 'untrained.safetensors'
-            self._model.learner.policy_file().save(path)
+            self._model.agent.policy_file().save(path)
             self._emit('policy', what='the untrained policy', policy=str(path))
             os.nice(self._niceness)
 
@@ -296,7 +296,7 @@ def _environment(job: Mapping[str, Any], config: TrainConfig) -> Any:
 def _return_of(path: str, config: TrainConfig, model: 'LiquidDDPG', job: Mapping[str, Any], emit: Emit) -> float:
     """Return the mean return of a policy in the very evaluation that the trained ones go through."""
     with closing(_environment(job, config)) as env:
-        seed = model.learner.streams.evaluation_seed
+        seed = model.agent.streams.evaluation_seed
         max_steps = config.longest_evaluation
         result = evaluate(Policy.load(path), env, episodes=config.eval_episodes, seed=seed, max_steps=max_steps)
     emit(
@@ -324,7 +324,7 @@ def _model(env: Any, config: TrainConfig, job: Mapping[str, Any]) -> 'LiquidDDPG
         spec = spec_from_env(env)
         n_neurons = arguments.pop('n_neurons')
         model = LiquidDDPG(spec.observation_dim, n_neurons, spec.action_dim, **arguments, device=device, seed=seed)
-    model.learner.provenance |= provenance
+    model.agent.provenance |= provenance
     return model
 
 

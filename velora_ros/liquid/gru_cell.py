@@ -1,0 +1,62 @@
+"""One step of a gated recurrent unit (arXiv 1406.1078), the recurrent control for the liquid cell."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from velora_ros.liquid.cfc_cell import masked_uniform
+from velora_ros.liquid.wiring import Mask
+
+GATES = 3  # r, z, n: the order of the rows in the stacked weight
+
+
+class GRUCell(nn.Module):
+    """
+    A GRU that reads the elapsed time as an input, tau = dt/T - 1.
+
+    The arrangement is that of cuDNN and ``torch.nn.GRUCell``, with one bias for each gate::
+
+        r = sigmoid(W_r [u; tau] + U_r h + b_r)        z = sigmoid(W_z [u; tau] + U_z h + b_z)
+        n = tanh(W_n [u; tau] + b_n + r * U_n h)       h' = (1 - z) * n + z * h
+
+    Arguments, calls and shapes are those of :class:`velora_ros.liquid.CfCCell`.
+
+    Args:
+        mask: synapses [u; tau; h] -> h, shape (hidden, input + 1 + hidden); all gates share it.
+        generator: source of the initial weights; torch's global one when None.
+    """
+
+    mask: Tensor
+
+    def __init__(self, mask: Mask, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.hidden_size = mask.shape[0]
+        self.input_size = mask.shape[1] - mask.shape[0] - 1
+        self.register_buffer('mask', torch.as_tensor(mask, dtype=torch.float32).repeat(GATES, 1))
+        self.weight = nn.Parameter(masked_uniform(self.mask, generator))
+        self.bias = nn.Parameter(torch.zeros(GATES * self.hidden_size))
+
+    def forward(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> Tensor:
+        """Advance the hidden state by one observation: u (B, input), h (B, hidden), dt/T, to h' (B, hidden)."""
+        elapsed = torch.as_tensor(dt, dtype=inputs.dtype, device=inputs.device).reshape(-1, 1).expand(len(inputs), 1)
+        return self.sequence(inputs[:, None], hidden, elapsed)[:, 0]
+
+    def sequence(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> Tensor:
+        """Run a sequence: u (B, L, input), h (B, hidden), dt/T (B, L), to h' after each step (B, L, hidden)."""
+        weight = self.weight * self.mask
+        from_input, from_hidden = weight[:, : self.input_size + 1], weight[:, self.input_size + 1 :]
+        pre = functional.linear(torch.cat([inputs, dt[..., None] - 1], dim=-1), from_input, self.bias)
+        states = []
+        for step in range(inputs.shape[1]):
+            if first is not None:
+                hidden = hidden * (1 - first[:, step, None])
+            hidden = self._blend(pre[:, step], functional.linear(hidden, from_hidden), hidden)
+            states.append(hidden)
+        return torch.stack(states, dim=1)
+
+    @staticmethod
+    def _blend(pre: Tensor, recurrent: Tensor, hidden: Tensor) -> Tensor:
+        pre_r, pre_z, pre_n = pre.chunk(GATES, dim=-1)
+        from_r, from_z, from_n = recurrent.chunk(GATES, dim=-1)
+        r, z = torch.sigmoid(pre_r + from_r), torch.sigmoid(pre_z + from_z)
+        return (1 - z) * torch.tanh(pre_n + r * from_n) + z * hidden

@@ -1,0 +1,167 @@
+"""Adam on flat arrays that torch's parameters and optimiser see as their own, the target's step included."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from velora_ros.errors import ConfigError
+from velora_ros.liquid.kernels.compiler import kernel
+
+Array = npt.NDArray[np.float32]
+
+
+class Flat:
+    """
+    A module's parameters in one flat array, with a view on each; torch keeps seeing the same memory.
+
+    The parameters' old memory is left: a tensor that shared it (``parameter.data`` kept from before) no longer changes
+    with the parameter. Weights that are written in place, by ``load_state_dict`` for example, are seen at once; those
+    that replace the memory (``parameter.data = ...``, ``module.double().float()``) when :meth:`attach` is called.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        named = list(module.named_parameters())
+        self.parameters = [parameter for _, parameter in named]
+        self.slices, start = [], 0
+        for parameter in self.parameters:
+            self.slices.append(slice(start, start + parameter.numel()))
+            start += parameter.numel()
+        self.values, self.flat_gradient = np.empty(start, np.float32), np.zeros(start, np.float32)
+        self.views, self.gradients = {}, {}
+        for (name, parameter), part in zip(named, self.slices, strict=True):
+            view = self.values[part].reshape(tuple(parameter.shape))
+            view[...] = parameter.detach().numpy()
+            parameter.data = torch.from_numpy(view)
+            self.views[name] = view
+            self.gradients[name] = self.flat_gradient[part].reshape(view.shape)
+        self._places = list(_places(module))
+        self._addresses = [view.ctypes.data for view in self.views.values()]
+
+    def attach(self) -> None:
+        """
+        Take over the values of parameters whose memory was replaced, and make torch see this memory again.
+
+        Raises:
+            ConfigError: a parameter is another object, or of another shape, type or device.
+        """
+        for index, ((names, name), parameter) in enumerate(zip(self._places, self.parameters, strict=True)):
+            if names[name] is not parameter or parameter.data_ptr() != self._addresses[index]:
+                self._take_over(index, names[name])
+
+    def _take_over(self, index: int, now: torch.Tensor | None) -> None:
+        """Take over one parameter's values; ``now`` is what the network has under its name."""
+        (name, view), parameter = list(self.views.items())[index], self.parameters[index]
+        if now is not parameter:
+            raise ConfigError(
+                f'the network parameter {name} was replaced by another object, which the optimiser does not know; '
+                'change it in place (parameter.data.copy_(values), load_state_dict).'
+            )
+        values = parameter.detach()
+        if (tuple(values.shape), values.dtype, values.device.type) != (view.shape, torch.float32, 'cpu'):
+            raise ConfigError(
+                f'the network parameter {name} is now {values.dtype} of shape {tuple(values.shape)} on '
+                f'{values.device}; this agent learns in torch.float32 of shape {view.shape} on cpu. Make an agent '
+                'with the device or sizes that are wanted.'
+            )
+        view[...] = values.numpy()
+        parameter.data = torch.from_numpy(view)
+
+    def gradient_norm(self) -> float:
+        """Return the Euclidean norm of the gradient."""
+        return float(np.sqrt(np.dot(self.flat_gradient, self.flat_gradient)))
+
+    def part(self, module: str) -> dict[str, Array]:
+        """Return the views of a module inside, by its own names."""
+        return _part(self.views, module)
+
+    def gradient_part(self, module: str) -> dict[str, Array]:
+        """Return the gradients of a module inside, by its own names."""
+        return _part(self.gradients, module)
+
+
+def _places(module: nn.Module) -> Iterator[tuple[dict[str, torch.Tensor | None], str]]:
+    """Yield where each parameter stands, in their order: going through the modules once more takes long."""
+    for part in module.modules():
+        names: Any = part._parameters
+        yield from ((names, name) for name, parameter in names.items() if parameter is not None)
+
+
+def _part(views: Mapping[str, Array], module: str) -> dict[str, Array]:
+    prefix = f'{module}.'
+    return {name.removeprefix(prefix): view for name, view in views.items() if name.startswith(prefix)}
+
+
+class FlatAdam:
+    """
+    Adam (arXiv 1412.6980) as torch computes it, on flat arrays that are also the torch optimiser's state.
+
+    Args:
+        optimizer: plain Adam over the parameters; see :func:`supports`.
+        flat: the parameters.
+        target: of the same layout; follows after each step.
+    """
+
+    def __init__(self, optimizer: torch.optim.Adam, flat: Flat, target: Flat) -> None:
+        self.optimizer, self.flat, self.target = optimizer, flat, target
+        self.mean, self.square = np.zeros_like(flat.values), np.zeros_like(flat.values)
+        self._count = np.zeros(1, np.float32)
+        self.count = torch.from_numpy(self._count)[0]
+        self.bind()
+
+    def bind(self) -> None:
+        """Copy what state the optimiser has, and make it see these arrays."""
+        state = self.optimizer.state
+        for parameter, part in zip(self.flat.parameters, self.flat.slices, strict=True):
+            mean, square = (torch.from_numpy(array[part]).view(parameter.shape) for array in (self.mean, self.square))
+            if parameter in state:
+                mean.copy_(state[parameter]['exp_avg'])
+                square.copy_(state[parameter]['exp_avg_sq'])
+                self.count.copy_(state[parameter]['step'])
+            state[parameter] = {'step': self.count, 'exp_avg': mean, 'exp_avg_sq': square}
+
+    def step(self, max_grad_norm: float, tau: float) -> None:
+        """Take one step along the flat gradient, cut to the norm if that is above 0; the target follows by tau."""
+        gradient = self.flat.flat_gradient
+        if max_grad_norm > 0:
+            gradient *= np.float32(min(1.0, max_grad_norm / (float(np.sqrt(np.dot(gradient, gradient))) + 1e-6)))
+        group: dict[str, Any] = self.optimizer.param_groups[0]
+        self._count[0] += 1
+        count, (beta1, beta2) = int(self._count[0]), group['betas']
+        rate, root = group['lr'] / (1 - beta1**count), (1 - beta2**count) ** 0.5
+        adam(
+            self.flat.values, gradient, self.mean, self.square, self.target.values,
+            rate, beta1, beta2, root, group['eps'], tau,
+        )  # fmt: skip
+
+
+def supports(optimizers: Sequence[torch.optim.Optimizer], device: torch.device) -> bool:
+    """Say whether the fused path computes just what these optimisers would: plain Adam, on the CPU."""
+    plain = {'weight_decay': 0, 'amsgrad': False, 'maximize': False}
+    return device.type == 'cpu' and all(
+        type(optimizer) is torch.optim.Adam
+        and len(optimizer.param_groups) == 1
+        and all(optimizer.param_groups[0][name] == value for name, value in plain.items())
+        for optimizer in optimizers
+    )
+
+
+@kernel
+def adam(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
+    values: Array, gradient: Array, mean: Array, square: Array, target: Array,
+    rate: float, beta1: float, beta2: float, root: float, epsilon: float, tau: float,
+) -> None:  # fmt: skip
+    """Take one Adam step, rate lr / (1 - beta1^n), root sqrt(1 - beta2^n); then target += tau (value - target)."""
+    one, rate32, tau32 = np.float32(1.0), np.float32(rate), np.float32(tau)
+    keep1, keep2 = np.float32(beta1), np.float32(beta2)
+    root32, epsilon32 = np.float32(root), np.float32(epsilon)
+    for i in range(values.size):
+        g = gradient[i]
+        m, s = keep1 * mean[i] + (one - keep1) * g, keep2 * square[i] + (one - keep2) * g * g
+        mean[i], square[i] = m, s
+        value = values[i] - rate32 * m / (np.sqrt(s) / root32 + epsilon32)
+        values[i] = value
+        target[i] += tau32 * (value - target[i])

@@ -1,0 +1,164 @@
+"""Checks of launch arguments: whatever can be known to be wrong is refused before any node starts."""
+
+import importlib.util
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS, BOOLEAN
+from velora_ros.utils import how_to_install, share_path
+
+ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/robot_files.py, which imports gymnasium
+
+_BOOLEANS = {'true': True, '1': True, 'yes': True, 'on': True, 'false': False, '0': False, 'no': False, 'off': False}
+_TRAINING = ('torch', 'array_api_compat', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm')
+_LOG_LEVEL = r'|([\w./]+:=)?(debug|info|warn|error|fatal)'
+_NAMESPACE = r'/?|(/?[A-Za-z_][A-Za-z0-9_]*)+/?'
+_TOPIC = r'|(~/|/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*'
+
+
+def check_arguments(run: str, given: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return every argument of a run: absent and empty ones with their defaults, booleans as ``true`` or ``false``.
+
+    Raises:
+        ConfigError: the run or an argument is unknown, or a value is invalid by itself.
+    """
+    if run not in ARGUMENTS:
+        raise ConfigError(f"there is no run '{run}'.{did_you_mean(run, ARGUMENTS)}")
+    known = {argument.name: argument for argument in ARGUMENTS[run]}
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"there is no argument '{name}'.{did_you_mean(name, known)}")
+    values = {name: given.get(name) or argument.default for name, argument in known.items()}
+    for argument in known.values():
+        if argument.choices == BOOLEAN and values[argument.name]:
+            values[argument.name] = _boolean(argument.name, values[argument.name])
+    for name in ('robots', 'seed', 'steps'):
+        if values.get(name):
+            whole_number(name, values[name])
+    if values.get('duration'):
+        seconds('duration', values['duration'])
+    values['params'] = _params(values['params'], values['params_file'])
+    _check_pattern(
+        'namespace',
+        values,
+        _NAMESPACE,
+        "names of letters, digits and underscores, joined by slashes, for example 'robot1' or 'lab/robot1'",
+    )
+    _check_pattern('log_level', values, _LOG_LEVEL, 'debug, info, warn, error or fatal')
+    _check_pattern(
+        'command_topic',
+        values,
+        _TOPIC,
+        "a topic's name, for example 'forward_effort_controller/commands', or '/cmd_vel' outside the namespace",
+    )
+    return values
+
+
+def whole_number(name: str, value: str) -> int:
+    """
+    Return the value of an argument as a number.
+
+    Raises:
+        ConfigError: it is not a whole number, or negative.
+    """
+    if not value.isdecimal():
+        raise ConfigError(f"the argument '{name}' is '{value}'; it must be a whole number, 0 or more.")
+    return int(value)
+
+
+def seconds(name: str, value: str) -> float:
+    """
+    Return the value of an argument as a time [s].
+
+    Raises:
+        ConfigError: it is not a finite number, or negative.
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ConfigError(f"the argument '{name}' is '{value}'; it must be a number of seconds, 0 or more.")
+    return number
+
+
+def check_policy(given: str) -> None:
+    """
+    Check that a policy exists; '' is not checked.
+
+    Raises:
+        ConfigError: there is no such file, and no shipped policy of that name.
+    """
+    name = given if given.endswith('.safetensors') else f'{given}.safetensors'
+    if given and not Path(given).expanduser().exists() and not share_path('policies', name).is_file():
+        raise ConfigError(
+            f"the policy is '{given}': there is no such file, and no shipped policy has that name. Shipped are: "
+            f'{_shipped()}.{did_you_mean(given, _shipped().split(", ")) if "/" not in given else ""}'
+        )
+
+
+def shipped_policy(env: str) -> str:
+    """
+    Return the path of the policy shipped for an environment.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = share_path('policies', f'{env}.safetensors')
+    if not path.is_file():
+        advice = f'Train one with velora_ros train --env {env} --out FILE, and give it with policy:=FILE.'
+        if Path(env).suffix.lower() in ROBOT_FILES:  # a robot file defines no reward to train for
+            advice = 'Give one with policy:=FILE; docs/simulator.md shows how to train for a robot of your own.'
+        raise ConfigError(f"no policy ships for the environment '{env}'; there are: {_shipped()}. {advice}")
+    return str(path)
+
+
+def check_training_is_installed() -> None:
+    """
+    Check that what training imports is installed.
+
+    Raises:
+        ConfigError: a package is missing.
+    """
+    missing = [name for name in _TRAINING if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f'training needs {", ".join(missing)}, which {"are" if len(missing) > 1 else "is"} not installed here. '
+            f'{how_to_install("train")} In a clone, make control TRAIN=1 and make train set it up.'
+        )
+
+
+def _boolean(name: str, value: str) -> str:
+    """Return 'true' or 'false' for every spelling that ROS accepts."""
+    if value.lower() not in _BOOLEANS:
+        raise ConfigError(f"the argument '{name}' is '{value}'; it must be true or false (True, False, 1, 0).")
+    return BOOLEAN[0] if _BOOLEANS[value.lower()] else BOOLEAN[1]
+
+
+def _params(params: str, params_file: str) -> str:
+    """Return the parameter file, which has two argument names."""
+    if params and params_file and params != params_file:
+        raise ConfigError(
+            f"the arguments 'params' and 'params_file' mean the same, but are '{params}' and '{params_file}'; "
+            'give one of them. To pass several parameter files, join them into one.'
+        )
+    file = params or params_file
+    if file and not Path(file).expanduser().is_file():
+        raise ConfigError(
+            f"the parameter file '{file}' (params or params_file) does not exist; give a YAML file of ROS parameters."
+        )
+    return file
+
+
+def _check_pattern(name: str, values: Mapping[str, str], pattern: str, valid: str) -> None:
+    value = values.get(name, '')
+    if not re.fullmatch(pattern, value.lower() if name == 'log_level' else value):
+        raise ConfigError(f"the argument '{name}' is '{value}'; it must be {valid}.")
+
+
+def _shipped() -> str:
+    return ', '.join(sorted(file.stem for file in share_path('policies').glob('*.safetensors'))) or 'none'

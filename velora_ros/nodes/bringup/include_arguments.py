@@ -1,0 +1,81 @@
+"""
+Which launch arguments a run takes when a launch file includes it.
+
+``launch`` hands an included file every argument of the launch file around it. Here an argument counts only if the
+include gives it, or if ROS shares it by convention (``use_sim_time``, ``namespace`` and a few more): an ``env`` or
+``policy`` of the outer file hardly ever means ours.
+"""
+
+import difflib
+import inspect
+
+from launch import LaunchContext
+from launch.actions import IncludeLaunchDescription
+from launch.logging import get_logger
+from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+
+from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS
+from velora_ros.nodes.ros.parameter_files import names_a_node
+
+NODES = ('sim_node', 'policy_node', 'trainer_node')
+SHARED = ('namespace', 'use_sim_time', 'autostart', 'use_respawn', 'log_level', 'params_file')
+# A name at least this similar to one of ours (as difflib measures it) is a misspelling of it.
+MISSPELT = 0.8
+
+
+def drop_foreign_arguments(context: LaunchContext, run: str) -> None:
+    """
+    Remove the arguments of the outer launch file that are not meant for this run; log those that had an effect.
+
+    Raises:
+        ConfigError: the include gives an argument whose name is nearly one of the run's.
+    """
+    given = given_arguments(context)
+    if given is None:
+        return
+    known = {argument.name for argument in ARGUMENTS[run]}
+    for name in sorted(given - known):  # launch accepts any name: it may be meant for launch itself or an extension
+        if difflib.get_close_matches(name, known, n=1, cutoff=MISSPELT):
+            raise ConfigError(f"there is no argument '{name}'.{did_you_mean(name, known)}")
+    configurations = context.launch_configurations
+    dropped = []
+    for argument in ARGUMENTS[run]:
+        name = argument.name
+        if name in configurations and name not in given and not _is_shared(name, context):
+            value = configurations.pop(name)
+            dropped += [name] if value != argument.default else []
+    if dropped:
+        get_logger('launch').info(
+            f'velora_ros: ignored launch arguments of the outer launch file: {", ".join(dropped)}; '
+            'give them to the include if they are meant for it.'
+        )
+
+
+def given_arguments(context: LaunchContext) -> set[str] | None:
+    """
+    Return the names of the arguments that the innermost include gives; for ``ros2 launch``, those of the command line.
+
+    ``launch`` 3.4 has no public way to ask for them: the context holds the outer file's arguments as well, and does not
+    tell them apart. The include itself has them, and is on the call stack while its content is visited.
+
+    Returns:
+        The names; None if there is no include, as when a description is used by itself.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        for value in frame.f_locals.values():
+            if isinstance(value, IncludeLaunchDescription):
+                names = (normalize_to_list_of_substitutions(name) for name, _ in value.launch_arguments)
+                return {perform_substitutions(context, name) for name in names}
+        frame = frame.f_back
+    return None
+
+
+def _is_shared(name: str, context: LaunchContext) -> bool:
+    """Whether an argument that the outer launch file has, but the include does not give, applies to this run."""
+    if name == 'namespace':  # together with a pushed namespace it would be applied twice
+        return 'ros_namespace' not in context.launch_configurations
+    if name == 'params_file':
+        return names_a_node(context.launch_configurations[name], NODES)
+    return name in SHARED

@@ -1,0 +1,89 @@
+"""What a run was asked for: its launch arguments, the user's parameter file, and the launch file around it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from velora_ros.nodes.bringup.argument_checks import whole_number
+from velora_ros.nodes.bringup.launch_arguments import DEFAULT_ENV
+from velora_ros.nodes.ros.parameter_files import sections_of, value_in
+
+
+@dataclass(frozen=True)
+class EnclosingLaunch:
+    """
+    What a launch file that includes the run sets for everything in it.
+
+    Args:
+        namespace: the pushed namespace, absolute; relative namespaces are below it.
+        parameters: parameters for all nodes: (name, value) pairs and paths of parameter files, in their order.
+        has_clock: a simulator of the same launch already publishes ``/clock``.
+    """
+
+    namespace: str = '/'
+    parameters: tuple[tuple[str, Any] | str, ...] = ()
+    has_clock: bool = False
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """
+    What was asked for.
+
+    Args:
+        arguments: every argument of the run by name, checked.
+        enclosing: what the launch file around the run sets.
+    """
+
+    arguments: Mapping[str, str]
+    enclosing: EnclosingLaunch = field(default_factory=EnclosingLaunch)
+
+    def __getitem__(self, name: str) -> str:
+        return self.arguments.get(name, '')
+
+    def true(self, name: str) -> bool:
+        """Whether a boolean argument is true."""
+        return self[name] == 'true'
+
+    @property
+    def namespace(self) -> str:
+        """The absolute namespace of the nodes."""
+        given = self['namespace']
+        outer = '/' if given.startswith('/') else self.enclosing.namespace
+        return f'/{"/".join(part for part in f"{outer}/{given}".split("/") if part)}'
+
+    def env(self, node: str) -> str:
+        """The environment of a node: by the argument, else by the parameter files, else the default."""
+        return self['env'] or str(self.file_value(node, 'env') or DEFAULT_ENV)
+
+    def seed(self, node: str) -> int:
+        """The seed of a node: by the argument, else by the parameter files, else 0."""
+        value = self.file_value(node, 'seed')
+        return whole_number('seed', self['seed']) if self['seed'] else value if isinstance(value, int) else 0
+
+    def file_value(self, node: str, parameter: str) -> Any:
+        """Return a node's parameter from the enclosing launch file and the user's file; None if neither sets it."""
+        name, value = self._full_name(node), None
+        for source in (*self.enclosing.parameters, self['params']):
+            if isinstance(source, tuple):
+                given = source[1] if source[0] == parameter else None
+            else:
+                given = value_in(source, name, parameter)
+            value = value if given is None else given
+        return value
+
+    def sections(self, node: str) -> tuple[str, ...]:
+        """Return what both set for a node, as parameter files that override the shipped ones whatever their keys."""
+        name, outer = self._full_name(node), self.enclosing.parameters
+        texts = []
+        for source in outer:
+            if isinstance(source, tuple):
+                texts.append(yaml.safe_dump({name: {'ros__parameters': {source[0]: source[1]}}}))
+            else:
+                texts += sections_of(source, name)
+        return (*texts, *sections_of(self['params'], name, bare_only=not outer))
+
+    def _full_name(self, node: str) -> str:
+        return f'{self.namespace.rstrip("/")}/{node}'

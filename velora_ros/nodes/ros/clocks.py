@@ -1,0 +1,76 @@
+"""
+The clocks of the nodes: the steady clock for timers, the system time for stamps, and the step size of ``/clock``.
+
+The clock that sim_node publishes is in ``nodes/sim/clock.py``.
+"""
+
+import time
+from collections.abc import Callable
+
+from rclpy.clock import Clock, JumpThreshold, ROSClock, TimeJump
+from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
+
+STEADY = Clock(clock_type=ClockType.STEADY_TIME)
+"""For timers that must go on when ``/clock`` stands still."""
+
+# The system clock was set if its offset from the steady clock changed by more than this; slewing moves both [ns].
+STEP_NS = 1_000_000
+# A reading of both clocks counts only if it took at most this long: the process may be preempted in between [ns].
+TOGETHER_NS = 100_000
+# A longer step of /clock is a jump of time, not a low publishing rate [s].
+LONGEST_STEP_S = 2.0
+
+
+class SystemTime:
+    """
+    Converts moments on the steady clock into system time.
+
+    The result is as even as the steady clock. When the system clock is set, by time synchronisation or because the
+    machine was suspended (the steady clock stands still meanwhile), the result follows it; otherwise every later stamp
+    would look old.
+
+    Args:
+        system: reads the system clock [ns].
+        steady: reads the steady clock [ns].
+    """
+
+    def __init__(self, system: Callable[[], int] = time.time_ns, steady: Callable[[], int] = time.monotonic_ns) -> None:
+        self._system, self._steady = system, steady
+        self._offset = system() - steady()
+
+    def of(self, moment: float) -> int:
+        """Return the system time [ns] of a moment on the steady clock [s]."""
+        before = self._steady()
+        offset = self._system() - before
+        together = self._steady() - before <= TOGETHER_NS
+        if together and abs(offset - self._offset) > STEP_NS:
+            self._offset = offset
+        return self._offset + round(moment * 1e9)
+
+
+class ClockStep:
+    """
+    Measures by how much each message of ``/clock`` advances the time; a state may be ahead of the clock by one step.
+
+    Nothing is measured while the node uses the system clock.
+
+    Args:
+        clock: the node's clock.
+        on_step: called at every message of ``/clock`` with the shorter of its last two steps [s], so that a single
+            jump does not count.
+    """
+
+    def __init__(self, clock: ROSClock, on_step: Callable[[float], None]) -> None:
+        self._on_step, self._before = on_step, 0.0
+        threshold = JumpThreshold(min_forward=Duration(nanoseconds=1), min_backward=None, on_clock_change=False)
+        self._handle = clock.create_jump_callback(threshold, post_callback=self._on_jump)
+
+    def close(self) -> None:
+        """Stop measuring."""
+        self._handle.unregister()
+
+    def _on_jump(self, jump: TimeJump) -> None:
+        step = jump.delta.nanoseconds * 1e-9
+        self._on_step(min(step, self._before, LONGEST_STEP_S))
+        self._before = step

@@ -1,0 +1,138 @@
+"""
+Every topic and service of the three nodes: name, direction, message type and QoS (quality of service).
+
+``endpoints.py`` creates publishers, subscriptions and services from these rows, ``docs/interface.md`` is generated from
+them, and a test compares them with the running nodes. Names are relative, so that namespaces and remaps apply. The
+parameter and lifecycle services are rclpy's own and are not listed.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+
+
+@dataclass(frozen=True)
+class Qos:
+    """The default QoS of a topic; ``qos_overrides`` parameters can change it."""
+
+    name: str
+    reliable: bool
+    latched: bool
+    depth: int
+
+    def profile(self) -> QoSProfile:
+        """Return the profile for rclpy."""
+        return QoSProfile(
+            depth=self.depth,
+            reliability=QoSReliabilityPolicy.RELIABLE if self.reliable else QoSReliabilityPolicy.BEST_EFFORT,
+            durability=QoSDurabilityPolicy.TRANSIENT_LOCAL if self.latched else QoSDurabilityPolicy.VOLATILE,
+        )
+
+
+NEWEST = Qos('best effort, depth 1', reliable=False, latched=False, depth=1)
+STATES = Qos('best effort, depth 10', reliable=False, latched=False, depth=10)
+RELIABLE = Qos('reliable, depth 1', reliable=True, latched=False, depth=1)
+LATCHED = Qos('transient local, depth 1', reliable=True, latched=True, depth=1)
+DEFAULT = Qos('reliable, depth 10', reliable=True, latched=False, depth=10)
+EMERGENCY_STOP = Qos('any reliability and durability, depth 10', reliable=True, latched=False, depth=10)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of a node; it exists only under ``condition``, or always if that is ``''``."""
+
+    node: str
+    direction: Literal['in', 'out']
+    name: str
+    type: str
+    qos: Qos
+    description: str
+    condition: str = ''
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that a node offers."""
+
+    node: str
+    name: str
+    type: str
+    description: str
+
+
+# fmt: off
+TOPICS = (
+    # Depth 10, because some drivers send one state in several messages at once.
+    Topic('policy_node', 'in', 'joint_states', 'sensor_msgs/msg/JointState', STATES,
+          'the state of the robot by joint name, whole or in parts; observation.sources selects other topics and types',
+          'every observation of the policy is a joint signal'),
+    Topic('policy_node', 'in', 'observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          "the observation as a vector in the policy's order", 'an observation of the policy is not a joint signal'),
+    Topic('policy_node', 'in', 'policy_update', 'std_msgs/msg/String', LATCHED,
+          'the path of a better policy, from trainer_node', 'follow_trainer is set'),
+    Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,
+          'the robot was moved to another state: reset the hidden state'),
+    # Depth 10, so that a false that follows at once does not replace the true.
+    Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', EMERGENCY_STOP,
+          'true latches a fault, false does not clear it; a transient-local true published before the start counts'),
+    Topic('policy_node', 'out', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
+          "the command in the policy's action order and SI units; command.type selects another type"),
+    Topic('policy_node', 'out', '~/status', 'diagnostic_msgs/msg/DiagnosticStatus', LATCHED,
+          'the current state, fault or reason for not commanding'),
+    Topic('policy_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'rate, latency, input age, resets, rejections, fault and policy, once per second'),
+    Topic('policy_node', 'out', '~/debug/observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'the observation given to the policy, if there is a subscriber'),
+    Topic('policy_node', 'out', '~/debug/hidden', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'the hidden state after the step, if there is a subscriber'),
+    Topic('policy_node', 'out', '~/debug/raw_action', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'the action of the policy in SI units, before the safety checks, if there is a subscriber'),
+    Topic('sim_node', 'in', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
+          "the command in the spec's action order and SI units; or JointState, JointTrajectory, Twist, TwistStamped"),
+    Topic('sim_node', 'in', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'fallbacks, input age and policy of the controller'),
+    Topic('sim_node', 'out', 'joint_states', 'sensor_msgs/msg/JointState', RELIABLE, 'the state by joint name'),
+    Topic('sim_node', 'out', 'observation', 'std_msgs/msg/Float64MultiArray', RELIABLE,
+          "the environment's observation vector"),
+    Topic('sim_node', 'out', 'odom', 'nav_msgs/msg/Odometry', RELIABLE,
+          'pose of the floating base in odom_frame_id, its velocity in base_frame_id', 'the model has a free joint'),
+    Topic('sim_node', 'out', 'imu/data', 'sensor_msgs/msg/Imu', RELIABLE,
+          'orientation, angular velocity and acceleration, gravity included, of the floating base in imu_frame_id',
+          'the model has a free joint'),
+    Topic('sim_node', 'out', 'reset', 'std_msgs/msg/Empty', RELIABLE, 'an episode ended and the robot was reset'),
+    Topic('sim_node', 'out', '~/reward', 'std_msgs/msg/Float64', DEFAULT,
+          "the environment's reward in each control period"),
+    Topic('sim_node', 'out', '~/episode_return', 'std_msgs/msg/Float64', DEFAULT, 'the return of each episode'),
+    Topic('sim_node', 'out', '~/image', 'sensor_msgs/msg/Image', RELIABLE,
+          'rgb8 images, rendered only while there is a subscriber', 'image.rate_hz is set'),
+    Topic('sim_node', 'out', '/clock', 'rosgraph_msgs/msg/Clock', NEWEST, 'the simulated time', 'publish_clock is set'),
+    Topic('sim_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'real-time factor, overruns, episodes and commands, once per second'),
+    Topic('trainer_node', 'out', '~/episode_return', 'std_msgs/msg/Float64', DEFAULT, 'the return of each episode'),
+    Topic('trainer_node', 'out', '~/metrics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'losses and diagnostics of learning'),
+    Topic('trainer_node', 'out', '~/policy', 'std_msgs/msg/String', LATCHED, 'the path of the newest best policy'),
+    Topic('trainer_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
+          'the state of the training, once per second'),
+)
+
+SERVICES = (
+    Service('policy_node', '~/arm', 'std_srvs/srv/SetBool', 'true starts publishing commands, false stops it'),
+    Service('policy_node', '~/emergency_stop', 'std_srvs/srv/SetBool', 'true latches a fault'),
+    Service('policy_node', '~/reset_state', 'std_srvs/srv/Trigger', 'reset the hidden state'),
+    Service('policy_node', '~/clear_fault', 'std_srvs/srv/Trigger', 'clear a latched fault'),
+    Service('policy_node', '~/reload_policy', 'std_srvs/srv/Trigger', 'read the policy file again'),
+    Service('sim_node', '~/pause', 'std_srvs/srv/SetBool', 'stop or continue the simulated time'),
+    Service('sim_node', '~/reset', 'std_srvs/srv/Trigger', 'end the episode and reset the robot'),
+    Service('trainer_node', '~/start', 'std_srvs/srv/Trigger', 'start training'),
+    Service('trainer_node', '~/stop', 'std_srvs/srv/Trigger', 'stop training'),
+    Service('trainer_node', '~/save', 'std_srvs/srv/Trigger', 'write a checkpoint'),
+    Service('trainer_node', '~/pause', 'std_srvs/srv/SetBool', 'pause or continue the training'),
+)
+# fmt: on
+
+
+def topic(node: str, direction: str, name: str) -> Topic:
+    """Return a row of :data:`TOPICS`; ``direction`` is ``in`` or ``out``."""
+    return next(row for row in TOPICS if (row.node, row.direction, row.name) == (node, direction, name))
