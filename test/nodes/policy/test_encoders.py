@@ -5,7 +5,8 @@ from rclpy.serialization import deserialize_message
 from std_msgs.msg import Float64MultiArray
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.policy.encoders import TYPES, interface_of, make_writer
+from velora_ros.nodes.policy.encoders import interface_of, make_writer
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.spec import PolicySpec
 
 pytestmark = pytest.mark.ros
@@ -96,7 +97,7 @@ def test_the_meaning_comes_from_parameter_fields_or_type_and_these_must_agree():
 
 def test_every_type_has_a_writer():
     fields = {'Twist': ('linear.x', 'angular.z'), 'TwistStamped': ('linear.x', 'angular.z')}
-    assert all(write(kind, JOINTS, fields=fields.get(kind, ())) is not None for kind in TYPES)
+    assert all(write(kind, JOINTS, fields=fields.get(kind, ())) is not None for kind in COMMAND_TYPES)
 
 
 @pytest.mark.parametrize('names', [UNNAMED, ('gripper', 'wrist/effort')])

@@ -1,12 +1,14 @@
-"""The camera of sim_node when drawing fails: the node goes on, and people are told once."""
+"""The images of sim_node when drawing fails: the node keeps running, and one line in the log says so."""
+
+from types import SimpleNamespace
 
 import pytest
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym import make
 from velora_ros.gym.robot import SimulatedRobot
-from velora_ros.nodes.sim import image_publisher as sim_camera
-from velora_ros.nodes.sim.image_publisher import MOST_FAILURES, CameraOutput
+from velora_ros.nodes.sim import image_publisher
+from velora_ros.nodes.sim.image_publisher import MOST_FAILURES, ImagePublisher
 
 pytestmark = pytest.mark.ros
 
@@ -14,7 +16,7 @@ IMAGE = 'sensor_msgs/msg/Image'
 VALUES = {'image.rate_hz': 50.0, 'image.width': 64, 'image.height': 48, 'image.camera': ''}
 
 
-class Flaky(sim_camera.Camera):
+class Flaky(image_publisher.Camera):
     """A camera whose pictures fail as the test says; `made` counts cameras."""
 
     made, fails = 0, staticmethod(lambda number: None)
@@ -38,9 +40,9 @@ def camera(ros, monkeypatch):
 
     def start(fails, **values):
         Flaky.made, Flaky.number, Flaky.fails = 0, 0, staticmethod(fails)
-        monkeypatch.setattr(sim_camera, 'Camera', Flaky)
-        robot = SimulatedRobot(make('InvertedPendulum-v5'))
-        output = CameraOutput(ros.node, robot, VALUES | values, lambda: 1)
+        monkeypatch.setattr(image_publisher, 'Camera', Flaky)
+        loop = SimpleNamespace(robot=SimulatedRobot(make('InvertedPendulum-v5')), stamp=1)
+        output = ImagePublisher(ros.node, loop, VALUES | values)
         output._logger = Log(said)
         outputs.append(output)
         return ros.subscribe(IMAGE, 'test_peer/image', matched=False), said
@@ -63,7 +65,7 @@ class Log:
 def test_pictures_go_on_after_one_that_failed(ros, camera):
     images, said = camera(lambda number: RuntimeError('lost\n the context') if number in {3, 4} else None)
     ros.until(lambda: len(images) > 3, 'pictures after the failures')
-    assert said == ['a picture failed: RuntimeError: lost the context. The camera starts again with the next one.']
+    assert said == ['an image failed: RuntimeError: lost the context. The camera is created anew for the next image.']
     assert Flaky.made == 3, 'each failure is followed by a new camera'
 
 
@@ -73,7 +75,7 @@ def test_a_camera_that_fails_again_and_again_stays_off_and_says_so_once(ros, cam
     drawn = Flaky.number
     ros.spin(0.2)
     assert (Flaky.number, len(said), len(images)) == (drawn, 2, 1)
-    assert f'the camera is off: {MOST_FAILURES} pictures in a row failed, the last with MemoryError' in said[1]
+    assert f'the camera is off: {MOST_FAILURES} images in a row failed, the last one with MemoryError' in said[1]
 
 
 def test_a_start_that_fails_in_an_unexpected_way_leaves_the_node_without_pictures(camera):

@@ -83,7 +83,10 @@ def test_a_policy_drives_the_arm(ros, make_policy_file, tmp_path):
         ({'env': 'BROKEN'}, 'cannot be read: XML Error'),
         ({'env': 'IDLE'}, 'has no actuators'),
         ({'control_period_s': 0.02}, "'InvertedPendulum-v5' is not an MJCF file"),
-        ({'real_time_factor': 2.0}, 'it needs publish_clock: true here and use_sim_time: true at the other nodes'),
+        (
+            {'real_time_factor': 2.0},
+            'a value other than 1 needs publish_clock: true here and use_sim_time: true in the',
+        ),
         ({'real_time_factor': 0.0}, "parameter 'real_time_factor' is 0.0"),
     ],
 )

@@ -17,10 +17,10 @@ from velora_ros.nodes.ros.conversions import to_diagnostic, to_diagnostics, to_n
 from velora_ros.nodes.ros.executor import spin
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.topics_services_qos import SERVICES, TOPICS
-from velora_ros.nodes.sim.clock_publisher import SimClock
+from velora_ros.nodes.sim.clock_publisher import ClockPublisher
+from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
 from velora_ros.nodes.sim.node import SimNode
 from velora_ros.nodes.sim.parameters import PARAMETERS
-from velora_ros.nodes.sim.run_report import Controller
 
 pytestmark = pytest.mark.ros
 
@@ -251,20 +251,20 @@ def test_one_of_two_simulators_publishes_the_clock_and_the_other_goes_on_with_it
     assert ticks == sorted(ticks)
 
 
-@pytest.mark.parametrize('may_begin', [True, False])
-def test_a_simulator_that_is_told_to_live_by_a_clock_publishes_one_unless_it_must_not(ros, may_begin):
+@pytest.mark.parametrize('may_take_over', [True, False])
+def test_a_simulator_that_is_told_to_live_by_a_clock_publishes_one_unless_it_must_not(ros, may_take_over):
     simulated = [Parameter('use_sim_time', value=True)]
     node = rclpy.create_node('probe', context=ros.node.context, parameter_overrides=simulated)
     try:
-        clock = SimClock(node, publish=False, may_begin=may_begin)
-        clock.begin(10**18)
-        assert (clock.published, clock.followed) == (False, True)
+        clock = ClockPublisher(node, publish=False, may_take_over=may_take_over)
+        clock.start(10**18)
+        assert (clock.is_publishing, clock.is_following) == (False, True)
         for period in range(3):
-            clock.look(0.04 * period)
-        assert clock.published is may_begin
-        assert clock.stamp(2.0) == (10**18 + 2 * 10**9 if may_begin else 0)
-        clock.give_up()
-        assert not clock.published
+            clock.take_over_if_unpublished(0.04 * period)
+        assert clock.is_publishing is may_take_over
+        assert clock.stamp(2.0) == (10**18 + 2 * 10**9 if may_take_over else 0)
+        clock.stop()
+        assert not clock.is_publishing
     finally:
         node.destroy_node()
 
@@ -280,7 +280,7 @@ def test_what_it_says_goes_through_the_log_and_the_summary_only_where_it_is_aske
 
 
 def test_what_the_controller_counted_before_this_run_is_not_this_run_s(ros):
-    controller = Controller(ros.node, 'policy_node')
+    controller = ControllerMonitor(ros.node, 'policy_node')
     publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
 
     def tell(uptime, fallbacks):
@@ -295,7 +295,7 @@ def test_what_the_controller_counted_before_this_run_is_not_this_run_s(ros):
 
 
 def test_what_a_controller_counted_that_came_after_the_robot_is_this_run_s(ros):
-    controller = Controller(ros.node, 'policy_node')
+    controller = ControllerMonitor(ros.node, 'policy_node')
     publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
     publisher.publish(to_diagnostics(to_diagnostic('policy_node', 'ok', '', {'uptime_s': 0.0, 'fallbacks': 2}), 0))
     ros.until(lambda: controller.fallbacks == 2, 'both')

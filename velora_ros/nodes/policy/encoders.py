@@ -8,24 +8,13 @@ from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.control import Command
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.nodes.policy.decoders import vector_writer
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES, JOINT_FIELDS, TWIST_FIELDS, TWISTS
 from velora_ros.nodes.ros.conversions import to_stamp
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.spec import PolicySpec
 
 Writer = Callable[[Command], Any]
 Clock = Callable[[], int]
-
-TYPES = {
-    'Float64MultiArray': 'std_msgs/msg/Float64MultiArray',
-    'JointState': 'sensor_msgs/msg/JointState',
-    'JointTrajectory': 'trajectory_msgs/msg/JointTrajectory',
-    'Twist': 'geometry_msgs/msg/Twist',
-    'TwistStamped': 'geometry_msgs/msg/TwistStamped',
-}
-TWISTS = ('Twist', 'TwistStamped')
-AXES = tuple(f'{part}.{axis}' for part in ('linear', 'angular') for axis in 'xyz')
-# What a field of each kind of joint command is called in its message.
-POINT = {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'}
 
 
 def interface_of(kind: str, interface: str, fields: Sequence[str]) -> str:
@@ -53,7 +42,7 @@ def make_writer(
     Return what makes of a command a message, the same every time with new numbers, or a message's bytes.
 
     Args:
-        kind: a key of :data:`TYPES`.
+        kind: a key of :data:`velora_ros.nodes.ros.command_types.COMMAND_TYPES`.
         spec: the policy's specification.
         interface: position, velocity or effort, where the names do not say.
         fields: where each action goes, in the policy's order: the index in a Float64MultiArray, the joint of a
@@ -72,7 +61,7 @@ def make_writer(
     if repeated := sorted({field for field in fields if list(fields).count(field) > 1}):
         raise ConfigError(f"'command.fields' repeats {', '.join(repeated)}; each action needs a place of its own.")
     _check_meaning(kind, spec, interface, fields)
-    message = interface_class(TYPES[kind])()
+    message = interface_class(COMMAND_TYPES[kind])()
     if hasattr(message, 'header'):
         message.header.frame_id = frame_id
     if kind == 'Float64MultiArray':
@@ -128,9 +117,10 @@ def _trajectory_writer(message: Any, joints: list[str], meaning: str, period: fl
     seconds = int(period)
     point.time_from_start.sec, point.time_from_start.nanosec = seconds, round((period - seconds) * 1e9)
     message.points = [point]
+    field = JOINT_FIELDS['JointTrajectory'][meaning]
 
     def write(command: Command) -> Any:
-        setattr(point, POINT[meaning], array('d', command))
+        setattr(point, field, array('d', command))
         return message
 
     return write
@@ -138,10 +128,10 @@ def _trajectory_writer(message: Any, joints: list[str], meaning: str, period: fl
 
 def _twist_writer(message: Any, fields: Sequence[str], now: Clock) -> Writer:
     for field in fields:
-        if field not in AXES:
+        if field not in TWIST_FIELDS:
             raise ConfigError(
                 f"'{field}' is not part of a Twist; give one for each action in 'command.fields'."
-                f'{did_you_mean(field, AXES)}'
+                f'{did_you_mean(field, TWIST_FIELDS)}'
             )
     twist = getattr(message, 'twist', message)
     places = [(getattr(twist, part), axis) for part, _, axis in (field.partition('.') for field in fields)]

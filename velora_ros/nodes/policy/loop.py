@@ -24,6 +24,7 @@ from velora_ros.nodes.policy.parameters import check_times, observation_of, open
 from velora_ros.nodes.policy.startup_summary import start_line
 from velora_ros.nodes.ros import conversions, endpoints
 from velora_ros.nodes.ros.clocks import ClockStep
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
@@ -237,14 +238,14 @@ class PolicyLoop:
             yield
 
     def _create_topics(self) -> None:
-        self._command = self._publisher('command', encoders.TYPES[self._values['command.type']])
+        self._command = self._publisher('command', COMMAND_TYPES[self._values['command.type']])
         self._debug_publishers = [
             self._publisher(f'~/debug/{what}') for what in ('observation', 'hidden', 'raw_action')
         ]
         self._subscribe('reset', lambda _: self.forget('request'))
         self._inputs.subscribe(self._subscribe)
-        kind = encoders.TYPES[self._values['command.type']]
-        self._peers = Peers(self._node, self._command, kind, known=encoders.TYPES, sources=self._inputs.peers)
+        kind = COMMAND_TYPES[self._values['command.type']]
+        self._peers = Peers(self._node, self._command, kind, known=COMMAND_TYPES, sources=self._inputs.peers)
 
     def _publisher(self, name: str, kind: str = '') -> Any:
         events = PublisherEventCallbacks(
