@@ -9,8 +9,8 @@ from ros_bench import SOURCE
 
 from velora_ros.contract.fields import width_of
 from velora_ros.nodes.policy import parameters as policy
-from velora_ros.nodes.policy.encoders import make_writer
-from velora_ros.nodes.policy.observation_topics import Inputs
+from velora_ros.nodes.policy.encoders import make_encoder
+from velora_ros.nodes.policy.observation_topics import ObservationTopics
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.sim import parameters as sim
 from velora_ros.nodes.sim.command_decoders import make_command_decoder
@@ -57,30 +57,22 @@ def spec_for(values):
     )  # fmt: skip
 
 
-class Listener:
-    active = True
-
-    def begins(self, stamp):
-        return False
-
-
 @pytest.mark.parametrize('number', OF_POLICY_NODE)
 def test_a_block_for_policy_node_configures_it(number):
     values = values_of(OF_POLICY_NODE[number])
     spec, settings = spec_for(values), policy.settings_of(values)
     if values['observation.fields']:
         observed = policy.observation_of(values)
-        inputs = Inputs(spec.observation_names, observed, listener=Listener(), now=lambda: 0)
-        topics = []
-        inputs.subscribe(lambda row, callback, topic_name, **_: topics.append(topic_name))
-        inputs.limit_ages(values, 0.1)
+        observed = ObservationTopics(spec.observation_names, observed)
+        observed.limit_ages(values, 0.1)
+        topics = [topic.source.topic for topic in (observed.trigger, *observed.others)]
         assert len(topics) == len({field.partition(':')[0] for field in values['observation.fields']})
     if values['command.fields']:
-        write = make_writer(
+        encoder = make_encoder(
             values['command.type'], spec, interface=settings.interface, fields=values['command.fields'],
             frame_id=values['command.frame_id'], now=lambda: 0,
         )  # fmt: skip
-        assert write([0.5] * spec.action_dim)
+        assert encoder.encode([0.5] * spec.action_dim)
 
 
 def test_a_block_for_all_nodes_configures_the_simulator_too():

@@ -4,7 +4,7 @@ import pytest
 from rclpy.serialization import deserialize_message
 
 from velora_ros.errors import ConfigError, SpecError
-from velora_ros.nodes.policy.encoders import make_writer
+from velora_ros.nodes.policy.encoders import make_encoder
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.sim.command_decoders import make_command_decoder
@@ -44,8 +44,8 @@ def message(kind, **fields):
     ],
 )
 def test_what_policy_node_writes_is_what_the_robot_gets(kind, robot, fields, interface):
-    write = make_writer(kind, robot, interface=interface, fields=fields, frame_id='', now=lambda: 0)
-    sent = write([0.5, -1.5])
+    encoder = make_encoder(kind, robot, interface=interface, fields=fields, frame_id='', now=lambda: 0)
+    sent = encoder.encode([0.5, -1.5])
     if isinstance(sent, bytes):
         sent = deserialize_message(sent, interface_class(COMMAND_TYPES[kind]))
     assert decoder(kind, robot, *fields, interface=interface).decode(sent).tolist() == [0.5, -1.5]

@@ -12,7 +12,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from ros_bench import in_step
 
-from velora_ros.control.run_statistics import failures
+from velora_ros.control.run_verdict import failures
 from velora_ros.nodes.ros.conversions import to_diagnostic, to_diagnostics, to_nanoseconds
 from velora_ros.nodes.ros.executor import spin
 from velora_ros.nodes.ros.message_types import interface_class

@@ -6,7 +6,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from velora_ros.control.run_statistics import Progress, RunStatistics
+from velora_ros.control.run_statistics import RunStatistics, SimulationProgress
 from velora_ros.errors import SpecError
 from velora_ros.gym.faults import DelayLine, Faults
 from velora_ros.gym.pacing import RealTimePacer
@@ -252,10 +252,10 @@ class SimLoop:
             self._set_timer()
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> SimulationProgress:
         """Simulated time, held time and return so far."""
         robot = self.robot
-        return Progress(robot.time, robot.held_time, robot.holding, robot.episode_return)
+        return SimulationProgress(robot.time, robot.held_time, robot.holding, robot.episode_return)
 
     @property
     def state(self) -> str:
