@@ -43,7 +43,7 @@ def message(kind, **fields):
         ('TwistStamped', WHEELS, ('angular.z', 'linear.y'), ''),
     ],
 )
-def test_what_policy_node_writes_is_what_the_robot_gets(kind, robot, fields, interface):
+def test_a_command_that_policy_node_encodes_is_decoded_to_the_same_values(kind, robot, fields, interface):
     encoder = make_encoder(kind, robot, interface=interface, fields=fields, frame_id='', now=lambda: 0)
     sent = encoder.encode([0.5, -1.5])
     if isinstance(sent, bytes):
@@ -52,12 +52,12 @@ def test_what_policy_node_writes_is_what_the_robot_gets(kind, robot, fields, int
 
 
 @pytest.mark.parametrize('fields', [(), ('elbow', 'shoulder')])
-def test_joints_go_by_their_names_in_any_order(fields):
+def test_joints_are_matched_by_name_in_any_order(fields):
     sent = message('JointState', name=['elbow', 'shoulder'], position=[1.0, 2.0])
     assert decoder('JointState', ARM, *fields).decode(sent).tolist() == [2.0, 1.0]
 
 
-def test_the_first_point_of_a_trajectory_is_what_is_commanded():
+def test_the_first_point_of_a_trajectory_is_the_command():
     point = interface_class('trajectory_msgs/msg/JointTrajectoryPoint')
     sent = message('JointTrajectory', joint_names=['elbow', 'shoulder'], points=[point(positions=[1, 2]), point()])
     assert decoder('JointTrajectory', ARM).decode(sent).tolist() == [2.0, 1.0]
@@ -74,7 +74,7 @@ def test_the_first_point_of_a_trajectory_is_what_is_commanded():
         ('JointTrajectory', {'joint_names': ['elbow', 'shoulder']}, 'has no points'),
     ],
 )
-def test_a_message_that_does_not_fit_the_robot_is_refused_with_what_would(kind, fields, words):
+def test_a_message_that_does_not_fit_the_robot_is_refused_with_what_fits(kind, fields, words):
     with pytest.raises(SpecError, match=words):
         decoder(kind, ARM).decode(message(kind, **fields))
 
@@ -94,7 +94,7 @@ def test_fields_that_do_not_fit_the_robot_are_refused_at_the_start(kind, robot, 
         decoder(kind, robot, *fields)
 
 
-def test_without_a_meaning_the_one_field_that_is_filled_counts():
+def test_without_an_interface_the_only_filled_field_is_the_command():
     decode = decoder('JointState', WHEELS, 'left', 'right').decode
     assert decode(message('JointState', name=['left', 'right'], velocity=[1.0, 2.0])).tolist() == [1.0, 2.0]
     with pytest.raises(SpecError, match='either position, velocity or effort'):

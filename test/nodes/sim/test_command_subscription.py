@@ -33,7 +33,7 @@ def test_a_subscription_in_another_type_is_tried_until_the_old_one_is_gone(monke
             commands._subscribe_in_next_kind()
 
 
-def test_the_type_that_is_published_is_taken_and_another_one_is_named(ros):
+def test_commands_are_subscribed_in_the_type_that_is_published(ros):
     ros.start('sim_node')
     states = ros.subscribe('sensor_msgs/msg/JointState', 'joint_states')
     ros.until(lambda: len(states) > 2, 'states')
@@ -49,7 +49,7 @@ def test_the_type_that_is_published_is_taken_and_another_one_is_named(ros):
     assert 'subscribing to commands as JointTrajectory' in ros.processes[-1].output
 
 
-def test_a_type_other_than_the_one_asked_for_is_named_with_its_publisher(ros):
+def test_a_publisher_of_another_type_than_the_parameter_is_named_in_a_warning(ros):
     shared = ('command.scale:=[100.0]', 'command.si_confirmed:=true')
     process = ros.start(
         'sim_node', '-p', 'command.type:=geometry_msgs/msg/Twist', '-p', 'command.fields:=[linear.x]',
