@@ -26,16 +26,24 @@ Curves = dict[int, list[tuple[int, float, float]]]  # by seed: steps, seconds, m
 
 HEAD = """# Results
 
-Learning curves of the shipped presets on seeds 100-109, on which nothing was tuned: every seed is shown. The claims of
-presets that were changed afterwards lie beside in `benchmarks/results/`, whole or broken off: the inverted pendulum's
-table is its sixth claim, the double pendulum's its fourth, those of the swimmer, of positions only and of the example
-their second. What came out of the others and why the presets changed is told in [experiments.md](experiments.md). Made
-from `benchmarks/results/*.csv` by `make results`; the rows come from `make bench-learning TASK=...`. Evaluations are
-deterministic episodes of the current policy, which is the actor, or the running average of it where the preset says so
-(the double pendulum's `policy_tau`), 10 of them unless said otherwise, in an environment of their own. "Solved" is the
-first of three consecutive evaluations at or above the threshold; "later" is the share of evaluations at or above it
-from then on, those three included. Seconds are training time on two shared cores with other work running; ratios
-against peers are in [benchmarks.md](benchmarks.md).
+```bash
+make bench-learning TASK=inverted_pendulum   # hours, resumable; writes benchmarks/results/inverted_pendulum.csv
+make results                                 # writes this page from benchmarks/results/*.csv
+```
+
+Learning curves of the shipped presets on seeds 100-109, on which nothing was tuned. Every seed is shown.
+
+* Evaluations are deterministic episodes of the current policy in a separate environment, 10 of them unless stated
+  otherwise. The policy is the actor, or its running average where the preset says so (the double pendulum's
+  `policy_tau`).
+* "Solved" is the first of three consecutive evaluations at or above the threshold. "Later" is the share of evaluations
+  at or above it from then on, including those three.
+* Seconds are training time on two shared cores with other work running. Ratios against other libraries are in
+  [benchmarks.md](benchmarks.md).
+* A claim is one run of a preset. The inverted pendulum's table is its sixth claim, the double pendulum's its fourth,
+  those of the swimmer, of positions only and of the example their second. The claims of presets that were changed
+  afterwards are in `benchmarks/results/` too, complete or stopped early. [experiments.md](experiments.md) says what
+  came of them and why the presets changed.
 """
 
 
@@ -166,7 +174,9 @@ def losses(curves: dict[str, Curves]) -> str:
             )
         if lapses:
             which = _join(f'{seed}: {count}' for seed, count in lapses.items())
-            lines.append(f'* {name.replace("_", " ")}: {sum(lapses.values())} later evaluations fail (seed {which}).')
+            lines.append(
+                f'* {name.replace("_", " ")}: later evaluations that fail: {sum(lapses.values())} (seed {which}).'
+            )
     return '\n'.join([*lines, ''])
 
 

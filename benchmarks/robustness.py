@@ -25,7 +25,8 @@ from learning import RESULTS, append, read, seeds_of
 
 from velora_ros.gym import Disturbances, disturb
 from velora_ros.gym.frame_stack import stack_frames
-from velora_ros.liquid.cell_registry import CFC, neurons_for, parameter_count
+from velora_ros.liquid.cell_registry import CFC
+from velora_ros.liquid.sizes import neurons_for, parameter_count
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training import TrainConfig, evaluate

@@ -8,6 +8,7 @@ of all weights and of the inputs. Whole update: 16 sequences of 8, critic and op
 same weights; their states and gradients are compared before anything is timed. The last line is JSON.
 """
 
+import functools
 import json
 import sys
 import time
@@ -23,12 +24,14 @@ from torch import Tensor, nn
 
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cfc_cell import CfCCell
-from velora_ros.liquid.kernels import layers
+from velora_ros.liquid.kernels import cfc, layers
 from velora_ros.models.backends.numba_backend import NumbaBackend
-from velora_ros.models.backends.torch_backend import TorchBackend, UpdateSettings
+from velora_ros.models.backends.protocol import Backend
+from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.models.networks import Networks
 from velora_ros.models.torch_settings import flushing, single_thread
 from velora_ros.replay import Batch
+from velora_ros.training import TrainConfig
 
 OBSERVATIONS, ACTIONS = 4, 1
 GATES = ('ff1', 'ff2', 'time_a', 'time_b')  # the order in which our cell stacks them
@@ -84,10 +87,10 @@ def fused_pass(weight: np.ndarray, bias: np.ndarray, data: SimpleNamespace) -> t
     before, states = np.empty((2, length, size, b), np.float32)
     gates, d_gates = np.empty((2, length, 4 * size, b), np.float32)
     fast = data.fast
-    layers.recurrence(fast.inputs, weight, bias, fast.hidden, fast.dt, fast.first, before, gates, states)
-    layers.recurrence_backward(fast.d_states.copy(), 0, weight, gates, fast.dt, fast.first, d_gates)
+    cfc.recurrence(fast.inputs, weight, bias, fast.hidden, fast.dt, fast.first, before, gates, states)
+    cfc.recurrence_backward(fast.d_states.copy(), 0, weight, gates, fast.dt, fast.first, d_gates)
     d_weight, d_bias, d_inputs = np.empty_like(weight), np.empty_like(bias), np.empty_like(fast.inputs)
-    layers.command_gradients(d_gates, fast.inputs, before, np.ones_like(weight), d_weight, d_bias)
+    cfc.command_gradients(d_gates, fast.inputs, before, np.ones_like(weight), d_weight, d_bias)
     layers.from_gates(weight, d_gates, d_inputs)
     return states, (d_weight, d_bias, d_inputs)
 
@@ -145,9 +148,9 @@ def update_sides(n_neurons: int, *, n_sequences: int = 16, length: int = 8) -> d
         next_state=following,
     )
     noise = np.clip(0.2 * normal(*rows, ACTIONS), -0.5, 0.5)
-    settings = UpdateSettings(target_noise=0.2)
+    config = TrainConfig(trace=0.0)
 
-    def side(update: type[NumbaBackend] | type[TorchBackend], *, ncps: bool = False) -> Callable[[], Any]:
+    def side(kind: type[NumbaBackend] | type[TorchBackend], *, ncps: bool = False) -> Callable[[], Any]:
         networks = Networks(
             wiring, (64, 64), state_dim=OBSERVATIONS, n_critics=1, generator=torch.Generator().manual_seed(0)
         )
@@ -155,10 +158,17 @@ def update_sides(n_neurons: int, *, n_sequences: int = 16, length: int = 8) -> d
             networks.actor.command = NcpsCommand(networks.actor.command)
             networks.actor_target.command = NcpsCommand(networks.actor_target.command).requires_grad_(False)
         actor, critics = (torch.optim.Adam(m.parameters(), lr=1e-6) for m in (networks.actor, networks.critics))
-        run = update(networks, actor, critics)
-        return lambda: run(batch, noise, settings)
+        return functools.partial(update_once, kind(networks, actor, critics), batch, noise, config)
 
     return {'ours': side(NumbaBackend), 'ours in torch': side(TorchBackend), 'ncps': side(TorchBackend, ncps=True)}
+
+
+def update_once(backend: Backend, batch: Batch, noise: np.ndarray, config: TrainConfig) -> None:
+    """Take the steps of ``DDPGAgent.learn``."""
+    data = backend.prepare(batch, config.burn_in)
+    backend.critic_step(data, backend.targets(data, noise, config), config)
+    backend.actor_step(data, config)
+    backend.follow_targets(config.tau)
 
 
 @flushing

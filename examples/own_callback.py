@@ -6,7 +6,7 @@ from velora_ros.utils import set_seed
 
 
 class Diary(Callback):
-    """One's own: derive from Callback and override what you need; docs/callbacks.md lists the hooks."""
+    """Derive from Callback and override what you need; docs/callbacks.md lists the hooks."""
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
         print(f"{record.steps} steps: {record.result.mean:.1f}{', the best so far' if is_best else ''}")

@@ -74,7 +74,7 @@ class Bench:
     def state(self, values=(0.5, 0.1), *, after=T, age=0.0):
         self.time += after
         stamp = self.now - round(age * SECOND)
-        return as_array(self.controller.tick(np.asarray(values, dtype=float), stamp, self.now, self.time))
+        return as_array(self.controller.decide(np.asarray(values, dtype=float), stamp, self.now, self.time))
 
     def repeat(self, *, after=0.0):
         self.time += after

@@ -1,5 +1,8 @@
+import pkgutil
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -27,3 +30,37 @@ def test_every_fault_names_a_test_that_exists():
     assert len(named) > 30
     for file, _, test in (name.partition('::') for name in named):
         assert f'def {test}(' in (ROOT / 'test' / file).read_text(encoding='utf-8'), f'{file} has no {test}'
+
+
+ROOMS = sorted(path.name for path in (ROOT / 'velora_ros').iterdir() if (path / '__init__.py').exists())
+FILES = re.compile(r'`([\w./-]+(?:\.(?:py|md|rst|toml|yaml|xml|cfg)|/))(?:::\w+)?`')
+NAMES = re.compile(r'`(velora_ros(?:\.\w+)+)')
+CODE_PAGES = [ROOT / 'docs' / name for name in ('design.md', 'development.md', 'algorithm.md')]
+
+
+def test_the_design_has_a_row_for_every_room_and_no_other():
+    page = (ROOT / 'docs' / 'design.md').read_text(encoding='utf-8')
+    rows = re.findall(r'^\| `(\w+)/` \|', page, re.MULTILINE)
+    assert sorted(rows) == ROOMS
+
+
+def test_the_design_shows_the_layers_that_are_enforced():
+    page = (ROOT / 'docs' / 'design.md').read_text(encoding='utf-8')
+    contract = tomllib.loads((ROOT / 'pyproject.toml').read_text(encoding='utf-8'))['tool']['importlinter']['contracts']
+    layers = next(one['layers'] for one in contract if one['id'] == 'layers')
+    shown = next(block.split() for block in re.findall(r'```\n(.*?)```', page, re.DOTALL) if ' > ' in block)
+    assert ' '.join(shown) == ' > '.join(layer for layer in layers if layer != '__main__')
+
+
+@pytest.mark.parametrize('page', CODE_PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_about_the_code_names_exists(page):
+    files = FILES.findall(page.read_text(encoding='utf-8'))
+    folders = (ROOT, ROOT / 'velora_ros')
+    assert [file for file in files if not any((folder / file).exists() for folder in folders)] == []
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_name_of_the_package_that_a_page_uses_exists(page):
+    names = set(NAMES.findall(page.read_text(encoding='utf-8'))) - {'velora_ros.readers'}  # a group of entry points
+    for name in sorted(names):
+        pkgutil.resolve_name(name)

@@ -15,23 +15,23 @@ IMU = Source('imu', 'imu', 'Imu')
 
 
 def test_joint_names_alone_make_one_source_of_joint_states():
-    (part,) = plan(JOINTS, ObservationSettings()).parts
+    (part,) = plan(JOINTS, ObservationSettings()).sources
     assert (part.source.topic, part.source.type, part.fields) == ('joint_states', 'JointState', list(JOINTS))
 
 
 def test_other_names_make_one_source_of_a_vector():
-    (part,) = plan(MIXED, ObservationSettings()).parts
+    (part,) = plan(MIXED, ObservationSettings()).sources
     assert (part.source.topic, part.source.type, part.fields) == ('observation', 'Float64MultiArray', ['0', '1', '2'])
 
 
 def test_fields_rename_the_robot_s_joints_in_the_policy_s_order():
-    (part,) = plan(JOINTS, ObservationSettings(fields=('joints:cart/position', 'joints:pole/position'))).parts
+    (part,) = plan(JOINTS, ObservationSettings(fields=('joints:cart/position', 'joints:pole/position'))).sources
     assert part.fields == ['cart/position', 'pole/position']
 
 
 def test_fields_of_several_sources_go_to_their_places_and_the_first_source_triggers():
     fields = ('imu:orientation.pitch', 'robot:hinge/velocity', 'imu:angular_velocity.y')
-    first, second = plan(MIXED, ObservationSettings(sources=(ROBOT, IMU), fields=fields)).parts
+    first, second = plan(MIXED, ObservationSettings(sources=(ROBOT, IMU), fields=fields)).sources
     assert (first.source, first.fields, first.places) == (ROBOT, ['hinge/velocity'], [1])
     assert (second.source, second.fields, second.places) == (IMU, ['orientation.pitch', 'angular_velocity.y'], [0, 2])
 
@@ -63,7 +63,7 @@ RAYS = tuple(f'obs_{i}' for i in range(6))
 )
 def test_a_slice_fills_as_many_observations_as_it_has_entries(fields, widths, places):
     made = plan(RAYS, ObservationSettings(sources=(IMU, SCAN), fields=fields))
-    (part,) = (part for part in made.parts if part.source is SCAN)
+    (part,) = (part for part in made.sources if part.source is SCAN)
     assert (part.widths, part.places) == (widths, places)
 
 

@@ -51,5 +51,5 @@ def test_the_signal_is_named_and_a_new_look_begins_anew():
     found = Contradictions(['hinge/position', 'slider/position'])
     for turn in range(20):
         found.note([0, 1], [0.2, float(turn % 2)])
-    assert found.look() in (('slider/position', 0.0, 1.0), ('slider/position', 1.0, 0.0))
-    assert found.look() is None
+    assert found.find() in (('slider/position', 0.0, 1.0), ('slider/position', 1.0, 0.0))
+    assert found.find() is None

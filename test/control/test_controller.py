@@ -259,7 +259,7 @@ def test_another_fault_does_not_take_the_place_of_an_emergency_stop(armed):
 def test_a_replacing_controller_inherits_the_fault():
     controller = Controller(Accumulator(), Settings(), fault=EMERGENCY_STOP)
     controller.activate(arm=True)
-    assert controller.tick(np.zeros(2), SECOND, SECOND, 1.0) is None
+    assert controller.decide(np.zeros(2), SECOND, SECOND, 1.0) is None
 
 
 # --- settings and swap ---------------------------------------------------------------------------------------------

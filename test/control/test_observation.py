@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velora_ros.control.observation import JointObservation, Observation, VectorObservation
+from velora_ros.control.newest_values import VectorValues
+from velora_ros.control.observation import JointValues, Observation
 from velora_ros.errors import ObservationError
 
 NAMES = ('slider/position', 'hinge/position', 'slider/velocity', 'hinge/velocity')
@@ -15,12 +16,12 @@ MS = 1_000_000
 
 def update(joints, names, stamp=0, **fields):
     values = [array('d', fields.get(kind, ())) for kind in ('position', 'velocity', 'effort')]
-    return joints.update(list(names), *values, stamp)
+    return joints.update((list(names), *values), stamp)
 
 
 @given(st.permutations(['slider', 'hinge', 'elbow', 'wrist']), st.lists(st.floats(-9, 9), min_size=8, max_size=8))
 def test_values_are_found_by_name_in_any_order_and_among_others(order, values):
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     assert update(joints, order, position=values[:4], velocity=values[4:])
     slider, hinge = order.index('slider'), order.index('hinge')
     expected = [values[slider], values[hinge], values[4 + slider], values[4 + hinge]]
@@ -28,14 +29,14 @@ def test_values_are_found_by_name_in_any_order_and_among_others(order, values):
 
 
 def test_the_order_may_change_between_messages():
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     update(joints, ['slider', 'hinge'], position=[1, 2], velocity=[3, 4])
     update(joints, ['hinge', 'slider'], position=[5, 6], velocity=[7, 8])
     assert joints.read(0).tolist() == [6, 5, 8, 7]
 
 
 def test_partial_messages_merge_and_the_last_part_of_a_state_triggers():
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     assert not update(joints, ['slider'], 10 * MS, position=[1], velocity=[2])
     assert update(joints, ['hinge'], 15 * MS, position=[3], velocity=[4])
     assert joints.read(15 * MS).tolist() == [1, 3, 2, 4]
@@ -58,7 +59,7 @@ def in_parts(joints, events):
 
 @pytest.mark.parametrize('after', [0.0, 0.05, 3.0, 19.0, 37.0])
 def test_every_state_in_parts_triggers_once_however_its_parts_lie(after):
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     events = sorted(
         (40 * tick + late, joint) for tick in range(200) for late, joint in ((0, 'slider'), (after, 'hinge'))
     )
@@ -68,14 +69,14 @@ def test_every_state_in_parts_triggers_once_however_its_parts_lie(after):
 
 def test_the_parts_of_a_state_may_come_in_another_order_each_time():
     rng = np.random.default_rng(3)
-    joints, events = JointObservation(NAMES, 0.1), []
+    joints, events = JointValues(NAMES, 0.1), []
     for tick in range(200):
         events += [(40 * tick + 0.1 * place, joint) for place, joint in enumerate(rng.permutation(['slider', 'hinge']))]
     assert len(in_parts(joints, events)) == 200
 
 
 def test_position_and_velocity_may_come_in_messages_of_their_own():
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     kinds = [('slider', 'position'), ('hinge', 'position'), ('slider', 'velocity'), ('hinge', 'velocity')]
     events = [(20 * tick, *kind) for tick in range(100) for kind in kinds]
     assert in_parts(joints, events) == [20 * tick for tick in range(100)]
@@ -83,7 +84,7 @@ def test_position_and_velocity_may_come_in_messages_of_their_own():
 
 
 def test_a_lost_part_costs_its_state_and_is_counted_by_name():
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     lost = {30, 31, 77}
     events = [
         (40 * tick, joint)
@@ -96,7 +97,7 @@ def test_a_lost_part_costs_its_state_and_is_counted_by_name():
 
 
 def test_a_part_that_comes_no_more_is_named_with_every_state_until_it_is_not_waited_for():
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     in_parts(joints, [(40 * tick, joint) for tick in range(20) for joint in ('slider', 'hinge')])
     update(joints, ['slider'], 800 * MS, position=[1], velocity=[1])
     with pytest.raises(ObservationError, match="incomplete: 'hinge/position', 'hinge/velocity' did not come before"):
@@ -114,7 +115,7 @@ def test_a_part_that_comes_no_more_is_named_with_every_state_until_it_is_not_wai
 
 
 def test_a_part_that_comes_seldom_is_not_waited_for():
-    joints = JointObservation(NAMES, 1.0)
+    joints = JointValues(NAMES, 1.0)
     events = sorted([(10 * tick, 'slider') for tick in range(400)] + [(100 * tick + 1, 'hinge') for tick in range(40)])
     triggers = in_parts(joints, events)
     assert len(triggers) >= 390
@@ -122,7 +123,7 @@ def test_a_part_that_comes_seldom_is_not_waited_for():
 
 
 def test_a_part_that_comes_as_often_as_the_others_again_is_waited_for_again():
-    joints = JointObservation(NAMES, 1.0)
+    joints = JointValues(NAMES, 1.0)
     seldom = [
         (10 * tick, joint) for tick in range(200) for joint in ('slider', 'hinge') if joint == 'slider' or not tick % 8
     ]
@@ -135,13 +136,13 @@ def test_a_part_that_comes_as_often_as_the_others_again_is_waited_for_again():
 
 
 def test_after_stamps_that_run_backwards_a_state_needs_all_its_parts_again():
-    joints = JointObservation(NAMES, 100.0)
+    joints = JointValues(NAMES, 100.0)
     in_parts(joints, [(40 * tick, joint) for tick in range(100, 110) for joint in ('slider', 'hinge')])
     assert in_parts(joints, [(0, 'slider'), (0, 'hinge'), (40, 'hinge'), (40, 'slider')]) == [0, 40]
 
 
 def test_messages_without_our_joints_are_ignored_once_one_had_some():
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     update(joints, ['slider'], position=[1.0])
     assert not update(joints, ['gripper'], position=[1.0])
     joints.forget()
@@ -151,13 +152,13 @@ def test_messages_without_our_joints_are_ignored_once_one_had_some():
 @pytest.mark.parametrize(('names', 'fields'), [(['gripper', 'wrist'], {'position': [1, 2]}), (['slider', 'hinge'], {})])
 def test_who_publishes_nothing_of_ours_is_told_what_would_fit(names, fields):
     with pytest.raises(
-        ObservationError, match=rf"tell of {', '.join(names)} and .* 'slider/position', 'hinge/position'"
+        ObservationError, match=rf"joint states have {', '.join(names)} and .* 'slider/position', 'hinge/position'"
     ):
-        update(JointObservation(NAMES, 0.1), names, **fields)
+        update(JointValues(NAMES, 0.1), names, **fields)
 
 
 def test_a_signal_never_seen_is_named_even_when_it_is_the_first():
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     assert not update(joints, ['hinge'], position=[1.0]), 'the rest may follow'
     assert update(joints, ['hinge'], 40 * MS, position=[1.0])
     with pytest.raises(ObservationError, match="never had 'slider/position', 'slider/velocity', 'hinge/velocity'"):
@@ -166,7 +167,7 @@ def test_a_signal_never_seen_is_named_even_when_it_is_the_first():
 
 @pytest.mark.parametrize('offset', [-101, 101])
 def test_a_signal_too_far_in_time_from_the_trigger_is_named(offset):
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     update(joints, ['hinge'], 1000 * MS, position=[1], velocity=[1])
     update(joints, ['slider'], (1000 + offset) * MS, position=[1], velocity=[1])
     with pytest.raises(ObservationError, match=r"'hinge/position', 'hinge/velocity' is more than 0\.1 s"):
@@ -174,7 +175,7 @@ def test_a_signal_too_far_in_time_from_the_trigger_is_named(offset):
 
 
 def test_what_was_forgotten_must_be_seen_again():
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     update(joints, ['slider', 'hinge'], position=[1, 2], velocity=[3, 4])
     joints.forget()
     with pytest.raises(ObservationError, match='never had'):
@@ -182,14 +183,14 @@ def test_what_was_forgotten_must_be_seen_again():
 
 
 def test_a_field_of_another_length_than_the_names_is_refused_whole():
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     with pytest.raises(ObservationError, match='2 names and 1 values of velocity'):
         update(joints, ['slider', 'hinge'], position=[1, 2], velocity=[3])
 
 
 @pytest.mark.parametrize('names', [['slider', 'slider', 'hinge'], ['hinge', 'slider', 'elbow', 'hinge']])
 def test_a_joint_that_a_message_names_twice_is_refused(names):
-    joints = JointObservation(NAMES, 0.1)
+    joints = JointValues(NAMES, 0.1)
     for _ in range(2):
         with pytest.raises(ObservationError, match=r"names '(slider|hinge)' more than once"):
             update(joints, names, position=range(len(names)), velocity=range(len(names)))
@@ -200,7 +201,7 @@ def test_a_joint_that_a_message_names_twice_is_refused(names):
 @pytest.mark.parametrize('order', ['sshh', 'shsh', 'shhs', 'ssh', 'shh', 'hhhsss'])
 @pytest.mark.parametrize('apart', [0, 3])
 def test_parts_that_come_twice_neither_spoil_their_state_nor_the_next(order, apart):
-    joints, answered = JointObservation(NAMES, 0.1), []
+    joints, answered = JointValues(NAMES, 0.1), []
     for state in range(100):
         for part in order:
             stamp = (20 * state + (apart if part == 'h' else 0)) * MS
@@ -214,7 +215,7 @@ def test_parts_that_come_twice_neither_spoil_their_state_nor_the_next(order, apa
 
 
 def test_several_sources_fill_their_own_places():
-    joints, imu = JointObservation(['hinge/position'], 0.1), VectorObservation(['rate', 'tilt'], 0.1, 'imu')
+    joints, imu = JointValues(['hinge/position'], 0.1), VectorValues(['rate', 'tilt'], 0.1, 'imu')
     observation = Observation([(joints, [1]), (imu, [2, 0])])
     update(joints, ['hinge'], 100 * MS, position=[5.0])
     imu.update((1.0, 2.0), 90 * MS)
@@ -222,13 +223,13 @@ def test_several_sources_fill_their_own_places():
 
 
 def test_a_vector_of_the_wrong_length_is_refused_with_the_names_that_fit():
-    vector = VectorObservation(NAMES, 0.1, 'observation')
+    vector = VectorValues(NAMES, 0.1, 'observation')
     with pytest.raises(ObservationError, match=r'has 3 values and the policy reads 4: slider/position, hinge/position'):
         vector.update(np.zeros(3), 0)
 
 
 def test_a_source_that_never_spoke_or_spoke_too_long_ago_is_named():
-    joints, imu = JointObservation(['hinge/position'], 0.1), VectorObservation(['rate'], 0.1, 'imu')
+    joints, imu = JointValues(['hinge/position'], 0.1), VectorValues(['rate'], 0.1, 'imu')
     observation = Observation([(joints, [0]), (imu, [1])])
     update(joints, ['hinge'], 1000 * MS, position=[5.0])
     with pytest.raises(ObservationError, match=r"nothing came yet from the source 'imu' \(rate\)"):
@@ -246,7 +247,7 @@ def test_a_source_that_never_spoke_or_spoke_too_long_ago_is_named():
 
 
 def test_a_whole_joint_state_of_another_time_than_the_trigger_is_still_checked():
-    imu, joints = VectorObservation(['rate'], 0.1, 'imu'), JointObservation(['hinge/position'], 0.1)
+    imu, joints = VectorValues(['rate'], 0.1, 'imu'), JointValues(['hinge/position'], 0.1)
     update(joints, ['hinge'], 0, position=[5.0])
     imu.update([1.0], 1000 * MS)
     with pytest.raises(ObservationError, match="'hinge/position' is more than"):
@@ -254,7 +255,7 @@ def test_a_whole_joint_state_of_another_time_than_the_trigger_is_still_checked()
 
 
 def test_after_a_reset_of_the_hidden_state_an_unwrapped_angle_begins_where_it_is_measured():
-    source, begins = VectorObservation(['wheel'], np.inf, 'vector'), set()
+    source, begins = VectorValues(['wheel'], np.inf, 'vector'), set()
     observation = Observation([(source, [0])], np.copy, [0], begins.__contains__)
     read = []
     for stamp, angle in enumerate([3.0, -3.0, -1.0, 3.0, -3.0]):
@@ -267,7 +268,7 @@ def test_after_a_reset_of_the_hidden_state_an_unwrapped_angle_begins_where_it_is
 
 
 def test_a_source_with_values_for_silence_never_refuses_for_being_late():
-    velocity = VectorObservation(['linear.x', 'angular.z'], 0.5, 'cmd_vel', missing=[0.0, 0.1])
+    velocity = VectorValues(['linear.x', 'angular.z'], 0.5, 'cmd_vel', missing=[0.0, 0.1])
     assert velocity.read(0).tolist() == [0.0, 0.1]
     velocity.update([1.0, 2.0], 100 * MS)
     assert velocity.read(600 * MS).tolist() == [1.0, 2.0]
@@ -275,7 +276,7 @@ def test_a_source_with_values_for_silence_never_refuses_for_being_late():
 
 
 def test_a_message_that_cannot_be_used_outdates_the_one_before():
-    goal = VectorObservation(['x'], np.inf, 'goal')
+    goal = VectorValues(['x'], np.inf, 'goal')
     goal.update([1.0], 0)
     goal.refuse('the goal is in another frame')
     with pytest.raises(ObservationError, match='the goal is in another frame'):

@@ -5,17 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from batches import random_batch
 from toy import Reach
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym import Disturbances, disturb, make
-from velora_ros.liquid import Wiring
 from velora_ros.models import LiquidDDPG
-from velora_ros.models.backends.numba_backend import NumbaBackend
-from velora_ros.models.backends.torch_backend import TorchBackend, UpdateSettings, smoothing_noise
-from velora_ros.models.networks import Networks
 from velora_ros.policy import Policy
 
 CONTROLS = ['gru', 'mlp']
@@ -53,7 +47,7 @@ def test_save_and_load_keep_the_cell(cell: str, tmp_path: Path) -> None:
     model.save(tmp_path / 'm.safetensors', buffer=True)
     loaded = LiquidDDPG.load(tmp_path / 'm.safetensors')
     assert loaded.agent.wiring.cell == cell
-    assert not loaded.agent.settings.dt_input
+    assert not loaded.agent.config.dt_input
     state = np.array([0.3, 1.0])
     np.testing.assert_array_equal(loaded.predict(state, noise_scale=0)[0], model.predict(state, noise_scale=0)[0])
     for one in (model, loaded):
@@ -82,45 +76,20 @@ def test_without_the_time_as_an_input_the_policy_reads_the_nominal_period(cell: 
     env.close()
 
 
-def test_the_discount_counts_the_time_that_the_actor_is_not_told() -> None:
+def test_the_discount_counts_the_time_that_the_actor_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     env = disturb(make('InvertedPendulum-v5'), Disturbances(dropped_frames=0.5))
     model = LiquidDDPG(4, 20, 1, dt_input=False, seed=1)
     seen = []
-    update = model.agent.backend
+    prepare = model.agent.backend.prepare
 
-    class Watch:
-        def __getattr__(self, name: str) -> object:
-            return getattr(update, name)
+    def watch(batch: Any, burn_in: int) -> Any:
+        seen.append(batch)
+        return prepare(batch, burn_in)
 
-        def __call__(self, batch: object, *rest: object) -> object:
-            seen.append(batch)
-            return update(batch, *rest)  # type: ignore[arg-type]
-
-    model.agent.backend = Watch()  # type: ignore[assignment]
+    monkeypatch.setattr(model.agent.backend, 'prepare', watch)
     model.train(env, 64, total_steps=100, **QUICK)
     assert seen
     for batch in seen:
         assert (batch.dt == 1).all() and (batch.next_dt == 1).all()
         assert batch.elapsed.max() > 1.5
     env.close()
-
-
-@pytest.mark.parametrize('cell', CONTROLS)
-def test_fused_updates_of_a_control_equal_torch_updates(cell: str) -> None:
-    def made(kind: type) -> NumbaBackend | TorchBackend:
-        wiring = Wiring.random(5, 12, 2, rng=np.random.default_rng(1), cell=cell)
-        generator = torch.Generator().manual_seed(2)
-        networks = Networks(wiring, (16, 24), state_dim=5, n_critics=1, generator=generator)
-        sides = (networks.actor, networks.critic_side())
-        update: Any = kind(networks, *(torch.optim.Adam(m.parameters(), lr=1e-3) for m in sides))
-        return update
-
-    slow, fast = made(TorchBackend), made(NumbaBackend)
-    settings, rng = UpdateSettings(0.98, 0.01, 2, 0.2, 0.0, 0.9, 0.5), np.random.default_rng(4)
-    for _ in range(5):
-        batch = random_batch(rng, 5, 8)
-        noise = smoothing_noise(batch, settings, rng)
-        assert fast(batch, noise, settings) == pytest.approx(slow(batch, noise, settings), rel=1e-4, abs=1e-5)
-    parameters = dict(fast.networks.named_parameters())
-    for name, parameter in slow.networks.named_parameters():
-        torch.testing.assert_close(parameters[name], parameter, rtol=1e-3, atol=2e-5)

@@ -10,11 +10,11 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from backend_updates import numbers
 from toy import Reach
 
 from velora_ros.errors import ConfigError, PolicyFileError, SpecError, UnsupportedEnvironmentError, VeloraError
 from velora_ros.models import LiquidDDPG, storage
-from velora_ros.models.backends.torch_backend import UpdateSettings
 from velora_ros.policy import Policy
 from velora_ros.training import Callback, EvaluateIn, TrainConfig, TrainResult
 from velora_ros.utils import set_seed
@@ -464,22 +464,20 @@ def test_learning_rates_fall_with_all_steps_or_with_those_of_full_episodes(
     assert seen == pytest.approx(rates)
 
 
-def test_the_policy_is_an_average_of_the_actor_when_asked() -> None:
+def test_the_policy_is_an_average_of_the_actor_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     model, tau = LiquidDDPG(2, 6, 1, seed=3, actor_lr=0.01, policy_tau=0.2), 0.2
     actor = model.agent.networks.actor
-    average, update = flat(actor), model.agent.backend
-    shares = []
+    average, shares = flat(actor), []
+    backend = model.agent.backend
+    follow = backend.follow_targets
 
-    def averaged_by_hand(*arguments: Any) -> dict[str, float]:
+    def average_by_hand(tau_of_targets: float) -> None:
         nonlocal average
-        metrics = update(*arguments)
+        follow(tau_of_targets)
         shares.append(max(tau, 9 / (10 + len(shares))))
         average = average + shares[-1] * (flat(actor) - average)
-        return metrics
 
-    for name in ('act', 'attach', 'rebind', 'states', 'value'):
-        setattr(averaged_by_hand, name, getattr(update, name))
-    model.agent.backend = averaged_by_hand  # type: ignore[assignment]
+    monkeypatch.setattr(backend, 'follow_targets', average_by_hand)
     model.train(Reach(), 16, total_steps=100, **QUICK)
     assert shares[0] > 0.8
     assert shares[-1] == tau
@@ -505,7 +503,7 @@ def acted(model: LiquidDDPG, state: np.ndarray) -> np.ndarray:
 )
 def test_exploration_noise_falls_as_the_learning_rates_do(final: float, shares: list[float]) -> None:
     learner = LiquidDDPG(2, 6, 1, seed=3).agent
-    learner.configure(UpdateSettings(), 2, 8, lr_decay_steps=60, noise_final=final)
+    learner.configure(numbers(batch_size=16, sequence_length=8, lr_decay_steps=60, noise_final=final))
     observation, hidden = np.zeros(2, np.float32), learner.initial_hidden()
     silent, _ = learner.act(observation, hidden, 1.0, 0.0)
     for steps, share in zip((0, 30, 120), shares, strict=True):

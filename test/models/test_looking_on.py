@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from backend_updates import noise_for, numbers, update
 from batches import random_batch
 from run_folders import rows
 from toy import Reach
@@ -17,7 +18,7 @@ from velora_ros.models import LiquidDDPG
 from velora_ros.models import agent as agent_module
 from velora_ros.models.agent_diagnostics import Outcome
 from velora_ros.models.backends.numba_backend import NumbaBackend
-from velora_ros.models.backends.torch_backend import TorchBackend, UpdateSettings, smoothing_noise
+from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.models.networks import Networks
 from velora_ros.replay import Transition
 from velora_ros.training import DIAGNOSTICS, Callback, DiagnosticsRecord, RunPaths, StopTraining, loop
@@ -51,17 +52,18 @@ def adams(nets: Networks) -> list[torch.optim.Adam]:
 def test_both_paths_say_the_same_and_update_as_if_they_had_not_been_asked(
     cell: str, memory: bool, burn_in: int, n_critics: int, cut: float
 ) -> None:
-    settings = UpdateSettings(0.98, 0.01, burn_in, 0.2, cut, 0.7, 0.5)
+    config = numbers(
+        gamma=0.98, tau=0.01, burn_in=burn_in, target_noise=0.2, max_grad_norm=cut, trace=0.7, reward_scale=0.5
+    )
     results = []
-    for update in (TorchBackend, NumbaBackend):
+    for kind in (TorchBackend, NumbaBackend):
         for asked in (True, False):
             nets, rng = networks(cell, memory=memory, n_critics=n_critics), np.random.default_rng(4)
-            run = update(nets, *adams(nets))
+            run = kind(nets, *adams(nets))
             said: list[dict[str, float]] = []
             for _ in range(3):
                 batch = random_batch(rng, 5, 6 + burn_in, nets.actor.hidden_size + nets.memory_size)
-                said.append({})
-                run(batch, smoothing_noise(batch, settings, rng), settings, *([said[-1]] if asked else []))
+                said.append(update(run, batch, noise_for(batch, config, rng), config, measure=asked)[1])
             values = run.value(batch.observation[0, 0], batch.hidden[0, nets.actor.hidden_size :], batch.action[0, 0])
             results.append((said, values, run.states(batch), copy.deepcopy(nets.state_dict())))
     torch_said, fused_said = results[0][0], results[2][0]
@@ -79,11 +81,12 @@ def test_both_paths_say_the_same_and_update_as_if_they_had_not_been_asked(
 def test_gradient_norms_are_those_before_the_cut() -> None:
     free, cut = ({}, {})
     for seen, limit in ((free, 0.0), (cut, 1e-3)):
-        for update in (TorchBackend, NumbaBackend):
+        for kind in (TorchBackend, NumbaBackend):
             nets = networks('cfc', memory=True)
-            run = update(nets, *adams(nets))
+            run = kind(nets, *adams(nets))
             batch = random_batch(np.random.default_rng(4), 5, 6, nets.actor.hidden_size + nets.memory_size)
-            run(batch, np.zeros((6, 6, 2), np.float32), UpdateSettings(max_grad_norm=limit), seen)
+            config = numbers(max_grad_norm=limit)
+            seen.update(update(run, batch, np.zeros((6, 6, 2), np.float32), config, measure=True)[1])
             assert seen['critic_gradient'] > 1e-3
     assert cut == pytest.approx(free, rel=1e-4, abs=1e-5)
 

@@ -205,7 +205,7 @@ def test_live_changes_outlast_the_process(tmp_path: Path) -> None:
 
     train(tmp_path / 'run', total_steps=40, callbacks=[Change()])
     model = train(tmp_path / 'run')
-    assert model.agent.settings.actor_lr == 5e-5
+    assert model.agent.config.actor_lr == 5e-5
     metadata, _ = storage.read(checkpoints(RunPaths(tmp_path / 'run'))[0])
     assert metadata['run']['live'] == {'noise_scale': 0.01, 'update_ratio': 2.0}
 

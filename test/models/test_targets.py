@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
+import torch
 
-from velora_ros.models.targets import lambda_returns
+from velora_ros.models.targets import (
+    lambda_returns,
+    scale_and_clip,
+    smoothing_noise,
+    soft_update,
+    soft_update_arrays,
+)
 
 
 def arrays(*rows: list[float]) -> list[np.ndarray]:
@@ -27,3 +34,29 @@ def test_a_trace_stops_where_an_episode_ends_and_a_termination_has_no_value() ->
     assert lambda_returns(REWARD, DISCOUNT, VALUE, truncated, 1.0)[0, :2] == pytest.approx([1 + 0.9 * 20, 20])
     terminated = np.array([[0.9, 0.0, 0.9]], np.float32)
     assert lambda_returns(REWARD, terminated, VALUE, truncated, 1.0)[0, :2] == pytest.approx([1 + 0.9 * 2, 2])
+
+
+def test_smoothing_noise_is_clipped_and_absent_when_off() -> None:
+    noise = smoothing_noise((4000, 1, 1), 0.2, np.random.default_rng(0))
+    assert 0.15 < noise.std() < 0.25
+    assert np.abs(noise).max() == pytest.approx(0.5)
+    assert not smoothing_noise((4000, 1, 1), 0.0, np.random.default_rng(0)).any()
+
+
+def test_smoothing_noise_is_clipped_as_numpy_clips_and_nan_stays_nan() -> None:
+    noise = np.random.default_rng(0).standard_normal(200, dtype=np.float32)
+    noise[7] = np.nan
+    expected = (np.float32(0.2) * noise).clip(-0.3, 0.3)
+    scale_and_clip(noise, 0.2, 0.3)
+    np.testing.assert_array_equal(noise, expected)
+
+
+def test_the_soft_update_of_arrays_is_that_of_modules() -> None:
+    rng = np.random.default_rng(0)
+    online, target = torch.nn.Linear(30, 7), torch.nn.Linear(30, 7)
+    arrays = [[p.detach().numpy().ravel().copy() for p in side.parameters()] for side in (online, target)]
+    tau = float(rng.uniform(0, 1))
+    soft_update(target, online, tau)
+    for one, other, parameter in zip(*arrays, target.parameters(), strict=True):
+        soft_update_arrays(other, one, tau)
+        np.testing.assert_allclose(other, parameter.detach().numpy().ravel(), rtol=1e-6, atol=1e-7)

@@ -126,21 +126,30 @@ def test_a_sample_stays_as_it_was_drawn(n_sequences: int, length: int) -> None:
     batch = buffer.sample(n_sequences, length, rng)
     before = dataclasses.asdict(copy.deepcopy(batch))
     buffer.sample(n_sequences, length, rng)
-    buffer.sample(n_sequences, length, rng, reuse=True)
+    buffer.sample(n_sequences, length, rng, into=buffer.empty_batch(n_sequences, length))
     for number in range(50, 100):
         buffer.add(transition(number))
     assert all(np.array_equal(getattr(batch, name), values) for name, values in before.items() if values is not None)
 
 
-def test_a_sample_that_reuses_memory_draws_the_same_and_takes_the_place_of_the_last_one_of_its_size() -> None:
-    buffer, own, rng = filled(50, 50), filled(50, 50), np.random.default_rng(0)
-    other_rng = np.random.default_rng(0)
-    batch = buffer.sample(8, 4, rng, reuse=True)
-    np.testing.assert_array_equal(batch.reward, own.sample(8, 4, other_rng).reward)
-    before = batch.reward.copy()
-    other = buffer.sample(8, 5, rng, reuse=True)
-    np.testing.assert_array_equal(batch.reward, before)
-    assert buffer.sample(8, 5, rng, reuse=True) is other
+def test_a_sample_into_memory_of_the_callers_draws_the_same_and_overwrites_that_memory_alone() -> None:
+    buffer, rng, other_rng = filled(50, 50), np.random.default_rng(0), np.random.default_rng(0)
+    mine, yours = buffer.empty_batch(8, 4), buffer.empty_batch(8, 4)
+    assert buffer.sample(8, 4, rng, into=mine) is mine
+    np.testing.assert_array_equal(mine.reward, buffer.sample(8, 4, other_rng).reward)
+    before = mine.reward.copy()
+    buffer.sample(8, 4, rng, into=yours)
+    np.testing.assert_array_equal(mine.reward, before)
+    arrays = [value for value in vars(mine).values() if value is not None]
+    assert not any(np.shares_memory(value, other) for value in arrays for other in (buffer.rows, yours.rows))
+
+
+def test_memory_of_another_size_or_a_copy_is_refused() -> None:
+    buffer, rng = filled(50, 50), np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r'empty_batch\(8, 5\)'):
+        buffer.sample(8, 5, rng, into=buffer.empty_batch(8, 4))
+    with pytest.raises(ValueError, match=r'empty_batch\(8, 4\)'):
+        buffer.sample(8, 4, rng, into=copy.deepcopy(buffer.empty_batch(8, 4)))
 
 
 @pytest.mark.parametrize(('capacity', 'count'), [(40, 33), (30, 57)])

@@ -1,11 +1,14 @@
-"""Which value of which message becomes which observation: the parameters ``observation.*`` made definite."""
+"""
+Which value of which message becomes which entry of an observation.
+
+:class:`ObservationSettings` are the parameters ``observation.*`` as a user gives them; :func:`plan` checks them against
+a policy's observation names and returns what each source contributes.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from velora_ros.contract.fields import width_of
 from velora_ros.contract.joint_signals import INTERFACES, joint_signal, reads_joints
@@ -15,21 +18,22 @@ from velora_ros.errors import ConfigError, did_you_mean
 JOINTS, VECTOR = 'JointState', 'Float64MultiArray'
 TRANSFORMS = ('none', 'sin', 'cos', 'unwrap')
 REFUSE = 'refuse'
-# More names than this are not listed in a message.
+# An error lists at most this many names.
 _LISTED = 12
 
 
 @dataclass(frozen=True)
 class Source:
     """
-    A topic that observations come from.
+    A topic from which observations are read.
 
     Args:
-        name: what the fields call it.
-        topic: where its messages are.
-        type: their type, as ``JointState`` or ``my_msgs/msg/Wheels``.
-        missing: what is read of it while nothing came or it is too old, one number for all or one each; empty refuses.
-        frame: the frame that its messages must be in; empty for any.
+        name: its name in ``observation.fields``.
+        topic: its topic.
+        type: the type of its messages, such as ``JointState`` or ``my_msgs/msg/Wheels``.
+        missing: values used before the first message and when the newest is too old, one for all or one for each;
+            empty refuses the observation instead.
+        frame: the frame that its messages must be in; empty accepts any.
     """
 
     name: str
@@ -39,7 +43,7 @@ class Source:
     frame: str = ''
 
 
-# What is read when nobody names a source.
+# Read when the user names no source.
 DEFAULT_SOURCES = (Source('joints', 'joint_states', JOINTS), Source('vector', 'observation', VECTOR))
 
 
@@ -49,14 +53,14 @@ class ObservationSettings:
     The parameters ``observation.*``; what is empty derives from the policy.
 
     Args:
-        sources: the topics; the first is the trigger.
-        defaults: what is read without any: joint states if they can carry it all, else a vector.
-        fields: ``<source>:<field>`` for each observation of the policy; a slice is as many as it has entries.
+        sources: the topics; a message of the first one triggers a command.
+        defaults: the sources when there are none: joint states if they carry the whole observation, else a vector.
+        fields: ``<source>:<field>`` for each observation of the policy; a slice gives as many as it has entries.
         scale: factor of each field, or of each observation.
-        offset: what is added to each after scaling.
-        transform: ``none``, ``sin``, ``cos`` or ``unwrap`` of each, taken last.
-        nonfinite: what stands for a value that is not finite, for each field or one for all: a number, a number of the
-            same message by its name, ``refuse``, or ``''`` for what the message type itself says.
+        offset: added to each after scaling.
+        transform: ``none``, ``sin``, ``cos`` or ``unwrap`` of each, applied last.
+        nonfinite: replacement for a value that is not finite, for each field or one for all: a number, the name of a
+            number in the same message, ``refuse``, or ``''`` for the meaning that the message type gives it.
     """
 
     sources: tuple[Source, ...] = ()
@@ -69,16 +73,16 @@ class ObservationSettings:
 
 
 @dataclass(frozen=True)
-class Part:
+class SourcePlan:
     """
-    What one source contributes.
+    What one source contributes to the observation.
 
     Args:
-        source: where its messages are.
-        fields: what is read of them.
-        places: the observation's entries that they fill, in order.
+        source: the source.
+        fields: the fields that are read from its messages.
+        places: the entries of the observation that they fill, in order.
         widths: how many entries each field fills.
-        nonfinite: what stands for a value of each field that is not finite, as in :class:`ObservationSettings`.
+        nonfinite: replacement for a value of each field that is not finite, as in :class:`ObservationSettings`.
     """
 
     source: Source
@@ -89,76 +93,76 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ObservationPlan:
     """
-    What makes an observation.
+    How an observation is made.
 
     Args:
-        parts: every source's part, the trigger's first.
-        transform: what is done to the whole; None for nothing.
-        unwrapped: the entries whose angle goes on beyond half a turn.
+        sources: the contribution of each source, that of the triggering one first.
+        transform: applied to the whole observation; None for none.
+        unwrapped: entries whose angle continues beyond half a turn.
     """
 
-    parts: list[Part]
+    sources: list[SourcePlan]
     transform: Transform | None = None
     unwrapped: list[int] = field(default_factory=list)
 
 
-def plan(names: Sequence[str], settings: ObservationSettings) -> Plan:
+def plan(names: Sequence[str], settings: ObservationSettings) -> ObservationPlan:
     """
-    Work out what each source contributes.
+    Return what each source contributes to the observation.
 
     Args:
         names: the policy's observation names.
-        settings: the user's.
+        settings: the user's settings.
 
     Raises:
-        ConfigError: something does not fit the policy; the message says what would.
+        ConfigError: a setting does not fit the policy; the message says what would.
     """
     sources = settings.sources or _default_sources(names, settings)
     fields = settings.fields or _default_fields(names, sources)
-    parts = {source.name: Part(source) for source in sources}
-    found = [_find(text, parts) for text in fields]
-    widths = _widths([what if part.source.type != JOINTS else '' for part, what in found], fields, names)
+    plans = {source.name: SourcePlan(source) for source in sources}
+    found = [_find(text, plans) for text in fields]
+    widths = _widths([what if one.source.type != JOINTS else '' for one, what in found], fields, names)
     place = 0
-    for (part, what), width, fill in zip(found, widths, _nonfinite(settings.nonfinite, fields), strict=True):
-        part.fields.append(what)
-        part.widths.append(width)
-        part.nonfinite.append(fill)
-        part.places.extend(range(place, place + width))
+    for (one, what), width, fill in zip(found, widths, _nonfinite(settings.nonfinite, fields), strict=True):
+        one.fields.append(what)
+        one.widths.append(width)
+        one.nonfinite.append(fill)
+        one.places.extend(range(place, place + width))
         place += width
-    for part in parts.values():
-        if not part.fields:
+    for one in plans.values():
+        if not one.fields:
             raise ConfigError(
-                f"the source '{part.source.name}' gives no field; use it in 'observation.fields' or take it out of "
+                f"the source '{one.source.name}' gives no field; use it in 'observation.fields' or remove it from "
                 "'observation.sources'."
             )
     spread = {what: _spread(what, getattr(settings, what), widths, names) for what in ('scale', 'offset', 'transform')}
     unwrapped = [place for place, kind in enumerate(spread['transform']) if kind == 'unwrap']
-    # One name for all means those messages that have such a number; joint states have none.
+    # One name for all fields applies to the messages that have a number of this name; joint states have none.
     others = any(source.type != JOINTS for source in sources)
-    fills = _fills(parts.values(), names_too=len(settings.nonfinite) != 1 or not others)
-    return Plan(list(parts.values()), _transform(spread, fills, len(names)), unwrapped)
+    fills = _fills(plans.values(), refuse_names=len(settings.nonfinite) != 1 or not others)
+    return ObservationPlan(list(plans.values()), _transform(spread, fills, len(names)), unwrapped)
 
 
-def _find(text: str, parts: dict[str, Part]) -> tuple[Part, str]:
-    """Return the part that a field belongs to, and the field without its source."""
+def _find(text: str, plans: dict[str, SourcePlan]) -> tuple[SourcePlan, str]:
+    """Return the plan of the source that a field belongs to, and the field without its source."""
     name, colon, what = text.partition(':')
-    if not colon or name not in parts:
-        # A slice has colons as well: what stands before one is only a source when it could be a name.
-        example = f' For example {next(iter(parts))}:{text}.'
-        hint = did_you_mean(name, parts) if colon and name.isidentifier() else example
+    if not colon or name not in plans:
+        # A slice contains colons too: the text before one is a source only if it could be a name.
+        example = f' For example {next(iter(plans))}:{text}.'
+        hint = did_you_mean(name, plans) if colon and name.isidentifier() else example
         raise ConfigError(f"'observation.fields' contains '{text}'; a field is <source>:<field>.{hint}")
-    if parts[name].source.type == JOINTS and not joint_signal(what):
+    if plans[name].source.type == JOINTS and not joint_signal(what):
         raise ConfigError(
             f"'observation.fields' contains '{text}'; a field of joint states is {name}:<joint>/<interface>."
             f'{did_you_mean(what.rpartition("/")[2], INTERFACES)}'
         )
-    return parts[name], what
+    return plans[name], what
 
 
 def _widths(texts: Sequence[str], fields: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Return how many observations each field gives; one slice with an open end gets what the others leave."""
+    """Return how many observations each field gives; one slice with an open end gets the rest."""
     widths = [width_of(text) for text in texts]
     unknown = [place for place, width in enumerate(widths) if width is None]
     given = sum(width or 0 for width in widths)
@@ -166,7 +170,7 @@ def _widths(texts: Sequence[str], fields: Sequence[str], names: Sequence[str]) -
         open_ended = ' and '.join(f"'{fields[place]}'" for place in unknown)
         raise ConfigError(
             f"'observation.fields' has the slices {open_ended}, whose length depends on the message; only one of them "
-            'can take what is left. Give the others a start and a stop.'
+            'can take the rest. Give the others a start and a stop.'
         )
     rest = len(names) - given
     known = [rest if width is None else width for width in widths]
@@ -199,7 +203,7 @@ def _nonfinite(values: Sequence[str], fields: Sequence[str]) -> list[str]:
 
 
 def number_of(text: str) -> float | None:
-    """Return the number that ``observation.nonfinite`` gives, or None when it is a name."""
+    """Return the number in an entry of ``observation.nonfinite``, or None if it is a name."""
     try:
         number = float(text)
     except ValueError:
@@ -207,26 +211,26 @@ def number_of(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _fills(parts: Iterable[Part], *, names_too: bool) -> dict[int, float]:
-    """Return what stands for joint states that are not finite, by the observation's entry; refuse names if asked to."""
+def _fills(plans: Iterable[SourcePlan], *, refuse_names: bool) -> dict[int, float]:
+    """Return the replacements for joint states that are not finite, by the observation's entry."""
     fills = {}
-    for part in parts:
-        if part.source.type != JOINTS:
-            continue  # their readers see to it
-        for place, what, text in zip(part.places, part.fields, part.nonfinite, strict=True):
+    for one in plans:
+        if one.source.type != JOINTS:
+            continue  # replaced when the message is decoded
+        for place, what, text in zip(one.places, one.fields, one.nonfinite, strict=True):
             number = number_of(text)
             if number is not None:
                 fills[place] = number
-            elif text not in ('', REFUSE) and names_too:
+            elif text not in ('', REFUSE) and refuse_names:
                 raise ConfigError(
-                    f"'observation.nonfinite' is '{text}' for '{part.source.name}:{what}'; for joint states it is a "
+                    f"'observation.nonfinite' is '{text}' for '{one.source.name}:{what}'; for joint states it is a "
                     f"finite number, or '{REFUSE}'."
                 )
     return fills
 
 
 def _default_sources(names: Sequence[str], settings: ObservationSettings) -> tuple[Source, ...]:
-    """Return joint states when they can carry it all, else the vector; or what the fields name."""
+    """Return joint states if they carry the whole observation, else the vector; or the sources that fields name."""
     joints, vector = settings.defaults
     if not settings.fields:
         return (joints if reads_joints(names) else vector,)
@@ -257,8 +261,8 @@ def _transform(spread: dict[str, list[Any]], fills: dict[int, float], count: int
     if not (scale or offset or fills or set(kinds) - {'none'}):
         return None
     return Transform(
-        np.asarray(scale or [1.0] * count),
-        np.asarray(offset or [0.0] * count),
+        scale or [1.0] * count,
+        offset or [0.0] * count,
         [place for place, kind in enumerate(kinds) if kind == 'sin'],
         [place for place, kind in enumerate(kinds) if kind == 'cos'],
         fills,
@@ -266,7 +270,7 @@ def _transform(spread: dict[str, list[Any]], fills: dict[int, float], count: int
 
 
 def _spread(what: str, values: Sequence[Any], widths: Sequence[int], names: Sequence[str]) -> list[Any]:
-    """Return one value for each observation, from one for each or one for each field; none from none."""
+    """Return one value for each observation, given one for each or one for each field; none if none is given."""
     if len(values) in (0, len(names)):
         return list(values)
     if len(values) == len(widths):
@@ -278,6 +282,6 @@ def _spread(what: str, values: Sequence[Any], widths: Sequence[int], names: Sequ
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Return how many names there are, and which; of very many only the first and the last."""
+    """Return the number of names and the names; of very many only the first ones and the last."""
     shown = names if len(names) <= _LISTED else (*names[: _LISTED - 2], '...', names[-1])
     return f'{len(names)}: {", ".join(shown)}'

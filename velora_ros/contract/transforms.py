@@ -1,67 +1,112 @@
-"""What is done to the values that were read before they are an observation: scale, offset, sine, cosine, unwrapping."""
+"""
+From the values that were read to an observation: fill in what is not finite, scale, offset, sine, cosine, unwrap.
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+Every function takes arrays of shape ``(..., k)``: one robot's values, or those of many simulations at once.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+TURN = 2 * np.pi
 
 
-@dataclass(frozen=True)
+def fill_nonfinite(values: Array, fill: npt.ArrayLike) -> Array:
+    """Return a copy of ``values``, shape (..., k), in which ``fill``, scalar or (k,), replaces NaN and infinity."""
+    return np.where(np.isfinite(values), values, fill)
+
+
+def fill_ranges(ranges: Array, least: npt.ArrayLike, greatest: npt.ArrayLike) -> Array:
+    """
+    Return a copy of measured distances in which infinity has its meaning of REP 117.
+
+    Args:
+        ranges: the distances, shape (..., k) [m].
+        least: replaces -inf, "closer than the sensor can measure", scalar or (..., 1) [m].
+        greatest: replaces inf, "nothing within reach", scalar or (..., 1) [m]. A driver that leaves it at 0 did not say
+            how far its sensor reaches, so inf stays.
+    """
+    reach = np.where(np.asarray(greatest) > 0, greatest, np.inf)
+    return np.where(np.isneginf(ranges), least, np.where(np.isposinf(ranges), reach, ranges))
+
+
 class Transform:
-    """``x = scale * value + offset``, then the sine or cosine of some entries."""
+    """
+    ``x = scale * value + offset`` of each entry, then the sine or cosine of some entries.
 
-    scale: Array
-    offset: Array
-    sines: list[int] = field(default_factory=list)
-    cosines: list[int] = field(default_factory=list)
-    fills: dict[int, float] = field(default_factory=dict)
-    """What stands for values that are not finite, by entry; taken first."""
+    Args:
+        scale: shape (observation,).
+        offset: shape (observation,).
+        sines: entries of which the sine is taken.
+        cosines: entries of which the cosine is taken.
+        fills: numbers that replace values that are not finite before anything else, by entry.
+    """
+
+    def __init__(
+        self,
+        scale: npt.ArrayLike,
+        offset: npt.ArrayLike,
+        sines: Sequence[int] = (),
+        cosines: Sequence[int] = (),
+        fills: Mapping[int, float] | None = None,
+    ) -> None:
+        self._scale, self._offset = np.asarray(scale, dtype=np.float64), np.asarray(offset, dtype=np.float64)
+        self._sines, self._cosines = list(sines), list(cosines)
+        fills = fills or {}
+        self._filled, self._fills = list(fills), np.array(list(fills.values()))
 
     def __call__(self, values: Array) -> Array:
-        """Return the transformed values, shape (observation,); what overflows is not finite and refused later."""
-        if self.fills:
+        """Return a new array, shape (..., observation); an overflow becomes a number that is not finite."""
+        if self._filled:
             values = values.copy()
-            for place, number in self.fills.items():
-                if not math.isfinite(values[place]):
-                    values[place] = number
+            values[..., self._filled] = fill_nonfinite(values[..., self._filled], self._fills)
         with np.errstate(all='ignore'):
-            result: Array = values * self.scale + self.offset
-            if self.sines:
-                result[self.sines] = np.sin(result[self.sines])
-            if self.cosines:
-                result[self.cosines] = np.cos(result[self.cosines])
+            result: Array = values * self._scale + self._offset
+            if self._sines:
+                result[..., self._sines] = np.sin(result[..., self._sines])
+            if self._cosines:
+                result[..., self._cosines] = np.cos(result[..., self._cosines])
         return result
 
 
 class Unwrap:
     """
-    Lets angles go on beyond half a turn, where a driver wraps them to [-pi, pi] or [0, 2 pi].
+    Continues angles beyond half a turn where a driver wraps them to [-pi, pi] or [0, 2 pi].
 
-    Between two calls an angle must turn by less than half a turn. After a restart it begins at what is measured.
+    Between two calls an angle must turn by less than half a turn.
 
     Args:
-        entries: which entries of an observation are such angles.
+        entries: the entries of an observation that are such angles.
     """
 
     def __init__(self, entries: Sequence[int]) -> None:
         self._entries = np.asarray(entries, dtype=np.intp)
         self.restart()
 
-    def restart(self) -> None:
-        """Forget the turns so far."""
-        self._last: Array | None = None
-        self._turns = np.zeros(len(self._entries))
+    def restart(self, which: Mask | None = None) -> None:
+        """Start again from the next measured angle, in the observations of ``which``, shape (...); None is all."""
+        if which is None:
+            self._last: Array | None = None
+            self._turns = np.zeros(len(self._entries))
+        elif self._last is not None:
+            self._last[which], self._turns[which] = np.nan, 0.0
 
     def __call__(self, values: Array) -> None:
-        """Replace the angles [rad] in an observation, shape (observation,); one that is not finite changes nothing."""
-        angles = values[self._entries]
-        if not np.isfinite(angles).all():
-            return
-        if self._last is not None:
-            self._turns -= np.rint((angles - self._last) / (2 * math.pi))
-        self._last = angles
-        values[self._entries] = angles + 2 * math.pi * self._turns
+        """
+        Replace the angles [rad] in observations, shape (..., observation), in place.
+
+        An observation in which one of the angles is not finite is left as it is and changes nothing.
+        """
+        angles: Array = values[..., self._entries]
+        usable = np.isfinite(angles).all(axis=-1, keepdims=True)
+        if self._last is None:
+            self._last, self._turns = np.full(angles.shape, np.nan), np.zeros(angles.shape)
+        with np.errstate(invalid='ignore'):
+            turned = np.rint((angles - self._last) / TURN)
+        self._turns = self._turns - np.where(np.isfinite(turned), turned, 0.0)
+        self._last = np.where(usable, angles, self._last)
+        values[..., self._entries] = np.where(usable, angles + TURN * self._turns, angles)

@@ -1,11 +1,15 @@
 """
-What happens between a message and a command, without ROS and without a clock.
+From a state to a command, without ROS and without a clock.
 
-Times come in as arguments: stamps and "now" in nanoseconds of the ROS clock, ``steady`` in seconds of a clock that
-never jumps. Nothing here imports rclpy or torch, so every rule can be tested by calling functions.
+The order in which a state passes through: ``observation.py`` merges the newest values into an observation,
+``controller.py`` steps the policy and decides whether it may command, ``safety.py`` limits the command.
+
+Times are arguments: stamps and "now" in nanoseconds of the ROS clock, ``steady`` in seconds of a clock that never
+jumps. Nothing here imports rclpy or torch, so every rule can be tested by calling functions.
 """
 
 from velora_ros.control.controller import Controller, Status
-from velora_ros.control.safety import Command, Settings
+from velora_ros.control.safety import Command
+from velora_ros.control.settings import Settings
 
 __all__ = ['Command', 'Controller', 'Settings', 'Status']

@@ -1,38 +1,38 @@
-"""Whether the values of a signal come from two publishers that contradict each other, as a left-over driver does."""
+"""Detects two publishers that contradict each other about a signal, such as a left-over driver beside the real one."""
 
 from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
 
-# How many values of a signal are looked at, at least and at most.
+# At least and at most so many values of a signal are examined.
 _FEWEST, _MOST = 12, 60
-# Two publishers take turns at least this often in a window; a single one that jumps back and forth seldom does.
+# Two publishers alternate at least this often in a window; a single one rarely does.
 _TURNS = 6
-# The distance between the two, relative to the steps of each, and at least [unit of the signal].
+# Least distance between the two: relative to the steps of each, and absolute [unit of the signal].
 _APART, _FLOOR = 5.0, 0.01
 
 
 class Contradictions:
     """
-    Collects what several publishers say of the same signals; it costs nothing until ``on`` is set.
+    Collects the values of signals while they have several publishers; it costs nothing until ``on`` is set.
 
     Args:
-        names: what the signals are called.
+        names: the names of the signals.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self.on = False
-        """Whether there is more than one publisher, so that values are worth collecting."""
+        """Whether there is more than one publisher, so that values are collected."""
         self._names = list(names)
         self._values: list[deque[float]] = [deque(maxlen=_MOST) for _ in names]
 
     def note(self, places: Sequence[int], values: Sequence[float]) -> None:
-        """Collect the values that a message has for the signals at ``places``."""
+        """Collect the values of a message, which are those of the signals at ``places``."""
         for place, value in zip(places, values, strict=True):
             self._values[place].append(value)
 
-    def look(self) -> tuple[str, float, float] | None:
-        """Return a signal of which two values are in turns said to be true, and both values; forget the rest."""
+    def find(self) -> tuple[str, float, float] | None:
+        """Return a signal whose values alternate between two publishers, and both values; forget all values."""
         found = None
         for name, values in zip(self._names, self._values, strict=True):
             if found is None and (pair := two_in_turns(list(values))) is not None:
@@ -43,9 +43,9 @@ class Contradictions:
 
 def two_in_turns(values: Sequence[float]) -> tuple[float, float] | None:
     """
-    Return the newest value of each of two sequences that are interleaved in one, or None when it is only one.
+    Return the newest value of each of two interleaved sequences, or None if there is only one sequence.
 
-    Each value goes to the nearer of two sequences, which begin at the largest jump. There are two when they take turns
+    Each value belongs to the nearer of two sequences, which begin at the largest jump. There are two if they alternate
     often and are much further apart than the steps of each. A single moving or noisy signal has steps of that size.
     """
     jumps = [abs(after - before) for before, after in pairwise(values)]

@@ -1,33 +1,35 @@
-"""The controller: one tick from an observation to a command, the rules of arming, faults and the hidden state."""
+"""The controller: from an observation to a command, with arming, faults, watchdog and the life of the hidden state."""
 
 import math
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from velora_ros.control.motion import Motion
-from velora_ros.control.observation import NANOSECONDS
-from velora_ros.control.safety import Array, Command, Safety, Settings
+from velora_ros.control.newest_values import NANOSECONDS
+from velora_ros.control.safety import Array, Command, RampAndSlew, Safety
+from velora_ros.control.settings import Settings
 from velora_ros.errors import ObservationError
 from velora_ros.spec import PolicySpec
 
 EMERGENCY_STOP = 'emergency stop'
 WAITING = 'waiting for the first state'
+# A greater age is not a delay: the clocks differ [s].
+CLOCK_DIFFERENCE_S = 10.0
 
 
 class RecurrentPolicy(Protocol):
-    """What the controller needs of a policy."""
+    """What the controller needs of a policy; :class:`velora_ros.policy.Policy` is the one that robots run."""
 
     @property
     def spec(self) -> PolicySpec:
-        """What goes in and comes out."""
+        """The policy's specification."""
 
     @property
     def hidden(self) -> Array:
         """The hidden state, shape (hidden,)."""
 
     def reset(self) -> None:
-        """Forget everything; the next step counts as one control period."""
+        """Set the hidden state to zero; the next step counts as one control period."""
 
     def step(self, observation: Array, dt: float | None) -> Array:
         """
@@ -40,7 +42,7 @@ class RecurrentPolicy(Protocol):
 
 
 class Status(NamedTuple):
-    """What to tell people: a level (``ok``, ``warn``, ``error``), a state and, when there is one, the reason."""
+    """The controller's status: a level (``ok``, ``warn``, ``error``), a state and, if there is one, the reason."""
 
     level: str
     state: str
@@ -57,15 +59,15 @@ class Controller:
     Runs a recurrent policy on a robot's observations and decides what may be commanded.
 
     Every method that may lead to a command returns it, one number for each action, in SI units, finite and within the
-    bounds, or None for "publish nothing". It is armed or disarmed, and a latched fault keeps an armed one silent.
-    Disarmed, the hidden state goes on. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s] on one
-    that never jumps.
+    bounds, or None for "publish nothing". The controller is armed or disarmed; a latched fault silences an armed one.
+    While disarmed, the policy goes on stepping. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s]
+    on a clock that never jumps.
 
     Args:
         policy: the policy, warmed up.
         settings: the user's limits.
-        fault: a fault latched before, by a controller that this one replaces.
-        waiting: what the status says until the first state comes.
+        fault: a fault latched by the controller that this one replaces.
+        waiting: the reason in the status until the first state comes.
 
     Raises:
         ConfigError: the settings do not fit the policy.
@@ -78,23 +80,23 @@ class Controller:
         self.armed = False
         self.fault = fault
         self._refusals: tuple[str, ...] = ()
-        self._arm_later = False  # to be armed as soon as nothing is left to confirm
+        self._arm_later = False  # arm as soon as nothing is left to confirm
         self.raw_action: Array | None = None
-        """What the policy answered in the last tick, in its own units; None when it was not asked."""
+        """The policy's last action, in its own units; None if the last observation did not reach the policy."""
         self.clock_step = 0.0
-        """How far the robot's clock advances at a time [s]; 0 for one that runs evenly."""
+        """Length of the steps in which the robot's clock advances [s]; 0 for a clock that runs evenly."""
         self.dt: float | None = None
         """Elapsed time of the last step [s]; None for one control period."""
         self._policy = policy
-        self._note = self._waiting = waiting
+        self._reason = self._waiting = waiting
         self._last_stamp: int | None = None
         self._last_input: float | None = None
-        self._motion = Motion()
+        self._ramp_and_slew = RampAndSlew()
 
     @property
-    def waits(self) -> bool:
-        """Whether no state came yet since the controller began."""
-        return self._note == self._waiting
+    def is_waiting(self) -> bool:
+        """Whether no state has come since the controller began."""
+        return self._reason == self._waiting
 
     @property
     def policy(self) -> RecurrentPolicy:
@@ -113,9 +115,9 @@ class Controller:
     @property
     def refusals(self) -> tuple[str, ...]:
         """
-        Why it must not be armed, one sentence each; setting them never disarms.
+        Reasons not to arm, one sentence each; setting them never disarms.
 
-        When the last one is gone, a controller that was to be armed on activation is armed.
+        When the last one is removed, a controller that was to be armed on activation is armed.
         """
         return self._refusals
 
@@ -127,17 +129,17 @@ class Controller:
 
     @property
     def status(self) -> Status:
-        """State and reason, for people."""
+        """The level, the state and its reason."""
         if self.fault:
             return Status('error', 'fault', self.fault)
         if self._refusals and not self.armed:
             return Status('warn', 'disarmed', '; '.join(self._refusals))
-        fine = self._note in ('', self._waiting)
-        return Status('ok' if fine else 'warn', 'armed' if self.armed else 'disarmed', self._note)
+        fine = self._reason in ('', self._waiting)
+        return Status('ok' if fine else 'warn', 'armed' if self.armed else 'disarmed', self._reason)
 
-    def tick(self, observation: Array, stamp: int, now: int, steady: float) -> Command | None:
+    def decide(self, observation: Array, stamp: int, now: int, steady: float) -> Command | None:
         """
-        Take one observation and return the command for it, or None.
+        Step the policy with an observation and return the command, or None.
 
         Args:
             observation: shape (observation,), in the policy's order.
@@ -146,11 +148,11 @@ class Controller:
             steady: the time on the steady clock [s].
 
         Returns:
-            A command; None when disarmed, faulted, or when the observation must not be used (:attr:`status` says why).
-            Right after the policy failed, the fallback command.
+            A command; None when disarmed, faulted, or when the observation must not be used (:attr:`status` has the
+            reason). Right after the policy failed, the fallback command.
         """
         self.raw_action = None
-        if not self._usable(stamp, now):
+        if not self._is_usable(stamp, now):
             return None
         dt = self._elapsed(stamp)
         try:
@@ -162,45 +164,109 @@ class Controller:
         self.dt, self.raw_action = dt, action
         self._last_stamp, self._last_input = stamp, steady
         self.counts['observations'] += 1
-        return self._judged(action, observation, steady)
+        return self._commanded(action, observation, steady)
+
+    def _is_usable(self, stamp: int, now: int) -> bool:
+        if why := self._staleness((now - stamp) / NANOSECONDS):
+            self.reject('stale', why)
+        elif stamp == self._last_stamp:
+            self.reject(
+                'duplicate',
+                'the state has the stamp of the one before; stamp each state when it is measured, and check '
+                'that /clock advances where use_sim_time is set',
+            )
+        else:
+            return True
+        return False
+
+    def _staleness(self, age: float) -> str:
+        """
+        Return why a state of this age [s] must not be used, or ``''`` if it may be.
+
+        A clock that advances in steps lags by up to one step, so a state may be ahead of it by that much more.
+        """
+        limit = self.safety.max_state_age
+        if -limit - self.clock_step <= age <= limit:
+            return ''
+        if age < 0 or age > CLOCK_DIFFERENCE_S:
+            where = f'{-age:.3g} s in the future' if age < 0 else f'{age:.3g} s old'
+            return f'the state is {where}: clocks differ, check use_sim_time or time synchronisation'
+        return f'the state is {age:.3g} s old, above max_state_age_s ({limit:g} s)'
+
+    def _elapsed(self, stamp: int) -> float | None:
+        """Return the time since the last observation [s]; None, after a reset, for one control period."""
+        if self._last_stamp is None:
+            return None
+        dt = (stamp - self._last_stamp) / NANOSECONDS
+        if dt < 0 or dt > self.safety.max_gap:
+            self.reset('time_backwards' if dt < 0 else 'gap')
+            return None
+        return dt
+
+    def begins(self, stamp: int) -> bool:
+        """Return whether an observation of this stamp [ns] is the first after a reset, one that it causes included."""
+        if self._last_stamp is None:
+            return True
+        dt = (stamp - self._last_stamp) / NANOSECONDS
+        return dt < 0 or dt > self.safety.max_gap
+
+    def _commanded(self, action: Array, observation: Array, steady: float) -> Command | None:
+        """Return the command for an action if the policy is sound and commanding is allowed."""
+        wanted: Command = action.tolist()
+        if not (_finite(wanted) and _finite(self._policy.hidden.tolist())):
+            self.reset('not_finite')
+            return self._latch('policy', 'the policy answered with numbers that are not finite')
+        if self.fault and self.settings.auto_recover and self.fault != EMERGENCY_STOP:
+            self.fault = ''
+        self._reason = ''
+        if not self.armed or self.fault:
+            return None
+        self.counts['commands'] += 1
+        return self._ramp_and_slew.next(self.safety.command(wanted), observation, steady, self.safety)
 
     def repeat(self, now: int, steady: float) -> Command | None:
         """
-        Return the command for a tick without a new observation: the last one, while what it answered is fresh.
+        Return the command for a tick of a fixed rate without a new observation, while the last one is fresh.
 
-        The hidden state stays. A command that is still on its way to what the policy wanted goes on.
+        The hidden state stays. A ramp or a slew-limited command goes on towards the policy's last action.
         """
         if not self.armed or self.fault or self._last_stamp is None:
             return None
-        if why := self.safety.stale((now - self._last_stamp) / NANOSECONDS, self.clock_step):
-            self._note = why
+        if why := self._staleness((now - self._last_stamp) / NANOSECONDS):
+            self._reason = why
             return None
-        command = self._motion.further(steady, self.safety)
+        command = self._ramp_and_slew.repeat(steady, self.safety)
         self.counts['repeats'] += command is not None
         return command
 
     def reject(self, cause: str, reason: str) -> None:
-        """Count an input that cannot be used and remember why; nothing else changes."""
+        """Count an input that cannot be used and keep the reason for the status; nothing else changes."""
         self.counts[f'rejected.{cause}'] += 1
-        self._note = reason
+        self._reason = reason
 
     def watchdog(self, steady: float) -> Command | None:
         """
-        Latch a fault when an armed controller has had no usable state for too long; return the fallback then.
+        Latch a fault if an armed controller has had no usable state for too long; return the fallback then.
 
-        Silence counts from the first usable state after arming on.
+        Silence counts from the first usable state after arming.
         """
         silence = self._silence(steady)
         if silence <= self.safety.watchdog_timeout:
             return None
-        because = f'; the last one was refused: {self._note}' if self._note else ''
+        because = f'; the last one was refused: {self._reason}' if self._reason else ''
         return self._latch(
             'watchdog', f'no usable state for {silence:.3g} s (limit {self.safety.watchdog_timeout:g} s){because}'
         )
 
     def until_watchdog(self, steady: float) -> float:
-        """Return after how long [s] :meth:`watchdog` can next find too long a silence, if no state comes until then."""
+        """Return the time [s] until :meth:`watchdog` can next latch a fault if no state comes."""
         return self.safety.watchdog_timeout - self._silence(steady)
+
+    def _silence(self, steady: float) -> float:
+        """Return the time without a usable state [s]; 0 while none is expected."""
+        if not self.armed or self.fault or self._last_input is None:
+            return 0.0
+        return steady - self._last_input
 
     def emergency_stop(self) -> Command | None:
         """Latch the emergency stop, armed or not; return the fallback."""
@@ -210,7 +276,7 @@ class Controller:
         """
         Clear a latched fault; the controller is disarmed afterwards, unless ``auto_recover`` is set.
 
-        Without one nothing changes: who commands goes on, rather than falling silent without a fallback.
+        Without a fault nothing changes: an armed controller keeps commanding.
         """
         if self.fault:
             self.fault = ''
@@ -218,7 +284,7 @@ class Controller:
             self._await_state()
 
     def arm(self) -> bool:
-        """Start commanding with the next state; return False while a fault is latched or something refuses it."""
+        """Start commanding with the next state; return False while a fault is latched or :attr:`refusals` remain."""
         if not self.fault and not self.armed and not self._refusals:
             self.armed = True
             self._arm_later = False
@@ -232,16 +298,17 @@ class Controller:
         return fallback
 
     def reset(self, cause: str) -> None:
-        """Forget the hidden state; the next step counts as one control period."""
+        """Reset the hidden state; the next step counts as one control period."""
         self._policy.reset()
         self._last_stamp = None
         self.counts[f'reset.{cause}'] += 1
 
     def activate(self, *, arm: bool) -> None:
         """
-        Begin afresh: hidden state, watchdog and last command; armed on demand. A latched fault stays.
+        Begin with a fresh hidden state, watchdog and last command; a latched fault stays.
 
-        With ``arm`` and :attr:`refusals` it waits until there are none.
+        Args:
+            arm: arm now, or as soon as :attr:`refusals` is empty.
         """
         self.reset('activation')
         self._begin()
@@ -259,79 +326,30 @@ class Controller:
         self._policy = policy
         self.reset('swap')
 
-    def _usable(self, stamp: int, now: int) -> bool:
-        if why := self.safety.stale((now - stamp) / NANOSECONDS, self.clock_step):
-            self.reject('stale', why)
-        elif stamp == self._last_stamp:
-            self.reject(
-                'duplicate',
-                'the state has the stamp of the one before; stamp each state when it is measured, and check '
-                'that /clock advances where use_sim_time is set',
-            )
-        else:
-            return True
-        return False
-
-    def begins(self, stamp: int) -> bool:
-        """Whether an observation of this stamp [ns] is the first one after a reset, one that it causes included."""
-        if self._last_stamp is None:
-            return True
-        dt = (stamp - self._last_stamp) / NANOSECONDS
-        return dt < 0 or dt > self.safety.max_gap
-
-    def _elapsed(self, stamp: int) -> float | None:
-        """Return the time since the last observation [s]; None, after a reset, for one control period."""
-        if self._last_stamp is None:
-            return None
-        dt = (stamp - self._last_stamp) / NANOSECONDS
-        if dt < 0 or dt > self.safety.max_gap:
-            self.reset('time_backwards' if dt < 0 else 'gap')
-            return None
-        return dt
-
-    def _judged(self, action: Array, observation: Array, steady: float) -> Command | None:
-        """Let an action pass to the robot if the policy is sound and commanding is allowed."""
-        wanted: Command = action.tolist()
-        if not (_finite(wanted) and _finite(self._policy.hidden.tolist())):
-            self.reset('not_finite')
-            return self._latch('policy', 'the policy answered with numbers that are not finite')
-        if self.fault and self.settings.auto_recover and self.fault != EMERGENCY_STOP:
-            self.fault = ''
-        self._note = ''
-        if not self.armed or self.fault:
-            return None
-        self.counts['commands'] += 1
-        return self._motion.towards(self.safety.commanded(wanted), observation, steady, self.safety)
-
-    def _silence(self, steady: float) -> float:
-        """Return how long no usable state came [s]; 0 while nobody waits for one."""
-        if not self.armed or self.fault or self._last_input is None:
-            return 0.0
-        return steady - self._last_input
-
     def _begin(self) -> None:
-        """Forget what was commanded before: nobody knows what happened to the robot since."""
+        """Forget what was commanded before: the robot may be anywhere now."""
         self._await_state()
-        self._motion.begin()
+        self._ramp_and_slew.begin()
 
     def _await_state(self) -> None:
-        """Count silence from the next usable state on, and say that none came yet."""
-        self._last_input, self._note = None, self._waiting
+        """Count silence from the next usable state on; the status says that none has come."""
+        self._last_input, self._reason = None, self._waiting
 
     def _latch(self, cause: str, reason: str) -> Command | None:
         fallback = self._fallback()
         self._arm_later = False
-        if self.fault != EMERGENCY_STOP:  # whatever comes after it must not release it
+        if self.fault != EMERGENCY_STOP:  # a later fault must not replace it, for that one could clear by itself
             self.fault = reason
         self.counts[f'fault.{cause}'] += 1
         return fallback
 
     def _fallback(self) -> Command | None:
-        """Return what to send when commanding ends now; None when it was not commanding."""
+        """Return the command with which commanding ends; None if it was not commanding."""
         if not self.armed or self.fault:
             return None
-        command = self.safety.fallback(self._motion.last)
-        self._motion.interrupt(self._motion.last if command is None else command)
+        last = self._ramp_and_slew.last
+        command = self.safety.fallback(last)
+        self._ramp_and_slew.interrupt(last if command is None else command)
         self.counts['fallbacks'] += command is not None
         return command
 
@@ -344,5 +362,5 @@ class Controller:
 
 
 def _finite(numbers: list[float]) -> bool:
-    """Tell whether all are finite; when their sum is, they are, and for a dozen numbers it is the fastest to see."""
+    """Return whether all are finite; a finite sum proves it, and is the fastest test for a dozen numbers."""
     return math.isfinite(sum(numbers)) or all(map(math.isfinite, numbers))

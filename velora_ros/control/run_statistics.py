@@ -1,29 +1,23 @@
-"""What a run on a simulated robot came to: counts, latency, held time, and whether it passed."""
+"""Statistics of a run on a simulated robot: commands, latency, returns, falls, held time and policy swaps."""
 
 from collections import deque
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from velora_ros.control.learning import MinuteReturns, Swaps
 from velora_ros.control.loop_timing import LoopTiming, TimingReport
 
-# A run passes when it keeps within these and nothing falls.
-REAL_TIME_FACTOR = (0.99, 1.01)
-ANSWERED = 0.99
-LONGEST_HOLD_S = 5.0
-# The first policy of a trainer takes its time: torch is to be loaded.
-LONGEST_HOLD_LEARNING_S = 30.0
+MINUTE_S = 60.0
 
 
-class Progress(NamedTuple):
+class SimulationProgress(NamedTuple):
     """
-    Where the simulation is.
+    The progress of a simulation: its time, and the return of the running episode.
 
     Args:
         time: simulated time, held time included [s].
-        held: the part of it in which the robot was held at an initial state [s].
-        holding: whether it is held now.
+        held: the part of it in which the robot was held at an initial state, waiting for a controller [s].
+        holding: whether the robot is held now.
         episode_return: sum of the running episode's rewards.
     """
 
@@ -35,23 +29,23 @@ class Progress(NamedTuple):
 
 class RunStatistics:
     """
-    Collects a run as the simulated robot sees it. ``now`` is always the same steady clock [s].
+    Collects the statistics of a run on a simulated robot. ``now`` is always the time of one steady clock [s].
 
-    States, answers and falls count from the first command on: before it nobody was there to answer.
+    States, answers and falls count from the first command on, since before it there was no controller.
 
     Args:
         now: when the run begins.
-        capacity: most latencies kept for the percentiles; the newest, when there are more.
+        capacity: most latencies kept for the percentiles; the newest are kept.
     """
 
     def __init__(self, now: float, capacity: int = 1 << 18) -> None:
         self.states = 0
-        """States published, that which the first command answered included."""
+        """Number of states published, including the first one that got a command."""
         self.received = 0
-        """Valid commands received."""
+        """Number of valid commands received."""
         self.terminated = self.truncated = self.resets = self.falls = 0
         self.missed = 0
-        """States after which the next one came before a command."""
+        """Number of states after which the next state came before a command."""
         self.swaps = Swaps()
         self.longest_hold = 0.0
         """Longest time in which the robot waited for a command [s]."""
@@ -68,8 +62,8 @@ class RunStatistics:
         self._latency_max = 0.0
         self._window = LoopTiming()
 
-    def state(self, now: float, progress: Progress) -> None:
-        """Note that a state was published."""
+    def state(self, now: float, progress: SimulationProgress) -> None:
+        """Record that a state was published."""
         self.missed += self._unanswered is not None and self._first_command is not None
         self._unanswered = now
         self.states += self._first_command is not None
@@ -79,7 +73,7 @@ class RunStatistics:
             self._held_before = progress.held
 
     def command(self, now: float) -> None:
-        """Note that a valid command arrived; the first one after a state is the answer to it."""
+        """Record that a valid command was received; the first one after a state is its answer."""
         self.received += 1
         if first := self._first_command is None:
             self._first_command = self._elapsed(now)
@@ -89,16 +83,16 @@ class RunStatistics:
         latency = now - self._unanswered
         self._latency.append(latency)
         self._latency_max = max(self._latency_max, latency)
-        if not first:  # that one waited for the controller to be ready
+        if not first:  # the first one waited for the controller to start
             self._window.add(self._unanswered, now, latency)
         self._unanswered = None
 
-    def reward(self, value: float, progress: Progress) -> None:
-        """Note what a control period earned."""
+    def reward(self, value: float, progress: SimulationProgress) -> None:
+        """Record the reward of a control period."""
         self._minutes.reward(progress.time - progress.held, value, self.resets)
 
-    def episode(self, progress: Progress, *, terminated: bool, truncated: bool) -> None:
-        """Note that an episode ended by itself."""
+    def episode(self, progress: SimulationProgress, *, terminated: bool, truncated: bool) -> None:
+        """Record that an episode ended by itself."""
         self._return_sum += progress.episode_return
         self.terminated += terminated
         self.truncated += truncated and not terminated
@@ -107,12 +101,12 @@ class RunStatistics:
             self._minutes.fall(progress.time - progress.held)
 
     def reset(self) -> None:
-        """Note that the robot was put back, for whatever reason; commands for what was before answer nothing now."""
+        """Record a reset of the robot; a command for a state before it is no longer an answer."""
         self.resets += 1
         self._unanswered = None
 
     def pause(self, now: float, *, paused: bool) -> None:
-        """Note that simulated time stops or goes on."""
+        """Record that simulated time stops or continues."""
         if paused and self._paused_since is None:
             self._paused_since = now
         elif not paused and self._paused_since is not None:
@@ -120,32 +114,34 @@ class RunStatistics:
             self._paused_since = None
 
     def speed(self, now: float, factor: float) -> None:
-        """Note how much simulated time is to pass in a second from now on; at first it is a second."""
+        """Set how many seconds of simulated time are to pass in a second from now on; it starts as 1."""
         self._asked_before, self._asked_since = self._asked(now), self._elapsed(now)
         self._factor = factor
 
     def window(self, swaps: int = 0) -> TimingReport:
-        """Return rate and latency of the answers since the last call; ``swaps``: policies swapped in so far."""
+        """Return rate and latency of the answers since the last call; ``swaps`` is the number of swaps so far."""
         report = self._window.report()
         self.swaps.second(swaps, self.missed, report.latency_max_us)
         return report
 
-    def real_time_factor(self, now: float, progress: Progress) -> float:
-        """Return simulated over real time, pauses left out."""
+    def real_time_factor(self, now: float, progress: SimulationProgress) -> float:
+        """Return simulated time over real time, without pauses."""
         return progress.time / max(self._elapsed(now), 1e-9)
 
-    def summary(self, now: float, progress: Progress, *, fallbacks: int = 0, policy: str = '') -> dict[str, Any]:
+    def summary(
+        self, now: float, progress: SimulationProgress, *, fallbacks: int = 0, policy: str = ''
+    ) -> dict[str, Any]:
         """
         Return the run's summary, ready for JSON.
 
         Args:
             now: the steady clock [s].
-            progress: where the simulation is.
-            fallbacks: how many of the commands were no policy's answer but a fallback.
-            policy: what commanded.
+            progress: the time of the simulation.
+            fallbacks: number of commands that were a fallback instead of a policy's answer.
+            policy: the file or name of the policy that commanded.
         """
         commands = self.received - fallbacks
-        # The newest state, when it has no answer yet, has had no time for one.
+        # The newest state does not count while it has no answer: there was no time for one.
         states = self.states - (self.states > 0 and self._unanswered is not None)
         commanding = 0.0 if self._first_command is None else self._elapsed(now) - self._first_command
         episodes = self.terminated + self.truncated
@@ -183,36 +179,96 @@ class RunStatistics:
         }
 
     def _asked(self, now: float) -> float:
-        """Return the simulated time that there should have been by now [s]."""
+        """Return the simulated time that should have passed by now [s]."""
         return self._asked_before + self._factor * (self._elapsed(now) - self._asked_since)
 
     def _elapsed(self, now: float) -> float:
-        """Return the run's time so far without its pauses [s]."""
+        """Return the real time of the run so far, without pauses [s]."""
         pausing = now - self._paused_since if self._paused_since is not None else 0.0
         return now - self._began - self._paused - pausing
 
 
-def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
+class MinuteReturns:
     """
-    Return why a run did not pass, one sentence each; empty when it passed.
+    Returns and falls of the first and of the last minute in which the robot moved.
 
-    Args:
-        summary: from :meth:`RunStatistics.summary`.
-        learning: the controller learnt meanwhile, so that only the falls of the last minute count.
+    The return of a minute is the reward collected in it, divided by the number of episodes in it; an episode that ended
+    and one that still runs count alike. So a pole that falls every second has a low return, and one that stands for the
+    whole minute has the highest. In a shorter run the minute is shorter.
     """
-    low, high = (bound * summary['real_time_factor_asked'] for bound in REAL_TIME_FACTOR)
-    states, commands = summary['states'], summary['commands']
-    reasons = []
-    if not low <= summary['real_time_factor'] <= high:
-        reasons.append(f'the real-time factor was {summary["real_time_factor"]:.4f}, not {low:.5g} to {high:.5g}')
-    if commands == 0:
-        reasons.append('no command arrived; is policy_node running, active and armed?')
-    elif commands < ANSWERED * states:
-        reasons.append(f'{commands} commands answered {states} states, fewer than {ANSWERED:.0%}')
-    if summary['longest_hold_s'] > (longest := LONGEST_HOLD_LEARNING_S if learning else LONGEST_HOLD_S):
-        reasons.append(f'the robot waited {summary["longest_hold_s"]:.1f} s for a command, more than {longest:g} s')
-    if learning and summary['falls_last_minute']:
-        reasons.append(f'the robot fell {summary["falls_last_minute"]} times in the last minute')
-    if summary['falls'] and not learning:
-        reasons.append(f'the robot fell {summary["falls"]} times after the first command')
-    return reasons
+
+    def __init__(self) -> None:
+        self._first_total = 0.0
+        self._first_episodes: set[int] = set()
+        self._recent: deque[tuple[float, float, int]] = deque()
+        self._falls: deque[float] = deque()
+
+    def reward(self, time: float, value: float, episode: int) -> None:
+        """
+        Record a reward.
+
+        Args:
+            time: how long the robot has moved [s].
+            value: the reward.
+            episode: the number of the episode.
+        """
+        if time <= MINUTE_S:
+            self._first_total += value
+            self._first_episodes.add(episode)
+        self._recent.append((time, value, episode))
+        while self._recent[0][0] <= time - MINUTE_S:
+            self._recent.popleft()
+
+    def fall(self, time: float) -> None:
+        """Record that the robot fell after it had moved for ``time`` [s]."""
+        self._falls.append(time)
+
+    @property
+    def first(self) -> float:
+        """The return of the first minute."""
+        return self._first_total / max(len(self._first_episodes), 1)
+
+    @property
+    def last(self) -> float:
+        """The return of the last minute."""
+        return sum(value for _, value, _ in self._recent) / max(len({episode for *_, episode in self._recent}), 1)
+
+    def falls(self, time: float) -> int:
+        """Return how often the robot fell in the minute before ``time`` [s]."""
+        return sum(fall > time - MINUTE_S for fall in self._falls)
+
+
+class Swaps:
+    """
+    The number of policy swaps and their effect on the commands.
+
+    The controller reports its count once a second, so a swap lies within the second in which the count rose or within
+    the one before; both count.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Number of swaps so far."""
+        self.missed = 0
+        """Number of states without a command in the seconds of swaps."""
+        self.latency_max_us = 0.0
+        """Longest time from a state to its command in the seconds of swaps [us]."""
+        self._before = 0, 0.0
+        self._missed = 0
+
+    def second(self, count: int, missed: int, latency_max_us: float) -> None:
+        """
+        Record a second.
+
+        Args:
+            count: number of swaps so far, as the controller reports it.
+            missed: number of states without a command so far.
+            latency_max_us: longest time from a state to its command in this second [us].
+        """
+        new, self._missed = missed - self._missed, missed
+        if count > self.count:
+            self.missed += self._before[0] + new
+            self.latency_max_us = max(self.latency_max_us, self._before[1], latency_max_us)
+            new = 0  # already counted
+        self.count = max(self.count, count)
+        self._before = new, latency_max_us

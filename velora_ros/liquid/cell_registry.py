@@ -1,12 +1,15 @@
 """
-The kinds of command layer: the liquid one, and two controls that a claim about it is compared with.
+Every kind of command layer by name: the liquid cell, and two others that it is compared with.
 
-Every kind takes the inter neurons' output u, its own state h and the elapsed time, and returns h' in [-1, 1]. Whatever
-stands around it (inter layer, sparse wiring, motor layer, training) is the same, so that a difference is the cell's.
+A cell takes the inter neurons' output u, its own state h and the elapsed time, and returns h' in [-1, 1]. Everything
+around it (inter layer, sparse wiring, motor layer, training) stays the same, so that a difference is due to the cell.
+
+To add a cell, write its torch module and enter it in :data:`CELLS`. Without kernels it trains on the torch backend.
 """
 
-import math
+import importlib
 from dataclasses import dataclass
+from typing import Any
 
 from velora_ros.errors import ConfigError, did_you_mean
 
@@ -14,31 +17,37 @@ from velora_ros.errors import ConfigError, did_you_mean
 @dataclass(frozen=True)
 class CellKind:
     """
-    What the layout of a cell's weights depends on.
+    What a cell is made of.
 
     Args:
         gates: blocks of rows in the stacked weight.
         time_input: whether the elapsed time is one more input, dt/T - 1, between u and h; the liquid cell has it in its
             equation.
         recurrent: whether h is an input; without it there are no synapses from h, and h' is just a layer's output.
+        module: its torch module as ``package.module:Class``, with the calls of :class:`velora_ros.liquid.network.Cell`.
+        kernels: its compiled loops likewise, a :class:`velora_ros.liquid.kernels.cell_kernels.CellKernels`; empty:
+            it has none.
     """
 
     gates: int
     time_input: bool
     recurrent: bool
+    module: str
+    kernels: str = ''
 
 
 CFC = 'cfc'
+_HERE = 'velora_ros.liquid'
 CELLS = {
-    CFC: CellKind(gates=4, time_input=False, recurrent=True),
-    'gru': CellKind(gates=3, time_input=True, recurrent=True),
-    'mlp': CellKind(gates=1, time_input=True, recurrent=False),
+    CFC: CellKind(4, False, True, f'{_HERE}.cfc_cell:CfCCell', f'{_HERE}.kernels.cfc:CfCKernels'),
+    'gru': CellKind(3, True, True, f'{_HERE}.gru_cell:GRUCell', f'{_HERE}.kernels.gru:GRUKernels'),
+    'mlp': CellKind(1, True, False, f'{_HERE}.mlp_cell:MLPCell', f'{_HERE}.kernels.mlp:MLPKernels'),
 }
 
 
 def cell_kind(cell: str) -> CellKind:
     """
-    Return the kind of that name.
+    Return the cell of that name.
 
     Raises:
         ConfigError: there is none.
@@ -48,56 +57,26 @@ def cell_kind(cell: str) -> CellKind:
     return CELLS[cell]
 
 
-def layer_sizes(n_neurons: int) -> tuple[int, int]:
-    """Return the number of inter and of command neurons; command = max(int(0.4 n), 1)."""
-    n_command = max(int(0.4 * n_neurons), 1)
-    return n_neurons - n_command, n_command
+def module_of(cell: str) -> Any:
+    """Return the torch module class of a cell."""
+    return _load(cell_kind(cell).module)
 
 
-def inputs_per_neuron(n_sources: int, sparsity: float) -> int:
-    """Return how many inputs a neuron draws: ceil((1 - sparsity) x fan-in)."""
-    return math.ceil(round((1 - sparsity) * n_sources, 9))  # rounded: 0.3 * 10 is a hair above 3 in binary
-
-
-def parameter_count(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
-    """Return the number of weights that have a synapse, and of biases; the wiring's draw may add a few."""
-    kind = cell_kind(cell)
-    n_inter, n_command = layer_sizes(n_neurons)
-    fan_in = _synapses(n_command, n_inter, sparsity) + n_command * kind.time_input
-    fan_in += n_command * n_command * kind.recurrent
-    layers = (
-        _synapses(n_inter, n_sensory, sparsity) + n_inter,
-        kind.gates * (fan_in + n_command),
-        _synapses(n_motor, n_command, sparsity) + n_motor,
-    )
-    return sum(layers)
-
-
-def equal_neurons(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
+def kernels_of(cell: str) -> Any:
     """
-    Return how many neurons give a cell as many parameters as the liquid one has with ``n_neurons``, or nearly so.
+    Return the class of a cell's compiled loops.
 
-    Within 10 % from 10 neurons on; the share of command neurons is the same.
+    Raises:
+        ConfigError: the cell has none.
     """
-    if cell == CFC:
-        return n_neurons
-    wanted = parameter_count(CFC, n_sensory, n_neurons, n_motor, sparsity)
-    return neurons_for(wanted, cell, n_sensory, n_motor, sparsity)
+    path = cell_kind(cell).kernels
+    if not path:
+        with_kernels = ', '.join(name for name, kind in CELLS.items() if kind.kernels)
+        raise ConfigError(f"the cell '{cell}' has no kernels; cells with kernels are {with_kernels}.")
+    return _load(path)
 
 
-def neurons_for(n_parameters: int, cell: str, n_sensory: int, n_motor: int, sparsity: float = 0.5) -> int:
-    """Return the number of neurons, at least 2, whose parameters come nearest to ``n_parameters``."""
-    low, high = 2, 4
-    while parameter_count(cell, n_sensory, high, n_motor, sparsity) < n_parameters:
-        high *= 2
-    while high - low > 1:  # the count grows with the neurons
-        middle = (low + high) // 2
-        if parameter_count(cell, n_sensory, middle, n_motor, sparsity) < n_parameters:
-            low = middle
-        else:
-            high = middle
-    return min(low, high, key=lambda n: abs(parameter_count(cell, n_sensory, n, n_motor, sparsity) - n_parameters))
-
-
-def _synapses(n_targets: int, n_sources: int, sparsity: float) -> int:
-    return max(n_targets * inputs_per_neuron(n_sources, sparsity), n_sources)  # every source has a listener
+def _load(path: str) -> Any:
+    """Import what ``package.module:name`` names; late, since most processes need neither torch nor numba."""
+    module, _, name = path.partition(':')
+    return getattr(importlib.import_module(module), name)

@@ -1,15 +1,35 @@
-"""The Neural Circuit Policy: sensory -> inter -> command (CfC, recurrent) -> motor, over a sequence."""
+"""The Neural Circuit Policy in torch: sensory -> inter -> command (recurrent) -> motor, over a sequence."""
+
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from velora_ros.liquid.cfc_cell import CfCCell, masked_uniform
-from velora_ros.liquid.gru_cell import GRUCell
-from velora_ros.liquid.mlp_cell import MLPCell
+from velora_ros.liquid.cell_registry import module_of
+from velora_ros.liquid.cfc_cell import masked_uniform
 from velora_ros.liquid.wiring import Mask, Wiring
 
-CELLS: dict[str, type[CfCCell | GRUCell | MLPCell]] = {'cfc': CfCCell, 'gru': GRUCell, 'mlp': MLPCell}
+
+class Cell(Protocol):
+    """
+    What a cell's torch module must offer; it is made with (mask, generator=...).
+
+    The mask, shape (hidden, columns), says which synapses exist; all gates share it.
+    """
+
+    hidden_size: int
+    mask: Tensor  # repeated for each gate, shaped like the weight
+    weight: nn.Parameter
+    bias: nn.Parameter
+
+    def __call__(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> Tensor:
+        """Take one step: u (B, input), h (B, hidden), dt/T; return h' (B, hidden) in [-1, 1]."""
+        ...
+
+    def sequence(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> Tensor:
+        """Run a sequence: u (B, L, input), h (B, hidden), dt/T (B, L); return h' of each step (B, L, hidden)."""
+        ...
 
 
 class SparseLinear(nn.Module):
@@ -47,7 +67,7 @@ class LiquidEncoder(nn.Module):
         super().__init__()
         self.wiring = wiring
         self.inter = SparseLinear(wiring.inter, generator=generator)
-        self.command = CELLS[wiring.cell](wiring.command, generator=generator)
+        self.command: Cell = module_of(wiring.cell)(wiring.command, generator=generator)
 
     @property
     def hidden_size(self) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
-from velora_ros.liquid.cell_registry import CFC, cell_kind, inputs_per_neuron, layer_sizes
+from velora_ros.liquid.cell_registry import CFC, cell_kind
+from velora_ros.liquid.sizes import inputs_per_neuron, layer_sizes
 
 Mask = npt.NDArray[np.bool_]
 LAYERS = ('inter', 'command', 'motor')

@@ -1,6 +1,16 @@
-"""What the critic expects of an episode, beside the discounted return that follows."""
+"""What the agent measures of its own learning: how far Q is off, and how stale stored hidden states are."""
 
+import dataclasses
 import math
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.models.backends.protocol import Backend
+from velora_ros.replay import SequenceBuffer
+
+PLACES, UNROLLED = 16, 64
+"""How many stored hidden states are compared to new ones, and over how many steps those are brought up to date."""
 
 
 class Outcome:
@@ -26,3 +36,32 @@ class Outcome:
             rest: Q of the state that a truncated episode was left in; 0 after a termination.
         """
         return {'q_start': self.expected, 'q_bias': self.expected - self._total - self.discount * rest}
+
+
+def hidden_staleness(
+    backend: Backend, buffer: SequenceBuffer, remembers: npt.NDArray[np.bool_], *, dt_input: bool
+) -> float:
+    """
+    Return how far stored hidden states are from those that the present network reaches, over the latter's size.
+
+    The places are spread evenly over the replay. The network runs over the steps before each of them, from the start of
+    the episode if that is among these steps, else from what was stored.
+
+    Args:
+        backend: computes the new hidden states.
+        buffer: the replay.
+        remembers: True for entries of the hidden state that the next step reads, shape (hidden,).
+        dt_input: whether the networks read the elapsed time.
+
+    Returns:
+        NaN where there is nothing to compare.
+    """
+    length = min(UNROLLED, len(buffer) - 1)
+    if length < 1 or not remembers.any():
+        return math.nan
+    batch, stored, begins = buffer.spread(PLACES, length)
+    if not dt_input:
+        batch = dataclasses.replace(batch, dt=np.ones_like(batch.dt))
+    present = backend.states(batch)[begins == 0][:, remembers]
+    size = float(np.linalg.norm(present))
+    return float(np.linalg.norm(present - stored[begins == 0][:, remembers])) / size if size else math.nan

@@ -11,9 +11,11 @@ from torch.optim import Adam, Optimizer
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid import Wiring
-from velora_ros.liquid.cell_registry import CFC, equal_neurons
+from velora_ros.liquid.cell_registry import CFC
+from velora_ros.liquid.sizes import equal_neurons
 from velora_ros.models import storage
-from velora_ros.models.agent import AgentSettings, DDPGAgent, default_spec
+from velora_ros.models.agent import DDPGAgent
+from velora_ros.models.export import default_spec
 from velora_ros.models.fine_tuning import Start, wiring_of
 from velora_ros.models.prediction import predict
 from velora_ros.models.random_streams import Streams, draw_run_seed
@@ -56,13 +58,15 @@ class LiquidDDPG:
         cell: the actor's recurrent layer, ``cfc``, or as a control ``gru``, or ``mlp``, which remembers nothing; the
             controls get as many neurons as give them the number of parameters that the liquid actor has.
         dt_input: whether the actor is told the elapsed time; else it always reads the nominal period.
+        backend: what computes the updates: ``torch``; ``numba``, compiled loops for small networks on the CPU; or
+            ``auto``, numba where it can run. :mod:`velora_ros.models.backends.choice` has the rule.
         seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
         wiring: synapses of the actor, as ``Wiring.to_dict`` returns them, instead of those that the seed draws;
             :meth:`from_policy` uses it.
 
     Raises:
-        ConfigError: a size, rate or seed is out of range, the optimiser is no class of torch's kind, or this machine
-            lacks the device.
+        ConfigError: a size, rate or seed is out of range, the optimiser is not a class of torch's kind, this machine
+            lacks the device, or the backend that was asked for cannot run this agent.
     """
 
     def __init__(
@@ -84,13 +88,14 @@ class LiquidDDPG:
         normalise: bool = True,
         cell: str = CFC,
         dt_input: bool = True,
+        backend: str = 'auto',
         seed: int | None = None,
         wiring: Mapping[str, Any] | None = None,
     ) -> None:
         config = TrainConfig(  # it refuses what is out of range
             n_neurons=n_neurons, sparsity=sparsity, critic_sizes=tuple(critic_sizes), n_critics=n_critics,
             critic_neurons=critic_neurons, policy_tau=policy_tau, buffer_size=buffer_size, actor_lr=actor_lr,
-            critic_lr=critic_lr, normalise=normalise, cell=cell, dt_input=dt_input,
+            critic_lr=critic_lr, normalise=normalise, cell=cell, dt_input=dt_input, backend=backend,
             batch_size=1, sequence_length=1,  # train says how much of the replay an update takes
         )  # fmt: skip
         _check_sizes(state_dim=state_dim, action_dim=action_dim)
@@ -104,8 +109,7 @@ class LiquidDDPG:
         synapses = _read_wiring(wiring, self.state_dim, self.action_dim) or Wiring.random(
             self.state_dim, neurons, self.action_dim, rng=streams.wiring, sparsity=config.sparsity, cell=cell
         )
-        given = {name: value for name, value in config.agent_arguments().items() if name != 'n_neurons'}
-        self.agent = DDPGAgent(synapses, streams, AgentSettings(optim=optim, device=self.device, **given))
+        self.agent = DDPGAgent(synapses, streams, config, optim=optim, device=self.device)
 
     def predict(
         self,
@@ -256,7 +260,7 @@ class LiquidDDPG:
             max_grad_norm=max_grad_norm, trace=trace, reward_scale=reward_scale, lr_decay_steps=lr_decay_steps,
             lr_final=lr_final, lr_decay_counts=lr_decay_counts, noise_low=noise_low, noise_final=noise_final,
             episode_share=episode_share, eval_every=eval_every, eval_episodes=eval_episodes,
-            eval_max_steps=eval_max_steps, critic_warm_up=critic_warm_up, buffer_size=self.agent.settings.buffer_size,
+            eval_max_steps=eval_max_steps, critic_warm_up=critic_warm_up, buffer_size=self.agent.config.buffer_size,
         )  # fmt: skip
         return train(
             self,
@@ -310,9 +314,10 @@ class LiquidDDPG:
 
     def arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments that make this agent again, JSON-ready; the device is left out."""
-        sizes = {'state_dim': self.state_dim, 'n_neurons': self.n_neurons, 'action_dim': self.action_dim}
+        given = self.agent.config.agent_arguments()
+        given |= {'critic_sizes': list(given['critic_sizes']), 'optim': self.agent.optim.__name__, 'seed': self.seed}
         wiring = {} if self._wiring is None else {'wiring': self._wiring}
-        return {**sizes, **self.agent.settings.arguments(), 'seed': self.seed, **wiring}
+        return {'state_dim': self.state_dim, 'action_dim': self.action_dim, **given, **wiring}
 
     @classmethod
     def load(
@@ -391,7 +396,7 @@ class LiquidDDPG:
         file.refuse_others(arguments)
         before = cls.load(file.path, device=device, optim=arguments.get('optim'))
         own = {name: value for name, value in before.arguments().items() if name not in ('seed', 'optim', 'wiring')}
-        optim = before.agent.settings.optim
+        optim = before.agent.optim
         model = cls(
             **{'optim': optim, **own, **arguments},
             device=device,

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from velora_ros.errors import ConfigError
 from velora_ros.liquid import LiquidNetwork
 from velora_ros.models.networks import Normaliser
 from velora_ros.policy import PolicyFile
+from velora_ros.policy.cells import ADVANCE
 from velora_ros.spec import PolicySpec
 
 
@@ -33,8 +35,16 @@ def policy_file(
         environment: gymnasium id, if there is one.
         provenance: how it was trained.
         seed: what the wiring was drawn from.
+
+    Raises:
+        ConfigError: the runtime has no cell of the network's kind.
     """
     wiring = actor.wiring
+    if wiring.cell not in ADVANCE:
+        raise ConfigError(
+            f"the policy cannot be exported: the runtime has no cell '{wiring.cell}'; it has {', '.join(ADVANCE)}. Add "
+            'one step of the cell to velora_ros.policy, or train without evaluations (eval_every=0).'
+        )
     tensors = {
         'normalisation.offset': _array(normaliser.offset),
         'normalisation.scale': _array(normaliser.scale),
@@ -62,3 +72,17 @@ def policy_file(
 
 def _array(values: Tensor) -> np.ndarray:
     return values.detach().cpu().numpy().copy()
+
+
+def default_spec(n_observations: int, n_actions: int) -> PolicySpec:
+    """Return what is assumed before an environment is known: no names, bounds [-1, 1], a period of 1 s."""
+    return PolicySpec(
+        observation_names=tuple(f'obs_{index}' for index in range(n_observations)),
+        observation_units=('',) * n_observations,
+        action_names=tuple(f'action_{index}' for index in range(n_actions)),
+        action_units=('',) * n_actions,
+        action_low=(-1.0,) * n_actions,
+        action_high=(1.0,) * n_actions,
+        control_period=1.0,
+        control_period_assumed=True,
+    )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from velora_ros.liquid import LiquidNetwork, Wiring
 from velora_ros.liquid.network import LiquidEncoder
 from velora_ros.models.critic import Critic
+from velora_ros.models.targets import soft_update
 
 Module = TypeVar('Module', bound=nn.Module)
 
@@ -96,11 +97,15 @@ class Networks(nn.Module):
         self.state_normaliser = Normaliser(state_dim)
 
     @property
+    def device(self) -> torch.device:
+        """What everything is computed on."""
+        return self.observation_normaliser.offset.device
+
+    @property
     def deployed(self) -> LiquidNetwork:
         """What is evaluated, exported and predicted with: the actor's average where there is one, else the actor."""
         return self.actor if self.actor_average is None else self.actor_average
 
-    @torch.no_grad()
     def average_actor(self, tau: float, count: int) -> None:
         """
         Move the average, if there is one, by tau towards the actor; by more in the first updates.
@@ -112,19 +117,12 @@ class Networks(nn.Module):
         """
         if self.actor_average is not None:
             share = max(tau, 9 / (9 + count))
-            torch._foreach_lerp_(list(self.actor_average.parameters()), list(self.actor.parameters()), share)
+            soft_update(self.actor_average, self.actor, share)
 
     def critic_side(self, *, target: bool = False) -> nn.ModuleDict:
         """Return what the critic's optimiser owns: the critics, and their memory where they have one."""
         critics, memory = (self.critics_target, self.memory_target) if target else (self.critics, self.memory)
         return nn.ModuleDict({'critics': critics} if memory is None else {'critics': critics, 'memory': memory})
-
-    @torch.no_grad()
-    def update_targets(self, tau: float) -> None:
-        """Move every target by tau towards its online network: theta' = (1 - tau) theta' + tau theta."""
-        sides = ((self.actor, self.actor_target), (self.critic_side(), self.critic_side(target=True)))
-        for online, target in sides:
-            torch._foreach_lerp_(list(target.parameters()), list(online.parameters()), tau)
 
 
 def _frozen_copy(module: Module) -> Module:

@@ -34,7 +34,7 @@ def predict(
     if not (np.isfinite(noise_scale) and noise_scale >= 0):
         raise ConfigError(f'noise_scale is {noise_scale}; it must be 0 or a positive number.')
     as_tensor = isinstance(state, Tensor)
-    device = networks.observation_normaliser.offset.device
+    device = networks.device
     inputs = _checked('state', state, spec.observation_dim, device)
     batched = inputs.dim() == 2
     inputs = inputs if batched else inputs[None]

@@ -1,12 +1,15 @@
 """Every random source of a run, split from one seed, so that one seed is one run."""
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
 from velora_ros.errors import ConfigError
+
+GENERATORS = ('wiring', 'noise', 'replay', 'action', 'predict')
 
 
 def draw_run_seed() -> int:
@@ -37,6 +40,19 @@ class Streams:
         self.action = np.random.default_rng(action)
         self.predict = np.random.default_rng(predict)
         self.evaluation_seed = int(evaluation.generate_state(1)[0])
+
+    def state(self) -> dict[str, Any]:
+        """Return where every generator stands, JSON-ready; the run's seed is apart."""
+        return {name: getattr(self, name).bit_generator.state for name in GENERATORS}
+
+    @classmethod
+    def restore(cls, run_seed: int, state: Mapping[str, Any]) -> 'Streams':
+        """Return the streams of a seed as they were when :meth:`state` was called."""
+        streams = cls(run_seed)
+        for name in GENERATORS:
+            if name != 'predict' or name in state:  # agents saved before it was a stream of its own lack it
+                getattr(streams, name).bit_generator.state = state[name]
+        return streams
 
     def torch_weights(self) -> torch.Generator:
         """Return a fresh torch generator for the initial weights; each call starts the same stream."""

@@ -63,7 +63,7 @@ def write(path: Path, learner: DDPGAgent, arguments: dict[str, Any], state: RunS
         StorageError: the file cannot be written.
         DivergenceError: a weight is not finite; the checkpoints before stay.
     """
-    learner.refuse_divergence()
+    learner.check_weights()
     arrays, values = pack(state)
     tensors = {f'{PREFIX}{name}': torch.from_numpy(array.copy()) for name, array in arrays.items()}
     storage.save(path, learner, arguments, buffer=True, run=(tensors, {**values, 'random': global_states()}))

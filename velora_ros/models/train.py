@@ -16,7 +16,6 @@ from velora_ros.gym.control_period import find_period
 from velora_ros.gym.environment_errors import close
 from velora_ros.models import resuming
 from velora_ros.models.agent import DDPGAgent
-from velora_ros.models.backends.torch_backend import UpdateSettings
 from velora_ros.models.random_streams import Streams
 from velora_ros.models.run_files import RunDir, callbacks_of, check_environment, describe, keywords_of, opened
 from velora_ros.models.torch_settings import single_thread
@@ -176,9 +175,9 @@ def _go_on(model: 'LiquidDDPG', folder: RunFolder) -> resuming.Checkpoint | None
     checkpoint = resuming.newest(folder)
     if checkpoint is not None:
         arguments = dict(checkpoint.arguments)
-        if (name := arguments.pop('optim')) != model.agent.settings.optim.__name__:
+        if (name := arguments.pop('optim')) != model.agent.optim.__name__:
             raise ConfigError(f"the run in '{folder.folder}' uses the optimiser {name}; pass optim={name}.")
-        twin = type(model)(**arguments, optim=model.agent.settings.optim, device=model.device)
+        twin = type(model)(**arguments, optim=model.agent.optim, device=model.device)
         checkpoint.restore(twin.agent)
         model.agent, model.seed = twin.agent, twin.seed
     elif model.agent.steps or model.agent.streams.run_seed != folder.started_with.seed:
@@ -192,17 +191,7 @@ def _go_on(model: 'LiquidDDPG', folder: RunFolder) -> resuming.Checkpoint | None
 def _configure(learner: DDPGAgent, config: TrainConfig, call: Call, *, resumed: bool) -> None:
     if call.seed is not None and not resumed:
         learner.streams = Streams(call.seed)
-    learner.configure(
-        UpdateSettings.of(config),
-        config.batch_size // config.sequence_length,
-        config.sequence_length,
-        lr_decay_steps=config.lr_decay_steps,
-        lr_final=config.lr_final,
-        lr_decay_counts=config.lr_decay_counts,
-        episode_share=config.episode_share,
-        noise_final=config.noise_final,
-        critic_warm_up=config.critic_warm_up,
-    )
+    learner.configure(config)
     learner.provenance['train'] = {**config.train_arguments(), 'total_steps': call.total_steps}
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numba
 
-from velora_ros.liquid.kernels.compile_cache import jit
+from velora_ros.liquid.kernels.compiler import jit
 from velora_ros.policy.layout import LARGEST_INPUT
 
 OK, NOT_FINITE, TOO_LARGE = 0, 1, 2
@@ -153,7 +153,7 @@ def compiled(*, cache: bool = True) -> Callable[..., int]:
     """
     Compile the step and return it; the machine code is kept on disk where there is a place.
 
-    See :mod:`velora_ros.liquid.kernels.compile_cache`.
+    See :mod:`velora_ros.liquid.kernels.compiler`.
     """
     if cache:
         return cast('Callable[..., int]', jit(_SIGNATURE, **_OPTIONS)(_step))

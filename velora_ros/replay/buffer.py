@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -64,10 +64,11 @@ class Batch:
     first: Array  # (B, L), 1 where an episode starts
     state: Array  # (B, L, state), the critic's view of o
     next_state: Array  # (B, L, state)
-    elapsed: Array | None = None  # (B, L), what the discount counts where next_dt is no measured time; None: next_dt
+    elapsed: Array | None = None  # (B, L), what the discount counts where next_dt is not a measured time; None: next_dt
+    rows: Array | None = None  # (B, L, width), the memory that the other fields are views of; None: they have their own
 
     def steps(self, count: int) -> 'Batch':
-        """Return the first so many steps of each sequence."""
+        """Return the first ``count`` steps of each sequence."""
         named = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         whole = {name for name, value in named.items() if name == 'hidden' or value is None}
         return Batch(**{name: value if name in whole else value[:, :count] for name, value in named.items()})
@@ -118,11 +119,6 @@ class SequenceBuffer:
         self._added = 0  # transitions ever added: transition i has the number i
         self._starts = np.zeros(capacity, np.int64)  # a ring: numbers of the transitions that began an episode
         self._n_starts = self._n_gone = 0  # episodes ever begun, and those of them whose first transition is gone
-        self._drawn: tuple[Array, Batch] | None = None  # the memory that samples are drawn into with ``reuse``
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out the memory that samples are drawn into: a copied batch would no longer look at the copied rows."""
-        return {**self.__dict__, '_drawn': None}
 
     def __len__(self) -> int:
         """Return the number of transitions held."""
@@ -166,7 +162,7 @@ class SequenceBuffer:
         rng: np.random.Generator,
         *,
         episode_share: float = 0.0,
-        reuse: bool = False,
+        into: Batch | None = None,
     ) -> Batch:
         """
         Draw sequences with replacement, uniformly over their starts, or a share of them uniformly over episodes.
@@ -177,25 +173,23 @@ class SequenceBuffer:
             rng: the only source of chance.
             episode_share: share of the sequences for which an episode is drawn first, each as likely as the others,
                 then a place in it: what happens in short episodes is then not lost among that of long ones.
-            reuse: draw into the memory of the last batch of this size that was drawn so, which is then overwritten:
-                making arrays takes longer than filling them. For those who are done with a batch before the next one.
+            into: a batch from :meth:`empty_batch` of this size, which is overwritten and returned; None: a new one with
+                its own memory. Making arrays takes longer than filling them.
 
         Raises:
             ConfigError: fewer than ``length`` transitions are held.
+            ValueError: ``into`` is of another size, or its fields are not views of its rows, as in a copy.
         """
         self._check(length)
         starts = rng.random(n_sequences) * (self.size - length + 1)  # a third of the time that integers() takes
         if n_balanced := round(episode_share * n_sequences):
             self._balance(starts[:n_balanced], length, rng)
-        rows, batch = self._reused(n_sequences, length) if reuse else self._empty(n_sequences, length)
+        batch = self.empty_batch(n_sequences, length) if into is None else into
+        rows = batch.rows
+        if rows is None or rows.shape != (n_sequences, length, self.rows.shape[1]) or batch.reward.base is not rows:
+            raise ValueError(f'into is not a batch of empty_batch({n_sequences}, {length}); make one of this size.')
         gather(self.rows, self._oldest, starts, rows)
         return batch
-
-    def _reused(self, n_sequences: int, length: int) -> tuple[Array, Batch]:
-        """Return the memory of the last batch of this size."""
-        if self._drawn is None or self._drawn[0].shape[:2] != (n_sequences, length):
-            self._drawn = self._empty(n_sequences, length)
-        return self._drawn
 
     def _balance(self, starts: npt.NDArray[np.float64], length: int, rng: np.random.Generator) -> None:
         """Move starts, counted from the oldest transition, to the middle of places drawn from episodes."""
@@ -220,8 +214,8 @@ class SequenceBuffer:
             ConfigError: fewer than ``length`` transitions are held.
         """
         self._check(length)
-        rows, batch = self._empty(1, length)
-        gather(self.rows, self._oldest, np.array([self.size - length], np.float64), rows)
+        batch = self.empty_batch(1, length)
+        gather(self.rows, self._oldest, np.array([self.size - length], np.float64), batch.rows)
         return batch
 
     def spread(self, n_sequences: int, length: int) -> tuple[Batch, Array, Array]:
@@ -240,7 +234,9 @@ class SequenceBuffer:
             ConfigError: no more than ``length`` transitions are held.
         """
         self._check(length + 1)
-        rows, batch = self._empty(n_sequences, length + 1)
+        batch = self.empty_batch(n_sequences, length + 1)
+        rows = batch.rows
+        assert rows is not None
         gather(self.rows, self._oldest, np.linspace(0, self.size - length - 1, n_sequences), rows)
         stored, begins = rows[:, length, self._columns['hidden']], rows[:, length, self._columns['first'].start]
         return batch.steps(length), stored, begins
@@ -254,13 +250,13 @@ class SequenceBuffer:
         """The row of the oldest transition."""
         return self.position if self.size == self.capacity else 0
 
-    def _empty(self, n_sequences: int, length: int) -> tuple[Array, Batch]:
-        """Return rows, shape (B, L, width), and the batch that looks at them."""
+    def empty_batch(self, n_sequences: int, length: int) -> Batch:
+        """Return memory for :meth:`sample` to draw into: a batch whose values are arbitrary."""
         rows = np.empty((n_sequences, length, self.rows.shape[1]), np.float32)
         at = self._columns
         observation, next_observation = rows[:, :, at['observation']], rows[:, :, at['next_observation']]
         privileged = at['state'].stop > at['state'].start
-        batch = Batch(
+        return Batch(
             observation=observation,
             action=rows[:, :, at['action']],
             reward=rows[:, :, at['reward'].start],
@@ -272,8 +268,8 @@ class SequenceBuffer:
             first=rows[:, :, at['first'].start],
             state=rows[:, :, at['state']] if privileged else observation,
             next_state=rows[:, :, at['next_state']] if privileged else next_observation,
+            rows=rows,
         )
-        return rows, batch
 
 
 @kernel

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from velora_ros.liquid.cell_registry import CELLS, CFC
 from velora_ros.utils import share_path
 
 STEPS, FULL_EPISODES = 'steps', 'full_episodes'
+BACKENDS = ('auto', 'torch', 'numba')
 IN_PROPORTION = -1  # as eval_every
 
 
@@ -46,7 +47,7 @@ def _of(
     high: float = math.inf,
     *,
     above: bool = False,
-    choices: tuple[str, ...] = (),
+    choices: Collection[str] = (),
 ) -> Any:
     """Return a field with its group (agent: constructor, train: train(), env: disturb()), a sentence, what is valid."""
     limits = {'low': low, 'high': high, 'above': above, 'choices': choices}
@@ -76,10 +77,11 @@ class TrainConfig:
     buffer_size: int = _of('agent', 100_000, 'transitions kept in the replay buffer', 1)
     actor_lr: float = _of('agent', 1e-4, "the actor's learning rate", above=True)
     critic_lr: float = _of('agent', 1e-3, "the critic's learning rate", above=True)
-    cell: str = _of(
-        'agent', CFC, 'recurrent layer of the actor: liquid, or a control of equal size', choices=tuple(CELLS)
-    )
+    cell: str = _of('agent', CFC, 'recurrent layer of the actor: liquid, or a control of equal size', choices=CELLS)
     dt_input: bool = _of('agent', True, 'tell the actor the elapsed time; else it always reads the nominal period')
+    backend: str = _of(
+        'agent', 'auto', 'what computes the updates; auto: numba where it can run, else torch', choices=BACKENDS
+    )
     normalise: bool = _of('agent', True, 'freeze an observation normaliser after the start-up steps')
     batch_size: int = _of('train', 128, 'transitions that carry loss in one update', 1)
     n_episodes: int = _of('train', N_EPISODES, 'episodes at most; without a budget of steps 1000', 1)

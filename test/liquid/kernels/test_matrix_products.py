@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from velora_ros.liquid.kernels.compiler import kernel, sigmoid, tanh
+from velora_ros.liquid.kernels.activations import sigmoid, tanh
+from velora_ros.liquid.kernels.compiler import kernel
 from velora_ros.liquid.kernels.matrix_products import add_product, outer_product
 
 SIZES = st.integers(1, 70)

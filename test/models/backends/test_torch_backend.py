@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from backend_updates import numbers, update
 
 from velora_ros.liquid import Wiring
 from velora_ros.models.backends.numba_backend import NumbaBackend
-from velora_ros.models.backends.torch_backend import TorchBackend, UpdateSettings, smoothing_noise
+from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.models.networks import Networks, Normaliser
 from velora_ros.replay import SequenceBuffer, Transition
 
@@ -26,7 +27,7 @@ def test_truncation_bootstraps_termination_does_not_and_time_discounts(
     update_class: type[TorchBackend | NumbaBackend], terminated: bool, next_dt: float
 ) -> None:
     nets = networks()
-    settings = UpdateSettings(gamma=0.9, tau=1e-9)
+    config = numbers(gamma=0.9, tau=1e-9)
     batch = one_transition(terminated=terminated, next_dt=next_dt).sample(1, 1, np.random.default_rng(0))
     with torch.no_grad():
         first = nets.actor_target.step(torch.tensor([[1.0, 0.0]]), torch.zeros(1, 2))[1]
@@ -35,7 +36,7 @@ def test_truncation_bootstraps_termination_does_not_and_time_discounts(
         value = nets.critics[0](torch.tensor([[1.0, 0.0]]), torch.tensor([[0.5]])).item()
     target = 3.0 if terminated else 3.0 + 0.9**next_dt * bootstrap
     adams = [torch.optim.Adam(module.parameters()) for module in (nets.actor, nets.critics)]
-    metrics = update_class(nets, *adams)(batch, np.zeros((1, 1, 1), np.float32), settings)
+    metrics, _ = update(update_class(nets, *adams), batch, np.zeros((1, 1, 1), np.float32), config)
     assert metrics['critic_loss'] == pytest.approx((value - target) ** 2, rel=1e-4)
 
 
@@ -47,25 +48,6 @@ def test_a_loss_deep_in_a_sequence_reaches_weights_through_time() -> None:
     motor[0, -1].sum().backward()
     assert inputs.grad is not None
     assert (inputs.grad[0].abs().sum(dim=1) > 0).all()
-
-
-def test_targets_follow_by_tau() -> None:
-    nets = networks()
-    with torch.no_grad():
-        for parameter in nets.actor.parameters():
-            parameter.add_(1.0)
-    before = [parameter.clone() for parameter in nets.actor_target.parameters()]
-    nets.update_targets(0.25)
-    for old, new in zip(before, nets.actor_target.parameters(), strict=True):
-        torch.testing.assert_close(new, old + 0.25)
-
-
-def test_smoothing_noise_is_clipped_and_absent_when_off() -> None:
-    batch = one_transition(terminated=False).sample(4000, 1, np.random.default_rng(0))
-    noise = smoothing_noise(batch, UpdateSettings(target_noise=0.2), np.random.default_rng(0))
-    assert 0.15 < noise.std() < 0.25
-    assert np.abs(noise).max() == pytest.approx(0.5)
-    assert not smoothing_noise(batch, UpdateSettings(), np.random.default_rng(0)).any()
 
 
 def test_a_frozen_normaliser_standardises_but_does_not_blow_up_a_constant() -> None:

@@ -83,7 +83,7 @@ def test_the_robot_keeps_moving_while_a_killed_training_is_resumed(ros, run):
     ros.until(lambda: re.search(r's  moving[ ,]', process.output), 'the first commands')
     trainer = child_of(process.pid, 'nodes.trainer')
     os.kill(child_of(trainer, 'training_process'), signal.SIGKILL)
-    ros.until(lambda: 'another one goes on from the newest checkpoint' in process.output, 'the report')
+    ros.until(lambda: 'another one resumes from the newest checkpoint' in process.output, 'the report')
     seen = len(commands)
     ros.until(lambda: len(commands) > seen + 5, 'further commands')
     ros.until(lambda: 'training: resumed after' in process.output, 'the second process')

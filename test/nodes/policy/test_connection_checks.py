@@ -8,17 +8,17 @@ from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from ros_bench import own_domain
 
 from velora_ros.control.contradicting_publishers import Contradictions
-from velora_ros.nodes.policy import encoders
 from velora_ros.nodes.policy.connection_checks import (
+    ConnectionChecks,
     Endpoint,
-    Peers,
-    Source,
-    contradiction,
-    half_heard,
+    SourceConnection,
+    commands_not_received,
+    commands_partly_received,
+    contradiction_warning,
     similar,
-    unheard,
-    unsaid,
+    source_not_received,
 )
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import interface_class
 
 pytestmark = pytest.mark.ros
@@ -42,8 +42,8 @@ class Bench:
     def ours(self, command=VECTOR, topic='command', states='joint_states', kind=STATES):
         publisher = self.own.create_publisher(interface_class(command), topic, 1)
         subscription = self.own.create_subscription(interface_class(kind), states, lambda message: None, BEST_EFFORT)
-        source = Source('joints', states, kind, subscription, Contradictions(['hinge/position']))
-        peers = Peers(self.own, publisher, command, known=encoders.TYPES, sources=[source])
+        source = SourceConnection('joints', states, kind, subscription, Contradictions(['hinge/position']))
+        peers = ConnectionChecks(self.own, publisher, command, known=COMMAND_TYPES, sources=[source])
         self._made += [(self.own, publisher), (self.own, subscription)]
         return peers, source
 
@@ -97,9 +97,9 @@ def bench(running):
 
 def looked(peers, **state):
     """What is found at the second look; at the first one it may be a peer that is being discovered."""
-    state = {'armed': True, 'silent': True} | state
-    assert peers.look(**state) == []
-    return peers.look(**state)
+    state = {'armed': True, 'waiting': True} | state
+    assert peers.check(**state) == []
+    return peers.check(**state)
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_nobody_at_all_is_reported_while_armed_and_only_then(bench):
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/joint_states')
     assert looked(peers, armed=False) == []
-    assert looked(peers, silent=True) == [], 'nothing is commanded yet'
-    [text] = peers.look(armed=True, silent=False)
+    assert looked(peers, waiting=True) == [], 'nothing is commanded yet'
+    [text] = peers.check(armed=True, waiting=False)
     assert "nobody receives the commands on '/command' (std_msgs/msg/Float64MultiArray): there is no subscriber" in text
 
 
@@ -182,7 +182,7 @@ def test_a_command_that_is_received_is_no_news(bench):
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/command')
     bench.see(2, '/joint_states')
-    assert looked(peers) == peers.look(armed=True, silent=False) == []
+    assert looked(peers) == peers.check(armed=True, waiting=False) == []
 
 
 @pytest.mark.parametrize('theirs', ['/left/joint_states', '/robot_state'])
@@ -207,9 +207,9 @@ def test_while_nothing_comes_it_is_said_who_could_publish_it(bench):
     assert peers.remark == 'nobody publishes it'
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/joint_states')
-    assert peers.look(armed=True, silent=True) == []
+    assert peers.check(armed=True, waiting=True) == []
     assert peers.remark == '/left/driver can publish it and sent nothing yet'
-    peers.look(armed=True, silent=False)
+    peers.check(armed=True, waiting=False)
     assert peers.remark == ''
 
 
@@ -239,7 +239,7 @@ def test_publishers_that_contradict_each_other_are_named(bench):
     def look():
         for turn in range(20):
             source.contradictions.note([0], [0.3 * (turn % 2)])
-        return peers.look(armed=True, silent=False)
+        return peers.check(armed=True, waiting=False)
 
     assert look() == []
     assert source.contradictions.on
@@ -247,7 +247,7 @@ def test_publishers_that_contradict_each_other_are_named(bench):
     assert "'/joint_states' has publishers that contradict each other about 'hinge/position' (0" in text
     assert '/left/driver and /left/driver' in text
     assert look() == [text], 'no news every second'
-    looks = [peers.look(armed=True, silent=False) for _ in range(7)]
+    looks = [peers.check(armed=True, waiting=False) for _ in range(7)]
     assert looks == [[text]] * 5 + [[]] * 2
 
 
@@ -260,12 +260,12 @@ def test_the_same_name_elsewhere_comes_before_similar_ones():
 def test_every_sentence_is_one_line_and_names_topic_and_node():
     end = Endpoint('/driver', TWIST)
     for text in (
-        unheard('/a', VECTOR, [end], {}, encoders.TYPES),
-        unheard('/a', VECTOR, [], {'/b': [end]}, encoders.TYPES),
-        half_heard('/a', VECTOR, [end]),
-        unsaid('imu', '/a', STATES, [end], {}),
-        unsaid('imu', '/a', STATES, [], {'/b': [end]}),
-        contradiction('/a', ['/driver', '/old'], 'hinge/position', 0.0, 1.0),
+        commands_not_received('/a', VECTOR, [end], {}, COMMAND_TYPES),
+        commands_not_received('/a', VECTOR, [], {'/b': [end]}, COMMAND_TYPES),
+        commands_partly_received('/a', VECTOR, [end]),
+        source_not_received('imu', '/a', STATES, [end], {}),
+        source_not_received('imu', '/a', STATES, [], {'/b': [end]}),
+        contradiction_warning('/a', ['/driver', '/old'], 'hinge/position', 0.0, 1.0),
     ):
         assert '/a' in text and '/driver' in text and '\n' not in text
-    assert unsaid('imu', '/a', STATES, [], {}) == ''
+    assert source_not_received('imu', '/a', STATES, [], {}) == ''

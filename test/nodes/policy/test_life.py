@@ -171,7 +171,7 @@ def test_a_robot_with_other_joints_is_told_what_would_fit(ros, policies):
         stamp = ros.node.get_clock().now().nanoseconds
         states.publish(to_joint_state(('thigh', 'leg'), np.array([0.1, 0.2]), np.array([0.3, 0.4]), np.empty(0), stamp))
         ros.spin(0.02)
-        return 'tell of thigh, leg and' in status[-1].message
+        return 'joint states have thigh, leg and' in status[-1].message
 
     ros.until(told, 'the reason')
     assert "'slider/position', 'hinge/position'" in status[-1].message

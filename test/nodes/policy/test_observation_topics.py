@@ -7,7 +7,7 @@ from rclpy.time import Time
 
 from velora_ros.contract.sources import ObservationSettings, Source
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.nodes.policy.observation_topics import Inputs
+from velora_ros.nodes.policy.observation_topics import ObservationTopics
 from velora_ros.nodes.ros.conversions import to_vector
 from velora_ros.nodes.ros.message_types import interface_class
 
@@ -18,32 +18,17 @@ ODOM = Source('odom', 'odom', 'Odometry')
 GOAL = 'geometry_msgs/msg/PoseStamped'
 
 
-class Listener:
-    """What policy_node's loop is for its inputs; states are 20 ms apart."""
-
-    def __init__(self):
-        self.active, self.stamps, self.errors, self.resets = True, [], [], set()
-
-    def begins(self, stamp):
-        return not self.stamps or stamp in self.resets
-
-    def on_trigger(self, stamp, now, received):
-        self.stamps.append(stamp)
-
-    def on_unusable(self, error):
-        self.errors.append(str(error))
-
-
 class Bench:
-    """Inputs without a node: messages go in through the callbacks that would be subscribed."""
+    """The topics of an observation without a node; messages are stored as policy_node does; states are 20 ms apart."""
 
     def __init__(self, names, ages=None, **settings):
-        self.now, self.listener, self.callbacks = 0, Listener(), {}
+        self.now, self.errors, self.resets, self.read_once = 0, [], set(), False
         settings = ObservationSettings(**settings)
-        self.inputs = Inputs(names, settings, listener=self.listener, now=lambda: self.now)
-        self.inputs.subscribe(lambda row, callback, topic_name, **_: self.callbacks.update({topic_name: callback}))
+        self.topics = ObservationTopics(names, settings)
+        self.observation = self.topics.observation(lambda stamp: not self.read_once or stamp in self.resets)
+        self.by_name = {topic.source.topic: topic for topic in (self.topics.trigger, *self.topics.others)}
         sources = [source.name for source in settings.sources]
-        self.inputs.limit_ages({f'observation.{name}.max_age_s': (ages or {}).get(name, -1.0) for name in sources}, 0.1)
+        self.topics.limit_ages({f'observation.{name}.max_age_s': (ages or {}).get(name, -1.0) for name in sources}, 0.1)
 
     def say(self, topic, kind, frame='', **fields):
         message = interface_class(kind)()
@@ -55,14 +40,22 @@ class Bench:
             for parent in parents:
                 target = getattr(target, parent)
             setattr(target, last, value)
-        self.callbacks[topic](message)
+        self.receive(topic, message)
+
+    def receive(self, topic, message):
+        try:
+            self.by_name[topic].store(message, self.now)
+        except ObservationError as error:
+            self.errors.append(str(error))
 
     def odometry(self, x=0.0, frame='odom'):
         self.now += 20 * MS
         self.say('odom', 'nav_msgs/msg/Odometry', frame, pose__pose__position__x=x)
 
     def read(self):
-        return self.inputs.read(self.now).tolist()
+        values = self.observation.read(self.now).tolist()
+        self.read_once = True
+        return values
 
 
 def with_goal(**settings):
@@ -80,12 +73,12 @@ def test_a_goal_is_kept_for_ever_and_over_resets_of_the_robot_but_not_over_a_new
     bench.now += 3_600_000 * MS
     bench.odometry(1.0)
     assert bench.read() == [1.0, 3.0]
-    bench.inputs.forget_states()
+    bench.topics.forget_states()
     with pytest.raises(ObservationError, match="source 'odom'"):
         bench.read()
     bench.odometry(2.0)
     assert bench.read() == [2.0, 3.0]
-    bench.inputs.forget()
+    bench.observation.forget()
     bench.odometry(2.0)
     with pytest.raises(ObservationError, match="nothing came yet from the source 'goal'"):
         bench.read()
@@ -97,7 +90,7 @@ def test_a_goal_in_another_frame_than_the_robot_is_refused_until_one_comes_that_
     bench.say('goal_pose', GOAL, 'odom', pose__position__x=3.0)
     assert bench.read() == [0.0, 3.0]
     bench.say('goal_pose', GOAL, 'map', pose__position__x=4.0)
-    assert "'goal' is in the frame 'map' and 'odom' is in 'odom'" in bench.listener.errors[-1]
+    assert "'goal' is in the frame 'map' and 'odom' is in 'odom'" in bench.errors[-1]
     bench.odometry()
     with pytest.raises(ObservationError, match=r"in the frame '.*; publish both in one frame"):
         bench.read()
@@ -162,7 +155,7 @@ def test_one_name_for_all_is_for_the_messages_that_have_it():
     joints, scan = Source('joints', 'joint_states', 'JointState'), Source('scan', 'scan', 'sensor_msgs/msg/LaserScan')
     fields = ('odom:pose.pose.position.x', 'joints:a/position', 'scan:ranges[0]')
     bench = Bench(('x', 'a', 'r'), sources=(ODOM, joints, scan), fields=fields, nonfinite=('range_max',))
-    assert [part.nonfinite for part, *_ in bench.inputs._sources] == [[''], [''], ['range_max']]
+    assert [part.nonfinite for part in bench.topics.plans] == [[''], [''], ['range_max']]
     with pytest.raises(ConfigError, match=r"'observation.nonfinite' is 'rangemax'"):
         Bench(('x', 'r'), sources=(ODOM, scan), fields=(fields[0], fields[2]), nonfinite=('rangemax',))
 
@@ -170,7 +163,7 @@ def test_one_name_for_all_is_for_the_messages_that_have_it():
 def test_a_vector_by_its_index_has_a_value_for_what_is_not_finite():
     bench = Bench(('a', 'b'), nonfinite=('0.5',), sources=(Source('vector', 'observation', 'Float64MultiArray'),))
     bench.now = MS
-    bench.callbacks['observation'](to_vector([math.nan, 2.0]))
+    bench.receive('observation', to_vector([math.nan, 2.0]))
     assert bench.read() == [0.5, 2.0]
 
 
@@ -181,7 +174,7 @@ def test_a_wheel_s_angle_goes_on_until_the_hidden_state_is_reset():
     for angle in (3.0, -3.0, 3.0, -3.0):
         bench.now += 20 * MS
         if len(read) == 2:
-            bench.listener.resets.add(bench.now)
+            bench.resets.add(bench.now)
         bench.say('wheel', source.type, data=angle)
         read.append(bench.read()[0])
     assert read == pytest.approx([-3.0, 3.0 - 2 * math.pi, -3.0, 3.0 - 2 * math.pi])

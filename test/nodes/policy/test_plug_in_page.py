@@ -9,10 +9,11 @@ from ros_bench import SOURCE
 
 from velora_ros.contract.fields import width_of
 from velora_ros.nodes.policy import parameters as policy
-from velora_ros.nodes.policy.encoders import TYPES, make_writer
-from velora_ros.nodes.policy.observation_topics import Inputs
+from velora_ros.nodes.policy.encoders import make_encoder
+from velora_ros.nodes.policy.observation_topics import ObservationTopics
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.sim import parameters as sim
-from velora_ros.nodes.sim.command_subscription import make_command_reader
+from velora_ros.nodes.sim.command_decoders import make_command_decoder
 from velora_ros.spec import PolicySpec
 
 pytestmark = pytest.mark.ros
@@ -56,30 +57,22 @@ def spec_for(values):
     )  # fmt: skip
 
 
-class Listener:
-    active = True
-
-    def begins(self, stamp):
-        return False
-
-
 @pytest.mark.parametrize('number', OF_POLICY_NODE)
 def test_a_block_for_policy_node_configures_it(number):
     values = values_of(OF_POLICY_NODE[number])
     spec, settings = spec_for(values), policy.settings_of(values)
     if values['observation.fields']:
         observed = policy.observation_of(values)
-        inputs = Inputs(spec.observation_names, observed, listener=Listener(), now=lambda: 0)
-        topics = []
-        inputs.subscribe(lambda row, callback, topic_name, **_: topics.append(topic_name))
-        inputs.limit_ages(values, 0.1)
+        observed = ObservationTopics(spec.observation_names, observed)
+        observed.limit_ages(values, 0.1)
+        topics = [topic.source.topic for topic in (observed.trigger, *observed.others)]
         assert len(topics) == len({field.partition(':')[0] for field in values['observation.fields']})
     if values['command.fields']:
-        write = make_writer(
+        encoder = make_encoder(
             values['command.type'], spec, interface=settings.interface, fields=values['command.fields'],
             frame_id=values['command.frame_id'], now=lambda: 0,
         )  # fmt: skip
-        assert write([0.5] * spec.action_dim)
+        assert encoder.encode([0.5] * spec.action_dim)
 
 
 def test_a_block_for_all_nodes_configures_the_simulator_too():
@@ -90,7 +83,7 @@ def test_a_block_for_all_nodes_configures_the_simulator_too():
         values = {name: rows[name].check(value) for name, value in given.items() if name not in sim.SHARED}
         fields = values['command.fields']
         spec = spec_for({'observation.fields': [], 'command.fields': fields, 'command.scale': []})
-        assert make_command_reader(values['command.type'], spec, interface=values['command.interface'], fields=fields)
+        assert make_command_decoder(values['command.type'], spec, interface=values['command.interface'], fields=fields)
 
 
 def test_the_page_shows_each_kind_of_source_and_each_kind_of_command():
@@ -98,7 +91,7 @@ def test_the_page_shows_each_kind_of_source_and_each_kind_of_command():
     text = ' '.join(f'{name} {value}' for name, value in given)
     for words in ('ranges[', 'min(ranges', 'goal:', 'cmd_vel:', 'unwrap', 'missing', 'max_age_s 0.0', 'nonfinite'):
         assert words in text, words
-    assert {value for name, value in given if name == 'command.type'} <= TYPES.keys()
+    assert {value for name, value in given if name == 'command.type'} <= COMMAND_TYPES.keys()
 
 
 def test_a_lifecycle_manager_waits_for_no_bond():

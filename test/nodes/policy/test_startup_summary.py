@@ -6,13 +6,13 @@ from policy_robot import SPEC
 
 from velora_ros.contract.sources import ObservationSettings, Source, plan
 from velora_ros.nodes.policy.parameters import parameters
-from velora_ros.nodes.policy.startup_summary import LISTED, start_line
+from velora_ros.nodes.policy.startup_summary import LISTED, startup_summary
 
 
 def line(spec, settings=None, **changed):
     values = {row.name: row.default for row in parameters(None)} | changed
-    parts = plan(spec.observation_names, settings or ObservationSettings()).parts
-    return start_line('/tmp/pole.safetensors', spec, parts, values, lambda topic: f'/left/{topic}')
+    plans = plan(spec.observation_names, settings or ObservationSettings()).sources
+    return startup_summary('/tmp/pole.safetensors', spec, plans, values, lambda topic: f'/left/{topic}')
 
 
 def test_it_says_what_is_read_from_where_and_what_is_commanded():
@@ -38,8 +38,8 @@ def test_it_says_what_the_parameters_change():
 
 def test_it_says_that_something_must_be_confirmed():
     values = {row.name: row.default for row in parameters(None)}
-    parts = plan(SPEC.observation_names, ObservationSettings()).parts
-    text = start_line('p.safetensors', SPEC, parts, values, str, waits=2)
+    plans = plan(SPEC.observation_names, ObservationSettings()).sources
+    text = startup_summary('p.safetensors', SPEC, plans, values, str, waits=2)
     assert text.endswith('not armed until ~/arm is called and what the warning names is confirmed')
 
 

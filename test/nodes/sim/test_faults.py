@@ -73,7 +73,7 @@ def summary_of(process):
     return json.loads(process.output.splitlines()[-1])
 
 
-def test_noise_is_in_both_topics_alike_and_counted(ros, sim):
+def test_noise_is_the_same_in_both_topics_and_counted(ros, sim):
     process, seen = sim(faults__noise='[0.5]')
     until(ros, seen, 30)
     ros.until(lambda: len(seen.observations) >= 30)
@@ -84,7 +84,7 @@ def test_noise_is_in_both_topics_alike_and_counted(ros, sim):
     assert summary_of(process)['faults']['noise'] >= 30
 
 
-def test_losses_leave_the_noise_of_the_other_states_as_it_is(ros_bench):
+def test_lost_states_do_not_change_the_noise_of_the_others(ros_bench):
     runs = []
     for losses in (0.0, 0.3):
         # Stamps of simulated time tell which state is which, and the robot is held: its states differ by noise alone.
@@ -124,7 +124,7 @@ def test_one_seed_gives_the_same_faults_twice(ros_bench):
     assert any(gap > 1 for gap, *_ in first[:length])
 
 
-def test_states_are_lost_on_both_topics_and_the_rhythm_of_the_others_stays(ros, sim):
+def test_states_are_lost_on_both_topics_and_the_others_stay_periodic(ros, sim):
     # The noise makes each state another one, so that the two topics can be compared.
     process, seen = sim(faults__drop_probability=0.3, faults__noise='[0.5]', publish_clock=True)
     until(ros, seen, 60)
@@ -142,7 +142,7 @@ def test_states_are_lost_on_both_topics_and_the_rhythm_of_the_others_stays(ros, 
     assert summary_of(process)['faults']['drop'] > 5
 
 
-def test_all_states_may_be_lost(ros, sim):
+def test_all_states_can_be_lost(ros, sim):
     _, seen = sim()
     until(ros, seen, 3)
     assert all(result.successful for result in ros.set_parameters('sim_node', faults__drop_probability=1.0))
@@ -151,7 +151,7 @@ def test_all_states_may_be_lost(ros, sim):
     until(ros, seen, 3)
 
 
-def test_periods_vary_within_the_jitter_and_stamps_tell_the_truth(ros, sim):
+def test_periods_vary_within_the_jitter_and_stamps_are_true(ros, sim):
     _, seen = sim(faults__jitter_s=0.01, physics_step_s=0.001)
     until(ros, seen, 60)
     gaps = np.diff(seen.stamps) / MS
@@ -187,7 +187,7 @@ def test_a_delayed_command_takes_effect_later(ros, sim):
     assert summary_of(process)['faults'] == {'command_delay': 1}
 
 
-def test_a_command_on_its_way_does_not_outlive_a_reset(ros, sim):
+def test_a_delayed_command_is_discarded_at_a_reset(ros, sim):
     _, seen = sim(faults__command_delay_s=3.0)  # longer than a busy machine takes for the call
     command = ros.publisher(VECTOR, 'command')
     until(ros, seen, 3)
@@ -199,7 +199,7 @@ def test_a_command_on_its_way_does_not_outlive_a_reset(ros, sim):
     assert {state.effort[0] for state in seen.states} == {0.0}
 
 
-def test_a_sensor_sticks_and_is_freed_while_the_robot_goes_on(ros, sim):
+def test_a_sensor_sticks_and_is_freed_while_the_robot_moves(ros, sim):
     process, seen = sim(faults__noise='[0.5]')
     until(ros, seen, 3)
     ros.set_parameters('sim_node', faults__stuck=['hinge'])
@@ -215,7 +215,7 @@ def test_a_sensor_sticks_and_is_freed_while_the_robot_goes_on(ros, sim):
     assert summary_of(process)['faults']['stuck'] > 10
 
 
-def test_a_sensor_reads_nan_now_and_then(ros, sim):
+def test_a_sensor_reads_nan_with_a_probability(ros, sim):
     process, seen = sim()
     until(ros, seen, 3)
     ros.set_parameters('sim_node', faults__nan=['slider/velocity'], faults__nan_probability=0.5)
@@ -241,7 +241,7 @@ def test_a_hung_driver_repeats_its_last_message(ros, sim):
     assert summary_of(process)['faults']['frozen'] >= 8
 
 
-def test_faults_are_told_in_the_log_and_in_the_diagnostics(ros, sim):
+def test_faults_are_shown_in_the_log_and_in_the_diagnostics(ros, sim):
     process, _ = sim(faults__noise='[0.01]')
     assert 'faults: noise 0.01' in ros.until(lambda: 'faults:' in process.output and process.output)
     arrays = ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
@@ -254,7 +254,7 @@ def test_faults_are_told_in_the_log_and_in_the_diagnostics(ros, sim):
     assert 'faults: noise 0.01, drop_probability 0.5' in process.output
 
 
-def test_noise_that_is_asked_for_while_the_robot_runs_begins_when_its_unit_is_known(ros, sim):
+def test_noise_switched_on_during_a_run_begins_when_its_unit_is_measured(ros, sim):
     process, seen = sim()
     until(ros, seen, 3)
     ros.set_parameters('sim_node', faults__noise=[0.5])
@@ -263,11 +263,11 @@ def test_noise_that_is_asked_for_while_the_robot_runs_begins_when_its_unit_is_kn
         return (np.ptp(seen.values[-5:], axis=0) > 0).all()  # held at its initial state, it does not move by itself
 
     ros.until(noisy, 'noise')
-    assert 'faults.noise begins as soon as the spread of the signals is known' in process.output
+    assert 'faults.noise begins when the standard deviation of the signals is measured' in process.output
     assert summary_of(process)['faults']['noise'] > 0
 
 
-def test_what_cannot_be_is_refused_and_of_a_unit_nothing_is_applied(ros, sim):
+def test_invalid_faults_are_refused_and_an_atomic_change_applies_none_of_them(ros, sim):
     process, seen = sim()
     [result] = ros.set_parameters('sim_node', atomically=True, faults__drop_probability=1.0, faults__stuck=['hing'])
     assert not result.successful
@@ -288,7 +288,7 @@ def test_what_cannot_be_is_refused_and_of_a_unit_nothing_is_applied(ros, sim):
         ({'faults__drop': 0.1}, "there is no parameter 'faults.drop'. Did you mean 'faults."),
     ],
 )
-def test_a_start_with_faults_that_cannot_be_is_refused_in_one_sentence(ros, values, words):
+def test_a_start_with_invalid_faults_is_refused_in_one_sentence(ros, values, words):
     arguments = [word for name, value in values.items() for word in ('-p', f'{name.replace("__", ".")}:={value}')]
     process = ros.start('sim_node', *arguments)
     assert process.wait() == 1
@@ -299,7 +299,7 @@ def test_a_start_with_faults_that_cannot_be_is_refused_in_one_sentence(ros, valu
 # --- and what policy_node makes of it
 
 
-def test_under_losses_jitter_and_noise_at_once_every_state_that_arrives_gets_its_command(ros):
+def test_every_state_that_arrives_under_losses_jitter_and_noise_gets_its_command(ros):
     file = ros.folder / 'faults.yaml'
     settings = yaml.safe_load(Path(share_path('config', 'sim_faults.yaml')).read_text())
     # A busy machine may hold up the robot for longer than the controller's defaults; the faults are the subject.
@@ -326,13 +326,13 @@ def driven(ros, sim):
     return ros.subscribe('diagnostic_msgs/msg/DiagnosticStatus', 'policy_node/status', 10)
 
 
-def test_a_hung_driver_is_silence_and_faults_the_policy(ros, driven):
+def test_a_hung_driver_is_a_fault_of_policy_node(ros, driven):
     ros.set_parameters('sim_node', faults__frozen=True)
     ros.until(lambda: driven and driven[-1].level == b'\x02', 'the fault')
     assert 'no usable state for' in driven[-1].message
 
 
-def test_nan_that_stays_faults_the_policy_and_names_the_signal(ros, driven):
+def test_lasting_nan_is_a_fault_of_policy_node_that_names_the_signal(ros, driven):
     ros.set_parameters('sim_node', faults__nan=['hinge/velocity'])
     ros.until(lambda: driven and driven[-1].level == b'\x02', 'the fault')
     assert 'hinge/velocity' in driven[-1].message

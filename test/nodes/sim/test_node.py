@@ -4,26 +4,20 @@ import json
 import signal
 import sys
 import time
-from itertools import pairwise
 
 import pytest
 import rclpy
-from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 from ros_bench import in_step
 
-from velora_ros.control.run_statistics import failures
-from velora_ros.nodes.ros.conversions import to_diagnostic, to_diagnostics, to_nanoseconds
+from velora_ros.control.run_verdict import failures
+from velora_ros.nodes.ros.conversions import to_nanoseconds
 from velora_ros.nodes.ros.executor import spin
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.topics_services_qos import SERVICES, TOPICS
-from velora_ros.nodes.sim.clock_publisher import SimClock
 from velora_ros.nodes.sim.node import SimNode
 from velora_ros.nodes.sim.parameters import PARAMETERS
-from velora_ros.nodes.sim.run_report import Controller
 
 pytestmark = pytest.mark.ros
-
 JOINTS = 'sensor_msgs/msg/JointState'
 VECTOR = 'std_msgs/msg/Float64MultiArray'
 NUMBER = 'std_msgs/msg/Float64'
@@ -54,7 +48,7 @@ def sim(ros):
     return lambda **values: ros.start('sim_node', *parameters(**values))
 
 
-def test_it_offers_exactly_its_rows_of_the_interface_table(ros, sim):
+def test_its_topics_and_services_are_those_of_the_table(ros, sim):
     sim(publish_clock=True)
     topics = [
         ('out', ros.node.get_publisher_names_and_types_by_node),
@@ -103,7 +97,7 @@ def test_it_holds_the_robot_with_advancing_stamps_until_the_first_command(ros, s
     assert states[-1].effort[0] == pytest.approx(300.0)
 
 
-def test_bad_commands_are_refused_with_a_warning_and_move_nothing(ros, sim):
+def test_invalid_commands_are_refused_with_a_warning_and_move_nothing(ros, sim):
     process = sim()
     states = ros.subscribe(JOINTS, 'joint_states')
     command = ros.publisher(VECTOR, 'command')
@@ -151,7 +145,7 @@ def test_zero_is_applied_when_the_commands_stop(ros, sim):
     assert 'zero is applied' in process.output
 
 
-def test_paused_time_stands_still_and_goes_on_with_stamps_of_now(ros, sim):
+def test_after_a_pause_stamps_continue_at_the_present_time(ros, sim):
     sim()
     states = ros.subscribe(JOINTS, 'joint_states', 100)
     ros.until(lambda: len(states) > 2)
@@ -165,7 +159,7 @@ def test_paused_time_stands_still_and_goes_on_with_stamps_of_now(ros, sim):
     assert in_step(stamps(states)[seen:], PERIOD_NS)
 
 
-def test_a_called_reset_puts_the_robot_back_without_a_fall(ros, sim):
+def test_the_reset_service_resets_the_robot_without_a_fall(ros, sim):
     process = sim()
     states = ros.subscribe(JOINTS, 'joint_states')
     resets = ros.subscribe(EMPTY, 'reset')
@@ -177,29 +171,14 @@ def test_a_called_reset_puts_the_robot_back_without_a_fall(ros, sim):
     assert (summary_of(process)['resets'], summary_of(process)['terminated']) == (1, 0)
 
 
-def test_the_clock_never_runs_backwards_resets_included_and_agrees_with_the_stamps(ros, sim):
-    sim(publish_clock=True, physics_step_s=0.01)
-    clock = ros.subscribe(
-        'rosgraph_msgs/msg/Clock', '/clock', qos=QoSProfile(depth=1000, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-    )
-    states = ros.subscribe(JOINTS, 'joint_states', qos=100)
-    resets = ros.subscribe(EMPTY, 'reset')
-    ros.until(lambda: states)
-    ros.call('std_srvs/srv/Trigger', 'sim_node/reset')
-    ros.until(lambda: resets and len(states) > 5)
-    times = [to_nanoseconds(message.clock) for message in clock]
-    assert all(later > earlier for earlier, later in pairwise(times))
-    assert set(stamps(states)[:-1]) <= set(times)
-
-
-def test_a_time_limit_truncates_only_when_it_is_asked_for(ros, sim):
+def test_the_time_limit_truncates_only_with_its_parameter(ros, sim):
     process = sim(env='Reacher-v5', time_limit=True, hold_until_command=False, duration_s=1.5)
     assert process.wait() == 1
     summary = summary_of(process)
     assert (summary['truncated'], summary['terminated'], summary['falls']) == (1, 0, 0)
 
 
-def test_a_run_without_commands_does_not_pass_and_says_so(ros, sim):
+def test_a_run_without_commands_does_not_pass(ros, sim):
     process = sim(hold_until_command=False, duration_s=0.5)
     assert process.wait() == 1
     assert 'no command arrived' in process.output
@@ -208,7 +187,7 @@ def test_a_run_without_commands_does_not_pass_and_says_so(ros, sim):
     assert summary['sim_seconds'] == pytest.approx(0.5, abs=0.05)
 
 
-def test_time_begins_when_the_whole_node_is_up(ros, capfd):
+def test_time_starts_when_the_whole_node_is_ready(ros, capfd):
     rclpy.init(args=['--ros-args', '-p', 'hold_until_command:=false', '-p', 'summary_line:=true'], domain_id=ros.domain)
     node = SimNode()
     try:
@@ -225,80 +204,14 @@ def test_time_begins_when_the_whole_node_is_up(ros, capfd):
     assert 0 < counted < lasted + 0.1, 'the half second before is none of it'
 
 
-def test_one_of_two_simulators_publishes_the_clock_and_the_other_goes_on_with_it(ros, sim):
-    words = ('-p', 'use_sim_time:=true', '-p', 'hold_until_command:=false')
-    first = ros.start('sim_node', *words, '-r', '__ns:=/left')
-    best_effort = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-    times = ros.subscribe('rosgraph_msgs/msg/Clock', '/clock', qos=best_effort)
-    ros.until(lambda: times, 'a clock of a simulator that was only told to live by one')
-    ros.start('sim_node', *words, '-p', 'publish_clock:=false', '-r', '__ns:=/right')
-    states = ros.subscribe(JOINTS, '/right/joint_states')
-
-    def stamped():
-        return [stamp for stamp in stamps(states) if stamp]  # zero until the first tick has reached it
-
-    ros.until(lambda: len(stamped()) > 3, 'states of the second robot')
-    assert ros.node.count_publishers('/clock') == 1
-    first_tick, newest = to_nanoseconds(times[0].clock), stamped()[-1]
-    assert first_tick <= stamped()[0]
-    ros.until(lambda: to_nanoseconds(times[-1].clock) >= newest, 'a tick as late as the newest state')
-    first.signal(signal.SIGINT)
-    assert first.wait() == 0
-    known = len(times)
-    ros.until(lambda: len(times) > known + 20, 'the clock of the second simulator')
-    assert ros.node.count_publishers('/clock') == 1
-    ticks = [to_nanoseconds(message.clock) for message in times]
-    assert ticks == sorted(ticks)
-
-
-@pytest.mark.parametrize('may_begin', [True, False])
-def test_a_simulator_that_is_told_to_live_by_a_clock_publishes_one_unless_it_must_not(ros, may_begin):
-    simulated = [Parameter('use_sim_time', value=True)]
-    node = rclpy.create_node('probe', context=ros.node.context, parameter_overrides=simulated)
-    try:
-        clock = SimClock(node, publish=False, may_begin=may_begin)
-        clock.begin(10**18)
-        assert (clock.published, clock.followed) == (False, True)
-        for period in range(3):
-            clock.look(0.04 * period)
-        assert clock.published is may_begin
-        assert clock.stamp(2.0) == (10**18 + 2 * 10**9 if may_begin else 0)
-        clock.give_up()
-        assert not clock.published
-    finally:
-        node.destroy_node()
-
-
 @pytest.mark.parametrize('quiet', [('--log-level', 'warn'), ('--disable-stdout-logs',)])
-def test_what_it_says_goes_through_the_log_and_the_summary_only_where_it_is_asked_for(ros, quiet):
+def test_output_goes_through_the_log_and_the_summary_needs_its_parameter(ros, quiet):
     process = ros.start('sim_node', *quiet, '-p', 'summary_line:=false')
     states = ros.subscribe(JOINTS, 'joint_states')
     ros.until(lambda: len(states) > 30, 'more than a second of states')
     process.signal(signal.SIGINT)
     assert process.wait() == 0
     assert process.output == ''
-
-
-def test_what_the_controller_counted_before_this_run_is_not_this_run_s(ros):
-    controller = Controller(ros.node, 'policy_node')
-    publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
-
-    def tell(uptime, fallbacks):
-        status = to_diagnostic('policy_node', 'ok', 'armed', {'uptime_s': uptime, 'fallbacks': fallbacks})
-        publisher.publish(to_diagnostics(status, 0))
-
-    tell(100.0, 7)
-    tell(101.0, 8)
-    ros.until(lambda: controller.fallbacks == 1, 'the one that is new')
-    tell(0.5, 2)  # a new life
-    ros.until(lambda: controller.fallbacks == 3, 'those of the new life')
-
-
-def test_what_a_controller_counted_that_came_after_the_robot_is_this_run_s(ros):
-    controller = Controller(ros.node, 'policy_node')
-    publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
-    publisher.publish(to_diagnostics(to_diagnostic('policy_node', 'ok', '', {'uptime_s': 0.0, 'fallbacks': 2}), 0))
-    ros.until(lambda: controller.fallbacks == 2, 'both')
 
 
 def test_under_nohup_a_closed_terminal_ends_nothing(ros):
@@ -331,7 +244,7 @@ def balanced_run(ros, sim):
     return run
 
 
-def test_a_run_balanced_by_a_peer_passes(balanced_run):
+def test_a_run_that_a_peer_balances_passes(balanced_run):
     # A machine that is busy all the time may fail so short a run, and rightly, for not keeping time or a late command;
     # for nothing else. What passes and what not is a matter of test/control/test_run_statistics.py.
     runs = []
@@ -357,7 +270,7 @@ def test_a_run_balanced_by_a_peer_passes(balanced_run):
         ({'qos_overrides./comand.subscription.depth': 3}, 'fits no topic of this node'),
     ],
 )
-def test_a_start_that_cannot_be_right_is_refused_in_one_sentence(ros, sim, values, words):
+def test_an_invalid_start_is_refused_in_one_sentence(ros, sim, values, words):
     process = sim(**values)
     assert process.wait() == 1
     [line] = process.output.splitlines()

@@ -8,12 +8,7 @@ import pytest
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from ros_bench import SOURCE
 
-from velora_ros.errors import ConfigError, StorageError, VeloraError
-from velora_ros.nodes.trainer import parameters as table
 from velora_ros.policy import PolicyFile
-from velora_ros.training.callbacks import LIVE
-from velora_ros.training.hyperparameters import TrainConfig
-from velora_ros.utils import share_path
 
 DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
 NUMBER = 'std_msgs/msg/Float64'
@@ -57,87 +52,6 @@ def trainer(ros, tmp_path):
     return start
 
 
-def test_every_hyperparameter_is_a_parameter_with_the_default_of_the_class():
-    rows = {row.name: row for row in table.PARAMETERS}
-    defaults = TrainConfig()
-    for name in table.HYPERPARAMETERS:
-        value = getattr(defaults, name)
-        assert rows[name].default == (list(value) if isinstance(value, tuple) else value)
-    values = {row.name: row.default for row in table.PARAMETERS}
-    assert table.config_of(values) == TrainConfig(n_episodes=values['total_steps'])
-
-
-def test_defaults_come_from_the_preset_of_the_environment():
-    with_preset = {row.name: row.default for row in table.with_preset('InvertedPendulum-v5')}
-    without = {row.name: row.default for row in table.with_preset('Nothing-v0')}
-    assert with_preset['normalise'] is True
-    assert without == {row.name: row.default for row in table.PARAMETERS}
-    robust = {row.name: row.default for row in table.with_preset('InvertedPendulum-v5', 'robust')}
-    assert robust['period_jitter'] > 0
-    assert robust['action_delay'] == [0, 1]
-
-
-def test_hyperparameters_that_do_not_fit_each_other_are_refused():
-    values = {row.name: row.default for row in table.PARAMETERS}
-    with pytest.raises(ConfigError, match='multiple of sequence_length'):
-        table.config_of({**values, 'batch_size': 100})
-
-
-def test_what_changes_in_mid_training_is_known_and_the_rest_says_why_not():
-    values = {row.name: row.default for row in table.PARAMETERS}
-    for name in table.HYPERPARAMETERS:
-        if name in LIVE:
-            table.refuse_changes(values, {**values, name: 0.5})
-        else:
-            with pytest.raises(ConfigError, match=f"'{name}' cannot change while a training is at work: .*Call ~/stop"):
-                table.refuse_changes(values, {**values, name: 'another'})
-
-
-def test_a_run_is_neither_overwritten_nor_resumed_by_mistake(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    values = {row.name: row.default for row in table.PARAMETERS}
-    assert table.job_of(values, '')['run_dir'] == str(tmp_path / 'runs' / 'InvertedPendulum-v5-seed0')
-    for change in ({'resume': True}, {'resume': True, 'run_dir': 'nowhere'}):
-        with pytest.raises(ConfigError, match='run_dir'):
-            table.job_of({**values, **change}, '')
-    (tmp_path / 'there').mkdir()
-    (tmp_path / 'there' / 'config.yaml').touch()
-    with pytest.raises(ConfigError, match='which is not overwritten'):
-        table.job_of({**values, 'run_dir': 'there'}, '')
-    assert table.job_of({**values, 'resume': True}, 'there')['run_dir'] == str(tmp_path / 'there')
-
-
-def test_the_file_to_train_on_from_and_the_keywords_are_looked_at_before_the_training(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    values = {row.name: row.default for row in table.PARAMETERS}
-    job = table.job_of({**values, 'env_args': ['frame_skip=4', 'terms=[a, b]', 'colour=red']}, '')
-    assert job['env_args'] == {'frame_skip': 4, 'terms': ['a', 'b'], 'colour': 'red'}
-    assert (job['start_from'], job['device']) == ('', 'cpu')
-    policy = share_path('policies', 'InvertedPendulum-v5.safetensors')
-    assert table.job_of({**values, 'start_from': str(policy)}, '')['start_from'] == str(policy)
-    (tmp_path / 'model.zip').write_bytes(b'PK\x03\x04 and then nothing more')
-    for change, words in (
-        ({'env_args': ['frame_skip']}, "parameter 'env_args': 'frame_skip' is not name=value"),
-        ({'start_from': 'model.zip'}, "'model.zip' is a zip archive"),
-        ({'start_from': 'absent'}, "'absent' is not there"),
-    ):
-        with pytest.raises(VeloraError, match=words):
-            table.job_of({**values, **change}, '')
-
-
-def test_a_place_that_the_policy_cannot_be_written_to_is_refused_before_the_training(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv('HOME', str(tmp_path))
-    values = {row.name: row.default for row in table.PARAMETERS}
-    with pytest.raises(ConfigError, match=f"parameter 'out' is '{tmp_path}', a folder; name a file in it"):
-        table.job_of({**values, 'out': str(tmp_path)}, '')
-    (tmp_path / 'file').touch()
-    with pytest.raises(StorageError, match='cannot be written'):
-        table.job_of({**values, 'out': 'file/policy.safetensors'}, '')
-    assert table.job_of({**values, 'out': '~/best.safetensors'}, '')['out'] == str(tmp_path / 'best.safetensors')
-    assert [path.name for path in tmp_path.iterdir()] == ['file']
-
-
 @pytest.mark.ros
 def test_a_training_publishes_its_progress_and_writes_the_policy(ros, trainer, tmp_path):
     process = trainer(total_steps=1_100, announce_untrained=True, out=tmp_path / 'out.safetensors')
@@ -162,13 +76,13 @@ def test_a_training_publishes_its_progress_and_writes_the_policy(ros, trainer, t
     for service, kind, fields in (('stop', TRIGGER, {}), ('save', TRIGGER, {}), ('pause', SET_BOOL, {'data': True})):
         answer = ros.call(kind, f'trainer_node/{service}', **fields)
         assert not answer.success
-        assert answer.message == f'there is nothing to {service}: done; ~/start begins a training.'
+        assert answer.message == f'cannot {service}: the state is done; call ~/start to begin a training.'
     process.signal(signal.SIGINT)
     assert process.wait() == 0
 
 
 @pytest.mark.ros
-def test_pausing_saving_and_stopping(ros, trainer, tmp_path):
+def test_pause_save_and_stop(ros, trainer, tmp_path):
     process = trainer(autostart=True, **ENDLESS)
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')
     ros.until(lambda: returns, 'the first episode')
@@ -185,14 +99,14 @@ def test_pausing_saving_and_stopping(ros, trainer, tmp_path):
     ros.until(lambda: 'checkpoint' in diagnosis(ros), 'the checkpoint in the diagnostics')
     assert Path(diagnosis(ros)['checkpoint']).is_file()
     answer = ros.call(TRIGGER, 'trainer_node/stop')
-    assert answer.message == f'stopping; what was learnt is in {tmp_path / "run"}'
+    assert answer.message == f'stopping; the results are in {tmp_path / "run"}'
     ros.until(lambda: 'stopped on request' in process.output, 'the end of the training')
     refused = ros.call(TRIGGER, 'trainer_node/start')
     assert (refused.success, 'which is not overwritten' in refused.message) == (False, True)
     [result] = ros.set_parameters('trainer_node', resume=True)
     assert result.successful
     answer = ros.call(TRIGGER, 'trainer_node/start')
-    assert (answer.success, f'going on with {tmp_path / "run"}' in answer.message) == (True, True)
+    assert (answer.success, f'resuming {tmp_path / "run"}' in answer.message) == (True, True)
     seen = len(returns)
     ros.until(lambda: len(returns) > seen, 'an episode of the resumed training')
     [child] = children(process.pid)
@@ -203,7 +117,7 @@ def test_pausing_saving_and_stopping(ros, trainer, tmp_path):
 
 
 @pytest.mark.ros
-def test_a_signal_before_the_first_step_is_an_end_in_order(ros, trainer, tmp_path):
+def test_a_signal_before_the_first_step_ends_the_node_cleanly(ros, trainer, tmp_path):
     process = trainer(autostart=True, exit_when_done=True, total_steps=10_000_000)
     ros.until(lambda: 'training: InvertedPendulum-v5' in process.output, 'the training process')
     process.signal(signal.SIGINT)
@@ -212,7 +126,7 @@ def test_a_signal_before_the_first_step_is_an_end_in_order(ros, trainer, tmp_pat
 
 
 @pytest.mark.ros
-def test_some_hyperparameters_change_with_the_next_episode_the_others_say_why_not(ros, trainer):
+def test_live_hyperparameters_change_with_the_next_episode_and_the_others_say_why_not(ros, trainer):
     process = trainer(**ENDLESS)
     [result] = ros.set_parameters('trainer_node', n_neurons=8)
     assert result.successful
@@ -225,9 +139,9 @@ def test_some_hyperparameters_change_with_the_next_episode_the_others_say_why_no
     ros.until(lambda: 'noise_scale 0.125, actor_lr 0.0002, critic_lr 0.002, update_ratio 2 from step' in process.output)
     assert diagnosis(ros)['noise_scale'] == '0.125'
     for change, reason in (
-        ({'n_neurons': 9}, 'networks, optimisers and replay are made at its start'),
-        ({'gamma': 0.9}, 'it holds from its first step to its last'),
-        ({'dropped_frames': 0.1}, 'its environments are made at its start'),
+        ({'n_neurons': 9}, 'networks, optimisers and replay are created at its start'),
+        ({'gamma': 0.9}, 'it applies from the first step to the last'),
+        ({'dropped_frames': 0.1}, 'its environments are created at its start'),
         ({'total_steps': 5}, 'it says what is trained'),
         ({'noise_scale': -1.0}, 'it must be at least 0'),
         ({'noise_scal': 0.1}, "Did you mean 'noise_scale'?"),
@@ -239,7 +153,7 @@ def test_some_hyperparameters_change_with_the_next_episode_the_others_say_why_no
 
 
 @pytest.mark.ros
-def test_the_training_process_s_death_is_noticed_and_reported(ros, trainer):
+def test_the_death_of_the_training_process_is_reported(ros, trainer):
     process = trainer(autostart=True, **ENDLESS)
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')
     ros.until(lambda: returns, 'the first episode')
@@ -247,11 +161,11 @@ def test_the_training_process_s_death_is_noticed_and_reported(ros, trainer):
     ros.until(lambda: 'failed: the training process was killed by SIGKILL after' in process.output)
     values = diagnosis(ros)
     assert (values['level'], values['state'], values['process'], values['deaths']) == ('error', 'failed', 'none', '1')
-    assert "'resume' goes on from the newest checkpoint" in values['message']
+    assert "'resume' resumes from the newest checkpoint" in values['message']
 
 
 @pytest.mark.ros
-def test_a_training_that_fails_before_there_is_a_policy_ends_the_node_where_somebody_waits_for_one(ros, trainer):
+def test_a_training_that_fails_without_a_policy_ends_the_node_if_others_wait_for_one(ros, trainer):
     process = trainer(autostart=True, **ENDLESS, exit_when_failed=True)
     ros.until(lambda: children(process.pid), 'the training process')
     os.kill(children(process.pid)[0], signal.SIGKILL)
@@ -260,7 +174,7 @@ def test_a_training_that_fails_before_there_is_a_policy_ends_the_node_where_some
 
 
 @pytest.mark.ros
-def test_if_wished_another_process_goes_on_from_the_newest_checkpoint(ros, trainer, tmp_path):
+def test_with_resume_on_death_another_process_resumes_from_the_newest_checkpoint(ros, trainer, tmp_path):
     process = trainer(autostart=True, **ENDLESS, resume_on_death=True, actor_lr=0.0001)
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')
     ros.until(lambda: returns, 'the first episode')
@@ -274,7 +188,7 @@ def test_if_wished_another_process_goes_on_from_the_newest_checkpoint(ros, train
     [child] = children(process.pid)
     os.kill(child, signal.SIGKILL)
     ros.until(lambda: 'resuming: the training process was killed by SIGKILL after' in process.output)
-    assert ros.call(SET_BOOL, 'trainer_node/pause', data=True).message.startswith('there is nothing to pause: resuming')
+    assert ros.call(SET_BOOL, 'trainer_node/pause', data=True).message.startswith('cannot pause: the state is resuming')
     seen = len(returns)
     ros.until(lambda: len(returns) > seen, 'an episode of the second process')
     values = diagnosis(ros)
@@ -285,29 +199,29 @@ def test_if_wished_another_process_goes_on_from_the_newest_checkpoint(ros, train
 
 
 @pytest.mark.ros
-def test_a_process_that_dies_without_a_step_forward_is_not_resumed_for_ever(ros, trainer):
+def test_a_process_that_dies_without_progress_is_not_restarted_forever(ros, trainer):
     process = trainer(autostart=True, **ENDLESS, resume_on_death=True)
     for _ in range(2):
         ros.until(lambda: children(process.pid), 'a training process')
         os.kill(children(process.pid)[0], signal.SIGKILL)
         ros.until(lambda: 'killed by SIGKILL after 0 steps' in process.output)
         ros.spin(0.3)
-    ros.until(lambda: 'again without a step forward' in process.output)
+    ros.until(lambda: 'again without any progress' in process.output)
     assert not children(process.pid)
 
 
 @pytest.mark.ros
-def test_with_a_rival_only_what_does_better_is_announced(ros, trainer):
+def test_with_a_rival_only_better_policies_are_announced(ros, trainer):
     process = trainer(autostart=True, total_steps=200, rival='InvertedPendulum-v5')
     policies = ros.subscribe('std_msgs/msg/String', 'trainer_node/policy', LATCHED)
     ros.until(lambda: 'done: 200 steps' in process.output)
-    assert 'only what does better than a return of 1000.0 is announced' in process.output
+    assert 'only policies with a return above 1000.0' in process.output
     assert 'step 200: return' in process.output
     assert not policies
 
 
 @pytest.mark.ros
-def test_a_killed_node_takes_its_training_along(ros, trainer):
+def test_the_training_process_ends_with_a_killed_node(ros, trainer):
     process = trainer(autostart=True, **ENDLESS)
     returns = ros.subscribe(NUMBER, 'trainer_node/episode_return')
     ros.until(lambda: returns, 'the first episode')
@@ -326,7 +240,7 @@ def test_a_killed_node_takes_its_training_along(ros, trainer):
         ({'n_neuron': 5}, "Did you mean 'n_neurons'?"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_with_the_reason(trainer, values, words):
+def test_an_invalid_training_is_refused_with_the_reason(trainer, values, words):
     process = trainer(**values)
     assert process.wait() == 1
     assert words in process.output

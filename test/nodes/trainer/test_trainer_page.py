@@ -84,7 +84,7 @@ def test_the_page_is_a_session_of_every_kind_of_command():
     assert all(expected for command, expected in session() if not command.startswith('kill'))
 
 
-def test_what_the_page_promises_comes_back(ros, tmp_path):
+def test_every_command_of_the_page_gets_the_answer_on_the_page(ros, tmp_path):
     settings = ('total_steps:=10000000', 'eval_every:=300', 'eval_episodes:=1', 'start_steps:=50', 'boost_ratio:=1.0')
     process = ros.start('trainer_node', *(word for text in settings for word in ('-p', text)))
     shell = Shell(ros)

@@ -1,38 +1,110 @@
-"""How the fused path's loops are compiled, and the one transcendental function that they need."""
+"""
+How loops are compiled with numba, and where the machine code is kept between processes.
 
+numba keeps machine code beside the source, or in the user's cache folder. A read-only installation without a home
+directory has neither, and numba raises an error where a function is decorated. Then a private folder below the system's
+temporary folder is used. Without that too, each process compiles for itself.
+"""
+
+import functools
+import hashlib
+import importlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from velora_ros.utils import PACKAGE
 
-from velora_ros.liquid.kernels.compile_cache import jit
+Function = Callable[..., Any]
+
+
+def jit(*signature: Any, **options: Any) -> Callable[[Function], Function]:
+    """
+    Return ``numba.njit`` as a decorator that keeps the machine code on disk where there is a place for it.
+
+    Args:
+        *signature: argument types, to compile at once; none: compile at the first call.
+        **options: options of ``numba.njit``, without ``cache``.
+    """
+    numba: Any = importlib.import_module('numba')  # takes 0.5 s; a robot may run without numba
+
+    def decorate(function: Function) -> Function:
+        compiled = _cached(numba, function, options) or numba.njit(**options)(function)
+        for types in signature:
+            compiled.compile(types)
+        if signature:
+            compiled.disable_compile()
+        return compiled  # type: ignore[no-any-return]
+
+    return decorate
+
 
 FASTMATH = {'reassoc', 'contract', 'arcp', 'nsz'}  # sums may be reordered; NaN and infinity keep their meaning
 
 kernel = jit(fastmath=FASTMATH, error_model='numpy')
+"""The decorator of every kernel of training."""
 
 
-@kernel
-def tanh(x: Any) -> Any:
+def _cached(numba: Any, function: Function, options: dict[str, Any]) -> Any:
+    """Return the function with a cache on disk; None: there is no place for one."""
+    if has_home() or numba.config.CACHE_DIR:
+        try:
+            return _with_all_sources(numba.njit(cache=True, **options)(function))
+        except RuntimeError:  # numba's "no locator available": no folder is writable
+            pass
+    if folder := temporary_folder():
+        numba.config.CACHE_DIR = str(folder)
+        try:
+            return _with_all_sources(numba.njit(cache=True, **options)(function))
+        except RuntimeError:
+            pass
+    return None
+
+
+def _with_all_sources(compiled: Any) -> Any:
     """
-    Return tanh x of a float32, without a call or a branch, so that a loop over it becomes vector instructions.
+    Make the cache depend on every kernel source that the function may contain.
 
-    Lambert's continued fraction p / q at x / 4, then tanh 2y = 2 tanh y / (1 + tanh^2 y) twice, with one division at
-    the end. Exact to 3e-7; beyond 9 it is 1 to float32. NaN stays NaN.
+    Kernels inline and call those of this folder, whose code then lies in the caller's machine code. numba compares
+    only the file of the function itself, and would go on with the old code of the others.
     """
-    y = np.float32(0.25) * (np.float32(9.0) if x > np.float32(9.0) else np.float32(-9.0) if x < np.float32(-9.0) else x)
-    s = y * y
-    # The fraction's 7th convergent, y (135135 + 17325 s + 378 s^2 + s^3) / (135135 + 62370 s + 3150 s^2 + 28 s^3).
-    p = y * (
-        np.float32(1.0) + s * (np.float32(17325 / 135135) + s * (np.float32(378 / 135135) + s * np.float32(1 / 135135)))
-    )
-    q = np.float32(1.0) + s * (
-        np.float32(62370 / 135135) + s * (np.float32(3150 / 135135) + s * np.float32(28 / 135135))
-    )
-    p, q = np.float32(2.0) * p * q, q * q + p * p
-    return np.float32(2.0) * p * q / (q * q + p * p)
+    file = compiled._cache._cache_file  # no public way leads there; test_compiler.py holds it to what it must do
+    file._source_stamp = (file._source_stamp, sources_digest())
+    return compiled
 
 
-@kernel
-def sigmoid(x: Any) -> Any:
-    """Return 1 / (1 + exp(-x)) of a float32."""
-    return np.float32(0.5) + np.float32(0.5) * tanh(np.float32(0.5) * x)
+@functools.cache
+def sources_digest() -> str:
+    """Return a digest of the sources in this folder."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob('*.py')):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def has_home() -> bool:
+    """Return whether there is a home; without one numba would make a folder called ``~`` in the working directory."""
+    try:
+        return Path.home().is_absolute()
+    except RuntimeError:
+        return bool(os.environ.get('XDG_CACHE_HOME') or os.environ.get('NUMBA_CACHE_DIR'))
+
+
+def temporary_folder() -> Path | None:
+    """
+    Return a private folder of this user below the system's temporary folder; None: there cannot be one.
+
+    It is created if necessary. A folder that other users could write into is not used, since machine code is run as it
+    is found.
+    """
+    try:
+        folder = Path(tempfile.gettempdir()) / f'{PACKAGE}-compiled-{os.getuid()}'
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return folder if is_ours and os.access(folder, os.W_OK) else None

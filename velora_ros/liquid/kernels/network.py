@@ -2,18 +2,20 @@
 The liquid network's forward and backward pass over sequences, in compiled loops on the memory of torch's parameters.
 
 It computes what :class:`velora_ros.liquid.LiquidNetwork` computes, many times faster at these sizes, where torch spends
-its time between operations. torch stays the reference; tests hold values and gradients of this to it.
+its time between operations. torch is the reference; tests compare values and gradients.
 
 Arrays have the shape (L, n, B): step, neuron or observation, sequence; see :mod:`velora_ros.liquid.kernels.layers`.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.liquid.cell_registry import kernels_of
 from velora_ros.liquid.kernels import layers
+from velora_ros.liquid.kernels.cell_kernels import CellKernels
 from velora_ros.liquid.wiring import Wiring
 
 Array = npt.NDArray[np.float32]
@@ -23,13 +25,9 @@ class Tape(NamedTuple):
     """What a forward pass leaves for the backward pass."""
 
     inputs: Array  # x, (L, sensory, B)
-    inter: Array  # u = mish(v), (L, inter, B)
     slope: Array  # mish'(v), (L, inter, B)
-    before: Array  # h before each step, (L, command, B)
-    gates: Array  # tanh z_g, tanh z_k, s, and a block of no further use, (L, 4 command, B)
     states: Array  # h' after each step, (L, command, B)
-    dt: Array  # dt/T, (L, B)
-    first: Array  # 1 where an episode starts, (L, B)
+    cell: Any  # the cell's own
 
 
 class CompiledEncoder:
@@ -37,24 +35,25 @@ class CompiledEncoder:
     :class:`velora_ros.liquid.network.LiquidEncoder` on numpy views of its parameters.
 
     Args:
-        wiring: the synapses; the weights must be zero where there is none.
+        wiring: the synapses and the cell; the weights must be zero where there is no synapse.
         parameters: float32 arrays by the encoder's own names; read at every call, so that they may change in place.
+
+    Raises:
+        ConfigError: the cell has no kernels.
     """
 
     def __init__(self, wiring: Wiring, parameters: Mapping[str, Array]) -> None:
         self.n_inter, self.n_command = wiring.n_inter, wiring.n_command
-        self.parameters = parameters
         self._inter = parameters['inter.weight'], parameters['inter.bias']
-        self._command = parameters['command.weight'], parameters['command.bias']
-        self._tapes: dict[tuple[int, int], tuple[Array, Array, Array, Array, Array]] = {}
         self._inter_mask = wiring.inter.astype(np.float32)
-        self._command_mask = np.tile(wiring.command, (4, 1)).astype(np.float32)
+        self._cell: CellKernels = kernels_of(wiring.cell)(
+            wiring, parameters['command.weight'], parameters['command.bias']
+        )
+        self._arrays: dict[tuple[int, int], tuple[Array, Array]] = {}
 
     def advance(self, inputs: Array, hidden: Array, dt: float) -> Array:
         """Take one normalised observation, shape (sensory,), and h, shape (command,); return h'. ``dt`` is dt/T."""
-        after = np.empty(self.n_command, np.float32)
-        layers.one_step(inputs, hidden, dt, *self._inter, *self._command, after)
-        return after
+        return self._cell.step(inputs, self._inter, hidden, dt)
 
     def encode(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> Tape:
         """
@@ -67,42 +66,38 @@ class CompiledEncoder:
             first: 1 where an episode starts, shape (L, B).
 
         Returns:
-            everything; ``states`` are the result. The next call with as many steps and sequences writes over it.
+            everything; ``states`` are the result. The next call with as many steps and sequences overwrites it.
         """
-        inter, slope, before, gates, states = self._memory(len(inputs), inputs.shape[2])
-        layers.inter_forward(inputs, *self._inter, inter, slope)
-        layers.recurrence(inter, *self._command, hidden, dt, first, before, gates, states)
-        return Tape(inputs, inter, slope, before, gates, states, dt, first)
-
-    def _memory(self, length: int, n_sequences: int) -> tuple[Array, Array, Array, Array, Array]:
-        """Return the arrays of a tape; an update makes the same ones over and over, and making them takes time."""
-        if (length, n_sequences) not in self._tapes:
-            inter, slope = (np.empty((length, self.n_inter, n_sequences), np.float32) for _ in range(2))
-            before, states = (np.empty((length, self.n_command, n_sequences), np.float32) for _ in range(2))
-            gates = np.empty((length, 4 * self.n_command, n_sequences), np.float32)
-            self._tapes[length, n_sequences] = inter, slope, before, gates, states
-        return self._tapes[length, n_sequences]
+        u, slope = self._memory(len(inputs), inputs.shape[2])
+        layers.inter_forward(inputs, *self._inter, u, slope)
+        states, tape = self._cell.forward(u, hidden, dt, first)
+        return Tape(inputs, slope, states, tape)
 
     def decode(self, tape: Tape, d_states: Array, gradients: Mapping[str, Array], *, burn_in: int = 0) -> None:
         """
         Backpropagate through time.
 
         Args:
-            tape: of :meth:`encode`.
-            d_states: derivative of the loss by h', shape (L, command, B), zero in the burn-in; becomes scratch.
+            tape: from :meth:`encode`.
+            d_states: derivative of the loss by h', shape (L, command, B), zero in the burn-in; overwritten.
             gradients: written, by the encoder's own names, shaped like the parameters.
-            burn_in: no gradient flows into the first so many steps.
+            burn_in: number of first steps that get no gradient.
         """
-        weight = self._command[0]
-        d_gates = np.zeros_like(tape.gates) if burn_in else np.empty_like(tape.gates)
-        layers.recurrence_backward(d_states, burn_in, weight, tape.gates, tape.dt, tape.first, d_gates)
-        layers.command_gradients(
-            d_gates, tape.inter, tape.before, self._command_mask, gradients['command.weight'], gradients['command.bias']
+        d_sums = self._cell.backward(
+            tape.cell, d_states, gradients['command.weight'], gradients['command.bias'], burn_in
         )
         layers.inter_backward(
-            d_gates, tape.slope, tape.inputs, weight, self._inter_mask,
+            d_sums, tape.slope, tape.inputs, self._cell.weight, self._inter_mask,
             gradients['inter.weight'], gradients['inter.bias'],
         )  # fmt: skip
+
+    def _memory(self, length: int, n_sequences: int) -> tuple[Array, Array]:
+        """Return arrays for u and its slope: every update needs the same ones again, and making them takes time."""
+        shape = length, n_sequences
+        if shape not in self._arrays:
+            u, slope = (np.empty((length, self.n_inter, n_sequences), np.float32) for _ in range(2))
+            self._arrays[shape] = u, slope
+        return self._arrays[shape]
 
 
 class CompiledNetwork(CompiledEncoder):
@@ -139,11 +134,11 @@ class CompiledNetwork(CompiledEncoder):
         Backpropagate through time.
 
         Args:
-            motor: of :meth:`forward`.
-            tape: of :meth:`forward`.
+            motor: from :meth:`forward`.
+            tape: from :meth:`forward`.
             d_motor: derivative of the loss by m, shape (L, motor, B); zero in the burn-in.
             gradients: written, by the network's own names, shaped like the parameters.
-            burn_in: no gradient flows into the first so many steps.
+            burn_in: number of first steps that get no gradient.
         """
         d_states = np.empty_like(tape.states)
         layers.motor_backward(

@@ -1,6 +1,6 @@
-"""Adam on flat arrays that torch's parameters and optimiser see as their own, the target's step included."""
+"""Adam on flat arrays that torch's parameters and optimiser see as their own."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,13 @@ from velora_ros.liquid.kernels.compiler import kernel
 Array = npt.NDArray[np.float32]
 
 
-class Flat:
+class FlatParameters:
     """
     A module's parameters in one flat array, with a view on each; torch keeps seeing the same memory.
 
-    The parameters' old memory is left: a tensor that shared it (``parameter.data`` kept from before) no longer changes
-    with the parameter. Weights that are written in place, by ``load_state_dict`` for example, are seen at once; those
-    that replace the memory (``parameter.data = ...``, ``module.double().float()``) when :meth:`attach` is called.
+    The parameters get new memory: a tensor that shares the old one (a ``parameter.data`` from before) no longer changes
+    with the parameter. Weights that are written in place, by ``load_state_dict`` for example, are seen at once. Weights
+    that replace the memory (``parameter.data = ...``, ``module.double().float()``) are seen after :meth:`attach`.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -100,13 +100,12 @@ class FlatAdam:
     Adam (arXiv 1412.6980) as torch computes it, on flat arrays that are also the torch optimiser's state.
 
     Args:
-        optimizer: plain Adam over the parameters; see :func:`supports`.
+        optimizer: plain Adam over the parameters.
         flat: the parameters.
-        target: of the same layout; follows after each step.
     """
 
-    def __init__(self, optimizer: torch.optim.Adam, flat: Flat, target: Flat) -> None:
-        self.optimizer, self.flat, self.target = optimizer, flat, target
+    def __init__(self, optimizer: torch.optim.Adam, flat: FlatParameters) -> None:
+        self.optimizer, self.flat = optimizer, flat
         self.mean, self.square = np.zeros_like(flat.values), np.zeros_like(flat.values)
         self._count = np.zeros(1, np.float32)
         self.count = torch.from_numpy(self._count)[0]
@@ -123,8 +122,8 @@ class FlatAdam:
                 self.count.copy_(state[parameter]['step'])
             state[parameter] = {'step': self.count, 'exp_avg': mean, 'exp_avg_sq': square}
 
-    def step(self, max_grad_norm: float, tau: float) -> None:
-        """Take one step along the flat gradient, cut to the norm if that is above 0; the target follows by tau."""
+    def step(self, max_grad_norm: float) -> None:
+        """Take one step along the flat gradient, scaled down to the norm if that is above 0."""
         gradient = self.flat.flat_gradient
         if max_grad_norm > 0:
             gradient *= np.float32(min(1.0, max_grad_norm / (float(np.sqrt(np.dot(gradient, gradient))) + 1e-6)))
@@ -132,36 +131,26 @@ class FlatAdam:
         self._count[0] += 1
         count, (beta1, beta2) = int(self._count[0]), group['betas']
         rate, root = group['lr'] / (1 - beta1**count), (1 - beta2**count) ** 0.5
-        adam(
-            self.flat.values, gradient, self.mean, self.square, self.target.values,
-            rate, beta1, beta2, root, group['eps'], tau,
-        )  # fmt: skip
-
-
-def supports(optimizers: Sequence[torch.optim.Optimizer], device: torch.device) -> bool:
-    """Say whether the fused path computes just what these optimisers would: plain Adam, on the CPU."""
-    plain = {'weight_decay': 0, 'amsgrad': False, 'maximize': False}
-    return device.type == 'cpu' and all(
-        type(optimizer) is torch.optim.Adam
-        and len(optimizer.param_groups) == 1
-        and all(optimizer.param_groups[0][name] == value for name, value in plain.items())
-        for optimizer in optimizers
-    )
+        adam(self.flat.values, gradient, self.mean, self.square, rate, beta1, beta2, root, group['eps'])
 
 
 @kernel
 def adam(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
-    values: Array, gradient: Array, mean: Array, square: Array, target: Array,
-    rate: float, beta1: float, beta2: float, root: float, epsilon: float, tau: float,
+    values: Array, gradient: Array, mean: Array, square: Array,
+    rate: float, beta1: float, beta2: float, root: float, epsilon: float,
 ) -> None:  # fmt: skip
-    """Take one Adam step, rate lr / (1 - beta1^n), root sqrt(1 - beta2^n); then target += tau (value - target)."""
-    one, rate32, tau32 = np.float32(1.0), np.float32(rate), np.float32(tau)
+    """Take one Adam step, rate lr / (1 - beta1^n), root sqrt(1 - beta2^n)."""
+    one, rate32 = np.float32(1.0), np.float32(rate)
     keep1, keep2 = np.float32(beta1), np.float32(beta2)
     root32, epsilon32 = np.float32(root), np.float32(epsilon)
+    odd = values.size - values.size % 4 if values.size % 2 else 0
+    before = values[odd]
     for i in range(values.size):
         g = gradient[i]
         m, s = keep1 * mean[i] + (one - keep1) * g, keep2 * square[i] + (one - keep2) * g * g
         mean[i], square[i] = m, s
-        value = values[i] - rate32 * m / (np.sqrt(s) / root32 + epsilon32)
-        values[i] = value
-        target[i] += tau32 * (value - target[i])
+        values[i] -= rate32 * m / (np.sqrt(s) / root32 + epsilon32)
+    if values.size % 2:
+        # The loop multiplies by 1 / root. Runs of earlier versions go on bit for bit: there the compiler divided for
+        # the one element that is left over after whole vectors and pairs.
+        values[odd] = before - rate32 * mean[odd] / (np.sqrt(square[odd]) / root32 + epsilon32)

@@ -1,4 +1,4 @@
-"""A batch as the compiled loops want it: for the recurrent networks by step, for the critics a column to each step."""
+"""A batch as the compiled loops want it: by step for the recurrent networks, one column a step for the critics."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ from velora_ros.replay import Batch
 Array = npt.NDArray[np.float32]
 
 
-class Affine:
+class NormaliserView:
     """A normaliser on views of its buffers, which change in place when it is frozen or loaded."""
 
     def __init__(self, normaliser: Normaliser) -> None:
@@ -27,7 +27,7 @@ class Affine:
         return mapped
 
 
-class Arranged:
+class BatchLayout:
     """
     Memory for a batch of B sequences of L steps, normalised and laid out; made once, filled by every update.
 
@@ -44,6 +44,7 @@ class Arranged:
     def __init__(self, batch: Batch, size: int, burn_in: int) -> None:
         n_sequences, length, n_observations = batch.observation.shape
         n_states, n_actions = batch.state.shape[2], batch.action.shape[2]
+        self.source = batch  # of which rewards, terminations and times are read as they are
         self.burn_in, n_columns = burn_in, (length - burn_in) * n_sequences
         self.observation = np.empty((length, n_observations, n_sequences), np.float32)
         self.dt, self.first = np.empty((2, length, n_sequences), np.float32)
@@ -56,7 +57,7 @@ class Arranged:
         self.next_memory_rows, self.next_action_rows = (
             self.next_inputs[n_states : self.n_seen], self.next_inputs[self.n_seen :],
         )  # fmt: skip
-        # Where the target networks go on from: o', one step of M sequences, none of which starts there.
+        # The targets' last step, on o': one step of M sequences, none of which starts there.
         self.next_observation = np.empty((1, n_observations, n_columns), np.float32)
         self.next_dt, self.never = np.zeros((2, 1, n_columns), np.float32)
         self.after = np.empty((size, n_columns), np.float32)
@@ -65,8 +66,9 @@ class Arranged:
         self.d_motor = np.zeros((length, n_actions, n_sequences), np.float32)
         self.d_memory = np.zeros((length, n_memory, n_sequences), np.float32)
 
-    def fill(self, batch: Batch, observed: Affine, seen: Affine) -> None:
-        """Take a batch; observations are normalised by ``observed``, what the critics see by ``seen``."""
+    def fill(self, batch: Batch, observed: NormaliserView, seen: NormaliserView) -> None:
+        """Copy a batch; observations are normalised by ``observed``, what the critics see by ``seen``."""
+        self.source = batch
         arrange(
             batch.observation, batch.dt, batch.first, batch.hidden, observed.offset, observed.scale,
             self.observation, self.dt, self.first, self._hidden,

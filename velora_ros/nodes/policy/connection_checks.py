@@ -1,8 +1,8 @@
 """
-Who is at the other end of policy_node's topics, and what is there instead when nobody is.
+Checks of the other ends of policy_node's topics: missing subscribers and publishers, other types, other names.
 
-The graph is looked at once a second. What is wrong at two looks in a row is reported: at one it may be a peer that is
-just being discovered.
+The graph is checked once a second. A problem is reported when two checks in a row find it: at the first one the other
+node may not be discovered yet.
 """
 
 import difflib
@@ -17,15 +17,15 @@ from rclpy.subscription import Subscription
 from velora_ros.control.contradicting_publishers import Contradictions
 from velora_ros.nodes.ros.message_types import canonical_type
 
-# Topics elsewhere that are named at most, and looked at at most.
-_NAMED, _LOOKED_AT = 3, 8
+# At most so many other topics are named, and so many are checked.
+_NAMED, _CHECKED = 3, 8
 # Names of topics at least this similar (as difflib measures it) may be meant for each other.
 _SIMILAR = 0.6
-# A contradiction that is not seen any more is reported for so many looks.
+# A contradiction that is no longer found is still reported for so many checks.
 _REMEMBERED = 5
-# A deadline or lease this long is none [ns].
+# A deadline or lease of this length or more is unlimited [ns].
 _ENDLESS_NS = 2**62
-# What Fast DDS calls the nodes of programs that are no ROS nodes.
+# The name that Fast DDS gives to programs that are not ROS nodes.
 _NO_NODE = '_CREATED_BY_BARE_DDS_APP_'
 _NOT_YET_KNOWN = '_NODE_NAME_UNKNOWN_'
 
@@ -38,8 +38,8 @@ class Endpoint(NamedTuple):
     incompatible: str = ''
 
 
-class Source(NamedTuple):
-    """A topic that is read: the source's name, its topic as given, its type in full, and its subscription."""
+class SourceConnection(NamedTuple):
+    """A topic that observations are read from: source, topic as given, full type, subscription, contradictions."""
 
     name: str
     topic: str
@@ -48,7 +48,7 @@ class Source(NamedTuple):
     contradictions: Contradictions
 
 
-def unheard(
+def commands_not_received(
     topic: str,
     kind: str,
     here: Sequence[Endpoint],
@@ -56,13 +56,13 @@ def unheard(
     known: Mapping[str, str],
 ) -> str:
     """
-    Return why nobody receives the commands on a topic, and what to do.
+    Return why no node receives the commands on a topic, and what to do.
 
     Args:
         topic: where the commands are published.
         kind: the type of their messages.
         here: subscribers of the topic.
-        elsewhere: subscribers of other topics that may be meant.
+        elsewhere: subscribers of other topics that may be the intended ones.
         known: short and full names of the types that can be commanded.
     """
     others = [end for end in here if end.kind != kind]
@@ -86,15 +86,15 @@ def unheard(
     return f'{start}, but {there}; if that is this robot, remap command:={first}{type_too}'
 
 
-def half_heard(topic: str, kind: str, others: Sequence[Endpoint]) -> str:
-    """Return that some subscribers of the commands receive nothing because they expect another type."""
+def commands_partly_received(topic: str, kind: str, others: Sequence[Endpoint]) -> str:
+    """Return the warning that some subscribers receive no commands because they expect another type."""
     return f"some subscribers of '{topic}' receive nothing: {_take(others)}, and this node sends {kind}"
 
 
-def unsaid(
+def source_not_received(
     source: str, topic: str, kind: str, here: Sequence[Endpoint], elsewhere: Mapping[str, Sequence[Endpoint]]
 ) -> str:
-    """Return why nothing comes from a source, and what to do; ``''`` when there is nothing else to be seen."""
+    """Return why nothing comes from a source, and what to do; ``''`` if the graph shows no reason."""
     others = [end for end in here if end.kind != kind]
     if others:
         return (
@@ -115,8 +115,8 @@ def unsaid(
     )
 
 
-def contradiction(topic: str, publishers: Sequence[str], signal: str, first: float, second: float) -> str:
-    """Return that publishers of a topic say different things of one signal."""
+def contradiction_warning(topic: str, publishers: Sequence[str], signal: str, first: float, second: float) -> str:
+    """Return the warning that publishers of a topic send different values of one signal."""
     return (
         f"'{topic}' has publishers that contradict each other about '{signal}' ({first:.3g} and {second:.3g}): "
         f'{" and ".join(publishers)}; end the one that is left over'
@@ -124,7 +124,7 @@ def contradiction(topic: str, publishers: Sequence[str], signal: str, first: flo
 
 
 def similar(topic: str, others: Iterable[str]) -> list[str]:
-    """Return the topics that may be meant by a name, the nearest first: the same name elsewhere, then similar ones."""
+    """Return the topics that a name may mean: first the same name in another namespace, then the most similar ones."""
     base = topic.rpartition('/')[2]
     ranked = {}
     for other in others:
@@ -134,100 +134,109 @@ def similar(topic: str, others: Iterable[str]) -> list[str]:
     return sorted(ranked, key=ranked.__getitem__)
 
 
-class Peers:
+class ConnectionChecks:
     """
-    Looks for peers of a node's commands and sources.
+    Checks the subscribers of a node's commands and the publishers of its sources.
 
     Args:
         node: the node itself.
         command: the publisher of commands.
-        kind: their type in full.
+        kind: the full type of the commands.
         known: short and full names of the types that can be commanded.
-        sources: what is read.
+        sources: the topics that observations are read from.
     """
 
     def __init__(
-        self, node: Node, command: Publisher, kind: str, *, known: Mapping[str, str], sources: Sequence[Source]
+        self,
+        node: Node,
+        command: Publisher,
+        kind: str,
+        *,
+        known: Mapping[str, str],
+        sources: Sequence[SourceConnection],
     ) -> None:
         self._node, self._command, self._kind, self._known, self._sources = node, command, kind, known, sources
         self._own = _full_name(node.get_name(), node.get_namespace())
-        self._before: set[str] = set()  # what was wrong at the last look
+        self._before: set[str] = set()  # the problems of the last check
         self._now: set[str] = set()
         self.remark = ''
-        """Who publishes the first source, while nothing came from it yet."""
-        self._contradictions: dict[str, tuple[str, int]] = {}  # by source, and for how many more looks each holds
+        """Which nodes publish the first source, while nothing has come from it."""
+        self._contradictions: dict[
+            str, tuple[str, int]
+        ] = {}  # by source: the warning, and for how many more checks it holds
 
-    def look(self, *, armed: bool, silent: bool) -> list[str]:
+    def check(self, *, armed: bool, waiting: bool) -> list[str]:
         """
-        Return what is wrong, one sentence each.
+        Return the problems, one sentence each.
 
         Args:
-            armed: whether commands are sent, so that somebody must receive them.
-            silent: whether nothing came yet from the sources.
+            armed: whether commands are sent, so that a node must receive them.
+            waiting: whether no state has come yet.
         """
         self._before, self._now = self._now, set()
-        found = [self._look_at_commands(silent=silent)] if armed else []
-        self.remark = self._remark(self._sources[0]) if silent and self._wrong_again('silent') else ''
+        found = [self._check_commands(waiting=waiting)] if armed else []
+        self.remark = self._remark(self._sources[0]) if waiting and self._is_repeated('waiting') else ''
         for source in self._sources:
-            found += [self._look_at_source(source, silent=silent), self._look_for_contradictions(source)]
+            found += [self._check_source(source, waiting=waiting), self._check_contradictions(source)]
         return [text for text in found if text]
 
-    def _remark(self, source: Source) -> str:
+    def _remark(self, source: SourceConnection) -> str:
         ends = [end.node for end in self._publishers(source.subscription.topic_name, None) if end.kind == source.kind]
         if not ends:
             return 'nobody publishes it'
         return f'{" and ".join(dict.fromkeys(ends))} can publish it and sent nothing yet'
 
-    def _wrong_again(self, what: str) -> bool:
+    def _is_repeated(self, what: str) -> bool:
+        """Note a problem; return whether the last check found it too."""
         self._now.add(what)
         return what in self._before
 
-    def _look_at_commands(self, *, silent: bool) -> str:
+    def _check_commands(self, *, waiting: bool) -> str:
         topic, matched = self._command.topic_name, self._command.get_subscription_count()
         if matched and self._node.count_subscribers(topic) <= matched:
             return ''
-        if not self._wrong_again('command'):
+        if not self._is_repeated('command'):
             return ''
         here = self._subscribers(topic, self._command.qos_profile)
         if matched:
             others = [end for end in here if end.kind != self._kind]
-            return half_heard(topic, self._kind, others) if others else ''
+            return commands_partly_received(topic, self._kind, others) if others else ''
         kinds = [self._kind, *(kind for kind in self._known.values() if kind != self._kind)]
         elsewhere = {} if here else self._elsewhere(topic, kinds, self._subscribers, any_name=self._kind)
-        if silent and not here and not elsewhere:
-            return ''  # the robot is not there at all, which the status says
-        return unheard(topic, self._kind, here, elsewhere, self._known)
+        if waiting and not here and not elsewhere:
+            return ''  # there is no robot at all, as the status says
+        return commands_not_received(topic, self._kind, here, elsewhere, self._known)
 
-    def _look_at_source(self, source: Source, *, silent: bool) -> str:
+    def _check_source(self, source: SourceConnection, *, waiting: bool) -> str:
         topic, matched = source.subscription.topic_name, source.subscription.get_publisher_count()
-        if matched and (not silent or self._node.count_publishers(topic) <= matched):
+        if matched and (not waiting or self._node.count_publishers(topic) <= matched):
             return ''
-        if not self._wrong_again(source.name):
+        if not self._is_repeated(source.name):
             return ''
         here = self._publishers(topic, source.subscription.qos_profile)
         if matched:
             here = [end for end in here if end.kind != source.kind]
         any_name = '' if source.kind.startswith('std_msgs/') else source.kind
         elsewhere = {} if here else self._elsewhere(topic, [source.kind], self._publishers, any_name=any_name)
-        return unsaid(source.name, topic, source.kind, here, elsewhere)
+        return source_not_received(source.name, topic, source.kind, here, elsewhere)
 
-    def _look_for_contradictions(self, source: Source) -> str:
+    def _check_contradictions(self, source: SourceConnection) -> str:
         several = source.subscription.get_publisher_count() > 1
         source.contradictions.on = several
-        found = source.contradictions.look()
-        text, looks = self._contradictions.pop(source.name, ('', 0))
+        found = source.contradictions.find()
+        text, checks = self._contradictions.pop(source.name, ('', 0))
         if not several:
             return ''
         if found is None:
-            if looks > 1:  # two that agree for a moment, while the robot passes where the other one stands
-                self._contradictions[source.name] = text, looks - 1
+            if checks > 1:  # both agree for a moment, while the robot passes the other one's values
+                self._contradictions[source.name] = text, checks - 1
             return text
-        if not self._wrong_again(f'{source.name}:') and not text:
+        if not self._is_repeated(f'{source.name}:') and not text:
             return ''
         topic = source.subscription.topic_name
         publishers = [end.node for end in self._publishers(topic, None) if end.kind == source.kind]
-        if not text:  # the first values stay in it: others every second would be news every second
-            text = contradiction(topic, publishers, *found)
+        if not text:  # keeps the first values: a warning with new ones would be logged every second
+            text = contradiction_warning(topic, publishers, *found)
         self._contradictions[source.name] = text, _REMEMBERED
         return text
 
@@ -239,17 +248,17 @@ class Peers:
         *,
         any_name: str,
     ) -> dict[str, list[Endpoint]]:
-        """Return the ends of other topics: of similar names, and of any name where the type is ``any_name``."""
+        """Return the ends of other topics: those with a similar name, and those of type ``any_name`` with any name."""
         topics = {name: types for name, types in self._node.get_topic_names_and_types() if name != topic}
         fitting = [name for name, types in topics.items() if set(types) & set(kinds)]
         near = similar(topic, fitting)
         near += [name for name in fitting if name not in near and any_name and any_name in topics[name]]
         found: dict[str, list[Endpoint]] = {}
-        for name in near[:_LOOKED_AT]:
+        for name in near[:_CHECKED]:
             usable = [end for end in ends(name, None) if end.kind in kinds]
             if usable and len(found) < _NAMED:
                 found[name] = usable
-        # The first one is what the advice names.
+        # The advice names the first one.
         return dict(sorted(found.items(), key=lambda item: all(end.kind != kinds[0] for end in item[1])))
 
     def _subscribers(self, topic: str, qos: QoSProfile | None) -> list[Endpoint]:
@@ -276,7 +285,7 @@ def _incompatibility(publisher: QoSProfile | None, subscription: QoSProfile | No
 
 
 def _essentials(profile: QoSProfile) -> QoSProfile:
-    """Return a profile whose endless times are unset: the graph has them so, and one of both kinds is incompatible."""
+    """Return a profile with unlimited times unset: in the graph they are numbers, which rclpy finds incompatible."""
     finite = {
         name: time
         for name in ('deadline', 'liveliness_lease_duration')

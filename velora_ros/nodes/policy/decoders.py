@@ -1,78 +1,100 @@
 """
-Joint states read from, and vectors written as, the bytes that the middleware carries.
+From a message to its stamp and its values: the first step from a state to a command.
 
-rclpy makes a message of those bytes and bytes of a message; for a robot's joint states that takes longer than all the
-rest between state and command. A robot sends the same names every time, so only the numbers need to be looked at: where
-they are follows from the rules of CDR (each number lies on a multiple of its own size, counted from the fourth byte
-on). What was not seen before, or looks in any way different, goes the usual way.
+A decoder has one method, ``decode(message, now) -> (stamp, values)``. :class:`JointStateDecoder` reads the bytes that
+the middleware carries, since making a message of them takes rclpy longer than all the other steps together. A robot
+sends the same names every time, so only the numbers must be read. The rules of CDR say where they are: each number lies
+on a multiple of its own size, counted from the fourth byte. A joint state with a new layout is deserialised by rclpy.
+:class:`MessageDecoder` is for all other types.
 """
 
 import struct
 import sys
 from array import array
-from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import JointState as JointStateMessage
 
-from velora_ros.errors import ObservationError
+from velora_ros.contract.sources import Source
+from velora_ros.control.observation import JointState
+from velora_ros.errors import ConfigError, ObservationError
+from velora_ros.nodes.policy.field_reader import Numbers, Reader
+from velora_ros.nodes.policy.readers import message_class
 from velora_ros.nodes.ros.conversions import to_nanoseconds
 
-# What comes before a message: the encoding, here CDR in this machine's byte order, and two bytes without a meaning.
+# Before the message: the encoding, here CDR in this machine's byte order, and two bytes without a meaning.
 _HEAD, _ENCODING = struct.Struct('=H2x'), int.from_bytes([0, sys.byteorder == 'little'], sys.byteorder)
 _STAMP, _COUNT = struct.Struct('=iI'), struct.Struct('=I')
-_KNOWN_AT_MOST = 8  # layouts: several controllers may publish the states of one robot
+_LAYOUTS_AT_MOST = 8  # several controllers may publish the states of one robot
 
-# Stamp [ns], 0 when it was left out; names; positions, velocities and efforts, each empty when it was left out.
-Joints = tuple[int, list[str], 'array[float]', 'array[float]', 'array[float]']
+# Types whose header names the frame of their positions; other headers name the sensor's own frame.
+_POSITIONED = ('Odometry', 'PoseStamped', 'PointStamped', 'PoseWithCovarianceStamped', 'PoseArray', 'Path')
 
 
-class JointStateReader:
-    """Reads joint states; it remembers where their numbers are."""
+class Decoder(Protocol):
+    """Reads the values of one source from its messages."""
 
-    def __init__(self) -> None:
-        self._known: list[_Layout] = []
-
-    def __call__(self, data: bytes) -> Joints:
+    def decode(self, message: Any, now: int) -> tuple[int, Any]:
         """
-        Return what a serialised joint state says.
+        Return when a message was measured [ns] and its values.
+
+        Args:
+            message: the message, or its bytes.
+            now: the time of the robot's clock [ns]; the stamp of a message without one, or with a stamp of zero.
 
         Raises:
-            ObservationError: the bytes are no joint state.
+            ObservationError: the message cannot be used.
         """
-        for layout in self._known:
-            if (joints := layout.read(data)) is not None:
-                return joints
-        return self._learn(data)
+        ...
 
-    def _learn(self, data: bytes) -> Joints:
-        """Read a joint state the usual way, and keep its layout if it explains what was read."""
+
+class JointStateDecoder:
+    """Decodes serialised joint states; it remembers where their numbers are."""
+
+    def __init__(self) -> None:
+        self._layouts: list[_Layout] = []
+
+    def decode(self, message: bytes, now: int) -> tuple[int, JointState]:
+        """
+        See :class:`Decoder`; the values are names, positions, velocities and efforts, an absent field empty.
+
+        Raises:
+            ObservationError: the bytes are not a joint state.
+        """
+        for layout in self._layouts:
+            if (decoded := layout.decode(message, now)) is not None:
+                return decoded
+        return self._deserialize(message, now)
+
+    def _deserialize(self, data: bytes, now: int) -> tuple[int, JointState]:
+        """Read a joint state with rclpy, and keep its layout if that decodes the same values."""
         try:
-            message = deserialize_message(data, JointState)
-        except Exception as error:  # of the middleware, each has its own
+            message = deserialize_message(data, JointStateMessage)
+        except Exception as error:  # each middleware raises its own
             raise ObservationError(f'the bytes of a joint state cannot be read: {error}.') from error
-        stamp = to_nanoseconds(message.header.stamp)
+        stamp = to_nanoseconds(message.header.stamp) or now
         fields = message.position, message.velocity, message.effort
         layout = _Layout(message)
-        if (again := layout.read(data)) and [*map(bytes, again[2:])] == [*map(bytes, fields)]:  # NaN is not itself
-            self._known = [layout, *self._known[: _KNOWN_AT_MOST - 1]]
-        return (stamp, message.name, *fields)
+        # Compared as bytes, since NaN differs from itself.
+        if (again := layout.decode(data, now)) and [*map(bytes, again[1][1:])] == [*map(bytes, fields)]:
+            self._layouts = [layout, *self._layouts[: _LAYOUTS_AT_MOST - 1]]
+        return stamp, (message.name, *fields)
 
 
 class _Layout:
-    """Where the numbers of joint states with these names are; bytes between two values may be anything."""
+    """Where the numbers of joint states with these names are; padding bytes may have any value."""
 
-    def __init__(self, message: JointState) -> None:
+    def __init__(self, message: JointStateMessage) -> None:
         self._name = message.name
         self._counts = [len(field) for field in (message.position, message.velocity, message.effort)]
-        at = self._place_texts(
+        end = self._place_texts(
             [_text(message.header.frame_id), _COUNT.pack(len(message.name)), *map(_text, message.name)]
         )
-        self._size = self._place_fields(at)
+        self._size = self._place_fields(end)
 
     def _place_texts(self, texts: list[bytes]) -> int:
-        """Work out where frame and names are; return where they end."""
+        """Find where frame and names are; return where they end."""
         first = at = _HEAD.size + _STAMP.size
         self._texts = []
         for text in texts:
@@ -83,7 +105,7 @@ class _Layout:
         return at
 
     def _place_fields(self, at: int) -> int:
-        """Work out where the numbers are, after the texts; return where they end."""
+        """Find where the numbers are, after the texts; return where they end."""
         self._fields = []
         form, done = f'{_HEAD.format}iI', _HEAD.size + _STAMP.size
         for count in self._counts:
@@ -96,8 +118,8 @@ class _Layout:
         self._numbers = struct.Struct(form)
         return at
 
-    def read(self, data: bytes) -> Joints | None:
-        """Return what a joint state says, or None when it is laid out in another way."""
+    def decode(self, data: bytes, now: int) -> tuple[int, JointState] | None:
+        """Return stamp and values of a joint state, or None if its layout differs."""
         if len(data) < self._size:
             return None
         encoding, sec, nanosec, *counts = self._numbers.unpack_from(data)
@@ -106,11 +128,11 @@ class _Layout:
         if data[self._all_texts] != self._seen and not self._has_texts(data):
             return None
         position, velocity, effort = self._fields
-        stamp = sec * 1_000_000_000 + nanosec
-        return stamp, self._name, array('d', data[position]), array('d', data[velocity]), array('d', data[effort])
+        stamp = sec * 1_000_000_000 + nanosec or now
+        return stamp, (self._name, array('d', data[position]), array('d', data[velocity]), array('d', data[effort]))
 
     def _has_texts(self, data: bytes) -> bool:
-        """Compare text by text, and remember how they look together: the next message mostly looks the same."""
+        """Compare text by text, and remember all their bytes: those of the next message are mostly the same."""
         fits = all(data[place] == text for place, text in self._texts)
         if fits:
             self._seen = data[self._all_texts]
@@ -123,7 +145,73 @@ def _text(text: str) -> bytes:
     return _COUNT.pack(len(encoded)) + encoded
 
 
-def vector_writer(length: int) -> Callable[[Sequence[float]], bytes]:
-    """Return what makes a serialised Float64MultiArray of that many numbers."""
-    head = serialize_message(Float64MultiArray(data=[0.0] * length))[: -8 * length]
-    return lambda values: head + array('d', values).tobytes()
+class MessageDecoder:
+    """
+    Decodes messages of any type other than joint states.
+
+    Args:
+        source: where they come from.
+        reader: reads the values.
+        frames: the frames of all sources.
+
+    Raises:
+        ConfigError: the source demands a frame, and its messages have no header.
+    """
+
+    def __init__(self, source: Source, reader: Reader, frames: 'Frames') -> None:
+        self._source, self._reader, self._frames = source, reader, frames
+        self._has_stamp = hasattr(message_class(source.type), 'header')
+        self._has_frame = self._has_stamp and bool(source.frame or _is_positioned(source))
+        if source.frame and not self._has_stamp:
+            raise ConfigError(
+                f"'observation.{source.name}.frame_id' is '{source.frame}', but a {source.type} has no header and so "
+                'names no frame; leave it out.'
+            )
+
+    def decode(self, message: Any, now: int) -> tuple[int, Numbers]:
+        """See :class:`Decoder`; the values are one number for each observation of the source."""
+        stamp = (to_nanoseconds(message.header.stamp) if self._has_stamp else 0) or now
+        if self._has_frame:
+            self._frames.check(self._source, message.header.frame_id)
+        return stamp, self._reader.read(message)
+
+
+class Frames:
+    """
+    The frames in which sources give positions; they must all be the same, for policy_node does not convert frames.
+
+    Robot and goal in two frames would drive the robot to the wrong place. An empty frame fits any other.
+    """
+
+    def __init__(self) -> None:
+        self._frames: dict[str, str] = {}
+
+    def check(self, source: Source, frame: str) -> None:
+        """
+        Check the frame of a message against the one that its source demands, and against the other sources.
+
+        Raises:
+            ObservationError: it differs.
+        """
+        if source.frame and not _same_frame(frame, source.frame):
+            raise ObservationError(
+                f"the source '{source.name}' is in the frame '{frame}' and 'observation.{source.name}.frame_id' is "
+                f"'{source.frame}'; publish it in that frame, policy_node does not convert between frames."
+            )
+        if source.frame or not _is_positioned(source):
+            return
+        self._frames[source.name] = frame
+        for other, known in self._frames.items():
+            if frame and known and not _same_frame(frame, known):
+                raise ObservationError(
+                    f"the source '{source.name}' is in the frame '{frame}' and '{other}' is in '{known}'; publish both "
+                    f"in one frame, or say with 'observation.{source.name}.frame_id' that '{frame}' is right."
+                )
+
+
+def _is_positioned(source: Source) -> bool:
+    return source.type.rpartition('/')[2] in _POSITIONED
+
+
+def _same_frame(one: str, other: str) -> bool:
+    return one.lstrip('/') == other.lstrip('/')

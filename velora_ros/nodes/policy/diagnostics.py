@@ -1,4 +1,4 @@
-"""What policy_node tells people: its latched status, its diagnostics, and who else talks where it talks."""
+"""What policy_node reports: its latched status, its diagnostics, and warnings about its topics and its name."""
 
 import math
 import time
@@ -20,9 +20,9 @@ LOG_PERIOD_S = 1.0
 UNCONFIGURED = Status('ok', 'unconfigured', '')
 
 
-class Report:
+class Diagnostics:
     """
-    Publishes and logs the node's status when it changes, and its diagnostics.
+    Publishes and logs the node's status when it changes, and publishes its diagnostics.
 
     Args:
         node: policy_node itself.
@@ -31,42 +31,42 @@ class Report:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._status = create_publisher(node, 'policy_node', '~/status')
-        self._diagnostics = create_publisher(node, 'policy_node', '/diagnostics')
+        self._publisher = create_publisher(node, 'policy_node', '/diagnostics')
         self._last = Status('', '', '')
         self._logged: dict[tuple[str, ...], float] = {}
         self._conflict = ''
-        # Of each topic with an incompatible peer one sentence, what counts its peers, and how many there were then.
+        # For each topic with an incompatible publisher or subscriber: a sentence, what counts them, and the count then.
         self._incompatible: dict[str, tuple[str, Callable[[str], int], int]] = {}
         self._refused_policy = ''
-        self.peers: list[str] = []
-        """What is wrong at the other ends of the topics, one sentence each."""
+        self.connections: list[str] = []
+        """Problems at the other ends of the topics, one sentence each."""
         self.remark = ''
-        """Who publishes what is waited for."""
-        self._said: tuple[str, str] = ('', '')  # level and text that were published last
-        self._logged_peers: list[str] = []
+        """Which node publishes the state that the controller waits for."""
+        self._published: tuple[str, str] = ('', '')  # level and text
+        self._logged_connections: list[str] = []
         self._began = time.monotonic()
 
-    def status(self, status: Status, *, force: bool = False) -> None:
+    def publish_status(self, status: Status, *, force: bool = False) -> None:
         """
-        Publish and log a status whose level or state is new; a reason that merely changes waits for ``force``.
+        Publish and log a status if its level or state is new; a status with merely another reason waits for ``force``.
 
-        Reasons contain numbers: published for every message, they would load the loop that they describe. Nor does
-        the log repeat itself within a second, however often bad and good states take turns. A fault's reason stays,
-        so another one is news.
+        Reasons contain numbers: published for every message, they would load the loop that they describe. The log
+        repeats no status within a second, however often good and bad states alternate. A fault keeps its reason, so
+        a fault with another reason is a new status.
         """
-        news = _news(status) != _news(self._last)
-        if not news and not force:
+        is_new = _identity(status) != _identity(self._last)
+        if not is_new and not force:
             return
         level, text = self._with_warnings(status)
-        if news:
+        if is_new:
             self._log(status)
-        elif (level, text) == self._said:
+        elif (level, text) == self._published:
             return
-        self._last, self._said = status, (level, text)
+        self._last, self._published = status, (level, text)
         self._status.publish(conversions.to_diagnostic(self._name, level, text, {}))
 
-    def swapped(self, controller: Controller, path: str, refusal: str) -> None:
-        """Say that a new policy runs, or why it was refused; a refusal stays in the diagnostics until one is taken."""
+    def policy_swapped(self, controller: Controller, path: str, refusal: str) -> None:
+        """Log that a new policy runs, or why it was refused; a refusal stays in the diagnostics until the next swap."""
         self._refused_policy = refusal
         controller.counts['swap.failed'] += bool(refusal)
         if refusal:
@@ -74,36 +74,38 @@ class Report:
         else:
             self._node.get_logger().info(f'running the policy {path}')
 
-    def diagnostics(
-        self, status: Status, controller: Controller, policy: Policy, path: str, timing: TimingReport
-    ) -> None:
-        """Publish rate, latency, input age, counters, fault and policy."""
+    def publish(self, status: Status, controller: Controller, policy: Policy, path: str, timing: TimingReport) -> None:
+        """Publish the diagnostics: rate, latency, input age, counters, fault and policy."""
         values = _values(controller, policy, path, timing)
-        self._diagnose(status, values, robot=policy.file.environment or '')
+        self._publish(status, values, robot=policy.file.environment or '')
 
-    def idle(self, status: Status) -> None:
-        """Publish the diagnostics of a node that is not configured: its status is all that there is."""
-        self._diagnose(status, {'fault': status.reason if status.level == 'error' else ''})
+    def publish_idle(self, status: Status) -> None:
+        """Publish the diagnostics of a node that is not configured, which has nothing but a status."""
+        self._publish(status, {'fault': status.reason if status.level == 'error' else ''})
 
-    def incompatible_qos(self, name: str, peer: str, entity: str) -> Callable[[Any], None]:
-        """Return what is to be called when a peer of a topic has a quality of service with which nothing passes."""
+    def on_incompatible_qos(self, name: str, other: str, own: str, event: Any) -> None:
+        """
+        Warn that another node's quality of service does not fit ours.
+
+        Args:
+            name: the topic.
+            other: what the other node has, a ``publisher`` or a ``subscriber``.
+            own: what this node has, a ``subscription`` or a ``publisher``.
+            event: the middleware's event.
+        """
         topic = self._node.resolve_topic_name(name)
+        policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
+        text = (
+            f"a {other} of '{topic}' has an incompatible {policy}, so nothing passes between it and this node; "
+            f'set qos_overrides.{topic}.{own}.{policy}'
+        )
+        count = self._node.count_publishers if other == 'publisher' else self._node.count_subscribers
+        self._incompatible[topic] = text, count, max(count(topic), 1)
+        self._node.get_logger().warning(text)
 
-        def report(event: Any) -> None:
-            policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
-            text = (
-                f"a {peer} of '{topic}' has an incompatible {policy}, so nothing passes between it and this node; "
-                f'set qos_overrides.{topic}.{entity}.{policy}'
-            )
-            count = self._node.count_publishers if peer == 'publisher' else self._node.count_subscribers
-            self._incompatible[topic] = text, count, max(count(topic), 1)
-            self._node.get_logger().warning(text)
-
-        return report
-
-    def _diagnose(self, status: Status, values: dict[str, Any], robot: str = '') -> None:
-        self._log_peers()
-        self.status(status, force=True)
+    def _publish(self, status: Status, values: dict[str, Any], robot: str = '') -> None:
+        self._log_connections()
+        self.publish_status(status, force=True)
         level, text = self._with_warnings(status)
         message = conversions.to_diagnostic(
             f'{self._name}: control',
@@ -112,28 +114,28 @@ class Report:
             {'state': status.state, 'uptime_s': time.monotonic() - self._began, **values},
             hardware_id=conversions.hardware_id(self._node.get_namespace(), robot),
         )
-        self._diagnostics.publish(conversions.to_diagnostics(message, self._node.get_clock().now().nanoseconds))
+        self._publisher.publish(conversions.to_diagnostics(message, self._node.get_clock().now().nanoseconds))
 
     def _with_warnings(self, status: Status) -> tuple[str, str]:
-        """Return level and text of a status with everything that is wrong beside it."""
+        """Return level and text of a status together with all warnings."""
         incompatible = [text for text, _, _ in self._incompatible.values()]
-        warnings = [text for text in (self._conflict, *incompatible, self._refused_policy, *self.peers) if text]
+        warnings = [text for text in (self._conflict, *incompatible, self._refused_policy, *self.connections) if text]
         level = 'warn' if warnings and status.level == 'ok' else status.level
         remarks = [self.remark] if self.remark and status.reason.startswith(WAITING) else []
         return level, '; '.join([status.text, *remarks, *warnings])
 
-    def _log_peers(self) -> None:
-        for text in self.peers:
-            if text not in self._logged_peers:
+    def _log_connections(self) -> None:
+        for text in self.connections:
+            if text not in self._logged_connections:
                 self._node.get_logger().warning(text)
-        self._logged_peers = list(self.peers)
+        self._logged_connections = list(self.connections)
 
     def look_for_conflicts(self) -> None:
-        """Find a second publisher of our commands and a second node of our name; both only warn."""
+        """Find a second publisher of our commands and a second node of our name; both are warnings only."""
         node = self._node
-        for name, (_, peers_of, before) in list(self._incompatible.items()):
-            if peers_of(name) < before:
-                del self._incompatible[name]  # the peer went
+        for name, (_, count_of, before) in list(self._incompatible.items()):
+            if count_of(name) < before:
+                del self._incompatible[name]  # it is gone
         conflicts = []
         topic = node.resolve_topic_name('command')
         if (count := node.count_publishers(topic)) > 1:
@@ -148,10 +150,10 @@ class Report:
 
     def _log(self, status: Status) -> None:
         now = time.monotonic()
-        if now - self._logged.get(_news(status), -math.inf) < LOG_PERIOD_S:
+        if now - self._logged.get(_identity(status), -math.inf) < LOG_PERIOD_S:
             return
-        self._logged[_news(status)] = now
-        # One line of code for each level: rclpy refuses a line whose level varies.
+        self._logged[_identity(status)] = now
+        # One line for each level: rclpy does not allow a line of code to log at different levels.
         if status.level == 'error':
             self._node.get_logger().error(status.text)
         elif status.level == 'warn':
@@ -164,7 +166,8 @@ class Report:
         return self._node.get_fully_qualified_name().lstrip('/')
 
 
-def _news(status: Status) -> tuple[str, ...]:
+def _identity(status: Status) -> tuple[str, ...]:
+    """Return what makes a status a new one: level and state, and the reason of an error."""
     return status if status.level == 'error' else status[:2]
 
 

@@ -1,31 +1,34 @@
-"""From a command to the message that a robot takes; the other half of :mod:`velora_ros.nodes.ros.conversions`."""
+"""
+From a command to the message that a robot takes: the last step from a state to a command.
+
+An encoder has one method, ``encode(command) -> message``. :class:`VectorEncoder` returns the bytes that the middleware
+carries, for rclpy takes longer to serialise a message. The others fill the same message each time.
+"""
 
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
+
+from rclpy.serialization import serialize_message
+from std_msgs.msg import Float64MultiArray
 
 from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.control import Command
 from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.nodes.policy.decoders import vector_writer
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES, JOINT_FIELDS, TWIST_FIELDS, TWISTS
 from velora_ros.nodes.ros.conversions import to_stamp
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.spec import PolicySpec
 
-Writer = Callable[[Command], Any]
 Clock = Callable[[], int]
 
-TYPES = {
-    'Float64MultiArray': 'std_msgs/msg/Float64MultiArray',
-    'JointState': 'sensor_msgs/msg/JointState',
-    'JointTrajectory': 'trajectory_msgs/msg/JointTrajectory',
-    'Twist': 'geometry_msgs/msg/Twist',
-    'TwistStamped': 'geometry_msgs/msg/TwistStamped',
-}
-TWISTS = ('Twist', 'TwistStamped')
-AXES = tuple(f'{part}.{axis}' for part in ('linear', 'angular') for axis in 'xyz')
-# What a field of each kind of joint command is called in its message.
-POINT = {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'}
+
+class Encoder(Protocol):
+    """Makes the message of a command."""
+
+    def encode(self, command: Command) -> Any:
+        """Return the message, or its bytes, that carries a command; the next call may change the same message."""
+        ...
 
 
 def interface_of(kind: str, interface: str, fields: Sequence[str]) -> str:
@@ -46,20 +49,20 @@ def interface_of(kind: str, interface: str, fields: Sequence[str]) -> str:
     return meanings.pop() if meanings else ''
 
 
-def make_writer(
+def make_encoder(
     kind: str, spec: PolicySpec, *, interface: str, fields: Sequence[str], frame_id: str, now: Clock
-) -> Writer:
+) -> Encoder:
     """
-    Return what makes of a command a message, the same every time with new numbers, or a message's bytes.
+    Return the encoder for a command type.
 
     Args:
-        kind: a key of :data:`TYPES`.
+        kind: a key of :data:`velora_ros.nodes.ros.command_types.COMMAND_TYPES`.
         spec: the policy's specification.
         interface: position, velocity or effort, where the names do not say.
         fields: where each action goes, in the policy's order: the index in a Float64MultiArray, the joint of a
-            JointState or JointTrajectory, ``linear.x`` ... ``angular.z`` of a Twist. Empty derives from the names.
-        frame_id: the header's, where there is one.
-        now: tells the time of the robot's clock [ns], for stamps.
+            JointState or JointTrajectory, ``linear.x`` ... ``angular.z`` of a Twist. Empty derives it from the names.
+        frame_id: the frame of the header, where there is one.
+        now: returns the time of the robot's clock [ns], for stamps.
 
     Raises:
         ConfigError: the fields do not fit the message or the policy.
@@ -72,17 +75,107 @@ def make_writer(
     if repeated := sorted({field for field in fields if list(fields).count(field) > 1}):
         raise ConfigError(f"'command.fields' repeats {', '.join(repeated)}; each action needs a place of its own.")
     _check_meaning(kind, spec, interface, fields)
-    message = interface_class(TYPES[kind])()
+    if kind == 'Float64MultiArray':
+        return VectorEncoder(spec.action_dim, _places(spec, fields))
+    message = interface_class(COMMAND_TYPES[kind])()
     if hasattr(message, 'header'):
         message.header.frame_id = frame_id
-    if kind == 'Float64MultiArray':
-        return _vector_writer(spec, fields)
     if kind in TWISTS:
-        return _twist_writer(message, fields or spec.action_names, now)
+        return TwistEncoder(message, fields or spec.action_names, now)
     joints, meaning = _joints(kind, spec, interface, fields)
     if kind == 'JointState':
-        return _joint_state_writer(message, joints, meaning, now)
-    return _trajectory_writer(message, joints, meaning, spec.control_period)
+        return JointStateEncoder(message, joints, meaning, now)
+    return TrajectoryEncoder(message, joints, meaning, spec.control_period)
+
+
+class VectorEncoder:
+    """
+    Encodes a command as a serialised Float64MultiArray.
+
+    Args:
+        length: the number of actions.
+        places: the place of each action in the message, in the policy's order; None for the policy's order itself.
+    """
+
+    def __init__(self, length: int, places: Sequence[int] | None = None) -> None:
+        self._head = serialize_message(Float64MultiArray(data=[0.0] * length))[: -8 * length]
+        self._order = None if places is None else [places.index(place) for place in range(length)]
+
+    def encode(self, command: Command) -> bytes:
+        """See :class:`Encoder`."""
+        if self._order is not None:
+            command = [command[place] for place in self._order]
+        return self._head + array('d', command).tobytes()
+
+
+class JointStateEncoder:
+    """Encodes a command as a JointState with one field: position, velocity or effort."""
+
+    def __init__(self, message: Any, joints: list[str], interface: str, now: Clock) -> None:
+        self._message, self._interface, self._now = message, interface, now
+        message.name = joints
+
+    def encode(self, command: Command) -> Any:
+        """See :class:`Encoder`."""
+        self._message.header.stamp = to_stamp(self._now())
+        setattr(self._message, self._interface, array('d', command))
+        return self._message
+
+
+class TrajectoryEncoder:
+    """
+    Encodes a command as a JointTrajectory of one point, one control period from now.
+
+    Its stamp is zero, which means "from now on": the controller's own clock decides, and no point comes too late.
+    """
+
+    def __init__(self, message: Any, joints: list[str], interface: str, period: float) -> None:
+        self._message, self._field = message, JOINT_FIELDS['JointTrajectory'][interface]
+        message.joint_names = joints
+        self._point = interface_class('trajectory_msgs/msg/JointTrajectoryPoint')()
+        seconds = int(period)
+        time = self._point.time_from_start
+        time.sec, time.nanosec = seconds, round((period - seconds) * 1e9)
+        message.points = [self._point]
+
+    def encode(self, command: Command) -> Any:
+        """See :class:`Encoder`."""
+        setattr(self._point, self._field, array('d', command))
+        return self._message
+
+
+class TwistEncoder:
+    """
+    Encodes a command as a Twist or TwistStamped.
+
+    Args:
+        message: the message to fill.
+        fields: the part of the Twist for each action, such as ``linear.x``.
+        now: returns the time of the robot's clock [ns].
+
+    Raises:
+        ConfigError: a field is not part of a Twist.
+    """
+
+    def __init__(self, message: Any, fields: Sequence[str], now: Clock) -> None:
+        for field in fields:
+            if field not in TWIST_FIELDS:
+                raise ConfigError(
+                    f"'{field}' is not part of a Twist; give one for each action in 'command.fields'."
+                    f'{did_you_mean(field, TWIST_FIELDS)}'
+                )
+        self._message, self._now = message, now
+        twist = getattr(message, 'twist', message)
+        self._is_stamped = twist is not message
+        self._places = [(getattr(twist, part), axis) for part, _, axis in (field.partition('.') for field in fields)]
+
+    def encode(self, command: Command) -> Any:
+        """See :class:`Encoder`."""
+        for (vector, axis), value in zip(self._places, command, strict=True):
+            setattr(vector, axis, value)
+        if self._is_stamped:
+            self._message.header.stamp = to_stamp(self._now())
+        return self._message
 
 
 def _check_meaning(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) -> None:
@@ -99,61 +192,15 @@ def _check_meaning(kind: str, spec: PolicySpec, interface: str, fields: Sequence
     )
 
 
-def _vector_writer(spec: PolicySpec, fields: Sequence[str]) -> Writer:
+def _places(spec: PolicySpec, fields: Sequence[str]) -> list[int] | None:
+    """Return the place of each action in a vector; None for the policy's own order."""
     places = [int(field) if field.isdecimal() else -1 for field in fields]
     if fields and sorted(places) != list(range(len(places))):
         raise ConfigError(
             f"'command.fields' is {', '.join(fields)}; for a Float64MultiArray it is the index of each action in the "
             f'message, {f"each of 0 to {spec.action_dim - 1} once" if spec.action_dim > 1 else "0"}.'
         )
-    order, write = [places.index(place) for place in range(len(places))], vector_writer(spec.action_dim)
-    return write if order == sorted(order) else lambda command: write([command[place] for place in order])
-
-
-def _joint_state_writer(message: Any, joints: list[str], meaning: str, now: Clock) -> Writer:
-    message.name = joints
-
-    def write(command: Command) -> Any:
-        message.header.stamp = to_stamp(now())
-        setattr(message, meaning, array('d', command))
-        return message
-
-    return write
-
-
-def _trajectory_writer(message: Any, joints: list[str], meaning: str, period: float) -> Writer:
-    # A stamp of zero means "from now on": the controller's clock decides, and no point comes too late.
-    message.joint_names = joints
-    point = interface_class('trajectory_msgs/msg/JointTrajectoryPoint')()
-    seconds = int(period)
-    point.time_from_start.sec, point.time_from_start.nanosec = seconds, round((period - seconds) * 1e9)
-    message.points = [point]
-
-    def write(command: Command) -> Any:
-        setattr(point, POINT[meaning], array('d', command))
-        return message
-
-    return write
-
-
-def _twist_writer(message: Any, fields: Sequence[str], now: Clock) -> Writer:
-    for field in fields:
-        if field not in AXES:
-            raise ConfigError(
-                f"'{field}' is not part of a Twist; give one for each action in 'command.fields'."
-                f'{did_you_mean(field, AXES)}'
-            )
-    twist = getattr(message, 'twist', message)
-    places = [(getattr(twist, part), axis) for part, _, axis in (field.partition('.') for field in fields)]
-
-    def write(command: Command) -> Any:
-        for (vector, axis), value in zip(places, command, strict=True):
-            setattr(vector, axis, value)
-        if twist is not message:
-            message.header.stamp = to_stamp(now())
-        return message
-
-    return write
+    return None if places == sorted(places) else places
 
 
 def _joints(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) -> tuple[list[str], str]:

@@ -1,4 +1,9 @@
-"""The way through the types of a message to the numbers of a field; compiled once, then followed with each message."""
+"""
+From the path of a field, such as ``ranges[0:3]``, to what reads its numbers from a message.
+
+:func:`find_way` checks a path against the types of a message once, when the node is configured. The :class:`Way` that
+it returns is followed with each message.
+"""
 
 import math
 import re
@@ -19,67 +24,90 @@ Getter = Callable[[Any], Any]
 _NUMBERS = ('double', 'float', 'boolean', 'int', 'uint', 'octet')
 _QUATERNION = 'geometry_msgs/Quaternion'
 _ANGLES = ('roll', 'pitch', 'yaw')
-# A quaternion shorter than this, squared, is no orientation; most often it was never filled in.
+# A quaternion whose squared length is below this is not an orientation; mostly it was never filled in.
 _SHORTEST = 1e-6
 _SHORT = "choose what it has in 'observation.fields', or check what publishes it."
 
 
 class Kind(NamedTuple):
-    """A message type: how the user calls it, and its class."""
+    """A message type: its name as the user gave it, and its class."""
 
     name: str
     message: Any
 
     @property
     def full_name(self) -> str:
-        """As ``sensor_msgs/msg/LaserScan``."""
+        """The full name, such as ``sensor_msgs/msg/LaserScan``."""
         package, kind, *_ = self.message.__module__.split('.')
         return f'{package}/{kind}/{self.message.__name__}'
 
 
 class Way(NamedTuple):
-    """A path made definite: what leads to a number, or to an array, a slice of it, and from each entry to a number."""
+    """
+    A path that exists in a message type.
+
+    Args:
+        text: the path as it was written.
+        before: returns the number, or the array that the slice is taken of.
+        cut: the slice, if there is one.
+        after: returns the number in each entry of the slice; None if the entries are numbers.
+        label: the path of the array.
+        length: how many numbers the slice has, where the array has a fixed length; else None.
+    """
 
     text: str
     before: Getter
     cut: slice | None = None
     after: Getter | None = None
     label: str = ''
-    """The array's path."""
     length: int | None = None
-    """How many numbers the slice has, where the array's length is fixed."""
 
-    def numbers(self, kind: str, width: int | None) -> Callable[[Any], Array]:
-        """Return what reads the numbers of the slice; so many, or, with None, as many as the slice says, or some."""
-        if self.cut is None:
-            return lambda message: np.array([float(self.before(message))])
-        before, cut, after = self.before, self.cut, self.after
-        wanted = slice_width(cut) if width is None else width
 
-        def read(message: Any) -> Array:
-            whole = before(message)
-            part = whole[cut]
-            if len(part) != wanted and (wanted is not None or not len(part)):
-                raise ObservationError(
-                    f"a {kind} has {len(whole)} values of '{self.label}', and '{self.text}' takes "
-                    f'{wanted or "at least one"} and finds {len(part)}; {_SHORT}'
-                )
-            return np.array(part if after is None else [after(entry) for entry in part], dtype=np.float64)
+class SliceReader:
+    """
+    Reads the numbers of a way.
 
-        return read
+    Args:
+        kind: the message type, for errors.
+        way: the way.
+        width: how many numbers there must be; None for as many as the slice says, or any number where it does not say.
+    """
+
+    def __init__(self, kind: str, way: Way, width: int | None) -> None:
+        self._kind, self._way = kind, way
+        self._width = slice_width(way.cut) if width is None and way.cut is not None else width
+
+    def read(self, message: Any) -> Array:
+        """
+        Return the numbers, shape (width,).
+
+        Raises:
+            ObservationError: the message has another number of them.
+        """
+        text, before, cut, after, label, _ = self._way
+        whole = before(message)
+        if cut is None:
+            return np.array([float(whole)])
+        entries, wanted = whole[cut], self._width
+        if len(entries) != wanted and (wanted is not None or not len(entries)):
+            raise ObservationError(
+                f"a {self._kind} has {len(whole)} values of '{label}', and '{text}' takes "
+                f'{wanted or "at least one"} and finds {len(entries)}; {_SHORT}'
+            )
+        return np.array(entries if after is None else [after(entry) for entry in entries], dtype=np.float64)
 
 
 def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
     """
-    Find the way along a path through the types of a message.
+    Return the way along a path through the types of a message.
 
     Args:
         kind: the message type.
         path: the path.
-        whole: whether a path that ends at an array means all of it.
+        whole: whether a path that ends at an array means all its entries.
 
     Raises:
-        ConfigError: it does not lead to a number.
+        ConfigError: the path does not lead to a number.
     """
     here, label, steps = kind.full_name.replace('/msg/', '/'), '', list(path.steps)
     sections: list[list[Getter]] = [[]]
@@ -106,7 +134,7 @@ def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
                 f"'{path.text}' is beyond the {fixed} values of '{label}'; the last is {label}[{fixed - 1}]."
             )
         else:
-            sections[-1].append(_entry(kind.name, path.text, label, step))
+            sections[-1].append(_Entry(kind.name, path.text, label, step))
         label = f'{label}[{step}]' if isinstance(step, int) else f'{label}[...]'
     _check_number(kind, path, here)
     if here == 'octet':
@@ -117,10 +145,10 @@ def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
 
 
 def _into_field(kind: Kind, path: Path, here: str, label: str) -> tuple[Getter, str]:
-    """Return what gets the last field of ``label`` out of the message ``here``, and the field's type."""
+    """Return what gets the last field of ``label`` from a message of type ``here``, and the type of the field."""
     before, _, step = label.rpartition('.')
     if here == _QUATERNION and step in _ANGLES:
-        return _angle(before, step), 'double'
+        return _Angle(before, step), 'double'
     if _array_of(here):
         raise ConfigError(
             f"'{path.text}' takes '{step}' of '{before}', which is an array in a {kind.name}; give an index, "
@@ -150,32 +178,40 @@ def _check_number(kind: Kind, path: Path, here: str) -> None:
     )
 
 
-def _entry(kind: str, text: str, label: str, index: int) -> Getter:
-    def get(values: Any) -> Any:
+class _Entry:
+    """Gets one entry of an array; an array that is too short makes the message unusable."""
+
+    def __init__(self, kind: str, text: str, label: str, index: int) -> None:
+        self._kind, self._text, self._label, self._index = kind, text, label, index
+
+    def __call__(self, values: Any) -> Any:
         try:
-            return values[index]
+            return values[self._index]
         except IndexError:
             raise ObservationError(
-                f"a {kind} has {len(values)} values of '{label}', and '{text}' is beyond them; {_SHORT}"
+                f"a {self._kind} has {len(values)} values of '{self._label}', and '{self._text}' is beyond them; "
+                f'{_SHORT}'
             ) from None
 
-    return get
 
+class _Chain:
+    """Applies several getters, one after the other."""
 
-def _chain(operations: Sequence[Getter]) -> Getter:
-    if len(operations) == 1:
-        return operations[0]
+    def __init__(self, getters: Sequence[Getter]) -> None:
+        self._getters = getters
 
-    def get(message: Any) -> Any:
-        for operation in operations:
-            message = operation(message)
+    def __call__(self, message: Any) -> Any:
+        for get in self._getters:
+            message = get(message)
         return message
 
-    return get
+
+def _chain(getters: Sequence[Getter]) -> Getter:
+    return getters[0] if len(getters) == 1 else _Chain(getters)
 
 
 def _array_of(kind: str) -> tuple[str, int | None] | None:
-    """Return the type of an array's entries and its length, None where messages differ in it; None for no array."""
+    """Return the type of an array's entries and its length, None if that varies; None if it is not an array."""
     if match := re.fullmatch(r'sequence<(.+?)(?:, *\d+)?>', kind):
         return match[1], None
     if match := re.fullmatch(r'(.+)\[(\d+)\]', kind):
@@ -184,7 +220,7 @@ def _array_of(kind: str) -> tuple[str, int | None] | None:
 
 
 def _fields_of(kind: str) -> dict[str, str]:
-    """Return the fields of a message type and their types; none for what is not a message."""
+    """Return the fields of a message type and their types; empty for a type that is not a message."""
     if '/' not in kind or _array_of(kind):
         return {}
     fields: dict[str, str] = interface_class(kind.replace('/', '/msg/')).get_fields_and_field_types()
@@ -192,12 +228,12 @@ def _fields_of(kind: str) -> dict[str, str]:
 
 
 def numbers_of(message: Any) -> dict[str, Getter | None]:
-    """Return the paths of all numbers in a message outside arrays, with a function for those that are not a field."""
+    """Return the paths of all numbers in a message outside arrays, each with its getter if it is not a plain field."""
     return dict(_numbers(message, ''))
 
 
 def _numbers(message: Any, path: str) -> Iterator[tuple[str, Getter | None]]:
-    """Return the paths of all numbers in a message, with a function for those that are not a field of it."""
+    """Yield what :func:`numbers_of` returns, for a message at a path."""
     for name, kind in message.get_fields_and_field_types().items():
         if kind.startswith(_NUMBERS) and not _array_of(kind):
             yield path + name, _octet(path + name) if kind == 'octet' else None
@@ -205,11 +241,11 @@ def _numbers(message: Any, path: str) -> Iterator[tuple[str, Getter | None]]:
             yield from _numbers(interface_class(kind.replace('/', '/msg/')), f'{path}{name}.')
         if kind == _QUATERNION:
             for angle in _ANGLES:
-                yield f'{path}{name}.{angle}', _chain([attrgetter(path + name), _angle(path + name, angle)])
+                yield f'{path}{name}.{angle}', _chain([attrgetter(path + name), _Angle(path + name, angle)])
 
 
 def _arrays(message: Any, path: str = '') -> Iterator[str]:
-    """Return the first entry of each array of numbers in a message."""
+    """Yield the path of the first entry of each array of numbers in a message."""
     for name, kind in message.get_fields_and_field_types().items():
         if inner := _array_of(kind):
             if inner[0].startswith(_NUMBERS):
@@ -222,23 +258,25 @@ def _octet(path: str) -> Getter:
     return _chain([attrgetter(path), ord])
 
 
-def _angle(path: str, angle: str) -> Getter:
-    compute = {'roll': _roll, 'pitch': _pitch, 'yaw': _yaw}[angle]
+class _Angle:
+    """Computes the roll, pitch or yaw of a quaternion [rad]."""
 
-    def read(q: Any) -> float:
+    def __init__(self, path: str, angle: str) -> None:
+        self._path = path
+        self._compute = {'roll': _roll, 'pitch': _pitch, 'yaw': _yaw}[angle]
+
+    def __call__(self, q: Any) -> float:
         square = q.w * q.w + q.x * q.x + q.y * q.y + q.z * q.z
         if not _SHORTEST <= square < math.inf:  # NaN neither
             raise ObservationError(
-                f"'{path}' is ({q.x:g}, {q.y:g}, {q.z:g}, {q.w:g}), an invalid quaternion; x, y, z and w of an "
+                f"'{self._path}' is ({q.x:g}, {q.y:g}, {q.z:g}, {q.w:g}), an invalid quaternion; x, y, z and w of an "
                 'orientation have length 1.'
             )
-        return compute(q, square)
-
-    return read
+        return self._compute(q, square)
 
 
-# REP 103: roll about x, pitch about y, yaw about z, turned about fixed axes in this order [rad]. A quaternion
-# need not have length 1 exactly: `square` is that of its length, and atan2 cares for the ratio of its arguments only.
+# REP 103: roll about x, pitch about y, yaw about z, about fixed axes in this order [rad]. The quaternion need not have
+# length 1 exactly: `square` is its squared length, and atan2 depends on the ratio of its arguments only.
 
 
 def _roll(q: Any, square: float) -> float:

@@ -45,10 +45,12 @@ from rclpy.parameter import Parameter as RosParameter
 from velora_ros.control.controller import EMERGENCY_STOP, Status
 from velora_ros.control.safety import Safety
 from velora_ros.errors import ConfigError, VeloraError
-from velora_ros.nodes.policy.diagnostics import UNCONFIGURED, Report
-from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, OWNER, PolicyLoop
+from velora_ros.nodes.policy.diagnostics import UNCONFIGURED, Diagnostics
+from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, PolicyLoop
 from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of
-from velora_ros.nodes.policy.policy_loader import Loader, PolicyFolders, await_policy, load
+from velora_ros.nodes.policy.policy_files import PolicyFolders
+from velora_ros.nodes.policy.policy_loader import Loader, await_policy, load
+from velora_ros.nodes.policy.topic_factory import OWNER
 from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.endpoints import create_deferred_service, create_service, create_subscriptions_to_all
 from velora_ros.nodes.ros.parameter_table import ParameterTable
@@ -101,7 +103,7 @@ class PolicyNode(LifecycleNode):
         self._folders = PolicyFolders(self._table['policy_dirs'], self._table['policy'])
         self._loader = Loader(self)
         self._autostarting = bool(self._table['autostart'])
-        self._report = Report(self)
+        self._diagnostics = Diagnostics(self)
         # Not the loop's: it must be heard before there is one, and while the next one is made.
         create_subscriptions_to_all(self, OWNER, 'emergency_stop', self._on_emergency_stop_message)
         for name, callback in (
@@ -118,7 +120,7 @@ class PolicyNode(LifecycleNode):
         elif self._autostarting:
             self._autostart()
         else:
-            self._report.status(self._status)
+            self._diagnostics.publish_status(self._status)
 
     def close(self) -> None:
         """Stop the robot before the process ends."""
@@ -146,10 +148,12 @@ class PolicyNode(LifecycleNode):
         values = self._table.values
         path = self._folders.check(values['policy'])
         policy = load(path, values['engine'])
-        self._loop = PolicyLoop(self, policy, values, report=self._report, fault=self._fault, follow=self._swap_or_stay)
+        self._loop = PolicyLoop(
+            self, policy, values, diagnostics=self._diagnostics, fault=self._fault, follow=self._swap_or_stay
+        )
         self._running = self._asked = values['policy']
-        self.get_logger().info(self._loop.words(str(path)))
-        self._report.status(self._loop.status)
+        self.get_logger().info(self._loop.summary(str(path)))
+        self._diagnostics.publish_status(self._loop.status)
 
     @_transition
     def on_activate(self, state: LifecycleState) -> None:
@@ -197,7 +201,7 @@ class PolicyNode(LifecycleNode):
             self._fault = self._loop.controller.fault
             self._loop.destroy()
             self._loop = None
-        self._report.status(self._status)
+        self._diagnostics.publish_status(self._status)
 
     @property
     def _status(self) -> Status:
@@ -259,7 +263,7 @@ class PolicyNode(LifecycleNode):
 
     def _settle(self, why: str) -> None:
         """After a swap or its failure: people are told, and the parameter says what runs."""
-        self._report.swapped(self._configured.controller, self._running, why)
+        self._diagnostics.policy_swapped(self._configured.controller, self._running, why)
         self._asked = self._running
         if self._table['policy'] != self._running:
             self.set_parameters([RosParameter('policy', value=self._running)])
@@ -307,7 +311,7 @@ class PolicyNode(LifecycleNode):
         if self._loop is not None:
             self._loop.send(self._loop.controller.emergency_stop())
         else:
-            self._report.status(self._status)
+            self._diagnostics.publish_status(self._status)
 
     def _on_clear_fault(self, request: Any, response: Any) -> Any:
         if self._loop is None and (self._finalized or not self._fault):
@@ -320,7 +324,7 @@ class PolicyNode(LifecycleNode):
             self._loop.send(None)
             response.message = 'armed' if self._loop.controller.armed else 'disarmed'
         else:
-            self._report.status(self._status)
+            self._diagnostics.publish_status(self._status)
         return response
 
     def _on_reset_state(self, request: Any, response: Any) -> Any:
@@ -350,7 +354,7 @@ class PolicyNode(LifecycleNode):
             return
         self._idle_steps += 1
         if self._idle_steps % DIAGNOSTICS_STEPS == 0:
-            self._report.idle(self._status)
+            self._diagnostics.publish_idle(self._status)
 
 
 def main() -> None:

@@ -1,98 +1,138 @@
-"""What stands for a value of a message that is not finite: the parameter ``observation.nonfinite``."""
+"""Replacements for values of a message that are not finite: the parameter ``observation.nonfinite``."""
 
 from array import array
-from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from velora_ros.contract.fields import Field
 from velora_ros.contract.sources import REFUSE, number_of
+from velora_ros.contract.transforms import fill_ranges
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
 from velora_ros.nodes.policy.message_paths import Array, Kind, numbers_of
 
-# Replaces what is not finite in values of a message; raises ObservationError where nothing can stand for it.
-Fill = Callable[[Any, Array], Array]
-
-# What measures distances: the field with them, and those with the least and the greatest that it can measure.
+# Types that measure distances: the field with them, and those with the least and the greatest measurable distance.
 _RANGES = {
     'sensor_msgs/msg/LaserScan': ('ranges', 'range_min', 'range_max'),
     'sensor_msgs/msg/Range': ('range', 'min_range', 'max_range'),
 }
 
 
-def is_range(kind: Kind, field: Field) -> bool:
-    """Whether all that a field reads are distances, for which infinity has a meaning."""
-    ranges, *_ = _RANGES.get(kind.full_name, ('',))
-    return all(path.steps[0] == ranges for path in field.paths)
+class Filler(Protocol):
+    """Replaces values of a field that are not finite."""
+
+    def fill(self, message: Any, values: Array) -> Array:
+        """
+        Return the values, shape (n,), with every number finite; they may be changed in place.
+
+        Raises:
+            ObservationError: nothing replaces a value that is not finite.
+        """
+        ...
 
 
-def fill_of(kind: Kind, text: str, field: Field | None = None) -> Fill:
+class Refuse:
+    """Replaces nothing: a value that is not finite makes the message unusable."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def fill(self, message: Any, values: Array) -> Array:
+        """See :class:`Filler`."""
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            which = f'value {bad[0]} of ' if len(values) > 1 else ''
+            raise ObservationError(
+                f"{which}'{self._what}' is {values[bad[0]]}; set 'observation.nonfinite' to its replacement, a number "
+                'or the name of one in the message.'
+            )
+        return values
+
+
+class ReplaceByNumber:
     """
-    Return what stands for values that are not finite.
+    Replaces values by a number, or by a number of the same message.
+
+    Args:
+        what: the field, for errors.
+        number: the number; None to read ``path``.
+        path: the path of the number in the message.
+    """
+
+    def __init__(self, what: str, number: float | None, path: str = '') -> None:
+        self._number, self._get = number, attrgetter(path) if number is None else None
+        self._refuse = Refuse(what)
+
+    def fill(self, message: Any, values: Array) -> Array:
+        """See :class:`Filler`."""
+        bad = ~np.isfinite(values)
+        if bad.any():
+            values[bad] = self._number if self._get is None else float(self._get(message))
+        return self._refuse.fill(message, values)
+
+
+class ReplaceRanges:
+    """
+    Replaces infinite distances by their meaning of REP 117, then what is left, such as NaN, by another filler.
+
+    Args:
+        kind: the message type, a key of the table of distances.
+        rest: for values that are not infinite, and for inf too where ``keeps_far`` is set.
+        keeps_far: whether the user gave a replacement, which then also counts for inf.
+    """
+
+    def __init__(self, kind: Kind, rest: Filler, *, keeps_far: bool) -> None:
+        self._least, self._greatest = map(attrgetter, _RANGES[kind.full_name][1:])
+        self._rest, self._keeps_far = rest, keeps_far
+
+    def fill(self, message: Any, values: Array) -> Array:
+        """See :class:`Filler`."""
+        if not np.isfinite(values).all():
+            values = fill_ranges(values, self._least(message), 0.0 if self._keeps_far else self._greatest(message))
+        return self._rest.fill(message, values)
+
+
+def make_filler(kind: Kind, text: str, field: Field | None = None) -> Filler:
+    """
+    Return the filler for a field.
+
+    Args:
+        kind: the message type.
+        text: the user's choice, as in :class:`velora_ros.contract.sources.ObservationSettings`.
+        field: the field; None for a user's own reader.
 
     Raises:
         ConfigError: the message has no number of that name.
     """
     what = field.text if field else 'the reader'
-    distance = field is not None and is_range(kind, field)
-    if text == REFUSE or (not text and not distance):
-        return lambda message, values: _finite(values, what)
+    has_meaning = field is not None and is_range(kind, field)
+    if text == REFUSE or (not text and not has_meaning):
+        return Refuse(what)
     number = number_of(text)
-    if text and number is None:
-        known = numbers_of(kind.message)
-        if text not in known:
-            raise ConfigError(
-                f"'observation.nonfinite' is '{text}'; it must be a finite number, '{REFUSE}', or the path of a number "
-                f'in a {kind.name}.{did_you_mean(text, known)}'
-            )
-    get = attrgetter(text) if text and number is None else None
-    least, greatest = map(attrgetter, _RANGES[kind.full_name][1:]) if distance else (None, None)
-
-    def fill(message: Any, values: Array) -> Array:
-        bad = ~np.isfinite(values)
-        if not bad.any():
-            return values
-        if least is not None and greatest is not None:
-            values = _fill_near(values, least(message))
-            if not text:
-                return _finite(_fill_far(values, greatest(message)), what)
-            bad = ~np.isfinite(values)
-        values[bad] = number if get is None else float(get(message))
-        return _finite(values, what)
-
-    return fill
-
-
-def _fill_near(ranges: Array, least: float) -> Array:
-    return np.where(np.isneginf(ranges), least, ranges)
-
-
-def _fill_far(ranges: Array, greatest: float) -> Array:
-    """Put the greatest distance where nothing is; a driver that leaves it at zero has not said how far that is."""
-    return np.where(np.isposinf(ranges), greatest if greatest > 0 else np.inf, ranges)
-
-
-def _finite(values: Array, what: str) -> Array:
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        which = f'value {bad[0]} of ' if len(values) > 1 else ''
-        raise ObservationError(
-            f"{which}'{what}' is {values[bad[0]]}; 'observation.nonfinite' can say what stands for it, a number or the "
-            'name of one in the message.'
+    if text and number is None and text not in (known := numbers_of(kind.message)):
+        raise ConfigError(
+            f"'observation.nonfinite' is '{text}'; it must be a finite number, '{REFUSE}', or the path of a number in "
+            f'a {kind.name}.{did_you_mean(text, known)}'
         )
-    return values
+    filler: Filler = ReplaceByNumber(what, number, text) if text else Refuse(what)
+    return ReplaceRanges(kind, filler, keeps_far=bool(text)) if has_meaning else filler
+
+
+def is_range(kind: Kind, field: Field) -> bool:
+    """Return whether a field reads distances only, for which infinity has a meaning."""
+    ranges, *_ = _RANGES.get(kind.full_name, ('',))
+    return all(path.steps[0] == ranges for path in field.paths)
 
 
 def has_ranges(kind: Kind) -> bool:
-    """Whether :func:`fill_ranges` is for this type."""
+    """Return whether :func:`fill_scan` applies to this type."""
     return _RANGES.get(kind.full_name, ('',))[0] == 'ranges'
 
 
-def fill_ranges(message: Any) -> None:
-    """Put into the ranges of a scan what infinity means there."""
+def fill_scan(message: Any) -> None:
+    """Replace the infinite ranges of a scan, in the message itself, by their meaning of REP 117."""
     ranges = np.asarray(message.ranges, dtype=np.float64)
     if np.isinf(ranges).any():
-        filled = _fill_far(_fill_near(ranges, message.range_min), message.range_max)
+        filled = fill_ranges(ranges, message.range_min, message.range_max)
         message.ranges = array('f', filled.astype(np.float32).tobytes())

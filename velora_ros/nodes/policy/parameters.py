@@ -9,7 +9,8 @@ from velora_ros.control import Settings
 from velora_ros.control.safety import Safety
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.policy import readers
-from velora_ros.nodes.policy.encoders import TYPES, interface_of
+from velora_ros.nodes.policy.encoders import interface_of
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Parameter, Values
 from velora_ros.policy import PolicyFile
@@ -71,7 +72,7 @@ PARAMETERS = (
     ),
     Parameter(
         'command.type', 'string', 'Float64MultiArray', 'Message type of the command, by its short or full name.',
-        choices=tuple(TYPES), canonical=lambda kind: canonical_type(kind, TYPES),
+        choices=tuple(COMMAND_TYPES), canonical=lambda kind: canonical_type(kind, COMMAND_TYPES),
     ),
     Parameter(
         'command.interface', 'string', '', 'Meaning of the commands; empty reads it from the action names.',

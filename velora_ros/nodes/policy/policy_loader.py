@@ -1,9 +1,8 @@
-"""Another policy for a running node: loaded and warmed up off the control thread, from allowed folders only."""
+"""Loads policies: the first one, and further ones for a running node, in a thread beside the control thread."""
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,91 +16,17 @@ from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.ros.process_settings import ShortSwitchInterval
 from velora_ros.policy import Policy
-from velora_ros.policy.foreign import why_no_policy
-from velora_ros.utils import share_path
 
-# How often the control thread looks whether a load is done [s]; it looks at all only while one is under way.
-LOOK_S = 0.01
-# How long Python lets the loading thread compute while the control thread waits for its turn [s]; usually 5 ms.
+# Period with which the control thread checks for loaded policies, while one is being loaded [s].
+CHECK_PERIOD_S = 0.01
+# How long the loading thread may compute while the control thread waits for the interpreter [s]; usually 5 ms.
 TURN_S = 1e-4
 OVERTAKEN = 'another policy was asked for meanwhile.'
 
 
-class PolicyFolders:
-    """
-    The folders below which policies may be.
-
-    Args:
-        folders: given by the user.
-        start: the policy that the node was started with; its folder counts too, as does that of the shipped ones.
-    """
-
-    def __init__(self, folders: Iterable[str], start: str) -> None:
-        shipped = share_path('policies')
-        trusted = [*shipped.glob('*.safetensors'), *([policy_path(start)] if start else [])]
-        found = [shipped, *map(_folder, folders), *(path.parent for path in trusted)]
-        # An installation may consist of links; where those of trusted files lead, is trusted too.
-        with _looking_up(start):
-            found = [folder.resolve() for folder in found] + [path.resolve().parent for path in trusted]
-        self._folders = list(dict.fromkeys(found))
-
-    def check(self, given: str, *, exists: bool = False) -> Path:
-        """
-        Return the file of a policy.
-
-        Raises:
-            ConfigError: its real path, links followed, is below none of the folders; it cannot be looked up; or it is
-                no file and has to be one (``exists``).
-        """
-        path = policy_path(given)
-        with _looking_up(given):
-            real, is_file = path.resolve(), path.is_file()
-        if not any(real.is_relative_to(folder) for folder in self._folders):
-            raise ConfigError(
-                f"the policy '{given}' is below none of the folders from which policies are taken: "
-                f"{', '.join(map(str, self._folders))}. Start the node with its folder in 'policy_dirs'."
-            )
-        if exists and (why := why_no_policy(path)):  # at once, before anything of the running policy changes
-            raise ConfigError(f"the policy '{path}': {why}")
-        if exists and not is_file:
-            raise ConfigError(f"there is no policy file '{path}'; give one that exists.")
-        return path
-
-
-def policy_path(given: str) -> Path:
-    """
-    Return the file itself, or the shipped one of that name when there is no such file.
-
-    Raises:
-        ConfigError: the name is empty, or cannot be looked up.
-    """
-    if not given:
-        raise ConfigError("the parameter 'policy' is empty; give the path of a policy file (.safetensors).")
-    with _looking_up(given):
-        path = Path(given).expanduser()
-        shipped = share_path('policies', given if given.endswith('.safetensors') else f'{given}.safetensors')
-        return shipped if not path.exists() and shipped.exists() else path
-
-
-def _folder(given: str) -> Path:
-    with _looking_up(given):
-        return Path(given).expanduser().resolve()
-
-
-@contextmanager
-def _looking_up(given: str) -> Iterator[None]:
-    """Tell what the system says of a path: too long, of an unknown user, below a closed folder, a link to itself."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ConfigError(
-            f"the path '{given}' cannot be looked up: {error}. Give one that this user can read."
-        ) from error
-
-
 def load(path: Path, engine: str) -> Policy:
     """
-    Return a policy that is ready to run.
+    Return the policy of a file, warmed up.
 
     Raises:
         VeloraError: the file or the engine cannot be used.
@@ -113,11 +38,11 @@ def load(path: Path, engine: str) -> Policy:
 
 def await_policy(node: Node, begin: Callable[[], None]) -> None:
     """
-    Wait for the first policy that ``policy_update`` names, make it the parameter ``policy``, and begin.
+    Wait for the first policy on ``policy_update``, set the parameter ``policy`` to it, and begin.
 
     Args:
         node: policy_node, not yet configured.
-        begin: called on the executor's thread when the parameter is set.
+        begin: called on the executor's thread once the parameter is set.
     """
 
     def take(message: Any) -> None:
@@ -142,7 +67,7 @@ class Loader:
     Loads policies one after the other in a thread of its own.
 
     Args:
-        node: its executor's thread is told when one is ready.
+        node: the node; its executor's thread continues with each loaded policy.
     """
 
     def __init__(self, node: Node) -> None:
@@ -157,14 +82,14 @@ class Loader:
         self, loop: PolicyLoop, path: Path, engine: str, *, wanted: Callable[[], bool], done: Callable[[str], None]
     ) -> None:
         """
-        Load a policy and let a loop continue with it, between two ticks.
+        Load a policy and let a loop continue with it, between two states.
 
         Args:
-            loop: what runs.
-            path: the policy's file.
-            engine: what shall step it.
-            wanted: asked when it is loaded; a policy that nobody wants any more is dropped.
-            done: called on the executor's thread with '' when it runs, or with why the old one goes on.
+            loop: the running loop.
+            path: the policy file.
+            engine: the engine that steps the policy.
+            wanted: called when the policy is loaded; it is dropped if this returns False.
+            done: called on the executor's thread with '' when the policy runs, or with why the old one continues.
         """
 
         def finish(policy: Policy | None, why: str) -> None:
@@ -185,7 +110,7 @@ class Loader:
             self._thread = threading.Thread(target=self._work, name='policy loader', daemon=True)
             self._thread.start()
         if self._timer is None:
-            self._timer = self._node.create_timer(LOOK_S, self._look, clock=STEADY)
+            self._timer = self._node.create_timer(CHECK_PERIOD_S, self._on_check, clock=STEADY)
         self._turns.begin()
         self._under_way += 1
         self._jobs.put(job)
@@ -197,10 +122,10 @@ class Loader:
                 self._results.put((job, load(job.path, job.engine), ''))
             except VeloraError as error:
                 self._results.put((job, None, str(error)))
-            except Exception as error:  # whatever it is, the running policy must go on and somebody must hear of it
+            except Exception as error:  # the running policy must continue, and the error must be reported
                 self._results.put((job, None, f'{job.path} cannot be loaded: {error!r}.'))
 
-    def _look(self) -> None:
+    def _on_check(self) -> None:
         while not self._results.empty():
             job, policy, why = self._results.get()
             self._under_way -= 1

@@ -1,19 +1,25 @@
-"""The line with which policy_node says at its start what it reads, what it commands, and whether it is armed."""
+"""The line that policy_node logs when it is configured: what it reads, what it commands, and when it is armed."""
 
 from collections.abc import Callable, Iterable, Sequence
 
-from velora_ros.contract.sources import VECTOR, Part
+from velora_ros.contract.sources import VECTOR, SourcePlan
 from velora_ros.control.safety import Safety
 from velora_ros.nodes.policy.parameters import settings_of
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.spec import PolicySpec
 
-# Longer lists show their beginning.
+# Of a longer list only the beginning is shown.
 LISTED = 8
 
 
-def start_line(
-    path: str, spec: PolicySpec, parts: Sequence[Part], values: Values, resolve: Callable[[str], str], *, waits: int = 0
+def startup_summary(
+    path: str,
+    spec: PolicySpec,
+    plans: Sequence[SourcePlan],
+    values: Values,
+    resolve: Callable[[str], str],
+    *,
+    waits: int = 0,
 ) -> str:
     """
     Return one line for the log.
@@ -21,13 +27,13 @@ def start_line(
     Args:
         path: the policy file.
         spec: its specification.
-        parts: what is read from which source.
+        plans: what is read from each source.
         values: the node's parameters.
-        resolve: returns a topic's full name, remapped.
-        waits: how many confirmations are open.
+        resolve: returns the full name of a topic, remapped.
+        waits: number of confirmations that are still open.
     """
     reads = '; '.join(
-        f'{_listed(_read(part, spec))} from {resolve(part.source.topic)} ({part.source.type})' for part in parts
+        f'{_listed(_names(one, spec))} from {resolve(one.source.topic)} ({one.source.type})' for one in plans
     )
     actions = (
         f'{name} {low:g} to {high:g}{f" {unit}" if unit else ", unit unknown"}'
@@ -46,10 +52,10 @@ def start_line(
     )
 
 
-def _read(part: Part, spec: PolicySpec) -> list[str]:
-    """Return what a source's values are called: a vector's have numbers only, so that the policy's names say more."""
+def _names(one: SourcePlan, spec: PolicySpec) -> list[str]:
+    """Return the names of a source's values: its fields, or the policy's names for the entries of a vector."""
     names = spec.observation_names
-    return [names[place] for place in part.places] if part.source.type == VECTOR else part.fields
+    return [names[place] for place in one.places] if one.source.type == VECTOR else one.fields
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The clock of sim_node: who of several simulators publishes ``/clock``, and by what a state is stamped."""
+"""The publisher of ``/clock``: which of several simulators publishes it, and how states are stamped with its time."""
 
 import time
 from typing import Any
@@ -14,66 +14,66 @@ TOPIC = '/clock'
 WARNING_PERIOD_S = 10.0
 
 
-class SimClock:
+class ClockPublisher:
     """
     The simulated time that several nodes share.
 
-    One simulator publishes it. Another one that lives by it stamps its states with it, and goes on with it when the
-    first is gone: its own robot must not end because the first robot's run is over.
+    One simulator publishes it. Another simulator that uses simulated time stamps its states with it. When the first
+    one ends, the other one publishes the clock from the same time on, so that its own robot keeps running.
 
     Args:
         node: sim_node.
-        publish: whether this one publishes it from the start.
-        may_begin: whether it may be the first to publish it later, when it is told to live by a clock while it runs.
+        publish: whether this node publishes the clock from the start.
+        may_take_over: whether this node may publish a clock that no simulator has published before.
     """
 
-    def __init__(self, node: Node, *, publish: bool, may_begin: bool) -> None:
+    def __init__(self, node: Node, *, publish: bool, may_take_over: bool) -> None:
         self._node = node
-        self._may_begin = may_begin
+        self._may_take_over = may_take_over
         self._publisher = create_publisher(node, OWNER, TOPIC) if publish else None
         self._ros_clock: Any = node.get_clock()
         self._epoch = 0
         self._newest, self._newest_at, self._waited = 0, 0.0, 0
 
     @property
-    def published(self) -> bool:
-        """Whether this node publishes it."""
+    def is_publishing(self) -> bool:
+        """Whether this node publishes the clock."""
         return self._publisher is not None
 
     @property
-    def followed(self) -> bool:
-        """Whether this node lives by the clock of another one."""
-        return not self.published and bool(self._ros_clock.ros_time_is_active)
+    def is_following(self) -> bool:
+        """Whether this node uses a clock that another node publishes."""
+        return not self.is_publishing and bool(self._ros_clock.ros_time_is_active)
 
-    def begin(self, epoch: int) -> None:
-        """Let the simulated time of zero be this moment [ns]; nothing that is followed changes."""
+    def start(self, epoch: int) -> None:
+        """Let the simulated time 0 be this time [ns]; without effect while another node's clock is used."""
         self._epoch = epoch
 
     def stamp(self, simulated: float) -> int:
-        """Return the time on the shared clock [ns]; ``simulated`` is the robot's own [s]."""
-        if self.published:
+        """Return the time on the shared clock [ns]; ``simulated`` is the robot's own time [s]."""
+        if self.is_publishing:
             return self._epoch + round(simulated * NANOSECONDS)
         return int(self._ros_clock.now().nanoseconds)
 
-    def tick(self, simulated: float) -> None:
-        """Publish the time, if this node does."""
+    def publish(self, simulated: float) -> None:
+        """Publish the time, if this node publishes the clock."""
         if self._publisher is not None:
             self._publisher.publish(conversions.to_clock(self.stamp(simulated)))
 
-    def give_up(self) -> None:
-        """Publish no more, so that another simulator may go on."""
+    def stop(self) -> None:
+        """Stop publishing, so that another simulator can take over."""
         if self._publisher is not None:
             self._node.destroy_publisher(self._publisher)
             self._publisher = None
 
-    def look(self, simulated: float) -> None:
-        """Go on with a clock that stands still because nobody publishes it any more; once a control period."""
-        if not self.followed:
+    def take_over_if_unpublished(self, simulated: float) -> None:
+        """Publish the clock if it stands still because it has no publisher; call it once a control period."""
+        if not self.is_following:
             return
         newest, now = int(self._ros_clock.now().nanoseconds), time.monotonic()
         if newest != self._newest:
             self._newest, self._newest_at, self._waited = newest, now, 0
-        elif (newest or self._may_begin) and not self._node.count_publishers(TOPIC):
+        elif (newest or self._may_take_over) and not self._node.count_publishers(TOPIC):
             self._waited += 1
             if self._waited > self._rank():
                 self._publisher = create_publisher(self._node, OWNER, TOPIC)
@@ -81,16 +81,16 @@ class SimClock:
                     self._epoch = newest + round((now - self._newest_at - simulated) * NANOSECONDS)
                 self._node.get_logger().info('/clock has no publisher; this simulator publishes it from now on')
 
-    def warn_of_others(self) -> None:
-        """Warn where somebody else publishes another time; once a second."""
-        if self.published and self._node.count_publishers(TOPIC) > 1:
+    def warn_of_other_publishers(self) -> None:
+        """Warn if another node publishes the clock too; call it once a second."""
+        if self.is_publishing and self._node.count_publishers(TOPIC) > 1:
             self._node.get_logger().warning(
-                '/clock has several publishers, so that time jumps; set publish_clock: false at all simulators but one',
+                '/clock has several publishers, so time jumps; set publish_clock: false for all simulators but one',
                 throttle_duration_sec=WARNING_PERIOD_S,
             )
 
     def _rank(self) -> int:
-        """Return how many simulators are asked before this one, so that two do not take the clock at once."""
+        """Return how many simulators may take over before this one, so that no two do so at once."""
         others = self._node.get_node_names_and_namespaces()
         names = sorted(f'{namespace.rstrip("/")}/{name}' for name, namespace in others if name == self._node.get_name())
         own = self._node.get_fully_qualified_name()

@@ -1,137 +1,137 @@
-"""Pictures of the simulated robot on ~/image: drawn in a thread of their own, and only while somebody looks."""
+"""The publisher of ``~/image``: a thread draws the simulated robot, only while somebody subscribes."""
 
 import contextlib
 import os
 import queue
 import threading
-from collections.abc import Callable
 
 import mujoco
 from rclpy.node import Node
 
 from velora_ros.errors import VeloraError
 from velora_ros.gym.camera import Camera
-from velora_ros.gym.simulated_robot import SimulatedRobot
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.timers import Timers
+from velora_ros.nodes.sim.loop import SimLoop
 from velora_ros.nodes.sim.parameters import OWNER
 
-# Niceness of drawing, for this thread and those that OpenGL makes: it yields to everything else, and still gets a
-# processor on a busy machine. At 19 a picture takes minutes there, for which a node that ends would wait.
+# Niceness of the drawing thread and of the threads that OpenGL starts. At 10 it yields to everything else and still
+# gets a processor on a busy machine. At 19 an image would take minutes there, and a node that ends would wait for it.
 NICENESS = 10
-# So many pictures in a row may fail until the camera stays off.
+# After this many failures in a row the camera stays off.
 MOST_FAILURES = 5
 
 
-class CameraOutput:
+class ImagePublisher:
     """
-    Publishes pictures.
+    Draws and publishes images.
 
-    The node's thread only copies the state, some microseconds; MuJoCo draws without Python's lock. A picture that is
-    not ready when the next is due is not hurried: the next is left out. A picture that fails is logged, the first of
-    several, and the camera is made again for the next one; after MOST_FAILURES in a row it stays off.
+    The node's thread only copies the state, which takes microseconds; MuJoCo draws in another thread, without Python's
+    lock. If an image is not finished when the next one is due, the next one is skipped. After a failure the camera is
+    created anew for the next image; the first of several failures in a row is logged, and after MOST_FAILURES the
+    camera stays off.
 
     Args:
-        node: where the topic and the timer live.
-        robot: the robot.
+        node: sim_node.
+        loop: the simulation.
         values: the node's parameters.
-        stamp: tells the time of the robot's state [ns].
 
     Raises:
         ConfigError: the model has no such camera.
-        MissingDependencyError: no picture can be made on this machine.
+        MissingDependencyError: OpenGL does not work on this machine.
     """
 
-    def __init__(self, node: Node, robot: SimulatedRobot, values: Values, stamp: Callable[[], int]) -> None:
-        self._robot, self._name, self._tell_stamp = robot, values['image.camera'] or 'camera', stamp
-        self._arguments = (values['image.width'], values['image.height'], values['image.camera'], robot.view)
-        self._state = mujoco.MjData(robot.model)
+    def __init__(self, node: Node, loop: SimLoop, values: Values) -> None:
+        self._loop = loop
+        self._frame_id = values['image.camera'] or 'camera'
+        self._arguments = (values['image.width'], values['image.height'], values['image.camera'], loop.robot.view)
+        self._state = mujoco.MjData(loop.robot.model)
         self._stamp = 0
-        self._asked, self._closing = threading.Event(), False
+        self._requested, self._closing = threading.Event(), False
         self._publisher = create_publisher(node, OWNER, '~/image')
         self._thread = threading.Thread(target=self._draw, name='camera', daemon=True)
         self._logger = node.get_logger()
-        self._ready: queue.Queue[Exception | None] = queue.Queue()
+        self._first_result: queue.Queue[Exception | None] = queue.Queue()
         self._thread.start()
-        # OpenGL's start holds Python's lock for some tenths of a second: it must be over when real time begins.
-        error = self._ready.get()
+        # OpenGL holds Python's lock for some tenths of a second when it starts; real time must not begin before.
+        error = self._first_result.get()
         if isinstance(error, VeloraError):
             raise error
         if error is not None:
             self._logger.error(
-                f'the camera is off: its first picture failed with {_words(error)}. The simulation goes on without '
-                'pictures.'
+                f'the camera is off: its first image failed with {_one_line(error)}. The simulation runs without '
+                'images.'
             )
             return
-        Timers(node).set(self._ask, 1 / values['image.rate_hz'])
+        Timers(node).set(self._request_image, 1 / values['image.rate_hz'])
 
     def close(self) -> None:
-        """Finish the picture at hand and end the thread."""
+        """Finish the current image and end the thread."""
         self._closing = True
-        self._asked.set()
+        self._requested.set()
         self._thread.join()
 
-    def _ask(self) -> None:
-        """Hand the state to the thread, unless nobody looks or it is still busy."""
-        if self._asked.is_set() or not self._publisher.get_subscription_count():
+    def _request_image(self) -> None:
+        """Pass the state to the thread, unless nobody subscribes or the thread is still busy."""
+        if self._requested.is_set() or not self._publisher.get_subscription_count():
             return
-        self._robot.copy_state(self._state)
-        self._stamp = self._tell_stamp()
-        self._asked.set()
+        self._loop.robot.copy_state(self._state)
+        self._stamp = self._loop.stamp
+        self._requested.set()
 
     def _draw(self) -> None:
-        with contextlib.suppress(OSError):  # some sandboxes refuse to change priorities; then it draws at the usual one
+        """Draw one image for each request; this is the thread."""
+        with contextlib.suppress(OSError):  # some sandboxes refuse to change the niceness
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         camera: Camera | None = None
         try:
             camera = self._make_camera()
             camera.picture(self._state)
-        except Exception as error:  # of whatever kind: the node waits for this answer
-            self._ready.put(error)
+        except Exception as error:  # of any type: the node waits for this result
+            self._first_result.put(error)
             self._free(camera)
             return
-        self._ready.put(None)
+        self._first_result.put(None)
         failures = 0
-        while self._asked.wait() and not self._closing:
+        while self._requested.wait() and not self._closing:
             try:
                 if camera is None:
                     camera = self._make_camera()
-                picture = camera.picture(self._state)
-                self._publisher.publish(conversions.to_image(picture, self._name, self._stamp))
+                image = camera.picture(self._state)
+                self._publisher.publish(conversions.to_image(image, self._frame_id, self._stamp))
                 failures = 0
             except Exception as error:
                 self._free(camera)
                 camera, failures = None, failures + 1
-                self._tell(error, failures)
+                self._log(error, failures)
                 if failures == MOST_FAILURES or self._closing:
-                    return  # asked for still: nothing is handed over any more
-            self._asked.clear()
+                    return  # the request stays set, so no state is passed on any more
+            self._requested.clear()
         self._free(camera)
 
     def _make_camera(self) -> Camera:
-        return Camera(self._robot.model, *self._arguments)
+        return Camera(self._loop.robot.model, *self._arguments)
 
     @staticmethod
     def _free(camera: Camera | None) -> None:
         if camera is not None:
-            with contextlib.suppress(Exception):  # what failed to draw may fail to let go as well
+            with contextlib.suppress(Exception):  # after a failed image, closing may fail too
                 camera.close()
 
-    def _tell(self, error: Exception, failures: int) -> None:
-        """Say the first of several failures in a row, and the last."""
+    def _log(self, error: Exception, failures: int) -> None:
+        """Log the first and the last of several failures in a row."""
         if self._closing:
-            return  # the topic is being taken away: nobody waits for this picture
+            return  # the publisher is being destroyed, so a failure means nothing
         if failures == MOST_FAILURES:
             self._logger.error(
-                f'the camera is off: {failures} pictures in a row failed, the last with {_words(error)}. The '
-                'simulation goes on without pictures; start the node again to have some.'
+                f'the camera is off: {failures} images in a row failed, the last one with {_one_line(error)}. The '
+                'simulation runs without images; start the node again to get images.'
             )
         elif failures == 1:
-            self._logger.warning(f'a picture failed: {_words(error)}. The camera starts again with the next one.')
+            self._logger.warning(f'an image failed: {_one_line(error)}. The camera is created anew for the next image.')
 
 
-def _words(error: Exception) -> str:
-    """Return an exception in one line."""
+def _one_line(error: Exception) -> str:
     return ' '.join(f'{type(error).__name__}: {error}'.split()).rstrip('.')

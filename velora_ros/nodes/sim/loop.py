@@ -1,4 +1,4 @@
-"""The loop of sim_node: its topics, and the way from a command to the states that follow from it."""
+"""The loop of sim_node, top to bottom: a command comes, the physics advances, the state goes out."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from velora_ros.control.run_statistics import Progress, RunStatistics
+from velora_ros.control.run_statistics import RunStatistics, SimulationProgress
 from velora_ros.errors import SpecError
 from velora_ros.gym.disturbances.observation_delay import DelayLine
 from velora_ros.gym.disturbances.stack import DisturbanceStack
@@ -18,20 +18,23 @@ from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameter_table import ParameterTable
 from velora_ros.nodes.ros.rclpy_compat import start_values
-from velora_ros.nodes.sim.clock_publisher import SimClock
-from velora_ros.nodes.sim.command_subscription import CommandInput, CommandReader
+from velora_ros.nodes.ros.timers import Timers
+from velora_ros.nodes.sim.clock_publisher import ClockPublisher
+from velora_ros.nodes.sim.command_subscription import CommandSubscription
 from velora_ros.nodes.sim.parameters import OWNER
-from velora_ros.nodes.sim.state_publisher import EXACT_S, StateOutput
+from velora_ros.nodes.sim.state_publisher import TOLERANCE_S, StatePublisher
 
 NANOSECONDS = 1e9
-# A stall of the machine up to this, or up to two control periods, is caught up [s].
-CAUGHT_UP_S = 0.05
-# A timer may wake this much before its time [s].
+# The simulation catches up a lateness of up to this, or of up to two control periods [s].
+CATCH_UP_S = 0.05
+# The timer may wake the loop this much before its time [s].
 EARLY_S = 1e-4
-SHORTEST_NS = 1_000
+SHORTEST_SLEEP_NS = 1_000
 WARNING_PERIOD_S = 1.0
-# Without a command for so long, publishers of another type are looked for [s].
-IDLE_S = 0.2
+# How often publishers of other command types are looked for, and after how long without a command [s].
+FOLLOW_PERIOD_S = 0.2
+# A run with a duration ends early when the robot waits this long for a command [s].
+ABANDONED_S = 30.0
 
 
 class SimLoop:
@@ -39,11 +42,11 @@ class SimLoop:
     Runs the robot in real time between ``command`` and the state topics.
 
     Args:
-        node: where topics and timers live.
+        node: sim_node.
         robot: the robot, at its first initial state.
-        faults: what goes wrong between it and the topics.
+        faults: its faults.
         table: the node's parameters.
-        after_period: called when a control period is over and published.
+        on_finished: called once, when the run's duration is over or nobody commands the robot.
     """
 
     def __init__(
@@ -52,199 +55,219 @@ class SimLoop:
         robot: SimulatedRobot,
         faults: DisturbanceStack,
         table: ParameterTable,
-        after_period: Callable[[], None],
+        on_finished: Callable[[], None],
     ) -> None:
         self.robot, self.faults = robot, faults
-        self._node = node
-        self._table = table
-        self._after_period = after_period
+        self._node, self._table, self._on_finished = node, table, on_finished
         self._period = robot.spec.control_period
-        # While resetting, no state of the episode went out yet; a command then is meant for the one before.
-        self._resetting = True
-        self._reset_asked = self._pause_asked = self._stopped = self._starved = False
-        self._states = StateOutput(node, robot, faults, table.values)
-        self._commands: DelayLine[Array] = DelayLine()
-        names = ('reset', '~/reward', '~/episode_return')
-        self._out = {name: create_publisher(node, OWNER, name) for name in names}
-        self.clock = SimClock(
-            node, publish=table['publish_clock'], may_begin=start_values(node).get('publish_clock') is None
-        )
-        self._empty = interface_class('std_msgs/msg/Empty')()
-        CommandInput(
-            node, robot.spec, table.values, take=self._on_command, idle=lambda: self.silence > max(self._period, IDLE_S)
-        )
+        # No state of the running episode was published yet: a command would be meant for the episode before.
+        self._new_episode = True
+        self._reset_requested = self._pause_requested = False
+        self._paused = self._timed_out = self._finished = False
+        self._states = StatePublisher(node, robot, faults, table.values)
+        self._delayed_actions: DelayLine[Array] = DelayLine()
+        topics = ('reset', '~/reward', '~/episode_return')
+        self._publishers = {topic: create_publisher(node, OWNER, topic) for topic in topics}
+        may_take_over = start_values(node).get('publish_clock') is None
+        self.clock = ClockPublisher(node, publish=table['publish_clock'], may_take_over=may_take_over)
+        self._commands = CommandSubscription(node, robot.spec, table.values, self._on_command)
+        Timers(node).set(self._follow_publishers, FOLLOW_PERIOD_S)
         self._system_time = SystemTime()
-        self.pacer = RealTimePacer(self._period, max(2 * self._period, CAUGHT_UP_S))
-        self._timer = node.create_timer(self._period, self._wake, clock=STEADY)
+        self.pacer = RealTimePacer(self._period, max(2 * self._period, CATCH_UP_S))
+        self._timer = node.create_timer(self._period, self._on_timer, clock=STEADY)
         self._begun = False
-        self._begin()
+        self._start_time()
 
-    @property
-    def progress(self) -> Progress:
-        """Where the simulation is."""
-        robot = self.robot
-        return Progress(robot.time, robot.held_time, robot.holding, robot.episode_return)
+    # --- a command comes --------------------------------------------------------------------------------------------
 
-    @property
-    def state(self) -> str:
-        """What the robot does, for people."""
-        if self._stopped:
-            return 'paused'
-        if self.robot.holding:
-            return 'waiting for a command'
-        return 'no command, at rest' if self._starved else 'moving'
-
-    @property
-    def silence(self) -> float:
-        """Time since the last command, or since the start [s]."""
-        return time.monotonic() - self._last_command
-
-    def reset(self) -> None:
-        """End the episode with the running control period, so that states keep their rhythm."""
-        self._reset_asked = True
-
-    def pause(self, paused: bool) -> None:
-        """Stop simulated time at the end of the running control period, or let it go on."""
-        self._pause_asked = paused
-        if self._stopped and not paused:
-            self._stopped = False
-            self._last_command = now = time.monotonic()
-            self.pacer.start(now, self.robot.time)
-            self.statistics.pause(now, paused=False)
-            self._sleep()
-
-    def change_speed(self, factor: float) -> None:
-        """Let so much simulated time pass in a second from now on."""
+    def _on_command(self, message: Any) -> None:
+        """Simulate up to now, then apply the command from the next physics step on."""
+        self._start_time_once()
         now = time.monotonic()
-        self.pacer.set_factor(factor, now)
-        self.statistics.speed(now, factor)
-        if not self._stopped:
-            self._sleep()
-
-    @property
-    def stamp(self) -> int:
-        """The time of the robot's state [ns]."""
-        if self.clock.published or self.clock.followed:
-            return self.clock.stamp(self.robot.time)
-        # Others compare stamps with the system clock: slips, pauses and its being set must not age our states.
-        return self._system_time.of(self.pacer.due(self.robot.time))
-
-    # --- time ------------------------------------------------------------------------------------------------------
-
-    def _begin(self) -> None:
-        """Let time begin: now, and again when the loop first runs, for the rest of the node's start takes its time."""
-        now = time.monotonic()
-        self.clock.begin(self._system_time.of(now))
-        self._last_command = now
-        self.statistics = RunStatistics(now)
-        self.pacer.start(now, self.robot.time)
-        self.change_speed(self._table['real_time_factor'])
-
-    def _look_for_the_beginning(self) -> None:
-        if not self._begun:
-            self._begun = True
-            self._begin()
-
-    def _wake(self) -> None:
-        self._look_for_the_beginning()
-        self._advance(time.monotonic() + EARLY_S)
-        if not self._stopped:
-            self._sleep()
-
-    def _sleep(self) -> None:
-        """Set the timer to when the next message is due; commands that come before wake the simulation themselves."""
-        robot = self.robot
-        due = min(robot.period_end, self._states.next_due)
-        if self.clock.published:
-            due = min(due, robot.time + robot.physics_step)
-        self._timer.timer_period_ns = max(round((self.pacer.due(due) - time.monotonic()) * NANOSECONDS), SHORTEST_NS)
-        self._timer.reset()
-
-    def _advance(self, now: float) -> None:
-        """Simulate up to now."""
-        robot = self.robot
-        target = self.pacer.target(now, robot.time)
-        while robot.time + robot.physics_step <= target and not self._stopped:
-            for command in self._commands.take(robot.time):
-                robot.set_action(command)
-            period = robot.advance()
-            self.clock.tick(robot.time)
-            if period is not None:
-                self._end_period(period)
-            self._states.publish_due(self._note_state)
-
-    def _stop(self) -> None:
-        self._stopped = True
-        self._timer.cancel()
-        self.statistics.pause(time.monotonic(), paused=True)
-
-    # --- states ----------------------------------------------------------------------------------------------------
-
-    def _end_period(self, period: Period) -> None:
-        self.clock.look(self.robot.time)
-        if not period.held:
-            self.statistics.reward(period.reward, self.progress)
-            self._out['~/reward'].publish(conversions.to_number(period.reward))
-        ended = period.terminated or period.truncated
-        if ended:
-            self.statistics.episode(self.progress, terminated=period.terminated, truncated=period.truncated)
-        if ended or self._reset_asked:
-            self._put_back()
-        else:
-            if not self._table['hold_until_command']:
-                self.robot.release()
-            self._states.measure(self.stamp)
-        self.robot.set_period(int(self.faults.period_steps(self.robot.steps_per_period)[0]))
-        self._look_for_commands()
-        if self._pause_asked:
-            self._stop()
-        self._after_period()
-
-    def _note_state(self) -> None:
-        """Note that a state goes out; after a reset, commands count again from here on."""
-        self._resetting = False
-        self.statistics.state(time.monotonic(), self.progress)
-
-    def _put_back(self) -> None:
-        """Publish the return, take the command back, publish ``reset``; the first new state is due one period later."""
-        self._out['~/episode_return'].publish(conversions.to_number(self.robot.episode_return))
-        self.robot.reset()
-        self._states.clear()
-        self._commands.clear()
-        self._resetting, self._reset_asked = True, False
-        self.statistics.reset()
-        self._out['reset'].publish(self._empty)
-
-    # --- commands --------------------------------------------------------------------------------------------------
-
-    def _on_command(self, message: Any, read: CommandReader) -> None:
-        self._look_for_the_beginning()
-        now = time.monotonic()
-        if not self._stopped:
+        if not self._paused:
             self._advance(now)
-        if self._resetting or self._stopped:
+        if self._new_episode or self._paused:
             return
         try:
-            command = self.robot.check_command(read(message))
+            action = self.robot.check_command(self._commands.decode(message))
         except SpecError as error:
-            self._node.get_logger().warning(f'refused: {error}', throttle_duration_sec=WARNING_PERIOD_S)
+            self._node.get_logger().warning(f'command refused: {error}', throttle_duration_sec=WARNING_PERIOD_S)
             return
-        delay = self.faults.settings.action_delay[0] * self._period
+        delay = self.faults.settings.action_delay[0] * self.robot.spec.control_period
         self.faults.counts['command_delay'] += delay > 0
-        self._commands.put(command, self.robot.time + delay - EXACT_S)
+        self._delayed_actions.put(action, self.robot.time + delay - TOLERANCE_S)
         self._last_command = now
-        self._starved = False
+        self._timed_out = False
         self.statistics.command(now)
 
-    def _look_for_commands(self) -> None:
-        """Take the command back when the commands stopped: servos keep their pose, everything else gets zero."""
+    def _follow_publishers(self) -> None:
+        if self.silence > max(self._period, FOLLOW_PERIOD_S):
+            self._commands.follow_publishers()
+
+    def _check_command_timeout(self) -> None:
+        """When commands stop, keep the targets of position servos and set every other actuator to zero."""
         timeout = self._table['command_timeout_s']
         timeout = 10 * self._period if timeout == -1 else timeout
-        if self.robot.holding or self._starved or not 0 < timeout < self.silence * self.pacer.factor:
+        if self.robot.holding or self._timed_out or not 0 < timeout < self.silence * self.pacer.factor:
             return
-        self._starved = True
+        self._timed_out = True
         self.robot.relax()
         self._node.get_logger().warning(
             f'no command for {self.silence:.2f} s (limit {timeout:g} s): zero is applied, and position servos keep '
             'their target'
         )
+
+    # --- the physics advances ---------------------------------------------------------------------------------------
+
+    def _on_timer(self) -> None:
+        self._start_time_once()
+        self._advance(time.monotonic() + EARLY_S)
+        if not self._paused:
+            self._set_timer()
+
+    def _advance(self, now: float) -> None:
+        """Simulate up to ``now`` on the steady clock [s], and publish the states that are due on the way."""
+        robot = self.robot
+        target = self.pacer.target(now, robot.time)
+        while robot.time + robot.physics_step <= target and not (self._paused or self._finished):
+            for action in self._delayed_actions.take(robot.time):
+                robot.set_action(action)
+            period = robot.advance()
+            self.clock.publish(robot.time)
+            if period is not None:
+                self._end_period(period)
+            self._publish_due_states()
+
+    def _end_period(self, period: Period) -> None:
+        """Publish the reward, measure the state or begin the next episode, and prepare the next control period."""
+        self.clock.take_over_if_unpublished(self.robot.time)
+        if not period.held:
+            self.statistics.reward(period.reward, self.progress)
+            self._publishers['~/reward'].publish(conversions.to_number(period.reward))
+        ended = period.terminated or period.truncated
+        if ended:
+            self.statistics.episode(self.progress, terminated=period.terminated, truncated=period.truncated)
+        if ended or self._reset_requested:
+            self._begin_episode()
+        else:
+            if not self._table['hold_until_command']:
+                self.robot.release()
+            self._states.measure(self.stamp)
+        self.robot.set_period(int(self.faults.period_steps(self.robot.steps_per_period)[0]))
+        self._check_command_timeout()
+        if self._pause_requested:
+            self._pause()
+        self._check_end_of_run()
+
+    def _begin_episode(self) -> None:
+        """Publish the return and ``reset``, and put the robot back; its first state follows one period later."""
+        self._publishers['~/episode_return'].publish(conversions.to_number(self.robot.episode_return))
+        self.robot.reset()
+        self._states.discard_delayed()
+        self._delayed_actions.clear()
+        self._new_episode, self._reset_requested = True, False
+        self.statistics.reset()
+        self._publishers['reset'].publish(interface_class('std_msgs/msg/Empty')())
+
+    # --- the state goes out -----------------------------------------------------------------------------------------
+
+    def _publish_due_states(self) -> None:
+        for state in self._states.take_due():
+            self._new_episode = False
+            self.statistics.state(time.monotonic(), self.progress)
+            self._states.publish(state)
+
+    @property
+    def stamp(self) -> int:
+        """Time of the robot's state [ns]."""
+        if self.clock.is_publishing or self.clock.is_following:
+            return self.clock.stamp(self.robot.time)
+        # Other nodes compare stamps with the system clock. A lateness, a pause or a change of that clock must not make
+        # the states look old.
+        return self._system_time.of(self.pacer.due(self.robot.time))
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def _start_time(self) -> None:
+        """Start simulated time, statistics and pacing now."""
+        now = time.monotonic()
+        self.clock.start(self._system_time.of(now))
+        self._last_command = now
+        self.statistics = RunStatistics(now)
+        self.pacer.start(now, self.robot.time)
+        self.set_speed(self._table['real_time_factor'])
+
+    def _start_time_once(self) -> None:
+        """Start time again when the loop first runs: the start of the rest of the node took some time."""
+        if not self._begun:
+            self._begun = True
+            self._start_time()
+
+    def _set_timer(self) -> None:
+        """Wake the loop when the next message is due; a command that comes earlier advances the simulation itself."""
+        robot = self.robot
+        due = min(robot.period_end, self._states.next_due)
+        if self.clock.is_publishing:
+            due = min(due, robot.time + robot.physics_step)
+        sleep_ns = round((self.pacer.due(due) - time.monotonic()) * NANOSECONDS)
+        self._timer.timer_period_ns = max(sleep_ns, SHORTEST_SLEEP_NS)
+        self._timer.reset()
+
+    def _pause(self) -> None:
+        self._paused = True
+        self._timer.cancel()
+        self.statistics.pause(time.monotonic(), paused=True)
+
+    def _check_end_of_run(self) -> None:
+        """Finish the run when its duration is over, or when the robot waits too long for a command."""
+        duration, robot = self._table['duration_s'], self.robot
+        moved = robot.time - robot.held_time
+        abandoned = robot.holding and self.silence > ABANDONED_S
+        if duration and not self._finished and (abandoned or moved >= duration - robot.physics_step / 2):
+            self._finished = True
+            self._on_finished()
+            self.clock.stop()
+
+    # --- what the node asks of the loop -----------------------------------------------------------------------------
+
+    def request_reset(self) -> None:
+        """End the episode at the end of the running control period, so that states keep their rhythm."""
+        self._reset_requested = True
+
+    def request_pause(self, *, paused: bool) -> None:
+        """Stop simulated time at the end of the running control period, or let it continue now."""
+        self._pause_requested = paused
+        if self._paused and not paused:
+            self._paused = False
+            self._last_command = now = time.monotonic()
+            self.pacer.start(now, self.robot.time)
+            self.statistics.pause(now, paused=False)
+            self._set_timer()
+
+    def set_speed(self, factor: float) -> None:
+        """Let ``factor`` seconds of simulated time pass in each second from now on."""
+        now = time.monotonic()
+        self.pacer.set_factor(factor, now)
+        self.statistics.speed(now, factor)
+        if not self._paused:
+            self._set_timer()
+
+    @property
+    def progress(self) -> SimulationProgress:
+        """Simulated time, held time and return so far."""
+        robot = self.robot
+        return SimulationProgress(robot.time, robot.held_time, robot.holding, robot.episode_return)
+
+    @property
+    def state(self) -> str:
+        """What the robot does, as shown in log and diagnostics."""
+        if self._paused:
+            return 'paused'
+        if self.robot.holding:
+            return 'waiting for a command'
+        return 'no command, at rest' if self._timed_out else 'moving'
+
+    @property
+    def silence(self) -> float:
+        """Time since the last command, or since the start [s]."""
+        return time.monotonic() - self._last_command

@@ -1,24 +1,24 @@
 """
-A MuJoCo environment of gymnasium, or a robot in an MJCF file, as a robot in real time, with faults where asked for.
+Simulates a robot in real time: a MuJoCo environment of gymnasium, or a robot in an MJCF file, optionally with faults.
 
 Subscribes:
     command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and SI units; or
         JointState, JointTrajectory, Twist or TwistStamped, whichever is published.
-    /diagnostics (diagnostic_msgs/DiagnosticArray): what the controller says of itself.
+    /diagnostics (diagnostic_msgs/DiagnosticArray): the diagnostics of the commanding node.
 
 Publishes:
     joint_states (sensor_msgs/JointState): the joints with one axis, once a control period.
     observation (std_msgs/Float64MultiArray): the environment's observation, with every joint state.
     odom (nav_msgs/Odometry), imu/data (sensor_msgs/Imu): of a floating base, before each joint state.
-    reset (std_msgs/Empty): an episode ended and the robot was put back.
+    reset (std_msgs/Empty): an episode ended and the robot was reset.
     ~/reward, ~/episode_return (std_msgs/Float64): of each control period, of each episode.
-    ~/image (sensor_msgs/Image): pictures, with ``image.rate_hz`` and while somebody subscribes.
+    ~/image (sensor_msgs/Image): images, with ``image.rate_hz`` and while somebody subscribes.
     /clock (rosgraph_msgs/Clock): the simulated time at each physics step, with ``publish_clock``.
     /diagnostics (diagnostic_msgs/DiagnosticArray): real-time factor, overruns, episodes, commands; once a second.
 
 Services:
-    ~/pause (std_srvs/SetBool): stop or continue the simulated time; while it stands still, no state is published.
-    ~/reset (std_srvs/Trigger): end the episode and put the robot back.
+    ~/pause (std_srvs/SetBool): stop or continue simulated time. No state is published while it stands still.
+    ~/reset (std_srvs/Trigger): end the episode and reset the robot.
 
 Parameters (``parameters.py`` has their defaults and meaning):
     env, control_period_s, seed, time_limit, physics_step_s, hold_until_command, command_timeout_s, command.type,
@@ -26,10 +26,10 @@ Parameters (``parameters.py`` has their defaults and meaning):
     summary_line, controller, odom_frame_id, base_frame_id, imu_frame_id, faults.*, image.*, and qos_overrides of every
     topic.
 
-The node paces itself on the steady clock. A stamp is the system time at which its state was due, or, with
-``publish_clock``, the system time at the start plus the simulated time; with ``use_sim_time``, however it is set,
-``publish_clock`` is on unless it is set as well. With ``duration_s`` the exit status says whether the run passed
-(``control/run.py`` has the rule). With ``summary_line`` the last line printed is the run's summary, in JSON.
+The node paces itself on the steady clock. A stamp is the system time at which its state was due. With ``publish_clock``
+it is the system time at the start plus the simulated time. ``publish_clock`` defaults to ``use_sim_time``. With
+``duration_s`` the exit status says whether the run passed; ``failures`` in ``control/run_verdict.py`` has the
+criteria. With ``summary_line`` the last line printed is the run's summary in JSON.
 """
 
 import sys
@@ -38,36 +38,33 @@ from typing import Any
 
 from rclpy.node import Node
 
-from velora_ros.errors import ConfigError, VeloraError
-from velora_ros.gym import make, signal_deviation
+from velora_ros.errors import VeloraError
 from velora_ros.gym.disturbances.settings import FaultSettings
-from velora_ros.gym.disturbances.signal_deviation import affordable_steps
 from velora_ros.gym.disturbances.stack import DisturbanceStack
-from velora_ros.gym.mjcf_and_urdf import is_robot_file
 from velora_ros.gym.rendering import explained
 
 try:
     with explained():
         import mujoco
-except VeloraError as error:  # MuJoCo loads an OpenGL backend when it is imported, long before there is a node
+except VeloraError as error:  # MuJoCo loads an OpenGL backend when it is imported, before there is a node to log
     sys.exit(str(error))
 
-from velora_ros.gym.simulated_robot import Array, SimulatedRobot
+from velora_ros.gym.simulated_robot import SimulatedRobot
 from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.endpoints import create_service
 from velora_ros.nodes.ros.parameter_table import ParameterTable
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.run_node import run
-from velora_ros.nodes.sim.image_publisher import CameraOutput
+from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
+from velora_ros.nodes.sim.environment import make_environment
+from velora_ros.nodes.sim.image_publisher import ImagePublisher
 from velora_ros.nodes.sim.loop import SimLoop
-from velora_ros.nodes.sim.parameters import OWNER, SHARED, fault_settings, parameters
-from velora_ros.nodes.sim.run_report import Controller, Report
-from velora_ros.nodes.sim.signal_deviation import NoiseUnit
+from velora_ros.nodes.sim.parameters import OWNER, SHARED, check_times, fault_settings, parameters
+from velora_ros.nodes.sim.run_report import RunReport
+from velora_ros.nodes.sim.signal_deviation import SignalDeviation
 
 REPORT_PERIOD_S = 1.0
-# A run with a duration in which nobody commands for so long is over [s].
-ABANDONED_S = 30.0
 MUJOCO_WARNING_PERIOD_S = 10.0
 
 
@@ -77,7 +74,7 @@ class SimNode(Node):
 
     Raises:
         ConfigError: a parameter is wrong.
-        UnsupportedEnvironmentError: the environment is unknown, or cannot be run as a robot.
+        UnsupportedEnvironmentError: the environment is unknown, or it cannot be run as a robot.
     """
 
     def __init__(self) -> None:
@@ -87,20 +84,22 @@ class SimNode(Node):
         rows = parameters(use_sim_time=self.get_parameter('use_sim_time').value)
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply, shared=SHARED)
         values = self._table.values
-        robot, self._faults = _robot(values)
+        robot = SimulatedRobot(make_environment(values), max_physics_step=values['physics_step_s'])
+        self._faults = DisturbanceStack(robot.spec.observation_names, *robot.bounds, seeds=[values['seed']])
         self._control_period = robot.spec.control_period
+        robot.reset(values['seed'])
         if robot.caution:
             self.get_logger().warning(robot.caution)
         self._validate(values)
         self._faults.settings = fault_settings(values).disturbances(self._control_period)
         mujoco.set_mju_user_warning(self._on_mujoco_warning)
-        self._noise = NoiseUnit(self, self._faults, lambda: _deviation(values))
-        self._noise.find_now()
+        self._deviation = SignalDeviation(self, self._faults, values)
+        self._deviation.measure()
         create_service(self, OWNER, '~/pause', self._on_pause)
         create_service(self, OWNER, '~/reset', self._on_reset)
-        self._camera = CameraOutput(self, robot, values, lambda: self._loop.stamp) if values['image.rate_hz'] else None
-        self._loop = SimLoop(self, robot, self._faults, self._table, self._look_for_the_end)
-        self._report = Report(self, self._loop, Controller(self, values['controller']))
+        self._loop = SimLoop(self, robot, self._faults, self._table, self._on_finished)
+        self._images = ImagePublisher(self, self._loop, values) if values['image.rate_hz'] else None
+        self._report = RunReport(self, self._loop, ControllerMonitor(self, values['controller']))
         check_qos_overrides(self)
         self._reported = time.monotonic()
         self.create_timer(REPORT_PERIOD_S, self._on_second, clock=STEADY)
@@ -113,109 +112,68 @@ class SimNode(Node):
             self._log_faults(settings)
 
     def close(self) -> None:
-        """Say what the run was, unless the run ended by its duration and it is out."""
+        """Summarise the run, unless its duration is over and the summary was given then."""
         if self.exit_code is None:
-            self._report.summary(time.monotonic(), judge=False, line=self._table['summary_line'])
-        if self._camera is not None:
-            self._camera.close()
+            self._report.summarise(time.monotonic(), log_failures=False, print_json=self._table['summary_line'])
+        if self._images is not None:
+            self._images.close()
         mujoco.set_mju_user_warning(None)
 
-    def _look_for_the_end(self) -> None:
-        """End the run when its duration is over, or when nobody commands it for too long."""
-        duration, robot = self._table['duration_s'], self._loop.robot
-        moved = robot.time - robot.held_time
-        abandoned = robot.holding and self._loop.silence > ABANDONED_S
-        if self.exit_code is not None or duration == 0 or not (abandoned or moved >= duration - robot.physics_step / 2):
-            return
-        learning, line = self._table['learning'], self._table['summary_line']
-        passed = self._report.summary(time.monotonic(), judge=True, learning=learning, line=line)
+    def _on_finished(self) -> None:
+        """Judge the run, and end the process with the result."""
+        learning, print_json = self._table['learning'], self._table['summary_line']
+        now = time.monotonic()
+        passed = self._report.summarise(now, log_failures=True, print_json=print_json, learning=learning)
         self.exit_code = 0 if passed else 1
-        self._loop.clock.give_up()
 
     def _on_second(self) -> None:
         now = time.monotonic()
-        # On a busy machine the EventsExecutor calls a timer twice now and then, and leaves its next call out.
+        # On a busy machine the EventsExecutor sometimes calls a timer twice and then skips its next call.
         if self.exit_code is None and now - self._reported > REPORT_PERIOD_S / 2:
             self._reported = now
-            self._report.second(now, line=self._table['status_line'])
+            self._loop.clock.warn_of_other_publishers()
+            self._report.publish(now, log=self._table['status_line'])
+
+    # --- parameters -------------------------------------------------------------------------------------------------
 
     def _validate(self, values: Values) -> None:
-        _check_times(values)
+        check_times(values)
         settings = fault_settings(values)
         if self._faults is not None:
             self._faults.check(settings.disturbances(self._control_period))
 
     def _apply(self, values: Values) -> None:
-        """Bring the changed parameters into force, with the next control period at the latest."""
-        assert self._faults is not None  # nothing is applied before the first spin
+        """Apply changed parameters, at the latest with the next control period."""
+        assert self._faults is not None  # parameters change only after the constructor
         if values['real_time_factor'] != self._loop.pacer.factor:
-            self._loop.change_speed(values['real_time_factor'])
+            self._loop.set_speed(values['real_time_factor'])
         settings = fault_settings(values)
         if (disturbances := settings.disturbances(self._control_period)) != self._faults.settings:
             self._faults.settings = disturbances
-            self._noise.find_aside()
+            self._deviation.measure_in_background()
             self._log_faults(settings)
-
-    def _on_mujoco_warning(self, text: str) -> None:
-        """Log what MuJoCo warns of, seldom: by default each bad step of a simulation that diverges is two lines."""
-        words = ' '.join(text.split())
-        self.get_logger().warning(f'MuJoCo: {words}', throttle_duration_sec=MUJOCO_WARNING_PERIOD_S)
 
     def _log_faults(self, settings: FaultSettings) -> None:
         self.get_logger().info(f'faults: {settings}')
 
+    # --- services and warnings --------------------------------------------------------------------------------------
+
     def _on_pause(self, request: Any, response: Any) -> Any:
-        self._loop.pause(request.data)
+        self._loop.request_pause(paused=request.data)
         response.success, response.message = True, 'paused' if request.data else 'running'
         return response
 
     def _on_reset(self, request: Any, response: Any) -> Any:
-        self._loop.reset()
+        self._loop.request_reset()
         response.success, response.message = True, 'the episode ends with this control period'
         return response
 
-
-def _robot(values: Values) -> tuple[SimulatedRobot, DisturbanceStack]:
-    robot = SimulatedRobot(_environment(values), max_physics_step=values['physics_step_s'])
-    faults = DisturbanceStack(robot.spec.observation_names, *robot.bounds, seeds=[values['seed']])
-    robot.reset(values['seed'])
-    return robot, faults
-
-
-def _deviation(values: Values) -> Array:
-    """Return the spread of each signal under random commands, found in a simulation of its own."""
-    env = _environment(values)
-    try:
-        return signal_deviation(env, affordable_steps(env))
-    finally:
-        env.close()
-
-
-def _environment(values: Values) -> Any:
-    options: dict[str, Any] = {} if values['time_limit'] else {'max_episode_steps': -1}
-    if values['control_period_s']:
-        if not is_robot_file(values['env']):
-            raise ConfigError(
-                f"parameter 'control_period_s' is {values['control_period_s']:g} s, but '{values['env']}' is not an "
-                'MJCF file and has a control period of its own; omit the parameter.'
-            )
-        options['control_period'] = values['control_period_s']
-    return make(values['env'], **options)
-
-
-def _check_times(values: Values) -> None:
-    if -1 < values['command_timeout_s'] < 0:
-        raise ConfigError(
-            f"parameter 'command_timeout_s' is {values['command_timeout_s']} s; it must be a time of at least 0, or -1 "
-            'for ten control periods.'
-        )
-    if values['real_time_factor'] != 1 and not values['publish_clock']:
-        raise ConfigError(
-            f"parameter 'real_time_factor' is {values['real_time_factor']:g}; other than 1 it needs publish_clock: "
-            'true here and use_sim_time: true at the other nodes, because the stamps leave the system clock.'
-        )
+    def _on_mujoco_warning(self, text: str) -> None:
+        """Log MuJoCo's warnings, throttled: a simulation that diverges gives one at each step."""
+        one_line = ' '.join(text.split())
+        self.get_logger().warning(f'MuJoCo: {one_line}', throttle_duration_sec=MUJOCO_WARNING_PERIOD_S)
 
 
 def main() -> None:
-    """Run sim_node until its duration is over, SIGINT or SIGTERM."""
+    """Run sim_node until its duration is over, or until SIGINT or SIGTERM."""
     sys.exit(run(SimNode))

@@ -1,34 +1,34 @@
-"""The parameters of sim_node."""
+"""The parameters of sim_node: their table, and the checks of those that depend on each other."""
 
 import dataclasses
 import math
 from typing import Any
 
+from velora_ros.errors import ConfigError
 from velora_ros.gym.disturbances.settings import FaultSettings
-from velora_ros.nodes.policy.encoders import TYPES
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Parameter, Values
 
 OWNER = 'sim_node'
-"""The node's name in the table of topics, whatever a running one is called."""
+"""The node's name in the table of topics and services; a running node may have another name."""
 
-_AT_START = 'the robot is made at the start; start the node again.'
+_AT_START = 'the robot is created at the start; start the node again.'
 _SEEDS = 2**32 - 1
 
 AUTO = 'auto'
-# policy_node's parameters of commands that mean nothing here; a file for all nodes may have them.
+# Parameters of policy_node that have no meaning here; one parameter file for all nodes may set them.
 SHARED = ('command.scale', 'command.offset', 'command.si_confirmed', 'command.frame_id')
 
 PARAMETERS = (
     Parameter(
         'env', 'string', 'InvertedPendulum-v5',
-        'Gymnasium id of a MuJoCo environment, or the path of an MJCF file, *.xml.',
-        read_only=_AT_START,
+        'Gymnasium id of a MuJoCo environment, or the path of an MJCF file, *.xml.', read_only=_AT_START
     ),
     Parameter(
         'control_period_s', 'double', 0.0,
-        'Control period of an MJCF file, 0 is 0.02 s; a gymnasium environment has its own.', 's', (0, 10),
-        read_only=_AT_START,
+        'Control period of an MJCF file; 0 is 0.02 s. A gymnasium environment has its own.',
+        's', (0, 10), read_only=_AT_START,
     ),
     Parameter(
         'seed', 'integer', 0, 'Seed of the initial states and of the faults.', range=(0, _SEEDS), read_only=_AT_START
@@ -38,138 +38,157 @@ PARAMETERS = (
     ),
     Parameter(
         'physics_step_s', 'double', 0.002,
-        "Largest physics step; a larger one of the environment is divided, 0 leaves it alone.", 's', (0, 1),
-        read_only=_AT_START,
+        'Largest physics step. A larger step of the environment is divided; 0 keeps it as it is.',
+        's', (0, 1), read_only=_AT_START,
     ),
     Parameter(
         'hold_until_command', 'bool', True,
-        'After the start and each reset, hold the robot at its initial state until the first command.',
+        'Hold the robot at its initial state until the first command, after the start and after each reset.',
     ),
     Parameter(
         'command_timeout_s', 'double', -1.0,
-        'Without a command for so long, zero is applied and position servos keep their target; -1 is ten '
-        'control periods, 0 never does.', 's', (-1, math.inf),
+        'After this time without a command, zero is applied and position servos keep their target. -1 is ten '
+        'control periods; 0 never does.', 's', (-1, math.inf)
     ),
     Parameter(
-        'command.type', 'string', AUTO, 'Message type of the command; auto takes the type that is published.',
-        choices=(AUTO, *TYPES), canonical=lambda kind: canonical_type(kind, TYPES), read_only=_AT_START,
+        'command.type', 'string', AUTO,
+        'Message type of the command; auto subscribes to the type that is published.',
+        choices=(AUTO, *COMMAND_TYPES), canonical=lambda kind: canonical_type(kind, COMMAND_TYPES), read_only=_AT_START,
     ),
     Parameter(
-        'command.interface', 'string', '', 'Meaning of the commands of joints; empty reads it from the action names.',
+        'command.interface', 'string', '',
+        'What is commanded of each joint; empty takes it from the action names.',
         choices=('', 'position', 'velocity', 'effort'), read_only=_AT_START,
     ),
     Parameter(
         'command.fields', 'string_array', [],
-        "As at policy_node: the joint of each action in a JointState or JointTrajectory, linear.x ... angular.z of a"
-        ' Twist. Empty goes by the action names. A Float64MultiArray is always in the order of the actions.',
-        read_only=_AT_START,
+        'As for policy_node: for each action its joint in a JointState or JointTrajectory, or its field in a '
+        'Twist, linear.x to angular.z. Empty uses the action names. A Float64MultiArray is always in the order of '
+        'the actions.', read_only=_AT_START
     ),
     Parameter(
         'real_time_factor', 'double', 1.0,
-        'Simulated time in a second; other than 1 it needs publish_clock here and use_sim_time at the other nodes.',
-        's/s', (0.01, 100),
+        'Simulated time per second. A value other than 1 needs publish_clock here and use_sim_time in the other '
+        'nodes.', 's/s', (0.01, 100)
     ),
     Parameter(
         'publish_clock', 'bool', False,
-        'Publish /clock at every physics step, for nodes with use_sim_time; unset it is what use_sim_time is here.',
-        read_only='others may rely on the clock.',
+        'Publish /clock at every physics step, for nodes with use_sim_time. The default is the use_sim_time of '
+        'this node.', read_only='other nodes may use the clock.'
     ),
     Parameter(
         'duration_s', 'double', 0.0,
-        'Simulated time, held time left out, after which the run ends and is judged; 0 runs on.', 's', (0, math.inf),
+        'Simulated time, without the time the robot is held, after which the run ends and is judged. 0 has no end.',
+        's', (0, math.inf),
     ),
     Parameter(
         'learning', 'bool', False,
-        'The controller learns meanwhile: only falls of the last minute count against the run.',
+        'The controller learns during the run, so only falls in the last minute count against it.',
     ),
-    Parameter(
-        'status_line', 'bool', True,
-        'Log time, return, command rate, latency and input age once a second.',
-    ),
+    Parameter('status_line', 'bool', True, 'Log time, return, command rate, latency and input age once a second.'),
     Parameter(
         'summary_line', 'bool', False,
         'Print the summary of the run in JSON as the last line of standard output; the launch files set it.',
     ),
     Parameter(
         'controller', 'string', 'policy_node',
-        'Name of the node that commands; its diagnostics tell the fallbacks, the input age and the policy.',
-        read_only='the run counts its commands.',
+        'Name of the commanding node, whose diagnostics give the fallbacks, the input age and the policy.',
+        read_only='its commands are counted from the start.',
     ),
     Parameter(
-        'odom_frame_id', 'string', 'odom', "Frame of a floating base's pose in odom: the simulated world.",
-        read_only=_AT_START,
+        'odom_frame_id', 'string', 'odom',
+        "Frame of the floating base's pose in odom: the simulated world.", read_only=_AT_START
     ),
     Parameter(
-        'base_frame_id', 'string', 'base_link', "Frame of a floating base itself, and of its velocity in odom.",
-        read_only=_AT_START,
+        'base_frame_id', 'string', 'base_link',
+        'Frame of the floating base itself, and of its velocity in odom.', read_only=_AT_START
     ),
     Parameter(
-        'imu_frame_id', 'string', 'base_link', "Frame of imu/data; it lies in the floating base's origin and axes.",
-        read_only=_AT_START,
+        'imu_frame_id', 'string', 'base_link',
+        'Frame of imu/data: the origin and axes of the floating base.', read_only=_AT_START
     ),
     Parameter(
         'faults.noise', 'double_array', [],
-        'Deviation of Gaussian noise, in standard deviations of each signal under random commands: 0.01 is 1 %; '
-        'one number for all, or one for each observation.', '', (0, 100),
+        'Standard deviation of Gaussian noise, relative to that of each signal under random commands: 0.01 is 1 %. '
+        'One number for all observations, or one for each.', '', (0, 100)
     ),
     Parameter(
         'faults.observation_delay_s', 'double', 0.0,
-        'How late states are published; their stamps stay those of the measurement.', 's', (0, 10),
+        'Delay of the states. Their stamps remain those of the measurement.', 's', (0, 10)
     ),
-    Parameter('faults.command_delay_s', 'double', 0.0, 'How late commands take effect.', 's', (0, 10)),
+    Parameter('faults.command_delay_s', 'double', 0.0, 'Delay of the commands.', 's', (0, 10)),
     Parameter(
-        'faults.drop_probability', 'double', 0.0, 'Chance that a state is not published, for each on its own.', '',
-        (0, 1),
+        'faults.drop_probability', 'double', 0.0,
+        'Probability that a state is not published, independently for each state.', '', (0, 1)
     ),
     Parameter(
         'faults.jitter_s', 'double', 0.0,
-        'Each control period is up to this much longer or shorter, drawn evenly; in whole physics steps, rounded up.',
-        's', (0, 10),
+        'Each control period is up to this much longer or shorter, uniformly distributed, in whole physics steps, '
+        'rounded up.', 's', (0, 10)
     ),
     Parameter(
         'faults.stuck', 'string_array', [],
-        'Observations by name, or joints with all of theirs, that keep the value that they have now.',
+        'Names of observations, or of joints with all of their observations, that keep their present value.',
     ),
     Parameter(
-        'faults.nan', 'string_array', [], 'Observations by name, or joints with all of theirs, that read NaN.',
+        'faults.nan', 'string_array', [],
+        'Names of observations, or of joints with all of their observations, that read NaN.',
     ),
-    Parameter('faults.nan_probability', 'double', 1.0, 'Chance that faults.nan strikes in a state.', '', (0, 1)),
+    Parameter('faults.nan_probability', 'double', 1.0, 'Probability of faults.nan in each state.', '', (0, 1)),
     Parameter(
-        'faults.frozen', 'bool', False,
-        'Publish the last state again and again, old stamp included, as a hung driver does.',
+        'faults.frozen', 'bool', False, 'Publish the last state repeatedly, with its old stamp, as a hung driver does.'
     ),
     Parameter(
         'image.rate_hz', 'double', 0.0,
-        'Pictures a second on ~/image, drawn only when somebody subscribes; 0 offers none.', 'Hz', (0, 100),
-        read_only=_AT_START,
+        'Images per second on ~/image, drawn only while somebody subscribes; 0 switches the topic off.',
+        'Hz', (0, 100), read_only=_AT_START,
     ),
-    Parameter('image.width', 'integer', 320, 'Width of the picture.', 'px', (16, 4096), read_only=_AT_START),
-    Parameter('image.height', 'integer', 240, 'Height of the picture.', 'px', (16, 4096), read_only=_AT_START),
+    Parameter('image.width', 'integer', 320, 'Width of the image.', 'px', (16, 4096), read_only=_AT_START),
+    Parameter('image.height', 'integer', 240, 'Height of the image.', 'px', (16, 4096), read_only=_AT_START),
     Parameter(
-        'image.camera', 'string', '', "Name of a camera of the model; empty is the environment's own view.",
-        read_only=_AT_START,
+        'image.camera', 'string', '',
+        "Name of one of the model's cameras; empty is the environment's own view.", read_only=_AT_START
     ),
 )  # fmt: skip
 
 
 def parameters(*, use_sim_time: bool) -> tuple[Parameter, ...]:
     """
-    Return the table of a node.
+    Return the table of a node that is starting.
 
     Args:
-        use_sim_time: whether the node was started to live by ``/clock``: then it is the one that publishes it.
+        use_sim_time: the node's parameter; it is the default of ``publish_clock``.
     """
     return tuple(
         dataclasses.replace(row, default=use_sim_time) if row.name == 'publish_clock' else row for row in PARAMETERS
     )
 
 
-def fault_settings(values: Values) -> FaultSettings:
+def check_times(values: Values) -> None:
     """
-    Return what the ``faults.*`` parameters say.
+    Check the parameters of time.
 
     Raises:
-        ConfigError: they do not fit together.
+        ConfigError: a value is invalid, or two of them contradict each other.
+    """
+    if -1 < values['command_timeout_s'] < 0:
+        raise ConfigError(
+            f"parameter 'command_timeout_s' is {values['command_timeout_s']} s; it must be at least 0, or -1 for ten "
+            'control periods.'
+        )
+    if values['real_time_factor'] != 1 and not values['publish_clock']:
+        raise ConfigError(
+            f"parameter 'real_time_factor' is {values['real_time_factor']:g}; a value other than 1 needs "
+            'publish_clock: true here and use_sim_time: true in the other nodes, because stamps leave the system clock.'
+        )
+
+
+def fault_settings(values: Values) -> FaultSettings:
+    """
+    Return the settings that the ``faults.*`` parameters describe.
+
+    Raises:
+        ConfigError: a value is invalid.
     """
     given: dict[str, Any] = {field.name: values[f'faults.{field.name}'] for field in dataclasses.fields(FaultSettings)}
     return FaultSettings(**given)

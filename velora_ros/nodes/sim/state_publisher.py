@@ -1,87 +1,100 @@
-"""What leaves the simulated robot: its state on two topics, as its sensors and its driver tell it, faults included."""
+"""Measures the simulated robot's state and publishes it: joint states, observation, odometry and IMU, with faults."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclpy.node import Node
 
 from velora_ros.gym.disturbances.observation_delay import DelayLine
 from velora_ros.gym.disturbances.stack import DisturbanceStack
+from velora_ros.gym.floating_base import FloatingBase
 from velora_ros.gym.simulated_robot import Array, SimulatedRobot
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.endpoints import create_publisher
+from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameters import Values
-from velora_ros.nodes.sim.base import to_imu, to_odometry
 from velora_ros.nodes.sim.parameters import OWNER
 
-# Sums of physics steps and delays are not exact; what is due within this is due [s].
-EXACT_S = 1e-9
+# Sums of physics steps and delays are not exact: whatever is due within this time is due now [s].
+TOLERANCE_S = 1e-9
 
 
-class StateOutput:
+class ObservedJoint(NamedTuple):
+    """One entry of the observation that is also a signal in ``joint_states``."""
+
+    interface: str
+    joint: int
+    entry: int
+
+
+class StatePublisher:
     """
-    Reads the robot and publishes its state, late or not at all where a fault asks for it.
+    Publishes ``joint_states`` and ``observation``, and before them ``imu/data`` and ``odom`` of a floating base.
 
-    That is ``joint_states`` and ``observation``, and before them, of a floating base, ``imu/data`` and ``odom``: they
-    are there when the joints' state is answered.
+    A subscriber that answers a joint state has therefore received the base's state of the same time.
 
     Args:
-        node: where the topics live.
+        node: sim_node.
         robot: the robot.
-        faults: what goes wrong on the way.
+        faults: its sensor faults, lost and delayed states.
         values: the node's parameters.
     """
 
     def __init__(self, node: Node, robot: SimulatedRobot, faults: DisturbanceStack, values: Values) -> None:
         self._robot, self._faults = robot, faults
-        self._frames = [values[f'{what}_frame_id'] for what in ('odom', 'base', 'imu')]
-        names = [*(('imu/data', 'odom') if robot.has_base else ()), 'joint_states', 'observation']
-        self._out = [create_publisher(node, OWNER, name) for name in names]
-        self._on_the_way: DelayLine[list[Any]] = DelayLine()
+        self._odom_frame, self._base_frame = values['odom_frame_id'], values['base_frame_id']
+        self._imu_frame = values['imu_frame_id']
+        topics = [*(('imu/data', 'odom') if robot.has_base else ()), 'joint_states', 'observation']
+        self._publishers = [create_publisher(node, OWNER, topic) for topic in topics]
+        self._delayed: DelayLine[list[Any]] = DelayLine()
         self._newest: list[Any] | None = None
-        # Which entry of the observation is which joint's signal, so that both topics tell the same.
-        self._observed = [
-            (interface, robot.joint_names.index(joint), index)
-            for index, name in enumerate(robot.spec.observation_names)
+        self._observed_joints = [
+            ObservedJoint(interface, robot.joint_names.index(joint), entry)
+            for entry, name in enumerate(robot.spec.observation_names)
             for joint, _, interface in [name.rpartition('/')]
             if joint in robot.joint_names
         ]
 
     @property
     def next_due(self) -> float:
-        """The robot's time at which the next delayed state goes out [s]."""
-        return self._on_the_way.next_due
+        """Simulated time at which the next state is due [s]; infinite if none is."""
+        return self._delayed.next_due
 
     def measure(self, stamp: int) -> None:
         """
-        Read the sensors, and send off what the driver does not lose.
+        Read the sensors, and queue the state unless it is lost.
 
         Args:
-            stamp: the time of the measurement [ns]; it stays, however late the state goes out.
+            stamp: time of the measurement [ns]. A delayed state keeps it.
         """
         settings = self._faults.settings
         frozen = self._newest if settings.frozen else None
-        measured = frozen or self._messages(stamp)  # lost states too: other faults must not depend on which are lost
+        # Lost states are measured too: which states are lost must not change the random numbers of other faults.
+        state = frozen or self._messages(stamp)
         if self._faults.drop_frames()[0]:
             return
         self._faults.counts['frozen'] += frozen is not None
-        self._newest = measured
+        self._newest = state
         delay = settings.observation_delay[0] * self._robot.spec.control_period
         self._faults.counts['observation_delay'] += delay > 0
-        self._on_the_way.put(self._newest, self._robot.time + delay - EXACT_S)
+        self._delayed.put(state, self._robot.time + delay - TOLERANCE_S)
 
-    def publish_due(self, note: Callable[[], None]) -> None:
-        """Publish what is due by the robot's time; ``note`` is called before each state."""
-        for messages in self._on_the_way.take(self._robot.time):
-            note()
-            for publisher, message in zip(self._out, messages, strict=True):
-                publisher.publish(message)
+    def take_due(self) -> list[list[Any]]:
+        """Return the states that are due now, oldest first, each as one message for each topic."""
+        return self._delayed.take(self._robot.time)
 
-    def clear(self) -> None:
-        """Lose what is on its way: the robot is put somewhere else."""
-        self._on_the_way.clear()
+    def publish(self, state: list[Any]) -> None:
+        """Publish a state."""
+        for publisher, message in zip(self._publishers, state, strict=True):
+            publisher.publish(message)
+
+    def discard_delayed(self) -> None:
+        """Discard the states that are not published yet: the robot was reset."""
+        self._delayed.clear()
 
     def _messages(self, stamp: int) -> list[Any]:
+        return [*self._base_messages(stamp), *self._joint_messages(stamp)]
+
+    def _joint_messages(self, stamp: int) -> list[Any]:
         robot = self._robot
         signals: dict[str, Array] = {
             'position': robot.positions,
@@ -89,21 +102,45 @@ class StateOutput:
             'effort': robot.efforts,
         }
         true = robot.observation[None]
-        [read] = disturbed = self._faults.read(true)
-        if disturbed is not true:
-            for interface, joint, index in self._observed:
-                signals[interface][joint] = read[index]
-        joints = conversions.to_joint_state(
+        [observation] = read = self._faults.read(true)
+        if read is not true:  # both topics must show the same sensor fault
+            for interface, joint, entry in self._observed_joints:
+                signals[interface][joint] = observation[entry]
+        joint_state = conversions.to_joint_state(
             robot.joint_names, signals['position'], signals['velocity'], signals['effort'], stamp
         )
-        return [*self._base_messages(stamp), joints, conversions.to_vector(read)]
+        return [joint_state, conversions.to_vector(observation)]
 
     def _base_messages(self, stamp: int) -> list[Any]:
         base = self._robot.base
         if base is None:
             return []
-        odom_frame, base_frame, imu_frame = self._frames
-        return [
-            to_imu(base, imu_frame, stamp),
-            to_odometry(base, odom_frame, base_frame, stamp),
-        ]
+        odometry = to_odometry(base, self._odom_frame, self._base_frame, stamp)
+        return [to_imu(base, self._imu_frame, stamp), odometry]
+
+
+def to_odometry(base: FloatingBase, frame_id: str, child_frame_id: str, stamp: int) -> Any:
+    """Return the odometry of a floating base, its twist in ``child_frame_id``, stamped ``stamp`` [ns]."""
+    message = interface_class('nav_msgs/msg/Odometry')(child_frame_id=child_frame_id)
+    message.header.stamp, message.header.frame_id = conversions.to_stamp(stamp), frame_id
+    pose, twist = message.pose.pose, message.twist.twist
+    pose.position.x, pose.position.y, pose.position.z = map(float, base.position)
+    _fill_quaternion(pose.orientation, base.orientation)
+    twist.linear.x, twist.linear.y, twist.linear.z = map(float, base.velocity)
+    twist.angular.x, twist.angular.y, twist.angular.z = map(float, base.angular_velocity)
+    return message
+
+
+def to_imu(base: FloatingBase, frame_id: str, stamp: int) -> Any:
+    """Return what an inertial sensor at the origin of a floating base measures, stamped ``stamp`` [ns]."""
+    message = interface_class('sensor_msgs/msg/Imu')()
+    message.header.stamp, message.header.frame_id = conversions.to_stamp(stamp), frame_id
+    _fill_quaternion(message.orientation, base.orientation)
+    rate, acceleration = message.angular_velocity, message.linear_acceleration
+    rate.x, rate.y, rate.z = map(float, base.angular_velocity)
+    acceleration.x, acceleration.y, acceleration.z = map(float, base.acceleration)
+    return message
+
+
+def _fill_quaternion(message: Any, orientation: Array) -> None:
+    message.w, message.x, message.y, message.z = map(float, orientation)

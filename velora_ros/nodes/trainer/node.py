@@ -1,27 +1,27 @@
 """
-Trains a policy in a process of its own, and tells how it goes.
+Trains a policy in a process of its own and publishes how the training goes.
 
 Publishes:
-    ~/episode_return (std_msgs/Float64): return of each training episode, exploration noise included.
+    ~/episode_return (std_msgs/Float64): return of each training episode, including exploration noise.
     ~/metrics (diagnostic_msgs/DiagnosticArray): losses and speed after each episode, with the newest diagnostics of
-        learning, of the last 1,000 steps (docs/training.md has the table).
+        learning over the last 1,000 steps (docs/training.md has the table).
     ~/policy (std_msgs/String): path of the newest best policy; latched.
-    /diagnostics (diagnostic_msgs/DiagnosticArray): state, speed, losses, best return and the training process's last
-        sign of life; once a second.
+    /diagnostics (diagnostic_msgs/DiagnosticArray): state, speed, losses, best return, and the time since the last event
+        of the training process; once a second.
 
 Services:
-    ~/start, ~/stop (std_srvs/Trigger): begin with the parameters as they are; end, keeping what was learnt.
-    ~/pause (std_srvs/SetBool): pause or go on.
+    ~/start, ~/stop (std_srvs/Trigger): start training with the present parameters; stop it and keep its results.
+    ~/pause (std_srvs/SetBool): pause or continue.
     ~/save (std_srvs/Trigger): write a checkpoint at the end of the running episode.
 
 Parameters (``parameters.py`` has their defaults and meaning):
     env, preset, seed, total_steps, run_dir, out, resume, resume_on_death, announce_untrained, rival, nice, autostart,
     exit_when_done, exit_when_failed, every hyperparameter, and qos_overrides of every topic. The hyperparameters
     default to the environment's preset in ``config/train``. noise_scale, update_ratio, actor_lr and critic_lr may
-    change at any time and do so with the next episode; the others hold from one ~/start to the next.
+    change at any time and do so with the next episode; the others apply from one ~/start to the next.
 
-torch is loaded by the training process only, so every service answers at once, whatever the training does. Its death is
-noticed and reported, and with ``resume_on_death`` another goes on; a node that is killed takes it along.
+Only the training process loads torch, so every service answers at once, whatever the training does. The node reports
+the death of that process, and with ``resume_on_death`` starts another one. If the node is killed, the process ends too.
 """
 
 import json
@@ -41,22 +41,23 @@ from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.rclpy_compat import start_values
 from velora_ros.nodes.ros.run_node import run
-from velora_ros.nodes.trainer.parameters import PARAMETERS, config_of, job_of, refuse_changes, with_preset
-from velora_ros.nodes.trainer.process_handle import Event, TrainingProcess
-from velora_ros.nodes.trainer.training_status import SILENCE_S, Progress
+from velora_ros.nodes.trainer.job import make_job
+from velora_ros.nodes.trainer.parameters import PARAMETERS, hyperparameters_of, refuse_changes, with_preset
+from velora_ros.nodes.trainer.process_handle import Event, ProcessHandle
+from velora_ros.nodes.trainer.training_status import SILENCE_S, TrainingStatus
 from velora_ros.training.callbacks import LIVE
 
 OWNER = 'trainer_node'
 POLL_S = 0.1
 DIAGNOSTICS_PERIOD_S = 1.0
-# After SIGINT the training gets so long to write what it has; launch sends SIGTERM after 5 s.
-PATIENCE_S = 4.0
-# After ~/stop it gets so long: it may be in the middle of an evaluation.
-STOP_PATIENCE_S = 30.0
+# After SIGINT the training process has this long to write its results; launch sends SIGTERM after 5 s.
+SHUTDOWN_TIMEOUT_S = 4.0
+# After ~/stop it has this long, because it may be in the middle of an evaluation.
+STOP_TIMEOUT_S = 30.0
 
 IDLE, RUNNING, PAUSED, STOPPING, DONE, FAILED = 'idle', 'training', 'paused', 'stopping', 'done', 'failed'
 RESUMING = 'resuming'
-AT_WORK = (RUNNING, PAUSED, STOPPING, RESUMING)
+ACTIVE = (RUNNING, PAUSED, STOPPING, RESUMING)
 
 
 class TrainerNode(Node):
@@ -70,18 +71,18 @@ class TrainerNode(Node):
     def __init__(self) -> None:
         super().__init__('trainer_node')
         self.exit_code: int | None = None
-        self._training: TrainingProcess | None = None
+        self._process: ProcessHandle | None = None
         self._state, self._reason, self._since = IDLE, '', 0.0
         self._job: dict[str, Any] = {}
         self._live: dict[str, float] = {}
-        self._progress = Progress()
-        self._deaths, self._died_at, self._state_then = 0, -1, IDLE
+        self._status = TrainingStatus()
+        self._deaths, self._steps_at_death, self._state_before_death = 0, -1, IDLE
         given = start_values(self)
         env, preset = given.get('env', PARAMETERS[0].default), given.get('preset', '')
         rows = with_preset(env, preset) if isinstance(env, str) and isinstance(preset, str) else PARAMETERS
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
         names = ('~/episode_return', '~/metrics', '~/policy', '/diagnostics')
-        self._out = {name: create_publisher(self, OWNER, name) for name in names}
+        self._topics = {name: create_publisher(self, OWNER, name) for name in names}
         for name, callback in (
             ('~/start', self._on_start),
             ('~/stop', self._on_stop),
@@ -90,119 +91,121 @@ class TrainerNode(Node):
         ):
             create_service(self, OWNER, name, callback)
         check_qos_overrides(self)
-        self.create_timer(POLL_S, self._poll, clock=STEADY)
-        self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=STEADY)
+        self.create_timer(POLL_S, self._read_events, clock=STEADY)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=STEADY)
         if self._table['autostart']:
             self._start()
 
     def close(self) -> None:
-        """End the training, which writes what it has."""
-        if self._state in AT_WORK:
-            self._become(STOPPING)
-        if self._training is not None:
-            self._training.end(PATIENCE_S)
-        self._poll()
+        """Stop the training; it writes its results."""
+        if self._state in ACTIVE:
+            self._set_state(STOPPING)
+        if self._process is not None:
+            self._process.stop(SHUTDOWN_TIMEOUT_S)
+        self._read_events()
 
     # --- the training process --------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        if self._training is not None:  # it said its last word a moment ago
-            self._training.end(0.0)
-            self._poll()
+        if self._process is not None:  # it has reported its end and is about to exit
+            self._process.stop(0.0)
+            self._read_events()
         values = self._table.values
-        job = job_of(values, self._job.get('run_dir', ''))
+        job = make_job(values, self._job.get('run_dir', ''))
         self._job, self._live = job, {name: values[name] for name in LIVE}
-        self._progress = Progress(job['run_dir'], job['total_steps'])
-        self._deaths, self._died_at = 0, -1
-        self._training = TrainingProcess(job)
+        self._status = TrainingStatus(job['run_dir'], job['total_steps'])
+        self._deaths, self._steps_at_death = 0, -1
+        self._process = ProcessHandle(job)
         if job['resume']:
-            self._training.send(f'set {json.dumps(self._live)}')
-        verb = 'going on with' if job['resume'] else 'into'
+            self._process.send(f'set {json.dumps(self._live)}')
+        verb = 'resuming' if job['resume'] else 'into'
         steps = f'{job["env"]}, seed {job["seed"]}, {job["total_steps"]} steps'
-        self._become(RUNNING, f'{steps}, {verb} {job["run_dir"]}')
+        self._set_state(RUNNING, f'{steps}, {verb} {job["run_dir"]}')
 
-    def _poll(self) -> None:
-        """Take the training's news; notice its end."""
-        if self._training is None:
+    def _read_events(self) -> None:
+        """Read the events of the training process, and notice its exit."""
+        if self._process is None:
             return
-        if self._state == STOPPING and time.monotonic() - self._since > STOP_PATIENCE_S:
-            self.get_logger().error(f'the training process did not stop within {STOP_PATIENCE_S:g} s; it is killed')
-            self._training.end(0.0)
-        status = self._training.status  # before the events: nothing it said before its end is lost
-        for event in self._training.events():
-            self._take(event)
+        if self._state == STOPPING and time.monotonic() - self._since > STOP_TIMEOUT_S:
+            self.get_logger().error(f'the training process did not stop within {STOP_TIMEOUT_S:g} s and is killed')
+            self._process.stop(0.0)
+        status = self._process.status  # read before the events, so that no event before the exit is lost
+        for event in self._process.read_events():
+            self._on_event(event)
         if status is not None:
-            self._training.close()
-            self._training = None
-            self._conclude(status)
+            self._process.close()
+            self._process = None
+            self._on_exit(status)
 
-    def _take(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         kind = event.pop('event')
-        self._progress.take(kind, event)
+        self._status.update(kind, event)
         if kind == 'alive' and self._state == RESUMING:
-            self._become(self._state_then, f'resumed after {self._progress.steps} steps')
+            self._set_state(self._state_before_death, f'resumed after {self._status.steps} steps')
         elif kind == 'episode':
-            self._out['~/episode_return'].publish(conversions.to_number(event['episode_return']))
-            self._publish('~/metrics', 'ok', f'episode {event["episode"]}', {**event, **self._progress.learning})
+            self._topics['~/episode_return'].publish(conversions.to_number(event['episode_return']))
+            self._publish('~/metrics', 'ok', f'episode {event["episode"]}', {**event, **self._status.learning})
         elif kind == 'error':
-            self._become(FAILED, event['message'])
+            self._set_state(FAILED, event['message'])
         elif kind == 'end':
-            self._conclude_well(event)
-        elif text := self._told(kind, event):
+            self._on_end(event)
+        elif text := self._log_text(kind, event):
             self.get_logger().info(text)
         if 'policy' in event:
-            self._out['~/policy'].publish(conversions.to_text(event['policy']))
+            self._topics['~/policy'].publish(conversions.to_text(event['policy']))
 
-    def _told(self, kind: str, event: Event) -> str:
-        """Return what people are told of an event."""
+    def _log_text(self, kind: str, event: Event) -> str:
+        """Return the log line of an event; empty if it has none."""
         if kind == 'evaluation':
-            announced = f', announced as policy {self._progress.policies}' if 'policy' in event else ''
+            announced = f', announced as policy {self._status.policies}' if 'policy' in event else ''
             best = ', the best so far' if event['best'] else ''
             return f'step {event["steps"]}: return {event["mean"]:.1f} +- {event["std"]:.1f}{best}{announced}'
         if kind == 'policy':
             return f'{event["what"]}: {event["policy"]}'
         if kind == 'changed':
             pairs = ', '.join(f'{name} {value:g}' for name, value in event['values'].items())
-            return f'{pairs} from step {self._progress.steps} on'
+            return f'{pairs} from step {self._status.steps} on'
         return f'checkpoint {event["path"]}' if kind == 'saved' else str(event.get('message', ''))
 
-    def _conclude_well(self, event: Event) -> None:
-        best = '' if self._progress.best is None else f', best return {self._progress.best:.1f}'
+    def _on_end(self, event: Event) -> None:
+        best = '' if self._status.best is None else f', best return {self._status.best:.1f}'
         reason = f', {event["stopped"]}' if event['stopped'] else ''
-        self._become(DONE, f'{event["steps"]} steps in {event["seconds"]:.0f} s{reason}{best}; {self._job["run_dir"]}')
+        self._set_state(
+            DONE, f'{event["steps"]} steps in {event["seconds"]:.0f} s{reason}{best}; {self._job["run_dir"]}'
+        )
 
-    def _conclude(self, status: int) -> None:
-        """Note that the process is gone, whether it said its last word or not."""
-        asked_to_end = self._state == STOPPING
-        if self._state in AT_WORK:
+    def _on_exit(self, status: int) -> None:
+        """Note that the process has exited, whether it reported its end or not."""
+        stopping = self._state == STOPPING
+        if self._state in ACTIVE:
             self._on_death(f'was killed by {_signal_name(-status)}' if status < 0 else f'ended with status {status}')
-        if self._table['exit_when_done'] and self._training is None:
+        if self._table['exit_when_done'] and self._process is None:
             self.exit_code = 0 if self._state == DONE else 1
-        nothing_comes = self._state == FAILED and not self._progress.policies and not asked_to_end
-        if nothing_comes and self._table['exit_when_failed']:
+        without_policy = self._state == FAILED and not self._status.policies and not stopping
+        if without_policy and self._table['exit_when_failed']:
             self.exit_code = 1
 
     def _on_death(self, how: str) -> None:
-        """Report the death, and start another process if that is wished and the last one got anywhere."""
-        steps = self._progress.steps
-        self._state_then = self._state_then if self._state == RESUMING else self._state
+        """Report that the process died; start another one if that is wanted and this one has made progress."""
+        steps = self._status.steps
+        self._state_before_death = self._state_before_death if self._state == RESUMING else self._state
         sentence = f'the training process {how} after {steps} steps'
         self._deaths += 1
-        if self._state == STOPPING or not self._table['resume_on_death'] or steps <= self._died_at:
-            again = ', again without a step forward' if self._deaths > 1 and steps <= self._died_at else ''
-            kept = "what it wrote is kept; ~/start with the parameter 'resume' goes on from the newest checkpoint"
-            self._become(FAILED, f'{sentence}{again}; {kept}')
+        if self._state == STOPPING or not self._table['resume_on_death'] or steps <= self._steps_at_death:
+            again = ', again without any progress' if self._deaths > 1 and steps <= self._steps_at_death else ''
+            kept = "its files are kept; ~/start with the parameter 'resume' resumes from the newest checkpoint"
+            self._set_state(FAILED, f'{sentence}{again}; {kept}')
         else:
-            self._died_at = steps
-            self._training = TrainingProcess({**self._job, 'resume': True, 'announced': self._progress.announced})
-            self._progress.begin()
-            self._training.send(f'set {json.dumps(self._live)}')
-            if self._state_then == PAUSED:
-                self._training.send('pause')
-            self._become(RESUMING, f'{sentence}; another one goes on from the newest checkpoint')
-        self._diagnose()
+            self._steps_at_death = steps
+            self._process = ProcessHandle({**self._job, 'resume': True, 'announced': self._status.announced})
+            self._status.process_started()
+            self._process.send(f'set {json.dumps(self._live)}')
+            if self._state_before_death == PAUSED:
+                self._process.send('pause')
+            self._set_state(RESUMING, f'{sentence}; another one resumes from the newest checkpoint')
+        self._publish_diagnostics()
 
-    def _become(self, state: str, reason: str = '') -> None:
+    def _set_state(self, state: str, reason: str = '') -> None:
         self._state, self._reason, self._since = state, reason, time.monotonic()
         text = f'{state}: {reason}' if reason else state
         if state in (FAILED, RESUMING):
@@ -213,21 +216,21 @@ class TrainerNode(Node):
     # --- parameters ------------------------------------------------------------------------------------------------
 
     def _validate(self, values: Values) -> None:
-        config_of(values)
-        if self._state in AT_WORK:
+        hyperparameters_of(values)
+        if self._state in ACTIVE:
             refuse_changes(self._table.values, values)
 
     def _apply(self, values: Values) -> None:
-        """Hand on what changes with the next episode."""
+        """Send the training process what changes with the next episode."""
         changes = {name: values[name] for name in LIVE if values[name] != self._live.get(name)}
-        if self._training is not None and self._state in AT_WORK and changes:
+        if self._process is not None and self._state in ACTIVE and changes:
             self._live |= changes
-            self._training.send(f'set {json.dumps(changes)}')
+            self._process.send(f'set {json.dumps(changes)}')
 
     # --- services --------------------------------------------------------------------------------------------------
 
     def _on_start(self, request: Any, response: Any) -> Any:
-        if self._state in AT_WORK:
+        if self._state in ACTIVE:
             response.message = f'already {self._state}; call ~/stop first.'
             return response
         try:
@@ -238,43 +241,41 @@ class TrainerNode(Node):
         return response
 
     def _on_stop(self, request: Any, response: Any) -> Any:
-        told = f'stopping; what was learnt is in {self._job.get("run_dir")}'
-        return self._order(response, 'stop', (RUNNING, PAUSED, RESUMING), STOPPING, told)
+        answer = f'stopping; the results are in {self._job.get("run_dir")}'
+        return self._send_order(response, 'stop', (RUNNING, PAUSED, RESUMING), STOPPING, answer)
 
     def _on_pause(self, request: Any, response: Any) -> Any:
         if request.data:
-            return self._order(response, 'pause', (RUNNING, PAUSED), PAUSED, 'paused')
-        return self._order(response, 'resume', (PAUSED, RUNNING), RUNNING, 'training')
+            return self._send_order(response, 'pause', (RUNNING, PAUSED), PAUSED, 'paused')
+        return self._send_order(response, 'resume', (PAUSED, RUNNING), RUNNING, 'training')
 
     def _on_save(self, request: Any, response: Any) -> Any:
-        told = 'a checkpoint follows at the end of the running episode'
-        return self._order(response, 'save', (RUNNING, PAUSED), self._state, told)
+        answer = 'a checkpoint follows at the end of the running episode'
+        return self._send_order(response, 'save', (RUNNING, PAUSED), self._state, answer)
 
-    def _order(self, response: Any, word: str, while_: tuple[str, ...], state: str, told: str) -> Any:
-        """Hand an order to the training; the answer does not wait for it to be carried out."""
-        if self._training is None or self._state not in while_:
-            response.message = f'there is nothing to {word}: {self._state}; ~/start begins a training.'
+    def _send_order(self, response: Any, order: str, valid_in: tuple[str, ...], state: str, answer: str) -> Any:
+        """Send an order to the training process; the answer does not wait until it is carried out."""
+        if self._process is None or self._state not in valid_in:
+            response.message = f'cannot {order}: the state is {self._state}; call ~/start to begin a training.'
             return response
-        self._training.send(word)
+        self._process.send(order)
         if state != self._state:
-            self._become(state, '' if state == STOPPING else self._reason)
-        response.success, response.message = True, told
+            self._set_state(state, '' if state == STOPPING else self._reason)
+        response.success, response.message = True, answer
         return response
 
-    # --- news ------------------------------------------------------------------------------------------------------
+    # --- diagnostics -----------------------------------------------------------------------------------------------
 
-    def _diagnose(self) -> None:
-        silent = self._state == RUNNING and self._progress.silence > SILENCE_S
+    def _publish_diagnostics(self) -> None:
+        silent = self._state == RUNNING and self._status.silence > SILENCE_S
         level = 'warn' if silent else {FAILED: 'error', RESUMING: 'error', PAUSED: 'warn'}.get(self._state, 'ok')
         text = f'{self._state}: {self._reason}' if self._reason else self._state
         if silent:
-            text = (
-                f'no sign of life for {self._progress.silence:.0f} s: an evaluation takes long, or the training hangs'
-            )
+            text = f'no event for {self._status.silence:.0f} s: a long evaluation, or the training process hangs'
         process: dict[str, Any] = {'process': 'none'}
-        if self._training is not None:
-            process = {'process': self._training.pid, 'silence_s': self._progress.silence}
-        values = {'state': self._state, **process, 'deaths': self._deaths, **self._progress.values()}
+        if self._process is not None:
+            process = {'process': self._process.pid, 'silence_s': self._status.silence}
+        values = {'state': self._state, **process, 'deaths': self._deaths, **self._status.values()}
         self._publish('/diagnostics', level, text, values)
 
     def _publish(self, topic: str, level: str, text: str, values: Values) -> None:
@@ -282,7 +283,7 @@ class TrainerNode(Node):
         robot = conversions.hardware_id(self.get_namespace(), self._table['env'])
         status = conversions.to_diagnostic(f'{name}: training', level, text, values, hardware_id=robot)
         stamp = self.get_clock().now().nanoseconds
-        self._out[topic].publish(conversions.to_diagnostics(status, stamp))
+        self._topics[topic].publish(conversions.to_diagnostics(status, stamp))
 
 
 def _signal_name(number: int) -> str:

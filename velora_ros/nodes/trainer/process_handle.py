@@ -1,4 +1,4 @@
-"""The training process, from trainer_node's end of its pipes."""
+"""Starts, orders and ends the training process, on trainer_node's side of the pipes."""
 
 import contextlib
 import json
@@ -13,70 +13,73 @@ from velora_ros.nodes.trainer import training_process
 Event = dict[str, Any]
 
 
-class TrainingProcess:
+class ProcessHandle:
     """
-    One training in a process of its own; nothing here waits for it, except :meth:`end`.
+    A running training process. Only :meth:`stop` waits for it.
 
     Args:
-        job: what :func:`velora_ros.nodes.trainer.training_process.train` is to do.
+        job: from :func:`velora_ros.nodes.trainer.job.make_job`.
     """
 
     def __init__(self, job: Mapping[str, Any]) -> None:
-        # A process group of its own: Ctrl-C in the terminal reaches the node, which then says `stop`.
-        self._child = subprocess.Popen(
+        # In a process group of its own: Ctrl-C in the terminal reaches only the node, which then sends `stop`.
+        self._process = subprocess.Popen(
             [sys.executable, '-m', training_process.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,
             env={'OMP_NUM_THREADS': '1', **os.environ},
         )
-        assert self._child.stdout is not None
-        self._output = self._child.stdout
+        assert self._process.stdout is not None
+        self._output = self._process.stdout
         os.set_blocking(self._output.fileno(), False)
-        self._unfinished = b''
+        self._incomplete_line = b''
         self.send(json.dumps(job))
 
     @property
     def pid(self) -> int:
-        """Its process id."""
-        return self._child.pid
+        """The process id."""
+        return self._process.pid
 
     @property
     def status(self) -> int | None:
-        """Exit status, the negative signal number when a signal ended it, None while it runs."""
-        return self._child.poll()
+        """Exit status, the negative number of the signal that killed it, or None while it runs."""
+        return self._process.poll()
 
-    def send(self, word: str) -> None:
-        """Send a line; nothing happens when the process is gone."""
-        assert self._child.stdin is not None
-        try:
-            self._child.stdin.write(f'{word}\n'.encode())
-            self._child.stdin.flush()
-        except (BrokenPipeError, ValueError):
-            pass  # its status tells
+    def send(self, order: str) -> None:
+        """Send an order; without effect if the process has ended."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ValueError):  # the status tells that it has ended
+            self._process.stdin.write(f'{order}\n'.encode())
+            self._process.stdin.flush()
 
-    def events(self) -> list[Event]:
-        """Return what it reported since the last call."""
+    def read_events(self) -> list[Event]:
+        """Return the events since the last call."""
         chunks = []
         while chunk := self._read():
             chunks.append(chunk)
-        *lines, self._unfinished = (self._unfinished + b''.join(chunks)).split(b'\n')
+        *lines, self._incomplete_line = (self._incomplete_line + b''.join(chunks)).split(b'\n')
         return [json.loads(line) for line in lines]
 
-    def end(self, patience: float) -> None:
-        """Stop it, and wait for it at most so long [s], 0 for one that said its last word; after that it is killed."""
+    def stop(self, timeout: float) -> None:
+        """
+        Stop the process, and kill it after a timeout.
+
+        Args:
+            timeout: seconds to wait for the process to exit; 0 if it has already reported its end.
+        """
         self.send('stop')
         try:
-            self._child.wait(patience)
+            self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+            self._process.kill()
+            self._process.wait()
 
     def close(self) -> None:
-        """Close the pipes of a process that has ended; what it never read is lost with it."""
-        assert self._child.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the job is still in the buffer of one that died at once
-            self._child.stdin.close()
+        """Close the pipes of a process that has ended; orders that it did not read are lost."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # a process that died at once did not read the job
+            self._process.stdin.close()
         self._output.close()
 
     def _read(self) -> bytes:

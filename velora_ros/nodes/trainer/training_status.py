@@ -1,34 +1,34 @@
-"""What trainer_node knows of a training from what its process says."""
+"""The status of a training, as trainer_node knows it from the events of the training process."""
 
 import time
 from typing import Any
 
 from velora_ros.nodes.ros.parameters import Values
 
-# An evaluation of a slow environment may take as long; after that people are told [s].
+# Without an event for this long a warning is published; an evaluation in a slow environment may take as long [s].
 SILENCE_S = 30.0
 
-_EPISODE = ('episode', 'steps', 'episode_return', 'length', 'critic_loss', 'actor_loss')
+_OF_AN_EPISODE = ('episode', 'steps', 'episode_return', 'length', 'critic_loss', 'actor_loss')
 
 
-class Progress:
+class TrainingStatus:
     """
-    Collects the events of one training, over all the processes that it took.
+    Collects the events of one training, over all processes that it takes.
 
     Args:
         run: the run's folder.
-        total_steps: what it is to take.
+        total_steps: environment steps of the training.
     """
 
     def __init__(self, run: str = '', total_steps: int = 0) -> None:
         self.policies = 0
         """Policies announced so far."""
         self.announced: float | None = None
-        """Best mean return of those that were evaluated; a process that goes on announces nothing worse."""
+        """Best mean return of the announced policies; a process that resumes the run announces nothing worse."""
         self.learning: dict[str, float] = {}
         """The newest diagnostics of learning; see :mod:`velora_ros.training.diagnostics`."""
         self._values: dict[str, Any] = {'run_dir': run, 'steps': 0, 'total_steps': total_steps, 'steps_per_s': 0.0}
-        self._heard = time.monotonic()
+        self._last_event = time.monotonic()
 
     @property
     def steps(self) -> int:
@@ -37,25 +37,25 @@ class Progress:
 
     @property
     def best(self) -> float | None:
-        """Mean return of the best evaluation, None before the first one."""
+        """Mean return of the best evaluation; None before the first one."""
         return self._values.get('best_return')
 
     @property
     def silence(self) -> float:
-        """How long ago the process gave its last sign of life [s]."""
-        return time.monotonic() - self._heard
+        """Time since the last event of the process [s]."""
+        return time.monotonic() - self._last_event
 
-    def begin(self) -> None:
-        """Note that a process has just been started."""
-        self._heard = time.monotonic()
+    def process_started(self) -> None:
+        """Note that another process was started."""
+        self._last_event = time.monotonic()
 
-    def take(self, kind: str, event: dict[str, Any]) -> None:
-        """Note an event; :mod:`velora_ros.nodes.trainer.training_process` has their kinds."""
-        self._heard = time.monotonic()
+    def update(self, kind: str, event: dict[str, Any]) -> None:
+        """Note an event; :mod:`velora_ros.nodes.trainer.training_process` lists them."""
+        self._last_event = time.monotonic()
         if kind == 'alive':
             self._values |= event
         elif kind == 'episode':
-            self._values |= {name: event[name] for name in _EPISODE}
+            self._values |= {name: event[name] for name in _OF_AN_EPISODE}
         elif kind == 'diagnostics':
             self.learning = event
         elif kind == 'evaluation':
@@ -70,5 +70,5 @@ class Progress:
             self.announced = event['mean'] if self.announced is None else max(self.announced, event['mean'])
 
     def values(self) -> Values:
-        """Return all of it for the diagnostics."""
+        """Return the values for the diagnostics."""
         return {**self._values, 'policies': self.policies}

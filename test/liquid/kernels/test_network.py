@@ -1,17 +1,18 @@
-"""The fused controls compute what the torch networks compute."""
+"""The compiled networks compute what the torch networks compute, with every cell."""
 
 import numpy as np
 import pytest
 import torch
-from control_networks import CONTROLS, network
+from control_networks import network
 
-from velora_ros.liquid.kernels.controls import CompiledControl
+from velora_ros.liquid.cell_registry import CELLS
+from velora_ros.liquid.kernels.network import CompiledNetwork
 
 
-@pytest.mark.parametrize('cell', CONTROLS)
+@pytest.mark.parametrize('cell', list(CELLS))
 @pytest.mark.parametrize('n_neurons', [2, 12, 64])
 @pytest.mark.parametrize('burn_in', [0, 3])
-def test_the_fused_control_computes_the_same_forwards_and_backwards(cell: str, n_neurons: int, burn_in: int) -> None:
+def test_the_compiled_network_computes_the_same_forwards_and_backwards(cell: str, n_neurons: int, burn_in: int) -> None:
     made = network(cell, n_neurons)
     rng = np.random.default_rng(7)
     inputs = 3 * rng.standard_normal((4, 9, 4), dtype=np.float32)
@@ -29,11 +30,11 @@ def test_the_fused_control_computes_the_same_forwards_and_backwards(cell: str, n
     rest = [torch.from_numpy(values[:, burn_in:]) for values in (inputs, dt, first)]
     motor, states = made(rest[0], before, *rest[1:])
     (motor * torch.from_numpy(d_motor[:, burn_in:])).sum().backward()
-    fused = CompiledControl(made.wiring, {name: value.detach().numpy() for name, value in made.named_parameters()})
+    compiled = CompiledNetwork(made.wiring, {name: value.detach().numpy() for name, value in made.named_parameters()})
     by_step = inputs.transpose(1, 2, 0).copy(), hidden.T.copy(), dt.T.copy(), first.T.copy()
-    output, tape = fused.forward(*by_step)
+    output, tape = compiled.forward(*by_step)
     gradients = {name: np.full(value.shape, np.nan, np.float32) for name, value in made.named_parameters()}
-    fused.backward(output, tape, d_motor.transpose(1, 2, 0).copy(), gradients, burn_in=burn_in)
+    compiled.backward(output, tape, d_motor.transpose(1, 2, 0).copy(), gradients, burn_in=burn_in)
 
     expected = (motor.detach().numpy(), states.detach().numpy())
     for array, reference in zip((output, tape.states), expected, strict=True):
@@ -43,15 +44,15 @@ def test_the_fused_control_computes_the_same_forwards_and_backwards(cell: str, n
         np.testing.assert_allclose(gradients[name], parameter.grad.numpy(), rtol=1e-3, atol=3e-5, err_msg=name)
 
 
-@pytest.mark.parametrize('cell', CONTROLS)
+@pytest.mark.parametrize('cell', list(CELLS))
 def test_one_step_is_a_sequence_of_one(cell: str) -> None:
     made = network(cell)
-    fused = CompiledControl(made.wiring, {name: value.detach().numpy() for name, value in made.named_parameters()})
+    compiled = CompiledNetwork(made.wiring, {name: value.detach().numpy() for name, value in made.named_parameters()})
     kept, after = torch.zeros(1, made.hidden_size), np.zeros(made.hidden_size, np.float32)
     rng = np.random.default_rng(8)
     for _ in range(9):
         observation, dt = rng.standard_normal(4, dtype=np.float32), float(rng.uniform(0, 3))
         action, kept = made.step(torch.from_numpy(observation)[None], kept, dt)
-        one, after = fused.step(observation, after, dt)
+        one, after = compiled.step(observation, after, dt)
         np.testing.assert_allclose(one, action[0].detach().numpy(), rtol=0, atol=3e-6)
         np.testing.assert_allclose(after, kept[0].detach().numpy(), rtol=0, atol=3e-6)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import velora_ros
-from velora_ros.liquid.kernels import compile_cache
+from velora_ros.liquid.kernels import compiler
 
 PACKAGE = Path(velora_ros.__file__).parent
 IMPORTS = """
@@ -46,13 +46,13 @@ def test_training_is_imported_from_a_read_only_install_without_a_home(read_only_
 
 
 def test_a_temporary_folder_that_others_could_write_into_is_not_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(compile_cache.tempfile, 'gettempdir', lambda: str(tmp_path))
-    folder = compile_cache.temporary_folder()
+    monkeypatch.setattr(compiler.tempfile, 'gettempdir', lambda: str(tmp_path))
+    folder = compiler.temporary_folder()
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert compile_cache.temporary_folder() == folder
+    assert compiler.temporary_folder() == folder
     folder.chmod(0o777)
-    assert compile_cache.temporary_folder() is None
+    assert compiler.temporary_folder() is None
     folder.rmdir()
     (tmp_path / 'elsewhere').mkdir(mode=0o700)
     folder.symlink_to(tmp_path / 'elsewhere')
-    assert compile_cache.temporary_folder() is None
+    assert compiler.temporary_folder() is None

@@ -7,9 +7,10 @@ from control_networks import CONTROLS, network
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid import Wiring
-from velora_ros.liquid.cell_registry import CELLS, equal_neurons
+from velora_ros.liquid.cell_registry import CELLS
 from velora_ros.liquid.gru_cell import GRUCell
 from velora_ros.liquid.mlp_cell import MLPCell
+from velora_ros.liquid.sizes import equal_neurons
 
 
 @pytest.mark.parametrize('cell', CONTROLS)

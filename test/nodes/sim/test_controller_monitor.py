@@ -1,0 +1,30 @@
+"""The counts of the commanding node that belong to the present run."""
+
+import pytest
+
+from velora_ros.nodes.ros.conversions import to_diagnostic, to_diagnostics
+from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
+
+pytestmark = pytest.mark.ros
+
+
+def test_counts_from_before_the_run_do_not_belong_to_it(ros):
+    controller = ControllerMonitor(ros.node, 'policy_node')
+    publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
+
+    def tell(uptime, fallbacks):
+        status = to_diagnostic('policy_node', 'ok', 'armed', {'uptime_s': uptime, 'fallbacks': fallbacks})
+        publisher.publish(to_diagnostics(status, 0))
+
+    tell(100.0, 7)
+    tell(101.0, 8)
+    ros.until(lambda: controller.fallbacks == 1, 'the one that is new')
+    tell(0.5, 2)  # a new life
+    ros.until(lambda: controller.fallbacks == 3, 'those of the new life')
+
+
+def test_counts_of_a_controller_that_started_later_belong_to_the_run(ros):
+    controller = ControllerMonitor(ros.node, 'policy_node')
+    publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
+    publisher.publish(to_diagnostics(to_diagnostic('policy_node', 'ok', '', {'uptime_s': 0.0, 'fallbacks': 2}), 0))
+    ros.until(lambda: controller.fallbacks == 2, 'both')

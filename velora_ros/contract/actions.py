@@ -1,0 +1,91 @@
+"""What an action means on a robot: position, velocity or effort, its scale and offset, and its bounds in SI units."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.contract.joint_signals import joint_signal
+from velora_ros.errors import ConfigError
+from velora_ros.spec import PolicySpec
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ActionMeaning:
+    """
+    What a robot receives for a policy's actions: ``scale * action + offset``, clipped to the bounds.
+
+    Args:
+        scale: SI value of one unit of each action.
+        offset: SI value of each action at zero.
+        low: lowest SI value of each action.
+        high: highest SI value of each action.
+        positions: whether each action is a position, at which a robot stays while the command is repeated.
+    """
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    positions: tuple[bool, ...]
+
+    def to_si(self, action: npt.ArrayLike) -> Array:
+        """Return the SI values of actions, shape (..., action), within the bounds or not."""
+        return np.asarray(action, dtype=np.float64) * self.scale + self.offset
+
+    def clip(self, command: npt.ArrayLike) -> Array:
+        """Return commands within their bounds, shape (..., action) [SI units]."""
+        return np.clip(np.asarray(command, dtype=np.float64), self.low, self.high)
+
+
+def action_meaning(
+    spec: PolicySpec, *, scale: Sequence[float] = (), offset: Sequence[float] = (), interface: str = ''
+) -> ActionMeaning:
+    """
+    Return what the actions of a policy mean on a robot.
+
+    Args:
+        spec: the policy's specification.
+        scale: the user's own scale, one for each action; empty is what the policy file says.
+        offset: the user's own offset, one for each action; empty is what the policy file says.
+        interface: the user's own meaning of all actions; ``''`` reads it from their names.
+
+    Raises:
+        ConfigError: scale or offset has another length than the action, or the interface contradicts an action's name.
+    """
+    scales = _one_each(spec, 'command.scale', scale, spec.scale)
+    offsets = _one_each(spec, 'command.offset', offset, spec.offset)
+    ends = [
+        sorted((low * factor + shift, high * factor + shift))
+        for low, high, factor, shift in zip(spec.action_low, spec.action_high, scales, offsets, strict=True)
+    ]
+    low, high = zip(*ends, strict=True)
+    return ActionMeaning(scales, offsets, low, high, _positions(spec, interface))
+
+
+def _one_each(spec: PolicySpec, name: str, given: Sequence[float], own: tuple[float, ...]) -> tuple[float, ...]:
+    if len(given) not in (0, spec.action_dim):
+        raise ConfigError(
+            f"'{name}' has {len(given)} values and the policy commands {spec.action_dim}: "
+            f'{", ".join(spec.action_names)}. Give one for each, or omit it to use what the policy file says.'
+        )
+    return tuple(map(float, given)) or own
+
+
+def _positions(spec: PolicySpec, interface: str) -> tuple[bool, ...]:
+    """Return which actions are positions: by the user's interface, by their names, or as servos in the policy file."""
+    named = [(joint_signal(name) or ('', ''))[1] for name in spec.action_names]
+    if wrong := [meaning for meaning in named if interface and meaning not in ('', interface)]:
+        raise ConfigError(
+            f"the command means '{interface}' by its type, fields or 'command.interface', but the policy's actions are "
+            f"{', '.join(spec.action_names)}; choose a 'command.type' and 'command.fields' that can mean '{wrong[0]}', "
+            f"and set 'command.interface' to '{wrong[0]}' or leave it empty."
+        )
+    meanings = [interface or meaning for meaning in named]
+    servos = spec.action_holds or (False,) * spec.action_dim
+    return tuple(
+        meaning == 'position' or (servo and not meaning) for meaning, servo in zip(meanings, servos, strict=True)
+    )

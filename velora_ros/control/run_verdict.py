@@ -1,0 +1,36 @@
+"""Whether a run on a simulated robot passed, and the reasons if it did not."""
+
+from typing import Any
+
+# A run passes if it keeps these limits and the robot does not fall.
+REAL_TIME_FACTOR = (0.99, 1.01)
+ANSWERED = 0.99
+LONGEST_HOLD_S = 5.0
+# The first policy of a trainer takes longer: torch must be loaded.
+LONGEST_HOLD_LEARNING_S = 30.0
+
+
+def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
+    """
+    Return why a run did not pass, one sentence each; empty if it passed.
+
+    Args:
+        summary: the result of :meth:`velora_ros.control.run_statistics.RunStatistics.summary`.
+        learning: whether the controller was learning, so that only the falls of the last minute count.
+    """
+    low, high = (bound * summary['real_time_factor_asked'] for bound in REAL_TIME_FACTOR)
+    states, commands = summary['states'], summary['commands']
+    reasons = []
+    if not low <= summary['real_time_factor'] <= high:
+        reasons.append(f'the real-time factor was {summary["real_time_factor"]:.4f}, not {low:.5g} to {high:.5g}')
+    if commands == 0:
+        reasons.append('no command arrived; is policy_node running, active and armed?')
+    elif commands < ANSWERED * states:
+        reasons.append(f'{commands} commands answered {states} states, fewer than {ANSWERED:.0%}')
+    if summary['longest_hold_s'] > (longest := LONGEST_HOLD_LEARNING_S if learning else LONGEST_HOLD_S):
+        reasons.append(f'the robot waited {summary["longest_hold_s"]:.1f} s for a command, more than {longest:g} s')
+    if learning and summary['falls_last_minute']:
+        reasons.append(f'the robot fell {summary["falls_last_minute"]} times in the last minute')
+    if summary['falls'] and not learning:
+        reasons.append(f'the robot fell {summary["falls"]} times after the first command')
+    return reasons

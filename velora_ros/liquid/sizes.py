@@ -1,0 +1,60 @@
+"""How many neurons and parameters a network has: layers, synapses, and networks of equal size with another cell."""
+
+import math
+
+from velora_ros.liquid.cell_registry import CFC, cell_kind
+
+
+def layer_sizes(n_neurons: int) -> tuple[int, int]:
+    """Return the number of inter and of command neurons; command = max(int(0.4 n), 1)."""
+    n_command = max(int(0.4 * n_neurons), 1)
+    return n_neurons - n_command, n_command
+
+
+def inputs_per_neuron(n_sources: int, sparsity: float) -> int:
+    """Return how many inputs a neuron draws: ceil((1 - sparsity) x fan-in)."""
+    return math.ceil(round((1 - sparsity) * n_sources, 9))  # rounded: 0.3 * 10 is a hair above 3 in binary
+
+
+def parameter_count(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
+    """Return the number of weights that have a synapse, and of biases; the wiring's draw may add a few."""
+    kind = cell_kind(cell)
+    n_inter, n_command = layer_sizes(n_neurons)
+    fan_in = _synapses(n_command, n_inter, sparsity) + n_command * kind.time_input
+    fan_in += n_command * n_command * kind.recurrent
+    layers = (
+        _synapses(n_inter, n_sensory, sparsity) + n_inter,
+        kind.gates * (fan_in + n_command),
+        _synapses(n_motor, n_command, sparsity) + n_motor,
+    )
+    return sum(layers)
+
+
+def equal_neurons(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
+    """
+    Return how many neurons give a cell as many parameters as the liquid one has with ``n_neurons``, or nearly so.
+
+    Within 10 % from 10 neurons on; the share of command neurons is the same.
+    """
+    if cell == CFC:
+        return n_neurons
+    wanted = parameter_count(CFC, n_sensory, n_neurons, n_motor, sparsity)
+    return neurons_for(wanted, cell, n_sensory, n_motor, sparsity)
+
+
+def neurons_for(n_parameters: int, cell: str, n_sensory: int, n_motor: int, sparsity: float = 0.5) -> int:
+    """Return the number of neurons, at least 2, whose parameters come nearest to ``n_parameters``."""
+    low, high = 2, 4
+    while parameter_count(cell, n_sensory, high, n_motor, sparsity) < n_parameters:
+        high *= 2
+    while high - low > 1:  # the count grows with the neurons
+        middle = (low + high) // 2
+        if parameter_count(cell, n_sensory, middle, n_motor, sparsity) < n_parameters:
+            low = middle
+        else:
+            high = middle
+    return min(low, high, key=lambda n: abs(parameter_count(cell, n_sensory, n, n_motor, sparsity) - n_parameters))
+
+
+def _synapses(n_targets: int, n_sources: int, sparsity: float) -> int:
+    return max(n_targets * inputs_per_neuron(n_sources, sparsity), n_sources)  # every source has a target

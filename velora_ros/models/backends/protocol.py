@@ -1,0 +1,144 @@
+"""What an agent asks of a backend: to act, and the values and gradients of one update."""
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.replay import Batch
+from velora_ros.training import TrainConfig
+from velora_ros.training.divergence import diverged
+
+Array = npt.NDArray[np.float32]
+
+
+class Backend(Protocol):
+    """
+    Computes with the agent's networks and optimisers, in place.
+
+    B sequences have L steps each; the first ``burn_in`` of them only bring the hidden state up to date and carry no
+    loss. Each method that takes ``config`` reads the numbers of this update from it.
+    """
+
+    def act(self, observation: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
+        """
+        Run the actor on one observation.
+
+        Args:
+            observation: in the environment's units, shape (observation,).
+            hidden: shape (hidden,).
+            dt: dt/T.
+
+        Returns:
+            action in [-1, 1], shape (action,), and the next hidden state, shape (hidden,): the actor's, then that of
+            the critics' memory where there is one.
+        """
+        ...
+
+    def value(self, state: Array, memory: Array, action: Array) -> float:
+        """
+        Return the first critic's Q.
+
+        Args:
+            state: what the critic sees, in the environment's units, shape (state,).
+            memory: the hidden state of the critics' memory after it, shape (memory,); empty where they have none.
+            action: in [-1, 1], shape (action,).
+        """
+        ...
+
+    def states(self, batch: Batch) -> Array:
+        """Run the sequences of a batch and return the hidden state after the last step, shape (B, hidden)."""
+        ...
+
+    def prepare(self, batch: Batch, burn_in: int) -> Any:
+        """Return a batch as the four steps below want it; it is valid until the next call."""
+        ...
+
+    def targets(self, data: Any, noise: Array, config: TrainConfig) -> Any:
+        """
+        Return what the critics' values are compared to, for the B * (L - burn-in) steps that carry loss.
+
+        y = r + gamma^(dt'/T) (1 - terminated) min_i Q'_i(s', mu'(o', h) + noise), mixed with the rewards that follow in
+        the sequence (:func:`velora_ros.models.targets.lambda_returns`). The target actor runs over the same steps as
+        the actor; from its state after o it takes one step on o'.
+
+        Args:
+            data: from :meth:`prepare`.
+            noise: from :func:`velora_ros.models.targets.smoothing_noise`, shape (B, L - burn-in, action).
+            config: ``gamma``, ``trace``, ``reward_scale``, ``burn_in``.
+        """
+        ...
+
+    def critic_step(
+        self, data: Any, target: Any, config: TrainConfig, *, measure: bool = False
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """
+        Take one optimiser step on the mean squared error of every critic, their memory included.
+
+        Args:
+            data: from :meth:`prepare`.
+            target: from :meth:`targets`.
+            config: ``burn_in``, ``max_grad_norm``.
+            measure: whether diagnostics are returned too; the step stays the same.
+
+        Returns:
+            ``critic_loss`` and ``q_mean``; and the diagnostics that the step shows, by the names of
+            :data:`velora_ros.training.diagnostics.DIAGNOSTICS`, empty unless ``measure``.
+
+        Raises:
+            DivergenceError: the loss is not finite; no step is taken.
+        """
+        ...
+
+    def actor_step(
+        self, data: Any, config: TrainConfig, *, measure: bool = False
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """
+        Take one optimiser step up the first critic's value of the actor's own actions, backpropagated through time.
+
+        Args:
+            data: from :meth:`prepare`; the actions in it may be overwritten.
+            config: ``burn_in``, ``max_grad_norm``.
+            measure: whether diagnostics are returned too; the step stays the same.
+
+        Returns:
+            ``actor_loss``; and the diagnostics that the step shows, empty unless ``measure``.
+
+        Raises:
+            DivergenceError: the loss is not finite; no step is taken.
+        """
+        ...
+
+    def follow_targets(self, tau: float) -> None:
+        """Move every target network towards its online one: theta' <- (1 - tau) theta' + tau theta."""
+        ...
+
+    def refresh(self) -> None:
+        """
+        Take over weights and optimiser states that were replaced from outside: loaded from a file, or assigned.
+
+        Raises:
+            ConfigError: as :meth:`refresh_weights`.
+        """
+        ...
+
+    def refresh_weights(self) -> None:
+        """
+        Take over weights alone, which takes 20 us where none was replaced.
+
+        Raises:
+            ConfigError: a parameter is another object, or of another type, shape or device.
+        """
+        ...
+
+
+def check_loss(network: str, loss: float) -> None:
+    """
+    Check a loss before the step along its gradient, which would make every weight NaN.
+
+    Raises:
+        DivergenceError: it is not finite.
+    """
+    if not math.isfinite(loss):
+        raise diverged(f"the {network}'s loss")

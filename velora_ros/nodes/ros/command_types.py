@@ -1,0 +1,20 @@
+"""The message types of a command, in one table: policy_node encodes them and sim_node decodes them."""
+
+COMMAND_TYPES = {
+    'Float64MultiArray': 'std_msgs/msg/Float64MultiArray',
+    'JointState': 'sensor_msgs/msg/JointState',
+    'JointTrajectory': 'trajectory_msgs/msg/JointTrajectory',
+    'Twist': 'geometry_msgs/msg/Twist',
+    'TwistStamped': 'geometry_msgs/msg/TwistStamped',
+}
+"""The full name of each type that ``command.type`` can name."""
+
+VECTOR = 'Float64MultiArray'
+TWISTS = ('Twist', 'TwistStamped')
+TWIST_FIELDS = tuple(f'{part}.{axis}' for part in ('linear', 'angular') for axis in 'xyz')
+
+JOINT_FIELDS = {
+    'JointState': {'position': 'position', 'velocity': 'velocity', 'effort': 'effort'},
+    'JointTrajectory': {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'},
+}
+"""The field that carries each joint interface: of a JointState, or of a point of a JointTrajectory."""

@@ -1,0 +1,171 @@
+"""Decodes a command message into one value for each action of the simulated robot. policy_node encodes it."""
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.contract.joint_signals import joint_signal
+from velora_ros.errors import ConfigError, SpecError, did_you_mean
+from velora_ros.nodes.ros import conversions
+from velora_ros.nodes.ros.command_types import JOINT_FIELDS, TWIST_FIELDS, TWISTS, VECTOR
+from velora_ros.spec import PolicySpec
+
+Array = npt.NDArray[np.float64]
+
+
+class CommandDecoder(Protocol):
+    """Decodes the messages of one command type."""
+
+    def decode(self, message: Any) -> Array:
+        """
+        Return the values in the order of the robot's actions, shape (action,).
+
+        Raises:
+            SpecError: the message does not fit the robot.
+        """
+
+
+def make_command_decoder(kind: str, spec: PolicySpec, *, interface: str, fields: Sequence[str]) -> CommandDecoder:
+    """
+    Return the decoder of a command type.
+
+    Args:
+        kind: a key of :data:`velora_ros.nodes.ros.command_types.COMMAND_TYPES`.
+        spec: the robot's actions.
+        interface: position, velocity or effort; needed where the robot's action names do not say.
+        fields: policy_node's parameter ``command.fields``: the joint of each action in a JointState or JointTrajectory,
+            or the field of a Twist. A Float64MultiArray is always in the order of the actions.
+
+    Raises:
+        ConfigError: the fields do not fit the robot.
+    """
+    if kind == VECTOR:
+        return VectorDecoder()
+    if fields and len(fields) != spec.action_dim:
+        raise ConfigError(
+            f"'command.fields' has {len(fields)} entries, but the simulated robot has {spec.action_dim} actions: "
+            f'{", ".join(spec.action_names)}. Give one entry for each action, in this order.'
+        )
+    if kind in TWISTS:
+        return TwistDecoder(fields or spec.action_names)
+    return JointDecoder(kind, _joints(kind, spec, fields), _interface(spec, interface, fields))
+
+
+class VectorDecoder:
+    """Decodes a Float64MultiArray."""
+
+    def decode(self, message: Any) -> Array:
+        """Return the message's values; the robot checks how many there are."""
+        return conversions.from_vector(message)
+
+
+class TwistDecoder:
+    """
+    Decodes a Twist or TwistStamped.
+
+    Args:
+        fields: for each action the field that carries it, for example ``linear.x``.
+
+    Raises:
+        ConfigError: a Twist has no such field.
+    """
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        for field in fields:
+            if field not in TWIST_FIELDS:
+                raise ConfigError(
+                    f"'{field}' is not a field of a Twist; give one for each action of the simulated robot in "
+                    f"'command.fields'.{did_you_mean(field, TWIST_FIELDS)}"
+                )
+        self._getters = [attrgetter(field) for field in fields]
+
+    def decode(self, message: Any) -> Array:
+        """Return the value of each action's field."""
+        twist = getattr(message, 'twist', message)
+        return np.array([get(twist) for get in self._getters])
+
+
+class JointDecoder:
+    """
+    Decodes a JointState, or the first point of a JointTrajectory; joints may be in any order.
+
+    Args:
+        kind: ``JointState`` or ``JointTrajectory``.
+        joints: for each action the name of its joint in the messages.
+        interface: position, velocity or effort; ``''`` takes whichever a message has.
+    """
+
+    def __init__(self, kind: str, joints: Sequence[str], interface: str) -> None:
+        self._kind, self._joints, self._interface = kind, list(joints), interface
+
+    def decode(self, message: Any) -> Array:
+        """
+        Return the value of each action's joint.
+
+        Raises:
+            SpecError: the message has other joints, not exactly one value for each, or no trajectory point.
+        """
+        if self._kind == 'JointState':
+            names, point = message.name, message
+        else:
+            if not message.points:
+                raise SpecError('a JointTrajectory has no points; the robot is commanded by the first one.')
+            names, point = message.joint_names, message.points[0]
+        self._check_joints(names)
+        values = self._pick({what: getattr(point, field) for what, field in JOINT_FIELDS[self._kind].items()})
+        value_of = dict(zip(names, values, strict=True))
+        return np.array([value_of[joint] for joint in self._joints], dtype=np.float64)
+
+    def _check_joints(self, names: Sequence[str]) -> None:
+        if sorted(names) == sorted(self._joints):
+            return
+        missing = [joint for joint in self._joints if joint not in names]
+        unknown = [name for name in names if name not in self._joints]
+        parts = [f'{verb} {", ".join(found)}' for verb, found in (('lacks', missing), ('has', unknown)) if found]
+        raise SpecError(
+            f'a {self._kind} {" and ".join(parts) or "names a joint twice"}; the simulated robot needs exactly '
+            f'{", ".join(self._joints)}.'
+        )
+
+    def _pick(self, values: Mapping[str, Sequence[float]]) -> Sequence[float]:
+        """Return the values of the commanded interface."""
+        present = [interface for interface, numbers in values.items() if len(numbers)]
+        interface = self._interface or (present[0] if len(present) == 1 else '')
+        if not interface or len(values[interface]) != len(self._joints):
+            found = ' and '.join(f'{len(values[what])} values of {what}' for what in present) or 'no values'
+            raise SpecError(
+                f'a {self._kind} has {found} for {len(self._joints)} joints; the simulated robot needs one value of '
+                f'{interface or "either position, velocity or effort"} for each.'
+            )
+        return values[interface]
+
+
+def _joints(kind: str, spec: PolicySpec, fields: Sequence[str]) -> list[str]:
+    """Return the name that each action's joint has in a message."""
+    own = [signal[0] if (signal := joint_signal(name)) else '' for name in spec.action_names]
+    given = [signal[0] if (signal := joint_signal(name)) else name for name in fields]
+    known = set(given) & set(own)
+    if known and set(given) != set(own):
+        unknown = ', '.join(sorted(set(given) - known))
+        raise ConfigError(
+            f"'command.fields' has {unknown}, which the simulated robot does not drive; it drives {', '.join(own)}. "
+            "Give these names. If your robot's joints have other names, give all of them, in the order of the actions."
+        )
+    joints = own if known or not given else given
+    if '' in joints:
+        unnamed = ', '.join(name for name, joint in zip(spec.action_names, own, strict=True) if not joint)
+        raise ConfigError(
+            f'a {kind} commands joints, but the action names {unnamed} of the simulated robot do not name joints; give '
+            "the joint of each action in 'command.fields', as for policy_node."
+        )
+    return joints
+
+
+def _interface(spec: PolicySpec, interface: str, fields: Sequence[str]) -> str:
+    """Return the interface that is commanded; ``''`` if neither the names nor the parameter tell."""
+    signals = [joint_signal(name) for name in (*spec.action_names, *fields)]
+    interfaces = {signal[1] for signal in signals if signal} | {interface} - {''}
+    return interfaces.pop() if len(interfaces) == 1 else ''

@@ -1,0 +1,58 @@
+"""Monitors the node that commands the robot: its fallbacks, input age and policy, from its diagnostics."""
+
+import time
+from typing import Any
+
+from rclpy.node import Node
+
+from velora_ros.nodes.ros import conversions
+from velora_ros.nodes.ros.endpoints import create_subscription
+from velora_ros.nodes.sim.parameters import OWNER
+
+
+class ControllerMonitor:
+    """
+    Reads what the commanding node publishes on ``/diagnostics``.
+
+    Args:
+        node: sim_node.
+        name: the commanding node's name; a relative name is in sim_node's namespace.
+    """
+
+    def __init__(self, node: Node, name: str) -> None:
+        namespace = node.get_namespace().rstrip('/')
+        self._name = (name if name.startswith('/') else f'{namespace}/{name}').lstrip('/')
+        self._values: dict[str, str] = {}
+        self._began = time.monotonic()
+        self._counts = {'fallbacks': 0, 'reset.swap': 0}
+        self.fallbacks = 0
+        """Fallback commands during this run, also if the commanding node was restarted."""
+        self.swaps = 0
+        """Policies swapped in during this run, also if the commanding node was restarted."""
+        create_subscription(node, OWNER, '/diagnostics', self._on_diagnostics)
+
+    @property
+    def policy(self) -> str:
+        """Path of the running policy; empty until the node has reported it."""
+        return self._values.get('policy', '')
+
+    @property
+    def input_age(self) -> str:
+        """Median age of the states that the newest commands answer, as text."""
+        age = self._values.get('input_age_ms')
+        return f'{float(age):.2f} ms' if age else 'unknown'
+
+    def _on_diagnostics(self, message: Any) -> None:
+        values = conversions.from_diagnostics(message, self._name)
+        if not values:
+            return
+        if not self._values and float(values.get('uptime_s', 0)) > time.monotonic() - self._began:
+            self._counts = {name: int(values.get(name, '0')) for name in self._counts}  # counted before this run
+        self.fallbacks += self._increase(values, 'fallbacks')
+        self.swaps += self._increase(values, 'reset.swap')
+        self._values = values
+
+    def _increase(self, values: dict[str, str], name: str) -> int:
+        """Return by how much a count grew; a count that fell started again from 0 in a restarted node."""
+        before, self._counts[name] = self._counts[name], int(values.get(name, '0'))
+        return self._counts[name] - (before if self._counts[name] >= before else 0)

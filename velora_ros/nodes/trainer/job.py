@@ -1,0 +1,90 @@
+"""The job of a training process: what it trains and where it writes, made from the parameters of trainer_node."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from velora_ros.errors import ConfigError
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.trainer.parameters import hyperparameters_of
+from velora_ros.training.hyperparameters import read_keyword
+from velora_ros.training.runs.paths import RunPaths, default_folder
+from velora_ros.training.runs.start_file import StartFile
+from velora_ros.utils import check_writable
+
+
+def make_job(values: Values, last_run: str) -> dict[str, Any]:
+    """
+    Return the job, ready for JSON; :func:`velora_ros.nodes.trainer.training_process.train` carries it out.
+
+    Args:
+        values: the node's parameters.
+        last_run: folder of the last run that this node began; ``''`` if it began none.
+
+    Raises:
+        ConfigError: hyperparameters contradict each other, the folder cannot be begun or resumed in, or ``out`` is a
+            folder.
+        PolicyFileError: training cannot begin from the file ``start_from``.
+        StorageError: ``out`` cannot be written.
+    """
+    job = {name: values[name] for name in ('env', 'seed', 'total_steps', 'resume', 'announce_untrained', 'nice')}
+    return {
+        **job,
+        'run_dir': str(_run_folder(values, last_run).absolute()),
+        'rival': _rival(values),
+        'config': dataclasses.asdict(hyperparameters_of(values)),
+        'device': values['device'],
+        'env_args': _keywords(values['env_args']),
+        'start_from': _start_file(values),
+        'out': _out(values),
+    }
+
+
+def _run_folder(values: Values, last_run: str) -> Path:
+    """Return the folder to begin or to resume a run in."""
+    resume = values['resume']
+    given = values['run_dir'] or (last_run if resume else '')
+    if resume and not given:
+        raise ConfigError("'resume' is set, but this node has begun no run; give the folder of a run in 'run_dir'.")
+    folder = Path(given).expanduser() if given else default_folder(values['env'], values['seed'])
+    holds_run = RunPaths(folder).holds_run
+    if resume and not holds_run:
+        raise ConfigError(f"there is no run in '{folder}' to resume; give another 'run_dir', or set 'resume' to false.")
+    if holds_run and not resume:
+        raise ConfigError(
+            f"the folder '{folder}' holds a run already, which is not overwritten; set 'resume' to resume it, or give "
+            "another folder in 'run_dir'."
+        )
+    return folder
+
+
+def _rival(values: Values) -> str:
+    if not values['rival']:
+        return ''
+    from velora_ros.nodes.policy.policy_files import policy_path  # noqa: PLC0415 - most trainings have no rival
+
+    return str(policy_path(values['rival']).absolute())
+
+
+def _keywords(texts: Sequence[str]) -> dict[str, Any]:
+    try:
+        return dict(map(read_keyword, texts))
+    except ValueError as error:
+        raise ConfigError(f"parameter 'env_args': {error}.") from error
+
+
+def _start_file(values: Values) -> str:
+    """Return the file from which training begins, after checking it; ``''`` if there is none."""
+    if not values['start_from'] or values['resume']:
+        return ''
+    return str(StartFile.load(Path(values['start_from']).expanduser()).path.absolute())
+
+
+def _out(values: Values) -> str:
+    """Return where else the best policy is written, after checking that it can be; ``''`` for nowhere."""
+    if not values['out']:
+        return ''
+    out = Path(values['out']).expanduser().absolute()
+    check_writable(out, "parameter 'out'")
+    return str(out)
