@@ -174,7 +174,9 @@ def losses(curves: dict[str, Curves]) -> str:
             )
         if lapses:
             which = _join(f'{seed}: {count}' for seed, count in lapses.items())
-            lines.append(f'* {name.replace("_", " ")}: later evaluations that fail: {sum(lapses.values())} (seed {which}).')
+            lines.append(
+                f'* {name.replace("_", " ")}: later evaluations that fail: {sum(lapses.values())} (seed {which}).'
+            )
     return '\n'.join([*lines, ''])
 
 
