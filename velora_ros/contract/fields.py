@@ -1,12 +1,12 @@
 """
-The syntax of ``observation.fields``: a number, several numbers of an array, or one number made of them.
+The syntax of ``observation.fields``: a number, a slice of an array, or the least, greatest or mean of slices.
 
 =============================================  =========================================
 ``twist.twist.linear.x``                       the number at this path of the message
 ``ranges[0]``, ``points[0].positions[-1]``     an entry of an array, counted as in Python
 ``ranges[0:360]``, ``ranges[::2]``             a slice: as many observations as it has entries
-``min(ranges[0:45])``                          the least, ``max`` the greatest, ``mean`` the average
-``min(ranges[-20:], ranges[:20])``             of several slices at once
+``min(ranges[0:45])``                          the least entry; ``max`` is the greatest, ``mean`` the average
+``min(ranges[-20:], ranges[:20])``             the least entry of several slices
 =============================================  =========================================
 """
 
@@ -27,10 +27,10 @@ _STEP = re.compile(r'\.?([A-Za-z_]\w*)|\[\s*(-?\d*)\s*(?:(:)\s*(-?\d*)\s*(?::\s*
 @dataclass(frozen=True)
 class Path:
     """
-    The way to a number, or to the numbers of a slice.
+    The path of a number, or of the numbers of a slice, in a message.
 
     Args:
-        text: as it was written.
+        text: the path as it was written.
         steps: names of fields, indices of arrays, and at most one slice.
     """
 
@@ -44,7 +44,7 @@ class Path:
 
     @property
     def width(self) -> int | None:
-        """How many numbers it has; None where that depends on the length of the array."""
+        """The number of values at the path; None if it depends on the length of the array."""
         return 1 if self.cut is None else slice_width(self.cut)
 
 
@@ -54,8 +54,8 @@ class Field:
     One entry of ``observation.fields``, without its source.
 
     Args:
-        text: as it was written.
-        paths: one, or several to reduce.
+        text: the field as it was written.
+        paths: one path, or several to reduce.
         reduction: ``min``, ``max``, ``mean``, or ``''`` for none.
     """
 
@@ -65,13 +65,13 @@ class Field:
 
     @property
     def width(self) -> int | None:
-        """How many observations it gives; None where that depends on the length of the array."""
+        """The number of observations it gives; None if it depends on the length of the array."""
         return 1 if self.reduction else self.paths[0].width
 
 
 def parse(text: str) -> Field:
     """
-    Return what a field says.
+    Return the parsed field.
 
     Raises:
         ConfigError: the syntax is wrong, there is no such reduction, or a slice selects nothing.
@@ -85,7 +85,7 @@ def parse(text: str) -> Field:
 
 
 def width_of(text: str) -> int | None:
-    """Return how many observations a field gives, None if a message must tell; 1 for what is not of this syntax."""
+    """Return how many observations a field gives; None if it depends on the message, 1 for text of another syntax."""
     try:
         return parse(text).width
     except ConfigError:
@@ -93,7 +93,7 @@ def width_of(text: str) -> int | None:
 
 
 def slice_width(cut: slice) -> int | None:
-    """Return how many entries a slice has in every array that is long enough; None if that depends on its length."""
+    """Return how many entries a slice has in any array that is long enough; None if it depends on the length."""
     step = 1 if cut.step is None else cut.step
     if step > 0:
         start, stop = 0 if cut.start is None else cut.start, cut.stop
@@ -134,7 +134,7 @@ def _index(match: re.Match[str], whole: str) -> int | slice:
     except ValueError as error:
         raise ConfigError(f"'{whole}' has a slice that is not start:stop or start:stop:step.") from error
     if cut.step == 0:
-        raise ConfigError(f"'{whole}' has a slice with step 0; give another step, or leave it out.")
+        raise ConfigError(f"'{whole}' has a slice with step 0; give another step, or omit it.")
     if slice_width(cut) == 0:
         raise ConfigError(
             f"'{whole}' has a slice that selects nothing; its stop must lie beyond its start. A sector across the end "

@@ -1,4 +1,4 @@
-"""How well a loop keeps time: rate, jitter, latency, input age. Times are handed in; no clock is read here."""
+"""The timing of a control loop: rate, jitter, latency and input age. Times are arguments; no clock is read."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import numpy as np
 @dataclass(frozen=True)
 class TimingReport:
     """
-    One window of a loop's timing; zeros when nothing happened in it.
+    The timing of a loop in one window; zeros if it had no output.
 
     Args:
         rate_hz: outputs a second [Hz].
         jitter_us: standard deviation of the time between two outputs [us].
         latency_p50_us: median time from input to output [us].
-        latency_p99_us: 99th percentile of it [us].
-        latency_max_us: longest one [us].
+        latency_p99_us: 99th percentile of that time [us].
+        latency_max_us: longest such time [us].
         input_age_ms: median age of the input when the output was ready [ms].
-        samples: outputs in the window.
+        samples: number of outputs in the window.
     """
 
     rate_hz: float = 0.0
@@ -32,10 +32,10 @@ class TimingReport:
 
 class LoopTiming:
     """
-    Collects what :class:`TimingReport` tells; adding a sample costs next to nothing.
+    Collects samples for a :class:`TimingReport`; adding one costs next to nothing.
 
     Args:
-        capacity: most samples of a window; the newest are kept when there are more.
+        capacity: most samples of a window; of more, the newest are kept.
     """
 
     def __init__(self, capacity: int = 4096) -> None:
@@ -43,12 +43,12 @@ class LoopTiming:
 
     def add(self, received: float, finished: float, age: float) -> None:
         """
-        Note one output.
+        Add one output.
 
         Args:
-            received: when its input arrived, on a steady clock [s].
-            finished: when the output was handed over, on the same clock [s].
-            age: age of the input at that moment [s].
+            received: when its input was received, on a steady clock [s].
+            finished: when the output was published, on the same clock [s].
+            age: age of the input [s].
         """
         self._samples.append((received, finished, age))
 

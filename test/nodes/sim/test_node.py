@@ -56,7 +56,7 @@ def test_its_topics_and_services_are_those_of_the_table(ros, sim):
     ]
     ros.until(lambda: 'sim_node' in ros.node.get_node_names())
     for direction, offered in topics:
-        always = ('', 'asked for')
+        always = ('', 'publish_clock is set')
         rows = {(f'/{row.name.replace("~", "sim_node").lstrip("/")}', row.type) for row in TOPICS
                 if (row.node, row.direction) == ('sim_node', direction) and row.condition in always}  # fmt: skip
         own = {('/rosout', 'rcl_interfaces/msg/Log'), ('/parameter_events', 'rcl_interfaces/msg/ParameterEvent')}
@@ -267,7 +267,7 @@ def test_a_run_that_a_peer_balances_passes(balanced_run):
         ({'env': 'Blackjack-v1'}, 'Blackjack-v1'),
         ({'duration': 5.0}, "Did you mean 'duration_s'?"),
         ({'physics_step_s': -1.0}, "parameter 'physics_step_s' is -1.0 s"),
-        ({'qos_overrides./comand.subscription.depth': 3}, 'fits no topic of this node'),
+        ({'qos_overrides./comand.subscription.depth': 3}, 'matches no topic of this node'),
     ],
 )
 def test_an_invalid_start_is_refused_in_one_sentence(ros, sim, values, words):

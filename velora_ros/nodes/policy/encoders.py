@@ -33,7 +33,7 @@ class Encoder(Protocol):
 
 def interface_of(kind: str, interface: str, fields: Sequence[str]) -> str:
     """
-    Return what is commanded, ``''`` where only the policy's names can tell.
+    Return the interface that is commanded (position, velocity or effort); ``''`` if only the policy's names say it.
 
     Raises:
         ConfigError: the type or the fields contradict the interface.
@@ -179,7 +179,7 @@ class TwistEncoder:
 
 
 def _check_meaning(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) -> None:
-    """Refuse to send what may be anything as a command of joints, unless the user says where it goes."""
+    """Refuse to command joints with actions of unknown meaning, unless the user says which joints they command."""
     unknown = [name for name in spec.action_names if joint_signal(name) is None]
     if fields or not unknown or kind in TWISTS or (kind == 'Float64MultiArray' and not interface):
         return
@@ -204,14 +204,14 @@ def _places(spec: PolicySpec, fields: Sequence[str]) -> list[int] | None:
 
 
 def _joints(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) -> tuple[list[str], str]:
-    """Return the joints and what is commanded of all of them."""
+    """Return the joints, and the one interface that is commanded of all of them."""
     signals = [joint_signal(name) for name in fields or spec.action_names]
     joints = [signal[0] if signal else name for signal, name in zip(signals, fields or spec.action_names, strict=True)]
     own = [joint_signal(name) for name in spec.action_names]
     meanings = {signal[1] for signal in (*signals, *own) if signal} | ({interface} - {''})
     if len(meanings) != 1:
         raise ConfigError(
-            f'a {kind} commands one thing of all joints, and this would be {", ".join(sorted(meanings)) or "unknown"}; '
+            f'a {kind} commands one interface of all joints; this would be {", ".join(sorted(meanings)) or "unknown"}; '
             "set 'command.interface' to position, velocity or effort, or command a Float64MultiArray."
         )
     return joints, meanings.pop()

@@ -4,10 +4,10 @@ Runs a trained policy on a robot: states in, commands out, in real time. A lifec
 Subscribes:
     joint_states (sensor_msgs/JointState): the robot's state, when every name of the policy is a joint signal.
     observation (std_msgs/Float64MultiArray): the observation as a vector, when some name is not.
-        Or the topics of ``observation.sources``: Imu, Odometry, Twist, TwistStamped and any other message as well.
-    reset (std_msgs/Empty): the robot was put somewhere else; forgets the hidden state.
+        With ``observation.sources`` these topics instead: Imu, Odometry, Twist, TwistStamped and any other message.
+    reset (std_msgs/Empty): the robot was put somewhere else; resets the hidden state.
     emergency_stop (std_msgs/Bool): true latches a fault; false never releases it. Publishers of any reliability and
-        durability are heard: a true that was latched on the topic before this node started counts as well.
+        durability are received, including a true that was latched on the topic before this node started.
     policy_update (std_msgs/String): the path of the first or of a better policy; only with ``follow_trainer``.
 
 Publishes:
@@ -15,22 +15,25 @@ Publishes:
         bounds, in the policy's action order.
     ~/status (diagnostic_msgs/DiagnosticStatus): state, fault, or the reason for not commanding; latched.
     /diagnostics (diagnostic_msgs/DiagnosticArray): rate, latency, input age, counters, policy; once a second.
-    ~/debug/observation, ~/debug/hidden, ~/debug/raw_action (std_msgs/Float64MultiArray): while someone listens.
+    ~/debug/observation, ~/debug/hidden, ~/debug/raw_action (std_msgs/Float64MultiArray): while there are subscribers.
 
 Services:
     ~/arm, ~/emergency_stop (std_srvs/SetBool); ~/reset_state, ~/clear_fault, ~/reload_policy (std_srvs/Trigger);
     the lifecycle services of every managed node.
 
-Parameters (``policy_node_parameters.py`` has their defaults and meaning):
+Parameters (``parameters.py`` has their defaults and meaning):
     policy, policy_dirs, follow_trainer, engine, autostart, arm_on_activate, auto_recover, max_state_age_s,
     watchdog_timeout_s, max_gap_s, fallback, fallback_pose, ramp_s, slew_rate, rate_hz, command.type,
     command.interface, command.fields, command.scale, command.offset, command.si_confirmed, command.frame_id,
     control_period_confirmed, observation.sources, observation.fields, observation.scale,
-    observation.offset, observation.transform, observation.nonfinite, of each source observation.<source>.topic, .type,
+    observation.offset, observation.transform, observation.nonfinite, for each source observation.<source>.topic, .type,
     .max_age_s, .missing and .frame_id, and qos_overrides of every topic.
 
 A Float64MultiArray has no stamp: if this node is killed, the robot keeps the last command unless its own driver
-times out. On SIGINT, SIGTERM, SIGHUP, deactivation and faults the fallback command goes out first.
+times out. On SIGINT, SIGTERM, SIGHUP, deactivation and faults the fallback command is sent first.
+
+This file has the lifecycle, the services and the parameters. The path of a message, from the robot's state to the
+command, is in ``loop.py``.
 """
 
 import sys
@@ -64,7 +67,7 @@ Transition = Callable[['PolicyNode', LifecycleState], None]
 
 
 def _transition(method: Transition) -> Callable[['PolicyNode', LifecycleState], TransitionCallbackReturn]:
-    """Make a transition fail with its sentence; rclpy would swallow the exception."""
+    """Make a transition fail with the message of its error; rclpy would discard the exception."""
 
     @wraps(method)
     def guarded(self: 'PolicyNode', state: LifecycleState) -> TransitionCallbackReturn:
@@ -86,7 +89,7 @@ class PolicyNode(LifecycleNode):
     The lifecycle node; see the module's docstring for its interface.
 
     Raises:
-        ConfigError: a parameter is wrong, or autostart failed; the sentence says why.
+        ConfigError: a parameter is wrong, or autostart failed; the message says why.
     """
 
     def __init__(self) -> None:
@@ -94,7 +97,7 @@ class PolicyNode(LifecycleNode):
         self.exit_code: int | None = None
         self._loop: PolicyLoop | None = None
         self._fault = self._failure = ''
-        self._running = self._asked = ''  # the policy that runs, and the parameter's value that was acted upon last
+        self._running = self._requested = ''  # the running policy, and the last value of the parameter that was handled
         self._requests = self._idle_steps = 0
         self._starting, self._finalized = True, False
         rows = parameters(start_values(self).get('observation.sources'))
@@ -104,7 +107,7 @@ class PolicyNode(LifecycleNode):
         self._loader = Loader(self)
         self._autostarting = bool(self._table['autostart'])
         self._diagnostics = Diagnostics(self)
-        # Not the loop's: it must be heard before there is one, and while the next one is made.
+        # Not the loop's: a stop counts before there is a loop, and while another one is made.
         create_subscriptions_to_all(self, OWNER, 'emergency_stop', self._on_emergency_stop_message)
         for name, callback in (
             ('~/arm', self._on_arm),
@@ -128,7 +131,7 @@ class PolicyNode(LifecycleNode):
             self._loop.stop()
 
     def fail(self, reason: str) -> None:
-        """Say why a transition failed: by the process's end when autostarting, else in the log."""
+        """Report why a transition failed: the process ends with it when autostarting, else it is logged."""
         self._failure = reason
         if not self._autostarting:
             self.get_logger().error(reason)
@@ -144,35 +147,35 @@ class PolicyNode(LifecycleNode):
 
     @_transition
     def on_configure(self, state: LifecycleState) -> None:
-        """Load and warm up the policy, check everything against it, create the topics."""
+        """Load and warm up the policy, check the parameters against it, create the topics."""
         values = self._table.values
         path = self._folders.check(values['policy'])
         policy = load(path, values['engine'])
         self._loop = PolicyLoop(
             self, policy, values, diagnostics=self._diagnostics, fault=self._fault, follow=self._swap_or_stay
         )
-        self._running = self._asked = values['policy']
+        self._running = self._requested = values['policy']
         self.get_logger().info(self._loop.summary(str(path)))
         self._diagnostics.publish_status(self._loop.status)
 
     @_transition
     def on_activate(self, state: LifecycleState) -> None:
-        """Take states in, from a fresh hidden state; command when ``arm_on_activate`` is set."""
+        """Read states, from a fresh hidden state; command if ``arm_on_activate`` is set."""
         self._configured.start(arm=self._table['arm_on_activate'])
 
     @_transition
     def on_deactivate(self, state: LifecycleState) -> None:
-        """Send the fallback, then fall silent."""
+        """Send the fallback, then stop commanding."""
         self._configured.stop()
 
     @_transition
     def on_cleanup(self, state: LifecycleState) -> None:
-        """Give policy and topics back; a latched fault stays."""
+        """Release policy and topics; a latched fault stays."""
         self._release()
 
     @_transition
     def on_shutdown(self, state: LifecycleState) -> None:
-        """Send the fallback if the robot was commanded, and give everything back."""
+        """Send the fallback if the robot was commanded, and release everything."""
         self.close()
         self._finalized = True
         self._release()
@@ -191,7 +194,7 @@ class PolicyNode(LifecycleNode):
 
     @property
     def _not_there(self) -> str:
-        """Why nothing can be asked of a policy now."""
+        """Why there is no policy now."""
         if self._finalized:
             return 'the node is finalized; start its process again.'
         return 'the node is unconfigured; configure it first.'
@@ -231,17 +234,19 @@ class PolicyNode(LifecycleNode):
     def _apply(self, values: Values) -> None:
         if self._loop is not None:
             self._loop.apply(values)
-            if values['policy'] != self._asked:
-                self._asked = values['policy']
+            if values['policy'] != self._requested:
+                self._requested = values['policy']
                 self._swap_or_stay(values['policy'])
 
     # --- another policy --------------------------------------------------------------------------------------------
 
-    def _swap(self, given: str, told: Callable[[str], None] = lambda why: None) -> None:
+    def _swap(self, given: str, answer: Callable[[str], None] = lambda why: None) -> None:
         """
-        Continue with another policy as soon as it is loaded; ``told`` gets '' then, or why it is not so.
+        Continue with another policy as soon as it is loaded. The last request counts: earlier ones are dropped.
 
-        The last request counts: what was asked for before and is not loaded yet is dropped.
+        Args:
+            given: the policy's path or name.
+            answer: called with '' when it runs, or with why it does not.
         """
         loop, path = self._configured, self._folders.check(given)
         loop.check_fits(path)
@@ -254,17 +259,17 @@ class PolicyNode(LifecycleNode):
         def done(why: str) -> None:
             if not why:
                 self._running = given
-            # After a cleanup the next start reads the parameter; a later request settles it itself.
+            # After a cleanup, the next start reads the parameter; a later request sets it itself.
             if loop is self._loop and wanted():
                 self._settle(why)
-            told(why)
+            answer(why)
 
         self._loader.swap(loop, path, self._table['engine'], wanted=wanted, done=done)
 
     def _settle(self, why: str) -> None:
-        """After a swap or its failure: people are told, and the parameter says what runs."""
+        """Report a swap or its failure, and set the parameter to the policy that runs."""
         self._diagnostics.policy_swapped(self._configured.controller, self._running, why)
-        self._asked = self._running
+        self._requested = self._running
         if self._table['policy'] != self._running:
             self.set_parameters([RosParameter('policy', value=self._running)])
 
@@ -336,7 +341,7 @@ class PolicyNode(LifecycleNode):
         return response
 
     def _on_reload_policy(self, response: Any, send: Callable[[], None]) -> None:
-        """Read the file of the parameter again; answer when it runs, or say why the old policy stays."""
+        """Read the policy file again; answer when the policy runs, or with why the old policy stays."""
 
         def answer(why: str) -> None:
             response.success = not why

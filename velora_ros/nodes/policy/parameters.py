@@ -16,7 +16,7 @@ from velora_ros.nodes.ros.parameters import Parameter, Values
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.engines import ENGINES
 
-# A name of an action that says nothing but its place.
+# The name of an action without a meaning.
 _NO_MEANING = re.compile(r'action_\d+')
 _OFF = '0 switches it off.'
 
@@ -24,25 +24,28 @@ PARAMETERS = (
     Parameter('policy', 'string', '', 'Path of the policy file, or the name of a shipped one.'),
     Parameter(
         'policy_dirs', 'string_array', [],
-        'Folders below which other policies may be; those of the policy at the start and of the shipped ones are too.',
+        'Folders from which other policies may be loaded, beside those of the first policy and of the shipped ones.',
         read_only='it guards against loading anything else.',
     ),
     Parameter(
         'follow_trainer', 'bool', False,
-        'Take the policies that policy_update names, while running; autostarted without a policy, wait for the first.',
+        'Load the policies that policy_update names; with autostart and without a policy, wait for the first one.',
     ),
-    Parameter('engine', 'string', 'auto', 'What steps the policy; auto is numba where there is one.', choices=ENGINES),
     Parameter(
-        'autostart', 'bool', False, 'Configure and activate at the start; without it somebody else manages the node.',
+        'engine', 'string', 'auto', 'The engine that steps the policy; auto is numba if it is installed.',
+        choices=ENGINES,
+    ),
+    Parameter(
+        'autostart', 'bool', False, 'Configure and activate at the start; without it, a lifecycle manager must do so.',
         read_only='it only matters at the start; use the lifecycle services.',
     ),
     Parameter('arm_on_activate', 'bool', False, 'Command as soon as the node is active, without a call of ~/arm.'),
-    Parameter('auto_recover', 'bool', False, 'A usable state clears a fault (never an emergency stop) by itself.'),
+    Parameter('auto_recover', 'bool', False, 'A usable state clears a fault, but never an emergency stop.'),
     Parameter(
         'max_state_age_s', 'double', -1.0, f'An older state yields no command; -1 is 3 T. {_OFF}', 's', (-1, math.inf)
     ),
     Parameter(
-        'watchdog_timeout_s', 'double', -1.0, f'Longer silence is a latched fault; -1 is 10 T. {_OFF}', 's',
+        'watchdog_timeout_s', 'double', -1.0, f'A longer silence latches a fault; -1 is 10 T. {_OFF}', 's',
         (-1, math.inf),
     ),
     Parameter(
@@ -50,15 +53,15 @@ PARAMETERS = (
     ),
     Parameter(
         'fallback', 'string', 'auto',
-        'Command on a fault and at the end; auto holds positions and servos, and zeroes velocities, efforts and the'
-        ' unknown.',
+        'Command on a fault and at the end; auto holds positions and servos, and sets velocities, efforts and'
+        ' unknown actions to zero.',
         choices=('auto', 'zero', 'hold', 'pose', 'none'),
     ),
     Parameter(
         'fallback_pose', 'double_array', [], "The command of the fallback 'pose', in action order and SI units."
     ),
     Parameter(
-        'ramp_s', 'double', 0.0, f'After arming, commands are ramped in from where the robot is for so long. {_OFF}',
+        'ramp_s', 'double', 0.0, f'Time in which commands ramp in from where the robot is, after arming. {_OFF}',
         's', (0, math.inf),
     ),
     Parameter(
@@ -68,10 +71,10 @@ PARAMETERS = (
     ),
     Parameter(
         'rate_hz', 'double', 0.0,
-        'Commands at this fixed rate, from the newest state; 0 answers each state when it comes.', 'Hz', (0, 10_000),
+        'Fixed rate of commands, each from the newest state; 0 answers each state at once.', 'Hz', (0, 10_000),
     ),
     Parameter(
-        'command.type', 'string', 'Float64MultiArray', 'Message type of the command, by its short or full name.',
+        'command.type', 'string', 'Float64MultiArray', 'Message type of the command, a short or full name.',
         choices=tuple(COMMAND_TYPES), canonical=lambda kind: canonical_type(kind, COMMAND_TYPES),
     ),
     Parameter(
@@ -80,8 +83,8 @@ PARAMETERS = (
     ),
     Parameter(
         'command.fields', 'string_array', [],
-        "Where each action of the policy goes: the joint of a JointState or JointTrajectory, linear.x ... angular.z of"
-        ' a Twist, the index in a Float64MultiArray. Empty goes by the action names.',
+        "The place of each action of the policy in the message: the joint of a JointState or JointTrajectory, linear.x"
+        ' ... angular.z of a Twist, the index in a Float64MultiArray. Empty derives it from the action names.',
     ),
     Parameter(
         'command.scale', 'double_array', [],
@@ -93,47 +96,47 @@ PARAMETERS = (
     ),
     Parameter(
         'command.si_confirmed', 'bool', False,
-        'The robot takes SI units, without a factor added by hand. A policy file of version 1 with a unit like 100 N'
-        ' is armed only with it, and one whose actions have no meaning, as action_0, where the command goes to a joint'
-        " controller's commands topic as a Float64MultiArray.",
+        'The robot takes SI units, without a factor added by hand. Required to arm a policy file of version 1 with a'
+        ' unit such as 100 N, and to send actions without a meaning, such as action_0, as a Float64MultiArray to the'
+        " commands topic of a joint controller.",
     ),
     Parameter(
         'control_period_confirmed', 'bool', False,
-        "The policy's control period is that of the robot. A policy whose period was assumed is armed only with it.",
+        "The policy's control period is that of the robot. Required to arm a policy with an assumed period.",
     ),
-    Parameter('command.frame_id', 'string', '', "Frame of the command's header, where it has one."),
+    Parameter('command.frame_id', 'string', '', "Frame in the command's header, if it has one."),
     Parameter(
         'observation.sources', 'string_array', [],
-        'Names of the sources of observations; the first is the trigger. Empty reads joint_states when every name of'
-        ' the policy is a joint signal, else observation.',
+        'Names of the sources of observations; each message of the first one triggers a command. Empty reads'
+        ' joint_states if every name of the policy is a joint signal, else observation.',
         read_only='the parameters of each source are declared at the start.',
     ),
     Parameter(
         'observation.fields', 'string_array', [],
         '<source>:<field> for each observation of the policy: <joint>/<interface> of joint states, the index in a'
-        ' Float64MultiArray, else the path of a number in the message, such as ranges[0]; a slice, ranges[0:360], is as'
-        ' many observations as it has entries, and min(ranges[0:45]), max, mean are one. Empty goes by the names of the'
-        ' policy.',
+        ' Float64MultiArray, else the path of a number in the message, such as ranges[0]; a slice, ranges[0:360],'
+        ' gives as many observations as it has entries, and min(ranges[0:45]), max and mean give one. Empty derives it'
+        ' from the names of the policy.',
     ),
     Parameter('observation.scale', 'double_array', [], 'Factor of each observation, or of each field; empty is 1.'),
     Parameter('observation.offset', 'double_array', [], 'Added to each observation after scaling; empty is 0.'),
     Parameter(
         'observation.transform', 'string_array', [],
-        'Taken of each observation last; unwrap lets an angle go on where its driver wraps it. Empty is none.',
+        'Applied to each observation last; unwrap continues an angle where its driver wraps it. Empty is none.',
         choices=TRANSFORMS,
     ),
     Parameter(
         'observation.nonfinite', 'string_array', [],
-        'What stands for a value that is not finite, for each field or one for all: a number, a number of the same'
-        " message by its name, such as range_max, or refuse. Empty is refuse, but in the ranges of LaserScan and Range"
-        ' inf is range_max and -inf is range_min.',
+        'Replacement for a value that is not finite, for each field or one for all: a number, the name of a number in'
+        ' the same message, such as range_max, or refuse. Empty is refuse; in the ranges of LaserScan and Range, inf is'
+        ' then range_max and -inf is range_min.',
         lenient=True,
     ),
 )  # fmt: skip
 
 
 def needs_configure(name: str) -> bool:
-    """Whether a parameter is read when the node is configured, so that a change would not reach a running policy."""
+    """Return whether a parameter is only read when the node is configured, so that a change needs a cleanup."""
     return name in ('engine', 'follow_trainer') or (
         name.startswith(('command.', 'observation.')) and not name.endswith(('.max_age_s', '.si_confirmed'))
     )
@@ -147,31 +150,32 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         Parameter(
             f'observation.{name}.type', 'string', default.type,
             'Its message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any other that is'
-            ' installed, as Range, sensor_msgs/Range or sensor_msgs/msg/Range.',
+            ' installed, such as Range, sensor_msgs/Range or sensor_msgs/msg/Range.',
             canonical=lambda kind: canonical_type(kind, readers.TYPES) if kind else '',
         ),
         Parameter(
             f'observation.{name}.max_age_s', 'double', -1.0,
-            f"How far from the trigger's stamp its newest value may be; -1 is max_state_age_s. {_OFF}", 's',
+            f"Most time between its newest value and the trigger's stamp; -1 is max_state_age_s. {_OFF}", 's',
             (-1, math.inf),
         ),
         Parameter(
             f'observation.{name}.missing', 'double_array', [],
-            'What is read of it while nothing came or it is too old, one for all or one each; empty commands nothing.',
+            'Values used before its first message and when it is too old, one for all or one each; empty yields no'
+            ' command.',
         ),
         Parameter(
             f'observation.{name}.frame_id', 'string', '',
-            "Frame that its messages' headers must name; empty compares positions with those of the other sources.",
+            "Frame that its messages must name; empty demands the same frame of all sources with positions.",
         ),
     )  # fmt: skip
 
 
-# What the docs show: each source has parameters of its own.
+# The parameters as the docs list them, with those of one source.
 DOCUMENTED = (*PARAMETERS, *source_parameters('<source>'))
 
 
 def parameters(sources: Sequence[str] | None) -> tuple[Parameter, ...]:
-    """Return all parameters of a node with these sources; those of the default sources are always there."""
+    """Return all parameters of a node with these sources; those of the default sources always exist."""
     names = dict.fromkeys((*(source.name for source in DEFAULT_SOURCES), *(sources or ())))
     return (*PARAMETERS, *(row for name in names for row in source_parameters(name)))
 
@@ -203,13 +207,13 @@ def settings_of(values: Values) -> Settings:
 
 def open_confirmations(values: Values, file: PolicyFile, safety: Safety, topic: str = '') -> list[str]:
     """
-    Return what must be confirmed before this policy may be armed, one sentence each.
+    Return what the user must confirm before this policy may be armed, one sentence each.
 
     Args:
         values: the node's parameters.
-        file: the policy.
-        safety: its limits.
-        topic: where the commands go.
+        file: the policy file.
+        safety: the limits of its commands.
+        topic: the topic of the commands.
     """
     spec, sentences = file.spec, []
     if file.converted_units and not values['command.si_confirmed']:
@@ -248,7 +252,7 @@ def open_confirmations(values: Values, file: PolicyFile, safety: Safety, topic: 
 
 def check_times(values: Values, safety: Safety) -> None:
     """
-    Check what depends on several parameters, or on the policy.
+    Check the rate against the watchdog's timeout, which may derive from the policy.
 
     Raises:
         ConfigError: the fixed rate is too slow for the watchdog.
@@ -264,7 +268,7 @@ def check_times(values: Values, safety: Safety) -> None:
 
 def observation_of(values: Values) -> ObservationSettings:
     """
-    Return what is to be observed.
+    Return the settings of the observation.
 
     Raises:
         ConfigError: a source has no type.
@@ -282,7 +286,7 @@ def observation_of(values: Values) -> ObservationSettings:
 
 
 def max_age(source: Source, values: Values, max_state_age: float) -> float:
-    """Return how far from the trigger's stamp a source's value may be [s]; ``inf`` for no limit."""
+    """Return the most time between a source's values and the observation's stamp [s]; ``inf`` for no limit."""
     age: float = values[f'observation.{source.name}.max_age_s']
     return max_state_age if age == -1 else age or math.inf
 

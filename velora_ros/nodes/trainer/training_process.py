@@ -19,6 +19,7 @@ means that the node is gone, and stops the training. It writes each event as one
 import contextlib
 import dataclasses
 import json
+import logging
 import math
 import os
 import signal
@@ -55,6 +56,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)  # the node gets Ctrl-C and a closed terminal too, and sends `stop`
     events = EventWriter(os.fdopen(os.dup(1), 'w', buffering=1))
     os.dup2(2, 1)  # other output must not come between the events
+    logging.basicConfig(level=logging.INFO, handlers=[_EventLog(events)], format='%(message)s')
     orders = Orders(events)
     job = json.loads(sys.stdin.readline() or '{}')
     threading.Thread(target=orders.listen, args=(sys.stdin,), daemon=True).start()
@@ -68,6 +70,17 @@ def main() -> int:
     except BrokenPipeError:  # the node was killed
         return 1
     return 0
+
+
+class _EventLog(logging.Handler):
+    """Writes the log of this process as events, so that it appears in the node's log."""
+
+    def __init__(self, events: EventWriter) -> None:
+        super().__init__()
+        self._events = events
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._events.write('log', message=self.format(record))
 
 
 def train(job: Job, events: EventWriter, orders: Orders) -> None:
