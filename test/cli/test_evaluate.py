@@ -13,7 +13,8 @@ from velora_ros.cli.evaluate import fitted
 from velora_ros.cli.main import main
 from velora_ros.errors import SpecError
 from velora_ros.gym import PartialObservation, make, spec_from_env
-from velora_ros.policy import Policy
+from velora_ros.policy import Policy, PolicyFile
+from velora_ros.training import TrainConfig
 
 PENDULUM = 'InvertedPendulum-v5'
 
@@ -64,6 +65,28 @@ def test_disturbances_reach_the_policy(pendulum_policy, capsys):
     noisy = report(capsys, *options, '--observation-noise', '0.3', '--period-jitter', '0.5', '--dropped-frames', '0.2')
     assert len({tuple(result['returns']) for result in (plain, late, noisy)}) == 3
     assert (plain['disturbances'], late['disturbances']) == ({}, {'action_delay': [2, 2]})
+
+
+def test_the_disturbances_of_the_training_are_one_word(pendulum_policy, tmp_path, capsys):
+    file = PolicyFile.load(pendulum_policy)
+    config = TrainConfig(action_delay=(2, 2), observation_noise=0.1, privileged=False)
+    recorded = {**file.provenance, 'hyperparameters': dataclasses.asdict(config)}
+    path = tmp_path / 'disturbed.safetensors'
+    dataclasses.replace(file, provenance=json.loads(json.dumps(recorded))).save(path)
+    options = ('--seed', '7', '--episodes', '3')
+    trained = report(capsys, str(path), *options, '--disturbances', 'training')
+    assert trained['disturbances'] == {'action_delay': [2, 2], 'observation_noise': 0.1, 'privileged': False}
+    flags = report(capsys, str(path), *options, '--action-delay', '2', '2', '--observation-noise', '0.1')
+    assert trained['returns'] == flags['returns'] != report(capsys, str(path), *options)['returns']
+    less = report(capsys, str(path), *options, '--disturbances', 'training', '--action-delay', '0', '0')
+    assert less['disturbances']['action_delay'] == [0, 0]
+
+
+def test_a_policy_file_without_hyperparameters_has_no_disturbances_of_training(pendulum_policy, tmp_path, capsys):
+    path = tmp_path / 'plain.safetensors'
+    dataclasses.replace(PolicyFile.load(pendulum_policy), provenance={}).save(path)
+    assert main(['evaluate', str(path), '--disturbances', 'training']) == 2
+    assert 'does not contain the hyperparameters of its training' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """``velora_ros evaluate FILE``: run a policy in an environment, as a robot would: deterministic and without torch."""
 
 import argparse
+import dataclasses
 import json
 import warnings
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from velora_ros.training.records import EvaluationResult
 
 Env = gym.Env[Any, Any]
 
+NO_DISTURBANCES, AS_IN_TRAINING = 'none', 'training'
+
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add the command."""
@@ -40,7 +43,14 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument('--engine', choices=ENGINES, default='auto', help='what steps the policy (default: auto)')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--render', metavar='FILE', help='film the first episode, .mp4 or .gif')
-    add_hyperparameters(parser.add_argument_group('disturbances'), only='env')
+    disturbances = parser.add_argument_group('disturbances')
+    disturbances.add_argument(
+        '--disturbances',
+        choices=(NO_DISTURBANCES, AS_IN_TRAINING),
+        default=NO_DISTURBANCES,
+        help='those of the training, or none; the flags below override single ones (default: none)',
+    )
+    add_hyperparameters(disturbances, only='env')
     parser.set_defaults(run=run)
 
 
@@ -54,7 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
     film = film_path(arguments.render) if arguments.render else None
     policy = Policy.load(arguments.file, arguments.engine)
     env_id = environment_of(policy.file, arguments.env)
-    disturbances = given_hyperparameters(arguments, only='env')
+    disturbances = training_disturbances(policy.file) if arguments.disturbances == AS_IN_TRAINING else {}
+    disturbances |= given_hyperparameters(arguments, only='env')
     result = evaluate_in(
         policy,
         env_id,
@@ -97,6 +108,24 @@ def env_args_of(file: PolicyFile, env_id: str) -> dict[str, Any]:
     """Return the keywords that the environment was trained with; none where this is another environment."""
     found = file.provenance.get('env_args') if same_id(env_id, file.environment) else None
     return dict(found) if isinstance(found, dict) else {}
+
+
+def training_disturbances(file: PolicyFile) -> dict[str, Any]:
+    """
+    Return the disturbances that a policy was trained with, by name; those at their default are omitted.
+
+    Raises:
+        ConfigError: the policy file does not contain the hyperparameters of its training.
+    """
+    recorded = file.provenance.get('hyperparameters')
+    if not isinstance(recorded, dict):
+        raise ConfigError(
+            'the policy file does not contain the hyperparameters of its training; give the disturbances by their '
+            'flags, for example --action-delay 0 1.'
+        )
+    known = {item.name: item.default for item in dataclasses.fields(Disturbances) if item.name in recorded}
+    settings = Disturbances(**{name: recorded[name] for name in known})
+    return {name: recorded[name] for name, default in known.items() if getattr(settings, name) != default}
 
 
 def statistics(result: EvaluationResult) -> dict[str, Any]:
