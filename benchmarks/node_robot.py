@@ -14,7 +14,7 @@ from std_msgs.msg import Float64MultiArray
 
 from velora_ros.nodes.ros.topics_services_qos import DEFAULT, RELIABLE
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.policy.layout import shapes
+from velora_ros.policy.tensor_layout import shapes
 from velora_ros.spec import PolicySpec
 
 JOINTS = tuple(f'joint_{index}' for index in range(12))

@@ -11,7 +11,7 @@ from said import beside_waiting
 
 import velora_ros
 from velora_ros.cli.main import main
-from velora_ros.cli.stopping import StopOnRequest, stop_on_signals
+from velora_ros.cli.stop_on_signals import StopOnRequest, stop_on_signals
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training import RunFolder, RunPaths, StopTraining
 from velora_ros.training.records import RunState

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import velora_ros
 from velora_ros.errors import ConfigError, ObservationError, PolicyFileError
 from velora_ros.policy import Policy
-from velora_ros.policy.engines import _compiled_step
+from velora_ros.policy.engine import _compiled_step
 
 ENGINES = ['numba', 'numpy']
 PACKAGE = Path(velora_ros.__file__).parent

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from velora_ros.errors import ConfigError
-from velora_ros.pictures.curves import NAMES, Run, grouped, overlap, read_run, read_table
+from velora_ros.pictures.read_runs import NAMES, Run, grouped, overlap, read_run, read_table
 from velora_ros.training.diagnostics import DIAGNOSTICS
 from velora_ros.training.runs.paths import RunPaths
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
         VeloraError: there is nothing to draw, a file is damaged, matplotlib is missing, or the picture cannot be
             written.
     """
-    from velora_ros.pictures.learning import draw_learning  # noqa: PLC0415 - matplotlib, where a picture is wanted
+    from velora_ros.pictures.draw_learning_curves import draw_learning  # noqa: PLC0415 - matplotlib, where a picture is wanted
     from velora_ros.pictures.style import picture_path, save  # noqa: PLC0415
 
     if arguments.diagnostics:
@@ -76,7 +76,7 @@ def _draw_diagnostics(arguments: argparse.Namespace) -> None:
     Raises:
         VeloraError: as :func:`run`.
     """
-    from velora_ros.pictures.diagnostics import draw_diagnostics, read_diagnostics  # noqa: PLC0415 - as in run
+    from velora_ros.pictures.draw_diagnostics import draw_diagnostics, read_diagnostics  # noqa: PLC0415 - as in run
     from velora_ros.pictures.style import picture_path, save  # noqa: PLC0415
 
     out = picture_path(arguments.out or DEFAULT_DIAGNOSTICS, '--out')

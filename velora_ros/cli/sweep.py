@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.cli.arguments import whole_number
-from velora_ros.cli.stopping import stop_on_signals
+from velora_ros.cli.stop_on_signals import stop_on_signals
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.sweep.folder import SweepFolder
 from velora_ros.sweep.plan import Sweep, Trial
@@ -75,7 +75,7 @@ def _opened(arguments: argparse.Namespace) -> AbstractContextManager[SweepFolder
 def _train(folder: SweepFolder, arguments: argparse.Namespace) -> None:
     write_line(f'{_size(folder.sweep)}; {len(folder.to_do)} to do, in {folder.path}')
     with ray_session(arguments.address, arguments.cpus), stop_on_signals() as stop:
-        from velora_ros.sweep.engine import run_trials  # noqa: PLC0415 - Ray, which has just been set up
+        from velora_ros.sweep.ray_tune import run_trials  # noqa: PLC0415 - Ray, which has just been set up
 
         with _Progress(folder) as progress:
             run_trials(

@@ -10,8 +10,8 @@ from typing import Any
 
 from velora_ros.cli.arguments import add_env_arguments, add_hyperparameters, given_hyperparameters, whole_number
 from velora_ros.cli.evaluate import statistics
-from velora_ros.cli.illustrate import illustrate
-from velora_ros.cli.stopping import stop_on_signals
+from velora_ros.cli.policy_pictures import illustrate
+from velora_ros.cli.stop_on_signals import stop_on_signals
 from velora_ros.errors import ConfigError, MissingDependencyError
 from velora_ros.gym.environment_errors import close, closing
 from velora_ros.gym.make_env import same_id

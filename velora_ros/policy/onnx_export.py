@@ -26,13 +26,13 @@ import numpy as np
 
 from velora_ros.errors import MissingDependencyError, PolicyFileError
 from velora_ros.liquid.cell_registry import CFC
-from velora_ros.policy.artifact import PolicyFile
+from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.utils import PACKAGE, atomic_write, how_to_install
 
 if TYPE_CHECKING:
     import onnx
 
-# The equations of velora_ros.policy.layout, line by line. Operator set 17 runs on ONNX Runtime since 1.12.
+# The equations of velora_ros.policy.tensor_layout, line by line. Operator set 17 runs on ONNX Runtime since 1.12.
 MODEL = """
 <ir_version: 8, opset_import: ["": 17]>
 {name} (float[batch, {s}] observation, float[batch, {h}] hidden, float[batch, 1] dt)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ObservationError
-from velora_ros.policy.artifact import PolicyFile
-from velora_ros.policy.engines import make_engine
+from velora_ros.policy.policy_file import PolicyFile
+from velora_ros.policy.engine import make_engine
 from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.pictures.curves import read_run
+from velora_ros.pictures.read_runs import read_run
 from velora_ros.sweep.plan import Setting, Sweep, Trial
 from velora_ros.training.runs.paths import RunPaths
 from velora_ros.utils import atomic_write

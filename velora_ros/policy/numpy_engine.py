@@ -1,4 +1,4 @@
-"""One step of each kind of command layer in plain numpy, as :mod:`velora_ros.policy.layout` writes them."""
+"""One step of each kind of command layer in plain numpy, as :mod:`velora_ros.policy.tensor_layout` writes them."""
 
 from collections.abc import Callable, Mapping
 

@@ -15,8 +15,8 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from velora_ros.errors import PolicyFileError, SpecError
-from velora_ros.policy.foreign import LARGEST_HEADER, why_no_policy
-from velora_ros.policy.layout import cell_of, check_tensors, check_wiring, shapes
+from velora_ros.policy.file_kinds import LARGEST_HEADER, why_no_policy
+from velora_ros.policy.tensor_layout import cell_of, check_tensors, check_wiring, shapes
 from velora_ros.spec import PolicySpec
 from velora_ros.utils import PACKAGE, atomic_write
 
@@ -31,7 +31,7 @@ class PolicyFile:
     """
     Everything a robot needs to run a policy, and where it came from.
 
-    Tensors are described in :mod:`velora_ros.policy.layout`; they are copied and become read-only.
+    Tensors are described in :mod:`velora_ros.policy.tensor_layout`; they are copied and become read-only.
 
     Args:
         spec: what goes in and out, with names, units, bounds and the nominal control period.

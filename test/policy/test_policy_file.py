@@ -268,7 +268,7 @@ def test_the_spec_is_read_without_the_rest_and_a_file_cut_short_is_refused(
     make_policy_file, tmp_path, monkeypatch, size
 ):
     if size == 'large':
-        monkeypatch.setattr('velora_ros.policy.artifact.SMALL_FILE', 0)
+        monkeypatch.setattr('velora_ros.policy.policy_file.SMALL_FILE', 0)
     file, path = make_policy_file(), tmp_path / 'policy.safetensors'
     file.save(path)
     assert PolicyFile.read_spec(path) == file.spec

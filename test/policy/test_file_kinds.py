@@ -18,7 +18,7 @@ from velora_ros.cli.main import main
 from velora_ros.errors import PolicyFileError, VeloraError
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.policy.foreign import identify, why_no_agent, why_no_policy, why_no_run
+from velora_ros.policy.file_kinds import identify, why_no_agent, why_no_policy, why_no_run
 
 BOMB = b'\x80\x04cposix\nsystem\n\x8c\x04boom\x85R.'
 

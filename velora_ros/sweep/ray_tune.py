@@ -8,7 +8,7 @@ from typing import Any
 from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
-from velora_ros.pictures.curves import read_run
+from velora_ros.pictures.read_runs import read_run
 from velora_ros.sweep.folder import SweepFolder
 from velora_ros.sweep.plan import Sweep, Trial
 from velora_ros.sweep.results import FAILED, STOPPED, TrialResult

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError, MissingDependencyError, ObservationError
 from velora_ros.liquid.cell_registry import CFC
-from velora_ros.policy.artifact import PolicyFile
-from velora_ros.policy.cells import ADVANCE
-from velora_ros.policy.layout import LARGEST_INPUT
+from velora_ros.policy.policy_file import PolicyFile
+from velora_ros.policy.numpy_engine import ADVANCE
+from velora_ros.policy.tensor_layout import LARGEST_INPUT
 
 Array = npt.NDArray[np.float64]
 
@@ -44,7 +44,7 @@ class Engine(Protocol):
 
 
 class NumpyEngine:
-    """The equations of :mod:`velora_ros.policy.layout`, as they are written there."""
+    """The equations of :mod:`velora_ros.policy.tensor_layout`, as they are written there."""
 
     def __init__(self, file: PolicyFile) -> None:
         self._weights = {n: t.astype(np.float64) for n, t in file.tensors.items() if not n.startswith('wiring.')}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from velora_ros.gym import TimingJitter, make, spec_from_env
-from velora_ros.pictures.hidden import draw_hidden
+from velora_ros.pictures.draw_hidden_state import draw_hidden
 from velora_ros.pictures.rollout import roll_out
 from velora_ros.policy import Policy
 

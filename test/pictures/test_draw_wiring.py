@@ -4,7 +4,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 
 from velora_ros.pictures.style import NEGATIVE, POSITIVE
-from velora_ros.pictures.wiring import draw_wiring
+from velora_ros.pictures.draw_wiring import draw_wiring
 
 
 def layers(figure):

@@ -1,5 +1,5 @@
 """
-One step of the policy, compiled: the same equations as in :mod:`velora_ros.policy.layout`, without an allocation.
+One step of the policy, compiled: the same equations as in :mod:`velora_ros.policy.tensor_layout`, without an allocation.
 
 Importing this module imports numba; only the numba engine does.
 """
@@ -11,7 +11,7 @@ from typing import Any, cast
 import numba
 
 from velora_ros.liquid.kernels.compiler import jit
-from velora_ros.policy.layout import LARGEST_INPUT
+from velora_ros.policy.tensor_layout import LARGEST_INPUT
 
 OK, NOT_FINITE, TOO_LARGE = 0, 1, 2
 
@@ -94,7 +94,7 @@ def _step(observation: Any, ratio: float, weights: Any, state: Any) -> int:
     Args:
         observation: float64 (S,), in the environment's units.
         ratio: dt / T.
-        weights: float32, as :func:`velora_ros.policy.engines.pack` lays them out. Read as they stand in the file they
+        weights: float32, as :func:`velora_ros.policy.engine.pack` lays them out. Read as they stand in the file they
             stay in the processor's nearest cache, which gains more than converting each costs.
         state: float64; the hidden state (C,), the action (A,), its bounds low (A,) and high (A,), then scratch.
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
-from velora_ros.pictures.learning import X_LABELS
+from velora_ros.pictures.draw_learning_curves import X_LABELS
 from velora_ros.pictures.style import INK, Figure, colours_of, new_figure, tidy, title
 
 COLUMNS = 4
