@@ -26,7 +26,7 @@ from velora_ros.models import LiquidDDPG
 from velora_ros.policy import PolicyFile
 from velora_ros.training import Callback, EvaluationRecord, TrainConfig
 from velora_ros.training.hyperparameters import read_yaml
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 RESULTS = Path(__file__).parent / 'results'
 COLUMNS = ['task', 'seed', 'steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes', 'settings']

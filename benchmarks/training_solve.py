@@ -14,7 +14,7 @@ import gymnasium
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import PolicyFile
 from velora_ros.training import Callback, EvaluationRecord, StopTraining, TrainConfig
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 ENVIRONMENT, SOLVED, IN_A_ROW, STEPS = 'InvertedPendulum-v5', 950, 3, 50_000
 

@@ -17,7 +17,7 @@ from velora_ros.training import hyperparameters
 from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.paths import RunPaths
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 PENDULUM = 'InvertedPendulum-v5'
 SHORT = ['--steps', '150', '--start-steps', '16', '--boost-ratio', '1', '--eval-every', '100', '--eval-episodes', '2']

@@ -13,7 +13,8 @@ import numpy as np
 
 from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
 from velora_ros.gym.rendering import frame, light_up
-from velora_ros.utils import atomic_write, check_writable, how_to_install
+from velora_ros.utils.atomic_files import atomic_write, check_writable
+from velora_ros.utils.dependencies import how_to_install
 
 FASTEST = {'.mp4': 50.0, '.gif': 25.0}  # frames a second
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from velora_ros import __version__
 from velora_ros.errors import ConfigError, VeloraError
-from velora_ros.utils import forget_unwritten, write_line
+from velora_ros.utils.output import forget_unwritten, write_line
 
 FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _COLOURS = re.compile(r'\x1b\[[0-9;]*m')

@@ -10,7 +10,7 @@ from velora_ros.errors import VeloraError
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.paths import RunPaths
-from velora_ros.utils import write_line
+from velora_ros.utils.output import write_line
 
 STEPS = 200  # of the hidden-state picture
 FILM_SECONDS = 20.0

@@ -9,7 +9,7 @@ from typing import Any
 
 from velora_ros.training.callbacks import Callback, StopTraining
 from velora_ros.training.records import RunState
-from velora_ros.utils import ending_signals
+from velora_ros.utils.termination_signals import ending_signals
 
 PATIENCE_S = 3.0  # launch sends SIGTERM 5 s after SIGINT
 

@@ -15,7 +15,7 @@ from velora_ros.sweep.folder import SweepFolder
 from velora_ros.sweep.plan import Sweep, Trial
 from velora_ros.sweep.ray_session import ray_session
 from velora_ros.sweep.results import FAILED, STOPPED, SettingResult, TrialResult, rank, table
-from velora_ros.utils import write_line
+from velora_ros.utils.output import write_line
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:

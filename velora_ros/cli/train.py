@@ -23,7 +23,10 @@ from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import default_folder
 from velora_ros.training.runs.start_file import StartFile
-from velora_ros.utils import check_writable, how_to_install, set_seed, write_line
+from velora_ros.utils import set_seed
+from velora_ros.utils.atomic_files import check_writable
+from velora_ros.utils.dependencies import how_to_install
+from velora_ros.utils.output import write_line
 
 FINAL_EPISODES = 10
 FINAL_STREAM = 2**31  # (seed, FINAL_STREAM) is no pair that training draws from

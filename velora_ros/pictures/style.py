@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from velora_ros.errors import ConfigError, MissingDependencyError
-from velora_ros.utils import PACKAGE, atomic_write, how_to_install
+from velora_ros.utils.atomic_files import atomic_write
+from velora_ros.utils.dependencies import how_to_install
+from velora_ros.utils.shipped_files import PACKAGE
 
 try:
     import matplotlib as mpl

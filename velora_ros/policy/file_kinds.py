@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from velora_ros.utils import PACKAGE
+from velora_ros.utils.shipped_files import PACKAGE
 
 AGENT_KEY = 'velora_ros_model'
 """Metadata of a saved agent in its safetensors file."""

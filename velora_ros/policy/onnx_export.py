@@ -27,7 +27,9 @@ import numpy as np
 from velora_ros.errors import MissingDependencyError, PolicyFileError
 from velora_ros.liquid.cell_registry import CFC
 from velora_ros.policy.policy_file import PolicyFile
-from velora_ros.utils import PACKAGE, atomic_write, how_to_install
+from velora_ros.utils.atomic_files import atomic_write
+from velora_ros.utils.dependencies import how_to_install
+from velora_ros.utils.shipped_files import PACKAGE
 
 if TYPE_CHECKING:
     import onnx

@@ -18,7 +18,8 @@ from velora_ros.errors import PolicyFileError, SpecError
 from velora_ros.policy.file_kinds import LARGEST_HEADER, why_no_policy
 from velora_ros.policy.tensor_layout import cell_of, check_tensors, check_wiring, shapes
 from velora_ros.spec import PolicySpec
-from velora_ros.utils import PACKAGE, atomic_write
+from velora_ros.utils.atomic_files import atomic_write
+from velora_ros.utils.shipped_files import PACKAGE
 
 FORMAT_VERSION = 2
 """The newest version; a file that needs nothing of it is written as version 1, which older releases read."""

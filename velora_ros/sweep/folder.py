@@ -13,7 +13,7 @@ import yaml
 from velora_ros.errors import ConfigError, StorageError
 from velora_ros.sweep.plan import Sweep, Trial
 from velora_ros.sweep.results import FAILED, SettingResult, TrialResult, write_csv
-from velora_ros.utils import atomic_write
+from velora_ros.utils.atomic_files import atomic_write
 
 
 class SweepFolder:

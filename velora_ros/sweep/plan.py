@@ -18,7 +18,7 @@ from velora_ros.sweep import entries, ranges
 from velora_ros.sweep.entries import Asha
 from velora_ros.training.hyperparameters import IN_PROPORTION, TrainConfig, preset_path, read_yaml
 from velora_ros.training.runs.config import RunConfig
-from velora_ros.utils import atomic_write
+from velora_ros.utils.atomic_files import atomic_write
 
 LONGEST_NAME = 150
 EVALUATIONS = 20  # of a trial, where neither the sweep nor the preset says eval_every

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import ConfigError, MissingDependencyError
-from velora_ros.utils import how_to_install
+from velora_ros.utils.dependencies import how_to_install
 
 LONGEST_FOLDER = 20  # of Ray's files: names of Unix sockets below it must stay within 107 characters
 OWNER = '.velora_ros'

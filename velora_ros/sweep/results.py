@@ -13,7 +13,7 @@ import numpy as np
 from velora_ros.pictures.read_runs import read_run
 from velora_ros.sweep.plan import Setting, Sweep, Trial
 from velora_ros.training.runs.paths import RunPaths
-from velora_ros.utils import atomic_write
+from velora_ros.utils.atomic_files import atomic_write
 
 FINISHED, STOPPED, FAILED = 'finished', 'stopped', 'failed'
 

@@ -8,7 +8,7 @@ from typing import Any
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.policy.foreign import why_no_policy
 from velora_ros.spec import PolicySpec
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 
 class PolicyFolders:

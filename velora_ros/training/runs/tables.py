@@ -13,7 +13,7 @@ from velora_ros.training.callbacks import Callback
 from velora_ros.training.diagnostics import NAMES, DiagnosticsRecord
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 from velora_ros.training.runs.paths import RunPaths
-from velora_ros.utils import atomic_write
+from velora_ros.utils.atomic_files import atomic_write
 
 EPISODE_COLUMNS = ('episode', 'steps', 'return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds')
 EVALUATION_COLUMNS = ('steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes')
