@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import velora_ros
 from velora_ros.errors import ConfigError, ObservationError, PolicyFileError
 from velora_ros.policy import Policy
-from velora_ros.policy.engine import _compiled_step
+from velora_ros.policy.numba_engine import compiled_step
 
 ENGINES = ['numba', 'numpy']
 PACKAGE = Path(velora_ros.__file__).parent
@@ -196,7 +196,7 @@ def test_any_array_of_numbers_is_read_and_compiled_for_once(make_policy_file):
             action = policy.step(observation)
             assert before is None or np.array_equal(action, before)
             before = action
-    assert len(_compiled_step().signatures) == 1
+    assert len(compiled_step().signatures) == 1
 
 
 def test_warm_up_leaves_the_hidden_state(policy):
