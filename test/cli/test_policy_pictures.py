@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from velora_ros.cli.policy_pictures import illustrate
 from velora_ros.cli.main import main
+from velora_ros.cli.policy_pictures import illustrate
 from velora_ros.gym import make, spec_from_env
 from velora_ros.training import RunConfig, RunPaths, TrainConfig
 

@@ -3,8 +3,8 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 
-from velora_ros.pictures.style import NEGATIVE, POSITIVE
 from velora_ros.pictures.draw_wiring import draw_wiring
+from velora_ros.pictures.style import NEGATIVE, POSITIVE
 
 
 def layers(figure):

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from velora_ros.errors import ConfigError
+from velora_ros.pictures.draw_learning_curves import draw_learning
 from velora_ros.pictures.read_runs import STATISTICS, Curve, band, grouped, interquartile_mean, interval, read_table
 from velora_ros.pictures.read_runs import read_run as read_files
-from velora_ros.pictures.draw_learning_curves import draw_learning
 
 RETURNS = arrays(float, st.tuples(st.integers(1, 12), st.integers(1, 5)), elements=st.floats(-1e3, 1e3))
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from velora_ros.sweep.ray_tune import scheduler
 from velora_ros.sweep.plan import Sweep
+from velora_ros.sweep.ray_tune import scheduler
 from velora_ros.sweep.results import FINISHED, TrialResult
 
 

@@ -6,9 +6,9 @@ from velora_ros.cli.evaluate import env_args_of, environment_of, fitted
 from velora_ros.gym import make
 from velora_ros.gym.environment_errors import close
 from velora_ros.pictures.draw_hidden_state import draw_hidden
+from velora_ros.pictures.draw_wiring import draw_wiring
 from velora_ros.pictures.rollout import Rollout, roll_out
 from velora_ros.pictures.style import picture_path, save
-from velora_ros.pictures.draw_wiring import draw_wiring
 from velora_ros.policy import Policy, PolicyFile
 
 

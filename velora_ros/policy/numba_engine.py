@@ -1,7 +1,7 @@
 """
 The fast engine, for the liquid cell: one compiled function per step, which allocates nothing.
 
-It computes the same equations as :mod:`velora_ros.policy.numpy_engine`. Importing this module imports numba, which takes
+It computes the equations of :mod:`velora_ros.policy.numpy_engine`. Importing this module imports numba, which takes
 0.5 s; :class:`velora_ros.policy.Policy` does so only when it uses this engine.
 """
 

@@ -107,7 +107,7 @@ class Policy:
 
     @property
     def hidden(self) -> Array:
-        """The hidden state, a copy, shape (H,), each entry in [-1, 1]. If it is set, the next step continues from it."""
+        """The hidden state, a copy, shape (H,), each entry in [-1, 1]; the next step continues from it if it is set."""
         return self._engine.hidden.copy()
 
     @hidden.setter
