@@ -15,7 +15,8 @@ from learning import read as rows_of
 from learning_peers import AGENTS, EPISODES, peer_path
 
 from velora_ros.pictures.draw_learning_curves import draw_learning
-from velora_ros.pictures.read_runs import interquartile_mean, interval, read_table
+from velora_ros.pictures.read_runs import read_table
+from velora_ros.pictures.seed_statistics import interquartile_mean, interval
 from velora_ros.pictures.style import save
 
 ROOT = Path(__file__).resolve().parents[1]

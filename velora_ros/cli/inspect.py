@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from velora_ros.cli.arguments import whole_number
+from velora_ros.cli.policy_pictures import draw
 from velora_ros.liquid.cell_registry import CELLS
 from velora_ros.policy import PolicyFile
 
@@ -34,10 +35,8 @@ def run(arguments: argparse.Namespace) -> None:
     """
     file = PolicyFile.load(arguments.file)
     wanted = {flag: path for flag in ('wiring', 'hidden') if (path := getattr(arguments, flag))}
-    if wanted:  # before the text: what cannot be drawn is told first
-        from velora_ros.cli import pictures  # noqa: PLC0415 - matplotlib, where a picture is wanted
-
-        pictures.draw(file, wanted, env_id=arguments.env, steps=arguments.steps, seed=arguments.seed)
+    if wanted:  # before the text, so that an error comes first
+        draw(file, wanted, env_id=arguments.env, steps=arguments.steps, seed=arguments.seed)
     print(json.dumps(summary(file)) if arguments.json else text(arguments.file, file))
     if not arguments.json:
         print(*(f'{flag}: {path}' for flag, path in wanted.items()), sep='\n', end='\n' if wanted else '')

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from velora_ros.errors import ConfigError
-from velora_ros.pictures.read_runs import NAMES, Run, grouped, overlap, read_run, read_table
+from velora_ros.pictures.read_runs import Run, grouped, read_diagnostics, read_run, read_table
+from velora_ros.pictures.seed_statistics import NAMES, STATISTICS, overlap
 from velora_ros.training.diagnostics import DIAGNOSTICS
 from velora_ros.training.runs.paths import RunPaths
 
@@ -38,7 +39,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     )  # fmt: skip
     parser.add_argument('--x', choices=('steps', 'time'), default='steps', help='the x axis (default: steps)')
     parser.add_argument(
-        '--statistic', choices=('iqm', 'median', 'mean'), default='iqm',
+        '--statistic', choices=tuple(STATISTICS), default='iqm',
         help='over the runs of a label: interquartile mean, median or mean (default: iqm)',
     )  # fmt: skip
     parser.add_argument('--solved', metavar='RETURN', type=float, help='draw a line at this return')
@@ -76,7 +77,7 @@ def _draw_diagnostics(arguments: argparse.Namespace) -> None:
     Raises:
         VeloraError: as :func:`run`.
     """
-    from velora_ros.pictures.draw_diagnostics import draw_diagnostics, read_diagnostics  # noqa: PLC0415 - as in run
+    from velora_ros.pictures.draw_diagnostics import draw_diagnostics  # noqa: PLC0415 - as in run
     from velora_ros.pictures.style import picture_path, save  # noqa: PLC0415
 
     out = picture_path(arguments.out or DEFAULT_DIAGNOSTICS, '--out')

@@ -1,17 +1,13 @@
 """The diagnostics of learning as small pictures, one for each number, all over the same axis."""
 
-import csv
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from velora_ros.errors import ConfigError
 from velora_ros.pictures.draw_learning_curves import X_LABELS
+from velora_ros.pictures.read_runs import Diagnostics
 from velora_ros.pictures.style import INK, Figure, colours_of, new_figure, tidy, title
 
 COLUMNS = 4
@@ -19,53 +15,8 @@ BY_MAGNITUDE = ('_gradient', '_lr')  # endings of names whose axis is logarithmi
 MANY = 10
 
 
-@dataclass(frozen=True)
-class Table:
-    """
-    The diagnostics of one run.
-
-    Args:
-        label: runs of one label have one colour.
-        steps: environment steps at each record, shape (N,).
-        seconds: training time at each [s], shape (N,).
-        values: by name, shape (N,); NaN where nothing was measured.
-    """
-
-    label: str
-    steps: npt.NDArray[np.float64]
-    seconds: npt.NDArray[np.float64]
-    values: Mapping[str, npt.NDArray[np.float64]]
-
-
-def read_diagnostics(path: Path, label: str) -> Table:
-    """
-    Read ``diagnostics.csv`` of a run's folder; columns that are not known are read too.
-
-    Raises:
-        ConfigError: the file is missing, has no row yet, or holds something else.
-    """
-    try:
-        lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
-        rows = list(csv.DictReader(line for line in lines if line.endswith('\n')))  # the last may still be written
-        columns = {name: np.array([float(row[name]) for row in rows]) for name in (rows[0] if rows else {})}
-        steps, seconds = columns.pop('steps', None), columns.pop('seconds', None)
-    except FileNotFoundError:
-        raise ConfigError(
-            f"'{path}' does not exist: the run is of a version without diagnostics, or this is not a run folder. Give "
-            "the folder that 'velora_ros train' printed, or go on with the run (--resume)."
-        ) from None
-    except NotADirectoryError:
-        raise ConfigError(f"'{path.parent}' is a file; give the folder of the run.") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"'{path}' is not a table of diagnostics ({error}); restore it.") from error
-    if steps is None or seconds is None:
-        raise ConfigError(f"'{path}' has no row with steps and seconds yet; a run writes one every 1,000 steps.")
-    columns.pop('episode', None)
-    return Table(label, steps, seconds, columns)
-
-
 def draw_diagnostics(
-    tables: Sequence[Table], units: Mapping[str, str], *, axis: str = 'steps', name: str = ''
+    tables: Sequence[Diagnostics], units: Mapping[str, str], *, axis: str = 'steps', name: str = ''
 ) -> Figure:
     """
     Draw every number that any run has.

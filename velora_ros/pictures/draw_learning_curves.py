@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from velora_ros.pictures.read_runs import NAMES, STATISTICS, Curve, Run, band, grouped, overlap
+from velora_ros.pictures.read_runs import Curve, Run, grouped
+from velora_ros.pictures.seed_statistics import NAMES, STATISTICS, band, overlap
 from velora_ros.pictures.style import COLOURS, INK, Axes, Figure, colours_of, new_figure, tidy, title
 
 SPAN = 0.03  # share of the steps over which returns of training episodes are averaged

@@ -35,10 +35,9 @@ class Synapses:
     One layer's synapses.
 
     Args:
-        name: of the layer they lead to.
-        weights: shape (targets, sources); 0 where there is none.
-        sources: column and heights of the neurons that they come from.
-        targets: column and heights of those that they lead to.
+        weights: shape (targets, sources); 0 where there is no synapse.
+        sources: column and heights of the source neurons.
+        targets: column and heights of the target neurons.
     """
 
     weights: Array
@@ -46,17 +45,14 @@ class Synapses:
     targets: tuple[str, Array]
 
 
-def draw_wiring(file: PolicyFile, name: str = '') -> Figure:
+def draw_wiring(file: PolicyFile) -> Figure:
     """
-    Draw who listens to whom.
+    Draw the neurons of a policy in four columns, and every synapse between them.
 
-    A synapse's colour is the sign of its weight, its width and depth the size, relative to the strongest of its layer.
-    Synapses onto command neurons have one weight for each gate; shown is what drives the state: the mean of g and k in
-    a CfC cell, n in a GRU. Neurons of a column are ordered so that fewer lines cross.
-
-    Args:
-        file: the policy.
-        name: what the picture is called; the environment's name by default.
+    The colour of a synapse is the sign of its weight; its width and opacity show the weight's size, relative to the
+    strongest synapse of the layer. Synapses onto command neurons have one weight for each gate; the picture shows the
+    gates that drive the state: the mean of g and k in a CfC cell, n in a GRU. The neurons of a column are ordered so
+    that fewer lines cross.
     """
     spec = file.spec
     inter = file.tensors['inter.weight'].astype(np.float64)
@@ -83,9 +79,7 @@ def draw_wiring(file: PolicyFile, name: str = '') -> Figure:
     axes.set(xlim=(-0.95, 4.1), ylim=(-0.01, 1.12))
     axes.axis('off')
     sizes = f'{file.n_neurons} neurons, {_count(file)} synapses'
-    axes.set_title(
-        f'{name or file.environment or "policy"}: {sizes}', fontsize=12, color=INK, fontweight='bold', pad=10
-    )
+    axes.set_title(f'{file.environment or "policy"}: {sizes}', fontsize=12, color=INK, fontweight='bold', pad=10)
     return figure
 
 
@@ -97,7 +91,7 @@ def _driving(weight: Array, neurons: int) -> Array:
 
 
 def _heights(inter: Array, forward: Array, motor: Array) -> dict[str, Array]:
-    """Return each neuron's height in [0, 1]: a column follows the mean height of what it listens to."""
+    """Return each neuron's height in [0, 1]; the neurons of a column are in the order of their mean source height."""
     heights = {'sensory': _spread(np.arange(inter.shape[1])[::-1])}
     heights['inter'] = _spread(_rank(_mean_height(inter, heights['sensory'])))
     heights['command'] = _spread(_rank(_mean_height(forward, heights['inter'])))
@@ -118,21 +112,21 @@ def _rank(values: Array) -> Array:
 
 
 def _spread(ranks: npt.ArrayLike) -> Array:
-    """Put ranks 0 to n-1 evenly into [0, 1]; few neurons stand nearer together than the column is high."""
+    """Return heights in [0, 1] for the ranks 0 to n-1, evenly spaced; a few neurons do not fill the whole height."""
     ranks = np.asarray(ranks, dtype=np.float64)
     reach = min(0.5, 0.09 * len(ranks))
     return 0.5 + reach * (2 * (ranks + 0.5) / len(ranks) - 1)
 
 
 def _lines(layer: Synapses) -> LineCollection:
-    """Return the layer's synapses as curves, the weakest first so that the strongest lie on top."""
+    """Return the layer's synapses as curves, the strongest last, so that they are on top."""
     targets, sources = np.nonzero(layer.weights)
     weights = layer.weights[targets, sources]
     order = np.argsort(np.abs(weights))
     targets, sources, weights = targets[order], sources[order], weights[order]
     share = np.abs(weights) / max(float(np.abs(weights).max(initial=0.0)), 1e-30)
     colours = to_rgba_array([POSITIVE if weight > 0 else NEGATIVE for weight in weights])
-    crowd = min(1.0, (60 / max(len(weights), 1)) ** 0.4)  # many lines must each be fainter
+    crowd = min(1.0, (60 / max(len(weights), 1)) ** 0.4)  # the more lines, the fainter each
     colours[:, 3] = np.clip((0.05 + 0.9 * share**1.5) * (0.25 + 0.75 * crowd), 0, 1)
     start, end = layer.sources[1][sources], layer.targets[1][targets]
     if layer.sources[0] == layer.targets[0]:
@@ -152,10 +146,10 @@ def _bridges(left: float, right: float, start: Array, end: Array) -> Array:
 
 
 def _arcs(column: float, start: Array, end: Array) -> Array:
-    """Return arcs that leave a column to the right and come back to it, shape (synapses, SAMPLES, 2)."""
+    """Return arcs from a column to itself, on its right side, shape (synapses, SAMPLES, 2)."""
     t = np.linspace(0, np.pi, SAMPLES)
     middle, half = (start + end)[:, None] / 2, (start - end)[:, None] / 2
-    loop = np.abs(half) < 1e-12  # onto itself: a small ring
+    loop = np.abs(half) < 1e-12  # a neuron onto itself: a small ring
     bulge = np.where(loop, 0.1, 0.1 + 0.62 * np.abs(2 * half))
     ring = 2 * t[None] - np.pi / 2
     x = column + np.where(loop, bulge * (0.5 + 0.5 * np.sin(ring)), bulge * np.sin(t)[None])
