@@ -94,7 +94,7 @@ def test_tensors_of_a_policy_cannot_be_changed_in_place(file):
 @pytest.mark.parametrize(
     ('change', 'named'),
     [
-        (lambda t: {'inter.bias': t['inter.bias'][:-1]}, r"'inter.bias' has the shape \(11,\).* ask for \(12,\)"),
+        (lambda t: {'inter.bias': t['inter.bias'][:-1]}, r"'inter.bias' has the shape \(11,\).* require \(12,\)"),
         (lambda t: {'motor.weight': t['motor.weight'].T}, "'motor.weight' has the shape"),
         (lambda t: {'command.bias': t['command.bias'].astype(np.float16)}, "'command.bias' is of type float16"),
         (lambda t: {'wiring.inter': t['wiring.inter'].astype(bool)}, "'wiring.inter' is of type bool"),
@@ -130,7 +130,7 @@ def test_a_missing_field_is_named(file, load_bytes, name):
         ({'format_version': '1'}, "'format_version' is '1'"),
         ({'format_version': True}, "'format_version' is True"),
         ({'format_version': None}, 'export the policy again'),
-        ({'spec': {}}, "'spec' is wrong: the policy spec lacks action_high"),
+        ({'spec': {}}, "'spec' is invalid: the policy spec lacks action_high"),
         ({'spec': []}, "'spec' is .*JSON object"),
         ({'wiring': {}}, "wiring field 'n_neurons' is None"),
         ({'wiring': {'n_neurons': 20, 'inter': 11, 'command': 8, 'motor': 1}}, 'inter . command, 11 . 8'),
@@ -143,9 +143,9 @@ def test_a_missing_field_is_named(file, load_bytes, name):
         ({'dt_range': 'ab'}, "'dt_range' is 'ab'; it must be two numbers"),
         ({'dt_range': None}, "'dt_range' is None"),
         ({'environment': 3}, "'environment' is 3"),
-        ({'provenance': {'return': float('nan')}}, "'provenance' is not JSON"),
+        ({'provenance': {'return': float('nan')}}, "'provenance' cannot be stored as JSON"),
         ({'provenance': 'text'}, "'provenance' is 'text'; it must be a JSON object"),
-        ({'digest': 'f' * 64}, "'digest' is ffffffffffff…, the content has"),
+        ({'digest': 'f' * 64}, "'digest' is ffffffffffff…, but the content has"),
         ({'digest': None}, "'digest'"),
         ({'environment': 'Hopper-v5'}, "'digest'"),
     ],
@@ -204,7 +204,7 @@ def test_a_missing_file_a_folder_and_a_pipe_are_refused_by_name(tmp_path):
 
 def test_provenance_must_fit_json(file):
     for value in ({'x': object()}, {'x': np.float32(1)}, {'x': float('inf')}):
-        with pytest.raises(PolicyFileError, match="'provenance' is not JSON"):
+        with pytest.raises(PolicyFileError, match="'provenance' cannot be stored as JSON"):
             dataclasses.replace(file, provenance=value)
 
 

@@ -1,4 +1,4 @@
-"""What a file is, by its content: an error names what came instead of what was wanted. No pickle is ever loaded."""
+"""Find out what kind of file a path is, by its content, so that an error can name it. No pickle is ever loaded."""
 
 import json
 import os
@@ -13,18 +13,18 @@ from velora_ros.utils.shipped_files import PACKAGE
 AGENT_KEY = 'velora_ros_model'
 """Metadata of a saved agent in its safetensors file."""
 LARGEST_HEADER = 16 * 2**20  # bytes; a header is a few kB, and one of gigabytes is some other file
-LOOKED_AT = 4096  # bytes of a file that is not of the safetensors kind
+LOOKED_AT = 4096  # bytes that are read of a file that is not a safetensors file
 
 POLICY, AGENT, CHECKPOINT, RUN, FOLDER, MISSING, OTHER = (
     'policy', 'agent', 'checkpoint', 'run', 'folder', 'missing', 'other'
 )  # fmt: skip
 
 _MAGIC = (
-    (b'\x80\x02', 'a pickle file, as torch.save and others wrote it in the past'),
+    (b'\x80\x02', 'a pickle file, as older versions of torch.save wrote'),
     (b'\x80\x03', 'a pickle file'),
     (b'\x80\x04', 'a pickle file'),
     (b'\x80\x05', 'a pickle file'),
-    (b'\x89HDF\r\n', 'an HDF5 file, as Keras writes it'),
+    (b'\x89HDF\r\n', 'an HDF5 file, for example of Keras'),
     (b'\x1f\x8b', 'a gzip archive'),
     (b'\xfd7zXZ', 'an xz archive'),
     (b'7z\xbc\xaf', 'a 7z archive'),
@@ -34,7 +34,7 @@ _MAGIC = (
     (b'GIF8', 'a picture (GIF)'),
     (b'%PDF', 'a PDF document'),
     (b'GGUF', 'a GGUF model'),
-    (b'\x7fELF', 'a program'),
+    (b'\x7fELF', 'an executable program'),
     (b'SQLite format 3', 'an SQLite database'),
     (b'\x89MCAP', 'a recording (MCAP)'),
 )
@@ -44,11 +44,11 @@ _ONNX_TAGS = frozenset(b'\x12\x1a\x22\x28\x32\x3a\x42')  # fields 2 to 8 of ONNX
 @dataclass(frozen=True)
 class Found:
     """
-    What was found under a path.
+    What a path is.
 
     Args:
-        kind: one of the constants of this module.
-        text: what it is, in words, with an article.
+        kind: one of this module's constants, such as ``POLICY``.
+        text: the kind in words, with an article.
     """
 
     kind: str
@@ -57,9 +57,9 @@ class Found:
 
 def identify(path: str | os.PathLike[str]) -> Found:
     """
-    Return what a path is, by its content; its ending does not count.
+    Return what a path is, by its content; the ending of its name does not matter.
 
-    A file that cannot be read is ``OTHER``, with the system's reason.
+    A file that cannot be read is ``OTHER``; the text says why.
     """
     place = Path(path)
     try:
@@ -72,7 +72,7 @@ def _no_file(place: Path) -> Found:
     if place.is_dir():
         is_run = (place / 'config.yaml').is_file() and (place / 'policies').is_dir()
         return Found(RUN, 'the folder of a training run') if is_run else Found(FOLDER, 'a folder')
-    return Found(OTHER, 'a device or a pipe') if place.exists() else Found(MISSING, 'not there')
+    return Found(OTHER, 'a device or a pipe') if place.exists() else Found(MISSING, 'a path that does not exist')
 
 
 def _file(place: Path) -> Found:
@@ -82,7 +82,7 @@ def _file(place: Path) -> Found:
         header = _header(start[:8], size)
         file.seek(8)
         text = file.read(header) if header and start[8:9] == b'{' else b''
-    if size < 9 and not (size > 1 and start.isascii() and start.decode().isprintable()):  # no safetensors file has less
+    if size < 9 and not (size > 1 and start.isascii() and start.decode().isprintable()):  # safetensors has at least 9
         return Found(OTHER, f'a file of {size} bytes that was cut short' if size else 'an empty file, cut short')
     if text:
         return _safetensors(text)
@@ -92,7 +92,7 @@ def _file(place: Path) -> Found:
 
 
 def why_no_policy(path: str | os.PathLike[str]) -> str:
-    """Return the sentence for a file that was given as a policy; empty where it is one, or a damaged one."""
+    """Return the message for a path that was given as a policy; empty if it is a policy, even a damaged one."""
     found, place = identify(path), Path(path)
     if found.kind in (POLICY, MISSING):
         return ''
@@ -112,18 +112,18 @@ def why_no_policy(path: str | os.PathLike[str]) -> str:
 
 
 def why_no_agent(path: str | os.PathLike[str]) -> str:
-    """Return the sentence for a file that was given as a saved agent; empty where it is one, or a damaged one."""
+    """Return the message for a path that was given as a saved agent; empty if it is one, even a damaged one."""
     found, place = identify(path), Path(path)
     if found.kind in (AGENT, CHECKPOINT):
         return ''
     if found.kind == MISSING:
-        return 'it is not there; give a file that LiquidDDPG.save wrote, or a checkpoint of a run.'
+        return 'it does not exist; give a file that LiquidDDPG.save wrote, or a checkpoint of a run.'
     if found.kind == RUN:
         return f"this is {found.text}; name one of its checkpoints, in '{place / 'checkpoints'}'."
     if found.kind == POLICY:
         return (
             f'this is {found.text}, not a saved agent: it has no critic. LiquidDDPG.from_policy(file) trains on from '
-            'it, velora_ros.policy.Policy.load(file) runs it.'
+            'it, and velora_ros.policy.Policy.load(file) runs it.'
         )
     if found.kind == FOLDER:
         return 'this is a folder; name a file that LiquidDDPG.save wrote.'
@@ -131,7 +131,7 @@ def why_no_agent(path: str | os.PathLike[str]) -> str:
 
 
 def why_no_run(path: str | os.PathLike[str]) -> str:
-    """Return the sentence for what was given as the folder of a run; empty where it is a folder or is not there."""
+    """Return the message for a path that was given as a run's folder; empty if it is a folder or does not exist."""
     found, place = identify(path), Path(path)
     if found.kind in (RUN, FOLDER, MISSING):
         return ''
@@ -143,7 +143,7 @@ def why_no_run(path: str | os.PathLike[str]) -> str:
 
 
 def _header(length: bytes, size: int) -> int | None:
-    """Return the length of a safetensors header; None where the file cannot be one."""
+    """Return the length of a safetensors header; None if the file cannot be a safetensors file."""
     claimed = int.from_bytes(length, 'little')
     return claimed if len(length) == 8 and 2 <= claimed <= LARGEST_HEADER and size > 8 else None
 
@@ -152,7 +152,7 @@ def _safetensors(text: bytes) -> Found:
     try:
         header = json.loads(text)
     except (ValueError, RecursionError):
-        for key, kind in ((AGENT_KEY, AGENT), (PACKAGE, POLICY)):  # cut short, or changed
+        for key, kind in ((AGENT_KEY, AGENT), (PACKAGE, POLICY)):  # cut short, or changed after it was written
             if f'"{key}":'.encode() in text:
                 return Found(kind, f'a damaged {"saved agent" if kind == AGENT else "policy"}')
         return Found(OTHER, 'a safetensors file that is cut short or damaged; copy it again')
@@ -176,7 +176,7 @@ def _json(text: Any) -> Any:
 
 
 def _archive(path: Path) -> str:
-    """Return what a zip archive is, by the names in it; nothing in it is unpacked."""
+    """Return what a zip archive is, by the names in it; nothing is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -209,7 +209,7 @@ def _other(start: bytes, size: int) -> str:
     try:
         words = start.decode('utf-8-sig')
     except UnicodeDecodeError as error:
-        if error.start < len(start) - 4:  # else only the last letter was cut in two
+        if error.start < len(start) - 4:  # otherwise only the last character was cut in two
             return f'a binary file of an unknown kind ({size} bytes)'
         words = start[: error.start].decode('utf-8-sig')
     if '\0' in words:

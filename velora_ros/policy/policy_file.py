@@ -1,9 +1,10 @@
-"""The deployable policy as one file: tensors and JSON in a safetensors container, checked on the way in and out."""
+"""The policy file: tensors and JSON in one safetensors file, checked when it is read and when it is written."""
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,28 +23,28 @@ from velora_ros.utils.atomic_files import atomic_write
 from velora_ros.utils.shipped_files import PACKAGE
 
 FORMAT_VERSION = 2
-"""The newest version; a file that needs nothing of it is written as version 1, which older releases read."""
-SMALL_FILE = 2**18  # bytes; reading and checking so many takes some milliseconds at most
+"""The newest version. A policy that needs none of its fields is written as version 1, which older releases read."""
+SMALL_FILE = 2**18  # bytes; such a file is read and checked in a few milliseconds
 LARGEST_FILE = 2**30  # bytes; a policy of 4,000 neurons has 100 MB
 
 
 @dataclass(frozen=True, eq=False)
 class PolicyFile:
     """
-    Everything a robot needs to run a policy, and where it came from.
+    Everything that a robot needs to run a policy, and where the policy came from.
 
-    Tensors are described in :mod:`velora_ros.policy.tensor_layout`; they are copied and become read-only.
+    :mod:`velora_ros.policy.tensor_layout` describes the tensors. They are copied, and the copies are read-only.
 
     Args:
-        spec: what goes in and out, with names, units, bounds and the nominal control period.
+        spec: the observations and actions with their names, units and bounds, and the nominal control period.
         tensors: float32 weights, already masked, and uint8 masks, by name.
-        wiring: ``n_neurons``, ``inter``, ``command``, ``motor`` (counts), the ``cell``, and what drew them
-            (``sparsity``, ``seed``).
+        wiring: ``n_neurons``, ``inter``, ``command``, ``motor`` (counts), the ``cell``, and the ``sparsity`` and
+            ``seed`` with which the synapses were drawn.
         dt_range: shortest and longest elapsed time seen in training [s]; it includes the nominal period.
-        environment: gymnasium id of the environment it was trained in, if it has one.
-        provenance: how it was trained and what it reached; anything that JSON can hold.
-        converted_units: the action units as the file had them, where the scale was in them (``100 N``) and the spec
-            was converted on loading; empty otherwise. It is not part of the policy and not saved.
+        environment: gymnasium id of the environment of the training, if it has one.
+        provenance: how the policy was trained and what returns it reached; anything that JSON can hold.
+        converted_units: the action units of a file that had the scale in them (``100 N``) and was converted on
+            loading; empty for other files. They are not part of the policy and are not saved.
 
     Raises:
         PolicyFileError: a field is missing, inconsistent or not finite; the message names it.
@@ -69,7 +70,7 @@ class PolicyFile:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over every tensor and all metadata, in hex: two policies with one digest are the same policy."""
+        """SHA-256 over every tensor and all metadata, in hex; equal digests mean the same policy."""
         return self._digest(self._metadata())
 
     def _digest(self, metadata: Mapping[str, Any]) -> str:
@@ -96,11 +97,11 @@ class PolicyFile:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """
-        Write the policy; a reader sees the old file or the new one whole.
+        Write the policy. A reader sees either the old file or the new one, never a part of it.
 
         Raises:
             PolicyFileError: the metadata are too large for a header.
-            StorageError: the file cannot be written; the old one is untouched.
+            StorageError: the file cannot be written; the old one is unchanged.
         """
         data = self.to_bytes()
         with atomic_write(path) as file:
@@ -108,16 +109,16 @@ class PolicyFile:
 
     def to_bytes(self) -> bytes:
         """
-        Return what :meth:`save` writes.
+        Return the bytes that :meth:`save` writes.
 
         Raises:
             PolicyFileError: the metadata are too large for a header.
         """
         text = _canonical({**self._metadata(), 'digest': self.digest})
-        if len(text) > LARGEST_HEADER // 2:  # half: the container escapes every quote
+        if len(text) > LARGEST_HEADER // 2:  # half, because the container escapes every quote
             raise PolicyFileError(
                 f"field 'provenance' is too large: the metadata have {len(text)} characters, "
-                f'at most {LARGEST_HEADER // 2} fit; keep the training log in a file of its own.'
+                f'at most {LARGEST_HEADER // 2} fit; keep the training log in a separate file.'
             )
         return safetensors.numpy.save(dict(self.tensors), metadata={PACKAGE: text})
 
@@ -127,36 +128,32 @@ class PolicyFile:
         Read and check a policy file.
 
         Raises:
-            PolicyFileError: the file is missing, is no policy file, is cut short, has a version that this package
-                cannot read, or a field that is wrong; the message says which.
+            PolicyFileError: the file is missing, is not a policy file, is cut short, has a version that this package
+                cannot read, or has an invalid field; the message says which.
         """
-        try:
-            return cls.from_bytes(_read(Path(path)))
-        except PolicyFileError as error:
-            raise PolicyFileError(f"policy file '{os.fspath(path)}': {why_no_policy(path) or error}") from error
+        with _named_in_errors(path):
+            _size(Path(path))
+            return cls.from_bytes(Path(path).read_bytes())
 
     @classmethod
     def read_spec(cls, path: str | os.PathLike[str]) -> PolicySpec:
         """
-        Read what goes in and comes out of a policy, in a moment whatever its size.
+        Read only the spec, which is quick for a file of any size.
 
-        A small file is read and checked whole; of a large one only the header and its length.
+        A small file is read and checked whole. Of a large file only the header and the length are checked.
 
         Raises:
             PolicyFileError: as for :meth:`load`.
         """
-        try:
-            size = _size(Path(path))
-            if size <= SMALL_FILE:
-                return cls.from_bytes(_read(Path(path))).spec
+        with _named_in_errors(path):
+            if (size := _size(Path(path))) <= SMALL_FILE:
+                return cls.from_bytes(Path(path).read_bytes()).spec
             return _spec(_metadata(_header(_read_header(Path(path), size))))
-        except PolicyFileError as error:
-            raise PolicyFileError(f"policy file '{os.fspath(path)}': {why_no_policy(path) or error}") from error
 
     @classmethod
     def from_bytes(cls, data: bytes) -> 'PolicyFile':
         """
-        Read and check what :meth:`to_bytes` returned.
+        Read and check the bytes that :meth:`to_bytes` returned.
 
         Raises:
             PolicyFileError: as for :meth:`load`.
@@ -176,11 +173,11 @@ class PolicyFile:
             provenance=metadata['provenance'],
             converted_units=_converted_units(metadata['spec'], spec),
         )
-        # Of what the file says, not of what became of it: a file of version 1 may have been converted.
-        said = {'format_version': metadata['format_version'], 'spec': metadata['spec']}
-        if (digest := file._digest({**file._metadata(), **said})) != metadata['digest']:
+        # The digest is over the file's own spec: the spec of a version 1 file may have been converted above.
+        stored = {'format_version': metadata['format_version'], 'spec': metadata['spec']}
+        if (digest := file._digest({**file._metadata(), **stored})) != metadata['digest']:
             raise PolicyFileError(
-                f"field 'digest' is {str(metadata['digest'])[:12]}…, the content has {digest[:12]}…: "
+                f"field 'digest' is {str(metadata['digest'])[:12]}…, but the content has {digest[:12]}…: "
                 'the file was changed after it was written; copy or export it again.'
             )
         return file
@@ -196,29 +193,32 @@ class PolicyFile:
         }
 
 
+@contextlib.contextmanager
+def _named_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the file, and what it is instead of a policy, in every error of the block."""
+    try:
+        yield
+    except (OSError, PolicyFileError) as error:
+        reason = (
+            f'it cannot be read ({error.strerror}); check name and permissions.'
+            if isinstance(error, OSError)
+            else error
+        )
+        raise PolicyFileError(f"policy file '{os.fspath(path)}': {why_no_policy(path) or reason}") from error
+
+
 def _spec(metadata: Mapping[str, Any]) -> PolicySpec:
     try:
         return PolicySpec.from_dict(metadata['spec'])
     except SpecError as error:
-        raise PolicyFileError(f"field 'spec' is wrong: {error}") from error
-
-
-def _read(path: Path) -> bytes:
-    _size(path)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PolicyFileError(f'it cannot be read ({error.strerror}); check name and permissions.') from error
+        raise PolicyFileError(f"field 'spec' is invalid: {error}") from error
 
 
 def _read_header(path: Path, size: int) -> bytes:
-    """Return the beginning of a file up to the end of its header, if the file is as long as the header says."""
-    try:
-        with path.open('rb') as file:
-            start = file.read(8)
-            data = start + file.read(min(int.from_bytes(start, 'little'), LARGEST_HEADER))
-    except OSError as error:
-        raise PolicyFileError(f'it cannot be read ({error.strerror}); check name and permissions.') from error
+    """Return a file up to the end of its header, after checking that the file has the length that the header gives."""
+    with path.open('rb') as file:
+        start = file.read(8)
+        data = start + file.read(min(int.from_bytes(start, 'little'), LARGEST_HEADER))
     tensors = [entry for name, entry in _header(data).items() if name != '__metadata__' and isinstance(entry, dict)]
     ends = [entry['data_offsets'][1] for entry in tensors if isinstance(entry.get('data_offsets'), list)]
     if ends and size < len(data) + max(ends):
@@ -229,21 +229,18 @@ def _read_header(path: Path, size: int) -> bytes:
 
 
 def _size(path: Path) -> int:
-    """Return the length of a file that may be a policy."""
-    try:
-        if path.is_dir():
-            raise PolicyFileError('this is a folder; name the .safetensors file itself.')
-        if not path.exists():
-            raise PolicyFileError(
-                "there is no such file; give the path of a shipped policy or train one with 'velora_ros train'."
-            )
-        if not path.is_file():
-            raise PolicyFileError('this is a device or a pipe; name a .safetensors file.')
-        if (size := path.stat().st_size) > LARGEST_FILE:
-            raise PolicyFileError(f'it has {size} bytes, a policy at most {LARGEST_FILE}; this is some other file.')
-        return size
-    except OSError as error:
-        raise PolicyFileError(f'it cannot be read ({error.strerror}); check name and permissions.') from error
+    """Return the length of a file, if it can be a policy file."""
+    if path.is_dir():
+        raise PolicyFileError('this is a folder; name the .safetensors file itself.')
+    if not path.exists():
+        raise PolicyFileError(
+            "there is no such file; give the path of a shipped policy or train one with 'velora_ros train'."
+        )
+    if not path.is_file():
+        raise PolicyFileError('this is a device or a pipe; name a .safetensors file.')
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        raise PolicyFileError(f'it has {size} bytes, but a policy has at most {LARGEST_FILE}; this is another file.')
+    return size
 
 
 def _header(data: bytes) -> dict[str, Any]:
@@ -253,7 +250,7 @@ def _header(data: bytes) -> dict[str, Any]:
         raise PolicyFileError(f'it is cut short: {len(data)} bytes; copy or export it again.')
     if size > LARGEST_HEADER:
         raise PolicyFileError(
-            f'its header claims {size} bytes, at most {LARGEST_HEADER} are valid; this is not a safetensors file.'
+            f'its header claims {size} bytes, but at most {LARGEST_HEADER} are valid; this is not a safetensors file.'
         )
     if size > len(data) - 8:
         raise PolicyFileError(f'it is cut short inside its header ({len(data)} bytes); copy or export it again.')
@@ -269,7 +266,7 @@ def _header(data: bytes) -> dict[str, Any]:
 def _metadata(header: Mapping[str, Any]) -> dict[str, Any]:
     container = header.get('__metadata__')
     if not isinstance(container, dict) or not isinstance(container.get(PACKAGE), str):
-        raise PolicyFileError(f"it has no '{PACKAGE}' metadata; this safetensors file holds no policy of ours.")
+        raise PolicyFileError(f"it has no '{PACKAGE}' metadata; this safetensors file is not a policy.")
     try:
         metadata = json.loads(container[PACKAGE])
     except (ValueError, RecursionError) as error:
@@ -295,9 +292,9 @@ def _check_version(version: Any) -> None:
         )
 
 
-def _converted_units(said: Mapping[str, Any], spec: PolicySpec) -> tuple[str, ...]:
-    """Return the action units of a file whose scale was in them."""
-    units = tuple(said['action_units'])
+def _converted_units(stored: Mapping[str, Any], spec: PolicySpec) -> tuple[str, ...]:
+    """Return the action units of a file that has the scale in them; empty for other files."""
+    units = tuple(stored['action_units'])
     return () if units == spec.action_units else units
 
 
@@ -318,12 +315,12 @@ def _json_copy(name: str, value: Any) -> Any:
         return json.loads(_canonical(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise PolicyFileError(
-            f"field '{name}' is not JSON ({error}); keep to text, finite numbers, lists and dictionaries."
+            f"field '{name}' cannot be stored as JSON ({error}); use only text, finite numbers, lists and dictionaries."
         ) from error
 
 
 def _canonical(value: Any) -> str:
-    """Return JSON that is the same for the same content, whatever the order of its keys."""
+    """Return JSON that is the same for equal content, in whatever order the keys are."""
     return json.dumps(value, sort_keys=True, separators=(',', ':'), allow_nan=False)
 
 

@@ -1,5 +1,5 @@
 """
-The tensors of a policy file: names, shapes and types, and the checks that make a damaged one say where.
+The tensors of a policy file: the equations that they belong to, their names, shapes and types, and checks of them.
 
 With S observations, I inter neurons, C command neurons (the hidden state) and A actions, all weights already masked::
 
@@ -9,7 +9,7 @@ With S observations, I inter neurons, C command neurons (the hidden state) and A
     m  = tanh(W h' + b)                                         motor.weight (A, C), .bias (A,)
     action = low + (m + 1) / 2 (high - low)
 
-The wiring's field ``cell`` says which cell; without it, it is ``cfc``. With tau = dt/T - 1::
+The wiring's field ``cell`` says which cell it is; without this field it is ``cfc``. With tau = dt/T - 1::
 
     cfc   z = W [u; h] + b, rows stacked by gate g, k, a, b     command.weight (4C, I+C), .bias (4C,)
           g, k = tanh(z_g), tanh(z_k);  s = sigmoid(z_a dt/T + z_b)
@@ -43,12 +43,12 @@ def check_wiring(wiring: Mapping[str, Any], n_actions: int) -> None:
     Check that the wiring's sizes are whole numbers that add up.
 
     Raises:
-        PolicyFileError: a size is missing, is no positive integer, or disagrees with the others or with the spec.
+        PolicyFileError: a size is missing, is not a positive integer, or disagrees with the others or with the spec.
     """
     for name in SIZES:
         size = wiring.get(name)
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise PolicyFileError(f"wiring field '{name}' is {size!r}; it must be a whole number of at least 1.")
+            raise PolicyFileError(f"wiring field '{name}' is {size!r}; it must be an integer of at least 1.")
     if wiring['inter'] + wiring['command'] != wiring['n_neurons']:
         raise PolicyFileError(
             f"wiring field 'n_neurons' is {wiring['n_neurons']}; it must be inter + command, "
@@ -61,7 +61,7 @@ def check_wiring(wiring: Mapping[str, Any], n_actions: int) -> None:
 
 
 def cell_of(wiring: Mapping[str, Any]) -> Any:
-    """Return the kind of cell; a file that does not say has the liquid one."""
+    """Return the kind of cell; a file without this field has the liquid cell."""
     return wiring.get('cell', CFC)
 
 
@@ -87,10 +87,10 @@ def shapes(n_observations: int, wiring: Mapping[str, Any]) -> dict[str, tuple[in
 
 def check_tensors(tensors: Tensors, expected: Mapping[str, tuple[int, ...]]) -> None:
     """
-    Check names, types, shapes, finiteness, and that no weight stands where the wiring has no synapse.
+    Check names, types and shapes, and that every weight is finite and zero where the wiring has no synapse.
 
     Raises:
-        PolicyFileError: naming the first tensor that is wrong, what it has and what it must have.
+        PolicyFileError: a tensor is invalid; the message names the first one, what it has and what it must have.
     """
     if missing := expected.keys() - tensors.keys():
         raise PolicyFileError(f'tensors are missing: {", ".join(sorted(missing))}.')
@@ -108,9 +108,9 @@ def _check_tensor(name: str, tensor: npt.NDArray[Any], shape: tuple[int, ...]) -
     if tensor.dtype != dtype:
         raise PolicyFileError(f"tensor '{name}' is of type {tensor.dtype}; it must be {dtype}.")
     if tensor.shape != shape:
-        raise PolicyFileError(f"tensor '{name}' has the shape {tensor.shape}; spec and wiring ask for {shape}.")
+        raise PolicyFileError(f"tensor '{name}' has the shape {tensor.shape}; spec and wiring require {shape}.")
     if is_mask and tensor.max(initial=0) > 1:
-        raise PolicyFileError(f"mask '{name}' holds {tensor.max()}; it must hold only 0 and 1.")
+        raise PolicyFileError(f"mask '{name}' holds {tensor.max()}; only 0 and 1 are valid.")
     if not is_mask and not np.isfinite(tensor).all():
         raise PolicyFileError(f"tensor '{name}' holds a NaN or an infinity; every weight must be finite.")
 
