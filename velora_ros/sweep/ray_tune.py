@@ -1,4 +1,4 @@
-"""The trials of a sweep on Ray Tune; the one module that imports Ray, which must be set up before (``ray_session``)."""
+"""Run the trials of a sweep on Ray Tune. Only this module imports Ray, which ``ray_session`` must have started."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from velora_ros.sweep.results import FAILED, STOPPED, TrialResult
 from velora_ros.sweep.trial import run_trial
 from velora_ros.training.runs.paths import RunPaths
 
-DIED = 'its process died without a word: killed, or out of memory. --resume tries it again.'
+DIED = 'its process ended without a message; it was killed, or out of memory. --resume runs it again.'
 
 
 def run_trials(
@@ -26,20 +26,20 @@ def run_trials(
     on_end: Callable[[TrialResult], None],
 ) -> None:
     """
-    Run the trials that are not done, until all are or somebody wants to stop.
+    Run the trials that are not done, until all of them are or ``wants_stop`` returns True.
 
     Args:
-        folder: of the sweep; each trial that is over is added to it.
-        wants_stop: asked often.
+        folder: of the sweep; each trial that has ended is added to it.
+        wants_stop: called often.
         on_progress: called with a trial and its steps so far.
-        on_end: called with each trial that is over.
+        on_end: called with each trial that has ended.
 
     Raises:
         StorageError: the folder cannot be written.
     """
     sweep, trials, path = folder.sweep, folder.to_do, folder.path.resolve()
 
-    folder.remove_engine()  # of a sweep that was killed
+    folder.remove_ray_files()  # of a sweep that was killed
 
     def trainable(config: dict[str, Any]) -> None:
         tune.report(run_trial(trials[config['trial']], path, tune.report))
@@ -50,11 +50,11 @@ def run_trials(
         tune_config=tune.TuneConfig(
             scheduler=scheduler(sweep, folder.path, folder.results),
             max_concurrent_trials=sweep.max_concurrent,
-            reuse_actors=True,  # torch is loaded and the policy's step compiled once a core, not once a trial
+            reuse_actors=True,  # torch is imported and the policy's step compiled once per core, not once per trial
         ),
         run_config=tune.RunConfig(
             name='trials',
-            storage_path=str(folder.engine.resolve()),
+            storage_path=str(folder.ray_files.resolve()),
             stop=_Stopper(wants_stop),
             callbacks=[_Listener(folder, trials, on_progress, on_end)],
             verbose=0,
@@ -63,17 +63,17 @@ def run_trials(
     try:
         tuner.fit()
     finally:
-        folder.remove_engine()
+        folder.remove_ray_files()
 
 
 def scheduler(sweep: Sweep, folder: Path, done: Sequence[TrialResult]) -> AsyncHyperBandScheduler | None:
     """
-    Return what ends trials early, None where nothing does; it is told what the trials that are done have reached.
+    Return the scheduler that stops trials early, None if the sweep has none.
 
     Args:
-        sweep: says which.
+        sweep: the plan, with the scheduler's settings.
         folder: of the sweep.
-        done: trials of earlier starts.
+        done: the trials that have ended before; the scheduler compares with their returns.
     """
     if sweep.scheduler is None:
         return None
@@ -81,7 +81,7 @@ def scheduler(sweep: Sweep, folder: Path, done: Sequence[TrialResult]) -> AsyncH
         time_attr='steps',
         metric='return',
         mode='max',
-        max_t=sweep.steps + 1,  # a trial that gets that far ends by itself
+        max_t=sweep.steps + 1,  # a trial ends by itself before this
         grace_period=sweep.scheduler.grace_steps,
         reduction_factor=sweep.scheduler.reduction_factor,
     )
@@ -91,7 +91,7 @@ def scheduler(sweep: Sweep, folder: Path, done: Sequence[TrialResult]) -> AsyncH
 
 
 def _recall(asha: Any, folder: Path, trial: Trial) -> None:
-    """Give the rungs the returns of a trial that is over, as if it had just run; Tune itself begins with empty ones."""
+    """Add the returns of a trial that has ended before; after a restart Tune begins with empty rungs."""
     paths, stand_in = RunPaths(folder / trial.name), SimpleNamespace(trial_id=trial.name)
     curve = read_run('', paths.evaluations, paths.episodes).evaluations
     asha.on_trial_add(None, stand_in)
@@ -100,7 +100,7 @@ def _recall(asha: Any, folder: Path, trial: Trial) -> None:
 
 
 class _Stopper(tune.Stopper):
-    """Ends all trials once somebody wants that."""
+    """Stops all trials when ``wants_stop`` returns True."""
 
     def __init__(self, wants_stop: Callable[[], bool]) -> None:
         self._wants_stop = wants_stop
@@ -109,12 +109,12 @@ class _Stopper(tune.Stopper):
         return False
 
     def stop_all(self) -> bool:
-        """Say whether it is time."""
+        """Return whether to stop all trials."""
         return self._wants_stop()
 
 
 class _Listener(tune.Callback):
-    """Hears from Tune how the trials get on, in the process that the user started."""
+    """Passes on what Tune reports about the trials, in the process that the user started."""
 
     def __init__(
         self,
@@ -127,17 +127,17 @@ class _Listener(tune.Callback):
         self._on_progress, self._on_end = on_progress, on_end
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any) -> None:
-        """Hand on how far a trial has got."""
+        """Pass on a trial's steps so far."""
         if 'steps' in result:
             self._on_progress(self._own(trial), result['steps'])
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """Note that a trial is over; one that has not said how it ended was stopped."""
+        """Record that a trial has ended; one that reported no status was stopped."""
         last = trial.last_result or {}
         self._end(trial, last.get('status', STOPPED), last.get('message', ''))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """Note that a trial's process is gone."""
+        """Record that a trial's process has died."""
         self._end(trial, FAILED, DIED)
 
     def _end(self, trial: Any, status: str, message: str) -> None:
