@@ -1,4 +1,8 @@
-"""Ctrl-C or a closed terminal in training: end it cleanly, keep what was learnt; a second Ctrl-C stops at once."""
+"""
+End training cleanly on Ctrl-C, SIGTERM or a closed terminal, and keep what was learnt.
+
+The first signal asks training to stop; a second Ctrl-C stops the process at once.
+"""
 
 import contextlib
 import signal
@@ -16,30 +20,30 @@ PATIENCE_S = 3.0  # launch sends SIGTERM 5 s after SIGINT
 
 class StopOnRequest(Callback):
     """
-    Ends training once :meth:`request` was called, at the end of the running episode: there a checkpoint is exact.
+    Stops training after :meth:`request`, at the end of the current episode: a checkpoint is exact there.
 
     Args:
-        patience: an episode that goes on for longer is broken off, and is run again when the run is resumed [s].
-        clock: seconds.
+        patience: seconds after which an episode is broken off; a resumed run repeats it.
+        clock: returns seconds.
     """
 
     def __init__(self, patience: float = PATIENCE_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience, self._clock = patience, clock
         self._deadline = float('inf')
         self.reason = ''
-        """Why it was asked for; empty while it was not."""
+        """Why the stop was requested; empty before."""
 
     def request(self, reason: str) -> None:
-        """Ask for the end; safe in a signal handler."""
+        """Request the stop; safe in a signal handler."""
         self.reason, self._deadline = reason, self._clock() + self._patience
 
     def on_step(self, steps: int) -> None:
-        """Break the episode off if it goes on for too long."""
+        """Break off an episode that takes longer than ``patience``."""
         if self.reason and self._clock() >= self._deadline:
             raise StopTraining(self.reason, by='signal')
 
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:
-        """Stop if asked to."""
+        """Stop if it was requested."""
         if self.reason and not last:
             raise StopTraining(self.reason, by='signal')
 
@@ -47,9 +51,10 @@ class StopOnRequest(Callback):
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[StopOnRequest]:
     """
-    Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop; whatever comes after it has its usual effect.
+    Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop. A later signal has its usual effect.
 
-    A closed terminal sends SIGHUP, more than once; where that is ignored, as under ``nohup``, it stays so.
+    SIGHUP is the exception, because a closed terminal sends it more than once. If it was ignored, as under ``nohup``,
+    it stays ignored.
     """
     stop = StopOnRequest()
     before: dict[signal.Signals, Any] = {}

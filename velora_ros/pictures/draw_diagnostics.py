@@ -1,4 +1,4 @@
-"""The diagnostics of learning as small pictures, one for each number, all over the same axis."""
+"""Draw the diagnostics of learning, one small panel for each number, all over the same axis."""
 
 import itertools
 import math
@@ -11,21 +11,21 @@ from velora_ros.pictures.read_runs import Diagnostics
 from velora_ros.pictures.style import INK, Figure, colours_of, new_figure, tidy, title
 
 COLUMNS = 4
-BY_MAGNITUDE = ('_gradient', '_lr')  # endings of names whose axis is logarithmic where values differ by this factor:
-MANY = 10
+LOGARITHMIC = ('_gradient', '_lr')  # numbers with these endings get a logarithmic axis if they vary by more than:
+FACTOR = 10
 
 
 def draw_diagnostics(
     tables: Sequence[Diagnostics], units: Mapping[str, str], *, axis: str = 'steps', name: str = ''
 ) -> Figure:
     """
-    Draw every number that any run has.
+    Draw every number that any of the runs has.
 
     Args:
-        tables: of the runs, at least one.
-        units: the names to draw, in their order, with the unit of each.
+        tables: the diagnostics of one or more runs.
+        units: the names to draw, in this order, with their units.
         axis: ``steps`` or ``time``.
-        name: what the picture is called.
+        name: the picture's title.
     """
     drawn = [one for one in units if any(np.isfinite(table.values.get(one, math.nan)).any() for table in tables)]
     labels = list(dict.fromkeys(table.label for table in tables))
@@ -44,7 +44,7 @@ def draw_diagnostics(
                 axes.plot(x[known], y[known], lw=1.4, color=colours[table.label], marker=marker, label=table.label)
         values = np.concatenate([table.values[one] for table in tables if one in table.values])
         values = values[np.isfinite(values)]
-        if one.endswith(BY_MAGNITUDE) and 0 < MANY * values.min() < values.max():
+        if one.endswith(LOGARITHMIC) and 0 < FACTOR * values.min() < values.max():
             axes.set_yscale('log')
             axes.yaxis.set_major_formatter(lambda value, _: f'{value:g}')
         tidy(axes)

@@ -1,4 +1,4 @@
-"""A rollout as a picture: observations, hidden state, actions and rewards over time."""
+"""Draw the hidden state of a policy over time, with observations, actions and rewards."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,16 +8,16 @@ import numpy as np
 from velora_ros.pictures.rollout import Array, Rollout
 from velora_ros.pictures.style import COLOURS, INK, SIGNED, Axes, Figure, colours_of, new_figure, tidy, title
 
-MOST_LINES = 8  # more observations or actions than this are drawn as a map of colours
+MOST_LINES = 8  # more observations or actions than this are drawn as a colour map
 
 
 def draw_hidden(rollout: Rollout, name: str) -> Figure:
     """
-    Draw five panels under each other: observations, hidden state as lines and as a map, actions, rewards.
+    Draw five panels, one below the other: observations, hidden state as lines and as a map, actions, rewards.
 
     Args:
-        rollout: what to draw; a dashed line marks where another episode begins.
-        name: what the picture is called.
+        rollout: the data; a dashed line marks the start of each further episode.
+        name: the picture's title.
     """
     spec, neurons = rollout.spec, rollout.hidden.shape[1]
     map_height = float(np.clip(0.13 * neurons, 1.1, 3.2))
@@ -83,7 +83,7 @@ def _states(axes: Axes, rollout: Rollout) -> None:
 
 
 def _map(axes: Axes, time: Array, values: Array, labels: Sequence[str], head: str) -> None:
-    """Draw one row of colour for each signal, from -1 over 0 (white) to 1."""
+    """Draw each signal as a row of colours, from -1 through 0 (white) to 1."""
     rows = np.arange(len(labels) + 1)
     options: dict[str, Any] = {'cmap': SIGNED, 'vmin': -1, 'vmax': 1, 'rasterized': True}
     axes.pcolormesh(_edges(time), rows, values.T, **options)
@@ -115,6 +115,6 @@ def _rewards(axes: Axes, rollout: Rollout) -> None:
 
 
 def _edges(time: Array) -> Array:
-    """Return the borders between the steps, one more than there are steps."""
+    """Return the borders of the steps, one more than there are steps."""
     last = time[-1] - time[-2] if len(time) > 1 else 1.0
     return np.append(time, time[-1] + last)

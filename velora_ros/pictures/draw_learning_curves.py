@@ -1,4 +1,4 @@
-"""Learning curves as a picture: one colour for each group of runs, a line and an interval over its seeds."""
+"""Draw learning curves: one colour for each group of runs, with a line and an interval over its seeds."""
 
 from collections.abc import Sequence
 
@@ -18,17 +18,18 @@ def draw_learning(
     runs: Sequence[Run], *, axis: str = 'steps', statistic: str = 'iqm', solved: float | None = None, name: str = ''
 ) -> Figure:
     """
-    Draw evaluation returns, and below them the returns of the training episodes where there are any.
+    Draw evaluation returns and, in a panel below, the returns of the training episodes if there are any.
 
-    A group of one run is a line; of several a line for the statistic, its 95 % bootstrap interval, and each run thin.
-    Episode returns are means over 3 % of the steps; those of a single run also dots.
+    A group of one run is one line. A group of several runs has a line for the statistic, its 95 % bootstrap interval,
+    and a thin line for each run. Episode returns are averaged over 3 % of the steps; for a single run they are also
+    drawn as dots.
 
     Args:
-        runs: at least one, with at least one point; those of one label are a group.
+        runs: at least one, with at least one point; runs with the same label are a group.
         axis: ``steps`` or ``time``.
-        statistic: ``iqm``, ``median`` or ``mean``, over the runs of a group.
-        solved: a return at which a line is drawn.
-        name: what the picture is called.
+        statistic: over the runs of a group: ``iqm``, ``median`` or ``mean``.
+        solved: draw a line at this return.
+        name: the picture's title.
     """
     kinds = [kind for kind in PANELS if any(len(getattr(run, kind)) for run in runs)]
     groups = grouped(runs)
@@ -71,7 +72,7 @@ def _draw_group(axes: Axes, curves: Sequence[Curve], *, label: str, colour: str,
     for curve in curves:
         axes.plot(curve.over(axis), curve.returns, lw=0.6, alpha=0.3, color=colour)
     if not overlap(curves, axis):
-        axes.plot([], [], lw=2.0, color=colour, label=f'{label} ({len(curves)} seeds, which have no {axis} in common)')
+        axes.plot([], [], lw=2.0, color=colour, label=f'{label} ({len(curves)} seeds without {axis} in common)')
         return
     summary = band(curves, axis, STATISTICS[statistic])
     axes.fill_between(summary.x, summary.low, summary.high, color=colour, alpha=0.2, lw=0)
