@@ -103,7 +103,7 @@ bench-robustness: ## What liquid policies and their controls bear, resumable [SE
 
 results: ## Write docs/results.md from benchmarks/results/*.csv
 	@tools/environment bench
-	@$(BENCH)/python benchmarks/report.py
+	@$(BENCH)/python benchmarks/results_page.py
 
 bench-memory: ## Measure how much memory training gains, beside velora [ARGS='--quick']
 	@tools/environment bench

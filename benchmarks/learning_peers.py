@@ -3,7 +3,7 @@ Learning curves of stable-baselines3's DDPG and TD3, by the protocol of learning
 
     python benchmarks/learning_peers.py [TASK] [--agents DDPG TD3] [--seeds 100-102] [--steps N] [--jobs 1]
 
-The settings are those of training_side.py: our batch, noise and learning rate of the critic, networks of 64x64. Rows go
+The settings are those of training_speed.py: our batch, noise and learning rate of the critic, networks of 64x64. Rows go
 to benchmarks/results/TASK_sb3_AGENT.csv, and `make results` draws them beside ours. A run that was interrupted goes on
 with the seeds that are missing.
 """
@@ -51,7 +51,7 @@ class Deterministic:
 def learn(agent: str, arguments: tuple[str, int, int]) -> list[list[Any]]:
     """Train one seed and return its rows; evaluations do not count as training time."""
     import torch  # noqa: PLC0415 - each process loads it with one thread
-    from training_side import OUR_SETTINGS, make_agent  # noqa: PLC0415
+    from training_speed import OUR_SETTINGS, make_agent  # noqa: PLC0415
 
     torch.set_num_threads(1)
     name, seed, steps = arguments

@@ -15,7 +15,7 @@ import sys
 import gymnasium
 import torch
 from measuring import in_own_process, machine, status_mb
-from training_side import BATCH, ENDLESS, N_NEURONS, Finished, Stopwatch
+from training_speed import BATCH, ENDLESS, N_NEURONS, Finished, Stopwatch
 
 CAPACITY = 10_000
 WINDOWS = {'ours': (15_000, 50_000), 'velora': (1_000, 4_000)}

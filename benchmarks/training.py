@@ -33,7 +33,7 @@ def speeds(lasts: dict[str, int], repeats: int) -> dict[str, dict[str, list[floa
     results: dict[str, dict[str, list[float]]] = {name: {} for name in lasts}
     for repeat in range(repeats):
         for name, last in lasts.items():
-            one = in_own_process('training_side.py', name, FIRST, last, repeat)
+            one = in_own_process('training_speed.py', name, FIRST, last, repeat)
             print(f'  {repeat + 1}/{repeats} {name:8} {one}', flush=True)
             for key, value in one.items():
                 results[name].setdefault(key, []).append(value)
@@ -62,7 +62,7 @@ def solve(seeds: range) -> tuple[list[float | None], list[int | None]]:
     """Return training seconds and steps to the first of three good evaluations; None where it never came."""
     results = []
     for seed in seeds:
-        one = in_own_process('training_solve.py', seed)
+        one = in_own_process('training_time_to_solve.py', seed)
         results.append(one)
         print(f'  seed {seed}: {one}', flush=True)
     return [one['seconds'] for one in results], [one['steps'] for one in results]

@@ -1,7 +1,7 @@
 """
 What the diagnostics of learning cost: one training that has them in two of four stretches of 1,000 steps.
 
-    python benchmarks/diagnostics.py [STEPS] [PRESET]
+    python benchmarks/diagnostics_cost.py [STEPS] [PRESET]
 
 Two and two, since episodes could otherwise end on one side alone. A stretch has one record, written to
 the run's folder, and a closer look at every 200th update, or nothing of both. Its time is the sum over its steps of the

@@ -1,7 +1,7 @@
 """
 One seed of the shipped preset on InvertedPendulum-v5, until it stays solved.
 
-    python benchmarks/training_solve.py SEED
+    python benchmarks/training_time_to_solve.py SEED
 
 Solved: the first of three consecutive evaluations of at least 950. Seconds are training time, evaluations excluded.
 """

@@ -1,7 +1,7 @@
 """
 One side of the training benchmark, in a process of its own: trains on InvertedPendulum-v5 between two steps.
 
-    python benchmarks/training_side.py SIDE FIRST LAST [SEED]
+    python benchmarks/training_speed.py SIDE FIRST LAST [SEED]
 
 The environment is the clock: it notes the time at step FIRST and at step LAST, where it ends training. So every side is
 timed alike, whatever its own loop calls a step. The last line is JSON.

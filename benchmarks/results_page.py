@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import report_robustness
+import results_page_robustness
 from learning import RESULTS, TASKS, Task
 from learning import read as rows_of
 from learning_peers import AGENTS, EPISODES, peer_path
@@ -200,11 +200,11 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     curves = {name: read(path) for name in TASKS if (path := RESULTS / f'{name}.csv').is_file()}
     robustness = RESULTS / 'robustness.csv'
-    parts = [HEAD, losses(curves) + report_robustness.losses(robustness)]
+    parts = [HEAD, losses(curves) + results_page_robustness.losses(robustness)]
     for name, one in curves.items():
         draw(name, TASKS[name], RESULTS / f'{name}.csv')
         parts += [section(name, TASKS[name], one), peers(name, TASKS[name])]
-    parts.append(report_robustness.section(robustness, IMAGES))
+    parts.append(results_page_robustness.section(robustness, IMAGES))
     PAGE.write_text('\n'.join(filter(None, parts)), encoding='utf-8')
 
 
