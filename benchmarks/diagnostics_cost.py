@@ -1,13 +1,13 @@
 """
-What the diagnostics of learning cost: one training that has them in two of four stretches of 1,000 steps.
+What the diagnostics of learning cost: one training that records them in two of every four stretches of 1,000 steps.
 
     python benchmarks/diagnostics_cost.py [STEPS] [PRESET]
 
-Two and two, since episodes could otherwise end on one side alone. A stretch has one record, written to
-the run's folder, and a closer look at every 200th update, or nothing of both. Its time is the sum over its steps of the
-median, over all stretches with or all without, of the step at that place: what else the machine does drops out, the
-record and the samples, at the same places each time, stay. Times are of the processor, of the thread that trains;
-evaluations are off.
+Two stretches with them follow two without, because with single ones all episodes could end on one side. A stretch with
+diagnostics has one record, written to the run's folder, and a sample at every 200th update. The time of each step is
+the median over all stretches of its side, and a side's time is the sum over the steps. The median removes other load on
+the machine, and keeps the record and the samples, which come at the same steps each time. Times are CPU time of the
+training thread; evaluations are off.
 """
 
 import sys
@@ -30,7 +30,7 @@ NEVER = 10**12
 
 
 class Switch(Callback):
-    """Turns the diagnostics on and off, in the middle between two records, and takes the time of each step."""
+    """Turns the diagnostics on and off, halfway between two records, and times each step."""
 
     def __init__(self, begin: int) -> None:
         self._begin = begin
@@ -40,7 +40,7 @@ class Switch(Callback):
         self.taken: dict[bool, list[list[float]]] = {True: [], False: []}
 
     def on_step(self, steps: int) -> None:
-        """Note the step; close a stretch and begin the next."""
+        """Time the step; at the end of a stretch begin the next one."""
         now = time.thread_time()
         if self._stretch is not None:
             self._stretch.append(now - self._since)
@@ -53,7 +53,7 @@ class Switch(Callback):
 
 
 def main() -> None:
-    """Train and print."""
+    """Train and print the result."""
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else 60_000
     name = sys.argv[2] if len(sys.argv) > 2 else 'InvertedPendulum-v5'
     values: dict[str, Any] = yaml.safe_load((PRESETS / f'{name}.yaml').read_text(encoding='utf-8'))

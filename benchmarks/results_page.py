@@ -66,7 +66,7 @@ def solved_at(curve: list[tuple[int, float, float]], threshold: float) -> int | 
 
 
 def digits(value: float) -> str:
-    """Return a mean return with as many digits as tell policies apart: Reacher's lie between -4 and -3."""
+    """Return a mean return with enough digits to distinguish policies: those of Reacher lie between -4 and -3."""
     return f'{value:.2f}' if abs(value) < 10 else f'{value:.1f}'
 
 
@@ -81,7 +81,7 @@ def middle(values: np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one seed: where it was solved, and which of the evaluations from then on hold."""
+    """The outcome of one seed: when it was solved, and which of the later evaluations stay solved."""
 
     steps: int | None
     seconds: float
@@ -99,12 +99,12 @@ class Outcome:
 
 
 def outcomes(curves: Curves, task: Task) -> dict[int, Outcome]:
-    """Return what came of each seed, in their order."""
+    """Return the outcome of each seed, in their order."""
     return {seed: Outcome.of(curve, task.solved) for seed, curve in sorted(curves.items())}
 
 
 def held(found: Iterable[Outcome]) -> str:
-    """Return the share of later evaluations that hold, pooled."""
+    """Return the share of later evaluations that stay solved, over all seeds."""
     pooled = [good for one in found for good in one.later]
     return f'{100 * np.mean(pooled):.1f} % of {len(pooled)}' if pooled else '-'
 
@@ -142,7 +142,7 @@ def section(name: str, task: Task, curves: Curves) -> str:
 
 
 def peers(name: str, task: Task) -> str:
-    """Return what stable-baselines3's agents did by the same protocol, a line each; nothing where none has run."""
+    """Return a line for each agent of stable-baselines3 under the same protocol; empty if none has run."""
     lines = []
     for agent in AGENTS:
         if (path := peer_path(name, agent)).is_file():
@@ -163,7 +163,7 @@ def peers(name: str, task: Task) -> str:
 
 
 def losses(curves: dict[str, Curves]) -> str:
-    """Return where it loses: the tasks with seeds that are never solved, or not to stay; controls are meant to fail."""
+    """Return the tasks with seeds that are never solved or do not stay solved; controls are expected to fail."""
     lines = ['## Where it loses', '']
     for name, one in curves.items():
         found = outcomes(one, TASKS[name])

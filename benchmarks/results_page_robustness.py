@@ -1,4 +1,4 @@
-"""The part of docs/results.md that shows what policies bear, from the CSV of benchmarks/robustness.py."""
+"""The part of docs/results.md about robustness to disturbances, from the CSV of benchmarks/robustness.py."""
 
 import csv
 from collections import defaultdict
@@ -55,7 +55,7 @@ def section(path: Path, images: Path) -> str:
 
 
 def losses(path: Path) -> str:
-    """Return where the shipped kind of policy, with liquid cells and a measured dt, bears less than a control."""
+    """Return the disturbances under which a policy like the shipped ones (liquid, measured dt) is worse than a control."""
     returns, (ours, *others) = read(path), VARIANTS
     lines = []
     for (kind, level), title in zip(SHOWN.items(), TITLES, strict=True):

@@ -1,10 +1,10 @@
 """
-One side of the training benchmark, in a process of its own: trains on InvertedPendulum-v5 between two steps.
+Time one side of the training benchmark, in a process of its own: training on InvertedPendulum-v5 between two steps.
 
     python benchmarks/training_speed.py SIDE FIRST LAST [SEED]
 
-The environment is the clock: it notes the time at step FIRST and at step LAST, where it ends training. So every side is
-timed alike, whatever its own loop calls a step. The last line is JSON.
+The environment records the time at step FIRST and at step LAST, where it ends training. So every side is timed in the
+same way, whatever its own loop counts as a step. The last line is JSON.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ class Finished(BaseException):
 
 
 class Stopwatch(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Counts steps and notes wall and processor time at two of them; raises :class:`Finished` at the second."""
+    """Counts steps and records wall and CPU time at two of them; raises :class:`Finished` at the second."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], first: int, last: int) -> None:
         super().__init__(env)
@@ -38,7 +38,7 @@ class Stopwatch(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.made = time.process_time()
 
     def step(self, action: Any) -> Any:
-        """Step, count, note."""
+        """Step the environment and record the time."""
         result = self.env.step(action)
         self.count += 1
         if self.count in self.marks:
@@ -123,7 +123,7 @@ SIDES = {
 
 
 def main() -> None:
-    """Train one side and print what the stopwatch says."""
+    """Train one side and print the times."""
     name, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     seed = int(sys.argv[4]) if len(sys.argv) > 4 else 0
     torch.set_num_threads(1)

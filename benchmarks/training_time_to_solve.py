@@ -1,9 +1,9 @@
 """
-One seed of the shipped preset on InvertedPendulum-v5, until it stays solved.
+Train one seed of the shipped preset on InvertedPendulum-v5 until it stays solved.
 
     python benchmarks/training_time_to_solve.py SEED
 
-Solved: the first of three consecutive evaluations of at least 950. Seconds are training time, evaluations excluded.
+Solved: the first of three consecutive evaluations of at least 950. Seconds are training time without evaluations.
 """
 
 import json
@@ -20,13 +20,13 @@ ENVIRONMENT, SOLVED, IN_A_ROW, STEPS = 'InvertedPendulum-v5', 950, 3, 50_000
 
 
 class Solved(Callback):
-    """Ends training once enough evaluations in a row were good."""
+    """Ends training after enough good evaluations in a row."""
 
     def __init__(self) -> None:
         self.good: list[EvaluationRecord] = []
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Count good ones; start again after a bad one."""
+        """Count good evaluations in a row."""
         self.good = [*self.good, record] if record.result.mean >= SOLVED else []
         if len(self.good) == IN_A_ROW:
             raise StopTraining('solved')
