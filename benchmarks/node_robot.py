@@ -142,7 +142,7 @@ class Robot:
         self._spin(0.025)
 
     def run(self, rate: float, seconds: float) -> None:
-        """Send states at a rate. A stall of the machine delays the remaining states, as in a robot's loop, without a burst."""
+        """Send states at a rate. A stall makes the states late, as in a robot's loop; it does not cause a burst."""
         self._received, sent, first = {topic: [] for topic in self._answers}, [], self._count
         n_counted = int(rate * seconds)
         due = time.perf_counter()

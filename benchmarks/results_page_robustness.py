@@ -55,7 +55,7 @@ def section(path: Path, images: Path) -> str:
 
 
 def losses(path: Path) -> str:
-    """Return the disturbances under which a policy like the shipped ones (liquid, measured dt) is worse than a control."""
+    """Return the disturbances under which the shipped kind of policy (liquid, measured dt) is worse than a control."""
     returns, (ours, *others) = read(path), VARIANTS
     lines = []
     for (kind, level), title in zip(SHOWN.items(), TITLES, strict=True):

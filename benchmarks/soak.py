@@ -35,7 +35,7 @@ COUNTS = ('fault.', 'reset.', 'rejected.')
 
 
 def slope(times: list[float], values: list[float]) -> float:
-    """Return the slope [per hour] of a line through the values after the settling time, or through all of a short run."""
+    """Return the slope [per hour] of a line through the values after the settling time, in a short run through all."""
     kept = [(t, v) for t, v in zip(times, values, strict=True) if t >= SETTLED_S]
     x, y = np.array(kept if len(kept) > 1 else list(zip(times, values, strict=True))).T
     return float(np.polyfit(x, y, 1)[0] * 3600) if len(x) > 1 else 0.0
