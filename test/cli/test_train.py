@@ -250,7 +250,7 @@ def test_a_policy_is_trained_on_from_the_command_line_and_says_so(train_here, ca
     assert main(['train', '--from', 'nothing.safetensors']) == 1
     assert "'nothing.safetensors' is not there" in capsys.readouterr().err
     assert main(['train', '--steps', '9']) == 2
-    assert 'say what to train: --env ID, --from FILE, or --resume DIR' in capsys.readouterr().err
+    assert 'nothing to train; give --env ID, --from FILE or --resume DIR' in capsys.readouterr().err
     assert not Path('third').exists()
 
 
