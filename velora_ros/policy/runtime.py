@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError, MissingDependencyError, ObservationError
-from velora_ros.liquid.cells import CFC
+from velora_ros.liquid.cell_registry import CFC
 from velora_ros.policy.engine import ENGINES, Engine
 from velora_ros.policy.numpy_engine import NumpyEngine
 from velora_ros.policy.policy_file import PolicyFile
