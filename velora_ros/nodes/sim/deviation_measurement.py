@@ -10,12 +10,12 @@ from velora_ros.gym.disturbances.stack import DisturbanceStack
 from velora_ros.gym.simulated_robot import Array
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.timers import Timers
-from velora_ros.nodes.sim.environment import make_environment
+from velora_ros.nodes.sim.environment_from_parameters import make_environment
 
 POLL_S = 0.05
 
 
-class SignalDeviation:
+class DeviationMeasurement:
     """
     Gives the faults the standard deviation of each signal as soon as their settings need it.
 
