@@ -1,5 +1,5 @@
-# What can be done here, with nothing but Python 3.11 or 3.12, make and the package index. `make help` tells it to people.
-# Each target first brings .venv up to date (tools/environment), which takes no time when it is.
+# Everything here needs only Python 3.11 or 3.12, make and the package index. `make help` lists the targets.
+# Each target first brings .venv up to date (tools/environment), which is immediate if nothing has changed.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,20 +9,20 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 BIN := .venv/bin
 BENCH := .venv-bench/bin
 
-# The wheels in .venv are a whole ROS. Another one that is sourced in this shell must not mix with them.
+# The wheels in .venv are a complete ROS, which must not mix with another one that is sourced in this shell.
 ifdef AMENT_PREFIX_PATH
 unexport LD_LIBRARY_PATH
 endif
 unexport PYTHONPATH PYTHONHOME _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export AMENT_PREFIX_PATH := $(CURDIR)/.venv
 export RMW_IMPLEMENTATION := rmw_fastrtps_cpp
-# Discovery stays on this machine. `make control ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET` opens it to the network.
+# Discovery is limited to this machine; `make control ROS_AUTOMATIC_DISCOVERY_RANGE=SUBNET` opens it to the network.
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
-# A policy of this size is slower on several threads, and the simulator needs the other cores.
+# Policies of this size are slower on several threads, and the simulator needs the other cores.
 export OMP_NUM_THREADS ?= 1
 
-# Only what stands on make's own command line counts: ENV, say, may mean something else in the environment. What is misspelt
-# there is refused, except names with an underscore: they are the environment's, to which make hands them on.
+# Arguments count only on make's command line: in the environment a name like ENV may mean something else. An unknown name is
+# an error, unless it has an underscore: then make passes it on as an environment variable.
 arguments := ARGS DURATION ENV FILE NAMESPACE OUT POLICY PYTHON RATE RESUME SEED SEEDS STEPS TASK TRAIN
 on_command_line := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 unknown := $(filter-out $(arguments) DISPLAY HOME PATH SHELL TMPDIR -%,$(on_command_line))
@@ -35,16 +35,16 @@ launch_argument = $(if $(call given,$1),$(call quote,$2:=$(call given,$1)))
 quoted = $(if $(call given,$1),$(call quote,$(call given,$1)))
 option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 
-# TRAIN=1 and TRAIN=0, and whatever else is refused by name.
+# TRAIN=1 and TRAIN=0; the launch reports any other value as an error.
 train = $(if $(filter-out 0,$(call given,TRAIN)),$(call quote,train:=$(patsubst 1,true,$(call given,TRAIN))))
 
 .PHONY: help control train sweep test test-slow check format docs bench-inference bench-training bench-memory bench-node soak bench-trainer bench-learning bench-robustness results colcon clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
-	@printf '\nEach makes .venv here when it is missing, on the first Python 3.11 or 3.12 found, or on PYTHON=/path/to/python3.12.\n'
+	@printf '\nEach target makes .venv if it is missing, with the first Python 3.11 or 3.12 found, or with PYTHON=/path/to/python3.12.\n'
 
-control: ## Balance a pole: simulator and policy over ROS 2; TRAIN=1: learn it meanwhile [DURATION=s] [ENV=id] [POLICY=file] [NAMESPACE=ns] [SEED=n] [ARGS='name:=value ...']
+control: ## Balance a pole: simulator and policy over ROS 2; TRAIN=1: train the policy during the run [DURATION=s] [ENV=id] [POLICY=file] [NAMESPACE=ns] [SEED=n] [ARGS='name:=value ...']
 	@tools/environment $(if $(train),train,control)
 	@exec $(BIN)/python -m velora_ros.nodes.bringup control $(train) $(call launch_argument,DURATION,duration) \
 	    $(call launch_argument,ENV,env) $(call launch_argument,POLICY,policy) $(call launch_argument,NAMESPACE,namespace) \
@@ -55,15 +55,15 @@ train: ## Train a policy [ENV=id] [SEED=n] [STEPS=n] [OUT=file] [ARGS='--flag va
 	@exec $(BIN)/velora_ros train --env $(call quote,$(or $(call given,ENV),InvertedPendulum-v5)) $(call option,SEED,--seed) \
 	    $(call option,STEPS,--steps) $(call option,OUT,--out) $(call given,ARGS)
 
-sweep: ## Train many settings and seeds on Ray Tune [FILE=config/sweep/x.yaml | RESUME=folder] [OUT=folder] [ARGS='--flag value ...']
+sweep: ## Train many settings with many seeds on Ray Tune [FILE=config/sweep/x.yaml | RESUME=folder] [OUT=folder] [ARGS='--flag value ...']
 	@tools/environment sweep
 	@exec $(BIN)/velora_ros sweep $(call quoted,FILE) $(call option,RESUME,--resume) $(call option,OUT,--out) $(call given,ARGS)
 
-test: ## Run the tests in several processes [ARGS='pytest arguments', say 'test/cli -k resume' or '-n 0' for one process]
+test: ## Run the tests in several processes [ARGS='pytest arguments', e.g. 'test/cli -k resume', or '-n 0' for one process]
 	@tools/environment test
 	@exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist loadgroup $(call given,ARGS)
 
-test-slow: ## Run the learning and soak tests, which take long [ARGS='pytest arguments']
+test-slow: ## Run the slow tests: learning and soak tests [ARGS='pytest arguments']
 	@tools/environment test
 	@exec $(BIN)/python -m pytest -m slow $(call given,ARGS)
 
@@ -75,53 +75,53 @@ check: ## Check format, lint, types, layers and the changelog
 	@$(BIN)/lint-imports --no-cache --no-logo
 	@tools/changelog
 
-format: ## Format the code and mend what can be mended by itself
+format: ## Format the code and apply automatic fixes
 	@tools/environment test
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
-docs: ## Write the pages of docs/ that come from tables in the code
+docs: ## Write the pages of docs/ that are generated from the code
 	@tools/environment test
 	@$(BIN)/python tools/generate_docs.py
 
-bench-inference: ## Measure a step of a policy: ours, velora, ncps, ONNX Runtime, torch [ARGS='--quick']
+bench-inference: ## Measure one step of a policy: ours, velora, ncps, ONNX Runtime, torch [ARGS='--quick']
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/inference.py $(call given,ARGS)
 
-bench-training: ## Measure steps per second and time to solve, beside velora and stable-baselines3 [ARGS='--quick']
+bench-training: ## Measure training steps per second and time to solve, beside velora and stable-baselines3 [ARGS='--quick']
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/training.py $(call given,ARGS)
 
-bench-learning: ## Learning curves over seeds, resumable [TASK=inverted_pendulum] [SEEDS=100-109] [ARGS='--jobs 2']
+bench-learning: ## Measure learning curves over seeds, resumable [TASK=inverted_pendulum] [SEEDS=100-109] [ARGS='--jobs 2']
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/learning.py $(call quote,$(or $(call given,TASK),inverted_pendulum)) \
 	    $(call option,SEEDS,--seeds) $(call given,ARGS)
 
-bench-robustness: ## What liquid policies and their controls bear, resumable [SEEDS=100-104] [ARGS='--jobs 2 --variants gru']
+bench-robustness: ## Measure the robustness of liquid policies and their controls, resumable [SEEDS=100-104] [ARGS='--jobs 2 --variants gru']
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/robustness.py $(call option,SEEDS,--seeds) $(call given,ARGS)
 
 results: ## Write docs/results.md from benchmarks/results/*.csv
 	@tools/environment bench
-	@$(BENCH)/python benchmarks/report.py
+	@$(BENCH)/python benchmarks/results_page.py
 
-bench-memory: ## Measure how much memory training gains, beside velora [ARGS='--quick']
+bench-memory: ## Measure how much memory a training takes over time, beside velora [ARGS='--quick']
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/memory.py $(call given,ARGS)
 
-bench-node: ## Measure state to command over ROS 2, beside a bare echo [ARGS='--quick']
+bench-node: ## Measure the time from state to command over ROS 2, beside a bare echo [ARGS='--quick']
 	@tools/environment control
 	@exec $(BIN)/python benchmarks/node.py $(call given,ARGS)
 
-soak: ## Drive policy_node for minutes beside a bare echo: lost commands, memory, faults [DURATION=600] [RATE=500]
+soak: ## Run policy_node for minutes beside a bare echo: lost commands, memory, faults [DURATION=600] [RATE=500]
 	@tools/environment control
 	@exec $(BIN)/python benchmarks/soak.py $(call option,DURATION,--seconds) $(call option,RATE,--rate)
 
-bench-trainer: ## Measure training from the node beside the command line, and what it does to a robot [ARGS='--quick']
+bench-trainer: ## Measure training from trainer_node beside the command line, and its effect on a robot [ARGS='--quick']
 	@tools/environment train
 	@exec $(BIN)/python benchmarks/trainer.py $(call given,ARGS)
 
-colcon: ## Build, test and start the package with colcon in a scratch workspace [ARGS='pytest arguments']
+colcon: ## Build, test and start the package with colcon in a temporary workspace [ARGS='pytest arguments']
 	@tools/environment test
 	@tools/colcon $(call given,ARGS)
 

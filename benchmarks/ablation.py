@@ -1,10 +1,10 @@
 """
-What each departure from DDPG is worth: the preset of InvertedPendulum-v5 with one thing changed at a time.
+What each change to DDPG contributes: the preset of InvertedPendulum-v5 with one setting changed at a time.
 
     python benchmarks/ablation.py [--seeds 0-4] [--steps 15000] [--jobs 1]
 
-Rows go to benchmarks/results/ablation.csv as learning.py writes them, the variant in the column ``task``. A run that
-was interrupted goes on with what is missing. These are tuning seeds: the table compares variants, it claims nothing.
+Rows are appended to benchmarks/results/ablation.csv in the format of learning.py, with the variant in the column
+``task``. An interrupted run continues with the missing rows. These are tuning seeds: the table only compares variants.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def work(arguments: tuple[str, int, int]) -> list[list[Any]]:
 
 
 def line(variant: str, rows: list[dict[str, Any]]) -> str:
-    """Return one row of the table: when each seed was solved, and the share of later evaluations that hold."""
+    """Return one row of the table: when each seed was solved, and the share of later evaluations that stay solved."""
     threshold, solved, later = TASKS[TASK].solved, [], []
     for seed in sorted({int(row['seed']) for row in rows}):
         good = [float(row['mean']) >= threshold for row in rows if int(row['seed']) == seed]

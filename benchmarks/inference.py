@@ -2,10 +2,10 @@
 How long one step of a policy takes from Python, by engine and size. `make bench-inference` runs it.
 
 The same network in numba and numpy (what policy_node runs), ONNX Runtime and torch, and the peers' own networks of the
-same size: ncps' wired CfC, and velora's ``predict`` without noise (``velora_noisy``: as it is by default). All on one
-thread; the engines take turns, so that a busy machine troubles all of them alike. Compilation is left out and printed.
-The engines of one network are held to each other first. The last line is JSON: medians and 99th percentiles of single
-steps [us], and how many times ours the others' medians are.
+same size: ncps' wired CfC, and velora's ``predict`` without noise (``velora_noisy``: with its default noise). All run
+on one thread. The engines take turns, so that other load affects all of them equally. Compilation is not counted; its
+time is printed. The engines of one network are first compared with each other. The last line is JSON: medians and 99th
+percentiles of single steps [us], and the ratio of each median to ours.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def check_parity(steps: dict[str, Step], observations: np.ndarray) -> float:
     Return the largest difference from our engine over a sequence.
 
     Raises:
-        SystemExit: the engines do not compute the same, so that their times compare nothing.
+        SystemExit: the engines disagree, so that comparing their times would mean nothing.
     """
     reference = np.array([float(steps['ours'](observation)[0]) for observation in observations])
     differences = {
@@ -68,7 +68,7 @@ def measure(size: int, rounds: int, observations: np.ndarray) -> dict[str, dict[
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='a tenth of the rounds')
     rounds = 2 if parser.parse_args().quick else 20

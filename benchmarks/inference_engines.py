@@ -63,7 +63,7 @@ class Folded(nn.Module):
 
 
 def ours(file: PolicyFile, engine: str) -> Step:
-    """Return a step as policy_node takes it, elapsed time included."""
+    """Return a step as in policy_node, with the elapsed time."""
     policy = Policy(file, engine=engine)
     policy.warm_up()
     return lambda observation: policy.step(observation, PERIOD)
@@ -95,7 +95,7 @@ def jit(folded: Folded, n_hidden: int) -> Callable[..., tuple[Tensor, Tensor]]:
 
 
 def onnx(folded: Folded, n_hidden: int) -> Step:
-    """Return a step of ONNX Runtime on bound memory: nothing is allocated, the hidden state has two buffers."""
+    """Return a step of ONNX Runtime on bound memory: it allocates nothing, and the hidden state has two buffers."""
     session = onnxruntime.InferenceSession(_onnx_model(folded, n_hidden), _onnx_options(), ['CPUExecutionProvider'])
     value = onnxruntime.OrtValue.ortvalue_from_numpy
     observation, ratio = value(np.zeros((1, OBSERVATIONS), np.float32)), value(np.ones((1, 1), np.float32))
@@ -163,7 +163,7 @@ def velora(n_neurons: int, **keywords: float) -> Step:
 
 
 def ncps(n_neurons: int) -> Step:
-    """Return a step of the wired CfC of ncps with as many inter and command neurons."""
+    """Return a step of the wired CfC of ncps with the same numbers of inter and command neurons."""
     network, hidden = CfC(OBSERVATIONS, AutoNCP(n_neurons + ACTIONS, ACTIONS)).eval(), None
 
     @torch.inference_mode()

@@ -1,11 +1,11 @@
 """
-Learning curves of one preset over several seeds: a row per seed and evaluation, appended to a CSV.
+Learning curves of one preset over several seeds, as a CSV with a row for each seed and evaluation.
 
     python benchmarks/learning.py TASK [--seeds 100-109] [--steps N] [--jobs 1] [--out FILE] [--set name=value ...]
 
-A run that is interrupted goes on with the seeds that are missing; a seed that was cut short is run again.
+An interrupted run continues with the missing seeds, and repeats a seed that was cut short.
 Seeds 0-9 are for tuning, 100-109 for claims: one run, every seed shown. Protocol: deterministic evaluations of the
-current actor every 500 steps in 10 fresh episodes whose seeds training does not know; none of them changes training.
+current actor every 500 steps, in 10 episodes with seeds that training does not use. Evaluations do not affect training.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from velora_ros.models import LiquidDDPG
 from velora_ros.policy import PolicyFile
 from velora_ros.training import Callback, EvaluationRecord, TrainConfig
 from velora_ros.training.hyperparameters import read_yaml
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 RESULTS = Path(__file__).parent / 'results'
 COLUMNS = ['task', 'seed', 'steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes', 'settings']
@@ -35,7 +35,7 @@ UNLIMITED = 10**9
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt: the environment, the budget, what counts as solved, and what differs from the preset."""
+    """A task: the environment, the budget, the return that counts as solved, and the changes to the preset."""
 
     env: str
     steps: int
@@ -77,7 +77,7 @@ class Rows(Callback):
         self.rows: list[list[Any]] = []
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Note one evaluation."""
+        """Record one evaluation."""
         self.rows.append(row_of(self.task, self.seed, record, self.settings))
 
 
@@ -95,7 +95,7 @@ def table_of(rows: list[list[Any]]) -> list[dict[str, Any]]:
 
 
 def seeds_of(text: str) -> range:
-    """Return the seeds that `100-109`, or `100` alone, stands for."""
+    """Return the seeds for a text like `100-109` or `100`."""
     first, _, last = text.partition('-')
     return range(int(first), int(last or first) + 1)
 
@@ -126,7 +126,7 @@ def learn(arguments: tuple[str, int, int, dict[str, Any]]) -> list[list[Any]]:
 
 
 def summary(rows: list[dict[str, Any]], threshold: float) -> str:
-    """Return one line for a seed: when it was solved (first of three evaluations in a row), and if it stayed so."""
+    """Return one line for a seed: when it was solved (first of three evaluations in a row), and if it stayed solved."""
     means = [float(row['mean']) for row in rows]
     good = [mean >= threshold for mean in means]
     solved = next((i for i in range(len(good) - 2) if all(good[i : i + 3])), None)
@@ -150,7 +150,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def append(path: Path, rows: list[list[Any]], columns: Sequence[str] = COLUMNS) -> None:
-    """Append rows, with the header where the file is new."""
+    """Append rows; a new file also gets the header."""
     new = not path.is_file()
     with path.open('a', newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
@@ -160,7 +160,7 @@ def append(path: Path, rows: list[list[Any]], columns: Sequence[str] = COLUMNS) 
 
 
 def main() -> None:
-    """Run the seeds that are missing, then print a line for each."""
+    """Run the missing seeds, then print a line for each seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('task', choices=TASKS)
     parser.add_argument('--seeds', default='100-109')

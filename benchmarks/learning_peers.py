@@ -3,9 +3,9 @@ Learning curves of stable-baselines3's DDPG and TD3, by the protocol of learning
 
     python benchmarks/learning_peers.py [TASK] [--agents DDPG TD3] [--seeds 100-102] [--steps N] [--jobs 1]
 
-The settings are those of training_side.py: our batch, noise and learning rate of the critic, networks of 64x64. Rows go
-to benchmarks/results/TASK_sb3_AGENT.csv, and `make results` draws them beside ours. A run that was interrupted goes on
-with the seeds that are missing.
+The settings are those of training_speed.py: our batch size, noise and critic learning rate, with networks of 64x64.
+Rows are appended to benchmarks/results/TASK_sb3_AGENT.csv, and `make results` draws them beside ours. An interrupted
+run continues with the missing seeds.
 """
 
 import argparse
@@ -28,7 +28,7 @@ STREAM = 2**30  # (seed, STREAM) is no pair that training draws from
 
 
 def peer_path(task: str, agent: str) -> Path:
-    """Return where a peer's rows are."""
+    """Return the path of a peer's rows."""
     return RESULTS / f'{task}_sb3_{agent.lower()}.csv'
 
 
@@ -39,7 +39,7 @@ class Deterministic:
         self._model = model
 
     def reset(self) -> None:
-        """Do nothing: it remembers nothing."""
+        """Do nothing, because the agent has no hidden state."""
 
     def step(self, observation: Any, dt: float | None = None) -> np.ndarray:
         """Return the action in the environment's units, shape (action,)."""
@@ -51,7 +51,7 @@ class Deterministic:
 def learn(agent: str, arguments: tuple[str, int, int]) -> list[list[Any]]:
     """Train one seed and return its rows; evaluations do not count as training time."""
     import torch  # noqa: PLC0415 - each process loads it with one thread
-    from training_side import OUR_SETTINGS, make_agent  # noqa: PLC0415
+    from training_speed import OUR_SETTINGS, make_agent  # noqa: PLC0415
 
     torch.set_num_threads(1)
     name, seed, steps = arguments
@@ -69,7 +69,7 @@ def learn(agent: str, arguments: tuple[str, int, int]) -> list[list[Any]]:
 
 
 def main() -> None:
-    """Run what is missing and print a line for each seed."""
+    """Run the missing seeds and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('task', nargs='?', choices=TASKS, default='inverted_pendulum')
     parser.add_argument('--agents', nargs='+', choices=AGENTS, default=AGENTS)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine in words, percentiles, and measurements in a process of their own."""
+"""What the benchmarks share: a description of the machine, percentiles, and measurements in separate processes."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def in_own_process(script: str, *arguments: object, **environment: str) -> dict[
     Run another Python on one of these scripts and return the JSON of its last line.
 
     Raises:
-        RuntimeError: it failed; its last words are in the message.
+        RuntimeError: it failed; its last output is in the message.
     """
     command = [sys.executable, str(FOLDER / script), *map(str, arguments)]
     done = subprocess.run(

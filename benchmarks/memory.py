@@ -1,10 +1,10 @@
 """
-How much memory training gains once its replay is full. `make bench-memory` runs it.
+How much the memory of a training grows after its replay is full. `make bench-memory` runs it.
 
     python benchmarks/memory.py [--quick]
 
 Resident size on InvertedPendulum-v5 with a replay of 10,000 transitions: ours from step 15,000 to 50,000, velora 0.1.1
-over 3,000 steps (from 1,000), each in a process of its own. A tenth of the steps with --quick. The last line is JSON.
+over 3,000 steps (from 1,000), each in a process of its own. --quick takes a tenth of the steps. The last line is JSON.
 """
 
 import argparse
@@ -15,28 +15,28 @@ import sys
 import gymnasium
 import torch
 from measuring import in_own_process, machine, status_mb
-from training_side import BATCH, ENDLESS, N_NEURONS, Finished, Stopwatch
+from training_speed import BATCH, ENDLESS, N_NEURONS, Finished, Stopwatch
 
 CAPACITY = 10_000
 WINDOWS = {'ours': (15_000, 50_000), 'velora': (1_000, 4_000)}
 
 
 class Scales(Stopwatch):
-    """A stopwatch that also notes the resident size [MB]."""
+    """A stopwatch that also records the resident size [MB]."""
 
     def __init__(self, env: gymnasium.Env, first: int, last: int) -> None:
         super().__init__(env, first, last)
         self.sizes: list[float] = []
 
     def step(self, action: object) -> object:
-        """Step, count, weigh."""
+        """Step the environment and record the size."""
         if self.count + 1 in self.marks:
             self.sizes.append(status_mb('VmRSS'))
         return super().step(action)
 
 
 def train(side: str, env: Scales) -> None:
-    """Train one side with a small replay until the scales end it."""
+    """Train one side with a small replay until the scales stop it."""
     torch.manual_seed(0)
     if side == 'velora':
         os.environ['VELORA_TEST_MODE'] = '1'

@@ -3,17 +3,17 @@ How long a robot waits for its command: policy_node beside a bare echo. `make be
 
     python benchmarks/node.py [--quick] [--runs 5] [--seconds 15]
 
-A second process is the robot: 12 joints, states at 100, 500 and 1,000 Hz over loopback on a ROS domain of its own, and
-each round trip is timed there from just before the state is published to the callback of its command. Each side has a
-robot of its own, and they run in turns of one second:
+A second process is the robot: 12 joints, states at 100, 500 and 1,000 Hz over loopback on a separate ROS domain. It
+times each round trip from just before the state is published to the callback of its command. Each side has its own
+robot, and the sides run in turns of one second:
 
     ours: policy_node, autostarted and armed, a policy of 64 neurons, 24 observations and 12 actions with T = 10 ms, its
         limits as shipped (states at most 30 ms old, watchdog 100 ms), diagnostics listened to, slew limit on;
     echo: JointState in, Float64MultiArray out, the same qualities of service, the same executor, nothing else;
     default_echo: the same echo under rclpy.spin().
 
-Medians over the runs of each run's median and 99th percentile; lost states are summed. A start is measured right after
-another one, from a warm disk. The last line is JSON.
+Reported are medians, over the runs, of each run's median and 99th percentile, and the sum of lost states. A start is
+measured right after another one, with a warm disk cache. The last line is JSON.
 """
 
 import argparse
@@ -113,7 +113,7 @@ class Side:
         theirs.close()
 
     def ask(self, *request: Any) -> Any:
-        """Have the robot do something; return what it says."""
+        """Send the robot a request; return its answer."""
         self._pipe.send(request)
         answer = self._pipe.recv()
         if isinstance(answer, Exception):
@@ -121,13 +121,13 @@ class Side:
         return answer
 
     def close(self) -> None:
-        """End robot and node."""
+        """Stop robot and node."""
         self._pipe.close()
         self._process.join()
 
 
 def attend(pipe: Connection, domain: int, command: list[str], answers: np.ndarray, log: Path) -> None:
-    """Be the robot: do what comes through the pipe until it is closed, and keep the watchdog quiet in between."""
+    """Be the robot: follow the requests from the pipe until it closes, and keep the watchdog satisfied in between."""
     from node_robot import Robot  # noqa: PLC0415 - it needs the environment that main() sets
 
     robot = Robot(domain, {'command': answers})
@@ -157,13 +157,13 @@ def attend(pipe: Connection, domain: int, command: list[str], answers: np.ndarra
 
 def until_ready(log: Path, began: float) -> float:
     """
-    Wait until policy_node says that it is armed; return how long it took [s].
+    Wait until policy_node reports that it is armed; return how long it took [s].
 
     The first command may come 3 s later for what the node cannot help: Fast DDS answers a newcomer's first announcement
     at once, which may be before the newcomer listens, and announces itself again after 3 s.
 
     Raises:
-        RuntimeError: it does not say so within two minutes.
+        RuntimeError: it does not report this within two minutes.
     """
     while ': armed' not in log.read_text(encoding='utf-8'):
         if time.perf_counter() > began + 120:
@@ -180,7 +180,7 @@ def drive(robot: 'Robot', pid: int, rate: int, seconds: float) -> float:
 
 
 def report(robot: 'Robot', pid: int, log: Path) -> dict[str, Any]:
-    """Return what came back in each run, and what the node says and needs."""
+    """Return the results of each run, and the node's report and resources."""
     text = log.read_text(encoding='utf-8')
     return {
         'outcomes': robot.outcomes('command')[1:],
@@ -196,7 +196,7 @@ def report(robot: 'Robot', pid: int, log: Path) -> dict[str, Any]:
 def started(
     starts: dict[str, list[str]], answers: dict[str, np.ndarray], folder: Path
 ) -> Iterator[tuple[dict[str, Side], dict[str, Any]]]:
-    """Start the sides one after the other; give them, and when each was ready and answered [s]."""
+    """Start the sides one after the other; yield them, and when each was ready and answered [s]."""
     sides: dict[str, Side] = {}
     try:
         startup = {}
@@ -211,7 +211,7 @@ def started(
 
 def turn(starts: dict[str, list[str]], answers: dict[str, np.ndarray], seconds: int, folder: Path) -> dict[str, Any]:
     """
-    Start the sides and have them run in turns of a second at each rate; return what came of each.
+    Start the sides and run them in turns of one second at each rate; return the results of each.
 
     Args:
         starts: how each side is started.
@@ -246,7 +246,7 @@ def turn(starts: dict[str, list[str]], answers: dict[str, np.ndarray], seconds: 
 
 
 def _diagnosis(diagnostics: Any) -> str:
-    """Return what the node says of itself: its state, and how many states it refused; nothing when it says nothing."""
+    """Return the node's diagnostics: its state, and how many states it refused; empty without diagnostics."""
     if diagnostics is None:
         return ''
     status = diagnostics.status[0]
@@ -300,7 +300,7 @@ def counted_turn(
     starts: dict[str, list[str]], answers: dict[str, np.ndarray], seconds: int, folder: Path
 ) -> dict[str, Any]:
     """
-    Run turns, and print them, until one counts: on a machine that stands still ours stops, by its watchdog.
+    Run turns and print them until one counts: if the machine stalls, our side is stopped by its watchdog.
 
     Raises:
         SystemExit: five in a row did not count.
@@ -316,7 +316,7 @@ def counted_turn(
 
 
 def main() -> None:
-    """Run the sides in turns and print."""
+    """Run the sides in turns and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='two turns of one second a rate')
     parser.add_argument('--runs', type=int, default=5, help='turns in which each side is started anew')

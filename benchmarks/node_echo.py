@@ -1,5 +1,5 @@
 """
-The least that a node can do with a state: answer its positions as a command, over the same topics and qualities.
+The least that a node can do with a state: send its positions back as a command, with the same topics and QoS.
 
     python benchmarks/node_echo.py events|default
 """

@@ -1,4 +1,4 @@
-"""A robot of 12 joints in a process of its own: it sends states at a rate, and notes which command came when."""
+"""A robot with 12 joints, in its own process: it sends states at a rate and records when each command arrives."""
 
 import time
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from std_msgs.msg import Float64MultiArray
 
 from velora_ros.nodes.ros.topics_services_qos import DEFAULT, RELIABLE
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.policy.layout import shapes
+from velora_ros.policy.tensor_layout import shapes
 from velora_ros.spec import PolicySpec
 
 JOINTS = tuple(f'joint_{index}' for index in range(12))
@@ -127,7 +127,7 @@ class Robot:
         self.diagnostics = message
 
     def until_it_answers(self, patience: float = 120.0) -> None:
-        """Send states at 100 Hz until the first command is there, on each topic; a first start compiles."""
+        """Send states at 100 Hz until each topic has its first command; the first start compiles."""
         self._received = {topic: [] for topic in self._answers}
         end = time.monotonic() + patience
         while not all(self._received.values()):
@@ -142,7 +142,7 @@ class Robot:
         self._spin(0.025)
 
     def run(self, rate: float, seconds: float) -> None:
-        """Send states at a rate; a machine that stalls delays the rest, as a robot's loop would not send a burst."""
+        """Send states at a rate. A stall makes the states late, as in a robot's loop; it does not cause a burst."""
         self._received, sent, first = {topic: [] for topic in self._answers}, [], self._count
         n_counted = int(rate * seconds)
         due = time.perf_counter()

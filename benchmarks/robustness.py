@@ -1,15 +1,16 @@
 """
-What policies bear that were trained with uneven time, lost frames, delay and noise: liquid cells and their controls.
+How robust trained policies are to uneven periods, lost frames, delay and noise: liquid cells and their controls.
 
     python benchmarks/robustness.py [--seeds 100-104] [--variants NAME ...] [--jobs 1] [--steps N] [--out FILE]
                                     [--set name=value ...]
 
 One InvertedPendulum policy per variant and seed, all with the preset `robust` and the same randomisation (`naive`: with
-the usual preset and perfect timing); the kept-best one is then tried against each disturbance alone, 10 episodes of
-1,000 nominal periods a level, seeds unknown to training. A row per policy, disturbance and level is appended to a CSV.
+the usual preset and perfect timing). The best policy of each run is then tested under each disturbance alone, in 10
+episodes of 1,000 nominal periods per level, with seeds that training does not use. A row for each policy, disturbance
+and level is appended to a CSV.
 
-A run that is interrupted goes on with the policies that are missing; one that was cut short is trained again. Seeds 0-9
-are for tuning, 100-104 for the claim.
+An interrupted run continues with the missing policies, and trains a policy again that was cut short. Seeds 0-9 are for
+tuning, 100-104 for the claim.
 """
 
 import argparse
@@ -46,7 +47,7 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Variant:
-    """What is trained: what differs from the preset, which preset, and how many frames the policy sees at once."""
+    """A variant: its preset, the changes to it, and the number of frames that the policy observes at once."""
 
     changes: dict[str, Any] = field(default_factory=dict)
     preset: str = 'robust'
@@ -72,7 +73,7 @@ LEVELS: dict[str, tuple[float, ...]] = {
 
 
 def disturbance(name: str, level: float) -> Disturbances:
-    """Return one disturbance alone; frames are lost independently, however many in a row."""
+    """Return one disturbance alone; frames are lost independently, with no limit in a row."""
     settings: dict[str, Any] = {
         'none': {},
         'noise': {'observation_noise': level},
@@ -105,7 +106,7 @@ def neurons(variant: Variant, config: TrainConfig, n_observations: int, n_action
 
 
 def train(variant: Variant, config: TrainConfig, seed: int, steps: int) -> tuple[PolicyFile, int, list[Any]]:
-    """Train; return the kept-best policy, its number of parameters, and after how many steps and seconds it was."""
+    """Train; return the best policy, its number of parameters, and the steps and seconds after which it was found."""
     env = environment(variant, config.disturbances())
     agent, n_actions = config.agent_arguments(), env.action_space.shape[0]
     n_observations = env.observation_space.shape[0]
@@ -155,7 +156,7 @@ def line(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Train and try the policies that are missing, then print a line for each."""
+    """Train and test the missing policies, then print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--seeds', default='100-104')
     parser.add_argument('--variants', nargs='+', choices=VARIANTS, default=list(VARIANTS), metavar='NAME')

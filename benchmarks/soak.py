@@ -1,14 +1,14 @@
 """
-Whether policy_node keeps it up: minutes of states at a rate, beside a bare echo. `make soak` runs it.
+A soak test of policy_node: minutes of states at a fixed rate, beside a bare echo. `make soak` runs it.
 
     python benchmarks/soak.py [--seconds 600] [--rate 500]
 
-The robot, the node and the echo of `make bench-node`. Here the robot sends to both all the time, half a period apart
-and on topics of their own, so that what stalls the machine troubles both, and neither waits for the other. Every few
-seconds the node's resident memory is looked at. The last line is JSON: states that got no command, what the middleware
-says it lost on the way back, round trips [us], memory [MB] at the start and at the end and its slope [MB an hour],
-latched faults, what the node counts itself, and the robot's longest pause between two states [ms], by which one tells
-a node that missed states from a robot that sent none. It ends with 1 when a fault was latched, and says which.
+It uses the robot, the node and the echo of `make bench-node`. Here the robot sends to both all the time, half a period
+apart and on separate topics, so that a stall of the machine affects both and neither waits for the other. The node's
+resident memory is read every few seconds. The last line is JSON: states without a command, commands that the middleware
+reports as lost, round trips [us], memory [MB] at the start and at the end and its slope [MB per hour], latched faults,
+the node's own counters, and the robot's longest pause between two states [ms], which shows whether the node missed
+states or the robot sent none. The exit status is 1 if a fault was latched; the output names it.
 """
 
 import argparse
@@ -35,14 +35,14 @@ COUNTS = ('fault.', 'reset.', 'rejected.')
 
 
 def slope(times: list[float], values: list[float]) -> float:
-    """Return the slope [an hour] of the line through the values after the settling time, of a short run through all."""
+    """Return the slope [per hour] of a line through the values after the settling time, in a short run through all."""
     kept = [(t, v) for t, v in zip(times, values, strict=True) if t >= SETTLED_S]
     x, y = np.array(kept if len(kept) > 1 else list(zip(times, values, strict=True))).T
     return float(np.polyfit(x, y, 1)[0] * 3600) if len(x) > 1 else 0.0
 
 
 def side(robot: 'Robot', topic: str) -> dict[str, Any]:
-    """Return what came back on a topic."""
+    """Return the results of one topic."""
     outcomes = robot.outcomes(topic)
     trips = np.concatenate([outcome.round_trips for outcome in outcomes])
     p50, p99 = np.percentile(trips, (50, 99))
@@ -61,7 +61,7 @@ def counts(robot: 'Robot') -> dict[str, int]:
 
 
 def soak(robot: 'Robot', pid: int, rate: int, seconds: float) -> dict[str, Any]:
-    """Send states for that long; return what came of them."""
+    """Send states for the whole time; return the results."""
     robot.until_it_answers()
     times, memory = [0.0], [status_mb('VmRSS', pid)]
     begun = time.monotonic()
@@ -90,7 +90,7 @@ def soak(robot: 'Robot', pid: int, rate: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run and print."""
+    """Run the test and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--seconds', type=float, default=600.0)
     parser.add_argument('--rate', type=int, default=500, help='of the states [Hz]')

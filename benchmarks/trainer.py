@@ -1,14 +1,14 @@
 """
-What trainer_node costs, and what it costs others. `make bench-trainer` runs it.
+How fast trainer_node trains, and how much it slows a robot beside it. `make bench-trainer` runs it.
 
     python benchmarks/trainer.py [--quick] [--runs 3] [--steps 6000] [--seconds 30]
 
-Two questions, each answered by turns so that both sides have the same machine:
+Two measurements, in each of which the two sides take turns on the same machine:
 
-    speed: the same training, seed for seed, by trainer_node and by `velora_ros train`; environment steps a second of
-        training time, evaluations left out, as both write them into their run folder;
-    latency: the run of `make control`, state to command as the simulated robot sees it, alone and with a training
-        beside it that goes on for all of the run.
+    speed: the same training, seed for seed, by trainer_node and by `velora_ros train`: environment steps per second of
+        training time without evaluations, as both write them into their run folder;
+    latency: from state to command in `make control`, measured by the simulated robot, alone and with a training beside
+        it during the whole run.
 
 Medians over the runs. The last line is JSON.
 """
@@ -33,10 +33,10 @@ ENDLESS = 100_000_000
 
 def run(*arguments: object) -> str:
     """
-    Run one of our modules and return what it printed.
+    Run a module of the package and return its output.
 
     Raises:
-        RuntimeError: it failed; its last words are in the message. A run that did not pass is a measurement too.
+        RuntimeError: it failed; its last output is in the message. A run whose checks fail is still a measurement.
     """
     command = [sys.executable, '-m', *map(str, arguments)]
     environment = {**os.environ, **ONE_THREAD, 'ROS_DOMAIN_ID': str(DOMAIN), 'PYTHONPATH': str(FOLDER.parent)}
@@ -73,7 +73,7 @@ def control(seconds: float, folder: Path, *, training: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Take turns and print."""
+    """Measure in turns and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='one turn of 1,500 steps and 10 seconds')
     parser.add_argument('--runs', type=int, default=3)

@@ -1,17 +1,18 @@
 """
-How fast training is, and how soon the pole stays up. `make bench-training` runs it.
+How fast training is, and how soon it solves InvertedPendulum-v5. `make bench-training` runs it.
 
     python benchmarks/training.py [--quick | --full] [--seeds 100-104] [--only speed|cell|solve]
 
 1. Environment steps per second on InvertedPendulum-v5, batch of 128 (ours: 16 sequences of 8), one update a step, one
    thread: ours and velora 0.1.1 with 10 neurons, stable-baselines3 DDPG with 64x64; its TD3 and the DDPG settings of
-   its zoo as extra rows. A process each, in turns, five repeats, medians. Timed from step 1,000 on; the end is printed,
-   sooner for the slower sides (--full: 5,000 for all). Set-up and compilation lie before that and are printed.
+   its zoo as extra rows. Each in its own process, in turns, five repeats, medians. Timed from step 1,000 to a last step
+   that is printed, earlier for the slower sides (--full: 5,000 for all). Set-up and compilation are not timed; their
+   time is printed.
 2. Forward and backward of the recurrent layer and the whole update, beside ncps' cell in torch.
-3. Training time until the pole stays up: the first of three consecutive evaluations (10 episodes, deterministic, every
+3. Training time until the task is solved: the first of three consecutive evaluations (10 episodes, deterministic, every
    500 steps) of at least 950, with the shipped preset, evaluations not counted.
 
-Processor time is printed beside wall time: on a shared machine it is the steadier figure. The last line is JSON.
+CPU time is printed beside wall time; it varies less on a shared machine. The last line is JSON.
 """
 
 import argparse
@@ -33,7 +34,7 @@ def speeds(lasts: dict[str, int], repeats: int) -> dict[str, dict[str, list[floa
     results: dict[str, dict[str, list[float]]] = {name: {} for name in lasts}
     for repeat in range(repeats):
         for name, last in lasts.items():
-            one = in_own_process('training_side.py', name, FIRST, last, repeat)
+            one = in_own_process('training_speed.py', name, FIRST, last, repeat)
             print(f'  {repeat + 1}/{repeats} {name:8} {one}', flush=True)
             for key, value in one.items():
                 results[name].setdefault(key, []).append(value)
@@ -59,17 +60,17 @@ def report_speeds(results: dict[str, dict[str, list[float]]], lasts: dict[str, i
 
 
 def solve(seeds: range) -> tuple[list[float | None], list[int | None]]:
-    """Return training seconds and steps to the first of three good evaluations; None where it never came."""
+    """Return training seconds and steps until the first of three good evaluations; None if it never came."""
     results = []
     for seed in seeds:
-        one = in_own_process('training_solve.py', seed)
+        one = in_own_process('training_time_to_solve.py', seed)
         results.append(one)
         print(f'  seed {seed}: {one}', flush=True)
     return [one['seconds'] for one in results], [one['steps'] for one in results]
 
 
 def main() -> None:
-    """Run the three parts and print."""
+    """Run the three parts and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='two short repeats of the main three, one seed')
     parser.add_argument('--full', action='store_true', help='steps 1,000 to 5,000 for all sides')

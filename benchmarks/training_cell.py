@@ -5,7 +5,7 @@ The recurrent layer and the whole update: ours against the same in torch with ``
 
 Command layer alone on both sides: 32 sequences of 16, inputs from the inter neurons in, states out, then the gradients
 of all weights and of the inputs. Whole update: 16 sequences of 8, critic and optimisers included. Both sides hold the
-same weights; their states and gradients are compared before anything is timed. The last line is JSON.
+same weights, and their states and gradients are compared before the timing. The last line is JSON.
 """
 
 import functools
@@ -82,7 +82,7 @@ def torch_pass(layer: CfCCell | NcpsCommand, data: SimpleNamespace) -> tuple[np.
 
 
 def fused_pass(weight: np.ndarray, bias: np.ndarray, data: SimpleNamespace) -> tuple[np.ndarray, Gradients]:
-    """Do the same with the loops that training runs on; data is laid out for them as the replay does it."""
+    """Do the same with the compiled loops that training uses, on data in the layout of the replay."""
     length, size, b = data.fast.d_states.shape
     before, states = np.empty((2, length, size, b), np.float32)
     gates, d_gates = np.empty((2, length, 4 * size, b), np.float32)
@@ -187,7 +187,7 @@ def rates(sides: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the results."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     print(machine('numba', 'numpy', 'torch', 'ncps'))
     result: dict[str, dict[str, dict[str, float]]] = {}

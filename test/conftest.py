@@ -15,7 +15,7 @@ from velora_ros.errors import MissingDependencyError
 from velora_ros.gym.rendering import check_rendering
 from velora_ros.liquid.wiring import Wiring
 from velora_ros.policy import PolicyFile
-from velora_ros.policy.layout import shapes
+from velora_ros.policy.tensor_layout import shapes
 from velora_ros.spec import PolicySpec
 
 # A shell that runs the tests in the background makes them ignore SIGINT, and what they start inherits that.

@@ -35,6 +35,7 @@ def test_every_fault_names_a_test_that_exists():
 ROOMS = sorted(path.name for path in (ROOT / 'velora_ros').iterdir() if (path / '__init__.py').exists())
 FILES = re.compile(r'`([\w./-]+(?:\.(?:py|md|rst|toml|yaml|xml|cfg)|/))(?:::\w+)?`')
 NAMES = re.compile(r'`(velora_ros(?:\.\w+)+)')
+IMPORTS = re.compile(r'^from (velora_ros[\w.]*) import ([\w, ]+)', re.MULTILINE)
 CODE_PAGES = [ROOT / 'docs' / name for name in ('design.md', 'development.md', 'algorithm.md')]
 
 
@@ -61,6 +62,9 @@ def test_every_file_that_a_page_about_the_code_names_exists(page):
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_name_of_the_package_that_a_page_uses_exists(page):
-    names = set(NAMES.findall(page.read_text(encoding='utf-8'))) - {'velora_ros.readers'}  # a group of entry points
+    text = page.read_text(encoding='utf-8')
+    names = set(NAMES.findall(text)) - {'velora_ros.readers'}  # a group of entry points
+    for module, imported in IMPORTS.findall(text):
+        names |= {f'{module}.{name.strip()}' for name in imported.split(',')}
     for name in sorted(names):
         pkgutil.resolve_name(name)

@@ -52,7 +52,7 @@ def test_without_python_it_says_what_to_install(set_up):
 def test_a_python_without_venv_is_named_with_the_remedy(set_up):
     code, said = set_up(python3_11=SHIM, python3_12=WITHOUT_VENV)
     assert code == 1
-    assert 'python3.12 is Python 3.12, but comes without' in said
+    assert 'python3.12 is Python 3.12, but it lacks the modules' in said
     assert 'python3-venv' in said
 
 
@@ -66,7 +66,7 @@ def test_a_python_asked_for_that_does_not_fit_is_refused(set_up, monkeypatch):
 def test_an_unknown_environment_is_refused_with_the_valid_ones(set_up):
     code, said = set_up('robot')
     assert code == 1
-    assert "'robot' is no environment" in said
+    assert "'robot' is not an environment" in said
     assert all(name in said for name in ('control', 'train', 'test'))
 
 

@@ -27,7 +27,7 @@ def test_a_spec_survives_its_dictionary() -> None:
     [
         ({'observation_names': ('a', 'a')}, 'repeats a'),
         ({'observation_names': ()}, 'is empty'),
-        ({'observation_units': ('rad',)}, 'observation_units has 1 entries; 2'),
+        ({'observation_units': ('rad',)}, 'observation_units has 1 entries; it must have 2'),
         ({'action_low': (3.0,)}, 'low below high'),
         ({'action_high': (float('inf'),)}, 'finite'),
         ({'control_period': 0.0}, 'positive'),
@@ -41,7 +41,7 @@ def test_an_inconsistent_spec_is_refused(change: dict[str, Any], message: str) -
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'action_scale': (1.0, 2.0)}, 'action_scale has 2 entries; 1'),
+        ({'action_scale': (1.0, 2.0)}, 'action_scale has 2 entries; it must have 1'),
         ({'action_scale': (0.0,)}, "action_scale of 'slider/effort' is 0.0; it must be finite and not zero"),
         ({'action_scale': (float('nan'),)}, 'must be finite and not zero'),
         ({'action_offset': (float('inf'),)}, "action_offset of 'slider/effort' is inf; it must be finite"),
@@ -66,7 +66,7 @@ def test_which_actions_hold_survives_the_dictionary_and_none_is_left_out() -> No
     spec = PolicySpec(**GOOD, action_holds=(True,))
     assert PolicySpec.from_dict(spec.to_dict()) == spec
     assert PolicySpec(**GOOD, action_holds=(False,)) == PolicySpec(**GOOD)
-    with pytest.raises(SpecError, match='action_holds has 2 entries; 1'):
+    with pytest.raises(SpecError, match='action_holds has 2 entries; it must have 1'):
         PolicySpec(**GOOD, action_holds=(True, False))
     with pytest.raises(SpecError, match='not true or false'):
         PolicySpec.from_dict({**spec.to_dict(), 'action_holds': [1]})

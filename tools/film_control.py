@@ -1,10 +1,10 @@
 """
-Film a run of `make control` for the README: record what the nodes publish, then draw it.
+Film a run of `make control` for the README: record the topics of the nodes, then draw them.
 
     MUJOCO_GL=egl .venv/bin/python tools/film_control.py docs/images/control.gif
 
-The left half is the robot in the poses of `joint_states`, drawn by MuJoCo; the right half are the command and the
-policy's hidden state (`policy_node/debug/hidden`) as they came over DDS. Nothing is simulated a second time.
+The left half is the robot in the poses of `joint_states`, drawn by MuJoCo. The right half shows the command and the
+policy's hidden state (`policy_node/debug/hidden`), as received. Nothing is simulated a second time.
 """
 
 import argparse
@@ -37,7 +37,7 @@ HEIGHT = 300
 
 
 def record(policy: str) -> dict[str, list[tuple[float, Any]]]:
-    """Start the nodes, listen for a while, end them; return (seconds since the first state, values) by topic."""
+    """Start the nodes, record their topics, stop them; return (seconds since the first state, values) by topic."""
     arguments = [f'env:={ENVIRONMENT}', *([f'policy:={policy}'] if policy else [])]
     run = subprocess.Popen(
         [sys.executable, '-m', 'velora_ros.nodes.bringup', 'control', *arguments], start_new_session=True
@@ -79,7 +79,7 @@ class Robot:
         self.env.reset(seed=0)
         base: Any = self.env.unwrapped
         self.model, self.data = base.model, base.data
-        self.model.vis.headlight.ambient[:] = 0.5  # the model has no light of its own
+        self.model.vis.headlight.ambient[:] = 0.5  # the model has no light
         self.model.vis.headlight.diffuse[:] = 0.6
 
     def draw(self, positions: dict[str, float]) -> np.ndarray:
@@ -113,10 +113,10 @@ def draw_traces(seen: dict[str, list[tuple[float, Any]]], now: float) -> np.ndar
 
 
 def main() -> None:
-    """Record, draw, write."""
+    """Record the run, draw it and write the film."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('out', type=Path)
-    parser.add_argument('--policy', default='', help='policy file; the shipped one by default')
+    parser.add_argument('--policy', default='', help='policy file (default: the shipped one)')
     options = parser.parse_args()
     seen = record(options.policy)
     robot = Robot()

@@ -1,7 +1,7 @@
 """
-Write docs/parameters.md and docs/interface.md from the tables that the nodes themselves are made of.
+Write docs/parameters.md and docs/interface.md from the tables from which the nodes are built.
 
-With --check nothing is written; the exit status says whether the pages are current.
+With --check nothing is written; the exit status is 1 if a page is out of date.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from velora_ros.nodes.ros.topics_services_qos import SERVICES, TOPICS
 
 DOCS = Path(__file__).resolve().parents[1] / 'docs'
 NODES = tuple(dict.fromkeys(row.node for row in TOPICS))
-LARGEST_BOUND = 2**40  # beyond, a bound is there for the type's sake
+LARGEST_BOUND = 2**40  # a larger bound only reflects the type
 NOTE = '<!-- Written by `make docs` from the tables in velora_ros/nodes; change those. -->\n'
 
 
@@ -26,17 +26,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def code(text: str) -> str:
-    """Return the text as code, an empty one as an empty string between quotes."""
+    """Return the text as code; an empty text as two quotes."""
     return f'`{text}`' if text else "`''`"
 
 
 def prose(text: str) -> str:
-    """Return the text so that <placeholders> are not taken for HTML."""
+    """Return the text with <placeholders> escaped, so that they are not read as HTML."""
     return text.replace('<', '\\<')
 
 
 def value(item: object) -> str:
-    """Return a default as one writes it in YAML."""
+    """Return a default as it is written in YAML."""
     if isinstance(item, bool):
         return str(item).lower()
     if isinstance(item, list):
@@ -45,7 +45,7 @@ def value(item: object) -> str:
 
 
 def valid(row: Parameter) -> str:
-    """Return which values a parameter may take, beyond its type."""
+    """Return the values that a parameter may take, besides its type."""
     if row.choices:
         return ', '.join(map(code, row.choices))
     if row.range is None:

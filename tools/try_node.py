@@ -1,4 +1,4 @@
-"""Start a node's executable, wait for its first message, stop it with SIGINT; exit 1 when any of it fails."""
+"""Start a node's executable, wait for its first message and stop it with SIGINT; exit 1 if any of this fails."""
 
 import argparse
 import signal
@@ -14,7 +14,7 @@ PATIENCE_S = 60.0
 
 
 def wait_for_message(topic: str, process: subprocess.Popen[bytes]) -> bool:
-    """Return whether a JointState arrived while the process lived."""
+    """Return whether a JointState arrived while the process ran."""
     node = rclpy.create_node('try_node')
     received: list[JointState] = []
     node.create_subscription(JointState, topic, received.append, qos_profile_sensor_data)
@@ -26,7 +26,7 @@ def wait_for_message(topic: str, process: subprocess.Popen[bytes]) -> bool:
 
 
 def main() -> int:
-    """Run the trial and say how it went."""
+    """Run the check and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('executable')
     parser.add_argument('--topic', default='joint_states')

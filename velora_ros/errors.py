@@ -1,7 +1,7 @@
 """
-The package's exceptions: one root, a few children.
+The package's exceptions, all derived from ``VeloraError``.
 
-Every message says three things: what came, what would be valid, and what to do about it.
+Every message says what was given, what is valid and what to do.
 """
 
 import difflib
@@ -9,19 +9,19 @@ from collections.abc import Iterable
 
 
 class VeloraError(Exception):
-    """Root of every error that this package raises on purpose; a caller may catch just this."""
+    """Base of every error that this package raises on purpose. Catching it catches all of them."""
 
 
 class SpecError(VeloraError, ValueError):
-    """A policy specification is inconsistent, or does not fit what it is connected to."""
+    """A policy specification is inconsistent, or does not fit the environment or robot that it is used with."""
 
 
 class ObservationError(VeloraError, ValueError):
-    """An observation or an elapsed time is of the wrong shape, or is not finite."""
+    """An observation or an elapsed time has the wrong shape or is not finite."""
 
 
 class PolicyFileError(VeloraError, ValueError):
-    """A policy or model file is missing, damaged, or of a version that this package cannot read."""
+    """A policy file or a saved agent is missing, damaged or of a version that this package cannot read."""
 
 
 class ConfigError(VeloraError, ValueError):
@@ -29,26 +29,26 @@ class ConfigError(VeloraError, ValueError):
 
 
 class UnsupportedEnvironmentError(VeloraError, ValueError):
-    """An environment cannot be made, or has spaces or values that a policy cannot be trained on."""
+    """An environment cannot be made, or its spaces or values are not suitable for training a policy."""
 
 
 class DivergenceError(VeloraError, ArithmeticError):
-    """Training has run away: a loss, a weight or an action of the agent is no longer a finite number."""
+    """Training has diverged: a loss, a weight or an action of the agent is no longer finite."""
 
 
 class StorageError(VeloraError, OSError):
-    """A file could not be written (full disk, read-only folder); what was there before is untouched."""
+    """A file cannot be written, for example on a full disk or in a read-only folder. The old file is unchanged."""
 
 
 class MissingDependencyError(VeloraError, ImportError):
-    """An optional dependency is needed for what was asked and is not installed."""
+    """An optional dependency that is needed here is not installed."""
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
     """
-    Return a short hint for an unknown name, to be appended to an error message.
+    Return a hint that can be appended to an error message about an unknown name.
 
-    The nearest valid name comes first when there is one; the full list follows.
+    It has the nearest valid name, if there is one, and the list of all valid names.
     """
     names = sorted(valid)
     nearest = difflib.get_close_matches(name, names, n=1)

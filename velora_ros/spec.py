@@ -1,4 +1,4 @@
-"""The word that both ends share: what a policy reads, what it commands, in which order, units and bounds, how often."""
+"""What a policy observes and commands: names, units, bounds and order, and the nominal control period."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,20 +11,20 @@ import numpy.typing as npt
 
 from velora_ros.errors import SpecError
 
-# A factor in front of a unit, as files of version 1 have it: '100 N' for one unit of action that is worth 100 N.
+# A factor in front of a unit, as in files of version 1: '100 N' where one unit of action is 100 N.
 _FACTOR = re.compile(r'([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s+(\S.*)')
 
 
 @dataclass(frozen=True)
 class PolicySpec:
     """
-    What goes into a policy and what comes out of it.
+    The observations that a policy reads and the actions that it returns.
 
     Names follow ros2_control: ``<joint>/<position|velocity|effort>``; a signal that belongs to no joint is
     ``obs_<i>`` or ``action_<i>``.
 
-    An action has two values: the policy's own, which ``env.step`` takes, and the SI value, which a robot takes. The SI
-    value is ``action_scale * action + action_offset``.
+    An action has two values: one in the policy's own units, which ``env.step`` takes, and one in SI units, which a
+    robot takes. The SI value is ``action_scale * action + action_offset``.
 
     Args:
         observation_names: one name per observation entry, in the policy's order; unique.
@@ -34,12 +34,12 @@ class PolicySpec:
         action_low: lower bound of each action, in the policy's own units; finite.
         action_high: upper bound of each action, in the policy's own units; finite, above ``action_low``.
         control_period: nominal time between two observations, T [s]; positive.
-        control_period_assumed: whether T is an assumption, because the environment did not say it. Older files do not
-            have this field; it is then False.
-        action_scale: SI value of one unit of each action; finite, not zero. Empty is 1 for all.
-        action_offset: SI value of each action at zero; finite. Empty is 0 for all.
-        action_holds: whether an action without a joint's name drives a position servo, so that the robot stays where it
-            is while the action is held, and moves when it becomes zero. Empty is False for all.
+        control_period_assumed: whether T is an assumption because the environment does not say it. False for older
+            files, which do not have this field.
+        action_scale: SI value of one unit of each action; finite, not zero. Empty: 1 for all.
+        action_offset: SI value of each action at zero; finite. Empty: 0 for all.
+        action_holds: whether an action without a joint's name drives a position servo: the robot stays where it is
+            while the action is held, and moves when the action becomes zero. Empty: False for all.
 
     Raises:
         SpecError: lengths differ, names repeat, a bound is not finite or not ordered, the period is not positive, a
@@ -83,7 +83,7 @@ class PolicySpec:
             object.__setattr__(self, 'action_holds', ())
 
     def _check_affine(self, field: str, *, nothing: float) -> None:
-        """Check a scale or an offset; one that changes nothing becomes empty, so that equal specs compare equal."""
+        """Check a scale or an offset; one without effect becomes empty, so that equal specs compare equal."""
         values: tuple[float, ...] = getattr(self, field)
         if values:
             _check_length(field, values, self.action_dim)
@@ -143,33 +143,35 @@ class PolicySpec:
         return np.maximum(self.to_si(self.low), self.to_si(self.high))
 
     def differences(self, other: 'PolicySpec') -> list[tuple[str, Any, Any]]:
-        """Return each field that differs: its name, its value here and its value in the other spec."""
+        """Return the name of each field that differs, with its value in this spec and in the other."""
         pairs = [(item.name, getattr(self, item.name), getattr(other, item.name)) for item in fields(self)]
         return [(name, here, there) for name, here, there in pairs if here != there]
 
     def with_actions_of(self, other: 'PolicySpec') -> 'PolicySpec':
         """
-        Return this spec with the other's words for its actions, where they may mean the same; else as it is.
+        Return this spec with the other's names, units and scales of the actions, if both can mean the same actions.
 
-        Releases before version 2 of the policy file named an action after its actuator's joint without trying it, and
-        rounded its scale to six digits.
+        Otherwise this spec is returned unchanged.
+
+        Releases before version 2 of the policy file named an action after its actuator's joint without testing it,
+        and rounded its scale to six digits.
         """
         pairs = enumerate(zip(self.action_names, other.action_names, strict=False))
         if self.action_dim != other.action_dim or any(new not in (old, f'action_{i}') for i, (old, new) in pairs):
             return self
-        words = ('action_names', 'action_units', 'action_scale', 'action_offset', 'action_holds')
-        return replace(self, **{name: getattr(other, name) for name in words})
+        of_actions = ('action_names', 'action_units', 'action_scale', 'action_offset', 'action_holds')
+        return replace(self, **{name: getattr(other, name) for name in of_actions})
 
     @property
     def is_extended(self) -> bool:
-        """Whether it has something that releases before version 2 of the policy file do not know."""
+        """Whether it has a field that only version 2 of the policy file has."""
         return any(getattr(self, name) != default for name, default in _optional().items())
 
     def to_dict(self) -> dict[str, Any]:
         """
-        Return the spec as JSON-ready builtins; :meth:`from_dict` reads it back.
+        Return the spec as builtins that JSON can hold; :meth:`from_dict` reads it back.
 
-        A field with a default is left out while it has that value, so that older files keep their digest.
+        A field that has its default value is omitted, so that older files keep their digest.
         """
         values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
         for name, default in _optional().items():
@@ -182,10 +184,10 @@ class PolicySpec:
         """
         Build a spec from :meth:`to_dict`'s output.
 
-        Older dictionaries have the scale in the unit, for example ``100 N``; it becomes ``N`` and a scale of 100.
+        Older dictionaries have the scale in the unit, for example ``100 N``; it becomes ``N`` with a scale of 100.
 
         Raises:
-            SpecError: a field is missing, unknown, or not of its type.
+            SpecError: a field is missing, unknown or of the wrong type.
         """
         known = cls.__dataclass_fields__
         optional = _optional()
@@ -220,20 +222,20 @@ class PolicySpec:
 
 
 def split_unit(unit: str) -> tuple[float, str] | None:
-    """Return factor and unit of a text like ``100 N``; None where it begins with no factor."""
+    """Return factor and unit of a text like ``100 N``; None if it does not begin with a factor."""
     found = _FACTOR.fullmatch(unit)
     return (float(found[1]), found[2]) if found else None
 
 
 def _without_factors(units: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Return units and scales; an actuator whose factor is 0 does nothing, and keeps its own units."""
+    """Return units and scales. The unit of an actuator with the factor 0, which has no effect, becomes empty."""
     split = [split_unit(unit) or (1.0, unit) for unit in units]
     split = [(factor, unit) if factor else (1.0, '') for factor, unit in split]
     return tuple(unit for _, unit in split), tuple(factor for factor, _ in split)
 
 
 def _optional() -> dict[str, Any]:
-    """Return the fields that a file may leave out, with their defaults."""
+    """Return the fields that a file may omit, with their defaults."""
     return {item.name: item.default for item in fields(PolicySpec) if item.default is not MISSING}
 
 
@@ -262,4 +264,4 @@ def _check_names(field: str, names: Sequence[str]) -> None:
 
 def _check_length(field: str, values: Sequence[Any], expected: int) -> None:
     if len(values) != expected:
-        raise SpecError(f'{field} has {len(values)} entries; {expected} were expected, one for each name.')
+        raise SpecError(f'{field} has {len(values)} entries; it must have {expected}, one for each name.')

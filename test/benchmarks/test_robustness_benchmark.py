@@ -10,7 +10,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / 'benchmarks'
 sys.path.insert(0, str(BENCHMARKS))  # the benchmarks are scripts beside each other, no package
 
-import report_robustness  # noqa: E402
+import results_page_robustness  # noqa: E402
 import robustness  # noqa: E402
 
 from velora_ros.gym import Disturbances  # noqa: E402
@@ -60,7 +60,7 @@ def test_the_page_shows_the_median_and_the_worst(tmp_path):
     robustness.append(path, rows[3:], robustness.COLUMNS)
     with path.open(newline='') as file:
         assert next(csv.reader(file)) == robustness.COLUMNS
-    page = report_robustness.section(path, tmp_path)
+    page = results_page_robustness.section(path, tmp_path)
     assert '| gru | 5 | 538 | 920 (900) |' in page
     assert (tmp_path / 'robustness.png').stat().st_size > 10_000
-    assert np.median(report_robustness.read(path)['gru', 'delay', 2.0]) == 920
+    assert np.median(results_page_robustness.read(path)['gru', 'delay', 2.0]) == 920

@@ -43,7 +43,7 @@ def test_seeds_that_have_no_steps_in_common_are_told_to_have_no_summary(runs, tm
     (runs / 'Pendulum-v1-seed2' / 'evaluations.csv').write_text(later.format(2))
     assert main(['plot', str(runs), '--out', str(tmp_path / 'a.png')]) == 0
     shown = capsys.readouterr().out
-    assert 'Pendulum-v1: no interquartile mean of the evaluations, as all 3 runs have no steps in common' in shown
+    assert 'Pendulum-v1: no interquartile mean of the evaluations, because the 3 runs have no steps in common' in shown
     assert 'of the episodes' not in shown
 
 
@@ -56,8 +56,8 @@ def test_a_table_of_the_benchmarks_is_read(tmp_path, capsys):
     ('arguments', 'named'),
     [
         (['{runs}/absent'], 'does not exist; give a run folder'),
-        (['{runs}/begun'], 'neither an episode nor an evaluation yet'),
-        (['{runs}/empty'], 'is not a run folder, and has none in it'),
+        (['{runs}/begun'], 'has no episode and no evaluation yet'),
+        (['{runs}/empty'], 'is not a run folder and contains none'),
         (['{runs}/Pendulum-v1-seed0/episodes.csv'], 'lacks mean among its columns'),
         (['{runs}', '--out', 'a.gif'], 'must end in .png or .svg'),
         (['{runs}', '--out', '{runs}/absent/a.png'], 'Make it first'),

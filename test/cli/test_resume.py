@@ -11,7 +11,7 @@ from said import beside_waiting
 
 import velora_ros
 from velora_ros.cli.main import main
-from velora_ros.cli.stopping import StopOnRequest, stop_on_signals
+from velora_ros.cli.stop_on_signals import StopOnRequest, stop_on_signals
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training import RunFolder, RunPaths, StopTraining
 from velora_ros.training.records import RunState
@@ -102,8 +102,8 @@ def test_without_a_folder_each_run_gets_one_of_its_own(train):
         (['--resume', 'run', '--critic-sizes', '8', '4'], (2, 'was started with critic_sizes (8,), now it is (8, 4)')),
         (['--resume', 'run', '--seed', '5'], (2, 'was started with seed 0, now it is 5')),
         (['--resume', 'run', '--config', 'c.yaml'], (2, "no hyperparameter 'gama'. Did you mean")),
-        (['--resume', 'run', '--run-dir', 'other'], (2, 'leave --run-dir out')),
-        (['--resume', 'run', '--preset', 'robust'], (2, 'leave --preset out')),
+        (['--resume', 'run', '--run-dir', 'other'], (2, 'omit --run-dir')),
+        (['--resume', 'run', '--preset', 'robust'], (2, 'omit --preset')),
         (['--resume', 'other'], (2, "there is no run in 'other'")),
         (['--env', PENDULUM, '--run-dir', 'run'], (1, 'holds a run already')),
         (['--resume', 'run', '--checkpoint-every', '-1'], (2, 'checkpoint_every is -1.0')),
@@ -165,7 +165,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_that_is_the_run_it_would_have_been(t
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)
     assert (process.returncode, beside_waiting(err)) == (0, '')
-    assert out.splitlines()[-1] == 'stopped by SIGINT; to go on: velora_ros train --resume stopped'
+    assert out.splitlines()[-1] == 'stopped by SIGINT; to resume: velora_ros train --resume stopped'
     Policy.load(RunPaths('stopped').best_policy)
     steps = int(checkpoints(RunPaths('stopped'))[0].stem) + 60
     assert steps > 60

@@ -75,7 +75,7 @@ def test_an_interrupted_sweep_goes_on_with_the_trials_that_are_not_done(sweep_fi
     assert err == ''
     if number == signal.SIGINT:
         assert process.returncode == 0
-        assert f'stopped by SIGINT; go on with: velora_ros sweep --resume {folder}' in rest.replace(
+        assert f'stopped by SIGINT; resume with: velora_ros sweep --resume {folder}' in rest.replace(
             'runs/', f'{folder.parent}/'
         )
     _, alive = psutil.wait_procs(children, timeout=60 if number == signal.SIGINT else 0)
@@ -154,7 +154,7 @@ def test_a_folder_with_a_sweep_is_not_overwritten(sweep_file, capsys):
         (['tiny.yaml', '--cpus', '1', '--address', 'auto'], 2, 'not allowed with'),
         (['tiny.yaml', '--address', 'here'], 2, 'it must be HOST:PORT'),
         (['tiny.yaml', '--address', '127.0.0.1:1'], 2, "no Ray answers at '127.0.0.1:1'"),
-        (['--resume', 'absent', '--out', 'x'], 2, 'leave --out out'),
+        (['--resume', 'absent', '--out', 'x'], 2, 'omit --out'),
     ],
 )
 def test_wrong_arguments_are_named(sweep_file, capsys, arguments, status, named):

@@ -17,7 +17,7 @@ from velora_ros.training import hyperparameters
 from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.paths import RunPaths
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 PENDULUM = 'InvertedPendulum-v5'
 SHORT = ['--steps', '150', '--start-steps', '16', '--boost-ratio', '1', '--eval-every', '100', '--eval-episodes', '2']
@@ -250,7 +250,7 @@ def test_a_policy_is_trained_on_from_the_command_line_and_says_so(train_here, ca
     assert main(['train', '--from', 'nothing.safetensors']) == 1
     assert "'nothing.safetensors' is not there" in capsys.readouterr().err
     assert main(['train', '--steps', '9']) == 2
-    assert 'say what to train: --env ID, --from FILE, or --resume DIR' in capsys.readouterr().err
+    assert 'nothing to train; give --env ID, --from FILE or --resume DIR' in capsys.readouterr().err
     assert not Path('third').exists()
 
 

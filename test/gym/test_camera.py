@@ -4,7 +4,7 @@ import pytest
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym.camera import Camera
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 pytestmark = pytest.mark.usefixtures('opengl')
 

@@ -8,7 +8,7 @@ from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import check_reward, make, spec_from_env
 from velora_ros.gym.robot_file_env import ModelEnv
 from velora_ros.gym.simulated_robot import SimulatedRobot
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 ARM = share_path('config', 'arm.xml')
 BODY = '<worldbody><body name="b"><joint name="j" axis="0 0 1"/><geom size="0.1"/></body></worldbody>'

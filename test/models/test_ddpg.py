@@ -145,7 +145,7 @@ def test_a_damaged_or_foreign_file_is_refused_by_name(tmp_path: Path) -> None:
     model.export(path)
     with pytest.raises(PolicyFileError, match=r'this is a policy, not a saved agent.*LiquidDDPG\.from_policy'):
         LiquidDDPG.load(path)
-    with pytest.raises(PolicyFileError, match='not there'):
+    with pytest.raises(PolicyFileError, match='does not exist'):
         LiquidDDPG.load(tmp_path / 'none.safetensors')
 
 

@@ -57,7 +57,7 @@ def test_a_folder_is_held_by_one_sweep(tmp_path, sweep):
         SweepFolder.resume(tmp_path),
     ):
         pass
-    with pytest.raises(StorageError, match='holds a sweep already'), SweepFolder.start(tmp_path, sweep):
+    with pytest.raises(StorageError, match='already holds a sweep'), SweepFolder.start(tmp_path, sweep):
         pass
 
 

@@ -113,7 +113,7 @@ def test_an_unforeseen_error_leaves_its_traceback_in_the_folder_until_it_is_mend
     with monkeypatch.context() as broken:
         broken.setattr(trial_module, '_train', lambda *_: int('x'))
         outcome = run_trial(trial, tmp_path, lambda _: None)
-    assert outcome['message'].startswith("ValueError: invalid literal for int() with base 10: 'x' (more in ")
+    assert outcome['message'].startswith("ValueError: invalid literal for int() with base 10: 'x' (traceback in ")
     traceback = tmp_path / trial.name / 'error.txt'
     assert 'Traceback' in traceback.read_text()
     run_trial(trial, tmp_path, lambda _: None)

@@ -8,7 +8,7 @@ from velora_ros.errors import ConfigError
 from velora_ros.gym import Disturbances
 from velora_ros.training import TrainConfig
 from velora_ros.training.hyperparameters import preset_path, read_keyword
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 
 def test_an_integer_is_welcome_where_a_number_is() -> None:

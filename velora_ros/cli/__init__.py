@@ -1,1 +1,1 @@
-"""The command line, for a machine without ROS: train, evaluate, inspect, plot, export."""
+"""The command line, one file for each command; it needs no ROS."""

@@ -1,4 +1,4 @@
-"""``velora_ros evaluate FILE``: run a policy in an environment, as a robot would: deterministic and without torch."""
+"""``velora_ros evaluate FILE``: run a policy in an environment as on a robot, deterministically and without torch."""
 
 import argparse
 import dataclasses
@@ -19,7 +19,7 @@ from velora_ros.gym.make_env import same_id
 from velora_ros.gym.rendering import check_rendering
 from velora_ros.gym.running_statistics import statistics_warning
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.policy.engines import ENGINES
+from velora_ros.policy.engine import ENGINES
 from velora_ros.spec import PolicySpec
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.records import EvaluationResult
@@ -33,16 +33,18 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     """Add the command."""
     parser = commands.add_parser('evaluate', help='run a policy and report its returns', description=__doc__)
     parser.add_argument('file', metavar='FILE', help='policy file')
-    parser.add_argument('--env', metavar='ID', help='environment (default: the one it was trained in)')
-    add_env_arguments(parser, 'keyword for the environment; may come more than once (default: as in training)')
-    parser.add_argument('--episodes', metavar='K', type=whole_number(1), default=10, help='how many (default: 10)')
-    parser.add_argument('--seed', metavar='S', type=whole_number(0), default=0, help='of the resets (default: 0)')
+    parser.add_argument('--env', metavar='ID', help='environment (default: that of the training)')
+    add_env_arguments(parser, 'keyword for the environment; can be given more than once (default: as in training)')
     parser.add_argument(
-        '--max-steps', metavar='N', type=whole_number(1), help='of an episode (default: as long as it takes)'
+        '--episodes', metavar='K', type=whole_number(1), default=10, help='number of episodes (default: 10)'
     )
-    parser.add_argument('--engine', choices=ENGINES, default='auto', help='what steps the policy (default: auto)')
+    parser.add_argument('--seed', metavar='S', type=whole_number(0), default=0, help='seed of the resets (default: 0)')
+    parser.add_argument(
+        '--max-steps', metavar='N', type=whole_number(1), help='maximum steps of an episode (default: no limit)'
+    )
+    parser.add_argument('--engine', choices=ENGINES, default='auto', help='engine that runs the policy (default: auto)')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
-    parser.add_argument('--render', metavar='FILE', help='film the first episode, .mp4 or .gif')
+    parser.add_argument('--render', metavar='FILE', help='film the first episode, as .mp4 or .gif')
     disturbances = parser.add_argument_group('disturbances')
     disturbances.add_argument(
         '--disturbances',
@@ -56,10 +58,10 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Evaluate and print.
+    Evaluate the policy and print the result.
 
     Raises:
-        VeloraError: the policy or the environment cannot be had, or do not fit each other.
+        VeloraError: the policy cannot be read, the environment cannot be made, or they do not fit each other.
     """
     film = film_path(arguments.render) if arguments.render else None
     policy = Policy.load(arguments.file, arguments.engine)
@@ -94,18 +96,18 @@ def run(arguments: argparse.Namespace) -> None:
 
 def environment_of(file: PolicyFile, env_id: str | None) -> str:
     """
-    Return the environment that was asked for, or else the one that the policy was trained in.
+    Return the environment that was asked for, otherwise the one that the policy was trained in.
 
     Raises:
-        ConfigError: there is neither.
+        ConfigError: neither is known.
     """
     if found := env_id or file.environment:
         return found
-    raise ConfigError('the policy file names no environment; say which one with --env ID.')
+    raise ConfigError('the policy file does not name an environment; choose one with --env ID.')
 
 
 def env_args_of(file: PolicyFile, env_id: str) -> dict[str, Any]:
-    """Return the keywords that the environment was trained with; none where this is another environment."""
+    """Return the environment's keywords in training; none if this is another environment."""
     found = file.provenance.get('env_args') if same_id(env_id, file.environment) else None
     return dict(found) if isinstance(found, dict) else {}
 
@@ -129,21 +131,21 @@ def training_disturbances(file: PolicyFile) -> dict[str, Any]:
 
 
 def statistics(result: EvaluationResult) -> dict[str, Any]:
-    """Return the returns' mean, standard deviation, least and greatest, and of how many episodes."""
+    """Return the number of episodes, and mean, standard deviation, minimum and maximum of their returns."""
     low, high = min(result.returns), max(result.returns)
     return {'episodes': len(result.returns), 'mean': result.mean, 'std': result.std, 'min': low, 'max': high}
 
 
 def fitted(env: Env, spec: PolicySpec) -> Env:
     """
-    Return the environment such that it gives what the policy reads, in the policy's order.
+    Return the environment, wrapped so that its observations are those of the policy, in the policy's order.
 
     Args:
         env: the environment.
-        spec: the policy's.
+        spec: of the policy.
 
     Raises:
-        SpecError: it lacks something that the policy reads, or its actions are others.
+        SpecError: the environment lacks an observation of the policy, or has other actions.
     """
     own = spec_from_env(env, spec.control_period)
     if missing := [name for name in spec.observation_names if name not in own.observation_names]:
@@ -161,7 +163,7 @@ def fitted(env: Env, spec: PolicySpec) -> Env:
             'Use the environment it was trained in.'
         )
     timed = env.has_wrapper_attr('dt_range')
-    if own.control_period != spec.control_period and not timed:  # the policy is to know that time passes differently
+    if own.control_period != spec.control_period and not timed:  # the policy must get the real elapsed time
         env = TimingJitter(env, period_range=(1, 1), drop_probability=0)
     if own.observation_names != spec.observation_names:
         env = PartialObservation(env, list(spec.observation_names))
@@ -180,33 +182,33 @@ def evaluate_in(
     env_args: Mapping[str, Any] | None = None,
 ) -> EvaluationResult:
     """
-    Run whole episodes in an environment made for it.
+    Make an environment, run whole episodes in it and close it.
 
     Args:
-        policy: acts.
-        env_id: where.
-        episodes: how many.
+        policy: chooses the actions.
+        env_id: name of the environment.
+        episodes: number of episodes.
         seed: of the resets.
-        max_steps: of an episode; None: as long as it takes.
-        disturbances: what makes the environment harder; None: nothing.
-        env_args: keywords for the environment, over those that the policy was trained with where this is the same one.
-        film: where a film of the first episode goes, as :func:`velora_ros.cli.film.film_path` checked it; None: none.
+        max_steps: maximum steps of an episode; None: no limit.
+        disturbances: of the environment; None: none.
+        env_args: keywords for the environment; those of the training are kept if it is the same environment.
+        film: path of a film of the first episode, checked by :func:`velora_ros.cli.film.film_path`; None: no film.
 
     Raises:
-        VeloraError: the environment cannot be had or does not fit, or the film cannot be made.
+        VeloraError: the environment cannot be made or does not fit the policy, or the film cannot be made.
     """
     if film is not None:
         check_rendering()
     rendering = {'render_mode': 'rgb_array'} if film else {}
     with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', message='.*not in the possible render_modes')  # which is refused below
+        warnings.filterwarnings('ignore', message='.*not in the possible render_modes')  # an error below
         env = make(env_id, **{**env_args_of(policy.file, env_id), **(env_args or {}), **rendering})
     modes = (env.metadata or {}).get('render_modes') or []
     if film is not None and 'rgb_array' not in modes:
         close(env)
         raise MissingDependencyError(
-            f"the environment '{env_id}' draws no pictures: its render_modes are {modes}, without rgb_array. "
-            'Evaluate it without a film.'
+            f"the environment '{env_id}' cannot be filmed: its render_modes are {modes}, without rgb_array. "
+            'Evaluate it without --render.'
         )
     if warning := statistics_warning(env):
         warnings.warn(warning, stacklevel=2)

@@ -1,4 +1,4 @@
-"""``velora_ros export FILE --onnx OUT``: a policy for engines that know nothing of this package."""
+"""``velora_ros export FILE --onnx OUT``: write a policy as an ONNX model, for other runtimes and languages."""
 
 import argparse
 
@@ -12,8 +12,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'export',
         help='write a policy as an ONNX model',
         description=__doc__,
-        epilog='The model is one step: observation, hidden, dt in; action, next_hidden out. hidden is zeros and dt the '
-        "period at the start of an episode. Names, units, bounds and the digest are in the model's metadata.",
+        epilog='The model is one step with the inputs observation, hidden and dt and outputs action and next_hidden. '
+        'At the start of an episode hidden is zero and dt is the nominal period. Names, units, bounds and the digest '
+        "are in the model's metadata.",
     )
     parser.add_argument('file', metavar='FILE', help='policy file')
     parser.add_argument('--onnx', metavar='OUT', required=True, help='the ONNX file to write')
@@ -22,7 +23,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Export and say what was written.
+    Export the policy and print what was written.
 
     Raises:
         VeloraError: the policy cannot be read, onnx is missing, or the file cannot be written.

@@ -1,4 +1,4 @@
-"""A film of an episode: MP4 through ffmpeg, or GIF through Pillow alone."""
+"""Film an episode with imageio: as MP4, which needs ffmpeg, or as GIF, which needs only Pillow."""
 
 import importlib
 import io
@@ -13,14 +13,15 @@ import numpy as np
 
 from velora_ros.errors import ConfigError, MissingDependencyError, StorageError
 from velora_ros.gym.rendering import frame, light_up
-from velora_ros.utils import atomic_write, check_writable, how_to_install
+from velora_ros.utils.atomic_files import atomic_write, check_writable
+from velora_ros.utils.dependencies import how_to_install
 
-FASTEST = {'.mp4': 50.0, '.gif': 25.0}  # frames a second
+FASTEST = {'.mp4': 50.0, '.gif': 25.0}  # frames per second
 
 
 class Film(gym.Wrapper[Any, Any, Any, Any]):
     """
-    Films the first episode, in real time, and passes everything on. The file appears whole, when the film is over.
+    Films the first episode, in real time. The file appears when the film is complete.
 
     Args:
         env: made with ``render_mode='rgb_array'``.
@@ -28,7 +29,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         period: time between two observations [s].
 
     Raises:
-        MissingDependencyError: what the film needs is not installed, or no picture can be made.
+        MissingDependencyError: a package that the film needs is not installed, or the environment cannot be rendered.
         StorageError: the file cannot be written.
     """
 
@@ -43,7 +44,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         self._episodes = self._steps = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; the second one ends the film."""
+        """Reset the environment; the second reset ends the film."""
         answer = self.env.reset(seed=seed, options=options)
         self._episodes += 1
         if self._episodes == 1:
@@ -54,7 +55,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         return answer
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step, and film."""
+        """Step the environment and take a frame."""
         answer = self.env.step(action)
         self._steps += 1
         if self._writer is not None and self._steps % self._every == 0:
@@ -62,7 +63,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         return answer
 
     def finish(self) -> None:
-        """Put the film where it belongs, in the place of an older one."""
+        """Write the film to its path, over an older one."""
         writer, self._writer = self._writer, None
         if writer is not None:
             try:
@@ -85,13 +86,15 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
                     'Or name a .gif file.'
                 )
             try:
-                folder = tempfile.TemporaryDirectory(prefix='velora_ros_')  # it goes with _read, the last to know it
+                folder = tempfile.TemporaryDirectory(
+                    prefix='velora_ros_'
+                )  # _read keeps it alive until the film has been read
                 path = Path(folder.name) / 'film.mp4'
                 self._read = lambda: _whole_mp4(path, folder)
                 return imageio.get_writer(path, format='FFMPEG', fps=self._rate, macro_block_size=2)
             except (OSError, ValueError) as error:
                 raise _unwritable(self._path, error) from error
-        # Pillow keeps all pictures until the end anyway; a writer that fails there would try again as it is deleted.
+        # In memory, where Pillow keeps all frames anyway: a writer that fails on a full disk tries again when deleted.
         buffer = io.BytesIO()
         self._read = buffer.getvalue
         return imageio.get_writer(buffer, format='GIF', duration=1000 / self._rate, loop=0)
@@ -99,11 +102,11 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
     def _take(self) -> None:
         try:
             image = frame(self.env)
-            if self._dark:  # such a model has no surroundings either: white is kinder than black
+            if self._dark:  # a model without lights has no background either; white is better to look at than black
                 image = np.where((image == 0).all(axis=-1, keepdims=True), np.uint8(255), image)
             self._writer.append_data(image)
         except (OSError, ValueError) as error:
-            self._writer = None  # there is no film to finish
+            self._writer = None  # nothing is left to finish
             if isinstance(error, MissingDependencyError):
                 raise
             raise _unwritable(self._path, error) from error
@@ -111,10 +114,10 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
 
 def film_path(text: str) -> Path:
     """
-    Check where a film is to go before anything runs.
+    Check the path of a film before anything runs.
 
     Raises:
-        ConfigError: the name ends otherwise, or the folder is missing.
+        ConfigError: the name does not end in a valid format, or the folder is missing.
     """
     path = Path(text)
     if path.suffix not in FASTEST:
@@ -125,7 +128,7 @@ def film_path(text: str) -> Path:
 
 
 def _whole_mp4(path: Path, folder: 'tempfile.TemporaryDirectory[str]') -> bytes:
-    """Return what ffmpeg wrote; nothing if it could not end it, of which it does not tell."""
+    """Return the film that ffmpeg wrote; empty if it is incomplete, which ffmpeg does not report."""
     film = path.read_bytes()
     folder.cleanup()
     return film if b'moov' in film else b''
@@ -133,5 +136,5 @@ def _whole_mp4(path: Path, folder: 'tempfile.TemporaryDirectory[str]') -> bytes:
 
 def _unwritable(path: Path, error: Exception) -> StorageError:
     return StorageError(
-        f"the film '{path}' could not be written: {' '.join(str(error).split())}. Choose another place."
+        f"the film '{path}' could not be written: {' '.join(str(error).split())}. Choose another folder."
     )

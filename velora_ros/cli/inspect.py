@@ -1,4 +1,4 @@
-"""``velora_ros inspect FILE``: what a policy file holds, as text and as pictures."""
+"""``velora_ros inspect FILE``: show the content of a policy file, as text and as pictures."""
 
 import argparse
 import json
@@ -7,44 +7,45 @@ from typing import Any
 import numpy as np
 
 from velora_ros.cli.arguments import whole_number
+from velora_ros.cli.policy_pictures import draw
 from velora_ros.liquid.cell_registry import CELLS
 from velora_ros.policy import PolicyFile
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add the command."""
-    parser = commands.add_parser('inspect', help='show what a policy file holds', description=__doc__)
+    parser = commands.add_parser('inspect', help='show the content of a policy file', description=__doc__)
     parser.add_argument('file', metavar='FILE', help='policy file')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     pictures = parser.add_argument_group('pictures, .png or .svg')
     pictures.add_argument('--wiring', metavar='FILE', help='draw neurons and synapses')
     pictures.add_argument('--hidden', metavar='FILE', help='draw hidden state, observations, actions and rewards')
-    pictures.add_argument('--env', metavar='ID', help='where to run it for that (default: where it was trained)')
-    pictures.add_argument('--steps', metavar='N', type=whole_number(2), default=200, help='how long (default: 200)')
-    pictures.add_argument('--seed', metavar='S', type=whole_number(0), default=0, help='of the reset (default: 0)')
+    pictures.add_argument('--env', metavar='ID', help='environment for --hidden (default: that of the training)')
+    pictures.add_argument(
+        '--steps', metavar='N', type=whole_number(2), default=200, help='steps for --hidden (default: 200)'
+    )
+    pictures.add_argument('--seed', metavar='S', type=whole_number(0), default=0, help='seed of the reset (default: 0)')
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Print a description of the file, and draw what was asked for.
+    Print a description of the file, and draw the pictures that were asked for.
 
     Raises:
         VeloraError: the file is missing or damaged, or a picture cannot be made.
     """
     file = PolicyFile.load(arguments.file)
     wanted = {flag: path for flag in ('wiring', 'hidden') if (path := getattr(arguments, flag))}
-    if wanted:  # before the text: what cannot be drawn is told first
-        from velora_ros.cli import pictures  # noqa: PLC0415 - matplotlib, where a picture is wanted
-
-        pictures.draw(file, wanted, env_id=arguments.env, steps=arguments.steps, seed=arguments.seed)
+    if wanted:  # before the text, so that an error comes first
+        draw(file, wanted, env_id=arguments.env, steps=arguments.steps, seed=arguments.seed)
     print(json.dumps(summary(file)) if arguments.json else text(arguments.file, file))
     if not arguments.json:
         print(*(f'{flag}: {path}' for flag, path in wanted.items()), sep='\n', end='\n' if wanted else '')
 
 
 def summary(file: PolicyFile) -> dict[str, Any]:
-    """Return everything but the weights, ready for JSON."""
+    """Return everything except the weights, as values that JSON can hold."""
     return {
         'digest': file.digest,
         'environment': file.environment,
@@ -59,17 +60,17 @@ def summary(file: PolicyFile) -> dict[str, Any]:
 
 
 def parameters(file: PolicyFile) -> int:
-    """Return the number of weights that have a synapse, and of biases."""
+    """Return the number of weights with a synapse plus the number of biases."""
     gates = {'inter': 1, 'command': CELLS[file.cell].gates, 'motor': 1}
     synapses = sum(repeats * _synapses(file, layer)['present'] for layer, repeats in gates.items())
     return synapses + sum(tensor.size for name, tensor in file.tensors.items() if name.endswith('.bias'))
 
 
 def text(path: str, file: PolicyFile) -> str:
-    """Return the description for people."""
+    """Return the description as text."""
     spec, wiring = file.spec, file.wiring
     shortest, longest = file.dt_range
-    assumed = ' (assumed: the environment did not say it)' if spec.control_period_assumed else ''
+    assumed = ' (assumed, because the environment does not say it)' if spec.control_period_assumed else ''
     lines = [
         f'{path}',
         f'  digest       {file.digest}',

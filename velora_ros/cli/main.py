@@ -1,7 +1,7 @@
 """
-One command for everything that needs no ROS: ``velora_ros train | sweep | evaluate | inspect | plot | export``.
+The command line, which needs no ROS: ``velora_ros train | sweep | evaluate | inspect | plot | export``.
 
-Exit status: 0 fine, 1 it did not work (one sentence on standard error), 2 the call was wrong, 130 interrupted.
+Exit status: 0 success, 1 failure (with one line on standard error), 2 invalid arguments, 130 interrupted.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Any
 
 from velora_ros import __version__
 from velora_ros.errors import ConfigError, VeloraError
-from velora_ros.utils import forget_unwritten, write_line
+from velora_ros.utils.output import forget_unwritten, write_line
 
 FINE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _COLOURS = re.compile(r'\x1b\[[0-9;]*m')
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Run the command line.
 
     Args:
-        argv: arguments without the program's name; None: those of the process.
+        argv: arguments without the program's name; None: the arguments of the process.
 
     Returns:
         the exit status.
@@ -45,17 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     try:
         _run_command(arguments)
-        if sys.stdout is not None:  # it was closed before this process began, and print wrote nothing
+        if sys.stdout is not None:  # None: it was closed before this process began
             sys.stdout.flush()
     except ConfigError as error:
         return _fail(error, USAGE)
     except VeloraError as error:
         return _fail(error, FAILED)
-    except BrokenPipeError:  # the reader, head for one, has seen enough
+    except BrokenPipeError:  # the reader has gone, as after ``| head``
         forget_unwritten(sys.stdout)
         return FAILED
     except OSError as error:
-        forget_unwritten(sys.stdout)  # it may be what failed
+        forget_unwritten(sys.stdout)  # standard output may be what failed
         return _fail(f'{error.strerror or error}: {error.filename or "no file"}.', FAILED)
     except KeyboardInterrupt:
         return _fail('interrupted.', INTERRUPTED)
@@ -73,7 +73,7 @@ def _run_command(arguments: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    # Not above: they take a second, in which Ctrl-C must be heard without a traceback.
+    # Imported here because they take a second, in which Ctrl-C must not print a traceback.
     from velora_ros.cli import evaluate, export, inspect, plot, sweep, train  # noqa: PLC0415
 
     root = argparse.ArgumentParser(
@@ -95,6 +95,6 @@ def _fail(error: object, status: int) -> int:
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:
-    # gymnasium colours its own.
+    # gymnasium's warnings are coloured.
     text = _COLOURS.sub('', str(message)).removeprefix('WARN: ')
     write_line(f'velora_ros: warning: {text}', error=True)

@@ -1,4 +1,4 @@
-"""``velora_ros plot RUN...``: learning curves of one or many runs, as a picture."""
+"""``velora_ros plot RUN...``: draw the learning curves or the diagnostics of one or many runs."""
 
 import argparse
 import re
@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from velora_ros.errors import ConfigError
-from velora_ros.pictures.curves import NAMES, Run, grouped, overlap, read_run, read_table
+from velora_ros.pictures.read_runs import Run, grouped, read_diagnostics, read_run, read_table
+from velora_ros.pictures.seed_statistics import NAMES, STATISTICS, overlap
 from velora_ros.training.diagnostics import DIAGNOSTICS
 from velora_ros.training.runs.paths import RunPaths
 
@@ -21,12 +22,12 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'plot',
         help='draw learning curves',
         description=__doc__,
-        epilog='Runs of one label are drawn as one group: a line for the statistic over seeds and its 95 %% bootstrap '
-        'interval. The label of a run folder is its name without -seedS, that of a table its task.',
+        epilog='Runs with the same label are drawn as one group: a line for the statistic over seeds, with its 95 %% '
+        'bootstrap interval. The label of a run folder is its name without -seedS; the label of a table is its task.',
     )
     parser.add_argument(
         'runs', metavar='RUN', nargs='+',
-        help='a run folder, a folder of run folders, or a CSV like those in benchmarks/results; LABEL=RUN names it',
+        help='a run folder, a folder of them, or a CSV like those in benchmarks/results; LABEL=RUN sets the label',
     )  # fmt: skip
     parser.add_argument(
         '--out', metavar='FILE',
@@ -34,27 +35,27 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     )  # fmt: skip
     parser.add_argument(
         '--diagnostics', action='store_true',
-        help='draw the diagnostics of learning instead, one panel each; RUN is a run folder or a folder of them',
+        help='draw the diagnostics of learning instead, one panel each; RUN must be a run folder or a folder of them',
     )  # fmt: skip
     parser.add_argument('--x', choices=('steps', 'time'), default='steps', help='the x axis (default: steps)')
     parser.add_argument(
-        '--statistic', choices=('iqm', 'median', 'mean'), default='iqm',
-        help='over the runs of a label: interquartile mean, median or mean (default: iqm)',
+        '--statistic', choices=tuple(STATISTICS), default='iqm',
+        help='statistic over the runs of a label: interquartile mean, median or mean (default: iqm)',
     )  # fmt: skip
     parser.add_argument('--solved', metavar='RETURN', type=float, help='draw a line at this return')
-    parser.add_argument('--title', metavar='TEXT', default='', help='of the picture')
+    parser.add_argument('--title', metavar='TEXT', default='', help='title of the picture')
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Draw, and say how each group ended.
+    Draw the picture, and print the last return of each group.
 
     Raises:
         VeloraError: there is nothing to draw, a file is damaged, matplotlib is missing, or the picture cannot be
             written.
     """
-    from velora_ros.pictures.learning import draw_learning  # noqa: PLC0415 - matplotlib, where a picture is wanted
+    from velora_ros.pictures.draw_learning_curves import draw_learning  # noqa: PLC0415 - matplotlib, where a picture is wanted
     from velora_ros.pictures.style import picture_path, save  # noqa: PLC0415
 
     if arguments.diagnostics:
@@ -70,13 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _draw_diagnostics(arguments: argparse.Namespace) -> None:
-    """
-    Draw diagnostics.
-
-    Raises:
-        VeloraError: as :func:`run`.
-    """
-    from velora_ros.pictures.diagnostics import draw_diagnostics, read_diagnostics  # noqa: PLC0415 - as in run
+    from velora_ros.pictures.draw_diagnostics import draw_diagnostics  # noqa: PLC0415 - as in run
     from velora_ros.pictures.style import picture_path, save  # noqa: PLC0415
 
     out = picture_path(arguments.out or DEFAULT_DIAGNOSTICS, '--out')
@@ -95,22 +90,24 @@ def read(text: str) -> list[Run]:
     Return the runs that one argument names.
 
     Raises:
-        ConfigError: there are none; the message says what was found instead.
+        ConfigError: it names none; the message says what was found instead.
     """
     label, path = _split(text)
     if path.is_file():
         return read_table(path, label)
     if not path.is_dir():
-        raise ConfigError(f"'{text}' does not exist; give a run folder, runs/InvertedPendulum-v5-seed0 say, or a CSV.")
+        raise ConfigError(
+            f"'{text}' does not exist; give a run folder, for example runs/InvertedPendulum-v5-seed0, or a CSV."
+        )
     folders = [folder for folder in (path, *sorted(path.iterdir())) if _is_run(folder)]
     if not folders:
         raise ConfigError(
-            f"'{path}' is not a run folder, and has none in it: a run has a file evaluations.csv or episodes.csv. "
+            f"'{path}' is not a run folder and contains none: a run folder has a file evaluations.csv or episodes.csv. "
             "Give the folder that 'velora_ros train' printed."
         )
     runs = [_run_of(folder, label) for folder in folders]
     if not (drawable := [one for one in runs if len(one.evaluations) or len(one.episodes)]):
-        raise ConfigError(f"the run in '{folders[0]}' has neither an episode nor an evaluation yet; let it go on.")
+        raise ConfigError(f"the run in '{folders[0]}' has no episode and no evaluation yet; wait for the first one.")
     return drawable
 
 
@@ -147,14 +144,14 @@ def _summary(runs: Sequence[Run]) -> list[str]:
 
 
 def _without_line(runs: Sequence[Run], axis: str, statistic: str) -> list[str]:
-    """Say which groups have no line over their seeds, and why."""
+    """Return a line for each group that has no statistic over its seeds, with the reason."""
     lines = []
     for label, members in grouped(runs).items():
         for kind in ('evaluations', 'episodes'):
             curves = [curve for one in members if len(curve := getattr(one, kind))]
             if curves and not overlap(curves, axis):
                 lines.append(
-                    f'{label}: no {NAMES[statistic]} of the {kind}, as all {len(curves)} runs have no {axis} '
-                    'in common; let them go on, or draw them under labels of their own'
+                    f'{label}: no {NAMES[statistic]} of the {kind}, because the {len(curves)} runs have no {axis} in '
+                    'common; continue them, or draw them under separate labels'
                 )
     return lines

@@ -1,4 +1,4 @@
-"""``velora_ros sweep FILE``: train many settings with many seeds, side by side, on this machine or a Ray cluster."""
+"""``velora_ros sweep FILE``: train many settings with many seeds in parallel, on this machine or a Ray cluster."""
 
 import argparse
 import math
@@ -9,43 +9,49 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.cli.arguments import whole_number
-from velora_ros.cli.stopping import stop_on_signals
+from velora_ros.cli.stop_on_signals import stop_on_signals
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.sweep.folder import SweepFolder
 from velora_ros.sweep.plan import Sweep, Trial
 from velora_ros.sweep.ray_session import ray_session
 from velora_ros.sweep.results import FAILED, STOPPED, SettingResult, TrialResult, rank, table
-from velora_ros.utils import write_line
+from velora_ros.utils.output import write_line
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add the command."""
     parser = commands.add_parser(
         'sweep',
-        help='train many settings and seeds',
+        help='train many settings with many seeds',
         description=__doc__,
-        epilog='docs/sweep.md explains the file; config/sweep has examples. Ctrl-C stops the sweep, --resume goes on '
-        'with the trials that are not done.',
+        epilog='docs/sweep.md explains the file; config/sweep has examples. Ctrl-C stops the sweep; --resume runs '
+        'the trials that are not done.',
     )
     begin = parser.add_mutually_exclusive_group(required=True)
-    begin.add_argument('file', metavar='FILE', nargs='?', help='YAML: environment, steps, seeds, settings')
-    begin.add_argument('--resume', metavar='DIR', help='go on with the sweep in this folder')
-    parser.add_argument('--out', metavar='DIR', help="folder for the run folders (default: runs/ and the file's name)")
+    begin.add_argument('file', metavar='FILE', nargs='?', help='YAML with environment, steps, seeds and settings')
+    begin.add_argument('--resume', metavar='DIR', help='resume the sweep in this folder')
+    parser.add_argument(
+        '--out', metavar='DIR', help="folder for the run folders (default: runs/NAME, with the file's name)"
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument('--cpus', metavar='N', type=whole_number(1), help='cores of this machine to use (default: all)')
     where.add_argument(
-        '--address', metavar='HOST:PORT', help="of a Ray cluster, or 'auto'; all its machines must see the folder"
+        '--address',
+        metavar='HOST:PORT',
+        help="address of a Ray cluster, or 'auto'; all its machines must see the folder",
     )
-    parser.add_argument('--dry-run', action='store_true', help='check everything, list the trials, train nothing')
+    parser.add_argument(
+        '--dry-run', action='store_true', help='check everything and list the trials, but train nothing'
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Train what is to be trained, say which setting was best.
+    Run the sweep and print which setting is best.
 
     Raises:
-        VeloraError: the file, the folder or Ray is not as it must be, or trials failed.
+        VeloraError: the file or the folder is not valid, Ray cannot be used, or trials failed.
     """
     if arguments.dry_run:
         _list(_sweep_of(arguments))
@@ -66,7 +72,7 @@ def _sweep_of(arguments: argparse.Namespace) -> Sweep:
 def _opened(arguments: argparse.Namespace) -> AbstractContextManager[SweepFolder]:
     if arguments.resume:
         if arguments.out:
-            raise ConfigError('--resume names the folder of the sweep already; leave --out out.')
+            raise ConfigError('--resume already names the folder of the sweep; omit --out.')
         return SweepFolder.resume(arguments.resume)
     folder = arguments.out or Path('runs') / Path(arguments.file).stem
     return SweepFolder.start(folder, Sweep.load(arguments.file))
@@ -75,7 +81,7 @@ def _opened(arguments: argparse.Namespace) -> AbstractContextManager[SweepFolder
 def _train(folder: SweepFolder, arguments: argparse.Namespace) -> None:
     write_line(f'{_size(folder.sweep)}; {len(folder.to_do)} to do, in {folder.path}')
     with ray_session(arguments.address, arguments.cpus), stop_on_signals() as stop:
-        from velora_ros.sweep.engine import run_trials  # noqa: PLC0415 - Ray, which has just been set up
+        from velora_ros.sweep.ray_tune import run_trials  # noqa: PLC0415 - Ray, which has just been set up
 
         with _Progress(folder) as progress:
             run_trials(
@@ -86,7 +92,7 @@ def _train(folder: SweepFolder, arguments: argparse.Namespace) -> None:
 
 
 class _Progress:
-    """A bar over the steps of all trials on a terminal, and a line for each trial that is over anywhere."""
+    """A progress bar over the steps of all trials, on a terminal, and a line for each trial that has ended."""
 
     def __init__(self, folder: SweepFolder) -> None:
         from tqdm import tqdm  # noqa: PLC0415 - the other commands do without
@@ -109,12 +115,12 @@ class _Progress:
         self._bar.close()
 
     def on_progress(self, trial: Trial, steps: int) -> None:
-        """Move the bar."""
+        """Advance the bar."""
         self._bar.update(steps - self._steps.get(trial.name, 0))
         self._steps[trial.name] = steps
 
     def on_end(self, result: TrialResult) -> None:
-        """Say how a trial ended."""
+        """Print how a trial ended."""
         self.on_progress(result.trial, self._folder.sweep.steps)
         with self._bar.external_write_mode(file=sys.stdout):
             write_line(f'[{len(self._folder.results)}/{self._total}] {_line(result)}')
@@ -130,7 +136,7 @@ def _line(result: TrialResult) -> str:
 
 
 def _report(folder: SweepFolder) -> None:
-    """Write the tables and say what is in them; a sweep that is not done is no error, failed trials are one."""
+    """Write and print the tables. Failed trials are an error; a sweep that is not complete is not."""
     ranked = rank(folder.sweep, folder.results)
     folder.finish(ranked)
     done = [one for one in ranked if one.trials]
@@ -140,8 +146,8 @@ def _report(folder: SweepFolder) -> None:
     failed = [one for one in folder.results if one.status == FAILED]
     if failed:
         raise VeloraError(
-            f'{len(failed)} of {len(folder.sweep.trials())} trials failed, {failed[0].trial.name} with this: '
-            f'{failed[0].message} When it is mended, {_to_resume(folder)}'
+            f'{len(failed)} of {len(folder.sweep.trials())} trials failed; {failed[0].trial.name}: '
+            f'{failed[0].message} Correct the cause, then {_to_resume(folder)}'
         )
 
 
@@ -151,7 +157,7 @@ def _next_steps(folder: SweepFolder, best: SettingResult) -> list[str]:
     train = f'velora_ros train --env {shlex.quote(sweep.env)} --steps {sweep.steps} --config {path}/{folder.best.name}'
     return [
         f'best setting: {best.label}',
-        f'best policy of it: {folder.path / top.trial.name}/policies/best.safetensors',
+        f'its best policy: {folder.path / top.trial.name}/policies/best.safetensors',
         f'train it again: {train} --seed {max(sweep.seeds) + 1}',
         f'draw the curves: velora_ros plot {path}',
         f'tables: {folder.settings_table}, {folder.trials_table}',
@@ -159,7 +165,7 @@ def _next_steps(folder: SweepFolder, best: SettingResult) -> list[str]:
 
 
 def _to_resume(folder: SweepFolder) -> str:
-    return f'go on with: velora_ros sweep --resume {shlex.quote(str(folder.path))}'
+    return f'resume with: velora_ros sweep --resume {shlex.quote(str(folder.path))}'
 
 
 def _list(sweep: Sweep) -> None:

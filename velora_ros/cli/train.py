@@ -1,4 +1,4 @@
-"""``velora_ros train --env ID``: train a policy, and write the best one that its evaluations found."""
+"""``velora_ros train --env ID``: train a policy and write the best one, judged by its evaluations."""
 
 import argparse
 import dataclasses
@@ -10,8 +10,8 @@ from typing import Any
 
 from velora_ros.cli.arguments import add_env_arguments, add_hyperparameters, given_hyperparameters, whole_number
 from velora_ros.cli.evaluate import statistics
-from velora_ros.cli.illustrate import illustrate
-from velora_ros.cli.stopping import stop_on_signals
+from velora_ros.cli.policy_pictures import illustrate
+from velora_ros.cli.stop_on_signals import stop_on_signals
 from velora_ros.errors import ConfigError, MissingDependencyError
 from velora_ros.gym.environment_errors import close, closing
 from velora_ros.gym.make_env import same_id
@@ -23,10 +23,13 @@ from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import default_folder
 from velora_ros.training.runs.start_file import StartFile
-from velora_ros.utils import check_writable, how_to_install, set_seed, write_line
+from velora_ros.utils import set_seed
+from velora_ros.utils.atomic_files import check_writable
+from velora_ros.utils.dependencies import how_to_install
+from velora_ros.utils.output import write_line
 
 FINAL_EPISODES = 10
-FINAL_STREAM = 2**31  # (seed, FINAL_STREAM) is no pair that training draws from
+FINAL_STREAM = 2**31  # training never seeds with (seed, FINAL_STREAM)
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -35,24 +38,26 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'train',
         help='train a policy',
         description=__doc__,
-        epilog='Without --config the preset of the environment is used, config/train/ID.yaml, or ID-NAME.yaml with '
-        '--preset NAME, if there is one; flags override it. Evaluations are disturbed as training is. Ctrl-C ends '
-        'training early and writes what there is; --resume goes on from there, or from where a killed run had got to.',
+        epilog='Without --config the hyperparameters come from the preset of the environment, config/train/ID.yaml, or '
+        'ID-NAME.yaml with --preset NAME; flags override them. Evaluations have the disturbances of training. Ctrl-C '
+        'ends training early and writes the policy; --resume continues a run that was stopped or killed.',
     )
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument('--env', metavar='ID', help='environment, e.g. InvertedPendulum-v5')
-    begin.add_argument('--resume', metavar='DIR', help='go on with the run in this folder; --steps may be larger')
-    add_env_arguments(parser, 'keyword for the environment, as in --env-arg frame_skip=5; may come more than once')
+    begin.add_argument(
+        '--resume', metavar='DIR', help='resume the run in this folder; --steps can be larger than before'
+    )
+    add_env_arguments(parser, 'keyword for the environment, e.g. --env-arg frame_skip=5; can be given more than once')
     parser.add_argument(
         '--from',
         dest='start_from',
         metavar='FILE',
-        help='train on from a policy, a saved agent, a checkpoint, or the newest checkpoint of a run',
+        help='start from a policy, a saved agent, a checkpoint, or the newest checkpoint of a run folder',
     )
-    parser.add_argument('--seed', metavar='S', type=whole_number(0), help='one seed, one run (default: 0)')
+    parser.add_argument('--seed', metavar='S', type=whole_number(0), help='equal seeds give equal runs (default: 0)')
     budget = parser.add_mutually_exclusive_group()
-    budget.add_argument('--steps', metavar='N', type=whole_number(1), help='environment steps')
-    budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='episodes')
+    budget.add_argument('--steps', metavar='N', type=whole_number(1), help='environment steps at most')
+    budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='episodes at most')
     parser.add_argument(
         '--out', metavar='FILE', help='policy file (default: policies/best.safetensors in the run folder)'
     )
@@ -60,58 +65,56 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--run-dir', metavar='DIR', help='folder of checkpoints, policies and curves (default: runs/ID-seedS)'
     )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument('--preset', metavar='NAME', default='', help='a preset beside the usual one, e.g. robust')
-    source.add_argument('--config', metavar='YAML', help='hyperparameters, instead of the preset')
+    source.add_argument('--preset', metavar='NAME', default='', help='a named preset, e.g. robust')
+    source.add_argument('--config', metavar='YAML', help='file of hyperparameters, instead of a preset')
     parser.add_argument('--device', metavar='NAME', help='cpu, cuda or auto (default: cpu)')
     parser.add_argument(
-        '--control-period', metavar='SECONDS', type=float, help='nominal period, where the environment does not say'
+        '--control-period', metavar='SECONDS', type=float, help='nominal period, if the environment has none'
     )
     parser.add_argument(
         '--checkpoint-every',
         metavar='SECONDS',
         type=float,
         default=30.0,
-        help='least time between two checkpoints; 0: one after every episode (default: 30)',
+        help='minimum time between two checkpoints; 0: one after every episode (default: 30)',
     )
     parser.add_argument(
-        '--keep-checkpoints', metavar='N', type=whole_number(1), default=3, help='how many stay (default: 3)'
+        '--keep-checkpoints', metavar='N', type=whole_number(1), default=3, help='how many to keep (default: 3)'
     )
-    stopping = parser.add_argument_group('early end, both of which a resumed run must be told again')
+    stopping = parser.add_argument_group('stopping early; give these again when you resume the run')
     stopping.add_argument(
-        '--stop-at', metavar='RETURN', type=float, help='after three evaluations in a row at or above it'
+        '--stop-at', metavar='RETURN', type=float, help='stop after three evaluations in a row that reach it'
     )
     stopping.add_argument(
-        '--patience', metavar='N', type=whole_number(1), help='after so many evaluations without a better one'
+        '--patience', metavar='N', type=whole_number(1), help='stop after N evaluations without a better one'
     )
-    parser.add_argument(
-        '--no-pictures', action='store_true', help='leave out wiring, hidden state and film of the best policy'
-    )
+    parser.add_argument('--no-pictures', action='store_true', help='no pictures and no film of the best policy')
     add_hyperparameters(parser.add_argument_group('hyperparameters'))
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Train, write the policy, evaluate it once more on new seeds.
+    Train, write the policy, and evaluate it once more with new seeds.
 
     Raises:
-        VeloraError: a hyperparameter, the environment, the run's folder or a file is not as it must be.
+        VeloraError: a hyperparameter, the environment, the run's folder or a file is not valid.
     """
     if arguments.resume:
-        _go_on(arguments)
+        _resume_run(arguments)
     elif arguments.env or arguments.start_from:
-        _begin(arguments)
+        _start_run(arguments)
     else:
-        raise ConfigError('say what to train: --env ID, --from FILE, or --resume DIR.')
+        raise ConfigError('nothing to train; give --env ID, --from FILE or --resume DIR.')
 
 
-def _begin(arguments: argparse.Namespace) -> None:
+def _start_run(arguments: argparse.Namespace) -> None:
     start = StartFile.load(arguments.start_from) if arguments.start_from else None
     if start is not None:
         arguments.env = arguments.env or start.environment
         start.refuse_others(given_hyperparameters(arguments))
     if not arguments.env:
-        raise ConfigError(f"'{arguments.start_from}' names no environment; say which one with --env ID.")
+        raise ConfigError(f"'{arguments.start_from}' does not name an environment; choose one with --env ID.")
     hyperparameters, source = configuration(arguments)
     if start is not None:
         hyperparameters = dataclasses.replace(hyperparameters, **start.fixed)
@@ -128,38 +131,38 @@ def _begin(arguments: argparse.Namespace) -> None:
         flags=shlex.join(_flags(arguments)),
     )
     folder = Path(arguments.run_dir) if arguments.run_dir else default_folder(config.env or '', config.seed)
-    RunFolder(folder).refuse_second_run()  # now, not after torch has been loaded
-    work = _Work(config, arguments)
+    RunFolder(folder).refuse_second_run()  # before torch is loaded
+    training = _Training(config, arguments)
     write_line(f'hyperparameters from {source}:')
     values = dataclasses.asdict(hyperparameters)
     write_line('\n'.join(f'  {name}: {_yaml(value)}' for name, value in values.items()))
-    with closing(work.env), _started(arguments, config) as run_folder:
-        work.do(run_folder)
+    with closing(training.env), _started(arguments, config) as run_folder:
+        training.run(run_folder)
 
 
 def _started(arguments: argparse.Namespace, config: RunConfig) -> RunFolder:
-    """Begin the run in the folder that was asked for, or in a free one, also beside a training begun at that moment."""
+    """Start the run in the given folder, or in a free one that no other training takes at the same moment."""
     if arguments.run_dir:
         return RunFolder.start(arguments.run_dir, config)
     return RunFolder.start_in_free(lambda: default_folder(config.env or '', config.seed), config)
 
 
-def _go_on(arguments: argparse.Namespace) -> None:
+def _resume_run(arguments: argparse.Namespace) -> None:
     if arguments.run_dir:
-        raise ConfigError('--resume names the folder of the run already; leave --run-dir out.')
+        raise ConfigError('--resume already names the folder of the run; omit --run-dir.')
     if arguments.start_from:
-        raise ConfigError('--resume goes on with a run and --from begins one; leave one of them out.')
+        raise ConfigError('--resume continues a run and --from starts one; omit one of them.')
     with RunFolder.resume(arguments.resume) as folder:
         started_with = folder.started_with
         started_with.refuse_differences(_given(arguments, started_with.hyperparameters), folder.folder)
         folder.change(**_budget(arguments), **({'device': arguments.device} if arguments.device else {}))
-        work = _Work(folder.started_with, arguments)
-        with closing(work.env):
-            work.do(folder)
+        training = _Training(folder.started_with, arguments)
+        with closing(training.env):
+            training.run(folder)
 
 
-class _Work:
-    """What both ways have in common; made before the run's folder is, so that what is wrong leaves none behind."""
+class _Training:
+    """Model and environment of a run, made before the run's folder so that an error leaves no folder behind."""
 
     def __init__(self, config: RunConfig, arguments: argparse.Namespace) -> None:
         self._config, self._arguments = config, arguments
@@ -174,8 +177,8 @@ class _Work:
             close(self.env)
             raise
 
-    def do(self, folder: RunFolder) -> None:
-        """Train, finish the policy, and say how to go on with what was stopped."""
+    def run(self, folder: RunFolder) -> None:
+        """Train and write the policy; evaluate and draw it, or say how to resume a run that was stopped."""
         arguments = self._arguments
         out = self._out or folder.best_policy
         callbacks: list[Callback] = [] if out == folder.best_policy else [KeepBest(out)]
@@ -186,9 +189,9 @@ class _Work:
             result = self._running.train_run(folder, self._model, self.env, callbacks=[*callbacks, stop], **options)
         file = _with_provenance(result.best_policy or self._model.agent.policy_file(), self._config)
         file.save(out)
-        if stop.reason:  # the user who stops it may not want to wait for the evaluation
+        if stop.reason:  # a user who stops a run does not want to wait for an evaluation
             again = f' --out {out}' if arguments.out else ''
-            write_line(f'{stop.reason}; to go on: {folder.how_to_resume}{again}')
+            write_line(f'{stop.reason}; to resume: {folder.how_to_resume}{again}')
             return
         _evaluate(file, self.env, self._config, out)
         if not arguments.no_pictures:
@@ -197,7 +200,7 @@ class _Work:
 
 def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     """
-    Return the hyperparameters and where they come from: the file or the preset, then the flags.
+    Return the hyperparameters, from the file or the preset and then the flags, and a text that says so.
 
     Raises:
         ConfigError: a name or a value is not valid.
@@ -212,14 +215,14 @@ def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
 
 
 def _env_args(arguments: argparse.Namespace, start: StartFile | None) -> dict[str, Any]:
-    """Return the keywords for the environment: those that were given, over those that the policy was trained with."""
+    """Return the keywords for the environment; those given override those of the start file's training."""
     is_same = start is not None and same_id(start.environment, arguments.env)
     before = start.provenance.get('env_args', {}) if start is not None and is_same else {}
     return {**before, **dict(arguments.env_arg)}
 
 
 def _budget(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the budget that the command line gave; steps mean any number of episodes, each having one at least."""
+    """Return the given budget; with --steps the number of episodes has no limit, as each has at least one step."""
     if arguments.episodes:
         return {'n_episodes': arguments.episodes, 'total_steps': None}
     return {'n_episodes': arguments.steps, 'total_steps': arguments.steps} if arguments.steps else {}
@@ -227,14 +230,14 @@ def _budget(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _given(arguments: argparse.Namespace, started_with: TrainConfig) -> dict[str, Any]:
     """
-    Return what the command line says of a run that is there already; the run says what is not given.
+    Return the values that the command line gives for a run that is resumed.
 
     Raises:
         ConfigError: a name or a value is not valid.
     """
     path = Path(arguments.config) if arguments.config else None
     if arguments.preset:
-        raise ConfigError('--resume keeps the hyperparameters that the run was started with; leave --preset out.')
+        raise ConfigError('--resume keeps the hyperparameters that the run was started with; omit --preset.')
     values = {} if path is None else read_yaml(path)
     given = {**values, **given_hyperparameters(arguments)}
     checked = dataclasses.asdict(TrainConfig.from_dict({**dataclasses.asdict(started_with), **given}))
@@ -246,8 +249,8 @@ def _given(arguments: argparse.Namespace, started_with: TrainConfig) -> dict[str
 
 
 def _running(seed: int) -> Any:
-    """Return the module that trains; it needs torch, which the other commands do without."""
-    set_seed(seed)  # it also says so where torch is missing
+    """Return the module that trains; it needs torch, which the other commands do not."""
+    set_seed(seed)  # it also reports a missing torch
     try:
         from velora_ros.models import run  # noqa: PLC0415
     except ImportError as error:
@@ -258,7 +261,7 @@ def _running(seed: int) -> Any:
 
 
 def _with_provenance(file: PolicyFile, config: RunConfig) -> PolicyFile:
-    """Return the policy with the command and the hyperparameters as they are now: its budget may have grown."""
+    """Return the policy with the present command and hyperparameters; the budget may have grown since it was made."""
     provenance = {
         **file.provenance,
         'command': config.command,
@@ -268,7 +271,7 @@ def _with_provenance(file: PolicyFile, config: RunConfig) -> PolicyFile:
 
 
 def _evaluate(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
-    """Write the policy once more, with its returns on seeds that training did not know."""
+    """Evaluate the policy with seeds that training did not use, and write it once more with the returns."""
     seed, max_steps = episode_seed(config.seed, FINAL_STREAM), config.hyperparameters.longest_evaluation
     result = evaluate(Policy(file), env, episodes=FINAL_EPISODES, seed=seed, max_steps=max_steps)
     report = statistics(result)
@@ -280,7 +283,7 @@ def _evaluate(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
 
 
 def _flags(arguments: argparse.Namespace) -> Sequence[str]:
-    """Return the arguments, beside environment, seed and budget, that make the same policy again."""
+    """Return the arguments, besides environment, seed and budget, that repeat the training."""
     given = {name: getattr(arguments, name) for name in ('config', 'control_period', 'stop_at', 'patience')}
     given |= {'preset': arguments.preset or None, **given_hyperparameters(arguments)}
     words = [word for name, value in arguments.env_arg for word in ('--env-arg', f'{name}={json.dumps(value)}')]

@@ -8,7 +8,7 @@ from gymnasium.wrappers import RecordEpisodeStatistics
 from velora_ros.errors import MissingDependencyError
 from velora_ros.gym.checks import wrappers_of
 from velora_ros.gym.environment_errors import missing_module
-from velora_ros.utils import how_to_install
+from velora_ros.utils.dependencies import how_to_install
 
 if TYPE_CHECKING:
     import torch

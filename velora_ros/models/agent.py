@@ -36,7 +36,7 @@ from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SAMPLE_EVERY, Gathered
 from velora_ros.training.divergence import diverged
 from velora_ros.training.environments import Env
-from velora_ros.utils import slow_step
+from velora_ros.utils.slow_steps import slow_step
 
 logger = logging.getLogger(__name__)
 

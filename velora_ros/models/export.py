@@ -10,7 +10,7 @@ from velora_ros.errors import ConfigError
 from velora_ros.liquid import LiquidNetwork
 from velora_ros.models.networks import Normaliser
 from velora_ros.policy import PolicyFile
-from velora_ros.policy.cells import ADVANCE
+from velora_ros.policy.numpy_engine import CELLS
 from velora_ros.spec import PolicySpec
 
 
@@ -40,9 +40,9 @@ def policy_file(
         ConfigError: the runtime has no cell of the network's kind.
     """
     wiring = actor.wiring
-    if wiring.cell not in ADVANCE:
+    if wiring.cell not in CELLS:
         raise ConfigError(
-            f"the policy cannot be exported: the runtime has no cell '{wiring.cell}'; it has {', '.join(ADVANCE)}. Add "
+            f"the policy cannot be exported: the runtime has no cell '{wiring.cell}'; it has {', '.join(CELLS)}. Add "
             'one step of the cell to velora_ros.policy, or train without evaluations (eval_every=0).'
         )
     tensors = {

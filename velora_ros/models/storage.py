@@ -13,8 +13,8 @@ from torch import Tensor
 
 from velora_ros.errors import PolicyFileError, SpecError
 from velora_ros.models.agent import DDPGAgent
-from velora_ros.policy.foreign import AGENT_KEY, why_no_agent
-from velora_ros.utils import atomic_write
+from velora_ros.policy.file_kinds import AGENT_KEY, why_no_agent
+from velora_ros.utils.atomic_files import atomic_write
 
 FORMAT_VERSION = 2
 

@@ -1,6 +1,6 @@
 """
-Pictures for people: learning curves, a policy's wiring, its hidden state at work. PNG and SVG through matplotlib.
+Pictures, as PNG and SVG through matplotlib: learning curves, diagnostics, a policy's wiring and its hidden state.
 
-It knows policies and environments, no agent and no ROS. ``curves`` and ``rollout`` are data and need numpy alone; the
-modules that draw load matplotlib, so that who only sometimes draws imports them late.
+``read_runs``, ``seed_statistics`` and ``rollout`` are data and need only numpy. ``style`` and the other modules import
+matplotlib, so import them only where a picture is wanted.
 """

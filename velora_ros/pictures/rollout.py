@@ -1,4 +1,4 @@
-"""A policy at work, step by step: what it saw, kept in mind, did and got."""
+"""Run a policy in an environment and record observations, hidden states, actions and rewards."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,16 +16,16 @@ Array = npt.NDArray[np.float64]
 @dataclass(frozen=True)
 class Rollout:
     """
-    N steps of one policy, over as many episodes as it takes.
+    N steps of one policy, over one or more episodes.
 
     Args:
-        spec: names, units and bounds of what follows.
-        time: when each observation was made [s], shape (N,); it runs on over the ends of episodes.
+        spec: names, units and bounds of observations and actions.
+        time: of each observation [s], shape (N,); it continues from one episode to the next.
         observations: shape (N, S).
         hidden: the hidden state after each step, shape (N, H).
         actions: shape (N, A).
-        rewards: what the action brought, shape (N,).
-        starts: index of each episode's first step.
+        rewards: of each step, shape (N,).
+        starts: index of the first step of each episode.
         returns: undiscounted return of each finished episode.
     """
 
@@ -41,13 +41,13 @@ class Rollout:
 
 def roll_out(policy: Policy, env: 'gym.Env[Any, Any]', *, steps: int, seed: int = 0) -> Rollout:
     """
-    Run a policy deterministically and write everything down.
+    Run a policy deterministically and record every step.
 
     Args:
-        policy: acts; an elapsed time in ``info['dt']`` [s] reaches it.
-        env: gives what the policy reads; left open.
-        steps: how many; an episode that ends before is followed by another.
-        seed: of the first reset; each further episode goes on with the environment's own stream.
+        policy: chooses the actions; it gets the elapsed time ``info['dt']`` [s] if the environment reports one.
+        env: has the policy's observations and actions; it is not closed.
+        steps: number of steps; when an episode ends, the next one begins.
+        seed: of the first reset; later resets are not seeded.
     """
     rows: list[tuple[Any, ...]] = []
     starts: list[int] = []

@@ -1,8 +1,8 @@
 """
-What all pictures share: colours, axes without clutter, and saving. What they need of matplotlib comes from here.
+What all pictures share: colours, uncluttered axes, and saving. Pictures import matplotlib only through this module.
 
 Raises:
-    MissingDependencyError: on import, where matplotlib is not installed.
+    MissingDependencyError: on import, if matplotlib is not installed.
 """
 
 import os
@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from velora_ros.errors import ConfigError, MissingDependencyError
-from velora_ros.utils import PACKAGE, atomic_write, how_to_install
+from velora_ros.utils.atomic_files import atomic_write
+from velora_ros.utils.dependencies import how_to_install
+from velora_ros.utils.shipped_files import PACKAGE
 
 try:
     import matplotlib as mpl
@@ -32,7 +34,7 @@ __all__ = [
     'colours_of', 'new_figure', 'picture_path', 'readable_on', 'save', 'tidy', 'title', 'to_rgba_array',
 ]  # fmt: skip
 
-# Okabe and Ito's palette: it can be told apart by the colour-blind, and in grey.
+# The palette of Okabe and Ito, which colour-blind readers can tell apart, also in grey.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#666666')
 INK, FAINT = '#2b2b2b', '#d9d9d9'
 POSITIVE, NEGATIVE = '#2166ac', '#c2410c'
@@ -42,12 +44,12 @@ DOTS_PER_INCH = 150
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, sizes in inches; panels arrange themselves."""
+    """Return an empty figure of this size [inches] that arranges its panels itself."""
     return Figure(figsize=(width, height), layout='constrained', facecolor='white')
 
 
 def tidy(axes: Axes) -> None:
-    """Take away what carries no information: two of the frame's sides, dark grids, large type."""
+    """Remove clutter: two sides of the frame, dark grid lines and large labels."""
     axes.spines[['top', 'right']].set_visible(False)
     axes.spines[['left', 'bottom']].set_color('#8c8c8c')
     axes.tick_params(colors=INK, labelsize=8, length=3, color='#8c8c8c')
@@ -56,14 +58,14 @@ def tidy(axes: Axes) -> None:
 
 
 def title(axes: Axes, text: str, detail: str = '') -> None:
-    """Write a panel's title above its left end, with something quieter at its right end."""
+    """Write a panel's title at its left end and, less prominent, a detail at its right end."""
     axes.set_title(text, loc='left', fontsize=9.5, color=INK, fontweight='bold')
     if detail:
         axes.set_title(detail, loc='right', fontsize=8, color='#6b6b6b')
 
 
 def colours_of(count: int) -> list[Any]:
-    """Return one colour for each of so many lines: the palette while it lasts, else an even walk through a map."""
+    """Return ``count`` colours: those of the palette, or for more lines evenly spaced ones of a colour map."""
     if count <= len(COLOURS):
         return list(COLOURS[:count])
     vivid = mpl.colormaps['turbo'](np.linspace(0.04, 0.96, count))[:, :3]
@@ -71,17 +73,17 @@ def colours_of(count: int) -> list[Any]:
 
 
 def readable_on(colour: Any) -> str:
-    """Return black or white, whichever can be read on the colour."""
+    """Return black or white, whichever is readable on the colour."""
     red, green, blue = to_rgb(colour)
     return 'black' if 0.299 * red + 0.587 * green + 0.114 * blue > 0.58 else 'white'
 
 
 def picture_path(text: str, flag: str) -> Path:
     """
-    Check where a picture is to go before anything runs.
+    Check the path of a picture before anything runs.
 
     Raises:
-        ConfigError: the name ends otherwise, or the folder is missing.
+        ConfigError: the name does not end in a valid format, or the folder is missing.
     """
     path = Path(text)
     if path.suffix.lower() not in FORMATS:
@@ -93,14 +95,14 @@ def picture_path(text: str, flag: str) -> Path:
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """
-    Write a picture in the format that its name ends in; the same drawing gives the same bytes.
+    Write a picture in the format of its file name. The same drawing gives the same bytes.
 
     Raises:
-        StorageError: the file cannot be written; an older one of that name is untouched.
+        StorageError: the file cannot be written; an older one is unchanged.
     """
     kind = Path(path).suffix.lower().lstrip('.')
     metadata = {'Date': None} if kind == 'svg' else {'Software': PACKAGE}
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # titles and labels come from people: dollars are dollars
+        text.set_parse_math(False)  # titles and labels are plain text, in which a dollar sign is just that
     with atomic_write(path) as file, mpl.rc_context({'svg.hashsalt': PACKAGE}):
         figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)

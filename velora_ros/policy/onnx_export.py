@@ -1,11 +1,11 @@
 """
-A policy as an ONNX model: one step, for engines and languages that know nothing of this package.
+Export a policy as an ONNX model of one step, for other runtimes and languages.
 
-Hidden state and elapsed time are explicit. Inputs, float32, any batch size B:
+Hidden state and elapsed time are inputs. All inputs are float32 with any batch size B:
 
 * ``observation`` (B, S): in the environment's units and the spec's order.
-* ``hidden`` (B, H): zeros at the start of an episode, afterwards the ``next_hidden`` of the step before.
-* ``dt`` (B, 1): time since the last observation [s]; at the start of an episode the nominal period.
+* ``hidden`` (B, H): zeros at the start of an episode, afterwards the ``next_hidden`` of the previous step.
+* ``dt`` (B, 1): time since the previous observation [s]; at the start of an episode the nominal period.
 
 Outputs, float32:
 
@@ -13,9 +13,9 @@ Outputs, float32:
   ``action_scale * action + action_offset``, both in the metadata, in ``action_units``.
 * ``next_hidden`` (B, H).
 
-Normalisation, the clamping of ``dt`` to the range seen in training and the scaling of actions are inside. The metadata
-(:func:`metadata`) say the rest. Unlike :class:`velora_ros.policy.Policy` the model refuses nothing: observations must
-be finite.
+The model normalises the observation, clamps ``dt`` to the range seen in training and scales the action. The metadata
+(:func:`metadata`) give names, units and bounds. Unlike :class:`velora_ros.policy.Policy` the model checks nothing: the
+caller must make sure that observations are finite.
 """
 
 import json
@@ -26,13 +26,15 @@ import numpy as np
 
 from velora_ros.errors import MissingDependencyError, PolicyFileError
 from velora_ros.liquid.cell_registry import CFC
-from velora_ros.policy.artifact import PolicyFile
-from velora_ros.utils import PACKAGE, atomic_write, how_to_install
+from velora_ros.policy.policy_file import PolicyFile
+from velora_ros.utils.atomic_files import atomic_write
+from velora_ros.utils.dependencies import how_to_install
+from velora_ros.utils.shipped_files import PACKAGE
 
 if TYPE_CHECKING:
     import onnx
 
-# The equations of velora_ros.policy.layout, line by line. Operator set 17 runs on ONNX Runtime since 1.12.
+# The equations of velora_ros.policy.tensor_layout, line by line. Operator set 17 runs on ONNX Runtime since 1.12.
 MODEL = """
 <ir_version: 8, opset_import: ["": 17]>
 {name} (float[batch, {s}] observation, float[batch, {h}] hidden, float[batch, 1] dt)
@@ -81,12 +83,12 @@ WEIGHTS = (
 
 def metadata(file: PolicyFile) -> dict[str, str]:
     """
-    Return what the model says of itself, as text; what is no single number or word is JSON.
+    Return the model's metadata. Every value is text; lists are JSON.
 
     ``observation_names``, ``observation_units``, ``action_names``, ``action_units``, ``action_low``, ``action_high``
     (lists in the order of the tensors), ``action_scale`` and ``action_offset`` (the action's SI value is scale times
     action plus offset, in ``action_units``), ``control_period`` [s], ``dt_range`` (two numbers [s]), ``hidden_size``,
-    ``environment``, and ``digest``, the policy file's.
+    ``environment``, and the policy file's ``digest``.
     """
     spec = {
         **file.spec.to_dict(),
@@ -106,11 +108,11 @@ def metadata(file: PolicyFile) -> dict[str, str]:
 
 def to_onnx(file: PolicyFile) -> 'onnx.ModelProto':
     """
-    Return the policy as a model that onnx's checker has passed.
+    Return the policy as an ONNX model that has passed onnx's checker.
 
     Raises:
         MissingDependencyError: onnx is not installed.
-        PolicyFileError: the policy has another cell than CfC.
+        PolicyFileError: the cell of the policy is not CfC.
     """
     _check_cell(file)
     try:
@@ -137,8 +139,8 @@ def save_onnx(file: PolicyFile, path: str | os.PathLike[str]) -> None:
 
     Raises:
         MissingDependencyError: onnx is not installed.
-        PolicyFileError: the policy has another cell than CfC.
-        StorageError: the file cannot be written; an older one of that name is untouched.
+        PolicyFileError: the cell of the policy is not CfC.
+        StorageError: the file cannot be written; an older one is unchanged.
     """
     data = to_onnx(file).SerializeToString(deterministic=True)
     with atomic_write(path) as target:

@@ -1,4 +1,9 @@
-"""A policy that runs: it keeps its hidden state between observations and knows how much time passed. No torch."""
+"""
+Run a policy: observation and elapsed time in, action out, the hidden state kept in between. Nothing here needs torch.
+
+``Policy.step`` checks the observation and the elapsed time, and an engine (``numba_engine`` or ``numpy_engine``)
+computes the step.
+"""
 
 import math
 import os
@@ -7,9 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.errors import ObservationError
-from velora_ros.policy.artifact import PolicyFile
-from velora_ros.policy.engines import make_engine
+from velora_ros.errors import ConfigError, MissingDependencyError, ObservationError
+from velora_ros.liquid.cell_registry import CFC
+from velora_ros.policy.engine import ENGINES, Engine
+from velora_ros.policy.numpy_engine import NumpyEngine
+from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]
@@ -24,11 +31,12 @@ class Policy:
 
     Args:
         file: the policy file's content.
-        engine: ``numba``, ``numpy``, or ``auto`` for numba where it is installed.
+        engine: ``numba``, ``numpy``, or ``auto``: numba if it is installed and the policy's cell is the liquid one,
+            else numpy.
 
     Raises:
-        ConfigError: there is no such engine.
-        MissingDependencyError: numba was asked for and is not installed.
+        ConfigError: there is no such engine, or it cannot run this policy's cell.
+        MissingDependencyError: the engine is ``numba`` and numba is not installed.
     """
 
     def __init__(self, file: PolicyFile, engine: str = 'auto') -> None:
@@ -50,29 +58,29 @@ class Policy:
         return cls(PolicyFile.load(path), engine)
 
     def reset(self) -> None:
-        """Forget everything: a zero hidden state, and the next step counts as one nominal period."""
+        """Set the hidden state to zero; the next step takes the nominal period, whatever time has passed."""
         self._engine.hidden[:] = 0.0
         self._fresh = True
 
     def warm_up(self) -> None:
-        """Compile now, so that the first step is as fast as the others; the hidden state stays as it is."""
+        """Do now what would make the first step slower than the others; the hidden state is unchanged."""
         self._engine.warm_up()
 
     def step(self, observation: npt.ArrayLike, dt: float | None = None) -> Array:
         """
-        Take one observation, advance the hidden state, return the action.
+        Advance the hidden state by one observation and return the action.
 
         Args:
             observation: shape (S,), in the spec's order and units.
-            dt: time since the last observation [s]; None is the nominal period. It is clamped to the range seen in
-                training; after a reset the first step always takes the nominal period.
+            dt: time since the previous observation [s], clamped to the range seen in training; None: the nominal
+                period. The first step after a reset always takes the nominal period.
 
         Returns:
-            a new array, shape (A,), in the environment's units and within the spec's bounds.
+            a new array, shape (A,), in the policy's own units and within the spec's bounds.
 
         Raises:
-            ObservationError: wrong shape, not finite, or an elapsed time that is negative or not finite. The hidden
-                state is as before.
+            ObservationError: the observation has the wrong shape, is not finite or is too large, or the elapsed time is
+                negative or not finite. The hidden state is unchanged.
         """
         if type(observation) is not np.ndarray or observation.dtype is not _FLOAT64:
             observation = _as_float64(observation)
@@ -86,7 +94,7 @@ class Policy:
         return action
 
     def _ratio(self, dt: float | None) -> float:
-        """Return dt / T after the rules of :meth:`step`."""
+        """Return dt / T by the rules of :meth:`step`."""
         if dt is None:
             return 1.0
         if not (isinstance(dt, _NUMBERS) and 0.0 <= dt < math.inf):
@@ -99,7 +107,7 @@ class Policy:
 
     @property
     def hidden(self) -> Array:
-        """The hidden state, a copy, shape (H,), each entry in [-1, 1]; setting it continues from there."""
+        """The hidden state, a copy, shape (H,), each entry in [-1, 1]; the next step continues from it if it is set."""
         return self._engine.hidden.copy()
 
     @hidden.setter
@@ -107,7 +115,7 @@ class Policy:
         hidden = _as_float64(value)
         if hidden.shape != self._engine.hidden.shape or not np.isfinite(hidden).all():
             raise ObservationError(
-                f'the hidden state is {hidden}; this policy has {self._engine.hidden.size} finite numbers.'
+                f'the hidden state is {hidden}; it must be {self._engine.hidden.size} finite numbers.'
             )
         self._engine.hidden[:] = hidden
         self._fresh = False
@@ -119,12 +127,12 @@ class Policy:
 
     @property
     def spec(self) -> PolicySpec:
-        """What goes in and comes out."""
+        """The observations and actions: names, units, bounds, nominal period."""
         return self._file.spec
 
     @property
     def digest(self) -> str:
-        """The policy's identity, SHA-256 in hex."""
+        """The policy file's SHA-256 in hex."""
         return self._file.digest
 
     @property
@@ -139,8 +147,33 @@ class Policy:
 
     @property
     def dt_range(self) -> tuple[float, float]:
-        """Shortest and longest elapsed time seen in training [s]; others are clamped to it."""
+        """Shortest and longest elapsed time seen in training [s]; :meth:`step` clamps to this range."""
         return self._file.dt_range
+
+
+def make_engine(name: str, file: PolicyFile) -> tuple[str, Engine]:
+    """
+    Return the engine's own name and the engine; see :class:`Policy`.
+
+    Raises:
+        ConfigError: there is no such engine, or it cannot run this policy's cell.
+        MissingDependencyError: the engine is ``numba`` and numba is not installed.
+    """
+    if name not in ENGINES:
+        raise ConfigError(f"the engine is '{name}'; valid are {', '.join(ENGINES)}.")
+    if name == 'numba' and file.cell != CFC:
+        raise ConfigError(f"the engine 'numba' runs the cell '{CFC}', and this policy has '{file.cell}'; use 'numpy'.")
+    if name != 'numpy' and file.cell == CFC:
+        try:
+            from velora_ros.policy.numba_engine import NumbaEngine  # noqa: PLC0415 - importing numba takes 0.5 s
+        except ImportError as error:
+            if name == 'numba':
+                raise MissingDependencyError(
+                    f"the engine 'numba' cannot import numba ({error}); install it, or use 'numpy'."
+                ) from error
+        else:
+            return 'numba', NumbaEngine(file)
+    return 'numpy', NumpyEngine(file)
 
 
 def _as_float64(values: Any) -> Array:
@@ -150,4 +183,4 @@ def _as_float64(values: Any) -> Array:
             raise TypeError(f'type {array.dtype}')
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise ObservationError(f'numbers were expected, and {values!r} came ({error}).') from error
+        raise ObservationError(f'{values!r} is not an array of numbers ({error}).') from error

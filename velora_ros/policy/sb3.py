@@ -1,7 +1,7 @@
 """
-A policy with the ``predict`` of stable-baselines3, so that programs written for its models run unchanged.
+A policy with the ``predict`` of stable-baselines3: programs written for its models run unchanged.
 
-stable-baselines3 is not needed here. Its ``evaluate_policy(model, env)`` takes what this module returns.
+This module does not need stable-baselines3. Its ``evaluate_policy(model, env)`` takes an :class:`SB3Policy`.
 """
 
 import os
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ObservationError
-from velora_ros.policy.artifact import PolicyFile
+from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.policy.runtime import Policy
 
 State = tuple[npt.NDArray[np.float64], ...]
@@ -19,22 +19,22 @@ State = tuple[npt.NDArray[np.float64], ...]
 
 class SB3Policy:
     """
-    Predicts as a recurrent model of stable-baselines3 (``RecurrentPPO``) does: actions and states, one row a robot.
+    Predicts like a recurrent model of stable-baselines3 (``RecurrentPPO``), with one row for each environment.
 
-    The elapsed time is the nominal period: ``predict`` is not told another one.
+    The elapsed time is always the nominal period, because ``predict`` has no argument for it.
 
     Args:
-        policy: a policy, the content of its file, or the file's path.
+        policy: a policy, the content of a policy file, or the file's path.
 
     Raises:
-        PolicyFileError: the file is missing or damaged, or something else.
+        PolicyFileError: the file is missing, damaged or not a policy file.
     """
 
     def __init__(self, policy: Policy | PolicyFile | str | os.PathLike[str]) -> None:
         if isinstance(policy, Policy):
             policy = policy.file
         file = policy if isinstance(policy, PolicyFile) else PolicyFile.load(policy)
-        self._policy = Policy(file)  # of its own: its hidden state is set for each robot
+        self._policy = Policy(file)  # a separate one, because its hidden state is set for each row
 
     def predict(
         self,
@@ -48,9 +48,9 @@ class SB3Policy:
 
         Args:
             observation: in the environment's units, shape (S,) or (B, S).
-            state: what the last call returned; None: all episodes begin.
-            episode_start: whether the episode of each robot begins, shape (B,); None: where ``state`` is None.
-            deterministic: accepted, and changes nothing: the policy is deterministic.
+            state: the state that the previous call returned; None: all episodes begin.
+            episode_start: whether an episode begins in each row, shape (B,); None: only where ``state`` is None.
+            deterministic: has no effect, because the policy is deterministic.
 
         Returns:
             actions in the environment's units and within its bounds, shape (A,) or (B, A), and the next state.

@@ -1,6 +1,6 @@
 """
-Many trainings from one file: settings times seeds, side by side on Ray Tune, each in a run folder of its own.
+Many trainings from one file: every setting with every seed, in parallel on Ray Tune, each in a run folder of its own.
 
-``plan`` says what is to be trained, ``engine`` has it done (the one module that needs Ray), ``trial`` is one training,
-``folder`` and ``results`` keep what came of it.
+``sweep_file`` checks the file, ``settings`` makes the settings from it, and ``plan`` has the trials. ``ray_tune`` runs
+them (the only module that imports Ray), ``trial`` is one training, ``folder`` and ``results`` keep the results.
 """

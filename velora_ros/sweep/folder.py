@@ -1,4 +1,4 @@
-"""The folder of a sweep: what was asked for, a run folder for each trial, and tables of what came of them."""
+"""The folder of a sweep: its plan, a run folder for each trial, and tables of the results."""
 
 import contextlib
 import csv
@@ -13,32 +13,32 @@ import yaml
 from velora_ros.errors import ConfigError, StorageError
 from velora_ros.sweep.plan import Sweep, Trial
 from velora_ros.sweep.results import FAILED, SettingResult, TrialResult, write_csv
-from velora_ros.utils import atomic_write
+from velora_ros.utils.atomic_files import atomic_write
 
 
 class SweepFolder:
     """
     A sweep's folder.
 
-    A trial counts as done when it stands in ``trials.csv``, which is written whole each time one ends; one that does
-    not goes on from the newest checkpoint in its run folder. Nothing else is needed to resume.
+    A trial is done when it is listed in ``trials.csv``, which is rewritten whenever a trial ends. Any other trial
+    continues from the newest checkpoint in its run folder. Nothing else is needed to resume a sweep.
 
     Args:
-        folder: need not exist.
-        sweep: what is to be trained.
+        folder: its path; it need not exist.
+        sweep: the plan.
     """
 
     def __init__(self, folder: str | os.PathLike[str], sweep: Sweep) -> None:
         self.path = Path(folder)
         self.sweep = sweep
         self.trials_table = self.path / 'trials.csv'
-        """One row for each trial that is over."""
+        """One row for each trial that has ended."""
         self.settings_table = self.path / 'settings.csv'
-        """One row for each setting, over its seeds."""
+        """One row for each setting, with statistics over its seeds."""
         self.best = self.path / 'best.yaml'
         """The hyperparameters of the best setting, as ``velora_ros train --config`` takes them."""
-        self.engine = self.path / '.ray'
-        """Ray's own, as long as it runs."""
+        self.ray_files = self.path / '.ray'
+        """Files of Ray, while it runs."""
         self.results: list[TrialResult] = []
         """Of the trials that are done."""
 
@@ -46,14 +46,14 @@ class SweepFolder:
     @contextlib.contextmanager
     def start(cls, folder: str | os.PathLike[str], sweep: Sweep) -> 'Iterator[SweepFolder]':
         """
-        Begin a sweep in a folder, which is made if it is missing, and hold it as long as the block lasts.
+        Start a sweep in a folder, which is made if it is missing, and lock the folder for the block.
 
         Raises:
             StorageError: the folder cannot be written, is in use, or holds a sweep already.
         """
         if plan_of(folder).exists():
             raise StorageError(
-                f"the folder '{folder}' holds a sweep already, which is not overwritten; go on with it "
+                f"the folder '{folder}' already holds a sweep, which is not overwritten; resume it "
                 f'(velora_ros sweep --resume {folder}), or choose another folder with --out.'
             )
         with _held(Path(folder)):
@@ -62,7 +62,7 @@ class SweepFolder:
             try:
                 yield own
             except BaseException:
-                if not own._begun:  # Ray is missing, say: the same command may be given again
+                if not own._begun:  # for example without Ray; the same command can then be given again
                     plan_of(folder).unlink()
                 raise
 
@@ -70,14 +70,16 @@ class SweepFolder:
     @contextlib.contextmanager
     def resume(cls, folder: str | os.PathLike[str]) -> 'Iterator[SweepFolder]':
         """
-        Go on with the sweep in a folder, and hold it as long as the block lasts.
+        Resume the sweep in a folder, and lock the folder for the block.
 
         Raises:
-            ConfigError: there is no sweep, or its files are damaged.
+            ConfigError: there is no sweep in the folder, or its files are damaged.
             StorageError: the folder cannot be written, or is in use.
         """
         if not plan_of(folder).exists():
-            raise ConfigError(f"there is no sweep in '{folder}': it has no {plan_of(folder).name}; start one there.")
+            raise ConfigError(
+                f"there is no sweep in '{folder}': it has no {plan_of(folder).name}. Give the folder of a sweep."
+            )
         with _held(Path(folder)):
             own = cls(folder, Sweep.load(plan_of(folder)))
             own._read()
@@ -91,7 +93,7 @@ class SweepFolder:
 
     def add(self, trial: Trial, status: str, message: str = '') -> TrialResult:
         """
-        Note that a trial is over.
+        Record that a trial has ended.
 
         Raises:
             StorageError: the table cannot be written.
@@ -103,7 +105,7 @@ class SweepFolder:
 
     def finish(self, ranked: Sequence[SettingResult]) -> None:
         """
-        Write what came of the settings; without any result there is nothing to write.
+        Write the table of the settings, and the best setting if there is a result.
 
         Raises:
             StorageError: a file cannot be written.
@@ -119,9 +121,9 @@ class SweepFolder:
             with atomic_write(self.best) as file:
                 file.write((text + yaml.safe_dump(plain, sort_keys=False)).encode())
 
-    def remove_engine(self) -> None:
-        """Remove what Ray has left."""
-        shutil.rmtree(self.engine, ignore_errors=True)
+    def remove_ray_files(self) -> None:
+        """Remove the files that Ray has left."""
+        shutil.rmtree(self.ray_files, ignore_errors=True)
 
     @property
     def _begun(self) -> bool:
@@ -131,7 +133,7 @@ class SweepFolder:
         write_csv(self.trials_table, [one.row() for one in self.results])
 
     def _read(self) -> None:
-        """Read which trials are done; failed ones are to be tried again."""
+        """Read which trials are done; failed trials are run again."""
         by_name = {trial.name: trial for trial in self.sweep.trials()}
         try:
             text = self.trials_table.read_text(encoding='utf-8') if self.trials_table.exists() else ''
@@ -141,32 +143,32 @@ class SweepFolder:
             ]
         except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
             raise ConfigError(
-                f"'{self.trials_table}' cannot be used ({error}); put back what the sweep wrote, or remove the file: "
-                'finished trials are then found done in their own folders.'
+                f"'{self.trials_table}' is damaged ({error}); restore it, or remove the file: finished trials are then "
+                'found in their own folders.'
             ) from error
 
 
 def plan_of(folder: str | os.PathLike[str]) -> Path:
-    """Return the file in a sweep's folder that says what is to be trained."""
+    """Return the file in a sweep's folder that holds its plan."""
     return Path(folder) / 'sweep.yaml'
 
 
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Make the folder and lock it; the lock goes with the process, however that ends."""
+    """Make the folder and lock it. The lock ends with the process, however that ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / '.lock', os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise StorageError(
-            f"the folder '{folder}' cannot be made or written ({error.strerror}). Choose a writable place."
+            f"the folder '{folder}' cannot be made or written ({error.strerror}). Choose a writable folder."
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError as error:
         raise StorageError(
-            f"the folder '{folder}' is in use by another sweep; wait for its end, stop it, or choose another folder."
+            f"the folder '{folder}' is in use by another sweep; wait until it ends, stop it, or choose another folder."
         ) from error
     finally:
         os.close(lock)

@@ -1,4 +1,4 @@
-"""Ray for as long as a sweep lasts: on this machine's cores alone, or on a cluster that is there already."""
+"""Start Ray on this machine for a sweep, or connect to a cluster, and clean up afterwards."""
 
 import contextlib
 import fcntl
@@ -15,46 +15,46 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import ConfigError, MissingDependencyError
-from velora_ros.utils import how_to_install
+from velora_ros.utils.dependencies import how_to_install
 
-LONGEST_FOLDER = 20  # of Ray's files: names of Unix sockets below it must stay within 107 characters
+LONGEST_FOLDER = 20  # characters; the names of Unix sockets below it may have at most 107
 OWNER = '.velora_ros'
 PATIENCE_S = 5.0
 OBJECT_STORE = 100 * 2**20  # bytes; nothing large goes through it
 QUIET = {
     'RAY_USAGE_STATS_ENABLED': '0',
-    'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO': '0',  # else a warning about GPUs
+    'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO': '0',  # otherwise Ray warns about GPUs
     'RAY_AIR_NEW_OUTPUT': '0',
     'RAY_CHDIR_TO_TRIAL_DIR': '0',
-    'TUNE_DISABLE_AUTO_CALLBACK_LOGGERS': '1',  # the run folders have all that they would write
-    'TUNE_DISABLE_SIGINT_HANDLER': '1',  # ours asks Tune to stop
-    'TUNE_DISABLE_STRICT_METRIC_CHECKING': '1',  # a trial that fails has no return
+    'TUNE_DISABLE_AUTO_CALLBACK_LOGGERS': '1',  # the run folders already hold what they would write
+    'TUNE_DISABLE_SIGINT_HANDLER': '1',  # our handler asks Tune to stop
+    'TUNE_DISABLE_STRICT_METRIC_CHECKING': '1',  # a failed trial has no return
     'TUNE_WARN_THRESHOLD_S': '600',
 }
-LOOPBACK = {'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0'}  # whatever its name: Ray then listens on 127.0.0.1 alone
+LOOPBACK = {'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0'}  # despite its name: Ray then listens on 127.0.0.1 only
 
 
 @contextlib.contextmanager
 def ray_session(address: str | None, cpus: int | None) -> Iterator[None]:
     """
-    Start Ray, or connect to one, for as long as the block lasts; nothing of it stays.
+    Start Ray or connect to a cluster for the block. Afterwards nothing of it remains.
 
     Args:
-        address: of a cluster, ``auto`` for the one on this machine; None: a Ray of our own, on loopback.
+        address: of a cluster; ``auto``: the cluster on this machine; None: start Ray here, on loopback.
         cpus: cores of this machine to use; None: all.
 
     Raises:
         MissingDependencyError: Ray is not installed.
-        ConfigError: there is no Ray at that address, or it could not be started.
+        ConfigError: no Ray answers at the address, or Ray cannot be started.
     """
-    os.environ.update(QUIET if address else QUIET | LOOPBACK | _own_token())  # Ray reads them when it is imported
+    os.environ.update(QUIET if address else QUIET | LOOPBACK | _own_token())  # Ray reads these when it is imported
     ray = _ray()
     if address:
         _check_answers(address)
     files, lock = (None, None) if address else _own_files()
     try:
         _init(ray, address, cpus, files)
-        logging.getLogger('ray').setLevel(logging.CRITICAL)  # what fails in a trial, the trial tells itself
+        logging.getLogger('ray').setLevel(logging.CRITICAL)  # a failing trial reports its error itself
         yield
     finally:
         ray.shutdown()
@@ -91,28 +91,28 @@ def _init(ray: Any, address: str | None, cpus: int | None, files: Path | None) -
         if address is None:
             raise ConfigError(f'Ray could not be started: {why}.') from error
         raise ConfigError(
-            f"the Ray at '{address}' lets nobody in: {why}. If it wants a token, set RAY_AUTH_MODE=token and "
-            'RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH; its version must be the one installed here; or leave --address out.'
+            f"the Ray at '{address}' refuses the connection: {why}. If it needs a token, set RAY_AUTH_MODE=token and "
+            'RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH. Its version must be the one installed here. Or omit --address.'
         ) from error
 
 
 def _own_token() -> dict[str, str]:
-    """Return a token that is good for this Ray alone; without it Ray would leave one in the user's home."""
+    """Return a token for this Ray only; without it Ray would leave one in the user's home."""
     return {'RAY_AUTH_MODE': 'token', 'RAY_AUTH_TOKEN': secrets.token_hex(32)}
 
 
 def _check_answers(address: str) -> None:
-    """Refuse an address where nobody listens, for which Ray would wait many minutes."""
+    """Refuse an address where nothing listens; Ray would wait for many minutes."""
     if address == 'auto':
         return
     host, colon, port = address.rpartition(':')
     if not colon or not host or '/' in host or not port.isdecimal():
-        raise ConfigError(f"--address is '{address}'; it must be HOST:PORT, 192.168.0.5:6379 say, or auto.")
+        raise ConfigError(f"--address is '{address}'; it must be HOST:PORT, for example 192.168.0.5:6379, or auto.")
     try:
         socket.create_connection((host, int(port)), timeout=PATIENCE_S).close()
     except (OSError, OverflowError) as error:
         raise ConfigError(
-            f"no Ray answers at '{address}' ({error}). Start one there (ray start --head), or leave --address out."
+            f"no Ray answers at '{address}' ({error}). Start one there (ray start --head), or omit --address."
         ) from error
 
 
@@ -120,11 +120,11 @@ def _own_files() -> tuple[Path, int]:
     """
     Make a folder for Ray's files, and remove those of sweeps that were killed.
 
-    Each has a file that its process keeps locked; the lock goes with the process, and is seen from other containers on
-    this machine, where the process's id means nothing. A folder without such a file is left alone.
+    Each folder has a file that its process keeps locked. The lock ends with the process. Other containers on this
+    machine see it too, where the process's id would have no meaning. A folder without such a file is left alone.
 
     Returns:
-        the folder and the descriptor that holds its lock.
+        the folder, and the descriptor that holds its lock.
     """
     usual = tempfile.gettempdir()
     parent = usual if len(usual) <= LONGEST_FOLDER else '/tmp'
@@ -134,15 +134,15 @@ def _own_files() -> tuple[Path, int]:
     folder = Path(tempfile.mkdtemp(prefix=f'ray-{os.getpid()}-', dir=parent))
     descriptor = os.open(folder / f'{OWNER}.new', os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    (folder / f'{OWNER}.new').rename(folder / OWNER)  # locked before anybody can look for it
+    (folder / f'{OWNER}.new').rename(folder / OWNER)  # locked before another process can find it
     return folder, descriptor
 
 
 def _is_abandoned(folder: Path) -> bool:
-    """Return whether nobody holds the lock of a folder of ours any more."""
+    """Return whether the process of a sweep's folder has ended: its lock is free."""
     try:
         descriptor = os.open(folder / OWNER, os.O_RDWR | os.O_NOFOLLOW)
-    except OSError:  # another program's, another user's, an older version's
+    except OSError:  # of another program, another user or an older version
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -154,7 +154,7 @@ def _is_abandoned(folder: Path) -> bool:
 
 
 def _remove(files: Path) -> None:
-    """Remove a folder in which the last process to go may still write."""
+    """Remove a folder in which a process that is ending may still write."""
     deadline = time.monotonic() + PATIENCE_S
     while files.exists() and time.monotonic() < deadline:
         shutil.rmtree(files, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What came of the trials of a sweep: a row for each, and a row for each setting over its seeds."""
+"""The results of a sweep: a table of its trials, and a table of its settings with statistics over the seeds."""
 
 import csv
 import io
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.pictures.curves import read_run
+from velora_ros.pictures.read_runs import read_run
 from velora_ros.sweep.plan import Setting, Sweep, Trial
 from velora_ros.training.runs.paths import RunPaths
-from velora_ros.utils import atomic_write
+from velora_ros.utils.atomic_files import atomic_write
 
 FINISHED, STOPPED, FAILED = 'finished', 'stopped', 'failed'
 
@@ -21,16 +21,16 @@ FINISHED, STOPPED, FAILED = 'finished', 'stopped', 'failed'
 @dataclass(frozen=True)
 class TrialResult:
     """
-    One trial that is over.
+    The result of one trial.
 
     Args:
-        trial: which one.
+        trial: the trial.
         status: finished, stopped early by the scheduler, or failed.
-        steps: of its last evaluation; 0 where there was none.
-        last: mean return of the last evaluation; NaN where there was none.
-        best: mean return of the best evaluation; likewise.
+        steps: of its last evaluation; 0 without an evaluation.
+        last: mean return of the last evaluation; NaN without an evaluation.
+        best: mean return of the best evaluation; NaN without an evaluation.
         seconds: training time up to the last evaluation [s].
-        message: why it failed, or what it warned of.
+        message: why it failed, or its warnings.
     """
 
     trial: Trial
@@ -54,7 +54,7 @@ class TrialResult:
         )
 
     def row(self) -> dict[str, Any]:
-        """Return it by column."""
+        """Return the row of the table, by column."""
         own = {'trial': self.trial.name, 'seed': self.trial.config.seed, 'status': self.status, 'steps': self.steps}
         measured = {'last_return': self.last, 'best_return': self.best, 'seconds': round(self.seconds, 3)}
         return {**own, **measured, 'message': self.message, **written(self.trial.setting)}
@@ -63,14 +63,14 @@ class TrialResult:
 @dataclass(frozen=True)
 class SettingResult:
     """
-    One setting over its seeds.
+    The result of one setting over its seeds.
 
     Args:
-        label: its name.
+        label: the setting's name.
         setting: its hyperparameters.
         trials: those that finished or were stopped.
-        planned: how many there are to be.
-        rank_by: which return of a trial counts, ``last`` or ``best``.
+        planned: number of trials that the sweep has for it.
+        rank_by: the return of a trial that counts, ``last`` or ``best``.
     """
 
     label: str
@@ -81,16 +81,16 @@ class SettingResult:
 
     @property
     def returns(self) -> list[float]:
-        """The returns that count, one a trial."""
+        """The returns that count, one for each trial."""
         return [float(getattr(one, self.rank_by)) for one in self.trials]
 
     @property
     def mean(self) -> float:
-        """Their mean; NaN where there is none."""
+        """Mean of the returns; NaN without a trial."""
         return float(np.mean(self.returns)) if self.trials else float('nan')
 
     def row(self) -> dict[str, Any]:
-        """Return it by column."""
+        """Return the row of the table, by column."""
         stopped = sum(one.status == STOPPED for one in self.trials)
         spread = {'mean': self.mean, 'median': float('nan'), 'min': float('nan'), 'max': float('nan')}
         if self.trials:
@@ -100,7 +100,7 @@ class SettingResult:
 
 
 def rank(sweep: Sweep, results: Sequence[TrialResult]) -> list[SettingResult]:
-    """Return the settings, the best mean first, those without a result last."""
+    """Return the results of all settings, the best mean first and those without a trial last."""
     ranked = []
     for label, setting in zip(sweep.labels(), sweep.settings, strict=True):
         own = [one for one in results if one.trial.setting == setting and one.status != FAILED]
@@ -110,7 +110,7 @@ def rank(sweep: Sweep, results: Sequence[TrialResult]) -> list[SettingResult]:
 
 
 def table(ranked: Sequence[SettingResult]) -> list[str]:
-    """Return the settings as lines of text."""
+    """Return the table of the settings as lines of text."""
     width = max(len('setting'), *(len(one.label) for one in ranked))
     lines = [f'{"setting":<{width}}  trials      mean    median       min       max']
     for one in ranked:
@@ -125,10 +125,10 @@ def table(ranked: Sequence[SettingResult]) -> list[str]:
 
 def write_csv(path: str | os.PathLike[str], rows: Sequence[dict[str, Any]]) -> None:
     """
-    Write rows; what one of them lacks stays empty.
+    Write a table; a column that a row does not have stays empty.
 
     Raises:
-        StorageError: the file cannot be written; an older one is untouched.
+        StorageError: the file cannot be written; an older one is unchanged.
     """
     text = io.StringIO()
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -140,5 +140,5 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[dict[str, Any]]) -> N
 
 
 def written(setting: Setting) -> dict[str, Any]:
-    """Return a setting as a table shows it: lists with spaces between their numbers."""
+    """Return a setting as a table shows it: the numbers of a list separated by spaces."""
     return {name: ' '.join(map(str, value)) if isinstance(value, tuple) else value for name, value in setting.items()}

@@ -18,16 +18,16 @@ from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import RunPaths
 
-PATIENCE_S = 20.0  # the processes of a killed sweep hold their run folders for a moment
+PATIENCE_S = 20.0  # the processes of a killed sweep keep their run folders locked for a moment
 TRACEBACK = 'error.txt'
 
 
 class ReportEvaluations(Callback):
     """
-    Hand on each evaluation but the very last, after which there is nothing left to stop.
+    Report each evaluation except the last one, after which there is nothing left to stop.
 
     Args:
-        report: takes ``steps`` and ``return``.
+        report: called with ``steps`` and ``return``.
         total_steps: of the trial.
     """
 
@@ -35,18 +35,18 @@ class ReportEvaluations(Callback):
         self._report, self._total_steps = report, total_steps
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Report it; a scheduler may end the process here."""
+        """Report the evaluation; the scheduler may end the process here."""
         if record.steps != self._total_steps:
             self._report({'steps': record.steps, 'return': record.result.mean})
 
 
 def run_trial(trial: Trial, folder: Path, report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """
-    Train, from the newest checkpoint where there is one; an error ends up in the trial's folder.
+    Train, from the newest checkpoint if there is one. An error does not leave this function.
 
     Args:
-        trial: which one.
-        folder: the sweep's.
+        trial: the trial.
+        folder: of the sweep.
         report: see :class:`ReportEvaluations`.
 
     Returns:
@@ -57,7 +57,7 @@ def run_trial(trial: Trial, folder: Path, report: Callable[[dict[str, Any]], Non
         warnings.simplefilter('default')
         try:
             _train(trial.config, own, report)
-        except Exception as error:  # whatever an environment raises concerns this trial alone
+        except Exception as error:  # an environment may raise anything; it concerns this trial only
             return {'status': FAILED, 'message': _explained(error, own)}
     (own / TRACEBACK).unlink(missing_ok=True)
     messages = dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, UserWarning))
@@ -72,8 +72,8 @@ def _train(config: RunConfig, folder: Path, report: Callable[[dict[str, Any]], N
         result = train_run(run, model, env, callbacks=[ReportEvaluations(report, config.total_steps)], progress=False)
     if not result.evaluations:
         raise UnsupportedEnvironmentError(
-            f"'{config.env}' could not be made a second time for evaluations, which a sweep compares; its wrappers "
-            'must derive from gymnasium.utils.RecordConstructorArgs, too.'
+            f"'{config.env}' could not be made a second time for the evaluations that a sweep compares; its wrappers "
+            'must also derive from gymnasium.utils.RecordConstructorArgs.'
         )
 
 
@@ -89,9 +89,9 @@ def _opened(folder: Path, config: RunConfig) -> RunFolder:
 
 
 def _explained(error: Exception, folder: Path) -> str:
-    """Return the error as one sentence, and leave the traceback of one that is not ours in the folder."""
+    """Return the error as one line; write the traceback of an error that is not this package's into the folder."""
     if isinstance(error, VeloraError):
         return ' '.join(str(error).split())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TRACEBACK).write_text(''.join(traceback.format_exception(error)), encoding='utf-8')
-    return f'{type(error).__name__}: {" ".join(str(error).split())} (more in {folder.name}/{TRACEBACK}).'
+    return f'{type(error).__name__}: {" ".join(str(error).split())} (traceback in {folder.name}/{TRACEBACK}).'

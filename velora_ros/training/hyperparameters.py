@@ -15,7 +15,7 @@ from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.gym import Disturbances
 from velora_ros.gym.disturbances.settings import LONGEST
 from velora_ros.liquid.cell_registry import CELLS, CFC
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 STEPS, FULL_EPISODES = 'steps', 'full_episodes'
 BACKENDS = ('auto', 'torch', 'numba')

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
-from velora_ros.utils import write_line
+from velora_ros.utils.output import write_line
 
 
 class ProgressBar(Callback):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ros_bench import BRINGUP
 
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 pytestmark = pytest.mark.ros
 

@@ -7,7 +7,7 @@ from ros_bench import SOURCE
 
 from velora_ros.nodes.ros.conversions import to_joint_state, to_nanoseconds
 from velora_ros.policy import Policy
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 pytestmark = pytest.mark.ros
 

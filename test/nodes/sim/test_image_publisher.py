@@ -14,7 +14,7 @@ from velora_ros.nodes.ros.conversions import to_nanoseconds
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.sim import image_publisher
 from velora_ros.nodes.sim.image_publisher import MOST_FAILURES, ImagePublisher
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 pytestmark = pytest.mark.ros
 IMAGE = 'sensor_msgs/msg/Image'

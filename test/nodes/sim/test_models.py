@@ -14,7 +14,7 @@ from ros_bench import in_step
 from velora_ros.gym import make, spec_from_env
 from velora_ros.nodes.ros.conversions import to_nanoseconds
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 pytestmark = pytest.mark.ros
 ARM = share_path('config', 'arm.xml')

@@ -5,7 +5,7 @@ import pytest
 from velora_ros.errors import ConfigError, StorageError, VeloraError
 from velora_ros.nodes.trainer import parameters as table
 from velora_ros.nodes.trainer.job import make_job
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 
 def test_a_run_is_neither_overwritten_nor_resumed_by_mistake(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from velora_ros.policy import PolicyFile
 from velora_ros.training import RunPaths
 from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.runs.config import RunConfig
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 
 def test_a_stop_before_the_training_ends_the_process_without_a_run(tmp_path):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from velora_ros.utils import PACKAGE
+from velora_ros.utils.shipped_files import PACKAGE
 
 Function = Callable[..., Any]
 

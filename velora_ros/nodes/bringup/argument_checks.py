@@ -8,7 +8,8 @@ from pathlib import Path
 
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS, BOOLEAN
-from velora_ros.utils import how_to_install, share_path
+from velora_ros.utils.dependencies import how_to_install
+from velora_ros.utils.shipped_files import share_path
 
 ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/robot_files.py, which imports gymnasium
 

@@ -14,7 +14,8 @@ from types import FrameType
 
 from velora_ros.nodes.bringup.node_description import RESPAWN_DELAY_S, SUMMARY, NodeDescription
 from velora_ros.nodes.bringup.node_process import NodeProcess
-from velora_ros.utils import ending_signals, write_line
+from velora_ros.utils.output import write_line
+from velora_ros.utils.termination_signals import ending_signals
 
 POLL_S = 0.05
 # A process that has not ended this long after a signal gets the next signal [s].

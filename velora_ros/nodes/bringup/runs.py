@@ -22,7 +22,7 @@ from velora_ros.nodes.bringup.argument_checks import (
 )
 from velora_ros.nodes.bringup.node_description import NodeDescription, ParameterValue
 from velora_ros.nodes.bringup.run_request import EnclosingLaunch, RunRequest
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 # After policy_node was killed the simulator runs on for this long, so that its summary shows what the robot did [s].
 LINGER_S = 5.0

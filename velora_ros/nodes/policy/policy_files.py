@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import ConfigError, SpecError
-from velora_ros.policy.foreign import why_no_policy
+from velora_ros.policy.file_kinds import why_no_policy
 from velora_ros.spec import PolicySpec
-from velora_ros.utils import share_path
+from velora_ros.utils.shipped_files import share_path
 
 
 class PolicyFolders:

@@ -28,7 +28,7 @@ from rclpy.signals import SignalHandlerOptions
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.nodes.ros.executor import spin
 from velora_ros.nodes.ros.rclpy_compat import release_state_machine
-from velora_ros.utils import ending_signals
+from velora_ros.utils.termination_signals import ending_signals
 
 # Time for the reason of a failure to reach the subscribers of /rosout before the node is destroyed [s].
 ROSOUT_S = 0.5

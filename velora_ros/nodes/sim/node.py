@@ -57,12 +57,12 @@ from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.run_node import run
 from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
-from velora_ros.nodes.sim.environment import make_environment
+from velora_ros.nodes.sim.deviation_measurement import DeviationMeasurement
+from velora_ros.nodes.sim.environment_from_parameters import make_environment
 from velora_ros.nodes.sim.image_publisher import ImagePublisher
 from velora_ros.nodes.sim.loop import SimLoop
 from velora_ros.nodes.sim.parameters import OWNER, SHARED, check_times, fault_settings, parameters
 from velora_ros.nodes.sim.run_report import RunReport
-from velora_ros.nodes.sim.signal_deviation import SignalDeviation
 
 REPORT_PERIOD_S = 1.0
 MUJOCO_WARNING_PERIOD_S = 10.0
@@ -93,7 +93,7 @@ class SimNode(Node):
         self._validate(values)
         self._faults.settings = fault_settings(values).disturbances(self._control_period)
         mujoco.set_mju_user_warning(self._on_mujoco_warning)
-        self._deviation = SignalDeviation(self, self._faults, values)
+        self._deviation = DeviationMeasurement(self, self._faults, values)
         self._deviation.measure()
         create_service(self, OWNER, '~/pause', self._on_pause)
         create_service(self, OWNER, '~/reset', self._on_reset)

@@ -12,7 +12,7 @@ from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
 from velora_ros.nodes.sim.loop import SimLoop
 from velora_ros.nodes.sim.parameters import OWNER
-from velora_ros.utils import write_line
+from velora_ros.utils.output import write_line
 
 
 class RunReport:

@@ -13,7 +13,7 @@ from velora_ros.training.diagnostics import DiagnosticsRecord
 from velora_ros.training.loop import AS_GOOD
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState
 from velora_ros.training.runs.paths import RunPaths
-from velora_ros.utils import atomic_write
+from velora_ros.utils.atomic_files import atomic_write
 
 if TYPE_CHECKING:
     from velora_ros.models import LiquidDDPG

@@ -11,7 +11,7 @@ from velora_ros.nodes.trainer.parameters import hyperparameters_of
 from velora_ros.training.hyperparameters import read_keyword
 from velora_ros.training.runs.paths import RunPaths, default_folder
 from velora_ros.training.runs.start_file import StartFile
-from velora_ros.utils import check_writable
+from velora_ros.utils.atomic_files import check_writable
 
 
 def make_job(values: Values, last_run: str) -> dict[str, Any]:

@@ -25,7 +25,6 @@ the death of that process, and with ``resume_on_death`` starts another one. If t
 """
 
 import json
-import signal
 import sys
 import time
 from typing import Any
@@ -43,7 +42,7 @@ from velora_ros.nodes.ros.rclpy_compat import start_values
 from velora_ros.nodes.ros.run_node import run
 from velora_ros.nodes.trainer.job import make_job
 from velora_ros.nodes.trainer.parameters import PARAMETERS, hyperparameters_of, refuse_changes, with_preset
-from velora_ros.nodes.trainer.process_handle import Event, ProcessHandle
+from velora_ros.nodes.trainer.process_handle import Event, ProcessHandle, describe_exit
 from velora_ros.nodes.trainer.training_status import SILENCE_S, TrainingStatus
 from velora_ros.training.callbacks import LIVE
 
@@ -148,37 +147,17 @@ class TrainerNode(Node):
         elif kind == 'error':
             self._set_state(FAILED, event['message'])
         elif kind == 'end':
-            self._on_end(event)
-        elif text := self._log_text(kind, event):
+            self._set_state(DONE, f'{self._status.summary(event)}; {self._job["run_dir"]}')
+        elif text := self._status.log_line(kind, event):
             self.get_logger().info(text)
         if 'policy' in event:
             self._topics['~/policy'].publish(conversions.to_text(event['policy']))
-
-    def _log_text(self, kind: str, event: Event) -> str:
-        """Return the log line of an event; empty if it has none."""
-        if kind == 'evaluation':
-            announced = f', announced as policy {self._status.policies}' if 'policy' in event else ''
-            best = ', the best so far' if event['best'] else ''
-            return f'step {event["steps"]}: return {event["mean"]:.1f} +- {event["std"]:.1f}{best}{announced}'
-        if kind == 'policy':
-            return f'{event["what"]}: {event["policy"]}'
-        if kind == 'changed':
-            pairs = ', '.join(f'{name} {value:g}' for name, value in event['values'].items())
-            return f'{pairs} from step {self._status.steps} on'
-        return f'checkpoint {event["path"]}' if kind == 'saved' else str(event.get('message', ''))
-
-    def _on_end(self, event: Event) -> None:
-        best = '' if self._status.best is None else f', best return {self._status.best:.1f}'
-        reason = f', {event["stopped"]}' if event['stopped'] else ''
-        self._set_state(
-            DONE, f'{event["steps"]} steps in {event["seconds"]:.0f} s{reason}{best}; {self._job["run_dir"]}'
-        )
 
     def _on_exit(self, status: int) -> None:
         """Note that the process has exited, whether it reported its end or not."""
         stopping = self._state == STOPPING
         if self._state in ACTIVE:
-            self._on_death(f'was killed by {_signal_name(-status)}' if status < 0 else f'ended with status {status}')
+            self._on_death(describe_exit(status))
         if self._table['exit_when_done'] and self._process is None:
             self.exit_code = 0 if self._state == DONE else 1
         without_policy = self._state == FAILED and not self._status.policies and not stopping
@@ -284,13 +263,6 @@ class TrainerNode(Node):
         status = conversions.to_diagnostic(f'{name}: training', level, text, values, hardware_id=robot)
         stamp = self.get_clock().now().nanoseconds
         self._topics[topic].publish(conversions.to_diagnostics(status, stamp))
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f'signal {number}'
 
 
 def main() -> None:

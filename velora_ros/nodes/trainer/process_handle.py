@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -87,3 +88,13 @@ class ProcessHandle:
             return os.read(self._output.fileno(), 1 << 16)
         except BlockingIOError:
             return b''
+
+
+def describe_exit(status: int) -> str:
+    """Return how a process ended, as the end of a sentence, from its :attr:`ProcessHandle.status`."""
+    if status >= 0:
+        return f'ended with status {status}'
+    try:
+        return f'was killed by {signal.Signals(-status).name}'
+    except ValueError:
+        return f'was killed by signal {-status}'

@@ -42,7 +42,9 @@ from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import RunPaths
 from velora_ros.training.runs.start_file import OF_THE_ACTOR, OF_THE_CRITIC, StartFile
-from velora_ros.utils import how_to_install, listen_to_slow_steps, set_seed
+from velora_ros.utils import set_seed
+from velora_ros.utils.dependencies import how_to_install
+from velora_ros.utils.slow_steps import listen_to_slow_steps
 
 if TYPE_CHECKING:
     from velora_ros.models import LiquidDDPG

@@ -72,3 +72,22 @@ class TrainingStatus:
     def values(self) -> Values:
         """Return the values for the diagnostics."""
         return {**self._values, 'policies': self.policies}
+
+    def log_line(self, kind: str, event: dict[str, Any]) -> str:
+        """Return the log line of an event; empty if it has none."""
+        if kind == 'evaluation':
+            announced = f', announced as policy {self.policies}' if 'policy' in event else ''
+            best = ', the best so far' if event['best'] else ''
+            return f'step {event["steps"]}: return {event["mean"]:.1f} +- {event["std"]:.1f}{best}{announced}'
+        if kind == 'policy':
+            return f'{event["what"]}: {event["policy"]}'
+        if kind == 'changed':
+            pairs = ', '.join(f'{name} {value:g}' for name, value in event['values'].items())
+            return f'{pairs} from step {self.steps} on'
+        return f'checkpoint {event["path"]}' if kind == 'saved' else str(event.get('message', ''))
+
+    def summary(self, end: dict[str, Any]) -> str:
+        """Return the result of the training in one line, from its ``end`` event."""
+        best = '' if self.best is None else f', best return {self.best:.1f}'
+        reason = f', {end["stopped"]}' if end['stopped'] else ''
+        return f'{end["steps"]} steps in {end["seconds"]:.0f} s{reason}{best}'

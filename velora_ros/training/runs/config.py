@@ -12,7 +12,7 @@ import yaml
 
 from velora_ros.errors import ConfigError, VeloraError, did_you_mean
 from velora_ros.training.hyperparameters import TrainConfig, read_yaml
-from velora_ros.utils import atomic_write
+from velora_ros.utils.atomic_files import atomic_write
 
 FORMAT_VERSION = 1
 BUDGET = ('total_steps', 'n_episodes')

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from velora_ros.errors import ConfigError, StorageError
-from velora_ros.policy.foreign import why_no_run
+from velora_ros.policy.file_kinds import why_no_run
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.paths import RunPaths, following_folder
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from velora_ros import __version__
-from velora_ros.utils import atomic_write
+from velora_ros.utils.atomic_files import atomic_write
 
 PACKAGES = ('gymnasium', 'mujoco', 'numba', 'numpy', 'safetensors', 'torch')
 """What the numbers of a run depend on."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from velora_ros.errors import ConfigError, PolicyFileError, SpecError
 from velora_ros.policy import PolicyFile
-from velora_ros.policy.foreign import AGENT, AGENT_KEY, CHECKPOINT, MISSING, POLICY, RUN, identify
+from velora_ros.policy.file_kinds import AGENT, AGENT_KEY, CHECKPOINT, MISSING, POLICY, RUN, identify
 from velora_ros.spec import PolicySpec
 from velora_ros.training.runs.checkpoint import checkpoints
 from velora_ros.training.runs.paths import RunPaths

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import StorageError
-from velora_ros.pictures.curves import Curve, Run
+from velora_ros.pictures.read_runs import Curve, Run
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.diagnostics import NAMES, DiagnosticsRecord
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 from velora_ros.training.runs.paths import RunPaths
-from velora_ros.utils import atomic_write
+from velora_ros.utils.atomic_files import atomic_write
 
 EPISODE_COLUMNS = ('episode', 'steps', 'return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds')
 EVALUATION_COLUMNS = ('steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes')
@@ -115,7 +115,7 @@ def draw_curve(path: Path, result: TrainResult, name: str = '') -> None:
         result: with one record at least.
         name: what the picture is called.
     """
-    from velora_ros.pictures.learning import draw_learning  # noqa: PLC0415 - matplotlib, only where a picture is drawn
+    from velora_ros.pictures.draw_learning_curves import draw_learning  # noqa: PLC0415 - matplotlib, only where a picture is drawn
     from velora_ros.pictures.style import save  # noqa: PLC0415
 
     evaluations = Curve.of((one.steps, one.seconds, one.result.mean) for one in result.evaluations)

@@ -1,0 +1,77 @@
+"""
+End training cleanly on Ctrl-C, SIGTERM or a closed terminal, and keep what was learnt.
+
+The first signal asks training to stop; a second Ctrl-C stops the process at once.
+"""
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from velora_ros.training.callbacks import Callback, StopTraining
+from velora_ros.training.records import RunState
+from velora_ros.utils.termination_signals import ending_signals
+
+PATIENCE_S = 3.0  # launch sends SIGTERM 5 s after SIGINT
+
+
+class StopOnRequest(Callback):
+    """
+    Stops training after :meth:`request`, at the end of the current episode: a checkpoint is exact there.
+
+    Args:
+        patience: seconds after which an episode is broken off; a resumed run repeats it.
+        clock: returns seconds.
+    """
+
+    def __init__(self, patience: float = PATIENCE_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience, self._clock = patience, clock
+        self._deadline = float('inf')
+        self.reason = ''
+        """Why the stop was requested; empty before."""
+
+    def request(self, reason: str) -> None:
+        """Request the stop; safe in a signal handler."""
+        self.reason, self._deadline = reason, self._clock() + self._patience
+
+    def on_step(self, steps: int) -> None:
+        """Break off an episode that takes longer than ``patience``."""
+        if self.reason and self._clock() >= self._deadline:
+            raise StopTraining(self.reason, by='signal')
+
+    def on_between_episodes(self, state: RunState, *, last: bool) -> None:
+        """Stop if it was requested."""
+        if self.reason and not last:
+            raise StopTraining(self.reason, by='signal')
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[StopOnRequest]:
+    """
+    Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop. A later signal has its usual effect.
+
+    SIGHUP is the exception, because a closed terminal sends it more than once. If it was ignored, as under ``nohup``,
+    it stays ignored.
+    """
+    stop = StopOnRequest()
+    before: dict[signal.Signals, Any] = {}
+
+    def restore() -> None:
+        while before:
+            signal.signal(*before.popitem())
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if number != signal.SIGHUP:
+            restore()
+        if not stop.reason:
+            stop.request(f'stopped by {signal.Signals(number).name}')
+
+    for number in ending_signals():
+        before[number] = signal.signal(number, handle)
+    try:
+        yield stop
+    finally:
+        restore()

@@ -1,0 +1,46 @@
+"""What every engine that steps a policy has: ``numpy_engine`` is the readable one, ``numba_engine`` the fast one."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+ENGINES = ('auto', 'numba', 'numpy')
+
+
+class Engine(Protocol):
+    """What :class:`velora_ros.policy.runtime.Policy` needs of an engine. All engines compute in float64."""
+
+    hidden: Array
+    """The hidden state, shape (C,); writable in place."""
+
+    def step(self, observation: Array, ratio: float) -> Array:
+        """
+        Advance the hidden state and return a new action, shape (A,).
+
+        Args:
+            observation: shape (S,).
+            ratio: dt / T, already clamped.
+
+        Raises:
+            ObservationError: the observation is not finite, or too large; the hidden state is unchanged.
+        """
+        ...
+
+    def warm_up(self) -> None:
+        """Do now what would make the first step slow, such as compiling; the hidden state is unchanged."""
+        ...
+
+
+def not_finite(observation: Array) -> str:
+    """Return the message for an observation that holds a NaN or an infinity; it names the entries."""
+    bad = np.flatnonzero(~np.isfinite(observation))
+    entries = ', '.join(f'entry {index} is {observation[index]}' for index in bad[:5])
+    return f'the observation must be finite numbers; {entries}.'
+
+
+def too_large(observation: Array) -> str:
+    """Return the message for an observation with which the policy's sums overflow."""
+    return f'the observation is so large that the policy overflows; check its units and order: {observation}.'

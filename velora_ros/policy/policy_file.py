@@ -1,0 +1,330 @@
+"""The policy file: tensors and JSON in one safetensors file, checked when it is read and when it is written."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from velora_ros.errors import PolicyFileError, SpecError
+from velora_ros.policy.file_kinds import LARGEST_HEADER, why_no_policy
+from velora_ros.policy.tensor_layout import cell_of, check_tensors, check_wiring, shapes
+from velora_ros.spec import PolicySpec
+from velora_ros.utils.atomic_files import atomic_write
+from velora_ros.utils.shipped_files import PACKAGE
+
+FORMAT_VERSION = 2
+"""The newest version. A policy that needs none of its fields is written as version 1, which older releases read."""
+SMALL_FILE = 2**18  # bytes; such a file is read and checked in a few milliseconds
+LARGEST_FILE = 2**30  # bytes; a policy of 4,000 neurons has 100 MB
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyFile:
+    """
+    Everything that a robot needs to run a policy, and where the policy came from.
+
+    :mod:`velora_ros.policy.tensor_layout` describes the tensors. They are copied, and the copies are read-only.
+
+    Args:
+        spec: the observations and actions with their names, units and bounds, and the nominal control period.
+        tensors: float32 weights, already masked, and uint8 masks, by name.
+        wiring: ``n_neurons``, ``inter``, ``command``, ``motor`` (counts), the ``cell``, and the ``sparsity`` and
+            ``seed`` with which the synapses were drawn.
+        dt_range: shortest and longest elapsed time seen in training [s]; it includes the nominal period.
+        environment: gymnasium id of the environment of the training, if it has one.
+        provenance: how the policy was trained and what returns it reached; anything that JSON can hold.
+        converted_units: the action units of a file that had the scale in them (``100 N``) and was converted on
+            loading; empty for other files. They are not part of the policy and are not saved.
+
+    Raises:
+        PolicyFileError: a field is missing, inconsistent or not finite; the message names it.
+    """
+
+    spec: PolicySpec
+    tensors: Mapping[str, npt.NDArray[Any]]
+    wiring: Mapping[str, Any]
+    dt_range: tuple[float, float]
+    environment: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    converted_units: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_wiring(self.wiring, self.spec.action_dim)
+        check_tensors(self.tensors, shapes(self.spec.observation_dim, self.wiring))
+        object.__setattr__(self, 'tensors', {name: _frozen(tensor) for name, tensor in self.tensors.items()})
+        object.__setattr__(self, 'dt_range', _checked_dt_range(self.dt_range, self.spec.control_period))
+        for name in ('wiring', 'provenance'):
+            object.__setattr__(self, name, _json_copy(name, getattr(self, name)))
+        if self.environment is not None and not isinstance(self.environment, str):
+            raise PolicyFileError(f"field 'environment' is {self.environment!r}; it must be a gymnasium id or null.")
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over every tensor and all metadata, in hex; equal digests mean the same policy."""
+        return self._digest(self._metadata())
+
+    def _digest(self, metadata: Mapping[str, Any]) -> str:
+        sha = hashlib.sha256(_canonical(metadata).encode())
+        for name, tensor in sorted(self.tensors.items()):
+            sha.update(f'{name} {tensor.dtype.name} {tensor.shape}\n'.encode())
+            sha.update(tensor.astype(tensor.dtype.newbyteorder('<'), copy=False).tobytes())
+        return sha.hexdigest()
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of inter and command neurons."""
+        return int(self.wiring['n_neurons'])
+
+    @property
+    def hidden_size(self) -> int:
+        """Number of command neurons: the size of the hidden state."""
+        return int(self.wiring['command'])
+
+    @property
+    def cell(self) -> str:
+        """Kind of the command layer, one of :data:`velora_ros.liquid.cell_registry.CELLS`."""
+        return str(cell_of(self.wiring))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """
+        Write the policy. A reader sees either the old file or the new one, never a part of it.
+
+        Raises:
+            PolicyFileError: the metadata are too large for a header.
+            StorageError: the file cannot be written; the old one is unchanged.
+        """
+        data = self.to_bytes()
+        with atomic_write(path) as file:
+            file.write(data)
+
+    def to_bytes(self) -> bytes:
+        """
+        Return the bytes that :meth:`save` writes.
+
+        Raises:
+            PolicyFileError: the metadata are too large for a header.
+        """
+        text = _canonical({**self._metadata(), 'digest': self.digest})
+        if len(text) > LARGEST_HEADER // 2:  # half, because the container escapes every quote
+            raise PolicyFileError(
+                f"field 'provenance' is too large: the metadata have {len(text)} characters, "
+                f'at most {LARGEST_HEADER // 2} fit; keep the training log in a separate file.'
+            )
+        return safetensors.numpy.save(dict(self.tensors), metadata={PACKAGE: text})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> 'PolicyFile':
+        """
+        Read and check a policy file.
+
+        Raises:
+            PolicyFileError: the file is missing, is not a policy file, is cut short, has a version that this package
+                cannot read, or has an invalid field; the message says which.
+        """
+        with _named_in_errors(path):
+            _size(Path(path))
+            return cls.from_bytes(Path(path).read_bytes())
+
+    @classmethod
+    def read_spec(cls, path: str | os.PathLike[str]) -> PolicySpec:
+        """
+        Read only the spec, which is quick for a file of any size.
+
+        A small file is read and checked whole. Of a large file only the header and the length are checked.
+
+        Raises:
+            PolicyFileError: as for :meth:`load`.
+        """
+        with _named_in_errors(path):
+            if (size := _size(Path(path))) <= SMALL_FILE:
+                return cls.from_bytes(Path(path).read_bytes()).spec
+            return _spec(_metadata(_header(_read_header(Path(path), size))))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> 'PolicyFile':
+        """
+        Read and check the bytes that :meth:`to_bytes` returned.
+
+        Raises:
+            PolicyFileError: as for :meth:`load`.
+        """
+        metadata = _metadata(_header(data))
+        try:
+            tensors = safetensors.numpy.load(data)
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise PolicyFileError(f'the tensors cannot be read ({error}); copy or export the file again.') from error
+        spec = _spec(metadata)
+        file = cls(
+            spec=spec,
+            tensors=tensors,
+            wiring=metadata['wiring'],
+            dt_range=metadata['dt_range'],
+            environment=metadata['environment'],
+            provenance=metadata['provenance'],
+            converted_units=_converted_units(metadata['spec'], spec),
+        )
+        # The digest is over the file's own spec: the spec of a version 1 file may have been converted above.
+        stored = {'format_version': metadata['format_version'], 'spec': metadata['spec']}
+        if (digest := file._digest({**file._metadata(), **stored})) != metadata['digest']:
+            raise PolicyFileError(
+                f"field 'digest' is {str(metadata['digest'])[:12]}…, but the content has {digest[:12]}…: "
+                'the file was changed after it was written; copy or export it again.'
+            )
+        return file
+
+    def _metadata(self) -> dict[str, Any]:
+        return {
+            'format_version': FORMAT_VERSION if self.spec.is_extended else 1,
+            'spec': self.spec.to_dict(),
+            'wiring': self.wiring,
+            'dt_range': list(self.dt_range),
+            'environment': self.environment,
+            'provenance': self.provenance,
+        }
+
+
+@contextlib.contextmanager
+def _named_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the file, and what it is instead of a policy, in every error of the block."""
+    try:
+        yield
+    except (OSError, PolicyFileError) as error:
+        reason = (
+            f'it cannot be read ({error.strerror}); check name and permissions.'
+            if isinstance(error, OSError)
+            else error
+        )
+        raise PolicyFileError(f"policy file '{os.fspath(path)}': {why_no_policy(path) or reason}") from error
+
+
+def _spec(metadata: Mapping[str, Any]) -> PolicySpec:
+    try:
+        return PolicySpec.from_dict(metadata['spec'])
+    except SpecError as error:
+        raise PolicyFileError(f"field 'spec' is invalid: {error}") from error
+
+
+def _read_header(path: Path, size: int) -> bytes:
+    """Return a file up to the end of its header, after checking that the file has the length that the header gives."""
+    with path.open('rb') as file:
+        start = file.read(8)
+        data = start + file.read(min(int.from_bytes(start, 'little'), LARGEST_HEADER))
+    tensors = [entry for name, entry in _header(data).items() if name != '__metadata__' and isinstance(entry, dict)]
+    ends = [entry['data_offsets'][1] for entry in tensors if isinstance(entry.get('data_offsets'), list)]
+    if ends and size < len(data) + max(ends):
+        raise PolicyFileError(
+            f'it is cut short: {size} bytes instead of {len(data) + max(ends)}; copy or export it again.'
+        )
+    return data
+
+
+def _size(path: Path) -> int:
+    """Return the length of a file, if it can be a policy file."""
+    if path.is_dir():
+        raise PolicyFileError('this is a folder; name the .safetensors file itself.')
+    if not path.exists():
+        raise PolicyFileError(
+            "there is no such file; give the path of a shipped policy or train one with 'velora_ros train'."
+        )
+    if not path.is_file():
+        raise PolicyFileError('this is a device or a pipe; name a .safetensors file.')
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        raise PolicyFileError(f'it has {size} bytes, but a policy has at most {LARGEST_FILE}; this is another file.')
+    return size
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    """Return the container's JSON header: 8 bytes of length, the header, then the tensors' bytes."""
+    size = int.from_bytes(data[:8], 'little')
+    if len(data) < 8:
+        raise PolicyFileError(f'it is cut short: {len(data)} bytes; copy or export it again.')
+    if size > LARGEST_HEADER:
+        raise PolicyFileError(
+            f'its header claims {size} bytes, but at most {LARGEST_HEADER} are valid; this is not a safetensors file.'
+        )
+    if size > len(data) - 8:
+        raise PolicyFileError(f'it is cut short inside its header ({len(data)} bytes); copy or export it again.')
+    try:
+        header = json.loads(data[8 : 8 + size])
+    except (ValueError, RecursionError) as error:
+        raise PolicyFileError(f'its header is not JSON ({error}); this is not a safetensors file.') from error
+    if not isinstance(header, dict):
+        raise PolicyFileError('its header is not a JSON object; this is not a safetensors file.')
+    return header
+
+
+def _metadata(header: Mapping[str, Any]) -> dict[str, Any]:
+    container = header.get('__metadata__')
+    if not isinstance(container, dict) or not isinstance(container.get(PACKAGE), str):
+        raise PolicyFileError(f"it has no '{PACKAGE}' metadata; this safetensors file is not a policy.")
+    try:
+        metadata = json.loads(container[PACKAGE])
+    except (ValueError, RecursionError) as error:
+        raise PolicyFileError(f'its metadata are not JSON ({error}); copy or export it again.') from error
+    if not isinstance(metadata, dict):
+        raise PolicyFileError('its metadata are not a JSON object; copy or export it again.')
+    _check_version(metadata.get('format_version'))
+    for name in ('spec', 'wiring', 'dt_range', 'environment', 'provenance', 'digest'):
+        if name not in metadata:
+            raise PolicyFileError(f"field '{name}' is missing; copy or export it again.")
+    for name in ('spec', 'wiring', 'provenance'):
+        if not isinstance(metadata[name], dict):
+            raise PolicyFileError(f"field '{name}' is {metadata[name]!r}; it must be a JSON object.")
+    return metadata
+
+
+def _check_version(version: Any) -> None:
+    if isinstance(version, bool) or version not in range(1, FORMAT_VERSION + 1):
+        newer = isinstance(version, int) and version > FORMAT_VERSION
+        advice = f'update {PACKAGE}' if newer else 'export the policy again'
+        raise PolicyFileError(
+            f"field 'format_version' is {version!r}; this version of {PACKAGE} reads 1 to {FORMAT_VERSION}: {advice}."
+        )
+
+
+def _converted_units(stored: Mapping[str, Any], spec: PolicySpec) -> tuple[str, ...]:
+    """Return the action units of a file that has the scale in them; empty for other files."""
+    units = tuple(stored['action_units'])
+    return () if units == spec.action_units else units
+
+
+def _checked_dt_range(dt_range: Any, period: float) -> tuple[float, float]:
+    try:
+        low, high = (float(value) for value in dt_range)
+    except (TypeError, ValueError) as error:
+        raise PolicyFileError(f"field 'dt_range' is {dt_range!r}; it must be two numbers of seconds.") from error
+    if not 0 < low <= period <= high < float('inf'):
+        raise PolicyFileError(
+            f"field 'dt_range' is [{low}, {high}] s; it must be positive, finite and include the period, {period} s."
+        )
+    return low, high
+
+
+def _json_copy(name: str, value: Any) -> Any:
+    try:
+        return json.loads(_canonical(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PolicyFileError(
+            f"field '{name}' cannot be stored as JSON ({error}); use only text, finite numbers, lists and dictionaries."
+        ) from error
+
+
+def _canonical(value: Any) -> str:
+    """Return JSON that is the same for equal content, in whatever order the keys are."""
+    return json.dumps(value, sort_keys=True, separators=(',', ':'), allow_nan=False)
+
+
+def _frozen(tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    copy: npt.NDArray[Any] = np.array(tensor, order='C', copy=True)
+    copy.flags.writeable = False
+    return copy

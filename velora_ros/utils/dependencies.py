@@ -1,0 +1,15 @@
+"""Optional dependencies: what each extra of the package installs, and the sentence that says how to install it."""
+
+EXTRAS = {
+    'train': ('torch', 'gymnasium[torch]', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm'),
+    'render': ('imageio-ffmpeg',),
+    'onnx': ('onnx',),
+    'sweep': ('ray[tune]',),
+}
+"""What setup.py's extras install. This package is on no package index, so messages name its dependencies instead."""
+
+
+def how_to_install(extra: str) -> str:
+    """Return the sentence that says how to install an extra's dependencies, in a clone as in a ROS workspace."""
+    names = ' '.join(f"'{name}'" if '[' in name else name for name in EXTRAS[extra])
+    return f'Install it into the environment that runs this: pip install {names}.'

@@ -1,0 +1,24 @@
+"""Where the files that ship with the package are: configurations, policies and launch files."""
+
+import os
+import sys
+from pathlib import Path
+
+PACKAGE = 'velora_ros'
+"""The package's name: of its share folder, and of its entry in the metadata of files that it writes."""
+
+
+def share_path(*parts: str) -> Path:
+    """
+    Return the path of a file that ships with the package (``config``, ``policies``, ``launch``).
+
+    In a source tree this is the tree itself; once installed it is ``share/velora_ros`` under a prefix of
+    ``AMENT_PREFIX_PATH`` or under Python's own. The first of these that has the file is taken; if none has it, the
+    first of them.
+    """
+    source = Path(__file__).resolve().parents[2]
+    roots = [source] if (source / 'package.xml').is_file() else []
+    prefixes = [*filter(None, os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)), sys.prefix]
+    roots += [Path(prefix) / 'share' / PACKAGE for prefix in prefixes]
+    candidates = [root.joinpath(*parts) for root in roots]
+    return next((path for path in candidates if path.exists()), candidates[0])
