@@ -31,9 +31,8 @@ class ActionQueue:
         self._limits, self._streams = (least, greatest), streams
         self.delays = np.zeros(len(streams), dtype=np.int64)
         """The delay of each stream, shape (n,) [control periods]."""
-        # A ring for each stream: an action is put `delay` places behind the one that takes effect now.
-        self._ring = np.zeros((len(streams), greatest + 1, size))
-        self._now = 0
+        # The first place of a stream takes effect now, the others in the control periods that follow.
+        self._places, self._rows = np.zeros((len(streams), greatest + 1, size)), np.arange(len(streams))
 
     def reset(self, resting: npt.NDArray[np.floating], mask: Mask | None = None) -> None:
         """
@@ -45,24 +44,21 @@ class ActionQueue:
         """
         chosen = slice(None) if mask is None else mask
         self.delays[chosen] = self._streams.integers(*self._limits, mask)[chosen]
-        self._ring[chosen] = resting[chosen][:, None]
+        delayed = np.arange(self._places.shape[1]) < self.delays[chosen, None]
+        self._places[chosen] = np.where(delayed[:, :, None], resting[chosen][:, None], 0.0)
 
     def step(self, actions: npt.NDArray[np.floating]) -> Array:
         """Put the actions of this control period, shape (n, m), and return those that take effect in it."""
-        places = self._ring.shape[1]
-        rows, due = np.arange(len(self._ring)), (self._now + self.delays) % places
-        self._ring[rows, due] = actions
-        arrived: Array = self._ring[:, self._now].copy()
-        self._now = (self._now + 1) % places
+        self._places[self._rows, self.delays] = actions
+        arrived: Array = self._places[:, 0].copy()
+        self._places[:, :-1] = self._places[:, 1:]
+        self._places[:, -1] = 0.0
         return arrived
 
     @property
     def waiting(self) -> Array:
         """The delayed actions, the next to take effect first, shape (n, greatest, m); 0 in places beyond the delay."""
-        places = self._ring.shape[1]
-        order = (self._now + np.arange(places - 1)) % places
-        used = np.arange(places - 1) < self.delays[:, None]
-        return np.where(used[:, :, None], self._ring[:, order], 0.0)
+        return self._places[:, :-1].copy()
 
 
 class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):

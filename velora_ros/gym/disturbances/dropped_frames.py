@@ -17,11 +17,12 @@ class DroppedFrames:
 
     def __init__(self, probability: float, most_in_a_row: int | None, streams: RandomStreams) -> None:
         self._probability, self._most, self._streams = probability, most_in_a_row, streams
-        self._in_a_row = np.zeros(len(streams), dtype=int)
+        self._in_a_row = [0] * len(streams)
 
     def restart(self, mask: Mask | None = None) -> None:
         """Count the frames lost in a row from 0 again, in the streams of the mask, shape (n,); None: in all."""
-        self._in_a_row[slice(None) if mask is None else mask] = 0
+        for stream, _ in self._streams.chosen(mask):
+            self._in_a_row[stream] = 0
 
     def draw(self, mask: Mask | None = None) -> Mask:
         """
@@ -33,9 +34,11 @@ class DroppedFrames:
         Returns:
             Shape (n,); False outside of the mask.
         """
-        chosen = np.ones(len(self._streams), dtype=bool) if mask is None else mask
-        may_be_lost = chosen if self._most is None else chosen & (self._in_a_row < self._most)
-        lost = may_be_lost & (self._streams.uniform(may_be_lost) < self._probability)
-        self._in_a_row[lost] += 1
-        self._in_a_row[chosen & ~lost] = 0
+        lost = np.zeros(len(self._streams), dtype=bool)
+        for stream, generator in self._streams.chosen(mask):
+            if self._in_a_row[stream] != self._most and generator.random() < self._probability:
+                lost[stream] = True
+                self._in_a_row[stream] += 1
+            else:
+                self._in_a_row[stream] = 0
         return lost

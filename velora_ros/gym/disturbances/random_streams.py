@@ -38,30 +38,33 @@ class RandomStreams:
             seeds: a seed or None for each stream, of length n.
             mask: the streams that are reset.
         """
-        for stream in self._chosen(mask):
+        for stream, _ in self.chosen(mask):
             if (seed := seeds[stream]) is not None:
                 self._generators[stream] = np.random.default_rng([seed, self._key])
 
     def normal(self, deviation: Array, mask: Mask | None = None) -> Array:
         """Draw normally distributed numbers, shape (n, k), with standard deviations of shape (k,)."""
         drawn = np.zeros((len(self), *deviation.shape))
-        for stream in self._chosen(mask):
-            drawn[stream] = self._generators[stream].normal(0.0, deviation)
-        return drawn
+        for stream, generator in self.chosen(mask):
+            generator.standard_normal(out=drawn[stream])
+        return drawn * deviation
 
     def uniform(self, mask: Mask | None = None) -> Array:
         """Draw numbers from 0 to 1, without 1, shape (n,)."""
         drawn = np.zeros(len(self))
-        for stream in self._chosen(mask):
-            drawn[stream] = self._generators[stream].random()
+        for stream, generator in self.chosen(mask):
+            drawn[stream] = generator.random()
         return drawn
 
     def integers(self, least: int, greatest: int, mask: Mask | None = None) -> npt.NDArray[np.int64]:
         """Draw whole numbers from ``least`` to ``greatest``, both included, shape (n,)."""
         drawn = np.zeros(len(self), dtype=np.int64)
-        for stream in self._chosen(mask):
-            drawn[stream] = self._generators[stream].integers(least, greatest + 1)
+        for stream, generator in self.chosen(mask):
+            drawn[stream] = generator.integers(least, greatest + 1)
         return drawn
 
-    def _chosen(self, mask: Mask | None) -> Iterable[int]:
-        return range(len(self)) if mask is None else np.flatnonzero(mask).tolist()
+    def chosen(self, mask: Mask | None) -> Iterable[tuple[int, np.random.Generator]]:
+        """Return the index and the generator of each stream in the mask."""
+        if mask is None:
+            return enumerate(self._generators)
+        return [(stream, self._generators[stream]) for stream in np.flatnonzero(mask).tolist()]
