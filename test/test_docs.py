@@ -35,6 +35,9 @@ def test_every_fault_names_a_test_that_exists():
 ROOMS = sorted(path.name for path in (ROOT / 'velora_ros').iterdir() if (path / '__init__.py').exists())
 FILES = re.compile(r'`([\w./-]+(?:\.(?:py|md|rst|toml|yaml|xml|cfg)|/))(?:::\w+)?`')
 NAMES = re.compile(r'`(velora_ros(?:\.\w+)+)')
+IN_REPOSITORY = re.compile(
+    r'(?<![\w/])((?:velora_ros|benchmarks|config|examples|tools)/[\w./-]+\.(?:py|csv|txt|yaml|xml|json))'
+)
 IMPORTS = re.compile(r'^from (velora_ros[\w.]*) import ([\w, ]+)', re.MULTILINE)
 CODE_PAGES = [ROOT / 'docs' / name for name in ('design.md', 'development.md', 'algorithm.md')]
 
@@ -58,6 +61,12 @@ def test_every_file_that_a_page_about_the_code_names_exists(page):
     files = FILES.findall(page.read_text(encoding='utf-8'))
     folders = (ROOT, ROOT / 'velora_ros')
     assert [file for file in files if not any((folder / file).exists() for folder in folders)] == []
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_of_the_repository_that_a_page_names_exists(page):
+    files = IN_REPOSITORY.findall(page.read_text(encoding='utf-8'))
+    assert [file for file in files if not (ROOT / file).exists()] == []
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
