@@ -13,10 +13,10 @@ from velora_ros.gym import Disturbances, FaultSettings
         ({'drop_probability': 1.1}, 'drop_probability is 1.1; it must be from 0 to 1'),
         ({'drop_probability': math.nan}, 'drop_probability is nan'),
         ({'nan_probability': -0.1}, 'nan_probability is -0.1'),
-        ({'jitter_s': -1.0}, 'jitter_s is -1.0; it must be finite and at least 0 s'),
-        ({'observation_delay_s': math.inf}, 'observation_delay_s is inf; it must be finite and at least 0 s'),
+        ({'jitter_s': -1.0}, 'jitter_s is -1.0; it must be from 0 to 10 s'),
+        ({'observation_delay_s': math.inf}, 'observation_delay_s is inf; it must be from 0 to 10 s'),
         ({'command_delay_s': -0.1}, 'command_delay_s is -0.1'),
-        ({'noise': [0.0, -0.1]}, 'noise is 0.0 -0.1; it must be finite and at least 0'),
+        ({'noise': [0.0, -0.1]}, 'noise is 0.0 -0.1; it must be from 0 to 100'),
     ],
 )
 def test_faults_out_of_range_are_refused(settings, words):

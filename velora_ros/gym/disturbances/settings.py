@@ -132,28 +132,32 @@ class FaultSettings(_Settings):
 
     noise: Sequence[float] = _setting(
         (),
-        'Deviation of Gaussian noise, in standard deviations of each signal under random commands: 0.01 is 1 %; '
-        'one number for all, or one for each observation.',
+        'Standard deviation of Gaussian noise, relative to that of each signal under random commands: 0.01 is 1 %. '
+        'One number for all observations, or one for each.',
+        high=100,
     )
     observation_delay_s: float = _setting(
-        0.0, 'Delay of the published states; their stamps stay those of the measurement.', 's'
+        0.0, 'Delay of the states. Their stamps remain those of the measurement.', 's', high=10
     )
-    command_delay_s: float = _setting(0.0, 'Delay of the commands.', 's')
+    command_delay_s: float = _setting(0.0, 'Delay of the commands.', 's', high=10)
     drop_probability: float = _setting(
-        0.0, 'Probability that a state is not published, for each independently.', high=1.0
+        0.0, 'Probability that a state is not published, independently for each state.', high=1
     )
     jitter_s: float = _setting(
         0.0,
-        'Each control period is longer or shorter by up to this time, drawn evenly, in whole physics steps, rounded '
-        'up.',
+        'Each control period is up to this much longer or shorter, uniformly distributed, in whole physics steps, '
+        'rounded up.',
         's',
+        high=10,
     )
     stuck: Sequence[str] = _setting(
-        (), 'Observations, or joints with all their observations, that keep their present value.'
+        (), 'Names of observations, or of joints with all of their observations, that keep their present value.'
     )
-    nan: Sequence[str] = _setting((), 'Observations, or joints with all their observations, that read NaN.')
-    nan_probability: float = _setting(1.0, 'Probability that faults.nan affects a state.', high=1.0)
-    frozen: bool = _setting(False, 'Publish the last state again and again, with its old stamp, as a hung driver does.')
+    nan: Sequence[str] = _setting(
+        (), 'Names of observations, or of joints with all of their observations, that read NaN.'
+    )
+    nan_probability: float = _setting(1.0, 'Probability of faults.nan in each state.', high=1)
+    frozen: bool = _setting(False, 'Publish the last state repeatedly, with its old stamp, as a hung driver does.')
 
     def disturbances(self, control_period: float) -> Disturbances:
         """

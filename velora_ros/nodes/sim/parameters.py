@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym.disturbances.settings import FaultSettings
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
-from velora_ros.nodes.ros.parameters import Parameter, Values
+from velora_ros.nodes.ros.parameters import Kind, Parameter, Values
 
 OWNER = 'sim_node'
 """The node's name in the table of topics and services; a running node may have another name."""
@@ -19,6 +20,19 @@ _SEEDS = 2**32 - 1
 AUTO = 'auto'
 # Parameters of policy_node that have no meaning here; one parameter file for all nodes may set them.
 SHARED = ('command.scale', 'command.offset', 'command.si_confirmed', 'command.frame_id')
+
+_TYPES: dict[Any, Kind] = {
+    float: 'double', bool: 'bool', Sequence[float]: 'double_array', Sequence[str]: 'string_array',
+}  # fmt: skip
+
+
+def _fault_parameter(setting: 'dataclasses.Field[Any]') -> Parameter:
+    """Return the parameter of one of the :class:`FaultSettings`."""
+    kind, limits = _TYPES[setting.type], setting.metadata
+    default: Any = list(setting.default) if isinstance(setting.default, tuple) else setting.default
+    valid = (limits['low'], limits['high']) if kind.startswith('double') else None
+    return Parameter(f'faults.{setting.name}', kind, default, limits['help'], limits['unit'], valid)
+
 
 PARAMETERS = (
     Parameter(
@@ -107,37 +121,7 @@ PARAMETERS = (
         'imu_frame_id', 'string', 'base_link',
         'Frame of imu/data: the origin and axes of the floating base.', read_only=_AT_START
     ),
-    Parameter(
-        'faults.noise', 'double_array', [],
-        'Standard deviation of Gaussian noise, relative to that of each signal under random commands: 0.01 is 1 %. '
-        'One number for all observations, or one for each.', '', (0, 100)
-    ),
-    Parameter(
-        'faults.observation_delay_s', 'double', 0.0,
-        'Delay of the states. Their stamps remain those of the measurement.', 's', (0, 10)
-    ),
-    Parameter('faults.command_delay_s', 'double', 0.0, 'Delay of the commands.', 's', (0, 10)),
-    Parameter(
-        'faults.drop_probability', 'double', 0.0,
-        'Probability that a state is not published, independently for each state.', '', (0, 1)
-    ),
-    Parameter(
-        'faults.jitter_s', 'double', 0.0,
-        'Each control period is up to this much longer or shorter, uniformly distributed, in whole physics steps, '
-        'rounded up.', 's', (0, 10)
-    ),
-    Parameter(
-        'faults.stuck', 'string_array', [],
-        'Names of observations, or of joints with all of their observations, that keep their present value.',
-    ),
-    Parameter(
-        'faults.nan', 'string_array', [],
-        'Names of observations, or of joints with all of their observations, that read NaN.',
-    ),
-    Parameter('faults.nan_probability', 'double', 1.0, 'Probability of faults.nan in each state.', '', (0, 1)),
-    Parameter(
-        'faults.frozen', 'bool', False, 'Publish the last state repeatedly, with its old stamp, as a hung driver does.'
-    ),
+    *(_fault_parameter(item) for item in dataclasses.fields(FaultSettings)),
     Parameter(
         'image.rate_hz', 'double', 0.0,
         'Images per second on ~/image, drawn only while somebody subscribes; 0 switches the topic off.',
