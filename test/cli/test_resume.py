@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gymnasium
 import pytest
-from said import beside_waiting
+from command_output import beside_waiting
 
 import velora_ros
 from velora_ros.cli.main import main

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from said import beside_waiting
+from command_output import beside_waiting
 
 import velora_ros
 from velora_ros.cli import train

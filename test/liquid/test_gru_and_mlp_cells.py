@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from control_networks import CONTROLS, network
+from cell_networks import CONTROLS, network
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid import Wiring

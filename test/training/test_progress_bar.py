@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from said import beside_waiting
+from command_output import beside_waiting
 from toy import Reach
 
 from velora_ros.errors import StorageError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from control_networks import network
+from cell_networks import network
 
 from velora_ros.liquid.cell_registry import CELLS
 from velora_ros.liquid.kernels.network import CompiledNetwork

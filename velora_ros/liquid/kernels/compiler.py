@@ -9,6 +9,7 @@ temporary folder is used. Without that too, each process compiles for itself.
 import functools
 import hashlib
 import importlib
+import numbers
 import os
 import stat
 import tempfile
@@ -52,27 +53,30 @@ def _cached(numba: Any, function: Function, options: dict[str, Any]) -> Any:
     """Return the function with a cache on disk; None: there is no place for one."""
     if has_home() or numba.config.CACHE_DIR:
         try:
-            return _with_all_sources(numba.njit(cache=True, **options)(function))
+            return _with_all_sources(numba.njit(cache=True, **options)(function), function)
         except RuntimeError:  # numba's "no locator available": no folder is writable
             pass
     if folder := temporary_folder():
         numba.config.CACHE_DIR = str(folder)
         try:
-            return _with_all_sources(numba.njit(cache=True, **options)(function))
+            return _with_all_sources(numba.njit(cache=True, **options)(function), function)
         except RuntimeError:
             pass
     return None
 
 
-def _with_all_sources(compiled: Any) -> Any:
+def _with_all_sources(compiled: Any, function: Function) -> Any:
     """
-    Make the cache depend on every kernel source that the function may contain.
+    Make the cache depend on all that a kernel's machine code is made from.
 
-    Kernels inline and call those of this folder, whose code then lies in the caller's machine code. numba compares
-    only the file of the function itself, and would go on with the old code of the others.
+    Kernels inline and call those of this folder, whose code is then part of the caller's machine code; and global
+    numbers are compiled in as constants. numba compares only the file of the function itself, and would go on with the
+    old code and numbers of other files.
     """
-    file = compiled._cache._cache_file  # no public way leads there; test_compiler.py holds it to what it must do
-    file._source_stamp = (file._source_stamp, sources_digest())
+    used = ((name, function.__globals__.get(name)) for name in sorted(function.__code__.co_names))
+    constants = [(name, repr(value)) for name, value in used if isinstance(value, numbers.Number)]
+    file = compiled._cache._cache_file  # there is no public way to it; test_compiler.py checks that this one works
+    file._source_stamp = (file._source_stamp, sources_digest(), constants)
     return compiled
 
 
