@@ -45,7 +45,7 @@ def read(path: str) -> Any:
         ValueError: MuJoCo cannot read it; the message says why.
         OSError: the file cannot be opened.
     """
-    import mujoco  # noqa: PLC0415 - an id must be told from a file without loading it
+    import mujoco  # noqa: PLC0415 - is_robot_file must not load it
 
     if Path(path).suffix.lower() == _COMPILED:
         return mujoco.MjModel.from_binary_path(path)

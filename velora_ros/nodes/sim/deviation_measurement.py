@@ -5,8 +5,8 @@ import threading
 from rclpy.node import Node
 
 from velora_ros.gym import signal_deviation
+from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
 from velora_ros.gym.disturbances.signal_deviation import affordable_steps
-from velora_ros.gym.disturbances.stack import DisturbanceStack
 from velora_ros.gym.simulated_robot import Array
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.timers import Timers

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 from rclpy.node import Node
 
+from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
 from velora_ros.gym.disturbances.observation_delay import DelayLine
-from velora_ros.gym.disturbances.stack import DisturbanceStack
 from velora_ros.gym.floating_base import FloatingBase
 from velora_ros.gym.simulated_robot import Array, SimulatedRobot
 from velora_ros.nodes.ros import conversions
