@@ -9,8 +9,8 @@ import gymnasium
 
 from velora_ros.errors import PolicyFileError, SpecError
 from velora_ros.gym import spec_from_env
-from velora_ros.gym.make_env import id_of, same_id
 from velora_ros.gym.control_period import find_period
+from velora_ros.gym.make_env import id_of, same_id
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent_file import DamagedFileError
 from velora_ros.training.runs.checkpoint import Checkpoint, read
