@@ -25,7 +25,7 @@ from velora_ros.gym import PartialObservation
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import PolicyFile
 from velora_ros.training import Callback, EvaluationRecord, TrainConfig
-from velora_ros.training.hyperparameters import read_yaml
+from velora_ros.training.presets import read_yaml
 from velora_ros.utils.shipped_files import share_path
 
 RESULTS = Path(__file__).parent / 'results'

@@ -32,7 +32,7 @@ from velora_ros.models import LiquidDDPG
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training import TrainConfig, evaluate
 from velora_ros.training.evaluation import episode_seed
-from velora_ros.training.hyperparameters import preset_path, read_yaml
+from velora_ros.training.presets import preset_path, read_yaml
 
 ENV = 'InvertedPendulum-v5'
 STEPS = 60_000

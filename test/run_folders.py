@@ -5,9 +5,8 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from velora_ros.models import storage
-from velora_ros.training import RunPaths
-from velora_ros.training.runs.checkpoint import checkpoints
+from velora_ros.training import RunPaths, agent_file
+from velora_ros.training.runs.paths import checkpoint_files
 
 BY_THE_CLOCK = ('seconds', 'steps_per_s')
 
@@ -26,7 +25,7 @@ def events(run: RunPaths) -> dict[str, list[tuple[int, float]]]:
 
 
 def assert_same_checkpoint(one: Path, other: Path) -> None:
-    (metadata, tensors), (metadata_2, tensors_2) = storage.read(one), storage.read(other)
+    (tensors, metadata), (tensors_2, metadata_2) = agent_file.read(one), agent_file.read(other)
     for name, tensor in tensors.items():
         values, values_2 = tensor.numpy().copy(), tensors_2[name].numpy().copy()
         if name == 'run.episodes':
@@ -44,7 +43,7 @@ def assert_same_run(one: RunPaths, other: RunPaths) -> None:
         assert rows(getattr(one, table)) == rows(getattr(other, table))
     for policy in ('best_policy', 'last_policy'):
         assert getattr(one, policy).read_bytes() == getattr(other, policy).read_bytes()
-    assert [path.name for path in checkpoints(one)] == [path.name for path in checkpoints(other)]
-    for pair in zip(checkpoints(one), checkpoints(other), strict=True):
+    assert [path.name for path in checkpoint_files(one)] == [path.name for path in checkpoint_files(other)]
+    for pair in zip(checkpoint_files(one), checkpoint_files(other), strict=True):
         assert_same_checkpoint(*pair)
     assert repr(events(one)) == repr(events(other))

@@ -16,7 +16,7 @@ from run_and_kill import train
 from velora_ros.errors import StorageError
 from velora_ros.training import Callback, RunPaths
 from velora_ros.training.records import EpisodeRecord
-from velora_ros.training.runs.checkpoint import checkpoints
+from velora_ros.training.runs.paths import checkpoint_files
 
 NOBODY = 65534
 
@@ -32,7 +32,7 @@ class BadDisk(Callback):
     def on_episode_end(self, record: EpisodeRecord) -> None:
         if record.episode != 8:
             return
-        self.kept = checkpoints(self._paths)
+        self.kept = checkpoint_files(self._paths)
         if self._how == 'full':
             self._fill()
         elif self._how == 'limit':
@@ -71,7 +71,7 @@ def main() -> None:
     except StorageError as error:
         disk.repair()
         (folder / 'error.txt').write_text(str(error))
-    assert checkpoints(RunPaths(folder / 'bad')) == disk.kept, 'the checkpoints of before are there, and no others'
+    assert checkpoint_files(RunPaths(folder / 'bad')) == disk.kept, 'the checkpoints of before are there, and no others'
     train(folder / 'bad')
     for name in ('best', 'last'):
         good, bad = ((folder / run / 'policies' / f'{name}.safetensors').read_bytes() for run in ('good', 'bad'))

@@ -1,17 +1,20 @@
 """
-Write docs/parameters.md and docs/interface.md from the tables from which the nodes are built.
+Write docs/parameters.md, docs/interface.md and docs/hyperparameters.md from the tables that the code is made of.
 
 With --check nothing is written; the exit status is 1 if a page is out of date.
 """
 
 import argparse
+import dataclasses
 import importlib
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from velora_ros.nodes.ros.parameters import Parameter
 from velora_ros.nodes.ros.topics_services_qos import SERVICES, TOPICS
+from velora_ros.training.hyperparameters import fields
 
 DOCS = Path(__file__).resolve().parents[1] / 'docs'
 NODES = tuple(dict.fromkeys(row.node for row in TOPICS))
@@ -105,13 +108,60 @@ def interface_page() -> str:
     return '\n'.join(page)
 
 
+GROUPS = {
+    'agent': ('Agent', 'Arguments of `LiquidDDPG(...)`.'),
+    'train': ('Training', 'Arguments of `LiquidDDPG.train(...)`.'),
+    'env': ('Environment', 'Arguments of `velora_ros.gym.Disturbances`, for training and its evaluations.'),
+}
+
+
+def hyperparameter_page() -> str:
+    """Return docs/hyperparameters.md."""
+    page = [
+        '# Hyperparameters\n',
+        NOTE.replace('the tables in velora_ros/nodes', 'velora_ros/training/hyperparameters.py'),
+        'Each is an argument in Python, a flag of `velora_ros train` (`--actor-lr 0.001`), a line of a preset or of a'
+        ' `--config` file (`actor_lr: 0.001`), and a parameter of `trainer_node`. Those marked *live* may change'
+        ' between two episodes: from a callback, or as a parameter of `trainer_node`.\n',
+    ]
+    for group, (title, text) in GROUPS.items():
+        rows = [
+            (
+                code(item.name),
+                code(value(list(item.default) if isinstance(item.default, tuple) else item.default)),
+                item.metadata['unit'],
+                valid_hyperparameter(item),
+                prose(item.metadata['help'] + ('; *live*' if item.metadata['live'] else '')),
+            )
+            for item in fields(group)
+        ]
+        page += [f'## {title}\n', f'{text}\n', table(('name', 'default', 'unit', 'valid', 'meaning'), rows)]
+    return '\n'.join(page)
+
+
+def valid_hyperparameter(item: 'dataclasses.Field[object]') -> str:
+    """Return which values a hyperparameter may take."""
+    limits = item.metadata
+    if limits['choices']:
+        return ', '.join(map(code, limits['choices']))
+    if item.type is bool:
+        return '`true`, `false`'
+    low = f'above {limits["low"]}' if limits['above'] else f'at least {limits["low"]}'
+    return low if limits['high'] == math.inf else f'{low}, at most {limits["high"]}'
+
+
 def main() -> int:
     """Write or check the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--check', action='store_true', help='write nothing; exit 1 when a page is out of date')
     check = parser.parse_args().check
     stale = []
-    for name, text in (('parameters.md', parameter_page()), ('interface.md', interface_page())):
+    pages = {
+        'parameters.md': parameter_page(),
+        'interface.md': interface_page(),
+        'hyperparameters.md': hyperparameter_page(),
+    }
+    for name, text in pages.items():
         path = DOCS / name
         if not path.is_file() or path.read_text(encoding='utf-8') != text:
             stale.append(name)

@@ -15,7 +15,7 @@ from velora_ros.cli.stop_on_signals import StopOnRequest, stop_on_signals
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training import RunFolder, RunPaths, StopTraining
 from velora_ros.training.records import RunState
-from velora_ros.training.runs.checkpoint import checkpoints
+from velora_ros.training.runs.paths import checkpoint_files
 
 PENDULUM = 'InvertedPendulum-v5'
 SHORT = [
@@ -167,7 +167,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_that_is_the_run_it_would_have_been(t
     assert (process.returncode, beside_waiting(err)) == (0, '')
     assert out.splitlines()[-1] == 'stopped by SIGINT; to resume: velora_ros train --resume stopped'
     Policy.load(RunPaths('stopped').best_policy)
-    steps = int(checkpoints(RunPaths('stopped'))[0].stem) + 60
+    steps = int(checkpoint_files(RunPaths('stopped'))[0].stem) + 60
     assert steps > 60
     assert train('--resume', 'stopped', '--steps', steps, '--no-pictures') == 0
     assert begin('whole', '--steps', steps) == 0

@@ -13,7 +13,7 @@ from velora_ros.cli import train
 from velora_ros.cli.main import main, parser
 from velora_ros.gym import Disturbances
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.training import hyperparameters
+from velora_ros.training import presets
 from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.paths import RunPaths
@@ -60,7 +60,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
 
 def test_without_a_file_the_preset_of_the_environment_counts(tmp_path, monkeypatch):
     (tmp_path / f'{PENDULUM}.yaml').write_text('gamma: 0.77\n')
-    monkeypatch.setattr(hyperparameters, 'share_path', lambda *parts: tmp_path)
+    monkeypatch.setattr(presets, 'share_path', lambda *parts: tmp_path)
     config, source = configuration()
     assert config.gamma == 0.77
     assert f'{PENDULUM}.yaml' in source
@@ -100,6 +100,14 @@ def test_training_and_its_evaluations_are_disturbed(train_here, capsys):
     assert shortest < 0.03 and longest > 0.06
     assert '--action-delay 0 1' in file.provenance['command']
     assert file.provenance['hyperparameters']['period_jitter'] == 0.5
+
+
+def test_training_says_which_backend_runs_and_why(train_here, capsys):
+    assert train_here(*SHORT) == 0
+    assert 'backend numba: small networks on the CPU run faster in compiled loops' in capsys.readouterr().out
+    assert train_here(*SHORT, '--backend', 'torch') == 0
+    assert 'backend torch: ' in capsys.readouterr().out
+    assert RunConfig.load(RunPaths('runs/InvertedPendulum-v5-seed0-2').config).hyperparameters.backend == 'torch'
 
 
 @pytest.mark.parametrize(

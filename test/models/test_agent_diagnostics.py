@@ -244,10 +244,10 @@ def test_a_run_of_before_there_were_diagnostics_goes_on_and_has_them_from_then_o
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its checkpoint and folder lack all that diagnostics add."""
-    from velora_ros.models import storage
+    from velora_ros.training import agent_file
     from velora_ros.training.runs import checkpoint
 
-    pack, metadata_of = checkpoint.pack, storage.json.dumps
+    pack, metadata_of = checkpoint.pack, agent_file.json.dumps
 
     def old_pack(state: Any) -> Any:
         arrays, values = pack(state)
@@ -256,9 +256,9 @@ def test_a_run_of_before_there_were_diagnostics_goes_on_and_has_them_from_then_o
         }
 
     with monkeypatch.context() as old:
-        old.setattr('velora_ros.models.resuming.pack', old_pack)
+        old.setattr('velora_ros.training.runs.checkpoint.pack', old_pack)
         old.setattr(
-            storage.json, 'dumps',
+            agent_file.json, 'dumps',
             lambda value, **kw: metadata_of(
                 {k: v for k, v in value.items() if k != 'diagnostics'} if isinstance(value, dict) else value, **kw
             ),

@@ -14,9 +14,9 @@ from backend_updates import numbers
 from toy import Reach
 
 from velora_ros.errors import ConfigError, PolicyFileError, SpecError, UnsupportedEnvironmentError, VeloraError
-from velora_ros.models import LiquidDDPG, storage
+from velora_ros.models import LiquidDDPG
 from velora_ros.policy import Policy
-from velora_ros.training import Callback, EvaluateIn, TrainConfig, TrainResult
+from velora_ros.training import Callback, EvaluateIn, TrainConfig, TrainResult, agent_file
 from velora_ros.utils import set_seed
 
 QUICK: dict[str, Any] = {'start_steps': 20, 'boost_ratio': 1, 'eval_every': 0, 'progress': False}
@@ -179,10 +179,10 @@ def test_predictions_with_noise_leave_training_as_it_was(tmp_path: Path) -> None
 def test_an_agent_saved_before_predictions_had_a_stream_of_their_own_is_read(tmp_path: Path) -> None:
     model, _ = trained()
     model.save(tmp_path / 'agent.safetensors')
-    metadata, tensors = storage.read(tmp_path / 'agent.safetensors')
-    del metadata['random']['predict']
+    tensors, values = agent_file.read(tmp_path / 'agent.safetensors')
+    del values['random']['predict']
     loaded = LiquidDDPG(2, 6, 1, seed=9)
-    storage.restore(loaded.agent, metadata, tensors)
+    loaded.agent.restore(tensors, values)
     assert np.array_equal(loaded.predict(np.ones(2))[0], model.predict(np.ones(2))[0])
 
 

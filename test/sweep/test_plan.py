@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
 from velora_ros.sweep.plan import LONGEST_NAME, Sweep
-from velora_ros.training.hyperparameters import TrainConfig, preset_path
+from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.presets import preset_path
 
 PENDULUM = 'InvertedPendulum-v5'
 

@@ -150,7 +150,7 @@ def test_what_only_the_critic_sees_does_not_appear_in_mid_run() -> None:
     env = Telling({}, {'privileged_state': [1.0]})
     checked = CheckedEnv(env, spec_from_env(env))
     checked.reset(seed=1, episode=1)
-    with pytest.raises(UnsupportedEnvironmentError, match='it must be left out, as when training began'):
+    with pytest.raises(UnsupportedEnvironmentError, match='it must be omitted, as when training began'):
         checked.step(STILL, 1)
 
 

@@ -1,14 +1,73 @@
+import argparse
+import inspect
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from toy import Reach
 
+from velora_ros.cli.arguments import add_hyperparameters
 from velora_ros.errors import ConfigError
 from velora_ros.gym import Disturbances
+from velora_ros.models import LiquidDDPG
+from velora_ros.nodes.trainer.parameters import PARAMETERS
 from velora_ros.training import TrainConfig
-from velora_ros.training.hyperparameters import preset_path, read_keyword
+from velora_ros.training.env_args import read_keyword
+from velora_ros.training.hyperparameters import fields
+from velora_ros.training.presets import preset_path
 from velora_ros.utils.shipped_files import share_path
+
+
+def test_signatures_flags_parameters_and_docs_have_every_hyperparameter() -> None:
+    """Nothing but the dataclass lists them: what is added there is everywhere."""
+    parser = argparse.ArgumentParser()
+    add_hyperparameters(parser.add_argument_group())
+    flags = {action.dest for action in parser._actions}
+    ros = {row.name: row for row in PARAMETERS}
+    docs = Path(__file__).parents[2].joinpath('docs', 'hyperparameters.md').read_text(encoding='utf-8')
+    disturbances = inspect.signature(Disturbances).parameters
+    functions: dict[str, Any] = {'agent': LiquidDDPG, 'train': LiquidDDPG.train}
+    for item in fields():
+        if item.metadata['group'] == 'env':
+            assert disturbances[item.name].default == item.default, item.name
+        else:
+            function = functions[item.metadata['group']]
+            shown = inspect.signature(function).parameters[item.name]
+            assert shown.default == item.default or shown.default is inspect.Parameter.empty, item.name
+            assert re.search(rf'^ *{item.name}: ', function.__doc__, re.MULTILINE), item.name
+        assert item.name in flags or item.name == 'n_episodes', item.name
+        if item.name not in ('n_episodes', 'window_size'):
+            default = list(item.default) if isinstance(item.default, tuple) else item.default
+            assert ros[item.name].default == default, item.name
+            assert ros[item.name].unit == item.metadata['unit'], item.name
+        assert f'| `{item.name}` |' in docs, item.name
+        assert not item.metadata['help'].endswith('.'), item.name
+
+
+def test_arguments_reach_the_training_whether_the_signature_names_them_or_not() -> None:
+    model = LiquidDDPG(2, 4, 1, buffer_size=50, actor_lr=2e-4, critic_lr=2e-3, n_critics=2)
+    given = {
+        'n_episodes': 1,
+        'max_steps': 3,
+        'noise_scale': 0.2,
+        'gamma': 0.9,
+        'tau': 0.1,
+        'window_size': 7,
+        'trace': 0.3,
+    }
+    model.train(Reach(), 8, **given, progress=False)
+    agent, train = model.arguments(), model.agent.provenance['train']
+    assert [agent[name] for name in ('buffer_size', 'actor_lr', 'critic_lr', 'n_critics')] == [50, 2e-4, 2e-3, 2]
+    assert {name: train[name] for name in given} == given
+
+
+def test_an_unknown_argument_is_a_type_error_with_the_nearest_name() -> None:
+    with pytest.raises(TypeError, match=r"LiquidDDPG\(\) got an unexpected keyword argument 'polcy_tau'. Did you mean"):
+        LiquidDDPG(2, 4, 1, polcy_tau=0.1)
+    with pytest.raises(TypeError, match=r"train\(\) got an unexpected keyword argument 'sparsity'"):
+        LiquidDDPG(2, 4, 1).train(Reach(), 8, sparsity=0.1)
 
 
 def test_an_integer_is_welcome_where_a_number_is() -> None:

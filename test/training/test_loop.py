@@ -8,8 +8,8 @@ from velora_ros.errors import ConfigError
 from velora_ros.gym import spec_from_env
 from velora_ros.policy import PolicyFile
 from velora_ros.replay import Transition
-from velora_ros.training import Callback, LoopSettings, StopTraining, TrainConfig, run
-from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
+from velora_ros.training import Callback, StopTraining, TrainConfig, TrainingLoop, TrainResult
+from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState
 
 
 class Recorder:
@@ -58,13 +58,19 @@ class Recorder:
         return self._policy
 
 
-def settings(**changes: Any) -> LoopSettings:
+def settings(**changes: Any) -> dict[str, Any]:
+    """Return the keywords of the loop; hyperparameters among them go into its configuration."""
     values: dict[str, Any] = {
-        'n_episodes': 3, 'max_steps': 1000, 'total_steps': None, 'noise_scale': 0.1, 'noise_low': 1.0, 'start_steps': 5,
+        'n_episodes': 3, 'max_steps': 1000, 'noise_scale': 0.1, 'noise_low': 1.0, 'start_steps': 5,
         'update_ratio': 1.0, 'boost_ratio': 3.0, 'boost_steps': 4, 'eval_every': 0, 'eval_episodes': 2,
-        'longest_evaluation': 1000, 'seed': 1, 'eval_seed': 2,
     }  # fmt: skip
-    return LoopSettings(**{**values, **changes})
+    values |= changes
+    others = {name: values.pop(name) for name in ('total_steps', 'begins_trained') if name in values}
+    return {'config': TrainConfig(**values), 'seed': 1, 'eval_seed': 2, **others}
+
+
+def run(agent: Any, env: Any, spec: Any, given: dict[str, Any], **others: Any) -> TrainResult:
+    return TrainingLoop(agent, env, spec, **given, **others).run()
 
 
 @pytest.fixture
@@ -260,7 +266,11 @@ def test_evaluations_may_be_longer_than_training_episodes(
     config = TrainConfig(max_steps=4, n_episodes=2, eval_every=4, eval_episodes=2, **changes)
     env = Reach(length=50)
     result = run(
-        agent, env, spec_from_env(env), LoopSettings.of(config, None, 1, 2), eval_env=Reach(low=-3, high=2, length=50)
+        agent,
+        env,
+        spec_from_env(env),
+        {'config': config, 'seed': 1, 'eval_seed': 2},
+        eval_env=Reach(low=-3, high=2, length=50),
     )
     assert [len(agent.transitions), result.steps] == [8, 8]
     assert [record.result.lengths for record in result.evaluations] == [(longest, longest)] * 2

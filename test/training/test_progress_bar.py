@@ -20,7 +20,8 @@ def test_without_a_terminal_there_is_a_plain_line_every_window_and_one_at_the_en
     options = {**QUICK, 'start_steps': 16}
     model.train(Reach(length=5), 8, n_episodes=6, window_size=3, eval_env=Reach(), eval_every=20, **options)
     out, err = capsys.readouterr()
-    lines = out.splitlines()
+    backend, *lines = out.splitlines()
+    assert backend.startswith('backend numba: ')
     assert [line.split(':')[0] for line in lines[:-1]] == ['episode 3', 'episode 6']
     assert 'mean return' in lines[1]
     assert 'no update yet' in lines[0]

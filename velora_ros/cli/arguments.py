@@ -5,7 +5,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from velora_ros.training.hyperparameters import TrainConfig, read_keyword
+from velora_ros.training.env_args import read_keyword
+from velora_ros.training.hyperparameters import explained, fields
 
 OTHERWISE = ('n_episodes',)  # the budget has flags of its own
 
@@ -39,10 +40,10 @@ def add_env_arguments(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def add_hyperparameters(group: 'argparse._ArgumentGroup', *, only: str = '') -> None:
-    """Add a flag for every field of ``TrainConfig``, or ``only`` a group's; one that is not given is None."""
-    for item in _fields(only):
+    """Add a flag for every hyperparameter, or for those of the group ``only``; one that is not given is None."""
+    for item in _flagged(only):
         default = ' '.join(map(str, item.default)) if isinstance(item.default, tuple) else item.default
-        options: dict[str, Any] = {'help': f'{item.metadata["help"]} ({default})'.replace('%', '%%'), 'default': None}
+        options: dict[str, Any] = {'help': f'{explained(item)} ({default})'.replace('%', '%%'), 'default': None}
         kind: Any = item.type
         if kind is bool:
             options['action'] = argparse.BooleanOptionalAction
@@ -56,11 +57,10 @@ def add_hyperparameters(group: 'argparse._ArgumentGroup', *, only: str = '') -> 
 
 
 def given_hyperparameters(arguments: argparse.Namespace, *, only: str = '') -> dict[str, Any]:
-    """Return the hyperparameters that the command line gave, or ``only`` a group's, by name."""
-    values = {item.name: getattr(arguments, item.name) for item in _fields(only)}
+    """Return the hyperparameters that the command line gave, or those of the group ``only``, by name."""
+    values = {item.name: getattr(arguments, item.name) for item in _flagged(only)}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _fields(group: str) -> list['dataclasses.Field[Any]']:
-    fields = [item for item in dataclasses.fields(TrainConfig) if item.name not in OTHERWISE]
-    return [item for item in fields if group in ('', item.metadata['group'])]
+def _flagged(group: str) -> 'list[dataclasses.Field[Any]]':
+    return [item for item in fields(group) if item.name not in OTHERWISE]

@@ -18,7 +18,8 @@ from velora_ros.gym.make_env import same_id
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
 from velora_ros.training.evaluation import episode_seed, evaluate
-from velora_ros.training.hyperparameters import TrainConfig, preset_path, read_yaml
+from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.presets import preset_path, read_yaml
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import default_folder

@@ -11,24 +11,24 @@ from torch.optim import Adam, Optimizer
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid import Wiring
-from velora_ros.liquid.cell_registry import CFC
 from velora_ros.liquid.sizes import equal_neurons
-from velora_ros.models import storage
 from velora_ros.models.agent import DDPGAgent
 from velora_ros.models.export import default_spec
 from velora_ros.models.fine_tuning import Start, wiring_of
 from velora_ros.models.prediction import predict
 from velora_ros.models.random_streams import Streams, draw_run_seed
-from velora_ros.models.run_files import RunDir
 from velora_ros.models.sb3 import SB3Model
 from velora_ros.models.train import Call, train
 from velora_ros.spec import PolicySpec
-from velora_ros.training import Callback, TrainConfig, TrainResult
-from velora_ros.training.hyperparameters import IN_PROPORTION, N_EPISODES, is_number
+from velora_ros.training import Callback, TrainConfig, TrainResult, agent_file
+from velora_ros.training.hyperparameters import AGENT, TRAIN, is_number
+from velora_ros.training.runs.folder import RunDir
 from velora_ros.training.runs.start_file import StartFile
+from velora_ros.training.signatures import refuse_unknown, taking_hyperparameters
 from velora_ros.utils import set_device
 
 
+@taking_hyperparameters(AGENT)
 class LiquidDDPG:
     """
     A DDPG agent whose actor is a Neural Circuit Policy with closed-form continuous-time cells.
@@ -41,32 +41,18 @@ class LiquidDDPG:
         n_neurons: number of inter and command neurons; at least 2.
         action_dim: number of actions.
         optim: torch optimiser class for actor and critic.
-        buffer_size: transitions kept in the replay buffer.
-        actor_lr: the actor's learning rate.
-        critic_lr: the critic's learning rate.
+        buffer_size: capacity of the replay buffer [transitions].
+        actor_lr: learning rate of the actor.
+        critic_lr: learning rate of the critic.
         device: what to compute on; None: the CPU.
-        sparsity: share of the possible synapses that each neuron does without, in [0, 1).
-        critic_sizes: neurons of the critic's hidden layers; the critic is never deployed.
-        n_critics: 1, or 2 for the smaller of two as the target (TD3).
-        critic_neurons: liquid neurons of a memory of the critic's own, for observations that do not show the whole
-            state; 0: none.
-        policy_tau: share by which the policy that is evaluated, exported and predicted with follows the actor in one
-            update: an average over its last 1 / policy_tau (Polyak and Juditsky, 1992), which stands still while the
-            actor goes on searching at full rate. 0: it is the actor itself.
-        normalise: freeze an observation normaliser after the start-up steps of training, once; it travels with the
-            policy.
-        cell: the actor's recurrent layer, ``cfc``, or as a control ``gru``, or ``mlp``, which remembers nothing; the
-            controls get as many neurons as give them the number of parameters that the liquid actor has.
-        dt_input: whether the actor is told the elapsed time; else it always reads the nominal period.
-        backend: what computes the updates: ``torch``; ``numba``, compiled loops for small networks on the CPU; or
-            ``auto``, numba where it can run. :mod:`velora_ros.models.backends.choice` has the rule.
         seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
         wiring: synapses of the actor, as ``Wiring.to_dict`` returns them, instead of those that the seed draws;
             :meth:`from_policy` uses it.
+        **hyperparameters: others of the group ``agent`` in :mod:`velora_ros.training.hyperparameters`.
 
     Raises:
-        ConfigError: a size, rate or seed is out of range, the optimiser is not a class of torch's kind, this machine
-            lacks the device, or the backend that was asked for cannot run this agent.
+        ConfigError: a hyperparameter or the seed is out of range, the optimiser is not a class of torch's kind, this
+            machine lacks the device, or the backend cannot run this agent.
     """
 
     def __init__(
@@ -76,27 +62,19 @@ class LiquidDDPG:
         action_dim: int,
         *,
         optim: type[Optimizer] = Adam,
-        buffer_size: int = 100_000,
-        actor_lr: float = 1e-4,
-        critic_lr: float = 1e-3,
+        buffer_size: int = TrainConfig.buffer_size,
+        actor_lr: float = TrainConfig.actor_lr,
+        critic_lr: float = TrainConfig.critic_lr,
         device: torch.device | str | None = None,
-        sparsity: float = 0.5,
-        critic_sizes: Sequence[int] = (64, 64),
-        n_critics: int = 1,
-        critic_neurons: int = 0,
-        policy_tau: float = 0.0,
-        normalise: bool = True,
-        cell: str = CFC,
-        dt_input: bool = True,
-        backend: str = 'auto',
         seed: int | None = None,
         wiring: Mapping[str, Any] | None = None,
+        **hyperparameters: Any,
     ) -> None:
-        config = TrainConfig(  # it refuses what is out of range
-            n_neurons=n_neurons, sparsity=sparsity, critic_sizes=tuple(critic_sizes), n_critics=n_critics,
-            critic_neurons=critic_neurons, policy_tau=policy_tau, buffer_size=buffer_size, actor_lr=actor_lr,
-            critic_lr=critic_lr, normalise=normalise, cell=cell, dt_input=dt_input, backend=backend,
-            batch_size=1, sequence_length=1,  # train says how much of the replay an update takes
+        refuse_unknown('LiquidDDPG', AGENT, hyperparameters)
+        # It refuses what is out of range; train says how much of the replay an update takes.
+        config = TrainConfig(
+            n_neurons=n_neurons, buffer_size=buffer_size, actor_lr=actor_lr, critic_lr=critic_lr, **hyperparameters,
+            batch_size=1, sequence_length=1,
         )  # fmt: skip
         _check_sizes(state_dim=state_dim, action_dim=action_dim)
         _check_optimiser(optim)
@@ -105,9 +83,9 @@ class LiquidDDPG:
         streams = Streams(draw_run_seed() if seed is None else seed)
         self.seed = streams.run_seed
         self._wiring = wiring
-        neurons = equal_neurons(cell, self.state_dim, self.n_neurons, self.action_dim, config.sparsity)
+        neurons = equal_neurons(config.cell, self.state_dim, self.n_neurons, self.action_dim, config.sparsity)
         synapses = _read_wiring(wiring, self.state_dim, self.action_dim) or Wiring.random(
-            self.state_dim, neurons, self.action_dim, rng=streams.wiring, sparsity=config.sparsity, cell=cell
+            self.state_dim, neurons, self.action_dim, rng=streams.wiring, sparsity=config.sparsity, cell=config.cell
         )
         self.agent = DDPGAgent(synapses, streams, config, optim=optim, device=self.device)
 
@@ -146,39 +124,20 @@ class LiquidDDPG:
             learner.networks, self.spec, learner.streams.predict, state, hidden, noise_scale=noise_scale, ratio=ratio
         )
 
+    @taking_hyperparameters(TRAIN)
     def train(
         self,
         env: gymnasium.Env[Any, Any],
         batch_size: int,
         *,
-        n_episodes: int = N_EPISODES,
-        max_steps: int = 1000,
-        noise_scale: float = 0.3,
-        gamma: float = 0.99,
-        tau: float = 0.005,
-        window_size: int = 100,
-        sequence_length: int = 8,
-        burn_in: int = 0,
-        start_steps: int = 128,
-        update_ratio: float = 1.0,
-        boost_ratio: float = 10.0,
-        boost_steps: int = 3000,
-        target_noise: float = 0.2,
-        max_grad_norm: float = 0.0,
-        trace: float = 0.9,
-        reward_scale: float = 1.0,
-        critic_warm_up: int = 2000,
-        lr_decay_steps: int = 0,
-        lr_final: float = 0.1,
-        lr_decay_counts: str = 'steps',
-        noise_low: float = 1.0,
-        noise_final: float = 1.0,
-        episode_share: float = 0.0,
+        n_episodes: int = TrainConfig.n_episodes,
+        max_steps: int = TrainConfig.max_steps,
+        noise_scale: float = TrainConfig.noise_scale,
+        gamma: float = TrainConfig.gamma,
+        tau: float = TrainConfig.tau,
+        window_size: int = TrainConfig.window_size,
         total_steps: int | None = None,
         eval_env: gymnasium.Env[Any, Any] | None = None,
-        eval_every: int = IN_PROPORTION,
-        eval_episodes: int = 10,
-        eval_max_steps: int = 0,
         callbacks: Sequence[Callback] = (),
         seed: int | None = None,
         control_period: float | None = None,
@@ -187,6 +146,7 @@ class LiquidDDPG:
         checkpoint_every: float = 30.0,
         keep_checkpoints: int = 3,
         progress: bool = True,
+        **hyperparameters: Any,
     ) -> TrainResult:
         """
         Train in an environment; a second call continues. torch runs on one thread meanwhile.
@@ -194,44 +154,16 @@ class LiquidDDPG:
         Args:
             env: Box observations (a vector), bounded Box actions; wrapped or not. It stays open.
             batch_size: transitions that carry loss in one update; a multiple of ``sequence_length``.
-            n_episodes: episodes at most; the default does not count where ``total_steps`` is given.
-            max_steps: steps of an episode at most; hitting it is a truncation.
-            noise_scale: exploration noise, standard deviation as a share of half the range of each action.
-            gamma: discount of one nominal period.
-            tau: share by which the target networks follow in one update.
+            n_episodes: largest number of episodes; the default does not count where ``total_steps`` is given.
+            max_steps: greatest length of an episode; one that reaches it is truncated.
+            noise_scale: standard deviation of the exploration noise, as a share of half the range of each action.
+            gamma: discount factor of one nominal period.
+            tau: share by which the target networks follow in each update.
             window_size: episodes between two status lines.
-            sequence_length: steps of a sequence that carry loss.
-            burn_in: steps before them that only bring the hidden state up to date.
-            start_steps: steps with random actions before the first update, counted over all calls; with ``normalise``
-                at least 2 are needed to freeze the normaliser.
-            update_ratio: updates per environment step.
-            boost_ratio: updates per environment step at the beginning.
-            boost_steps: steps for which ``boost_ratio`` holds.
-            target_noise: smoothing noise of the target policy's action (TD3), in half ranges; 0: none.
-            max_grad_norm: gradients above this norm are scaled down to it; 0: never.
-            trace: lambda of the returns within a sequence; 0: one-step returns.
-            reward_scale: rewards are multiplied by it before learning.
-            critic_warm_up: steps in which only the critic learns; for an agent of :meth:`from_policy` alone.
-            lr_decay_steps: steps over which both learning rates fall geometrically to ``lr_final``; 0: they stay.
-            lr_final: share of the learning rates that is left then.
-            lr_decay_counts: what ``lr_decay_steps`` counts: all ``'steps'``, or those of ``'full_episodes'``: training
-                episodes that were truncated, not terminated; one that was terminated takes half of the count back. A
-                search is then not frozen before it is over.
-            noise_low: each episode explores with a share of ``noise_scale`` of its own, drawn evenly from here to 1.
-            noise_final: share of ``noise_scale`` that is left after ``lr_decay_steps``; it falls as the rates do, so
-                that training shows what the policy does by itself before it is frozen.
-            episode_share: share of the sequences for which an episode is drawn first, each as likely as the others; of
-                the rest, every place in the replay is as likely.
             total_steps: environment steps at most, over all episodes of this run; None: no limit. With ``n_episodes``
                 beside it, training ends at whichever comes first.
             eval_env: for deterministic evaluations, another one than ``env``; None: a second one is made from
                 ``env.spec``, or they are skipped.
-            eval_every: steps between evaluations; 0: none; -1: in proportion. Then an evaluation is due when all of
-                them, the next one included, will have taken at most a tenth as many steps as training, and at least 500
-                steps after the last one; one more follows at the end: :mod:`velora_ros.training.evaluation_schedule`.
-            eval_episodes: episodes per evaluation.
-            eval_max_steps: steps of their episodes at most; 0: ``max_steps``. Training episodes that are shorter than
-                what is asked for in the end show more starts; a truncation costs them nothing.
             callbacks: objects of :class:`velora_ros.training.Callback`.
             seed: of noise, replay and resets; None: the agent's own.
             control_period: nominal period T [s] for an environment that does not say its own (``env.unwrapped.dt``).
@@ -241,6 +173,7 @@ class LiquidDDPG:
             checkpoint_every: least seconds between two checkpoints, which are written between episodes; 0: after each.
             keep_checkpoints: how many of the newest stay.
             progress: show a progress bar (terminal) and status lines.
+            **hyperparameters: others of the group ``train`` in :mod:`velora_ros.training.hyperparameters`.
 
         Returns:
             records of episodes and evaluations, the best policy, and why training ended.
@@ -253,14 +186,10 @@ class LiquidDDPG:
             StorageError: ``run_dir`` cannot be written, is in use, or holds a run and ``resume`` is False.
             PolicyFileError: the run's checkpoints cannot be read.
         """
+        refuse_unknown('train', TRAIN, hyperparameters)
         config = TrainConfig(
             batch_size=batch_size, n_episodes=n_episodes, max_steps=max_steps, noise_scale=noise_scale, gamma=gamma,
-            tau=tau, window_size=window_size, sequence_length=sequence_length, burn_in=burn_in, start_steps=start_steps,
-            update_ratio=update_ratio, boost_ratio=boost_ratio, boost_steps=boost_steps, target_noise=target_noise,
-            max_grad_norm=max_grad_norm, trace=trace, reward_scale=reward_scale, lr_decay_steps=lr_decay_steps,
-            lr_final=lr_final, lr_decay_counts=lr_decay_counts, noise_low=noise_low, noise_final=noise_final,
-            episode_share=episode_share, eval_every=eval_every, eval_episodes=eval_episodes,
-            eval_max_steps=eval_max_steps, critic_warm_up=critic_warm_up, buffer_size=self.agent.config.buffer_size,
+            tau=tau, window_size=window_size, **hyperparameters, buffer_size=self.agent.config.buffer_size,
         )  # fmt: skip
         return train(
             self,
@@ -310,7 +239,8 @@ class LiquidDDPG:
         Raises:
             StorageError: the file cannot be written; an older one of that name is untouched.
         """
-        storage.save(path, self.agent, self.arguments(), buffer=buffer)
+        tensors, values = self.agent.state(buffer=buffer)
+        agent_file.write(path, tensors, {**values, 'arguments': self.arguments()})
 
     def arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments that make this agent again, JSON-ready; the device is left out."""
@@ -318,6 +248,11 @@ class LiquidDDPG:
         given |= {'critic_sizes': list(given['critic_sizes']), 'optim': self.agent.optim.__name__, 'seed': self.seed}
         wiring = {} if self._wiring is None else {'wiring': self._wiring}
         return {'state_dim': self.state_dim, 'action_dim': self.action_dim, **given, **wiring}
+
+    def become(self, arguments: Mapping[str, Any]) -> None:
+        """Replace the agent by a fresh one with these constructor arguments; optimiser and device stay."""
+        twin = type(self)(**arguments, optim=self.agent.optim, device=self.device)
+        self.agent, self.seed = twin.agent, twin.seed
 
     @classmethod
     def load(
@@ -339,14 +274,14 @@ class LiquidDDPG:
             PolicyFileError: the file is missing, damaged, or of another format version.
             ConfigError: the optimiser's class is not known and was not given.
         """
-        metadata, tensors = storage.read(path)
-        arguments = dict(metadata['arguments'])
+        tensors, values = agent_file.read(path)
+        arguments = dict(values['arguments'])
         name = arguments.pop('optim')
         optim = optim or getattr(torch.optim, name, None)
         if optim is None:
             raise ConfigError(f"'{path}' was trained with the optimiser {name}, which torch.optim lacks; pass optim.")
         model = cls(**arguments, optim=optim, device=device)
-        storage.restore(model.agent, metadata, tensors)
+        agent_file.restore(model.agent, tensors, values)
         return model
 
     @classmethod

@@ -1,6 +1,5 @@
 """Every random source of a run, split from one seed, so that one seed is one run."""
 
-import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,24 +56,3 @@ class Streams:
     def torch_weights(self) -> torch.Generator:
         """Return a fresh torch generator for the initial weights; each call starts the same stream."""
         return torch.Generator().manual_seed(self.weights_seed)
-
-
-def global_states() -> dict[str, Any]:
-    """Return the states of Python's, numpy's and torch's global generators, which an environment may draw from."""
-    version, numbers, spare = random.getstate()
-    numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - the global one
-    numpy_state['state']['key'] = numpy_state['state']['key'].tolist()
-    return {
-        'python': [version, list(numbers), spare],
-        'numpy': numpy_state,
-        'torch': bytes(torch.get_rng_state().tolist()).hex(),
-    }
-
-
-def set_global_states(states: dict[str, Any]) -> None:
-    """Put back what :func:`global_states` returned, perhaps by way of JSON."""
-    version, numbers, spare = states['python']
-    random.setstate((version, tuple(numbers), spare))
-    key = np.array(states['numpy']['state']['key'], np.uint32)
-    np.random.set_state({**states['numpy'], 'state': {**states['numpy']['state'], 'key': key}})  # noqa: NPY002
-    torch.set_rng_state(torch.tensor(list(bytes.fromhex(states['torch'])), dtype=torch.uint8))

@@ -1,57 +1,60 @@
 """A ``LiquidDDPG`` with the methods of a stable-baselines3 model: ``learn``, ``predict``, ``save``."""
 
+import functools
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
+from velora_ros.models.agent import DDPGAgent
 from velora_ros.policy.sb3 import SB3Policy, State
 from velora_ros.training import TrainResult
-
-if TYPE_CHECKING:
-    from velora_ros.models.ddpg import LiquidDDPG
 
 BATCH_SIZE = 128
 
 
+class Model(Protocol):
+    """What is wrapped: a ``LiquidDDPG``."""
+
+    agent: DDPGAgent
+
+    def train(self, env: 'gymnasium.Env[Any, Any]', batch_size: int, **options: Any) -> TrainResult:
+        """Train in an environment."""
+        ...
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the whole agent."""
+        ...
+
+
 class SB3Model:
     """
-    What :meth:`LiquidDDPG.as_sb3` returns; the agent itself stays the ``agent``.
+    What :meth:`LiquidDDPG.as_sb3` returns.
 
     Args:
-        agent: predicts and learns.
-        env: what :meth:`learn` trains in; None: it is given later, with :meth:`set_env`.
-        options: of ``LiquidDDPG.train``, ``batch_size`` among them (128).
+        agent: the ``LiquidDDPG`` that predicts and learns.
+        env: the environment that :meth:`learn` trains in; None: :meth:`set_env` gives it later.
+        options: arguments of ``LiquidDDPG.train``; ``batch_size`` is 128 by default.
     """
 
-    def __init__(self, agent: 'LiquidDDPG', env: 'gymnasium.Env[Any, Any] | None', options: dict[str, Any]) -> None:
+    def __init__(self, agent: Model, env: 'gymnasium.Env[Any, Any] | None', options: dict[str, Any]) -> None:
         self.agent, self.env = agent, env
         self.result: TrainResult | None = None
-        """What the last :meth:`learn` brought."""
+        """The result of the last :meth:`learn`."""
         self._options = {'batch_size': BATCH_SIZE, 'progress': False, **options}
         self._policy: tuple[tuple[int, int], SB3Policy] | None = None
 
-    def predict(
-        self,
-        observation: Any,
-        state: State | None = None,
-        episode_start: npt.ArrayLike | None = None,
-        deterministic: bool = True,
-    ) -> tuple[npt.NDArray[np.float32], State]:
-        """
-        Choose actions without noise; see :meth:`velora_ros.policy.sb3.SB3Policy.predict`.
-
-        Raises:
-            ObservationError: a shape is wrong, or a number is not finite.
-        """
-        learner = self.agent.agent
-        now = id(learner), learner.updates
+    @functools.wraps(SB3Policy.predict)
+    def predict(self, *arguments: Any, **options: Any) -> tuple[npt.NDArray[np.float32], State]:
+        """Choose actions with the agent's present policy; :meth:`velora_ros.policy.sb3.SB3Policy.predict` explains."""
+        agent = self.agent.agent
+        now = id(agent), agent.updates
         if self._policy is None or self._policy[0] != now:
-            self._policy = now, SB3Policy(learner.policy_file())
-        return self._policy[1].predict(observation, state, episode_start, deterministic)
+            self._policy = now, SB3Policy(agent.policy_file())
+        return self._policy[1].predict(*arguments, **options)
 
     def learn(  # noqa: PLR0917 - the order of stable-baselines3
         self,
@@ -64,16 +67,16 @@ class SB3Model:
         **options: Any,
     ) -> 'SB3Model':
         """
-        Train for so many steps of the environment.
+        Train for a number of environment steps.
 
         Args:
-            total_timesteps: steps of this call.
+            total_timesteps: number of steps.
             callback: a :class:`velora_ros.training.Callback`, or a list of them; those of stable-baselines3 do not fit.
-            log_interval: not used; ``window_size`` says how often a line is printed.
-            tb_log_name: not used; ``run_dir`` says where the files for TensorBoard go.
-            reset_num_timesteps: not used; each call counts from 0.
-            progress_bar: show progress.
-            **options: of ``LiquidDDPG.train``, over those of :meth:`LiquidDDPG.as_sb3`.
+            log_interval: has no effect; ``window_size`` sets how often a line is printed.
+            tb_log_name: has no effect; ``run_dir`` is the folder of the files for TensorBoard.
+            reset_num_timesteps: has no effect; each call counts from 0.
+            progress_bar: whether to show progress.
+            **options: arguments of ``LiquidDDPG.train``; they override those of :meth:`LiquidDDPG.as_sb3`.
 
         Raises:
             VeloraError: as ``LiquidDDPG.train``; ConfigError without an environment.
@@ -87,11 +90,11 @@ class SB3Model:
         return self
 
     def set_env(self, env: 'gymnasium.Env[Any, Any]') -> None:
-        """Set what :meth:`learn` trains in."""
+        """Set the environment that :meth:`learn` trains in."""
         self.env = env
 
     def get_env(self) -> 'gymnasium.Env[Any, Any] | None':
-        """Return what :meth:`learn` trains in."""
+        """Return the environment that :meth:`learn` trains in."""
         return self.env
 
     def save(self, path: str | os.PathLike[str]) -> None:

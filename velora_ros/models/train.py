@@ -1,40 +1,68 @@
-"""One call of ``LiquidDDPG.train``: environment, run folder and loop are brought together here."""
+"""One call of ``LiquidDDPG.train``, from the checks of its arguments to the training loop."""
 
 import contextlib
 import dataclasses
 import time
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import gymnasium
+import torch
 
 from velora_ros.errors import ConfigError, DivergenceError, StorageError, UnsupportedEnvironmentError
 from velora_ros.gym import check_env, check_reward, check_statistics, flat, spec_from_env
-from velora_ros.gym.control_period import find_period
 from velora_ros.gym.environment_errors import close
-from velora_ros.models import resuming
 from velora_ros.models.agent import DDPGAgent
 from velora_ros.models.random_streams import Streams
-from velora_ros.models.run_files import RunDir, callbacks_of, check_environment, describe, keywords_of, opened
 from velora_ros.models.torch_settings import single_thread
-from velora_ros.spec import PolicySpec
-from velora_ros.training import Callback, EvaluateIn, LoopSettings, RunFolder, TrainConfig, TrainResult, run
+from velora_ros.training import (
+    Callback,
+    EvaluateIn,
+    RunFolder,
+    RunState,
+    TrainConfig,
+    TrainingLoop,
+    TrainResult,
+    agent_file,
+)
 from velora_ros.training.environments import evaluation_environment, numpy_view
 from velora_ros.training.hyperparameters import DefaultEpisodes, is_number
 from velora_ros.training.progress_bar import ProgressBar
+from velora_ros.training.runs import checkpoint as checkpoint_file
+from velora_ros.training.runs.checkpoint import Checkpoint
+from velora_ros.training.runs.checkpoint_schedule import Checkpoints
+from velora_ros.training.runs.config import RunConfig, describe, keywords_of
+from velora_ros.training.runs.folder import RunDir, opened
+from velora_ros.training.runs.policies import KeptPolicies
 from velora_ros.training.runs.provenance import record_start
-
-if TYPE_CHECKING:
-    from velora_ros.models.ddpg import LiquidDDPG
+from velora_ros.training.runs.resume import check_environment, newest_checkpoint, spec_of_resumed, what_is_kept
+from velora_ros.training.runs.tables import LearningCurve
+from velora_ros.training.runs.tensorboard import tensorboard_events
+from velora_ros.utils.output import write_line
 
 Env = gymnasium.Env[Any, Any]
 
 
+class Model(Protocol):
+    """What is trained, with the agent inside: a ``LiquidDDPG``."""
+
+    agent: DDPGAgent
+    device: torch.device
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the constructor's arguments, JSON-ready."""
+        ...
+
+    def become(self, arguments: Mapping[str, Any]) -> None:
+        """Replace the agent by a fresh one with these constructor arguments."""
+        ...
+
+
 @dataclass(frozen=True)
 class Call:
-    """What ``LiquidDDPG.train`` is given beside the hyperparameters; it explains them."""
+    """The arguments of ``LiquidDDPG.train`` that are not hyperparameters; it explains them."""
 
     env: Env
     total_steps: int | None
@@ -48,11 +76,6 @@ class Call:
     keep_checkpoints: int
     progress: bool
 
-    @property
-    def resumes(self) -> bool:
-        """Whether a run goes on that is there already."""
-        return self.resume or (isinstance(self.run_dir, RunFolder) and self.run_dir.resumed)
-
     def __post_init__(self) -> None:
         steps = self.total_steps
         if steps is not None:
@@ -60,37 +83,75 @@ class Call:
                 raise ConfigError(f'total_steps is {steps!r}; it must be a positive integer, or None for no limit.')
             object.__setattr__(self, 'total_steps', int(steps))
 
+    @property
+    def resumes(self) -> bool:
+        """Whether an existing run is resumed."""
+        return self.resume or (isinstance(self.run_dir, RunFolder) and self.run_dir.resumed)
 
-def train(model: 'LiquidDDPG', config: TrainConfig, call: Call) -> TrainResult:
+
+def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
     """
-    Train a model; a run that is resumed replaces its learner.
+    Train a model; a run that is resumed replaces its agent.
 
     Raises:
         VeloraError: as ``LiquidDDPG.train`` says.
     """
     if call.total_steps is not None and isinstance(config.n_episodes, DefaultEpisodes):
         config = dataclasses.replace(config, n_episodes=call.total_steps)  # no limit: an episode has at least one step
+    # Everything that was given is checked before anything is written.
     _check_callbacks(call.callbacks)
-    check_env(flat(call.env))  # before anything is asked of it: it may be none
-    check_reward(call.env)
-    check_statistics(call.env)
-    _check_evaluations(call)
+    _check_environments(call)
     env = numpy_view(call.env)
     if not call.resumes:
-        model.agent.adopt(env, spec_from_env(env, call.control_period))  # refused before the folder is begun
+        model.agent.adopt(env, spec_from_env(env, call.control_period))
         model.agent.check_start_up(config.start_steps)
-    seed = model.agent.streams.run_seed if call.seed is None else Streams(call.seed).run_seed
-    period = None if call.control_period is None else float(call.control_period)
-    others = {'total_steps': call.total_steps, 'control_period': period, 'device': str(model.device)}
-    description = describe(env, model.arguments(), config, seed=seed, **others)
     with contextlib.ExitStack() as stack:
         stack.enter_context(single_thread())
+        description = _description(model, env, config, call)
         folder = stack.enter_context(opened(call.run_dir, description, resume=call.resume, seed=call.seed))
-        return _train(model, env, config, call, folder)
+        # The agent: as it is, or as the newest checkpoint has it.
+        checkpoint = None
+        if folder is not None and folder.resumed:
+            checkpoint = _restore(model, folder)
+            _adopt_again(model.agent, env, call.control_period, folder)
+        elif folder is not None and folder.started_with.env_kwargs is None:  # the command line knows only the name
+            folder.change(env_kwargs=keywords_of(env))
+        agent = model.agent
+        if call.seed is not None and checkpoint is None:
+            agent.streams = Streams(call.seed)
+        agent.configure(config)
+        agent.provenance['train'] = {**config.train_arguments(), 'total_steps': call.total_steps}
+        if folder is not None:
+            record_start(folder.provenance, from_step=agent.steps, now=time.time())
+        agent.warm_up()
+        if call.progress:
+            write_line(str(agent.backend_choice))
+        # The environment of the evaluations, and the callbacks.
+        eval_env = stack.enter_context(_evaluation_environment(config, call))
+        stack.enter_context(_explained(folder))
+        if checkpoint is not None:
+            checkpoint.restore_global_random()  # after all that was made, which may have drawn
+        assert agent.spec is not None
+        return TrainingLoop(
+            agent,
+            env,
+            agent.spec,
+            config,
+            seed=agent.streams.run_seed,
+            eval_seed=agent.streams.evaluation_seed,
+            total_steps=call.total_steps,
+            begins_trained=agent.began_from_file,
+            eval_env=eval_env,
+            callbacks=_callbacks(model, config, call, folder),
+            privileged_dim=agent.privileged_dim,
+            steps_before=agent.steps,
+            episodes_before=agent.episodes,
+            resumed=None if checkpoint is None else checkpoint.state,
+        ).run()
 
 
 def _check_callbacks(callbacks: Any) -> None:
-    """Refuse what is not a list of callbacks, one of another library for example, before anything is written."""
+    """Refuse what is not a list of callbacks, for example a callback of another library."""
     if not isinstance(callbacks, list | tuple):
         raise ConfigError(
             f'callbacks is a {type(callbacks).__name__}; it must be a list of velora_ros.training.Callback.'
@@ -103,8 +164,11 @@ def _check_callbacks(callbacks: Any) -> None:
             )
 
 
-def _check_evaluations(call: Call) -> None:
-    """Refuse evaluations in the environment that is trained in: they would reset it in the middle of an episode."""
+def _check_environments(call: Call) -> None:
+    """Check the environments; an evaluation in the training environment would reset it in the middle of an episode."""
+    check_env(flat(call.env))
+    check_reward(call.env)
+    check_statistics(call.env)
     others = [('eval_env', call.eval_env)] if call.eval_env is not None else []
     others += [('the env of EvaluateIn', one.env) for one in call.callbacks if isinstance(one, EvaluateIn)]
     for name, other in others:
@@ -117,69 +181,28 @@ def _check_evaluations(call: Call) -> None:
             )
 
 
-def _train(model: 'LiquidDDPG', env: Env, config: TrainConfig, call: Call, folder: RunFolder | None) -> TrainResult:
-    checkpoint = _go_on(model, folder) if folder is not None and folder.resumed else None
-    learner = model.agent
-    if folder is not None and folder.resumed:
-        spec = _spec_of_resumed(learner, env, call.control_period)
-        check_environment(learner, env, spec, folder)
-        learner.adopt(env, spec)
-    elif folder is not None and folder.started_with.env_kwargs is None:  # of a command line, say, that knows the name
-        folder.change(env_kwargs=keywords_of(env))
-    _configure(learner, config, call, resumed=checkpoint is not None)
-    if folder is not None:
-        record_start(folder.provenance, from_step=learner.steps, now=time.time())
-    learner.warm_up()
-    with _evaluations(config, call) as eval_env, _explained(folder):
-        if checkpoint is not None:
-            checkpoint.restore_global_random()  # after all that was made, which may have drawn
-        return run(
-            learner,
-            env,
-            model.spec,
-            LoopSettings.of(
-                config,
-                call.total_steps,
-                learner.streams.run_seed,
-                learner.streams.evaluation_seed,
-                knows=learner.began_from_file,
-            ),
-            eval_env=eval_env,
-            callbacks=_callbacks(model, config, call, folder),
-            privileged_dim=learner.privileged_dim,
-            steps_before=learner.steps,
-            episodes_before=learner.episodes,
-            resumed=None if checkpoint is None else checkpoint.state,
-        )
+def _description(model: Model, env: Env, config: TrainConfig, call: Call) -> RunConfig:
+    """Return what the run is started or resumed with."""
+    return describe(
+        env,
+        model.arguments(),
+        config,
+        seed=model.agent.streams.run_seed if call.seed is None else Streams(call.seed).run_seed,
+        total_steps=call.total_steps,
+        control_period=None if call.control_period is None else float(call.control_period),
+        device=str(model.device),
+    )
 
 
-def _spec_of_resumed(learner: DDPGAgent, env: Env, control_period: float | None) -> PolicySpec:
-    """
-    Return the environment's spec for a run that goes on.
-
-    Where the environment does not say its period by itself, the run keeps the one that it began with: earlier releases
-    assumed 1 s for environments whose period is found today.
-    """
-    known = learner.spec
-    if known is None or control_period is not None:
-        return spec_from_env(env, control_period)
-    with warnings.catch_warnings(action='ignore'):  # of an assumption that the run was warned of when it began
-        found, assumed = find_period(env)
-    spec = spec_from_env(env, known.control_period)
-    differs = found != spec.control_period
-    return dataclasses.replace(spec, control_period_assumed=known.control_period_assumed or assumed or differs)
-
-
-def _go_on(model: 'LiquidDDPG', folder: RunFolder) -> resuming.Checkpoint | None:
-    """Put the newest checkpoint into the model; None where there is none and the run begins again."""
-    checkpoint = resuming.newest(folder)
+def _restore(model: Model, folder: RunFolder) -> Checkpoint | None:
+    """Restore the newest checkpoint into the model; None where there is none and the run begins again."""
+    checkpoint = newest_checkpoint(folder)
     if checkpoint is not None:
-        arguments = dict(checkpoint.arguments)
-        if (name := arguments.pop('optim')) != model.agent.optim.__name__:
+        arguments = dict(checkpoint.values['arguments'])
+        if (name := arguments.pop('optim')) != model.arguments()['optim']:
             raise ConfigError(f"the run in '{folder.folder}' uses the optimiser {name}; pass optim={name}.")
-        twin = type(model)(**arguments, optim=model.agent.optim, device=model.device)
-        checkpoint.restore(twin.agent)
-        model.agent, model.seed = twin.agent, twin.seed
+        model.become(arguments)
+        agent_file.restore(model.agent, checkpoint.tensors, checkpoint.values)
     elif model.agent.steps or model.agent.streams.run_seed != folder.started_with.seed:
         raise ConfigError(
             f"the run in '{folder.folder}' ended before its first checkpoint, and this agent is not the one it began "
@@ -188,26 +211,30 @@ def _go_on(model: 'LiquidDDPG', folder: RunFolder) -> resuming.Checkpoint | None
     return checkpoint
 
 
-def _configure(learner: DDPGAgent, config: TrainConfig, call: Call, *, resumed: bool) -> None:
-    if call.seed is not None and not resumed:
-        learner.streams = Streams(call.seed)
-    learner.configure(config)
-    learner.provenance['train'] = {**config.train_arguments(), 'total_steps': call.total_steps}
+def _adopt_again(agent: DDPGAgent, env: Env, control_period: float | None, folder: RunFolder) -> None:
+    """Give the agent of a resumed run its environment, which must be the one that it was trained in."""
+    spec = spec_of_resumed(agent.spec, env, control_period)
+    check_environment(env, spec, folder, known=agent.spec, environment=agent.environment)
+    agent.adopt(env, spec)
 
 
-def _callbacks(model: 'LiquidDDPG', config: TrainConfig, call: Call, folder: RunFolder | None) -> Sequence[Callback]:
+def _callbacks(model: Model, config: TrainConfig, call: Call, folder: RunFolder | None) -> Sequence[Callback]:
+    """Return all callbacks; checkpoints come last, since they hold what the others have seen."""
     for callback in call.callbacks:
         _give_model(callback, model)
     shown = [ProgressBar(config.window_size)] if call.progress else []
     if folder is None:
         return [*shown, *call.callbacks]
-    writers, checkpoints = callbacks_of(
-        folder, model.agent, model.arguments, every=call.checkpoint_every, keep=call.keep_checkpoints
-    )
-    return [*shown, *writers, *call.callbacks, checkpoints]  # last: what it writes is what the others have seen
+
+    def write(path: Path, state: RunState) -> None:
+        checkpoint_file.write(path, model.agent, model.arguments(), state)  # arguments: learning rates may have changed
+
+    checkpoints = Checkpoints(folder, write, every=call.checkpoint_every, keep=call.keep_checkpoints)
+    written = [LearningCurve(folder), KeptPolicies(folder, model.agent.policy_file), *tensorboard_events(folder)]
+    return [*shown, *written, *call.callbacks, checkpoints]
 
 
-def _give_model(callback: Callback, model: 'LiquidDDPG') -> None:
+def _give_model(callback: Callback, model: Model) -> None:
     """Set ``callback.model``; a callback that uses the name for something else keeps what it has."""
     own = getattr(callback, 'model', None)
     if own is None or isinstance(own, type(model)):
@@ -216,8 +243,8 @@ def _give_model(callback: Callback, model: 'LiquidDDPG') -> None:
 
 
 @contextlib.contextmanager
-def _evaluations(config: TrainConfig, call: Call) -> Iterator[Env | None]:
-    """Yield the environment of the evaluations; one that was made for them is closed."""
+def _evaluation_environment(config: TrainConfig, call: Call) -> Iterator[Env | None]:
+    """Yield the environment of the evaluations; one that is made here is closed."""
     if call.eval_env is not None:
         yield numpy_view(call.eval_env)
         return
@@ -231,11 +258,11 @@ def _evaluations(config: TrainConfig, call: Call) -> Iterator[Env | None]:
 
 @contextlib.contextmanager
 def _explained(folder: RunFolder | None) -> Iterator[None]:
-    """Say, where a run fails, what of it is kept."""
+    """Add to the error of a run that fails what of it is kept."""
     try:
         yield
     except (UnsupportedEnvironmentError, StorageError) as error:
-        kept = '' if folder is None else resuming.what_is_kept(folder)
+        kept = '' if folder is None else what_is_kept(folder)
         raise type(error)(f'{error} {kept}'.rstrip()) from error
     except DivergenceError as error:  # resumed, the run would diverge again
         kept = '' if folder is None else f"What was saved until then stays in '{folder.folder}'."

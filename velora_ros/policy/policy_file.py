@@ -16,16 +16,14 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from velora_ros.errors import PolicyFileError, SpecError
+from velora_ros.policy.file_header import FORMAT_VERSION, file_size, metadata_of, parse_header, read_header
 from velora_ros.policy.file_kinds import LARGEST_HEADER, why_no_policy
 from velora_ros.policy.tensor_layout import cell_of, check_tensors, check_wiring, shapes
 from velora_ros.spec import PolicySpec
 from velora_ros.utils.atomic_files import atomic_write
 from velora_ros.utils.shipped_files import PACKAGE
 
-FORMAT_VERSION = 2
-"""The newest version. A policy that needs none of its fields is written as version 1, which older releases read."""
 SMALL_FILE = 2**18  # bytes; such a file is read and checked in a few milliseconds
-LARGEST_FILE = 2**30  # bytes; a policy of 4,000 neurons has 100 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +130,7 @@ class PolicyFile:
                 cannot read, or has an invalid field; the message says which.
         """
         with _named_in_errors(path):
-            _size(Path(path))
+            file_size(Path(path))
             return cls.from_bytes(Path(path).read_bytes())
 
     @classmethod
@@ -146,9 +144,9 @@ class PolicyFile:
             PolicyFileError: as for :meth:`load`.
         """
         with _named_in_errors(path):
-            if (size := _size(Path(path))) <= SMALL_FILE:
+            if (size := file_size(Path(path))) <= SMALL_FILE:
                 return cls.from_bytes(Path(path).read_bytes()).spec
-            return _spec(_metadata(_header(_read_header(Path(path), size))))
+            return _spec(metadata_of(parse_header(read_header(Path(path), size))))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> 'PolicyFile':
@@ -158,7 +156,7 @@ class PolicyFile:
         Raises:
             PolicyFileError: as for :meth:`load`.
         """
-        metadata = _metadata(_header(data))
+        metadata = metadata_of(parse_header(data))
         try:
             tensors = safetensors.numpy.load(data)
         except (SafetensorError, KeyError, ValueError) as error:
@@ -212,84 +210,6 @@ def _spec(metadata: Mapping[str, Any]) -> PolicySpec:
         return PolicySpec.from_dict(metadata['spec'])
     except SpecError as error:
         raise PolicyFileError(f"field 'spec' is invalid: {error}") from error
-
-
-def _read_header(path: Path, size: int) -> bytes:
-    """Return a file up to the end of its header, after checking that the file has the length that the header gives."""
-    with path.open('rb') as file:
-        start = file.read(8)
-        data = start + file.read(min(int.from_bytes(start, 'little'), LARGEST_HEADER))
-    tensors = [entry for name, entry in _header(data).items() if name != '__metadata__' and isinstance(entry, dict)]
-    ends = [entry['data_offsets'][1] for entry in tensors if isinstance(entry.get('data_offsets'), list)]
-    if ends and size < len(data) + max(ends):
-        raise PolicyFileError(
-            f'it is cut short: {size} bytes instead of {len(data) + max(ends)}; copy or export it again.'
-        )
-    return data
-
-
-def _size(path: Path) -> int:
-    """Return the length of a file, if it can be a policy file."""
-    if path.is_dir():
-        raise PolicyFileError('this is a folder; name the .safetensors file itself.')
-    if not path.exists():
-        raise PolicyFileError(
-            "there is no such file; give the path of a shipped policy or train one with 'velora_ros train'."
-        )
-    if not path.is_file():
-        raise PolicyFileError('this is a device or a pipe; name a .safetensors file.')
-    if (size := path.stat().st_size) > LARGEST_FILE:
-        raise PolicyFileError(f'it has {size} bytes, but a policy has at most {LARGEST_FILE}; this is another file.')
-    return size
-
-
-def _header(data: bytes) -> dict[str, Any]:
-    """Return the container's JSON header: 8 bytes of length, the header, then the tensors' bytes."""
-    size = int.from_bytes(data[:8], 'little')
-    if len(data) < 8:
-        raise PolicyFileError(f'it is cut short: {len(data)} bytes; copy or export it again.')
-    if size > LARGEST_HEADER:
-        raise PolicyFileError(
-            f'its header claims {size} bytes, but at most {LARGEST_HEADER} are valid; this is not a safetensors file.'
-        )
-    if size > len(data) - 8:
-        raise PolicyFileError(f'it is cut short inside its header ({len(data)} bytes); copy or export it again.')
-    try:
-        header = json.loads(data[8 : 8 + size])
-    except (ValueError, RecursionError) as error:
-        raise PolicyFileError(f'its header is not JSON ({error}); this is not a safetensors file.') from error
-    if not isinstance(header, dict):
-        raise PolicyFileError('its header is not a JSON object; this is not a safetensors file.')
-    return header
-
-
-def _metadata(header: Mapping[str, Any]) -> dict[str, Any]:
-    container = header.get('__metadata__')
-    if not isinstance(container, dict) or not isinstance(container.get(PACKAGE), str):
-        raise PolicyFileError(f"it has no '{PACKAGE}' metadata; this safetensors file is not a policy.")
-    try:
-        metadata = json.loads(container[PACKAGE])
-    except (ValueError, RecursionError) as error:
-        raise PolicyFileError(f'its metadata are not JSON ({error}); copy or export it again.') from error
-    if not isinstance(metadata, dict):
-        raise PolicyFileError('its metadata are not a JSON object; copy or export it again.')
-    _check_version(metadata.get('format_version'))
-    for name in ('spec', 'wiring', 'dt_range', 'environment', 'provenance', 'digest'):
-        if name not in metadata:
-            raise PolicyFileError(f"field '{name}' is missing; copy or export it again.")
-    for name in ('spec', 'wiring', 'provenance'):
-        if not isinstance(metadata[name], dict):
-            raise PolicyFileError(f"field '{name}' is {metadata[name]!r}; it must be a JSON object.")
-    return metadata
-
-
-def _check_version(version: Any) -> None:
-    if isinstance(version, bool) or version not in range(1, FORMAT_VERSION + 1):
-        newer = isinstance(version, int) and version > FORMAT_VERSION
-        advice = f'update {PACKAGE}' if newer else 'export the policy again'
-        raise PolicyFileError(
-            f"field 'format_version' is {version!r}; this version of {PACKAGE} reads 1 to {FORMAT_VERSION}: {advice}."
-        )
 
 
 def _converted_units(stored: Mapping[str, Any], spec: PolicySpec) -> tuple[str, ...]:

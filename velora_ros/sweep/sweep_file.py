@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from velora_ros.errors import ConfigError, MissingDependencyError, did_you_mean
-from velora_ros.training.hyperparameters import PLAIN, WITHOUT_POINT, TrainConfig, not_in_json
+from velora_ros.training.env_args import PLAIN, WITHOUT_POINT, not_in_json
+from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.utils.dependencies import how_to_install
 
 try:

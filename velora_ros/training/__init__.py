@@ -1,11 +1,11 @@
-"""The training loop and what hangs on it: evaluation, callbacks, metrics. It knows a protocol, no concrete agent."""
+"""Training an agent: the loop, evaluations, callbacks, hyperparameters, runs. It knows agents only by a protocol."""
 
 from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.callbacks import Callback, EarlyStopping, EvaluateIn, KeepBest, StopTraining
 from velora_ros.training.diagnostics import DIAGNOSTICS, DiagnosticsRecord
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.hyperparameters import TrainConfig
-from velora_ros.training.loop import LoopSettings, run
+from velora_ros.training.loop import TrainingLoop
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, EvaluationResult, RunState, TrainResult
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.folder import RunFolder
@@ -22,7 +22,6 @@ __all__ = [
     'EvaluationRecord',
     'EvaluationResult',
     'KeepBest',
-    'LoopSettings',
     'RunConfig',
     'RunFolder',
     'RunPaths',
@@ -30,7 +29,7 @@ __all__ = [
     'StopTraining',
     'TrainConfig',
     'TrainResult',
+    'TrainingLoop',
     'evaluate',
     'free_folder',
-    'run',
 ]

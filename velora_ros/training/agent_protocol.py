@@ -1,7 +1,7 @@
-"""What the training loop asks of an agent."""
+"""What the training loop, and the checkpoints of a run, need of an agent."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,8 @@ class Agent(Protocol):
     """
     An off-policy agent with a recurrent actor.
 
-    Actions are normalised to [-1, 1] here; the loop scales them to the environment. Time is dt/T, the elapsed time over
-    the nominal period.
+    Actions are normalised to [-1, 1]; the loop scales them to the environment. Times are dt/T: elapsed time over
+    nominal period.
     """
 
     def initial_hidden(self) -> Array:
@@ -48,25 +48,56 @@ class Agent(Protocol):
         ...
 
     def end_episode(self, length: int, *, full: bool) -> None:
-        """Note that an episode of so many steps is over; ``full``: a time limit ended it, not a failure."""
+        """An episode of ``length`` steps is over; ``full``: a time limit ended it, not a failure."""
         ...
 
     def end_warm_up(self) -> None:
-        """Note that the random start-up steps are over; an observation normaliser is frozen here."""
+        """The start-up steps are over; an observation normaliser is frozen here."""
         ...
 
     def change(self, values: Mapping[str, float]) -> None:
-        """Note that hyperparameters change; ``actor_lr`` and ``critic_lr`` hold from the next update on."""
+        """Hyperparameters change; ``actor_lr`` and ``critic_lr`` hold from the next update on."""
         ...
 
     def learn(self) -> dict[str, float] | None:
-        """Run one update and return its metrics as plain floats; None while too little is remembered."""
+        """Run one update and return its metrics; None while the replay holds too little."""
         ...
 
     def diagnostics(self) -> dict[str, float]:
-        """Return how learning went since the last call, by the names of ``velora_ros.training.diagnostics``."""
+        """Return the diagnostics since the last call, by the names in ``velora_ros.training.diagnostics``."""
         ...
 
     def policy_file(self) -> PolicyFile:
         """Return the current actor as a deployable policy."""
+        ...
+
+
+class SavedAgent(Protocol):
+    """An agent that can be saved and restored, bit for bit."""
+
+    def state(self, *, buffer: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+        """
+        Return everything that changes in training, as torch tensors by name and as JSON-ready values.
+
+        Args:
+            buffer: whether the replay is part of it.
+        """
+        ...
+
+    def restore(self, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """
+        Take over what :meth:`state` returned, in an agent with the same constructor arguments.
+
+        Raises:
+            KeyError, RuntimeError, ValueError, TypeError: something is missing, or of the wrong shape.
+        """
+        ...
+
+    def check_weights(self) -> None:
+        """
+        Check that every weight is finite, before a file that has only finite ones is replaced.
+
+        Raises:
+            DivergenceError: one is not finite.
+        """
         ...

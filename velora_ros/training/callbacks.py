@@ -7,7 +7,7 @@ Ready to use: :class:`EarlyStopping`, :class:`KeepBest`, :class:`EvaluateIn`.
 import dataclasses
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import gymnasium
@@ -18,17 +18,14 @@ from velora_ros.training.diagnostics import DiagnosticsRecord
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState, TrainResult
 
-LIVE = ('noise_scale', 'update_ratio', 'actor_lr', 'critic_lr')
-"""The hyperparameters that may change between two episodes."""
 
-
-class StopTraining(Exception):  # noqa: N818 - a request, no error
+class StopTraining(Exception):  # noqa: N818 - a request, not an error
     """
     Raise it from any callback to end training cleanly; the message becomes ``TrainResult.stopped``.
 
     Args:
-        message: the reason, in words.
-        by: what stops it, in one word; it becomes ``TrainResult.stopped_by``.
+        message: the reason, for people.
+        by: the reason in one word; it becomes ``TrainResult.stopped_by``.
     """
 
     def __init__(self, message: str = '', *, by: str = 'callback') -> None:
@@ -36,64 +33,82 @@ class StopTraining(Exception):  # noqa: N818 - a request, no error
         self.by = by
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Keep ``by`` on the way to another process."""
+        """Pickle ``by`` too."""
         return type(self), (str(self),), {'by': self.by}
 
 
 class Callback:
-    """Does nothing; every method is optional. The methods are called in the order of this class."""
+    """Base class of callbacks; every method is optional. They are called in the order of this class."""
 
     model: Any = None
-    """The agent that is trained, a ``LiquidDDPG``, from before ``on_train_start``; None before the first training."""
+    """The agent that is trained, a ``LiquidDDPG``; it is set before ``on_train_start``, and None until then."""
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Training is about to begin; the budget is in episodes, in steps, or both."""
+        """Training begins; the budget is in episodes, in steps, or both."""
 
     def on_resume(self, state: RunState) -> None:
-        """Note that a run goes on which had got so far; what was seen after ``state`` comes again."""
+        """A run is resumed from ``state``; episodes after it are run again."""
 
     def on_episode_start(self) -> Mapping[str, float]:
         """
-        Return hyperparameters of :data:`LIVE` that change with the episode about to begin; usually none.
+        Return new values for hyperparameters, from this episode on; usually none.
 
-        Another name, or a value that :class:`velora_ros.training.TrainConfig` refuses, is a ConfigError.
+        Only those of :data:`velora_ros.training.hyperparameters.LIVE` may change. Another name, or a value that
+        :class:`velora_ros.training.TrainConfig` refuses, is a ConfigError.
         """
         return {}
 
     def on_step(self, steps: int) -> None:
-        """Note that the environment has taken its ``steps``-th step of this call and the updates due are done."""
+        """The environment has taken its ``steps``-th step of this call, and the updates due are done."""
 
     def on_diagnostics(self, record: DiagnosticsRecord) -> None:
-        """Note how learning went since the last record: every 1,000 steps, and at the end."""
+        """Diagnostics of learning were recorded, every 1,000 steps and at the end."""
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
-        """Note that an episode is over."""
+        """An episode is over."""
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Note that a policy was evaluated; ``is_best``: no earlier one of this call was better by a thousandth."""
+        """A policy was evaluated; ``is_best``: no earlier one of this call was better by a thousandth."""
 
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:
         """
-        Note that everything is at rest: before the first episode, and after each one that came to its own end.
+        No episode is running: before the first one, and after each one that came to its own end.
 
-        ``last``: training is over; not called so when it ended in the middle of an episode.
+        ``last``: training is over. There is no such call when training ended in the middle of an episode.
         """
 
     def on_train_end(self, result: TrainResult) -> None:
-        """Training is over, for whatever reason."""
+        """Training is over, for any reason but an error."""
+
+
+def call_each(callbacks: Iterable[Callback], call: Callable[[Callback], None]) -> None:
+    """
+    Call every callback, also after one of them has ended training, so that all of them see its end.
+
+    Raises:
+        StopTraining: the first one that a callback raised.
+    """
+    stop: StopTraining | None = None
+    for callback in callbacks:
+        try:
+            call(callback)
+        except StopTraining as request:
+            stop = stop or request
+    if stop is not None:
+        raise stop
 
 
 class EarlyStopping(Callback):
     """
-    Ends training when it is good enough, or no longer gets better; it only looks at evaluations.
+    Ends training when evaluations are good enough, or no longer improve.
 
-    A resumed run goes on counting where it stood.
+    A resumed run continues the counts.
 
     Args:
-        threshold: a mean return that is good enough; None: none is.
-        in_a_row: consecutive evaluations at or above the threshold that end training; the default is what "solved"
-            means in this package's results.
-        patience: evaluations without a better one than the best so far that end training; None: it never gives up.
+        threshold: mean return that is good enough; None: no return is.
+        in_a_row: consecutive evaluations at or above the threshold that end training; the default defines "solved" in
+            this package's results.
+        patience: evaluations without an improvement that end training; None: no number does.
 
     Raises:
         ConfigError: neither threshold nor patience is given, or a number is out of range.
@@ -112,17 +127,17 @@ class EarlyStopping(Callback):
         self._best = -math.inf
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Begin to count."""
-        self._forget()
+        """Reset the counts."""
+        self._reset()
 
     def on_resume(self, state: RunState) -> None:
-        """Count what was evaluated before."""
-        self._forget()
+        """Count the evaluations before the interruption."""
+        self._reset()
         for record in state.result.evaluations:
             self._count(record.result.mean)
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Count, and stop if it is time."""
+        """Count the evaluation, and stop if that is due."""
         self._count(record.result.mean)
         if self._threshold is not None and self._good >= self._in_a_row:
             raise StopTraining(
@@ -137,42 +152,42 @@ class EarlyStopping(Callback):
         self._worse = 0 if mean > self._best else self._worse + 1
         self._best = max(self._best, mean)
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._good = self._worse = 0
         self._best = -math.inf
 
 
 class KeepBest(Callback):
     """
-    Writes each best policy as it is found: a run that is killed does not lose it.
+    Writes each best policy as it is found, so that a killed run does not lose it.
 
     Args:
-        path: the policy file; a better policy replaces it whole.
+        path: the policy file; a better policy replaces it.
 
     Raises:
-        StorageError: it cannot be written; the one before is kept.
+        StorageError: it cannot be written; the previous one is kept.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Write it if it is the best so far."""
+        """Write the policy if it is the best so far."""
         if is_best:
             policy.save(self._path)
 
 
 class EvaluateIn(Callback):
     """
-    Whenever the policy is evaluated, evaluates it in another environment too: noisier, slower, the real task.
+    Evaluates the policy in another environment too, for example a noisier one, whenever it is evaluated.
 
-    Training learns nothing of it. The episodes' seeds are the same each time, so that the curve shows the policy alone.
+    Training does not depend on it. The episodes have the same seeds each time, so that the curve shows only the policy.
 
     Args:
-        env: gives what the policy reads, in its order, and is not the one that is trained in; it stays open.
-        episodes: of each evaluation.
+        env: has the observations of the training environment, in the same order, and is another object; it stays open.
+        episodes: episodes of each evaluation.
         seed: episode i is reset with a seed drawn from (seed, i).
-        max_steps: of an episode; None: as long as it takes.
+        max_steps: greatest length of an episode; None: no limit.
     """
 
     def __init__(
@@ -181,9 +196,9 @@ class EvaluateIn(Callback):
         self.env = env
         self._options: dict[str, Any] = {'episodes': episodes, 'seed': seed, 'max_steps': max_steps}
         self.records: list[EvaluationRecord] = []
-        """One record for each evaluation so far; steps, episode and seconds are training's."""
+        """One record for each evaluation so far; steps, episode and seconds are those of the training."""
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Evaluate, and keep the result."""
+        """Evaluate the policy, and keep the result."""
         result = evaluate(Policy(policy), self.env, **self._options)
         self.records.append(dataclasses.replace(record, result=result))

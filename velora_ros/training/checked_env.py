@@ -1,4 +1,4 @@
-"""The environment as the training loop sees it: actions in [-1, 1] in, finite numbers out, one sentence if it fails."""
+"""The training loop's view of an environment: actions in [-1, 1], checked numbers, and clear errors."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ REPAIR, REPAIR_OR_END = 'repair it', 'repair it, or end the episode before it fa
 
 class CheckedEnv:
     """
-    An environment whose numbers are checked; its arrays are copied, since many write each step into the same one.
+    An environment whose numbers are checked; its arrays are copied, since many environments reuse theirs.
 
     Args:
         env: the environment.
@@ -35,10 +35,10 @@ class CheckedEnv:
 
     def reset(self, seed: int, episode: int) -> tuple[Array, Array | None]:
         """
-        Begin an episode.
+        Start an episode.
 
         Returns:
-            the observation, shape (observation,), and what the critic sees with it, shape (state,); None: the same.
+            the observation, shape (observation,), and the critic's state, shape (state,); None: it is the observation.
 
         Raises:
             UnsupportedEnvironmentError: the environment failed, or what it returned is not finite or of another shape
@@ -57,11 +57,11 @@ class CheckedEnv:
 
         Args:
             action: shape (action,).
-            number: of the step, for messages.
+            number: number of the step, for messages.
 
         Returns:
-            the observation and what the critic sees with it, as :meth:`reset` does, the reward, whether the episode was
-            terminated, whether it was truncated, and the elapsed time over the nominal period, dt/T.
+            observation and critic's state, as :meth:`reset` returns them, reward, whether the episode was terminated,
+            whether it was truncated, and the elapsed time over the nominal period, dt/T.
 
         Raises:
             UnsupportedEnvironmentError: as :meth:`reset`, or the elapsed time is not above 0.
@@ -123,7 +123,7 @@ class CheckedEnv:
             self._privileged_dim = state.size
         if state.shape != (self._privileged_dim,):
             came = 'is missing' if values is None else f'has the shape {state.shape}'
-            wanted = f'have the shape ({self._privileged_dim},)' if self._privileged_dim else 'be left out'
+            wanted = f'have the shape ({self._privileged_dim},)' if self._privileged_dim else 'be omitted'
             raise UnsupportedEnvironmentError(
                 f"info['privileged_state'] {came} {when}; it must {wanted}, as when training began, in the info of "
                 'every reset and step.'
@@ -145,14 +145,18 @@ class CheckedEnv:
         if not (math.isfinite(elapsed) and elapsed > 0):
             raise UnsupportedEnvironmentError(
                 f"info['dt'] is {seconds!r} {when}; it must be the elapsed time, a finite number of seconds above 0. "
-                'Leave it out where every step takes the nominal period.'
+                'Omit it if every step takes the nominal period.'
             )
         return elapsed
 
 
 def reward_of(value: Any, when: str) -> float:
     """
-    Return a reward as a float, be it a number or an array of one; ``when`` is part of the sentence.
+    Return a reward as a float.
+
+    Args:
+        value: a number, or an array of one number.
+        when: the step, for the message.
 
     Raises:
         UnsupportedEnvironmentError: it is neither.
@@ -168,5 +172,5 @@ def reward_of(value: Any, when: str) -> float:
 
 
 def env_failure(error: BaseException, when: str, advice: str = REPAIR_OR_END) -> UnsupportedEnvironmentError:
-    """Return what to raise where an environment raised something; ``when`` and the advice are part of the sentence."""
+    """Return the error to raise when an environment raised one; ``when`` and ``advice`` become part of the message."""
     return UnsupportedEnvironmentError(f'the environment failed {when} ({described(error)}); {advice}.')

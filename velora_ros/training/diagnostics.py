@@ -1,4 +1,4 @@
-"""What a training says of itself beside returns and losses: one table, and the means between two records of it."""
+"""Diagnostics of learning beside returns and losses: the table of them, and their means between two records."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -33,55 +33,78 @@ class Diagnostic:
 
 DIAGNOSTICS = (
     Diagnostic(
-        'q_mean', 'scaled return', 'mean Q of the first critic over the batches of the replay',
+        'q_mean', 'scaled return',
+        'mean Q of the first critic over the batches of the replay',
         'rises to the size of the discounted return, then stays',
     ),
     Diagnostic(
-        'target_mean', 'scaled return', 'mean of what the critics learn towards, over the same batches',
+        'target_mean', 'scaled return',
+        "mean of the critics' targets, over the same batches",
         'within a few percent of `q_mean`; above it for long: Q chases its own targets',
     ),
     Diagnostic(
-        'twin_gap', 'scaled return', 'mean distance of the two critics, |Q1 - Q2|; empty with one critic',
-        'small beside `q_mean`',
+        'twin_gap', 'scaled return',
+        'mean absolute difference of the two critics; empty with one critic',
+        'small compared with `q_mean`',
     ),
     Diagnostic(
-        'q_start', 'scaled return', 'Q of the first state and action of the training episodes that ended',
+        'q_start', 'scaled return',
+        'Q of the first state and action of the training episodes that ended',
         'follows the discounted return',
     ),
     Diagnostic(
         'q_bias', 'scaled return',
-        '`q_start` minus the discounted return that followed; the critic judges what a truncated episode still had',
-        'around 0; below it while Q still rises; far above, beside `q_start`: overestimation',
+        '`q_start` minus the discounted return that followed; the critic estimates the rest of a truncated '
+        'episode',
+        'around 0; negative while Q still rises; large and positive, compared with `q_start`: overestimation',
     ),
     Diagnostic(
-        'action_saturation', 'share', f"actor outputs beyond {SATURATED} of tanh's range, over the batches",
+        'action_saturation', 'share',
+        f"actor outputs beyond {SATURATED} of tanh's range, over the batches",
         'below 0.5, unless full force is right; near 1: little gradient passes',
     ),
     Diagnostic(
-        'hidden_saturation', 'share', f'entries of the hidden state beyond {SATURATED}, over the batches',
+        'hidden_saturation', 'share',
+        f'elements of the hidden state beyond {SATURATED}, over the batches',
         'below 0.3; near 1: the neurons are switches that hardly learn, lower `actor_lr`',
     ),
     Diagnostic(
         'hidden_staleness', 'ratio',
-        'distance of stored hidden states from those that the present network reaches on the same observations, over '
-        'the size of the latter; empty where nothing is remembered',
+        'distance of stored hidden states from those that the present network reaches on the same '
+        'observations, relative to the size of the latter; empty for an actor without a hidden state',
         '0.4 to 0.9, as the replay keeps states of early networks; above 1: try `burn_in` or a smaller replay',
     ),
     Diagnostic(
-        'actor_gradient', 'norm', "norm of the actor's gradient, before it is cut to `max_grad_norm`",
-        'of one order of magnitude; 0: the actor is dead; growing: lower the rates or set `max_grad_norm`',
+        'actor_gradient', 'norm',
+        "norm of the actor's gradient, before it is clipped to `max_grad_norm`",
+        'of a constant order of magnitude; 0: the actor is dead; growing: lower the rates or set '
+        '`max_grad_norm`',
     ),
     Diagnostic(
-        'critic_gradient', 'norm', "norm of the critics' gradient, likewise",
-        'grows with Q, then stays; growing on while Q stays: lower `critic_lr`',
+        'critic_gradient', 'norm',
+        "norm of the critics' gradient, likewise",
+        'grows with Q, then stays; grows while Q stays: lower `critic_lr`',
     ),
     Diagnostic(
-        'noise', 'half ranges', 'standard deviation of the exploration noise in force',
+        'noise', 'half ranges',
+        'present standard deviation of the exploration noise',
         'as configured',
     ),
-    Diagnostic('actor_lr', '', "the actor's learning rate in force", 'as configured'),
-    Diagnostic('critic_lr', '', "the critics' learning rate in force", 'as configured'),
-    Diagnostic('updates', 'count', 'updates so far', 'rises by `update_ratio` a step'),
+    Diagnostic(
+        'actor_lr', '',
+        "the actor's present learning rate",
+        'as configured',
+    ),
+    Diagnostic(
+        'critic_lr', '',
+        "the critics' present learning rate",
+        'as configured',
+    ),
+    Diagnostic(
+        'updates', 'count',
+        'updates so far',
+        'rises by `update_ratio` per step',
+    ),
 )  # fmt: skip
 NAMES = tuple(one.name for one in DIAGNOSTICS)
 

@@ -1,10 +1,10 @@
-"""What is said where training has run away: one sentence, whatever notices it first."""
+"""The error of a training that has diverged, in the same words wherever it is noticed."""
 
 from velora_ros.errors import DivergenceError
 
 
 def diverged(what: str) -> DivergenceError:
-    """Return what to raise where a number of the agent's own is not finite; ``what`` begins the sentence."""
+    """Return the error for a number of the agent that is not finite; ``what`` begins the message."""
     return DivergenceError(
         f'{what} is not finite: training has diverged. Lower actor_lr and critic_lr, lower reward_scale where rewards '
         'are large, or limit the gradients with max_grad_norm, and train a new agent.'

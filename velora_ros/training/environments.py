@@ -1,4 +1,4 @@
-"""What ``train`` does to the environment that it is given: nothing that the caller would notice."""
+"""The environments of a training: a numpy view of the given one, and a second one for evaluations."""
 
 import logging
 from typing import Any
@@ -18,7 +18,7 @@ Env = gymnasium.Env[Any, Any]
 
 
 class _NumpyView(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Lets numpy in and out of an environment that was wrapped for torch tensors."""
+    """Converts actions to torch tensors and observations to numpy, for an environment wrapped for tensors."""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         observation, info = self.env.reset(seed=seed, options=options)
@@ -31,7 +31,7 @@ class _NumpyView(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 def numpy_view(env: Env) -> Env:
     """
-    Return the environment with flat observations, and a numpy view of one that speaks in torch tensors.
+    Return an environment with flat observations in numpy, also for one that uses torch tensors.
 
     Raises:
         UnsupportedEnvironmentError: its observations cannot be flattened, or its reset fails.
@@ -41,13 +41,13 @@ def numpy_view(env: Env) -> Env:
         observation, _ = env.reset(seed=0)
     except VeloraError:
         raise
-    except FAILURES as error:  # it is somebody else's code, and may raise anything
+    except FAILURES as error:  # an environment may raise anything
         raise env_failure(error, 'at its first reset', REPAIR) from error
     return _NumpyView(env) if isinstance(observation, torch.Tensor) else env
 
 
 def evaluation_environment(env: Env) -> Env | None:
-    """Return a fresh environment of the same making, without a window; None, with one message, where none can be."""
+    """Make a second environment like the first, without a window; None, with a message, if that is impossible."""
     if env.spec is None:
         logger.warning('evaluation is skipped: the environment has no spec to make a second one from; pass eval_env.')
         return None

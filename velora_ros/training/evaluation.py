@@ -1,4 +1,4 @@
-"""Evaluation: the policy as it would be deployed, deterministic, in an environment of its own."""
+"""Evaluation of a policy: deterministic, as it would be deployed, in an environment of its own."""
 
 import math
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from velora_ros.training.records import EvaluationResult
 
 
 class Stepper(Protocol):
-    """What is evaluated; :class:`velora_ros.policy.Policy` is one."""
+    """A policy that can be evaluated; :class:`velora_ros.policy.Policy` is one."""
 
     def reset(self) -> None:
         """Forget the hidden state."""
@@ -39,13 +39,13 @@ def evaluate(
     Run whole episodes without exploration noise.
 
     Args:
-        policy: acts; its hidden state is reset before each episode.
-        env: left open; observations that are a dictionary or a tuple are flattened; an
-            elapsed time in ``info['dt']`` [s] reaches the policy.
-        episodes: how many, at least 1.
+        policy: its hidden state is reset before each episode.
+        env: stays open; observations that are a dictionary or a tuple are flattened, and an elapsed time in
+            ``info['dt']`` [s] reaches the policy.
+        episodes: number of episodes, at least 1.
         seed: episode i is reset with a seed drawn from (seed, i).
-        max_steps: end an episode after so many steps; None: only when the environment says so.
-        enough_steps: begin no other episode after so many steps; there is always one.
+        max_steps: greatest length of an episode; None: no limit.
+        enough_steps: no further episode begins after this many steps; the first one always runs.
 
     Raises:
         ConfigError: ``episodes`` is below 1.

@@ -1,22 +1,26 @@
-"""Every hyperparameter in one frozen table: presets, command-line flags and the trainer node are made from it."""
+"""
+Every hyperparameter, in one place: name, type, default, valid values, unit and explanation.
+
+The signatures and docstrings of ``LiquidDDPG`` and ``LiquidDDPG.train``, the flags of ``velora_ros train``, the
+parameters of ``trainer_node``, the checks of presets, and docs/hyperparameters.md are made from :class:`TrainConfig`.
+"""
 
 import dataclasses
 import math
-import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.gym import Disturbances
 from velora_ros.gym.disturbances.settings import LONGEST
 from velora_ros.liquid.cell_registry import CELLS, CFC
-from velora_ros.utils.shipped_files import share_path
+from velora_ros.training.presets import read_yaml
 
+AGENT, TRAIN, ENV = 'agent', 'train', 'env'
 STEPS, FULL_EPISODES = 'steps', 'full_episodes'
 BACKENDS = ('auto', 'torch', 'numba')
 IN_PROPORTION = -1  # as eval_every
@@ -24,19 +28,6 @@ IN_PROPORTION = -1  # as eval_every
 
 class DefaultEpisodes(int):
     """The default of ``n_episodes``, which a budget of steps replaces; a number that was asked for is a plain int."""
-
-
-WITHOUT_POINT = re.compile(r'[-+]?[0-9]+[eE][-+]?[0-9]+$')
-"""A number like 1e-3, which YAML 1.1 reads as text."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number."""
-
-
-_Loader.add_implicit_resolver('tag:yaml.org,2002:float', WITHOUT_POINT, list('-+0123456789'))
-
-N_EPISODES = DefaultEpisodes(1000)
 
 
 def _of(
@@ -48,10 +39,25 @@ def _of(
     *,
     above: bool = False,
     choices: Collection[str] = (),
+    unit: str = '',
+    live: bool = False,
 ) -> Any:
-    """Return a field with its group (agent: constructor, train: train(), env: disturb()), a sentence, what is valid."""
+    """
+    Return the dataclass field of a hyperparameter.
+
+    Args:
+        group: ``AGENT``: an argument of the constructor; ``TRAIN``: of ``train``; ``ENV``: of the environment.
+        default: its default.
+        text: its explanation, one sentence without a full stop.
+        low: least valid value.
+        high: greatest valid value.
+        above: whether ``low`` itself is invalid.
+        choices: the valid values of a text.
+        unit: of a number, where it has one.
+        live: whether it may change between two episodes.
+    """
     limits = {'low': low, 'high': high, 'above': above, 'choices': choices}
-    return field(default=default, metadata={'group': group, 'help': text, **limits})
+    return field(default=default, metadata={'group': group, 'help': text, 'unit': unit, 'live': live, **limits})
 
 
 @dataclass(frozen=True)
@@ -66,77 +72,139 @@ class TrainConfig:
         ConfigError: a value is of the wrong type or out of range.
     """
 
-    n_neurons: int = _of('agent', 10, 'inter and command neurons of the actor', 2)
-    sparsity: float = _of('agent', 0.5, 'share of the possible synapses that each neuron does without', 0, 1)
-    critic_sizes: tuple[int, ...] = _of('agent', (64, 64), "neurons of the critic's hidden layers", 1)
-    n_critics: int = _of('agent', 1, 'critics; with 2 the smaller value is the target (TD3)', 1, 2)
-    critic_neurons: int = _of('agent', 0, "liquid neurons of a memory of the critic's own; 0: none", 0)
+    n_neurons: int = _of(AGENT, 10, 'inter and command neurons of the actor', 2, unit='neurons')
+    sparsity: float = _of(AGENT, 0.5, 'share of the possible synapses that each neuron lacks', 0, 1)
+    critic_sizes: tuple[int, ...] = _of(
+        AGENT, (64, 64), "sizes of the critic's hidden layers; the critic is never deployed", 1, unit='neurons'
+    )
+    n_critics: int = _of(AGENT, 1, 'number of critics; with 2 the smaller value is the target (TD3)', 1, 2)
+    critic_neurons: int = _of(
+        AGENT,
+        0,
+        'liquid neurons of a memory for the critic, for observations that do not show the whole state; 0: none',
+        0,
+        unit='neurons',
+    )
     policy_tau: float = _of(
-        'agent', 0.0, 'share by which the deployed policy follows the actor in one update; 0: it is the actor', 0, 1
-    )
-    buffer_size: int = _of('agent', 100_000, 'transitions kept in the replay buffer', 1)
-    actor_lr: float = _of('agent', 1e-4, "the actor's learning rate", above=True)
-    critic_lr: float = _of('agent', 1e-3, "the critic's learning rate", above=True)
-    cell: str = _of('agent', CFC, 'recurrent layer of the actor: liquid, or a control of equal size', choices=CELLS)
-    dt_input: bool = _of('agent', True, 'tell the actor the elapsed time; else it always reads the nominal period')
-    backend: str = _of(
-        'agent', 'auto', 'what computes the updates; auto: numba where it can run, else torch', choices=BACKENDS
-    )
-    normalise: bool = _of('agent', True, 'freeze an observation normaliser after the start-up steps')
-    batch_size: int = _of('train', 128, 'transitions that carry loss in one update', 1)
-    n_episodes: int = _of('train', N_EPISODES, 'episodes at most; without a budget of steps 1000', 1)
-    max_steps: int = _of('train', 1000, 'steps of an episode at most; hitting it is a truncation', 1)
-    noise_scale: float = _of('train', 0.3, 'exploration noise: standard deviation over half the range of each action')
-    noise_low: float = _of('train', 1.0, 'least share of noise_scale: each episode draws one from here to 1', 0, 1)
-    noise_final: float = _of('train', 1.0, 'share of noise_scale left after lr_decay_steps; it falls as they do', 0, 1)
-    gamma: float = _of('train', 0.99, 'discount of one nominal period', 0, 1)
-    tau: float = _of('train', 0.005, 'share by which the target networks follow in one update', 0, 1, above=True)
-    window_size: int = _of('train', 100, 'episodes between two status lines', 1)
-    sequence_length: int = _of('train', 8, 'steps of a sequence that carry loss', 1)
-    burn_in: int = _of('train', 0, 'steps before them that only bring the hidden state up to date', 0)
-    episode_share: float = _of(
-        'train',
+        AGENT,
         0.0,
-        'share of the sequences that are drawn from episodes of equal weight, however long they were',
+        'share by which the deployed policy follows the actor in each update (Polyak averaging); 0: it is the actor',
         0,
         1,
     )
-    start_steps: int = _of('train', 128, 'steps with random actions before the first update', 0)
-    update_ratio: float = _of('train', 1.0, 'updates per environment step')
-    boost_ratio: float = _of('train', 10.0, 'updates per environment step at the beginning')
-    boost_steps: int = _of('train', 3000, 'steps for which boost_ratio holds', 0)
-    target_noise: float = _of('train', 0.2, "smoothing noise of the target policy's action (TD3), in half ranges")
-    max_grad_norm: float = _of('train', 0.0, 'gradients above this norm are scaled down to it; 0: never')
-    trace: float = _of('train', 0.9, 'lambda of the returns within a sequence; 0: one-step returns', 0, 1)
-    reward_scale: float = _of('train', 1.0, 'rewards are multiplied by it before learning', above=True)
-    critic_warm_up: int = _of(
-        'train', 2000, 'steps in which only the critic learns, where training begins from a file', 0
+    buffer_size: int = _of(AGENT, 100_000, 'capacity of the replay buffer', 1, unit='transitions')
+    actor_lr: float = _of(AGENT, 1e-4, 'learning rate of the actor', above=True, live=True)
+    critic_lr: float = _of(AGENT, 1e-3, 'learning rate of the critic', above=True, live=True)
+    cell: str = _of(
+        AGENT,
+        CFC,
+        'recurrent layer of the actor: the liquid cfc, or a control of as many parameters',
+        choices=CELLS,
     )
-    lr_decay_steps: int = _of('train', 0, 'steps over which both learning rates fall, geometrically; 0: they stay', 0)
-    lr_final: float = _of('train', 0.1, 'share of the learning rates left after lr_decay_steps', 0, 1, above=True)
+    dt_input: bool = _of(
+        AGENT, True, 'whether the actor reads the elapsed time; otherwise it always reads the nominal period'
+    )
+    backend: str = _of(
+        AGENT,
+        'auto',
+        'what computes the updates: torch, or compiled loops with numba; auto: numba where it can run, else torch',
+        choices=BACKENDS,
+    )
+    normalise: bool = _of(
+        AGENT, True, 'whether observations are normalised by their statistics in the start-up steps, then frozen'
+    )
+    batch_size: int = _of(
+        TRAIN,
+        128,
+        'transitions that carry loss in one update, a multiple of sequence_length',
+        1,
+        unit='transitions',
+    )
+    n_episodes: int = _of(
+        TRAIN,
+        DefaultEpisodes(1000),
+        'largest number of episodes; the default does not limit a training with a budget of steps',
+        1,
+        unit='episodes',
+    )
+    max_steps: int = _of(
+        TRAIN, 1000, 'greatest length of an episode; one that reaches it is truncated', 1, unit='steps'
+    )
+    noise_scale: float = _of(
+        TRAIN, 0.3, 'standard deviation of the exploration noise', unit='half action ranges', live=True
+    )
+    noise_low: float = _of(
+        TRAIN, 1.0, 'each episode explores with a share of noise_scale drawn evenly from this value to 1', 0, 1
+    )
+    noise_final: float = _of(
+        TRAIN, 1.0, 'share of noise_scale that is left after lr_decay_steps; it falls as the learning rates do', 0, 1
+    )
+    gamma: float = _of(TRAIN, 0.99, 'discount factor of one nominal period', 0, 1)
+    tau: float = _of(TRAIN, 0.005, 'share by which the target networks follow in each update', 0, 1, above=True)
+    window_size: int = _of(TRAIN, 100, 'episodes between two status lines', 1, unit='episodes')
+    sequence_length: int = _of(TRAIN, 8, 'steps of each sampled sequence that carry loss', 1, unit='steps')
+    burn_in: int = _of(TRAIN, 0, 'steps before them that only bring the hidden state up to date', 0, unit='steps')
+    episode_share: float = _of(
+        TRAIN,
+        0.0,
+        'share of the sequences drawn from episodes of equal weight; the rest are drawn from all places alike',
+        0,
+        1,
+    )
+    start_steps: int = _of(
+        TRAIN, 128, 'steps with random actions before the first update, counted over all calls', 0, unit='steps'
+    )
+    update_ratio: float = _of(TRAIN, 1.0, 'updates per environment step', unit='updates per step', live=True)
+    boost_ratio: float = _of(
+        TRAIN, 10.0, 'updates per environment step for the first boost_steps', unit='updates per step'
+    )
+    boost_steps: int = _of(TRAIN, 3000, 'steps for which boost_ratio holds', 0, unit='steps')
+    target_noise: float = _of(
+        TRAIN,
+        0.2,
+        "standard deviation of the smoothing noise on the target policy's action (TD3); 0: none",
+        unit='half action ranges',
+    )
+    max_grad_norm: float = _of(TRAIN, 0.0, 'gradients with a greater norm are scaled down to it; 0: never')
+    trace: float = _of(TRAIN, 0.9, 'lambda of the returns within a sequence; 0: one-step returns', 0, 1)
+    reward_scale: float = _of(TRAIN, 1.0, 'factor on the rewards that the critic learns from', above=True)
+    critic_warm_up: int = _of(
+        TRAIN, 2000, 'steps in which only the critic learns, in a training that begins from a file', 0, unit='steps'
+    )
+    lr_decay_steps: int = _of(
+        TRAIN, 0, 'steps over which both learning rates fall geometrically; 0: they stay', 0, unit='steps'
+    )
+    lr_final: float = _of(TRAIN, 0.1, 'share of the learning rates that is left after lr_decay_steps', 0, 1, above=True)
     lr_decay_counts: str = _of(
-        'train',
+        TRAIN,
         STEPS,
-        'which steps lr_decay_steps counts: all, or those of full episodes; a failed one takes half of them back',
+        'which steps lr_decay_steps counts: all of them, or those of full episodes; a failed episode halves that count',
         choices=(STEPS, FULL_EPISODES),
     )
     eval_every: int = _of(
-        'train',
+        TRAIN,
         IN_PROPORTION,
-        'steps between evaluations; 0: none; -1: so rarely that they take about a tenth as many steps as training',
+        'steps between evaluations; 0: none; -1: evaluations take about a tenth as many steps as training',
         IN_PROPORTION,
+        unit='steps',
     )
-    eval_episodes: int = _of('train', 10, 'episodes per evaluation', 1)
-    eval_max_steps: int = _of('train', 0, 'steps of an episode at most in evaluations; 0: max_steps', 0)
-    period_jitter: float = _of('env', 0.0, 'control periods last 1 - x to 1 + x times the nominal one', 0, LONGEST - 1)
-    dropped_frames: float = _of('env', 0.0, 'chance that a frame is lost and the action held', 0, 0.99)
-    max_dropped: int = _of('env', 3, 'most frames lost in a row', 0)
+    eval_episodes: int = _of(TRAIN, 10, 'episodes of each evaluation', 1, unit='episodes')
+    eval_max_steps: int = _of(
+        TRAIN, 0, 'greatest length of an episode in evaluations; 0: the same as max_steps', 0, unit='steps'
+    )
+    period_jitter: float = _of(
+        ENV, 0.0, 'control periods last 1 - x to 1 + x times the nominal one', 0, LONGEST - 1, unit='periods'
+    )
+    dropped_frames: float = _of(ENV, 0.0, 'probability that a frame is lost and the action held', 0, 0.99)
+    max_dropped: int = _of(ENV, 3, 'most frames lost in a row', 0, unit='frames')
     action_delay: tuple[int, ...] = _of(
-        'env', (0, 0), 'least and greatest delay of the actions in periods, drawn anew in each episode'
+        ENV, (0, 0), 'least and greatest delay of the actions, drawn in each episode', unit='periods'
     )
-    observation_noise: float = _of('env', 0.0, 'noise in standard deviations of each signal under random actions')
-    positions_only: bool = _of('env', False, "whether the policy sees the joints' positions alone")
-    privileged: bool = _of('env', True, 'whether the critic sees what the disturbances hide from the policy')
+    observation_noise: float = _of(
+        ENV, 0.0, 'noise on each signal', unit='standard deviations of the signal under random actions'
+    )
+    positions_only: bool = _of(ENV, False, 'whether the policy sees only the positions of the joints')
+    privileged: bool = _of(ENV, True, 'whether the critic sees what the disturbances hide from the policy')
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
@@ -166,7 +234,7 @@ class TrainConfig:
         Raises:
             ConfigError: a name is unknown, or a value is not valid.
         """
-        known = {item.name for item in dataclasses.fields(cls)}
+        known = names()
         for name in values:
             if name not in known:
                 raise ConfigError(f"there is no hyperparameter '{name}'.{did_you_mean(str(name), known)}")
@@ -178,137 +246,75 @@ class TrainConfig:
         Read a YAML file of ``name: value`` lines.
 
         Raises:
-            ConfigError: the file is missing, no such YAML, or holds something that is not valid.
+            ConfigError: the file is missing, is not such YAML, or holds something that is not valid.
         """
         return cls.from_dict(read_yaml(path))
 
     def agent_arguments(self) -> dict[str, Any]:
         """Return the keywords for ``LiquidDDPG``."""
-        return self._group('agent')
+        return self._group(AGENT)
 
     def train_arguments(self) -> dict[str, Any]:
         """Return the keywords for ``LiquidDDPG.train``, ``batch_size`` included."""
-        return self._group('train')
+        return self._group(TRAIN)
+
+    def disturbances(self) -> Disturbances:
+        """Return the disturbances of the environment, in training and in its evaluations."""
+        return Disturbances(**self._group(ENV))
 
     @property
     def longest_evaluation(self) -> int:
-        """Steps of an episode at most in evaluations."""
+        """Greatest length of an episode in evaluations [steps]."""
         return self.eval_max_steps or self.max_steps
 
-    def disturbances(self) -> Disturbances:
-        """Return what the environment is disturbed by, in training and in its evaluations."""
-        return Disturbances(**self._group('env'))
+    @property
+    def n_sequences(self) -> int:
+        """Sequences in a batch."""
+        return self.batch_size // self.sequence_length
 
     def _group(self, group: str) -> dict[str, Any]:
-        return {
-            item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.metadata['group'] == group
-        }
+        return {name: getattr(self, name) for name in names(group)}
 
 
-def preset_path(env_id: str, preset: str = '') -> Path | None:
+def fields(group: str = '') -> 'Iterator[dataclasses.Field[Any]]':
+    """Yield the dataclass fields of all hyperparameters, or of one group."""
+    return (item for item in dataclasses.fields(TrainConfig) if group in ('', item.metadata['group']))
+
+
+def names(group: str = '') -> tuple[str, ...]:
+    """Return the names of all hyperparameters, or of one group."""
+    return tuple(item.name for item in fields(group))
+
+
+LIVE = tuple(item.name for item in fields() if item.metadata['live'])
+"""The hyperparameters that may change between two episodes."""
+
+
+def live_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the shipped preset of an environment: ``config/train/ID.yaml``, or ``ID-PRESET.yaml`` for a named one.
-
-    Returns:
-        None where no name was asked for and the environment has no preset.
-
-    Raises:
-        ConfigError: there is no preset of that name.
-    """
-    stem = re.sub(r'[^\w.-]', '-', env_id)
-    folder = share_path('config', 'train')
-    path = folder / (f'{stem}-{preset}.yaml' if preset else f'{stem}.yaml')
-    if path.is_file():
-        return path
-    if not preset:
-        return None
-    known = sorted(other.stem.removeprefix(f'{stem}-') for other in folder.glob(f'{stem}-*.yaml'))
-    valid = f'valid are {", ".join(known)}' if known else 'it has none with a name; leave preset out, or pass a file'
-    raise ConfigError(f"there is no preset '{preset}' for '{env_id}'; {valid}.")
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """
-    Return a YAML file's mapping.
-
-    Raises:
-        ConfigError: the file cannot be read, or holds no mapping.
-    """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration '{path}' cannot be read: {error}.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"the configuration '{path}' is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(values, dict):
-        raise ConfigError(
-            f"the configuration '{path}' holds a {type(values).__name__}; it must hold 'name: value' lines."
-        )
-    return values
-
-
-def read_keyword(text: str) -> tuple[str, Any]:
-    """
-    Return a keyword from ``name=value``; the value is YAML, so that a number, ``true`` and a text differ.
-
-    Raises:
-        ValueError: it is not of that form.
-    """
-    name, equals, value = text.partition('=')
-    if not equals or not name.strip().isidentifier():
-        raise ValueError(f"'{text}' is not name=value, as in frame_skip=5")
-    try:
-        read = yaml.load(value, _Loader)
-    except (yaml.YAMLError, ValueError) as error:  # a date that does not exist is a ValueError
-        raise ValueError(f"the value of '{text}' is not valid YAML; quote it") from error
-    if (wrong := not_in_json(read)) is not None:
-        raise ValueError(f"the value of '{text}' is read as {wrong}; {PLAIN}")
-    return name.strip(), read
-
-
-PLAIN = (
-    'a keyword of the environment must be text (in quotes where YAML would take it for something else), a finite '
-    'number, true, false, null, a list, or a mapping whose keys are text'
-)
-"""What may be a keyword of the environment in the records of a run."""
-
-
-def not_in_json(value: Any) -> str | None:
-    """Return what in a value JSON would not give back as it was; None: nothing, so that a run's records can hold it."""
-    if value is None or isinstance(value, bool | int | str):
-        return None
-    if isinstance(value, float):
-        return None if math.isfinite(value) else f'{value}, which is not finite'
-    if isinstance(value, list):
-        return next((wrong for one in value if (wrong := not_in_json(one)) is not None), None)
-    if isinstance(value, dict):
-        keys = [key for key in value if not isinstance(key, str)]
-        return f'a mapping with the key {keys[0]!r}' if keys else not_in_json(list(value.values()))
-    return f'a {type(value).__name__}'
-
-
-def live_changes(changes: Mapping[str, Any], live: Iterable[str]) -> dict[str, float]:
-    """
-    Return changes of hyperparameters while training runs, as numbers that :class:`TrainConfig` would take.
+    Return changes of hyperparameters during training, converted to what :class:`TrainConfig` holds.
 
     Args:
-        changes: by name.
-        live: names of those that may change.
+        changes: new values, by name.
 
     Raises:
-        ConfigError: a name is none of them, or a value is not valid.
+        ConfigError: a name is not one of :data:`LIVE`, or a value is not valid.
     """
-    fields = {item.name: item for item in dataclasses.fields(TrainConfig)}
-    names = tuple(live)
+    known = {item.name: item for item in fields()}
     for name in changes:
-        if name not in names:
-            what = 'may not change while training runs' if name in fields else 'is not a hyperparameter'
-            raise ConfigError(f"'{name}' {what}.{did_you_mean(str(name), names)}")
-    return {name: _checked(fields[name], value) for name, value in changes.items()}
+        if name not in LIVE:
+            what = 'may not change while training runs' if name in known else 'is not a hyperparameter'
+            raise ConfigError(f"'{name}' {what}.{did_you_mean(str(name), LIVE)}")
+    return {name: _checked(known[name], value) for name, value in changes.items()}
 
 
 def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
-    """Return the value in its field's type, integers being welcome where numbers are; or refuse it."""
+    """
+    Return the value converted to the type of its field; an integer is valid where a number is.
+
+    Raises:
+        ConfigError: it is not valid.
+    """
     kind: Any = item.type
     meta = item.metadata
     if kind == tuple[int, ...]:
@@ -338,7 +344,13 @@ def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
 
 
 def is_number(value: Any, kind: Any) -> bool:
-    """Say whether a value is a finite number of the kind, numpy's too; YAML reads 1e-4 as text, which is none."""
+    """Return whether a value is a finite number of the kind, numpy's included; YAML reads 1e-4 as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     return math.isfinite(value) and (kind is float or float(value).is_integer())
+
+
+def explained(item: 'dataclasses.Field[Any]') -> str:
+    """Return the explanation of a hyperparameter with its unit in brackets; it does not end in a full stop."""
+    unit = item.metadata['unit']
+    return f'{item.metadata["help"]} [{unit}]' if unit else str(item.metadata['help'])

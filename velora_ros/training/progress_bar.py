@@ -1,4 +1,4 @@
-"""What a person sees of a training run: a progress bar on a terminal, and a status line every few episodes anywhere."""
+"""The progress of a training for people: a bar on a terminal, and a status line every few episodes."""
 
 import sys
 from collections import deque
@@ -16,7 +16,7 @@ from velora_ros.utils.output import write_line
 
 class ProgressBar(Callback):
     """
-    A bar with return, losses, steps a second and the time left; without a terminal only the status lines.
+    A bar with return, losses, steps per second and remaining time; without a terminal only the status lines.
 
     Args:
         window_size: episodes between two status lines, and over which their means are taken.
@@ -39,7 +39,7 @@ class ProgressBar(Callback):
         )
 
     def on_resume(self, state: RunState) -> None:
-        """Begin where the run goes on."""
+        """Move the bar to where the run is resumed."""
         if self._bar is not None:
             self._bar.update(state.steps - state.steps_before if self._in_steps else len(state.result.episodes))
 
@@ -49,7 +49,7 @@ class ProgressBar(Callback):
             self._bar.update()
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
-        """Show the episode; every ``window_size`` of them, write a line that stays."""
+        """Show the episode; every ``window_size`` episodes, write a status line."""
         self._window.append(record)
         if self._bar is not None:
             if not self._in_steps:
@@ -63,11 +63,11 @@ class ProgressBar(Callback):
             self._write(self._status(record))
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Show the newest evaluation in the bar."""
+        """Show the evaluation in the bar."""
         self._evaluation = f', evaluation {record.result.mean:.1f}'
 
     def on_train_end(self, result: TrainResult) -> None:
-        """Close the bar and say how it went."""
+        """Close the bar and write a summary."""
         if self._bar is not None:
             self._bar.close()
         best = result.best_evaluation
@@ -92,11 +92,11 @@ class ProgressBar(Callback):
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Return the mean of what is not NaN; NaN where nothing is."""
+    """Return the mean of the values that are not NaN; NaN if all are."""
     known = [value for value in values if value == value]  # noqa: PLR0124 - NaN differs from itself
     return float(np.mean(known)) if known else float('nan')
 
 
 def _losses(critic: float, actor: float) -> str:
-    """Return the losses in words; there are none before the first update."""
+    """Return the losses as text; there are none before the first update."""
     return 'no update yet' if np.isnan(critic) else f'critic loss {critic:.3g}, actor loss {actor:.3g}'

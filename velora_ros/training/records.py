@@ -1,5 +1,8 @@
-"""What a training run leaves behind, as plain data."""
+"""The records of a training: episodes, evaluations, the result, and the state between two episodes."""
 
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +24,7 @@ class EpisodeRecord:
         length: steps of this episode.
         critic_loss: mean over the episode's updates; NaN where there were none.
         actor_loss: likewise.
-        steps_per_s: environment steps a second since training began, evaluations excluded.
+        steps_per_s: environment steps per second since training began, evaluations excluded.
         seconds: training time so far [s], evaluations excluded.
     """
 
@@ -61,7 +64,7 @@ class EvaluationResult:
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """An evaluation in the course of training: what came out, after how many steps, episodes and seconds."""
+    """An evaluation during training: its result, and the steps, episode and training time [s] before it."""
 
     steps: int
     episode: int
@@ -85,7 +88,7 @@ class TrainResult:
         stopped_by: what ended it: ``steps`` (``total_steps`` were done), ``episodes`` (``n_episodes`` were), ``solved``
             or ``patience`` (:class:`EarlyStopping`), ``signal``, ``request`` (a service or another program) or
             ``callback``.
-        reason: the same in words, whatever ended it.
+        reason: the same as a phrase, for people.
         diagnostics: how learning went, one record every 1,000 steps and one at the end; docs/training.md has the table.
     """
 
@@ -109,14 +112,14 @@ class TrainResult:
 @dataclass
 class RunState:
     """
-    Where a run stands between two episodes; with the agent's own state, all that it needs to go on.
+    The state of the loop between two episodes; with the agent's state it is all that a run needs to go on.
 
     Args:
         steps_before: steps the agent had taken before this run began.
-        credit: updates that are due, a fraction of one.
+        credit: the fraction of an update that is due.
         seconds: training time so far [s], evaluations excluded.
-        live: values now of the loop's hyperparameters that may change while it runs.
-        result: what the run has brought so far.
+        live: present values of the loop's hyperparameters that may change.
+        result: the records of the run so far.
     """
 
     steps_before: int = 0
@@ -129,3 +132,55 @@ class RunState:
     def steps(self) -> int:
         """Steps of the agent so far."""
         return self.result.episodes[-1].steps if self.result.episodes else self.steps_before
+
+
+class EpisodeSums:
+    """What is summed up while an episode runs: its rewards, and the metrics of its updates."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        """Steps so far."""
+        self._return, self._updates = 0.0, 0
+        self._metrics: dict[str, float] = {}
+
+    def add(self, reward: float, metrics: Mapping[str, float] | None) -> None:
+        """Add a step; ``metrics`` None: there was no update."""
+        self.length += 1
+        self._return += reward
+        if metrics is not None:
+            self._updates += 1
+            for name, value in metrics.items():
+                self._metrics[name] = self._metrics.get(name, 0.0) + value
+
+    def record(self, episode: int, steps: int, *, steps_per_s: float, seconds: float) -> EpisodeRecord:
+        """Return the record of the episode, with means of the metrics; :class:`EpisodeRecord` explains the others."""
+        critic_loss, actor_loss = self._mean('critic_loss'), self._mean('actor_loss')
+        return EpisodeRecord(episode, steps, self._return, self.length, critic_loss, actor_loss, steps_per_s, seconds)
+
+    def _mean(self, name: str) -> float:
+        return self._metrics[name] / self._updates if name in self._metrics else math.nan
+
+
+class Stopwatch:
+    """
+    Measures training time, evaluations excluded.
+
+    Args:
+        clock: seconds.
+        already: training time before, of a run that is resumed [s].
+    """
+
+    def __init__(self, clock: Callable[[], float], already: float = 0.0) -> None:
+        self._clock = clock
+        self._start = clock() - already
+
+    def seconds(self) -> float:
+        """Return the training time so far."""
+        return self._clock() - self._start
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out the time that the block takes."""
+        began = self._clock()
+        yield
+        self._start += self._clock() - began

@@ -4,8 +4,7 @@ import pytest
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.trainer import parameters as table
-from velora_ros.training.callbacks import LIVE
-from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.hyperparameters import LIVE, TrainConfig
 
 
 def test_every_hyperparameter_is_a_parameter_with_the_default_of_the_class():

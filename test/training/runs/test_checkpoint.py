@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from velora_ros.errors import ConfigError
 from velora_ros.training import EpisodeRecord, EvaluationRecord, EvaluationResult, RunConfig, RunFolder, TrainConfig
 from velora_ros.training.records import RunState, TrainResult
-from velora_ros.training.runs.checkpoint import Checkpoints, checkpoints, pack, unpack
+from velora_ros.training.runs.checkpoint import pack, unpack
+from velora_ros.training.runs.checkpoint_schedule import Checkpoints
+from velora_ros.training.runs.paths import checkpoint_files
 
 CONFIG = RunConfig('X', 0, TrainConfig())
 
@@ -61,13 +63,13 @@ def test_a_slow_disk_makes_them_rarer(folder: RunFolder) -> None:
 
 def test_the_newest_are_kept(folder: RunFolder) -> None:
     Disk(folder, every=0.0, keep=2).run(4, seconds=1.0)
-    assert [path.stem for path in checkpoints(folder)] == ['000000040', '000000030']
+    assert [path.stem for path in checkpoint_files(folder)] == ['000000040', '000000030']
 
 
 def test_a_run_that_was_killed_before_it_tidied_up_does_so_when_it_goes_on(folder: RunFolder) -> None:
     Disk(folder, every=0.0, keep=9).run(4, seconds=1.0)
     Disk(folder, every=0.0, keep=2).callback.on_resume(state(4))
-    assert [path.stem for path in checkpoints(folder)] == ['000000040', '000000030']
+    assert [path.stem for path in checkpoint_files(folder)] == ['000000040', '000000030']
 
 
 def test_the_end_and_whoever_asks_get_one_too_and_are_told(folder: RunFolder) -> None:

@@ -27,16 +27,7 @@ def check_arguments(run: str, given: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ConfigError: the run or an argument is unknown, or a value is invalid by itself.
     """
-    if run not in ARGUMENTS:
-        raise ConfigError(f"there is no run '{run}'.{did_you_mean(run, ARGUMENTS)}")
-    known = {argument.name: argument for argument in ARGUMENTS[run]}
-    for name in given:
-        if name not in known:
-            raise ConfigError(f"there is no argument '{name}'.{did_you_mean(name, known)}")
-    values = {name: given.get(name) or argument.default for name, argument in known.items()}
-    for argument in known.values():
-        if argument.choices == BOOLEAN and values[argument.name]:
-            values[argument.name] = _boolean(argument.name, values[argument.name])
+    values = _with_defaults(run, given)
     for name in ('robots', 'seed', 'steps'):
         if values.get(name):
             whole_number(name, values[name])
@@ -131,6 +122,20 @@ def check_training_is_installed() -> None:
             f'training needs {", ".join(missing)}, which {"are" if len(missing) > 1 else "is"} not installed here. '
             f'{how_to_install("train")} In a clone, make control TRAIN=1 and make train set it up.'
         )
+
+
+def _with_defaults(run: str, given: Mapping[str, str]) -> dict[str, str]:
+    if run not in ARGUMENTS:
+        raise ConfigError(f"there is no run '{run}'.{did_you_mean(run, ARGUMENTS)}")
+    known = {argument.name: argument for argument in ARGUMENTS[run]}
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"there is no argument '{name}'.{did_you_mean(name, known)}")
+    values = {name: given.get(name) or argument.default for name, argument in known.items()}
+    for argument in known.values():
+        if argument.choices == BOOLEAN and values[argument.name]:
+            values[argument.name] = _boolean(argument.name, values[argument.name])
+    return values
 
 
 def _boolean(name: str, value: str) -> str:

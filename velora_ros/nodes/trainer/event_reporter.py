@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.diagnostics import DiagnosticsRecord
-from velora_ros.training.loop import AS_GOOD
+from velora_ros.training.evaluation_schedule import AS_GOOD
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState
 from velora_ros.training.runs.paths import RunPaths
 from velora_ros.utils.atomic_files import atomic_write

@@ -8,7 +8,7 @@ from typing import Any
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.trainer.parameters import hyperparameters_of
-from velora_ros.training.hyperparameters import read_keyword
+from velora_ros.training.env_args import read_keyword
 from velora_ros.training.runs.paths import RunPaths, default_folder
 from velora_ros.training.runs.start_file import StartFile
 from velora_ros.utils.atomic_files import check_writable

@@ -44,7 +44,7 @@ from velora_ros.nodes.trainer.job import make_job
 from velora_ros.nodes.trainer.parameters import PARAMETERS, hyperparameters_of, refuse_changes, with_preset
 from velora_ros.nodes.trainer.process_handle import Event, ProcessHandle, describe_exit
 from velora_ros.nodes.trainer.training_status import SILENCE_S, TrainingStatus
-from velora_ros.training.callbacks import LIVE
+from velora_ros.training.hyperparameters import LIVE
 
 OWNER = 'trainer_node'
 POLL_S = 0.1

@@ -5,8 +5,8 @@ from typing import Any
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.parameters import Kind, Parameter, Values
-from velora_ros.training.callbacks import LIVE
-from velora_ros.training.hyperparameters import TrainConfig, preset_path, read_yaml
+from velora_ros.training.hyperparameters import LIVE, TrainConfig, fields
+from velora_ros.training.presets import preset_path, read_yaml
 
 _AT_START = 'it is read when the node starts; start the node again.'
 _KINDS: dict[Any, Kind] = {
@@ -14,7 +14,7 @@ _KINDS: dict[Any, Kind] = {
 }  # fmt: skip
 # The parameter total_steps limits the training, and the node prints no status lines.
 _WITHOUT_PARAMETER = ('n_episodes', 'window_size')
-_GROUPS = {item.name: item.metadata['group'] for item in dataclasses.fields(TrainConfig)}
+_GROUPS = {item.name: item.metadata['group'] for item in fields()}
 _WHY_FIXED = {
     'agent': 'networks, optimisers and replay are created at its start.',
     'env': 'its environments are created at its start.',
@@ -32,13 +32,14 @@ def _hyperparameter(item: 'dataclasses.Field[Any]') -> Parameter:
     limits = None if item.type in (bool, str) else (item.metadata['low'], item.metadata['high'])
     text, choices = item.metadata['help'], item.metadata['choices']
     sentence = f'{text[0].upper()}{text[1:]}.'
-    return Parameter(item.name, _KINDS[item.type], default, sentence, range=limits, choices=choices)
+    unit = item.metadata['unit']
+    return Parameter(item.name, _KINDS[item.type], default, sentence, range=limits, choices=choices, unit=unit)
 
 
 ANY_TIME = (*LIVE, 'resume_on_death', 'exit_when_done')
 """The parameters that may change during a training; hyperparameters change with the next episode."""
 
-HYPERPARAMETERS = tuple(item.name for item in dataclasses.fields(TrainConfig) if item.name not in _WITHOUT_PARAMETER)
+HYPERPARAMETERS = tuple(item.name for item in fields() if item.name not in _WITHOUT_PARAMETER)
 
 PARAMETERS = (
     Parameter('env', 'string', 'InvertedPendulum-v5', 'Gymnasium id of the environment.', read_only=_AT_START),
@@ -95,7 +96,7 @@ PARAMETERS = (
         'End the node with exit status 1 if a training fails before it has announced a policy that others wait for.',
         read_only=_AT_START,
     ),
-    *(_hyperparameter(item) for item in dataclasses.fields(TrainConfig) if item.name not in _WITHOUT_PARAMETER),
+    *(_hyperparameter(item) for item in fields() if item.name not in _WITHOUT_PARAMETER),
 )  # fmt: skip
 
 

@@ -34,12 +34,11 @@ from velora_ros.gym.environment_errors import closing
 from velora_ros.nodes.trainer.event_reporter import EventReporter, EventWriter
 from velora_ros.nodes.trainer.orders import Orders
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.training.callbacks import LIVE
 from velora_ros.training.evaluation import evaluate
-from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.hyperparameters import LIVE, TrainConfig
 from velora_ros.training.records import TrainResult
-from velora_ros.training.runs.config import RunConfig
-from velora_ros.training.runs.folder import RunFolder
+from velora_ros.training.runs.config import RunConfig, describe
+from velora_ros.training.runs.folder import RunFolder, opened
 from velora_ros.training.runs.paths import RunPaths
 from velora_ros.training.runs.start_file import OF_THE_ACTOR, OF_THE_CRITIC, StartFile
 from velora_ros.utils import set_seed
@@ -175,8 +174,6 @@ def _evaluate_rival(job: Job, config: TrainConfig, model: 'LiquidDDPG', events: 
 @contextlib.contextmanager
 def _open_run(job: Job, env: Any, model: 'LiquidDDPG', config: TrainConfig) -> Iterator[RunFolder]:
     """Open the run's folder. A resumed run must have been started with the same job, apart from what may change."""
-    from velora_ros.models.run_files import describe, opened  # noqa: PLC0415 - torch is loaded by now
-
     paths = RunPaths(job['run_dir'])
     resume = job['resume'] and paths.holds_run  # a process that died before there was a run left nothing to resume
     if resume:

@@ -1,1 +1,1 @@
-"""The run of a training in its folder: configuration, checkpoints, resuming, tables, events, policies, provenance."""
+"""Runs: the folder of a training, its configuration, checkpoints, tables, events, policies and provenance."""

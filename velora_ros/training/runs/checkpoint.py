@@ -1,123 +1,101 @@
-"""Checkpoints of a run: when they are written, which are kept, and what of them is the loop's."""
+"""
+A checkpoint of a run: the agent, its replay, the random sources and the state of the loop, in one file.
+
+The file is a saved agent (:mod:`velora_ros.training.agent_file`) with the state of the run beside it.
+"""
 
 import itertools
-import time
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
-from velora_ros.errors import ConfigError
 from velora_ros.policy import PolicyFile
-from velora_ros.training.callbacks import Callback
+from velora_ros.training import agent_file
+from velora_ros.training.agent_protocol import SavedAgent
 from velora_ros.training.diagnostics import NAMES, DiagnosticsRecord, complete
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, EvaluationResult, RunState, TrainResult
-from velora_ros.training.runs.folder import RunFolder
-from velora_ros.training.runs.paths import RunPaths
 
-SUFFIX = '.safetensors'
-LARGEST_SHARE = 0.01  # of the training time that periodic checkpoints may take
-EVERY_STEPS = 2000  # so much is lost at most if the process is killed, however fast it trains, one episode aside
-LARGEST_SHARE_OF_STEPS = 0.05  # of the training time that those may take, on a slow disk
-
+PREFIX = 'run.'
 EPISODE_FIELDS = ('episode', 'steps', 'episode_return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds')
 WHOLE_NUMBERS = ('episode', 'steps', 'length')
 
+Arrays = dict[str, npt.NDArray[Any]]
 
-class Checkpoints(Callback):
+
+@dataclass(frozen=True)
+class Checkpoint:
     """
-    Write a checkpoint before the first episode, then between two episodes when one is due, and at the end.
-
-    One is due after some time, after :data:`EVERY_STEPS` steps, and when an evaluation has found the best policy so
-    far, which a run that is killed must not forget.
+    The content of a checkpoint.
 
     Args:
-        folder: the run's; each is named after the agent's steps.
-        write: writes one, whole or not at all.
-        every: least seconds between two; 0: after every episode. A slow disk makes them rarer, so that they never take
-            more than a hundredth of the time.
-        keep: how many of the newest stay.
-        every_steps: most steps between two, one episode aside; where writing one takes long they become rarer, so that
-            they never take more than a twentieth of the time.
-        clock: seconds.
-
-    Raises:
-        ConfigError: a number is out of range.
+        tensors: of the agent, by name, and of the run, with ``run.`` before the name.
+        values: of the agent, its constructor's ``arguments`` among them, and of the ``run``.
+        state: the state of the loop.
     """
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        write: Callable[[Path, RunState], None],
-        *,
-        every: float = 30.0,
-        keep: int = 3,
-        every_steps: int = EVERY_STEPS,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        if isinstance(every, bool) or not isinstance(every, int | float) or not 0 <= every < float('inf'):
-            raise ConfigError(f'checkpoint_every is {every!r}; it must be a number of seconds, 0 for every episode.')
-        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
-            raise ConfigError(f'keep_checkpoints is {keep!r}; it must be a whole number of at least 1.')
-        self._folder, self._write, self._every, self._keep, self._clock = folder, write, every, keep, clock
-        self._every_steps = every_steps
-        self._steps: int | None = None
-        self._due = self._earliest = -float('inf')
-        self._found_best = False
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+    state: RunState
 
-    def on_resume(self, state: RunState) -> None:
-        """Note that the one resumed from is there; a run killed between writing and tidying has left one too many."""
-        self._steps = state.steps
-        self._tidy()
-        self._wait(0.0)
-
-    def on_between_episodes(self, state: RunState, *, last: bool) -> None:
-        """Write one if it is due."""
-        began = self._clock()
-        if state.steps == self._steps or not (last or self._is_due(state.steps, began)):
-            return
-        path = self._folder.checkpoints / f'{state.steps:09d}{SUFFIX}'
-        self._folder.checkpoint_wanted = self._found_best = False
-        self._write(path, state)
-        self._steps = state.steps
-        self._tidy()
-        self._wait(self._clock() - began)
-        self._folder.on_checkpoint(path)
-
-    def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Keep the best policy so far with the next checkpoint, which follows at the end of the episode."""
-        self._found_best |= is_best
-
-    def _is_due(self, steps: int, now: float) -> bool:
-        if self._folder.checkpoint_wanted or now >= self._due:
-            return True
-        many = self._steps is None or steps - self._steps >= self._every_steps
-        return (many or self._found_best) and now >= self._earliest
-
-    def _tidy(self) -> None:
-        for old in checkpoints(self._folder)[self._keep :]:
-            old.unlink(missing_ok=True)
-
-    def _wait(self, cost: float) -> None:
-        now = self._clock()
-        self._due = now + max(self._every, cost / LARGEST_SHARE if self._every else 0.0)
-        self._earliest = now + cost / LARGEST_SHARE_OF_STEPS
+    def restore_global_random(self) -> None:
+        """Put back the states of the global random generators of Python, numpy and torch."""
+        set_global_random(self.values['run']['random'])
 
 
-def checkpoints(run: RunPaths) -> list[Path]:
-    """Return a run's checkpoints, the newest first."""
-    numbered = [path for path in run.checkpoints.glob(f'*{SUFFIX}') if path.stem.isdecimal()]
-    return sorted(numbered, key=lambda path: int(path.stem), reverse=True)
+def write(path: Path, agent: SavedAgent, arguments: Mapping[str, Any], state: RunState) -> None:
+    """
+    Write a checkpoint; the file appears whole or not at all.
+
+    Args:
+        path: where to.
+        agent: what is saved, between two episodes.
+        arguments: the JSON-ready constructor arguments that rebuild it.
+        state: the state of the loop.
+
+    Raises:
+        StorageError: the file cannot be written.
+        DivergenceError: a weight is not finite; earlier checkpoints stay.
+    """
+    agent.check_weights()
+    tensors, values = agent.state(buffer=True)
+    arrays, run_values = pack(state)
+    tensors |= {f'{PREFIX}{name}': torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    agent_file.write(
+        path, tensors, {**values, 'arguments': arguments, 'run': {**run_values, 'random': global_random()}}
+    )
 
 
-def pack(state: RunState) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-    """Return a loop's state as arrays and what JSON can hold, bit for bit."""
+def read(path: Path) -> Checkpoint:
+    """
+    Read a checkpoint.
+
+    Raises:
+        DamagedFileError: the file is damaged, or not a checkpoint.
+        PolicyFileError: it is of another format version.
+    """
+    tensors, values = agent_file.read(path)
+    if values.get('run') is None:
+        raise agent_file.DamagedFileError(f"'{path}' is a saved agent, not a checkpoint of a run; remove it.")
+    arrays = {name.removeprefix(PREFIX): one.numpy() for name, one in tensors.items() if name.startswith(PREFIX)}
+    try:
+        return Checkpoint(tensors, values, unpack(arrays, values['run']))
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        raise agent_file.DamagedFileError(f"'{path}' is damaged: {error}.") from error
+
+
+def pack(state: RunState) -> tuple[Arrays, dict[str, Any]]:
+    """Return the state of a loop as arrays and JSON values, bit for bit."""
     result = state.result
     evaluations, best = result.evaluations, result.best_policy
     outcomes = [one.result for one in evaluations]
-    arrays: dict[str, npt.NDArray[Any]] = {
+    arrays: Arrays = {
         'episodes': np.array([[getattr(one, name) for name in EPISODE_FIELDS] for one in result.episodes], float),
         'evaluations': np.array(
             [[one.steps, one.episode, one.seconds, len(one.result.returns)] for one in evaluations], float
@@ -147,7 +125,7 @@ def pack(state: RunState) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
 
 def unpack(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) -> RunState:
     """
-    Return what was packed.
+    Return what :func:`pack` packed.
 
     Raises:
         KeyError, ValueError, PolicyFileError: something is missing or damaged.
@@ -175,10 +153,31 @@ def _episode(row: list[float]) -> EpisodeRecord:
 
 
 def _diagnostics(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) -> list[DiagnosticsRecord]:
-    """Return the records; a checkpoint of before there were any has none, one of another version its own names."""
+    """Return the records; old checkpoints have none, or other names."""
     names = values.get('diagnostics', [])
     rows = arrays['diagnostics'].reshape(-1, 3 + len(names)).tolist() if names else []
     return [
         DiagnosticsRecord(int(steps), int(episode), seconds, complete(dict(zip(names, numbers, strict=True))))
         for steps, episode, seconds, *numbers in rows
     ]
+
+
+def global_random() -> dict[str, Any]:
+    """Return the states of Python's, numpy's and torch's global generators, which an environment may draw from."""
+    version, numbers, spare = random.getstate()
+    numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - the global one
+    numpy_state['state']['key'] = numpy_state['state']['key'].tolist()
+    return {
+        'python': [version, list(numbers), spare],
+        'numpy': numpy_state,
+        'torch': bytes(torch.get_rng_state().tolist()).hex(),
+    }
+
+
+def set_global_random(states: dict[str, Any]) -> None:
+    """Put back what :func:`global_random` returned, perhaps by way of JSON."""
+    version, numbers, spare = states['python']
+    random.setstate((version, tuple(numbers), spare))
+    key = np.array(states['numpy']['state']['key'], np.uint32)
+    np.random.set_state({**states['numpy'], 'state': {**states['numpy']['state'], 'key': key}})  # noqa: NPY002
+    torch.set_rng_state(torch.tensor(list(bytes.fromhex(states['torch'])), dtype=torch.uint8))

@@ -1,24 +1,35 @@
-"""What a run was started with, as the YAML file in its folder."""
+"""The configuration of a run: ``config.yaml`` in its folder says what the run was started with."""
 
+import contextlib
 import dataclasses
+import json
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import yaml
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from velora_ros.errors import ConfigError, VeloraError, did_you_mean
-from velora_ros.training.hyperparameters import TrainConfig, read_yaml
+from velora_ros.gym import NamedFlatten
+from velora_ros.gym.make_env import id_of
+from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.presets import read_yaml
 from velora_ros.utils.atomic_files import atomic_write
 
 FORMAT_VERSION = 1
 BUDGET = ('total_steps', 'n_episodes')
 HEADER = '# What this run was started with; velora_ros train --resume FOLDER goes on with it.\n'
 MAY_CHANGE = (*BUDGET, 'window_size', 'device')
-"""What a run may be resumed with another value of: everything else would make it another run."""
+"""What may differ when a run is resumed; with another value of anything else it would be another run."""
+
+GIVEN_BY_MAKE = (PassiveEnvChecker, OrderEnforcing, TimeLimit, NamedFlatten)
+
+Env = gymnasium.Env[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -29,16 +40,16 @@ class RunConfig:
     Args:
         env: name of the environment, as :func:`velora_ros.gym.make` takes it; None: it has none.
         seed: the run's seed.
-        hyperparameters: all of them; what was changed while it ran stands in the checkpoints.
+        hyperparameters: all of them; changes during training are in the checkpoints.
         total_steps: environment steps at most, over all starts of the run; None: no limit.
-        control_period: nominal period [s] where the environment does not say.
-        device: what it is computed on.
+        control_period: nominal period [s] of an environment that does not state its own.
+        device: the device that it is computed on.
         wrappers: names of the wrappers around the environment that its name does not imply, innermost first.
-        flags: what else the command line was given, if the run was started on one; None: it was not.
+        flags: the other flags of the command line that started the run; None: a program started it.
         env_kwargs: keywords that the environment was made with, as far as JSON can hold them; None: not known, as in
             folders of older versions.
-        env_args: keywords for the environment that come with its name, as ``--env-arg`` gives them.
-        start_from: the file that the training began from; None: from nothing.
+        env_args: keywords for the environment given beside its name, as by ``--env-arg``.
+        start_from: the file that the training began from; None: it began with a new agent.
     """
 
     env: str | None
@@ -55,7 +66,7 @@ class RunConfig:
 
     @property
     def command(self) -> str:
-        """What repeats the run on a command line; empty where it was not started on one."""
+        """The command that repeats the run; empty if a program started it."""
         budget = f'--steps {self.total_steps}' if self.total_steps else f'--episodes {self.hyperparameters.n_episodes}'
         command = f'velora_ros train --env {shlex.quote(self.env or "")} --seed {self.seed} {budget} {self.flags}'
         return '' if self.flags is None else command.rstrip()
@@ -77,7 +88,7 @@ class RunConfig:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """
-        Write it.
+        Write the file.
 
         Raises:
             StorageError: the file cannot be written; an older one is untouched.
@@ -95,7 +106,7 @@ class RunConfig:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> 'RunConfig':
         """
-        Read it.
+        Read the file.
 
         Raises:
             ConfigError: the file is missing, damaged, of another format version, or holds an unknown hyperparameter.
@@ -117,19 +128,66 @@ class RunConfig:
 
     def refuse_differences(self, given: Mapping[str, Any], folder: object) -> None:
         """
-        Compare what the run was started with to what is given now.
+        Compare the configuration to what is given now.
 
         Args:
             given: values by name, hyperparameters among them.
-            folder: the run's, for the message.
+            folder: the folder of the run, for the message.
 
         Raises:
-            ConfigError: something differs that must not; the message names it.
+            ConfigError: something differs that must not differ; the message names it.
         """
         own = {**dataclasses.asdict(self.hyperparameters), **dataclasses.asdict(self)}
         for name, value in given.items():
             if name not in MAY_CHANGE and name in own and own[name] != value:
                 raise ConfigError(
                     f"the run in '{folder}' was started with {name} {own[name]!r}, now it is {value!r}; a resumed run "
-                    f'keeps it ({", ".join(MAY_CHANGE)} may change). Leave it out, or start a run in another folder.'
+                    f'keeps it ({", ".join(MAY_CHANGE)} may change). Omit it, or start a run in another folder.'
                 )
+
+
+def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **others: Any) -> RunConfig:
+    """
+    Return the configuration of a run that is about to start.
+
+    Args:
+        env: the environment.
+        arguments: the constructor arguments of the agent.
+        config: the arguments of ``train``.
+        **others: ``seed``, ``total_steps``, ``control_period``, ``device``, perhaps ``env_args`` and ``start_from``.
+    """
+    agent = {name: arguments[name] for name in config.agent_arguments()}
+    return RunConfig(
+        env=id_of(env),
+        hyperparameters=dataclasses.replace(config, **agent),
+        wrappers=tuple(_wrappers(env)),
+        env_kwargs=keywords_of(env),
+        **others,
+    )
+
+
+def keywords_of(env: Env) -> dict[str, Any]:
+    """
+    Return the keywords that an environment was made with, as JSON gives them back; what it cannot hold is omitted.
+
+    ``render_mode`` is omitted too, since it does not make another environment.
+    """
+    keywords: dict[str, Any] = {}
+    for name, value in ({} if env.spec is None else env.spec.kwargs).items():
+        if name != 'render_mode':
+            with contextlib.suppress(TypeError, ValueError, AttributeError):
+                keywords[name] = json.loads(json.dumps(value, default=_plain, allow_nan=False))
+    return keywords
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's values as Python's, for JSON; nothing else has ``tolist``."""
+    return value.tolist()
+
+
+def _wrappers(env: Any) -> Iterator[str]:
+    """Yield the names of the wrappers that ``gymnasium.make`` does not add by itself, innermost first."""
+    if isinstance(env, gymnasium.Wrapper):
+        yield from _wrappers(env.env)
+        if not isinstance(env, GIVEN_BY_MAKE):
+            yield type(env).__name__

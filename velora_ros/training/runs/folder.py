@@ -1,4 +1,4 @@
-"""The folder of one run, held by one process: started once, resumed as often as need be, never overwritten."""
+"""The folder of a run, locked by one process: started once, resumed any number of times, never overwritten."""
 
 import contextlib
 import dataclasses
@@ -11,20 +11,21 @@ from types import TracebackType
 from typing import Any, Self
 
 from velora_ros.errors import ConfigError, StorageError
+from velora_ros.gym.make_env import same_id
 from velora_ros.policy.file_kinds import why_no_run
-from velora_ros.training.runs.config import RunConfig
+from velora_ros.training.runs.config import MAY_CHANGE, RunConfig
 from velora_ros.training.runs.paths import RunPaths, following_folder
 
 
 class TakenError(StorageError):
-    """A folder holds a run already, or another process is about to begin one there."""
+    """A folder already holds a run, or another process is about to start one there."""
 
 
 class RunFolder(RunPaths):
     """
-    A run's folder, locked until it is closed; the lock goes with the process, however that ends.
+    The folder of a run, locked until it is closed; the lock is released when the process ends, however that happens.
 
-    Made by :meth:`start` or :meth:`resume`; ``LiquidDDPG.train(run_dir=...)`` takes one, or makes one from a path.
+    :meth:`start` and :meth:`resume` make one; ``LiquidDDPG.train(run_dir=...)`` takes one, or makes one from a path.
     """
 
     started_with: RunConfig
@@ -35,17 +36,17 @@ class RunFolder(RunPaths):
         self._lock: int | None = None
         self._closing = contextlib.ExitStack()
         self.checkpoint_wanted = False
-        """Set it, from any thread, for a checkpoint at the end of the running episode."""
+        """Set this, from any thread, to get a checkpoint at the end of the running episode."""
         self.on_checkpoint: Callable[[Path], None] = lambda _: None
-        """Called with the path of each checkpoint that was written; replace it."""
+        """Called with the path of each checkpoint after it is written; assign a function to use it."""
 
     @classmethod
     def start(cls, folder: str | os.PathLike[str], config: RunConfig) -> Self:
         """
-        Begin a run in a folder, which is made if it is missing.
+        Start a run in a folder, which is made if it is missing.
 
         Raises:
-            StorageError: the folder cannot be written, holds a run already, or another process has it.
+            StorageError: the folder cannot be written, already holds a run, or is in use by another process.
         """
         run = cls(folder)
         with run._taken(make=True):
@@ -57,10 +58,10 @@ class RunFolder(RunPaths):
     @classmethod
     def start_in_free(cls, folder: Callable[[], Path], config: RunConfig) -> Self:
         """
-        Begin a run in a folder that nobody has.
+        Start a run in a free folder.
 
         Args:
-            folder: returns one in which there is no run; another training may take it at the same moment.
+            folder: returns a folder without a run; another training may take it at the same moment.
             config: as for :meth:`start`.
 
         Raises:
@@ -69,7 +70,7 @@ class RunFolder(RunPaths):
         tried: set[Path] = set()
         while True:
             place = folder()
-            while place in tried:  # taken, and its run has not been written down yet
+            while place in tried:  # it is taken, and its run has not written its configuration yet
                 place = following_folder(place)
             try:
                 return cls.start(place, config)
@@ -79,11 +80,11 @@ class RunFolder(RunPaths):
     @classmethod
     def resume(cls, folder: str | os.PathLike[str]) -> Self:
         """
-        Go on with the run in a folder.
+        Resume the run in a folder.
 
         Raises:
             ConfigError: there is no run, or its configuration cannot be used.
-            StorageError: the folder cannot be written, or another process has it.
+            StorageError: the folder cannot be written, or is in use by another process.
         """
         run = cls(folder)
         if why := why_no_run(run.folder):
@@ -95,12 +96,12 @@ class RunFolder(RunPaths):
             )
         with run._taken(make=False):
             run.started_with, run.resumed = RunConfig.load(run.config), True
-            run._sweep()
+            run._delete_temporary()
         return run
 
     def change(self, **values: Any) -> None:
         """
-        Write down what a resumed run has another value of: a budget, say.
+        Change values of the configuration that may change when a run is resumed, such as its budget.
 
         Raises:
             StorageError: the file cannot be written.
@@ -117,10 +118,10 @@ class RunFolder(RunPaths):
 
     def refuse_second_run(self) -> None:
         """
-        Check that no run is here.
+        Check that the folder holds no run.
 
         Raises:
-            StorageError: there is one.
+            StorageError: it holds one.
         """
         if self.holds_run:
             raise TakenError(
@@ -130,15 +131,15 @@ class RunFolder(RunPaths):
 
     @property
     def how_to_resume(self) -> str:
-        """The command that goes on with the run."""
+        """The command that resumes the run."""
         return f'velora_ros train --resume {shlex.quote(str(self.folder))}'
 
     def when_closed(self, action: Callable[[], object]) -> None:
-        """Have something called when the folder is let go of, whatever ended the run."""
+        """Call a function when the folder is closed, whatever ended the run."""
         self._closing.callback(action)
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         self._closing.close()
         if self._lock is not None:
             os.close(self._lock)
@@ -151,12 +152,12 @@ class RunFolder(RunPaths):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and not self.resumed and not any(self.checkpoints.iterdir()):
-            self.config.unlink(missing_ok=True)  # it failed before it began: the folder can be used again
+            self.config.unlink(missing_ok=True)  # the run failed before it began: the folder can be used again
         self.close()
 
     @contextlib.contextmanager
     def _taken(self, *, make: bool) -> Iterator[None]:
-        """Lock the folder; it stays so unless the block fails."""
+        """Lock the folder; it stays locked unless the block fails."""
         try:
             if make:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -181,9 +182,48 @@ class RunFolder(RunPaths):
             self.close()
             raise
 
-    def _sweep(self) -> None:
-        """Remove what a process that was killed while it wrote has left behind; nobody else writes here now."""
+    def _delete_temporary(self) -> None:
+        """Delete the temporary files that a process killed while writing has left; no other process writes here now."""
         for folder in (self.folder, self.checkpoints, self.policies):
             for path in folder.glob('.*.tmp'):
                 with contextlib.suppress(OSError):
                     Path(path).unlink()
+
+
+RunDir = str | os.PathLike[str] | RunFolder
+
+
+@contextlib.contextmanager
+def opened(run_dir: RunDir | None, config: RunConfig, *, resume: bool, seed: int | None) -> Iterator[RunFolder | None]:
+    """
+    Open the folder of a run for the block; one that is open already stays open.
+
+    Args:
+        run_dir: the folder; None: there is none.
+        config: the configuration that the run is started or resumed with.
+        resume: whether to resume the run in the folder.
+        seed: the seed that the caller gave; None: a resumed run keeps its own.
+
+    Raises:
+        ConfigError: there is nothing to resume, or its configuration differs.
+        StorageError: the folder cannot be written, is in use, or already holds a run.
+    """
+    if resume and run_dir is None:
+        raise ConfigError('resume is True without run_dir; name the folder of the run.')
+    if run_dir is None or isinstance(run_dir, RunFolder):
+        yield run_dir
+    elif not resume:
+        with RunFolder.start(run_dir, config) as run:
+            yield run
+    else:
+        with RunFolder.resume(run_dir) as run:
+            given = {**dataclasses.asdict(config), **dataclasses.asdict(config.hyperparameters)}
+            kept = {'seed': seed} if seed is not None else {}
+            skipped = {'seed', 'flags', 'hyperparameters', 'env_kwargs', 'env_args', 'start_from'}  # see resume.py
+            if same_id(config.env, run.started_with.env):
+                skipped.add('env')
+            run.started_with.refuse_differences(
+                {name: value for name, value in given.items() if name not in skipped} | kept, run.folder
+            )
+            run.change(**{name: given[name] for name in MAY_CHANGE})
+            yield run

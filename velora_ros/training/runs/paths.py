@@ -1,25 +1,27 @@
-"""Where things lie in a run's folder; enough for code that only reads."""
+"""The names of files in the folder of a run, and of the folders themselves; enough for code that only reads."""
 
 import itertools
 import os
 import re
 from pathlib import Path
 
+CHECKPOINT_SUFFIX = '.safetensors'
+
 
 class RunPaths:
     """
-    The names in a run's folder.
+    The paths of a run's files.
 
     Args:
-        folder: the run's; it need not exist.
+        folder: the folder of the run; it need not exist.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.config = self.folder / 'config.yaml'
-        """What the run was started with: environment, seed, budget, every hyperparameter."""
+        """The configuration that the run was started with: environment, seed, budget, every hyperparameter."""
         self.provenance = self.folder / 'provenance.json'
-        """The versions that it ran with, one entry for each start."""
+        """The versions that the run used, one entry for each start."""
         self.episodes = self.folder / 'episodes.csv'
         self.evaluations = self.folder / 'evaluations.csv'
         self.diagnostics = self.folder / 'diagnostics.csv'
@@ -27,9 +29,9 @@ class RunPaths:
         self.wiring = self.folder / 'wiring.png'
         self.hidden_state = self.folder / 'hidden_state.png'
         self.film = self.folder / 'best_policy.mp4'
-        """Or .gif, where there is no ffmpeg."""
+        """Or .gif, if ffmpeg is not available."""
         self.events = self.folder / 'tensorboard'
-        """TensorBoard's folder."""
+        """The folder of TensorBoard's events."""
         self.checkpoints = self.folder / 'checkpoints'
         self.policies = self.folder / 'policies'
         self.best_policy = self.policies / 'best.safetensors'
@@ -42,6 +44,12 @@ class RunPaths:
         return self.config.exists()
 
 
+def checkpoint_files(run: RunPaths) -> list[Path]:
+    """Return the checkpoints of a run, the newest first."""
+    numbered = [path for path in run.checkpoints.glob(f'*{CHECKPOINT_SUFFIX}') if path.stem.isdecimal()]
+    return sorted(numbered, key=lambda path: int(path.stem), reverse=True)
+
+
 def free_folder(folder: str | os.PathLike[str]) -> Path:
     """Return the folder if no run is in it, else the first of ``folder-2``, ``folder-3``, ... without one."""
     first = Path(folder)
@@ -50,7 +58,7 @@ def free_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def following_folder(folder: Path) -> Path:
-    """Return the name after that of a folder, as :func:`free_folder` counts them: ``folder-2``, ``folder-3``."""
+    """Return the name that follows a folder's as :func:`free_folder` counts: ``folder-2``, ``folder-3``."""
     name, dash, number = folder.name.rpartition('-')
     if dash and name and number.isdecimal():
         return folder.with_name(f'{name}-{int(number) + 1}')
@@ -58,6 +66,6 @@ def following_folder(folder: Path) -> Path:
 
 
 def default_folder(env: str, seed: int) -> Path:
-    """Return a free folder below ``runs`` for a run that was given none."""
+    """Return a free folder below ``runs``, for a run without a given folder."""
     name = re.sub(r'[^\w.-]', '-', env)
     return free_folder(Path('runs') / f'{name}-seed{seed}')

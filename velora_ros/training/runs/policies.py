@@ -1,4 +1,4 @@
-"""The policies of a run's folder: the best one so far, and the one that training ended with."""
+"""The policy files of a run: the best policy so far, and the one that training ended with."""
 
 from collections.abc import Callable
 
@@ -10,21 +10,21 @@ from velora_ros.training.runs.paths import RunPaths
 
 class KeptPolicies(Callback):
     """
-    Write ``policies/best.safetensors`` when an evaluation finds one, ``policies/last.safetensors`` at the end.
+    Writes ``policies/best.safetensors`` after evaluations, and ``policies/last.safetensors`` at the end.
 
     Args:
-        paths: of the run.
-        current: returns the policy as it is now.
+        paths: the files of the run.
+        current: returns the present policy.
 
     Raises:
-        StorageError: a file cannot be written; the one before is untouched.
+        StorageError: a file cannot be written; the previous one is untouched.
     """
 
     def __init__(self, paths: RunPaths, current: Callable[[], PolicyFile]) -> None:
         self._paths, self._current = paths, current
 
     def on_resume(self, state: RunState) -> None:
-        """Put back the best policy of then; a better one that came later comes again."""
+        """Write the best policy at the checkpoint; a better one found after it will be found again."""
         if state.result.best_policy is not None:
             state.result.best_policy.save(self._paths.best_policy)
         else:

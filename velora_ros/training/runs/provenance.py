@@ -1,4 +1,4 @@
-"""What a run was made with: versions, processor and time of each start, without a repository or a path."""
+"""The provenance of a run: versions, processor and time of each of its starts."""
 
 import json
 import platform
@@ -14,11 +14,11 @@ from velora_ros import __version__
 from velora_ros.utils.atomic_files import atomic_write
 
 PACKAGES = ('gymnasium', 'mujoco', 'numba', 'numpy', 'safetensors', 'torch')
-"""What the numbers of a run depend on."""
+"""The packages that the numbers of a run depend on."""
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that the numbers depend on, and the processor that the updates are compiled for."""
+    """Return the versions that the numbers depend on, and the processor that updates are compiled for."""
     found = {'velora_ros': __version__, 'python': platform.python_version()}
     for name in PACKAGES:
         try:
@@ -29,16 +29,16 @@ def versions() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Return the kind of processor and the widest of its instructions that are used: rounding depends on both."""
+    """Return the kind of processor and its widest vector instructions in use: rounding depends on both."""
     return f'{platform.machine()} {torch.backends.cpu.get_cpu_capability()}'
 
 
 def record_start(path: Path, *, from_step: int, now: float) -> None:
     """
-    Append a start of the run to its provenance; warn where it differs from the one before.
+    Append a start of the run to its provenance; warn if versions or processor differ from those of the last start.
 
     Args:
-        path: a JSON file with a list of starts; a damaged one is begun anew.
+        path: a JSON file with a list of starts; a damaged one is replaced.
         from_step: steps of the agent at this start.
         now: seconds since 1970.
 
@@ -50,7 +50,7 @@ def record_start(path: Path, *, from_step: int, now: float) -> None:
     if changed := [name for name in here if before.get(name) != here[name]]:
         names = ', '.join(f'{name} {before.get(name)} then, {here[name]} now' for name in changed)
         warnings.warn(
-            f'the run goes on with other software or another processor ({names}): it is sound, but not bit for bit '
+            f'the run is resumed with other software or another processor ({names}): it is valid, but not bit for bit '
             'the run that it would have been.',
             stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""A file that a training begins from: a policy, a saved agent, a checkpoint, or a run for its newest checkpoint."""
+"""The file that a training begins from (``--from``): a policy, a saved agent, a checkpoint, or a run's newest one."""
 
 import hashlib
 import json
@@ -12,8 +12,7 @@ from velora_ros.errors import ConfigError, PolicyFileError, SpecError
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.file_kinds import AGENT, AGENT_KEY, CHECKPOINT, MISSING, POLICY, RUN, identify
 from velora_ros.spec import PolicySpec
-from velora_ros.training.runs.checkpoint import checkpoints
-from velora_ros.training.runs.paths import RunPaths
+from velora_ros.training.runs.paths import RunPaths, checkpoint_files
 
 OF_THE_ACTOR = ('n_neurons', 'sparsity', 'cell', 'normalise', 'dt_input')
 OF_THE_CRITIC = ('critic_sizes', 'n_critics', 'critic_neurons')
@@ -22,17 +21,17 @@ OF_THE_CRITIC = ('critic_sizes', 'n_critics', 'critic_neurons')
 @dataclass(frozen=True)
 class StartFile:
     """
-    What a training begins from.
+    A file that a training begins from.
 
     Args:
-        path: the file itself; of a run, its newest checkpoint.
+        path: the file itself; for a run, its newest checkpoint.
         kind: ``policy``, ``agent`` or ``checkpoint``.
-        fixed: hyperparameters that the file settles, by name.
-        spec: what the policy reads and commands; None where an agent was saved before it was trained.
-        environment: what it was trained in; None: not known.
-        digest: of the content, SHA-256 in hex.
+        fixed: hyperparameters that the file determines, by name.
+        spec: observations and actions of the policy; None if an agent was saved before it was trained.
+        environment: id of the environment that it was trained in; None: not known.
+        digest: SHA-256 of the content, in hex.
         provenance: how it was made.
-        policy: the policy, where the file is one.
+        policy: the policy, if the file is one.
     """
 
     path: Path
@@ -47,7 +46,7 @@ class StartFile:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> 'StartFile':
         """
-        Look at a file; only a policy is read whole.
+        Read what training needs to know of a file; only a policy is read whole.
 
         Raises:
             PolicyFileError: it is none of the four, or damaged.
@@ -55,7 +54,7 @@ class StartFile:
         place = Path(path)
         found = identify(place)
         if found.kind == RUN:
-            kept = checkpoints(RunPaths(place))
+            kept = checkpoint_files(RunPaths(place))
             if not kept:
                 raise PolicyFileError(f"the run in '{place}' has no checkpoint yet; name one of its policies.")
             place, found = kept[0], identify(kept[0])
@@ -105,7 +104,7 @@ class StartFile:
 
     def refuse_others(self, given: Mapping[str, Any]) -> None:
         """
-        Compare hyperparameters that were asked for to those that the file settles.
+        Compare given hyperparameters to those that the file determines.
 
         Raises:
             ConfigError: one differs.
@@ -119,9 +118,9 @@ class StartFile:
 
     def refuse_other_contract(self, spec: PolicySpec) -> None:
         """
-        Compare what the policy reads and commands to an environment's.
+        Compare observations, actions and period of the policy to those of an environment.
 
-        Units may differ, and names that only count (``action_0``): older files have others.
+        Units may differ, and so may numbered names (``action_0``): older files have others.
 
         Raises:
             SpecError: names, bounds or the nominal period differ.
@@ -138,7 +137,7 @@ class StartFile:
                 )
 
     def summary(self) -> dict[str, Any]:
-        """Return what is written down in the provenance of what comes out."""
+        """Return what the provenance of the new policies says about this file."""
         return {
             'file': self.path.name,
             'kind': self.kind,
@@ -155,7 +154,7 @@ def _same_names(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _counts(name: str) -> bool:
-    """Return whether a name says nothing but a place: ``obs_3``, ``action_0``."""
+    """Return whether a name is only a number: ``obs_3``, ``action_0``."""
     word, _, number = name.rpartition('_')
     return word in ('obs', 'action') and number.isdecimal()
 

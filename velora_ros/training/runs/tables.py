@@ -1,4 +1,4 @@
-"""The learning curve of a run and its diagnostics, as CSV files and a picture."""
+"""The tables of a run (episodes.csv, evaluations.csv, diagnostics.csv) and the picture of its learning curve."""
 
 import csv
 import io
@@ -22,12 +22,12 @@ DIAGNOSTICS_COLUMNS = ('steps', 'episode', 'seconds', *NAMES)
 
 class LearningCurve(Callback):
     """
-    Write ``episodes.csv``, ``evaluations.csv`` and ``diagnostics.csv`` as training goes on, at its end a picture.
+    Writes ``episodes.csv``, ``evaluations.csv`` and ``diagnostics.csv`` during training, and a picture at its end.
 
-    A resumed run writes them anew from its checkpoint, so that no row is there twice.
+    A resumed run rewrites the tables from its checkpoint, so that no row is in them twice.
 
     Args:
-        paths: of the run.
+        paths: the files of the run.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -37,11 +37,11 @@ class LearningCurve(Callback):
         self._paths = paths
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Begin the tables."""
+        """Write empty tables."""
         self._begin(RunState())
 
     def on_resume(self, state: RunState) -> None:
-        """Write the tables as they were then."""
+        """Write the tables as they were at the checkpoint."""
         self._begin(state)
 
     def on_diagnostics(self, record: DiagnosticsRecord) -> None:
@@ -112,8 +112,8 @@ def draw_curve(path: Path, result: TrainResult, name: str = '') -> None:
 
     Args:
         path: ``.png`` or ``.svg``.
-        result: with one record at least.
-        name: what the picture is called.
+        result: has at least one record.
+        name: title of the picture.
     """
     from velora_ros.pictures.draw_learning_curves import draw_learning  # noqa: PLC0415 - matplotlib, only where a picture is drawn
     from velora_ros.pictures.style import save  # noqa: PLC0415

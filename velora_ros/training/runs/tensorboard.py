@@ -1,4 +1,4 @@
-"""A run for TensorBoard: the same numbers as in the tables, as events."""
+"""The events of a run for TensorBoard: the numbers of its tables."""
 
 import contextlib
 import logging
@@ -20,9 +20,9 @@ FLUSH_PERIOD_S = 5.0
 
 
 def tensorboard_events(run: RunFolder) -> list[Callback]:
-    """Return the callback that writes events, or none, with one message, where tensorboardX is not installed."""
+    """Return the callback that writes events; where tensorboardX is not installed, log that and return none."""
     try:
-        import tensorboardX  # noqa: PLC0415, F401 - half a second, and only for those who train into a folder
+        import tensorboardX  # noqa: PLC0415, F401 - takes half a second, only for training in a folder
     except ImportError:
         logger.warning('no events for TensorBoard are written: tensorboardX is missing; pip install tensorboardX.')
         return []
@@ -33,12 +33,12 @@ def tensorboard_events(run: RunFolder) -> list[Callback]:
 
 class TensorBoardEvents(Callback):
     """
-    Write events over environment steps; they carry training time: the relative axis leaves out breaks.
+    Writes events over environment steps, with training time, so that TensorBoard's relative axis leaves out breaks.
 
-    A resumed run writes a new file from its checkpoint and removes the old one, so that no event is there twice.
+    A resumed run writes a new file from its checkpoint and deletes the old one, so that no event is there twice.
 
     Args:
-        paths: of the run.
+        paths: the files of the run.
         clock: seconds since 1970.
 
     Raises:
@@ -52,11 +52,11 @@ class TensorBoardEvents(Callback):
         self._writer: Any = None
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Begin a file."""
+        """Open a file."""
         self._open(0.0)
 
     def on_resume(self, state: RunState) -> None:
-        """Begin the file anew, with what there was then."""
+        """Open a new file, and write the records up to the checkpoint."""
         self._open(state.seconds)
         for evaluation in state.result.evaluations:
             self._evaluation(evaluation)
@@ -80,11 +80,11 @@ class TensorBoardEvents(Callback):
         self._evaluation(record)
 
     def on_train_end(self, result: TrainResult) -> None:
-        """Let readers see everything."""
+        """Flush the file."""
         self._flush()
 
     def close(self) -> None:
-        """Close the file, if there is one; a full disk has been reported before."""
+        """Close the file, if it is open; a full disk has been reported before."""
         if self._writer is not None:
             with contextlib.suppress(OSError):
                 self._writer.close()
@@ -97,7 +97,7 @@ class TensorBoardEvents(Callback):
         self._began = self._clock() - seconds
         old = sorted(self._folder.glob('events.*.out.tfevents.*'))
         number = int(old[-1].name.split('.')[1]) + 1 if old else 1
-        prefix = str(self._folder / f'events.{number:04d}')  # a reader that is open takes the later name for newer
+        prefix = str(self._folder / f'events.{number:04d}')  # for TensorBoard the later name is the newer
         self._writer = self._guarded(lambda: EventsWriter(prefix))
         for path in old:
             path.unlink(missing_ok=True)

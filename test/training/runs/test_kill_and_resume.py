@@ -12,7 +12,7 @@ from run_folders import assert_same_run
 import velora_ros
 from velora_ros.training import RunPaths
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 ENVIRONMENT = {
     **os.environ,
     'PYTHONPATH': os.pathsep.join([str(Path(velora_ros.__file__).parents[1]), str(HERE)]),

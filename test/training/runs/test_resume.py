@@ -21,13 +21,23 @@ from velora_ros.errors import (
     UnsupportedEnvironmentError,
 )
 from velora_ros.gym import make
-from velora_ros.models import LiquidDDPG, resuming, storage
+from velora_ros.models import LiquidDDPG
 from velora_ros.models.run import make_environment, make_model, train_run
 from velora_ros.policy import PolicyFile
 from velora_ros.spec import PolicySpec
-from velora_ros.training import Callback, RunConfig, RunFolder, RunPaths, RunState, StopTraining, TrainConfig
+from velora_ros.training import (
+    Callback,
+    RunConfig,
+    RunFolder,
+    RunPaths,
+    RunState,
+    StopTraining,
+    TrainConfig,
+    agent_file,
+)
 from velora_ros.training.records import EpisodeRecord
-from velora_ros.training.runs.checkpoint import checkpoints
+from velora_ros.training.runs import checkpoint
+from velora_ros.training.runs.paths import checkpoint_files
 
 # --- damaged and foreign checkpoints
 
@@ -62,7 +72,7 @@ def flip_a_bit(path: Path) -> None:
 def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_taken(
     run: RunPaths, damage: Callable[[Path], None]
 ) -> None:
-    newest, before, *_ = checkpoints(run)
+    newest, before, *_ = checkpoint_files(run)
     damage(newest)
     with pytest.warns(UserWarning, match=f'The run goes on from the one before, {before.name}'):
         train(run.folder)
@@ -71,7 +81,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_taken(
 
 
 def test_without_a_checkpoint_that_can_be_read_nothing_is_changed(run: RunPaths) -> None:
-    for path in checkpoints(run):
+    for path in checkpoint_files(run):
         cut_short(path)
     before = {path: path.read_bytes() for path in run.checkpoints.iterdir()}
     with pytest.raises(PolicyFileError, match=r'none of the 3 checkpoints in .* can be read'):
@@ -80,7 +90,7 @@ def test_without_a_checkpoint_that_can_be_read_nothing_is_changed(run: RunPaths)
 
 
 def test_a_checkpoint_of_another_format_version_is_refused(run: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, 'FORMAT_VERSION', 99)
+    monkeypatch.setattr(agent_file, 'FORMAT_VERSION', 99)
     with pytest.raises(PolicyFileError, match='format version 2; this package reads 99'):
         train(run.folder)
 
@@ -183,11 +193,11 @@ def test_a_run_needs_resume_and_resume_needs_a_run(tmp_path: Path, run: RunPaths
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_again(run: RunPaths) -> None:
-    for path in checkpoints(run):
+    for path in checkpoint_files(run):
         path.unlink()
     train(run.folder)
     assert_same_run(RunPaths(run.folder.parent / 'whole'), run)
-    for path in checkpoints(run):
+    for path in checkpoint_files(run):
         path.unlink()
     with pytest.raises(ConfigError, match='ended before its first checkpoint'):
         LiquidDDPG(2, 4, 1, critic_sizes=(8,), n_critics=2, buffer_size=60, seed=8).train(
@@ -206,7 +216,7 @@ def test_live_changes_outlast_the_process(tmp_path: Path) -> None:
     train(tmp_path / 'run', total_steps=40, callbacks=[Change()])
     model = train(tmp_path / 'run')
     assert model.agent.config.actor_lr == 5e-5
-    metadata, _ = storage.read(checkpoints(RunPaths(tmp_path / 'run'))[0])
+    _, metadata = agent_file.read(checkpoint_files(RunPaths(tmp_path / 'run'))[0])
     assert metadata['run']['live'] == {'noise_scale': 0.01, 'update_ratio': 2.0}
 
 
@@ -255,9 +265,9 @@ def test_a_training_that_diverges_ends_with_what_to_lower_and_what_was_saved_sta
     assert str(error.value).endswith(f"What was saved until then stays in '{tmp_path}'.")
     assert all(torch.isfinite(values).all() for values in model.agent.networks.state_dict().values())
     run = RunPaths(tmp_path)
-    assert checkpoints(run)[0].stem == '000000020'
+    assert checkpoint_files(run)[0].stem == '000000020'
     PolicyFile.load(run.best_policy)
-    LiquidDDPG.load(checkpoints(run)[0])
+    LiquidDDPG.load(checkpoint_files(run)[0])
 
 
 def test_weights_that_are_not_finite_take_the_place_of_nothing(tmp_path: Path) -> None:
@@ -269,7 +279,7 @@ def test_weights_that_are_not_finite_take_the_place_of_nothing(tmp_path: Path) -
         model.export(tmp_path / 'policy.safetensors')
     assert (tmp_path / 'policy.safetensors').read_bytes() == before
     with pytest.raises(DivergenceError):
-        resuming.write(tmp_path / 'checkpoint.safetensors', model.agent, model.arguments(), RunState())
+        checkpoint.write(tmp_path / 'checkpoint.safetensors', model.agent, model.arguments(), RunState())
     assert not (tmp_path / 'checkpoint.safetensors').exists()
 
 
@@ -277,8 +287,8 @@ def test_weights_that_are_not_finite_take_the_place_of_nothing(tmp_path: Path) -
 
 
 def test_a_checkpoint_is_an_agent_that_can_be_loaded(run: RunPaths) -> None:
-    model = LiquidDDPG.load(checkpoints(run)[0])
-    assert model.agent.steps == int(checkpoints(run)[0].stem)
+    model = LiquidDDPG.load(checkpoint_files(run)[0])
+    assert model.agent.steps == int(checkpoint_files(run)[0].stem)
     assert len(model.agent.buffer) == min(model.agent.steps, 60)
 
 

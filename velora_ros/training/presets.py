@@ -1,0 +1,52 @@
+"""Presets of hyperparameters: where ``config/train/ID.yaml`` is found, and how such a YAML file is read."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from velora_ros.errors import ConfigError
+from velora_ros.utils.shipped_files import share_path
+
+
+def preset_path(env_id: str, preset: str = '') -> Path | None:
+    """
+    Return the shipped preset of an environment: ``config/train/ID.yaml``, or ``ID-PRESET.yaml`` for a named one.
+
+    Returns:
+        None where no name was given and the environment has no preset.
+
+    Raises:
+        ConfigError: there is no preset of that name.
+    """
+    stem = re.sub(r'[^\w.-]', '-', env_id)
+    folder = share_path('config', 'train')
+    path = folder / (f'{stem}-{preset}.yaml' if preset else f'{stem}.yaml')
+    if path.is_file():
+        return path
+    if not preset:
+        return None
+    known = sorted(other.stem.removeprefix(f'{stem}-') for other in folder.glob(f'{stem}-*.yaml'))
+    valid = f'valid are {", ".join(known)}' if known else 'it has no named presets; omit the preset, or pass a file'
+    raise ConfigError(f"there is no preset '{preset}' for '{env_id}'; {valid}.")
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """
+    Return a YAML file's mapping.
+
+    Raises:
+        ConfigError: the file cannot be read, or does not hold a mapping.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration '{path}' cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the configuration '{path}' is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"the configuration '{path}' holds a {type(values).__name__}; it must hold 'name: value' lines."
+        )
+    return values
