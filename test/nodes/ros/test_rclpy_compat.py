@@ -12,7 +12,7 @@ from ros_bench import SOURCE, own_domain
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros import rclpy_compat
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.nodes.ros.rclpy_compat import HOLDS_FOR, rclpy_version
+from velora_ros.nodes.ros.rclpy_compat import TESTED_WITH, rclpy_version
 
 pytestmark = pytest.mark.ros
 
@@ -31,7 +31,7 @@ def node():
 
 def test_the_installed_rclpy_is_a_tested_version():
     version = rclpy_version()
-    assert version.rpartition('.')[0] in HOLDS_FOR, f'test every part of PRIVATE with rclpy {version}'
+    assert version.rpartition('.')[0] in TESTED_WITH, f'test every part of PRIVATE with rclpy {version}'
 
 
 def test_undeclared_start_values_are_found(node):
@@ -79,7 +79,7 @@ def test_a_refusal_has_its_message():
 def test_a_missing_part_is_named_with_the_versions_that_have_it(use, part):
     with pytest.raises(ConfigError, match=re.escape(part)) as error:
         use(object())
-    assert all(version in str(error.value) for version in HOLDS_FOR)
+    assert all(version in str(error.value) for version in TESTED_WITH)
     assert rclpy_version() in str(error.value)
 
 

@@ -102,18 +102,18 @@ class ParameterTable:
             raise ConfigError(f"parameter '{row.name}' cannot change while the node runs: {row.read_only}")
         return RosParameter(row.name, ROS_TYPES[row.type], row.check(change.value))
 
-    def _after(self, changes: list[RosParameter]) -> Values:
+    def _values_after(self, changes: list[RosParameter]) -> Values:
         return self._values | {change.name: change.value for change in changes if change.name in self._rows}
 
     def _check(self, changes: list[RosParameter]) -> SetParametersResult:
         try:
-            self._validate(self._after(changes))
+            self._validate(self._values_after(changes))
         except VeloraError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     def _commit(self, changes: list[RosParameter]) -> None:
-        after = self._after(changes)
+        after = self._values_after(changes)
         if after != self._values:
             self._values = after
             self._apply(dict(after))

@@ -20,7 +20,7 @@ from rclpy.subscription import Subscription
 
 from velora_ros.errors import ConfigError
 
-HOLDS_FOR = ('7.1',)
+TESTED_WITH = ('7.1',)
 """The versions of rclpy (major and minor) with which every part of :data:`PRIVATE` was tested: ROS 2 Jazzy."""
 
 PRIVATE = {
@@ -131,5 +131,5 @@ def _private(owner: object, attribute: str, name: str) -> Any:
     except AttributeError as error:
         raise ConfigError(
             f'rclpy {rclpy_version()} has no {name} ({PRIVATE[name]}). velora_ros supports rclpy '
-            f'{", ".join(HOLDS_FOR)}; install that version, or a newer velora_ros.'
+            f'{", ".join(TESTED_WITH)}; install that version, or a newer velora_ros.'
         ) from error

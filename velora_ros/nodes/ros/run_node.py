@@ -1,8 +1,8 @@
 """
 The life of every node's process: initialise ROS, make the node, spin it, close it, shut down.
 
-Signals, exit status: 0 after SIGINT, SIGTERM, SIGHUP or a finished job; 1 when the start is refused, with one sentence
-that the node's logger writes as FATAL.
+Exit status: 0 after SIGINT, SIGTERM, SIGHUP or a finished job; 1 if the start is refused, with one message that the
+node's logger writes as FATAL.
 """
 
 import gc
