@@ -153,7 +153,7 @@ def test_a_written_sweep_is_read_back_with_everything_that_was_drawn(load, tmp_p
         ({'grid': {'tau': 0.1}}, 'grid.tau is 0.1; it must be a list'),
         ({'grid': {'tau': [0.1, 2]}}, 'tau is 2; it must be a number'),
         ({'grid': {'tau': ['1e-4']}}, "tau is '1e-4'; it must be a number"),
-        ({'grid': {'tau': [0.1]}, 'fixed': {'tau': 0.2}}, 'tau stands under fixed and under grid'),
+        ({'grid': {'tau': [0.1]}, 'fixed': {'tau': 0.2}}, 'tau is under fixed and under grid'),
         ({'grid': {'batch_size': [64, 100]}}, 'must be a multiple of sequence_length'),
         ({'sample': {'tau': {'uniform': [0.1, 0.2]}}}, 'sample.count is missing'),
         ({'sample': {'count': 2, 'tauu': {'uniform': [0.1, 0.2]}}}, "no hyperparameter 'tauu'"),
@@ -167,7 +167,7 @@ def test_a_written_sweep_is_read_back_with_everything_that_was_drawn(load, tmp_p
         ({'sample': {'count': 2, 'tau': {'loguniform': [0, 0.1]}}}, 'it must begin above 0'),
         ({'sample': {'count': 2, 'n_neurons': {'uniform': [8.5, 12]}}}, 'two integers'),
         ({'sample': {'count': 1, 'cell': {'choice': ['cfc', 'lstm']}}}, "cell is 'lstm'"),
-        ({'settings': [{'tau': 0.1}], 'grid': {'tau': [0.1]}}, 'settings stands beside grid or sample'),
+        ({'settings': [{'tau': 0.1}], 'grid': {'tau': [0.1]}}, 'settings cannot be combined with grid or sample'),
         ({'settings': {'tau': 0.1}}, "settings is {'tau': 0.1}; it must be a list"),
         ({'scheduler': 'hyperband'}, "scheduler is 'hyperband'; it must be asha, or {asha: {grace_steps: N"),
         (

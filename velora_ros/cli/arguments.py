@@ -8,7 +8,7 @@ from typing import Any
 from velora_ros.training.env_args import read_keyword
 from velora_ros.training.hyperparameters import explained, fields
 
-OTHERWISE = ('n_episodes',)  # the budget has flags of its own
+WITHOUT_FLAG = ('n_episodes',)  # the budget has its own flags
 
 
 def whole_number(least: int) -> Callable[[str], int]:
@@ -35,12 +35,12 @@ def keyword(text: str) -> tuple[str, Any]:
 
 
 def add_env_arguments(parser: argparse.ArgumentParser, text: str) -> None:
-    """Add ``--env-arg name=value``, which may come more than once."""
+    """Add the option ``--env-arg name=value``, which can be given more than once."""
     parser.add_argument('--env-arg', metavar='NAME=VALUE', type=keyword, action='append', default=[], help=text)
 
 
 def add_hyperparameters(group: 'argparse._ArgumentGroup', *, only: str = '') -> None:
-    """Add a flag for every hyperparameter, or for those of the group ``only``; one that is not given is None."""
+    """Add a flag for every hyperparameter, or for those of the group ``only``; a flag that is not given is None."""
     for item in _flagged(only):
         default = ' '.join(map(str, item.default)) if isinstance(item.default, tuple) else item.default
         options: dict[str, Any] = {'help': f'{explained(item)} ({default})'.replace('%', '%%'), 'default': None}
@@ -63,4 +63,4 @@ def given_hyperparameters(arguments: argparse.Namespace, *, only: str = '') -> d
 
 
 def _flagged(group: str) -> 'list[dataclasses.Field[Any]]':
-    return [item for item in fields(group) if item.name not in OTHERWISE]
+    return [item for item in fields(group) if item.name not in WITHOUT_FLAG]

@@ -67,7 +67,11 @@ def run(arguments: argparse.Namespace) -> None:
         runs, axis=arguments.x, statistic=arguments.statistic, solved=arguments.solved, name=arguments.title
     )
     save(figure, out)
-    print('\n'.join([*_summary(runs), *_without_line(runs, arguments.x, arguments.statistic), f'picture: {out}']))
+    print(
+        '\n'.join(
+            [*_summary(runs), *_groups_without_statistic(runs, arguments.x, arguments.statistic), f'picture: {out}']
+        )
+    )
 
 
 def _draw_diagnostics(arguments: argparse.Namespace) -> None:
@@ -143,7 +147,7 @@ def _summary(runs: Sequence[Run]) -> list[str]:
     return lines
 
 
-def _without_line(runs: Sequence[Run], axis: str, statistic: str) -> list[str]:
+def _groups_without_statistic(runs: Sequence[Run], axis: str, statistic: str) -> list[str]:
     """Return a line for each group that has no statistic over its seeds, with the reason."""
     lines = []
     for label, members in grouped(runs).items():

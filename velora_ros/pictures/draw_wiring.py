@@ -1,4 +1,4 @@
-"""A policy's wiring as a picture: four columns of neurons, and every synapse between them."""
+"""Draw a policy's wiring: four columns of neurons, and every synapse between them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

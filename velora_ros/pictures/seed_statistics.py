@@ -18,7 +18,7 @@ FINEST = 300  # points of a band
 
 @dataclass(frozen=True)
 class Band:
-    """A statistic over runs with its bootstrap interval; all of one shape, (N,)."""
+    """A statistic over runs with its bootstrap interval; each of shape (N,)."""
 
     x: Array
     centre: Array
@@ -50,7 +50,7 @@ def interval(values: Array, statistic: Statistic) -> tuple[Array, Array]:
         statistic: along the first axis.
 
     Returns:
-        the 2.5th and the 97.5th percentile, shape (...); the same for the same values, whenever it is asked.
+        the 2.5th and the 97.5th percentile, shape (...); equal values always give equal percentiles.
     """
     rng = np.random.default_rng(0)
     tail = 50 * (1 - CONFIDENCE)
@@ -60,17 +60,17 @@ def interval(values: Array, statistic: Statistic) -> tuple[Array, Array]:
 
 
 def overlap(curves: Sequence[Curve], axis: str) -> bool:
-    """Return whether there is a place on the x axis that all curves reach; none of them empty."""
+    """Return whether all curves share some part of the x axis; no curve may be empty."""
     xs = [curve.over(axis) for curve in curves]
     return bool(max(x[0] for x in xs) <= min(x[-1] for x in xs))
 
 
 def band(curves: Sequence[Curve], axis: str, statistic: Statistic) -> Band:
     """
-    Sum up several runs where all of them have been evaluated; between its points each is a straight line.
+    Compute a statistic over several runs, on the part of the x axis that they share; runs are linear between points.
 
     Args:
-        curves: at least one, none of them empty; they overlap.
+        curves: at least one, none of them empty; they :func:`overlap`.
         axis: ``steps`` or ``time``.
         statistic: along the first axis of shape (runs, N).
     """

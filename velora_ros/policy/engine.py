@@ -1,4 +1,4 @@
-"""What every engine that steps a policy has: ``numpy_engine`` is the readable one, ``numba_engine`` the fast one."""
+"""The interface of the engines that step a policy; ``numpy_engine`` is readable, ``numba_engine`` is fast."""
 
 from typing import Protocol
 

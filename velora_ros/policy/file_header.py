@@ -1,5 +1,5 @@
 """
-The header of a policy file: read, and checked up to the version and the fields of the metadata.
+Read the header of a policy file, and check the version and the fields of its metadata.
 
 A safetensors file has 8 bytes of length, a JSON header, and the bytes of the tensors. The header's ``__metadata__`` has
 this package's own JSON under the key ``velora_ros``.

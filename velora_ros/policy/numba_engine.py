@@ -22,8 +22,8 @@ from velora_ros.policy.tensor_layout import LARGEST_INPUT
 
 OK, NOT_FINITE, TOO_LARGE = 0, 1, 2
 
-# Products and sums may fuse. Other fast mathematics is left out: with it LLVM removes tests for NaN. Divisions are not
-# tested for zero, because the test would keep loops from being vectorised.
+# Products and sums may fuse. Other fast-math options are off, because with them LLVM removes tests for NaN. Divisions
+# are not tested for zero, because the test would keep loops from being vectorised.
 _OPTIONS: dict[str, Any] = {'fastmath': {'contract'}, 'error_model': 'numpy'}
 # A read-only or strided observation matches too; another signature would be compiled in the middle of a run.
 _SIGNATURE = numba.int64(

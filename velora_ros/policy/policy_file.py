@@ -193,7 +193,7 @@ class PolicyFile:
 
 @contextlib.contextmanager
 def _named_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Name the file, and what it is instead of a policy, in every error of the block."""
+    """Add the file's name to every error of the block, and what the file is if it is not a policy."""
     try:
         yield
     except (OSError, PolicyFileError) as error:

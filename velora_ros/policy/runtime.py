@@ -132,7 +132,7 @@ class Policy:
 
     @property
     def digest(self) -> str:
-        """The policy file's SHA-256 in hex."""
+        """The policy's digest, SHA-256 in hex; see :attr:`PolicyFile.digest`."""
         return self._file.digest
 
     @property

@@ -1,5 +1,5 @@
 """
-The tensors of a policy file: the equations that they belong to, their names, shapes and types, and checks of them.
+The tensors of a policy file: the equations they belong to, their names, shapes and types, and checks.
 
 With S observations, I inter neurons, C command neurons (the hidden state) and A actions, all weights already masked::
 
@@ -40,7 +40,7 @@ SIZES = ('n_neurons', 'inter', 'command', 'motor')
 
 def check_wiring(wiring: Mapping[str, Any], n_actions: int) -> None:
     """
-    Check that the wiring's sizes are whole numbers that add up.
+    Check that the wiring's sizes are integers that add up.
 
     Raises:
         PolicyFileError: a size is missing, is not a positive integer, or disagrees with the others or with the spec.

@@ -20,7 +20,7 @@ from velora_ros.utils.atomic_files import atomic_write
 
 LONGEST_NAME = 150
 EVALUATIONS = 20  # of a trial, if neither the sweep nor the preset sets eval_every
-HEADER = '# What this sweep was started with; velora_ros sweep --resume FOLDER goes on with it.\n'
+HEADER = '# What this sweep was started with; velora_ros sweep --resume FOLDER resumes it.\n'
 
 Setting = dict[str, Any]
 

@@ -167,23 +167,17 @@ class Sample(BaseModel):
         return self.__pydantic_extra__
 
 
-class Asha(Entries):
-    """
-    Asynchronous successive halving (arXiv 1810.05934): at each rung only the best trials continue.
-
-    Args:
-        grace_steps: the first rung; no trial is stopped before it. None: a tenth of the trial's steps.
-        reduction_factor: distance between rungs as a factor; one trial in so many passes each rung.
-    """
+class AshaEntries(Entries):
+    """The settings of :class:`velora_ros.sweep.plan.Asha`."""
 
     grace_steps: Whole | None = None
     reduction_factor: Annotated[float, Field(strict=True, gt=1)] = 3
 
 
 class Scheduler(Entries):
-    """What stops bad trials early."""
+    """The scheduler, which stops bad trials early."""
 
-    asha: Asha
+    asha: AshaEntries
 
 
 class SweepFile(Entries):
@@ -207,13 +201,13 @@ class SweepFile(Entries):
     @model_validator(mode='after')
     def _check_together(self) -> 'SweepFile':
         if self.settings is not None and (self.grid or self.sample):
-            raise ValueError('settings stands beside grid or sample; either list the settings, or have them made.')
+            raise ValueError('settings cannot be combined with grid or sample; remove one of them.')
         places: dict[str, Mapping[str, Any]] = {
             'fixed': self.fixed, 'grid': self.grid, 'sample': self.sample.ranges if self.sample else {}
         }  # fmt: skip
         for name in [*self.fixed, *self.grid]:
             if len(found := [place for place, values in places.items() if name in values]) > 1:
-                raise ValueError(f'{name} stands under {found[0]} and under {found[1]}; leave it under one of them.')
+                raise ValueError(f'{name} is under {found[0]} and under {found[1]}; it must be under only one of them.')
         if self.grace_steps >= self.steps and self.scheduler:
             raise ValueError(f'scheduler.asha.grace_steps is {self.grace_steps}; it must be below steps, {self.steps}.')
         return self

@@ -1,4 +1,4 @@
-"""Write a file so that nobody ever reads a part of it, and check in advance that it can be written."""
+"""Write a file atomically: readers never see a part of it. And check in advance that a file can be written."""
 
 import contextlib
 import os
