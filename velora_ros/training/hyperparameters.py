@@ -16,7 +16,6 @@ import numpy as np
 
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.gym import Disturbances
-from velora_ros.gym.disturbances.settings import LONGEST
 from velora_ros.liquid.cell_registry import CELLS, CFC
 from velora_ros.training.presets import read_yaml
 
@@ -58,6 +57,13 @@ def _of(
     """
     limits = {'low': low, 'high': high, 'above': above, 'choices': choices}
     return field(default=default, metadata={'group': group, 'help': text, 'unit': unit, 'live': live, **limits})
+
+
+def _disturbance(name: str, high: float = math.inf) -> Any:
+    """Return the field of a hyperparameter that is one of :class:`velora_ros.gym.Disturbances`, as it is there."""
+    setting = Disturbances.__dataclass_fields__[name]
+    limits = setting.metadata
+    return _of(ENV, setting.default, limits['help'], limits['low'], min(high, limits['high']), unit=limits['unit'])
 
 
 @dataclass(frozen=True)
@@ -192,19 +198,15 @@ class TrainConfig:
     eval_max_steps: int = _of(
         TRAIN, 0, 'greatest length of an episode in evaluations; 0: the same as max_steps', 0, unit='steps'
     )
-    period_jitter: float = _of(
-        ENV, 0.0, 'control periods last 1 - x to 1 + x times the nominal one', 0, LONGEST - 1, unit='periods'
-    )
-    dropped_frames: float = _of(ENV, 0.0, 'probability that a frame is lost and the action held', 0, 0.99)
-    max_dropped: int = _of(ENV, 3, 'most frames lost in a row', 0, unit='frames')
-    action_delay: tuple[int, ...] = _of(
-        ENV, (0, 0), 'least and greatest delay of the actions, drawn in each episode', unit='periods'
-    )
-    observation_noise: float = _of(
-        ENV, 0.0, 'noise on each signal', unit='standard deviations of the signal under random actions'
-    )
-    positions_only: bool = _of(ENV, False, 'whether the policy sees only the positions of the joints')
-    privileged: bool = _of(ENV, True, 'whether the critic sees what the disturbances hide from the policy')
+    period_jitter: float = _disturbance('period_jitter')
+    dropped_frames: float = _disturbance('dropped_frames', high=0.99)
+    max_dropped: int = _disturbance('max_dropped')
+    action_delay: tuple[int, ...] = _disturbance('action_delay')
+    observation_delay: tuple[int, ...] = _disturbance('observation_delay')
+    observation_noise: float = _disturbance('observation_noise')
+    observation_bias: float = _disturbance('observation_bias')
+    positions_only: bool = _disturbance('positions_only')
+    privileged: bool = _disturbance('privileged')
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):

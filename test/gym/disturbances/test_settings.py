@@ -27,7 +27,7 @@ def test_faults_out_of_range_are_refused(settings, words):
 @pytest.mark.parametrize(
     ('settings', 'words'),
     [
-        ({'period_jitter': 1.5}, 'period_jitter is 1.5; it must be from 0 to 1 T'),
+        ({'period_jitter': 1.5}, 'period_jitter is 1.5; it must be from 0 to 1 periods'),
         ({'dropped_frames': 1.5}, 'dropped_frames is 1.5; it must be from 0 to 1'),
         ({'max_dropped': -1}, 'max_dropped is -1; it must be finite and at least 0 frames'),
         ({'action_delay': (1,)}, r'action_delay is \[1\]; it must be two numbers of control periods'),

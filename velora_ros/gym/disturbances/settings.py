@@ -15,9 +15,10 @@ from velora_ros.errors import ConfigError
 
 NOMINAL, SHORTEST, LONGEST = 1.0, 0.1, 2.0
 """Lengths of a control period in units of the nominal one; a drawn period lies within SHORTEST and LONGEST."""
+DEVIATIONS = 'standard deviations of the signal under random actions'
 
 
-def _setting(default: Any, help: str, unit: str = '', low: float = 0.0, high: float = math.inf) -> Any:  # noqa: A002
+def _setting(default: Any, help: str, unit: str = '', low: float = 0, high: float = math.inf) -> Any:  # noqa: A002
     return field(default=default, metadata={'help': help, 'unit': unit, 'low': low, 'high': high})
 
 
@@ -46,36 +47,34 @@ class Disturbances(_Settings):
     """
     What makes an environment harder, or goes wrong between a robot and its policy; the defaults change nothing.
 
-    T is the nominal control period. Noise and bias count in standard deviations of each observation under random
-    actions (:func:`velora_ros.gym.signal_deviation`): one number for all observations, or one for each.
+    Noise and bias count in standard deviations of each observation under random actions
+    (:func:`velora_ros.gym.signal_deviation`): one number for all observations, or one for each.
 
     Raises:
         ConfigError: a value is out of range.
     """
 
     period_jitter: float = _setting(
-        0.0, 'control periods last 1 - x to 1 + x times T, drawn evenly; at least 0.1 T', 'T', high=LONGEST - NOMINAL
+        0.0, 'control periods last 1 - x to 1 + x times the nominal one', 'periods', high=LONGEST - NOMINAL
     )
-    dropped_frames: float = _setting(0.0, 'probability that a frame is lost and the action is held', high=1.0)
-    max_dropped: int | None = _setting(3, 'most frames lost in a row; None: no limit', 'frames')
+    dropped_frames: float = _setting(0.0, 'probability that a frame is lost and the action held', high=1.0)
+    max_dropped: int | None = _setting(3, 'most frames lost in a row', 'frames')  # None: no limit
     action_delay: Sequence[float] = _setting(
-        (0, 0), 'least and greatest delay of the actions, drawn at each reset', 'T'
+        (0, 0), 'least and greatest delay of the actions, drawn in each episode', 'periods'
     )
     observation_delay: Sequence[float] = _setting(
-        (0, 0), 'least and greatest delay of the observations, drawn at each reset', 'T'
+        (0, 0), 'least and greatest delay of the observations, drawn in each episode', 'periods'
     )
-    observation_noise: float | Sequence[float] = _setting(
-        0.0, 'standard deviation of the noise, drawn anew for each observation', 'standard deviations'
-    )
+    observation_noise: float | Sequence[float] = _setting(0.0, 'noise on each signal', DEVIATIONS)
     observation_bias: float | Sequence[float] = _setting(
-        0.0, 'standard deviation of a constant offset, drawn at each reset', 'standard deviations'
+        0.0, 'standard deviation of a constant offset of each signal, drawn in each episode', DEVIATIONS
     )
     stuck: Sequence[str] = _setting((), 'observations, or joints with all their observations, that keep their value')
     nan: Sequence[str] = _setting((), 'observations, or joints with all their observations, that read NaN')
     nan_probability: float = _setting(1.0, 'probability that they do, in each observation', high=1.0)
     frozen: bool = _setting(False, 'whether the newest observation is repeated for ever')
-    positions_only: bool = _setting(False, "whether the policy sees only the joints' positions")
-    privileged: bool = _setting(True, 'whether the critic sees in training what the disturbances hide from the policy')
+    positions_only: bool = _setting(False, 'whether the policy sees only the positions of the joints')
+    privileged: bool = _setting(True, 'whether the critic sees what the disturbances hide from the policy')
 
     def __post_init__(self) -> None:
         super().__post_init__()
