@@ -49,7 +49,7 @@ def test_what_is_not_named_comes_from_the_preset_and_fixed_wins_over_it(load):
     assert robust.period_jitter > 0
 
 
-def test_without_anything_to_vary_the_seeds_are_all_there_is(load):
+def test_without_anything_to_vary_there_is_one_trial_for_each_seed(load):
     assert [trial.name for trial in load(seeds='0-2').trials()] == [f'{PENDULUM}-seed{seed}' for seed in range(3)]
 
 
@@ -73,7 +73,7 @@ def test_drawn_values_lie_in_their_ranges_and_are_whole_where_they_must_be(seed,
     assert sweep == Sweep.parse({'env': PENDULUM, 'steps': 1000, 'sample': sample})
 
 
-def test_what_is_valid_only_together_is_judged_together(load):
+def test_values_that_depend_on_each_other_are_checked_together(load):
     drawn = load(grid={'batch_size': [32, 64]}, sample={'count': 9, 'buffer_size': {'uniform': [64, 120]}}).settings
     assert max(setting['buffer_size'] for setting in drawn) < TrainConfig().batch_size
     with pytest.raises(ConfigError, match='no update comes before the replay holds 128'):
@@ -188,7 +188,7 @@ def test_a_written_sweep_is_read_back_with_everything_that_was_drawn(load, tmp_p
         ({'control_period': -1}, 'control_period is -1'),
     ],
 )
-def test_what_is_not_valid_is_named(load, entries, named):
+def test_an_invalid_entry_is_named(load, entries, named):
     with pytest.raises(ConfigError) as caught:
         load(**entries)
     assert named in str(caught.value)
