@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import gymnasium
@@ -11,10 +10,8 @@ from command_output import beside_waiting
 
 import velora_ros
 from velora_ros.cli.main import main
-from velora_ros.cli.stop_on_signals import StopOnRequest, stop_on_signals
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.training import RunFolder, RunPaths, StopTraining
-from velora_ros.training.records import RunState
+from velora_ros.training import RunFolder, RunPaths
 from velora_ros.training.runs.paths import checkpoint_files
 
 PENDULUM = 'InvertedPendulum-v5'
@@ -173,48 +170,3 @@ def test_a_run_resumed_after_ctrl_c_equals_an_uninterrupted_run(tmp_path, train,
     assert begin('whole', '--steps', steps) == 0
     last, whole = (PolicyFile.load(RunPaths(name).last_policy) for name in ('stopped', 'whole'))
     assert all((last.tensors[name] == whole.tensors[name]).all() for name in whole.tensors)
-
-
-def test_a_request_waits_for_the_end_of_the_episode_for_a_limited_time():
-    now = [0.0]
-    stop = StopOnRequest(patience=3.0, clock=lambda: now[0])
-    stop.on_step(1)
-    stop.on_between_episodes(RunState(), last=False)
-    stop.request('asked')
-    stop.on_step(2)
-    with pytest.raises(StopTraining, match='asked'):
-        stop.on_between_episodes(RunState(), last=False)
-    stop.on_between_episodes(RunState(), last=True)
-    now[0] = 3.0
-    with pytest.raises(StopTraining, match='asked'):
-        stop.on_step(3)
-
-
-def test_a_second_signal_has_its_usual_effect():
-    assert threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    with stop_on_signals() as stop:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop.reason == 'stopped by SIGINT'
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) == before
-
-
-def test_a_closed_terminal_stops_training_cleanly():
-    before = signal.getsignal(signal.SIGHUP)
-    with stop_on_signals() as stop:
-        for _ in range(2):  # the shell sends one, and the kernel another
-            signal.raise_signal(signal.SIGHUP)
-        assert stop.reason == 'stopped by SIGHUP'
-    assert signal.getsignal(signal.SIGHUP) == before
-
-
-def test_training_under_nohup_outlives_its_terminal():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with stop_on_signals() as stop:
-            signal.raise_signal(signal.SIGHUP)
-            assert stop.reason == ''
-    finally:
-        signal.signal(signal.SIGHUP, before)
