@@ -52,7 +52,7 @@ def test_a_first_commit_needs_an_entry(clone):
     assert clone.passes()
 
 
-def test_what_came_after_a_release_needs_an_entry(clone):
+def test_a_change_after_a_release_needs_an_entry(clone):
     clone.commit(code='x = 1\n', log='0.1.0\n-----\n* A thing.\n')
     clone.git('tag', '0.1.0')
     assert clone.passes()
@@ -62,7 +62,7 @@ def test_what_came_after_a_release_needs_an_entry(clone):
     assert clone.passes()
 
 
-def test_what_came_after_the_main_branch_needs_an_entry_committed_or_not(clone, tmp_path):
+def test_a_change_to_the_main_branch_needs_an_entry_committed_or_not(clone, tmp_path):
     clone.commit(code='x = 1\n', log='* A thing.\n')
     ours = Clone(tmp_path / 'ours', clone.path)
     ours.commit(test='def test(): pass\n')

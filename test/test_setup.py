@@ -83,14 +83,14 @@ def make(monkeypatch):
     return run
 
 
-def test_make_hands_its_arguments_to_the_nodes(make):
+def test_make_passes_its_arguments_to_the_nodes(make):
     said = make('control', 'DURATION=60', 'ENV=Hopper-v5', "POLICY=it's mine.safetensors", 'ARGS=sim:=false')
     for argument in ("'duration:=60'", "'env:=Hopper-v5'", r"'policy:=it'\''s mine.safetensors'", 'sim:=false'):
         assert argument in said
     assert 'namespace:=' not in said
 
 
-def test_a_misspelt_argument_is_refused_with_those_that_there_are(make):
+def test_a_misspelt_argument_is_refused_with_the_valid_ones(make):
     with pytest.raises(subprocess.CalledProcessError) as refusal:
         make('control', 'DURATON=5')
     assert 'there is no argument DURATON; there are ARGS DURATION ENV' in refusal.value.stderr

@@ -49,7 +49,7 @@ def test_an_inconsistent_spec_is_refused(change: dict[str, Any], message: str) -
         ({'action_units': ('-2.5e-3 N*m',)}, 'give the SI unit alone'),
     ],
 )
-def test_what_makes_no_si_value_is_refused(change: dict[str, Any], message: str) -> None:
+def test_an_invalid_scale_or_offset_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         PolicySpec(**{**GOOD, **change})
 
@@ -62,7 +62,7 @@ def test_actions_and_si_values_are_each_other_s_inverse_and_a_negative_scale_swa
     assert PolicySpec.from_dict(spec.to_dict()) == spec
 
 
-def test_which_actions_hold_survives_the_dictionary_and_none_is_left_out() -> None:
+def test_action_holds_survives_the_dictionary_and_is_omitted_if_all_are_false() -> None:
     spec = PolicySpec(**GOOD, action_holds=(True,))
     assert PolicySpec.from_dict(spec.to_dict()) == spec
     assert PolicySpec(**GOOD, action_holds=(False,)) == PolicySpec(**GOOD)
@@ -72,7 +72,7 @@ def test_which_actions_hold_survives_the_dictionary_and_none_is_left_out() -> No
         PolicySpec.from_dict({**spec.to_dict(), 'action_holds': [1]})
 
 
-def test_specs_say_where_they_differ_also_where_one_of_them_has_a_field_that_is_usually_left_out() -> None:
+def test_differences_include_optional_fields() -> None:
     spec = PolicySpec(**GOOD)
     scaled = PolicySpec(**{**GOOD, 'action_units': ('',)}, action_scale=(2.0,))
     assert spec.differences(spec) == []
@@ -81,7 +81,7 @@ def test_specs_say_where_they_differ_also_where_one_of_them_has_a_field_that_is_
 
 
 @pytest.mark.parametrize('names', [('slider/effort',), ('action_0',)])
-def test_an_older_spec_takes_over_what_is_known_of_its_actions_now(names: tuple[str, ...]) -> None:
+def test_an_older_spec_takes_over_names_and_scales_of_its_actions(names: tuple[str, ...]) -> None:
     now = PolicySpec(**{**GOOD, 'action_names': names, 'action_units': ('',)}, action_scale=(99.9999999,))
     assert PolicySpec(**GOOD, action_scale=(100.0,)).with_actions_of(now) == now
 
@@ -112,7 +112,7 @@ def test_a_dictionary_of_version_1_is_converted(unit: str, scale: float, si_unit
 
 
 @pytest.mark.parametrize('change', [{'extra': 1}, {'action_names': 'slider'}, {'action_low': ['x']}])
-def test_a_dictionary_that_is_none_of_ours_is_refused(change: dict[str, Any]) -> None:
+def test_an_invalid_dictionary_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(SpecError):
         PolicySpec.from_dict({**GOOD, **change})
     with pytest.raises(SpecError, match='lacks'):

@@ -25,7 +25,7 @@ def outcome_of(answers, sent, received, first=0, n_counted=None):
     return matched(answers, first, len(sent) if n_counted is None else n_counted, np.array(sent), received)
 
 
-def test_the_first_command_tells_the_mark_whatever_came_before(answers):
+def test_the_first_action_identifies_the_mark_whatever_came_before(answers):
     policy = Policy(policy_file())
     rng = np.random.default_rng(0)
     for mark in rng.permutation(len(MARKS)):
@@ -49,14 +49,14 @@ def test_commands_find_their_states_when_some_are_lost_or_late(answers, first):
     assert set(outcome.round_trips) == {300.0, 1700.0}
 
 
-def test_states_after_the_counted_ones_count_neither_way(answers):
+def test_states_after_the_counted_ones_do_not_count(answers):
     sent = [tick * 1000 * US for tick in range(40)]
     received = [(at + 300 * US, answers[tick % len(MARKS)]) for tick, at in enumerate(sent)]
     outcome = outcome_of(answers, sent, received, n_counted=30)
     assert (len(outcome.round_trips), outcome.lost) == (30, 0)
 
 
-def test_the_summary_has_what_is_promised():
+def test_the_summary_has_every_documented_entry():
     rates = {str(rate): {'p50': 110.0, 'p99': 240.0, 'lost': 1, 'cpu': 100.0} for rate in node.RATES}
     run = {'rates': rates, 'rss_mb': 180.0, 'startup_s': 1.0, 'first_command_s': 1.2, 'torch': False, 'message_lost': 2}
     echo = {**run, 'rates': {rate: {**values, 'p50': 100.0, 'p99': 200.0} for rate, values in rates.items()}}

@@ -42,7 +42,7 @@ def test_all_but_the_naive_one_are_trained_alike():
     assert len({config.disturbances() for config in configs.values()}) == 1
 
 
-def test_each_disturbance_comes_alone():
+def test_each_disturbance_is_tested_alone():
     for kind, levels in robustness.LEVELS.items():
         for level in levels:
             settings = robustness.disturbance(kind, level)

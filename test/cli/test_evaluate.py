@@ -49,13 +49,13 @@ def test_one_seed_gives_one_result_with_either_engine(pendulum_policy, capsys):
     assert report(capsys, pendulum_policy, '--seed', '8')['returns'] != one['returns']
 
 
-def test_people_get_a_text(pendulum_policy, capsys):
+def test_without_json_the_result_is_text(pendulum_policy, capsys):
     assert main(['evaluate', pendulum_policy, '--episodes', '2']) == 0
     shown = capsys.readouterr().out
     assert 'mean' in shown and PENDULUM in shown and '2 episodes' in shown
 
 
-def test_an_episode_can_be_cut(pendulum_policy, capsys):
+def test_the_steps_of_an_episode_can_be_limited(pendulum_policy, capsys):
     assert set(report(capsys, pendulum_policy, '--max-steps', '2')['lengths']) == {2}
 
 
@@ -99,7 +99,7 @@ def test_a_policy_file_without_hyperparameters_has_no_disturbances_of_training(p
         (['--render', '/absent/film.mp4'], 2, "folder '/absent' does not exist"),
     ],
 )
-def test_what_does_not_fit_is_named(pendulum_policy, capsys, arguments, status, named):
+def test_an_environment_that_does_not_fit_is_refused(pendulum_policy, capsys, arguments, status, named):
     assert main(['evaluate', pendulum_policy, *arguments]) == status
     output = capsys.readouterr()
     assert named in output.err
@@ -107,7 +107,7 @@ def test_what_does_not_fit_is_named(pendulum_policy, capsys, arguments, status, 
     assert output.out == ''
 
 
-def test_a_policy_without_an_environment_asks_for_one(make_policy_file, tmp_path, capsys):
+def test_a_policy_without_an_environment_needs_the_option_env(make_policy_file, tmp_path, capsys):
     make_policy_file(environment=None).save(tmp_path / 'p')
     assert main(['evaluate', str(tmp_path / 'p')]) == 2
     assert '--env ID' in capsys.readouterr().err
@@ -116,7 +116,7 @@ def test_a_policy_without_an_environment_asks_for_one(make_policy_file, tmp_path
 # --- fitting the environment to the policy
 
 
-def test_the_environment_gives_what_the_policy_reads_in_its_order():
+def test_observations_come_in_the_order_of_the_policy():
     spec = spec_from_env(PartialObservation(make(PENDULUM), ['hinge/velocity', 'slider/position']))
     env = fitted(make(PENDULUM), spec)
     observation, info = env.reset(seed=0)
@@ -173,9 +173,7 @@ def test_an_mp4_is_written(opengl, pendulum_policy, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('kind', ['gif', 'mp4'])
-def test_a_film_that_the_disk_has_no_room_for_is_told_and_an_older_one_stays(
-    kind, opengl, pendulum_policy, tmp_path, capsys
-):
+def test_a_film_on_a_full_disk_is_an_error_and_an_older_one_stays(kind, opengl, pendulum_policy, tmp_path, capsys):
     path = tmp_path / f'film.{kind}'
     path.write_bytes(b'an older one')
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -191,7 +189,7 @@ def test_a_film_that_the_disk_has_no_room_for_is_told_and_an_older_one_stays(
     assert [one for one in tmp_path.iterdir() if one.name.startswith('.')] == []
 
 
-def test_without_opengl_it_says_so_before_anything_runs(pendulum_policy, tmp_path, monkeypatch, capsys):
+def test_without_opengl_the_error_comes_before_anything_runs(pendulum_policy, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('MUJOCO_GL', 'nothing')
     assert main(['evaluate', pendulum_policy, '--render', str(tmp_path / 'film.gif')]) == 1
     output = capsys.readouterr()
@@ -200,7 +198,7 @@ def test_without_opengl_it_says_so_before_anything_runs(pendulum_policy, tmp_pat
     assert not (tmp_path / 'film.gif').exists()
 
 
-def test_without_ffmpeg_it_names_both_ways_out(opengl, pendulum_policy, tmp_path, monkeypatch, capsys):
+def test_without_ffmpeg_the_error_names_both_remedies(opengl, pendulum_policy, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
     assert main(['evaluate', pendulum_policy, '--engine', 'numpy', '--render', str(tmp_path / 'film.mp4')]) == 1
     assert 'pip install imageio-ffmpeg. Or name a .gif file' in capsys.readouterr().err

@@ -13,7 +13,7 @@ def policy(make_policy_file, tmp_path):
     return str(path)
 
 
-def test_export_writes_a_model_and_says_how_it_is_called(policy, tmp_path, capsys):
+def test_export_writes_a_model_and_prints_its_inputs_and_outputs(policy, tmp_path, capsys):
     assert main(['export', policy, '--onnx', str(tmp_path / 'p.onnx')]) == 0
     assert 'observation (B, 4), hidden (B, 8), dt (B, 1) [s] -> action (B, 1)' in capsys.readouterr().out
     said = {entry.key: entry.value for entry in onnx.load(tmp_path / 'p.onnx').metadata_props}
@@ -30,7 +30,7 @@ def test_export_writes_a_model_and_says_how_it_is_called(policy, tmp_path, capsy
         (['{folder}/policy.safetensors'], '--onnx'),
     ],
 )
-def test_what_goes_wrong_is_named(policy, tmp_path, capsys, arguments, named):
+def test_an_export_that_fails_names_the_reason(policy, tmp_path, capsys, arguments, named):
     (tmp_path / 'text').write_text('a text of some length, and no policy\n')
     assert main(['export', *(one.format(folder=tmp_path) for one in arguments)]) in (1, 2)
     assert named in capsys.readouterr().err

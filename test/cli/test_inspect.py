@@ -75,7 +75,7 @@ def test_wiring_and_hidden_state_are_drawn(pendulum_policy, tmp_path, capsys, ki
     assert capsys.readouterr().out.endswith(f'wiring: {wiring}\nhidden: {hidden}\n')
 
 
-def test_pictures_leave_the_json_alone(pendulum_policy, tmp_path, capsys):
+def test_pictures_do_not_change_the_json(pendulum_policy, tmp_path, capsys):
     assert main(['inspect', pendulum_policy, '--json', '--wiring', str(tmp_path / 'w.svg')]) == 0
     assert 'digest' in json.loads(capsys.readouterr().out)
 

@@ -43,7 +43,7 @@ def start(*arguments, **options):
 @pytest.mark.parametrize(
     'arguments', [['--help'], ['train', '--help'], ['evaluate', '-h'], ['inspect', '-h'], ['--version']]
 )
-def test_help_is_fine(arguments, capsys):
+def test_help_exits_0(arguments, capsys):
     assert main(arguments) == 0
     assert 'velora_ros' in capsys.readouterr().out
 
@@ -106,7 +106,7 @@ def test_a_missing_file_is_reported_by_the_process_without_a_traceback(tmp_path)
     assert err.count('\n') == 1
 
 
-def test_a_reader_that_leaves_early_is_no_disaster(make_policy_file, tmp_path):
+def test_a_reader_that_leaves_early_causes_no_traceback(make_policy_file, tmp_path):
     make_policy_file(200, 64).save(tmp_path / 'p')
     process = start('inspect', str(tmp_path / 'p'))
     process.stdout.close()
@@ -119,7 +119,7 @@ def test_a_reader_that_leaves_early_is_no_disaster(make_policy_file, tmp_path):
     ('output', 'status', 'said'),
     [('>&-', 0, ''), ('>/dev/full', 1, 'velora_ros: error: No space left on device: no file.\n')],
 )
-def test_output_that_is_closed_or_full_is_no_traceback(make_policy_file, tmp_path, output, status, said):
+def test_output_that_is_closed_or_full_causes_no_traceback(make_policy_file, tmp_path, output, status, said):
     make_policy_file().save(tmp_path / 'p')
     command = f'exec {sys.executable} -m velora_ros inspect {tmp_path / "p"} {output}'
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
@@ -160,7 +160,7 @@ def test_neither_evaluate_nor_inspect_needs_torch(make_policy_file, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-def test_debug_shows_the_traceback_of_an_error_that_is_else_one_sentence(tmp_path, monkeypatch, capsys):
+def test_debug_adds_the_traceback_to_the_one_sentence_of_an_error(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / 'bad_env.py').write_text(
         'import gymnasium\ndef no_luck(**_): raise RuntimeError("no licence")\ngymnasium.register("Bad-v0", no_luck)'

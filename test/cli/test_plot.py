@@ -30,7 +30,7 @@ def test_run_folders_become_a_picture(runs, tmp_path, capsys, kind):
     assert f'picture: {out}' in shown
 
 
-def test_a_folder_of_runs_is_as_good_as_its_runs_and_can_be_named(runs, tmp_path, capsys):
+def test_a_folder_of_runs_stands_for_its_runs_and_can_have_a_label(runs, tmp_path, capsys):
     options = ['--x', 'time', '--statistic', 'median', '--solved', '8', '--title', 'two names']
     given = [str(runs), f'again={runs / "Pendulum-v1-seed1"}']
     assert main(['plot', *given, *options, '--out', str(tmp_path / 'a.png')]) == 0
@@ -38,7 +38,7 @@ def test_a_folder_of_runs_is_as_good_as_its_runs_and_can_be_named(runs, tmp_path
     assert 'Pendulum-v1: 3 runs' in shown and 'again: 1 run,' in shown and 'begun' not in shown
 
 
-def test_seeds_that_have_no_steps_in_common_are_told_to_have_no_summary(runs, tmp_path, capsys):
+def test_seeds_without_steps_in_common_have_no_summary(runs, tmp_path, capsys):
     later = EVALUATIONS.replace('500,', '1500,').replace('1000,', '2000,')
     (runs / 'Pendulum-v1-seed2' / 'evaluations.csv').write_text(later.format(2))
     assert main(['plot', str(runs), '--out', str(tmp_path / 'a.png')]) == 0
@@ -104,7 +104,7 @@ def test_diagnostics_that_cannot_be_drawn_are_one_sentence(runs, tmp_path, capsy
     assert named in error and 'Traceback' not in error
 
 
-def test_the_diagnostics_file_itself_is_answered_with_its_folder(runs, tmp_path, capsys):
+def test_the_error_for_a_diagnostics_file_names_its_folder(runs, tmp_path, capsys):
     file = runs / 'Pendulum-v1-seed0' / 'diagnostics.csv'
     file.write_text(HEADER)
     assert main(['plot', str(file), '--diagnostics', '--out', str(tmp_path / 'a.png')]) == 2

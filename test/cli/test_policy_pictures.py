@@ -44,7 +44,7 @@ def test_without_ffmpeg_the_film_is_a_gif(opengl, run, monkeypatch, capsys):
     assert f'film: {run.film.with_suffix(".gif")}' in capsys.readouterr().out
 
 
-def test_the_last_policy_will_do(run, monkeypatch, capsys):
+def test_without_a_best_policy_the_last_one_is_drawn(run, monkeypatch, capsys):
     run.best_policy.rename(run.last_policy)
     monkeypatch.setenv('MUJOCO_GL', 'nothing')  # a film takes seconds
     illustrate(run.folder)
@@ -53,7 +53,7 @@ def test_the_last_policy_will_do(run, monkeypatch, capsys):
     assert output.err.startswith('velora_ros: no film')
 
 
-def test_without_a_policy_it_says_so_in_one_sentence(tmp_path, capsys):
+def test_without_a_policy_the_error_is_one_sentence(tmp_path, capsys):
     illustrate(tmp_path)
     output = capsys.readouterr()
     assert output.err.startswith('velora_ros: no pictures: policy file') and output.err.count('\n') == 1
@@ -72,7 +72,7 @@ def test_training_ends_with_pictures(opengl, tmp_path, monkeypatch, capsys):
     assert 'film: ' in output.out and 'velora_ros: no ' not in output.err
 
 
-def test_training_can_do_without_pictures_and_end_early(tmp_path, monkeypatch, capsys):
+def test_training_can_end_early_and_omit_the_pictures(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(['train', '--env', PENDULUM, *SHORT, '--no-pictures', '--stop-at', '1', '--patience', '9']) == 0
     assert '3 evaluations in a row at or above 1, after 120 steps' in capsys.readouterr().out

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import gymnasium
@@ -11,10 +10,8 @@ from command_output import beside_waiting
 
 import velora_ros
 from velora_ros.cli.main import main
-from velora_ros.cli.stop_on_signals import StopOnRequest, stop_on_signals
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.training import RunFolder, RunPaths, StopTraining
-from velora_ros.training.records import RunState
+from velora_ros.training import RunFolder, RunPaths
 from velora_ros.training.runs.paths import checkpoint_files
 
 PENDULUM = 'InvertedPendulum-v5'
@@ -81,7 +78,7 @@ def test_an_environment_of_another_module_keeps_the_name_that_makes_it_again(tra
     assert beside_waiting(capsys.readouterr().err) == ''
 
 
-def test_a_run_of_an_older_version_that_left_the_module_out_goes_on(train, forget_arm, monkeypatch):
+def test_a_run_of_an_older_version_without_the_module_can_be_resumed(train, forget_arm, monkeypatch):
     with monkeypatch.context() as older:
         older.setattr('velora_ros.models.agent.id_of', lambda env: env.spec.id)
         assert train('--env', 'arm_of_mine:Arm-v0', '--run-dir', 'run', '--steps', 120, *SHORT) == 0
@@ -89,7 +86,7 @@ def test_a_run_of_an_older_version_that_left_the_module_out_goes_on(train, forge
     assert train('--resume', 'run', '--steps', 150, '--no-pictures') == 0
 
 
-def test_without_a_folder_each_run_gets_one_of_its_own(train):
+def test_without_a_folder_each_run_gets_a_new_one(train):
     for _ in range(2):
         assert train('--env', PENDULUM, '--steps', 30, *SHORT) == 0
     assert sorted(path.name for path in Path('runs').iterdir()) == [f'{PENDULUM}-seed0', f'{PENDULUM}-seed0-2']
@@ -158,7 +155,7 @@ def started(folder: Path, *arguments: str) -> 'subprocess.Popen[str]':
     )
 
 
-def test_ctrl_c_saves_says_how_to_go_on_and_that_is_the_run_it_would_have_been(tmp_path, train, begin):
+def test_a_run_resumed_after_ctrl_c_equals_an_uninterrupted_run(tmp_path, train, begin):
     endless = ['--env', PENDULUM, '--run-dir', 'stopped', '--episodes', '1000000', '--window-size', '1', *SHORT]
     with started(tmp_path, *endless) as process:
         assert any(line.startswith('episode') for line in process.stdout)  # training is under way
@@ -173,48 +170,3 @@ def test_ctrl_c_saves_says_how_to_go_on_and_that_is_the_run_it_would_have_been(t
     assert begin('whole', '--steps', steps) == 0
     last, whole = (PolicyFile.load(RunPaths(name).last_policy) for name in ('stopped', 'whole'))
     assert all((last.tensors[name] == whole.tensors[name]).all() for name in whole.tensors)
-
-
-def test_a_request_waits_for_the_end_of_the_episode_but_not_for_ever():
-    now = [0.0]
-    stop = StopOnRequest(patience=3.0, clock=lambda: now[0])
-    stop.on_step(1)
-    stop.on_between_episodes(RunState(), last=False)
-    stop.request('asked')
-    stop.on_step(2)
-    with pytest.raises(StopTraining, match='asked'):
-        stop.on_between_episodes(RunState(), last=False)
-    stop.on_between_episodes(RunState(), last=True)
-    now[0] = 3.0
-    with pytest.raises(StopTraining, match='asked'):
-        stop.on_step(3)
-
-
-def test_a_second_signal_has_its_usual_effect():
-    assert threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    with stop_on_signals() as stop:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop.reason == 'stopped by SIGINT'
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) == before
-
-
-def test_a_closed_terminal_stops_training_in_order():
-    before = signal.getsignal(signal.SIGHUP)
-    with stop_on_signals() as stop:
-        for _ in range(2):  # the shell sends one, and the kernel another
-            signal.raise_signal(signal.SIGHUP)
-        assert stop.reason == 'stopped by SIGHUP'
-    assert signal.getsignal(signal.SIGHUP) == before
-
-
-def test_training_under_nohup_outlives_its_terminal():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with stop_on_signals() as stop:
-            signal.raise_signal(signal.SIGHUP)
-            assert stop.reason == ''
-    finally:
-        signal.signal(signal.SIGHUP, before)

@@ -64,7 +64,7 @@ def contents(folder):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_sweep_goes_on_with_the_trials_that_are_not_done(sweep_file, number):
+def test_an_interrupted_sweep_resumes_with_the_trials_that_are_not_done(sweep_file, number):
     folder = sweep_file.parent / 'runs/tiny'
     with start(sweep_file, folder=sweep_file.parent) as process:
         assert any(line.startswith('[1/4]') for line in process.stdout)

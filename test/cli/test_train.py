@@ -71,7 +71,7 @@ def test_the_budget_is_in_steps_or_in_episodes():
     assert configuration('--steps', '5000')[0].n_episodes == 5000
 
 
-def test_a_named_preset_stands_beside_the_usual_one():
+def test_a_named_preset_replaces_the_usual_one():
     usual, robust = configuration()[0], configuration('--preset', 'robust')[0]
     assert usual.disturbances() == Disturbances()
     assert robust.period_jitter > 0 and robust.action_delay[1] > 0

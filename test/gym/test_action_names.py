@@ -11,9 +11,9 @@ from gymnasium import spaces
 from gymnasium.envs.mujoco import MujocoEnv
 from gymnasium.wrappers import RescaleAction, TransformAction
 
+from velora_ros.contract.joint_signals import Signal
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import make, spec_from_env
-from velora_ros.gym.observation_names import Signal
 from velora_ros.gym.robot_file_env import ModelEnv
 
 BODY = """

@@ -39,7 +39,7 @@ def test_an_episode_that_ends_is_followed_by_another(file):
         assert rollout.returns[episode] == rollout.rewards[start:end].sum()
 
 
-def test_time_that_really_passed_is_what_counts(file):
+def test_the_elapsed_time_of_the_environment_counts(file):
     rollout = roll_out(Policy(file, 'numpy'), TimingJitter(make(PENDULUM), period_range=(0.5, 1.5)), steps=30)
     assert np.ptp(np.diff(rollout.time)) > 0.005
 

@@ -22,7 +22,7 @@ def test_a_group_has_a_line_an_interval_and_its_number_of_seeds():
     assert axes.get_title(loc='right') == 'interquartile mean of the seeds, 95 % interval'
 
 
-def test_there_is_a_panel_for_what_there_is():
+def test_only_recorded_returns_get_a_panel():
     def panels(*runs):
         return [axes.get_title(loc='left').split(' (')[0] for axes in draw_learning(runs).axes]
 

@@ -10,7 +10,7 @@ def curve(returns, every=500):
     return Curve(steps, steps / 100, np.asarray(returns, dtype=float))
 
 
-def test_smoothing_takes_what_there_is():
+def test_smoothing_averages_the_points_within_the_span():
     np.testing.assert_allclose(curve([1, 3, 5, 7]).smooth(1000).returns, [1, 2, 4, 6])
     np.testing.assert_allclose(curve([1, 3, 5, 7]).smooth(0).returns, [1, 3, 5, 7])
     assert len(curve([]).smooth(5)) == 0
@@ -46,7 +46,7 @@ def test_a_row_that_is_still_being_written_does_not_count(tmp_path):
         ('steps,seconds,mean\n1,2,nan\n', 'must be finite'),
     ],
 )
-def test_what_is_no_learning_curve_is_refused(tmp_path, text, named):
+def test_a_table_that_is_not_a_learning_curve_is_refused(tmp_path, text, named):
     (tmp_path / 'a.csv').write_text(text)
     with pytest.raises(ConfigError, match=named):
         read_table(tmp_path / 'a.csv')
@@ -62,7 +62,7 @@ def test_what_is_no_learning_curve_is_refused(tmp_path, text, named):
         ('steps,seconds,critic_loss\n1000,2.0,high\n', 'is not a table of diagnostics'),
     ],
 )
-def test_what_is_not_a_table_of_diagnostics_is_refused(tmp_path, text, named):
+def test_a_table_without_diagnostics_is_refused(tmp_path, text, named):
     if text is not None:
         (tmp_path / 'diagnostics.csv').write_text(text)
     with pytest.raises(ConfigError, match=named):

@@ -16,7 +16,7 @@ def curve(returns, every=500):
 
 
 @given(RETURNS)
-def test_the_interquartile_mean_is_the_mean_of_what_lies_in_the_middle(values):
+def test_the_interquartile_mean_is_the_mean_of_the_middle_half(values):
     rows = np.sort(values, axis=0)
     cut = len(rows) // 4
     np.testing.assert_allclose(interquartile_mean(values), rows[cut : len(rows) - cut].mean(axis=0))
@@ -32,7 +32,7 @@ def test_an_interval_lies_within_the_values_and_is_the_same_each_time(statistic)
     np.testing.assert_array_equal(low, interval(values, statistic)[0])
 
 
-def test_runs_that_are_equal_have_no_interval():
+def test_equal_runs_have_an_interval_of_zero_width():
     one = band([curve([1, 2, 3])] * 4, 'steps', interquartile_mean)
     np.testing.assert_array_equal(one.x, [500, 1000, 1500])
     for values in (one.centre, one.low, one.high):
@@ -45,7 +45,7 @@ def test_a_band_ends_where_the_first_run_ends():
     assert len(band(apart, 'steps', interquartile_mean).x) == 0
 
 
-def test_runs_evaluated_at_other_times_meet_in_between():
+def test_runs_evaluated_at_different_times_are_interpolated():
     other = Curve(np.array([500.0, 1500.0]), np.array([5.0, 15.0]), np.array([10.0, 30.0]))
     both = band([curve([10, 20, 30]), other], 'time', interquartile_mean)
     np.testing.assert_allclose(both.x, [5, 10, 15])

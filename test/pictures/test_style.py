@@ -61,7 +61,7 @@ def test_colours_differ_and_can_be_written_on():
         assert {readable_on(colour) for colour in colours} <= {'black', 'white'}
 
 
-def test_without_matplotlib_it_says_how_to_get_it(monkeypatch):
+def test_without_matplotlib_the_error_says_how_to_install_it(monkeypatch):
     for name in [name for name in sys.modules if name.startswith(('velora_ros.pictures', 'matplotlib'))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'matplotlib', None)

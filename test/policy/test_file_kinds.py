@@ -83,13 +83,13 @@ KINDS = [
 ]
 
 
-def test_each_foreign_file_is_named_for_what_it_is(made: dict[str, Path]) -> None:
+def test_the_kind_of_a_foreign_file_is_named(made: dict[str, Path]) -> None:
     found = {name: identify(made[name]).text for name, _ in KINDS}
     assert [name for name, text in KINDS if not found[name].startswith(text)] == []
 
 
 @pytest.mark.parametrize('reader', [Policy.load, PolicyFile.load, LiquidDDPG.load])
-def test_whoever_reads_one_gets_a_sentence_with_its_name(made: dict[str, Path], reader: Any) -> None:
+def test_every_reader_of_a_foreign_file_names_its_kind(made: dict[str, Path], reader: Any) -> None:
     for name, text in KINDS:
         with pytest.raises(PolicyFileError) as error:
             reader(made[name])
@@ -116,7 +116,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-def test_own_files_in_the_wrong_place_are_answered_with_the_right_one(own: dict[str, Path]) -> None:
+def test_an_own_file_in_the_wrong_place_gets_advice(own: dict[str, Path]) -> None:
     assert why_no_policy(own['policy']) == why_no_agent(own['checkpoint']) == why_no_run(own['run']) == ''
     checkpoint, run = why_no_policy(own['checkpoint']), why_no_policy(own['run'])
     assert checkpoint.startswith('this is a checkpoint of a training run, not a policy; name the policy of its run')
@@ -128,7 +128,9 @@ def test_own_files_in_the_wrong_place_are_answered_with_the_right_one(own: dict[
     assert f"--from '{own['policy']}'" in why_no_run(own['policy'])
 
 
-def test_the_command_line_says_it_too(own: dict[str, Path], made: dict[str, Path], capsys: Any, tmp_path: Path) -> None:
+def test_the_command_line_names_the_kind_too(
+    own: dict[str, Path], made: dict[str, Path], capsys: Any, tmp_path: Path
+) -> None:
     for arguments, words in (
         (['evaluate', own['checkpoint']], 'this is a checkpoint of a training run'),
         (['inspect', own['agent']], 'this is a saved agent'),
@@ -143,9 +145,7 @@ def test_the_command_line_says_it_too(own: dict[str, Path], made: dict[str, Path
 
 
 @pytest.mark.parametrize('kind', ['policy', 'agent'])
-def test_a_file_of_our_own_that_is_cut_short_says_so_wherever_the_cut_is(
-    own: dict[str, Path], tmp_path: Path, kind: str
-) -> None:
+def test_an_own_file_that_is_cut_short_anywhere_is_called_so(own: dict[str, Path], tmp_path: Path, kind: str) -> None:
     whole = own[kind].read_bytes()
     (header,) = struct.unpack('<Q', whole[:8])
     for length in (8 + header // 2, 8 + header, (8 + header + len(whole)) // 2, len(whole) - 1):

@@ -24,7 +24,7 @@ def test_mish_is_exact_to_1e_14():
     np.testing.assert_allclose(taken(numba_engine._mish, POINTS), expected, rtol=1e-14, atol=1e-14)
 
 
-def test_what_is_not_a_number_stays_so():
+def test_nan_stays_nan():
     """The step finds an overflow by its result."""
     assert np.isnan(taken(numba_engine._tanh, np.array([np.nan, 1.0, 2.0, 3.0, np.nan]))[[0, 4]]).all()
 

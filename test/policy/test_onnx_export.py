@@ -138,7 +138,7 @@ def test_the_model_says_what_goes_in_and_out(make_policy_file, tmp_path):
     assert 'zeros at the start of an episode' in model.doc_string
 
 
-def test_a_batch_is_as_good_as_one_by_one(make_policy_file):
+def test_a_batch_gives_the_same_as_single_steps(make_policy_file):
     file = make_policy_file(3, 12, 2)
     session = onnxruntime.InferenceSession(to_onnx(file).SerializeToString())
     rng = np.random.default_rng(0)
@@ -157,7 +157,7 @@ def test_one_policy_gives_one_file(make_policy_file, tmp_path):
     assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes()
 
 
-def test_without_onnx_it_says_how_to_get_it(make_policy_file, tmp_path, monkeypatch):
+def test_without_onnx_the_error_says_how_to_install_it(make_policy_file, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'onnx', None)
     with pytest.raises(MissingDependencyError, match=r'pip install .*onnx'):
         save_onnx(make_policy_file(), tmp_path / 'p.onnx')

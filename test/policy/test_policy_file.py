@@ -234,7 +234,7 @@ def version_1(file, *units):
     ('units', 'scale', 'si_units'),
     [(('100 N', '-2.5 N*m'), (100.0, -2.5), ('N', 'N*m')), (('rad', '0.5 N'), (1.0, 0.5), ('rad', 'N'))],
 )
-def test_a_file_of_version_1_with_a_scaled_unit_is_converted_and_says_so(
+def test_a_file_of_version_1_with_a_scaled_unit_is_converted_and_marked(
     make_policy_file, load_bytes, units, scale, si_units
 ):
     file = make_policy_file(n_actions=2)

@@ -168,7 +168,7 @@ def test_the_widest_bounds_do_not_overflow(make_policy_file):
         assert np.isfinite(Policy(file, engine).step(np.ones(4))).all()
 
 
-def test_each_action_is_an_array_of_its_own(policy):
+def test_each_action_is_a_new_array(policy):
     first = policy.step(np.ones(4))
     kept = first.copy()
     policy.step(-np.ones(4))
@@ -176,7 +176,7 @@ def test_each_action_is_an_array_of_its_own(policy):
     assert first.dtype == np.float64
 
 
-def test_any_array_of_numbers_is_read_and_compiled_for_once(make_policy_file):
+def test_any_array_of_numbers_is_accepted_and_the_step_is_compiled_once(make_policy_file):
     """Another array type would compile in the middle of a control loop."""
     before = None
     for observation in (
@@ -285,7 +285,7 @@ except MissingDependencyError as error:
 """
 
 
-def test_without_numba_the_policy_runs_in_numpy_and_who_asks_for_numba_is_told(saved):
+def test_without_numba_the_policy_runs_in_numpy_and_the_engine_numba_is_refused(saved):
     command = [sys.executable, '-c', WITHOUT_NUMBA, str(saved)]
     environment = {**os.environ, 'PYTHONPATH': str(PACKAGE.parent)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
@@ -303,7 +303,7 @@ def read_only_install(tmp_path):
 
 
 @pytest.mark.parametrize('home', [{'HOME': '/dev/null'}, {}])
-def test_without_a_place_for_the_cache_the_policy_still_runs(saved, read_only_install, home):
+def test_without_a_writable_cache_the_policy_still_runs(saved, read_only_install, home):
     assert in_a_process(saved, 'numba', read_only_install, **home)[0] == 'numba'
     assert not (saved.parent / '~').exists()
 

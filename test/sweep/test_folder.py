@@ -24,7 +24,7 @@ def evaluated(folder, trial, *means):
     (path / 'evaluations.csv').write_text('\n'.join(['steps,episode,seconds,mean,std,min,max,episodes', *lines, '']))
 
 
-def test_a_resumed_sweep_knows_what_is_done_and_tries_failed_trials_again(tmp_path, sweep):
+def test_a_resumed_sweep_knows_what_is_done_and_repeats_failed_trials(tmp_path, sweep):
     with SweepFolder.start(tmp_path / 's', sweep) as folder:
         assert folder.to_do == sweep.trials()
         for trial, status in zip(sweep.trials(), (FINISHED, FAILED), strict=False):
@@ -37,7 +37,7 @@ def test_a_resumed_sweep_knows_what_is_done_and_tries_failed_trials_again(tmp_pa
         assert (result.last, result.best, result.steps, result.message) == (5, 10, 1000, 'a sentence, with a comma')
 
 
-def test_the_tables_have_what_differs_in_columns(tmp_path, sweep):
+def test_the_tables_have_a_column_for_each_varied_hyperparameter(tmp_path, sweep):
     with SweepFolder.start(tmp_path, sweep) as folder:
         for trial in sweep.trials():
             evaluated(folder.path, trial, 10 + len(trial.setting))
@@ -50,7 +50,7 @@ def test_the_tables_have_what_differs_in_columns(tmp_path, sweep):
     assert best.critic_sizes == (32, 16)
 
 
-def test_a_folder_is_held_by_one_sweep(tmp_path, sweep):
+def test_a_folder_is_locked_by_one_sweep(tmp_path, sweep):
     with (
         SweepFolder.start(tmp_path, sweep),
         pytest.raises(StorageError, match='is in use by another sweep'),

@@ -37,7 +37,7 @@ def abandoned(parent: Path, name: str) -> Path:
     return folder
 
 
-def test_a_folder_whose_process_has_gone_is_removed_and_one_in_use_stays(temporary):
+def test_the_folder_of_a_dead_process_is_removed_and_one_in_use_stays(temporary):
     first, descriptor = own()
     second, other = own()
     assert first.exists() and second.exists()
@@ -60,7 +60,7 @@ def test_a_folder_of_a_process_that_is_not_seen_from_here_stays(temporary, pid):
     os.close(descriptor)
 
 
-def test_what_another_program_named_so_is_left_alone(temporary):
+def test_a_folder_of_another_program_is_left_alone(temporary):
     foreign = temporary / 'ray-4194999-tracing'
     foreign.mkdir()
     (foreign / 'scene.txt').write_text('rays')
@@ -72,7 +72,7 @@ def test_what_another_program_named_so_is_left_alone(temporary):
     assert foreign.exists() and link.exists()
 
 
-def test_a_killed_process_lets_go(temporary):
+def test_the_lock_ends_with_a_killed_process(temporary):
     environment = {**os.environ, 'TMPDIR': str(temporary)}
     child = subprocess.Popen(
         [sys.executable, '-c', HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

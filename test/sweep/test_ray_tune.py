@@ -13,7 +13,7 @@ def sweep(**entries):
     return Sweep.parse({'env': 'InvertedPendulum-v5', 'steps': 1000, 'seeds': '0-5', **entries})
 
 
-def test_without_a_scheduler_nothing_ends_early(tmp_path):
+def test_without_a_scheduler_no_trial_is_stopped_early(tmp_path):
     assert scheduler(sweep(), tmp_path, []) is None
 
 

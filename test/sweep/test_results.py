@@ -31,7 +31,7 @@ def test_settings_are_ranked_by_the_mean_over_their_seeds(sweep):
     assert math.isnan(ranked[2].mean)
 
 
-def test_the_best_evaluation_can_be_what_counts(sweep):
+def test_the_best_evaluation_can_count_instead_of_the_last(sweep):
     by_best = Sweep(**{**sweep.__dict__, 'rank_by': 'best'})
     found = results(by_best, {'n_neurons=10-seed0': (100, 300), 'n_neurons=20-seed0': (200, 250)})
     assert [one.label for one in rank(by_best, found)][:2] == ['n_neurons=10', 'n_neurons=20']

@@ -85,7 +85,7 @@ def test_without_evaluations_there_is_nothing_to_compare(tmp_path, monkeypatch):
     assert outcome['status'] == FAILED and 'could not be made a second time' in outcome['message']
 
 
-def test_a_trial_that_was_stopped_in_the_middle_goes_on(tmp_path):
+def test_a_trial_that_was_stopped_in_the_middle_continues(tmp_path):
     trial = one()
 
     def stop(report):
@@ -98,7 +98,7 @@ def test_a_trial_that_was_stopped_in_the_middle_goes_on(tmp_path):
     assert TrialResult.read(tmp_path, trial, FINISHED).steps == 300
 
 
-def test_an_environment_that_fails_is_one_sentence_and_the_trial_can_be_tried_again(tmp_path, breaking):
+def test_a_failing_environment_gives_one_sentence_and_the_trial_can_be_repeated(tmp_path, breaking):
     Breaks.failures = 1
     trial = one(env=breaking)
     outcome = run_trial(trial, tmp_path, lambda _: None)
@@ -108,7 +108,7 @@ def test_an_environment_that_fails_is_one_sentence_and_the_trial_can_be_tried_ag
     assert run_trial(trial, tmp_path, lambda _: None)['status'] == FINISHED
 
 
-def test_an_unforeseen_error_leaves_its_traceback_in_the_folder_until_it_is_mended(tmp_path, monkeypatch):
+def test_an_unforeseen_error_leaves_its_traceback_in_the_folder_until_the_trial_succeeds(tmp_path, monkeypatch):
     trial = one()
     with monkeypatch.context() as broken:
         broken.setattr(trial_module, '_train', lambda *_: int('x'))
@@ -120,7 +120,7 @@ def test_an_unforeseen_error_leaves_its_traceback_in_the_folder_until_it_is_mend
     assert not traceback.exists()
 
 
-def test_a_run_folder_that_somebody_holds_is_waited_for_and_then_refused(tmp_path, monkeypatch):
+def test_a_locked_run_folder_is_waited_for_and_then_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(trial_module, 'PATIENCE_S', 0.0)
     trial = one()
     with RunFolder.start(tmp_path / trial.name, trial.config):

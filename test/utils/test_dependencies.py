@@ -4,7 +4,7 @@ from pathlib import Path
 from velora_ros.utils.dependencies import EXTRAS, how_to_install
 
 
-def test_what_is_to_be_installed_is_what_setup_py_names() -> None:
+def test_the_extras_are_those_of_setup_py() -> None:
     text = (Path(__file__).parents[2] / 'setup.py').read_text()
     for extra, names in EXTRAS.items():
         listed = re.search(rf"^        '{extra}': \[(.*?)\],$", text, re.DOTALL | re.MULTILINE)

@@ -9,7 +9,7 @@ from velora_ros.utils.output import write_line
 
 @pytest.mark.parametrize('error', [False, True])
 @pytest.mark.parametrize('line', ['a line', b'a line'])
-def test_a_line_that_cannot_be_written_is_lost_and_nothing_else(
+def test_a_line_that_cannot_be_written_is_dropped(
     line: str | bytes, error: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = 'stderr' if error else 'stdout'

@@ -19,7 +19,7 @@ def test_set_seed_fixes_torch_and_numpy() -> None:
 
 
 @pytest.mark.parametrize('seed', [-1, 2**32, 1.5, True, 'x'])
-def test_a_seed_that_is_none_is_refused(seed: object) -> None:
+def test_an_invalid_seed_is_refused(seed: object) -> None:
     with pytest.raises(ConfigError, match='seed'):
         set_seed(seed)  # type: ignore[arg-type]
 
@@ -32,7 +32,7 @@ def test_a_device_is_chosen_or_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize('name', ['mps', 'xpu', 'cuda:7', 'gpu', 'cpu:3', '', 'cuda:-1', torch.device('mps'), 3.5])
-def test_a_device_that_is_not_here_is_answered_with_those_that_are(name: Any) -> None:
+def test_the_error_for_a_missing_device_lists_the_valid_ones(name: Any) -> None:
     with pytest.raises(ConfigError) as error:
         set_device(name)
     message = str(error.value)

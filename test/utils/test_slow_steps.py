@@ -5,7 +5,7 @@ import pytest
 from velora_ros.utils.slow_steps import listen_to_slow_steps, slow_step
 
 
-def test_only_a_step_that_takes_long_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_a_step_that_takes_long_writes_its_message(capsys: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
     with listen_to_slow_steps(said.append):
         with slow_step('quick', after=60.0):

@@ -85,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
     for command in (train, sweep, evaluate, inspect, plot, export):
         command.add_parser(commands)
     for one in commands.choices.values():
+        one.description = (one.description or '').replace('``', '')  # they are the modules' docstrings
         one.add_argument('--debug', action='store_true', default=argparse.SUPPRESS, help=DEBUG)
     return root
 

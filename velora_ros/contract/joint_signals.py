@@ -1,10 +1,31 @@
-"""The names of joint signals, ``<joint>/<position|velocity|effort>`` as in ros2_control, and their SI units."""
+"""Names and SI units of signals; a joint signal is ``<joint>/<position|velocity|effort>``, as in ros2_control."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 INTERFACES = ('position', 'velocity', 'effort')
 UNITS = {'position': ('m', 'rad'), 'velocity': ('m/s', 'rad/s'), 'effort': ('N', 'N*m')}
 """The SI units of each interface, of a prismatic (slide) and of a revolute (hinge) joint."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """
+    The meaning of an observation or an action, for example a joint signal ``<joint>/<interface>``.
+
+    Args:
+        name: its name.
+        unit: its SI unit; ``''`` if it is unknown.
+        scale: of an action, the SI value of one unit of the action, for example 100 with a gear of 100.
+        offset: of an action, the SI value at zero.
+        holds: of an action without a joint's name, whether it is the target of a position servo.
+    """
+
+    name: str
+    unit: str
+    scale: float = 1.0
+    offset: float = 0.0
+    holds: bool = False
 
 
 def joint_signal(name: str) -> tuple[str, str] | None:

@@ -60,7 +60,7 @@ class Controller:
 
     Every method that may lead to a command returns it, one number for each action, in SI units, finite and within the
     bounds, or None for "publish nothing". The controller is armed or disarmed; a latched fault silences an armed one.
-    While disarmed, the policy goes on stepping. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s]
+    While disarmed, it keeps stepping the policy. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s]
     on a clock that never jumps.
 
     Args:
@@ -172,7 +172,7 @@ class Controller:
         elif stamp == self._last_stamp:
             self.reject(
                 'duplicate',
-                'the state has the stamp of the one before; stamp each state when it is measured, and check '
+                'the state has the same stamp as the one before; stamp each state when it is measured, and check '
                 'that /clock advances where use_sim_time is set',
             )
         else:
@@ -215,7 +215,7 @@ class Controller:
         wanted: Command = action.tolist()
         if not (_finite(wanted) and _finite(self._policy.hidden.tolist())):
             self.reset('not_finite')
-            return self._latch('policy', 'the policy answered with numbers that are not finite')
+            return self._latch('policy', "the policy's action or hidden state is not finite")
         if self.fault and self.settings.auto_recover and self.fault != EMERGENCY_STOP:
             self.fault = ''
         self._reason = ''
@@ -228,7 +228,7 @@ class Controller:
         """
         Return the command for a tick of a fixed rate without a new observation, while the last one is fresh.
 
-        The hidden state stays. A ramp or a slew-limited command goes on towards the policy's last action.
+        The hidden state stays. A ramp or a slew-limited command continues to the policy's last action.
         """
         if not self.armed or self.fault or self._last_stamp is None:
             return None

@@ -112,7 +112,7 @@ class VectorValues:
             if self._missing is not None:
                 return self._missing
             raise ObservationError(
-                f"nothing came yet from the source '{self._source}' ({', '.join(self._names)}); "
+                f"no message has come from the source '{self._source}' ({', '.join(self._names)}); "
                 f"publish it, or correct 'observation.{self._source}.topic'."
             )
         if self.max_age != math.inf and abs(stamp - self._stamp) > self.max_age * NANOSECONDS:
@@ -129,7 +129,7 @@ class VectorValues:
 def too_old(what: str, source: str, max_age: float) -> str:
     """Return the error for values of a source that are older than ``max_age`` [s]."""
     return (
-        f'{what} is more than {max_age:g} s away from the state that would be answered; publish it more often, '
+        f'{what} is more than {max_age:g} s older or newer than the state to answer; publish it more often, '
         f"or raise 'observation.{source}.max_age_s'."
     )
 

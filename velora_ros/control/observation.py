@@ -220,7 +220,7 @@ class JointValues:
             names = [self._names[place] for place in missing]
             self.lost.update(names)
             raise ObservationError(
-                f'a state stayed incomplete: {", ".join(map(repr, names))} did not come before the next one; publish '
+                f'a state stayed incomplete: {", ".join(map(repr, names))} did not come before the next state; publish '
                 'every part of each state.'
             )
         return complete or (repeated and not self._seen.all())
@@ -232,7 +232,7 @@ class JointValues:
             self._seen[:] = True
 
     def _find_layout(self, joints: list[str], lengths: tuple[int, ...]) -> '_Layout':
-        """Return the layout of such a message, made once: messages seldom change it."""
+        """Return the layout of such a message, made once: messages rarely change it."""
         for layout in self._layouts:
             if joints == layout.joints and lengths == layout.lengths:
                 self._layout = layout
@@ -246,8 +246,8 @@ class JointValues:
         read = {joint for joint, _ in map(_split, self._names)}
         if twice := [joint for joint, count in Counter(joints).items() if count > 1 and joint in read]:
             raise ObservationError(
-                f'a joint state names {", ".join(map(repr, twice))} more than once, and which value is right is not '
-                'known; publish each joint once.'
+                f'a joint state names {", ".join(map(repr, twice))} more than once, so its value is ambiguous; '
+                'publish each joint once.'
             )
         self._layout = _Layout(self._names, list(joints), lengths)
         self._layouts = [self._layout, *self._layouts[: _LAYOUTS_AT_MOST - 1]]

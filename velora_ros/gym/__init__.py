@@ -1,5 +1,6 @@
 """Environments: make, check and describe them, and disturb them as a real robot would."""
 
+from velora_ros.contract.joint_signals import Signal
 from velora_ros.gym.checks import check_env, check_reward
 from velora_ros.gym.control_period import control_period_of
 from velora_ros.gym.core_wrappers import add_core_env_wrappers
@@ -13,7 +14,6 @@ from velora_ros.gym.disturbances.wrap_env import add_faults, disturb
 from velora_ros.gym.env_to_spec import spec_from_env
 from velora_ros.gym.flattening import NamedFlatten, flat
 from velora_ros.gym.make_env import make
-from velora_ros.gym.observation_names import Signal
 from velora_ros.gym.running_statistics import check_statistics
 
 __all__ = [

@@ -13,10 +13,11 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.contract.joint_signals import Signal
 from velora_ros.gym.action_trial import NotProvableError, Trial, is_mujoco, may_change_actions, try_actions
 from velora_ros.gym.checks import wrappers_of
 from velora_ros.gym.environment_errors import FAILURES, described
-from velora_ros.gym.observation_names import Signal, joint_signal
+from velora_ros.gym.observation_names import joint_signal
 
 Array = npt.NDArray[np.float64]
 Env = gym.Env[Any, Any]

@@ -10,8 +10,8 @@ from gymnasium import spaces
 from gymnasium.spaces.utils import flatten
 from gymnasium.utils import RecordConstructorArgs
 
+from velora_ros.contract.joint_signals import UNITS, Signal
 from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym.observation_names import UNITS, Signal
 
 Env = gym.Env[Any, Any]
 

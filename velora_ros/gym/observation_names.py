@@ -12,13 +12,13 @@ import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.contract.joint_signals import UNITS, Signal, signal_name
 from velora_ros.gym.environment_errors import FAILURES, described
 
 Array = npt.NDArray[np.float64]
@@ -26,27 +26,6 @@ Array = npt.NDArray[np.float64]
 PROBES = 6
 _NOT_COPIED = ('gymnasium.envs.mujoco.mujoco_rendering', 'gymnasium.envs.registration', 'gymnasium.spaces.box')
 FASTEST = 200.0  # rad/s or m/s; environments clip velocities at 10, and a clipped entry is not the joint's velocity
-UNITS = {'position': ('m', 'rad'), 'velocity': ('m/s', 'rad/s'), 'effort': ('N', 'N*m')}  # slide, hinge
-
-
-@dataclass(frozen=True)
-class Signal:
-    """
-    The meaning of an observation or an action, for example a joint signal ``<joint>/<interface>``.
-
-    Args:
-        name: its name.
-        unit: its SI unit; ``''`` if it is unknown.
-        scale: of an action, the SI value of one unit of the action, for example 100 with a gear of 100.
-        offset: of an action, the SI value at zero.
-        holds: of an action without a joint's name, whether it is the target of a position servo.
-    """
-
-    name: str
-    unit: str
-    scale: float = 1.0
-    offset: float = 0.0
-    holds: bool = False
 
 
 def observed_signals(env: Any, size: int) -> list[Signal | None]:
@@ -168,7 +147,7 @@ def _match(entry: Array, values: Array, signals: list[Signal]) -> Signal | None:
 def joint_signal(model: Any, joint: int, interface: str) -> Signal:
     """Return the signal of a joint with one axis: its position, velocity or effort."""
     unit = UNITS[interface][_joint_kind(model, joint) or 0]
-    return Signal(f'{joint_name(model, joint)}/{interface}', unit)
+    return Signal(signal_name(joint_name(model, joint), interface), unit)
 
 
 def _joint_kind(model: Any, joint: int) -> int | None:

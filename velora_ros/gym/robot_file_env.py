@@ -19,11 +19,12 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.envs.mujoco import MujocoEnv
 
+from velora_ros.contract.joint_signals import Signal
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import mjcf_and_urdf
 from velora_ros.gym.action_names import commanded_signals
 from velora_ros.gym.actuators import control_limits, resting_controls, settle_states
-from velora_ros.gym.observation_names import Signal, joint_signal
+from velora_ros.gym.observation_names import joint_signal
 
 Array = npt.NDArray[np.float64]
 Reward = Callable[[Any, Any, Array], float]

@@ -10,6 +10,7 @@ from toy import Reach
 from velora_ros.errors import ConfigError
 from velora_ros.liquid.cell_registry import CELLS, CellKind
 from velora_ros.models import LiquidDDPG
+from velora_ros.models.backends import choice
 from velora_ros.models.backends.choice import is_plain_adam
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.torch_backend import TorchBackend
@@ -69,6 +70,22 @@ def test_the_backend_is_saved_and_one_seed_is_one_run(backend: str, tmp_path: An
         model.train(Reach(), 8, total_steps=20, **QUICK)
     other = loaded.agent.networks.state_dict()
     assert all(torch.equal(value, other[name]) for name, value in models[1].agent.networks.state_dict().items())
+
+
+def test_what_numba_cannot_do_any_more_goes_on_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [LiquidDDPG(2, 6, 1, seed=3, backend=backend) for backend in ('auto', 'torch')]
+    models[0].train(Reach(), 8, total_steps=40, **QUICK)
+    models[1].train(Reach(), 8, total_steps=40, **QUICK)
+    monkeypatch.setattr(choice, 'why_not_numba', lambda *_: 'this test says so')
+    for model in models:
+        model.train(Reach(), 8, total_steps=20, **QUICK)
+    assert str(models[0].agent.backend_choice) == 'backend torch: this test says so'
+    assert isinstance(models[0].agent.backend, TorchBackend)
+    state = models[0].agent.actor_optimizer.state_dict()['state']
+    assert [float(one['step']) for one in state.values()] == [models[0].agent.updates] * len(state)
+    one, other = (model.agent.networks.state_dict() for model in models)
+    for name, value in one.items():
+        torch.testing.assert_close(value, other[name], rtol=1e-3, atol=1e-4)
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_a_command_of_another_type_than_is_taken_is_reported_with_the_type_to_se
     bench.see(2, '/cmd')
     [text] = looked(peers)
     assert text == (
-        f"nobody receives the commands on '/cmd': /left/driver takes {theirs}, and this node sends {ours}; "
+        f"no node receives the commands on '/cmd': /left/driver takes {theirs}, and this node sends {ours}; "
         f"set 'command.type' to {short}"
     )
 
@@ -150,7 +150,9 @@ def test_nobody_at_all_is_reported_while_armed_and_only_then(bench):
     assert looked(peers, armed=False) == []
     assert looked(peers, waiting=True) == [], 'nothing is commanded yet'
     [text] = peers.check(armed=True, waiting=False)
-    assert "nobody receives the commands on '/command' (std_msgs/msg/Float64MultiArray): there is no subscriber" in text
+    assert (
+        "no node receives the commands on '/command' (std_msgs/msg/Float64MultiArray): there is no subscriber" in text
+    )
 
 
 def test_a_subscriber_with_an_incompatible_quality_of_service_is_reported(bench):
@@ -194,7 +196,7 @@ def test_joint_states_under_another_name_are_reported_when_none_come_on_ours(ben
     bench.see(1, theirs)
     [text] = looked(peers)
     assert text == (
-        f"nobody publishes '/joint_states' ({STATES}), but on '{theirs}' /left/driver publishes {STATES}; "
+        f"no node publishes '/joint_states' ({STATES}), but on '{theirs}' /left/driver publishes {STATES}; "
         f"if that is this robot, set 'observation.joints.topic' to '{theirs}', or remap the topic"
     )
 
@@ -204,7 +206,7 @@ def test_while_nothing_comes_it_is_said_who_could_publish_it(bench):
     bench.takes(VECTOR, '/command')
     bench.see(2, '/command')
     assert looked(peers) == []
-    assert peers.remark == 'nobody publishes it'
+    assert peers.remark == 'no node publishes it'
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/joint_states')
     assert peers.check(armed=True, waiting=True) == []

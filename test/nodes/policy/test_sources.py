@@ -65,7 +65,7 @@ def until_it_answered(robot, times):
 def test_two_sources_scaled_shifted_and_turned_become_one_twist(ros, policies):
     robot = Robot(ros, policies / 'base.safetensors', *SOURCES, kind='geometry_msgs/msg/TwistStamped')
     inertial = ros.publisher('sensor_msgs/msg/Imu', 'imu/data')
-    reason = "nothing came yet from the source 'imu' (orientation.pitch, angular_velocity.y)"
+    reason = "no message has come from the source 'imu' (orientation.pitch, angular_velocity.y)"
 
     def refused():
         robot.publish((0.3, 0.0), joints=['pole'])
@@ -101,7 +101,7 @@ def test_two_sources_scaled_shifted_and_turned_become_one_twist(ros, policies):
     assert command.header.frame_id == 'base_link' and command.header.stamp.sec > 0
     ros.spin(0.3)
     assert robot.no_command((0.3, 0.0), joints=['pole'])
-    robot.until_status("the source 'imu' is more than 0.2 s away")
+    robot.until_status("the source 'imu' is more than 0.2 s older")
 
 
 def test_a_scan_a_goal_and_a_velocity_command_are_read_by_parameters_alone(ros, policies):
@@ -169,7 +169,7 @@ def test_at_a_fixed_rate_the_slew_rate_holds_between_any_two_commands(ros, polic
     ('extra', 'message'),
     [
         (('-p', 'observation.sources:=[joints]'), "'observation.fields' must say"),
-        (('-p', 'observation.sources:=[imu]'), "'observation.imu.type' is empty; say what comes on 'imu'"),
+        (('-p', 'observation.sources:=[imu]'), "'observation.imu.type' is empty; give the message type of 'imu'"),
         (('-p', 'observation.imu.type:=Imu'), "there is no parameter 'observation.imu.type'"),
     ],
 )

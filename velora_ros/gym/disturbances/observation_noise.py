@@ -8,10 +8,10 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 
+from velora_ros.contract.joint_signals import Signal
 from velora_ros.errors import ConfigError
 from velora_ros.gym.checks import check_env
 from velora_ros.gym.disturbances.random_streams import Array, Mask, RandomStreams
-from velora_ros.gym.observation_names import Signal
 
 Env = gym.Env[Any, Any]
 

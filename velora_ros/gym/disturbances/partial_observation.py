@@ -8,10 +8,10 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 
+from velora_ros.contract.joint_signals import Signal
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.gym.checks import check_env
 from velora_ros.gym.env_to_spec import observation_signals
-from velora_ros.gym.observation_names import Signal
 
 POSITIONS = 'positions'
 

@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 
+from velora_ros.contract.joint_signals import Signal
 from velora_ros.gym.checks import check_env
 from velora_ros.gym.control_period import control_period_of
 from velora_ros.gym.disturbances.action_delay import ActionDelay
@@ -18,7 +19,6 @@ from velora_ros.gym.disturbances.settings import NOMINAL, SHORTEST, Disturbances
 from velora_ros.gym.disturbances.signal_deviation import signal_deviation
 from velora_ros.gym.disturbances.timing_jitter import TimingJitter
 from velora_ros.gym.env_to_spec import observation_signals
-from velora_ros.gym.observation_names import Signal
 
 Env = gym.Env[Any, Any]
 

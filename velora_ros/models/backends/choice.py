@@ -87,6 +87,10 @@ def make_backend(
 ) -> Backend:
     """Make the backend that was chosen."""
     if choice.name == 'torch':
+        for optimizer in (actor_optimizer, critic_optimizer):
+            for state in optimizer.state.values():
+                if 'step' in state:  # numba, if it ran before, shares one counter among all parameters
+                    state['step'] = state['step'].clone()
         return TorchBackend(networks, actor_optimizer, critic_optimizer)
     assert isinstance(actor_optimizer, torch.optim.Adam)
     assert isinstance(critic_optimizer, torch.optim.Adam)

@@ -71,13 +71,13 @@ def commands_not_received(
         advice = (
             f"set 'command.type' to {short}" if short in known else f'the types that can be sent are {", ".join(known)}'
         )
-        return f"nobody receives the commands on '{topic}': {_take(others)}, and this node sends {kind}; {advice}"
+        return f"no node receives the commands on '{topic}': {_take(others)}, and this node sends {kind}; {advice}"
     if here:
         return (
-            f"nobody receives the commands on '{topic}': {here[0].node} subscribes to it with an incompatible quality "
+            f"no node receives the commands on '{topic}': {here[0].node} subscribes to it with an incompatible quality "
             f'of service ({here[0].incompatible or "unknown"}); set qos_overrides.{topic}.publisher'
         )
-    start = f"nobody receives the commands on '{topic}' ({kind})"
+    start = f"no node receives the commands on '{topic}' ({kind})"
     if not elsewhere:
         return f"{start}: there is no subscriber; start the robot's driver, or remap 'command' to its topic"
     there = '; '.join(f"on '{other}' {_take(ends)}" for other, ends in elsewhere.items())
@@ -110,7 +110,7 @@ def source_not_received(
         return ''
     there = '; '.join(f"on '{other}' {_send(ends)}" for other, ends in elsewhere.items())
     return (
-        f"nobody publishes '{topic}' ({kind}), but {there}; if that is this robot, set "
+        f"no node publishes '{topic}' ({kind}), but {there}; if that is this robot, set "
         f"'observation.{source}.topic' to '{next(iter(elsewhere))}', or remap the topic"
     )
 
@@ -183,7 +183,7 @@ class ConnectionChecks:
     def _remark(self, source: SourceConnection) -> str:
         ends = [end.node for end in self._publishers(source.subscription.topic_name, None) if end.kind == source.kind]
         if not ends:
-            return 'nobody publishes it'
+            return 'no node publishes it'
         return f'{" and ".join(dict.fromkeys(ends))} can publish it and sent nothing yet'
 
     def _is_repeated(self, what: str) -> bool:

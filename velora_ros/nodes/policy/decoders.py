@@ -165,7 +165,7 @@ class MessageDecoder:
         if source.frame and not self._has_stamp:
             raise ConfigError(
                 f"'observation.{source.name}.frame_id' is '{source.frame}', but a {source.type} has no header and so "
-                'names no frame; leave it out.'
+                'names no frame; omit it.'
             )
 
     def decode(self, message: Any, now: int) -> tuple[int, Numbers]:
@@ -205,7 +205,7 @@ class Frames:
             if frame and known and not _same_frame(frame, known):
                 raise ObservationError(
                     f"the source '{source.name}' is in the frame '{frame}' and '{other}' is in '{known}'; publish both "
-                    f"in one frame, or say with 'observation.{source.name}.frame_id' that '{frame}' is right."
+                    f"in one frame, or set 'observation.{source.name}.frame_id' to '{frame}' if that is right."
                 )
 
 

@@ -169,5 +169,5 @@ class KnownReader:
         """See :class:`Reader`."""
         for part, covariance in self._covariances:
             if covariance(message)[0] == -1:
-                raise ObservationError(f'the {self._kind} has no {part}: its first covariance is -1, which says so.')
+                raise ObservationError(f'the {self._kind} has no {part}: its first covariance is -1.')
         return self._read(message)

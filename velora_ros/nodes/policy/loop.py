@@ -43,7 +43,9 @@ from velora_ros.nodes.ros.timers import Timers
 from velora_ros.policy import Policy, PolicyFile
 
 INACTIVE = Status('ok', 'inactive', '')
-NO_CLOCK = 'use_sim_time is set, and nothing came on /clock yet; start what publishes it, or leave use_sim_time out'
+NO_CLOCK = (
+    'use_sim_time is set, and no message has come on /clock; start the node that publishes it, or omit use_sim_time'
+)
 # Longest wait for subscribers to acknowledge the last command [s].
 ACKNOWLEDGE_S = 0.5
 # A silence is confirmed after this share of the watchdog's timeout: the fault is latched late by that much.
@@ -306,7 +308,7 @@ class PolicyLoop:
             SpecError: its specification differs, or the node was cleaned up.
         """
         if self._destroyed:
-            raise SpecError('the node was cleaned up meanwhile.')
+            raise SpecError('the node was cleaned up in the meantime.')
         check_same_spec(policy.spec, self.policy.spec)
         old, new = self.policy.file, policy.file
         if (old.digest, old.converted_units) == (new.digest, new.converted_units):
@@ -371,7 +373,7 @@ class PolicyLoop:
     # --- diagnostics -----------------------------------------------------------------------------------------------
 
     def diagnose(self, path: str) -> None:
-        """Take the next step towards the next diagnostics; ``path`` is the file of the running policy."""
+        """Take one of the steps to the next diagnostics; ``path`` is the file of the running policy."""
         self._path = path
         next(self._diagnosis)
 

@@ -70,7 +70,7 @@ class SliceReader:
     Args:
         kind: the message type, for errors.
         way: the way.
-        width: how many numbers there must be; None for as many as the slice says, or any number where it does not say.
+        width: how many numbers there must be; None for the length of the slice, or any number if that varies.
     """
 
     def __init__(self, kind: str, way: Way, width: int | None) -> None:

@@ -46,7 +46,7 @@ class ObservationTopic:
 
     @property
     def source(self) -> Source:
-        """The source that it stands for."""
+        """The source."""
         return self.plan.source
 
     @property
@@ -159,12 +159,12 @@ def _topic(one: SourcePlan, names: Sequence[str], frames: Frames, *, is_trigger:
     if source.type == JOINTS:
         if source.missing or source.frame:
             what = 'missing' if source.missing else 'frame_id'
-            raise ConfigError(f"'observation.{source.name}.{what}' is not for joint states; leave it out.")
+            raise ConfigError(f"'observation.{source.name}.{what}' is not for joint states; omit it.")
         return ObservationTopic(one, JointStateDecoder(), JointValues(one.fields, float('inf'), source.name), kind)
     if is_trigger and source.missing:
         raise ConfigError(
             f"'observation.{source.name}.missing' is for sources other than the first one, '{source.name}', whose "
-            "messages are what is answered; leave it out, or put another source first in 'observation.sources'."
+            "messages are answered with commands; omit it, or put another source first in 'observation.sources'."
         )
     size = len(one.places)
     values = VectorValues(

@@ -234,18 +234,17 @@ def open_confirmations(values: Values, file: PolicyFile, safety: Safety, topic: 
         if not unit and _NO_MEANING.fullmatch(name)
     ]
     mapped = values['command.type'] != 'Float64MultiArray' or values['command.fields']
-    # ros2_control's forward_command_controller and its kin subscribe to ~/commands: joint commands, in SI units.
+    # Joint controllers of ros2_control, such as forward_command_controller, subscribe to ~/commands, in SI units.
     if unknown and not mapped and topic.endswith('/commands') and not values['command.si_confirmed']:
-        does = 'do' if len(unknown) > 1 else 'does'
         sentences.append(
-            f"the policy's {', '.join(unknown)} {does} not say what '{topic}' gets, a topic of joint controllers: the "
-            "training environment did not show it. Give 'command.scale' and 'command.offset' if it does not take "
-            "the policy's own numbers, then set 'command.si_confirmed' to true"
+            f"the meaning of the policy's {', '.join(unknown)} is unknown, since the training environment did not show "
+            f"it, and '{topic}' is a topic of joint controllers. Set 'command.scale' and 'command.offset' if it does "
+            "not take the policy's own numbers, then set 'command.si_confirmed' to true"
         )
     if spec.control_period_assumed and not values['control_period_confirmed']:
         sentences.append(
             f"the policy's control period of {spec.control_period:g} s was assumed in training. If the robot's states "
-            "come with this period, set 'control_period_confirmed' to true; else train again with the robot's"
+            "have this period, set 'control_period_confirmed' to true; else train again with the robot's period"
         )
     return sentences
 
@@ -260,7 +259,7 @@ def check_times(values: Values, safety: Safety) -> None:
     rate, timeout = values['rate_hz'], safety.watchdog_timeout
     if rate and 1 / rate >= timeout:
         raise ConfigError(
-            f"'rate_hz' is {rate:g} Hz, a tick every {1 / rate:.3g} s, and 'watchdog_timeout_s' comes to "
+            f"'rate_hz' is {rate:g} Hz, a tick every {1 / rate:.3g} s, and 'watchdog_timeout_s' is "
             f'{timeout:g} s: the watchdog would fire between two ticks. Raise one of them, or switch the watchdog off '
             'with 0.'
         )
@@ -294,6 +293,6 @@ def max_age(source: Source, values: Values, max_state_age: float) -> float:
 def _source(name: str, values: Values) -> Source:
     topic, kind = (values[f'observation.{name}.{what}'] for what in ('topic', 'type'))
     if not kind:
-        raise ConfigError(f"'observation.{name}.type' is empty; say what comes on '{topic}', for example Imu.")
+        raise ConfigError(f"'observation.{name}.type' is empty; give the message type of '{topic}', for example Imu.")
     missing, frame = (values[f'observation.{name}.{what}'] for what in ('missing', 'frame_id'))
     return Source(name, topic, kind, tuple(missing), frame)

@@ -21,7 +21,7 @@ from velora_ros.policy import Policy
 CHECK_PERIOD_S = 0.01
 # How long the loading thread may compute while the control thread waits for the interpreter [s]; usually 5 ms.
 TURN_S = 1e-4
-OVERTAKEN = 'another policy was asked for meanwhile.'
+OVERTAKEN = 'another policy was requested in the meantime.'
 
 
 def load(path: Path, engine: str) -> Policy:

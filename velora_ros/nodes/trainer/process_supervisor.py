@@ -1,0 +1,186 @@
+"""
+Supervises the training process: starts it, passes orders on, restarts it when it dies, and knows the training's state.
+
+States: ``idle``; ``training``, ``paused``, ``stopping``, ``resuming`` while a training is active; ``done``, ``failed``.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from velora_ros.nodes.trainer.process_handle import Event, ProcessHandle, describe_exit
+from velora_ros.nodes.trainer.training_status import TrainingStatus
+
+# After SIGINT the training process has this long to write its results; launch sends SIGTERM after 5 s.
+SHUTDOWN_TIMEOUT_S = 4.0
+# After ~/stop it has this long, because it may be in the middle of an evaluation.
+STOP_TIMEOUT_S = 30.0
+
+IDLE, TRAINING, PAUSED, STOPPING, RESUMING = 'idle', 'training', 'paused', 'stopping', 'resuming'
+DONE, FAILED = 'done', 'failed'
+ACTIVE = (TRAINING, PAUSED, STOPPING, RESUMING)
+
+
+class ProcessSupervisor:
+    """
+    One training at a time, over all processes that it takes.
+
+    Args:
+        logger: the node's logger.
+    """
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+        self.state = IDLE
+        """One of the states above."""
+        self.reason = ''
+        """What the state is due to, as shown in log and diagnostics."""
+        self.status = TrainingStatus()
+        """Steps, returns and policies of the training."""
+        self.deaths = 0
+        """How many processes of this training have died."""
+        self._process: ProcessHandle | None = None
+        self._since = 0.0
+        self._job: dict[str, Any] = {}
+        self._live: dict[str, float] = {}
+        self._steps_at_death, self._state_before_death = -1, IDLE
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a training is running, paused, stopping or resuming."""
+        return self.state in ACTIVE
+
+    @property
+    def run_dir(self) -> str:
+        """Folder of the last run; ``''`` before the first one."""
+        return str(self._job.get('run_dir', ''))
+
+    @property
+    def pid(self) -> int | None:
+        """Id of the training process; None if there is none."""
+        return None if self._process is None else self._process.pid
+
+    def start(self, job: dict[str, Any], live: Mapping[str, float]) -> None:
+        """
+        Start a training.
+
+        Args:
+            job: from :func:`velora_ros.nodes.trainer.job.make_job`.
+            live: the hyperparameters that may change during the training.
+        """
+        self._job, self._live = job, dict(live)
+        self.status = TrainingStatus(job['run_dir'], job['total_steps'])
+        self.deaths, self._steps_at_death = 0, -1
+        self._process = ProcessHandle(job)
+        if job['resume']:
+            self._send_live(self._live)
+        verb = 'resuming' if job['resume'] else 'into'
+        steps = f'{job["env"]}, seed {job["seed"]}, {job["total_steps"]} steps'
+        self._set_state(TRAINING, f'{steps}, {verb} {job["run_dir"]}')
+
+    def order(self, order: str, valid_in: Sequence[str], state: str) -> bool:
+        """
+        Send an order to the training process; return False if there is no process, or its state does not allow it.
+
+        Args:
+            order: a line as in :mod:`velora_ros.nodes.trainer.orders`.
+            valid_in: the states in which it is sent.
+            state: the state from then on.
+        """
+        if self._process is None or self.state not in valid_in:
+            return False
+        self._process.send(order)
+        if state != self.state:
+            self._set_state(state, '' if state == STOPPING else self.reason)
+        return True
+
+    def change(self, live: Mapping[str, float]) -> None:
+        """Send the hyperparameters that have changed; the training applies them with the next episode."""
+        changes = {name: value for name, value in live.items() if value != self._live.get(name)}
+        if self._process is not None and self.is_active and changes:
+            self._live |= changes
+            self._send_live(changes)
+
+    def read_events(self, *, restart: bool) -> Iterator[tuple[str, Event]]:
+        """
+        Read what the process has reported, and notice its exit.
+
+        Args:
+            restart: whether to start another process when this one has died, which resumes the run.
+
+        Yields:
+            Kind and values of each event, and ``exit`` with ``stopping`` when no process is left.
+        """
+        if self._process is None:
+            return
+        if self.state == STOPPING and time.monotonic() - self._since > STOP_TIMEOUT_S:
+            self._logger.error(f'the training process did not stop within {STOP_TIMEOUT_S:g} s and is killed')
+            self._process.stop(0.0)
+        exit_status = self._process.status  # read before the events, so that no event before the exit is lost
+        for event in self._process.read_events():
+            kind = event.pop('event')
+            self._take(kind, event)
+            yield kind, event
+        if exit_status is not None:
+            self._process.close()
+            self._process = None
+            stopping = self.state == STOPPING
+            if self.is_active:
+                self._on_death(describe_exit(exit_status), restart=restart)
+            if self._process is None:
+                yield 'exit', {'stopping': stopping}
+
+    def await_exit(self) -> None:
+        """Wait for the exit of a process that has already reported its end."""
+        if self._process is not None:
+            self._process.stop(0.0)
+
+    def shut_down(self) -> None:
+        """Stop the training, which writes its results, and wait for it."""
+        if self.is_active:
+            self._set_state(STOPPING)
+        if self._process is not None:
+            self._process.stop(SHUTDOWN_TIMEOUT_S)
+
+    def _take(self, kind: str, event: Event) -> None:
+        self.status.update(kind, event)
+        if kind == 'alive' and self.state == RESUMING:
+            self._set_state(self._state_before_death, f'resumed after {self.status.steps} steps')
+        elif kind == 'error':
+            self._set_state(FAILED, event['message'])
+        elif kind == 'end':
+            self._set_state(DONE, f'{self.status.summary(event)}; {self.run_dir}')
+        elif text := self.status.log_line(kind, event):
+            self._logger.info(text)
+
+    def _on_death(self, how: str, *, restart: bool) -> None:
+        """Start another process if that is wanted and the training has made progress; otherwise it has failed."""
+        steps = self.status.steps
+        self._state_before_death = self._state_before_death if self.state == RESUMING else self.state
+        sentence = f'the training process {how} after {steps} steps'
+        self.deaths += 1
+        if self.state == STOPPING or not restart or steps <= self._steps_at_death:
+            again = ', again without any progress' if self.deaths > 1 and steps <= self._steps_at_death else ''
+            kept = "its files are kept; ~/start with the parameter 'resume' resumes from the newest checkpoint"
+            self._set_state(FAILED, f'{sentence}{again}; {kept}')
+            return
+        self._steps_at_death = steps
+        self._process = ProcessHandle({**self._job, 'resume': True, 'announced': self.status.announced})
+        self.status.process_started()
+        self._send_live(self._live)
+        if self._state_before_death == PAUSED:
+            self._process.send('pause')
+        self._set_state(RESUMING, f'{sentence}; another one resumes from the newest checkpoint')
+
+    def _send_live(self, values: Mapping[str, float]) -> None:
+        assert self._process is not None
+        self._process.send(f'set {json.dumps(values)}')
+
+    def _set_state(self, state: str, reason: str = '') -> None:
+        self.state, self.reason, self._since = state, reason, time.monotonic()
+        text = f'{state}: {reason}' if reason else state
+        if state in (FAILED, RESUMING):
+            self._logger.error(text)
+        else:
+            self._logger.info(text)
