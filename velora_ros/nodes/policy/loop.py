@@ -103,7 +103,7 @@ class PolicyLoop:
             now=self._now,
         )
         self._values = values
-        self._take = self._answer
+        self._handle = self._answer
         self._late = round(policy.spec.control_period * 1e9)  # an older state is not answered if a newer one waits [ns]
         self._queue: deque[Any] = deque()  # messages that were received behind a late state
         self._kept: tuple[int, float] | None = None  # the newest state at a fixed rate: its stamp, when it was received
@@ -130,15 +130,15 @@ class PolicyLoop:
     # --- the path of a message -------------------------------------------------------------------------------------
 
     def _on_state(self, message: Any) -> None:
-        """Take in a message of the triggering topic, then those that were received behind a late one."""
+        """Handle a message of the triggering topic, then those that were received behind a late one."""
         if not self.active:
             return
-        self._take(message)
+        self._handle(message)
         while self._queue and self.active:
-            self._take(self._queue.popleft())
+            self._handle(self._queue.popleft())
 
     def _answer(self, message: Any) -> None:
-        """Answer one message of the robot's state with a command: decode, observe, decide, encode."""
+        """Answer a message of the robot's state with a command: decode, observe, decide, encode."""
         received, now = time.monotonic(), self._now()
         try:
             if not now:
@@ -148,7 +148,7 @@ class PolicyLoop:
         except ObservationError as error:
             self._reject(error)
             return
-        if observation is None or ((self._queue or now - stamp > self._late) and self._is_superseded()):
+        if observation is None or self._is_superseded(now - stamp):
             return
         command = self.controller.decide(observation, stamp, now, received)
         if command is not None:
@@ -167,12 +167,12 @@ class PolicyLoop:
         except ObservationError as error:
             self._reject(error)
             return
-        if stamp is not None and not ((self._queue or now - stamp > self._late) and self._is_superseded()):
+        if stamp is not None and not self._is_superseded(now - stamp):
             self.controller.counts['superseded'] += self._kept is not None
             self._kept = (stamp, received)
 
     def _on_rate(self) -> None:
-        """Answer the newest state once; without a new one repeat the command, while its state is fresh."""
+        """Answer the newest state once; without a new one, repeat the command while its state is fresh."""
         now, steady = self._now(), time.monotonic()
         if self._kept is None:
             self.send(self.controller.repeat(now, steady))
@@ -190,15 +190,17 @@ class PolicyLoop:
         self._report(command, observation)
 
     def _on_other_source(self, topic: ObservationTopic, message: Any) -> None:
-        """Keep the values of a topic that triggers no command."""
+        """Store the values of a topic that triggers no command."""
         if self.active:
             try:
                 topic.store(message, self._now())
             except ObservationError as error:
                 self._reject(error)
 
-    def _is_superseded(self) -> bool:
-        """Return whether a newer complete state was received behind a late one; count the late one then."""
+    def _is_superseded(self, age: int) -> bool:
+        """Return whether a newer complete state was received behind a state of this age [ns], and count it then."""
+        if age <= self._late and not self._queue:
+            return False
         take = taker(self._subscription)
         while (message := take()) is not None:
             self._queue.append(message)
@@ -280,7 +282,7 @@ class PolicyLoop:
         self.controller.refusals = self._open_confirmations(values)
         self._sources.limit_ages(values, self.controller.safety.max_state_age)
         self._values = values
-        self._take = self._keep if values['rate_hz'] else self._answer
+        self._handle = self._keep if values['rate_hz'] else self._answer
         self._set_timers()
         self._diagnostics.publish_status(self.status)
 

@@ -57,9 +57,25 @@ def await_policy(node: Node, begin: Callable[[], None]) -> None:
 
 
 class _Job(NamedTuple):
+    """A policy to load, and what happens afterwards; see :meth:`Loader.swap`."""
+
+    loop: PolicyLoop
     path: Path
     engine: str
-    finish: Callable[[Policy | None, str], None]
+    wanted: Callable[[], bool]
+    done: Callable[[str], None]
+
+    def finish(self, policy: Policy | None, why: str) -> None:
+        """Swap the loaded policy in, or report why not: ``why`` if it could not be loaded."""
+        try:
+            if not self.wanted():
+                raise ConfigError(OVERTAKEN)
+            if policy is None:
+                raise ConfigError(why)
+            self.loop.swap(policy)
+        except VeloraError as error:
+            why = f'{error} The old policy stays.' if self.wanted() else str(error)
+        self.done(why)
 
 
 class Loader:
@@ -91,21 +107,7 @@ class Loader:
             wanted: called when the policy is loaded; it is dropped if this returns False.
             done: called on the executor's thread with '' when the policy runs, or with why the old one continues.
         """
-
-        def finish(policy: Policy | None, why: str) -> None:
-            try:
-                if not wanted():
-                    raise ConfigError(OVERTAKEN)
-                if policy is None:
-                    raise ConfigError(why)
-                loop.swap(policy)
-            except VeloraError as error:
-                why = f'{error} The old policy stays.' if wanted() else str(error)
-            done(why)
-
-        self._begin(_Job(path, engine, finish))
-
-    def _begin(self, job: _Job) -> None:
+        job = _Job(loop, path, engine, wanted, done)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name='policy loader', daemon=True)
             self._thread.start()
