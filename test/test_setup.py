@@ -1,4 +1,4 @@
-"""The set-up of the environment and the command lines that make builds; nothing is installed here."""
+"""The set-up of the environment, and the command lines that make builds. Nothing is installed."""
 
 import os
 import re
@@ -10,14 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHIM = '#!/bin/sh\necho "pyenv: command not found" >&2\nexit 127\n'
-# What a bare Debian has: a Python that answers, without the modules that make an environment.
+# As on a minimal Debian: a Python that runs, without the modules venv and ensurepip.
 WITHOUT_VENV = '#!/bin/sh\ncase "$2" in *version_info*) echo 3.12 ;; *) exit 1 ;; esac\n'
 OLD = '#!/bin/sh\necho 3.9\n'
 
 
 @pytest.fixture
 def set_up(tmp_path, monkeypatch):
-    """Run tools/environment in a copy of what it reads, with only the interpreters given, each a script."""
+    """Run tools/environment on a copy of its files, with only the given interpreters, each a script."""
     for folder in ('tools', 'requirements'):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for name in ('Makefile', 'constraints.txt', 'setup.py', 'setup.cfg'):

@@ -1,4 +1,4 @@
-"""What `make bench-node` counts: which command answers which state, and what is lost."""
+"""How `make bench-node` counts: which command answers which state, and which states are lost."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The comparison of liquid cells and controls is a fair one, and its page shows what its table holds."""
+"""The comparison of liquid cells and controls is fair, and its page shows the figures of its table."""
 
 import csv
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / 'benchmarks'
-sys.path.insert(0, str(BENCHMARKS))  # the benchmarks are scripts beside each other, no package
+sys.path.insert(0, str(BENCHMARKS))  # the benchmarks are scripts, not a package
 
 import results_page_robustness  # noqa: E402
 import robustness  # noqa: E402

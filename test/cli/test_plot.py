@@ -8,7 +8,7 @@ EPISODES = 'episode,steps,return,length,critic_loss,actor_loss,steps_per_s,secon
 
 @pytest.fixture
 def runs(tmp_path):
-    """A folder with three run folders of one environment, and one that has only just begun."""
+    """A folder with three run folders of one environment, and one of a run that has just begun."""
     for seed in range(3):
         folder = tmp_path / 'runs' / f'Pendulum-v1-seed{seed}'
         folder.mkdir(parents=True)

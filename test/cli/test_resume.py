@@ -53,7 +53,7 @@ def test_every_policy_says_what_repeats_its_run(begin):
 
 @pytest.fixture
 def forget_arm(tmp_path, monkeypatch):
-    """An environment of a module that registers it on import; the function makes the process as if it were new."""
+    """An environment that a module registers on import; the function undoes this, as in a new process."""
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / 'arm_of_mine.py').write_text(
         "import gymnasium\ngymnasium.register('Arm-v0', 'toy:Reach', max_episode_steps=5)\n"

@@ -1,4 +1,4 @@
-"""`velora_ros sweep` as its user starts it, Ray included."""
+"""`velora_ros sweep` as a user starts it, with Ray."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ TINY = {
     'fixed': {'start_steps': 64, 'boost_ratio': 1.0, 'eval_every': 200, 'eval_episodes': 2},
     'grid': {'n_neurons': [10, 16]},
 }
-# They notice the end of a Ray that was killed after a minute; until then they do nothing.
+# They end a minute after Ray was killed, and are idle until then.
 IDLE_AGENTS = {'ray::DashboardAgent', 'ray::RuntimeEnvAgent'}
 
 
@@ -95,7 +95,7 @@ def test_an_interrupted_sweep_resumes_with_the_trials_that_are_not_done(sweep_fi
     assert all((row['status'], row['steps'], row['message']) == ('finished', '600', '') for row in table)
     assert f'{4 - len(done)} to do' in out and 'best setting: n_neurons=' in out
 
-    for name in names:  # run folders as any others
+    for name in names:  # they are normal run folders
         Policy.load(folder / name / 'policies/best.safetensors')
         assert (folder / name / 'learning_curve.png').exists()
         steps = [row['steps'] for row in rows(folder / name / 'evaluations.csv')]

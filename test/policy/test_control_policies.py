@@ -1,4 +1,4 @@
-"""Policies with a control cell: the file says which, and the runtime computes it."""
+"""Policies with the control cells (GRU, MLP): the file names the cell and the runtime computes it."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def sigmoid(x):
 
 
 def documented_step(file, observation, hidden, ratio):
-    """The equations of the policy file's documentation, gate by gate."""
+    """The equations of velora_ros.policy.tensor_layout, gate by gate."""
     w = {name: tensor.astype(float) for name, tensor in file.tensors.items()}
     x = (observation - w['normalisation.offset']) * w['normalisation.scale']
     v = w['inter.weight'] @ x + w['inter.bias']

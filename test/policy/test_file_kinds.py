@@ -1,4 +1,4 @@
-"""What people give in the place of a policy, an agent or a run, made as the programs make it that write such files."""
+"""Files of other programs, given in place of a policy, an agent or a run."""
 
 import os
 import pickle  # noqa: TID251 - written as others write it; nothing here or in the package loads one
@@ -25,7 +25,7 @@ BOMB = b'\x80\x04cposix\nsystem\n\x8c\x04boom\x85R.'
 
 @pytest.fixture
 def made(tmp_path: Path) -> dict[str, Path]:
-    """Every kind of file, under a name that says nothing or something wrong."""
+    """Every kind of file, under a name that says nothing or the wrong thing."""
     sb3 = tmp_path / 'best_model.zip'
     with zipfile.ZipFile(sb3, 'w') as file:
         for name in ('data', 'pytorch_variables.pth', 'policy.pth', 'actor.optimizer.pth'):

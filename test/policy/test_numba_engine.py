@@ -25,7 +25,7 @@ def test_mish_is_exact_to_1e_14():
 
 
 def test_nan_stays_nan():
-    """The step finds an overflow by its result."""
+    """The step detects an overflow by its result."""
     assert np.isnan(taken(numba_engine._tanh, np.array([np.nan, 1.0, 2.0, 3.0, np.nan]))[[0, 4]]).all()
 
 

@@ -17,7 +17,7 @@ POLICIES = Path(__file__).parents[2] / 'policies'
 
 
 class OnnxPolicy:
-    """Steps a model as the module's docstring says: hidden state and time are the caller's."""
+    """Steps a model as the module's docstring explains: the caller keeps hidden state and time."""
 
     def __init__(self, file, path):
         save_onnx(file, path)
@@ -67,7 +67,7 @@ class TorchPolicy:
 
 
 def closed_loop(file, steps):
-    """Observations and elapsed times of one closed loop, uneven where time counts; None: an episode begins."""
+    """Observations and elapsed times of one closed loop, with uneven times if the policy uses them; None: an episode begins."""
     policy, env = Policy(file, 'numpy'), make(file.environment)
     if file.dt_range[0] < file.dt_range[1]:
         env = TimingJitter(env, period_range=(0.1, 2), drop_probability=0.1)
@@ -110,7 +110,7 @@ def test_every_engine_agrees_over_a_recorded_closed_loop(policy_file, tmp_path):
                 engine.reset()
             actions[name].append(engine.step(observation, dt))
     span = policy_file.spec.high - policy_file.spec.low
-    assert np.ptp(actions['numpy'], axis=0) > 0.01 * span  # something happened
+    assert np.ptp(actions['numpy'], axis=0) > 0.01 * span  # the actions do vary
     for name in engines:
         assert np.abs((np.array(actions[name]) - actions['numpy']) / span).max() < 1e-5, name
 

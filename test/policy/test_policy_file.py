@@ -16,7 +16,7 @@ def changed(file, **tensors):
 
 
 def raw(file, *, tensors=None, drop=(), **metadata):
-    """The bytes of a file as save would write them, with some content replaced behind its back."""
+    """The bytes that save would write, with some metadata replaced."""
     text = {**file._metadata(), 'digest': file.digest, **metadata}
     text = {key: value for key, value in text.items() if key not in drop}
     content = {name: tensor for name, tensor in {**file.tensors, **(tensors or {})}.items() if name not in drop}

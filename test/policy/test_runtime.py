@@ -32,7 +32,7 @@ def run(policy, observations, dts):
 
 
 def scalar_step(file, observation, hidden, ratio):
-    """The equations once more, number by number, from the policy file's documentation."""
+    """The equations of velora_ros.policy.tensor_layout once more, number by number."""
     w = {name: tensor.astype(float) for name, tensor in file.tensors.items()}
     x = (observation - w['normalisation.offset']) * w['normalisation.scale']
     v = w['inter.weight'] @ x + w['inter.bias']
@@ -177,7 +177,7 @@ def test_each_action_is_a_new_array(policy):
 
 
 def test_any_array_of_numbers_is_accepted_and_the_step_is_compiled_once(make_policy_file):
-    """Another array type would compile in the middle of a control loop."""
+    """Another array type would cause compilation in the middle of a control loop."""
     before = None
     for observation in (
         [1, 2, 3, 4],
@@ -296,7 +296,7 @@ def test_without_numba_the_policy_runs_in_numpy_and_the_engine_numba_is_refused(
 
 @pytest.fixture
 def read_only_install(tmp_path):
-    """A copy of the package in which numba finds no place for a cache beside the source."""
+    """A copy of the package in which numba cannot write a cache beside the source."""
     shutil.copytree(PACKAGE, tmp_path / 'install/velora_ros', ignore=shutil.ignore_patterns('__pycache__'))
     (tmp_path / 'install/velora_ros/policy/__pycache__').write_text('in the way')
     return tmp_path / 'install'

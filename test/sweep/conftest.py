@@ -6,7 +6,7 @@ from velora_ros.sweep.plan import Sweep
 
 @pytest.fixture
 def load(tmp_path):
-    """Return the sweep that a file with these entries holds; what is not named is a small valid sweep."""
+    """Return the sweep of a file with these entries, on top of those of a small valid sweep."""
 
     def from_entries(**entries):
         path = tmp_path / 'sweep.yaml'

@@ -17,7 +17,7 @@ def sweep():
 
 
 def evaluated(folder, trial, *means):
-    """Write what a trial leaves behind."""
+    """Write the files that a trial leaves."""
     path = folder / trial.name
     path.mkdir()
     lines = [f'{500 * i},1,{i},{mean},0,{mean},{mean},1' for i, mean in enumerate(means, 1)]

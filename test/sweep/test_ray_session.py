@@ -1,4 +1,4 @@
-"""Whose folder is removed; Ray itself runs in test/cli/test_sweep.py."""
+"""Which folders of Ray are removed. Ray itself runs in test/cli/test_sweep.py."""
 
 import fcntl
 import os
@@ -41,7 +41,7 @@ def test_the_folder_of_a_dead_process_is_removed_and_one_in_use_stays(temporary)
     first, descriptor = own()
     second, other = own()
     assert first.exists() and second.exists()
-    os.close(descriptor)  # as the end of its process does
+    os.close(descriptor)  # as when its process ends
     third, another = own()
     assert not first.exists()
     assert second.exists() and third.exists()
@@ -51,7 +51,7 @@ def test_the_folder_of_a_dead_process_is_removed_and_one_in_use_stays(temporary)
 
 @pytest.mark.parametrize('pid', ['4194999', '1'])
 def test_a_folder_of_a_process_that_is_not_seen_from_here_stays(temporary, pid):
-    """Another container has other process ids: 4194999 is in use there, whatever is to be seen here."""
+    """Another container has other process ids: 4194999 may exist there although it does not exist here."""
     folder = abandoned(temporary, f'ray-{pid}-x')
     with (folder / ray_session.OWNER).open('r+') as held:
         fcntl.flock(held, fcntl.LOCK_EX)

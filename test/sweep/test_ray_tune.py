@@ -1,4 +1,4 @@
-"""What ends trials early; the trials themselves run in test/cli/test_sweep.py."""
+"""The scheduler. The trials themselves run in test/cli/test_sweep.py."""
 
 from types import SimpleNamespace
 

@@ -16,7 +16,7 @@ SHORT = {'start_steps': 64, 'boost_ratio': 1.0, 'eval_every': 100, 'eval_episode
 
 
 class Breaks(gymnasium.Wrapper, gymnasium.utils.RecordConstructorArgs):
-    """Fails after so many steps of all its lives, while there are failures left."""
+    """Fails after a number of steps, counted over all instances, as long as failures are left."""
 
     failures = 0
 
