@@ -67,7 +67,7 @@ class TorchPolicy:
 
 
 def closed_loop(file, steps):
-    """Observations and elapsed times of one closed loop, with uneven times if the policy uses them; None: an episode begins."""
+    """Observations and elapsed times of a closed loop, uneven if the policy uses time; None: an episode begins."""
     policy, env = Policy(file, 'numpy'), make(file.environment)
     if file.dt_range[0] < file.dt_range[1]:
         env = TimingJitter(env, period_range=(0.1, 2), drop_probability=0.1)
