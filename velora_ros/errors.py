@@ -6,6 +6,7 @@ Every message says what was given, what is valid and what to do.
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
 
 
 class VeloraError(Exception):
@@ -34,6 +35,14 @@ class UnsupportedEnvironmentError(VeloraError, ValueError):
 
 class DivergenceError(VeloraError, ArithmeticError):
     """Training has diverged: a loss, a weight or an action of the agent is no longer finite."""
+
+    @classmethod
+    def of(cls, what: str) -> Self:
+        """Return the error for a number of the agent that is not finite; ``what`` begins the message."""
+        return cls(
+            f'{what} is not finite: training has diverged. Lower actor_lr and critic_lr, lower reward_scale if rewards '
+            'are large, or limit the gradients with max_grad_norm, and train a new agent.'
+        )
 
 
 class StorageError(VeloraError, OSError):

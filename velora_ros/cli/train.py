@@ -170,10 +170,10 @@ class _Training:
         self._out = Path(arguments.out) if arguments.out else None
         if self._out is not None:
             check_writable(self._out, '--out')
-        self._running = _running(config.seed)
-        self.env = self._running.make_environment(config)
+        self._training = _import_training(config.seed)
+        self.env = self._training.make_environment(config)
         try:
-            self._model = self._running.make_model(config, self.env, fresh=not arguments.resume)
+            self._model = self._training.make_model(config, self.env, fresh=not arguments.resume)
         except BaseException:
             close(self.env)
             raise
@@ -187,7 +187,7 @@ class _Training:
             callbacks.append(EarlyStopping(threshold=arguments.stop_at, patience=arguments.patience))
         options = {'checkpoint_every': arguments.checkpoint_every, 'keep_checkpoints': arguments.keep_checkpoints}
         with stop_on_signals() as stop:
-            result = self._running.train_run(folder, self._model, self.env, callbacks=[*callbacks, stop], **options)
+            result = self._training.train_run(folder, self._model, self.env, callbacks=[*callbacks, stop], **options)
         file = _with_provenance(result.best_policy or self._model.agent.policy_file(), self._config)
         file.save(out)
         if stop.reason:  # a user who stops a run does not want to wait for an evaluation
@@ -249,16 +249,16 @@ def _given(arguments: argparse.Namespace, started_with: TrainConfig) -> dict[str
     }
 
 
-def _running(seed: int) -> Any:
+def _import_training(seed: int) -> Any:
     """Return the module that trains; it needs torch, which the other commands do not."""
     set_seed(seed)  # it also reports a missing torch
     try:
-        from velora_ros.models import run  # noqa: PLC0415
+        from velora_ros.models import run_from_config  # noqa: PLC0415
     except ImportError as error:
         raise MissingDependencyError(
             f'training needs {error.name}, which is not installed. {how_to_install("train")}'
         ) from error
-    return run
+    return run_from_config
 
 
 def _with_provenance(file: PolicyFile, config: RunConfig) -> PolicyFile:

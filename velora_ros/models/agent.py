@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from velora_ros import __version__
-from velora_ros.errors import ConfigError, SpecError
+from velora_ros.errors import ConfigError, DivergenceError, SpecError
 from velora_ros.gym.make_env import id_of
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cell_registry import cell_kind
@@ -34,7 +34,6 @@ from velora_ros.replay import Batch, SequenceBuffer, Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SAMPLE_EVERY, Gathered
-from velora_ros.training.divergence import diverged
 from velora_ros.training.environments import Env
 from velora_ros.utils.slow_steps import slow_step
 
@@ -396,7 +395,7 @@ class DDPGAgent:
         """
         for name, values in self.networks.state_dict().items():
             if not torch.isfinite(values).all():
-                raise diverged(f'after {self.updates} updates a weight of the networks ({name})')
+                raise DivergenceError.of(f'after {self.updates} updates a weight of the networks ({name})')
 
     def policy_file(self) -> PolicyFile:
         """

@@ -65,7 +65,7 @@ def run_trial(trial: Trial, folder: Path, report: Callable[[dict[str, Any]], Non
 
 
 def _train(config: RunConfig, folder: Path, report: Callable[[dict[str, Any]], None]) -> None:
-    from velora_ros.models.run import make_environment, make_model, train_run  # noqa: PLC0415 - torch, here alone
+    from velora_ros.models.run_from_config import make_environment, make_model, train_run  # noqa: PLC0415 - torch, here alone
 
     with closing(make_environment(config)) as env, _opened(folder, config) as run:
         model = make_model(run.started_with, env)

@@ -7,11 +7,10 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.errors import DivergenceError, UnsupportedEnvironmentError
 from velora_ros.gym.environment_errors import FAILURES, described
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent_protocol import Array
-from velora_ros.training.divergence import diverged
 
 REPAIR, REPAIR_OR_END = 'repair it', 'repair it, or end the episode before it fails'
 
@@ -69,7 +68,7 @@ class CheckedEnv:
         """
         when = f'in step {number}'
         if not all(np.isfinite(action).tolist()):
-            raise diverged(f"the policy's action {when}")
+            raise DivergenceError.of(f"the policy's action {when}")
         command = self._low + (action + 1) * self._half_range
         command = np.minimum(np.maximum(command, self._low), self._high)  # twice as fast as clip
         try:

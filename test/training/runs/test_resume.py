@@ -22,7 +22,7 @@ from velora_ros.errors import (
 )
 from velora_ros.gym import make
 from velora_ros.models import LiquidDDPG
-from velora_ros.models.run import make_environment, make_model, train_run
+from velora_ros.models.run_from_config import make_environment, make_model, train_run
 from velora_ros.policy import PolicyFile
 from velora_ros.spec import PolicySpec
 from velora_ros.training import (

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.errors import DivergenceError
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig
-from velora_ros.training.divergence import diverged
 
 Array = npt.NDArray[np.float32]
 
@@ -141,4 +141,4 @@ def check_loss(network: str, loss: float) -> None:
         DivergenceError: it is not finite.
     """
     if not math.isfinite(loss):
-        raise diverged(f"the {network}'s loss")
+        raise DivergenceError.of(f"the {network}'s loss")

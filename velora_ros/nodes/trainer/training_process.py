@@ -147,7 +147,7 @@ def _make_environment(job: Job, config: TrainConfig) -> Any:
 def _make_model(job: Job, env: Any, config: TrainConfig) -> 'LiquidDDPG':
     set_seed(job['seed'])  # raises the right error if torch is missing
     try:
-        from velora_ros.models.run import make_model  # noqa: PLC0415 - torch takes seconds; check the environment first
+        from velora_ros.models.run_from_config import make_model  # noqa: PLC0415 - torch takes seconds to load
     except ImportError as error:
         raise MissingDependencyError(
             f'training needs {error.name}, which is not installed. {how_to_install("train")}'

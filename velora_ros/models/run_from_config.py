@@ -1,4 +1,4 @@
-"""A whole run from what its folder says: the command line, the trainer's process and a sweep start it here."""
+"""A run from its configuration: make the environment, make the agent, train. Commands, trainer_node and sweeps do."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ def make_environment(config: RunConfig) -> Env:
     Make the environment of a run, disturbed as its hyperparameters say.
 
     Raises:
-        UnsupportedEnvironmentError: it cannot be made, or no policy can be trained in it: a wrapper keeps running
-            statistics of its own, for example.
+        UnsupportedEnvironmentError: it cannot be made, or no policy can be trained in it, for example because a wrapper
+            keeps running statistics.
         ConfigError: the run's environment has no name, or wrappers that only the program that made them knows.
     """
     env = make(config.name_of_env(), **config.env_args)
@@ -36,15 +36,15 @@ def make_environment(config: RunConfig) -> Env:
 
 def make_model(config: RunConfig, env: Env, *, fresh: bool = True) -> LiquidDDPG:
     """
-    Make the agent of a run as it is at its beginning; the global random generators are seeded.
+    Make the agent of a run as it is at its start; the global random generators are seeded.
 
     Args:
-        config: of the run.
+        config: the configuration of the run.
         env: from :func:`make_environment`.
-        fresh: the run is about to begin; one that is resumed needs the file no more that it began from.
+        fresh: whether the run starts now; a resumed run no longer needs the file that it began from.
 
     Raises:
-        VeloraError: the device, a size or the environment is not as it must be.
+        VeloraError: the device, a size or the environment is invalid.
     """
     set_seed(config.seed)
     device, spec = set_device(config.device), spec_from_env(env, config.control_period)
@@ -67,13 +67,13 @@ def train_run(
     run: RunFolder, model: LiquidDDPG, env: Env, *, callbacks: Sequence[Callback] = (), **options: Any
 ) -> TrainResult:
     """
-    Begin or go on with a run, as its folder says.
+    Start or resume a run, as the configuration in its folder says.
 
     Args:
-        run: open.
-        model: from :func:`make_model`; it becomes the one of the newest checkpoint.
+        run: the open folder.
+        model: from :func:`make_model`; in a resumed run its agent becomes that of the newest checkpoint.
         env: from :func:`make_environment`.
-        callbacks: called beside those that write into the folder.
+        callbacks: called in addition to those that write into the folder.
         **options: ``checkpoint_every``, ``keep_checkpoints`` and ``progress`` of ``LiquidDDPG.train``.
 
     Raises:
