@@ -15,10 +15,11 @@ Services:
     ~/save (std_srvs/Trigger): write a checkpoint at the end of the running episode.
 
 Parameters (``parameters.py`` has their defaults and meaning):
-    env, preset, seed, total_steps, run_dir, out, resume, resume_on_death, announce_untrained, rival, nice, autostart,
-    exit_when_done, exit_when_failed, every hyperparameter, and qos_overrides of every topic. The hyperparameters
-    default to the environment's preset in ``config/train``. noise_scale, update_ratio, actor_lr and critic_lr may
-    change at any time and do so with the next episode; the others apply from one ~/start to the next.
+    env, preset, env_args, start_from, device, seed, total_steps, run_dir, out, resume, resume_on_death,
+    announce_untrained, rival, nice, autostart, exit_when_done, exit_when_failed, every hyperparameter, and
+    qos_overrides of every topic. The hyperparameters default to the environment's preset in ``config/train``.
+    noise_scale, update_ratio, actor_lr and critic_lr may change at any time and do so with the next episode; the others
+    apply from one ~/start to the next.
 
 Only the training process loads torch, so every service answers at once, whatever the training does. The node reports
 the death of that process, and with ``resume_on_death`` starts another one. If the node is killed, the process ends too.
