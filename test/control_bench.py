@@ -20,7 +20,7 @@ SPEC = PolicySpec(
 
 
 class Accumulator:
-    """A recurrent policy that sums what it sees over time; it can be told to answer or to remember nonsense."""
+    """A recurrent policy that sums its observations over time; a test can make its action or its hidden state NaN."""
 
     spec = SPEC
 
@@ -31,7 +31,7 @@ class Accumulator:
         self.sick = self.stepped = False
 
     def twin(self):
-        """Another policy that does what this one was told."""
+        """Another policy with the same settings."""
         twin = Accumulator()
         twin.dts, twin.answer, twin.sick = self.dts, self.answer, self.sick
         return twin
@@ -57,7 +57,7 @@ def as_array(command):
 
 
 class Bench:
-    """A controller and two clocks: states come one period apart unless told otherwise."""
+    """A controller and two clocks: states are one period apart by default."""
 
     def __init__(self, armed=True, **limits):
         self.policy = Accumulator()

@@ -192,7 +192,7 @@ def test_the_watchdog_says_when_it_has_to_look_again():
     assert bench.controller.until_watchdog(bench.time) == pytest.approx(10 * T), 'the fault is latched'
 
 
-def test_a_policy_that_answers_nonsense_is_stopped_and_its_hidden_state_dropped():
+def test_a_policy_that_answers_nan_is_stopped_and_its_hidden_state_reset():
     bench = Bench()
     bench.state()
     bench.policy.answer = np.array([math.nan, 0.5])
@@ -244,7 +244,7 @@ def test_clearing_no_fault_changes_nothing():
 
 
 @pytest.mark.parametrize('armed', [True, False])
-def test_another_fault_does_not_take_the_place_of_an_emergency_stop(armed):
+def test_another_fault_does_not_replace_an_emergency_stop(armed):
     bench = Bench(armed=armed, auto_recover=True)
     bench.state()
     bench.controller.emergency_stop()
@@ -391,7 +391,7 @@ def test_a_refusal_keeps_it_disarmed_says_why_and_arms_it_when_it_is_gone():
 
 
 @pytest.mark.parametrize('undo', ['disarm', 'emergency_stop'])
-def test_what_was_refused_once_is_not_armed_later_after_somebody_stopped_it(undo):
+def test_a_refused_controller_that_was_stopped_is_not_armed_later(undo):
     bench = Bench(armed=False)
     bench.controller.refusals = ('confirm the units',)
     bench.controller.activate(arm=True)

@@ -96,7 +96,7 @@ def test_a_lost_part_costs_its_state_and_is_counted_by_name():
     assert joints.lost == {'hinge/position': 3, 'hinge/velocity': 3}
 
 
-def test_a_part_that_comes_no_more_is_named_with_every_state_until_it_is_not_waited_for():
+def test_a_part_that_stops_is_named_until_states_no_longer_wait_for_it():
     joints = JointValues(NAMES, 0.1)
     in_parts(joints, [(40 * tick, joint) for tick in range(20) for joint in ('slider', 'hinge')])
     update(joints, ['slider'], 800 * MS, position=[1], velocity=[1])
@@ -114,7 +114,7 @@ def test_a_part_that_comes_no_more_is_named_with_every_state_until_it_is_not_wai
     assert any("'hinge/position', 'hinge/velocity' is more than 0.1 s older or newer" in reason for reason in reasons)
 
 
-def test_a_part_that_comes_seldom_is_not_waited_for():
+def test_a_rare_part_is_not_waited_for():
     joints = JointValues(NAMES, 1.0)
     events = sorted([(10 * tick, 'slider') for tick in range(400)] + [(100 * tick + 1, 'hinge') for tick in range(40)])
     triggers = in_parts(joints, events)
@@ -150,7 +150,7 @@ def test_messages_without_our_joints_are_ignored_once_one_had_some():
 
 
 @pytest.mark.parametrize(('names', 'fields'), [(['gripper', 'wrist'], {'position': [1, 2]}), (['slider', 'hinge'], {})])
-def test_who_publishes_nothing_of_ours_is_told_what_would_fit(names, fields):
+def test_joint_states_without_a_wanted_signal_are_refused_with_the_expected_ones(names, fields):
     with pytest.raises(
         ObservationError, match=rf"joint states have {', '.join(names)} and .* 'slider/position', 'hinge/position'"
     ):
@@ -174,7 +174,7 @@ def test_a_signal_too_far_in_time_from_the_trigger_is_named(offset):
         joints.read((1000 + offset) * MS)
 
 
-def test_what_was_forgotten_must_be_seen_again():
+def test_forgotten_values_must_be_seen_again():
     joints = JointValues(NAMES, 0.1)
     update(joints, ['slider', 'hinge'], position=[1, 2], velocity=[3, 4])
     joints.forget()
@@ -228,7 +228,7 @@ def test_a_vector_of_the_wrong_length_is_refused_with_the_names_that_fit():
         vector.update(np.zeros(3), 0)
 
 
-def test_a_source_that_never_spoke_or_spoke_too_long_ago_is_named():
+def test_a_source_without_values_or_with_old_ones_is_named():
     joints, imu = JointValues(['hinge/position'], 0.1), VectorValues(['rate'], 0.1, 'imu')
     observation = Observation([(joints, [0]), (imu, [1])])
     update(joints, ['hinge'], 1000 * MS, position=[5.0])
@@ -267,7 +267,7 @@ def test_after_a_reset_of_the_hidden_state_an_unwrapped_angle_begins_where_it_is
     assert observation.read(4)[0] == pytest.approx(2 * np.pi - 3.0), 'the same angle again turns nothing'
 
 
-def test_a_source_with_values_for_silence_never_refuses_for_being_late():
+def test_a_source_with_missing_values_is_never_too_old():
     velocity = VectorValues(['linear.x', 'angular.z'], 0.5, 'cmd_vel', missing=[0.0, 0.1])
     assert velocity.read(0).tolist() == [0.0, 0.1]
     velocity.update([1.0, 2.0], 100 * MS)

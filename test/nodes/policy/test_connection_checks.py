@@ -1,4 +1,4 @@
-"""Who is at the other end of policy_node's topics, and what is there instead: real endpoints on one node beside it."""
+"""Checks of the other ends of policy_node's topics, with real endpoints on another node."""
 
 import pytest
 import rclpy
@@ -29,7 +29,7 @@ BEST_EFFORT = QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT)
 
 
 class Bench:
-    """policy_node's ends of its topics, and a robot beside it; both are looked at until they know of each other."""
+    """policy_node's ends of its topics, and another robot's; both are checked until they have discovered each other."""
 
     def __init__(self, contexts):
         # Of their own contexts: one participant of Fast DDS cannot have two types on a topic.
@@ -55,7 +55,7 @@ class Bench:
         self._made.append((self.robot, self.robot.create_publisher(interface_class(kind), topic, qos)))
 
     def see(self, count, topic):
-        """Wait until so many ends of a topic are known here, and whose they are."""
+        """Wait until so many ends of a topic, and the names of their nodes, are discovered."""
 
         def names():
             subscribers, publishers = self.own.get_subscriptions_info_by_topic, self.own.get_publishers_info_by_topic
@@ -95,8 +95,8 @@ def bench(running):
     running.clear()
 
 
-def looked(peers, **state):
-    """What is found at the second look; at the first one it may be a peer that is being discovered."""
+def checked(peers, **state):
+    """The problems of the second check; at the first one a node may not be discovered yet."""
     state = {'armed': True, 'waiting': True} | state
     assert peers.check(**state) == []
     return peers.check(**state)
@@ -106,12 +106,12 @@ def looked(peers, **state):
     ('ours', 'theirs', 'short'),
     [(TWIST, STAMPED, 'TwistStamped'), (VECTOR, 'trajectory_msgs/msg/JointTrajectory', 'JointTrajectory')],
 )
-def test_a_command_of_another_type_than_is_taken_is_reported_with_the_type_to_set(bench, ours, theirs, short):
+def test_a_command_type_that_no_subscriber_expects_is_reported_with_the_type_to_set(bench, ours, theirs, short):
     peers, _ = bench.ours(ours, 'cmd')
     bench.takes(theirs, '/cmd')
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/cmd')
-    [text] = looked(peers)
+    [text] = checked(peers)
     assert text == (
         f"no node receives the commands on '/cmd': /left/driver takes {theirs}, and this node sends {ours}; "
         f"set 'command.type' to {short}"
@@ -125,7 +125,7 @@ def test_a_command_on_another_topic_than_the_robot_s_is_reported_with_the_remap(
     bench.publishes(STATES, '/joint_states')
     bench.see(1, theirs)
     bench.see(2, '/joint_states')
-    [text] = looked(peers)
+    [text] = checked(peers)
     assert f"on '{theirs}' /left/driver takes {VECTOR}; if that is this robot, remap command:={theirs}" in text
     assert "set 'command.type'" not in text
 
@@ -136,19 +136,19 @@ def test_a_similar_topic_of_another_type_needs_both(bench):
     bench.publishes(STATES, '/joint_states')
     bench.see(1, '/left/cmd_vel')
     bench.see(2, '/joint_states')
-    [text] = looked(peers)
+    [text] = checked(peers)
     assert (
         f"on '/left/cmd_vel' /left/driver takes {STAMPED}; if that is this robot, remap command:=/left/cmd_vel and "
         "set 'command.type'" in text
     )
 
 
-def test_nobody_at_all_is_reported_while_armed_and_only_then(bench):
+def test_a_missing_subscriber_is_reported_only_while_armed(bench):
     peers, _ = bench.ours()
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/joint_states')
-    assert looked(peers, armed=False) == []
-    assert looked(peers, waiting=True) == [], 'nothing is commanded yet'
+    assert checked(peers, armed=False) == []
+    assert checked(peers, waiting=True) == [], 'nothing is commanded yet'
     [text] = peers.check(armed=True, waiting=False)
     assert (
         "no node receives the commands on '/command' (std_msgs/msg/Float64MultiArray): there is no subscriber" in text
@@ -160,7 +160,7 @@ def test_a_subscriber_with_an_incompatible_quality_of_service_is_reported(bench)
     bench.takes(VECTOR, '/command', QoSProfile(depth=1, durability=rclpy.qos.QoSDurabilityPolicy.TRANSIENT_LOCAL))
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/command')
-    [text] = looked(peers)
+    [text] = checked(peers)
     assert '/left/driver subscribes to it with an incompatible quality of service (' in text
     assert '(volatile publisher and transient local subscription)' in text
     assert 'set qos_overrides./command.publisher' in text
@@ -172,40 +172,40 @@ def test_a_recorder_that_receives_commands_does_not_hide_the_robot_that_does_not
     bench.takes(STAMPED, '/cmd_vel')
     bench.publishes(STATES, '/joint_states')
     bench.see(3, '/cmd_vel')
-    [text] = looked(peers)
+    [text] = checked(peers)
     assert text.startswith(
         "some subscribers of '/cmd_vel' receive nothing: /left/driver takes geometry_msgs/msg/TwistS"
     )
 
 
-def test_a_command_that_is_received_is_no_news(bench):
+def test_a_command_that_is_received_is_not_reported(bench):
     peers, _ = bench.ours()
     bench.takes(VECTOR, '/command')
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/command')
     bench.see(2, '/joint_states')
-    assert looked(peers) == peers.check(armed=True, waiting=False) == []
+    assert checked(peers) == peers.check(armed=True, waiting=False) == []
 
 
 @pytest.mark.parametrize('theirs', ['/left/joint_states', '/robot_state'])
-def test_joint_states_under_another_name_are_reported_when_none_come_on_ours(bench, theirs):
+def test_joint_states_on_another_topic_are_reported_when_none_come(bench, theirs):
     peers, _ = bench.ours()
     bench.takes(VECTOR, '/command')
     bench.publishes(STATES, theirs)
     bench.see(2, '/command')
     bench.see(1, theirs)
-    [text] = looked(peers)
+    [text] = checked(peers)
     assert text == (
         f"no node publishes '/joint_states' ({STATES}), but on '{theirs}' /left/driver publishes {STATES}; "
         f"if that is this robot, set 'observation.joints.topic' to '{theirs}', or remap the topic"
     )
 
 
-def test_while_nothing_comes_it_is_said_who_could_publish_it(bench):
+def test_while_no_state_comes_the_publishers_are_named(bench):
     peers, _ = bench.ours()
     bench.takes(VECTOR, '/command')
     bench.see(2, '/command')
-    assert looked(peers) == []
+    assert checked(peers) == []
     assert peers.remark == 'no node publishes it'
     bench.publishes(STATES, '/joint_states')
     bench.see(2, '/joint_states')
@@ -221,7 +221,7 @@ def test_a_source_of_another_type_is_reported(bench):
     bench.publishes(VECTOR, '/joint_states')
     bench.see(2, '/joint_states')
     bench.see(2, '/command')
-    [text] = looked(peers)
+    [text] = checked(peers)
     assert (
         f"nothing is read from '/joint_states': /left/driver publishes {VECTOR} there, and this node reads {STATES}"
         in text
@@ -238,19 +238,19 @@ def test_publishers_that_contradict_each_other_are_named(bench):
     while source.subscription.get_publisher_count() < 2:
         pass
 
-    def look():
+    def check():
         for turn in range(20):
             source.contradictions.note([0], [0.3 * (turn % 2)])
         return peers.check(armed=True, waiting=False)
 
-    assert look() == []
+    assert check() == []
     assert source.contradictions.on
-    [text] = look()
+    [text] = check()
     assert "'/joint_states' has publishers that contradict each other about 'hinge/position' (0" in text
     assert '/left/driver and /left/driver' in text
-    assert look() == [text], 'no news every second'
-    looks = [peers.check(armed=True, waiting=False) for _ in range(7)]
-    assert looks == [[text]] * 5 + [[]] * 2
+    assert check() == [text], 'the same warning each second'
+    results = [peers.check(armed=True, waiting=False) for _ in range(7)]
+    assert results == [[text]] * 5 + [[]] * 2
 
 
 def test_the_same_name_elsewhere_comes_before_similar_ones():

@@ -1,4 +1,4 @@
-"""Bytes and messages say the same, whatever the robot."""
+"""Decoded bytes equal the message, for any joint state."""
 
 import struct
 from array import array
@@ -33,25 +33,25 @@ def joint_states(draw):
     return message
 
 
-def said(message):
+def content(message):
     stamp = conversions.to_nanoseconds(message.header.stamp)
     return stamp, (message.name, message.position, message.velocity, message.effort)
 
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(joint_states(), st.integers(1, 3)), max_size=6))
-def test_a_joint_state_says_in_bytes_what_the_message_says(states):
+def test_decoded_bytes_equal_the_message(states):
     decoder = JointStateDecoder()
     for state, times in states:
         for _ in range(times):
-            assert decoder.decode(serialize_message(state), 0) == said(state)
+            assert decoder.decode(serialize_message(state), 0) == content(state)
 
 
 def state(names=('elbow', 'wrist'), **fields):
     return JointState(name=list(names), **{field: [float(v) for v in values] for field, values in fields.items()})
 
 
-def test_only_a_layout_that_is_new_goes_the_usual_way(monkeypatch):
+def test_only_a_new_layout_is_deserialised(monkeypatch):
     decoder = JointStateDecoder()
     decoder.decode(serialize_message(state(position=[1, 2], velocity=[3, 4])), 0)
     monkeypatch.setattr('velora_ros.nodes.policy.decoders.deserialize_message', None)
@@ -74,7 +74,7 @@ def test_nan_and_infinity_are_read_as_they_are(monkeypatch):
 
 
 def test_the_other_byte_order_is_read_too():
-    """From a machine of another kind."""
+    """As a machine of another kind sends it."""
     body = struct.pack('>iI I4s II4s IdII', 7, 8, 1, b'', 1, 2, b'a', 1, 0.5, 0, 0)
     decoder = JointStateDecoder()
     for _ in range(2):
@@ -83,18 +83,18 @@ def test_the_other_byte_order_is_read_too():
 
 
 @pytest.mark.parametrize('data', [b'', b'\0\1\0\0', b'\0\1\0\0' + b'\xff' * 40, bytes(9)])
-def test_bytes_that_are_no_joint_state_are_refused(data):
+def test_bytes_that_are_not_a_joint_state_are_refused(data):
     decoder = JointStateDecoder()
     decoder.decode(serialize_message(state(position=[1, 2])), 0)
     with pytest.raises(ObservationError, match='cannot be read'):
         decoder.decode(data, 0)
 
 
-def test_bytes_between_the_values_may_be_anything():
+def test_padding_bytes_may_have_any_value():
     decoder, message = JointStateDecoder(), state(('a', 'bc'), position=[1, 2])
     data = bytearray(serialize_message(message))
     at = data.index(b'a\0') + 2
     for filling in range(20):
         data[at : at + 2] = bytes([filling, filling])
         for _ in range(2):
-            assert decoder.decode(bytes(data), 0) == said(message)
+            assert decoder.decode(bytes(data), 0) == content(message)

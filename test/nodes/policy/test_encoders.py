@@ -1,4 +1,4 @@
-"""Commands as the messages that robots take."""
+"""Messages of commands, of every type."""
 
 import pytest
 from hypothesis import given
@@ -97,7 +97,7 @@ def test_the_meaning_comes_from_parameter_fields_or_type_and_these_must_agree():
         interface_of('Twist', 'effort', ())
 
 
-def test_every_type_has_a_writer():
+def test_every_command_type_has_an_encoder():
     fields = {'Twist': ('linear.x', 'angular.z'), 'TwistStamped': ('linear.x', 'angular.z')}
     assert all(write(kind, JOINTS, fields=fields.get(kind, ())) is not None for kind in COMMAND_TYPES)
 
@@ -111,6 +111,6 @@ def test_a_vector_of_joint_commands_is_refused_too_where_an_action_is_unknown(na
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
-def test_a_vector_is_what_its_message_would_be(values):
+def test_encoded_bytes_equal_the_serialised_message(values):
     data = VectorEncoder(len(values)).encode(values)
     assert deserialize_message(data, Float64MultiArray) == Float64MultiArray(data=values)

@@ -162,7 +162,7 @@ def test_silence_is_a_latched_fault_with_one_fallback(ros, policies):
     assert again() != 0.0, 'auto_recover goes on with the next usable state'
 
 
-def test_a_robot_with_other_joints_is_told_what_would_fit(ros, policies):
+def test_joint_states_of_another_robot_are_reported_with_the_expected_joints(ros, policies):
     start(ros, policies['joints'])
     status = status_of(ros)
     states = ros.publisher('sensor_msgs/msg/JointState', 'joint_states')
@@ -214,7 +214,7 @@ def test_a_vector_policy_in_a_namespace_names_what_fits_when_the_length_is_wrong
         assert not commands
 
 
-def test_somebody_else_may_manage_its_transitions_and_try_again(ros, policies):
+def test_a_lifecycle_manager_may_try_its_transitions_again(ros, policies):
     process = start(ros, policies['missing'], autostart=False)
     status = status_of(ros)
     assert not ros.transition('policy_node', 'configure')
@@ -296,7 +296,7 @@ def test_an_emergency_stop_before_there_is_a_policy_is_latched_and_shown(ros, po
     ros.until(lambda: status[-1].message == 'unconfigured', 'the end of the fault')
 
 
-def test_an_emergency_stop_is_heard_from_before_the_start_and_from_any_publisher(ros, policies):
+def test_an_emergency_stop_counts_from_before_the_start_and_from_any_publisher(ros, policies):
     stop = ros.publisher('std_msgs/msg/Bool', 'emergency_stop', LATCHED.profile(), matched=False)
     stop.publish(stop.msg_type(data=True))
     process = start(ros, policies['joints'])

@@ -80,7 +80,7 @@ def test_the_documented_parameters_are_those_of_the_running_node(robot):
 
 
 @pytest.mark.parametrize('data', [b'\0\1\0\0' + b'\xff' * 40, b'\0\1\0\0\0'])
-def test_bytes_that_are_no_joint_state_yield_no_command_and_harm_nothing(robot, data):
+def test_bytes_that_are_not_a_joint_state_yield_no_command(robot, data):
     robot.command()
     robot.commands.clear()
     robot.status.clear()
@@ -210,7 +210,7 @@ def test_disarmed_nothing_is_commanded_but_the_hidden_state_goes_on(robot):
     assert robot.command(stamp=start + 80 * MS) == pytest.approx(commands[2], abs=1e-9)
 
 
-def test_an_emergency_stop_after_another_fault_is_told_at_once(robot):
+def test_an_emergency_stop_after_another_fault_is_reported_at_once(robot):
     robot.ros.set_parameters('policy_node', watchdog_timeout_s=0.1)
     robot.command()
     robot.until_status('no usable state for')

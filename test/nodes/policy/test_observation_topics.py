@@ -64,7 +64,7 @@ def with_goal(**settings):
     return Bench(('x', 'goal'), {'goal': 0.0}, sources=(ODOM, source), fields=fields)
 
 
-def test_a_goal_is_kept_for_ever_and_over_resets_of_the_robot_but_not_over_a_new_activation():
+def test_a_goal_survives_resets_of_the_robot_but_not_a_new_activation():
     bench = with_goal()
     bench.odometry()
     with pytest.raises(ObservationError, match="no message has come from the source 'goal'"):
@@ -100,7 +100,7 @@ def test_a_goal_in_another_frame_than_the_robot_is_refused_until_one_comes_that_
         assert bench.read() == [0.0, 5.0]
 
 
-def test_a_source_s_own_frame_is_demanded_where_it_is_given():
+def test_a_frame_that_is_set_for_a_source_is_required():
     bench = with_goal(frame='map')
     bench.odometry()
     bench.say('goal_pose', GOAL, 'odom')
@@ -112,7 +112,7 @@ def test_a_source_s_own_frame_is_demanded_where_it_is_given():
 
 
 @pytest.mark.parametrize('kind', ['geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'])
-def test_a_velocity_command_that_stops_coming_is_read_as_zero_where_that_is_asked_for(kind):
+def test_a_velocity_command_that_stops_is_read_as_its_missing_values(kind):
     path = 'twist.' if kind.endswith('Stamped') else ''
     source = Source('cmd_vel', 'cmd_vel', kind, missing=(0.0,))
     fields = ('odom:pose.pose.position.x', f'cmd_vel:{path}linear.x', f'cmd_vel:{path}angular.z')
@@ -128,7 +128,7 @@ def test_a_velocity_command_that_stops_coming_is_read_as_zero_where_that_is_aske
     assert bench.read() == [0.0, 0.0, 0.0]
 
 
-def test_a_velocity_command_that_stops_coming_is_refused_otherwise():
+def test_a_velocity_command_that_stops_is_refused_without_missing_values():
     fields = ('odom:pose.pose.position.x', 'cmd_vel:linear.x')
     bench = Bench(('x', 'v'), {'cmd_vel': 0.5}, sources=(ODOM, Source('cmd_vel', 'cmd_vel', 'Twist')), fields=fields)
     bench.say('cmd_vel', 'geometry_msgs/msg/Twist', linear__x=0.4)
@@ -151,7 +151,7 @@ def test_a_scan_fills_its_observations_and_one_that_is_too_short_is_named_at_eve
         bench.read()
 
 
-def test_one_name_for_all_is_for_the_messages_that_have_it():
+def test_one_name_for_all_fields_applies_to_the_messages_that_have_it():
     joints, scan = Source('joints', 'joint_states', 'JointState'), Source('scan', 'scan', 'sensor_msgs/msg/LaserScan')
     fields = ('odom:pose.pose.position.x', 'joints:a/position', 'scan:ranges[0]')
     bench = Bench(('x', 'a', 'r'), sources=(ODOM, joints, scan), fields=fields, nonfinite=('range_max',))
@@ -160,14 +160,14 @@ def test_one_name_for_all_is_for_the_messages_that_have_it():
         Bench(('x', 'r'), sources=(ODOM, scan), fields=(fields[0], fields[2]), nonfinite=('rangemax',))
 
 
-def test_a_vector_by_its_index_has_a_value_for_what_is_not_finite():
+def test_values_of_a_vector_that_are_not_finite_are_replaced():
     bench = Bench(('a', 'b'), nonfinite=('0.5',), sources=(Source('vector', 'observation', 'Float64MultiArray'),))
     bench.now = MS
     bench.receive('observation', to_vector([math.nan, 2.0]))
     assert bench.read() == [0.5, 2.0]
 
 
-def test_a_wheel_s_angle_goes_on_until_the_hidden_state_is_reset():
+def test_an_unwrapped_angle_continues_until_the_hidden_state_is_reset():
     source = Source('wheel', 'wheel', 'std_msgs/msg/Float64')
     bench = Bench(('wheel',), sources=(source,), fields=('wheel:data',), transform=('unwrap',), scale=(-1.0,))
     read = []
@@ -193,6 +193,6 @@ def test_settings_that_a_source_cannot_have_are_refused(source, field, message):
         Bench(('x', 'v'), sources=(ODOM, source), fields=('odom:pose.pose.position.x', field))
 
 
-def test_the_first_source_has_nothing_to_stand_for_it():
+def test_the_first_source_cannot_have_missing_values():
     with pytest.raises(ConfigError, match=r"'observation.v.missing' is for sources other than the first one"):
         Bench(('v',), sources=(Source('v', 'v', 'Twist', missing=(0.0,)),), fields=('v:linear.x',))

@@ -1,4 +1,4 @@
-"""Numbers out of messages of any type."""
+"""Fields of messages of any type."""
 
 import math
 import sys
@@ -65,14 +65,14 @@ def test_angles_do_not_depend_on_the_quaternion_s_length(angle, axis, length):
 
 @pytest.mark.parametrize('w', [0.0, math.nan, math.inf])
 @pytest.mark.parametrize('angle', ['roll', 'pitch', 'yaw'])
-def test_what_is_no_orientation_has_no_angle(angle, w):
+def test_an_invalid_quaternion_has_no_angles(angle, w):
     message = message_class('Imu')()
     message.orientation.w = w
     with pytest.raises(ObservationError, match=r"'orientation' is \(0, 0, 0, .*an invalid quaternion"):
         make_reader('Imu', [f'orientation.{angle}']).read(message)
 
 
-def test_what_an_imu_says_that_it_does_not_know_is_not_read():
+def test_an_orientation_that_an_imu_declares_unknown_is_not_read():
     message = turned(message_class('Imu')(), 'orientation', 'x', 0.7)
     message.orientation_covariance[0] = -1.0
     assert make_reader('Imu', ['angular_velocity.x', 'angular_velocity.y']).read(message) == (0.0, 0.0)
@@ -98,7 +98,7 @@ def test_a_vector_s_numbers_go_by_their_index():
         ('Float64MultiArray', 'x', 'its numbers go by their index'),
     ],
 )
-def test_what_is_not_there_is_refused_with_what_is(kind, field, message):
+def test_a_missing_field_or_type_is_refused_with_the_valid_ones(kind, field, message):
     with pytest.raises(ConfigError, match=message):
         make_reader(kind, [field])
 
@@ -145,7 +145,7 @@ def test_arrays_of_fixed_length_are_known_when_the_node_is_configured():
         make_reader('Odometry', ['pose.covariance[30:36:]', 'pose.covariance[30:]'], widths=[6, 36])
 
 
-def test_arrays_of_messages_lead_on():
+def test_paths_lead_through_arrays_of_messages():
     trajectory = message_class('trajectory_msgs/msg/JointTrajectory')()
     point = interface_class('trajectory_msgs/msg/JointTrajectoryPoint')
     trajectory.points = [point(positions=[1.0, 2.0]), point(positions=[3.0, 4.0])]
@@ -189,7 +189,7 @@ def test_an_array_that_is_too_short_is_named_with_its_length(fields, ranges, mes
         ('header', 'is not a number'),
     ],
 )
-def test_array_fields_that_cannot_be_are_refused_with_what_can(field, message):
+def test_invalid_array_fields_are_refused_with_valid_ones(field, message):
     with pytest.raises(ConfigError, match=message):
         make_reader(SCAN, [field])
 
@@ -210,7 +210,7 @@ INF, NAN = math.inf, math.nan
         ('intensities[0]', [1.0], '-1', [-1.0]),
     ],
 )
-def test_what_is_not_finite_is_replaced_before_anything_is_made_of_it(field, ranges, nonfinite, values):
+def test_values_that_are_not_finite_are_replaced_before_a_reduction(field, ranges, nonfinite, values):
     message = scan(*ranges)
     message.intensities = [NAN]
     assert list(make_reader(SCAN, [field], [nonfinite]).read(message)) == pytest.approx(values)
@@ -225,14 +225,14 @@ def test_what_is_not_finite_is_replaced_before_anything_is_made_of_it(field, ran
         ('intensities[0]', [1.0], '', r"'intensities\[0\]' is inf"),
     ],
 )
-def test_what_is_not_finite_is_refused_by_name(field, ranges, nonfinite, message):
+def test_a_value_that_is_not_finite_is_refused_by_name(field, ranges, nonfinite, message):
     given = scan(*ranges)
     given.intensities = [INF]
     with pytest.raises(ObservationError, match=message):
         make_reader(SCAN, [field], [nonfinite]).read(given)
 
 
-def test_a_scan_that_does_not_say_how_far_it_sees_has_nothing_for_infinity():
+def test_infinity_in_a_scan_without_a_range_max_is_refused():
     with pytest.raises(ObservationError, match=r"'ranges\[0\]' is inf"):
         make_reader(SCAN, ['ranges[0]']).read(scan(INF, range_max=0.0))
     with pytest.raises(ObservationError, match=r"'ranges\[0\]' is inf"):
@@ -244,7 +244,7 @@ def test_a_distance_sensor_s_infinity_means_the_same():
     assert list(make_reader('sensor_msgs/msg/Range', ['range', 'field_of_view']).read(message)) == [4.0, 0.0]
 
 
-def test_numbers_outside_arrays_have_a_value_for_what_is_not_finite_too():
+def test_numbers_outside_arrays_can_be_replaced_too():
     message = message_class('Imu')()
     message.angular_velocity.z = NAN
     fields = ['angular_velocity.z', 'angular_velocity.x']
@@ -255,7 +255,7 @@ def test_numbers_outside_arrays_have_a_value_for_what_is_not_finite_too():
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Somebody's installed package with a reader of its own."""
+    """An installed package with its own reader."""
     (tmp_path / 'my_robot_readers.py').write_text(
         'WRONG = {"none": None, "number": 1.5, "text": ["x"], "table": [[1.0, 2.0]]}\n'
         'def nearest(fields):\n'
@@ -275,7 +275,7 @@ def package(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures('package')
-def test_another_package_s_reader_is_given_what_infinity_means_and_arrays_are_read_by_path():
+def test_a_package_s_own_reader_gets_replaced_infinities_and_arrays_are_read_by_path():
     read = make_reader(SCAN, ['nearest', 'ranges[0]', 'nearest', 'max(ranges[1:3])']).read
     assert list(read(scan(INF, 2.0, INF))) == [2.0, 3.5, 2.0, 3.5]
     assert list(make_reader(SCAN, ['nearest']).read(scan(INF, INF))) == [3.5]
@@ -284,7 +284,7 @@ def test_another_package_s_reader_is_given_what_infinity_means_and_arrays_are_re
 
 
 @pytest.mark.usefixtures('package')
-def test_another_package_may_read_what_no_path_reaches():
+def test_a_package_s_own_reader_reads_fields_that_no_path_reaches():
     scan = interface_class('sensor_msgs/msg/LaserScan')
     read = make_reader('sensor_msgs/msg/LaserScan', ['nearest']).read
     assert read(scan(ranges=[3.0, 1.5])) == [1.5]
@@ -294,7 +294,7 @@ def test_another_package_may_read_what_no_path_reaches():
 
 @pytest.mark.usefixtures('package')
 @pytest.mark.parametrize('field', ['none', 'number', 'text', 'table'])
-def test_what_another_package_s_reader_returns_must_be_numbers(field):
+def test_a_package_s_own_reader_must_return_numbers(field):
     read = make_reader('sensor_msgs/msg/LaserScan', [field]).read
     with pytest.raises(ObservationError, match='the reader of sensor_msgs/msg/LaserScan failed on a message'):
         read(interface_class('sensor_msgs/msg/LaserScan')())

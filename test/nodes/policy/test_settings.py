@@ -113,7 +113,7 @@ def test_a_second_publisher_of_commands_is_a_warning(robot):
     robot.ros.node.destroy_publisher(rival)
 
 
-def test_a_left_over_driver_that_publishes_other_states_is_a_warning(robot):
+def test_a_left_over_driver_with_other_states_is_a_warning(robot):
     arrays = robot.ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics')
     driver = robot._states
     left_over = robot.ros.publisher('sensor_msgs/msg/JointState', 'joint_states')

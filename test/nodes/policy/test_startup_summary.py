@@ -1,4 +1,4 @@
-"""The line with which policy_node starts."""
+"""The line that policy_node logs when it is configured."""
 
 import dataclasses
 
@@ -15,14 +15,14 @@ def line(spec, settings=None, **changed):
     return startup_summary('/tmp/pole.safetensors', spec, plans, values, lambda topic: f'/left/{topic}')
 
 
-def test_it_says_what_is_read_from_where_and_what_is_commanded():
+def test_it_names_sources_and_commands():
     text = line(SPEC)
     assert text.startswith('policy /tmp/pole.safetensors: reads slider/position, hinge/position, slider/velocity, ')
     assert 'hinge/velocity from /left/joint_states (JointState); commands slider/effort' in text
     assert ' N on /left/command (Float64MultiArray); period 0.04 s; not armed until ~/arm is called' in text
 
 
-def test_it_says_what_the_parameters_change():
+def test_it_shows_what_the_parameters_change():
     settings = ObservationSettings(
         sources=(Source('joints', 'rail_states', 'JointState'), Source('imu', 'imu/data', 'Imu')),
         fields=('joints:rail/position', 'joints:pivot/position', 'joints:rail/velocity', 'imu:angular_velocity.z'),
@@ -36,7 +36,7 @@ def test_it_says_what_the_parameters_change():
     assert text.endswith('commands at 50 Hz; armed as soon as it is active')
 
 
-def test_it_says_that_something_must_be_confirmed():
+def test_it_mentions_open_confirmations():
     values = {row.name: row.default for row in parameters(None)}
     plans = plan(SPEC.observation_names, ObservationSettings()).sources
     text = startup_summary('p.safetensors', SPEC, plans, values, str, waits=2)
