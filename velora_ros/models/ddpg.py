@@ -17,7 +17,7 @@ from velora_ros.models.export import default_spec
 from velora_ros.models.fine_tuning import Start, wiring_of
 from velora_ros.models.prediction import predict
 from velora_ros.models.random_streams import Streams, draw_run_seed
-from velora_ros.models.sb3 import SB3Model
+from velora_ros.models.sb3_agent import SB3Model
 from velora_ros.models.train import Call, train
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, TrainConfig, TrainResult, agent_file

@@ -39,14 +39,13 @@ class TensorBoardEvents(Callback):
 
     Args:
         paths: the files of the run.
-        clock: seconds since 1970.
 
     Raises:
         StorageError: the folder cannot be written.
     """
 
-    def __init__(self, paths: RunPaths, clock: Callable[[], float] = time.time) -> None:
-        self._folder, self._clock = paths.events, clock
+    def __init__(self, paths: RunPaths) -> None:
+        self._folder = paths.events
         self._began = 0.0
         self._flushed = 0.0
         self._writer: Any = None
@@ -72,7 +71,7 @@ class TensorBoardEvents(Callback):
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Write the episode."""
         self._episode(record)
-        if self._clock() - self._flushed >= FLUSH_PERIOD_S:
+        if time.time() - self._flushed >= FLUSH_PERIOD_S:
             self._flush()
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
@@ -94,7 +93,7 @@ class TensorBoardEvents(Callback):
         from tensorboardX.event_file_writer import EventsWriter  # noqa: PLC0415 - as above
 
         self.close()
-        self._began = self._clock() - seconds
+        self._began = time.time() - seconds
         old = sorted(self._folder.glob('events.*.out.tfevents.*'))
         number = int(old[-1].name.split('.')[1]) + 1 if old else 1
         prefix = str(self._folder / f'events.{number:04d}')  # for TensorBoard the later name is the newer
@@ -137,7 +136,7 @@ class TensorBoardEvents(Callback):
         )
 
     def _flush(self) -> None:
-        self._flushed = self._clock()
+        self._flushed = time.time()
         self._guarded(self._writer.flush)
 
     def _guarded(self, action: Callable[[], Any]) -> Any:
