@@ -15,7 +15,7 @@ def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
     Return why a run did not pass, one sentence each; empty if it passed.
 
     Args:
-        summary: the result of :meth:`velora_ros.control.run_statistics.RunStatistics.summary`.
+        summary: the result of :meth:`velora_ros.control.run_summary.RunStatistics.summary`.
         learning: whether the controller was learning, so that only the falls of the last minute count.
     """
     low, high = (bound * summary['real_time_factor_asked'] for bound in REAL_TIME_FACTOR)

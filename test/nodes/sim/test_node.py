@@ -246,7 +246,7 @@ def balanced_run(ros, sim):
 
 def test_a_run_that_a_peer_balances_passes(balanced_run):
     # A machine that is busy all the time may fail so short a run, and rightly, for not keeping time or a late command;
-    # for nothing else. What passes and what not is a matter of test/control/test_run_statistics.py.
+    # for nothing else. What passes and what not is a matter of test/control/test_run_summary.py.
     runs = []
     while len(runs) < 3 and not (runs and runs[-1].exit_code == 0):
         runs.append(balanced_run())

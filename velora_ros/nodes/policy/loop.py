@@ -30,7 +30,7 @@ from velora_ros.nodes.policy.diagnostics import Diagnostics
 from velora_ros.nodes.policy.encoders import make_encoder
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
 from velora_ros.nodes.policy.parameters import check_times, observation_of, open_confirmations, settings_of
-from velora_ros.nodes.policy.policy_files import check_same_spec
+from velora_ros.nodes.policy.policy_folders import check_same_spec
 from velora_ros.nodes.policy.startup_summary import startup_summary
 from velora_ros.nodes.policy.topic_factory import TopicFactory
 from velora_ros.nodes.ros.clocks import ClockStep

@@ -51,7 +51,7 @@ from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.nodes.policy.diagnostics import UNCONFIGURED, Diagnostics
 from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, PolicyLoop
 from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of
-from velora_ros.nodes.policy.policy_files import PolicyFolders
+from velora_ros.nodes.policy.policy_folders import PolicyFolders
 from velora_ros.nodes.policy.policy_loader import Loader, await_policy, load
 from velora_ros.nodes.policy.topic_factory import OWNER
 from velora_ros.nodes.ros.clocks import STEADY

@@ -6,7 +6,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from velora_ros.control.run_statistics import RunStatistics, SimulationProgress
+from velora_ros.control.run_summary import RunStatistics, SimulationProgress
 from velora_ros.errors import SpecError
 from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
 from velora_ros.gym.disturbances.observation_delay import DelayLine

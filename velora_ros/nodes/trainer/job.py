@@ -62,7 +62,7 @@ def _run_folder(values: Values, last_run: str) -> Path:
 def _rival(values: Values) -> str:
     if not values['rival']:
         return ''
-    from velora_ros.nodes.policy.policy_files import policy_path  # noqa: PLC0415 - most trainings have no rival
+    from velora_ros.nodes.policy.policy_folders import policy_path  # noqa: PLC0415 - most trainings have no rival
 
     return str(policy_path(values['rival']).absolute())
 

@@ -1,4 +1,4 @@
-"""Statistics of a run on a simulated robot: commands, latency, returns, falls, held time and policy swaps."""
+"""The summary of a run on a simulated robot: commands, latency, returns, falls, held time and policy swaps."""
 
 from collections import deque
 from typing import Any, NamedTuple
