@@ -2,8 +2,8 @@
 Which joint each action of a MuJoCo environment drives: found by trying, not by convention.
 
 An action gets a joint's name and a unit only if it is exactly the control of the actuator, which is tried on a copy of
-the environment (action_trial.py). An action that is scaled, shifted, squashed, filtered, reordered or clipped on its
-way to ``data.ctrl``, or that is not held for the whole control period, gets no joint's name.
+the environment (try_actions_on_copy.py). An action that is scaled, shifted, squashed, filtered, reordered or clipped
+on its way to ``data.ctrl``, or that is not held for the whole control period, gets no joint's name.
 """
 
 import warnings
@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.contract.joint_signals import Signal
-from velora_ros.gym.action_trial import NotProvableError, Trial, is_mujoco, may_change_actions, try_actions
 from velora_ros.gym.checks import wrappers_of
 from velora_ros.gym.environment_errors import FAILURES, described
-from velora_ros.gym.observation_names import joint_signal
+from velora_ros.gym.observation_names import signal_of_joint
+from velora_ros.gym.try_actions_on_copy import NotProvableError, Trial, is_mujoco, may_change_actions, try_actions
 
 Array = npt.NDArray[np.float64]
 Env = gym.Env[Any, Any]
@@ -144,7 +144,7 @@ def _actuator_signal(model: Any, index: int) -> Signal | None:
     if int(model.actuator_gaintype[index]) != _FIXED or int(model.actuator_dyntype[index]) not in _LAGGING:
         return None
     interface, factor = _meaning(model, index)
-    signal = joint_signal(model, joint, interface) if interface else None
+    signal = signal_of_joint(model, joint, interface) if interface else None
     return signal and Signal(signal.name, signal.unit, factor)
 
 

@@ -104,7 +104,7 @@ def _probe(env: Any) -> tuple[Array | None, Array, list[Signal]]:
             observations.append(env._get_obs())
             signals = (scratch.qpos[positions], scratch.qvel[velocities], scratch.qfrc_actuator[velocities])
             values.append(np.concatenate(signals))
-    named = [joint_signal(model, joint, interface) for interface in UNITS for joint in joints]
+    named = [signal_of_joint(model, joint, interface) for interface in UNITS for joint in joints]
     try:
         vectors = np.array(observations, dtype=np.float64)
     except (TypeError, ValueError):
@@ -144,7 +144,7 @@ def _match(entry: Array, values: Array, signals: list[Signal]) -> Signal | None:
     return signals[int(np.argmax(equal))] if equal.any() else None
 
 
-def joint_signal(model: Any, joint: int, interface: str) -> Signal:
+def signal_of_joint(model: Any, joint: int, interface: str) -> Signal:
     """Return the signal of a joint with one axis: its position, velocity or effort."""
     unit = UNITS[interface][_joint_kind(model, joint) or 0]
     return Signal(signal_name(joint_name(model, joint), interface), unit)

@@ -24,7 +24,7 @@ from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import mjcf_and_urdf
 from velora_ros.gym.action_names import commanded_signals
 from velora_ros.gym.actuators import control_limits, resting_controls, settle_states
-from velora_ros.gym.observation_names import joint_signal
+from velora_ros.gym.observation_names import signal_of_joint
 
 Array = npt.NDArray[np.float64]
 Reward = Callable[[Any, Any, Array], float]
@@ -181,7 +181,7 @@ class ModelEnv(MujocoEnv):
             if not self.model.joint(index).name:
                 body = self.model.body(int(self.model.jnt_bodyid[index])).name
                 raise self._refusal(f"has a joint without a name, in the body '{body}'; name it")
-        signals = [joint_signal(self.model, i, what) for what in ('position', 'velocity') for i in self._joints]
+        signals = [signal_of_joint(self.model, i, what) for what in ('position', 'velocity') for i in self._joints]
         for index in self._sensors:
             signals += self._sensor_signals(index)
         if not signals:

@@ -5,7 +5,7 @@ import pytest
 from velora_ros.errors import ConfigError
 from velora_ros.gym import ActionDelay
 from velora_ros.gym.disturbances.action_delay import ActionQueue
-from velora_ros.gym.disturbances.random_streams import RandomStreams
+from velora_ros.gym.disturbances.stream_generators import StreamGenerators
 
 
 class Echo(gym.Env):
@@ -52,7 +52,7 @@ def test_a_senseless_delay_is_refused(steps):
 
 
 def test_each_stream_of_a_queue_has_the_delay_that_it_drew():
-    streams = RandomStreams('delay', 6)
+    streams = StreamGenerators('delay', 6)
     streams.reset(range(6))
     queue = ActionQueue(0, 3, 2, streams)
     queue.reset(np.full((6, 2), -1.0))
@@ -64,7 +64,7 @@ def test_each_stream_of_a_queue_has_the_delay_that_it_drew():
 
 
 def test_a_stream_of_a_queue_is_reset_alone():
-    streams = RandomStreams('delay', 3)
+    streams = StreamGenerators('delay', 3)
     queue = ActionQueue(2, 2, 1, streams)
     queue.reset(np.zeros((3, 1)))
     for period in (1.0, 2.0, 3.0):

@@ -3,11 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velora_ros.gym.disturbances.dropped_frames import DroppedFrames
-from velora_ros.gym.disturbances.random_streams import RandomStreams
+from velora_ros.gym.disturbances.stream_generators import StreamGenerators
 
 
 def streams(n, seed=0):
-    made = RandomStreams('drop', n)
+    made = StreamGenerators('drop', n)
     made.reset(range(seed, seed + n))
     return made
 

@@ -4,7 +4,7 @@ import pytest
 from velora_ros.errors import ConfigError
 from velora_ros.gym import ObservationNoise, make
 from velora_ros.gym.disturbances.observation_noise import Bias, Noise
-from velora_ros.gym.disturbances.random_streams import RandomStreams
+from velora_ros.gym.disturbances.stream_generators import StreamGenerators
 
 PENDULUM = 'InvertedPendulum-v5'
 
@@ -60,7 +60,7 @@ def test_a_senseless_deviation_is_refused(deviation):
 
 
 def streams(n, first_seed=0, name='noise'):
-    made = RandomStreams(name, n)
+    made = StreamGenerators(name, n)
     made.reset(range(first_seed, first_seed + n))
     return made
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym.disturbances.random_streams import RandomStreams
 from velora_ros.gym.disturbances.sensor_faults import NanSensors, StuckSensors, indices_of
+from velora_ros.gym.disturbances.stream_generators import StreamGenerators
 
 NAMES = ('hinge/position', 'hinge/velocity', 'goal')
 
@@ -21,7 +21,7 @@ def test_each_stream_gets_stuck_at_its_own_value_when_it_is_read():
 
 
 def test_each_stream_reads_nan_by_itself_and_only_when_it_is_read():
-    streams = RandomStreams('nan', 2)
+    streams = StreamGenerators('nan', 2)
     streams.reset([0, 1])
     sensors = NanSensors([0, 2], 0.5, streams)
     true = np.ones((2, 3))

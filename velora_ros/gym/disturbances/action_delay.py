@@ -11,7 +11,7 @@ from gymnasium.utils import RecordConstructorArgs
 from velora_ros.errors import ConfigError
 from velora_ros.gym.action_names import are_controls, keep_their_pose
 from velora_ros.gym.checks import check_env
-from velora_ros.gym.disturbances.random_streams import Array, Mask, RandomStreams
+from velora_ros.gym.disturbances.stream_generators import Array, Mask, StreamGenerators
 
 Env = gym.Env[Any, Any]
 
@@ -27,7 +27,7 @@ class ActionQueue:
         streams: the random generators.
     """
 
-    def __init__(self, least: int, greatest: int, size: int, streams: RandomStreams) -> None:
+    def __init__(self, least: int, greatest: int, size: int, streams: StreamGenerators) -> None:
         self._limits, self._streams = (least, greatest), streams
         self.delays = np.zeros(len(streams), dtype=np.int64)
         """The delay of each stream, shape (n,) [control periods]."""
@@ -91,7 +91,7 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         assert isinstance(env.action_space, spaces.Box)
         self._resting = np.clip(0, env.action_space.low, env.action_space.high).astype(env.action_space.dtype)
         self._servos = _position_servos(env)
-        self._streams = RandomStreams('ActionDelay')
+        self._streams = StreamGenerators('ActionDelay')
         self._queue = ActionQueue(least, greatest, self._resting.size, self._streams)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.gym.disturbances.action_delay import ActionQueue
+from velora_ros.gym.disturbances.disturbance_settings import Disturbances, numbers
 from velora_ros.gym.disturbances.dropped_frames import DroppedFrames
 from velora_ros.gym.disturbances.observation_delay import ObservationDelay
 from velora_ros.gym.disturbances.observation_noise import Bias, Noise
-from velora_ros.gym.disturbances.random_streams import Array, Mask, RandomStreams, Seeds
 from velora_ros.gym.disturbances.sensor_faults import NanSensors, StuckSensors, indices_of
-from velora_ros.gym.disturbances.settings import Disturbances, numbers
+from velora_ros.gym.disturbances.stream_generators import Array, Mask, Seeds, StreamGenerators
 
 STREAMS = ('noise', 'bias', 'nan', 'drop', 'jitter', 'action_delay', 'observation_delay')
 
@@ -50,7 +50,7 @@ class DisturbanceStack:
     ) -> None:
         self._names, self._bounds, self._n_actions = list(names), (low, high), n_actions
         n, size = len(seeds), len(self._names)
-        self._streams = {name: RandomStreams(f'faults.{name}', n) for name in STREAMS}
+        self._streams = {name: StreamGenerators(f'faults.{name}', n) for name in STREAMS}
         for streams in self._streams.values():
             streams.reset(seeds)
         self._stuck, self._delay = StuckSensors(n, size), ObservationDelay(n, size)

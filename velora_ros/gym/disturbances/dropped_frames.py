@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from velora_ros.gym.disturbances.random_streams import Mask, RandomStreams
+from velora_ros.gym.disturbances.stream_generators import Mask, StreamGenerators
 
 
 class DroppedFrames:
@@ -15,7 +15,7 @@ class DroppedFrames:
         streams: the random generators.
     """
 
-    def __init__(self, probability: float, most_in_a_row: int | None, streams: RandomStreams) -> None:
+    def __init__(self, probability: float, most_in_a_row: int | None, streams: StreamGenerators) -> None:
         self._probability, self._most, self._streams = probability, most_in_a_row, streams
         self._in_a_row = [0] * len(streams)
 

@@ -11,7 +11,7 @@ from gymnasium.utils import RecordConstructorArgs
 from velora_ros.contract.joint_signals import Signal
 from velora_ros.errors import ConfigError
 from velora_ros.gym.checks import check_env
-from velora_ros.gym.disturbances.random_streams import Array, Mask, RandomStreams
+from velora_ros.gym.disturbances.stream_generators import Array, Mask, StreamGenerators
 
 Env = gym.Env[Any, Any]
 
@@ -28,7 +28,7 @@ class Noise:
     """
 
     def __init__(
-        self, deviation: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike, streams: RandomStreams
+        self, deviation: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike, streams: StreamGenerators
     ) -> None:
         self._deviation, self._low, self._high = np.asarray(deviation), np.asarray(low), np.asarray(high)
         self._streams = streams
@@ -57,7 +57,7 @@ class Bias:
     """
 
     def __init__(
-        self, deviation: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike, streams: RandomStreams
+        self, deviation: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike, streams: StreamGenerators
     ) -> None:
         self._deviation, self._low, self._high = np.asarray(deviation), np.asarray(low), np.asarray(high)
         self._streams = streams
@@ -105,7 +105,7 @@ class ObservationNoise(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             raise ConfigError(
                 f'deviation is {values}; it must be finite and at least 0, one number or {self._space.shape[0]}.'
             )
-        self._streams = RandomStreams('ObservationNoise')
+        self._streams = StreamGenerators('ObservationNoise')
         deviations = np.broadcast_to(values, self._space.shape)
         self._noise = Noise(deviations, self._space.low, self._space.high, self._streams)
         self._privileged = privileged

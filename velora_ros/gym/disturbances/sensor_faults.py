@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.gym.disturbances.random_streams import Array, Mask, RandomStreams
+from velora_ros.gym.disturbances.stream_generators import Array, Mask, StreamGenerators
 
 
 class StuckSensors:
@@ -56,7 +56,7 @@ class NanSensors:
         streams: the random generators.
     """
 
-    def __init__(self, nan: Sequence[int], probability: float, streams: RandomStreams) -> None:
+    def __init__(self, nan: Sequence[int], probability: float, streams: StreamGenerators) -> None:
         self._nan, self._probability, self._streams = list(nan), probability, streams
 
     def read(self, observations: Array, mask: Mask | None = None) -> tuple[Array, Mask]:

@@ -10,9 +10,9 @@ from gymnasium.wrappers import TimeLimit
 
 from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
 from velora_ros.gym.control_period import control_period_of
+from velora_ros.gym.disturbances.disturbance_settings import LONGEST, SHORTEST
 from velora_ros.gym.disturbances.dropped_frames import DroppedFrames
-from velora_ros.gym.disturbances.random_streams import RandomStreams
-from velora_ros.gym.disturbances.settings import LONGEST, SHORTEST
+from velora_ros.gym.disturbances.stream_generators import StreamGenerators
 
 Env = gym.Env[Any, Any]
 
@@ -61,7 +61,7 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._least = max(1, math.ceil(shortest * self._parts - 1e-9))
         self._greatest = max(self._least, math.floor(longest * self._parts + 1e-9))
         self._most_frames = 1 + max_dropped if drop_probability > 0 else 1
-        self._streams = RandomStreams('TimingJitter')
+        self._streams = StreamGenerators('TimingJitter')
         self._dropped_frames = DroppedFrames(drop_probability, max_dropped, self._streams)
         self._around_limit, time_limit = _time_limit(self)
         periods: int | None = time_limit._max_episode_steps if time_limit else None

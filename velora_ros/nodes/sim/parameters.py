@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym.disturbances.settings import FaultSettings
+from velora_ros.gym.disturbances.disturbance_settings import FaultSettings
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Kind, Parameter, Values

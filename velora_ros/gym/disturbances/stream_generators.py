@@ -11,7 +11,7 @@ Mask = npt.NDArray[np.bool_]
 Seeds = Sequence[int | None]
 
 
-class RandomStreams:
+class StreamGenerators:
     """
     One random generator for each of n streams, that is, environments that are stepped side by side.
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velora_ros.gym.disturbances.random_streams import RandomStreams
+from velora_ros.gym.disturbances.stream_generators import StreamGenerators
 
 DEVIATION = np.array([1.0, 2.0])
 
@@ -13,7 +13,7 @@ def draws(streams, mask=None):
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=4), st.data())
 def test_a_stream_draws_what_it_would_draw_alone(seeds, data):
-    together, alone = RandomStreams('noise', len(seeds)), [RandomStreams('noise') for _ in seeds]
+    together, alone = StreamGenerators('noise', len(seeds)), [StreamGenerators('noise') for _ in seeds]
     together.reset(seeds)
     for seed, one in zip(seeds, alone, strict=True):
         one.reset([seed])
@@ -27,7 +27,7 @@ def test_a_stream_draws_what_it_would_draw_alone(seeds, data):
 
 
 def test_a_reset_without_a_seed_goes_on_and_one_outside_of_the_mask_is_left_alone():
-    one, other = (RandomStreams('noise', 2) for _ in range(2))
+    one, other = (StreamGenerators('noise', 2) for _ in range(2))
     one.reset([1, 2])
     other.reset([1, 2])
     first = one.uniform()
@@ -39,7 +39,7 @@ def test_a_reset_without_a_seed_goes_on_and_one_outside_of_the_mask_is_left_alon
 
 
 def test_two_disturbances_under_one_seed_draw_differently():
-    one, other = RandomStreams('noise'), RandomStreams('drop')
+    one, other = StreamGenerators('noise'), StreamGenerators('drop')
     one.reset([3])
     other.reset([3])
     assert one.uniform() != other.uniform()
