@@ -80,7 +80,7 @@ def test_an_environment_of_another_module_keeps_the_name_that_makes_it_again(tra
 
 def test_a_run_of_an_older_version_without_the_module_can_be_resumed(train, forget_arm, monkeypatch):
     with monkeypatch.context() as older:
-        older.setattr('velora_ros.models.agent.id_of', lambda env: env.spec.id)
+        older.setattr('velora_ros.models.agent_state.id_of', lambda env: env.spec.id)
         assert train('--env', 'arm_of_mine:Arm-v0', '--run-dir', 'run', '--steps', 120, *SHORT) == 0
     assert PolicyFile.load(RunPaths('run').best_policy).environment == 'Arm-v0'
     assert train('--resume', 'run', '--steps', 150, '--no-pictures') == 0

@@ -1,4 +1,9 @@
-"""The controller: from an observation to a command, with arming, faults, watchdog and the life of the hidden state."""
+"""
+Decide: from an observation to a command, the third of four steps from a state to a command.
+
+:class:`Controller` checks the age of a state, steps the policy and keeps its hidden state, and decides whether it may
+command: arming, faults, watchdog. ``safety.py`` limits the command.
+"""
 
 import math
 from collections import Counter

@@ -1,4 +1,8 @@
-"""From the newest values of the sources to an observation; joint states, whole or in parts, are merged by name."""
+"""
+Observe: from the newest values of the sources to an observation, the second of four steps from a state to a command.
+
+:class:`Observation` merges all sources; :class:`JointValues` merges joint states, whole or in parts, by joint name.
+"""
 
 import math
 from array import array

@@ -1,5 +1,5 @@
 """
-From a message to its stamp and its values: the first step from a state to a command.
+Decode: from a message to its stamp and values, the first of four steps from a state to a command.
 
 A decoder has one method, ``decode(message, now) -> (stamp, values)``. :class:`JointStateDecoder` reads the bytes that
 the middleware carries, since making a message of them takes rclpy longer than all the other steps together. A robot

@@ -1,5 +1,5 @@
 """
-From a command to the message that a robot takes: the last step from a state to a command.
+Encode: from a command to the message that a robot takes, the last of four steps from a state to a command.
 
 An encoder has one method, ``encode(command) -> message``. :class:`VectorEncoder` returns the bytes that the middleware
 carries, for rclpy takes longer to serialise a message. The others fill the same message each time.

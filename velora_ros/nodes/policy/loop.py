@@ -26,12 +26,12 @@ from velora_ros.control.safety import Array
 from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes.policy.connection_checks import ConnectionChecks, SourceConnection
 from velora_ros.nodes.policy.debug_topics import DebugTopics
-from velora_ros.nodes.policy.diagnostics import Diagnostics
 from velora_ros.nodes.policy.encoders import make_encoder
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
 from velora_ros.nodes.policy.parameters import check_times, observation_of, open_confirmations, settings_of
 from velora_ros.nodes.policy.policy_folders import check_same_spec
 from velora_ros.nodes.policy.startup_summary import startup_summary
+from velora_ros.nodes.policy.status_and_diagnostics import Diagnostics
 from velora_ros.nodes.policy.topic_factory import TopicFactory
 from velora_ros.nodes.ros.clocks import ClockStep
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES

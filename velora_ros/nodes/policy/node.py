@@ -48,11 +48,11 @@ from rclpy.parameter import Parameter as RosParameter
 from velora_ros.control.controller import EMERGENCY_STOP, Status
 from velora_ros.control.safety import Safety
 from velora_ros.errors import ConfigError, VeloraError
-from velora_ros.nodes.policy.diagnostics import UNCONFIGURED, Diagnostics
 from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, PolicyLoop
 from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of
 from velora_ros.nodes.policy.policy_folders import PolicyFolders
 from velora_ros.nodes.policy.policy_loader import Loader, await_policy, load
+from velora_ros.nodes.policy.status_and_diagnostics import UNCONFIGURED, Diagnostics
 from velora_ros.nodes.policy.topic_factory import OWNER
 from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.endpoints import create_deferred_service, create_service, create_subscriptions_to_all

@@ -8,7 +8,7 @@ from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallba
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-from velora_ros.nodes.policy.diagnostics import Diagnostics
+from velora_ros.nodes.policy.status_and_diagnostics import Diagnostics
 from velora_ros.nodes.ros import endpoints
 
 OWNER = 'policy_node'

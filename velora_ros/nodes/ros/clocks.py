@@ -1,7 +1,7 @@
 """
 The clocks of the nodes: the steady clock for timers, the system time for stamps, and the step size of ``/clock``.
 
-The clock that sim_node publishes is in ``nodes/sim/clock.py``.
+The clock that sim_node publishes is in ``nodes/sim/clock_publisher.py``.
 """
 
 import time

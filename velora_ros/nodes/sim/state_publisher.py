@@ -101,9 +101,10 @@ class StatePublisher:
             'velocity': robot.velocities,
             'effort': robot.efforts,
         }
-        true = robot.observation[None]
-        [observation] = read = self._faults.read(true)
-        if read is not true:  # both topics must show the same sensor fault
+        measured = robot.observation[None]  # one stream
+        read = self._faults.read(measured)
+        observation = read[0]
+        if read is not measured:  # both topics must show the same sensor fault
             for interface, joint, entry in self._observed_joints:
                 signals[interface][joint] = observation[entry]
         joint_state = conversions.to_joint_state(

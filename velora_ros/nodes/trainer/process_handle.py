@@ -50,7 +50,7 @@ class ProcessHandle:
     def send(self, order: str) -> None:
         """Send an order; without effect if the process has ended."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError, ValueError):  # the status tells that it has ended
+        with contextlib.suppress(BrokenPipeError, ValueError):  # its status shows that it has ended
             self._process.stdin.write(f'{order}\n'.encode())
             self._process.stdin.flush()
 

@@ -1,0 +1,292 @@
+"""What an agent is made of: networks, optimisers, backend, replay, random streams; made, saved and restored here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from velora_ros import __version__
+from velora_ros.errors import ConfigError, DivergenceError, SpecError
+from velora_ros.gym.make_env import id_of
+from velora_ros.liquid import Wiring
+from velora_ros.models.backends.choice import Choice, choose_backend, make_backend
+from velora_ros.models.backends.protocol import Backend
+from velora_ros.models.export import default_spec, policy_file
+from velora_ros.models.fine_tuning import Start
+from velora_ros.models.networks import Networks
+from velora_ros.models.optimisers import make_optimiser, optimiser_state, restore_optimiser
+from velora_ros.models.random_streams import Streams
+from velora_ros.policy import PolicyFile
+from velora_ros.replay import Batch, SequenceBuffer
+from velora_ros.spec import PolicySpec
+from velora_ros.training import TrainConfig
+from velora_ros.training.diagnostics import Gathered
+from velora_ros.training.environments import Env
+
+Array = np.ndarray
+
+REPLAY = 'replay.rows'
+COUNTERS = ('steps', 'episodes', 'updates', 'steps_of_full_episodes')
+
+
+class AgentState:
+    """
+    Networks, optimisers, backend, replay, random streams and counters of an agent, and the environment it is for.
+
+    Args:
+        wiring: the actor's synapses.
+        streams: every random source.
+        config: the hyperparameters of the constructor; those of ``train`` come before training.
+        optim: the optimisers' class.
+        device: what to compute on.
+    """
+
+    def __init__(
+        self, wiring: Wiring, streams: Streams, config: TrainConfig, *, optim: type[Optimizer], device: torch.device
+    ) -> None:
+        self.wiring, self.streams, self.config = wiring, streams, config
+        self.optim, self.device = optim, device
+        self.spec: PolicySpec | None = None
+        self.environment: str | None = None
+        self.steps = self.episodes = self.updates = self.steps_of_full_episodes = 0
+        self.dt_range = (1.0, 1.0)  # dt/T, shortest and longest seen in training
+        self.provenance: dict[str, Any] = {}
+        self.privileged_dim = 0
+        self.start: Start | None = None
+        self.gathered = Gathered()
+        """What the updates and episodes since the last diagnostics have shown."""
+        self.build()
+
+    def build(self, privileged_dim: int = 0) -> None:
+        """
+        Make networks, optimisers, backend and replay.
+
+        Args:
+            privileged_dim: entries of the privileged state that the critic sees; 0: it sees the observation.
+        """
+        config, wiring = self.config, self.wiring
+        self.privileged_dim = privileged_dim
+        self.networks = Networks(
+            wiring,
+            config.critic_sizes,
+            state_dim=privileged_dim or wiring.n_sensory,
+            n_critics=config.n_critics,
+            averaged=config.policy_tau > 0,
+            memory_wiring=self._memory_wiring(),
+            generator=self.streams.torch_weights(),
+        ).to(self.device)
+        self.actor_optimizer = make_optimiser(self.optim, self.networks.actor.parameters(), config.actor_lr)
+        self.critic_optimizer = make_optimiser(self.optim, self.networks.critic_side().parameters(), config.critic_lr)
+        self.backend_choice, self.backend = self._choose_backend()
+        self.buffer = SequenceBuffer(
+            config.buffer_size, wiring.n_sensory, wiring.n_motor, self.hidden_size, state_dim=privileged_dim
+        )
+        self._batch: Batch | None = None
+        self._hidden_now = self.initial_hidden()  # after the last observation that was acted on
+        if self.start is not None:
+            self.start.put_into(self.networks, privileged=bool(privileged_dim))
+
+    def _choose_backend(self) -> tuple[Choice, Backend]:
+        optimizers = self.actor_optimizer, self.critic_optimizer
+        choice = choose_backend(self.config, self.networks, optimizers)
+        return choice, make_backend(choice, self.networks, *optimizers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the memory that batches are drawn into: a copied batch would no longer look at the copied rows."""
+        return {**self.__dict__, '_batch': None}
+
+    @property
+    def hidden_size(self) -> int:
+        """Entries of the hidden state in training: the actor's, and those of the critics' memory."""
+        return self.wiring.n_command + self.networks.memory_size
+
+    def initial_hidden(self) -> Array:
+        """Return zeros, shape (hidden,)."""
+        return np.zeros(self.hidden_size, dtype=np.float32)
+
+    def _memory_wiring(self) -> Wiring | None:
+        """Draw the wiring of the critics' memory, if the agent has one; the same at every call."""
+        config, wiring = self.config, self.wiring
+        if not config.critic_neurons:
+            return None
+        rng = np.random.default_rng(self.streams.weights_seed)
+        return Wiring.random(wiring.n_sensory, config.critic_neurons, wiring.n_motor, rng=rng, sparsity=config.sparsity)
+
+    def begin_from(self, start: Start) -> None:
+        """
+        Take over the networks and the spec of a file, before the first step.
+
+        Args:
+            start: what the file holds; its wiring is this agent's.
+        """
+        self.start, file = start, start.file
+        self.build(start.privileged_dim)
+        self.spec, self.environment = file.spec, file.environment
+        if file.policy is not None and self.config.dt_input:
+            shortest, longest = file.policy.dt_range
+            self.dt_range = (shortest / file.policy.spec.control_period, longest / file.policy.spec.control_period)
+        self.provenance['from'] = file.summary()
+
+    @property
+    def began_from_file(self) -> bool:
+        """Whether it began with what another training had learnt; a resumed run knows it too."""
+        return 'from' in self.provenance
+
+    def adopt(self, env: Env, spec: PolicySpec) -> None:
+        """
+        Take over an environment's names, bounds and period.
+
+        Raises:
+            SpecError: its sizes are not this agent's, or it is not like the one trained in before.
+        """
+        wiring, known = self.wiring, self.spec
+        fresh = self.start if self.steps == 0 else None
+        if fresh is not None:
+            fresh.file.refuse_other_contract(spec)
+        if (spec.observation_dim, spec.action_dim) != (wiring.n_sensory, wiring.n_motor):
+            raise SpecError(
+                f'the environment has {spec.observation_dim} observations and {spec.action_dim} actions; this agent '
+                f'was made for {wiring.n_sensory} and {wiring.n_motor}. Make it with '
+                f'LiquidDDPG({spec.observation_dim}, {wiring.n_inter + wiring.n_command}, {spec.action_dim}).'
+            )
+        if known is not None and (known.action_low, known.action_high) != (spec.action_low, spec.action_high):
+            raise SpecError(
+                f'the environment has the action bounds {spec.action_low} to {spec.action_high}; this agent was '
+                f'trained with {known.action_low} to {known.action_high}. Train a new agent, or rescale the actions.'
+            )
+        _, info = env.reset(seed=0)
+        state = info.get('privileged_state')
+        privileged = 0 if state is None else np.size(state)
+        if privileged != self.privileged_dim:
+            if known is not None and (fresh is None or fresh.has_critic):
+                raise SpecError(
+                    f'the environment offers the critic {privileged} privileged entries; this agent was trained with '
+                    f'{self.privileged_dim}. Use the same wrappers.'
+                )
+            self.build(privileged)
+        self.spec = spec
+        self.environment = id_of(env)
+
+    def check_start_up(self, start_steps: int) -> None:
+        """
+        Check that the normalisers, if the agent has any, are frozen or will be.
+
+        Args:
+            start_steps: steps before the first update, over all calls of ``train``.
+
+        Raises:
+            ConfigError: the start-up is over before there are two transitions to take mean and deviation from.
+        """
+        least = self.steps + max(1, 2 - len(self.buffer))
+        if self._normaliser_is_due and start_steps < least:
+            raise ConfigError(
+                f'start_steps is {start_steps} and the agent has taken {self.steps} steps, but normalise is True: the '
+                f'normaliser is frozen at what the start-up shows. Take start_steps of at least {least}, some hundred '
+                'by custom, or LiquidDDPG(normalise=False).'
+            )
+
+    @property
+    def _normaliser_is_due(self) -> bool:
+        return self.config.normalise and self.updates == 0 and not self.networks.observation_normaliser.frozen
+
+    def check_weights(self) -> None:
+        """
+        Check that every weight is a number, before one that is not takes the place of what was saved.
+
+        Raises:
+            DivergenceError: one is not finite.
+        """
+        for name, values in self.networks.state_dict().items():
+            if not torch.isfinite(values).all():
+                raise DivergenceError.of(f'after {self.updates} updates a weight of the networks ({name})')
+
+    def policy_file(self) -> PolicyFile:
+        """
+        Return the current policy in deployable form; without a trained environment the bounds are [-1, 1].
+
+        Raises:
+            DivergenceError: a weight is not finite.
+        """
+        self.check_weights()
+        spec = self.spec or default_spec(self.wiring.n_sensory, self.wiring.n_motor)
+        shortest, longest = self.dt_range
+        return policy_file(
+            self.networks.deployed,
+            self.networks.observation_normaliser,
+            spec,
+            dt_range=(shortest * spec.control_period, longest * spec.control_period),
+            environment=self.environment,
+            provenance=self._provenance(),
+            seed=self.streams.run_seed,
+        )
+
+    def _provenance(self) -> Mapping[str, Any]:
+        return {
+            'algorithm': 'LiquidDDPG',
+            'velora_ros': __version__,
+            'torch': torch.__version__,
+            'seed': self.streams.run_seed,
+            'steps': self.steps,
+            'episodes': self.episodes,
+            'updates': self.updates,
+            **self.provenance,
+        }
+
+    def state(self, *, buffer: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """
+        Return the whole agent for :meth:`restore`: tensors by name, and JSON-ready values.
+
+        Args:
+            buffer: whether the replay goes with it.
+        """
+        actor, actor_groups = optimiser_state('actor', self.actor_optimizer)
+        critic, critic_groups = optimiser_state('critic', self.critic_optimizer)
+        networks = {f'networks.{name}': value for name, value in self.networks.state_dict().items()}
+        replay = {REPLAY: torch.from_numpy(self.buffer.rows[: len(self.buffer)])} if buffer else {}
+        values = {
+            'spec': None if self.spec is None else self.spec.to_dict(),
+            'environment': self.environment,
+            'privileged_dim': self.privileged_dim,
+            'dt_range': self.dt_range,
+            'counters': {name: getattr(self, name) for name in COUNTERS},
+            'provenance': self.provenance,
+            'diagnostics': self.gathered.state(),
+            'run_seed': self.streams.run_seed,
+            'replay_position': self.buffer.position if buffer else 0,
+            'random': self.streams.state(),
+            'optimizer_groups': {'actor': actor_groups, 'critic': critic_groups},
+        }
+        return {**networks, **actor, **critic, **replay}, values
+
+    def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+        """
+        Put back what :meth:`state` returned, into an agent of the same hyperparameters and wiring.
+
+        Raises:
+            KeyError, RuntimeError, ValueError, TypeError, SpecError: something is missing, or of the wrong shape.
+        """
+        if values['privileged_dim']:
+            self.build(values['privileged_dim'])
+        prefix = 'networks.'
+        self.networks.load_state_dict(
+            {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+        )
+        for name, optimizer in (('actor', self.actor_optimizer), ('critic', self.critic_optimizer)):
+            restore_optimiser(name, optimizer, tensors, values['optimizer_groups'][name])
+        self.backend.refresh()
+        if REPLAY in tensors:
+            self.buffer.restore(tensors[REPLAY].numpy(), int(values['replay_position']))
+        # ``train`` may have been given another seed than the constructor.
+        self.streams = Streams.restore(values['run_seed'], values['random'])
+        self.spec = None if values['spec'] is None else PolicySpec.from_dict(values['spec'])
+        self.environment = values['environment']
+        shortest, longest = values['dt_range']
+        self.dt_range = float(shortest), float(longest)
+        self.provenance = dict(values['provenance'])
+        self.gathered.restore(values.get('diagnostics', {}))  # agents saved before there were any lack it
+        counters = values['counters']
+        for name in COUNTERS:  # agents of earlier versions lack the last one
+            setattr(self, name, counters.get(name, 0) if name == COUNTERS[-1] else counters[name])
