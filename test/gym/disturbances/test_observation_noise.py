@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from rollouts import rollout
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym import ObservationNoise, make
@@ -7,19 +8,6 @@ from velora_ros.gym.disturbances.observation_noise import Bias, Noise
 from velora_ros.gym.disturbances.stream_generators import StreamGenerators
 
 PENDULUM = 'InvertedPendulum-v5'
-
-
-def rollout(env, seed, steps=30, policy=None):
-    rng = np.random.default_rng(seed)
-    observation, info = env.reset(seed=seed)
-    seen = [(observation, 0.0, False, False, info)]
-    for _ in range(steps):
-        action = policy(observation) if policy else rng.uniform(-0.5, 0.5, env.action_space.shape).astype(np.float32)
-        seen.append(env.step(action))
-        observation = seen[-1][0]
-        if seen[-1][2] or seen[-1][3]:
-            break
-    return seen
 
 
 def test_noise_has_the_deviation_that_was_asked_for():

@@ -45,22 +45,13 @@ class Noise:
         return noisy if mask is None else np.where(mask[:, None], noisy, observations)
 
 
-class Bias:
-    """
-    A constant offset of each observation of n streams, drawn at each reset; observations stay within their bounds.
-
-    Args:
-        deviation: standard deviation of the offset of each observation, in its unit, shape (k,).
-        low: lowest value of each observation, shape (k,).
-        high: highest value of each observation, shape (k,).
-        streams: the random generators.
-    """
+class Bias(Noise):
+    """A constant offset instead of noise, drawn at each reset; the arguments are those of :class:`Noise`."""
 
     def __init__(
         self, deviation: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike, streams: StreamGenerators
     ) -> None:
-        self._deviation, self._low, self._high = np.asarray(deviation), np.asarray(low), np.asarray(high)
-        self._streams = streams
+        super().__init__(deviation, low, high, streams)
         self._offset = np.zeros((len(streams), *self._deviation.shape))
 
     def reset(self, mask: Mask | None = None) -> None:
