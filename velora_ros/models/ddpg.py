@@ -98,7 +98,7 @@ class LiquidDDPG:
         dt: float | None = None,
     ) -> tuple[Any, Any]:
         """
-        Choose an action. Its noise is a random stream of its own: training goes on as if nothing had been asked.
+        Choose an action. Its noise comes from a random stream of its own, so that training is not affected.
 
         Args:
             state: observation in the environment's units, numpy or torch, shape (S,) or (B, S).
@@ -149,40 +149,41 @@ class LiquidDDPG:
         **hyperparameters: Any,
     ) -> TrainResult:
         """
-        Train in an environment; a second call continues. torch runs on one thread meanwhile.
+        Train in an environment; a second call continues. Meanwhile torch runs on one thread.
 
         Args:
-            env: Box observations (a vector), bounded Box actions; wrapped or not. It stays open.
+            env: has a vector of observations (Box) and bounded actions (Box); it stays open.
             batch_size: transitions that carry loss in one update; a multiple of ``sequence_length``.
-            n_episodes: largest number of episodes; the default does not count where ``total_steps`` is given.
+            n_episodes: largest number of episodes; the default does not apply if ``total_steps`` is given.
             max_steps: greatest length of an episode; one that reaches it is truncated.
             noise_scale: standard deviation of the exploration noise, as a share of half the range of each action.
             gamma: discount factor of one nominal period.
             tau: share by which the target networks follow in each update.
             window_size: episodes between two status lines.
-            total_steps: environment steps at most, over all episodes of this run; None: no limit. With ``n_episodes``
-                beside it, training ends at whichever comes first.
-            eval_env: for deterministic evaluations, another one than ``env``; None: a second one is made from
-                ``env.spec``, or they are skipped.
+            total_steps: largest number of environment steps, over all episodes of this run; None: no limit. If
+                ``n_episodes`` is given too, training ends when the first of the two is reached.
+            eval_env: environment of the deterministic evaluations, another object than ``env``; None: a second one is
+                made from ``env.spec``, or evaluations are skipped if it has none.
             callbacks: objects of :class:`velora_ros.training.Callback`.
-            seed: of noise, replay and resets; None: the agent's own.
-            control_period: nominal period T [s] for an environment that does not say its own (``env.unwrapped.dt``).
-            run_dir: folder for checkpoints, policies, learning curve and TensorBoard events; None: none is written.
-            resume: go on with the run in that folder, bit for bit on the CPU; the agent becomes the one of its newest
-                checkpoint. Environment and hyperparameters must be those it was started with; a budget may be larger.
-            checkpoint_every: least seconds between two checkpoints, which are written between episodes; 0: after each.
-            keep_checkpoints: how many of the newest stay.
-            progress: show a progress bar (terminal) and status lines.
+            seed: seed of noise, replay and resets; None: the agent's seed.
+            control_period: nominal period T [s] of an environment that does not state its own (``env.unwrapped.dt``).
+            run_dir: folder for checkpoints, policies, learning curve and TensorBoard events; None: nothing is written.
+            resume: whether to resume the run in that folder, bit for bit on the CPU, with the agent of its newest
+                checkpoint. Environment and hyperparameters must be the same; the budget may be larger.
+            checkpoint_every: least seconds between two checkpoints, which are written between episodes; 0: one after
+                each episode.
+            keep_checkpoints: number of newest checkpoints that are kept.
+            progress: whether to show the backend, a progress bar (on a terminal) and status lines.
             **hyperparameters: others of the group ``train`` in :mod:`velora_ros.training.hyperparameters`.
 
         Returns:
-            records of episodes and evaluations, the best policy, and why training ended.
+            records of episodes and evaluations, the best policy, and the reason why training ended.
 
         Raises:
             ConfigError: a hyperparameter is out of range, or the replay is too small for a batch.
             SpecError: the environment does not fit this agent, or differs from the one it was trained in.
-            UnsupportedEnvironmentError: spaces that cannot be learnt from, or numbers that are not finite.
-            DivergenceError: a loss, a weight or an action is not finite; what was saved before stays.
+            UnsupportedEnvironmentError: a space is not supported, or the environment returned an invalid number.
+            DivergenceError: a loss, a weight or an action is not finite; earlier checkpoints stay.
             StorageError: ``run_dir`` cannot be written, is in use, or holds a run and ``resume`` is False.
             PolicyFileError: the run's checkpoints cannot be read.
         """
@@ -208,8 +209,8 @@ class LiquidDDPG:
         file gets the same ``predict`` from :class:`velora_ros.policy.sb3.SB3Policy`.
 
         Args:
-            env: what ``learn`` trains in.
-            **options: of :meth:`train`, for ``learn``: ``batch_size`` (128) and others.
+            env: environment that ``learn`` trains in.
+            **options: arguments of :meth:`train` for ``learn``; ``batch_size`` is 128 by default.
         """
         return SB3Model(self, env, options)
 

@@ -18,7 +18,7 @@ LARGEST_SHARE_OF_STEPS = 0.05  # of the training time that those may take, on a 
 
 class Checkpoints(Callback):
     """
-    Write a checkpoint before the first episode, then between two episodes when one is due, and at the end.
+    Writes a checkpoint before the first episode, then between two episodes when one is due, and at the end.
 
     One is due after some time, after :data:`EVERY_STEPS` steps, and when an evaluation has found the best policy so
     far, which a killed run must not lose.
@@ -29,7 +29,7 @@ class Checkpoints(Callback):
         every: least seconds between two; 0: after every episode. On a slow disk they become rarer, so that they never
             take more than a hundredth of the time.
         keep: how many of the newest stay.
-        every_steps: most steps between two, apart from those of one episode; where writing takes long they become
+        every_steps: most steps between two, apart from those of one episode; if writing takes long they become
             rarer, so that they never take more than a twentieth of the time.
         clock: seconds.
 
@@ -64,7 +64,7 @@ class Checkpoints(Callback):
         self._wait(0.0)
 
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:
-        """Write one if it is due."""
+        """Write a checkpoint if one is due."""
         began = self._clock()
         if state.steps == self._steps or not (last or self._is_due(state.steps, began)):
             return

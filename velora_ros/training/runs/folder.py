@@ -65,7 +65,7 @@ class RunFolder(RunPaths):
             config: as for :meth:`start`.
 
         Raises:
-            StorageError: it cannot be written.
+            StorageError: the folder cannot be written.
         """
         tried: set[Path] = set()
         while True:
@@ -125,7 +125,7 @@ class RunFolder(RunPaths):
         """
         if self.holds_run:
             raise TakenError(
-                f"the folder '{self.folder}' holds a run already, which is not overwritten; go on with it "
+                f"the folder '{self.folder}' holds a run already, which is not overwritten; resume it "
                 f'({self.how_to_resume}), or choose another folder.'
             )
 
@@ -168,7 +168,7 @@ class RunFolder(RunPaths):
         except BlockingIOError:
             self.close()
             raise TakenError(
-                f"the folder '{self.folder}' is in use by another training; wait for its end, stop it, or choose "
+                f"the folder '{self.folder}' is in use by another training; wait until it ends, stop it, or choose "
                 'another folder.'
             ) from None
         except OSError as error:

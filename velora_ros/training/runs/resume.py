@@ -26,7 +26,7 @@ def newest_checkpoint(run: RunFolder) -> Checkpoint | None:
     Return the newest intact checkpoint of a run; damaged ones are renamed, with a warning.
 
     Returns:
-        None where the run ended before its first checkpoint.
+        None if the run ended before its first checkpoint.
 
     Raises:
         PolicyFileError: there are checkpoints, and none can be read; or one is of another format version.
@@ -39,7 +39,7 @@ def newest_checkpoint(run: RunFolder) -> Checkpoint | None:
             damaged.append((path, error))
             continue
         for other, reason in damaged:
-            warnings.warn(f'{reason} The run goes on from the one before, {path.name}.', stacklevel=2)
+            warnings.warn(f'{reason} The run is resumed from the one before it, {path.name}.', stacklevel=2)
             other.rename(other.with_suffix('.damaged'))
         return found
     if damaged:
@@ -51,7 +51,7 @@ def newest_checkpoint(run: RunFolder) -> Checkpoint | None:
 
 
 def what_is_kept(run: RunFolder) -> str:
-    """Return a sentence on what a failed run can be resumed from; an empty one where there is no checkpoint."""
+    """Return a sentence on what a failed run can be resumed from; an empty one if there is no checkpoint."""
     paths = checkpoint_files(run)
     return f'The run is kept up to step {int(paths[0].stem)}: {run.how_to_resume}' if paths else ''
 
@@ -85,8 +85,8 @@ def check_environment(
 
     Args:
         env: the environment.
-        spec: of it.
-        run: the run.
+        spec: the spec of the environment.
+        run: the folder of the run.
         known: the spec of the environment that the agent was trained in; None: it has not been trained.
         environment: the id of that environment.
 
