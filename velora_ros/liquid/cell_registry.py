@@ -23,7 +23,7 @@ class CellKind:
         gates: blocks of rows in the stacked weight.
         time_input: whether the elapsed time is one more input, dt/T - 1, between u and h; the liquid cell has it in its
             equation.
-        recurrent: whether h is an input; without it there are no synapses from h, and h' is just a layer's output.
+        recurrent: whether h is an input; without it there are no synapses from h.
         module: its torch module as ``package.module:Class``, with the calls of :class:`velora_ros.liquid.network.Cell`.
         kernels: its compiled loops likewise, a :class:`velora_ros.liquid.kernels.cell_kernels.CellKernels`; empty:
             it has none.

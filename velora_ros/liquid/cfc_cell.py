@@ -85,7 +85,7 @@ class CfCCell(nn.Module):
 
 def masked_uniform(mask: Tensor, generator: torch.Generator | None) -> Tensor:
     """
-    Draw initial weights: uniform in +- 1 / sqrt(inputs that a neuron really has), zero where there is no synapse.
+    Draw initial weights: uniform in +- 1 / sqrt(n), n being the inputs of the neuron; zero where there is no synapse.
 
     Args:
         mask: 1 where there is a synapse, shape (out, in).

@@ -1,4 +1,4 @@
-"""One step of a gated recurrent unit (arXiv 1406.1078), the recurrent control for the liquid cell."""
+"""A gated recurrent unit (arXiv 1406.1078), to compare the liquid cell with."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A layer that remembers nothing, in the place of a cell: the feed-forward control for the liquid cell."""
+"""A feed-forward layer in the place of a cell, to compare the liquid cell with."""
 
 import torch
 from torch import Tensor, nn

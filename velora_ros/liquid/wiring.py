@@ -1,4 +1,4 @@
-"""Who listens to whom: the sparse, seeded wiring of a Neural Circuit Policy (doi 10.1038/s42256-020-00237-3)."""
+"""The wiring: sparse, seeded synapses of a Neural Circuit Policy (doi 10.1038/s42256-020-00237-3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,8 +51,8 @@ class Wiring:
         """
         Draw a wiring.
 
-        Each neuron draws ceil((1 - sparsity) x fan-in) distinct inputs; every source that nobody drew then gets one
-        listener.
+        Each neuron draws ceil((1 - sparsity) x fan-in) distinct inputs. Every source that was not drawn then gets one
+        target.
 
         Args:
             n_sensory: number of observations.
@@ -63,7 +63,7 @@ class Wiring:
             cell: kind of the command layer.
 
         Raises:
-            ConfigError: a number is too small, the sparsity is out of range, or there is no such cell.
+            ConfigError: a number is too small, the sparsity is out of range, or the cell is unknown.
         """
         if n_sensory < 1 or n_motor < 1:
             raise ConfigError(f'a wiring needs at least one observation and one action; got {n_sensory} and {n_motor}.')
@@ -136,7 +136,7 @@ class Wiring:
 
 
 def _synapses(n_targets: int, n_sources: int, sparsity: float, rng: np.random.Generator) -> Mask:
-    """Draw each target's inputs, then give every source that nobody drew one listener; shape (targets, sources)."""
+    """Draw each target's inputs, then give every source that was not drawn one target; shape (targets, sources)."""
     n_inputs = inputs_per_neuron(n_sources, sparsity)
     mask = np.zeros((n_targets, n_sources), dtype=np.bool_)
     for target in range(n_targets):

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 Array = np.ndarray
 
-COMPILING = 'compiling the loops of the training for this processor; after an install that takes up to a minute, once'
+COMPILING = 'compiling the loops of the training for this processor; this takes up to a minute, once after an install'
 CHECK_EVERY = 1000
 """Updates between two checks for weights that a callback has replaced; a check takes 0.1 ms."""
 

@@ -14,26 +14,26 @@ PLACES, UNROLLED = 16, 64
 
 
 class Outcome:
-    """Sums up the discounted return of the running episode; NaN is expected until the first one begins."""
+    """The discounted return of the current episode beside the Q of its start, which is NaN before the first episode."""
 
     def __init__(self) -> None:
         self.expected, self._total, self.discount = math.nan, 0.0, 1.0
 
     def begin(self, expected: float) -> None:
-        """Begin an episode whose first state and action have this Q; NaN: nothing has been learnt yet."""
+        """Begin an episode whose first state and action have this Q; NaN: there was no update yet."""
         self.expected, self._total, self.discount = expected, 0.0, 1.0
 
     def add(self, reward: float, gamma: float, elapsed: float) -> None:
-        """Add a step's reward, scaled as the critic knows it; ``elapsed`` is dt'/T until the next one."""
+        """Add a step's scaled reward; ``elapsed`` is dt'/T to the next step."""
         self._total += self.discount * reward
         self.discount *= gamma**elapsed
 
     def end(self, rest: float) -> dict[str, float]:
         """
-        Return Q of the start and how much it was too high.
+        Return the Q of the start, and by how much it was too high.
 
         Args:
-            rest: Q of the state that a truncated episode was left in; 0 after a termination.
+            rest: Q of the last state of a truncated episode; 0 after a termination.
         """
         return {'q_start': self.expected, 'q_bias': self.expected - self._total - self.discount * rest}
 

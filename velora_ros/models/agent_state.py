@@ -38,7 +38,7 @@ class AgentState:
 
     Args:
         wiring: the actor's synapses.
-        streams: every random source.
+        streams: all random sources.
         config: the hyperparameters of the constructor; those of ``train`` come before training.
         optim: the optimisers' class.
         device: what to compute on.
@@ -57,7 +57,7 @@ class AgentState:
         self.privileged_dim = 0
         self.start: Start | None = None
         self.gathered = Gathered()
-        """What the updates and episodes since the last diagnostics have shown."""
+        """Sums of what updates and episodes have measured since the last diagnostics."""
         self.build()
 
     def build(self, privileged_dim: int = 0) -> None:
@@ -95,7 +95,7 @@ class AgentState:
         return choice, make_backend(choice, self.networks, *optimizers)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the memory that batches are drawn into: a copied batch would no longer look at the copied rows."""
+        """Leave out the memory of batches: the fields of a copied batch are not views of the copied rows."""
         return {**self.__dict__, '_batch': None}
 
     @property
@@ -132,7 +132,7 @@ class AgentState:
 
     @property
     def began_from_file(self) -> bool:
-        """Whether it began with what another training had learnt; a resumed run knows it too."""
+        """Whether training began from a file; still true in a resumed run."""
         return 'from' in self.provenance
 
     def adopt(self, env: Env, spec: PolicySpec) -> None:
@@ -184,8 +184,8 @@ class AgentState:
         if self._normaliser_is_due and start_steps < least:
             raise ConfigError(
                 f'start_steps is {start_steps} and the agent has taken {self.steps} steps, but normalise is True: the '
-                f'normaliser is frozen at what the start-up shows. Take start_steps of at least {least}, some hundred '
-                'by custom, or LiquidDDPG(normalise=False).'
+                f'normaliser is computed from the start-up steps. Use start_steps of at least {least}, a few hundred '
+                'usually, or LiquidDDPG(normalise=False).'
             )
 
     @property
@@ -194,7 +194,7 @@ class AgentState:
 
     def check_weights(self) -> None:
         """
-        Check that every weight is a number, before one that is not takes the place of what was saved.
+        Check that every weight is finite, before the networks overwrite what was saved.
 
         Raises:
             DivergenceError: one is not finite.
@@ -286,7 +286,7 @@ class AgentState:
         shortest, longest = values['dt_range']
         self.dt_range = float(shortest), float(longest)
         self.provenance = dict(values['provenance'])
-        self.gathered.restore(values.get('diagnostics', {}))  # agents saved before there were any lack it
+        self.gathered.restore(values.get('diagnostics', {}))  # older files have none
         counters = values['counters']
-        for name in COUNTERS:  # agents of earlier versions lack the last one
+        for name in COUNTERS:  # older files do not have the last one
             setattr(self, name, counters.get(name, 0) if name == COUNTERS[-1] else counters[name])

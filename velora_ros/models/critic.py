@@ -1,4 +1,4 @@
-"""The critic: a feed-forward Q(s, a) with layer normalisation; only training knows it, it is never deployed."""
+"""The critic: a feed-forward Q(s, a) with layer normalisation. It is used in training only and never deployed."""
 
 import itertools
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
 """
-How training acts otherwise than the policy: random actions in the start-up steps, then Gaussian noise.
+Exploration: random actions in the start-up steps, then Gaussian noise on the policy's actions.
 
 The share of the noise that an episode gets (``noise_low``) is drawn by the loop, which counts episodes.
 """

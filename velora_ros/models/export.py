@@ -1,4 +1,4 @@
-"""From a trained actor to a deployable policy."""
+"""Make the policy file from a trained actor."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The networks that a training from a file begins with."""
+"""Fine-tuning: the networks that training begins with when it begins from a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ LAYERS = ('inter', 'command', 'motor')
 @dataclass(frozen=True)
 class Start:
     """
-    What a file holds of the networks.
+    The networks in a file.
 
     Args:
-        file: what it is.
-        wiring: of its actor.
+        file: the file.
+        wiring: the wiring of its actor.
         networks: state of all networks, where the file is a saved agent; None: it is a policy.
         privileged_dim: entries of the privileged state that its critic reads; 0: it reads the observation.
     """
@@ -34,7 +34,7 @@ class Start:
 
     @property
     def has_critic(self) -> bool:
-        """Whether the critic goes on too."""
+        """Whether the file has a critic too."""
         return self.networks is not None
 
     @torch.no_grad()
@@ -47,7 +47,7 @@ class Start:
             privileged: whether their critics read a privileged state.
 
         Raises:
-            PolicyFileError: they are of other sizes, so the file is damaged.
+            PolicyFileError: the sizes differ, so the file is damaged.
         """
         try:
             if self.networks is not None:

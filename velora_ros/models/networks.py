@@ -20,7 +20,7 @@ class Normaliser(nn.Module):
     """
     A fixed affine map x = (o - offset) * scale; the identity until :meth:`freeze` sets it once.
 
-    Statistics that go on drifting under a stored replay hurt learning, so there are none.
+    There are no running statistics: they would change the meaning of the observations in the replay.
 
     Args:
         size: entries of the vector.
@@ -36,16 +36,16 @@ class Normaliser(nn.Module):
 
     @property
     def frozen(self) -> bool:
-        """Whether it has been set; what it was set to is never just the identity."""
+        """Whether it was set; it is never set to the identity."""
         return bool((self.offset != 0).any() or (self.scale != 1).any())
 
     def freeze(self, samples: np.ndarray, *, smallest: float = 1e-2) -> None:
         """
-        Take mean and standard deviation from samples, shape (n, size); from then on they stay.
+        Set offset and scale from the mean and standard deviation of samples, shape (n, size).
 
         Args:
-            samples: what was seen in the start-up steps.
-            smallest: the least standard deviation to divide by, so that a constant entry is not blown up.
+            samples: observations of the start-up steps.
+            smallest: lower bound of the standard deviation, so that a constant entry is not amplified.
         """
         self.offset.copy_(torch.as_tensor(samples.mean(axis=0)))
         self.scale.copy_(torch.as_tensor(1 / np.maximum(samples.std(axis=0), smallest)))
@@ -98,22 +98,22 @@ class Networks(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """What everything is computed on."""
+        """The device that everything is computed on."""
         return self.observation_normaliser.offset.device
 
     @property
     def deployed(self) -> LiquidNetwork:
-        """What is evaluated, exported and predicted with: the actor's average where there is one, else the actor."""
+        """What is evaluated, exported and used by ``predict``: the actor's average if there is one, else the actor."""
         return self.actor if self.actor_average is None else self.actor_average
 
     def average_actor(self, tau: float, count: int) -> None:
         """
-        Move the average, if there is one, by tau towards the actor; by more in the first updates.
+        Let the average, if there is one, follow the actor's weights; faster in the first updates.
 
         Args:
             tau: share by which the average follows in one update.
-            count: updates so far, this one included; the share is at least 9 / (9 + count), so that the weights that
-                training began with are soon forgotten.
+            count: updates so far, including this one. The share is at least 9 / (9 + count), so that the initial
+                weights soon have no influence.
         """
         if self.actor_average is not None:
             share = max(tau, 9 / (9 + count))

@@ -1,4 +1,4 @@
-"""``predict``: numpy or torch, one state or a batch, in the environment's units."""
+"""``LiquidDDPG.predict``: numpy or torch, one state or a batch, in the environment's units."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ def predict(
 
 
 def _checked(name: str, values: Any, size: int, device: torch.device) -> Tensor:
-    """Return float32 of shape (size,) or (B, size), or say what came instead."""
+    """Return float32 of shape (size,) or (B, size), or raise an error that says what was given."""
     try:
         tensor = torch.as_tensor(values, dtype=torch.float32, device=device)
     except (TypeError, ValueError, RuntimeError) as error:

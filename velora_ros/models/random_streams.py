@@ -24,7 +24,7 @@ class Streams:
         run_seed: a non-negative integer.
 
     Raises:
-        ConfigError: the seed is no such integer.
+        ConfigError: the seed is not such an integer.
     """
 
     def __init__(self, run_seed: int) -> None:
@@ -41,7 +41,7 @@ class Streams:
         self.evaluation_seed = int(evaluation.generate_state(1)[0])
 
     def state(self) -> dict[str, Any]:
-        """Return where every generator stands, JSON-ready; the run's seed is apart."""
+        """Return the state of every generator, JSON-ready; it does not contain the run's seed."""
         return {name: getattr(self, name).bit_generator.state for name in GENERATORS}
 
     @classmethod
@@ -49,7 +49,7 @@ class Streams:
         """Return the streams of a seed as they were when :meth:`state` was called."""
         streams = cls(run_seed)
         for name in GENERATORS:
-            if name != 'predict' or name in state:  # agents saved before it was a stream of its own lack it
+            if name != 'predict' or name in state:  # older files do not have this stream
                 getattr(streams, name).bit_generator.state = state[name]
         return streams
 

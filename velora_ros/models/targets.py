@@ -119,13 +119,13 @@ def column_returns(  # noqa: PLR0917
 
 @torch.no_grad()
 def soft_update(target: nn.Module, online: nn.Module, tau: float) -> None:
-    """Move a network's weights by a share towards another's: theta' <- (1 - tau) theta' + tau theta."""
+    """Let the target's weights follow the online network's: theta' <- (1 - tau) theta' + tau theta."""
     torch._foreach_lerp_(list(target.parameters()), list(online.parameters()), tau)
 
 
 @kernel
 def soft_update_arrays(target: Array, online: Array, tau: float) -> None:
-    """Do the same for flat arrays of weights."""
+    """Do the same for flat arrays of weights, as in the numba backend."""
     tau32 = np.float32(tau)
     for i in range(target.size):
         target[i] += tau32 * (online[i] - target[i])

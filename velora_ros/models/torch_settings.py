@@ -1,4 +1,4 @@
-"""The processor as training wants it: one thread, and no denormal numbers in the networks' arithmetic."""
+"""torch's settings while it trains: one thread, and denormal numbers flushed to zero."""
 
 import contextlib
 import functools
@@ -16,7 +16,7 @@ Result = TypeVar('Result')
 @contextlib.contextmanager
 def single_thread() -> Iterator[None]:
     """
-    Run torch and numpy on one thread inside the block; both are put back, whatever happens.
+    Run torch and numpy on one thread inside the block; both settings are restored afterwards.
 
     Networks this small are slower on many threads than on one.
     """
@@ -31,11 +31,11 @@ def single_thread() -> Iterator[None]:
 
 def flushing(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """
-    Have a function flush denormal numbers to zero while it runs, in its thread alone; the mode of before comes back.
+    Make a function flush denormal numbers to zero while it runs, in its thread only; the mode is restored afterwards.
 
-    Gradients that fade away (of a neuron that has died, say) leave denormal numbers in Adam's moments, and with them
-    every update takes several times as long. The mode belongs to the processor, not to torch: in it the physics of an
-    environment and the code of a callback would compute other numbers too, so only the learner's own work is in it.
+    Vanishing gradients, of a dead neuron for example, leave denormal numbers in Adam's moments, and every update then
+    takes several times as long. The mode is the processor's, not torch's: it would also change the numbers that
+    environments and callbacks compute. So only the agent's own functions run in it.
     """
 
     @functools.wraps(function)
@@ -52,5 +52,5 @@ def flushing(function: Callable[Arguments, Result]) -> Callable[Arguments, Resul
 
 
 def flushes_denormals() -> bool:
-    """Say whether this thread flushes denormal numbers to zero now; torch can set the mode, but not tell it."""
+    """Return whether this thread flushes denormal numbers to zero; torch can set the mode, but not read it."""
     return sys.float_info.min / 2 == 0.0

@@ -1,4 +1,4 @@
-"""Sequence replay: it knows no agent and no environment, only rows of numbers and where episodes start."""
+"""Sequence replay: rows of numbers and where episodes start, independent of agents and environments."""
 
 from velora_ros.replay.buffer import Batch, SequenceBuffer, Transition
 

@@ -1,4 +1,4 @@
-"""A ring of transitions, from which contiguous sequences are drawn with the hidden state of then (R2D2, ICLR 2019)."""
+"""A ring of transitions; contiguous sequences are drawn with the hidden state stored at the time (R2D2, ICLR 2019)."""
 
 import dataclasses
 from dataclasses import dataclass

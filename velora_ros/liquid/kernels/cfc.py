@@ -21,7 +21,7 @@ class CfCTape(NamedTuple):
 
     inputs: Array  # u, (L, inter, B)
     before: Array  # h before each step, (L, command, B)
-    gates: Array  # tanh z_g, tanh z_k, s, and a block of no further use, (L, 4 command, B)
+    gates: Array  # tanh z_g, tanh z_k, s, and an unused block, (L, 4 command, B)
     dt: Array  # dt/T, (L, B)
     first: Array  # 1 where an episode starts, (L, B)
 
@@ -76,7 +76,7 @@ def recurrence(  # noqa: PLR0917
         dt: dt/T, shape (L, B).
         first: 1 where an episode starts, shape (L, B).
         before: written: h before each step, shape (L, command, B).
-        gates: written: tanh z_g, tanh z_k, s, and z_b, which has no further use; shape (L, 4 command, B).
+        gates: written: tanh z_g, tanh z_k, s, and z_b; shape (L, 4 command, B).
         states: written: h' after each step, shape (L, command, B).
     """
     n_inter, size = inputs.shape[1], hidden.shape[0]
@@ -116,7 +116,7 @@ def recurrence_backward(  # noqa: PLR0917
 
     Args:
         d_states: derivative of the loss by h', shape (L, command, B); becomes scratch.
-        burn_in: no gradient flows into the first so many steps.
+        burn_in: number of first steps that get no gradient.
         weight: as of :func:`recurrence`.
         gates: what :func:`recurrence` has written.
         dt: as of :func:`recurrence`.

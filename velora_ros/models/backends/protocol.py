@@ -1,4 +1,4 @@
-"""What an agent asks of a backend: to act, and the values and gradients of one update."""
+"""The interface of a backend: acting, and the values and gradients of one update."""
 
 import math
 from typing import Any, Protocol
@@ -52,12 +52,12 @@ class Backend(Protocol):
         ...
 
     def prepare(self, batch: Batch, burn_in: int) -> Any:
-        """Return a batch as the four steps below want it; it is valid until the next call."""
+        """Return a batch in the layout of the steps below; it is valid until the next call."""
         ...
 
     def targets(self, data: Any, noise: Array, config: TrainConfig) -> Any:
         """
-        Return what the critics' values are compared to, for the B * (L - burn-in) steps that carry loss.
+        Return the targets of the critics for the B * (L - burn-in) steps that carry loss.
 
         y = r + gamma^(dt'/T) (1 - terminated) min_i Q'_i(s', mu'(o', h) + noise), mixed with the rewards that follow in
         the sequence (:func:`velora_ros.models.targets.lambda_returns`). The target actor runs over the same steps as
@@ -111,12 +111,12 @@ class Backend(Protocol):
         ...
 
     def follow_targets(self, tau: float) -> None:
-        """Move every target network towards its online one: theta' <- (1 - tau) theta' + tau theta."""
+        """Let every target network follow its online network: theta' <- (1 - tau) theta' + tau theta."""
         ...
 
     def refresh(self) -> None:
         """
-        Take over weights and optimiser states that were replaced from outside: loaded from a file, or assigned.
+        Take over weights and optimiser states that a program has replaced: loaded from a file, or assigned.
 
         Raises:
             ConfigError: as :meth:`refresh_weights`.
