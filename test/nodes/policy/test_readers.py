@@ -84,7 +84,7 @@ def test_an_orientation_that_an_imu_declares_unknown_is_not_read():
 def test_a_vector_s_numbers_go_by_their_index():
     message = message_class('Float64MultiArray')(data=[1.0, 2.0, 3.0])
     assert make_reader('Float64MultiArray', ['2', '0']).read(message) == [3.0, 1.0]
-    with pytest.raises(ObservationError, match='has 3 values, and number 3'):
+    with pytest.raises(ObservationError, match=r"has 3 values, and 'observation.fields' names index 3"):
         make_reader('Float64MultiArray', ['3']).read(message)
 
 
@@ -161,7 +161,11 @@ def test_paths_lead_through_arrays_of_messages():
 @pytest.mark.parametrize(
     ('fields', 'ranges', 'message'),
     [
-        (['ranges[45]'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.45.' is beyond them; choose what it has"),
+        (
+            ['ranges[45]'],
+            [1.0] * 30,
+            "has 30 values of 'ranges', and 'ranges.45.' is beyond them; choose values that it has",
+        ),
         (['ranges[0:45]'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.0:45.' takes 45 and finds 30"),
         (['min(ranges[0:45])'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.0:45.' takes 45 and finds 30"),
         (['ranges[-40]'], [1.0] * 30, "and 'ranges.-40.' is beyond them"),

@@ -26,7 +26,7 @@ _QUATERNION = 'geometry_msgs/Quaternion'
 _ANGLES = ('roll', 'pitch', 'yaw')
 # A quaternion whose squared length is below this is not an orientation; mostly it was never filled in.
 _SHORTEST = 1e-6
-_SHORT = "choose what it has in 'observation.fields', or check what publishes it."
+_SHORT = "choose values that it has in 'observation.fields', or check the node that publishes it."
 
 
 class Kind(NamedTuple):

@@ -161,7 +161,9 @@ class VectorEntries:
         """See :class:`Reader`."""
         data = message.data
         if len(data) < self._needed:
-            raise ObservationError(f'a {VECTOR} has {len(data)} values, and number {self._needed - 1} is to be read.')
+            raise ObservationError(
+                f"a {VECTOR} has {len(data)} values, and 'observation.fields' names index {self._needed - 1}."
+            )
         return [data[index] for index in self._indices]
 
 
