@@ -81,7 +81,7 @@ def torch_pass(layer: CfCCell | NcpsCommand, data: SimpleNamespace) -> tuple[np.
     return states.detach().numpy(), (weight.numpy(), bias.numpy(), d_inputs.numpy())
 
 
-def fused_pass(weight: np.ndarray, bias: np.ndarray, data: SimpleNamespace) -> tuple[np.ndarray, Gradients]:
+def compiled_pass(weight: np.ndarray, bias: np.ndarray, data: SimpleNamespace) -> tuple[np.ndarray, Gradients]:
     """Do the same with the compiled loops that training uses, on data in the layout of the replay."""
     length, size, b = data.fast.d_states.shape
     before, states = np.empty((2, length, size, b), np.float32)
@@ -113,7 +113,7 @@ def cell_sides(n_neurons: int, *, n_sequences: int = 32, length: int = 16) -> di
     ncps = NcpsCommand(cell)
     weight, bias = cell.weight.detach().numpy(), cell.bias.detach().numpy()
     sides = {
-        'ours': lambda: fused_pass(weight, bias, data),
+        'ours': lambda: compiled_pass(weight, bias, data),
         'ours in torch': lambda: torch_pass(cell, data),
         'ncps': lambda: torch_pass(ncps, data),
     }

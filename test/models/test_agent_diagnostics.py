@@ -66,12 +66,12 @@ def test_both_paths_say_the_same_and_update_as_if_they_had_not_been_asked(
                 said.append(update(run, batch, noise_for(batch, config, rng), config, measure=asked)[1])
             values = run.value(batch.observation[0, 0], batch.hidden[0, nets.actor.hidden_size :], batch.action[0, 0])
             results.append((said, values, run.states(batch), copy.deepcopy(nets.state_dict())))
-    torch_said, fused_said = results[0][0], results[2][0]
-    for one, other in zip(torch_said, fused_said, strict=True):
+    by_torch, by_numba = results[0][0], results[2][0]
+    for one, other in zip(by_torch, by_numba, strict=True):
         assert one.keys() == OF_AN_UPDATE - ({'twin_gap'} if n_critics == 1 else set())
         assert other == pytest.approx(one, rel=1e-4, abs=1e-5)
-    assert 0 < torch_said[0]['action_saturation'] < 1
-    assert 0 < torch_said[0]['hidden_saturation'] < 1
+    assert 0 < by_torch[0]['action_saturation'] < 1
+    assert 0 < by_torch[0]['hidden_saturation'] < 1
     assert results[2][1] == pytest.approx(results[0][1], rel=1e-4, abs=1e-5)
     np.testing.assert_allclose(results[2][2], results[0][2], atol=1e-4)
     for asked, unasked in ((0, 1), (2, 3)):

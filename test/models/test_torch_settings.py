@@ -61,7 +61,7 @@ def test_environments_and_callbacks_compute_in_the_mode_that_training_was_called
 
 
 @pytest.mark.usefixtures('_as_found')
-@pytest.mark.parametrize('optim', [torch.optim.Adam, torch.optim.AdamW])  # the fused path and torch's
+@pytest.mark.parametrize('optim', [torch.optim.Adam, torch.optim.AdamW])  # numba and torch
 def test_updates_and_actions_are_computed_without_denormal_numbers(optim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = LiquidDDPG(2, 4, 1, optim=optim, seed=0)
     flushed: dict[str, set[bool]] = {'act': set(), 'average_actor': set()}

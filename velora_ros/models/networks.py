@@ -15,6 +15,9 @@ from velora_ros.models.targets import soft_update
 
 Module = TypeVar('Module', bound=nn.Module)
 
+SMALLEST_DEVIATION = 1e-2
+"""Lower bound of what the normaliser divides by, so that a constant entry is not amplified."""
+
 
 class Normaliser(nn.Module):
     """
@@ -39,16 +42,15 @@ class Normaliser(nn.Module):
         """Whether it was set; it is never set to the identity."""
         return bool((self.offset != 0).any() or (self.scale != 1).any())
 
-    def freeze(self, samples: np.ndarray, *, smallest: float = 1e-2) -> None:
+    def freeze(self, samples: np.ndarray) -> None:
         """
         Set offset and scale from the mean and standard deviation of samples, shape (n, size).
 
         Args:
             samples: observations of the start-up steps.
-            smallest: lower bound of the standard deviation, so that a constant entry is not amplified.
         """
         self.offset.copy_(torch.as_tensor(samples.mean(axis=0)))
-        self.scale.copy_(torch.as_tensor(1 / np.maximum(samples.std(axis=0), smallest)))
+        self.scale.copy_(torch.as_tensor(1 / np.maximum(samples.std(axis=0), SMALLEST_DEVIATION)))
 
     def forward(self, values: Tensor) -> Tensor:
         """Map shape (..., size)."""
