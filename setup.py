@@ -59,7 +59,7 @@ setup(
         ],
         'render': ['imageio-ffmpeg>=0.5'],
         'onnx': ['onnx>=1.16'],
-        'sweep': ['ray[tune]>=2.60'],
+        'sweep': ['pydantic>=2.5', 'ray[tune]>=2.60'],
         'test': [
             'hypothesis>=6.90',
             'ipython>=8.0',
