@@ -75,9 +75,9 @@ setup(
     entry_points={
         'console_scripts': [
             f'{PACKAGE} = {PACKAGE}.cli.main:main',
-            f'sim_node = {PACKAGE}.nodes.sim.node:main',
-            f'policy_node = {PACKAGE}.nodes.policy.node:main',
-            f'trainer_node = {PACKAGE}.nodes.trainer.node:main',
+            f'sim_node = {PACKAGE}.nodes.sim.__main__:main',
+            f'policy_node = {PACKAGE}.nodes.policy.__main__:main',
+            f'trainer_node = {PACKAGE}.nodes.trainer.__main__:main',
         ],
     },
 )

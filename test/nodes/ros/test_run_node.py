@@ -1,10 +1,12 @@
 """The life of a node's process, with a node of a few lines: spin, signals, failures, exit status."""
 
+import os
 import re
 import signal
 import sys
 
 import pytest
+from ros_bench import SOURCE
 
 pytestmark = pytest.mark.ros
 
@@ -145,3 +147,14 @@ def test_every_failure_to_start_ros_is_reported_in_one_message(ros, arguments, e
     assert process.output.count('[FATAL]') == 1
     assert message in process.output
     assert 'Traceback' not in process.output
+
+
+@pytest.mark.parametrize('node', ['policy', 'sim', 'trainer'])
+def test_ctrl_c_while_the_modules_of_a_node_are_imported_leaves_no_traceback(ros, tmp_path, node):
+    (tmp_path / 'rclpy.py').write_text('import time; print("imports", flush=True); time.sleep(60)')
+    search = os.pathsep.join([str(tmp_path), str(SOURCE)])
+    process = ros.start([sys.executable, '-m', f'velora_ros.nodes.{node}'], PYTHONPATH=search)
+    ros.until(lambda: process.output == 'imports\n', 'the import')
+    process.signal(signal.SIGINT)
+    assert process.wait() == -signal.SIGINT
+    assert process.output == 'imports\n'

@@ -36,7 +36,6 @@ This file has the lifecycle, the services and the parameters. The path of a mess
 command, is in ``loop.py``.
 """
 
-import sys
 import traceback
 from collections.abc import Callable
 from functools import wraps
@@ -59,7 +58,6 @@ from velora_ros.nodes.ros.endpoints import create_deferred_service, create_servi
 from velora_ros.nodes.ros.parameter_table import ParameterTable
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.rclpy_compat import start_values
-from velora_ros.nodes.ros.run_node import run
 
 DIAGNOSTICS_PERIOD_S = 1.0
 
@@ -360,8 +358,3 @@ class PolicyNode(LifecycleNode):
         self._idle_steps += 1
         if self._idle_steps % DIAGNOSTICS_STEPS == 0:
             self._diagnostics.publish_idle(self._status)
-
-
-def main() -> None:
-    """Run policy_node until SIGINT, SIGTERM or SIGHUP."""
-    sys.exit(run(PolicyNode))

@@ -55,7 +55,6 @@ from velora_ros.nodes.ros.endpoints import create_service
 from velora_ros.nodes.ros.parameter_table import ParameterTable
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
-from velora_ros.nodes.ros.run_node import run
 from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
 from velora_ros.nodes.sim.deviation_measurement import DeviationMeasurement
 from velora_ros.nodes.sim.environment_from_parameters import make_environment
@@ -172,8 +171,3 @@ class SimNode(Node):
         """Log MuJoCo's warnings, throttled: a simulation that diverges gives one at each step."""
         one_line = ' '.join(text.split())
         self.get_logger().warning(f'MuJoCo: {one_line}', throttle_duration_sec=MUJOCO_WARNING_PERIOD_S)
-
-
-def main() -> None:
-    """Run sim_node until its duration is over, or until SIGINT or SIGTERM."""
-    sys.exit(run(SimNode))

@@ -25,7 +25,6 @@ Only the training process loads torch, so every service answers at once, whateve
 the death of that process, and with ``resume_on_death`` starts another one. If the node is killed, the process ends too.
 """
 
-import sys
 from typing import Any
 
 from rclpy.node import Node
@@ -38,7 +37,6 @@ from velora_ros.nodes.ros.parameter_table import ParameterTable
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.rclpy_compat import start_values
-from velora_ros.nodes.ros.run_node import run
 from velora_ros.nodes.trainer.job import make_job
 from velora_ros.nodes.trainer.parameters import PARAMETERS, hyperparameters_of, refuse_changes, with_preset
 from velora_ros.nodes.trainer.process_handle import Event
@@ -195,8 +193,3 @@ class TrainerNode(Node):
         status = conversions.to_diagnostic(f'{name}: training', level, text, values, hardware_id=robot)
         stamp = self.get_clock().now().nanoseconds
         self._topics[topic].publish(conversions.to_diagnostics(status, stamp))
-
-
-def main() -> None:
-    """Run trainer_node until SIGINT or SIGTERM, or with ``exit_when_done`` until the training is over."""
-    sys.exit(run(TrainerNode))
