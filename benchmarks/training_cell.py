@@ -29,7 +29,7 @@ from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.protocol import Backend
 from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.models.networks import Networks
-from velora_ros.models.torch_settings import flushing, single_thread
+from velora_ros.models.threads_and_denormals import flushing, single_thread
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig
 

@@ -23,7 +23,7 @@ from velora_ros.training.presets import preset_path, read_yaml
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import default_folder
-from velora_ros.training.runs.start_file import StartFile
+from velora_ros.training.runs.start_from_file import StartFile
 from velora_ros.utils import set_seed
 from velora_ros.utils.atomic_files import check_writable
 from velora_ros.utils.dependencies import how_to_install

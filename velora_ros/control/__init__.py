@@ -9,7 +9,7 @@ jumps. Nothing here imports rclpy or torch, so every rule can be tested by calli
 """
 
 from velora_ros.control.controller import Controller, Status
+from velora_ros.control.controller_settings import Settings
 from velora_ros.control.safety import Command
-from velora_ros.control.settings import Settings
 
 __all__ = ['Command', 'Controller', 'Settings', 'Status']

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from velora_ros.control.controller_settings import Settings
 from velora_ros.control.newest_values import NANOSECONDS
 from velora_ros.control.safety import Array, Command, RampAndSlew, Safety
-from velora_ros.control.settings import Settings
 from velora_ros.errors import ObservationError
 from velora_ros.spec import PolicySpec
 

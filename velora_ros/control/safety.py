@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.contract.actions import action_meaning
-from velora_ros.control.settings import Settings
+from velora_ros.control.controller_settings import Settings
 from velora_ros.errors import ConfigError
 from velora_ros.spec import PolicySpec
 

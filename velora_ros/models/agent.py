@@ -15,12 +15,12 @@ from velora_ros.liquid import Wiring
 from velora_ros.liquid.cell_registry import cell_kind
 from velora_ros.models.agent_diagnostics import Outcome, hidden_staleness
 from velora_ros.models.agent_state import AgentState
-from velora_ros.models.backends.choice import choose_backend
+from velora_ros.models.backends.choose_backend import choose_backend
 from velora_ros.models.exploration import explore, random_action
 from velora_ros.models.random_streams import Streams
 from velora_ros.models.schedules import actor_share, progress
 from velora_ros.models.targets import smoothing_noise
-from velora_ros.models.torch_settings import flushing
+from velora_ros.models.threads_and_denormals import flushing
 from velora_ros.replay import Batch, Transition
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SAMPLE_EVERY

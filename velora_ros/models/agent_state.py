@@ -12,9 +12,9 @@ from velora_ros import __version__
 from velora_ros.errors import ConfigError, DivergenceError, SpecError
 from velora_ros.gym.make_env import id_of
 from velora_ros.liquid import Wiring
-from velora_ros.models.backends.choice import Choice, choose_backend, make_backend
+from velora_ros.models.agent_to_policy_file import default_spec, policy_file
+from velora_ros.models.backends.choose_backend import Choice, choose_backend, make_backend
 from velora_ros.models.backends.protocol import Backend
-from velora_ros.models.export import default_spec, policy_file
 from velora_ros.models.fine_tuning import Start
 from velora_ros.models.networks import Networks
 from velora_ros.models.optimisers import make_optimiser, optimiser_state, restore_optimiser

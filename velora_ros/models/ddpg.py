@@ -13,7 +13,7 @@ from velora_ros.errors import ConfigError
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.sizes import equal_neurons
 from velora_ros.models.agent import DDPGAgent
-from velora_ros.models.export import default_spec
+from velora_ros.models.agent_to_policy_file import default_spec
 from velora_ros.models.fine_tuning import Start, wiring_of
 from velora_ros.models.prediction import predict
 from velora_ros.models.random_streams import Streams, draw_run_seed
@@ -23,7 +23,7 @@ from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, TrainConfig, TrainResult, agent_file
 from velora_ros.training.hyperparameters import AGENT, TRAIN, is_number
 from velora_ros.training.runs.folder import RunDir
-from velora_ros.training.runs.start_file import StartFile
+from velora_ros.training.runs.start_from_file import StartFile
 from velora_ros.training.signatures import refuse_unknown, taking_hyperparameters
 from velora_ros.utils import set_device
 

@@ -16,7 +16,7 @@ from velora_ros.gym import check_env, check_reward, check_statistics, flat, spec
 from velora_ros.gym.environment_errors import close
 from velora_ros.models.agent import DDPGAgent
 from velora_ros.models.random_streams import Streams
-from velora_ros.models.torch_settings import single_thread
+from velora_ros.models.threads_and_denormals import single_thread
 from velora_ros.training import (
     Callback,
     EvaluateIn,

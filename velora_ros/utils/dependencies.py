@@ -4,7 +4,7 @@ EXTRAS = {
     'train': ('torch', 'gymnasium[torch]', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm'),
     'render': ('imageio-ffmpeg',),
     'onnx': ('onnx',),
-    'sweep': ('ray[tune]',),
+    'sweep': ('pydantic', 'ray[tune]'),
 }
 """What setup.py's extras install. This package is on no package index, so messages name its dependencies instead."""
 

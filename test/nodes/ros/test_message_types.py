@@ -3,7 +3,7 @@
 import pytest
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.policy import readers
+from velora_ros.nodes.policy.decoding import readers
 from velora_ros.nodes.policy.parameters import parameters
 from velora_ros.nodes.ros import message_types
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES

@@ -32,7 +32,7 @@ class NumbaBackend:
     """
     Implements :class:`velora_ros.models.backends.protocol.Backend`.
 
-    :func:`velora_ros.models.backends.choice.choose_backend` says what it can run.
+    :func:`velora_ros.models.backends.choose_backend.choose_backend` says what it can run.
 
     Args:
         networks: on the CPU; their parameters are moved into one flat array each, which torch keeps seeing.

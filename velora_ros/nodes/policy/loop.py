@@ -1,8 +1,8 @@
 """
 The control loop of policy_node: the path of a message from the robot's state to the command.
 
-:meth:`PolicyLoop._answer` is the whole path, four calls: ``decode`` (``decoders.py``) reads stamp and values from the
-message, ``observe`` (``control/observation.py``) merges them into an observation, ``decide``
+:meth:`PolicyLoop._answer` is the whole path, four calls: ``decode`` (``decoding/decoders.py``) reads stamp and values
+of the message, ``observe`` (``control/observation.py``) merges them into an observation, ``decide``
 (``control/controller.py``) steps the policy (``policy/runtime.py``) and limits its action (``control/safety.py``), and
 ``encode`` (``encoders.py``) makes the message of the command. The rest of this file is around it: topics and timers,
 start and stop, changed settings, a fixed rate, the watchdog and the diagnostics.

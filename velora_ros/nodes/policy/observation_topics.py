@@ -20,10 +20,10 @@ from velora_ros.contract.sources import (
 from velora_ros.control.newest_values import NewestValues, VectorValues
 from velora_ros.control.observation import JointValues, Observation
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.nodes.policy.decoders import Decoder, Frames, JointStateDecoder, MessageDecoder
-from velora_ros.nodes.policy.field_reader import Reader
+from velora_ros.nodes.policy.decoding.decoders import Decoder, Frames, JointStateDecoder, MessageDecoder
+from velora_ros.nodes.policy.decoding.field_reader import Reader
+from velora_ros.nodes.policy.decoding.readers import WholeVector, has_number, make_reader, message_class
 from velora_ros.nodes.policy.parameters import max_age
-from velora_ros.nodes.policy.readers import WholeVector, has_number, make_reader, message_class
 from velora_ros.nodes.ros.parameters import Values
 
 

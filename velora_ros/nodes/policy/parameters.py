@@ -8,7 +8,7 @@ from velora_ros.contract.sources import DEFAULT_SOURCES, TRANSFORMS, Observation
 from velora_ros.control import Settings
 from velora_ros.control.safety import Safety
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.policy import readers
+from velora_ros.nodes.policy.decoding import readers
 from velora_ros.nodes.policy.encoders import interface_of
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type

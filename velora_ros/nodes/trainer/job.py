@@ -10,7 +10,7 @@ from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.trainer.parameters import hyperparameters_of
 from velora_ros.training.env_args import read_keyword
 from velora_ros.training.runs.paths import RunPaths, default_folder
-from velora_ros.training.runs.start_file import StartFile
+from velora_ros.training.runs.start_from_file import StartFile
 from velora_ros.utils.atomic_files import check_writable
 
 

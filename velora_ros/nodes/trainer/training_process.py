@@ -40,7 +40,7 @@ from velora_ros.training.records import TrainResult
 from velora_ros.training.runs.config import RunConfig, describe
 from velora_ros.training.runs.folder import RunFolder, opened
 from velora_ros.training.runs.paths import RunPaths
-from velora_ros.training.runs.start_file import OF_THE_ACTOR, OF_THE_CRITIC, StartFile
+from velora_ros.training.runs.start_from_file import OF_THE_ACTOR, OF_THE_CRITIC, StartFile
 from velora_ros.utils import set_seed
 from velora_ros.utils.dependencies import how_to_install
 from velora_ros.utils.slow_steps import listen_to_slow_steps

@@ -11,7 +11,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import JointState
 
 from velora_ros.errors import ObservationError
-from velora_ros.nodes.policy.decoders import JointStateDecoder
+from velora_ros.nodes.policy.decoding.decoders import JointStateDecoder
 from velora_ros.nodes.ros import conversions
 
 pytestmark = pytest.mark.ros
@@ -54,7 +54,7 @@ def state(names=('elbow', 'wrist'), **fields):
 def test_only_a_new_layout_is_deserialised(monkeypatch):
     decoder = JointStateDecoder()
     decoder.decode(serialize_message(state(position=[1, 2], velocity=[3, 4])), 0)
-    monkeypatch.setattr('velora_ros.nodes.policy.decoders.deserialize_message', None)
+    monkeypatch.setattr('velora_ros.nodes.policy.decoding.decoders.deserialize_message', None)
     assert decoder.decode(serialize_message(state(position=[5, 6], velocity=[7, 8])), 0)[1][2] == array('d', [7, 8])
     for other in (
         state(position=[5, 6], effort=[7, 8]),
@@ -70,7 +70,7 @@ def test_nan_and_infinity_are_read_as_they_are(monkeypatch):
     decoder, expected = JointStateDecoder(), [np.nan, -np.inf]
     for _ in range(2):
         np.testing.assert_array_equal(decoder.decode(serialize_message(state(position=expected)), 0)[1][1], expected)
-        monkeypatch.setattr('velora_ros.nodes.policy.decoders.deserialize_message', None)
+        monkeypatch.setattr('velora_ros.nodes.policy.decoding.decoders.deserialize_message', None)
 
 
 def test_the_other_byte_order_is_read_too():

@@ -10,8 +10,8 @@ from toy import Reach
 from velora_ros.errors import ConfigError
 from velora_ros.liquid.cell_registry import CELLS, CellKind
 from velora_ros.models import LiquidDDPG
-from velora_ros.models.backends import choice
-from velora_ros.models.backends.choice import is_plain_adam
+from velora_ros.models.backends import choose_backend
+from velora_ros.models.backends.choose_backend import is_plain_adam
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.policy import Policy
@@ -76,7 +76,7 @@ def test_what_numba_cannot_do_any_more_goes_on_in_torch(monkeypatch: pytest.Monk
     models = [LiquidDDPG(2, 6, 1, seed=3, backend=backend) for backend in ('auto', 'torch')]
     models[0].train(Reach(), 8, total_steps=40, **QUICK)
     models[1].train(Reach(), 8, total_steps=40, **QUICK)
-    monkeypatch.setattr(choice, 'why_not_numba', lambda *_: 'this test says so')
+    monkeypatch.setattr(choose_backend, 'why_not_numba', lambda *_: 'this test says so')
     for model in models:
         model.train(Reach(), 8, total_steps=20, **QUICK)
     assert str(models[0].agent.backend_choice) == 'backend torch: this test says so'

@@ -32,9 +32,9 @@ import numpy as np
 from velora_ros.contract.fields import parse, width_of
 from velora_ros.contract.sources import JOINTS, REFUSE, VECTOR
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
-from velora_ros.nodes.policy.field_reader import Numbers, Reader, WantedField, make_field_reader
-from velora_ros.nodes.policy.message_paths import Kind, find_way, numbers_of
-from velora_ros.nodes.policy.nonfinite import fill_scan, has_ranges, make_filler
+from velora_ros.nodes.policy.decoding.field_reader import Numbers, Reader, WantedField, make_field_reader
+from velora_ros.nodes.policy.decoding.message_paths import Kind, find_way, numbers_of
+from velora_ros.nodes.policy.decoding.nonfinite import fill_scan, has_ranges, make_filler
 from velora_ros.nodes.ros.message_types import canonical_type, interface_class
 
 OwnReader = Callable[[Sequence[str]], Callable[[Any], Numbers]]

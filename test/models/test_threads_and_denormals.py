@@ -11,7 +11,7 @@ import torch
 from toy import Reach
 
 from velora_ros.models import LiquidDDPG
-from velora_ros.models.torch_settings import flushes_denormals, flushing
+from velora_ros.models.threads_and_denormals import flushes_denormals, flushing
 from velora_ros.training import Callback
 
 QUICK: dict[str, Any] = {'start_steps': 10, 'boost_ratio': 1.0, 'eval_every': 10, 'eval_episodes': 1, 'progress': False}

@@ -10,8 +10,8 @@ import numpy as np
 from velora_ros.contract.fields import Field, parse
 from velora_ros.contract.sources import REFUSE
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.nodes.policy.message_paths import Array, Getter, Kind, SliceReader, find_way, numbers_of
-from velora_ros.nodes.policy.nonfinite import Filler, is_range, make_filler
+from velora_ros.nodes.policy.decoding.message_paths import Array, Getter, Kind, SliceReader, find_way, numbers_of
+from velora_ros.nodes.policy.decoding.nonfinite import Filler, is_range, make_filler
 
 Numbers = Sequence[float] | Array
 

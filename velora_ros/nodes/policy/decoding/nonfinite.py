@@ -10,7 +10,7 @@ from velora_ros.contract.fields import Field
 from velora_ros.contract.sources import REFUSE, number_of
 from velora_ros.contract.transforms import fill_ranges
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
-from velora_ros.nodes.policy.message_paths import Array, Kind, numbers_of
+from velora_ros.nodes.policy.decoding.message_paths import Array, Kind, numbers_of
 
 # Types that measure distances: the field with them, and those with the least and the greatest measurable distance.
 _RANGES = {
