@@ -149,11 +149,11 @@ class PolicySpec:
 
     def with_actions_of(self, other: 'PolicySpec') -> 'PolicySpec':
         """
-        Return this spec with the other's names, units and scales of the actions, if both can mean the same actions.
+        Return this spec with the action names, units and scales of the other, if both can mean the same actions.
 
         Otherwise this spec is returned unchanged.
 
-        Releases before version 2 of the policy file named an action after its actuator's joint without testing it,
+        Releases before version 2 of the policy file named an action after its actuator's joint without verifying it,
         and rounded its scale to six digits.
         """
         pairs = enumerate(zip(self.action_names, other.action_names, strict=False))

@@ -253,7 +253,7 @@ def test_dictionaries_are_trained_and_evaluated_by_their_names_and_a_film_of_not
     assert report(capsys, 'plain.safetensors', '--episodes', '2')['lengths'] == [5, 5]
     assert main(['evaluate', 'plain.safetensors', '--render', 'film.gif']) == 1
     [line] = capsys.readouterr().err.splitlines()
-    assert "the environment 'plain_envs:Plain-v0' cannot be filmed: its render_modes are []" in line
+    assert "the environment 'plain_envs:Plain-v0' cannot be filmed: its render_modes [] lack rgb_array" in line
 
 
 @pytest.mark.filterwarnings('default::UserWarning')

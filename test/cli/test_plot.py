@@ -60,7 +60,7 @@ def test_a_table_of_the_benchmarks_is_read(tmp_path, capsys):
         (['{runs}/empty'], 'is not a run folder and contains none'),
         (['{runs}/Pendulum-v1-seed0/episodes.csv'], 'lacks mean among its columns'),
         (['{runs}', '--out', 'a.gif'], 'must end in .png or .svg'),
-        (['{runs}', '--out', '{runs}/absent/a.png'], 'Make it first'),
+        (['{runs}', '--out', '{runs}/absent/a.png'], 'Create it first'),
     ],
 )
 def test_what_cannot_be_drawn_is_named(runs, capsys, monkeypatch, arguments, named):

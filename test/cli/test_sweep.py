@@ -153,7 +153,7 @@ def test_a_folder_with_a_sweep_is_not_overwritten(sweep_file, capsys):
         (['tiny.yaml', '--cpus', '0'], 2, 'not a whole number of at least 1'),
         (['tiny.yaml', '--cpus', '1', '--address', 'auto'], 2, 'not allowed with'),
         (['tiny.yaml', '--address', 'here'], 2, 'it must be HOST:PORT'),
-        (['tiny.yaml', '--address', '127.0.0.1:1'], 2, "no Ray answers at '127.0.0.1:1'"),
+        (['tiny.yaml', '--address', '127.0.0.1:1'], 2, "no Ray cluster answers at '127.0.0.1:1'"),
         (['--resume', 'absent', '--out', 'x'], 2, 'omit --out'),
     ],
 )

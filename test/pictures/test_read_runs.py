@@ -38,8 +38,8 @@ def test_a_row_that_is_still_being_written_does_not_count(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'named'),
     [
-        ('', 'no row yet'),
-        ('steps,seconds,mean\n', 'no row yet'),
+        ('', 'no rows yet'),
+        ('steps,seconds,mean\n', 'no rows yet'),
         ('a,b\n1,2\n', 'lacks steps, seconds, mean among its columns'),
         ('steps,seconds,mean\n1,2,three\n', "line 2: steps '1', seconds '2', mean 'three'"),
         ('steps,seconds,mean\n1,2\n', 'line 2'),

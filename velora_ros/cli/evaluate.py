@@ -142,7 +142,7 @@ def fitted(env: Env, spec: PolicySpec) -> Env:
 
     Args:
         env: the environment.
-        spec: of the policy.
+        spec: spec of the policy.
 
     Raises:
         SpecError: the environment lacks an observation of the policy, or has other actions.
@@ -188,9 +188,9 @@ def evaluate_in(
         policy: chooses the actions.
         env_id: name of the environment.
         episodes: number of episodes.
-        seed: of the resets.
+        seed: seed of the resets.
         max_steps: maximum steps of an episode; None: no limit.
-        disturbances: of the environment; None: none.
+        disturbances: disturbances of the environment; None: none.
         env_args: keywords for the environment; those of the training are kept if it is the same environment.
         film: path of a film of the first episode, checked by :func:`velora_ros.cli.film.film_path`; None: no film.
 
@@ -207,7 +207,7 @@ def evaluate_in(
     if film is not None and 'rgb_array' not in modes:
         close(env)
         raise MissingDependencyError(
-            f"the environment '{env_id}' cannot be filmed: its render_modes are {modes}, without rgb_array. "
+            f"the environment '{env_id}' cannot be filmed: its render_modes {modes} lack rgb_array. "
             'Evaluate it without --render.'
         )
     if warning := statistics_warning(env):

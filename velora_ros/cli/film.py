@@ -123,7 +123,7 @@ def film_path(text: str) -> Path:
     if path.suffix not in FASTEST:
         raise ConfigError(f"--render is '{text}'; the name must end in {' or '.join(FASTEST)}.")
     if not path.parent.is_dir():
-        raise ConfigError(f"--render is '{text}'; the folder '{path.parent}' does not exist. Make it first.")
+        raise ConfigError(f"--render is '{text}'; the folder '{path.parent}' does not exist. Create it first.")
     return path
 
 

@@ -28,7 +28,7 @@ def draw(file: PolicyFile, wanted: Mapping[str, str], *, env_id: str | None, ste
         wanted: the path of each picture, by its name (``wiring``, ``hidden``).
         env_id: the environment in which the policy runs for ``hidden``; None: the one it was trained in.
         steps: how many steps it runs.
-        seed: of the first reset.
+        seed: seed of the first reset.
 
     Raises:
         VeloraError: a path does not end as a picture's, the environment cannot be made or does not fit, or the disk is
@@ -53,7 +53,7 @@ def illustrate(folder: str | os.PathLike[str]) -> None:
     A picture that cannot be made costs one line on standard error; the others are made all the same.
 
     Args:
-        folder: of the run, with a policy in it.
+        folder: folder of the run, with a policy in it.
     """
     paths = RunPaths(folder)
     try:

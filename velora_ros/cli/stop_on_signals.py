@@ -38,12 +38,12 @@ class StopOnRequest(Callback):
         self.reason, self._deadline = reason, self._clock() + self._patience
 
     def on_step(self, steps: int) -> None:
-        """Break off an episode that takes longer than ``patience``."""
+        """Abort an episode that still runs ``patience`` after the request."""
         if self.reason and self._clock() >= self._deadline:
             raise StopTraining(self.reason, by='signal')
 
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:
-        """Stop if it was requested."""
+        """Stop if a stop was requested."""
         if self.reason and not last:
             raise StopTraining(self.reason, by='signal')
 

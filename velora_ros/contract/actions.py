@@ -37,7 +37,7 @@ class ActionMeaning:
         return np.asarray(action, dtype=np.float64) * self.scale + self.offset
 
     def clip(self, command: npt.ArrayLike) -> Array:
-        """Return commands within their bounds, shape (..., action) [SI units]."""
+        """Return commands clipped to their bounds, shape (..., action) [SI units]."""
         return np.clip(np.asarray(command, dtype=np.float64), self.low, self.high)
 
 
@@ -49,12 +49,12 @@ def action_meaning(
 
     Args:
         spec: the policy's specification.
-        scale: the user's own scale, one for each action; empty is what the policy file says.
-        offset: the user's own offset, one for each action; empty is what the policy file says.
-        interface: the user's own meaning of all actions; ``''`` reads it from their names.
+        scale: scales that replace those of the policy file, one for each action; empty keeps the file's.
+        offset: offsets that replace those of the policy file, one for each action; empty keeps the file's.
+        interface: the meaning of all actions as set by the user; ``''`` takes it from their names.
 
     Raises:
-        ConfigError: scale or offset has another length than the action, or the interface contradicts an action's name.
+        ConfigError: scale or offset does not have one value per action, or the interface contradicts an action's name.
     """
     scales = _one_each(spec, 'command.scale', scale, spec.scale)
     offsets = _one_each(spec, 'command.offset', offset, spec.offset)
@@ -70,7 +70,7 @@ def _one_each(spec: PolicySpec, name: str, given: Sequence[float], own: tuple[fl
     if len(given) not in (0, spec.action_dim):
         raise ConfigError(
             f"'{name}' has {len(given)} values and the policy commands {spec.action_dim}: "
-            f'{", ".join(spec.action_names)}. Give one for each, or omit it to use what the policy file says.'
+            f'{", ".join(spec.action_names)}. Give one for each, or omit it to use the values of the policy file.'
         )
     return tuple(map(float, given)) or own
 

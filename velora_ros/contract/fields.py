@@ -137,7 +137,7 @@ def _index(match: re.Match[str], whole: str) -> int | slice:
         raise ConfigError(f"'{whole}' has a slice with step 0; give another step, or omit it.")
     if slice_width(cut) == 0:
         raise ConfigError(
-            f"'{whole}' has a slice that selects nothing; its stop must lie beyond its start. A sector across the end "
-            'of an array is two slices, as in min(ranges[-20:], ranges[:20]).'
+            f"'{whole}' has a slice that selects nothing; its stop must lie beyond its start. For a sector across the "
+            'end of an array, give two slices, as in min(ranges[-20:], ranges[:20]).'
         )
     return cut

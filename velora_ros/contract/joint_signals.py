@@ -16,8 +16,8 @@ class Signal:
     Args:
         name: its name.
         unit: its SI unit; ``''`` if it is unknown.
-        scale: of an action, the SI value of one unit of the action, for example 100 with a gear of 100.
-        offset: of an action, the SI value at zero.
+        scale: scale of an action, the SI value of one unit of the action, for example 100 with a gear of 100.
+        offset: offset of an action, the SI value at zero.
         holds: of an action without a joint's name, whether it is the target of a position servo.
     """
 

@@ -212,7 +212,7 @@ def number_of(text: str) -> float | None:
 
 
 def _fills(plans: Iterable[SourcePlan], *, refuse_names: bool) -> dict[int, float]:
-    """Return the replacements for joint states that are not finite, by the observation's entry."""
+    """Return the replacements for joint states that are not finite, by index in the observation."""
     fills = {}
     for one in plans:
         if one.source.type != JOINTS:
@@ -270,7 +270,7 @@ def _transform(spread: dict[str, list[Any]], fills: dict[int, float], count: int
 
 
 def _spread(what: str, values: Sequence[Any], widths: Sequence[int], names: Sequence[str]) -> list[Any]:
-    """Return one value for each observation, given one for each or one for each field; none if none is given."""
+    """Return one value for each observation, given one for each observation or field; empty if none is given."""
     if len(values) in (0, len(names)):
         return list(values)
     if len(values) == len(widths):
@@ -282,6 +282,6 @@ def _spread(what: str, values: Sequence[Any], widths: Sequence[int], names: Sequ
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Return the number of names and the names; of very many only the first ones and the last."""
+    """Return the number of names and the names; a long list is shortened to its first names and the last one."""
     shown = names if len(names) <= _LISTED else (*names[: _LISTED - 2], '...', names[-1])
     return f'{len(names)}: {", ".join(shown)}'

@@ -367,5 +367,5 @@ class Controller:
 
 
 def _finite(numbers: list[float]) -> bool:
-    """Return whether all are finite; a finite sum proves it, and is the fastest test for a dozen numbers."""
+    """Return whether all numbers are finite. A finite sum proves it and is the fastest test for a dozen numbers."""
     return math.isfinite(sum(numbers)) or all(map(math.isfinite, numbers))

@@ -34,8 +34,8 @@ class RunStatistics:
     States, answers and falls count from the first command on, since before it there was no controller.
 
     Args:
-        now: when the run begins.
-        capacity: most latencies kept for the percentiles; the newest are kept.
+        now: time at which the run begins [s].
+        capacity: maximum number of latencies kept for the percentiles; the newest are kept.
     """
 
     def __init__(self, now: float, capacity: int = 1 << 18) -> None:

@@ -71,7 +71,7 @@ def are_controls(env: Env) -> list[bool]:
             stay as they are.
 
     Warns:
-        UserWarning: it cannot be tried, and why. The answer is then False.
+        UserWarning: it cannot be tried; the message says why. The answer is then False.
     """
     unlimited = _within_the_actuators_limits(env)
     if _is_direct(env) or not any(unlimited):
@@ -82,7 +82,7 @@ def are_controls(env: Env) -> list[bool]:
 
 
 def _is_direct(env: Env) -> bool:
-    """Return whether only gymnasium's code and ours lies between an action and ``do_simulation``."""
+    """Return whether actions reach ``do_simulation`` through the code of gymnasium and this package only."""
     base: Any = env.unwrapped
     plain = type(base).step.__module__ in _ABSTRACT or type(base).__module__.startswith('velora_ros.')
     own = vars(base).keys() & {'step', 'do_simulation', '_step_mujoco_simulation'}

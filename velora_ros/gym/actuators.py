@@ -119,7 +119,7 @@ def control_limits(model: mujoco.MjModel, index: int) -> tuple[float, float] | N
 
 
 def _targets(model: mujoco.MjModel, data: mujoco.MjData) -> Array:
-    """Return the control at which a position servo exerts no force at its present position; 0 for other actuators."""
+    """Return the control at which a position servo exerts no force at its current position; 0 for other actuators."""
     servos = are_position_servos(model)
     gain = np.where(servos, model.actuator_gainprm[:, 0], 1.0)
     force = model.actuator_biasprm[:, 0] + model.actuator_biasprm[:, 1] * data.actuator_length
@@ -127,7 +127,7 @@ def _targets(model: mujoco.MjModel, data: mujoco.MjData) -> Array:
 
 
 def _from_lengths(model: mujoco.MjModel, index: int) -> list[Any]:
-    """Return the controls whose targets are the ends of the range of a position servo's joint or tendon."""
+    """Return the controls that drive a position servo to the two ends of its joint's or tendon's range."""
     target, kind = int(model.actuator_trnid[index, 0]), int(model.actuator_trntype[index])
     if kind in _ON_JOINT and model.jnt_type[target] in _SINGLE_AXIS and model.jnt_limited[target]:
         ends = model.jnt_range[target]

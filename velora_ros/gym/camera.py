@@ -27,8 +27,8 @@ class Camera:
 
     Args:
         model: MuJoCo's model; its off-screen buffer is enlarged to the size of the picture.
-        width: of the picture [px].
-        height: of the picture [px].
+        width: width of the picture [px].
+        height: height of the picture [px].
         name: one of the model's cameras; empty: a view of the whole model.
         view: fields of ``mjvCamera`` for the view of the whole model, for example ``distance``.
 

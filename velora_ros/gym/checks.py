@@ -28,7 +28,7 @@ def check_env(env: Any) -> None:
     """
     if isinstance(env, gym.vector.VectorEnv):
         raise UnsupportedEnvironmentError(
-            f'{type(env).__name__} is a vector environment; a policy here trains on one environment. '
+            f'{type(env).__name__} is a vector environment; a policy is trained in one environment. '
             "Make it with gymnasium.make('ID')."
         )
     if not isinstance(env, gym.Env):
@@ -102,7 +102,7 @@ def _check_box(role: str, space: Any) -> None:
         advice = 'Reshape it in the environment.'
     kind = 'an image' if is_image else 'not a vector'
     raise UnsupportedEnvironmentError(
-        f'the {role} space has the shape {space.shape}, {kind}; it must be (n,) with n of at least 1. {advice}'
+        f'the {role} space has the shape {space.shape}, {kind}; it must be (n,) with n at least 1. {advice}'
     )
 
 

@@ -100,7 +100,7 @@ class SimulatedRobot:
 
     @property
     def period_end(self) -> float:
-        """The :attr:`time` when the present control period ends [s]."""
+        """The :attr:`time` at which the running control period ends [s]."""
         return (self._steps + self._period_steps - self._step_in_period) * self.physics_step
 
     @property
@@ -315,7 +315,7 @@ def _mujoco_env(env: 'gym.Env[Any, Any]') -> MujocoEnv:
         )
     if env.action_space != base.action_space:
         raise UnsupportedEnvironmentError(
-            f'a wrapper changes the actions from {base.action_space} to {env.action_space}; a robot takes what its '
-            'actuators take. Remove the wrapper.'
+            f'a wrapper changes the action space from {base.action_space} to {env.action_space}; a simulated robot '
+            'needs the actions of its actuators. Remove the wrapper.'
         )
     return base

@@ -17,7 +17,7 @@ def step_without_physics(
 
     Args:
         env: a MuJoCo environment of gymnasium in the state at the beginning of the period, wrapped or not.
-        action: of the period, in the type of the action space.
+        action: action of the period, in the type of the action space.
         after: the state at the end of the period.
         length: duration of the period, in nominal periods.
 

@@ -1,8 +1,8 @@
 """
-What becomes of an action on its way to the actuators: tried on a copy of the environment.
+Find out what happens to an action on its way to the actuators, by trying it on a copy of the environment.
 
 The copy is stepped with random actions while MuJoCo reports the control of each physics step. The environment itself,
-its wrappers and all random generators are left alone.
+its wrappers and all random generators stay unchanged.
 """
 
 import copy
@@ -34,11 +34,11 @@ class NotProvableError(Exception):
 
 class Trial(NamedTuple):
     """
-    What the copy got for each of its actions.
+    What the copy received for each action.
 
     Args:
         actions: the action of each step of the outermost environment, each of shape (action,).
-        received: for each step, the actions that the innermost environment's ``step`` got, shape (calls, action).
+        received: for each step, the actions that the innermost environment's ``step`` received, shape (calls, action).
         controls: for each step, ``data.ctrl`` in each physics step, shape (physics steps, actuators).
     """
 
@@ -49,7 +49,7 @@ class Trial(NamedTuple):
 
 def try_actions(env: Env) -> Trial:
     """
-    Step a copy of the environment with the bounds and with random actions.
+    Step a copy of the environment with the lowest, the highest and random actions.
 
     Raises:
         NotProvableError: the copy shares a part with the environment, so that trying it would change the environment.
@@ -172,7 +172,7 @@ def _next_twin(wrapper: Any, memo: dict[int, Any]) -> Any:
 
 
 def _share(part: Any, memo: dict[int, Any]) -> None:
-    """Share what only describes; leave out what draws."""
+    """Share descriptive objects such as the spec with the copy, and leave out the renderers."""
     for name in ('mujoco_renderer', 'spec', '_cached_spec', 'viewer'):
         if (value := vars(part).get(name)) is not None:
             memo[id(value)] = None if name in ('mujoco_renderer', 'viewer') else value
@@ -227,7 +227,7 @@ def _state_kept(base: Any) -> Iterator[None]:
     Check that the original simulation does not change.
 
     Raises:
-        NotProvableError: it did, through something that the copy shares with it; its state is restored.
+        NotProvableError: it changed, through something that the copy shares with it; its state is restored.
     """
     if not is_mujoco(base):
         yield

@@ -47,10 +47,10 @@ CELLS = {
 
 def cell_kind(cell: str) -> CellKind:
     """
-    Return the cell of that name.
+    Return the cell with this name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such cell.
     """
     if cell not in CELLS:
         raise ConfigError(f"the cell is '{cell}'; valid are {', '.join(CELLS)}.{did_you_mean(str(cell), CELLS)}")

@@ -1,4 +1,4 @@
-"""A feed-forward layer in the place of a cell, to compare the liquid cell with."""
+"""A feed-forward layer in place of a cell, for comparison with the liquid cell."""
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +10,13 @@ from velora_ros.liquid.wiring import Mask
 
 class MLPCell(nn.Module):
     """
-    ``h' = tanh(W [u; tau] + b)`` with tau = dt/T - 1: h' is the layer's output, and nothing reads h.
+    ``h' = tanh(W [u; tau] + b)`` with tau = dt/T - 1: h' is the layer's output, and h is not used.
 
-    With the inter layer before it and the motor layer behind it the network is an MLP of two hidden layers. Arguments,
-    calls and shapes are those of :class:`velora_ros.liquid.CfCCell`.
+    With the inter layer before it and the motor layer after it, the network is an MLP with two hidden layers.
+    Arguments, calls and shapes are those of :class:`velora_ros.liquid.CfCCell`.
 
     Args:
-        mask: synapses [u; tau; h] -> h, shape (hidden, input + 1 + hidden); none comes from h.
+        mask: synapses [u; tau; h] -> h, shape (hidden, input + 1 + hidden); there are none from h.
         generator: source of the initial weights; torch's global one when None.
     """
 

@@ -84,7 +84,7 @@ class Wiring:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it JSON-ready, for :meth:`from_dict`."""
+        """Return the wiring as JSON-ready values, for :meth:`from_dict`."""
         layers = {name: getattr(self, name) for name in LAYERS}
         packed = {
             name: {'shape': list(mask.shape), 'bits': np.packbits(mask).tobytes().hex()}

@@ -184,8 +184,8 @@ class AgentState:
         if self._normaliser_is_due and start_steps < least:
             raise ConfigError(
                 f'start_steps is {start_steps} and the agent has taken {self.steps} steps, but normalise is True: the '
-                f'normaliser is computed from the start-up steps. Use start_steps of at least {least}, a few hundred '
-                'usually, or LiquidDDPG(normalise=False).'
+                f'normaliser is computed from the start-up steps. Use start_steps of at least {least}, usually a '
+                'few hundred, or LiquidDDPG(normalise=False).'
             )
 
     @property
@@ -263,7 +263,7 @@ class AgentState:
 
     def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         """
-        Put back what :meth:`state` returned, into an agent of the same hyperparameters and wiring.
+        Restore what :meth:`state` returned, into an agent with the same hyperparameters and wiring.
 
         Raises:
             KeyError, RuntimeError, ValueError, TypeError, SpecError: something is missing, or of the wrong shape.

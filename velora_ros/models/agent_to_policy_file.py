@@ -43,7 +43,7 @@ def policy_file(
     if wiring.cell not in CELLS:
         raise ConfigError(
             f"the policy cannot be exported: the runtime has no cell '{wiring.cell}'; it has {', '.join(CELLS)}. Add "
-            'one step of the cell to velora_ros.policy, or train without evaluations (eval_every=0).'
+            'a step function for it to velora_ros.policy, or train without evaluations (eval_every=0).'
         )
     tensors = {
         'normalisation.offset': _array(normaliser.offset),

@@ -36,7 +36,7 @@ class Critic(nn.Module):
     ) -> None:
         super().__init__()
         if not hidden_sizes or min(hidden_sizes) < 1:
-            raise ConfigError(f'critic_sizes is {list(hidden_sizes)}; it must name at least one layer of 1 or more.')
+            raise ConfigError(f'critic_sizes is {list(hidden_sizes)}; it must be one or more sizes, each at least 1.')
         sizes = [state_dim + action_dim, *hidden_sizes, 1]
         self.layers = nn.ModuleList(_linear(n_in, n_out, generator) for n_in, n_out in itertools.pairwise(sizes))
         self.norms = nn.ModuleList(nn.LayerNorm(size) for size in hidden_sizes)

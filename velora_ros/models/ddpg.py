@@ -304,7 +304,7 @@ class LiquidDDPG:
         Args:
             path: a policy, a saved agent, a checkpoint, or the folder of a run.
             device: what to compute on; None: the CPU.
-            seed: of noise, replay and a new critic; None: drawn from torch's generator.
+            seed: seed of noise, replay and a new critic; None: drawn from torch's generator.
             **arguments: others of the constructor, for example ``actor_lr``.
 
         Raises:

@@ -53,7 +53,7 @@ class Normaliser(nn.Module):
         self.scale.copy_(torch.as_tensor(1 / np.maximum(samples.std(axis=0), SMALLEST_DEVIATION)))
 
     def forward(self, values: Tensor) -> Tensor:
-        """Map shape (..., size)."""
+        """Normalise values, shape (..., size)."""
         return (values - self.offset) * self.scale
 
 

@@ -37,7 +37,7 @@ def optimiser_state(name: str, optimizer: Optimizer) -> tuple[dict[str, Tensor],
 def restore_optimiser(
     name: str, optimizer: Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
 ) -> None:
-    """Put back what :func:`optimiser_state` returned; other tensors are ignored."""
+    """Restore what :func:`optimiser_state` returned; other tensors are ignored."""
     state: dict[int, dict[str, Tensor]] = {}
     for full, value in tensors.items():
         if full.startswith(f'{name}.'):

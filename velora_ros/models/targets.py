@@ -59,7 +59,7 @@ def lambda_returns(reward: Array, discount: Array, value: Array, first: Array, t
     Args:
         reward: shape (B, L).
         discount: gamma^(dt'/T), and 0 after a termination, shape (B, L).
-        value: of what follows each step, shape (B, L).
+        value: value of what follows each step, shape (B, L).
         first: 1 where an episode starts, shape (B, L).
         trace: lambda; 0: one-step returns.
 

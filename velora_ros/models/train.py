@@ -46,7 +46,7 @@ Env = gymnasium.Env[Any, Any]
 
 
 class Model(Protocol):
-    """What is trained, with the agent inside: a ``LiquidDDPG``."""
+    """A model that can be trained, such as ``LiquidDDPG``; it contains the agent."""
 
     agent: DDPGAgent
     device: torch.device
@@ -56,13 +56,13 @@ class Model(Protocol):
         ...
 
     def become(self, arguments: Mapping[str, Any]) -> None:
-        """Replace the agent by a fresh one with these constructor arguments."""
+        """Replace the agent by a new one made with these constructor arguments."""
         ...
 
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments of ``LiquidDDPG.train`` that are not hyperparameters; it explains them."""
+    """The arguments of ``LiquidDDPG.train`` that are not hyperparameters; ``train`` documents them."""
 
     env: Env
     total_steps: int | None
@@ -182,7 +182,7 @@ def _check_environments(call: Call) -> None:
 
 
 def _description(model: Model, env: Env, config: TrainConfig, call: Call) -> RunConfig:
-    """Return what the run is started or resumed with."""
+    """Return the configuration with which the run is started or resumed."""
     return describe(
         env,
         model.arguments(),
@@ -195,7 +195,7 @@ def _description(model: Model, env: Env, config: TrainConfig, call: Call) -> Run
 
 
 def _restore(model: Model, folder: RunFolder) -> Checkpoint | None:
-    """Restore the newest checkpoint into the model; None where there is none and the run begins again."""
+    """Restore the newest checkpoint into the model and return it; None if there is none and the run starts over."""
     checkpoint = newest_checkpoint(folder)
     if checkpoint is not None:
         arguments = dict(checkpoint.values['arguments'])

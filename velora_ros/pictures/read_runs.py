@@ -65,7 +65,7 @@ class Run:
         label: runs with the same label are drawn as one group.
         evaluations: mean returns of the deterministic evaluations; may be empty.
         episodes: returns of the training episodes; may be empty.
-        seed: of the run, if the table names it.
+        seed: seed of the run, if the table names it.
     """
 
     label: str
@@ -107,7 +107,7 @@ def read_diagnostics(path: Path, label: str) -> Diagnostics:
     Read ``diagnostics.csv`` of a run's folder, including columns that this version does not know.
 
     Raises:
-        ConfigError: the file is missing, has no row yet, or is not such a table.
+        ConfigError: the file is missing, has no rows yet, or is not such a table.
     """
     if path.parent.is_file():
         raise ConfigError(f"'{path.parent}' is a file; give the folder of the run.")
@@ -133,7 +133,7 @@ def read_table(path: Path, label: str = '') -> list[Run]:
     Args:
         path: a CSV with the columns ``steps``, ``seconds``, ``mean``, and for several runs also ``seed``, ``task`` and
             ``settings``.
-        label: of all its runs; by default the task and its settings, or the file's name.
+        label: label of all its runs; by default the task and its settings, or the file's name.
 
     Raises:
         ConfigError: the file cannot be read, or is not such a table.
@@ -145,12 +145,12 @@ def read_table(path: Path, label: str = '') -> list[Run]:
         own = ' '.join(part for part in (row.get('task') or path.stem, settings if settings != '{}' else '') if part)
         runs.setdefault((label or own, row.get('seed') or ''), []).append(point)
     if not runs:
-        raise ConfigError(f"'{path}' has no row yet; a learning curve needs at least one evaluation.")
+        raise ConfigError(f"'{path}' has no rows yet; a learning curve needs at least one evaluation.")
     return [Run(group, Curve.of(points), Curve.of([]), seed) for (group, seed), points in runs.items()]
 
 
 def grouped(runs: Iterable[Run]) -> dict[str, list[Run]]:
-    """Return the runs by label, in their order."""
+    """Group the runs by label, in their original order."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.label, []).append(run)
@@ -162,7 +162,7 @@ def _read_curve(path: Path, column: str) -> Curve:
 
 
 def _rows(path: Path, column: str) -> list[tuple[dict[str, Any], tuple[float, float, float]]]:
-    """Return each row, and (steps, seconds, return) of it."""
+    """Return each row with its (steps, seconds, return)."""
     columns, rows = _table(path)
     wanted = ('steps', 'seconds', column)
     if columns and (missing := [name for name in wanted if name not in columns]):

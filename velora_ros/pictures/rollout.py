@@ -20,11 +20,11 @@ class Rollout:
 
     Args:
         spec: names, units and bounds of observations and actions.
-        time: of each observation [s], shape (N,); it continues from one episode to the next.
+        time: time of each observation [s], shape (N,); it continues from one episode to the next.
         observations: shape (N, S).
         hidden: the hidden state after each step, shape (N, H).
         actions: shape (N, A).
-        rewards: of each step, shape (N,).
+        rewards: rewards of each step, shape (N,).
         starts: index of the first step of each episode.
         returns: undiscounted return of each finished episode.
     """
@@ -47,7 +47,7 @@ def roll_out(policy: Policy, env: 'gym.Env[Any, Any]', *, steps: int, seed: int 
         policy: chooses the actions; it gets the elapsed time ``info['dt']`` [s] if the environment reports one.
         env: has the policy's observations and actions; it is not closed.
         steps: number of steps; when an episode ends, the next one begins.
-        seed: of the first reset; later resets are not seeded.
+        seed: seed of the first reset; later resets are not seeded.
     """
     rows: list[tuple[Any, ...]] = []
     starts: list[int] = []

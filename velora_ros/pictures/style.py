@@ -89,7 +89,7 @@ def picture_path(text: str, flag: str) -> Path:
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{flag} is '{text}'; the name must end in {' or '.join(FORMATS)}.")
     if not path.parent.is_dir():
-        raise ConfigError(f"{flag} is '{text}'; the folder '{path.parent}' does not exist. Make it first.")
+        raise ConfigError(f"{flag} is '{text}'; the folder '{path.parent}' does not exist. Create it first.")
     return path
 
 

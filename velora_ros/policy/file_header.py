@@ -35,20 +35,20 @@ def file_size(path: Path) -> int:
     if not path.is_file():
         raise PolicyFileError('this is a device or a pipe; name a .safetensors file.')
     if (size := path.stat().st_size) > LARGEST_FILE:
-        raise PolicyFileError(f'it has {size} bytes, but a policy has at most {LARGEST_FILE}; this is another file.')
+        raise PolicyFileError(f'it has {size} bytes, and a policy has at most {LARGEST_FILE}; it is not a policy file.')
     return size
 
 
 def read_header(path: Path, size: int) -> bytes:
     """
-    Return a file up to the end of its header, after checking that the file has the length that the header gives.
+    Return a file up to the end of its header, after checking the file's length against the header.
 
     Args:
         path: the file.
         size: its length.
 
     Raises:
-        PolicyFileError: the file is too short, or has no such header.
+        PolicyFileError: the file is too short, or has no valid header.
         OSError: it cannot be read.
     """
     with path.open('rb') as file:
@@ -70,7 +70,7 @@ def parse_header(data: bytes) -> dict[str, Any]:
     Return the header of a file's bytes.
 
     Raises:
-        PolicyFileError: the bytes are cut short, or do not begin with such a header.
+        PolicyFileError: the bytes are cut short, or do not begin with a valid header.
     """
     size = int.from_bytes(data[:8], 'little')
     if len(data) < 8:

@@ -199,7 +199,7 @@ def _clamped(x: float, low: float, high: float) -> float:
 
 @_compiled
 def _tanh(x: Any) -> None:
-    """Take tanh of every entry, in place; exact to 1e-14, not relative to small results."""
+    """Replace every entry by its tanh, in place; the absolute error is at most 1e-14."""
     for j in range(x.size):
         e = _exp(2.0 * _clamped(x[j], -20.0, 20.0))
         x[j] = (e - 1.0) / (e + 1.0)
@@ -207,7 +207,7 @@ def _tanh(x: Any) -> None:
 
 @_compiled
 def _mish(x: Any) -> None:
-    """Take x tanh(log(1 + e^x)) of every entry, in place, from one exponential; exact to 1e-14 of x, or of 1."""
+    """Replace every entry by x tanh(log(1 + e^x)), in place, with one exponential; the error is 1e-14 max(|x|, 1)."""
     for j in range(x.size):
         e = _exp(_clamped(x[j], -40.0, 20.0))
         n = e * (e + 2.0)

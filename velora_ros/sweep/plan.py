@@ -45,7 +45,7 @@ class Trial:
     One training of a sweep.
 
     Args:
-        name: of its run folder: what differs from the other settings, and the seed.
+        name: name of its run folder: what differs from the other settings, and the seed.
         setting: the hyperparameters that are not the same in all trials.
         config: everything that its run is started with.
     """

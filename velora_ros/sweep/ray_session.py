@@ -40,7 +40,7 @@ def ray_session(address: str | None, cpus: int | None) -> Iterator[None]:
     Start Ray or connect to a cluster for the block. Afterwards nothing of it remains.
 
     Args:
-        address: of a cluster; ``auto``: the cluster on this machine; None: start Ray here, on loopback.
+        address: address of a cluster; ``auto``: the cluster on this machine; None: start Ray here, on loopback.
         cpus: cores of this machine to use; None: all.
 
     Raises:
@@ -112,7 +112,7 @@ def _check_answers(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=PATIENCE_S).close()
     except (OSError, OverflowError) as error:
         raise ConfigError(
-            f"no Ray answers at '{address}' ({error}). Start one there (ray start --head), or omit --address."
+            f"no Ray cluster answers at '{address}' ({error}). Start one there (ray start --head), or omit --address."
         ) from error
 
 

@@ -29,7 +29,7 @@ def run_trials(
     Run the trials that are not done, until all of them are or ``wants_stop`` returns True.
 
     Args:
-        folder: of the sweep; each trial that has ended is added to it.
+        folder: folder of the sweep; each trial that has ended is added to it.
         wants_stop: called often.
         on_progress: called with a trial and its steps so far.
         on_end: called with each trial that has ended.
@@ -72,7 +72,7 @@ def scheduler(sweep: Sweep, folder: Path, done: Sequence[TrialResult]) -> AsyncH
 
     Args:
         sweep: the plan, with the scheduler's settings.
-        folder: of the sweep.
+        folder: folder of the sweep.
         done: the trials that have ended before; the scheduler compares with their returns.
     """
     if sweep.scheduler is None:

@@ -26,7 +26,7 @@ class TrialResult:
     Args:
         trial: the trial.
         status: finished, stopped early by the scheduler, or failed.
-        steps: of its last evaluation; 0 without an evaluation.
+        steps: steps of its last evaluation; 0 without an evaluation.
         last: mean return of the last evaluation; NaN without an evaluation.
         best: mean return of the best evaluation; NaN without an evaluation.
         seconds: training time up to the last evaluation [s].

@@ -57,7 +57,7 @@ def _seeds(value: Any) -> Any:
 
 def _unique(seeds: list[int]) -> list[int]:
     if len(set(seeds)) < len(seeds):
-        raise ValueError('it must not name a seed twice')
+        raise ValueError('it must not contain a seed twice')
     return seeds
 
 
@@ -69,7 +69,7 @@ def _in_order(ends: list[float]) -> list[float]:
 
 def _above_zero(ends: list[float]) -> list[float]:
     if ends[0] <= 0:
-        raise ValueError('it must begin above 0')
+        raise ValueError('it must start above 0')
     return ends
 
 
@@ -102,7 +102,7 @@ Lines = BeforeValidator(_none_is_empty)
 
 
 class Entries(BaseModel):
-    """Entries of fixed names; all numbers are finite."""
+    """Entries with fixed names; all numbers must be finite."""
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True)
 
@@ -181,7 +181,7 @@ class Scheduler(Entries):
 
 
 class SweepFile(Entries):
-    """The entries of a sweep's file, as ``docs/sweep.md`` explains them."""
+    """The entries of a sweep file, as ``docs/sweep.md`` explains them."""
 
     env: Annotated[str, Field(strict=True, min_length=1)]
     steps: Whole
@@ -221,10 +221,10 @@ class SweepFile(Entries):
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> 'SweepFile':
         """
-        Return the entries.
+        Check the values of a sweep file and return its entries.
 
         Raises:
-            ConfigError: one is unknown or not valid; the message names the first of them.
+            ConfigError: an entry is unknown or invalid; the message names the first such entry.
         """
         try:
             return cls.model_validate(dict(values))
@@ -233,7 +233,7 @@ class SweepFile(Entries):
 
 
 def _message(error: ValidationError) -> str:
-    """Return a sentence for the first error: where, what came, what is valid."""
+    """Return a sentence for the first error: the entry, its value and what is valid."""
     first = error.errors()[0]
     location, cause = first['loc'], first.get('ctx', {}).get('error')
     if location[-1:] == ('[key]',):

@@ -46,7 +46,7 @@ def run_trial(trial: Trial, folder: Path, report: Callable[[dict[str, Any]], Non
 
     Args:
         trial: the trial.
-        folder: of the sweep.
+        folder: folder of the sweep.
         report: see :class:`ReportEvaluations`.
 
     Returns:

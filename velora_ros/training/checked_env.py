@@ -162,7 +162,7 @@ def reward_of(value: Any, when: str) -> float:
     """
     try:
         if isinstance(value, str | bytes):
-            raise TypeError('a text is not a number')
+            raise TypeError('a string is not a number')
         return float(value.item() if isinstance(value, np.ndarray) else value)
     except (TypeError, ValueError) as error:
         raise UnsupportedEnvironmentError(

@@ -20,7 +20,7 @@ class Diagnostic:
 
     Args:
         name: column of ``diagnostics.csv``, key of ``~/metrics``, and behind ``diagnostics/`` TensorBoard's tag.
-        unit: of the values.
+        unit: unit of the values.
         meaning: in one sentence.
         healthy: what it does in a run that works.
     """
@@ -116,7 +116,7 @@ class DiagnosticsRecord:
 
     Args:
         steps: environment steps so far, over all calls of ``train``.
-        episode: the one that runs, counted from 1.
+        episode: number of the running episode, from 1.
         seconds: training time so far [s], evaluations excluded.
         values: by the names of :data:`DIAGNOSTICS`, all of them; NaN where there was nothing to measure.
     """
@@ -128,20 +128,20 @@ class DiagnosticsRecord:
 
 
 class Gathered:
-    """Means of samples by name, since they were last taken."""
+    """Means of samples by name, since the last :meth:`take`."""
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[float, int]] = {}
 
     def add(self, values: Mapping[str, float]) -> None:
-        """Add one sample of each; what is not finite is left out."""
+        """Add one sample of each value, unless it is not finite."""
         for name, value in values.items():
             if math.isfinite(value):
                 total, count = self._sums.get(name, (0.0, 0))
                 self._sums[name] = total + value, count + 1
 
     def take(self) -> dict[str, float]:
-        """Return the means, and begin anew."""
+        """Return the means and start over."""
         means = {name: total / count for name, (total, count) in self._sums.items()}
         self._sums = {}
         return means
@@ -151,7 +151,7 @@ class Gathered:
         return {name: list(pair) for name, pair in self._sums.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on with what :meth:`state` returned."""
+        """Continue from what :meth:`state` returned."""
         self._sums = {name: (float(total), int(count)) for name, (total, count) in state.items()}
 
 

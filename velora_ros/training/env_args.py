@@ -16,7 +16,7 @@ PLAIN = (
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number."""
+    """A YAML loader that reads 1e-3 as a number."""
 
 
 _Loader.add_implicit_resolver('tag:yaml.org,2002:float', WITHOUT_POINT, list('-+0123456789'))

@@ -144,5 +144,5 @@ class Evaluations:
 
 
 def spent(result: TrainResult) -> int:
-    """Return the steps that the evaluations of a run have taken; one before the first episode does not count."""
+    """Return the number of steps of a run's evaluations, without an evaluation before the first episode."""
     return sum(sum(one.result.lengths) for one in result.evaluations if one.episode or one is not result.evaluations[0])

@@ -26,7 +26,7 @@ IN_PROPORTION = -1  # as eval_every
 
 
 class DefaultEpisodes(int):
-    """The default of ``n_episodes``, which a budget of steps replaces; a number that was asked for is a plain int."""
+    """The default of ``n_episodes``, which a budget of steps replaces; a number that the user gave is a plain int."""
 
 
 def _of(
@@ -42,17 +42,17 @@ def _of(
     live: bool = False,
 ) -> Any:
     """
-    Return the dataclass field of a hyperparameter.
+    Return the dataclass field for a hyperparameter.
 
     Args:
-        group: ``AGENT``: an argument of the constructor; ``TRAIN``: of ``train``; ``ENV``: of the environment.
+        group: ``AGENT`` for an argument of the constructor, ``TRAIN`` for ``train``, ``ENV`` for the environment.
         default: its default.
         text: its explanation, one sentence without a full stop.
-        low: least valid value.
-        high: greatest valid value.
+        low: smallest valid value.
+        high: largest valid value.
         above: whether ``low`` itself is invalid.
-        choices: the valid values of a text.
-        unit: of a number, where it has one.
+        choices: the valid values of a string.
+        unit: unit of a number, empty if it has none.
         live: whether it may change between two episodes.
     """
     limits = {'low': low, 'high': high, 'above': above, 'choices': choices}
@@ -60,7 +60,7 @@ def _of(
 
 
 def _disturbance(name: str, high: float = math.inf) -> Any:
-    """Return the field of a hyperparameter that is one of :class:`velora_ros.gym.Disturbances`, as it is there."""
+    """Return the field for a hyperparameter that :class:`velora_ros.gym.Disturbances` defines."""
     setting = Disturbances.__dataclass_fields__[name]
     limits = setting.metadata
     return _of(ENV, setting.default, limits['help'], limits['low'], min(high, limits['high']), unit=limits['unit'])

@@ -29,7 +29,7 @@ from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS
         (['train', 'autostart:=later'], "'autostart' is 'later'; it must be true or false"),
         (['control', 'namespace:=a-b'], "'namespace' is 'a-b'"),
         (['control', 'params:=nowhere.yaml'], "the parameter file 'nowhere.yaml'"),
-        (['control', 'env:=Nothing-v0'], "no policy ships for the environment 'Nothing-v0'"),
+        (['control', 'env:=Nothing-v0'], "no policy is shipped for the environment 'Nothing-v0'"),
         (['control', 'sim:=false', 'duration:=5'], "'duration' is 5"),
         (['control', 'robots:=0'], "'robots' is 0; it must be at least 1"),
         (['control', 'robots:=two'], "'robots' is 'two'"),

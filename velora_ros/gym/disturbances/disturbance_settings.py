@@ -82,13 +82,13 @@ class Disturbances(_Settings):
             delay: Any = getattr(self, name)
             if len(delay) != 2 or delay[0] > delay[1]:
                 raise ConfigError(
-                    f'{name} is {list(delay)}; it must be two numbers of control periods, the least delay and the '
-                    'greatest.'
+                    f'{name} is {list(delay)}; it must be two numbers of control periods, the smallest and the '
+                    'largest delay.'
                 )
             if delay[0] != delay[1] and any(periods != int(periods) for periods in delay):
                 raise ConfigError(
-                    f'{name} is {list(delay)}; a delay that is drawn at each reset must be from a whole number of '
-                    'control periods to another.'
+                    f'{name} is {list(delay)}; a delay that is drawn at each reset must range from one whole '
+                    'number of control periods to another.'
                 )
 
     def check_lengths(self, names: Sequence[str]) -> None:

@@ -151,19 +151,19 @@ class DisturbanceStack:
         return self._seen.copy()
 
     def act(self, actions: Array) -> Array:
-        """Return the actions that take effect in this control period, shape (n, m), for those that were decided."""
+        """Return the actions that take effect in this control period, shape (n, m), given those just decided."""
         return actions if self._queue is None else self._queue.step(actions)
 
     def period_steps(self, nominal: int, mask: Mask | None = None) -> npt.NDArray[np.int64]:
         """
-        Draw the number of physics steps of the next control period, at least 1 and evenly around the nominal one.
+        Draw the number of physics steps of the next control period, uniformly around the nominal one; at least 1.
 
         Args:
             nominal: physics steps of a control period without jitter.
             mask: the streams that begin a period.
 
         Returns:
-            Shape (n,); the nominal number outside of the mask.
+            Shape (n,); the nominal number for streams outside the mask.
         """
         spread = min(math.ceil(self._settings.period_jitter * nominal - 1e-9), nominal - 1)
         steps = np.full(len(self._seen), nominal, dtype=np.int64)

@@ -52,7 +52,7 @@ class NanSensors:
 
     Args:
         nan: indices of the observations.
-        probability: of NaN in a reading.
+        probability: probability of NaN in a reading.
         streams: the random generators.
     """
 

@@ -29,7 +29,7 @@ def signal_deviation(env: Env, steps: int = 1000, seed: int = 0) -> npt.NDArray[
     Args:
         env: the environment; its observations are vectors.
         steps: steps of the random policy.
-        seed: of the environment and of the actions.
+        seed: seed of the environment and of the actions.
 
     Raises:
         UnsupportedEnvironmentError: observations or actions are not vectors.
@@ -40,7 +40,7 @@ def signal_deviation(env: Env, steps: int = 1000, seed: int = 0) -> npt.NDArray[
 
 
 def affordable_steps(env: Env) -> int:
-    """Return the steps for which :func:`signal_deviation` takes about a second: 1,000, fewer for large models."""
+    """Return how many steps :func:`signal_deviation` can take in about a second: 1,000, fewer for large models."""
     base: Any = env.unwrapped
     size = int(getattr(getattr(base, 'model', None), 'nv', 1)) * int(getattr(base, 'frame_skip', 1))
     return max(FEWEST_STEPS, min(1000, AFFORDABLE // max(size, 1)))

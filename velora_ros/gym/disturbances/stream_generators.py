@@ -19,7 +19,7 @@ class StreamGenerators:
     (n,), selects streams; None selects all. Streams outside of a mask draw nothing, and their values are 0.
 
     Args:
-        name: of the disturbance; different disturbances draw independently under one seed.
+        name: name of the disturbance; different disturbances draw independently under one seed.
         n: number of streams.
     """
 

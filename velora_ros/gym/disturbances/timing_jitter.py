@@ -93,7 +93,7 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return observation, total, terminated, truncated, {**info, 'dt': self._seconds(self._elapsed - start)}
 
     def _one_period(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Run one period of a drawn length; weight its reward by that length."""
+        """Run one period of random length; weight its reward by that length."""
         length = int(self._streams.integers(self._least, self._greatest)[0])
         if self._limit is not None:
             length = max(1, min(length, self._limit - self._elapsed))

@@ -1,4 +1,4 @@
-"""Disturb an environment: the function that stacks the wrappers which its settings ask for."""
+"""Disturb an environment: wrap it in the disturbances that the settings ask for."""
 
 import dataclasses
 from typing import Any

@@ -1,4 +1,4 @@
-"""tanh and the sigmoid in arithmetic alone, so that loops over them become vector instructions."""
+"""tanh and the sigmoid from arithmetic alone, so that the compiler can vectorise loops over them."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from velora_ros.liquid.kernels.compiler import kernel
 @kernel
 def tanh(x: Any) -> Any:
     """
-    Return tanh x of a float32, without a call or a branch, so that a loop over it becomes vector instructions.
+    Return tanh x of a float32, without a call or a branch, so that the compiler can vectorise a loop over it.
 
     Lambert's continued fraction p / q at x / 4, then tanh 2y = 2 tanh y / (1 + tanh^2 y) twice, with one division at
-    the end. Exact to 3e-7; beyond 9 it is 1 to float32. NaN stays NaN.
+    the end. The error is at most 3e-7; beyond 9 the result is 1 in float32. NaN stays NaN.
     """
     y = np.float32(0.25) * (np.float32(9.0) if x > np.float32(9.0) else np.float32(-9.0) if x < np.float32(-9.0) else x)
     s = y * y

@@ -1,4 +1,4 @@
-"""What the compiled loops of a cell must offer to :mod:`velora_ros.liquid.kernels.network`."""
+"""The interface that :mod:`velora_ros.liquid.kernels.network` needs from the compiled loops of a cell."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -15,12 +15,12 @@ Array = npt.NDArray[np.float32]
 
 class CellKernels(ABC):
     """
-    The command layer forwards and backwards. Arrays are laid out as :mod:`velora_ros.liquid.kernels.layers` says.
+    The forward and backward pass of the command layer, with :mod:`velora_ros.liquid.kernels.layers`' array layout.
 
     Args:
         wiring: the synapses.
-        weight: stacked by gate, as the cell's torch module has it, zero where there is no synapse; read at every call.
-        bias: of the same rows.
+        weight: stacked by gate as in the cell's torch module, zero where there is no synapse; read at every call.
+        bias: one value for each row of the weight.
     """
 
     def __init__(self, wiring: Wiring, weight: Array, bias: Array) -> None:
@@ -41,8 +41,8 @@ class CellKernels(ABC):
             first: 1 where an episode starts, shape (L, B).
 
         Returns:
-            h' after each step, shape (L, command, B), and what :meth:`backward` needs. The next call with as many steps
-            and sequences overwrites both.
+            h' after each step, shape (L, command, B), and what :meth:`backward` needs. The next call with the same
+            numbers of steps and sequences overwrites both.
         """
 
     @abstractmethod
@@ -52,18 +52,18 @@ class CellKernels(ABC):
 
         Args:
             tape: from :meth:`forward`.
-            d_states: derivative of the loss by h', shape (L, command, B), zero in the burn-in; overwritten.
+            d_states: gradient of the loss with respect to h', shape (L, command, B), zero in the burn-in; overwritten.
             d_weight: written, shaped like the weight.
             d_bias: written.
             burn_in: number of first steps that get no gradient.
 
         Returns:
-            the derivative by the sums over u, shape (L, gates * command, B).
+            the gradient of the sums over u, shape (L, gates * command, B).
         """
 
     def step(self, inputs: Array, inter: tuple[Array, Array], hidden: Array, dt: float) -> Array:
         """
-        Take one observation through the inter layer and the cell.
+        Pass one observation through the inter layer and the cell.
 
         Args:
             inputs: normalised observation, shape (sensory,).
@@ -81,7 +81,7 @@ class CellKernels(ABC):
         return states[0, :, 0].copy()
 
     def _memory(self, length: int, n_sequences: int) -> tuple[Array, Array, Array]:
-        """Return arrays for h before each step, four gates and h' after it: every update needs the same ones again."""
+        """Return arrays for h before each step, four gates and h' after it; every update reuses them."""
         shape = length, n_sequences
         if shape not in self._arrays:
             before, states = (np.empty((length, self.n_command, n_sequences), np.float32) for _ in range(2))

@@ -17,7 +17,7 @@ _ONE = np.float32(1.0)
 
 
 class CfCTape(NamedTuple):
-    """What a forward pass leaves for the backward pass."""
+    """Arrays that a forward pass stores for the backward pass."""
 
     inputs: Array  # u, (L, inter, B)
     before: Array  # h before each step, (L, command, B)
@@ -53,7 +53,7 @@ class CfCKernels(CellKernels):
 def command_gradients(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
     d_gates: Array, inputs: Array, before: Array, mask: Array, d_weight: Array, d_bias: Array
 ) -> None:
-    """Set the derivatives by weight and bias from that by the gates' sums; the inputs are u and h before the step."""
+    """Set the gradients of weight and bias from those of the gates' sums; the inputs are u and h before each step."""
     n_inter = inputs.shape[1]
     outer_product(d_gates, inputs, d_weight[:, :n_inter])
     outer_product(d_gates, before, d_weight[:, n_inter:])
@@ -95,7 +95,7 @@ def recurrence(  # noqa: PLR0917
 
 @kernel
 def blend(gates: Array, states: Array) -> None:
-    """Set h' = (1 - s) tanh z_g + s tanh z_k, s = sigmoid z, of one step; the three take the sums' places in gates."""
+    """Set h' = (1 - s) tanh z_g + s tanh z_k, s = sigmoid z, for one step; they replace the sums in gates."""
     size = states.size
     for n in range(2 * size):
         gates[n] = tanh(gates[n])
@@ -115,13 +115,13 @@ def recurrence_backward(  # noqa: PLR0917
     Backpropagate through time.
 
     Args:
-        d_states: derivative of the loss by h', shape (L, command, B); becomes scratch.
+        d_states: gradient of the loss with respect to h', shape (L, command, B); overwritten.
         burn_in: number of first steps that get no gradient.
-        weight: as of :func:`recurrence`.
-        gates: what :func:`recurrence` has written.
-        dt: as of :func:`recurrence`.
-        first: as of :func:`recurrence`.
-        d_gates: written but for the burn-in: the derivative by the gates' sums, shape (L, 4 command, B).
+        weight: as in :func:`recurrence`.
+        gates: as written by :func:`recurrence`.
+        dt: as in :func:`recurrence`.
+        first: as in :func:`recurrence`.
+        d_gates: written, except in the burn-in: gradient of the gates' sums, shape (L, 4 command, B).
     """
     length, size, n_sequences = d_states.shape
     from_hidden = weight[:, weight.shape[1] - size :].T
@@ -141,7 +141,7 @@ def recurrence_backward(  # noqa: PLR0917
 
 @kernel
 def blend_backward(d_states: Array, gates: Array, d_gates: Array) -> None:
-    """Set the derivatives by z_g, z_k and s's z, in the first, second and last quarter, from that by h'."""
+    """Set the gradients of z_g, z_k and the z of s, in the first, second and last quarter, from that of h'."""
     size = d_states.size
     k, s = gates[size : 2 * size], gates[2 * size : 3 * size]
     for n in range(size):

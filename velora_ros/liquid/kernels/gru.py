@@ -17,7 +17,7 @@ _ONE = np.float32(1.0)
 
 
 class GRUTape(NamedTuple):
-    """What a forward pass leaves for the backward pass."""
+    """Arrays that a forward pass stores for the backward pass."""
 
     timed: Array  # [u; tau], (L, inter + 1, B)
     before: Array  # h before each step, (L, command, B)
@@ -78,7 +78,7 @@ def gru_backward(  # noqa: PLR0917
     d_states: Array, burn_in: int, weight: Array, split: int, before: Array, gates: Array, first: Array,
     from_input: Array, from_hidden: Array,
 ) -> None:  # fmt: skip
-    """Set the derivatives by the gates' sums over [u; tau] and over h, shape (L, 3 command, B), after the burn-in."""
+    """Set the gradients of the gates' sums over [u; tau] and over h, shape (L, 3 command, B), after the burn-in."""
     length, size, n_sequences = d_states.shape
     d_before = np.empty((size, n_sequences), np.float32)
     for t in range(length - 1, burn_in - 1, -1):

@@ -1,9 +1,9 @@
 """
-The inter and the motor layer, forwards and backwards, in compiled loops.
+The forward and backward pass of the inter and the motor layer, in compiled loops.
 
-Arrays have the shape (L, n, B): step, neuron or observation, sequence. All that a step needs then lies together, and an
-inner loop runs over many neurons and sequences that do not depend on each other. The compiler turns such a loop into
-vector instructions, however few neurons there are, if it counts from 0 and writes one array.
+Arrays have the shape (L, n, B): step, neuron or observation, sequence. The data of a step is then contiguous, and an
+inner loop runs over many neurons and sequences that do not depend on each other. The compiler vectorises such a loop,
+even for few neurons, if it counts from 0 and writes to one array.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ _ONE = np.float32(1.0)
 
 @kernel
 def affine(weight: Array, bias: Array, inputs: Array, out: Array) -> None:
-    """Set out = weight inputs + bias, of matrices."""
+    """Set out = weight @ inputs + bias, for matrices."""
     for row in range(out.shape[0]):
         for n in range(out.shape[1]):
             out[row, n] = bias[row]
@@ -29,7 +29,7 @@ def affine(weight: Array, bias: Array, inputs: Array, out: Array) -> None:
 
 @kernel
 def clear(values: Array) -> None:
-    """Set everything to zero; a loop compiles in a tenth of the time that an assignment to a slice takes."""
+    """Set every entry to zero, in a loop, which compiles ten times faster than an assignment to a slice."""
     flat = values.ravel()
     for n in range(flat.size):
         flat[n] = np.float32(0.0)
@@ -37,14 +37,14 @@ def clear(values: Array) -> None:
 
 @kernel
 def layer_gradients(d_out: Array, inputs: Array, mask: Array, d_weight: Array, d_bias: Array) -> None:
-    """Set the derivatives by a sparse layer's weight and bias from that by its sums, shape (L, out, B)."""
+    """Set the gradients of a sparse layer's weight and bias from that of its sums, shape (L, out, B)."""
     outer_product(d_out, inputs, d_weight)
     mask_and_sum(d_out, mask, d_weight, d_bias)
 
 
 @kernel
 def mask_and_sum(d_out: Array, mask: Array, d_weight: Array, d_bias: Array) -> None:
-    """Clear the derivatives by synapses that do not exist, and set that by the bias."""
+    """Clear the gradients of synapses that do not exist, and set that of the bias."""
     for row in range(d_weight.shape[0]):
         for column in range(d_weight.shape[1]):
             d_weight[row, column] *= mask[row, column]
@@ -81,7 +81,7 @@ def inter_forward(inputs: Array, weight: Array, bias: Array, out: Array, slope: 
 def inter_backward(  # noqa: PLR0917
     d_gates: Array, slope: Array, inputs: Array, command_weight: Array, mask: Array, d_weight: Array, d_bias: Array
 ) -> None:
-    """Set the derivatives by the inter layer's weight and bias from those by the command layer's sums."""
+    """Set the gradients of the inter layer's weight and bias from those of the command layer's sums."""
     d_v = np.empty_like(slope)
     from_gates(command_weight, d_gates, d_v)
     flat, slopes = d_v.ravel(), slope.ravel()
@@ -92,7 +92,7 @@ def inter_backward(  # noqa: PLR0917
 
 @kernel
 def from_gates(weight: Array, d_gates: Array, d_inputs: Array) -> None:
-    """Set the derivative by u, shape (L, inter, B), from that by the gates' sums."""
+    """Set the gradient of u, shape (L, inter, B), from that of the gates' sums."""
     clear(d_inputs)
     for t in range(len(d_inputs)):
         add_product(weight[:, : d_inputs.shape[1]].T, d_gates[t], d_inputs[t])
@@ -113,7 +113,7 @@ def motor_backward(  # noqa: PLR0917
     d_motor: Array, motor: Array, states: Array, weight: Array, mask: Array, d_weight: Array, d_bias: Array,
     d_states: Array,
 ) -> None:  # fmt: skip
-    """Set the derivatives by weight, bias and h' from that by the motor output."""
+    """Set the gradients of weight, bias and h' from that of the motor output."""
     d_sums = np.empty_like(motor)
     flat, slopes, outputs = d_sums.ravel(), d_motor.ravel(), motor.ravel()
     for n in range(flat.size):
@@ -126,7 +126,7 @@ def motor_backward(  # noqa: PLR0917
 
 @kernel
 def dense(weight: Array, start: int, inputs: Array, out: Array) -> None:
-    """Add weight[:, start : start + inputs] inputs to out, of one column."""
+    """Add weight[:, start : start + len(inputs)] @ inputs to out, for one column."""
     for row in range(out.size):
         total = out[row]
         for column in range(inputs.size):

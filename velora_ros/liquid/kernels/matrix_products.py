@@ -140,7 +140,7 @@ def outer_product(a: Array, b: Array, out: Array) -> None:
     Set out = a b^T, summed over blocks: the gradient of a weight.
 
     Args:
-        a: shape (blocks, m, n), the derivative by a layer's sums.
+        a: shape (blocks, m, n), the gradient of a layer's sums.
         b: shape (blocks, k, n), the layer's inputs.
         out: shape (m, k), written.
     """

@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float32]
 
 
 class Tape(NamedTuple):
-    """What a forward pass leaves for the backward pass."""
+    """Arrays that a forward pass stores for the backward pass."""
 
     inputs: Array  # x, (L, sensory, B)
     slope: Array  # mish'(v), (L, inter, B)
@@ -36,7 +36,7 @@ class CompiledEncoder:
 
     Args:
         wiring: the synapses and the cell; the weights must be zero where there is no synapse.
-        parameters: float32 arrays by the encoder's own names; read at every call, so that they may change in place.
+        parameters: float32 arrays by the encoder's own names; read at every call, so they may change in place.
 
     Raises:
         ConfigError: the cell has no kernels.
@@ -66,7 +66,8 @@ class CompiledEncoder:
             first: 1 where an episode starts, shape (L, B).
 
         Returns:
-            everything; ``states`` are the result. The next call with as many steps and sequences overwrites it.
+            the tape, whose ``states`` are the result. The next call with the same numbers of steps and sequences
+            overwrites it.
         """
         u, slope = self._memory(len(inputs), inputs.shape[2])
         layers.inter_forward(inputs, *self._inter, u, slope)
@@ -79,7 +80,7 @@ class CompiledEncoder:
 
         Args:
             tape: from :meth:`encode`.
-            d_states: derivative of the loss by h', shape (L, command, B), zero in the burn-in; overwritten.
+            d_states: gradient of the loss with respect to h', shape (L, command, B), zero in the burn-in; overwritten.
             gradients: written, by the encoder's own names, shaped like the parameters.
             burn_in: number of first steps that get no gradient.
         """
@@ -92,7 +93,7 @@ class CompiledEncoder:
         )  # fmt: skip
 
     def _memory(self, length: int, n_sequences: int) -> tuple[Array, Array]:
-        """Return arrays for u and its slope: every update needs the same ones again, and making them takes time."""
+        """Return arrays for u and its slope; every update reuses them, since allocating them takes time."""
         shape = length, n_sequences
         if shape not in self._arrays:
             u, slope = (np.empty((length, self.n_inter, n_sequences), np.float32) for _ in range(2))
@@ -101,7 +102,7 @@ class CompiledEncoder:
 
 
 class CompiledNetwork(CompiledEncoder):
-    """:class:`velora_ros.liquid.LiquidNetwork` on numpy views of its parameters; arguments as of the encoder."""
+    """:class:`velora_ros.liquid.LiquidNetwork` on numpy views of its parameters; the arguments are the encoder's."""
 
     def __init__(self, wiring: Wiring, parameters: Mapping[str, Array]) -> None:
         super().__init__(wiring, parameters)
@@ -117,7 +118,7 @@ class CompiledNetwork(CompiledEncoder):
 
     def forward(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> tuple[Array, Tape]:
         """
-        Run sequences; arguments as of :meth:`encode`.
+        Run sequences; the arguments are those of :meth:`encode`.
 
         Returns:
             motor output m in [-1, 1], shape (L, motor, B), and the tape.
@@ -136,7 +137,7 @@ class CompiledNetwork(CompiledEncoder):
         Args:
             motor: from :meth:`forward`.
             tape: from :meth:`forward`.
-            d_motor: derivative of the loss by m, shape (L, motor, B); zero in the burn-in.
+            d_motor: gradient of the loss with respect to m, shape (L, motor, B); zero in the burn-in.
             gradients: written, by the network's own names, shaped like the parameters.
             burn_in: number of first steps that get no gradient.
         """

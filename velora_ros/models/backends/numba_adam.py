@@ -65,7 +65,7 @@ class FlatParameters:
             raise ConfigError(
                 f'the network parameter {name} is now {values.dtype} of shape {tuple(values.shape)} on '
                 f'{values.device}; this agent learns in torch.float32 of shape {view.shape} on cpu. Make an agent '
-                'with the device or sizes that are wanted.'
+                'with the device or sizes that you need.'
             )
         view[...] = values.numpy()
         parameter.data = torch.from_numpy(view)
@@ -75,11 +75,11 @@ class FlatParameters:
         return float(np.sqrt(np.dot(self.flat_gradient, self.flat_gradient)))
 
     def part(self, module: str) -> dict[str, Array]:
-        """Return the views of a module inside, by its own names."""
+        """Return the views of a submodule's parameters, by their names in it."""
         return _part(self.views, module)
 
     def gradient_part(self, module: str) -> dict[str, Array]:
-        """Return the gradients of a module inside, by its own names."""
+        """Return the gradients of a submodule's parameters, by their names in it."""
         return _part(self.gradients, module)
 
 

@@ -18,11 +18,11 @@ class NormaliserView:
         self.bind()
 
     def bind(self) -> None:
-        """Look at the buffers that the normaliser has now; ``networks.to`` and the like replace them."""
+        """Use the buffers that the normaliser has now; calls such as ``networks.to`` replace them."""
         self.offset, self.scale = self._normaliser.offset.numpy(), self._normaliser.scale.numpy()
 
     def __call__(self, values: Array) -> Array:
-        """Map shape (..., n)."""
+        """Normalise values, shape (..., n)."""
         mapped: Array = (values - self.offset) * self.scale
         return mapped
 

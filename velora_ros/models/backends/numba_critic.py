@@ -26,8 +26,8 @@ class CompiledCritic:
     :class:`velora_ros.models.critic.Critic` on numpy views.
 
     Args:
-        parameters: by the critic's own names; they may change in place.
-        gradients: of the same names and shapes; written by :meth:`learn`.
+        parameters: arrays by the critic's own names; they may change in place.
+        gradients: arrays with the same names and shapes; written by :meth:`learn`.
         n_hidden: number of hidden layers.
     """
 
@@ -48,10 +48,10 @@ class CompiledCritic:
         Args:
             inputs: columns [state; action], shape (inputs, N).
             target: what Q should be, shape (N,).
-            n_slopes: by how many of the first inputs the error's derivative is wanted.
+            n_slopes: number of first inputs for which the error's gradient is wanted.
 
         Returns:
-            the error, the mean of Q, and that derivative, shape (n_slopes, N).
+            the error, the mean of Q, and that gradient, shape (n_slopes, N).
         """
         error, mean, d_inputs = error_gradients(
             inputs, target, *self._parameters, self._tape(target.size), *self._gradients, n_slopes
@@ -59,12 +59,12 @@ class CompiledCritic:
         return error, mean, d_inputs
 
     def loss_slope(self, inputs: Array, start: int) -> tuple[float, Array]:
-        """Return the actor's loss, minus the mean of Q, and its derivative by the inputs from ``start`` on."""
+        """Return the actor's loss, -mean(Q), and its gradient with respect to the inputs from ``start`` on."""
         mean, d_inputs = loss_slope(inputs, *self._parameters, self._tape(inputs.shape[1]), start)
         return mean, d_inputs
 
     def _tape(self, n: int) -> tuple[Tape, ...]:
-        """Return memory for what the forward pass leaves for the backward pass; both are over when a call returns."""
+        """Return memory in which a forward pass stores what its backward pass needs; every call reuses it."""
         if n not in self._tapes:
             sizes = [layer[1].size for layer in self._parameters[0]]
             self._tapes[n] = tuple(
@@ -104,7 +104,7 @@ def error_gradients(  # noqa: PLR0917
     inputs: Array, target: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...],
     d_hidden: tuple[Layer, ...], d_weight: Array, d_bias: Array, n_slopes: int,
 ) -> tuple[Any, Any, Array]:  # fmt: skip
-    """Set the mean squared error's derivatives by the parameters; return it, the mean Q, and that by inputs."""
+    """Set the parameters' gradients of the mean squared error; return it, the mean Q and the inputs' gradient."""
     q = np.empty_like(target)
     forward(inputs, hidden, weight, bias, tape, q)
     share = np.float32(1.0) / np.float32(q.size)
@@ -113,7 +113,7 @@ def error_gradients(  # noqa: PLR0917
         difference = q[n] - target[n]
         error += difference * difference
         mean += q[n]
-        q[n] = np.float32(2.0) * share * difference  # now the derivative by Q
+        q[n] = np.float32(2.0) * share * difference  # now the gradient of Q
     value_gradients(q, tape[len(hidden) - 1][2], d_weight, d_bias)
     d_out = outwards(weight, q)
     for index in range(len(hidden) - 1, -1, -1):
@@ -128,7 +128,7 @@ def error_gradients(  # noqa: PLR0917
 def loss_slope(  # noqa: PLR0917
     inputs: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...], start: int
 ) -> tuple[Any, Array]:
-    """Return minus the mean Q and its derivative by the inputs from ``start`` on."""
+    """Return -mean(Q) and its gradient with respect to the inputs from ``start`` on."""
     q = np.empty(inputs.shape[1], np.float32)
     forward(inputs, hidden, weight, bias, tape, q)
     mean, share = np.float32(0.0), np.float32(1.0) / np.float32(q.size)
@@ -169,7 +169,7 @@ def norm_relu(sums: Array, scale: Array, norm_weight: Array, norm_bias: Array, o
 
 @kernel
 def norm_relu_backward(d_out: Array, tape: Tape, norm_weight: Array, d_norm_weight: Array, d_norm_bias: Array) -> None:
-    """Turn the derivative by the output into that by the sums, in place; set those by LayerNorm's weight and bias."""
+    """Turn the gradient of the output into that of the sums, in place; set those of LayerNorm's weight and bias."""
     normal, scale, out = tape
     size, n_columns = d_out.shape
     total, product = np.zeros(n_columns, np.float32), np.zeros(n_columns, np.float32)
@@ -193,7 +193,7 @@ def norm_relu_backward(d_out: Array, tape: Tape, norm_weight: Array, d_norm_weig
 
 @kernel
 def hidden_gradients(d_sums: Array, inputs: Array, d_weight: Array, d_bias: Array) -> None:
-    """Set the derivatives by a layer's weight and bias."""
+    """Set the gradients of a layer's weight and bias."""
     (size, n), n_inputs = d_sums.shape, inputs.shape[0]
     outer_product(d_sums.reshape(1, size, n), inputs.reshape(1, n_inputs, n), d_weight)
     for row in range(d_sums.shape[0]):
@@ -205,7 +205,7 @@ def hidden_gradients(d_sums: Array, inputs: Array, d_weight: Array, d_bias: Arra
 
 @kernel
 def value_gradients(d_q: Array, inputs: Array, d_weight: Array, d_bias: Array) -> None:
-    """Set the derivatives by the last layer's weight, shape (neurons,), and bias."""
+    """Set the gradients of the last layer's weight, shape (neurons,), and bias."""
     for row in range(d_weight.size):
         total = np.float32(0.0)
         for n in range(d_q.size):
@@ -218,7 +218,7 @@ def value_gradients(d_q: Array, inputs: Array, d_weight: Array, d_bias: Array) -
 
 @kernel
 def outwards(weight: Array, d_q: Array) -> Array:
-    """Return the derivative by the last layer's inputs, shape (neurons, N)."""
+    """Return the gradient of the last layer's inputs, shape (neurons, N)."""
     d_inputs = np.empty((weight.size, d_q.size), np.float32)
     for row in range(weight.size):
         for n in range(d_q.size):
@@ -228,7 +228,7 @@ def outwards(weight: Array, d_q: Array) -> Array:
 
 @kernel
 def through(weight: Array, d_sums: Array) -> Array:
-    """Return the derivative by a layer's inputs, W^T d."""
+    """Return the gradient of a layer's inputs, W^T d."""
     d_inputs = np.zeros((weight.shape[1], d_sums.shape[1]), np.float32)
     add_product(weight.T, d_sums, d_inputs)
     return d_inputs

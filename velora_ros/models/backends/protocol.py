@@ -18,7 +18,7 @@ class Backend(Protocol):
     Computes with the agent's networks and optimisers, in place.
 
     B sequences have L steps each; the first ``burn_in`` of them only bring the hidden state up to date and carry no
-    loss. Each method that takes ``config`` reads the numbers of this update from it.
+    loss. Each method that takes ``config`` reads the settings of the update from it.
     """
 
     def act(self, observation: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
@@ -32,7 +32,7 @@ class Backend(Protocol):
 
         Returns:
             action in [-1, 1], shape (action,), and the next hidden state, shape (hidden,): the actor's, then that of
-            the critics' memory where there is one.
+            the critics' memory if there is one.
         """
         ...
 
@@ -42,7 +42,7 @@ class Backend(Protocol):
 
         Args:
             state: what the critic sees, in the environment's units, shape (state,).
-            memory: the hidden state of the critics' memory after it, shape (memory,); empty where they have none.
+            memory: hidden state of the critics' memory after that state, shape (memory,); empty if they have none.
             action: in [-1, 1], shape (action,).
         """
         ...
@@ -74,16 +74,16 @@ class Backend(Protocol):
         self, data: Any, target: Any, config: TrainConfig, *, measure: bool = False
     ) -> tuple[dict[str, float], dict[str, float]]:
         """
-        Take one optimiser step on the mean squared error of every critic, their memory included.
+        Take one optimiser step of every critic and their memory, on the mean squared error.
 
         Args:
             data: from :meth:`prepare`.
             target: from :meth:`targets`.
             config: ``burn_in``, ``max_grad_norm``.
-            measure: whether diagnostics are returned too; the step stays the same.
+            measure: whether to return diagnostics too; the step stays the same.
 
         Returns:
-            ``critic_loss`` and ``q_mean``; and the diagnostics that the step shows, by the names of
+            ``critic_loss`` and ``q_mean``; and the diagnostics of the step, named as in
             :data:`velora_ros.training.diagnostics.DIAGNOSTICS`, empty unless ``measure``.
 
         Raises:
@@ -95,15 +95,15 @@ class Backend(Protocol):
         self, data: Any, config: TrainConfig, *, measure: bool = False
     ) -> tuple[dict[str, float], dict[str, float]]:
         """
-        Take one optimiser step up the first critic's value of the actor's own actions, backpropagated through time.
+        Take one optimiser step of the actor to raise the first critic's Q, with backpropagation through time.
 
         Args:
             data: from :meth:`prepare`; the actions in it may be overwritten.
             config: ``burn_in``, ``max_grad_norm``.
-            measure: whether diagnostics are returned too; the step stays the same.
+            measure: whether to return diagnostics too; the step stays the same.
 
         Returns:
-            ``actor_loss``; and the diagnostics that the step shows, empty unless ``measure``.
+            ``actor_loss``; and the diagnostics of the step, empty unless ``measure``.
 
         Raises:
             DivergenceError: the loss is not finite; no step is taken.
@@ -111,12 +111,12 @@ class Backend(Protocol):
         ...
 
     def follow_targets(self, tau: float) -> None:
-        """Let every target network follow its online network: theta' <- (1 - tau) theta' + tau theta."""
+        """Move every target network towards its online network: theta' <- (1 - tau) theta' + tau theta."""
         ...
 
     def refresh(self) -> None:
         """
-        Take over weights and optimiser states that a program has replaced: loaded from a file, or assigned.
+        Adopt weights and optimiser states that were replaced, either loaded from a file or assigned by a program.
 
         Raises:
             ConfigError: as :meth:`refresh_weights`.
@@ -125,7 +125,7 @@ class Backend(Protocol):
 
     def refresh_weights(self) -> None:
         """
-        Take over weights alone, which takes 20 us where none was replaced.
+        Adopt replaced weights only; this takes 20 us if none was replaced.
 
         Raises:
             ConfigError: a parameter is another object, or of another type, shape or device.
@@ -135,7 +135,7 @@ class Backend(Protocol):
 
 def check_loss(network: str, loss: float) -> None:
     """
-    Check a loss before the step along its gradient, which would make every weight NaN.
+    Check that a loss is finite, since a step along its gradient would otherwise make every weight NaN.
 
     Raises:
         DivergenceError: it is not finite.

@@ -1,4 +1,4 @@
-"""Checks of launch arguments: whatever can be known to be wrong is refused before any node starts."""
+"""Checks of launch arguments, which refuse invalid arguments before any node starts."""
 
 import importlib.util
 import math
@@ -88,7 +88,7 @@ def check_policy(given: str) -> None:
     name = given if given.endswith('.safetensors') else f'{given}.safetensors'
     if given and not Path(given).expanduser().exists() and not share_path('policies', name).is_file():
         raise ConfigError(
-            f"the policy is '{given}': there is no such file, and no shipped policy has that name. Shipped are: "
+            f"the policy is '{given}': there is no such file, and no shipped policy has that name. Shipped policies: "
             f'{_shipped()}.{did_you_mean(given, _shipped().split(", ")) if "/" not in given else ""}'
         )
 
@@ -105,7 +105,7 @@ def shipped_policy(env: str) -> str:
         advice = f'Train one with velora_ros train --env {env} --out FILE, and give it with policy:=FILE.'
         if Path(env).suffix.lower() in ROBOT_FILES:  # a robot file defines no reward to train for
             advice = 'Give one with policy:=FILE; docs/simulator.md shows how to train for a robot of your own.'
-        raise ConfigError(f"no policy ships for the environment '{env}'; there are: {_shipped()}. {advice}")
+        raise ConfigError(f"no policy is shipped for the environment '{env}'. Shipped policies: {_shipped()}. {advice}")
     return str(path)
 
 
@@ -120,7 +120,7 @@ def check_training_is_installed() -> None:
     if missing:
         raise ConfigError(
             f'training needs {", ".join(missing)}, which {"are" if len(missing) > 1 else "is"} not installed here. '
-            f'{how_to_install("train")} In a clone, make control TRAIN=1 and make train set it up.'
+            f'{how_to_install("train")} In a clone, make control TRAIN=1 or make train installs it.'
         )
 
 

@@ -1,4 +1,4 @@
-"""The nodes of a run as launch actions, and what the end of one of them means for the others."""
+"""The nodes of a run as launch actions, and what happens to the others when one of them ends."""
 
 import atexit
 import tempfile
@@ -83,7 +83,7 @@ class RunActions:
         return on_stdout
 
     def _on_exit(self, node: NodeDescription, status: int, context: LaunchContext) -> Actions | None:
-        """Decide what the end of a process means for the run, as ``process_runner.ProcessRunner`` does."""
+        """Decide what happens to the run when a process ends, as ``process_runner.ProcessRunner`` does."""
         if context.is_shutdown or node.full_name in self._stopped:
             return None
         reason = f'{node.name} ended with exit status {status}'

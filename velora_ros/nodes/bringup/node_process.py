@@ -49,11 +49,11 @@ class NodeProcess:
 
     @property
     def status(self) -> int | None:
-        """Exit status, the negative signal number when a signal ended it, None while it runs."""
+        """Exit status; the negative signal number if a signal ended the process; None while it runs."""
         return self._popen.poll()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal; nothing happens when the process has ended."""
+        """Send a signal; does nothing if the process has ended."""
         self._popen.send_signal(number)
 
     def read(self) -> tuple[list[bytes], bool]:

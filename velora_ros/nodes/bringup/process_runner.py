@@ -94,7 +94,7 @@ class ProcessRunner:
         self._selector.register(process.output, selectors.EVENT_READ, process)
 
     def _respawn(self) -> None:
-        """Start the nodes again whose delay is over."""
+        """Restart the nodes whose delay is over."""
         now = time.monotonic()
         due = [node for at, node in self._due if at <= now]
         self._due = [(at, node) for at, node in self._due if at > now]
@@ -137,7 +137,7 @@ class ProcessRunner:
             self._escalate()  # before the controller faults on the robot's silence
 
     def _on_exit(self, node: NodeDescription, status: int) -> None:
-        """Decide what the end of a process means for the run."""
+        """Decide what happens to the run when a process ends."""
         if self._stage >= 0:
             self._failed |= status not in (0, -signal.SIGTERM)
         elif status == 0 and node.namespace in self._over and not node.ends_run:

@@ -55,18 +55,18 @@ DIAGNOSTICS_STEPS = 4
 
 class PolicyLoop:
     """
-    Everything that exists while policy_node is configured.
+    Owns everything that exists only while policy_node is configured.
 
     Args:
-        node: where topics and timers live.
+        node: the node that owns the topics and timers.
         policy: the policy, warmed up.
         values: the node's parameters.
         diagnostics: publishes status and diagnostics.
-        fault: a fault latched before.
+        fault: a fault that was latched earlier.
         follow: called with the path of a better policy, when ``follow_trainer`` is set.
 
     Raises:
-        ConfigError: parameters do not fit the policy, or a quality of service is wrong; nothing is left behind.
+        ConfigError: parameters do not fit the policy, or a quality of service is invalid; nothing is left behind.
     """
 
     def __init__(

@@ -159,7 +159,7 @@ def _topic(one: SourcePlan, names: Sequence[str], frames: Frames, *, is_trigger:
     if source.type == JOINTS:
         if source.missing or source.frame:
             what = 'missing' if source.missing else 'frame_id'
-            raise ConfigError(f"'observation.{source.name}.{what}' is not for joint states; omit it.")
+            raise ConfigError(f"'observation.{source.name}.{what}' does not apply to joint states; omit it.")
         return ObservationTopic(one, JointStateDecoder(), JointValues(one.fields, float('inf'), source.name), kind)
     if is_trigger and source.missing:
         raise ConfigError(

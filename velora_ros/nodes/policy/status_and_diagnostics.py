@@ -131,7 +131,7 @@ class Diagnostics:
         self._logged_connections = list(self.connections)
 
     def look_for_conflicts(self) -> None:
-        """Find a second publisher of our commands and a second node of our name; both are warnings only."""
+        """Warn about a second publisher of this node's commands and about a second node with its name."""
         node = self._node
         for name, (_, count_of, before) in list(self._incompatible.items()):
             if count_of(name) < before:

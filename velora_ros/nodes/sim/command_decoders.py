@@ -112,7 +112,7 @@ class JointDecoder:
             names, point = message.name, message
         else:
             if not message.points:
-                raise SpecError('a JointTrajectory has no points; the robot is commanded by the first one.')
+                raise SpecError('a JointTrajectory has no points; the simulated robot follows the first one.')
             names, point = message.joint_names, message.points[0]
         self._check_joints(names)
         values = self._pick({what: getattr(point, field) for what, field in JOINT_FIELDS[self._kind].items()})
@@ -152,7 +152,7 @@ def _joints(kind: str, spec: PolicySpec, fields: Sequence[str]) -> list[str]:
         unknown = ', '.join(sorted(set(given) - known))
         raise ConfigError(
             f"'command.fields' has {unknown}, which the simulated robot does not drive; it drives {', '.join(own)}. "
-            "Give these names. If your robot's joints have other names, give all of them, in the order of the actions."
+            "Use these names. If your robot's joints have other names, give all of them, in the order of the actions."
         )
     joints = own if known or not given else given
     if '' in joints:
@@ -165,7 +165,7 @@ def _joints(kind: str, spec: PolicySpec, fields: Sequence[str]) -> list[str]:
 
 
 def _interface(spec: PolicySpec, interface: str, fields: Sequence[str]) -> str:
-    """Return the interface that is commanded; ``''`` if neither the names nor the parameter tell."""
+    """Return the commanded interface; ``''`` if neither the names nor the parameter determine it."""
     signals = [joint_signal(name) for name in (*spec.action_names, *fields)]
     interfaces = {signal[1] for signal in signals if signal} | {interface} - {''}
     return interfaces.pop() if len(interfaces) == 1 else ''

@@ -231,7 +231,7 @@ class SimLoop:
     # --- what the node asks of the loop -----------------------------------------------------------------------------
 
     def request_reset(self) -> None:
-        """End the episode at the end of the running control period, so that states keep their rhythm."""
+        """End the episode at the end of the running control period, so that states stay periodic."""
         self._reset_requested = True
 
     def request_pause(self, *, paused: bool) -> None:

@@ -150,7 +150,7 @@ def parameters(*, use_sim_time: bool) -> tuple[Parameter, ...]:
 
 def check_times(values: Values) -> None:
     """
-    Check the parameters of time.
+    Check the parameters that concern time.
 
     Raises:
         ConfigError: a value is invalid, or two of them contradict each other.

@@ -42,11 +42,11 @@ def make_job(values: Values, last_run: str) -> dict[str, Any]:
 
 
 def _run_folder(values: Values, last_run: str) -> Path:
-    """Return the folder to begin or to resume a run in."""
+    """Return the folder in which to start or resume a run."""
     resume = values['resume']
     given = values['run_dir'] or (last_run if resume else '')
     if resume and not given:
-        raise ConfigError("'resume' is set, but this node has begun no run; give the folder of a run in 'run_dir'.")
+        raise ConfigError("'resume' is set, but this node has started no run; give the folder of a run in 'run_dir'.")
     folder = Path(given).expanduser() if given else default_folder(values['env'], values['seed'])
     holds_run = RunPaths(folder).holds_run
     if resume and not holds_run:

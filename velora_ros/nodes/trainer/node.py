@@ -142,7 +142,7 @@ class TrainerNode(Node):
             refuse_changes(self._table.values, values)
 
     def _apply(self, values: Values) -> None:
-        """Send the training process what changes with the next episode."""
+        """Send the training process the values that take effect with the next episode."""
         self._training.change({name: values[name] for name in LIVE})
 
     # --- what the training process reports --------------------------------------------------------------------------

@@ -35,8 +35,8 @@ class Checkpoint:
     The content of a checkpoint.
 
     Args:
-        tensors: of the agent, by name, and of the run, with ``run.`` before the name.
-        values: of the agent, its constructor's ``arguments`` among them, and of the ``run``.
+        tensors: those of the agent, by name, and those of the run, with the prefix ``run.``.
+        values: those of the agent, including its constructor's ``arguments``, and those of the ``run``.
         state: the state of the loop.
     """
 
@@ -45,7 +45,7 @@ class Checkpoint:
     state: RunState
 
     def restore_global_random(self) -> None:
-        """Put back the states of the global random generators of Python, numpy and torch."""
+        """Restore the states of the global random generators of Python, numpy and torch."""
         set_global_random(self.values['run']['random'])
 
 
@@ -175,7 +175,7 @@ def global_random() -> dict[str, Any]:
 
 
 def set_global_random(states: dict[str, Any]) -> None:
-    """Put back what :func:`global_random` returned, perhaps by way of JSON."""
+    """Restore what :func:`global_random` returned, also after a round trip through JSON."""
     version, numbers, spare = states['python']
     random.setstate((version, tuple(numbers), spare))
     key = np.array(states['numpy']['state']['key'], np.uint32)

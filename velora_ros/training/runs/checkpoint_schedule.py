@@ -77,7 +77,7 @@ class Checkpoints(Callback):
         self._folder.on_checkpoint(path)
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Make a checkpoint due when the policy is the best so far."""
+        """Request a checkpoint if the policy is the best so far."""
         self._found_best |= is_best
 
     def _is_due(self, steps: int, now: float) -> bool:

@@ -114,8 +114,8 @@ class RunConfig:
         values = read_yaml(Path(path))
         if values.pop('format_version', None) != FORMAT_VERSION:
             raise ConfigError(
-                f"'{path}' is not of the format version {FORMAT_VERSION} that this package reads; go on with the "
-                'version of velora_ros that started the run, or start another run in another folder.'
+                f"'{path}' does not have the format version {FORMAT_VERSION} that this package reads; continue with "
+                'the version of velora_ros that started the run, or start another run in another folder.'
             )
         known = {item.name for item in dataclasses.fields(cls)}
         try:
@@ -124,18 +124,18 @@ class RunConfig:
             config = TrainConfig.from_dict(values.pop('hyperparameters'))
             return cls(**{**values, 'wrappers': tuple(values.get('wrappers', ()))}, hyperparameters=config)
         except (VeloraError, TypeError, KeyError, AttributeError) as error:
-            raise ConfigError(f"'{path}' is damaged: {error} Put back what the run was started with.") from error
+            raise ConfigError(f"'{path}' is damaged: {error} Restore the original file.") from error
 
     def refuse_differences(self, given: Mapping[str, Any], folder: object) -> None:
         """
-        Compare the configuration to what is given now.
+        Check that the values given now agree with the configuration.
 
         Args:
             given: values by name, hyperparameters among them.
             folder: the folder of the run, for the message.
 
         Raises:
-            ConfigError: something differs that must not differ; the message names it.
+            ConfigError: a value that must stay the same differs; the message names it.
         """
         own = {**dataclasses.asdict(self.hyperparameters), **dataclasses.asdict(self)}
         for name, value in given.items():
@@ -154,7 +154,7 @@ def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **othe
         env: the environment.
         arguments: the constructor arguments of the agent.
         config: the arguments of ``train``.
-        **others: ``seed``, ``total_steps``, ``control_period``, ``device``, perhaps ``env_args`` and ``start_from``.
+        **others: ``seed``, ``total_steps``, ``control_period``, ``device``, optionally ``env_args``, ``start_from``.
     """
     agent = {name: arguments[name] for name in config.agent_arguments()}
     return RunConfig(
@@ -168,9 +168,9 @@ def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **othe
 
 def keywords_of(env: Env) -> dict[str, Any]:
     """
-    Return the keywords that an environment was made with, as JSON gives them back; what it cannot hold is omitted.
+    Return the keywords that an environment was made with, as JSON restores them; others are omitted.
 
-    ``render_mode`` is omitted too, since it does not make another environment.
+    ``render_mode`` is omitted too, since it does not change the environment.
     """
     keywords: dict[str, Any] = {}
     for name, value in ({} if env.spec is None else env.spec.kwargs).items():
@@ -181,7 +181,7 @@ def keywords_of(env: Env) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return numpy's values as Python's, for JSON; nothing else has ``tolist``."""
+    """Convert numpy values to Python's for JSON; values of other types have no ``tolist``."""
     return value.tolist()
 
 

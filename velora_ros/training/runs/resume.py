@@ -45,13 +45,13 @@ def newest_checkpoint(run: RunFolder) -> Checkpoint | None:
     if damaged:
         raise PolicyFileError(
             f"none of the {len(damaged)} checkpoints in '{run.checkpoints}' can be read; the newest: {damaged[0][1]} "
-            'Put back a copy, or start a run in another folder.'
+            'Restore a copy, or start a run in another folder.'
         )
     return None
 
 
 def what_is_kept(run: RunFolder) -> str:
-    """Return a sentence on what a failed run can be resumed from; an empty one if there is no checkpoint."""
+    """Return a sentence that says from where a failed run can be resumed; empty if there is no checkpoint."""
     paths = checkpoint_files(run)
     return f'The run is kept up to step {int(paths[0].stem)}: {run.how_to_resume}' if paths else ''
 
@@ -60,8 +60,8 @@ def spec_of_resumed(known: PolicySpec | None, env: Env, control_period: float | 
     """
     Return the environment's spec for a run that is resumed.
 
-    Where the environment does not state its period, the run keeps the one that it began with: earlier releases assumed
-    1 s for environments whose period is found today.
+    If the environment does not state its period, the run keeps the one that it began with, because earlier releases
+    assumed 1 s for environments whose period is found today.
 
     Args:
         known: the spec of the agent; None: it has not been trained.
@@ -81,7 +81,7 @@ def check_environment(
     env: Env, spec: PolicySpec, run: RunFolder, *, known: PolicySpec | None, environment: str | None
 ) -> None:
     """
-    Compare an environment to the one that a run was trained in.
+    Check that an environment is the one that a run was trained in.
 
     Args:
         env: the environment.
@@ -91,7 +91,7 @@ def check_environment(
         environment: the id of that environment.
 
     Raises:
-        SpecError: it is another one.
+        SpecError: it is a different one.
     """
     name = id_of(env)
     keywords, given = run.started_with.env_kwargs, keywords_of(env)

@@ -46,10 +46,10 @@ class StartFile:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> 'StartFile':
         """
-        Read what training needs to know of a file; only a policy is read whole.
+        Read what training needs from a file; only a policy is read completely.
 
         Raises:
-            PolicyFileError: it is none of the four, or damaged.
+            PolicyFileError: it is not a policy, a saved agent, a checkpoint or a run folder, or it is damaged.
         """
         place = Path(path)
         found = identify(place)
@@ -64,7 +64,7 @@ class StartFile:
             return cls._of_agent(place, found.kind)
         what = 'is not there' if found.kind == MISSING else f'is {found.text}'
         raise PolicyFileError(
-            f"'{place}' {what}; training begins from a policy, a saved agent, a checkpoint, or the folder of a run."
+            f"'{place}' {what}; training can start from a policy, a saved agent, a checkpoint, or the folder of a run."
         )
 
     @classmethod
@@ -104,7 +104,7 @@ class StartFile:
 
     def refuse_others(self, given: Mapping[str, Any]) -> None:
         """
-        Compare given hyperparameters to those that the file determines.
+        Check that the given hyperparameters agree with those that the file determines.
 
         Raises:
             ConfigError: one differs.
@@ -112,15 +112,15 @@ class StartFile:
         for name, value in given.items():
             if name in self.fixed and self.fixed[name] != (tuple(value) if isinstance(value, list) else value):
                 raise ConfigError(
-                    f"{name} is {value!r}, but '{self.path}' has {self.fixed[name]!r}, which training from it keeps; "
-                    f'leave {name} out, or train a new agent.'
+                    f"{name} is {value!r}, but '{self.path}' has {self.fixed[name]!r}, and training from it "
+                    f'keeps this value; omit {name}, or train a new agent.'
                 )
 
     def refuse_other_contract(self, spec: PolicySpec) -> None:
         """
-        Compare observations, actions and period of the policy to those of an environment.
+        Check that the policy's observations, actions and period are those of an environment.
 
-        Units may differ, and so may numbered names (``action_0``): older files have others.
+        Units may differ, and so may numbered names (``action_0``), because older files have different ones.
 
         Raises:
             SpecError: names, bounds or the nominal period differ.
@@ -132,12 +132,12 @@ class StartFile:
             if own != others and not (field.endswith('names') and _same_names(own, others)):
                 raise SpecError(
                     f"the policy in '{self.path}' has {field} {_shown(own)}, this environment has {_shown(others)}; "
-                    'training goes on only in an environment of the same observations, actions and period. Use one, '
-                    'or train a new agent.'
+                    'training can only continue in an environment with the same observations, actions and period. Use '
+                    'such an environment, or train a new agent.'
                 )
 
     def summary(self) -> dict[str, Any]:
-        """Return what the provenance of the new policies says about this file."""
+        """Return the entry about this file for the provenance of the new policies."""
         return {
             'file': self.path.name,
             'kind': self.kind,
@@ -154,7 +154,7 @@ def _same_names(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _counts(name: str) -> bool:
-    """Return whether a name is only a number: ``obs_3``, ``action_0``."""
+    """Return whether a name only counts, such as ``obs_3`` or ``action_0``."""
     word, _, number = name.rpartition('_')
     return word in ('obs', 'action') and number.isdecimal()
 

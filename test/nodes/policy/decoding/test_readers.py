@@ -95,7 +95,7 @@ def test_a_vector_s_numbers_go_by_their_index():
         ('Imu', 'orientation_covariance', 'is not a number in a message of type Imu but an array; give an index'),
         ('Odom', 'x', "there is no message type 'Odom' here. Did you mean 'Odometry'"),
         ('my_msgs/msg/Wheels', 'left', "there is no message type 'my_msgs/msg/Wheels' here"),
-        ('Float64MultiArray', 'x', 'its numbers go by their index'),
+        ('Float64MultiArray', 'x', 'give the index of a number'),
     ],
 )
 def test_a_missing_field_or_type_is_refused_with_the_valid_ones(kind, field, message):
@@ -164,11 +164,11 @@ def test_paths_lead_through_arrays_of_messages():
         (
             ['ranges[45]'],
             [1.0] * 30,
-            "has 30 values of 'ranges', and 'ranges.45.' is beyond them; choose values that it has",
+            "has 30 values of 'ranges', too few for 'ranges.45.'; choose values that it has",
         ),
         (['ranges[0:45]'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.0:45.' takes 45 and finds 30"),
         (['min(ranges[0:45])'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.0:45.' takes 45 and finds 30"),
-        (['ranges[-40]'], [1.0] * 30, "and 'ranges.-40.' is beyond them"),
+        (['ranges[-40]'], [1.0] * 30, "too few for 'ranges.-40.'"),
         (['min(ranges)'], [], "has 0 values of 'ranges', and 'ranges' takes at least one and finds 0"),
         (['mean(ranges[-5:5])'], [1.0] * 30, 'takes at least one and finds 0'),
     ],

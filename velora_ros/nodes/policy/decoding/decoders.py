@@ -178,9 +178,9 @@ class MessageDecoder:
 
 class Frames:
     """
-    The frames in which sources give positions; they must all be the same, for policy_node does not convert frames.
+    The frames in which sources give positions; they must all be the same, because policy_node does not convert frames.
 
-    Robot and goal in two frames would drive the robot to the wrong place. An empty frame fits any other.
+    If robot and goal were in different frames, the robot would go to the wrong place. An empty frame matches any other.
     """
 
     def __init__(self) -> None:
@@ -196,7 +196,7 @@ class Frames:
         if source.frame and not _same_frame(frame, source.frame):
             raise ObservationError(
                 f"the source '{source.name}' is in the frame '{frame}' and 'observation.{source.name}.frame_id' is "
-                f"'{source.frame}'; publish it in that frame, policy_node does not convert between frames."
+                f"'{source.frame}'; publish it in that frame; policy_node does not convert between frames."
             )
         if source.frame or not _is_positioned(source):
             return

@@ -32,7 +32,7 @@ class Reader(Protocol):
 
 
 class WantedField(NamedTuple):
-    """A field, the replacement for its values that are not finite, and the number of its values."""
+    """A field, the replacement for its non-finite values, and its number of values."""
 
     text: str
     nonfinite: str
@@ -44,7 +44,7 @@ def make_field_reader(kind: Kind, wanted: Sequence[WantedField]) -> Reader:
     Return the reader of fields that are paths; the fastest one if all are plain numbers.
 
     Raises:
-        ConfigError: a field does not exist in the message type, or has another width than wanted.
+        ConfigError: a field does not exist in the message type, or does not have the wanted width.
     """
     known, fields = numbers_of(kind.message), [parse(one.text) for one in wanted]
     is_plain = all(
@@ -153,7 +153,7 @@ class _Reduction:
 
 class KnownReader:
     """
-    Refuses messages that declare one of their parts unknown, by the rule of sensor_msgs/Imu; else reads them.
+    Reads messages; refuses those that mark one of their parts as unknown, as sensor_msgs/Imu defines it.
 
     Args:
         reader: reads the message.

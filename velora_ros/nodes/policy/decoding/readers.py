@@ -64,8 +64,8 @@ def message_class(kind: str) -> Any:
         return interface_class(TYPES.get(name, name))
     except (ValueError, ImportError, AttributeError) as error:
         raise ConfigError(
-            f"there is no message type '{kind}' here.{did_you_mean(kind, TYPES)} Or any type that is installed and "
-            'sourced, such as my_msgs/Wheels or my_msgs/msg/Wheels.'
+            f"there is no message type '{kind}' here.{did_you_mean(kind, TYPES)} Any other type that is installed "
+            'and sourced is valid too, such as my_msgs/Wheels or my_msgs/msg/Wheels.'
         ) from error
 
 
@@ -136,8 +136,8 @@ def _vector_field(field: str) -> str:
         return f'data[{field}]'
     if 'data' not in field:
         raise ConfigError(
-            f"'{field}' is not a field of a {VECTOR}; its numbers go by their index, 0, 1, 2, ..., and several of them "
-            'by data[0:3], min(data[0:3]) and so on.'
+            f"'{field}' is not a field of a {VECTOR}; give the index of a number (0, 1, 2, ...), or, for several, "
+            'data[0:3], min(data[0:3]) and so on.'
         )
     return field
 
