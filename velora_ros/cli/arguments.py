@@ -27,7 +27,7 @@ def whole_number(least: int) -> Callable[[str], int]:
 
 
 def keyword(text: str) -> tuple[str, Any]:
-    """Convert ``name=value`` for argparse; the value is YAML, so that a number, ``true`` and a text differ."""
+    """Convert ``name=value`` for argparse; the value is YAML, so numbers, ``true`` and strings differ."""
     try:
         return read_keyword(text)
     except ValueError as error:

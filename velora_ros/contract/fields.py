@@ -1,11 +1,11 @@
 """
-The syntax of ``observation.fields``: a number, a slice of an array, or the least, greatest or mean of slices.
+The syntax of ``observation.fields``: a number, a slice of an array, or the minimum, maximum or mean of slices.
 
 =============================================  =========================================
 ``twist.twist.linear.x``                       the number at this path of the message
 ``ranges[0]``, ``points[0].positions[-1]``     an entry of an array, counted as in Python
 ``ranges[0:360]``, ``ranges[::2]``             a slice: as many observations as it has entries
-``min(ranges[0:45])``                          the least entry; ``max`` is the greatest, ``mean`` the average
+``min(ranges[0:45])``                          the smallest entry; ``max`` is the largest, ``mean`` the average
 ``min(ranges[-20:], ranges[:20])``             the least entry of several slices
 =============================================  =========================================
 """

@@ -22,13 +22,13 @@ def fill_nonfinite(values: Array, fill: npt.ArrayLike) -> Array:
 
 def fill_ranges(ranges: Array, least: npt.ArrayLike, greatest: npt.ArrayLike) -> Array:
     """
-    Return a copy of measured distances in which infinity has its meaning of REP 117.
+    Return a copy of measured distances in which infinite values are replaced as REP 117 defines them.
 
     Args:
         ranges: the distances, shape (..., k) [m].
         least: replaces -inf, "closer than the sensor can measure", scalar or (..., 1) [m].
-        greatest: replaces inf, "nothing within reach", scalar or (..., 1) [m]. A driver that leaves it at 0 did not say
-            how far its sensor reaches, so inf stays.
+        greatest: replaces inf, "nothing within reach", scalar or (..., 1) [m]. If a driver leaves it at 0, the range of
+            the sensor is unknown and inf stays.
     """
     reach = np.where(np.asarray(greatest) > 0, greatest, np.inf)
     return np.where(np.isneginf(ranges), least, np.where(np.isposinf(ranges), reach, ranges))
@@ -36,7 +36,7 @@ def fill_ranges(ranges: Array, least: npt.ArrayLike, greatest: npt.ArrayLike) ->
 
 class Transform:
     """
-    ``x = scale * value + offset`` of each entry, then the sine or cosine of some entries.
+    ``x = scale * value + offset`` for each entry, then the sine or cosine of some entries.
 
     Args:
         scale: shape (observation,).

@@ -23,7 +23,7 @@ CLOCK_DIFFERENCE_S = 10.0
 
 
 class RecurrentPolicy(Protocol):
-    """What the controller needs of a policy; :class:`velora_ros.policy.Policy` is the one that robots run."""
+    """What the controller needs from a policy; robots run a :class:`velora_ros.policy.Policy`."""
 
     @property
     def spec(self) -> PolicySpec:
@@ -209,7 +209,7 @@ class Controller:
         return dt
 
     def begins(self, stamp: int) -> bool:
-        """Return whether an observation of this stamp [ns] is the first after a reset, one that it causes included."""
+        """Return whether an observation of this stamp [ns] is the first after a reset, or causes one."""
         if self._last_stamp is None:
             return True
         dt = (stamp - self._last_stamp) / NANOSECONDS

@@ -28,7 +28,7 @@ def are_position_servos(model: mujoco.MjModel) -> npt.NDArray[np.bool_]:
     """
     Return which actuators pull their joint, tendon or site to a target position, shape (actuator,).
 
-    These are all actuators with a constant gain whose force falls with their length, whatever the file calls them:
+    These are all actuators with a constant gain whose force falls with their length, whatever their name in the file:
     ``<position>``, ``<intvelocity>``, or ``<general>`` with a bias; filtered or not, on a joint, a tendon or a site.
     """
     fixed = (model.actuator_gaintype == _FIXED) & (model.actuator_gainprm[:, 0] != 0)
@@ -97,7 +97,7 @@ def within_limits(model: mujoco.MjModel, controls: Array) -> Array:
 
 def control_limits(model: mujoco.MjModel, index: int) -> tuple[float, float] | None:
     """
-    Return the least and the greatest control of an actuator; None if the model does not limit it.
+    Return the smallest and the largest control of an actuator; None if the model does not limit it.
 
     ``ctrlrange`` comes first. Otherwise a motor is limited by the force limits of itself, its joint and its tendon, a
     position servo by the range of its joint or tendon, a filtered one also by its ``actrange``; a muscle takes 0 to 1.

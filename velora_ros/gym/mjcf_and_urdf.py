@@ -65,7 +65,7 @@ def read(path: str) -> Any:
 
 
 def is_urdf(path: str) -> bool:
-    """Return whether the file is a URDF, whatever its ending."""
+    """Return whether the file is a URDF, regardless of its extension."""
     root = None if Path(path).suffix.lower() == _COMPILED else _root(path)
     return root is not None and root.tag == _URDF_ROOT
 

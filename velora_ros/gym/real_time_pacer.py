@@ -13,7 +13,7 @@ class RealTimePacer:
 
     Args:
         period: lateness is dropped in multiples of it, so that a timer of this period keeps its phase [s].
-        max_lag: the greatest lateness that is caught up [s].
+        max_lag: the largest lateness that is caught up [s].
     """
 
     def __init__(self, period: float, max_lag: float) -> None:

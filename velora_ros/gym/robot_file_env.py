@@ -60,7 +60,7 @@ class ModelEnv(MujocoEnv):
         file: path of the file.
         control_period: time between two observations [s]; the file's time step is reduced to divide it.
         reward: function of MuJoCo's model, data and the action, called after each period; None: the reward is 0.
-        reset_noise: greatest distance of a joint from its start position, drawn evenly [rad or m].
+        reset_noise: largest distance of a joint from its start position, drawn uniformly [rad or m].
         **rendering: for MujocoEnv, e.g. ``render_mode``.
 
     Raises:

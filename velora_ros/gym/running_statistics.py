@@ -1,4 +1,4 @@
-"""Finds wrappers that normalise by running statistics of their own, which a policy file cannot contain."""
+"""Finds wrappers that normalise with their own running statistics, which a policy file cannot contain."""
 
 import dis
 import functools
@@ -15,7 +15,7 @@ Env = gym.Env[Any, Any]
 
 OBSERVATION, REWARD = 'observation', 'reward'
 EXEMPT = 'carries_statistics'
-"""A wrapper class that sets this attribute to False keeps its statistics for another purpose than normalising."""
+"""A wrapper class that sets this attribute to False keeps its statistics for a purpose other than normalisation."""
 
 _BY_NAME = {
     'NormalizeObservation': (OBSERVATION,), 'NormalizeReward': (REWARD,), 'VecNormalize': (OBSERVATION, REWARD),

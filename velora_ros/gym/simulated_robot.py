@@ -42,12 +42,12 @@ class SimulatedRobot:
     the states before and after, and computes observation, reward and termination. With one command in a period and the
     environment's own time step, the outcome equals ``env.step`` bit for bit.
 
-    After a reset the robot is held at its initial state until a command or :meth:`release`; its time goes on. Without
+    After a reset the robot is held at its initial state until a command or :meth:`release`; its time continues. Without
     a command, position servos keep their pose and all other actuators get 0.
 
     Args:
         env: a gymnasium MuJoCo environment, wrapped or not; the caller closes it.
-        max_physics_step: greatest physics step [s]; a greater one of the environment is divided. 0: no limit.
+        max_physics_step: largest physics step [s]; a larger step of the environment is divided. 0: no limit.
 
     Raises:
         UnsupportedEnvironmentError: the environment is not a MujocoEnv, a wrapper changes its actions, or a policy
@@ -230,7 +230,7 @@ class SimulatedRobot:
 
     def set_period(self, steps: int) -> None:
         """
-        Set the length of the present control period; call this when it begins.
+        Set the length of the running control period; call this when it begins.
 
         Its reward is weighted by its length, so that returns count nominal periods, as in TimingJitter.
 
@@ -287,7 +287,7 @@ class SimulatedRobot:
         return Period(self.observation, reward, bool(terminated), bool(truncated), held=False)
 
     def _outcome(self, length: float) -> tuple[Any, Any, bool, bool]:
-        """Return what ``env.step`` makes of the period that ends now, ``length`` T long."""
+        """Return what ``env.step`` returns for the period that ends now, ``length`` T long."""
         data = self._base.data
         mujoco.mj_rnePostConstraint(self._model, data)  # as MujocoEnv does after its last step
         mujoco.mj_copyData(self._after, self._model, data)

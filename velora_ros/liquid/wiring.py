@@ -18,7 +18,7 @@ LAYERS = ('inter', 'command', 'motor')
 @dataclass(frozen=True, eq=False)
 class Wiring:
     """
-    The synapses between sensory, inter, command and motor neurons; True where there is one.
+    The synapses between sensory, inter, command and motor neurons; True where a synapse exists.
 
     Every neuron has at least one input and one output, observations included.
 

@@ -1,4 +1,4 @@
-"""What the agent measures of its own learning: how far Q is off, and how stale stored hidden states are."""
+"""What the agent measures about its own learning: the error of Q, and how stale stored hidden states are."""
 
 import dataclasses
 import math

@@ -98,7 +98,7 @@ class LiquidDDPG:
         dt: float | None = None,
     ) -> tuple[Any, Any]:
         """
-        Choose an action. Its noise comes from a random stream of its own, so that training is not affected.
+        Choose an action. Its noise has its own random stream, so that training is not affected.
 
         Args:
             state: observation in the environment's units, numpy or torch, shape (S,) or (B, S).
@@ -155,7 +155,7 @@ class LiquidDDPG:
             env: has a vector of observations (Box) and bounded actions (Box); it stays open.
             batch_size: transitions that carry loss in one update; a multiple of ``sequence_length``.
             n_episodes: largest number of episodes; the default does not apply if ``total_steps`` is given.
-            max_steps: greatest length of an episode; one that reaches it is truncated.
+            max_steps: maximum length of an episode; one that reaches it is truncated.
             noise_scale: standard deviation of the exploration noise, as a share of half the range of each action.
             gamma: discount factor of one nominal period.
             tau: share by which the target networks follow in each update.
@@ -353,7 +353,7 @@ def _read_wiring(values: Mapping[str, Any] | None, n_sensory: int, n_motor: int)
     Return the wiring that was given; None: none was.
 
     Raises:
-        ConfigError: it is damaged, or of other sizes.
+        ConfigError: it is damaged, or its sizes do not match.
     """
     if values is None:
         return None
@@ -376,7 +376,7 @@ def _check_sizes(**sizes: Any) -> None:
 
 
 def _check_optimiser(optim: Any) -> None:
-    """Refuse what has no name: a saved agent is loaded with the optimiser of the same name."""
+    """Check that an optimiser is a class, because a saved agent is loaded with the optimiser of the same name."""
     if not (isinstance(optim, type) and issubclass(optim, Optimizer)):
         raise ConfigError(
             f'optim is {optim!r}; it must be an optimiser class such as torch.optim.Adam. For other settings of one, '

@@ -122,7 +122,7 @@ class Networks(nn.Module):
             soft_update(self.actor_average, self.actor, share)
 
     def critic_side(self, *, target: bool = False) -> nn.ModuleDict:
-        """Return what the critic's optimiser owns: the critics, and their memory where they have one."""
+        """Return what the critic's optimiser trains: the critics, and their memory if they have one."""
         critics, memory = (self.critics_target, self.memory_target) if target else (self.critics, self.memory)
         return nn.ModuleDict({'critics': critics} if memory is None else {'critics': critics, 'memory': memory})
 

@@ -151,7 +151,7 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
 
 
 def _check_callbacks(callbacks: Any) -> None:
-    """Refuse what is not a list of callbacks, for example a callback of another library."""
+    """Check that ``callbacks`` is a list of this package's callbacks, not for example of another library's."""
     if not isinstance(callbacks, list | tuple):
         raise ConfigError(
             f'callbacks is a {type(callbacks).__name__}; it must be a list of velora_ros.training.Callback.'

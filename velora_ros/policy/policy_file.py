@@ -240,7 +240,7 @@ def _json_copy(name: str, value: Any) -> Any:
 
 
 def _canonical(value: Any) -> str:
-    """Return JSON that is the same for equal content, in whatever order the keys are."""
+    """Return JSON that is the same for equal content, regardless of the order of the keys."""
     return json.dumps(value, sort_keys=True, separators=(',', ':'), allow_nan=False)
 
 

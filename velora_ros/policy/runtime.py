@@ -58,7 +58,7 @@ class Policy:
         return cls(PolicyFile.load(path), engine)
 
     def reset(self) -> None:
-        """Set the hidden state to zero; the next step takes the nominal period, whatever time has passed."""
+        """Set the hidden state to zero; the next step uses the nominal period, no matter how much time has passed."""
         self._engine.hidden[:] = 0.0
         self._fresh = True
 

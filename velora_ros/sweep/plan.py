@@ -32,7 +32,7 @@ class Asha:
 
     Args:
         grace_steps: the first rung; no trial is stopped before it.
-        reduction_factor: distance between rungs as a factor; one trial in so many passes each rung.
+        reduction_factor: ratio between consecutive rungs; at each rung, one in this many trials continues.
     """
 
     grace_steps: int
@@ -47,7 +47,7 @@ class Trial:
     Args:
         name: name of its run folder: what differs from the other settings, and the seed.
         setting: the hyperparameters that are not the same in all trials.
-        config: everything that its run is started with.
+        config: the configuration of its run.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One training of a sweep, in a process of its own."""
+"""One training of a sweep, in its own process."""
 
 import time
 import traceback

@@ -187,7 +187,7 @@ class EvaluateIn(Callback):
         env: has the observations of the training environment, in the same order, and is another object; it stays open.
         episodes: episodes of each evaluation.
         seed: episode i is reset with a seed drawn from (seed, i).
-        max_steps: greatest length of an episode; None: no limit.
+        max_steps: maximum length of an episode; None: no limit.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ _Loader.add_implicit_resolver('tag:yaml.org,2002:float', WITHOUT_POINT, list('-+
 
 def read_keyword(text: str) -> tuple[str, Any]:
     """
-    Return the keyword in ``name=value``; the value is YAML, so that a number, ``true`` and a text differ.
+    Return the keyword in ``name=value``; the value is YAML, so numbers, ``true`` and strings differ.
 
     Raises:
         ValueError: the text is not of that form.

@@ -1,4 +1,4 @@
-"""Evaluation of a policy: deterministic, as it would be deployed, in an environment of its own."""
+"""Evaluation of a policy: deterministic, as it would be deployed, in a separate environment."""
 
 import math
 from typing import Any, Protocol
@@ -44,7 +44,7 @@ def evaluate(
             ``info['dt']`` [s] reaches the policy.
         episodes: number of episodes, at least 1.
         seed: episode i is reset with a seed drawn from (seed, i).
-        max_steps: greatest length of an episode; None: no limit.
+        max_steps: maximum length of an episode; None: no limit.
         enough_steps: no further episode begins after this many steps; the first one always runs.
 
     Raises:

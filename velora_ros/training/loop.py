@@ -214,7 +214,7 @@ class TrainingLoop:
             callback.on_diagnostics(record)
 
     def _last_diagnostics(self) -> None:
-        """Record the steps since the last record; a run that goes on with more steps has them in its next record."""
+        """Record the steps since the last record; a run that is continued has them in its next record."""
         if self._step > self._steps_before and self._step % RECORD_EVERY:
             try:
                 self._record_diagnostics()

@@ -185,7 +185,7 @@ def test_an_unwrapped_angle_continues_until_the_hidden_state_is_reset():
     [
         (Source('v', 'v', 'Twist', frame='odom'), 'v:linear.x', "'observation.v.frame_id' is 'odom', but a Twist"),
         (Source('v', 'v', 'Twist', missing=(1.0, 2.0)), 'v:linear.x', "'observation.v.missing' has 2 values"),
-        (Source('v', 'v', 'JointState', missing=(1.0,)), 'v:a/position', "'observation.v.missing' does not apply to joint"),
+        (Source('v', 'v', 'JointState', missing=(1.0,)), 'v:a/position', "v.missing' does not apply to joint states"),
     ],
 )
 def test_settings_that_a_source_cannot_have_are_refused(source, field, message):

@@ -21,8 +21,8 @@ class ActionQueue:
     Delays the actions of n streams by whole control periods, drawn at each reset.
 
     Args:
-        least: least delay [control periods].
-        greatest: greatest delay [control periods].
+        least: smallest delay [control periods].
+        greatest: largest delay [control periods].
         size: number of actions of a stream, m.
         streams: the random generators.
     """
@@ -48,7 +48,7 @@ class ActionQueue:
         self._places[chosen] = np.where(delayed[:, :, None], resting[chosen][:, None], 0.0)
 
     def step(self, actions: npt.NDArray[np.floating]) -> Array:
-        """Put the actions of this control period, shape (n, m), and return those that take effect in it."""
+        """Queue the actions of this control period, shape (n, m), and return those that take effect in it."""
         self._places[self._rows, self.delays] = actions
         arrived: Array = self._places[:, 0].copy()
         self._places[:, :-1] = self._places[:, 1:]
@@ -69,9 +69,9 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     Args:
         env: the environment.
-        steps: the delay in control periods, or the least and the greatest one; it is drawn at each reset.
+        steps: the delay in control periods, or the smallest and the largest one; it is drawn at each reset.
         privileged: whether ``info['privileged_state']`` holds, for the critic, the observation, the delayed actions
-            (the next to take effect first, zeros up to the greatest delay) and the delay. Without them the critic
+            (the next to take effect first, zeros up to the largest delay) and the delay. Without them the critic
             cannot know the effect of an action.
 
     Raises:
@@ -85,7 +85,7 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         least, greatest = steps if isinstance(steps, tuple | list) else (steps, steps)
         if not (isinstance(least, int) and isinstance(greatest, int) and 0 <= least <= greatest):
             raise ConfigError(
-                f'steps is {steps}; it must be a whole number of at least 0, or two, the least delay and the greatest.'
+                f'steps is {steps}; it must be an integer of at least 0, or two, the smallest and the largest delay.'
             )
         self._privileged = privileged
         assert isinstance(env.action_space, spaces.Box)

@@ -24,7 +24,7 @@ def _setting(default: Any, help: str, unit: str = '', low: float = 0, high: floa
 
 @dataclass(frozen=True)
 class _Settings:
-    """What both settings classes share: sequences become tuples, numbers are checked, and they print what is set."""
+    """Base of both settings classes: sequences become tuples, numbers are checked, only set values are printed."""
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):

@@ -9,7 +9,7 @@ It reads no clock and knows no environment; arrays of shape (n, ...) go in and c
     seen = stack.observe(observations, elapsed)          # what the policy sees
 
 and for new episodes ``seen = stack.reset(observations, seeds, mask)``, which draws delays and biases. A mask, shape
-(n,), selects streams; None selects all. The same seed gives a stream the same disturbances, whatever the number of
+(n,), selects streams; None selects all. The same seed gives a stream the same disturbances, regardless of the number of
 streams, and switching one disturbance on or off does not change the draws of the others.
 """
 

@@ -22,7 +22,7 @@ from velora_ros.gym.env_to_spec import observation_signals
 
 Env = gym.Env[Any, Any]
 
-# A step of the wrapper ends with the episode or with a frame that arrives; so many in a row are practically never lost.
+# A step of the wrapper ends with the episode or when a frame arrives; this many in a row are practically never lost.
 MOST_DROPPED = 100
 
 

@@ -66,7 +66,7 @@ class NumbaBackend:
             self._memory_gradients = self._critics.gradient_part('memory')
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Make a copy or a pickle anew from its parts: copied views would not be views of the copied parameters."""
+        """Rebuild a copy or a pickle from its parts: copied views would not be views of the copied parameters."""
         return NumbaBackend, (self.networks, self._actor_adam.optimizer, self._critic_adam.optimizer)
 
     def act(self, observation: Array, hidden: Array, dt: float) -> tuple[Array, Array]:

@@ -85,7 +85,7 @@ def _layers(arrays: Mapping[str, Array], n_hidden: int) -> tuple[tuple[Layer, ..
 def forward(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
     inputs: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...], q: Array
 ) -> None:
-    """Set Q, shape (N,), and what the tape keeps."""
+    """Set Q, shape (N,), and the arrays of the tape."""
     for index in range(len(hidden)):
         normal, scale, out = tape[index]
         layer_weight, layer_bias, norm_weight, norm_bias = hidden[index]

@@ -143,7 +143,7 @@ class TorchBackend:
         """Do nothing: the networks hold their own weights."""
 
     def _critic_state(self, data: 'TensorBatch', burn_in: int) -> Tensor:
-        """Return what the critics see of the steps that carry loss, with their memory of it where they have one."""
+        """Return the critics' input for the steps that carry loss, with their memory if they have one."""
         state: Tensor = data.state[:, burn_in:]
         if self.networks.memory is None:
             return state

@@ -1,4 +1,4 @@
-"""What a run was asked for: its launch arguments, the user's parameter file, and the launch file around it."""
+"""The request for a run: its launch arguments, the user's parameter file, and the enclosing launch file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from velora_ros.nodes.ros.parameter_files import sections_of, value_in
 @dataclass(frozen=True)
 class EnclosingLaunch:
     """
-    What a launch file that includes the run sets for everything in it.
+    Settings that a launch file which includes the run applies to everything in it.
 
     Args:
         namespace: the pushed namespace, absolute; relative namespaces are below it.
@@ -30,11 +30,11 @@ class EnclosingLaunch:
 @dataclass(frozen=True)
 class RunRequest:
     """
-    What was asked for.
+    The request for a run.
 
     Args:
         arguments: every argument of the run by name, checked.
-        enclosing: what the launch file around the run sets.
+        enclosing: the settings of the enclosing launch file.
     """
 
     arguments: Mapping[str, str]
@@ -75,7 +75,7 @@ class RunRequest:
         return value
 
     def sections(self, node: str) -> tuple[str, ...]:
-        """Return what both set for a node, as parameter files that override the shipped ones whatever their keys."""
+        """Return what both set for a node, as parameter files that override the shipped ones under any section key."""
         name, outer = self._full_name(node), self.enclosing.parameters
         texts = []
         for source in outer:

@@ -35,7 +35,7 @@ def build(run: str, given: Mapping[str, str], enclosing: EnclosingLaunch | None 
     Args:
         run: ``control`` or ``train``.
         given: launch arguments by name; absent and empty ones take their defaults.
-        enclosing: what a launch file around the run sets for everything in it.
+        enclosing: what an enclosing launch file sets for everything in it.
 
     Raises:
         ConfigError: the run or an argument is unknown, or a value is invalid.
@@ -45,7 +45,7 @@ def build(run: str, given: Mapping[str, str], enclosing: EnclosingLaunch | None 
 
 
 def _control(request: RunRequest) -> list[NodeDescription]:
-    """One robot, or several side by side, each in its own namespace and with its own seed."""
+    """Return the nodes of one robot, or of several, each in its own namespace and with its own seed."""
     robots = whole_number('robots', request['robots'])
     if robots < 1 or (robots > 1 and request.true('train')):
         raise ConfigError(f"the argument 'robots' is {robots}; it must be at least 1, and 1 with train:=true.")
@@ -60,7 +60,7 @@ def _control(request: RunRequest) -> list[NodeDescription]:
 
 
 def _one_of_several(request: RunRequest, index: int) -> RunRequest:
-    """Return the request for one of several robots; of their simulators only the first publishes ``/clock``."""
+    """Return the request for one of several robots; only the first simulator publishes ``/clock``."""
     outer = request['namespace'].rstrip('/')
     own = {
         'namespace': f'{outer}/robot{index + 1}' if request['namespace'] else f'robot{index + 1}',
@@ -71,7 +71,7 @@ def _one_of_several(request: RunRequest, index: int) -> RunRequest:
 
 
 def _robot(request: RunRequest) -> list[NodeDescription]:
-    """The simulator, the policy and the training of one robot, as far as they are asked for."""
+    """Return the requested nodes of one robot: simulator, policy and training."""
     simulated, training = request.true('sim'), request.true('train')
     _check_combination(request, simulated=simulated, training=training)
     run_folder = _run_folder(request) if training else ''
@@ -184,13 +184,13 @@ def _trainer_parameters(request: RunRequest, run_folder: str) -> dict[str, Param
 
 
 def _env_and_seed(request: RunRequest) -> dict[str, ParameterValue]:
-    """Return environment and seed as far as arguments set them; the rest is left to the parameter files."""
+    """Return environment and seed if arguments set them; otherwise the parameter files decide."""
     env: dict[str, ParameterValue] = {'env': request['env']} if request['env'] else {}
     return env | ({'seed': whole_number('seed', request['seed'])} if request['seed'] else {})
 
 
 def _clock(request: RunRequest) -> dict[str, ParameterValue]:
-    """Return ``use_sim_time`` if the argument sets it; else it is left to the parameter files."""
+    """Return ``use_sim_time`` if the argument sets it; otherwise the parameter files decide."""
     return {'use_sim_time': request.true('use_sim_time')} if request['use_sim_time'] else {}
 
 
@@ -215,7 +215,7 @@ def _command_remap(request: RunRequest) -> tuple[tuple[str, str], ...]:
 
 
 def _run_folder(request: RunRequest) -> str:
-    """Return the absolute path of the run folder; policy_node must know from where it may take policies."""
+    """Return the absolute path of the run folder; policy_node must know the folder from which it may load policies."""
     check_training_is_installed()
     from velora_ros.training.runs.paths import default_folder  # noqa: PLC0415 - control alone loads no training
 

@@ -17,11 +17,11 @@ from rclpy.subscription import Subscription
 from velora_ros.control.contradicting_publishers import Contradictions
 from velora_ros.nodes.ros.message_types import canonical_type
 
-# At most so many other topics are named, and so many are checked.
+# Maximum number of other topics that are named, and that are checked.
 _NAMED, _CHECKED = 3, 8
 # Names of topics at least this similar (as difflib measures it) may be meant for each other.
 _SIMILAR = 0.6
-# A contradiction that is no longer found is still reported for so many checks.
+# Number of checks for which a contradiction is still reported after it is no longer found.
 _REMEMBERED = 5
 # A deadline or lease of this length or more is unlimited [ns].
 _ENDLESS_NS = 2**62

@@ -58,10 +58,10 @@ def make_encoder(
     Args:
         kind: a key of :data:`velora_ros.nodes.ros.command_types.COMMAND_TYPES`.
         spec: the policy's specification.
-        interface: position, velocity or effort, where the names do not say.
+        interface: position, velocity or effort, for names that do not contain it.
         fields: where each action goes, in the policy's order: the index in a Float64MultiArray, the joint of a
             JointState or JointTrajectory, ``linear.x`` ... ``angular.z`` of a Twist. Empty derives it from the names.
-        frame_id: the frame of the header, where there is one.
+        frame_id: the frame of the header, if there is one.
         now: returns the time of the robot's clock [ns], for stamps.
 
     Raises:
@@ -73,7 +73,7 @@ def make_encoder(
             f'{", ".join(spec.action_names)}. Give one for each, in this order.'
         )
     if repeated := sorted({field for field in fields if list(fields).count(field) > 1}):
-        raise ConfigError(f"'command.fields' repeats {', '.join(repeated)}; each action needs a place of its own.")
+        raise ConfigError(f"'command.fields' repeats {', '.join(repeated)}; each action needs its own place.")
     _check_meaning(kind, spec, interface, fields)
     if kind == 'Float64MultiArray':
         return VectorEncoder(spec.action_dim, _places(spec, fields))

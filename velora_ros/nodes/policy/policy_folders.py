@@ -52,7 +52,7 @@ class PolicyFolders:
         if exists and (why := why_no_policy(path)):  # before anything of the running policy changes
             raise ConfigError(f"the policy '{path}': {why}")
         if exists and not is_file:
-            raise ConfigError(f"there is no policy file '{path}'; give one that exists.")
+            raise ConfigError(f"there is no policy file '{path}'; give an existing one.")
         return path
 
 

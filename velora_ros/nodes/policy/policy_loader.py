@@ -80,7 +80,7 @@ class _Job(NamedTuple):
 
 class Loader:
     """
-    Loads policies one after the other in a thread of its own.
+    Loads policies one after the other in a separate thread.
 
     Args:
         node: the node; its executor's thread continues with each loaded policy.

@@ -103,7 +103,7 @@ def to_number(value: float) -> Float64:
 
 
 def to_text(text: str) -> String:
-    """Return a message with a text."""
+    """Return a message with a string."""
     return String(data=text)
 
 

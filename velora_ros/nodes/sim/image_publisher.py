@@ -30,7 +30,7 @@ class ImagePublisher:
 
     The node's thread only copies the state, which takes microseconds; MuJoCo draws in another thread, without Python's
     lock. If an image is not finished when the next one is due, the next one is skipped. After a failure the camera is
-    created anew for the next image; the first of several failures in a row is logged, and after MOST_FAILURES the
+    recreated for the next image; the first of several failures in a row is logged, and after MOST_FAILURES the
     camera stays off.
 
     Args:
@@ -130,7 +130,7 @@ class ImagePublisher:
                 'simulation runs without images; start the node again to get images.'
             )
         elif failures == 1:
-            self._logger.warning(f'an image failed: {_one_line(error)}. The camera is created anew for the next image.')
+            self._logger.warning(f'an image failed: {_one_line(error)}. The camera is recreated for the next image.')
 
 
 def _one_line(error: Exception) -> str:

@@ -1,1 +1,1 @@
-"""trainer_node: trains a policy in a process of its own."""
+"""trainer_node: trains a policy in a separate process."""

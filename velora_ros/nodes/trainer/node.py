@@ -1,5 +1,5 @@
 """
-Trains a policy in a process of its own and publishes how the training goes.
+Trains a policy in a separate process and publishes the progress of the training.
 
 Publishes:
     ~/episode_return (std_msgs/Float64): return of each training episode, including exploration noise.
@@ -21,7 +21,7 @@ Parameters (``parameters.py`` has their defaults and meaning):
     noise_scale, update_ratio, actor_lr and critic_lr may change at any time and do so with the next episode; the others
     apply from one ~/start to the next.
 
-Only the training process loads torch, so every service answers at once, whatever the training does. The node reports
+Only the training process loads torch, so every service answers at once, even during training. The node reports
 the death of that process, and with ``resume_on_death`` starts another one. If the node is killed, the process ends too.
 """
 

@@ -12,7 +12,7 @@ means that the node is gone, and stops the training. It writes each event as one
     changed         values: hyperparameters that changed
     saved           path: a checkpoint was written
     log             message: a line for the node's log
-    end             steps, seconds, stopped, and perhaps the file ``policy``
+    end             steps, seconds, stopped, and the file ``policy`` if there is one
     error           message: the training is refused or has failed
 """
 
@@ -52,7 +52,7 @@ Job = Mapping[str, Any]
 
 
 def main() -> int:
-    """Train as the first line of standard input says; return the exit status."""
+    """Train as specified in the first line of standard input; return the exit status."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the node gets Ctrl-C and a closed terminal too, and sends `stop`
     events = EventWriter(os.fdopen(os.dup(1), 'w', buffering=1))

@@ -1,4 +1,4 @@
-"""The status of a training, as trainer_node knows it from the events of the training process."""
+"""The status of a training, derived from the events of the training process."""
 
 import time
 from typing import Any

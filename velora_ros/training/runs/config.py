@@ -23,9 +23,9 @@ from velora_ros.utils.atomic_files import atomic_write
 
 FORMAT_VERSION = 1
 BUDGET = ('total_steps', 'n_episodes')
-HEADER = '# What this run was started with; velora_ros train --resume FOLDER goes on with it.\n'
+HEADER = '# What this run was started with; velora_ros train --resume FOLDER continues it.\n'
 MAY_CHANGE = (*BUDGET, 'window_size', 'device')
-"""What may differ when a run is resumed; with another value of anything else it would be another run."""
+"""What may differ when a run is resumed; any other difference would make it a different run."""
 
 GIVEN_BY_MAKE = (PassiveEnvChecker, OrderEnforcing, TimeLimit, NamedFlatten)
 
@@ -38,17 +38,17 @@ class RunConfig:
     Environment, seed, budget and hyperparameters of one run.
 
     Args:
-        env: name of the environment, as :func:`velora_ros.gym.make` takes it; None: it has none.
+        env: name of the environment for :func:`velora_ros.gym.make`; None if it has none.
         seed: the run's seed.
-        hyperparameters: all of them; changes during training are in the checkpoints.
-        total_steps: environment steps at most, over all starts of the run; None: no limit.
+        hyperparameters: all hyperparameters; changes during training are in the checkpoints.
+        total_steps: maximum number of environment steps, over all starts of the run; None: no limit.
         control_period: nominal period [s] of an environment that does not state its own.
-        device: the device that it is computed on.
+        device: the device that the agent runs on.
         wrappers: names of the wrappers around the environment that its name does not imply, innermost first.
         flags: the other flags of the command line that started the run; None: a program started it.
-        env_kwargs: keywords that the environment was made with, as far as JSON can hold them; None: not known, as in
-            folders of older versions.
-        env_args: keywords for the environment given beside its name, as by ``--env-arg``.
+        env_kwargs: keywords that the environment was made with, if JSON can hold them; None: not known, as in folders
+            of older versions.
+        env_args: keywords for the environment given in addition to its name, for example by ``--env-arg``.
         start_from: the file that the training began from; None: it began with a new agent.
     """
 

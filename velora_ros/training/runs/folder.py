@@ -135,7 +135,7 @@ class RunFolder(RunPaths):
         return f'velora_ros train --resume {shlex.quote(str(self.folder))}'
 
     def when_closed(self, action: Callable[[], object]) -> None:
-        """Call a function when the folder is closed, whatever ended the run."""
+        """Call a function when the folder is closed, no matter how the run ended."""
         self._closing.callback(action)
 
     def close(self) -> None:

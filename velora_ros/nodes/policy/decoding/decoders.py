@@ -140,7 +140,7 @@ class _Layout:
 
 
 def _text(text: str) -> bytes:
-    """Return a text in CDR: its length, its bytes, a zero."""
+    """Return a string in CDR: its length, its bytes, a zero."""
     encoded = text.encode() + b'\0'
     return _COUNT.pack(len(encoded)) + encoded
 

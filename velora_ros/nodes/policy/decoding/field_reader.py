@@ -1,4 +1,4 @@
-"""Reads fields of a message by their paths: numbers, slices, and the least, greatest or mean of slices."""
+"""Reads fields of a message by their paths: numbers, slices, and the minimum, maximum or mean of slices."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -139,7 +139,7 @@ class _Slice:
 
 
 class _Reduction:
-    """The least, the greatest or the mean of one or several slices."""
+    """The minimum, the maximum or the mean of one or several slices."""
 
     def __init__(self, field: Field, readers: Sequence[SliceReader], filler: Filler) -> None:
         reduce: Any = {'min': np.min, 'max': np.max, 'mean': np.mean}[field.reduction]

@@ -169,12 +169,12 @@ class VectorEntries:
 
 class PluginReader:
     """
-    Reads a message by a user's own function; whatever it raises makes the message unusable.
+    Reads a message with the user's own function; any exception from it makes the message unusable.
 
     Args:
         kind: the message type.
         own: the user's function.
-        wanted: its fields.
+        wanted: the fields to read.
     """
 
     def __init__(self, kind: Kind, own: OwnReader, wanted: Sequence[WantedField]) -> None:
