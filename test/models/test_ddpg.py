@@ -285,9 +285,9 @@ def test_hyperparameters_out_of_range_are_refused(arguments: dict[str, Any]) -> 
 @pytest.mark.parametrize('wrap', [lambda env: env, gymnasium.wrappers.RecordEpisodeStatistics])
 def test_the_environment_that_is_trained_in_is_refused_for_evaluations(wrap: Any) -> None:
     env = Reach()
-    with pytest.raises(ConfigError, match='eval_env is the environment that is trained in'):
+    with pytest.raises(ConfigError, match='eval_env is the training environment'):
         LiquidDDPG(2, 6, 1).train(env, 16, eval_env=wrap(env), progress=False)
-    with pytest.raises(ConfigError, match='the env of EvaluateIn is the environment that is trained in'):
+    with pytest.raises(ConfigError, match='the env of EvaluateIn is the training environment'):
         LiquidDDPG(2, 6, 1).train(env, 16, callbacks=[EvaluateIn(wrap(env))], progress=False)
 
 

@@ -91,7 +91,7 @@ class Still:
 @pytest.mark.parametrize(
     ('observation', 'message'),
     [
-        (np.zeros((1, 2)), r'of shape \(1, 2\) in step 1; its observation space promises \(2,\)'),
+        (np.zeros((1, 2)), r'of shape \(1, 2\) in step 1; its observation space has the shape \(2,\)'),
         (np.zeros(3), r'of shape \(3,\) in step 1'),
         ({'place': 1.0}, 'that is a dict and not a vector of numbers in step 1'),
     ],

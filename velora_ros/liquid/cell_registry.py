@@ -77,6 +77,6 @@ def kernels_of(cell: str) -> Any:
 
 
 def _load(path: str) -> Any:
-    """Import what ``package.module:name`` names; late, since most processes need neither torch nor numba."""
+    """Import the object ``package.module:name``, only when needed: most processes use neither torch nor numba."""
     module, _, name = path.partition(':')
     return getattr(importlib.import_module(module), name)

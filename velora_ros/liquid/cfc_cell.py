@@ -54,7 +54,7 @@ class CfCCell(nn.Module):
 
     def sequence(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> Tensor:
         """
-        Run a sequence, backpropagation through time included; the input half of the product is done at once.
+        Run a sequence, differentiable through time; the product with the inputs is computed for all steps at once.
 
         Args:
             inputs: u, shape (B, L, input).

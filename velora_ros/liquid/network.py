@@ -13,7 +13,7 @@ from velora_ros.liquid.wiring import Mask, Wiring
 
 class Cell(Protocol):
     """
-    What a cell's torch module must offer; it is made with (mask, generator=...).
+    The interface of a cell's torch module; it is created with (mask, generator=...).
 
     The mask, shape (hidden, columns), says which synapses exist; all gates share it.
     """

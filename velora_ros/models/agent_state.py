@@ -1,4 +1,4 @@
-"""What an agent is made of: networks, optimisers, backend, replay, random streams; made, saved and restored here."""
+"""The parts of an agent (networks, optimisers, backend, replay, random streams): create, save and restore them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Make the policy file from a trained actor."""
+"""Create the policy file from a trained actor."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,12 +29,12 @@ def policy_file(
 
     Args:
         actor: the trained network, or its average.
-        normaliser: the observation's.
+        normaliser: the normaliser of the observation.
         spec: names, units, bounds and nominal period.
         dt_range: shortest and longest elapsed time seen in training [s].
         environment: gymnasium id, if there is one.
         provenance: how it was trained.
-        seed: what the wiring was drawn from.
+        seed: seed that the wiring was drawn with.
 
     Raises:
         ConfigError: the runtime has no cell of the network's kind.

@@ -13,8 +13,8 @@ class Critic(nn.Module):
     """
     Q(s, a) = MLP([s; a]); each hidden layer is linear, LayerNorm, ReLU.
 
-    LayerNorm bounds how far Q extrapolates to actions that the replay has not seen, which steadies off-policy learning
-    (RLPD, arXiv 2302.02948).
+    LayerNorm bounds how far Q extrapolates to actions that the replay has not seen, which stabilises off-policy
+    learning (RLPD, arXiv 2302.02948).
 
     Args:
         state_dim: entries of the critic's view of the state.

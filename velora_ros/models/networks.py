@@ -16,7 +16,7 @@ from velora_ros.models.targets import soft_update
 Module = TypeVar('Module', bound=nn.Module)
 
 SMALLEST_DEVIATION = 1e-2
-"""Lower bound of what the normaliser divides by, so that a constant entry is not amplified."""
+"""Lower bound of the normaliser's divisor, so that a constant entry is not amplified."""
 
 
 class Normaliser(nn.Module):
@@ -100,12 +100,12 @@ class Networks(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """The device that everything is computed on."""
+        """The device of all networks."""
         return self.observation_normaliser.offset.device
 
     @property
     def deployed(self) -> LiquidNetwork:
-        """What is evaluated, exported and used by ``predict``: the actor's average if there is one, else the actor."""
+        """The actor to evaluate, to export and to use in ``predict``: the actor's average if there is one."""
         return self.actor if self.actor_average is None else self.actor_average
 
     def average_actor(self, tau: float, count: int) -> None:
@@ -128,5 +128,5 @@ class Networks(nn.Module):
 
 
 def _frozen_copy(module: Module) -> Module:
-    """Return a copy that no gradient reaches."""
+    """Return a copy whose parameters require no gradient."""
     return copy.deepcopy(module).requires_grad_(False)

@@ -75,7 +75,7 @@ def _checked(name: str, values: Any, size: int, device: torch.device) -> Tensor:
 
 
 def _scaled(output: Tensor, spec: PolicySpec) -> Tensor:
-    """Map [-1, 1] onto the action bounds; clamped, since the map may round past them."""
+    """Map [-1, 1] onto the action bounds; clamped, because rounding may exceed them."""
     low = torch.as_tensor(spec.low, dtype=torch.float32, device=output.device)
     high = torch.as_tensor(spec.high, dtype=torch.float32, device=output.device)
     return torch.clamp(low + (output + 1) / 2 * (high - low), low, high)

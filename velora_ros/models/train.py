@@ -176,8 +176,8 @@ def _check_environments(call: Call) -> None:
         check_statistics(other)
         if other.unwrapped is call.env.unwrapped:
             raise ConfigError(
-                f'{name} is the environment that is trained in, which an evaluation would reset in the middle of an '
-                'episode; make a second one.'
+                f'{name} is the training environment, which an evaluation would reset in the middle of an episode; '
+                'make a second one.'
             )
 
 

@@ -97,7 +97,7 @@ class CheckedEnv:
         if observation.shape != self._shape:
             raise UnsupportedEnvironmentError(
                 f'the environment returned an observation of shape {observation.shape} {when}; its observation space '
-                f'promises {self._shape}. Reshape it in the environment.'
+                f'has the shape {self._shape}. Reshape it in the environment.'
             )
         if not all(np.isfinite(observation).tolist()):  # of so few entries three times as fast as numpy's all
             entries = ', '.join(self._spec.observation_names[i] for i in np.flatnonzero(~np.isfinite(observation)))

@@ -266,7 +266,7 @@ class TrainConfig:
 
     @property
     def longest_evaluation(self) -> int:
-        """Greatest length of an episode in evaluations [steps]."""
+        """Maximum length of an episode in evaluations [steps]."""
         return self.eval_max_steps or self.max_steps
 
     @property

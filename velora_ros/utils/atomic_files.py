@@ -1,4 +1,4 @@
-"""Write a file atomically: readers never see a part of it. And check in advance that a file can be written."""
+"""Write a file atomically, so that readers never see a part of it; check in advance that it can be written."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Optional dependencies: what each extra of the package installs, and the sentence that says how to install it."""
+"""Optional dependencies: what each extra of the package installs, and how to install it."""
 
 EXTRAS = {
     'train': ('torch', 'gymnasium[torch]', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm'),
@@ -10,6 +10,6 @@ EXTRAS = {
 
 
 def how_to_install(extra: str) -> str:
-    """Return the sentence that says how to install an extra's dependencies, in a clone as in a ROS workspace."""
+    """Return a sentence on how to install an extra's dependencies, in a clone or a ROS workspace."""
     names = ' '.join(f"'{name}'" if '[' in name else name for name in EXTRAS[extra])
     return f'Install it into the environment that runs this: pip install {names}.'

@@ -1,4 +1,4 @@
-"""Write lines to standard output or standard error, also where these are closed, full or no longer read."""
+"""Write lines to standard output or standard error, even if these are closed, full or no longer read."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ def write_line(line: str | bytes, *, error: bool = False) -> bool:
 
 
 def forget_unwritten(stream: Any) -> None:
-    """Drop what a standard stream could not write; Python would try again in its last flush, and fail."""
+    """Drop what a standard stream could not write; otherwise Python would fail in its last flush."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # not a real file, or closed (None)
         number = stream.fileno()
         kept, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)

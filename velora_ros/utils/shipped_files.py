@@ -1,11 +1,11 @@
-"""Where the files that ship with the package are: configurations, policies and launch files."""
+"""Find the files that ship with the package: configurations, policies and launch files."""
 
 import os
 import sys
 from pathlib import Path
 
 PACKAGE = 'velora_ros'
-"""The package's name: of its share folder, and of its entry in the metadata of files that it writes."""
+"""The package's name, used for its share folder and for its entry in the metadata of files that it writes."""
 
 
 def share_path(*parts: str) -> Path:

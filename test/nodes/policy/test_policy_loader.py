@@ -175,9 +175,9 @@ def test_going_back_to_the_running_policy_calls_off_the_one_that_is_loading(robo
 def test_files_elsewhere_are_refused_whatever_leads_to_them(robot, files, name):
     result = robot.ros.set_parameters('policy_node', policy=str(files[name]))[0]
     assert not result.successful
-    assert 'is below none of the folders from which policies are taken' in result.reason
+    assert 'is not in any of the folders from which policies are loaded' in result.reason
     robot.updates.publish(robot.updates.msg_type(data=str(files[name])))
-    robot.ros.until(lambda: f"'{files[name]}' is below none" in robot.process.output, 'the refusal in the log')
+    robot.ros.until(lambda: f"'{files[name]}' is not in any" in robot.process.output, 'the refusal in the log')
     assert runs(robot, files['first'])
 
 
@@ -305,7 +305,7 @@ def test_a_first_policy_from_elsewhere_ends_the_node_with_the_reason(ros, files)
     updates = ros.publisher('std_msgs/msg/String', 'policy_update', LATCHED.profile())
     updates.publish(updates.msg_type(data=str(files['outside'])))
     assert process.wait() == 1
-    assert 'is below none of the folders' in process.output
+    assert 'is not in any of the folders' in process.output
 
 
 def words(*parameters):

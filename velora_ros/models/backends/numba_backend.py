@@ -32,10 +32,10 @@ class NumbaBackend:
     """
     Implements :class:`velora_ros.models.backends.protocol.Backend`.
 
-    :func:`velora_ros.models.backends.choose_backend.choose_backend` says what it can run.
+    :func:`velora_ros.models.backends.choose_backend.choose_backend` describes what it can run.
 
     Args:
-        networks: on the CPU; their parameters are moved into one flat array each, which torch keeps seeing.
+        networks: networks on the CPU; this moves their parameters into flat arrays that they share with torch.
         actor_optimizer: plain Adam over the actor's parameters.
         critic_optimizer: plain Adam over the parameters of ``networks.critic_side()``.
 

@@ -89,7 +89,7 @@ class PolicyLoop:
         self._observation = self._sources.observation(self.controller.begins)
         self.policy = policy
         self.active = False
-        """Whether states are read."""
+        """Whether the loop reads states."""
         self._node = node
         self._clock = cast(ROSClock, node.get_clock())
         self._simulated_time = self._clock.ros_time_is_active  # checked again once a second
@@ -236,7 +236,7 @@ class PolicyLoop:
     # --- start, stop, settings -------------------------------------------------------------------------------------
 
     def start(self, *, arm: bool) -> None:
-        """Begin to read states; command them too if ``arm``."""
+        """Begin to read states; also answer them with commands if ``arm``."""
         self._observation.forget()
         self._kept = None
         self._queue.clear()
@@ -380,7 +380,7 @@ class PolicyLoop:
         next(self._diagnosis)
 
     def _diagnose(self) -> Iterator[None]:
-        """Publish diagnostics in DIAGNOSTICS_STEPS steps, for all at once would delay a command by milliseconds."""
+        """Publish diagnostics in DIAGNOSTICS_STEPS steps; all at once would delay a command by milliseconds."""
         while True:
             self._simulated_time = self._clock.ros_time_is_active
             self._debug = self._debug_topics.has_subscribers()

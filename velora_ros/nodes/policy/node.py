@@ -244,7 +244,7 @@ class PolicyNode(LifecycleNode):
 
         Args:
             given: the policy's path or name.
-            answer: called with '' when it runs, or with why it does not.
+            answer: called with '' when the policy runs, or with the reason why it does not.
         """
         loop, path = self._configured, self._folders.check(given)
         loop.check_fits(path)
@@ -339,7 +339,7 @@ class PolicyNode(LifecycleNode):
         return response
 
     def _on_reload_policy(self, response: Any, send: Callable[[], None]) -> None:
-        """Read the policy file again; answer when the policy runs, or with why the old policy stays."""
+        """Read the policy file again; answer when the policy runs, or with the reason why the old one stays."""
 
         def answer(why: str) -> None:
             response.success = not why

@@ -38,15 +38,15 @@ class PolicyFolders:
             exists: whether it must be a policy file that exists.
 
         Raises:
-            ConfigError: its real path, with links followed, is below none of the folders; it cannot be looked up; or
-                it is not a policy file and must be one.
+            ConfigError: its real path, with links followed, is not in any of the folders; it cannot be looked up;
+                or it is not a policy file and must be one.
         """
         path = policy_path(given)
         with _looking_up(given):
             real, is_file = path.resolve(), path.is_file()
         if not any(real.is_relative_to(folder) for folder in self._folders):
             raise ConfigError(
-                f"the policy '{given}' is below none of the folders from which policies are taken: "
+                f"the policy '{given}' is not in any of the folders from which policies are loaded: "
                 f"{', '.join(map(str, self._folders))}. Start the node with its folder in 'policy_dirs'."
             )
         if exists and (why := why_no_policy(path)):  # before anything of the running policy changes

@@ -52,6 +52,6 @@ class TopicFactory:
         return subscription
 
     def destroy(self) -> None:
-        """Destroy all of them, the last one first."""
+        """Destroy everything that was created, in reverse order."""
         while self._undo:
             self._undo.pop()()

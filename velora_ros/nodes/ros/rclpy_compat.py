@@ -46,7 +46,7 @@ def rclpy_version() -> str:
 
 class Refused(ParameterNotDeclaredException):
     """
-    A parameter change refused with a message of our own.
+    A parameter change that is refused with a custom message.
 
     A pre-set callback can refuse a change only by raising, and rclpy's parameter services catch only this exception.
     """

@@ -39,7 +39,7 @@ class DeviationMeasurement:
         return self._faults.settings.needs_deviation and self._faults.deviation is None
 
     def measure(self) -> None:
-        """Measure it now if it is needed, before the robot runs."""
+        """Measure the deviation now if it is needed, before the robot runs."""
         if self._needed:
             self._faults.deviation = self._measure()
 

@@ -1,4 +1,4 @@
-"""The loop of sim_node, top to bottom: a command comes, the physics advances, the state goes out."""
+"""The loop of sim_node, in order: a command arrives, the physics advances, the state is published."""
 
 import time
 from collections.abc import Callable
@@ -198,7 +198,7 @@ class SimLoop:
         self.set_speed(self._table['real_time_factor'])
 
     def _start_time_once(self) -> None:
-        """Start time again when the loop first runs: the start of the rest of the node took some time."""
+        """Restart the time when the loop first runs, because starting the rest of the node took some time."""
         if not self._begun:
             self._begun = True
             self._start_time()

@@ -119,7 +119,7 @@ class SimNode(Node):
         mujoco.set_mju_user_warning(None)
 
     def _on_finished(self) -> None:
-        """Judge the run, and end the process with the result."""
+        """Evaluate the run and end the process with the result."""
         learning, print_json = self._table['learning'], self._table['summary_line']
         now = time.monotonic()
         passed = self._report.summarise(now, log_failures=True, print_json=print_json, learning=learning)
@@ -168,6 +168,6 @@ class SimNode(Node):
         return response
 
     def _on_mujoco_warning(self, text: str) -> None:
-        """Log MuJoCo's warnings, throttled: a simulation that diverges gives one at each step."""
+        """Log MuJoCo's warnings, throttled: a simulation that diverges causes one at each step."""
         one_line = ' '.join(text.split())
         self.get_logger().warning(f'MuJoCo: {one_line}', throttle_duration_sec=MUJOCO_WARNING_PERIOD_S)

@@ -23,7 +23,7 @@ STOPPED = 'stopped on request'
 
 class Orders(Callback):
     """
-    Pauses, stops and changes the training on order, and writes that it is alive.
+    Pauses, stops and changes the training on request, and reports that it is alive.
 
     Args:
         events: where events are written.

@@ -76,12 +76,12 @@ class RunConfig:
         Return the environment's name.
 
         Raises:
-            ConfigError: it has none, or wrappers around it that its name does not imply.
+            ConfigError: it has none, or it has wrappers that its name does not imply.
         """
         if self.env is None or self.wrappers:
             what = f'wrapped in {", ".join(self.wrappers)}' if self.wrappers else 'without an id'
             raise ConfigError(
-                f'the run was started by a program, in an environment {what}, which cannot be made by its name; '
+                f'the run was started by a program, in an environment {what}, which cannot be made from its name; '
                 'resume it from that program, with train(..., resume=True).'
             )
         return self.env

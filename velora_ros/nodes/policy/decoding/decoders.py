@@ -164,8 +164,8 @@ class MessageDecoder:
         self._has_frame = self._has_stamp and bool(source.frame or _is_positioned(source))
         if source.frame and not self._has_stamp:
             raise ConfigError(
-                f"'observation.{source.name}.frame_id' is '{source.frame}', but a {source.type} has no header and so "
-                'names no frame; omit it.'
+                f"'observation.{source.name}.frame_id' is '{source.frame}', but a {source.type} has no header and "
+                'thus no frame; omit it.'
             )
 
     def decode(self, message: Any, now: int) -> tuple[int, Numbers]:
