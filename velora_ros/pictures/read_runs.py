@@ -113,7 +113,7 @@ def read_diagnostics(path: Path, label: str) -> Diagnostics:
         raise ConfigError(f"'{path.parent}' is a file; give the folder of the run.")
     if not path.exists():
         raise ConfigError(
-            f"'{path}' does not exist: this is not a run folder, or its version has no diagnostics. Give "
+            f"'{path}' does not exist: this is not a run folder, or its version had no diagnostics. Give "
             "the folder that 'velora_ros train' printed, or resume the run (--resume)."
         )
     columns, rows = _table(path)

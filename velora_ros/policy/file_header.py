@@ -35,7 +35,7 @@ def file_size(path: Path) -> int:
     if not path.is_file():
         raise PolicyFileError('this is a device or a pipe; name a .safetensors file.')
     if (size := path.stat().st_size) > LARGEST_FILE:
-        raise PolicyFileError(f'it has {size} bytes, and a policy has at most {LARGEST_FILE}; it is not a policy file.')
+        raise PolicyFileError(f'it has {size} bytes, more than a policy can have ({LARGEST_FILE}); give a policy file.')
     return size
 
 

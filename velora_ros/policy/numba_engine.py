@@ -207,7 +207,7 @@ def _tanh(x: Any) -> None:
 
 @_compiled
 def _mish(x: Any) -> None:
-    """Replace every entry by x tanh(log(1 + e^x)), in place, with one exponential; the error is 1e-14 max(|x|, 1)."""
+    """Replace every entry by x tanh(log(1 + e^x)), in place, by one exponential; error at most 1e-14 max(|x|, 1)."""
     for j in range(x.size):
         e = _exp(_clamped(x[j], -40.0, 20.0))
         n = e * (e + 2.0)

@@ -95,7 +95,7 @@ def recurrence(  # noqa: PLR0917
 
 @kernel
 def blend(gates: Array, states: Array) -> None:
-    """Set h' = (1 - s) tanh z_g + s tanh z_k, s = sigmoid z, for one step; they replace the sums in gates."""
+    """Set h' = (1 - s) tanh z_g + s tanh z_k, s = sigmoid z, for one step; the three replace the sums in gates."""
     size = states.size
     for n in range(2 * size):
         gates[n] = tanh(gates[n])

@@ -112,7 +112,7 @@ class JointDecoder:
             names, point = message.name, message
         else:
             if not message.points:
-                raise SpecError('a JointTrajectory has no points; the simulated robot follows the first one.')
+                raise SpecError('a JointTrajectory has no points; the simulated robot follows the first point.')
             names, point = message.joint_names, message.points[0]
         self._check_joints(names)
         values = self._pick({what: getattr(point, field) for what, field in JOINT_FIELDS[self._kind].items()})

@@ -163,7 +163,8 @@ def check_times(values: Values) -> None:
     if values['real_time_factor'] != 1 and not values['publish_clock']:
         raise ConfigError(
             f"parameter 'real_time_factor' is {values['real_time_factor']:g}; a value other than 1 needs "
-            'publish_clock: true here and use_sim_time: true in the other nodes: stamps differ from the system clock.'
+            'publish_clock: true here and use_sim_time: true in the other nodes, because stamps then differ from the '
+            'system clock.'
         )
 
 

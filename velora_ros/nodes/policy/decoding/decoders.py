@@ -196,7 +196,7 @@ class Frames:
         if source.frame and not _same_frame(frame, source.frame):
             raise ObservationError(
                 f"the source '{source.name}' is in the frame '{frame}' and 'observation.{source.name}.frame_id' is "
-                f"'{source.frame}'; publish it in that frame; policy_node does not convert between frames."
+                f"'{source.frame}'; publish it in that frame. policy_node does not convert frames."
             )
         if source.frame or not _is_positioned(source):
             return
