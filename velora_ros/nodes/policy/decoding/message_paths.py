@@ -189,8 +189,7 @@ class _Entry:
             return values[self._index]
         except IndexError:
             raise ObservationError(
-                f"a {self._kind} has {len(values)} values of '{self._label}', too few for '{self._text}'; "
-                f'{_SHORT}'
+                f"a {self._kind} has {len(values)} values of '{self._label}', too few for '{self._text}'; {_SHORT}"
             ) from None
 
 
