@@ -11,5 +11,5 @@ from velora_ros.nodes.bringup.launch_description import launch_description
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Describe the run; its nodes are in ``velora_ros/nodes/bringup/runs.py``, its arguments beside it."""
+    """Describe the run; its nodes are in ``velora_ros/nodes/bringup/nodes_of_a_run.py``, its arguments beside it."""
     return launch_description('control')

@@ -2,7 +2,7 @@
 Decide: from an observation to a command, the third of four steps from a state to a command.
 
 :class:`Controller` checks the age of a state, steps the policy and keeps its hidden state, and decides whether it may
-command: arming, faults, watchdog. ``safety.py`` limits the command.
+command: arming, faults, watchdog. ``command_limits.py`` limits the command.
 """
 
 import math
@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from velora_ros.control.command_limits import Array, Command, RampAndSlew, Safety
 from velora_ros.control.controller_settings import Settings
 from velora_ros.control.newest_values import NANOSECONDS
-from velora_ros.control.safety import Array, Command, RampAndSlew, Safety
 from velora_ros.errors import ObservationError
 from velora_ros.spec import PolicySpec
 

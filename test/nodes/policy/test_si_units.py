@@ -9,7 +9,7 @@ import yaml
 from policy_robot import NAMES, STATE, Robot, T
 from ros_bench import SOURCE
 
-from velora_ros.control.safety import Safety
+from velora_ros.control.command_limits import Safety
 from velora_ros.nodes.policy.parameters import open_confirmations, parameters, settings_of
 from velora_ros.nodes.ros.topics_services_qos import NEWEST
 from velora_ros.policy import Policy, PolicyFile

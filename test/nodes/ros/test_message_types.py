@@ -3,7 +3,7 @@
 import pytest
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.policy.decoding import readers
+from velora_ros.nodes.policy.decoding import reader_registry
 from velora_ros.nodes.policy.parameters import parameters
 from velora_ros.nodes.ros import message_types
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
@@ -24,14 +24,14 @@ pytestmark = pytest.mark.ros
     ],
 )
 def test_every_spelling_of_a_type_is_the_same_type(spellings, name):
-    assert {canonical_type(spelling, readers.TYPES) for spelling in spellings} == {name}
+    assert {canonical_type(spelling, reader_registry.TYPES) for spelling in spellings} == {name}
 
 
 @pytest.mark.parametrize('spelling', ['Bogus', 'geometry_msgs/srv/Pose', '/', ''])
 def test_an_unknown_type_is_returned_unchanged_and_refused_later(spelling):
-    assert canonical_type(spelling, readers.TYPES) == spelling
+    assert canonical_type(spelling, reader_registry.TYPES) == spelling
     with pytest.raises(ConfigError, match='there is no message type'):
-        readers.message_class(spelling)
+        reader_registry.message_class(spelling)
 
 
 @pytest.mark.parametrize('prefixes', [None, '', '/nowhere'])
@@ -40,7 +40,7 @@ def test_packages_installed_with_pip_are_found_without_a_sourced_ros(monkeypatch
     if prefixes is not None:
         monkeypatch.setenv('AMENT_PREFIX_PATH', prefixes)
     message_types._packages_with.cache_clear()
-    assert canonical_type('PoseStamped', readers.TYPES) == 'geometry_msgs/msg/PoseStamped'
+    assert canonical_type('PoseStamped', reader_registry.TYPES) == 'geometry_msgs/msg/PoseStamped'
     assert canonical_type('TwistStampd', COMMAND_TYPES) == 'TwistStampd'
     message_types._packages_with.cache_clear()
 
@@ -53,9 +53,9 @@ def test_a_short_name_that_several_packages_have_is_refused_with_all_of_them(mon
 
 @pytest.mark.parametrize('spelling', ['PoseStamped', 'geometry_msgs/PoseStamped', 'geometry_msgs/msg/PoseStamped'])
 def test_a_reader_takes_every_spelling(spelling):
-    message = readers.message_class(spelling)()
+    message = reader_registry.message_class(spelling)()
     message.pose.position.z = 1.5
-    assert list(readers.make_reader(spelling, ['pose.position.z']).read(message)) == [1.5]
+    assert list(reader_registry.make_reader(spelling, ['pose.position.z']).read(message)) == [1.5]
 
 
 @pytest.mark.parametrize('name', ['command.type', 'observation.joints.type', 'observation.odom.type'])

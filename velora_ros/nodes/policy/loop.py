@@ -20,9 +20,9 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 
 from velora_ros.control import Command, Controller, Status
+from velora_ros.control.command_limits import Array
 from velora_ros.control.controller import WAITING
 from velora_ros.control.loop_timing import LoopTiming
-from velora_ros.control.safety import Array
 from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes.policy.connection_checks import ConnectionChecks, SourceConnection
 from velora_ros.nodes.policy.debug_topics import DebugTopics

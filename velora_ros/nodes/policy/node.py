@@ -44,8 +44,8 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 
+from velora_ros.control.command_limits import Safety
 from velora_ros.control.controller import EMERGENCY_STOP, Status
-from velora_ros.control.safety import Safety
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, PolicyLoop
 from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of

@@ -22,7 +22,7 @@ from velora_ros.control.observation import JointValues, Observation
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.policy.decoding.decoders import Decoder, Frames, JointStateDecoder, MessageDecoder
 from velora_ros.nodes.policy.decoding.field_reader import Reader
-from velora_ros.nodes.policy.decoding.readers import WholeVector, has_number, make_reader, message_class
+from velora_ros.nodes.policy.decoding.reader_registry import WholeVector, has_number, make_reader, message_class
 from velora_ros.nodes.policy.parameters import max_age
 from velora_ros.nodes.ros.parameters import Values
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from velora_ros.contract.sources import DEFAULT_SOURCES, TRANSFORMS, ObservationSettings, Source
 from velora_ros.control import Settings
-from velora_ros.control.safety import Safety
+from velora_ros.control.command_limits import Safety
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.policy.decoding import readers
+from velora_ros.nodes.policy.decoding import reader_registry
 from velora_ros.nodes.policy.encoders import interface_of
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
@@ -151,7 +151,7 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
             f'observation.{name}.type', 'string', default.type,
             'Its message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any other that is'
             ' installed, such as Range, sensor_msgs/Range or sensor_msgs/msg/Range.',
-            canonical=lambda kind: canonical_type(kind, readers.TYPES) if kind else '',
+            canonical=lambda kind: canonical_type(kind, reader_registry.TYPES) if kind else '',
         ),
         Parameter(
             f'observation.{name}.max_age_s', 'double', -1.0,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from velora_ros.contract.sources import VECTOR, SourcePlan
-from velora_ros.control.safety import Safety
+from velora_ros.control.command_limits import Safety
 from velora_ros.nodes.policy.parameters import settings_of
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.spec import PolicySpec

@@ -20,7 +20,7 @@ from velora_ros.contract.sources import Source
 from velora_ros.control.observation import JointState
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.policy.decoding.field_reader import Numbers, Reader
-from velora_ros.nodes.policy.decoding.readers import message_class
+from velora_ros.nodes.policy.decoding.reader_registry import message_class
 from velora_ros.nodes.ros.conversions import to_nanoseconds
 
 # Before the message: the encoding, here CDR in this machine's byte order, and two bytes without a meaning.

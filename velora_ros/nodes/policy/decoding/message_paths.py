@@ -5,7 +5,6 @@ From the path of a field, such as ``ranges[0:3]``, to what reads its numbers fro
 it returns is followed with each message.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
@@ -16,16 +15,13 @@ import numpy.typing as npt
 
 from velora_ros.contract.fields import Path, slice_width
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
+from velora_ros.nodes.policy.decoding.quaternion_angles import ANGLES, QUATERNION, QuaternionAngle
 from velora_ros.nodes.ros.message_types import interface_class
 
 Array = npt.NDArray[np.float64]
 Getter = Callable[[Any], Any]
 
 _NUMBERS = ('double', 'float', 'boolean', 'int', 'uint', 'octet')
-_QUATERNION = 'geometry_msgs/Quaternion'
-_ANGLES = ('roll', 'pitch', 'yaw')
-# A quaternion whose squared length is below this is not an orientation; mostly it was never filled in.
-_SHORTEST = 1e-6
 _SHORT = "choose values that it has in 'observation.fields', or check the node that publishes it."
 
 
@@ -147,8 +143,8 @@ def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
 def _into_field(kind: Kind, path: Path, here: str, label: str) -> tuple[Getter, str]:
     """Return what gets the last field of ``label`` from a message of type ``here``, and the type of the field."""
     before, _, step = label.rpartition('.')
-    if here == _QUATERNION and step in _ANGLES:
-        return _Angle(before, step), 'double'
+    if here == QUATERNION and step in ANGLES:
+        return QuaternionAngle(before, step), 'double'
     if _array_of(here):
         raise ConfigError(
             f"'{path.text}' takes '{step}' of '{before}', which is an array in a {kind.name}; give an index, "
@@ -238,9 +234,9 @@ def _numbers(message: Any, path: str) -> Iterator[tuple[str, Getter | None]]:
             yield path + name, _octet(path + name) if kind == 'octet' else None
         elif _fields_of(kind) and name != 'header':
             yield from _numbers(interface_class(kind.replace('/', '/msg/')), f'{path}{name}.')
-        if kind == _QUATERNION:
-            for angle in _ANGLES:
-                yield f'{path}{name}.{angle}', _chain([attrgetter(path + name), _Angle(path + name, angle)])
+        if kind == QUATERNION:
+            for angle in ANGLES:
+                yield f'{path}{name}.{angle}', _chain([attrgetter(path + name), QuaternionAngle(path + name, angle)])
 
 
 def _arrays(message: Any, path: str = '') -> Iterator[str]:
@@ -255,36 +251,3 @@ def _arrays(message: Any, path: str = '') -> Iterator[str]:
 
 def _octet(path: str) -> Getter:
     return _chain([attrgetter(path), ord])
-
-
-class _Angle:
-    """Computes the roll, pitch or yaw of a quaternion [rad]."""
-
-    def __init__(self, path: str, angle: str) -> None:
-        self._path = path
-        self._compute = {'roll': _roll, 'pitch': _pitch, 'yaw': _yaw}[angle]
-
-    def __call__(self, q: Any) -> float:
-        square = q.w * q.w + q.x * q.x + q.y * q.y + q.z * q.z
-        if not _SHORTEST <= square < math.inf:  # NaN neither
-            raise ObservationError(
-                f"'{self._path}' is ({q.x:g}, {q.y:g}, {q.z:g}, {q.w:g}), an invalid quaternion; x, y, z and w of an "
-                'orientation have length 1.'
-            )
-        return self._compute(q, square)
-
-
-# REP 103: roll about x, pitch about y, yaw about z, about fixed axes in this order [rad]. The quaternion need not have
-# length 1 exactly: `square` is its squared length, and atan2 depends on the ratio of its arguments only.
-
-
-def _roll(q: Any, square: float) -> float:
-    return math.atan2(2 * (q.w * q.x + q.y * q.z), square - 2 * (q.x * q.x + q.y * q.y))
-
-
-def _pitch(q: Any, square: float) -> float:
-    return math.asin(max(-1.0, min(1.0, 2 * (q.w * q.y - q.z * q.x) / square)))
-
-
-def _yaw(q: Any, square: float) -> float:
-    return math.atan2(2 * (q.w * q.z + q.x * q.y), square - 2 * (q.y * q.y + q.z * q.z))

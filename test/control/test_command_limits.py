@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from velora_ros.control.command_limits import RampAndSlew, Safety
 from velora_ros.control.controller_settings import Settings
-from velora_ros.control.safety import RampAndSlew, Safety
 from velora_ros.errors import ConfigError
 from velora_ros.spec import PolicySpec
 

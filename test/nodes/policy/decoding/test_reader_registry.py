@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.nodes.policy.decoding.readers import TYPES, make_reader, message_class
+from velora_ros.nodes.policy.decoding.reader_registry import TYPES, make_reader, message_class
 from velora_ros.nodes.ros.message_types import interface_class
 
 pytestmark = pytest.mark.ros
