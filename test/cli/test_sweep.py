@@ -132,7 +132,7 @@ def test_without_ray_it_says_what_to_install_and_the_same_command_works_later(sw
     monkeypatch.setitem(sys.modules, 'ray', None)
     for _ in range(2):
         assert main(['sweep', str(sweep_file)]) == 1
-        assert "pip install 'ray[tune]'" in capsys.readouterr().err
+        assert "pip install pydantic 'ray[tune]'" in capsys.readouterr().err
 
 
 def test_a_folder_with_a_sweep_is_not_overwritten(sweep_file, capsys):

@@ -165,7 +165,7 @@ def test_another_period_is_refused(files: dict[str, Path]) -> None:
     ('name', 'value'), [('n_neurons', 20), ('cell', 'gru'), ('sparsity', 0.1), ('normalise', False)]
 )
 def test_an_argument_that_the_file_settles_otherwise_is_refused(files: dict[str, Path], name: str, value: Any) -> None:
-    with pytest.raises(ConfigError, match=f'{name} is .*, but .* has .*leave {name} out'):
+    with pytest.raises(ConfigError, match=f'{name} is .*, but .* has .*omit {name}'):
         LiquidDDPG.from_policy(files['cfc'], **{name: value})
     LiquidDDPG.from_policy(files['cfc'], n_neurons=6, cell='cfc')
     with pytest.raises(ConfigError, match='critic_sizes'):

@@ -78,5 +78,5 @@ def test_without_pydantic_the_error_says_what_to_install(load, monkeypatch):
     monkeypatch.setitem(sys.modules, 'pydantic', None)
     for name in ('settings', 'sweep_file'):
         monkeypatch.delitem(sys.modules, f'velora_ros.sweep.{name}', raising=False)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'ray\[tune\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install pydantic 'ray\[tune\]'"):
         load()

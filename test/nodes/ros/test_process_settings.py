@@ -7,7 +7,9 @@ from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector, ShortS
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was():
+def _as_it_was(monkeypatch):
+    monkeypatch.setattr(FrozenGarbageCollector, '_users', 0)  # a node of this process may still be active
+    monkeypatch.setattr(FrozenGarbageCollector, '_theirs', False)
     frozen, interval = gc.get_freeze_count(), sys.getswitchinterval()
     if frozen:
         gc.unfreeze()
