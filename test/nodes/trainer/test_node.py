@@ -17,7 +17,7 @@ TRIGGER = 'std_srvs/srv/Trigger'
 SHORT = {'start_steps': 50, 'boost_ratio': 1.0, 'eval_every': 100, 'eval_episodes': 1, 'n_neurons': 6}
 # A training that goes on until the test has seen enough, in no hurry.
 ENDLESS = {'env': 'unhurried:UnhurriedPendulum-v0', 'total_steps': 10_000_000, 'eval_every': 0}
-LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+LATCHED = QoSProfile(depth=20, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)  # no announcement replaces another
 
 
 def parameters(**values):
