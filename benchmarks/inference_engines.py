@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from velora_ros.liquid import LiquidNetwork, Wiring
 from velora_ros.models.agent_to_policy_file import policy_file
-from velora_ros.models.networks import Normaliser
+from velora_ros.models.normaliser import Normaliser
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.spec import PolicySpec
 

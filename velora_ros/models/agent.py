@@ -18,7 +18,7 @@ from velora_ros.models.agent_state import AgentState
 from velora_ros.models.backends.choose_backend import choose_backend
 from velora_ros.models.exploration import explore, random_action
 from velora_ros.models.random_streams import Streams
-from velora_ros.models.schedules import actor_share, progress
+from velora_ros.models.schedules import learning_rates, progress
 from velora_ros.models.targets import smoothing_noise
 from velora_ros.models.threads_and_denormals import flushing
 from velora_ros.replay import Batch, Transition
@@ -142,12 +142,11 @@ class DDPGAgent(AgentState):
         return dataclasses.replace(self._batch, dt=nominal, next_dt=nominal, elapsed=self._batch.next_dt)
 
     def _set_learning_rates(self) -> None:
-        """Let both rates fall geometrically to ``lr_final`` over ``lr_decay_steps``: fast at first, steady later."""
-        config = self.config
-        factor = config.lr_final ** self._progress()
-        share = actor_share(config.critic_warm_up, self.steps) if self.began_from_file else 1.0
-        self.actor_optimizer.param_groups[0]['lr'] = share * factor * config.actor_lr
-        self.critic_optimizer.param_groups[0]['lr'] = factor * config.critic_lr
+        actor_lr, critic_lr = learning_rates(
+            self.config, self._progress(), self.steps, began_from_file=self.began_from_file
+        )
+        self.actor_optimizer.param_groups[0]['lr'] = actor_lr
+        self.critic_optimizer.param_groups[0]['lr'] = critic_lr
 
     def _progress(self) -> float:
         return progress(self.config, self.steps, self.steps_of_full_episodes)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid import LiquidNetwork
-from velora_ros.models.networks import Normaliser
+from velora_ros.models.normaliser import Normaliser
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.numpy_engine import CELLS
 from velora_ros.spec import PolicySpec

@@ -4,57 +4,16 @@ import copy
 from collections.abc import Sequence
 from typing import TypeVar
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from velora_ros.liquid import LiquidNetwork, Wiring
 from velora_ros.liquid.network import LiquidEncoder
 from velora_ros.models.critic import Critic
+from velora_ros.models.normaliser import Normaliser
 from velora_ros.models.targets import soft_update
 
 Module = TypeVar('Module', bound=nn.Module)
-
-SMALLEST_DEVIATION = 1e-2
-"""Lower bound of the normaliser's divisor, so that a constant entry is not amplified."""
-
-
-class Normaliser(nn.Module):
-    """
-    A fixed affine map x = (o - offset) * scale; the identity until :meth:`freeze` sets it once.
-
-    There are no running statistics: they would change the meaning of the observations in the replay.
-
-    Args:
-        size: entries of the vector.
-    """
-
-    offset: Tensor
-    scale: Tensor
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.register_buffer('offset', torch.zeros(size))
-        self.register_buffer('scale', torch.ones(size))
-
-    @property
-    def frozen(self) -> bool:
-        """Whether it was set; it is never set to the identity."""
-        return bool((self.offset != 0).any() or (self.scale != 1).any())
-
-    def freeze(self, samples: np.ndarray) -> None:
-        """
-        Set offset and scale from the mean and standard deviation of samples, shape (n, size).
-
-        Args:
-            samples: observations of the start-up steps.
-        """
-        self.offset.copy_(torch.as_tensor(samples.mean(axis=0)))
-        self.scale.copy_(torch.as_tensor(1 / np.maximum(samples.std(axis=0), SMALLEST_DEVIATION)))
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Normalise values, shape (..., size)."""
-        return (values - self.offset) * self.scale
 
 
 class Networks(nn.Module):

@@ -12,6 +12,21 @@ def progress(config: TrainConfig, steps: int, steps_of_full_episodes: int) -> fl
     return min(1.0, counted / config.lr_decay_steps)
 
 
+def learning_rates(config: TrainConfig, progress: float, steps: int, *, began_from_file: bool) -> tuple[float, float]:
+    """
+    Return the learning rates of actor and critic: both fall geometrically to ``lr_final``, fast at first, steady later.
+
+    Args:
+        config: the hyperparameters.
+        progress: from :func:`progress`.
+        steps: environment steps so far.
+        began_from_file: whether training began from a file; then the actor waits (:func:`actor_share`).
+    """
+    factor = config.lr_final**progress
+    share = actor_share(config.critic_warm_up, steps) if began_from_file else 1.0
+    return share * factor * config.actor_lr, factor * config.critic_lr
+
+
 def actor_share(warm_up: int, steps: int) -> float:
     """
     Return the factor on the actor's learning rate after a start from a file.

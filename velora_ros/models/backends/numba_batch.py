@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.liquid.kernels.compiler import kernel
-from velora_ros.models.networks import Normaliser
+from velora_ros.models.normaliser import Normaliser
 from velora_ros.replay import Batch
 
 Array = npt.NDArray[np.float32]
