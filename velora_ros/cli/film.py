@@ -1,5 +1,6 @@
 """Film an episode with imageio: as MP4, which needs ffmpeg, or as GIF, which needs only Pillow."""
 
+import contextlib
 import importlib
 import io
 import math
@@ -41,7 +42,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         self._writer: Any = None
         self._read: Callable[[], bytes]
         self._dark = light_up(env)
-        self._episodes = self._steps = 0
+        self._episodes = self._steps = self._frames = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment; the second reset ends the film."""
@@ -63,9 +64,13 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         return answer
 
     def finish(self) -> None:
-        """Write the film to its path, over an older one."""
+        """Write the film to its path, over an older one; nothing without a frame, after an interruption."""
         writer, self._writer = self._writer, None
-        if writer is not None:
+        if writer is not None and not self._frames:
+            with contextlib.suppress(Exception):
+                writer.close()
+                self._read()  # removes the temporary folder
+        elif writer is not None:
             try:
                 writer.close()
                 film = self._read()
@@ -105,6 +110,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
             if self._dark:  # a model without lights has no background either; white is better to look at than black
                 image = np.where((image == 0).all(axis=-1, keepdims=True), np.uint8(255), image)
             self._writer.append_data(image)
+            self._frames += 1
         except (OSError, ValueError) as error:
             self._writer = None  # nothing is left to finish
             if isinstance(error, MissingDependencyError):
@@ -129,7 +135,7 @@ def film_path(text: str) -> Path:
 
 def _whole_mp4(path: Path, folder: 'tempfile.TemporaryDirectory[str]') -> bytes:
     """Return the film that ffmpeg wrote; empty if it is incomplete, which ffmpeg does not report."""
-    film = path.read_bytes()
+    film = path.read_bytes() if path.exists() else b''
     folder.cleanup()
     return film if b'moov' in film else b''
 
