@@ -203,19 +203,23 @@ class RosBench:
         client = self.node.create_client(type_, service)
         try:
             self.until(client.service_is_ready, f'the service {service}')
-            asked = [client.call_async(type_.Request(**fields))]
-            again = time.monotonic() + ASK_AGAIN
-
-            def answered():
-                nonlocal again
-                if time.monotonic() > again:
-                    asked.append(client.call_async(type_.Request(**fields)))
-                    again = time.monotonic() + ASK_AGAIN
-                return next((future for future in asked if future.done()), None)
-
-            return self.until(answered, f'an answer of {service}').result()
+            return self._ask(lambda: client.call_async(type_.Request(**fields)), service)
         finally:
             self.node.destroy_client(client)
+
+    def _ask(self, send, service):
+        """Send a request until one is answered; returns the response."""
+        asked = [send()]
+        again = time.monotonic() + ASK_AGAIN
+
+        def answered():
+            nonlocal again
+            if time.monotonic() > again:
+                asked.append(send())
+                again = time.monotonic() + ASK_AGAIN
+            return next((future for future in asked if future.done()), None)
+
+        return self.until(answered, f'an answer of {service}').result()
 
     def transition(self, node, name):
         """Ask a lifecycle node for a transition; returns whether it succeeded."""
@@ -233,9 +237,8 @@ class RosBench:
         client = AsyncParameterClient(self.node, node)
         self.until(client.services_are_ready, f'the parameter services of {node}')
         call = client.set_parameters_atomically if atomically else client.set_parameters
-        future = call(parameters)
-        self.until(future.done, 'an answer of the parameter service')
-        return [future.result().result] if atomically else future.result().results
+        response = self._ask(lambda: call(parameters), 'the parameter service')
+        return [response.result] if atomically else response.results
 
     def close(self):
         """End every process; fails when one of them left a traceback or crashed."""
