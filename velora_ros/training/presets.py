@@ -18,7 +18,7 @@ def preset_path(env_id: str, preset: str = '') -> Path | None:
         None where no name was given and the environment has no preset.
 
     Raises:
-        ConfigError: there is no preset of that name.
+        ConfigError: the preset does not exist.
     """
     stem = re.sub(r'[^\w.-]', '-', env_id)
     folder = share_path('config', 'train')

@@ -105,7 +105,7 @@ def with_preset(env: str, preset_name: str = '') -> tuple[Parameter, ...]:
     Return the table with the hyperparameters of the environment's shipped preset as defaults, if there is one.
 
     Raises:
-        ConfigError: the preset is invalid, or there is no preset of that name.
+        ConfigError: the preset is invalid or does not exist.
     """
     path = preset_path(env, preset_name)
     named = {} if path is None else read_yaml(path)
