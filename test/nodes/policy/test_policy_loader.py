@@ -240,14 +240,28 @@ def test_parameters_change_under_load_without_a_lost_command(robot):
 
 
 def test_states_are_answered_while_a_policy_loads(robot, files):
-    loaded = f'running the policy {files["large"]}'
-    robot.commands.clear()
-    robot.updates.publish(robot.updates.msg_type(data=str(files['large'])))
-    sent = 0
+    sent = answered = 0
+    for _ in range(20):  # a busy machine may stall this process for the whole time of a load
+        robot.commands.clear()
+        sent += publish_while_it_loads(robot, files['large'])
+        answered += len(robot.commands)
+        give(robot, files['first'])
+        robot.ros.until(lambda: runs(robot, files['first']), 'the first policy again')
+        if sent >= 5:
+            break
+    assert sent >= 5, 'this process was stalled in every load'
+    assert answered >= max(4, sent // 10), 'loading on the control thread would leave hardly any'
+
+
+def publish_while_it_loads(robot, path):
+    """Ask for a policy, publish states until the node runs it, and return their number."""
+    loaded = f'running the policy {path}'
+    before, sent = robot.process.output.count(loaded), 0
+    robot.updates.publish(robot.updates.msg_type(data=str(path)))
 
     def over():
         nonlocal sent
-        if loaded in robot.process.output:
+        if robot.process.output.count(loaded) > before:
             return True
         robot.publish()
         sent += 1
@@ -255,9 +269,7 @@ def test_states_are_answered_while_a_policy_loads(robot, files):
         return False
 
     robot.ros.until(over, 'the large policy')
-    assert sent >= 5, 'it was loaded too fast to tell anything'
-    assert len(robot.commands) >= max(4, sent // 10), 'loading on the control thread would leave hardly any'
-    give(robot, files['first'])
+    return sent
 
 
 def test_a_node_that_is_cleaned_up_while_it_loads_a_policy_lives_on(ros, files, tmp_path):
