@@ -17,6 +17,7 @@ from velora_ros.models.agent_diagnostics import Outcome, hidden_staleness
 from velora_ros.models.agent_state import AgentState
 from velora_ros.models.backends.choose_backend import choose_backend
 from velora_ros.models.exploration import explore, random_action
+from velora_ros.models.optimisers import set_learning_rate
 from velora_ros.models.random_streams import Streams
 from velora_ros.models.schedules import learning_rates, progress
 from velora_ros.models.targets import smoothing_noise
@@ -145,8 +146,8 @@ class DDPGAgent(AgentState):
         actor_lr, critic_lr = learning_rates(
             self.config, self._progress(), self.steps, began_from_file=self.began_from_file
         )
-        self.actor_optimizer.param_groups[0]['lr'] = actor_lr
-        self.critic_optimizer.param_groups[0]['lr'] = critic_lr
+        set_learning_rate(self.actor_optimizer, actor_lr)
+        set_learning_rate(self.critic_optimizer, critic_lr)
 
     def _progress(self) -> float:
         return progress(self.config, self.steps, self.steps_of_full_episodes)
@@ -159,10 +160,11 @@ class DDPGAgent(AgentState):
         """
         if self._normaliser_is_due and len(self.buffer) > 1:
             seen = self.buffer.latest(len(self.buffer))
-            self.networks.observation_normaliser.freeze(seen.observation[0])
-            self.networks.state_normaliser.freeze(seen.state[0])
+            self.networks.observation_normaliser.freeze(seen.observation[0], self.config.score_limit)
+            self.networks.state_normaliser.freeze(seen.state[0], self.config.score_limit)
         elif self.began_from_file and self.config.normalise and not self.networks.state_normaliser.frozen:
-            self.networks.state_normaliser.freeze(self.buffer.latest(len(self.buffer)).state[0])  # of a new critic
+            seen = self.buffer.latest(len(self.buffer))  # of a new critic
+            self.networks.state_normaliser.freeze(seen.state[0], self.config.score_limit)
 
     @flushing
     def end_episode(self, length: int, *, full: bool) -> None:

@@ -17,7 +17,7 @@ from velora_ros.models.backends.choose_backend import Choice, choose_backend, ma
 from velora_ros.models.backends.protocol import Backend
 from velora_ros.models.fine_tuning import Start
 from velora_ros.models.networks import Networks
-from velora_ros.models.optimisers import make_optimiser, optimiser_state, restore_optimiser
+from velora_ros.models.optimisers import make_optimiser, optimiser_state, restore_optimiser, with_core_rate
 from velora_ros.models.random_streams import Streams
 from velora_ros.policy import PolicyFile
 from velora_ros.replay import Batch, SequenceBuffer
@@ -75,10 +75,12 @@ class AgentState:
             state_dim=privileged_dim or wiring.n_sensory,
             n_critics=config.n_critics,
             averaged=config.policy_tau > 0,
+            motor_init=config.motor_init,
             memory_wiring=self._memory_wiring(),
             generator=self.streams.torch_weights(),
         ).to(self.device)
-        self.actor_optimizer = make_optimiser(self.optim, self.networks.actor.parameters(), config.actor_lr)
+        actor_parameters = with_core_rate(self.networks.actor, config.core_rate)
+        self.actor_optimizer = make_optimiser(self.optim, actor_parameters, config.actor_lr)
         self.critic_optimizer = make_optimiser(self.optim, self.networks.critic_side().parameters(), config.critic_lr)
         self.backend_choice, self.backend = self._choose_backend()
         self.buffer = SequenceBuffer(

@@ -26,6 +26,7 @@ class Networks(nn.Module):
         state_dim: entries of the critic's view; the observation's, or a privileged state's.
         n_critics: 1 as in DDPG, or 2 for the smaller of two (TD3, arXiv 1802.09477).
         averaged: whether there is a running average of the actor's weights beside it.
+        motor_init: factor on the initial weights of the actor's motor layer.
         memory_wiring: synapses of the critics' own recurrent encoder, which they share and which sees what they see;
             None: the critics judge by what they see at the moment.
         generator: source of the initial weights.
@@ -39,11 +40,14 @@ class Networks(nn.Module):
         state_dim: int,
         n_critics: int,
         averaged: bool = False,
+        motor_init: float = 1.0,
         memory_wiring: Wiring | None = None,
         generator: torch.Generator | None,
     ) -> None:
         super().__init__()
         self.actor = LiquidNetwork(wiring, generator=generator)
+        with torch.no_grad():
+            self.actor.motor.weight.mul_(motor_init)
         self.memory = None if memory_wiring is None else LiquidEncoder(memory_wiring, generator=generator)
         self.memory_size = 0 if memory_wiring is None else memory_wiring.n_command
         self.critics = nn.ModuleList(

@@ -9,12 +9,47 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from velora_ros.liquid.network import LiquidEncoder
+
 _COMPILER = 'torch._dynamo'
 _MARK = '__dynamo_disable'  # where torch keeps the function that the compiler gave back at the first call
 _METHODS = ('add_param_group', 'load_state_dict', 'state_dict')
 
 
-def make_optimiser(optim: type[Optimizer], parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
+SHARE = 'share'
+"""The key of a parameter group whose learning rate is this share of the others'."""
+
+
+def with_core_rate(actor: LiquidEncoder, core_rate: float) -> Iterable[nn.Parameter] | list[dict[str, Any]]:
+    """
+    Return the actor's parameters for its optimiser; the recurrent layer in a group of its own if its rate differs.
+
+    Gradients through time make the recurrent layer's steps too large for the rate of the other layers (RESeL, arXiv
+    2405.15384).
+
+    Args:
+        actor: the network.
+        core_rate: share of the learning rate that the recurrent layer gets.
+    """
+    if core_rate == 1:
+        return actor.parameters()
+    core = list(actor.command.parameters())  # type: ignore[attr-defined]
+    others = [parameter for parameter in actor.parameters() if all(parameter is not one for one in core)]
+    return [{'params': others, SHARE: 1.0}, {'params': core, SHARE: core_rate}]
+
+
+def set_learning_rate(optimizer: Optimizer, lr: float) -> None:
+    """Set the learning rate of an optimiser's first group; one with a share gets that share of it."""
+    groups = optimizer.param_groups
+    groups[0]['lr'] = lr
+    for group in groups[1:]:
+        if SHARE in group:
+            group['lr'] = lr * group[SHARE]
+
+
+def make_optimiser(
+    optim: type[Optimizer], parameters: Iterable[nn.Parameter] | list[dict[str, Any]], lr: float
+) -> Optimizer:
     """Make an optimiser of a class."""
     make: Any = optim  # optimisers share no typed constructor
     with without_compiler():

@@ -1,10 +1,13 @@
 """
 What the critics learn from, and how the target networks follow.
 
-Here are target policy smoothing (:func:`smoothing_noise`), the discount (:func:`discounts`), the returns
-(:func:`lambda_returns`) and the soft update of the target networks (:func:`soft_update`), each beside its compiled
-version.
+Here are target policy smoothing (:func:`smoothing_noise`), the value of several critics (:func:`value_of_critics`), the
+discount (:func:`discounts`), the traces (:func:`traces`), the returns (:func:`lambda_returns`) and the soft update of
+the target networks (:func:`soft_update`). What is computed in loops stands beside its compiled version.
 """
+
+import functools
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +18,9 @@ from velora_ros.liquid.kernels.compiler import kernel
 from velora_ros.replay import Batch
 
 Array = npt.NDArray[np.float32]
+
+LARGEST_MOTOR = 0.99999
+"""Beyond this the penalty on the motor layer has no gradient: float32 cannot tell what went into the tanh."""
 
 
 def smoothing_noise(shape: tuple[int, int, int], target_noise: float, rng: np.random.Generator) -> Array:
@@ -42,6 +48,44 @@ def scale_and_clip(noise: Array, scale: float, limit: float) -> None:
         noise[n] = limit32 if x > limit32 else -limit32 if x < -limit32 else x
 
 
+def value_of_critics(values: Sequence[Array], mean_share: float) -> Array:
+    """
+    Return one value from those of several critics: the smallest (TD3), or something between it and their mean.
+
+    The smaller of two values is too low on average. ``mean_share`` is the share of the mean in the result.
+
+    Args:
+        values: of the target critics, equal shapes.
+        mean_share: 0: the smallest; 1: the mean.
+    """
+    smallest: Array = functools.reduce(np.minimum, values)
+    if mean_share == 0 or len(values) == 1:
+        return smallest
+    mean: Array = sum(values[1:], values[0]) / np.float32(len(values))
+    return smallest + np.float32(mean_share) * (mean - smallest)
+
+
+def traces(action: Array, policy: Array, trace: float, width: float, axis: int) -> Array:
+    """
+    Return the lambda of each step: cut where the action taken is far from what the target actor would do there.
+
+    ``lambda_t = trace * exp(-mean((a_t - mu'(o_t))^2) / (2 width^2))``. Rewards that follow an action that the policy
+    would not take say little about the policy (Retrace, arXiv 1606.02647, for a deterministic actor).
+
+    Args:
+        action: what was done, in [-1, 1].
+        policy: what the target actor would do, of the same shape.
+        trace: lambda where both agree.
+        width: root mean square of the difference at which lambda is down to 0.61 of that; 0: nothing is cut.
+        axis: the axis of the actions.
+    """
+    if width == 0:
+        return np.full(np.delete(action.shape, axis), trace, np.float32)
+    distance = np.square(action - policy).mean(axis=axis)
+    cut: Array = np.float32(trace) * np.exp(distance * np.float32(-0.5 / width**2))
+    return cut
+
+
 def discounts(batch: Batch, gamma: float, burn_in: int) -> Array:
     """Return gamma^(dt'/T), 0 after a termination, shape (B, L - burn-in); a truncation bootstraps."""
     elapsed = batch.next_dt if batch.elapsed is None else batch.elapsed
@@ -49,45 +93,45 @@ def discounts(batch: Batch, gamma: float, burn_in: int) -> Array:
     return discount
 
 
-def lambda_returns(reward: Array, discount: Array, value: Array, first: Array, trace: float) -> Array:
+def lambda_returns(reward: Array, discount: Array, value: Array, first: Array, trace: Array) -> Array:
     """
     Mix the returns of every length within a sequence: Peng's Q(lambda) (arXiv 2103.00107).
 
-    ``G_t = r_t + discount_t * ((1 - trace) * value_t + trace * G_{t+1})``, where the next step of the sequence is of
-    the same episode; else ``r_t + discount_t * value_t``.
+    ``G_t = r_t + discount_t * ((1 - trace_{t+1}) * value_t + trace_{t+1} * G_{t+1})``, where the next step of the
+    sequence is of the same episode; else ``r_t + discount_t * value_t``.
 
     Args:
         reward: shape (B, L).
         discount: gamma^(dt'/T), and 0 after a termination, shape (B, L).
         value: value of what follows each step, shape (B, L).
         first: 1 where an episode starts, shape (B, L).
-        trace: lambda; 0: one-step returns.
+        trace: lambda of each step, from :func:`traces`, shape (B, L); 0: one-step returns.
 
     Returns:
         G, shape (B, L).
     """
     returns = np.empty(reward.shape, np.float32)
-    _mix(reward, discount, value, first, np.float32(trace), returns)
+    _mix(reward, discount, value, first, trace, returns)
     return returns
 
 
 @kernel
 def _mix(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
-    reward: Array, discount: Array, value: Array, first: Array, trace: float, returns: Array
+    reward: Array, discount: Array, value: Array, first: Array, trace: Array, returns: Array
 ) -> None:
     length = reward.shape[1]
     for b in range(reward.shape[0]):
         for t in range(length - 1, -1, -1):
             following = value[b, t]
             if t < length - 1 and first[b, t + 1] == 0:
-                following += trace * (returns[b, t + 1] - following)
+                following += trace[b, t + 1] * (returns[b, t + 1] - following)
             returns[b, t] = reward[b, t] + discount[b, t] * following
 
 
 @kernel
 def column_returns(  # noqa: PLR0917
     reward: Array, terminated: Array, elapsed: Array, first: Array, burn_in: int,
-    gamma: float, trace: float, reward_scale: float, value: Array, returns: Array,
+    gamma: float, trace: Array, reward_scale: float, value: Array, returns: Array,
 ) -> None:  # fmt: skip
     """
     Do the same for values in columns; the discount is ``gamma^elapsed``, and 0 after a termination.
@@ -99,22 +143,48 @@ def column_returns(  # noqa: PLR0917
         first: 1 where an episode starts, shape (B, L).
         burn_in: number of steps at the start of each sequence that have no column.
         gamma: discount of one nominal period.
-        trace: lambda.
+        trace: lambda of each step, in columns as ``value``, shape (M,).
         reward_scale: rewards are multiplied by it.
         value: column t * B + b belongs to step t after the burn-in of sequence b, shape (M,).
         returns: written, shape (M,).
     """
     n_sequences, length = reward.shape
-    period, share, scale = np.float32(gamma), np.float32(trace), np.float32(reward_scale)
+    period, scale = np.float32(gamma), np.float32(reward_scale)
     for b in range(n_sequences):
         for t in range(length - 1, burn_in - 1, -1):
             n = (t - burn_in) * n_sequences + b
             following = value[n]
             if t < length - 1 and first[b, t + 1] == 0:
-                following += share * (returns[n + n_sequences] - following)
+                following += trace[n + n_sequences] * (returns[n + n_sequences] - following)
             time = elapsed[b, t]
             discount = period if time == 1 else period**time
             returns[n] = scale * reward[b, t] + discount * (np.float32(1.0) - terminated[b, t]) * following
+
+
+@kernel
+def motor_penalty(motor: Array, weight: float, slope: Array) -> float:
+    """
+    Add the gradient of ``weight * mean(z^2)`` to that of the actor's loss, and return the penalty.
+
+    z is what the motor layer puts into its tanh (MR.Q, arXiv 2501.16142): without a penalty it grows until the tanh has
+    no gradient left.
+
+    Args:
+        motor: tanh(z), shape (L, motor, B).
+        weight: of the penalty.
+        slope: gradient of the loss with respect to ``motor``, of the same shape; written.
+    """
+    scale, limit = np.float32(weight) / np.float32(motor.size), np.float32(LARGEST_MOTOR)
+    total, one = np.float32(0.0), np.float32(1.0)
+    for t in range(motor.shape[0]):
+        for i in range(motor.shape[1]):
+            for b in range(motor.shape[2]):
+                m = min(max(motor[t, i, b], -limit), limit)
+                z = np.float32(0.5) * np.log((one + m) / (one - m))
+                total += z * z
+                if m == motor[t, i, b]:
+                    slope[t, i, b] += np.float32(2.0) * scale * z / (one - m * m)
+    return float(total * scale)
 
 
 @torch.no_grad()

@@ -101,6 +101,13 @@ class TrainConfig:
     buffer_size: int = _of(AGENT, 100_000, 'capacity of the replay buffer', 1, unit='transitions')
     actor_lr: float = _of(AGENT, 1e-4, 'learning rate of the actor', above=True, live=True)
     critic_lr: float = _of(AGENT, 1e-3, 'learning rate of the critic', above=True, live=True)
+    core_rate: float = _of(
+        AGENT,
+        1.0,
+        "learning rate of the actor's recurrent layer, as a share of the actor's",
+        0,
+    )
+    motor_init: float = _of(AGENT, 1.0, "factor on the initial weights of the actor's motor layer", 0)
     cell: str = _of(
         AGENT,
         CFC,
@@ -118,6 +125,12 @@ class TrainConfig:
     )
     normalise: bool = _of(
         AGENT, True, 'whether observations are normalised by their statistics in the start-up steps, then frozen'
+    )
+    score_limit: float = _of(
+        AGENT,
+        0.0,
+        'the largest number that normalisation makes of an observation in the start-up steps; 0: no limit',
+        unit='standard deviations',
     )
     batch_size: int = _of(
         TRAIN,
@@ -173,6 +186,18 @@ class TrainConfig:
     )
     max_grad_norm: float = _of(TRAIN, 0.0, 'gradients with a greater norm are scaled down to it; 0: never')
     trace: float = _of(TRAIN, 0.9, 'lambda of the returns within a sequence; 0: one-step returns', 0, 1)
+    trace_width: float = _of(
+        TRAIN,
+        0.0,
+        "distance of an action from the target actor's, root mean square, at which it cuts lambda to 0.61; 0: never",
+        unit='half action ranges',
+    )
+    mean_share: float = _of(
+        TRAIN, 0.0, 'with 2 critics, share of their mean in the target; the rest is the smaller value', 0, 1
+    )
+    motor_penalty: float = _of(
+        TRAIN, 0.0, "weight of the mean square of what goes into the motor layer's tanh, in the actor's loss"
+    )
     reward_scale: float = _of(TRAIN, 1.0, 'factor on the rewards that the critic learns from', above=True)
     critic_warm_up: int = _of(
         TRAIN, 2000, 'steps in which only the critic learns, in a training that begins from a file', 0, unit='steps'

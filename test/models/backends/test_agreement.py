@@ -15,6 +15,7 @@ from velora_ros.liquid.cell_registry import CELLS
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.models.networks import Networks
+from velora_ros.models.optimisers import set_learning_rate, with_core_rate
 
 BACKENDS = (TorchBackend, NumbaBackend)
 CASES = list(itertools.product(CELLS, (1, 2), (False, True)))
@@ -66,6 +67,42 @@ def test_values_and_gradients_agree_to_a_hundred_thousandth(  # noqa: PLR0917 - 
             np.testing.assert_allclose(
                 flat.gradients[name] / scale, parameter.grad.numpy() / scale, rtol=0, atol=1e-5, err_msg=name
             )
+
+
+def test_values_and_gradients_agree_with_cut_traces_the_mean_of_critics_and_a_penalty() -> None:
+    slow, fast = both(lr=0.0, n_critics=2)
+    config = numbers(burn_in=2, trace=0.9, trace_width=0.3, mean_share=0.4, motor_penalty=0.1, target_noise=0.2)
+    rng = np.random.default_rng(5)
+    batch = random_batch(rng, 5, 8, slow.networks.actor.hidden_size)
+    noise = noise_for(batch, config, rng)
+    expected, seen = update(slow, batch, noise, config, measure=True)
+    metrics, also_seen = update(fast, batch, noise, config, measure=True)
+    assert metrics == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    assert also_seen == pytest.approx(seen, rel=1e-5, abs=1e-5)
+    for name, parameter in slow.networks.actor.named_parameters():
+        np.testing.assert_allclose(fast._actor.gradients[name], parameter.grad, rtol=0, atol=1e-5, err_msg=name)
+    assert metrics != pytest.approx(update(fast, batch, noise, numbers(burn_in=2, trace=0.9))[0], rel=1e-3)
+
+
+def test_a_slower_recurrent_layer_learns_alike_and_slower() -> None:
+    results = []
+    for core_rate, kind in ((1.0, TorchBackend), (0.1, TorchBackend), (0.1, NumbaBackend)):
+        nets, rng, config = networks(), np.random.default_rng(9), numbers(trace=0.9)
+        before = [parameter.detach().clone() for parameter in nets.actor.parameters()]
+        actor = torch.optim.Adam(with_core_rate(nets.actor, core_rate))  # type: ignore[arg-type]
+        set_learning_rate(actor, 1e-3)
+        backend: Any = kind(nets, actor, torch.optim.Adam(nets.critic_side().parameters(), lr=1e-3))
+        for _ in range(3):
+            batch = random_batch(rng, 5, 8, 4)
+            update(backend, batch, noise_for(batch, config, rng), config)
+        after = dict(nets.actor.named_parameters())
+        results.append({n: (p - b).detach() for (n, p), b in zip(after.items(), before, strict=True)})
+    usual, slow, fast = results
+    for name in usual:
+        torch.testing.assert_close(fast[name], slow[name], rtol=1e-3, atol=2e-5)
+    steps = {name: (slow[name].abs().max() / usual[name].abs().max()).item() for name in usual}
+    assert steps['command.weight'] == pytest.approx(0.1, rel=0.2)
+    assert steps['motor.weight'] == pytest.approx(1.0, rel=0.2)
 
 
 @pytest.mark.parametrize(('cell', 'n_critics', 'memory'), CASES)

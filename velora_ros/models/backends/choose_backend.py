@@ -12,6 +12,7 @@ from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.protocol import Backend
 from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.models.networks import Networks
+from velora_ros.models.optimisers import SHARE
 from velora_ros.training import TrainConfig
 
 PLAIN_ADAM = {'weight_decay': 0, 'amsgrad': False, 'maximize': False}
@@ -77,8 +78,8 @@ def is_plain_adam(optimizer: Optimizer) -> bool:
     groups = optimizer.param_groups
     return (
         type(optimizer) is torch.optim.Adam
-        and len(groups) == 1
-        and all(groups[0][name] == value for name, value in PLAIN_ADAM.items())
+        and (len(groups) == 1 or all(SHARE in group for group in groups))
+        and all(group[name] == value for group in groups for name, value in PLAIN_ADAM.items())
     )
 
 

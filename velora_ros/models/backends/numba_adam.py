@@ -121,17 +121,28 @@ class FlatAdam:
                 square.copy_(state[parameter]['exp_avg_sq'])
                 self.count.copy_(state[parameter]['step'])
             state[parameter] = {'step': self.count, 'exp_avg': mean, 'exp_avg_sq': square}
+        self._parts = self._parts_of_groups()
+
+    def _parts_of_groups(self) -> list[list[slice]]:
+        """Return where the parameters of each group of the optimiser are; a single group is one slice."""
+        groups = self.optimizer.param_groups
+        if len(groups) == 1:
+            return [[slice(0, self.flat.values.size)]]
+        places = {id(one): part for one, part in zip(self.flat.parameters, self.flat.slices, strict=True)}
+        return [[places[id(parameter)] for parameter in group['params']] for group in groups]
 
     def step(self, max_grad_norm: float) -> None:
         """Take one step along the flat gradient, scaled down to the norm if that is above 0."""
         gradient = self.flat.flat_gradient
         if max_grad_norm > 0:
             gradient *= np.float32(min(1.0, max_grad_norm / (float(np.sqrt(np.dot(gradient, gradient))) + 1e-6)))
-        group: dict[str, Any] = self.optimizer.param_groups[0]
         self._count[0] += 1
-        count, (beta1, beta2) = int(self._count[0]), group['betas']
-        rate, root = group['lr'] / (1 - beta1**count), (1 - beta2**count) ** 0.5
-        adam(self.flat.values, gradient, self.mean, self.square, rate, beta1, beta2, root, group['eps'])
+        for group, parts in zip(self.optimizer.param_groups, self._parts, strict=True):
+            count, (beta1, beta2) = int(self._count[0]), group['betas']
+            rate, root = group['lr'] / (1 - beta1**count), (1 - beta2**count) ** 0.5
+            for part in parts:
+                arrays = (array[part] for array in (self.flat.values, gradient, self.mean, self.square))
+                adam(*arrays, rate, beta1, beta2, root, group['eps'])
 
 
 @kernel

@@ -19,7 +19,7 @@ from velora_ros.models.backends.numba_batch import BatchLayout, NormaliserView, 
 from velora_ros.models.backends.numba_critic import CompiledCritic
 from velora_ros.models.backends.protocol import check_loss
 from velora_ros.models.networks import Networks
-from velora_ros.models.targets import column_returns, soft_update_arrays
+from velora_ros.models.targets import column_returns, motor_penalty, soft_update_arrays, traces, value_of_critics
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SATURATED
@@ -105,8 +105,9 @@ class NumbaBackend:
     def targets(self, data: BatchLayout, noise: Array, config: TrainConfig) -> Array:
         """See :meth:`Backend.targets`; the shape is (M,), one entry for each column that carries loss."""
         burn_in, following, batch = data.burn_in, (data.next_dt, data.never), data.source
-        states = self._target.encode(data.observation, data.hidden, data.dt, data.first).states
-        to_columns(states, burn_in, data.after)
+        policy, tape = self._target.forward(data.observation, data.hidden, data.dt, data.first)
+        to_columns(policy, burn_in, data.policy_rows)
+        to_columns(tape.states, burn_in, data.after)
         motor, _ = self._target.forward(data.next_observation, data.after, *following)
         smooth(motor[0], noise, data.next_action_rows)
         if self._memory_target is not None:
@@ -114,14 +115,14 @@ class NumbaBackend:
             to_columns(states, burn_in, data.memory_after)
             tape = self._memory_target.encode(data.next_observation, data.memory_after, *following)
             data.next_memory_rows[:] = tape.states[0]
-        value = self._target_critics[0].values(data.next_inputs)
-        for critic in self._target_critics[1:]:
-            np.minimum(value, critic.values(data.next_inputs), out=value)
+        values = [critic.values(data.next_inputs) for critic in self._target_critics]
+        value = value_of_critics(values, config.mean_share)
+        trace = traces(data.action_rows, data.policy_rows, config.trace, config.trace_width, axis=0)
         elapsed = batch.next_dt if batch.elapsed is None else batch.elapsed
         returns = np.empty(value.size, np.float32)
         column_returns(
             batch.reward, batch.terminated, elapsed, batch.first, burn_in,
-            config.gamma, config.trace, config.reward_scale, value, returns,
+            config.gamma, trace, config.reward_scale, value, returns,
         )  # fmt: skip
         return returns
 
@@ -155,6 +156,8 @@ class NumbaBackend:
         to_columns(motor, data.burn_in, data.action_rows)  # replaces the batch's actions, which are no longer needed
         loss, slope = self._online_critics[0].loss_slope(data.inputs, data.n_seen)
         to_steps(slope, data.burn_in, data.d_motor)
+        if config.motor_penalty > 0:
+            loss += motor_penalty(motor[data.burn_in :], config.motor_penalty, data.d_motor[data.burn_in :])
         check_loss('actor', loss)
         self.actor.backward(motor, tape, data.d_motor, self._actor.gradients, burn_in=data.burn_in)
         diagnostics: Metrics = {}

@@ -61,6 +61,7 @@ class BatchLayout:
         self.next_observation = np.empty((1, n_observations, n_columns), np.float32)
         self.next_dt, self.never = np.zeros((2, 1, n_columns), np.float32)
         self.after = np.empty((size, n_columns), np.float32)
+        self.policy_rows = np.empty((n_actions, n_columns), np.float32)  # the target actor's actions on o
         self.memory_after = np.empty((n_memory, n_columns), np.float32)
         # Derivatives by step; they stay zero in the burn-in.
         self.d_motor = np.zeros((length, n_actions, n_sequences), np.float32)

@@ -59,14 +59,15 @@ class Backend(Protocol):
         """
         Return the targets of the critics for the B * (L - burn-in) steps that carry loss.
 
-        y = r + gamma^(dt'/T) (1 - terminated) min_i Q'_i(s', mu'(o', h) + noise), mixed with the rewards that follow in
-        the sequence (:func:`velora_ros.models.targets.lambda_returns`). The target actor runs over the same steps as
+        y = r + gamma^(dt'/T) (1 - terminated) Q'(s', mu'(o', h) + noise), where Q' is the value of all critics
+        (:func:`velora_ros.models.targets.value_of_critics`), mixed with the rewards that follow in the sequence
+        (:func:`velora_ros.models.targets.lambda_returns`). The target actor runs over the same steps as
         the actor; from its state after o it takes one step on o'.
 
         Args:
             data: from :meth:`prepare`.
             noise: from :func:`velora_ros.models.targets.smoothing_noise`, shape (B, L - burn-in, action).
-            config: ``gamma``, ``trace``, ``reward_scale``, ``burn_in``.
+            config: ``gamma``, ``trace``, ``trace_width``, ``mean_share``, ``reward_scale``, ``burn_in``.
         """
         ...
 

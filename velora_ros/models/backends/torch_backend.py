@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from velora_ros.liquid.network import LiquidEncoder
 from velora_ros.models.backends.protocol import check_loss
 from velora_ros.models.networks import Networks
-from velora_ros.models.targets import discounts, lambda_returns, soft_update
+from velora_ros.models.targets import LARGEST_MOTOR, discounts, lambda_returns, soft_update, traces, value_of_critics
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SATURATED
@@ -72,7 +72,7 @@ class TorchBackend:
         networks, burn_in = self.networks, config.burn_in
         following = data.next_observation[:, burn_in:].flatten(0, 1)
         elapsed = data.next_dt[:, burn_in:].flatten()
-        _, states = networks.actor_target(data.observation, data.hidden, data.dt, data.first)
+        policy, states = networks.actor_target(data.observation, data.hidden, data.dt, data.first)
         action, _ = networks.actor_target.step(following, states[:, burn_in:].flatten(0, 1), elapsed)
         action = (action.view(noise.shape) + self._tensor(noise)).clamp(-1, 1)
         next_state = data.next_state[:, burn_in:]
@@ -80,13 +80,14 @@ class TorchBackend:
             memory = networks.memory_target.states(data.observation, data.memory, data.dt, data.first)
             memory = networks.memory_target.advance(following, memory[:, burn_in:].flatten(0, 1), elapsed)
             next_state = torch.cat([next_state, memory.view(*next_state.shape[:2], -1)], dim=-1)
-        next_value = torch.stack([critic(next_state, action) for critic in networks.critics_target.children()])
+        next_values = [critic(next_state, action).cpu().numpy() for critic in networks.critics_target.children()]
+        taken, policy = (actions[:, burn_in:].cpu().numpy() for actions in (data.action, policy))
         returns = lambda_returns(
             data.source.reward[:, burn_in:] * np.float32(config.reward_scale),
             discounts(data.source, config.gamma, burn_in),
-            next_value.amin(dim=0).cpu().numpy(),
+            value_of_critics(next_values, config.mean_share),
             data.source.first[:, burn_in:],
-            config.trace,
+            traces(taken, policy, config.trace, config.trace_width, axis=-1),
         )
         return self._tensor(returns)
 
@@ -122,6 +123,9 @@ class TorchBackend:
         with torch.no_grad():
             state = self._critic_state(data, burn_in)
         loss = -self.networks.critics[0](state, action).mean()
+        if config.motor_penalty > 0:
+            sums = torch.atanh(action.clamp(-LARGEST_MOTOR, LARGEST_MOTOR))
+            loss = loss + config.motor_penalty * sums.square().mean()
         check_loss('actor', loss.item())
         norm = _step(self.actor_optimizer, self.networks.actor, loss, config.max_grad_norm, measure=measure)
         metrics = {'actor_loss': float(loss.item())}
