@@ -20,6 +20,12 @@ def test_export_writes_a_model_and_prints_its_inputs_and_outputs(policy, tmp_pat
     assert json.loads(said['action_names']) == ['action_0']
 
 
+def test_export_writes_c_code_and_prints_its_function(policy, tmp_path, capsys):
+    assert main(['export', policy, '--c', str(tmp_path / 'my walk.c')]) == 0
+    assert 'my_walk_step(state, observation[4], dt [s], action[1])' in capsys.readouterr().out
+    assert 'int my_walk_step(' in (tmp_path / 'my walk.c').read_text()
+
+
 @pytest.mark.parametrize(
     ('arguments', 'named'),
     [
@@ -27,7 +33,8 @@ def test_export_writes_a_model_and_prints_its_inputs_and_outputs(policy, tmp_pat
         (['{folder}/text', '--onnx', '{folder}/p.onnx'], 'this is a text file'),
         (['{folder}/policy.safetensors', '--onnx', '{folder}/absent/p.onnx'], 'could not be written'),
         (['{folder}/policy.safetensors', '--onnx', '{folder}'], 'could not be written'),
-        (['{folder}/policy.safetensors'], '--onnx'),
+        (['{folder}/policy.safetensors'], 'no output is named; add --onnx OUT, --c OUT, or both'),
+        (['{folder}/policy.safetensors', '--c', '{folder}/absent/p.c'], 'could not be written'),
     ],
 )
 def test_an_export_that_fails_names_the_reason(policy, tmp_path, capsys, arguments, named):
