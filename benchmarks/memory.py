@@ -1,5 +1,5 @@
 """
-How much the memory of a training grows after its replay is full. `make bench-memory` runs it.
+How much the memory of a training process grows after its replay is full. `make bench-memory` runs it.
 
     python benchmarks/memory.py [--quick]
 

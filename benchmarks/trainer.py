@@ -7,7 +7,7 @@ Two measurements, in each of which the two sides take turns on the same machine:
 
     speed: the same training, seed for seed, by trainer_node and by `velora_ros train`: environment steps per second of
         training time without evaluations, as both write them into their run folder;
-    latency: from state to command in `make control`, measured by the simulated robot, alone and with a training beside
+    latency: from state to command in `make control`, measured by the simulated robot, alone and with training beside
         it during the whole run.
 
 Medians over the runs. The last line is JSON.

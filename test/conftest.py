@@ -1,4 +1,4 @@
-"""Fixtures that several rooms' tests share, and how the tests are dealt out to several processes."""
+"""Fixtures shared by the tests of several subpackages, and how the tests are distributed to several processes."""
 
 import os
 import signal

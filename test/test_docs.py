@@ -32,7 +32,7 @@ def test_every_fault_names_a_test_that_exists():
         assert f'def {test}(' in (ROOT / 'test' / file).read_text(encoding='utf-8'), f'{file} has no {test}'
 
 
-ROOMS = sorted(path.name for path in (ROOT / 'velora_ros').iterdir() if (path / '__init__.py').exists())
+SUBPACKAGES = sorted(path.name for path in (ROOT / 'velora_ros').iterdir() if (path / '__init__.py').exists())
 FILES = re.compile(r'`([\w./-]+(?:\.(?:py|md|rst|toml|yaml|xml|cfg)|/))(?:::\w+)?`')
 NAMES = re.compile(r'`(velora_ros(?:\.\w+)+)')
 IN_REPOSITORY = re.compile(
@@ -42,10 +42,10 @@ IMPORTS = re.compile(r'^from (velora_ros[\w.]*) import ([\w, ]+)', re.MULTILINE)
 CODE_PAGES = [ROOT / 'docs' / name for name in ('design.md', 'development.md', 'algorithm.md')]
 
 
-def test_the_design_has_a_row_for_every_room_and_no_other():
+def test_the_design_has_a_row_for_every_subpackage_and_no_other():
     page = (ROOT / 'docs' / 'design.md').read_text(encoding='utf-8')
     rows = re.findall(r'^\| `(\w+)/` \|', page, re.MULTILINE)
-    assert sorted(rows) == ROOMS
+    assert sorted(rows) == SUBPACKAGES
 
 
 def test_the_design_shows_the_layers_that_are_enforced():

@@ -23,7 +23,7 @@ MODULES = sorted(
     if path.stem not in (*NEED_LAUNCH, '__main__')
 )
 ROS = ('_msgs', '_srvs', '_interfaces', 'rclpy', 'launch', 'launch_ros', 'ament_index_python')
-WITH_TORCH = tuple(f'velora_ros.{room}' for room in ('liquid', 'models', 'training', 'replay', 'gym.torch_tensors'))
+WITH_TORCH = tuple(f'velora_ros.{name}' for name in ('liquid', 'models', 'training', 'replay', 'gym.torch_tensors'))
 # Import names that differ from the names they are installed by.
 INSTALLED_AS = {'yaml': 'pyyaml', 'tensorboardX': 'tensorboardx'}
 

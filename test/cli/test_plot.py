@@ -88,7 +88,7 @@ def test_diagnostics_become_small_pictures(runs, tmp_path, capsys):
 @pytest.mark.parametrize(
     ('text', 'named'),
     [
-        (None, 'its version had no diagnostics'),
+        (None, 'the version that wrote it had no diagnostics'),
         (HEADER, 'has no row with steps and seconds yet'),
         ('', 'has no row with steps and seconds yet'),
         (HEADER + '500,9,fast,1,1,1,1\n', 'is not a table of diagnostics'),

@@ -136,7 +136,7 @@ def test_a_folder_in_use_is_refused(begin, train, capsys):
     assert begin('run', '--steps', 40) == 0
     with RunFolder.resume('run'):
         assert train('--resume', 'run') == 1
-    assert 'in use by another training' in capsys.readouterr().err
+    assert 'in use by another training run' in capsys.readouterr().err
 
 
 def test_a_run_that_cannot_begin_leaves_its_folder_free(begin, capsys):

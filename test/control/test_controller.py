@@ -77,7 +77,7 @@ def test_a_repeated_stamp_advances_nothing():
     hidden = bench.policy.hidden
     assert bench.state(after=0.0) is None
     assert bench.policy.hidden is hidden
-    assert 'same stamp as the one before' in bench.reason
+    assert 'same stamp as the previous one' in bench.reason
 
 
 def test_a_limit_of_zero_switches_the_check_off():

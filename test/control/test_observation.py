@@ -232,7 +232,7 @@ def test_a_source_without_values_or_with_old_ones_is_named():
     joints, imu = JointValues(['hinge/position'], 0.1), VectorValues(['rate'], 0.1, 'imu')
     observation = Observation([(joints, [0]), (imu, [1])])
     update(joints, ['hinge'], 1000 * MS, position=[5.0])
-    with pytest.raises(ObservationError, match=r"no message has come from the source 'imu' \(rate\)"):
+    with pytest.raises(ObservationError, match=r"no message has arrived from the source 'imu' \(rate\)"):
         observation.read(1000 * MS)
     imu.update([1.0], 899 * MS)
     with pytest.raises(

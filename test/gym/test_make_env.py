@@ -192,7 +192,9 @@ def test_an_opengl_backend_that_mujoco_does_not_know_is_named():
         [sys.executable, '-c', code],
         env={**os.environ, 'MUJOCO_GL': 'nonsense'}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert "ConfigError: the environment variable MUJOCO_GL is 'nonsense', which MuJoCo does not know" in result.stderr
+    assert (
+        "ConfigError: the environment variable MUJOCO_GL is 'nonsense', which MuJoCo does not support" in result.stderr
+    )
 
 
 @pytest.mark.parametrize('backend', ['osmesa_that_is_not_there', 'glfw'])
@@ -243,7 +245,7 @@ def test_core_wrappers_are_added_once_and_in_order():
     assert not isinstance(half.env.env, RecordEpisodeStatistics)
 
 
-def test_importing_the_room_loads_neither_torch_nor_mujoco_nor_ros():
+def test_importing_the_subpackage_loads_neither_torch_nor_mujoco_nor_ros():
     code = "import sys, velora_ros.gym; sys.exit(bool({'torch', 'mujoco', 'rclpy'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, '-c', code], timeout=60, check=False).returncode == 0
 

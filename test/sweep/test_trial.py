@@ -125,4 +125,4 @@ def test_a_locked_run_folder_is_waited_for_and_then_refused(tmp_path, monkeypatc
     trial = one()
     with RunFolder.start(tmp_path / trial.name, trial.config):
         outcome = run_trial(trial, tmp_path, lambda _: None)
-    assert outcome['status'] == FAILED and 'is in use by another training' in outcome['message']
+    assert outcome['status'] == FAILED and 'is in use by another training run' in outcome['message']

@@ -33,7 +33,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     """Add the command."""
     parser = commands.add_parser('evaluate', help='run a policy and report its returns', description=__doc__)
     parser.add_argument('file', metavar='FILE', help='policy file')
-    parser.add_argument('--env', metavar='ID', help='environment (default: that of the training)')
+    parser.add_argument('--env', metavar='ID', help='environment (default: that of training)')
     add_env_arguments(parser, 'keyword for the environment; can be given more than once (default: as in training)')
     parser.add_argument(
         '--episodes', metavar='K', type=whole_number(1), default=10, help='number of episodes (default: 10)'
@@ -50,7 +50,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--disturbances',
         choices=(NO_DISTURBANCES, AS_IN_TRAINING),
         default=NO_DISTURBANCES,
-        help='those of the training, or none; the flags below override single ones (default: none)',
+        help='those of training, or none; the flags below override single ones (default: none)',
     )
     add_hyperparameters(disturbances, only='env')
     parser.set_defaults(run=run)
@@ -191,7 +191,7 @@ def evaluate_in(
         seed: seed of the resets.
         max_steps: maximum steps of an episode; None: no limit.
         disturbances: disturbances of the environment; None: none.
-        env_args: keywords for the environment; those of the training are kept if it is the same environment.
+        env_args: keywords for the environment; those of training are kept if the environment is the same.
         film: path of a film of the first episode, checked by :func:`velora_ros.cli.film.film_path`; None: no film.
 
     Raises:

@@ -20,7 +20,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     pictures = parser.add_argument_group('pictures, .png or .svg')
     pictures.add_argument('--wiring', metavar='FILE', help='draw neurons and synapses')
     pictures.add_argument('--hidden', metavar='FILE', help='draw hidden state, observations, actions and rewards')
-    pictures.add_argument('--env', metavar='ID', help='environment for --hidden (default: that of the training)')
+    pictures.add_argument('--env', metavar='ID', help='environment for --hidden (default: that of training)')
     pictures.add_argument(
         '--steps', metavar='N', type=whole_number(2), default=200, help='steps for --hidden (default: 200)'
     )

@@ -1,6 +1,6 @@
 """
 What an observation is read from and what an action means, for tasks, control and nodes alike.
 
-The room knows numpy only: no ROS, no torch, no clock. Functions of numbers take arrays of any leading shape,
+This subpackage uses only numpy: no ROS, no torch, no clock. Functions of numbers take arrays of any leading shape,
 ``(..., observation)``, so one robot and a thousand simulations share them.
 """

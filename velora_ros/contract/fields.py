@@ -3,10 +3,10 @@ The syntax of ``observation.fields``: a number, a slice of an array, or the mini
 
 =============================================  =========================================
 ``twist.twist.linear.x``                       the number at this path of the message
-``ranges[0]``, ``points[0].positions[-1]``     an entry of an array, counted as in Python
-``ranges[0:360]``, ``ranges[::2]``             a slice: as many observations as it has entries
-``min(ranges[0:45])``                          the smallest entry; ``max`` is the largest, ``mean`` the average
-``min(ranges[-20:], ranges[:20])``             the least entry of several slices
+``ranges[0]``, ``points[0].positions[-1]``     an element of an array, indexed as in Python
+``ranges[0:360]``, ``ranges[::2]``             a slice: one observation for each element
+``min(ranges[0:45])``                          the smallest element; ``max`` is the largest, ``mean`` the average
+``min(ranges[-20:], ranges[:20])``             the smallest element of several slices
 =============================================  =========================================
 """
 
@@ -93,7 +93,7 @@ def width_of(text: str) -> int | None:
 
 
 def slice_width(cut: slice) -> int | None:
-    """Return how many entries a slice has in any array that is long enough; None if it depends on the length."""
+    """Return how many elements a slice has in any array that is long enough; None if it depends on the length."""
     step = 1 if cut.step is None else cut.step
     if step > 0:
         start, stop = 0 if cut.start is None else cut.start, cut.stop
@@ -119,7 +119,7 @@ def _path(text: str, whole: str) -> Path:
     if not steps or at < len(text):
         raise ConfigError(f"'{whole}' is not a field of a message; write {EXAMPLES}.")
     if sum(isinstance(step, slice) for step in steps) > 1:
-        raise ConfigError(f"'{whole}' has two slices in one path; give a field for each entry of the outer array.")
+        raise ConfigError(f"'{whole}' has two slices in one path; give a field for each element of the outer array.")
     return Path(text, tuple(steps))
 
 

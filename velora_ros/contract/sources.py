@@ -55,7 +55,7 @@ class ObservationSettings:
     Args:
         sources: the topics; a message of the first one triggers a command.
         defaults: the sources when there are none: joint states if they carry the whole observation, else a vector.
-        fields: ``<source>:<field>`` for each observation of the policy; a slice gives as many as it has entries.
+        fields: ``<source>:<field>`` for each observation of the policy; a slice gives one for each element.
         scale: factor of each field, or of each observation.
         offset: added to each after scaling.
         transform: ``none``, ``sin``, ``cos`` or ``unwrap`` of each, applied last.
@@ -170,7 +170,7 @@ def _widths(texts: Sequence[str], fields: Sequence[str], names: Sequence[str]) -
         open_ended = ' and '.join(f"'{fields[place]}'" for place in unknown)
         raise ConfigError(
             f"'observation.fields' has the slices {open_ended}, whose length depends on the message; only one of them "
-            'can take the rest. Give the others a start and a stop.'
+            'can cover the remaining observations. Give the others a start and a stop.'
         )
     rest = len(names) - given
     known = [rest if width is None else width for width in widths]

@@ -100,7 +100,7 @@ class Controller:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether no state has come since the controller began."""
+        """Whether no state has arrived since the controller was created."""
         return self._reason == self._waiting
 
     @property
@@ -177,7 +177,7 @@ class Controller:
         elif stamp == self._last_stamp:
             self.reject(
                 'duplicate',
-                'the state has the same stamp as the one before; stamp each state when it is measured, and check '
+                'the state has the same stamp as the previous one; stamp each state when it is measured, and check '
                 'that /clock advances where use_sim_time is set',
             )
         else:
@@ -337,7 +337,7 @@ class Controller:
         self._ramp_and_slew.begin()
 
     def _await_state(self) -> None:
-        """Count silence from the next usable state on; the status says that none has come."""
+        """Measure silence only from the next usable state on; the status says that no state has arrived."""
         self._last_input, self._reason = None, self._waiting
 
     def _latch(self, cause: str, reason: str) -> Command | None:

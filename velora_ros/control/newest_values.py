@@ -101,7 +101,7 @@ class VectorValues:
         return range(len(self._values)), self._values.tolist()
 
     def refuse(self, reason: str) -> None:
-        """Refuse to read until the next usable message: the newest was not usable, and the one before is outdated."""
+        """Refuse to read until the next usable message: the last one cannot be used, and the one before is outdated."""
         self._refused = reason
 
     def read(self, stamp: int) -> Array:
@@ -112,7 +112,7 @@ class VectorValues:
             if self._missing is not None:
                 return self._missing
             raise ObservationError(
-                f"no message has come from the source '{self._source}' ({', '.join(self._names)}); "
+                f"no message has arrived from the source '{self._source}' ({', '.join(self._names)}); "
                 f"publish it, or correct 'observation.{self._source}.topic'."
             )
         if self.max_age != math.inf and abs(stamp - self._stamp) > self.max_age * NANOSECONDS:

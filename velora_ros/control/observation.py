@@ -141,7 +141,7 @@ class JointValues:
             repeats, so that :meth:`read` can name what is missing.
 
         Raises:
-            ObservationError: a field has another length than the names, or no message so far had any of the signals;
+            ObservationError: a field and the names differ in length, or no message so far had any of the signals;
                 nothing is stored. Or the message belongs to the next state and a part of the last one is missing; it is
                 stored.
         """
@@ -196,7 +196,7 @@ class JointValues:
         self._partial.forget()
 
     def refuse(self, reason: str) -> None:
-        """See :class:`NewestValues`; a part that cannot be used does not outdate the other parts."""
+        """See :class:`NewestValues`; after a part that cannot be used, the other parts stay valid."""
 
     def _update_part(self, layout: '_Layout', stamp: int) -> bool:
         if not layout.mask:

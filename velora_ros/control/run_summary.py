@@ -242,8 +242,8 @@ class Swaps:
     """
     The number of policy swaps and their effect on the commands.
 
-    The controller reports its count once a second, so a swap lies within the second in which the count rose or within
-    the one before; both count.
+    The controller reports its count once a second, so a swap happened in the second in which the count rose or in the
+    previous one; both are examined.
     """
 
     def __init__(self) -> None:

@@ -41,7 +41,7 @@ def resting_controls(model: mujoco.MjModel, data: mujoco.MjData) -> Array:
     Return the controls of a robot without commands after a reset to this state, shape (actuator,).
 
     A position servo gets its control in the keyframe that the state was taken from, else the control whose target is
-    its present position. Servos that integrate a velocity, motors, velocity servos and muscles get 0, or the nearest
+    its current position. Servos that integrate a velocity, motors, velocity servos and muscles get 0, or the nearest
     limit.
 
     Args:
@@ -60,7 +60,7 @@ def kept_controls(model: mujoco.MjModel, controls: Array) -> Array:
 
     Args:
         model: the model.
-        controls: the present ones, shape (actuator,).
+        controls: the current ones, shape (actuator,).
     """
     targeted = are_position_servos(model) & (model.actuator_dyntype != _INTEGRATOR)
     return within_limits(model, np.where(targeted, controls, 0.0))
@@ -68,7 +68,7 @@ def kept_controls(model: mujoco.MjModel, controls: Array) -> Array:
 
 def settle_states(model: mujoco.MjModel, data: mujoco.MjData, controls: Array) -> None:
     """
-    Set the states of filtered and integrating position servos to their present position, instead of 0.
+    Set the states of filtered and integrating position servos to their current position, instead of 0.
 
     A state other than 0 was set by a keyframe and is kept.
 

@@ -1,4 +1,4 @@
-"""Turn observations that are dictionaries or tuples, also nested ones, into one vector with named entries."""
+"""Turn observations that are dictionaries or tuples, nested or not, into one vector with named entries."""
 
 from collections.abc import Iterator
 from typing import Any

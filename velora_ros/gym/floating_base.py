@@ -43,13 +43,13 @@ class FloatingBaseSensor:
 
     def measure(self, data: mujoco.MjData, *, held: bool) -> FloatingBase:
         """
-        Return the present pose and motion of the base.
+        Return the current pose and motion of the base.
 
         Args:
             data: the state of the robot; it is not changed.
             held: whether the robot is held, so that it does not accelerate.
         """
-        # MuJoCo computed the derived quantities before the last step; the present ones need another forward pass.
+        # MuJoCo computed the derived quantities before the last step; the current ones need another forward pass.
         present, dof, body = self._data, self._dof, self._body
         mujoco.mj_copyData(present, self._model, data)
         mujoco.mj_forward(self._model, present)

@@ -33,7 +33,7 @@ class ElapsedTime(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self.observation_space = spaces.Box(low.astype(full.dtype), high.astype(full.dtype), dtype=full.dtype.type)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; the first observation counts as one nominal period after the one before."""
+        """Reset; the first observation is treated as one nominal period after the previous one."""
         observation, info = self.env.reset(seed=seed, options=options)
         return self._timed(observation, info), info
 

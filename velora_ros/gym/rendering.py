@@ -65,7 +65,7 @@ def backend_failure(error: BaseException) -> VeloraError | None:
     texts = [one_line(one) for one in with_causes(error)]
     if any(MUJOCO_GL in text and 'invalid value' in text for text in texts):
         return ConfigError(
-            f"the environment variable {MUJOCO_GL} is '{backend}', which MuJoCo does not know; "
+            f"the environment variable {MUJOCO_GL} is '{backend}', which MuJoCo does not support; "
             'set it to egl, osmesa or glfw, or unset it.'
         )
     if isinstance(error, VeloraError):

@@ -124,7 +124,7 @@ class ModelEnv(MujocoEnv):
         return any(self.data.warning[index].number for index in _UNSTABLE)
 
     def reset_model(self) -> Array:
-        """Put the robot at its keyframe or its reference pose; position servos begin at their present position."""
+        """Put the robot at its keyframe or its reference pose; position servos begin at their current position."""
         if self.model.nkey:
             mujoco.mj_resetDataKeyframe(self.model, self.data, self._start_key())
         places = self.model.jnt_qposadr[self._joints]

@@ -144,11 +144,11 @@ class SimulatedRobot:
         """
         Put the robot at a new initial state and hold it there.
 
-        Until the first command, position servos get their control in the keyframe that the environment started from,
-        else the control that keeps their pose; all other actuators get 0.
+        Until the first command, position servos get their control from the keyframe that the environment started from,
+        or, without one, the control that keeps their pose; all other actuators get 0.
 
         Args:
-            seed: seed of this and all later initial states; None: the random generator goes on.
+            seed: seed of this and all later initial states; None: the random generator continues.
 
         Returns:
             The observation, shape (observation,).
@@ -179,7 +179,7 @@ class SimulatedRobot:
             command: shape (action,), in the spec's order and SI units.
 
         Raises:
-            SpecError: the command is invalid; the one before stays in force.
+            SpecError: the command is invalid; the previous one stays in effect.
         """
         self.set_action(self.check_command(command))
 

@@ -58,7 +58,7 @@ class Wiring:
             n_sensory: number of observations.
             n_neurons: number of inter and command neurons together; command = max(int(0.4 n), 1).
             n_motor: number of actions.
-            rng: the only source of chance.
+            rng: the only random generator that is used.
             sparsity: share of the possible synapses to leave out, in [0, 1).
             cell: kind of the command layer.
 

@@ -42,7 +42,7 @@ def hidden_staleness(
     backend: Backend, buffer: SequenceBuffer, remembers: npt.NDArray[np.bool_], *, dt_input: bool
 ) -> float:
     """
-    Return how far stored hidden states are from those that the present network reaches, over the latter's size.
+    Return how far stored hidden states are from those that the current network reaches, over the latter's size.
 
     The places are spread evenly over the replay. The network runs over the steps before each of them, from the start of
     the episode if that is among these steps, else from what was stored.

@@ -242,7 +242,7 @@ class AgentState:
         Return the whole agent for :meth:`restore`: tensors by name, and JSON-ready values.
 
         Args:
-            buffer: whether the replay goes with it.
+            buffer: whether to include the replay.
         """
         actor, actor_groups = optimiser_state('actor', self.actor_optimizer)
         critic, critic_groups = optimiser_state('critic', self.critic_optimizer)
@@ -281,7 +281,7 @@ class AgentState:
         self.backend.refresh()
         if REPLAY in tensors:
             self.buffer.restore(tensors[REPLAY].numpy(), int(values['replay_position']))
-        # ``train`` may have been given another seed than the constructor.
+        # ``train`` may have been given a different seed from the constructor.
         self.streams = Streams.restore(values['run_seed'], values['random'])
         self.spec = None if values['spec'] is None else PolicySpec.from_dict(values['spec'])
         self.environment = values['environment']

@@ -34,7 +34,7 @@ class LiquidDDPG:
     A DDPG agent whose actor is a Neural Circuit Policy with closed-form continuous-time cells.
 
     The actor has ``command = max(int(0.4 * n_neurons), 1)`` recurrent neurons and ``n_neurons - command`` inter ones.
-    The action bounds are [-1, 1] and the nominal period 1 s until ``train`` or ``load`` knows better.
+    The action bounds are [-1, 1] and the nominal period 1 s until ``train`` or ``load`` sets them.
 
     Args:
         state_dim: number of observations.
@@ -162,8 +162,8 @@ class LiquidDDPG:
             window_size: episodes between two status lines.
             total_steps: largest number of environment steps, over all episodes of this run; None: no limit. If
                 ``n_episodes`` is given too, training ends when the first of the two is reached.
-            eval_env: environment of the deterministic evaluations, another object than ``env``; None: a second one is
-                made from ``env.spec``, or evaluations are skipped if it has none.
+            eval_env: environment of the deterministic evaluations, a different object from ``env``; None: a second one
+                is made from ``env.spec``, or evaluations are skipped if it has none.
             callbacks: objects of :class:`velora_ros.training.Callback`.
             seed: seed of noise, replay and resets; None: the agent's seed.
             control_period: nominal period T [s] of an environment that does not state its own (``env.unwrapped.dt``).
@@ -235,7 +235,7 @@ class LiquidDDPG:
 
         Args:
             path: a file, ``.safetensors`` by custom.
-            buffer: whether the replay goes with it, so that training goes on where it was.
+            buffer: whether the replay is saved too, so that training can continue where it stopped.
 
         Raises:
             StorageError: the file cannot be written; an older one of that name is untouched.
@@ -244,7 +244,7 @@ class LiquidDDPG:
         agent_file.write(path, tensors, {**values, 'arguments': self.arguments()})
 
     def arguments(self) -> dict[str, Any]:
-        """Return the constructor's arguments that make this agent again, JSON-ready; the device is left out."""
+        """Return the constructor arguments that create this agent again, as JSON values, without the device."""
         given = self.agent.config.agent_arguments()
         given |= {'critic_sizes': list(given['critic_sizes']), 'optim': self.agent.optim.__name__, 'seed': self.seed}
         wiring = {} if self._wiring is None else {'wiring': self._wiring}
@@ -264,12 +264,12 @@ class LiquidDDPG:
         optim: type[Optimizer] | None = None,
     ) -> 'LiquidDDPG':
         """
-        Read an agent that :meth:`save` wrote; the file says whether the replay comes with it.
+        Read an agent that :meth:`save` wrote; with the replay, if the file contains one.
 
         Args:
             path: the file.
             device: what to compute on; None: the CPU.
-            optim: the optimiser class, where it is none of ``torch.optim``.
+            optim: the optimiser class, if it is not one of ``torch.optim``.
 
         Raises:
             PolicyFileError: the file is missing, damaged, or of another format version.
@@ -295,11 +295,12 @@ class LiquidDDPG:
         **arguments: Any,
     ) -> 'LiquidDDPG':
         """
-        Make a new agent that begins with what another training has learnt, to train it on: fine-tuning.
+        Make a new agent that continues from what an earlier run has learnt (fine-tuning).
 
-        Of a policy file it takes the actor and the normalisation, and the critic begins anew; of a saved agent, a
-        checkpoint, or a run's newest checkpoint it takes the critic too. Steps and replay begin at nothing, actions are
-        the policy's own from the first step on, and the actor waits for ``critic_warm_up`` steps (:meth:`train`).
+        From a policy file it takes the actor and the normalisation, and the critic is new; from a saved agent, a
+        checkpoint, or a run's newest checkpoint it takes the critic too. The step count starts at 0 and the replay is
+        empty. From the first step on, actions are those of the loaded policy; the actor does not learn for
+        ``critic_warm_up`` steps (:meth:`train`).
 
         Args:
             path: a policy, a saved agent, a checkpoint, or the folder of a run.
@@ -309,7 +310,7 @@ class LiquidDDPG:
 
         Raises:
             PolicyFileError: the file is missing, damaged or something else.
-            ConfigError: an argument differs from what the file settles, or is out of range.
+            ConfigError: an argument contradicts the file, or is out of range.
         """
         file = StartFile.load(path)
         if file.policy is None:

@@ -24,7 +24,7 @@ def explore(action: Array, deviation: float, rng: np.random.Generator) -> None:
     Args:
         action: shape (action,).
         deviation: standard deviation of the noise, in normalised actions.
-        rng: the source of chance.
+        rng: the random generator.
     """
     add_and_clip(action, deviation * rng.standard_normal(action.shape, dtype=np.float32))
 

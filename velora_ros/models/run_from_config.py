@@ -18,12 +18,13 @@ Env = gymnasium.Env[Any, Any]
 
 def make_environment(config: RunConfig) -> Env:
     """
-    Make the environment of a run, disturbed as its hyperparameters say.
+    Make the environment of a run, with the disturbances that its hyperparameters set.
 
     Raises:
         UnsupportedEnvironmentError: it cannot be made, or no policy can be trained in it, for example because a wrapper
             keeps running statistics.
-        ConfigError: the run's environment has no name, or wrappers that only the program that made them knows.
+        ConfigError: the run's environment has no name, or has wrappers that only the program which started the run
+            can make.
     """
     env = make(config.name_of_env(), **config.env_args)
     try:

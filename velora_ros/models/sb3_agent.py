@@ -49,7 +49,7 @@ class SB3Model:
 
     @functools.wraps(SB3Policy.predict)
     def predict(self, *arguments: Any, **options: Any) -> tuple[npt.NDArray[np.float32], State]:
-        """Choose actions with the agent's present policy; :meth:`velora_ros.policy.sb3.SB3Policy.predict` explains."""
+        """Choose actions with the agent's current policy; :meth:`velora_ros.policy.sb3.SB3Policy.predict` explains."""
         agent = self.agent.agent
         now = id(agent), agent.updates
         if self._policy is None or self._policy[0] != now:

@@ -31,6 +31,6 @@ def actor_share(warm_up: int, steps: int) -> float:
     """
     Return the factor on the actor's learning rate after a start from a file.
 
-    A new critic misleads the actor. So the rate is 0 for ``warm_up`` steps, and then rises linearly over as many steps.
+    A new critic misleads the actor, so the rate is 0 for ``warm_up`` steps and then rises linearly over as many more.
     """
     return 1.0 if steps >= 2 * warm_up else max(0.0, steps / warm_up - 1.0)

@@ -30,7 +30,7 @@ def smoothing_noise(shape: tuple[int, int, int], target_noise: float, rng: np.ra
     Args:
         shape: (B, L - burn-in, action).
         target_noise: standard deviation in normalised actions; 0: no noise, and nothing is drawn.
-        rng: the source of chance.
+        rng: the random generator.
     """
     if target_noise == 0:
         return np.zeros(shape, dtype=np.float32)

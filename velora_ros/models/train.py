@@ -94,7 +94,7 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
     Train a model; a run that is resumed replaces its agent.
 
     Raises:
-        VeloraError: as ``LiquidDDPG.train`` says.
+        VeloraError: as for ``LiquidDDPG.train``.
     """
     if call.total_steps is not None and isinstance(config.n_episodes, DefaultEpisodes):
         config = dataclasses.replace(config, n_episodes=call.total_steps)  # no limit: an episode has at least one step
@@ -109,12 +109,12 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
         stack.enter_context(single_thread())
         description = _description(model, env, config, call)
         folder = stack.enter_context(opened(call.run_dir, description, resume=call.resume, seed=call.seed))
-        # The agent: as it is, or as the newest checkpoint has it.
+        # The agent: as it is, or from the newest checkpoint.
         checkpoint = None
         if folder is not None and folder.resumed:
             checkpoint = _restore(model, folder)
             _adopt_again(model.agent, env, call.control_period, folder)
-        elif folder is not None and folder.started_with.env_kwargs is None:  # the command line knows only the name
+        elif folder is not None and folder.started_with.env_kwargs is None:  # the command line has only the name
             folder.change(env_kwargs=keywords_of(env))
         agent = model.agent
         if call.seed is not None and checkpoint is None:

@@ -104,7 +104,7 @@ def read_run(label: str, evaluations: Path, episodes: Path) -> Run:
 
 def read_diagnostics(path: Path, label: str) -> Diagnostics:
     """
-    Read ``diagnostics.csv`` of a run's folder, including columns that this version does not know.
+    Read ``diagnostics.csv`` of a run's folder, including columns that are unknown to this version.
 
     Raises:
         ConfigError: the file is missing, has no rows yet, or is not such a table.
@@ -113,7 +113,7 @@ def read_diagnostics(path: Path, label: str) -> Diagnostics:
         raise ConfigError(f"'{path.parent}' is a file; give the folder of the run.")
     if not path.exists():
         raise ConfigError(
-            f"'{path}' does not exist: this is not a run folder, or its version had no diagnostics. Give "
+            f"'{path}' does not exist: this is not a run folder, or the version that wrote it had no diagnostics. Give "
             "the folder that 'velora_ros train' printed, or resume the run (--resume)."
         )
     columns, rows = _table(path)

@@ -58,7 +58,7 @@ def tidy(axes: Axes) -> None:
 
 
 def title(axes: Axes, text: str, detail: str = '') -> None:
-    """Write a panel's title at its left end and, less prominent, a detail at its right end."""
+    """Write a panel's title on the left and, less prominently, a detail on the right."""
     axes.set_title(text, loc='left', fontsize=9.5, color=INK, fontweight='bold')
     if detail:
         axes.set_title(detail, loc='right', fontsize=8, color='#6b6b6b')

@@ -80,7 +80,7 @@ def parse_header(data: bytes) -> dict[str, Any]:
             f'its header claims {size} bytes, but at most {LARGEST_HEADER} are valid; this is not a safetensors file.'
         )
     if size > len(data) - 8:
-        raise PolicyFileError(f'it is cut short inside its header ({len(data)} bytes); copy or export it again.')
+        raise PolicyFileError(f'it is cut short within its header ({len(data)} bytes); copy or export it again.')
     try:
         header = json.loads(data[8 : 8 + size])
     except (ValueError, RecursionError) as error:

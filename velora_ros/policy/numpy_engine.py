@@ -1,7 +1,7 @@
 """
 The reference engine: the equations of :mod:`velora_ros.policy.tensor_layout` in plain numpy.
 
-It runs every cell and needs no compiler. :mod:`velora_ros.policy.numba_engine` is held to it by tests.
+It runs every cell and needs no compiler. Tests compare :mod:`velora_ros.policy.numba_engine` with it.
 """
 
 from collections.abc import Callable, Mapping

@@ -39,7 +39,7 @@ class PolicyFile:
         wiring: ``n_neurons``, ``inter``, ``command``, ``motor`` (counts), the ``cell``, and the ``sparsity`` and
             ``seed`` with which the synapses were drawn.
         dt_range: shortest and longest elapsed time seen in training [s]; it includes the nominal period.
-        environment: gymnasium id of the environment of the training, if it has one.
+        environment: gymnasium id of the training environment, if it has one.
         provenance: how the policy was trained and what returns it reached; anything that JSON can hold.
         converted_units: the action units of a file that had the scale in them (``100 N``) and was converted on
             loading; empty for other files. They are not part of the policy and are not saved.

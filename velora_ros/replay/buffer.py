@@ -170,7 +170,7 @@ class SequenceBuffer:
         Args:
             n_sequences: B.
             length: L, burn-in included.
-            rng: the only source of chance.
+            rng: the only random generator that is used.
             episode_share: share of the sequences for which an episode is drawn first, each as likely as the others,
                 then a place in it: what happens in short episodes is then not lost among that of long ones.
             into: a batch from :meth:`empty_batch` of this size, which is overwritten and returned; None: a new one with

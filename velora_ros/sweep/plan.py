@@ -157,7 +157,7 @@ class Sweep:
         ]
 
     def labels(self) -> list[str]:
-        """Return a name for each setting that can name a folder."""
+        """Return a name for each setting, usable as the name of a folder."""
         labels = [label_of(setting, self.env) for setting in self.settings]
         if max(map(len, labels)) > LONGEST_NAME:
             return [f'setting-{number:03d}' for number in range(1, len(labels) + 1)]

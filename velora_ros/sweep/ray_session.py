@@ -37,7 +37,7 @@ LOOPBACK = {'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0'}  # despite its name: Ray t
 @contextlib.contextmanager
 def ray_session(address: str | None, cpus: int | None) -> Iterator[None]:
     """
-    Start Ray or connect to a cluster for the block. Afterwards nothing of it remains.
+    Start Ray, or connect to a cluster, for a ``with`` block; disconnect and remove everything afterwards.
 
     Args:
         address: address of a cluster; ``auto``: the cluster on this machine; None: start Ray here, on loopback.

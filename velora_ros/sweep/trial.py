@@ -42,7 +42,7 @@ class ReportEvaluations(Callback):
 
 def run_trial(trial: Trial, folder: Path, report: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """
-    Train, from the newest checkpoint if there is one. An error does not leave this function.
+    Train, from the newest checkpoint if there is one. Errors are returned, not raised.
 
     Args:
         trial: the trial.

@@ -73,7 +73,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
         )
     if metadata.get('checksum') != _checksum(tensors):
         raise DamagedFileError(
-            f"'{path}' was changed after it was written, or its disk is bad; load another copy of it."
+            f"'{path}' was changed after it was written, or its disk is faulty; load another copy of it."
         )
     return tensors, metadata
 

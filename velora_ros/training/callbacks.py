@@ -105,10 +105,10 @@ class EarlyStopping(Callback):
     A resumed run continues the counts.
 
     Args:
-        threshold: mean return that is good enough; None: no return is.
+        threshold: mean return that is good enough; None: no threshold.
         in_a_row: consecutive evaluations at or above the threshold that end training; the default defines "solved" in
             this package's results.
-        patience: evaluations without an improvement that end training; None: no number does.
+        patience: evaluations without an improvement that end training; None: no limit.
 
     Raises:
         ConfigError: neither threshold nor patience is given, or a number is out of range.
@@ -184,7 +184,7 @@ class EvaluateIn(Callback):
     Training does not depend on it. The episodes have the same seeds each time, so that the curve shows only the policy.
 
     Args:
-        env: has the observations of the training environment, in the same order, and is another object; it stays open.
+        env: another object with the observations of the training environment, in the same order; it stays open.
         episodes: episodes of each evaluation.
         seed: episode i is reset with a seed drawn from (seed, i).
         max_steps: maximum length of an episode; None: no limit.
@@ -196,7 +196,7 @@ class EvaluateIn(Callback):
         self.env = env
         self._options: dict[str, Any] = {'episodes': episodes, 'seed': seed, 'max_steps': max_steps}
         self.records: list[EvaluationRecord] = []
-        """One record for each evaluation so far; steps, episode and seconds are those of the training."""
+        """One record for each evaluation so far; steps, episode and seconds are those of training."""
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
         """Evaluate the policy, and keep the result."""

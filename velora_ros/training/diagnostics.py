@@ -34,17 +34,17 @@ class Diagnostic:
 DIAGNOSTICS = (
     Diagnostic(
         'q_mean', 'scaled return',
-        'mean Q of the first critic over the batches of the replay',
-        'rises to the size of the discounted return, then stays',
+        'mean Q of the first critic over the batches from the replay',
+        'rises to the size of the discounted return, then stays there',
     ),
     Diagnostic(
         'target_mean', 'scaled return',
         "mean of the critics' targets, over the same batches",
-        'within a few percent of `q_mean`; above it for long: Q chases its own targets',
+        'within a few percent of `q_mean`; above it for a long time: Q chases its own targets',
     ),
     Diagnostic(
         'twin_gap', 'scaled return',
-        'mean absolute difference of the two critics; empty with one critic',
+        'mean absolute difference between the two critics; empty with one critic',
         'small compared with `q_mean`',
     ),
     Diagnostic(
@@ -61,18 +61,18 @@ DIAGNOSTICS = (
     Diagnostic(
         'action_saturation', 'share',
         f"actor outputs beyond {SATURATED} of tanh's range, over the batches",
-        'below 0.5, unless full force is right; near 1: little gradient passes',
+        'below 0.5, unless the task needs full force; near 1: little gradient passes',
     ),
     Diagnostic(
         'hidden_saturation', 'share',
         f'elements of the hidden state beyond {SATURATED}, over the batches',
-        'below 0.3; near 1: the neurons are switches that hardly learn, lower `actor_lr`',
+        'below 0.3; near 1: the neurons act as switches and hardly learn; lower `actor_lr`',
     ),
     Diagnostic(
         'hidden_staleness', 'ratio',
-        'distance of stored hidden states from those that the present network reaches on the same '
+        'distance of stored hidden states from those that the current network reaches on the same '
         'observations, relative to the size of the latter; empty for an actor without a hidden state',
-        '0.4 to 0.9, as the replay keeps states of early networks; above 1: try `burn_in` or a smaller replay',
+        '0.4 to 0.9, as the replay contains states of earlier networks; above 1: try `burn_in` or a smaller replay',
     ),
     Diagnostic(
         'actor_gradient', 'norm',
@@ -83,21 +83,21 @@ DIAGNOSTICS = (
     Diagnostic(
         'critic_gradient', 'norm',
         "norm of the critics' gradient, likewise",
-        'grows with Q, then stays; grows while Q stays: lower `critic_lr`',
+        'grows with Q, then levels off; grows while Q is constant: lower `critic_lr`',
     ),
     Diagnostic(
         'noise', 'half ranges',
-        'present standard deviation of the exploration noise',
+        'current standard deviation of the exploration noise',
         'as configured',
     ),
     Diagnostic(
         'actor_lr', '',
-        "the actor's present learning rate",
+        "the actor's current learning rate",
         'as configured',
     ),
     Diagnostic(
         'critic_lr', '',
-        "the critics' present learning rate",
+        "the critics' current learning rate",
         'as configured',
     ),
     Diagnostic(

@@ -1,4 +1,4 @@
-"""The environments of a training: a numpy view of the given one, and a second one for evaluations."""
+"""The environments of a training run: a numpy view of the given one, and a second one for evaluations."""
 
 import logging
 from typing import Any
@@ -31,7 +31,7 @@ class _NumpyView(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 def numpy_view(env: Env) -> Env:
     """
-    Return an environment with flat observations in numpy, also for one that uses torch tensors.
+    Return an environment with flat observations in numpy, even if it uses torch tensors.
 
     Raises:
         UnsupportedEnvironmentError: its observations cannot be flattened, or its reset fails.

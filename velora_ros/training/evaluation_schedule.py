@@ -1,14 +1,16 @@
 """
 When the policy is evaluated during training, and which policy is the best.
 
-With ``eval_every`` -1 evaluations take about a tenth as many steps as training. An evaluation is due when all of them,
-the next one included, will have taken at most a tenth of the training steps so far, and at least 500 steps after the
-last one. The length of the next one is estimated from the training episodes and the last evaluation. One that takes
-longer begins no further episode once evaluations have taken a quarter of the training steps. One more follows at the
-end of training; all of them together then take at most half of the training steps, or one episode more. It is left out
-if a single episode would let evaluations take more steps than training.
+With ``eval_every`` -1 evaluations take about a tenth as many steps as training. An evaluation is due when at least 500
+steps have passed since the last one, and all evaluations, the next one included, are expected to take at most a tenth
+of the training steps so far. The length of the next one is estimated from the training episodes and the last
+evaluation. If it takes longer, it starts no further episode once all evaluations have taken a quarter of the training
+steps. A final evaluation follows at the end of training; all evaluations together then take at most half of the
+training steps, or one episode more. It is omitted if a single episode would make evaluations take more steps than
+training.
 
-The schedule depends only on the records of the run, so a resumed run evaluates where an uninterrupted one does.
+The schedule depends only on the records of the run, so a resumed run evaluates at the same steps as an uninterrupted
+one.
 """
 
 import contextlib
@@ -87,12 +89,12 @@ class Evaluations:
 
     def at_the_end(self, step: int, episode: int, *, cut_off: bool) -> None:
         """
-        Evaluate the last policy if evaluations are in proportion, and no callback asked for an early end.
+        Evaluate the last policy if ``eval_every`` is -1, and no callback stopped training early.
 
         Args:
             step: steps of the agent.
-            episode: the last one.
-            cut_off: whether the budget ended it, so that its length says little about the length of an episode.
+            episode: number of the last episode.
+            cut_off: whether the budget ended it, so that its length is not that of a whole episode.
         """
         result, done = self._result, step - self._steps_before
         if self._env is None or self._config.eval_every != IN_PROPORTION or result.stopped:

@@ -142,7 +142,7 @@ class TrainConfig:
     n_episodes: int = _of(
         TRAIN,
         DefaultEpisodes(1000),
-        'largest number of episodes; the default does not limit a training with a budget of steps',
+        'largest number of episodes; the default does not limit a run with a budget of steps',
         1,
         unit='episodes',
     )
@@ -200,7 +200,7 @@ class TrainConfig:
     )
     reward_scale: float = _of(TRAIN, 1.0, 'factor on the rewards that the critic learns from', above=True)
     critic_warm_up: int = _of(
-        TRAIN, 2000, 'steps in which only the critic learns, in a training that begins from a file', 0, unit='steps'
+        TRAIN, 2000, 'steps in which only the critic learns, in a run that starts from a file', 0, unit='steps'
     )
     lr_decay_steps: int = _of(
         TRAIN, 0, 'steps over which both learning rates fall geometrically; 0: they stay', 0, unit='steps'
@@ -256,7 +256,7 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> 'TrainConfig':
         """
-        Build a configuration; what is not named keeps its default.
+        Build a configuration; hyperparameters that are not named keep their defaults.
 
         Raises:
             ConfigError: a name is unknown, or a value is not valid.
@@ -273,7 +273,7 @@ class TrainConfig:
         Read a YAML file of ``name: value`` lines.
 
         Raises:
-            ConfigError: the file is missing, is not such YAML, or holds something that is not valid.
+            ConfigError: the file is missing, is not such YAML, or contains an unknown name or an invalid value.
         """
         return cls.from_dict(read_yaml(path))
 

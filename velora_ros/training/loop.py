@@ -25,7 +25,7 @@ NOISE = 1  # (seed, episode, NOISE) seeds the share of an episode's noise; (seed
 
 class TrainingLoop:
     """
-    One training of an agent in an environment; :meth:`run` runs it.
+    One training run of an agent in an environment; :meth:`run` runs it.
 
     Args:
         agent: acts and learns.
@@ -40,8 +40,8 @@ class TrainingLoop:
         eval_env: the environment of the evaluations, which stays open; None: there are none.
         callbacks: called in their order.
         privileged_dim: entries of ``info['privileged_state']``; 0: there is none, None: as many as at the first reset.
-        steps_before: environment steps of the agent in earlier trainings.
-        episodes_before: its episodes in earlier trainings.
+        steps_before: environment steps of the agent in earlier runs.
+        episodes_before: its episodes in earlier runs.
         resumed: the state of this run when the agent was saved; the budget counts what was done before.
         clock: seconds, for throughput only; training never depends on it.
     """
@@ -89,7 +89,7 @@ class TrainingLoop:
         Raises:
             UnsupportedEnvironmentError: the environment failed, or returned something invalid.
             DivergenceError: an action, a loss or a weight is not finite.
-            ConfigError: a callback changes what may not change, or to an invalid value.
+            ConfigError: a callback changed a setting that cannot change, or returned an invalid value.
         """
         result = self._result
         try:
@@ -185,7 +185,7 @@ class TrainingLoop:
         Apply the changes that callbacks return; the agent gets all of them.
 
         Raises:
-            ConfigError: a callback changes what may not change, or to an invalid value.
+            ConfigError: a callback changed a setting that cannot change, or returned an invalid value.
         """
         for callback in self._callbacks:
             if wanted := callback.on_episode_start():

@@ -1,4 +1,4 @@
-"""The progress of a training for people: a bar on a terminal, and a status line every few episodes."""
+"""The progress of training for people: a bar on a terminal, and a status line every few episodes."""
 
 import sys
 from collections import deque

@@ -1,4 +1,4 @@
-"""The records of a training: episodes, evaluations, the result, and the state between two episodes."""
+"""The records of a training run: episodes, evaluations, the result, and the state between two episodes."""
 
 import contextlib
 import math
@@ -112,13 +112,13 @@ class TrainResult:
 @dataclass
 class RunState:
     """
-    The state of the loop between two episodes; with the agent's state it is all that a run needs to go on.
+    The state of the loop between two episodes; with the agent's state it is all that a run needs to continue.
 
     Args:
         steps_before: steps the agent had taken before this run began.
         credit: the fraction of an update that is due.
         seconds: training time so far [s], evaluations excluded.
-        live: present values of the loop's hyperparameters that may change.
+        live: current values of the loop's hyperparameters that may change.
         result: the records of the run so far.
     """
 

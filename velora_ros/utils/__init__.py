@@ -1,5 +1,5 @@
 """
-Small helpers that every room may use, a file for each subject. Importing them loads no torch.
+Small helpers for all subpackages, one file for each subject. Importing them does not load torch.
 
 ``set_seed`` and ``set_device`` are for users: ``from velora_ros.utils import set_seed, set_device``.
 """

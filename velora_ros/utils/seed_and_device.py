@@ -38,7 +38,7 @@ def set_device(device: 'str | torch.device' = 'auto') -> 'torch.device':
         device: ``auto`` (``cuda:0`` if this machine has it, else ``cpu``), a device's name, or a torch device.
 
     Raises:
-        ConfigError: torch does not know the device, or this machine does not have it; the message lists what it has.
+        ConfigError: there is no such torch device, or this machine does not have it; the message lists what it has.
         MissingDependencyError: torch is not installed.
     """
     library = _import_torch()
@@ -48,7 +48,7 @@ def set_device(device: 'str | torch.device' = 'auto') -> 'torch.device':
     try:
         chosen: torch.device = library.device(device)
     except (RuntimeError, TypeError, ValueError, AttributeError):
-        raise ConfigError(f'the device is {device!r}, which torch does not know; {_valid_devices(count)}') from None
+        raise ConfigError(f'the device is {device!r}, which is not a torch device; {_valid_devices(count)}') from None
     if chosen.type not in ('cpu', 'cuda'):
         raise ConfigError(
             f"the device is '{device}'; training runs only on the CPU or with CUDA; {_valid_devices(count)}"

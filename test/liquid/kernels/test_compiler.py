@@ -24,8 +24,8 @@ def read_only_install(tmp_path_factory):
     """A copy of the package in which numba finds no place for a cache beside any source."""
     install = tmp_path_factory.mktemp('install')
     shutil.copytree(PACKAGE, install / 'velora_ros', ignore=shutil.ignore_patterns('__pycache__'))
-    for room in ('policy', 'liquid/kernels', 'models', 'models/backends', 'replay'):
-        (install / 'velora_ros' / room / '__pycache__').write_text('in the way')
+    for name in ('policy', 'liquid/kernels', 'models', 'models/backends', 'replay'):
+        (install / 'velora_ros' / name / '__pycache__').write_text('in the way')
     return install
 
 

@@ -79,8 +79,8 @@ def test_a_twist_is_filled_by_the_names_of_its_parts():
         ),
         ('JointTrajectory', UNNAMED, (), 'a JointTrajectory commands joints, and'),
         ('JointTrajectory', ('action_0', 'b/position'), (), "the policy's action_0 does not name a joint"),
-        ('JointState', UNNAMED, ('elbow', 'wrist'), 'this would be unknown'),
-        ('JointTrajectory', MIXED, (), 'this would be effort, position'),
+        ('JointState', UNNAMED, ('elbow', 'wrist'), 'the interfaces are unknown'),
+        ('JointTrajectory', MIXED, (), 'the interfaces are effort, position'),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_would(kind, names, fields, message):

@@ -87,7 +87,7 @@ def test_a_repeated_stamp_is_no_new_state(robot):
     stamp = robot.now
     assert robot.command(stamp=stamp) is not None
     assert robot.no_command(stamp=stamp)
-    robot.until_status('same stamp as the one before')
+    robot.until_status('same stamp as the previous one')
 
 
 def test_stamps_that_run_backwards_begin_anew(robot):
@@ -139,7 +139,7 @@ def test_states_ahead_of_a_slow_clock_are_answered_and_beyond_its_step_they_are_
 
     def said():
         robot.publish(stamp=10_000 * MS)
-        return 'no message has come on /clock' in robot.status[-1].message
+        return 'no message has arrived on /clock' in robot.status[-1].message
 
     ros.until(said, 'the reason why no state is answered')
     for time in range(10_000, 11_500, 500):

@@ -67,7 +67,7 @@ def with_goal(**settings):
 def test_a_goal_survives_resets_of_the_robot_but_not_a_new_activation():
     bench = with_goal()
     bench.odometry()
-    with pytest.raises(ObservationError, match="no message has come from the source 'goal'"):
+    with pytest.raises(ObservationError, match="no message has arrived from the source 'goal'"):
         bench.read()
     bench.say('goal_pose', GOAL, 'odom', pose__position__x=3.0)
     bench.now += 3_600_000 * MS
@@ -80,7 +80,7 @@ def test_a_goal_survives_resets_of_the_robot_but_not_a_new_activation():
     assert bench.read() == [2.0, 3.0]
     bench.observation.forget()
     bench.odometry(2.0)
-    with pytest.raises(ObservationError, match="no message has come from the source 'goal'"):
+    with pytest.raises(ObservationError, match="no message has arrived from the source 'goal'"):
         bench.read()
 
 

@@ -65,7 +65,7 @@ def until_it_answered(robot, times):
 def test_two_sources_scaled_shifted_and_turned_become_one_twist(ros, policies):
     robot = Robot(ros, policies / 'base.safetensors', *SOURCES, kind='geometry_msgs/msg/TwistStamped')
     inertial = ros.publisher('sensor_msgs/msg/Imu', 'imu/data')
-    reason = "no message has come from the source 'imu' (orientation.pitch, angular_velocity.y)"
+    reason = "no message has arrived from the source 'imu' (orientation.pitch, angular_velocity.y)"
 
     def refused():
         robot.publish((0.3, 0.0), joints=['pole'])

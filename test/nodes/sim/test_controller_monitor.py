@@ -1,4 +1,4 @@
-"""The counts of the commanding node that belong to the present run."""
+"""The counts of the commanding node that belong to the current run."""
 
 import pytest
 

@@ -104,7 +104,7 @@ def test_an_unknown_opengl_backend_is_refused_in_one_sentence():
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
     assert line.startswith(
-        "the environment variable MUJOCO_GL is 'nonsense', which MuJoCo does not know; set it to egl"
+        "the environment variable MUJOCO_GL is 'nonsense', which MuJoCo does not support; set it to egl"
     )
 
 

@@ -1,4 +1,4 @@
-"""The parameters of trainer_node: defaults, presets, and what may change during a training."""
+"""The parameters of trainer_node: defaults, presets, and what may change during training."""
 
 import pytest
 
@@ -39,5 +39,5 @@ def test_parameters_that_cannot_change_during_a_training_say_why():
         if name in LIVE:
             table.refuse_changes(values, {**values, name: 0.5})
         else:
-            with pytest.raises(ConfigError, match=f"'{name}' cannot change during a training: .*Call ~/stop"):
+            with pytest.raises(ConfigError, match=f"'{name}' cannot change during training: .*Call ~/stop"):
                 table.refuse_changes(values, {**values, name: 'another'})

@@ -1,4 +1,4 @@
-"""The status of a training, over all its processes."""
+"""The status of training, over all its processes."""
 
 from velora_ros.nodes.trainer.training_status import TrainingStatus
 

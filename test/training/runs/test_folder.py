@@ -45,10 +45,10 @@ def test_a_folder_in_use_is_refused_in_this_process_and_in_another_one(tmp_path:
         'except Exception as error: print(error)'
     )
     with RunFolder.start(tmp_path, CONFIG):
-        with pytest.raises(StorageError, match='in use by another training; wait'):
+        with pytest.raises(StorageError, match='in use by another training run; wait'):
             RunFolder.resume(tmp_path)
         said = subprocess.run([sys.executable, '-c', script, tmp_path], capture_output=True, text=True, check=True)
-        assert 'in use by another training' in said.stdout
+        assert 'in use by another training run' in said.stdout
     RunFolder.resume(tmp_path).close()
 
 

@@ -150,7 +150,7 @@ class FaultSettings(_Settings):
         high=10,
     )
     stuck: Sequence[str] = _setting(
-        (), 'Names of observations, or of joints with all of their observations, that keep their present value.'
+        (), 'Names of observations, or of joints with all of their observations, that keep their current value.'
     )
     nan: Sequence[str] = _setting(
         (), 'Names of observations, or of joints with all of their observations, that read NaN.'

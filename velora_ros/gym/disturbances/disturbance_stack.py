@@ -1,7 +1,8 @@
 """
 All disturbances of n streams in one object: for environments that are stepped side by side, and for sim_node (n = 1).
 
-It reads no clock and knows no environment; arrays of shape (n, ...) go in and come out. For each control period::
+It does not read a clock or use an environment; its inputs and outputs are arrays of shape (n, ...). For each control
+period::
 
     actions = stack.act(actions)                         # which actions take effect
     steps = stack.period_steps(nominal)                  # how many physics steps the period lasts
@@ -126,7 +127,7 @@ class DisturbanceStack:
 
         Args:
             observations: those of the resets, shape (n, k).
-            seeds: a seed for each stream, or None where its generators go on.
+            seeds: a seed for each stream, or None if its generators continue.
             mask: the streams that are reset.
             resting: what takes effect until the first actions do, shape (n, m); None: 0.
 

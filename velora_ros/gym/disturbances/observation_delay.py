@@ -15,7 +15,7 @@ EXACT = 1e-9
 
 
 class DelayLine(Generic[Item]):
-    """A queue of items, each with the time of its arrival; none overtakes the one before."""
+    """A queue of items, each with the time of its arrival; no item overtakes the previous one."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[float, Item]] = deque()

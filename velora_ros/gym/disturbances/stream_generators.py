@@ -32,7 +32,7 @@ class StreamGenerators:
 
     def reset(self, seeds: Seeds, mask: Mask | None = None) -> None:
         """
-        Restart generators with seeds; a generator without a seed goes on.
+        Restart generators with seeds; a generator without a seed continues.
 
         Args:
             seeds: a seed or None for each stream, of length n.

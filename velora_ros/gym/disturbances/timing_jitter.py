@@ -75,7 +75,7 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return self._seconds(shortest), self._seconds(longest)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; the first observation counts as one nominal period after the one before."""
+        """Reset; the first observation is treated as one nominal period after the previous one."""
         self._streams.reset([seed])
         self._elapsed = 0
         observation, info = self.env.reset(seed=seed, options=options)

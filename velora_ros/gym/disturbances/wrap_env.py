@@ -28,12 +28,12 @@ MOST_DROPPED = 100
 
 def disturb(env: Env, settings: Disturbances) -> Env:
     """
-    Add the wrappers that the settings ask for; none if they ask for nothing.
+    Add the wrappers that the settings require, if any.
 
     From the inside out: :class:`ActionDelay`, so that an action that is held during a dropped frame still takes effect
     a whole period late; :class:`TimingJitter`, which sums rewards and times; :class:`ObservationNoise`;
     :class:`SensorFaults`; :class:`PartialObservation`. The critic's ``info['privileged_state']`` is that of the
-    innermost wrapper, which knows most.
+    innermost wrapper, which contains most.
 
     Args:
         env: the environment. If there is noise or bias, it is reset to find the standard deviations of its observations

@@ -24,7 +24,7 @@ Function = Callable[..., Any]
 
 def jit(*signature: Any, **options: Any) -> Callable[[Function], Function]:
     """
-    Return ``numba.njit`` as a decorator that keeps the machine code on disk where there is a place for it.
+    Return ``numba.njit`` as a decorator that stores the machine code on disk if there is a writable folder for it.
 
     Args:
         *signature: argument types, to compile at once; none: compile at the first call.
@@ -70,7 +70,7 @@ def _with_all_sources(compiled: Any, function: Function) -> Any:
     Make the cache depend on all that a kernel's machine code is made from.
 
     Kernels inline and call those of this folder, whose code is then part of the caller's machine code; and global
-    numbers are compiled in as constants. numba compares only the file of the function itself, and would go on with the
+    numbers are compiled in as constants. numba compares only the file of the function itself, and would keep using the
     old code and numbers of other files.
     """
     used = ((name, function.__globals__.get(name)) for name in sorted(function.__code__.co_names))

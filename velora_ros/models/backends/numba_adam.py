@@ -1,4 +1,4 @@
-"""Adam on flat arrays that torch's parameters and optimiser see as their own."""
+"""Adam on flat arrays whose memory torch's parameters and optimiser share."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,11 +16,12 @@ Array = npt.NDArray[np.float32]
 
 class FlatParameters:
     """
-    A module's parameters in one flat array, with a view on each; torch keeps seeing the same memory.
+    A module's parameters in one flat array, with a view of each; torch's parameters use the same memory.
 
     The parameters get new memory: a tensor that shares the old one (a ``parameter.data`` from before) no longer changes
-    with the parameter. Weights that are written in place, by ``load_state_dict`` for example, are seen at once. Weights
-    that replace the memory (``parameter.data = ...``, ``module.double().float()``) are seen after :meth:`attach`.
+    with the parameter. Weights that are written in place, for example by ``load_state_dict``, take effect at once.
+    Weights that replace the memory (``parameter.data = ...``, ``module.double().float()``) take effect after
+    :meth:`attach`.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -43,7 +44,7 @@ class FlatParameters:
 
     def attach(self) -> None:
         """
-        Take over the values of parameters whose memory was replaced, and make torch see this memory again.
+        Copy the values of parameters whose memory was replaced, and make these parameters use the flat array again.
 
         Raises:
             ConfigError: a parameter is another object, or of another shape, type or device.
@@ -53,11 +54,11 @@ class FlatParameters:
                 self._take_over(index, names[name])
 
     def _take_over(self, index: int, now: torch.Tensor | None) -> None:
-        """Take over one parameter's values; ``now`` is what the network has under its name."""
+        """Copy the values of one parameter; ``now`` is the object that the network has under its name."""
         (name, view), parameter = list(self.views.items())[index], self.parameters[index]
         if now is not parameter:
             raise ConfigError(
-                f'the network parameter {name} was replaced by another object, which the optimiser does not know; '
+                f'the network parameter {name} was replaced by another object, which the optimiser does not update; '
                 'change it in place (parameter.data.copy_(values), load_state_dict).'
             )
         values = parameter.detach()
@@ -84,7 +85,7 @@ class FlatParameters:
 
 
 def _places(module: nn.Module) -> Iterator[tuple[dict[str, torch.Tensor | None], str]]:
-    """Yield where each parameter stands, in their order: going through the modules once more takes long."""
+    """Yield the place of each parameter, in their order: going through the modules again takes long."""
     for part in module.modules():
         names: Any = part._parameters
         yield from ((names, name) for name, parameter in names.items() if parameter is not None)
@@ -112,7 +113,7 @@ class FlatAdam:
         self.bind()
 
     def bind(self) -> None:
-        """Copy what state the optimiser has, and make it see these arrays."""
+        """Copy the optimiser's state, if it has any, and make the optimiser use these arrays."""
         state = self.optimizer.state
         for parameter, part in zip(self.flat.parameters, self.flat.slices, strict=True):
             mean, square = (torch.from_numpy(array[part]).view(parameter.shape) for array in (self.mean, self.square))
@@ -162,6 +163,6 @@ def adam(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
         mean[i], square[i] = m, s
         values[i] -= rate32 * m / (np.sqrt(s) / root32 + epsilon32)
     if values.size % 2:
-        # The loop multiplies by 1 / root. Runs of earlier versions go on bit for bit: there the compiler divided for
+        # The loop multiplies by 1 / root. Runs of earlier versions continue bit for bit: there the compiler divided for
         # the one element that is left over after whole vectors and pairs.
         values[odd] = before - rate32 * mean[odd] / (np.sqrt(square[odd]) / root32 + epsilon32)

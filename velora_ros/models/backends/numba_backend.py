@@ -190,7 +190,7 @@ class NumbaBackend:
         self._state_map.bind()
 
     def _run_memory(self, data: BatchLayout) -> Tape | None:
-        """Fill in what the critics' memory holds at each step, if they have one; return the tape of it."""
+        """Write the states of the critics' memory, if they have one, into the batch; return the tape of this pass."""
         if self._memory is None:
             return None
         tape = self._memory.encode(data.observation, data.memory, data.dt, data.first)

@@ -36,7 +36,7 @@ PARAMS = Argument(
 PARAMS_FILE = Argument('params_file', '', 'Another name of params.')
 STEPS = Argument('steps', '', 'Number of environment steps to train; empty takes it from the parameter file.')
 RUN_DIR = Argument(
-    'run_dir', '', 'Run folder of the training; empty takes it from the parameter file, else a new one below runs/.'
+    'run_dir', '', 'Folder of the training run; empty takes it from the parameter file, else a new one below runs/.'
 )
 SEED = Argument(
     'seed',

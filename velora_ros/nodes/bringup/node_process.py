@@ -2,7 +2,7 @@
 One node of a run as a process, started without ``ros2 launch``.
 
 Each process has its own process group, so that Ctrl-C reaches only the runner. All share one session: kernels that
-divide processor time among sessions would ignore the niceness of a training.
+divide processor time among sessions would ignore the niceness of the training process.
 """
 
 import ctypes

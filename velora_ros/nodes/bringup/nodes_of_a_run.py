@@ -1,8 +1,8 @@
 """
 The runs: which nodes start, in which order, with which parameters.
 
-``control`` is a simulated robot and its policy, with ``train:=true`` also a training, and with ``sim:=false`` the
-policy of a real robot. ``train`` is a training alone. Both ways to start a run take its nodes from :func:`build`:
+``control`` is a simulated robot and its policy, with ``train:=true`` also the trainer, and with ``sim:=false`` the
+policy of a real robot. ``train`` is the trainer alone. Both ways to start a run take its nodes from :func:`build`:
 ``launch_description.py`` for ``ros2 launch``, ``command_line.py`` without it. So they cannot differ.
 """
 
@@ -228,7 +228,8 @@ def _check_combination(request: RunRequest, *, simulated: bool, training: bool) 
     duration = seconds('duration', request['duration'])
     if duration and not simulated:
         raise ConfigError(
-            f"the argument 'duration' is {duration:g}, but only a run with a simulated robot (sim:=true) has an end."
+            f"the argument 'duration' is {duration:g}, but only a run with a simulated robot (sim:=true) ends by "
+            'itself. Omit it.'
         )
     for name in ('steps', 'run_dir'):
         if request[name] and not training:

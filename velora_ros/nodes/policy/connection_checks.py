@@ -160,7 +160,7 @@ class ConnectionChecks:
         self._before: set[str] = set()  # the problems of the last check
         self._now: set[str] = set()
         self.remark = ''
-        """Which nodes publish the first source, while nothing has come from it."""
+        """Which nodes publish the first source, while nothing has arrived from it."""
         self._contradictions: dict[
             str, tuple[str, int]
         ] = {}  # by source: the warning, and for how many more checks it holds
@@ -171,7 +171,7 @@ class ConnectionChecks:
 
         Args:
             armed: whether commands are sent, so that a node must receive them.
-            waiting: whether no state has come yet.
+            waiting: whether no state has arrived yet.
         """
         self._before, self._now = self._now, set()
         found = [self._check_commands(waiting=waiting)] if armed else []
@@ -285,7 +285,7 @@ def _incompatibility(publisher: QoSProfile | None, subscription: QoSProfile | No
 
 
 def _essentials(profile: QoSProfile) -> QoSProfile:
-    """Return a profile with unlimited times unset: in the graph they are numbers, which rclpy finds incompatible."""
+    """Return a profile without unlimited times: the graph reports them as numbers that rclpy treats as incompatible."""
     finite = {
         name: time
         for name in ('deadline', 'liveliness_lease_duration')

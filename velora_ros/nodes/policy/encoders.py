@@ -126,7 +126,7 @@ class TrajectoryEncoder:
     """
     Encodes a command as a JointTrajectory of one point, one control period from now.
 
-    Its stamp is zero, which means "from now on": the controller's own clock decides, and no point comes too late.
+    Its stamp is zero, which means "from now on" by the controller's own clock, so no point arrives too late.
     """
 
     def __init__(self, message: Any, joints: list[str], interface: str, period: float) -> None:
@@ -186,9 +186,9 @@ def _check_meaning(kind: str, spec: PolicySpec, interface: str, fields: Sequence
     what = f'a {kind} commands joints' if kind != 'Float64MultiArray' else f"'command.interface' is {interface}"
     verb = 'do' if len(unknown) > 1 else 'does'
     raise ConfigError(
-        f"{what}, and the policy's {', '.join(unknown)} {verb} not name a joint: the training environment did not show "
-        "what the action is. Give the joint of each action in 'command.fields', and 'command.scale' and "
-        "'command.offset' where the action is not the joint's SI value."
+        f"{what}, and the policy's {', '.join(unknown)} {verb} not name a joint: training could not determine what "
+        "the action means. Give the joint of each action in 'command.fields', and 'command.scale' and "
+        "'command.offset' if the action is not the joint's SI value."
     )
 
 
@@ -211,7 +211,8 @@ def _joints(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) 
     meanings = {signal[1] for signal in (*signals, *own) if signal} | ({interface} - {''})
     if len(meanings) != 1:
         raise ConfigError(
-            f'a {kind} commands one interface of all joints; this would be {", ".join(sorted(meanings)) or "unknown"}; '
+            f'a {kind} commands the same interface of all joints; here the interfaces are '
+            f'{", ".join(sorted(meanings)) or "unknown"}; '
             "set 'command.interface' to position, velocity or effort, or command a Float64MultiArray."
         )
     return joints, meanings.pop()

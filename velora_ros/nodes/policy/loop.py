@@ -44,7 +44,7 @@ from velora_ros.policy import Policy, PolicyFile
 
 INACTIVE = Status('ok', 'inactive', '')
 NO_CLOCK = (
-    'use_sim_time is set, and no message has come on /clock; start the node that publishes it, or omit use_sim_time'
+    'use_sim_time is set, and no message has arrived on /clock; start the node that publishes it, or omit use_sim_time'
 )
 # Longest wait for subscribers to acknowledge the last command [s].
 ACKNOWLEDGE_S = 0.5

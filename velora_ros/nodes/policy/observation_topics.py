@@ -145,7 +145,7 @@ class ObservationTopics:
 
 
 def _apply_name_where_it_exists(plans: Sequence[SourcePlan], name: str) -> None:
-    """Where one name is given for all fields, apply it to the sources whose messages have it, if any has."""
+    """If one name is given for all fields, apply it to the sources whose messages have a field of this name."""
     if name in ('', REFUSE) or number_of(name) is not None:
         return
     lacking = [one for one in plans if one.source.type == JOINTS or not has_number(one.source.type, name)]

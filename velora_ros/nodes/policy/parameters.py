@@ -114,15 +114,15 @@ PARAMETERS = (
     Parameter(
         'observation.fields', 'string_array', [],
         '<source>:<field> for each observation of the policy: <joint>/<interface> of joint states, the index in a'
-        ' Float64MultiArray, else the path of a number in the message, such as ranges[0]; a slice, ranges[0:360],'
-        ' gives as many observations as it has entries, and min(ranges[0:45]), max and mean give one. Empty derives it'
-        ' from the names of the policy.',
+        ' Float64MultiArray, else the path to a number in the message, such as ranges[0]; a slice, ranges[0:360],'
+        ' gives one observation for each of its elements, and min(ranges[0:45]), max and mean give one. Empty derives'
+        ' it from the names of the policy.',
     ),
     Parameter('observation.scale', 'double_array', [], 'Factor of each observation, or of each field; empty is 1.'),
     Parameter('observation.offset', 'double_array', [], 'Added to each observation after scaling; empty is 0.'),
     Parameter(
         'observation.transform', 'string_array', [],
-        'Applied to each observation last; unwrap continues an angle where its driver wraps it. Empty is none.',
+        'Applied to each observation last; unwrap makes a wrapped angle continuous. Empty is none.',
         choices=TRANSFORMS,
     ),
     Parameter(

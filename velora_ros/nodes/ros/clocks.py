@@ -12,7 +12,7 @@ from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
-"""For timers that must go on when ``/clock`` stands still."""
+"""For timers that must continue while ``/clock`` is stopped."""
 
 # The system clock was set if its offset from the steady clock changed by more than this; slewing moves both [ns].
 STEP_NS = 1_000_000
@@ -24,11 +24,11 @@ LONGEST_STEP_S = 2.0
 
 class SystemTime:
     """
-    Converts moments on the steady clock into system time.
+    Converts times on the steady clock into system time.
 
     The result is as even as the steady clock. When the system clock is set, by time synchronisation or because the
-    machine was suspended (the steady clock stands still meanwhile), the result follows it; otherwise every later stamp
-    would look old.
+    machine was suspended (which stops the steady clock), the result follows it; otherwise every later stamp would look
+    old.
 
     Args:
         system: reads the system clock [ns].
@@ -40,7 +40,7 @@ class SystemTime:
         self._offset = system() - steady()
 
     def of(self, moment: float) -> int:
-        """Return the system time [ns] of a moment on the steady clock [s]."""
+        """Return the system time [ns] of a time on the steady clock [s]."""
         before = self._steady()
         offset = self._system() - before
         together = self._steady() - before <= TOGETHER_NS

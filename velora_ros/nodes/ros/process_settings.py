@@ -47,7 +47,7 @@ class ShortSwitchInterval:
     """
     Makes Python switch between threads more often, so that a thread that computes delays the others less.
 
-    Several may be active at once; the last one that ends restores the interval, unless it was changed meanwhile.
+    Several may be active at once; the last one that ends restores the interval, unless it was changed in the meantime.
 
     Args:
         seconds: the switch interval [s].

@@ -159,7 +159,7 @@ def _reason(message: str) -> str:
 
 
 def _refuse(error: VeloraError, make_node: Callable[[], Runnable]) -> int:
-    """Log why the node cannot start or go on; return the exit status."""
+    """Log why the node cannot start or continue; return the exit status."""
     node = _node_that_raised(error)
     _logger(node, make_node).fatal(str(error))
     if node is not None:

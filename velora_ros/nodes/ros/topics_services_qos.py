@@ -114,7 +114,7 @@ TOPICS = (
           'losses and diagnostics of learning'),
     Topic('trainer_node', 'out', '~/policy', 'std_msgs/msg/String', LATCHED, 'the path of the newest best policy'),
     Topic('trainer_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
-          'the state of the training, once per second'),
+          'the state of training, once per second'),
 )
 
 SERVICES = (

@@ -67,7 +67,7 @@ class ClockPublisher:
             self._publisher = None
 
     def take_over_if_unpublished(self, simulated: float) -> None:
-        """Publish the clock if it stands still because it has no publisher; call it once a control period."""
+        """Publish the clock if it is stopped because it has no publisher; call this once a control period."""
         if not self.is_following:
             return
         newest, now = int(self._ros_clock.now().nanoseconds), time.monotonic()

@@ -26,9 +26,9 @@ class ControllerMonitor:
         self._began = time.monotonic()
         self._counts = {'fallbacks': 0, 'reset.swap': 0}
         self.fallbacks = 0
-        """Fallback commands during this run, also if the commanding node was restarted."""
+        """Fallback commands during this run, even if the commanding node was restarted."""
         self.swaps = 0
-        """Policies swapped in during this run, also if the commanding node was restarted."""
+        """Policies swapped in during this run, even if the commanding node was restarted."""
         create_subscription(node, OWNER, '/diagnostics', self._on_diagnostics)
 
     @property
@@ -53,6 +53,6 @@ class ControllerMonitor:
         self._values = values
 
     def _increase(self, values: dict[str, str], name: str) -> int:
-        """Return by how much a count grew; a count that fell started again from 0 in a restarted node."""
+        """Return by how much a count grew; a count that is lower than before belongs to a restarted node."""
         before, self._counts[name] = self._counts[name], int(values.get(name, '0'))
         return self._counts[name] - (before if self._counts[name] >= before else 0)

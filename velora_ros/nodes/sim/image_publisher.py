@@ -82,7 +82,7 @@ class ImagePublisher:
         self._requested.set()
 
     def _draw(self) -> None:
-        """Draw one image for each request; this is the thread."""
+        """Draw one image for each request; runs in the thread."""
         with contextlib.suppress(OSError):  # some sandboxes refuse to change the niceness
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         camera: Camera | None = None

@@ -17,7 +17,7 @@ Publishes:
     /diagnostics (diagnostic_msgs/DiagnosticArray): real-time factor, overruns, episodes, commands; once a second.
 
 Services:
-    ~/pause (std_srvs/SetBool): stop or continue simulated time. No state is published while it stands still.
+    ~/pause (std_srvs/SetBool): stop or continue simulated time. No state is published while it is stopped.
     ~/reset (std_srvs/Trigger): end the episode and reset the robot.
 
 Parameters (``parameters.py`` has their defaults and meaning):

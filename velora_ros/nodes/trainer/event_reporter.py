@@ -1,4 +1,4 @@
-"""Reports the events of a training to trainer_node, from the training process, and announces better policies."""
+"""Reports the events of training to trainer_node, from the training process, and announces better policies."""
 
 import contextlib
 import dataclasses
@@ -77,7 +77,7 @@ class EventReporter(Callback):
                 self._announced_file = run.best_policy.read_bytes()
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Announce the untrained policy if that is wanted."""
+        """Announce the untrained policy, if this was requested."""
         if self._announce_untrained:
             path = self._run.policies / 'untrained.safetensors'
             self._model.agent.policy_file().save(path)

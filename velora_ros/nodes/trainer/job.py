@@ -23,8 +23,8 @@ def make_job(values: Values, last_run: str) -> dict[str, Any]:
         last_run: folder of the last run that this node began; ``''`` if it began none.
 
     Raises:
-        ConfigError: hyperparameters contradict each other, the folder cannot be begun or resumed in, or ``out`` is a
-            folder.
+        ConfigError: hyperparameters contradict each other, no run can be started or resumed in the folder, or ``out``
+            is a folder.
         PolicyFileError: training cannot begin from the file ``start_from``.
         StorageError: ``out`` cannot be written.
     """
@@ -62,7 +62,7 @@ def _run_folder(values: Values, last_run: str) -> Path:
 def _rival(values: Values) -> str:
     if not values['rival']:
         return ''
-    from velora_ros.nodes.policy.policy_folders import policy_path  # noqa: PLC0415 - most trainings have no rival
+    from velora_ros.nodes.policy.policy_folders import policy_path  # noqa: PLC0415 - most runs have no rival
 
     return str(policy_path(values['rival']).absolute())
 

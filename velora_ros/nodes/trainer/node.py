@@ -1,5 +1,5 @@
 """
-Trains a policy in a separate process and publishes the progress of the training.
+Trains a policy in a separate process and publishes the progress of training.
 
 Publishes:
     ~/episode_return (std_msgs/Float64): return of each training episode, including exploration noise.
@@ -10,7 +10,7 @@ Publishes:
         of the training process; once a second.
 
 Services:
-    ~/start, ~/stop (std_srvs/Trigger): start training with the present parameters; stop it and keep its results.
+    ~/start, ~/stop (std_srvs/Trigger): start training with the current parameters; stop it and keep its results.
     ~/pause (std_srvs/SetBool): pause or continue.
     ~/save (std_srvs/Trigger): write a checkpoint at the end of the running episode.
 
@@ -130,7 +130,7 @@ class TrainerNode(Node):
         """Send an order to the training process; the answer does not wait until it is carried out."""
         before = self._training.state
         response.success = self._training.order(order, valid_in, state)
-        refusal = f'cannot {order}: the state is {before}; call ~/start to begin a training.'
+        refusal = f'cannot {order}: the state is {before}; call ~/start to begin training.'
         response.message = answer if response.success else refusal
         return response
 

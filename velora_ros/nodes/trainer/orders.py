@@ -41,7 +41,7 @@ class Orders(Callback):
         self._alive_at = -ALIVE_PERIOD_S
         self._alive_steps = 0
         self.run: RunFolder | None = None
-        """The run's folder, from the beginning of the training on."""
+        """The run's folder, from the start of training on."""
 
     def listen(self, source: IO[str]) -> None:
         """Take orders until the source ends; then stop the training."""

@@ -37,7 +37,7 @@ def _hyperparameter(item: 'dataclasses.Field[Any]') -> Parameter:
 
 
 ANY_TIME = (*LIVE, 'resume_on_death', 'exit_when_done')
-"""The parameters that may change during a training; hyperparameters change with the next episode."""
+"""The parameters that may change during training; hyperparameters change with the next episode."""
 
 HYPERPARAMETERS = tuple(item.name for item in fields() if item.name not in _WITHOUT_PARAMETER)
 
@@ -56,9 +56,9 @@ PARAMETERS = (
         'start_from', 'string', '',
         'File from which training begins: a policy, a saved agent, a checkpoint or a run folder. Empty begins anew.',
     ),
-    Parameter('device', 'string', 'cpu', 'Device of the training: cpu, cuda, cuda:N or auto.'),
-    Parameter('seed', 'integer', 0, 'Seed of the training; the same seed gives the same run.', range=(0, 2**31 - 1)),
-    Parameter('total_steps', 'integer', 30_000, 'Environment steps of the training.', range=(1, 2**53)),
+    Parameter('device', 'string', 'cpu', 'Device for training: cpu, cuda, cuda:N or auto.'),
+    Parameter('seed', 'integer', 0, 'Seed of the run; the same seed gives the same results.', range=(0, 2**31 - 1)),
+    Parameter('total_steps', 'integer', 30_000, 'Environment steps of the run.', range=(1, 2**53)),
     Parameter(
         'run_dir', 'string', '',
         'Folder of the run, which must not hold a run yet. Empty creates a new one below runs/.',
@@ -93,7 +93,7 @@ PARAMETERS = (
     ),
     Parameter(
         'exit_when_failed', 'bool', False,
-        'End the node with exit status 1 if a training fails before it has announced a policy that others wait for.',
+        'End the node with exit status 1 if training fails before it has announced a policy that others wait for.',
         read_only=_AT_START,
     ),
     *(_hyperparameter(item) for item in fields() if item.name not in _WITHOUT_PARAMETER),
@@ -129,7 +129,7 @@ def hyperparameters_of(values: Values) -> TrainConfig:
 
 def refuse_changes(before: Values, after: Values) -> None:
     """
-    Check a change of parameters during a training.
+    Check a change of parameters during training.
 
     Raises:
         ConfigError: a parameter cannot change; the message says why, and what to do instead.
@@ -137,6 +137,6 @@ def refuse_changes(before: Values, after: Values) -> None:
     for name, value in after.items():
         if value != before[name] and name not in ANY_TIME:
             raise ConfigError(
-                f"parameter '{name}' cannot change during a training: {_WHY_FIXED[_GROUPS.get(name, '')]} "
+                f"parameter '{name}' cannot change during training: {_WHY_FIXED[_GROUPS.get(name, '')]} "
                 f'Call ~/stop, set it, and call ~/start. These can change at any time: {", ".join(ANY_TIME)}.'
             )

@@ -1,7 +1,7 @@
 """
-Supervises the training process: starts it, passes orders on, restarts it when it dies, and knows the training's state.
+Supervises the training process: starts it, passes orders on, restarts it when it dies, and tracks its state.
 
-States: ``idle``; ``training``, ``paused``, ``stopping``, ``resuming`` while a training is active; ``done``, ``failed``.
+States: ``idle``; ``training``, ``paused``, ``stopping``, ``resuming`` while training is active; ``done``, ``failed``.
 """
 
 import json
@@ -37,7 +37,7 @@ class ProcessSupervisor:
         self.reason = ''
         """What the state is due to, as shown in log and diagnostics."""
         self.status = TrainingStatus()
-        """Steps, returns and policies of the training."""
+        """Steps, returns and policies of the run."""
         self.deaths = 0
         """How many processes of this training have died."""
         self._process: ProcessHandle | None = None
@@ -48,7 +48,7 @@ class ProcessSupervisor:
 
     @property
     def is_active(self) -> bool:
-        """Whether a training is running, paused, stopping or resuming."""
+        """Whether training is running, paused, stopping or resuming."""
         return self.state in ACTIVE
 
     @property
@@ -63,7 +63,7 @@ class ProcessSupervisor:
 
     def start(self, job: dict[str, Any], live: Mapping[str, float]) -> None:
         """
-        Start a training.
+        Start training.
 
         Args:
             job: from :func:`velora_ros.nodes.trainer.job.make_job`.
@@ -155,7 +155,7 @@ class ProcessSupervisor:
             self._logger.info(text)
 
     def _on_death(self, how: str, *, restart: bool) -> None:
-        """Start another process if that is wanted and the training has made progress; otherwise it has failed."""
+        """Start another process if ``restart`` is set and the run has made progress; otherwise it has failed."""
         steps = self.status.steps
         self._state_before_death = self._state_before_death if self.state == RESUMING else self.state
         sentence = f'the training process {how} after {steps} steps'

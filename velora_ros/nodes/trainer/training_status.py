@@ -1,4 +1,4 @@
-"""The status of a training, derived from the events of the training process."""
+"""The status of training, derived from the events of the training process."""
 
 import time
 from typing import Any
@@ -13,11 +13,11 @@ _OF_AN_EPISODE = ('episode', 'steps', 'episode_return', 'length', 'critic_loss',
 
 class TrainingStatus:
     """
-    Collects the events of one training, over all processes that it takes.
+    Collects the events of one run, over all its training processes.
 
     Args:
         run: the run's folder.
-        total_steps: environment steps of the training.
+        total_steps: environment steps of the run.
     """
 
     def __init__(self, run: str = '', total_steps: int = 0) -> None:
@@ -87,7 +87,7 @@ class TrainingStatus:
         return f'checkpoint {event["path"]}' if kind == 'saved' else str(event.get('message', ''))
 
     def summary(self, end: dict[str, Any]) -> str:
-        """Return the result of the training in one line, from its ``end`` event."""
+        """Return the result of the run in one line, from its ``end`` event."""
         best = '' if self.best is None else f', best return {self.best:.1f}'
         reason = f', {end["stopped"]}' if end['stopped'] else ''
         return f'{end["steps"]} steps in {end["seconds"]:.0f} s{reason}{best}'

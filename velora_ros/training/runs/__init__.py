@@ -1,1 +1,1 @@
-"""Runs: the folder of a training, its configuration, checkpoints, tables, events, policies and provenance."""
+"""Runs: the folder of a training run, its configuration, checkpoints, tables, events, policies and provenance."""

@@ -25,12 +25,12 @@ class Checkpoints(Callback):
 
     Args:
         folder: the folder of the run; each checkpoint is named after the agent's steps.
-        write: writes one, whole or not at all.
-        every: least seconds between two; 0: after every episode. On a slow disk they become rarer, so that they never
-            take more than a hundredth of the time.
-        keep: how many of the newest stay.
-        every_steps: most steps between two, apart from those of one episode; if writing takes long they become
-            rarer, so that they never take more than a twentieth of the time.
+        write: writes a checkpoint, whole or not at all.
+        every: minimum time between two checkpoints [s]; 0: after every episode. On a slow disk they become less
+            frequent and never take more than a hundredth of the time.
+        keep: number of newest checkpoints to keep.
+        every_steps: maximum number of steps between two checkpoints, apart from those of one episode; if writing is
+            slow, they become less frequent and never take more than a twentieth of the time.
         clock: seconds.
 
     Raises:

@@ -99,7 +99,7 @@ class RunConfig:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in values['hyperparameters'].items()
         }
-        values['hyperparameters']['n_episodes'] = int(self.hyperparameters.n_episodes)  # YAML knows no kinds of int
+        values['hyperparameters']['n_episodes'] = int(self.hyperparameters.n_episodes)  # YAML has no subclasses of int
         with atomic_write(path) as file:
             file.write(HEADER.encode() + yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
 

@@ -61,7 +61,7 @@ class RunFolder(RunPaths):
         Start a run in a free folder.
 
         Args:
-            folder: returns a folder without a run; another training may take it at the same moment.
+            folder: returns a folder without a run; another training run may take it at the same time.
             config: as for :meth:`start`.
 
         Raises:
@@ -168,7 +168,7 @@ class RunFolder(RunPaths):
         except BlockingIOError:
             self.close()
             raise TakenError(
-                f"the folder '{self.folder}' is in use by another training; wait until it ends, stop it, or choose "
+                f"the folder '{self.folder}' is in use by another training run; wait until it ends, stop it, or choose "
                 'another folder.'
             ) from None
         except OSError as error:
@@ -196,10 +196,10 @@ RunDir = str | os.PathLike[str] | RunFolder
 @contextlib.contextmanager
 def opened(run_dir: RunDir | None, config: RunConfig, *, resume: bool, seed: int | None) -> Iterator[RunFolder | None]:
     """
-    Open the folder of a run for the block; one that is open already stays open.
+    Open the folder of a run for a ``with`` block; a folder that is already open is not closed afterwards.
 
     Args:
-        run_dir: the folder; None: there is none.
+        run_dir: the folder; None: no folder.
         config: the configuration that the run is started or resumed with.
         resume: whether to resume the run in the folder.
         seed: the seed that the caller gave; None: a resumed run keeps its own.

@@ -1,4 +1,4 @@
-"""The names of files in the folder of a run, and of the folders themselves; enough for code that only reads."""
+"""The names of run folders and of the files in them; code that only reads them can import this module alone."""
 
 import itertools
 import os

@@ -14,7 +14,7 @@ class KeptPolicies(Callback):
 
     Args:
         paths: the files of the run.
-        current: returns the present policy.
+        current: returns the current policy.
 
     Raises:
         StorageError: a file cannot be written; the previous one is untouched.

@@ -1,4 +1,4 @@
-"""The file that a training begins from (``--from``): a policy, a saved agent, a checkpoint, or a run's newest one."""
+"""The file that a run starts from (``--from``): a policy, a saved agent, a checkpoint, or another run's newest one."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ OF_THE_CRITIC = ('critic_sizes', 'n_critics', 'critic_neurons')
 @dataclass(frozen=True)
 class StartFile:
     """
-    A file that a training begins from.
+    A file that a run starts from.
 
     Args:
         path: the file itself; for a run, its newest checkpoint.
@@ -154,7 +154,7 @@ def _same_names(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _counts(name: str) -> bool:
-    """Return whether a name only counts, such as ``obs_3`` or ``action_0``."""
+    """Return whether a name is only a numbered placeholder, such as ``obs_3`` or ``action_0``."""
     word, _, number = name.rpartition('_')
     return word in ('obs', 'action') and number.isdecimal()
 

@@ -20,11 +20,13 @@ FLUSH_PERIOD_S = 5.0
 
 
 def tensorboard_events(run: RunFolder) -> list[Callback]:
-    """Return the callback that writes events; where tensorboardX is not installed, log that and return none."""
+    """Return the callback that writes events; if tensorboardX is not installed, log this and return an empty list."""
     try:
         import tensorboardX  # noqa: PLC0415, F401 - takes half a second, only for training in a folder
     except ImportError:
-        logger.warning('no events for TensorBoard are written: tensorboardX is missing; pip install tensorboardX.')
+        logger.warning(
+            'no events for TensorBoard are written: tensorboardX is not installed; pip install tensorboardX.'
+        )
         return []
     events = TensorBoardEvents(run)
     run.when_closed(events.close)

@@ -46,7 +46,7 @@ class Way(NamedTuple):
         text: the path as it was written.
         before: returns the number, or the array that the slice is taken of.
         cut: the slice, if there is one.
-        after: returns the number in each entry of the slice; None if the entries are numbers.
+        after: returns the number in each element of the slice; None if the elements are numbers.
         label: the path of the array.
         length: how many numbers the slice has, where the array has a fixed length; else None.
     """
@@ -84,13 +84,13 @@ class SliceReader:
         whole = before(message)
         if cut is None:
             return np.array([float(whole)])
-        entries, wanted = whole[cut], self._width
-        if len(entries) != wanted and (wanted is not None or not len(entries)):
+        elements, wanted = whole[cut], self._width
+        if len(elements) != wanted and (wanted is not None or not len(elements)):
             raise ObservationError(
                 f"a {self._kind} has {len(whole)} values of '{label}', and '{text}' takes "
-                f'{wanted or "at least one"} and finds {len(entries)}; {_SHORT}'
+                f'{wanted or "at least one"} and finds {len(elements)}; {_SHORT}'
             )
-        return np.array(entries if after is None else [after(entry) for entry in entries], dtype=np.float64)
+        return np.array(elements if after is None else [after(element) for element in elements], dtype=np.float64)
 
 
 def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
@@ -100,7 +100,7 @@ def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
     Args:
         kind: the message type.
         path: the path.
-        whole: whether a path that ends at an array means all its entries.
+        whole: whether a path that ends at an array means all its elements.
 
     Raises:
         ConfigError: the path does not lead to a number.
@@ -120,7 +120,7 @@ def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
             continue
         array_type = _array_of(here)
         if array_type is None:
-            raise ConfigError(f"'{path.text}' takes an entry of '{label}', which is not an array in a {kind.name}.")
+            raise ConfigError(f"'{path.text}' takes an element of '{label}', which is not an array in a {kind.name}.")
         here, fixed = array_type
         if isinstance(step, slice):
             cut_label, length = label, None if fixed is None else len(range(fixed)[step])
@@ -130,7 +130,7 @@ def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
                 f"'{path.text}' is beyond the {fixed} values of '{label}'; the last is {label}[{fixed - 1}]."
             )
         else:
-            sections[-1].append(_Entry(kind.name, path.text, label, step))
+            sections[-1].append(_Element(kind.name, path.text, label, step))
         label = f'{label}[{step}]' if isinstance(step, int) else f'{label}[...]'
     _check_number(kind, path, here)
     if here == 'octet':
@@ -174,8 +174,8 @@ def _check_number(kind: Kind, path: Path, here: str) -> None:
     )
 
 
-class _Entry:
-    """Gets one entry of an array; an array that is too short makes the message unusable."""
+class _Element:
+    """Gets one element of an array; an array that is too short makes the message unusable."""
 
     def __init__(self, kind: str, text: str, label: str, index: int) -> None:
         self._kind, self._text, self._label, self._index = kind, text, label, index
@@ -206,7 +206,7 @@ def _chain(getters: Sequence[Getter]) -> Getter:
 
 
 def _array_of(kind: str) -> tuple[str, int | None] | None:
-    """Return the type of an array's entries and its length, None if that varies; None if it is not an array."""
+    """Return the type of an array's elements and its length, None if that varies; None if it is not an array."""
     if match := re.fullmatch(r'sequence<(.+?)(?:, *\d+)?>', kind):
         return match[1], None
     if match := re.fullmatch(r'(.+)\[(\d+)\]', kind):
@@ -240,7 +240,7 @@ def _numbers(message: Any, path: str) -> Iterator[tuple[str, Getter | None]]:
 
 
 def _arrays(message: Any, path: str = '') -> Iterator[str]:
-    """Yield the path of the first entry of each array of numbers in a message."""
+    """Yield the path of the first element of each array of numbers in a message."""
     for name, kind in message.get_fields_and_field_types().items():
         if inner := _array_of(kind):
             if inner[0].startswith(_NUMBERS):

@@ -1,9 +1,9 @@
 """
 Reads the numbers that ``observation.fields`` name from a message.
 
-A field is the path of a number inside the message, for every message type: ``angular_velocity.z`` of an Imu,
+A field is the path to a number in the message, for every message type: ``angular_velocity.z`` of an Imu,
 ``twist.twist.linear.x`` of an Odometry, ``ranges[0]`` of a LaserScan, ``transforms[0].transform.translation.x``. A
-slice such as ``ranges[0:360]`` gives as many observations as it has entries; ``min``, ``max`` or ``mean`` of a slice
+slice such as ``ranges[0:360]`` gives one observation for each of its elements; ``min``, ``max`` or ``mean`` of a slice
 gives one. :mod:`velora_ros.contract.fields` has the syntax. A quaternion also has the angles ``roll``, ``pitch`` and
 ``yaw`` [rad]. The numbers of a Float64MultiArray may be given by their index alone. A value that the message itself
 declares unknown (a first covariance of -1, as in an Imu without orientation) is not read.
@@ -18,9 +18,9 @@ For values that no path reaches, write one function::
         return lambda message: [min(message.ranges)]
 
 It takes the fields and returns a function that is called with each message and returns one number for each field; it
-raises ConfigError for fields that it does not know. Your package offers it as an entry point of the group
+raises ConfigError for fields that it does not support. Your package offers it as an entry point of the group
 ``velora_ros.readers`` under the name of the type: ``sensor_msgs/msg/LaserScan = my_robot.readers:nearest``. Fields with
-an index, a slice or a reduction that exist in the message are read by their path all the same.
+an index, a slice or a reduction that exist in the message are still read by their path.
 """
 
 import importlib.metadata
@@ -152,7 +152,7 @@ class WholeVector:
 
 
 class VectorEntries:
-    """Reads entries of a Float64MultiArray by their indices."""
+    """Reads elements of a Float64MultiArray by their indices."""
 
     def __init__(self, indices: Sequence[int]) -> None:
         self._indices, self._needed = list(indices), max(indices) + 1
