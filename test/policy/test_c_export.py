@@ -87,7 +87,8 @@ class CPolicy:
 @compiled
 @pytest.mark.parametrize('cell', ['cfc', 'gru', 'mlp'])
 def test_the_c_file_agrees_with_the_runtime_over_many_steps(make_policy_file, tmp_path, cell):
-    file = make_policy_file(5, 40, 3, cell=cell, dt_range=(0.01, 0.07))
+    # Larger random weights make a chaotic network, which amplifies the rounding of any two engines.
+    file = make_policy_file(5, 40, 3, cell=cell, dt_range=(0.01, 0.07), spread=0.3)
     ours, theirs = Policy(file, 'numpy'), CPolicy(file, tmp_path)
     rng, span = np.random.default_rng(0), file.spec.high - file.spec.low
     actions = []
@@ -98,7 +99,7 @@ def test_the_c_file_agrees_with_the_runtime_over_many_steps(make_policy_file, tm
         observation, dt = rng.normal(size=5).astype(np.float32), float(np.float32(rng.uniform(0, 0.1)))
         actions.append(ours.step(observation, dt))
         np.testing.assert_allclose(theirs.step(observation, dt) / span, actions[-1] / span, atol=1e-5)
-        np.testing.assert_allclose(theirs.hidden, ours.hidden, atol=1e-4)  # random weights amplify rounding
+        np.testing.assert_allclose(theirs.hidden, ours.hidden, atol=1e-5)
     assert (np.ptp(actions, axis=0) > 0.01 * span).all()
 
 
