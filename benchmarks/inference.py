@@ -4,7 +4,7 @@ How long one step of a policy takes from Python, by engine and size. `make bench
 The same network in numba and numpy (what policy_node runs), ONNX Runtime and torch, and the peers' own networks of the
 same size: ncps' wired CfC, and velora's ``predict`` without noise (``velora_noisy``: with its default noise). All run
 on one thread. The engines take turns, so that other load affects all of them equally. Compilation is not counted; its
-time is printed. The engines of one network are first compared with each other. The last line is JSON: medians and 99th
+time is printed. ``ours_c`` is the exported C code, called and timed in C, where a C compiler is installed. The engines of one network are first compared with each other. The last line is JSON: medians and 99th
 percentiles of single steps [us], and the ratio of each median to ours.
 """
 
@@ -14,7 +14,8 @@ import time
 
 import numpy as np
 import torch
-from inference_engines import OBSERVATIONS, Step, engines
+from inference_c import measure_c
+from inference_engines import OBSERVATIONS, Step, engines, random_policy
 from measuring import machine, p50_p99
 
 SIZES = (20, 64)
@@ -36,6 +37,19 @@ def check_parity(steps: dict[str, Step], observations: np.ndarray) -> float:
     if max(differences.values()) > TOLERANCE:
         raise SystemExit(f'the engines disagree: {differences}')
     return max(differences.values())
+
+
+def check_c(step: Step, observations: np.ndarray, actions: np.ndarray) -> None:
+    """
+    Compare the actions of the C code with those of a step whose hidden state comes from other observations.
+
+    Raises:
+        SystemExit: the last ones disagree; by then the hidden states have forgotten how they began.
+    """
+    expected = [float(step(observation)[0]) for observation in observations]
+    difference = np.abs(np.array(expected) - actions)[-100:].max()
+    if difference > TOLERANCE:
+        raise SystemExit(f'the C code disagrees by {difference}')
 
 
 def durations(step: Step, observations: np.ndarray) -> list[float]:
@@ -60,6 +74,9 @@ def measure(size: int, rounds: int, observations: np.ndarray) -> dict[str, dict[
         for name, step in steps.items():
             values = durations(step, observations)
             taken[name] += values if round_ else []  # the first round warms up
+    if (in_c := measure_c(random_policy(size)[1], rounds, observations)) is not None:
+        taken['ours_c'], actions = in_c
+        check_c(steps['ours_numpy'], observations, actions)
     result = {name: p50_p99(values) for name, values in taken.items()}
     for name, one in result.items():
         ratio = one['p50'] / result['ours']['p50']
