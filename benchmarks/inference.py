@@ -4,8 +4,9 @@ How long one step of a policy takes from Python, by engine and size. `make bench
 The same network in numba and numpy (what policy_node runs), ONNX Runtime and torch, and the peers' own networks of the
 same size: ncps' wired CfC, and velora's ``predict`` without noise (``velora_noisy``: with its default noise). All run
 on one thread. The engines take turns, so that other load affects all of them equally. Compilation is not counted; its
-time is printed. ``ours_c`` is the exported C code, called and timed in C, where a C compiler is installed. The engines of one network are first compared with each other. The last line is JSON: medians and 99th
-percentiles of single steps [us], and the ratio of each median to ours.
+time is printed. ``ours_c`` is the exported C code, called and timed in C, where a C compiler is installed. The engines
+of one network are first compared with each other. The last line is JSON: medians and 99th percentiles of single steps
+[us], and the ratio of each median to ours.
 """
 
 import argparse
