@@ -7,9 +7,9 @@ A trained policy on the simulated robot, or with ``sim:=false`` on a real one.
 
 from launch import LaunchDescription
 
-from velora_ros.nodes.bringup.launch_description import launch_description
+from velora_ros.nodes.bringup.ros2_launch import launch_description
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Describe the run; its nodes are in ``velora_ros/nodes/bringup/nodes_of_a_run.py``, its arguments beside it."""
+    """Describe the run; its nodes are in ``velora_ros/nodes/bringup/which_nodes_start.py``, its arguments beside it."""
     return launch_description('control')

@@ -10,7 +10,7 @@ import yaml
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS
 from velora_ros.nodes.bringup.node_process import write_parameter_files
-from velora_ros.nodes.bringup.nodes_of_a_run import build
+from velora_ros.nodes.bringup.which_nodes_start import build
 
 LAUNCH = Path(__file__).resolve().parents[3] / 'launch'
 RUNS = sorted(path.name.removesuffix('.launch.py') for path in LAUNCH.glob('*.launch.py'))

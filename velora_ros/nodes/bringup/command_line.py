@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS
-from velora_ros.nodes.bringup.nodes_of_a_run import build
 from velora_ros.nodes.bringup.process_runner import run_processes
+from velora_ros.nodes.bringup.which_nodes_start import build
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

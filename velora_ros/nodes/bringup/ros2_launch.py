@@ -8,8 +8,8 @@ from velora_ros.nodes.bringup.include_arguments import drop_foreign_arguments
 from velora_ros.nodes.bringup.launch_actions import Actions, RunActions
 from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS, BOOLEAN, Argument
 from velora_ros.nodes.bringup.node_description import DISCOVERY, DISCOVERY_DEFAULT
-from velora_ros.nodes.bringup.nodes_of_a_run import build
 from velora_ros.nodes.bringup.run_request import EnclosingLaunch
+from velora_ros.nodes.bringup.which_nodes_start import build
 
 # A variable of the launch that says that one of its simulators publishes /clock.
 _HAS_CLOCK = 'velora_ros_publishes_clock'

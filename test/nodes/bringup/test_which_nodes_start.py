@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.bringup.nodes_of_a_run import build
+from velora_ros.nodes.bringup.which_nodes_start import build
 
 
 @pytest.fixture
