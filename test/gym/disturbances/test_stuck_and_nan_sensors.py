@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym.disturbances.sensor_faults import NanSensors, StuckSensors, indices_of
 from velora_ros.gym.disturbances.stream_generators import StreamGenerators
+from velora_ros.gym.disturbances.stuck_and_nan_sensors import NanSensors, StuckSensors, indices_of
 
 NAMES = ('hinge/position', 'hinge/velocity', 'goal')
 
