@@ -15,9 +15,9 @@ from velora_ros.cli.film import Film, film_path
 from velora_ros.errors import ConfigError, MissingDependencyError, SpecError
 from velora_ros.gym import Disturbances, PartialObservation, TimingJitter, disturb, make, spec_from_env
 from velora_ros.gym.environment_errors import close
+from velora_ros.gym.find_normalising_wrappers import statistics_warning
 from velora_ros.gym.make_env import same_id
 from velora_ros.gym.rendering import check_rendering
-from velora_ros.gym.running_statistics import statistics_warning
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.policy.engine import ENGINES
 from velora_ros.spec import PolicySpec

@@ -12,9 +12,9 @@ from velora_ros.gym.disturbances.signal_deviation import signal_deviation
 from velora_ros.gym.disturbances.timing_jitter import TimingJitter
 from velora_ros.gym.disturbances.wrap_env import add_faults, disturb
 from velora_ros.gym.env_to_spec import spec_from_env
+from velora_ros.gym.find_normalising_wrappers import check_statistics
 from velora_ros.gym.flattening import NamedFlatten, flat
 from velora_ros.gym.make_env import make
-from velora_ros.gym.running_statistics import check_statistics
 
 __all__ = [
     'ActionDelay',

@@ -17,7 +17,7 @@ from gymnasium.wrappers import (
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import check_statistics, make, signal_deviation
 from velora_ros.gym.disturbances.observation_noise import ObservationNoise
-from velora_ros.gym.running_statistics import Statistics, running_statistics, statistics_warning
+from velora_ros.gym.find_normalising_wrappers import Statistics, running_statistics, statistics_warning
 
 
 class Still(gym.Env):
