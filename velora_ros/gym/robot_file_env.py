@@ -22,9 +22,9 @@ from gymnasium.envs.mujoco import MujocoEnv
 from velora_ros.contract.joint_signals import Signal
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import mjcf_and_urdf
-from velora_ros.gym.action_names import commanded_signals
-from velora_ros.gym.actuators import control_limits, resting_controls, settle_states
+from velora_ros.gym.joints_of_actions import commanded_signals
 from velora_ros.gym.observation_names import signal_of_joint
+from velora_ros.gym.servos_and_control_limits import control_limits, resting_controls, settle_states
 
 Array = npt.NDArray[np.float64]
 Reward = Callable[[Any, Any, Array], float]
@@ -48,7 +48,7 @@ class ModelEnv(MujocoEnv):
 
     The observation is the position of each joint with one axis, then the velocity of each, then the values of each
     sensor, all in the file's order; sensors that only repeat a joint's position or velocity are omitted. The action is
-    one value for each actuator, within its limits (:func:`velora_ros.gym.actuators.control_limits`). An episode begins
+    one value for each actuator, within its limits (:func:`velora_ros.gym.servos_and_control_limits.control_limits`). An episode begins
     at the keyframe ``home``, else ``stand``, else the first one, else at the reference pose. It ends only when the
     simulation becomes unstable.
 

@@ -9,9 +9,9 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym.action_names import are_controls, keep_their_pose
 from velora_ros.gym.checks import check_env
 from velora_ros.gym.disturbances.stream_generators import Array, Mask, StreamGenerators
+from velora_ros.gym.joints_of_actions import are_controls, keep_their_pose
 
 Env = gym.Env[Any, Any]
 
@@ -111,7 +111,7 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def _resting_action(self) -> Any:
         if self._servos is None:
             return self._resting
-        from velora_ros.gym.actuators import resting_controls  # noqa: PLC0415 - MuJoCo is loaded by now, not before
+        from velora_ros.gym.servos_and_control_limits import resting_controls  # noqa: PLC0415 - MuJoCo is loaded by now, not before
 
         base: Any = self.env.unwrapped
         space = self.env.action_space

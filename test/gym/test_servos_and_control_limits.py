@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from velora_ros.gym import ActionDelay, make
-from velora_ros.gym.actuators import are_position_servos, control_limits, resting_controls
+from velora_ros.gym.servos_and_control_limits import are_position_servos, control_limits, resting_controls
 from velora_ros.gym.simulated_robot import SimulatedRobot
 
 ARM = """

@@ -56,7 +56,7 @@ def keep_their_pose(env: Any, size: int) -> list[bool]:
     """
     if not is_mujoco(env) or env.model.nu != size:
         return [False] * size
-    from velora_ros.gym.actuators import are_position_servos  # noqa: PLC0415 - it needs MuJoCo
+    from velora_ros.gym.servos_and_control_limits import are_position_servos  # noqa: PLC0415 - it needs MuJoCo
 
     lagging = np.isin(env.model.actuator_dyntype, _LAGGING)
     return (are_position_servos(env.model) & lagging).tolist()  # type: ignore[no-any-return]
