@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from velora_ros.control.pass_criteria import failures
 from velora_ros.control.run_summary import MinuteReturns, RunStatistics, SimulationProgress, Swaps
-from velora_ros.control.run_verdict import failures
 
 PERIOD = 0.04
 

@@ -9,7 +9,7 @@ import pytest
 import rclpy
 from ros_bench import in_step
 
-from velora_ros.control.run_verdict import failures
+from velora_ros.control.pass_criteria import failures
 from velora_ros.nodes.ros.conversions import to_nanoseconds
 from velora_ros.nodes.ros.executor import spin
 from velora_ros.nodes.ros.message_types import interface_class

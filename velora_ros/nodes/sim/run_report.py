@@ -6,7 +6,7 @@ from typing import Any
 from rclpy.node import Node
 
 from velora_ros.control.loop_timing import TimingReport
-from velora_ros.control.run_verdict import failures
+from velora_ros.control.pass_criteria import failures
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
