@@ -14,7 +14,7 @@ from velora_ros.cli.arguments import add_env_arguments, add_hyperparameters, giv
 from velora_ros.cli.film import Film, film_path
 from velora_ros.errors import ConfigError, MissingDependencyError, SpecError
 from velora_ros.gym import Disturbances, PartialObservation, TimingJitter, disturb, make, spec_from_env
-from velora_ros.gym.environment_errors import close
+from velora_ros.gym.describe_env_errors import close
 from velora_ros.gym.find_normalising_wrappers import statistics_warning
 from velora_ros.gym.make_env import same_id
 from velora_ros.gym.rendering import check_rendering

@@ -8,7 +8,7 @@ from pathlib import Path
 from velora_ros.cli.evaluate import env_args_of, environment_of, evaluate_in, fitted
 from velora_ros.errors import VeloraError
 from velora_ros.gym import make
-from velora_ros.gym.environment_errors import closing
+from velora_ros.gym.describe_env_errors import closing
 from velora_ros.pictures.rollout import Rollout, roll_out
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.runs.config import RunConfig

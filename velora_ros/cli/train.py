@@ -13,7 +13,7 @@ from velora_ros.cli.evaluate import statistics
 from velora_ros.cli.policy_pictures import illustrate
 from velora_ros.cli.stop_on_signals import stop_on_signals
 from velora_ros.errors import ConfigError, MissingDependencyError
-from velora_ros.gym.environment_errors import close, closing
+from velora_ros.gym.describe_env_errors import close, closing
 from velora_ros.gym.make_env import same_id
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest

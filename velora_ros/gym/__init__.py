@@ -1,7 +1,7 @@
 """Environments: make, check and describe them, and disturb them as a real robot would."""
 
 from velora_ros.contract.joint_signals import Signal
-from velora_ros.gym.checks import check_env, check_reward
+from velora_ros.gym.check_spaces import check_env, check_reward
 from velora_ros.gym.control_period import control_period_of
 from velora_ros.gym.core_wrappers import add_core_env_wrappers
 from velora_ros.gym.disturbances.action_delay import ActionDelay

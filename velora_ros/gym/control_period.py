@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym.environment_errors import described
+from velora_ros.gym.describe_env_errors import described
 
 Env = gym.Env[Any, Any]
 

@@ -6,8 +6,8 @@ import gymnasium as gym
 from gymnasium.wrappers import RecordEpisodeStatistics
 
 from velora_ros.errors import MissingDependencyError
-from velora_ros.gym.checks import wrappers_of
-from velora_ros.gym.environment_errors import missing_module
+from velora_ros.gym.check_spaces import wrappers_of
+from velora_ros.gym.describe_env_errors import missing_module
 from velora_ros.utils.dependencies import how_to_install
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from velora_ros.contract.joint_signals import Signal
 from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym.checks import check_env, wrappers_of
+from velora_ros.gym.check_spaces import check_env, wrappers_of
 from velora_ros.gym.control_period import find_period
 from velora_ros.gym.joints_of_actions import are_controls, are_passed_on, commanded_signals, keep_their_pose
 from velora_ros.gym.observation_names import observed_signals

@@ -9,7 +9,7 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.wrappers import FlattenObservation, FrameStackObservation
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym.checks import check_env
+from velora_ros.gym.check_spaces import check_env
 from velora_ros.gym.control_period import control_period_of
 
 Env = gym.Env[Any, Any]

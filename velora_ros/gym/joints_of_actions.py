@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.contract.joint_signals import Signal
-from velora_ros.gym.checks import wrappers_of
-from velora_ros.gym.environment_errors import FAILURES, described
+from velora_ros.gym.check_spaces import wrappers_of
+from velora_ros.gym.describe_env_errors import FAILURES, described
 from velora_ros.gym.observation_names import signal_of_joint
 from velora_ros.gym.try_actions_on_copy import NotProvableError, Trial, is_mujoco, may_change_actions, try_actions
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.contract.joint_signals import UNITS, Signal, signal_name
-from velora_ros.gym.environment_errors import FAILURES, described
+from velora_ros.gym.describe_env_errors import FAILURES, described
 
 Array = npt.NDArray[np.float64]
 

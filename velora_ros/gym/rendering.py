@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError, MissingDependencyError, VeloraError
-from velora_ros.gym.environment_errors import one_line, places_of, with_causes
+from velora_ros.gym.describe_env_errors import one_line, places_of, with_causes
 
 MUJOCO_GL = 'MUJOCO_GL'
 # Errors that come from these files mean that OpenGL does not work here.

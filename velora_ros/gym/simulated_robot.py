@@ -10,8 +10,8 @@ import numpy.typing as npt
 from gymnasium.envs.mujoco import MujocoEnv
 
 from velora_ros.errors import SpecError, UnsupportedEnvironmentError
+from velora_ros.gym.describe_env_errors import FAILURES, described
 from velora_ros.gym.env_to_spec import spec_from_env
-from velora_ros.gym.environment_errors import FAILURES, described
 from velora_ros.gym.find_normalising_wrappers import statistics_warning
 from velora_ros.gym.flattening import flat
 from velora_ros.gym.floating_base import FloatingBase, FloatingBaseSensor

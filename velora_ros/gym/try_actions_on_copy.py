@@ -17,7 +17,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.gym.checks import wrappers_of
+from velora_ros.gym.check_spaces import wrappers_of
 
 Array = npt.NDArray[np.float64]
 Env = gym.Env[Any, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 
 from velora_ros.gym import check_statistics, disturb, make, spec_from_env
-from velora_ros.gym.environment_errors import close
+from velora_ros.gym.describe_env_errors import close
 from velora_ros.models.ddpg import LiquidDDPG
 from velora_ros.training import Callback, RunConfig, RunFolder, TrainResult
 from velora_ros.utils import set_device, set_seed

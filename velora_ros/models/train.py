@@ -13,7 +13,7 @@ import torch
 
 from velora_ros.errors import ConfigError, DivergenceError, StorageError, UnsupportedEnvironmentError
 from velora_ros.gym import check_env, check_reward, check_statistics, flat, spec_from_env
-from velora_ros.gym.environment_errors import close
+from velora_ros.gym.describe_env_errors import close
 from velora_ros.models.agent import DDPGAgent
 from velora_ros.models.random_streams import Streams
 from velora_ros.models.threads_and_denormals import single_thread

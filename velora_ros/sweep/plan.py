@@ -12,7 +12,7 @@ import yaml
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym import check_env, check_statistics, disturb, make, spec_from_env
-from velora_ros.gym.environment_errors import closing
+from velora_ros.gym.describe_env_errors import closing
 from velora_ros.training.hyperparameters import IN_PROPORTION, TrainConfig
 from velora_ros.training.presets import preset_path, read_yaml
 from velora_ros.training.runs.config import RunConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import StorageError, UnsupportedEnvironmentError, VeloraError
-from velora_ros.gym.environment_errors import closing
+from velora_ros.gym.describe_env_errors import closing
 from velora_ros.policy import PolicyFile
 from velora_ros.sweep.plan import Trial
 from velora_ros.sweep.results import FAILED, FINISHED

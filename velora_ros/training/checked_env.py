@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import DivergenceError, UnsupportedEnvironmentError
-from velora_ros.gym.environment_errors import FAILURES, described
+from velora_ros.gym.describe_env_errors import FAILURES, described
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent_protocol import Array
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from velora_ros.errors import VeloraError
-from velora_ros.gym.environment_errors import FAILURES
+from velora_ros.gym.describe_env_errors import FAILURES
 from velora_ros.gym.flattening import flat
 from velora_ros.training.checked_env import REPAIR, env_failure
 

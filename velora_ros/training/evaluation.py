@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym.environment_errors import FAILURES
+from velora_ros.gym.describe_env_errors import FAILURES
 from velora_ros.gym.flattening import flat
 from velora_ros.training.checked_env import REPAIR, env_failure, reward_of
 from velora_ros.training.records import EvaluationResult

@@ -10,7 +10,7 @@ from gymnasium.utils import RecordConstructorArgs
 
 from velora_ros.contract.joint_signals import Signal
 from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.gym.checks import check_env
+from velora_ros.gym.check_spaces import check_env
 from velora_ros.gym.env_to_spec import observation_signals
 
 POSITIONS = 'positions'

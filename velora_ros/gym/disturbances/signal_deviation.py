@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from velora_ros.gym.checks import check_env
+from velora_ros.gym.check_spaces import check_env
 
 Env = gym.Env[Any, Any]
 

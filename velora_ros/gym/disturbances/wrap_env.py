@@ -9,7 +9,7 @@ from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 
 from velora_ros.contract.joint_signals import Signal
-from velora_ros.gym.checks import check_env
+from velora_ros.gym.check_spaces import check_env
 from velora_ros.gym.control_period import control_period_of
 from velora_ros.gym.disturbances.action_delay import ActionDelay
 from velora_ros.gym.disturbances.disturbance_settings import NOMINAL, SHORTEST, Disturbances, FaultSettings, numbers

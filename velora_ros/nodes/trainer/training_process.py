@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from velora_ros.errors import MissingDependencyError, VeloraError
 from velora_ros.gym import check_statistics, disturb, make
-from velora_ros.gym.environment_errors import closing
+from velora_ros.gym.describe_env_errors import closing
 from velora_ros.nodes.trainer.event_reporter import EventReporter, EventWriter
 from velora_ros.nodes.trainer.orders import Orders
 from velora_ros.policy import Policy, PolicyFile

@@ -2,7 +2,7 @@ import warnings
 
 import pytest
 
-from velora_ros.gym.environment_errors import close, closing
+from velora_ros.gym.describe_env_errors import close, closing
 
 
 class Closes:

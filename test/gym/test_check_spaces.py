@@ -7,7 +7,7 @@ from gymnasium import spaces
 
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import check_env, make, spec_from_env
-from velora_ros.gym.checks import bounding
+from velora_ros.gym.check_spaces import bounding
 
 VECTOR = spaces.Box(-np.inf, np.inf, (3,), np.float64)
 ACTION = spaces.Box(-1, 1, (2,), np.float32)
