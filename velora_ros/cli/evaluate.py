@@ -19,7 +19,7 @@ from velora_ros.gym.find_normalising_wrappers import statistics_warning
 from velora_ros.gym.make_env import same_id
 from velora_ros.gym.rendering import check_rendering
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.policy.engine import ENGINES
+from velora_ros.policy.engine_protocol import ENGINES
 from velora_ros.spec import PolicySpec
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.records import EvaluationResult

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import ObservationError
 from velora_ros.liquid.kernels.compiler import jit
-from velora_ros.policy.engine import not_finite, too_large
+from velora_ros.policy.engine_protocol import not_finite, too_large
 from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.policy.tensor_layout import LARGEST_INPUT
 
@@ -37,7 +37,7 @@ _inlined = cast('_Decorator', numba.njit(inline='always', **_OPTIONS))
 
 class NumbaEngine:
     """
-    Steps a policy with the liquid cell; see :class:`velora_ros.policy.engine.Engine`.
+    Steps a policy with the liquid cell; see :class:`velora_ros.policy.engine_protocol.Engine`.
 
     Weights and state are one array each. Building an engine compiles the step or loads it from the cache.
     """

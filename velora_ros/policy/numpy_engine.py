@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ObservationError
-from velora_ros.policy.engine import not_finite, too_large
+from velora_ros.policy.engine_protocol import not_finite, too_large
 from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.policy.tensor_layout import LARGEST_INPUT
 
@@ -19,7 +19,7 @@ Weights = Mapping[str, Array]
 
 
 class NumpyEngine:
-    """Steps a policy of any cell; see :class:`velora_ros.policy.engine.Engine`."""
+    """Steps a policy of any cell; see :class:`velora_ros.policy.engine_protocol.Engine`."""
 
     def __init__(self, file: PolicyFile) -> None:
         self._weights = {n: t.astype(np.float64) for n, t in file.tensors.items() if not n.startswith('wiring.')}

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import ObservationError
+from velora_ros.policy.policy import Policy
 from velora_ros.policy.policy_file import PolicyFile
-from velora_ros.policy.runtime import Policy
 
 State = tuple[npt.NDArray[np.float64], ...]
 

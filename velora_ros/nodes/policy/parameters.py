@@ -14,7 +14,7 @@ from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Parameter, Values
 from velora_ros.policy import PolicyFile
-from velora_ros.policy.engine import ENGINES
+from velora_ros.policy.engine_protocol import ENGINES
 
 # The name of an action without a meaning.
 _NO_MEANING = re.compile(r'action_\d+')

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError, MissingDependencyError, ObservationError
 from velora_ros.liquid.cell_registry import CFC
-from velora_ros.policy.engine import ENGINES, Engine
+from velora_ros.policy.engine_protocol import ENGINES, Engine
 from velora_ros.policy.numpy_engine import NumpyEngine
 from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.spec import PolicySpec

@@ -11,7 +11,7 @@ ENGINES = ('auto', 'numba', 'numpy')
 
 
 class Engine(Protocol):
-    """What :class:`velora_ros.policy.runtime.Policy` needs of an engine. All engines compute in float64."""
+    """What :class:`velora_ros.policy.policy.Policy` needs of an engine. All engines compute in float64."""
 
     hidden: Array
     """The hidden state, shape (C,); writable in place."""
