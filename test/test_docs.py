@@ -39,6 +39,8 @@ IN_REPOSITORY = re.compile(
     r'(?<![\w/])((?:velora_ros|benchmarks|config|examples|tools)/[\w./-]+\.(?:py|csv|txt|yaml|xml|json))'
 )
 IMPORTS = re.compile(r'^from (velora_ros[\w.]*) import ([\w, ]+)', re.MULTILINE)
+IN_CODE = re.compile(r'(?<![\w./{<-])([\w/]*\w\.py)\b')
+MODULES_IN_CODE = re.compile(r':mod:`~?(velora_ros[\w.]*)`|``(velora_ros\.[\w.]+)``')
 CODE_PAGES = [ROOT / 'docs' / name for name in ('design.md', 'development.md', 'algorithm.md')]
 
 
@@ -77,3 +79,16 @@ def test_every_name_of_the_package_that_a_page_uses_exists(page):
         names |= {f'{module}.{name.strip()}' for name in imported.split(',')}
     for name in sorted(names):
         pkgutil.resolve_name(name)
+
+
+def test_every_file_and_module_that_the_code_names_exists():
+    sources = sorted((ROOT / 'velora_ros').rglob('*.py'))
+    texts = {str(path.relative_to(ROOT)): path.read_text(encoding='utf-8') for path in sources}
+    files = [f'/{path.relative_to(ROOT)}' for path in (*sources, *(ROOT / 'test').rglob('*.py'), *ROOT.glob('*.py'))]
+    modules = {name.removesuffix('.py').removesuffix('/__init__').replace('/', '.') for name in texts}
+    modules |= {'velora_ros.readers'}  # a group of entry points
+    missing = []
+    for name, text in texts.items():
+        missing += [(name, file) for file in IN_CODE.findall(text) if not any(f.endswith(f'/{file}') for f in files)]
+        missing += [(name, a or b) for a, b in MODULES_IN_CODE.findall(text) if (a or b) not in modules]
+    assert missing == []

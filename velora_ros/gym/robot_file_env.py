@@ -48,9 +48,9 @@ class ModelEnv(MujocoEnv):
 
     The observation is the position of each joint with one axis, then the velocity of each, then the values of each
     sensor, all in the file's order; sensors that only repeat a joint's position or velocity are omitted. The action is
-    one value for each actuator, within its limits (:func:`velora_ros.gym.servos_and_control_limits.control_limits`). An episode begins
-    at the keyframe ``home``, else ``stand``, else the first one, else at the reference pose. It ends only when the
-    simulation becomes unstable.
+    one value for each actuator, within its limits (``control_limits`` in ``gym/servos_and_control_limits.py``). An
+    episode begins at the keyframe ``home``, else ``stand``, else the first one, else at the reference pose. It ends
+    only when the simulation becomes unstable.
 
     A URDF has no actuators: each joint with an effort limit gets a motor with that limit, unless another joint moves it
     (``<mimic>``). If the file has ``<transmission>`` or ``<ros2_control>`` elements, only the joints that they name get

@@ -60,7 +60,7 @@ class DDPGAgent(AgentState):
             self.backend_choice, self.backend = self._choose_backend()
 
     @flushing
-    def warm_up(self) -> None:
+    def compile(self) -> None:
         """Compile what acts, before the first episode, and log which backend runs."""
         logger.info('%s', self.backend_choice)
         with slow_step(COMPILING):

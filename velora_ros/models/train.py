@@ -123,7 +123,7 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
         agent.provenance['train'] = {**config.train_arguments(), 'total_steps': call.total_steps}
         if folder is not None:
             record_start(folder.provenance, from_step=agent.steps, now=time.time())
-        agent.warm_up()
+        agent.compile()
         if call.progress:
             write_line(str(agent.backend_choice))
         # The environment of the evaluations, and the callbacks.

@@ -1,1 +1,1 @@
-"""Which nodes a run consists of (``nodes_of_a_run.py``), started by ``ros2 launch`` or, without it, as processes."""
+"""Which nodes a run consists of (``which_nodes_start.py``), started by ``ros2 launch`` or, without it, as processes."""

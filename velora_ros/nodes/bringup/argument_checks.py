@@ -11,7 +11,7 @@ from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS, BOOLEAN
 from velora_ros.utils.dependencies import how_to_install
 from velora_ros.utils.shipped_files import share_path
 
-ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/robot_files.py, which imports gymnasium
+ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/mjcf_and_urdf.py, which imports gymnasium
 
 _BOOLEANS = {'true': True, '1': True, 'yes': True, 'on': True, 'false': False, '0': False, 'no': False, 'off': False}
 _TRAINING = ('torch', 'array_api_compat', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm')

@@ -3,7 +3,7 @@ The runs: which nodes start, in which order, with which parameters.
 
 ``control`` is a simulated robot and its policy, with ``train:=true`` also the trainer, and with ``sim:=false`` the
 policy of a real robot. ``train`` is the trainer alone. Both ways to start a run take its nodes from :func:`build`:
-``launch_description.py`` for ``ros2 launch``, ``command_line.py`` without it. So they cannot differ.
+``ros2_launch.py`` for ``ros2 launch``, ``command_line.py`` without it. So they cannot differ.
 """
 
 import dataclasses

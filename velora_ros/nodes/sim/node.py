@@ -28,7 +28,7 @@ Parameters (``parameters.py`` has their defaults and meaning):
 
 The node paces itself on the steady clock. A stamp is the system time at which its state was due. With ``publish_clock``
 it is the system time at the start plus the simulated time. ``publish_clock`` defaults to ``use_sim_time``. With
-``duration_s`` the exit status says whether the run passed; ``failures`` in ``control/run_verdict.py`` has the
+``duration_s`` the exit status says whether the run passed; ``failures`` in ``control/pass_criteria.py`` has the
 criteria. With ``summary_line`` the last line printed is the run's summary in JSON.
 """
 
