@@ -43,7 +43,7 @@ SIGNATURES = {
 }
 
 
-NEED_LAUNCH = ('launch_description', 'launch_actions', 'include_arguments')
+NEED_LAUNCH = ('ros2_launch', 'launch_actions', 'include_arguments')
 """The modules of bringup that import launch, which is not on the package index."""
 
 
