@@ -33,6 +33,10 @@ class UnsupportedEnvironmentError(VeloraError, ValueError):
     """An environment cannot be made, or its spaces or values are not suitable for training a policy."""
 
 
+class TaskError(VeloraError, ValueError):
+    """A task of a robot does not fit its model, or one of its terms returns wrong values."""
+
+
 class DivergenceError(VeloraError, ArithmeticError):
     """Training has diverged: a loss, a weight or an action of the agent is no longer finite."""
 

@@ -50,10 +50,26 @@ def read(path: str) -> Any:
     if Path(path).suffix.lower() == _COMPILED:
         return mujoco.MjModel.from_binary_path(path)
     root = _root(path)
+    return specification(path).compile() if _declares_xacro_or_urdf(path, root) else mujoco.MjModel.from_xml_path(path)
+
+
+def specification(path: str) -> Any:
+    """
+    Read an MJCF or URDF file into an ``MjSpec``, which is not compiled yet; a URDF gets its motors.
+
+    Raises:
+        ValueError: MuJoCo cannot read it, or it is a compiled model.
+        OSError: the file cannot be opened.
+    """
+    import mujoco  # noqa: PLC0415 - is_robot_file must not load it
+
+    if Path(path).suffix.lower() == _COMPILED:
+        raise ValueError('it is a compiled model, to which nothing can be added; give the MJCF file')
+    root = _root(path)
     if root is None and b'<xacro:' in Path(path).read_bytes():  # the prefix is undeclared
         raise ValueError(_XACRO.format(Path(path).name))
     if root is None or root.tag != _URDF_ROOT:
-        return mujoco.MjModel.from_xml_path(path)
+        return mujoco.MjSpec.from_file(path)
     if any('xacro' in element.tag for element in root.iter() if isinstance(element.tag, str)):
         raise ValueError(_XACRO.format(Path(path).name))
     _find_meshes(root, Path(path).resolve().parent)
@@ -61,7 +77,11 @@ def read(path: str) -> Any:
     spec.modelfiledir = str(Path(path).resolve().parent)
     for joint in _driven_joints(root):
         spec.add_actuator(name=joint, target=joint, trntype=mujoco.mjtTrn.mjTRN_JOINT)
-    return spec.compile()
+    return spec
+
+
+def _declares_xacro_or_urdf(path: str, root: ElementTree.Element | None) -> bool:
+    return b'<xacro:' in Path(path).read_bytes() if root is None else root.tag == _URDF_ROOT
 
 
 def is_urdf(path: str) -> bool:

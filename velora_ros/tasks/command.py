@@ -1,0 +1,157 @@
+"""What a policy is told to do: commands that are drawn anew in an episode, by each simulation on its own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import TaskError
+from velora_ros.tasks.sim import Array, Ids, Sim
+
+Range = tuple[float, float]
+Sample = Callable[[Sim, Ids], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Command:
+    """
+    A command that is drawn at the start of an episode and again after a random time.
+
+    Args:
+        entries: name of each entry.
+        unit: unit of each entry.
+        sample: function of the simulations and the ids of those that get a new command, returns (ids, entries).
+        every: shortest and longest time until the next command [s]; None: one for the whole episode.
+        source: message type and topic on the robot.
+        still: share of commands that are zero.
+        timeout: age after which a robot takes the command for zero [s]; None: it never becomes stale.
+        low: least value of each entry; empty: not bounded.
+        high: greatest value of each entry; empty: not bounded.
+    """
+
+    entries: Sequence[str]
+    unit: Sequence[str]
+    sample: Sample
+    every: Range | None = None
+    source: str = ''
+    still: float = 0.0
+    timeout: float | None = None
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+
+    def __post_init__(self) -> None:
+        if self.every is not None and not 0 < self.every[0] <= self.every[1]:
+            raise TaskError(f'command: every is {self.every}; give the shortest and the longest time in seconds.')
+        if not 0 <= self.still <= 1:
+            raise TaskError(f'command: still is {self.still}; it is a share between 0 and 1.')
+
+
+def twist(
+    x: Range, y: Range = (0.0, 0.0), yaw: Range = (0.0, 0.0), *, every: Range = (3.0, 8.0), still: float,
+    topic: str = 'cmd_vel', timeout: float = 0.5,
+) -> Command:  # fmt: skip
+    """
+    Return a velocity in the base's own frame: x, y [m/s] and yaw [rad/s], (n, 3), equally distributed in the ranges.
+
+    Args:
+        x: range of the forward speed [m/s].
+        y: range of the speed to the left [m/s].
+        yaw: range of the angular speed [rad/s].
+        every: shortest and longest time until the next command [s].
+        still: share of commands that are zero; above 0, because a command that is too old counts as zero.
+        topic: topic of the robot's Twist or TwistStamped messages.
+        timeout: age after which a command counts as zero [s].
+    """
+    if still <= 0:
+        raise TaskError(
+            'command.twist: still is 0, but a robot whose command is too old gets zero; give still > 0, such as 0.1, '
+            'so that training has seen it.'
+        )
+    low, high = (np.array([pair[i] for pair in (x, y, yaw)], np.float64) for i in (0, 1))
+    if (low > high).any() or not np.isfinite([low, high]).all():
+        raise TaskError(f'command.twist: x {x}, y {y}, yaw {yaw} must each be (lowest, highest).')
+
+    def sample(sim: Sim, ids: Ids) -> Array:
+        return sim.draws.uniform(ids, low, high, 3)
+
+    return Command(
+        ('linear.x', 'linear.y', 'angular.z'), ('m/s', 'm/s', 'rad/s'), sample, every,
+        f'Twist or TwistStamped, {topic}', still, timeout, low.tolist(), high.tolist(),
+    )  # fmt: skip
+
+
+def goal(
+    sample: Sample | None = None, *, box: Sequence[Range] = (), every: Range | None = None, topic: str = 'goal_pose'
+) -> Command:
+    """
+    Return a goal: a position in the world, x, y, z [m], (n, 3).
+
+    Args:
+        sample: function ``(sim, ids) -> (ids, 3)``; None: equally distributed in the box.
+        box: range of x, y and z [m].
+        every: shortest and longest time until the next goal [s]; None: one for the whole episode.
+        topic: topic of the robot's PoseStamped or PointStamped messages.
+    """
+    if sample is None:
+        if len(box) != 3:
+            raise TaskError('command.goal: give a function that samples goals, or a box of three ranges.')
+        low, high = np.array(box, np.float64).T
+
+        def sample(sim: Sim, ids: Ids) -> Array:
+            return sim.draws.uniform(ids, low, high, 3)
+
+    return Command(('x', 'y', 'z'), ('m', 'm', 'm'), sample, every, f'PoseStamped or PointStamped, {topic}')
+
+
+class Commands:
+    """The commands of all simulations, drawn when an episode begins and when they are due."""
+
+    def __init__(self, sim: Sim, commands: dict[str, Command]) -> None:
+        self._sim, self._commands = sim, commands
+        for name, one in commands.items():
+            sim.command_entries[name] = tuple(zip(one.entries, one.unit, strict=True))
+            sim.commands[name] = np.zeros((sim.n, len(one.entries)))
+            sim.remember(_due(name))
+            sim.remember(_changed(name))
+
+    def begin(self, ids: Ids) -> None:
+        """Draw all commands of simulations whose episode begins."""
+        for name in self._commands:
+            self._draw(name, ids)
+
+    def update(self) -> None:
+        """Draw the commands that are due, after the reward of the step was computed."""
+        for name, one in self._commands.items():
+            if one.every is not None:
+                due = np.flatnonzero(self._sim.time >= self._sim.memory[_due(name)])
+                if len(due):
+                    self._draw(name, due)
+
+    def _draw(self, name: str, ids: Ids) -> None:
+        sim, one = self._sim, self._commands[name]
+        drawn = np.array(one.sample(sim, ids), np.float64)
+        if drawn.shape != (len(ids), len(one.entries)):
+            raise TaskError(
+                f"the command '{name}' has the shape {drawn.shape}; it must be {(len(ids), len(one.entries))}."
+            )
+        if one.still:
+            drawn[sim.draws.uniform(ids, 0, 1, 1)[:, 0] < one.still] = 0
+        sim.commands[name][ids] = drawn
+        sim.memory[_changed(name)][ids] = sim.time[ids]
+        if one.every is not None:
+            sim.memory[_due(name)][ids] = sim.time[ids] + sim.draws.uniform(ids, *one.every, 1)[:, 0] - sim.period / 2
+
+
+def since_change(sim: Sim, name: str) -> npt.NDArray[np.float64]:
+    """Return the time since a command changed last, shape (n,) [s]."""
+    return sim.time - sim.memory[_changed(name)]
+
+
+def _due(name: str) -> str:
+    return f'command {name}: next at'
+
+
+def _changed(name: str) -> str:
+    return f'command {name}: since'

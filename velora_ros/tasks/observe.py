@@ -1,0 +1,279 @@
+"""
+What a policy reads. Each function returns an observation with a name, a unit, a shape and its ROS source.
+
+A function of your own becomes one with :func:`term`, or as it is::
+
+    @observe.term('slope', 'rad', 'Float64MultiArray')
+    def slope(sim):
+        return sim.body('trunk').xpos[:, 2]
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from velora_ros.contract.joint_signals import UNITS, signal_name
+from velora_ros.tasks.robot_model import RobotModel
+from velora_ros.tasks.sim import Array, Sim, to_frame
+from velora_ros.tasks.terms import Compute, Observation
+
+Numbers = float | Sequence[float]
+
+_XYZ = ('x', 'y', 'z')
+_IMU, _ODOMETRY, _JOINTS = 'Imu', 'Odometry', 'JointState'
+
+
+def term(
+    name: str = '', unit: str = '', source: str = '', *, names: Sequence[str] = (), **options: Any
+) -> Callable[[Compute], Observation]:
+    """
+    Return a decorator that makes an observation of a function ``(sim) -> (n,) or (n, k)``.
+
+    Args:
+        name: its name; empty: the function's.
+        unit: its unit.
+        source: what it is read from on the robot.
+        names: name of each entry.
+        **options: ``noise``, ``bias``, ``scale`` and ``sensed`` of :class:`velora_ros.tasks.terms.Observation`.
+    """
+
+    def decorate(compute: Compute) -> Observation:
+        return Observation(
+            name or getattr(compute, '__name__', 'term'), compute, unit, entries=names, source=source, **options
+        )
+
+    return decorate
+
+
+def gyro(sensor: str = '', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 0.25) -> Observation:
+    """Angular velocity in the sensor's frame, (n, 3) [rad/s], from Imu; without a sensor, that of the floating base."""
+
+    def read(sim: Sim) -> Array:
+        return sim.sensor(sensor) if sensor else sim.base.angular_velocity
+
+    source = f'{_IMU} angular_velocity'
+    return _vector('gyro', read, 'rad/s', source, noise=noise, bias=bias, scale=scale)
+
+
+def gravity(site: str = '', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 1.0) -> Observation:
+    """Direction of gravity, R^T (0, 0, -1), in the frame of a site or of the floating base, (n, 3), from Imu."""
+
+    def read(sim: Sim) -> Array:
+        return -sim.site(site).xmat.reshape(sim.n, 3, 3)[:, 2, :] if site else sim.base.gravity
+
+    return _vector('gravity', read, '', f'{_IMU} orientation', noise=noise, bias=bias, scale=scale)
+
+
+def joint_positions(
+    joints: str = '*', *, relative: bool = True, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 1.0
+) -> Observation:
+    """Positions of joints, minus those of the start pose if relative, (n, joints) [rad or m], from JointState."""
+
+    def read(sim: Sim) -> Array:
+        chosen = sim.joints(joints)
+        return chosen.position - sim.start_qpos[chosen.places] if relative else chosen.position
+
+    return _of_joints('joint_positions', 'position', joints, read, noise=noise, bias=bias, scale=scale)
+
+
+def joint_velocities(
+    joints: str = '*', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 0.05
+) -> Observation:
+    """Velocities of joints, (n, joints) [rad/s or m/s], from JointState."""
+
+    def read(sim: Sim) -> Array:
+        return sim.joints(joints).velocity
+
+    return _of_joints('joint_velocities', 'velocity', joints, read, noise=noise, bias=bias, scale=scale)
+
+
+def joint_efforts(
+    joints: str = '*', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 0.05
+) -> Observation:
+    """Efforts of the joints' actuators, (n, joints) [N*m or N], from JointState."""
+
+    def read(sim: Sim) -> Array:
+        return sim.joints(joints).effort
+
+    return _of_joints('joint_efforts', 'effort', joints, read, noise=noise, bias=bias, scale=scale)
+
+
+def last_action() -> Observation:
+    """The policy's previous action in [-1, 1], before any delay, (n, action); 0 at the start; known to the node."""
+
+    def read(sim: Sim) -> Array:
+        return sim.action
+
+    def entries(sim: Sim) -> list[str]:
+        return [f'last_action.{i}' for i in range(sim.action.shape[1])]
+
+    return Observation('last_action', read, entries=entries, source='the policy', sensed=False)
+
+
+def command(name: str = 'twist', *, scale: Numbers = 1.0) -> Observation:
+    """A command of the task, (n, entries), in the units of the command, for example of ``cmd_vel``."""
+
+    def read(sim: Sim) -> Array:
+        return sim.command(name)
+
+    def entries(sim: Sim) -> list[str]:
+        return [f'{name}.{entry}' for entry, _ in sim.command_entries[name]]
+
+    def units(sim: Sim) -> list[str]:
+        return [unit for _, unit in sim.command_entries[name]]
+
+    return Observation(
+        f'command({name})', read, entries=entries, units=units, scale=scale, sensed=False, source=f'command {name}'
+    )
+
+
+def base_velocity(*, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 1.0) -> Observation:
+    """Velocity of the floating base in its own frame, (n, 3) [m/s], from Odometry."""
+
+    def read(sim: Sim) -> Array:
+        return sim.base.velocity
+
+    source = f'{_ODOMETRY} twist.twist.linear'
+    return _vector('base_velocity', read, 'm/s', source, noise=noise, bias=bias, scale=scale)
+
+
+def base_height(*, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 1.0) -> Observation:
+    """Height of the floating base above z = 0, (n,) [m], from Odometry."""
+
+    def read(sim: Sim) -> Array:
+        found: Array = sim.free_joint.qpos[:, 2]
+        return found
+
+    source = f'{_ODOMETRY} pose.pose.position.z'
+    return Observation('base_height', read, 'm', source=source, noise=noise, bias=bias, scale=scale)
+
+
+def contacts(geoms: str) -> Observation:
+    """Whether each of the geoms touches anything, (n, geoms): 1 or 0."""
+
+    def read(sim: Sim) -> Array:
+        return sim.contacts(geoms).astype(np.float64)
+
+    def entries(sim: Sim) -> list[str]:
+        return [f'{name}/contact' for name in sim.geoms(geoms)]
+
+    def prepare(model: RobotModel) -> None:
+        for name in model.geom_names(geoms, 'contacts'):
+            model.contact(name)
+
+    return Observation('contacts', read, prepare=prepare, entries=entries, source='Float64MultiArray')
+
+
+def body_pose(body: str, *, relative_to: str = '', noise: Numbers = 0.0, scale: Numbers = 1.0) -> Observation:
+    """
+    Position and orientation of a body or site, (n, 7): x, y, z [m], w, x, y, z with w >= 0; from PoseStamped.
+
+    Args:
+        body: name of a body or a site.
+        relative_to: a body in whose frame the pose is given; empty: the world.
+        noise: standard deviation.
+        scale: fixed factor.
+    """
+
+    def read(sim: Sim) -> Array:
+        position, axes = sim.pose(body)
+        if relative_to:
+            origin, frame = sim.pose(relative_to)
+            position = to_frame(frame, position - origin)
+            axes = np.einsum('nji,njk->nik', frame, axes)
+        return np.concatenate([position, quaternions(axes)], axis=1)
+
+    entries = [f'{body}/{part}' for part in (*_XYZ, 'qw', 'qx', 'qy', 'qz')]
+    units = ['m', 'm', 'm', '', '', '', '']
+    source = 'PoseStamped pose'
+    return Observation('body_pose', read, entries=entries, units=units, source=source, noise=noise, scale=scale)
+
+
+def body_position(body: str, *, relative_to: str = '', noise: Numbers = 0.0, scale: Numbers = 1.0) -> Observation:
+    """Position of a body or site in the world, or in the frame of another, (n, 3) [m], from PoseStamped."""
+
+    def read(sim: Sim) -> Array:
+        position, _ = sim.pose(body)
+        if not relative_to:
+            return position
+        origin, frame = sim.pose(relative_to)
+        return to_frame(frame, position - origin)
+
+    return _vector(f'{body}', read, 'm', 'PoseStamped pose.position', noise=noise, scale=scale)
+
+
+def goal(
+    name: str = 'goal', *, relative_to: str = '', frame: str = '', planar: bool = False, scale: Numbers = 1.0
+) -> Observation:
+    """
+    Where the goal lies, (n, 3) or (n, 2) [m]: the goal's position minus that of a body or site.
+
+    Args:
+        name: name of the command, a position in the world.
+        relative_to: the body or site from which the goal is seen, such as the tool; empty: the world's origin.
+        frame: the body in whose frame the difference is given; empty: the world.
+        planar: whether only x and y are read.
+        scale: fixed factor.
+    """
+
+    def read(sim: Sim) -> Array:
+        difference = sim.command(name)[:, :3]
+        if relative_to:
+            difference = difference - sim.pose(relative_to)[0]
+        if frame:
+            difference = to_frame(sim.pose(frame)[1], difference)
+        found: Array = difference[:, :2] if planar else difference
+        return found
+
+    source = 'PointStamped point' if not relative_to else 'PoseStamped pose.position minus the pose of the robot'
+    entries = [f'{name}.{axis}' for axis in (_XYZ[:2] if planar else _XYZ)]
+    return Observation(f'goal({name})', read, 'm', entries=entries, source=source, scale=scale)
+
+
+def lidar(
+    sensors: str = 'lidar', *, sectors: int, range_max: float, noise: Numbers = 0.0, scale: Numbers = 0.0
+) -> Observation:
+    """
+    Least range in each sector, (n, sectors) [m], clipped to range_max, from LaserScan.
+
+    Args:
+        sensors: pattern of the model's rangefinders, in the order of their angles; no hit counts as range_max.
+        sectors: number of sectors; it must divide the number of rangefinders.
+        range_max: largest range [m].
+        noise: standard deviation [m].
+        scale: fixed factor; 0: 1 / range_max.
+    """
+
+    def read(sim: Sim) -> Array:
+        ranges = sim.sensors(sensors)
+        ranges = np.where((ranges < 0) | (ranges > range_max), range_max, ranges)
+        least: Array = ranges.reshape(sim.n, sectors, -1).min(axis=2)
+        return least
+
+    entries = [f'lidar.{i}' for i in range(sectors)]
+    scale = scale or 1 / range_max
+    return Observation('lidar', read, 'm', entries=entries, source='LaserScan ranges', noise=noise, scale=scale)
+
+
+def quaternions(axes: Array) -> Array:
+    """Return the quaternions (w, x, y, z), w >= 0, of rotation matrices of shape (n, 3, 3)."""
+    signs = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float64)
+    found: Array = np.sqrt(np.maximum(1 + np.einsum('nii->ni', axes) @ signs.T, 0)) / 2
+    for entry, (row, column) in enumerate(((2, 1), (0, 2), (1, 0)), start=1):
+        found[:, entry] = np.copysign(found[:, entry], axes[:, row, column] - axes[:, column, row])
+    return found
+
+
+def _vector(name: str, read: Compute, unit: str, source: str, **options: Any) -> Observation:
+    return Observation(name, read, unit, entries=[f'{name}.{axis}' for axis in _XYZ], source=source, **options)
+
+
+def _of_joints(name: str, interface: str, joints: str, read: Compute, **options: Any) -> Observation:
+    def entries(sim: Sim) -> list[str]:
+        return [signal_name(joint, interface) for joint in sim.joints(joints).names]
+
+    def units(sim: Sim) -> list[str]:
+        return [UNITS[interface][int(hinge)] for hinge in sim.joints(joints).hinges]
+
+    return Observation(name, read, entries=entries, units=units, source=f'{_JOINTS} {interface}', **options)

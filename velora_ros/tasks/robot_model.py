@@ -1,0 +1,165 @@
+"""Read a task's model as an ``MjSpec``, which terms may extend by actuators and sensors before it is compiled."""
+
+import importlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mujoco
+
+from velora_ros.errors import MissingDependencyError, TaskError
+from velora_ros.gym import mjcf_and_urdf
+from velora_ros.tasks.names import select, unknown
+
+MENAGERIE, MENAGERIE_ROOT = 'menagerie:', 'MENAGERIE_ROOT'
+FLOOR = 'floor'
+_GEOM, _BODY = mujoco.mjtObj.mjOBJ_GEOM, mujoco.mjtObj.mjOBJ_XBODY
+_SINGLE_AXIS = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+
+
+class RobotModel:
+    """
+    A robot's model before it is compiled.
+
+    Args:
+        model: path of an MJCF or URDF file, ``menagerie:NAME``, or an ``MjSpec``, which is copied.
+
+    Raises:
+        TaskError: the model cannot be read.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.spec = read(model)
+        self._name_unnamed()
+        self._add_floor()
+
+    @property
+    def joints(self) -> list[str]:
+        """Names of the joints with one axis."""
+        return [joint.name for joint in self.spec.joints if joint.type in _SINGLE_AXIS]
+
+    def joint_names(self, pattern: str, term: str) -> list[str]:
+        """Return the joints with one axis that a pattern selects."""
+        return select(pattern, self.joints, 'joint', term)
+
+    def geom_names(self, pattern: str, term: str) -> list[str]:
+        """Return the geoms that a pattern selects: of those that collide, unless it is exactly the name of another."""
+        names = [geom.name for geom in self.spec.geoms]
+        solid = [geom.name for geom in self.spec.geoms if geom.contype or geom.conaffinity]
+        if pattern in names:
+            return [pattern]
+        return select(pattern, solid, 'geom that collides', term)
+
+    def contact(self, first: str, second: str = '', term: str = '') -> str:
+        """
+        Add a sensor that counts contacts between a geom or a body and another, or anything; return its name.
+
+        Raises:
+            TaskError: there is no such geom or body.
+        """
+        name = f'contact:{first}:{second}' if second else f'contact:{first}'
+        if self.spec.sensor(name) is None:
+            kind, found = self._touching(first, term)
+            other = {} if not second else dict(zip(('reftype', 'refname'), self._touching(second, term), strict=True))
+            count_only = [1, 0, 1]  # mjCONDATA_FOUND, no reduction, one slot
+            sensor = mujoco.mjtSensor.mjSENS_CONTACT
+            self.spec.add_sensor(name=name, type=sensor, objtype=kind, objname=found, intprm=count_only, **other)
+        return name
+
+    def geom_velocity(self, geom: str) -> str:
+        """Add a sensor of a geom's velocity in the world's frame [m/s]; return its name."""
+        name = f'velocity:{geom}'
+        if self.spec.sensor(name) is None:
+            sensor = mujoco.mjtSensor.mjSENS_FRAMELINVEL
+            self.spec.add_sensor(name=name, type=sensor, objtype=_GEOM, objname=geom)
+        return name
+
+    def compiled(self) -> mujoco.MjModel:
+        """
+        Return the compiled model.
+
+        Raises:
+            TaskError: MuJoCo cannot compile it.
+        """
+        try:
+            return self.spec.compile()
+        except ValueError as error:
+            raise TaskError(f'the model cannot be compiled: {_one_line(error)}; correct the file.') from error
+
+    def _touching(self, name: str, term: str) -> tuple[Any, str]:
+        geoms, bodies = [geom.name for geom in self.spec.geoms], [body.name for body in self.spec.bodies]
+        if name in geoms:
+            return _GEOM, name
+        if name in bodies:
+            return _BODY, name
+        raise unknown(name, [*geoms, *bodies], 'geom or body', term)
+
+    def _name_unnamed(self) -> None:
+        """Name geoms without a name after their body, so that contacts can be told apart."""
+        for body in self.spec.bodies:
+            for number, geom in enumerate(body.geoms):
+                if not geom.name:
+                    geom.name = f'{body.name}/geom{number}'
+
+    def _add_floor(self) -> None:
+        """Add a plane under a floating robot whose file has nothing to stand on."""
+        world = self.spec.worldbody
+        floating = any(joint.type == mujoco.mjtJoint.mjJNT_FREE for joint in self.spec.joints)
+        if floating and not any(geom.contype or geom.conaffinity for geom in world.geoms):
+            world.add_geom(name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.05])
+
+
+def read(model: Any) -> mujoco.MjSpec:
+    """
+    Return the specification of a model that is not compiled.
+
+    Raises:
+        TaskError: it is missing, of another kind, or cannot be read.
+    """
+    if isinstance(model, mujoco.MjSpec):
+        return model.copy()
+    if not isinstance(model, str | os.PathLike):
+        raise TaskError(
+            f'the model is {type(model).__name__}; give the path of an MJCF or URDF file, '
+            f'{MENAGERIE}NAME or a mujoco.MjSpec.'
+        )
+    path = Path(_in_menagerie(str(model)) if str(model).startswith(MENAGERIE) else model).expanduser()
+    if foreign := mjcf_and_urdf.foreign_file(str(path)):
+        raise TaskError(foreign)
+    if not path.is_file():
+        raise TaskError(f"there is no model '{path}'; give the path of an MJCF or URDF file.")
+    try:
+        return mjcf_and_urdf.specification(str(path))
+    except (ValueError, OSError) as error:
+        raise TaskError(f"the model '{path}' cannot be read: {_one_line(error)}; correct the file.") from error
+
+
+def _in_menagerie(name: str) -> str:
+    """Return the path of a robot of MuJoCo Menagerie: from a checkout, else from the package, which downloads it."""
+    robot = name.removeprefix(MENAGERIE)
+    if root := os.environ.get(MENAGERIE_ROOT):
+        folder = Path(root) / robot
+        files = sorted(folder.glob('*.xml'))
+        found = [
+            file for file in files if file.stem not in ('scene', 'scene_mjx') and not file.stem.startswith('scene')
+        ]
+        return str(_shortest(found, folder))
+    try:
+        package: Any = importlib.import_module('mujoco_menagerie')
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"'{name}' needs a checkout of MuJoCo Menagerie, named by {MENAGERIE_ROOT}, or the package "
+            'mujoco-menagerie, which downloads the robot once: pip install mujoco-menagerie.'
+        ) from error
+    return str(package.get_path(robot))
+
+
+def _shortest(files: Sequence[Path], folder: Path) -> Path:
+    if not files:
+        raise TaskError(f"there is no robot in '{folder}'; {MENAGERIE_ROOT} must be a checkout of MuJoCo Menagerie.")
+    return min(files, key=lambda file: len(file.name))
+
+
+def _one_line(error: BaseException) -> str:
+    return ' '.join(str(error).split()).rstrip('.')

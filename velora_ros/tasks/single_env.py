@@ -1,0 +1,87 @@
+"""A task as a ``gymnasium.Env``: the vector environment with one simulation."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.contract.joint_signals import Signal
+from velora_ros.spec import PolicySpec
+from velora_ros.tasks.vector_env import TaskVectorEnv
+
+Floats = npt.NDArray[np.float32]
+
+
+class TaskEnv(gym.Env[Floats, Floats]):
+    """
+    One simulation of a task, the same to the bit as one of many.
+
+    Args:
+        task: the task.
+        seed: seed of the first reset, if that one has none.
+        undisturbed: whether variation, noise and bias are off.
+        render_mode: ``rgb_array``, ``human`` or None.
+    """
+
+    metadata = {'render_modes': ['rgb_array', 'human']}  # noqa: RUF012 - gymnasium's way
+
+    def __init__(
+        self, task: Any, *, seed: int | None = None, undisturbed: bool = False, render_mode: str | None = None
+    ) -> None:
+        self._vector = TaskVectorEnv(task, 1, seed=seed, threads=1, undisturbed=undisturbed, render_mode=render_mode)
+        self.task, self.render_mode = task, render_mode
+        self.metadata = {**self.metadata, 'render_fps': self._vector.metadata['render_fps']}
+        self.observation_space = self._vector.single_observation_space
+        self.action_space = self._vector.single_action_space
+        self.dt: float = task.period
+
+    @property
+    def vector(self) -> TaskVectorEnv:
+        """The vector environment inside, with one simulation."""
+        return self._vector
+
+    @property
+    def model(self) -> Any:
+        """The compiled MuJoCo model."""
+        return self._vector.sim.model
+
+    @property
+    def policy_spec(self) -> PolicySpec:
+        """Names, units, bounds and period of what a policy reads and commands."""
+        return self._vector.policy_spec
+
+    def observation_signals(self) -> list[Signal]:
+        """Return name and unit of each observation."""
+        return list(self._vector.episodes.observer.signals)
+
+    def action_signals(self) -> list[Signal]:
+        """Return name, unit, scale and offset of each action."""
+        return list(self._vector.episodes.drive.signals)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
+        """Begin an episode."""
+        super().reset(seed=seed)
+        observations, infos = self._vector.reset(seed=None if seed is None else [seed])
+        return observations[0].copy(), _first(infos)
+
+    def step(self, action: Any) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+        """Simulate a period under an action in [-1, 1], shape (action,)."""
+        observations, rewards, terminations, truncations, infos = self._vector.step(np.asarray(action)[None])
+        return (
+            observations[0].copy(), float(rewards[0]), bool(terminations[0]), bool(truncations[0]), _first(infos)
+        )  # fmt: skip
+
+    def render(self) -> Any:
+        """Return a picture, shape (height, width, 3)."""
+        pictures = self._vector.render()
+        return None if pictures is None else pictures[0]
+
+    def close(self) -> None:
+        """Close the window."""
+        self._vector.close()
+
+
+def _first(infos: dict[str, Any]) -> dict[str, Any]:
+    """Return the infos of the first simulation."""
+    return {key: _first(value) if isinstance(value, dict) else np.array(value[0])[()] for key, value in infos.items()}

@@ -1,0 +1,85 @@
+"""``Task``: what a robot reads, does and wants, and what varies, in one declaration; its environments."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from velora_ros.spec import PolicySpec
+from velora_ros.tasks.act import Action
+from velora_ros.tasks.built_task import BuiltTask, build
+from velora_ros.tasks.checks import check
+from velora_ros.tasks.command import Command
+from velora_ros.tasks.single_env import TaskEnv
+from velora_ros.tasks.vary import Variation
+from velora_ros.tasks.vector_env import TaskVectorEnv
+
+AnyTerm = Any  # a Term, or a function of the simulation
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """
+    A task of a robot. Everything is checked when it is made.
+
+    Args:
+        model: path of an MJCF or URDF file, an ``MjSpec``, or ``menagerie:NAME``.
+        period: time between two observations, T [s], a whole number of the model's time steps.
+        episode: longest duration of an episode [s].
+        act: what the policy commands, from :mod:`velora_ros.tasks.act`.
+        observe: what the policy reads, in this order.
+        reward: terms and their weights; the reward of a step is their weighted sum.
+        start: keyframe of the start pose; or positions by patterns of joints, with ``base`` for height or place; empty:
+            the keyframe ``home`` or ``stand``, else the model's reference pose.
+        critic: what only a critic sees during training, besides the observations without noise.
+        commands: commands by name.
+        fail: what ends an episode as a failure.
+        vary: what differs between simulations and episodes.
+        reward_floor: least reward of a step, which a step that fails gets; None: the reward is not bounded. Tasks that
+            end by falling need 0: where a step costs more than it earns, a policy learns to fall.
+        metrics: terms that are reported in ``infos['metrics']``; empty: how well twist commands are followed.
+        score: makes the object that computes the task's own figures in an evaluation; None: the means of the metrics.
+        name: its name.
+
+    Raises:
+        TaskError: a part of it does not fit the model, or is not valid.
+    """
+
+    model: Any
+    period: float
+    episode: float
+    act: Action
+    observe: Sequence[AnyTerm]
+    reward: Mapping[AnyTerm, float]
+    start: str | Mapping[str, Any] = ''
+    critic: Sequence[AnyTerm] = ()
+    commands: Mapping[str, Command] = field(default_factory=dict)
+    fail: Sequence[AnyTerm] = ()
+    vary: Sequence[Variation] = ()
+    reward_floor: float | None = None
+    metrics: Sequence[AnyTerm] = ()
+    score: Callable[[Any], Any] | None = None
+    name: str = ''
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, '_built', build(self))
+        object.__setattr__(self, '_spec', check(self))
+
+    @property
+    def built(self) -> BuiltTask:
+        """The task with its compiled model."""
+        built: BuiltTask = self._built  # type: ignore[attr-defined]
+        return built
+
+    @property
+    def policy_spec(self) -> PolicySpec:
+        """Names, units, bounds and period of what a policy reads and commands."""
+        spec: PolicySpec = self._spec  # type: ignore[attr-defined]
+        return spec
+
+    def make(self, **options: Any) -> TaskEnv:
+        """Return a ``gymnasium.Env``; options are those of :class:`velora_ros.tasks.single_env.TaskEnv`."""
+        return TaskEnv(self, **options)
+
+    def make_vec(self, n: int, **options: Any) -> TaskVectorEnv:
+        """Return a ``gymnasium.vector.VectorEnv``; see :class:`velora_ros.tasks.vector_env.TaskVectorEnv`."""
+        return TaskVectorEnv(self, n, **options)

@@ -1,0 +1,100 @@
+"""What a term is: a function of many simulations with a name, a unit, its entries and its source on the robot."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import TaskError
+from velora_ros.tasks.robot_model import RobotModel
+from velora_ros.tasks.sim import Sim
+
+Array = npt.NDArray[np.float64]
+Compute = Callable[[Sim], Any]
+Names = Sequence[str] | Callable[[Sim], Sequence[str]]
+Prepare = Callable[[RobotModel], Any]
+
+
+def nothing(model: RobotModel) -> None:
+    """Add nothing to the model."""
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """
+    A function of all simulations, part of a reward or an end of an episode.
+
+    Args:
+        name: its name in tables and logs.
+        compute: function of a :class:`velora_ros.tasks.sim.Sim` that returns an array of shape (n,).
+        unit: unit of its values.
+        prepare: adds to the model what it needs, for example sensors.
+    """
+
+    name: str
+    compute: Compute
+    unit: str = ''
+    prepare: Prepare = nothing
+
+    def __call__(self, sim: Sim) -> Any:
+        """Return its values."""
+        return self.compute(sim)
+
+
+@dataclass(frozen=True, eq=False)
+class Observation(Term):
+    """
+    A term that a policy reads: (value - default) * scale, with noise and bias in the unit of the value.
+
+    Args:
+        entries: name of each entry; empty: ``<name>`` or ``<name>.<number>``.
+        units: unit of each entry, if they differ.
+        source: message type and field on the robot, for example ``Imu angular_velocity``.
+        noise: standard deviation of the noise in each step, one for all entries or one for each.
+        bias: standard deviation of an error that is constant during an episode.
+        scale: fixed factor, one for all entries or one for each.
+        sensed: whether it comes from a sensor, so that delays and lost frames concern it.
+    """
+
+    entries: Names = ()
+    units: Names = ()
+    source: str = ''
+    noise: float | Sequence[float] = 0.0
+    bias: float | Sequence[float] = 0.0
+    scale: float | Sequence[float] = 1.0
+    sensed: bool = True
+
+
+def named(term: Any, kind: str) -> Term:
+    """
+    Return a term; a plain function gets its own name.
+
+    Raises:
+        TaskError: it is neither a term nor a function.
+    """
+    if isinstance(term, Term):
+        return term
+    if not callable(term):
+        raise TaskError(f'{kind} has {term!r}; it must be a term or a function of the simulation.')
+    return Term(getattr(term, '__name__', type(term).__name__), term)
+
+
+def observed(term: Any) -> Observation:
+    """
+    Return a term as an observation.
+
+    Raises:
+        TaskError: it is a term of another kind, or not a function.
+    """
+    if isinstance(term, Observation):
+        return term
+    if isinstance(term, Term) or not callable(term):
+        raise TaskError(f'observe has {term!r}; it must be an observation or a function of the simulation.')
+    return Observation(getattr(term, '__name__', type(term).__name__), term)
+
+
+def listed(names: Names, sim: Sim) -> list[str]:
+    """Return names that may depend on the model."""
+    return list(names(sim) if callable(names) else names)

@@ -1,0 +1,293 @@
+"""
+What differs from episode to episode and from simulation to simulation, drawn from the run's seed.
+
+Each function returns a :class:`Variation`. What an episode drew is in ``infos['drawn']``. ``undisturbed=True`` of
+:meth:`velora_ros.tasks.Task.make_vec` switches all of them off, except those of the start pose. A function of your own,
+``(sim, ids) -> what was drawn``, that writes the state or ``sim.batch``'s fields of these simulations becomes one
+with :func:`term`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import TaskError
+from velora_ros.tasks.names import select
+from velora_ros.tasks.robot_model import RobotModel
+from velora_ros.tasks.sim import Array, Ids, Sim
+from velora_ros.tasks.terms import Prepare, nothing
+
+Range = tuple[float, float]
+Begin = Callable[[Sim, Ids], Any]
+
+FIRST, SECOND, THIRD = (np.array([i]) for i in range(3))
+
+
+@dataclass(frozen=True, eq=False)
+class Variation:
+    """
+    A part of the simulation that is drawn.
+
+    Args:
+        name: its name in ``infos['drawn']``.
+        begin: called when episodes begin, after the start pose was written: ``(sim, ids) -> what was drawn``, shape
+            (ids, ...), or None.
+        step: called before the physics of each step.
+        prepare: changes the model before it is compiled.
+        fields: fields of the model that it writes; they get their own values again when it is switched off.
+        constants: whether other constants of the model follow from those fields, as from masses.
+        always: whether it is kept where disturbances are switched off.
+    """
+
+    name: str
+    begin: Begin = lambda sim, ids: None
+    step: Callable[[Sim], None] | None = None
+    prepare: Prepare = nothing
+    fields: Sequence[str] = ()
+    constants: bool = False
+    always: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Delay(Variation):
+    """Periods by which actions and sensed observations are late, drawn for each episode."""
+
+    action: tuple[int, int] = (0, 0)
+    observation: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class DroppedFrames(Variation):
+    """Share of steps in which the sensed observations keep their previous values."""
+
+    probability: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Bias(Variation):
+    """Errors of observations that are constant in an episode."""
+
+    observation: str = ''
+    deviation: float = 0.0
+
+
+def term(name: str = '', *, fields: Sequence[str] = (), constants: bool = False, always: bool = False) -> Any:
+    """Return a decorator that makes a variation of a function ``(sim, ids) -> what was drawn``; see Variation."""
+
+    def decorate(begin: Begin) -> Variation:
+        found = name or getattr(begin, '__name__', 'term')
+        return Variation(found, begin, fields=fields, constants=constants, always=always)
+
+    return decorate
+
+
+def start_pose(*, joints: float = 0.0, velocities: float = 0.0, yaw: float = 0.0, place: float = 0.0) -> Variation:
+    """
+    Vary the start pose, even where disturbances are switched off.
+
+    Args:
+        joints: largest distance of a joint from the start pose [rad or m].
+        velocities: largest velocity of each degree of freedom [rad/s or m/s].
+        yaw: largest angle by which a floating base is turned about the vertical [rad].
+        place: largest distance of a floating base from its place, along x and along y [m].
+    """
+
+    def begin(sim: Sim, ids: Ids) -> None:
+        chosen, model = sim.joints('*'), sim.model
+        moved = sim.draws.uniform(ids, -joints, joints, len(chosen.places))
+        start = sim.qpos[np.ix_(ids, chosen.places)] + moved
+        sim.qpos[np.ix_(ids, chosen.places)] = np.clip(start, chosen.low, chosen.high)
+        if velocities:
+            sim.qvel[ids] += sim.draws.uniform(ids, -velocities, velocities, model.nv)
+        if yaw or place:
+            pose = sim.free_joint.qpos
+            pose[ids, :2] += sim.draws.uniform(ids, -place, place, 2)
+            half = sim.draws.uniform(ids, -yaw, yaw, 1)[:, 0] / 2
+            pose[ids, 3:7] = _turned(half, pose[ids, 3:7])
+
+    return Variation('start_pose', begin, always=True)
+
+
+def friction(geoms: str, to: Range) -> Variation:
+    """Draw the sliding friction of geoms, one number for all of them; they get priority over what they touch."""
+    _check('friction', to, least=0.0)
+
+    def prepare(model: RobotModel) -> None:
+        names = set(model.geom_names(geoms, 'vary.friction'))
+        others = max((geom.priority for geom in model.spec.geoms if geom.name not in names), default=0)
+        for geom in model.spec.geoms:
+            if geom.name in names:
+                geom.priority = max(geom.priority, others + 1)
+
+    def begin(sim: Sim, ids: Ids) -> Array:
+        places = [sim.model.geom(name).id for name in sim.geoms(geoms)]
+        drawn = sim.draws.uniform(ids, *to, 1)
+        sim.batch.expand('geom_friction')[np.ix_(ids, places, FIRST)] = drawn[:, :, None]
+        return drawn[:, 0]
+
+    return Variation('friction', begin, prepare=prepare, fields=['geom_friction'])
+
+
+def mass(bodies: str, by: Range) -> Variation:
+    """Draw a factor of the mass and inertia of bodies, one for each."""
+    _check('mass', by, least=1e-3)
+
+    def begin(sim: Sim, ids: Ids) -> Array:
+        places = _bodies(sim, bodies, 'vary.mass')
+        factors = sim.draws.uniform(ids, *by, len(places))
+        sim.batch.expand('body_mass')[np.ix_(ids, places)] = sim.model.body_mass[places] * factors
+        inertias = sim.model.body_inertia[places] * factors[:, :, None]
+        sim.batch.expand('body_inertia')[np.ix_(ids, places)] = inertias
+        return factors
+
+    return Variation('mass', begin, fields=['body_mass', 'body_inertia'], constants=True)
+
+
+def payload(body: str, mass: Range) -> Variation:
+    """Draw a mass that is added to a body at its centre of mass [kg]."""
+    _check('payload', mass)
+
+    def begin(sim: Sim, ids: Ids) -> Array:
+        place = _bodies(sim, body, 'vary.payload')[:1]
+        drawn = sim.draws.uniform(ids, *mass, 1)
+        sim.batch.expand('body_mass')[np.ix_(ids, place)] = sim.model.body_mass[place] + drawn
+        return drawn[:, 0]
+
+    return Variation('payload', begin, fields=['body_mass'], constants=True)
+
+
+def com(body: str, by: float) -> Variation:
+    """Draw by how far the centre of mass of a body is moved along each axis, at most ``by`` [m]."""
+
+    def begin(sim: Sim, ids: Ids) -> Array:
+        place = _bodies(sim, body, 'vary.com')[0]
+        moved = sim.draws.uniform(ids, -by, by, 3)
+        sim.batch.expand('body_ipos')[ids, place] = sim.model.body_ipos[place] + moved
+        return moved
+
+    return Variation('com', begin, fields=['body_ipos'], constants=True)
+
+
+def gains(by: Range, joints: str = '*') -> Variation:
+    """Draw factors of the stiffness and of the damping of actuators, one of each for each actuator."""
+    _check('gains', by, least=1e-3)
+
+    def begin(sim: Sim, ids: Ids) -> Array:
+        places = _actuators(sim, joints, 'vary.gains')
+        stiff, damp = sim.draws.uniform(ids, *by, len(places)), sim.draws.uniform(ids, *by, len(places))
+        gain, bias = sim.batch.expand('actuator_gainprm'), sim.batch.expand('actuator_biasprm')
+        gain[np.ix_(ids, places, FIRST)] = (sim.model.actuator_gainprm[places, 0] * stiff)[:, :, None]
+        bias[np.ix_(ids, places, SECOND)] = (sim.model.actuator_biasprm[places, 1] * stiff)[:, :, None]
+        bias[np.ix_(ids, places, THIRD)] = (sim.model.actuator_biasprm[places, 2] * damp)[:, :, None]
+        return np.concatenate([stiff, damp], axis=1)
+
+    return Variation('gains', begin, fields=['actuator_gainprm', 'actuator_biasprm'])
+
+
+def armature(by: Range, joints: str = '*') -> Variation:
+    """Draw a factor of the inertia of the joints' rotors, one for each joint."""
+    _check('armature', by, least=1e-3)
+
+    def begin(sim: Sim, ids: Ids) -> Array:
+        places = sim.joints(joints).dofs
+        factors = sim.draws.uniform(ids, *by, len(places))
+        sim.batch.expand('dof_armature')[np.ix_(ids, places)] = sim.model.dof_armature[places] * factors
+        return factors
+
+    return Variation('armature', begin, fields=['dof_armature'], constants=True)
+
+
+def effort_limit(by: Range, joints: str = '*') -> Variation:
+    """Draw a factor of the actuators' largest effort, one for each actuator."""
+    _check('effort_limit', by, least=1e-3)
+
+    def begin(sim: Sim, ids: Ids) -> Array:
+        places = _actuators(sim, joints, 'vary.effort_limit')
+        factors = sim.draws.uniform(ids, *by, len(places))
+        limits = sim.model.actuator_forcerange[places] * factors[:, :, None]
+        sim.batch.expand('actuator_forcerange')[np.ix_(ids, places)] = limits
+        return factors
+
+    return Variation('effort_limit', begin, fields=['actuator_forcerange'])
+
+
+def push(speed: float, *, every: Range) -> Variation:
+    """
+    Push a floating base: its horizontal velocity changes at once, in a random direction.
+
+    Args:
+        speed: largest change [m/s].
+        every: shortest and longest time between two pushes [s].
+    """
+    _check('push', every, least=1e-3)
+    key = 'push: next at'
+
+    def begin(sim: Sim, ids: Ids) -> None:
+        sim.remember(PUSHED)[ids] = -np.inf
+        sim.remember(key)[ids] = sim.draws.uniform(ids, *every, 1)[:, 0]
+
+    def step(sim: Sim) -> None:
+        due = np.flatnonzero(sim.time >= sim.remember(key))
+        if not len(due):
+            return
+        size, angle = sim.draws.uniform(due, 0, 1, 2).T
+        size = speed * np.sqrt(size)
+        angle = 2 * np.pi * angle
+        sim.free_joint.qvel[due, :2] += np.stack([size * np.cos(angle), size * np.sin(angle)], axis=1)
+        sim.remember(PUSHED)[due] = sim.time[due]
+        sim.remember(key)[due] = sim.time[due] + sim.draws.uniform(due, *every, 1)[:, 0]
+
+    return Variation('push', begin, step)
+
+
+PUSHED = 'push: last at'
+"""In ``sim.memory``: the time of the last push, -inf before the first one."""
+
+
+def delay(action: tuple[int, int] = (0, 0), observation: tuple[int, int] = (0, 0)) -> Delay:
+    """Draw by how many periods actions, and observations from sensors, are late in an episode: (least, most)."""
+    for name, given in (('action', action), ('observation', observation)):
+        if not (0 <= given[0] <= given[1]) or any(int(one) != one for one in given):
+            raise TaskError(f'vary.delay: {name} is {given}; give the least and the most periods, whole numbers.')
+    return Delay('delay', action=action, observation=observation)
+
+
+def drop_frames(probability: float) -> DroppedFrames:
+    """Lose the observations of sensors in a share of the steps: they keep their previous values."""
+    if not 0 <= probability < 1:
+        raise TaskError(f'vary.drop_frames: the probability is {probability}; it must be in [0, 1).')
+    return DroppedFrames('drop_frames', probability=probability)
+
+
+def bias(observation: str, deviation: float) -> Bias:
+    """Give an observation, by its name, errors that are constant in an episode, with a standard deviation."""
+    return Bias('bias', observation=observation, deviation=deviation)
+
+
+def _check(name: str, given: Range, least: float = -np.inf) -> None:
+    if len(given) != 2 or not (least <= given[0] <= given[1]) or not np.isfinite(given[1]):
+        at_least = '' if least == -np.inf else f', at least {least:g}'
+        raise TaskError(f'vary.{name}: the range is {given}; give (lowest, highest){at_least}.')
+
+
+def _bodies(sim: Sim, pattern: str, term: str) -> npt.NDArray[np.intp]:
+    return np.array([sim.model.body(name).id for name in select(pattern, sim.names('body'), 'body', term)], np.intp)
+
+
+def _actuators(sim: Sim, joints: str, term: str) -> npt.NDArray[np.intp]:
+    chosen = set(sim.joints(joints).ids.tolist())
+    found = [i for i in range(sim.model.nu) if int(sim.model.actuator_trnid[i, 0]) in chosen]
+    if not found:
+        raise TaskError(f"{term}: no actuator drives a joint that '{joints}' selects.")
+    return np.array(found, np.intp)
+
+
+def _turned(half: Array, quaternion: Array) -> Array:
+    """Return quaternions turned about the vertical by twice the angle ``half``."""
+    cos, sin = np.cos(half), np.sin(half)
+    w, x, y, z = quaternion.T
+    found: Array = np.stack([cos * w - sin * z, cos * x - sin * y, cos * y + sin * x, cos * z + sin * w], axis=1)
+    return found

@@ -1,0 +1,239 @@
+"""A task as a ``gymnasium.vector.VectorEnv``: many simulations in one call."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from velora_ros.errors import TaskError
+from velora_ros.spec import PolicySpec
+from velora_ros.tasks.draws import key_of
+from velora_ros.tasks.episodes import Episodes
+from velora_ros.tasks.sim import Ids, Sim
+
+Array = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+
+_AGES = 2**40  # no episode has this number
+
+
+class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
+    """
+    n simulations of a task. Episodes end only when they are reset: the autoreset mode is DISABLED.
+
+    The episode e of simulation s depends on the seed, s and e only: not on n, threads or the other simulations.
+
+    ``infos`` of a reset and a step: ``privileged_state``, (n, state), what a critic may see; ``drawn``, what the
+    episodes drew, by name. Of a step also ``terms``, each term of the reward with its weight, (n,); ``metrics``, such
+    as ``tracking``, (n,); ``failed``, what ended episodes, (n,).
+
+    Args:
+        task: the task.
+        n: number of simulations.
+        seed: seed of the first reset, if that one has none.
+        threads: threads of the physics; 0: one for each CPU.
+        undisturbed: whether variation, noise and bias are off; start poses and commands still vary.
+        random_ages: whether first episodes are shorter by a random time, so that not all end together.
+        render_mode: ``rgb_array`` or ``human``, of the first simulation.
+    """
+
+    metadata = {'autoreset_mode': AutoresetMode.DISABLED, 'render_modes': ['rgb_array', 'human']}  # noqa: RUF012
+
+    def __init__(
+        self,
+        task: Any,
+        n: int,
+        *,
+        seed: int | None = None,
+        threads: int = 0,
+        undisturbed: bool = False,
+        random_ages: bool = False,
+        render_mode: str | None = None,
+    ) -> None:
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise TaskError(f'the number of simulations is {n!r}; it must be a whole number of at least 1.')
+        if render_mode not in (None, *self.metadata['render_modes']):
+            raise TaskError(f"render_mode is '{render_mode}'; valid are rgb_array, human or None.")
+        self.task, self.num_envs, self.render_mode = task, int(n), render_mode
+        self.episodes = Episodes(task, task.built, self.num_envs, threads=threads, undisturbed=undisturbed)
+        self.metadata = {**self.metadata, 'render_fps': max(1, round(1 / task.period))}
+        size, actions = self.episodes.observer.size, len(self.episodes.drive.signals)
+        self.single_observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        self.single_action_space = spaces.Box(-1, 1, (actions,), np.float32)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.state_size = self.episodes.privileged().shape[1]
+        self._seed, self._random_ages = seed, random_ages
+        self._bases = np.zeros(self.num_envs, np.uint64)
+        self._numbers = np.full(self.num_envs, -1, np.int64)
+        self._limits = np.full(self.num_envs, task.built.steps, np.int64)
+        self._observations = np.zeros((self.num_envs, size), np.float32)
+        self._renderer: Any = None
+
+    @property
+    def sim(self) -> Sim:
+        """The simulations."""
+        return self.episodes.sim
+
+    @property
+    def dt(self) -> float:
+        """Time between two observations, T [s]."""
+        return float(self.task.period)
+
+    @property
+    def policy_spec(self) -> PolicySpec:
+        """Names, units, bounds and period of what a policy reads and commands."""
+        spec: PolicySpec = self.task.policy_spec
+        return spec
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Floats, dict[str, Any]]:
+        """
+        Begin episodes in all simulations, or in those of ``options={'reset_mask': mask}``, mask of shape (n,).
+
+        Args:
+            seed: of all simulations, or one for each; None: the next episode of the seed before.
+            options: see above.
+
+        Returns:
+            the observations of all simulations, shape (n, observation), and infos.
+        """
+        ids = self._chosen(options)
+        self._seed_streams(ids, seed)
+        self._numbers[ids] += 1
+        self.episodes.begin(ids, key_of(self._bases[ids], self._numbers[ids]))
+        self._limits[ids] = self.task.built.steps
+        if self._random_ages:
+            self._shorten(ids[self._numbers[ids] == 0])
+        self._observations[ids] = self.episodes.observe(ids)[ids]
+        return self._observations, self._infos()
+
+    def step(self, actions: Any) -> tuple[Floats, Any, Any, Any, dict[str, Any]]:
+        """Simulate a period under actions in [-1, 1], shape (n, action)."""
+        given = np.asarray(actions, np.float64)
+        if given.shape != self.action_space.shape:
+            raise TaskError(f'the actions have the shape {given.shape}; it must be {self.action_space.shape}.')
+        if not np.isfinite(given).all():
+            row, column = np.argwhere(~np.isfinite(given))[0]
+            raise TaskError(f'the action {column} of simulation {row} is {given[row, column]}; it must be finite.')
+        if self._numbers.min() < 0:
+            raise TaskError('the simulations must be reset before the first step; call reset().')
+        outcome = self.episodes.step(given)
+        self._observations[:] = self.episodes.observe()
+        truncated = (self.sim.steps >= self._limits) & ~outcome.failed
+        infos = self._infos()
+        infos |= {'terms': outcome.terms, 'metrics': outcome.metrics, 'failed': outcome.failures}
+        if self.render_mode == 'human':
+            self.render()
+        return self._observations, outcome.reward, outcome.failed, truncated, infos
+
+    def render(self) -> Any:
+        """Return a picture of the first simulation, as a tuple of one array (height, width, 3)."""
+        from velora_ros.tasks.task_renderer import TaskRenderer  # noqa: PLC0415 - OpenGL is loaded on use
+
+        if self.render_mode is None:
+            raise TaskError("nothing can be drawn; make the environment with render_mode='rgb_array' or 'human'.")
+        self._renderer = self._renderer or TaskRenderer(self.sim, self.render_mode)
+        picture = self._renderer.draw()
+        return None if picture is None else (picture,)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the window."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def get_state(self) -> dict[str, Any]:
+        """Return everything that the future depends on, as a dictionary of arrays; see :meth:`set_state`."""
+        sim, fields = self.sim, self._changed_fields()
+        return {
+            'physics': sim.batch.state.copy(),
+            'model': {field: sim.batch.expand(field).copy() for field in fields},
+            'commands': _copied(sim.commands),
+            'drawn': _copied(sim.drawn),
+            'memory': _copied(sim.memory),
+            'streams': {'keys': sim.draws.keys.copy(), 'counts': sim.draws.counts.copy()},
+            'episodes': {name: getattr(self, f'_{name}').copy() for name in ('bases', 'numbers', 'limits')},
+            'steps': sim.steps.copy(),
+            'actions': np.stack([sim.action, sim.last_action]),
+            'observations': self._observations.copy(),
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """
+        Continue exactly where :meth:`get_state` was called, in an environment of the same task and size.
+
+        Raises:
+            TaskError: the state is of another task or another number of simulations.
+        """
+        sim = self.sim
+        physics = np.asarray(state['physics'])
+        if physics.shape != sim.batch.state.shape:
+            raise TaskError(
+                f'the saved state is of the shape {physics.shape} and this environment needs {sim.batch.state.shape}; '
+                'use the same task and the same number of simulations.'
+            )
+        for field, values in state['model'].items():
+            sim.batch.expand(field)[:] = values
+        if state['model']:
+            sim.batch.set_const()
+        sim.batch.state[:] = physics
+        for name in ('commands', 'drawn', 'memory'):
+            for key, values in state[name].items():
+                getattr(sim, name).setdefault(key, np.zeros_like(values))[:] = values
+        sim.draws.keys[:], sim.draws.counts[:] = state['streams']['keys'], state['streams']['counts']
+        for name, values in state['episodes'].items():
+            getattr(self, f'_{name}')[:] = values
+        sim.steps[:] = state['steps']
+        sim.action[:], sim.last_action[:] = state['actions']
+        self._observations[:] = state['observations']
+        self.episodes.resume()
+
+    def _chosen(self, options: dict[str, Any] | None) -> Ids:
+        mask = (options or {}).get('reset_mask')
+        if mask is None:
+            return self.sim.everyone
+        mask = np.asarray(mask)
+        if mask.dtype != bool or mask.shape != (self.num_envs,):
+            raise TaskError(
+                f'reset_mask must be a boolean array of shape ({self.num_envs},), not {mask.dtype} {mask.shape}.'
+            )
+        return np.flatnonzero(mask)
+
+    def _seed_streams(self, ids: Ids, seed: int | Sequence[int | None] | None) -> None:
+        if seed is None and (self._numbers[ids] < 0).any():  # never seeded
+            if self._seed is None:
+                self._seed = int(self.np_random.integers(2**63))
+            ids = ids[self._numbers[ids] < 0]
+            self._bases[ids] = key_of(self._seed, ids)
+        elif isinstance(seed, int | np.integer):
+            super().reset(seed=int(seed))
+            self._bases[ids], self._numbers[ids] = key_of(int(seed), ids), -1
+        elif seed is not None:
+            if len(seed) != self.num_envs:
+                raise TaskError(f'there are {len(seed)} seeds; give one for each of the {self.num_envs} simulations.')
+            for s in ids:
+                if (own := seed[s]) is not None:
+                    self._bases[s], self._numbers[s] = key_of(int(own), 0)[0], -1
+
+    def _shorten(self, ids: Ids) -> None:
+        """Let first episodes end early by a random time."""
+        words = key_of(self._bases[ids], np.full(len(ids), _AGES))
+        self._limits[ids] -= (words % np.uint64(self.task.built.steps)).astype(np.int64)
+
+    def _infos(self) -> dict[str, Any]:
+        return {'privileged_state': self.episodes.privileged(), 'drawn': self.sim.drawn}
+
+    def _changed_fields(self) -> list[str]:
+        return sorted(
+            {field for one in self.task.built.vary for field in one.fields} if not self.episodes.undisturbed else ()
+        )
+
+
+def _copied(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: values.copy() for name, values in arrays.items()}
