@@ -471,9 +471,9 @@ def test_the_policy_is_an_average_of_the_actor_when_asked(monkeypatch: pytest.Mo
     backend = model.agent.backend
     follow = backend.follow_targets
 
-    def average_by_hand(tau_of_targets: float) -> None:
+    def average_by_hand(tau_of_targets: float, **options: bool) -> None:
         nonlocal average
-        follow(tau_of_targets)
+        follow(tau_of_targets, **options)
         shares.append(max(tau, 9 / (10 + len(shares))))
         average = average + shares[-1] * (flat(actor) - average)
 

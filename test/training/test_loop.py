@@ -10,6 +10,7 @@ from velora_ros.policy import PolicyFile
 from velora_ros.replay import Transition
 from velora_ros.training import Callback, StopTraining, TrainConfig, TrainingLoop, TrainResult
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState
+from velora_ros.training.run_loop import RunOptions
 
 
 class Recorder:
@@ -70,7 +71,9 @@ def settings(**changes: Any) -> dict[str, Any]:
 
 
 def run(agent: Any, env: Any, spec: Any, given: dict[str, Any], **others: Any) -> TrainResult:
-    return TrainingLoop(agent, env, spec, **given, **others).run()
+    config = given['config']
+    options = {name: value for name, value in given.items() if name != 'config'}
+    return TrainingLoop(agent, env, spec, config, RunOptions(**options, **others)).run()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.optim import Optimizer
 
@@ -16,13 +17,13 @@ from velora_ros.liquid.cell_registry import cell_kind
 from velora_ros.models.agent_diagnostics import Outcome, hidden_staleness
 from velora_ros.models.agent_state import AgentState
 from velora_ros.models.backends.choose_backend import choose_backend
-from velora_ros.models.exploration import explore, random_action
+from velora_ros.models.exploration import StreamNoise, add_and_clip, explore, random_action
 from velora_ros.models.optimisers import set_learning_rate
 from velora_ros.models.random_streams import Streams
 from velora_ros.models.schedules import learning_rates, progress
 from velora_ros.models.targets import smoothing_noise
 from velora_ros.models.threads_and_denormals import flushing
-from velora_ros.replay import Batch, Transition
+from velora_ros.replay import Batch, SequenceBuffer, StreamBuffer, Transition, Transitions
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SAMPLE_EVERY
 from velora_ros.utils.slow_steps import slow_step
@@ -47,9 +48,10 @@ class DDPGAgent(AgentState):
         self, wiring: Wiring, streams: Streams, config: TrainConfig, *, optim: type[Optimizer], device: torch.device
     ) -> None:
         super().__init__(wiring, streams, config, optim=optim, device=device)
-        self._outcome, self._noise = Outcome(), 0.0
+        self._outcome, self._noise, self._actor_loss = Outcome(), 0.0, math.nan
         self._last: Transition | None = None
         self._compiled = False
+        self._stream_sources: dict[tuple[str, int, int], StreamNoise] = {}
 
     def configure(self, config: TrainConfig) -> None:
         """Take the hyperparameters of ``train``; those of the constructor stay."""
@@ -87,7 +89,51 @@ class DDPGAgent(AgentState):
         if self.config.dt_input:
             shortest, longest = self.dt_range
             self.dt_range = min(shortest, transition.next_dt), max(longest, transition.next_dt)
+        assert isinstance(self.buffer, SequenceBuffer)
         self.buffer.add(transition)
+        self._follow(transition)
+
+    def initial_hidden_batch(self, n_streams: int) -> Array:
+        """Return zeros, shape (n, hidden)."""
+        return np.zeros((n_streams, self.hidden_size), np.float32)
+
+    @flushing
+    def act_batch(self, observation: Array, hidden: Array, dt: Array, noise_scale: Array) -> tuple[Array, Array]:
+        """Choose an action for each of n streams; see :class:`velora_ros.training.Agent`."""
+        action, state = self.backend.act_batch(observation, hidden, dt if self.config.dt_input else np.ones_like(dt))
+        self._hidden_now = state[0]
+        scale = noise_scale * self.config.noise_final ** self._progress()
+        self._noise = float(scale.mean())
+        if self._noise > 0:
+            noise = self._stream_noise('normal').at(self.vector_steps) * scale[:, None].astype(np.float32)
+            add_and_clip(action.reshape(-1), noise.reshape(-1))
+        return action, state
+
+    def random_actions(self) -> Array:
+        """Draw an action of each stream uniformly from [-1, 1], shape (n, action)."""
+        return self._stream_noise('uniform').at(self.vector_steps).copy()
+
+    def remember_batch(self, transitions: Transitions, taken: npt.NDArray[np.bool_]) -> None:
+        """Store a transition of each stream that took a step; stream 0 stands for all in the diagnostics of Q."""
+        assert isinstance(self.buffer, StreamBuffer)
+        self.vector_steps += 1
+        self.steps += int(taken.sum())
+        self.episodes += int((transitions.first & taken).sum())
+        if self.config.dt_input:
+            times, (shortest, longest) = transitions.next_dt[taken], self.dt_range
+            self.dt_range = float(times.min(initial=shortest)), float(times.max(initial=longest))
+        self.buffer.add(transitions, None if taken.all() else taken)
+        if taken[0]:
+            self._follow(transitions.of(0))
+
+    def _stream_noise(self, kind: str) -> StreamNoise:
+        key = kind, self.n_streams, self.streams.run_seed
+        if key not in self._stream_sources:
+            self._stream_sources[key] = StreamNoise(self.streams.run_seed, self.n_streams, self.wiring.n_motor, kind)
+        return self._stream_sources[key]
+
+    def _follow(self, transition: Transition) -> None:
+        """Add a transition to the comparison of Q with what the episode really returns."""
         if transition.first:
             self._outcome.begin(self._value(transition) if self.updates else math.nan)
         self._outcome.add(self.config.reward_scale * transition.reward, self.config.gamma, transition.next_dt)
@@ -97,7 +143,8 @@ class DDPGAgent(AgentState):
     def learn(self) -> dict[str, float] | None:
         """Run one update; None while the replay holds fewer transitions than a batch carries."""
         config, backend = self.config, self.backend
-        if len(self.buffer) < max(config.batch_size, config.burn_in + config.sequence_length):
+        needed = config.burn_in + config.sequence_length
+        if len(self.buffer) < config.batch_size or self.buffer.longest() < needed:
             return None
         self.updates += 1
         self._set_learning_rates()
@@ -117,16 +164,21 @@ class DDPGAgent(AgentState):
             target = backend.targets(data, noise, config)
             # Critic: one step down (Q(o, a) - y)^2.
             critic, seen_by_critic = backend.critic_step(data, target, config, measure=measure)
-            # Actor: one step up Q(o, mu(o)), backpropagated through the sequence.
-            actor, seen_by_actor = backend.actor_step(data, config, measure=measure)
+            # Actor, every actor_every-th time: one step up Q(o, mu(o)), backpropagated through the sequence.
+            turn_of_actor = self.updates % config.actor_every == 0
+            seen_by_actor: dict[str, float] = {}
+            if turn_of_actor:
+                actor, seen_by_actor = backend.actor_step(data, config, measure=measure)
+                self._actor_loss = actor['actor_loss']
             # Target networks: theta' <- (1 - tau) theta' + tau theta.
-            backend.follow_targets(config.tau)
+            backend.follow_targets(config.tau, actor=turn_of_actor)
         self._compiled = True
-        self.networks.average_actor(config.policy_tau, self.updates)
+        if turn_of_actor:
+            self.networks.average_actor(config.policy_tau, self.updates)
 
         if measure:
             self.gathered.add({'q_mean': critic['q_mean'], **seen_by_critic, **seen_by_actor})
-        return {'critic_loss': critic['critic_loss'], 'actor_loss': actor['actor_loss'], 'q_mean': critic['q_mean']}
+        return {'critic_loss': critic['critic_loss'], 'actor_loss': self._actor_loss, 'q_mean': critic['q_mean']}
 
     def _sample(self) -> Batch:
         """Draw a batch from the replay, into the memory of the last one."""
@@ -134,9 +186,8 @@ class DDPGAgent(AgentState):
         n_sequences, length = config.batch_size // config.sequence_length, config.burn_in + config.sequence_length
         if self._batch is None or self._batch.reward.shape != (n_sequences, length):
             self._batch = self.buffer.empty_batch(n_sequences, length)
-        self.buffer.sample(
-            n_sequences, length, self.streams.replay, episode_share=config.episode_share, into=self._batch
-        )
+        shares = {'episode_share': config.episode_share} if isinstance(self.buffer, SequenceBuffer) else {}
+        self.buffer.sample(n_sequences, length, self.streams.replay, into=self._batch, **shares)
         if config.dt_input:
             return self._batch
         nominal = np.ones_like(self._batch.dt)  # the discount still counts the time that passed
@@ -158,23 +209,23 @@ class DDPGAgent(AgentState):
 
         They are frozen once: the networks learn with what they were frozen at.
         """
+        limit = self.config.score_limit
         if self._normaliser_is_due and len(self.buffer) > 1:
-            seen = self.buffer.latest(len(self.buffer))
-            self.networks.observation_normaliser.freeze(seen.observation[0], self.config.score_limit)
-            self.networks.state_normaliser.freeze(seen.state[0], self.config.score_limit)
+            observations, states = self.buffer.observations_and_states()
+            self.networks.observation_normaliser.freeze(observations, limit)
+            self.networks.state_normaliser.freeze(states, limit)
         elif self.began_from_file and self.config.normalise and not self.networks.state_normaliser.frozen:
-            seen = self.buffer.latest(len(self.buffer))  # of a new critic
-            self.networks.state_normaliser.freeze(seen.state[0], self.config.score_limit)
+            self.networks.state_normaliser.freeze(self.buffer.observations_and_states()[1], limit)  # of a new critic
 
     @flushing
-    def end_episode(self, length: int, *, full: bool) -> None:
+    def end_episode(self, length: int, *, full: bool, stream: int = 0) -> None:
         """
         Count the steps of episodes that lasted their full time, by which the learning rates may fall.
 
         One that failed takes half of the count back: a search is not over while some starts still fail.
         """
         self.steps_of_full_episodes = self.steps_of_full_episodes + length if full else self.steps_of_full_episodes // 2
-        if math.isfinite(self._outcome.expected):
+        if stream == 0 and math.isfinite(self._outcome.expected):
             self.gathered.add(self._outcome.end(self._value_of_the_rest() if full else 0.0))
 
     def change(self, values: Mapping[str, float]) -> None:

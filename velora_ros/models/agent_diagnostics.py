@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.models.backends.protocol import Backend
-from velora_ros.replay import SequenceBuffer
+from velora_ros.replay import SequenceBuffer, StreamBuffer
 
 PLACES, UNROLLED = 16, 64
 """How many stored hidden states are compared to new ones, and over how many steps those are brought up to date."""
@@ -39,7 +39,7 @@ class Outcome:
 
 
 def hidden_staleness(
-    backend: Backend, buffer: SequenceBuffer, remembers: npt.NDArray[np.bool_], *, dt_input: bool
+    backend: Backend, buffer: SequenceBuffer | StreamBuffer, remembers: npt.NDArray[np.bool_], *, dt_input: bool
 ) -> float:
     """
     Return how far stored hidden states are from those that the current network reaches, over the latter's size.
@@ -56,7 +56,7 @@ def hidden_staleness(
     Returns:
         NaN where there is nothing to compare.
     """
-    length = min(UNROLLED, len(buffer) - 1)
+    length = min(UNROLLED, buffer.longest() - 1)
     if length < 1 or not remembers.any():
         return math.nan
     batch, stored, begins = buffer.spread(PLACES, length)

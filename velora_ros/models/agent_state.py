@@ -20,7 +20,7 @@ from velora_ros.models.networks import Networks
 from velora_ros.models.optimisers import make_optimiser, optimiser_state, restore_optimiser, with_core_rate
 from velora_ros.models.random_streams import Streams
 from velora_ros.policy import PolicyFile
-from velora_ros.replay import Batch, SequenceBuffer
+from velora_ros.replay import Batch, SequenceBuffer, StreamBuffer
 from velora_ros.spec import PolicySpec
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import Gathered
@@ -29,7 +29,9 @@ from velora_ros.training.environments import Env
 Array = np.ndarray
 
 REPLAY = 'replay.rows'
-COUNTERS = ('steps', 'episodes', 'updates', 'steps_of_full_episodes')
+REPLAY_RINGS = ('replay.positions', 'replay.sizes')
+COUNTERS = ('steps', 'episodes', 'updates', 'steps_of_full_episodes', 'vector_steps')
+NEWER_COUNTERS = COUNTERS[3:]  # files of earlier releases do not have them
 
 
 class AgentState:
@@ -51,11 +53,13 @@ class AgentState:
         self.optim, self.device = optim, device
         self.spec: PolicySpec | None = None
         self.environment: str | None = None
-        self.steps = self.episodes = self.updates = self.steps_of_full_episodes = 0
+        self.steps = self.episodes = self.updates = self.steps_of_full_episodes = self.vector_steps = 0
         self.dt_range = (1.0, 1.0)  # dt/T, shortest and longest seen in training
         self.provenance: dict[str, Any] = {}
         self.privileged_dim = 0
         self.start: Start | None = None
+        self.n_streams = 0
+        """Environments of a vector that the replay is for; 0: a single one."""
         self.gathered = Gathered()
         """Sums of what updates and episodes have measured since the last diagnostics."""
         self.build()
@@ -83,13 +87,31 @@ class AgentState:
         self.actor_optimizer = make_optimiser(self.optim, actor_parameters, config.actor_lr)
         self.critic_optimizer = make_optimiser(self.optim, self.networks.critic_side().parameters(), config.critic_lr)
         self.backend_choice, self.backend = self._choose_backend()
-        self.buffer = SequenceBuffer(
-            config.buffer_size, wiring.n_sensory, wiring.n_motor, self.hidden_size, state_dim=privileged_dim
-        )
+        self.buffer = self._make_buffer()
         self._batch: Batch | None = None
         self._hidden_now = self.initial_hidden()  # after the last observation that was acted on
         if self.start is not None:
             self.start.put_into(self.networks, privileged=bool(privileged_dim))
+
+    def _make_buffer(self) -> SequenceBuffer | StreamBuffer:
+        capacity, wiring, state_dim = self.config.buffer_size, self.wiring, self.privileged_dim
+        sizes = wiring.n_sensory, wiring.n_motor, self.hidden_size
+        if self.n_streams:
+            return StreamBuffer(capacity, self.n_streams, *sizes, state_dim=state_dim)
+        return SequenceBuffer(capacity, *sizes, state_dim=state_dim)
+
+    def set_streams(self, n_streams: int) -> None:
+        """
+        Make the replay one of n streams, or of a single environment.
+
+        What it holds is lost, so that an agent that goes on with another number of environments fills it anew.
+
+        Args:
+            n_streams: environments of a vector; 0: a single environment.
+        """
+        if n_streams != self.n_streams:
+            self.n_streams = n_streams
+            self.buffer, self._batch = self._make_buffer(), None
 
     def _choose_backend(self) -> tuple[Choice, Backend]:
         optimizers = self.actor_optimizer, self.critic_optimizer
@@ -247,7 +269,7 @@ class AgentState:
         actor, actor_groups = optimiser_state('actor', self.actor_optimizer)
         critic, critic_groups = optimiser_state('critic', self.critic_optimizer)
         networks = {f'networks.{name}': value for name, value in self.networks.state_dict().items()}
-        replay = {REPLAY: torch.from_numpy(self.buffer.rows[: len(self.buffer)])} if buffer else {}
+        replay = self._replay_state() if buffer else {}
         values = {
             'spec': None if self.spec is None else self.spec.to_dict(),
             'environment': self.environment,
@@ -257,11 +279,19 @@ class AgentState:
             'provenance': self.provenance,
             'diagnostics': self.gathered.state(),
             'run_seed': self.streams.run_seed,
-            'replay_position': self.buffer.position if buffer else 0,
+            'replay_position': self.buffer.position if buffer and isinstance(self.buffer, SequenceBuffer) else 0,
+            'n_streams': self.n_streams,
             'random': self.streams.state(),
             'optimizer_groups': {'actor': actor_groups, 'critic': critic_groups},
         }
         return {**networks, **actor, **critic, **replay}, values
+
+    def _replay_state(self) -> dict[str, Tensor]:
+        if isinstance(self.buffer, SequenceBuffer):
+            return {REPLAY: torch.from_numpy(self.buffer.rows[: len(self.buffer)])}
+        rows, *rings = self.buffer.state().values()
+        named = zip(REPLAY_RINGS, rings, strict=True)
+        return {REPLAY: torch.from_numpy(np.ascontiguousarray(rows)), **{n: torch.from_numpy(v) for n, v in named}}
 
     def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         """
@@ -279,8 +309,13 @@ class AgentState:
         for name, optimizer in (('actor', self.actor_optimizer), ('critic', self.critic_optimizer)):
             restore_optimiser(name, optimizer, tensors, values['optimizer_groups'][name])
         self.backend.refresh()
+        self.set_streams(values.get('n_streams', 0))  # older files have a single environment
         if REPLAY in tensors:
-            self.buffer.restore(tensors[REPLAY].numpy(), int(values['replay_position']))
+            rows = tensors[REPLAY].numpy()
+            if isinstance(self.buffer, StreamBuffer):
+                self.buffer.restore(rows, *(tensors[name].numpy() for name in REPLAY_RINGS))
+            else:
+                self.buffer.restore(rows, int(values['replay_position']))
         # ``train`` may have been given a different seed from the constructor.
         self.streams = Streams.restore(values['run_seed'], values['random'])
         self.spec = None if values['spec'] is None else PolicySpec.from_dict(values['spec'])
@@ -290,5 +325,5 @@ class AgentState:
         self.provenance = dict(values['provenance'])
         self.gathered.restore(values.get('diagnostics', {}))  # older files have none
         counters = values['counters']
-        for name in COUNTERS:  # older files do not have the last one
-            setattr(self, name, counters.get(name, 0) if name == COUNTERS[-1] else counters[name])
+        for name in COUNTERS:
+            setattr(self, name, counters.get(name, 0) if name in NEWER_COUNTERS else counters[name])

@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from gymnasium.vector import VectorEnv
 from torch.optim import Adam, Optimizer
 
 from velora_ros.errors import ConfigError
@@ -21,6 +22,7 @@ from velora_ros.models.sb3_agent import SB3Model
 from velora_ros.models.train import Call, train
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, TrainConfig, TrainResult, agent_file
+from velora_ros.training.environments import one_of
 from velora_ros.training.hyperparameters import AGENT, TRAIN, is_number
 from velora_ros.training.runs.folder import RunDir
 from velora_ros.training.runs.start_from_file import StartFile
@@ -127,7 +129,7 @@ class LiquidDDPG:
     @taking_hyperparameters(TRAIN)
     def train(
         self,
-        env: gymnasium.Env[Any, Any],
+        env: gymnasium.Env[Any, Any] | VectorEnv[Any, Any, Any],
         batch_size: int,
         *,
         n_episodes: int = TrainConfig.n_episodes,
@@ -152,7 +154,8 @@ class LiquidDDPG:
         Train in an environment; a second call continues. Meanwhile torch runs on one thread.
 
         Args:
-            env: has a vector of observations (Box) and bounded actions (Box); it stays open.
+            env: has a vector of observations (Box) and bounded actions (Box), or is a ``gymnasium.vector.VectorEnv``
+                of such environments; it stays open.
             batch_size: transitions that carry loss in one update; a multiple of ``sequence_length``.
             n_episodes: largest number of episodes; the default does not apply if ``total_steps`` is given.
             max_steps: maximum length of an episode; one that reaches it is truncated.
@@ -192,12 +195,13 @@ class LiquidDDPG:
             batch_size=batch_size, n_episodes=n_episodes, max_steps=max_steps, noise_scale=noise_scale, gamma=gamma,
             tau=tau, window_size=window_size, **hyperparameters, buffer_size=self.agent.config.buffer_size,
         )  # fmt: skip
+        single, vector = (one_of(env), env) if isinstance(env, VectorEnv) else (env, None)
         return train(
             self,
             config,
             Call(
-                env, total_steps, eval_env, callbacks, seed, control_period,
-                run_dir, resume, checkpoint_every, keep_checkpoints, progress,
+                single, total_steps, eval_env, callbacks, seed, control_period,
+                run_dir, resume, checkpoint_every, keep_checkpoints, progress, vector,
             ),
         )  # fmt: skip
 

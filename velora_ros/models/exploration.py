@@ -29,6 +29,47 @@ def explore(action: Array, deviation: float, rng: np.random.Generator) -> None:
     add_and_clip(action, deviation * rng.standard_normal(action.shape, dtype=np.float32))
 
 
+class StreamNoise:
+    """
+    Standard normal numbers for n streams, each from a source of its own, which depends on no other stream.
+
+    The numbers of a stream are drawn in blocks, each from (seed, stream, block), so that they are a function of the
+    step alone and nothing needs to be saved.
+
+    Args:
+        seed: of the run.
+        n_streams: n.
+        size: numbers of each stream in a step.
+        kind: ``normal``, or ``uniform`` in [-1, 1].
+    """
+
+    BLOCK = 512
+    """Steps that are drawn at once."""
+
+    def __init__(self, seed: int, n_streams: int, size: int, kind: str = 'normal') -> None:
+        self._seed, self._shape, self._kind = seed, (n_streams, size), kind
+        self._block, self._values = -1, np.empty((0, n_streams, size), np.float32)
+
+    def at(self, step: int) -> Array:
+        """Return the numbers of a step, shape (n, size); they are valid until the next block is drawn."""
+        block, place = divmod(step, self.BLOCK)
+        if block != self._block:
+            self._block, self._values = block, self._draw(block)
+        values: Array = self._values[place]
+        return values
+
+    def _draw(self, block: int) -> Array:
+        n_streams, size = self._shape
+        values = np.empty((self.BLOCK, n_streams, size), np.float32)
+        for stream in range(n_streams):
+            rng = np.random.default_rng((self._seed, stream, block, self._kind == 'uniform'))
+            shape = self.BLOCK, size
+            values[:, stream] = (
+                rng.uniform(-1, 1, shape) if self._kind == 'uniform' else rng.standard_normal(shape, np.float32)
+            )
+        return values
+
+
 @kernel
 def add_and_clip(action: Array, noise: Array) -> None:
     """Add noise to an action, shape (action,), and clip it; NaN stays NaN. numpy takes several times as long."""

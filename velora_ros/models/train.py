@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import gymnasium
 import torch
+from gymnasium.vector import VectorEnv
 
 from velora_ros.errors import ConfigError, DivergenceError, StorageError, UnsupportedEnvironmentError
 from velora_ros.gym import check_env, check_reward, check_statistics, flat, spec_from_env
@@ -27,9 +28,10 @@ from velora_ros.training import (
     TrainResult,
     agent_file,
 )
-from velora_ros.training.environments import evaluation_environment, numpy_view
+from velora_ros.training.environments import check_vector, evaluation_environment, numpy_view
 from velora_ros.training.hyperparameters import DefaultEpisodes, is_number
 from velora_ros.training.progress_bar import ProgressBar
+from velora_ros.training.run_loop import RunOptions
 from velora_ros.training.runs import checkpoint as checkpoint_file
 from velora_ros.training.runs.checkpoint import Checkpoint
 from velora_ros.training.runs.checkpoint_schedule import Checkpoints
@@ -40,6 +42,7 @@ from velora_ros.training.runs.provenance import record_start
 from velora_ros.training.runs.resume import check_environment, newest_checkpoint, spec_of_resumed, what_is_kept
 from velora_ros.training.runs.tables import LearningCurve
 from velora_ros.training.runs.tensorboard import tensorboard_events
+from velora_ros.training.vector_loop import VectorTrainingLoop
 from velora_ros.utils.output import write_line
 
 Env = gymnasium.Env[Any, Any]
@@ -75,6 +78,8 @@ class Call:
     checkpoint_every: float
     keep_checkpoints: int
     progress: bool
+    vector: VectorEnv[Any, Any, Any] | None = None
+    """Trained in instead of ``env``, which then stands for each of its environments."""
 
     def __post_init__(self) -> None:
         steps = self.total_steps
@@ -96,18 +101,22 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
     Raises:
         VeloraError: as for ``LiquidDDPG.train``.
     """
+    vector = call.vector
     if call.total_steps is not None and isinstance(config.n_episodes, DefaultEpisodes):
         config = dataclasses.replace(config, n_episodes=call.total_steps)  # no limit: an episode has at least one step
     # Everything that was given is checked before anything is written.
     _check_callbacks(call.callbacks)
     _check_environments(call)
+    if vector is not None:
+        check_vector(vector, config)
     env = numpy_view(call.env)
     if not call.resumes:
+        model.agent.set_streams(0 if vector is None else vector.num_envs)
         model.agent.adopt(env, spec_from_env(env, call.control_period))
         model.agent.check_start_up(config.start_steps)
     with contextlib.ExitStack() as stack:
         stack.enter_context(single_thread())
-        description = _description(model, env, config, call)
+        description = _description(model, env, config, call, num_envs=1 if vector is None else vector.num_envs)
         folder = stack.enter_context(opened(call.run_dir, description, resume=call.resume, seed=call.seed))
         # The agent: as it is, or from the newest checkpoint.
         checkpoint = None
@@ -132,11 +141,7 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
         if checkpoint is not None:
             checkpoint.restore_global_random()  # after all that was made, which may have drawn
         assert agent.spec is not None
-        return TrainingLoop(
-            agent,
-            env,
-            agent.spec,
-            config,
+        options = RunOptions(
             seed=agent.streams.run_seed,
             eval_seed=agent.streams.evaluation_seed,
             total_steps=call.total_steps,
@@ -147,7 +152,10 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
             steps_before=agent.steps,
             episodes_before=agent.episodes,
             resumed=None if checkpoint is None else checkpoint.state,
-        ).run()
+        )
+        if vector is not None:
+            return VectorTrainingLoop(agent, vector, agent.spec, config, options).run()
+        return TrainingLoop(agent, env, agent.spec, config, options).run()
 
 
 def _check_callbacks(callbacks: Any) -> None:
@@ -181,7 +189,7 @@ def _check_environments(call: Call) -> None:
             )
 
 
-def _description(model: Model, env: Env, config: TrainConfig, call: Call) -> RunConfig:
+def _description(model: Model, env: Env, config: TrainConfig, call: Call, *, num_envs: int) -> RunConfig:
     """Return the configuration with which the run is started or resumed."""
     return describe(
         env,
@@ -191,6 +199,7 @@ def _description(model: Model, env: Env, config: TrainConfig, call: Call) -> Run
         total_steps=call.total_steps,
         control_period=None if call.control_period is None else float(call.control_period),
         device=str(model.device),
+        num_envs=num_envs,
     )
 
 

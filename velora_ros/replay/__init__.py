@@ -1,5 +1,6 @@
 """Sequence replay: rows of numbers and where episodes start, independent of agents and environments."""
 
 from velora_ros.replay.buffer import Batch, SequenceBuffer, Transition
+from velora_ros.replay.stream_buffer import StreamBuffer, Transitions
 
-__all__ = ['Batch', 'SequenceBuffer', 'Transition']
+__all__ = ['Batch', 'SequenceBuffer', 'StreamBuffer', 'Transition', 'Transitions']

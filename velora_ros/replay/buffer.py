@@ -95,25 +95,10 @@ class SequenceBuffer:
         if capacity < 1:
             raise ConfigError(f'the replay buffer has a capacity of {capacity}; it must be at least 1 transition.')
         self.capacity = capacity
-        widths = {
-            'observation': observation_dim,
-            'next_observation': observation_dim,
-            'action': action_dim,
-            'hidden': hidden_dim,
-            'state': state_dim,
-            'next_state': state_dim,
-            'reward': 1,
-            'terminated': 1,
-            'dt': 1,
-            'next_dt': 1,
-            'first': 1,
-        }
-        ends = np.cumsum(list(widths.values()))
-        self._columns = {
-            name: slice(int(end - width), int(end)) for (name, width), end in zip(widths.items(), ends, strict=True)
-        }
+        self._columns = columns_of(observation_dim, action_dim, hidden_dim, state_dim)
         self._reward = self._columns['reward'].start
-        self.rows = np.zeros((capacity, int(ends[-1])), dtype=np.float32)  # pages are touched only as it fills
+        width = self._columns['first'].stop
+        self.rows = np.zeros((capacity, width), dtype=np.float32)  # pages are touched only as it fills
         self.position = 0
         self.size = 0
         self._added = 0  # transitions ever added: transition i has the number i
@@ -218,6 +203,15 @@ class SequenceBuffer:
         gather(self.rows, self._oldest, np.array([self.size - length], np.float64), batch.rows)
         return batch
 
+    def observations_and_states(self) -> tuple[Array, Array]:
+        """Return all observations held, shape (N, observation), and what the critic sees with them, (N, state)."""
+        seen = self.latest(len(self))
+        return seen.observation[0], seen.state[0]
+
+    def longest(self) -> int:
+        """Return the number of transitions that can be drawn in one sequence."""
+        return self.size
+
     def spread(self, n_sequences: int, length: int) -> tuple[Batch, Array, Array]:
         """
         Return sequences at even distances from the oldest to the newest, each with the hidden state that follows it.
@@ -252,24 +246,48 @@ class SequenceBuffer:
 
     def empty_batch(self, n_sequences: int, length: int) -> Batch:
         """Return memory for :meth:`sample` to draw into: a batch whose values are arbitrary."""
-        rows = np.empty((n_sequences, length, self.rows.shape[1]), np.float32)
-        at = self._columns
-        observation, next_observation = rows[:, :, at['observation']], rows[:, :, at['next_observation']]
-        privileged = at['state'].stop > at['state'].start
-        return Batch(
-            observation=observation,
-            action=rows[:, :, at['action']],
-            reward=rows[:, :, at['reward'].start],
-            terminated=rows[:, :, at['terminated'].start],
-            next_observation=next_observation,
-            dt=rows[:, :, at['dt'].start],
-            next_dt=rows[:, :, at['next_dt'].start],
-            hidden=rows[:, 0, at['hidden']],
-            first=rows[:, :, at['first'].start],
-            state=rows[:, :, at['state']] if privileged else observation,
-            next_state=rows[:, :, at['next_state']] if privileged else next_observation,
-            rows=rows,
-        )
+        return empty_batch(self._columns, n_sequences, length)
+
+
+def columns_of(observation_dim: int, action_dim: int, hidden_dim: int, state_dim: int) -> dict[str, slice]:
+    """Return where each field of a transition stands in its row; ``first`` is the last."""
+    widths = {
+        'observation': observation_dim,
+        'next_observation': observation_dim,
+        'action': action_dim,
+        'hidden': hidden_dim,
+        'state': state_dim,
+        'next_state': state_dim,
+        'reward': 1,
+        'terminated': 1,
+        'dt': 1,
+        'next_dt': 1,
+        'first': 1,
+    }
+    ends = np.cumsum(list(widths.values()))
+    return {name: slice(int(end - width), int(end)) for (name, width), end in zip(widths.items(), ends, strict=True)}
+
+
+def empty_batch(columns: dict[str, slice], n_sequences: int, length: int) -> Batch:
+    """Return memory for B sequences of L rows with these columns."""
+    at = columns
+    rows = np.empty((n_sequences, length, at['first'].stop), np.float32)
+    observation, next_observation = rows[:, :, at['observation']], rows[:, :, at['next_observation']]
+    privileged = at['state'].stop > at['state'].start
+    return Batch(
+        observation=observation,
+        action=rows[:, :, at['action']],
+        reward=rows[:, :, at['reward'].start],
+        terminated=rows[:, :, at['terminated'].start],
+        next_observation=next_observation,
+        dt=rows[:, :, at['dt'].start],
+        next_dt=rows[:, :, at['next_dt'].start],
+        hidden=rows[:, 0, at['hidden']],
+        first=rows[:, :, at['first'].start],
+        state=rows[:, :, at['state']] if privileged else observation,
+        next_state=rows[:, :, at['next_state']] if privileged else next_observation,
+        rows=rows,
+    )
 
 
 @kernel

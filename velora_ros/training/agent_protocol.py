@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.policy import PolicyFile
-from velora_ros.replay import Transition
+from velora_ros.replay import Transition, Transitions
 
 Array = npt.NDArray[np.float32]
 
@@ -47,8 +47,35 @@ class Agent(Protocol):
         """Store one transition."""
         ...
 
-    def end_episode(self, length: int, *, full: bool) -> None:
+    def end_episode(self, length: int, *, full: bool, stream: int = 0) -> None:
         """An episode of ``length`` steps is over; ``full``: a time limit ended it, not a failure."""
+        ...
+
+    def initial_hidden_batch(self, n_streams: int) -> Array:
+        """Return the hidden states of n streams at the start of an episode, shape (n, hidden)."""
+        ...
+
+    def act_batch(self, observation: Array, hidden: Array, dt: Array, noise_scale: Array) -> tuple[Array, Array]:
+        """
+        Choose an action for each of n streams.
+
+        Args:
+            observation: in the environment's units, shape (n, observation).
+            hidden: shape (n, hidden).
+            dt: dt/T, shape (n,).
+            noise_scale: standard deviation of each stream's exploration noise, shape (n,).
+
+        Returns:
+            actions in [-1, 1], shape (n, action), and the next hidden states, shape (n, hidden).
+        """
+        ...
+
+    def random_actions(self) -> Array:
+        """Draw an action of each stream uniformly from [-1, 1], shape (n, action)."""
+        ...
+
+    def remember_batch(self, transitions: Transitions, taken: npt.NDArray[np.bool_]) -> None:
+        """Store one transition of each stream; ``taken`` is False for those that took no step, shape (n,)."""
         ...
 
     def end_warm_up(self) -> None:

@@ -6,15 +6,18 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from gymnasium.vector import VectorEnv
 
-from velora_ros.errors import VeloraError
+from velora_ros.errors import ConfigError, UnsupportedEnvironmentError, VeloraError
 from velora_ros.gym.describe_env_errors import FAILURES
 from velora_ros.gym.flattening import flat
 from velora_ros.training.checked_env import REPAIR, env_failure
+from velora_ros.training.hyperparameters import TrainConfig
 
 logger = logging.getLogger(__name__)
 
 Env = gymnasium.Env[Any, Any]
+Vector = VectorEnv[Any, Any, Any]
 
 
 class _NumpyView(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -57,6 +60,74 @@ def evaluation_environment(env: Env) -> Env | None:
     except FAILURES as error:  # a constructor may raise anything
         logger.warning('evaluation is skipped: a second environment could not be made (%s); pass eval_env.', error)
         return None
+
+
+class _OneStream(gymnasium.Env[Any, Any]):
+    """The first stream of a vector that does not show its environments: its spaces and what a reset returns."""
+
+    def __init__(self, vector: Vector) -> None:
+        self._vector = vector
+        self.observation_space, self.action_space = vector.single_observation_space, vector.single_action_space
+        self.metadata = vector.metadata
+        if (period := getattr(vector, 'dt', None)) is not None:
+            self.dt = period
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        observation, infos = self._vector.reset(seed=seed)
+        return observation[0], {name: infos[name][0] for name in ('privileged_state', 'dt') if name in infos}
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        raise NotImplementedError('a single stream of a vector cannot be stepped')
+
+
+def one_of(vector: Vector) -> Env:
+    """
+    Return one environment that stands for all of a vector, for names, bounds, period and checks.
+
+    It is the vector's own (``single()`` of our vectors, the first one of a ``SyncVectorEnv``), or a view of its first
+    stream, which cannot be stepped. It may be reset, for the vector is reset when training begins.
+    """
+    if (single := getattr(vector, 'single', None)) is not None:
+        env: Env = single()
+        return env
+    envs: list[Env] = getattr(vector, 'envs', [])
+    return envs[0] if envs else _OneStream(vector)
+
+
+def check_vector(vector: Vector, config: TrainConfig) -> None:
+    """
+    Check that the environments of a vector are alike, and that these hyperparameters can train in it.
+
+    Raises:
+        UnsupportedEnvironmentError: they differ, or a space is no box.
+        ConfigError: a hyperparameter needs a single environment, or the replay is too small for so many.
+    """
+    first, *others = getattr(vector, 'envs', [None])
+    for stream, other in enumerate(others, 1):
+        for name in ('observation_space', 'action_space'):
+            if getattr(other, name) != getattr(first, name):
+                raise UnsupportedEnvironmentError(
+                    f'environment {stream} of the vector has the {name} {getattr(other, name)}, environment 0 has '
+                    f'{getattr(first, name)}; all environments of a vector must be alike.'
+                )
+    for name, space in (('observations', vector.single_observation_space), ('actions', vector.single_action_space)):
+        if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
+            raise UnsupportedEnvironmentError(
+                f'the {name} of the vector are {space}; they must be vectors of numbers (a Box with one axis). Flatten '
+                'them in each environment.'
+            )
+    if config.episode_share:
+        raise ConfigError(
+            f'episode_share is {config.episode_share}, which needs a single environment; set it to 0 to train in a '
+            'vector.'
+        )
+    needed = vector.num_envs * (config.burn_in + config.sequence_length)
+    if config.buffer_size < needed:
+        raise ConfigError(
+            f'buffer_size is {config.buffer_size}; {vector.num_envs} environments need at least {needed} transitions, '
+            'one sequence each. Raise buffer_size, or train in fewer environments.'
+        )
 
 
 def _numpy(value: Any) -> Any:

@@ -76,15 +76,15 @@ class Evaluations:
         if self._config.eval_every:
             self._evaluate(step, episode)
 
-    def after_step(self, step: int, episode: int) -> None:
-        """Evaluate if that is due."""
+    def after_step(self, step: int, episode: int, taken: int = 1) -> None:
+        """Evaluate if that is due after the last ``taken`` transitions."""
         every = self._config.eval_every
         if self._env is None or not every:
             return
         if every != IN_PROPORTION:
-            if step % every == 0:
+            if step // every > (step - taken) // every:
                 self._evaluate(step, episode)
-        elif self._is_due(step):
+        elif self._is_due(step, taken):
             self._evaluate(step, episode, LARGEST_SHARE * (step - self._steps_before) - spent(self._result))
 
     def at_the_end(self, step: int, episode: int, *, cut_off: bool) -> None:
@@ -106,9 +106,9 @@ class Evaluations:
             with contextlib.suppress(StopTraining):  # training is over already
                 self._evaluate(step, episode, SHARE_AT_THE_END * done - spent(result))
 
-    def _is_due(self, step: int) -> bool:
+    def _is_due(self, step: int, taken: int) -> bool:
         result, done = self._result, step - self._steps_before
-        if done % CHECK_EVERY:
+        if done // CHECK_EVERY == (done - taken) // CHECK_EVERY:
             return False
         last = result.evaluations[-1].steps if result.evaluations else self._steps_before
         expected = self._config.eval_episodes * self._expected_length(result)

@@ -174,6 +174,15 @@ class TrainConfig:
         TRAIN, 128, 'steps with random actions before the first update, counted over all calls', 0, unit='steps'
     )
     update_ratio: float = _of(TRAIN, 1.0, 'updates per environment step', unit='updates per step', live=True)
+    samples_per_transition: float = _of(
+        TRAIN,
+        0.0,
+        'transitions learnt from for each one that is added, instead of update_ratio and boost_ratio; 0: those hold',
+        unit='transitions per transition',
+    )
+    actor_every: int = _of(
+        TRAIN, 1, 'the actor and its target network change with every so many updates (TD3)', 1, unit='updates'
+    )
     boost_ratio: float = _of(
         TRAIN, 10.0, 'updates per environment step for the first boost_steps', unit='updates per step'
     )

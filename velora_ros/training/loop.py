@@ -1,49 +1,38 @@
-"""The training loop: act, step, remember, learn."""
+"""
+The training loop in one environment: act, step, remember, learn.
 
-import dataclasses
-import time
-from collections.abc import Callable, Sequence
+A transition goes :class:`CheckedEnv` -> ``DDPGAgent.remember`` (``models/agent.py``) -> ``SequenceBuffer.add``
+(``replay/buffer.py``), and from there through ``DDPGAgent.learn`` to a backend, which takes the steps of Adam
+(``models/backends/torch_backend.py``). :mod:`velora_ros.training.vector_loop` does the same in many environments.
+"""
+
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from velora_ros.errors import ConfigError
 from velora_ros.replay import Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent_protocol import Agent
-from velora_ros.training.callbacks import Callback, StopTraining, call_each
 from velora_ros.training.checked_env import CheckedEnv
-from velora_ros.training.diagnostics import RECORD_EVERY, DiagnosticsRecord, complete
 from velora_ros.training.evaluation import episode_seed
-from velora_ros.training.evaluation_schedule import Evaluations
-from velora_ros.training.hyperparameters import TrainConfig, live_changes
-from velora_ros.training.records import EpisodeSums, RunState, Stopwatch, TrainResult
+from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.records import EpisodeSums
+from velora_ros.training.run_loop import RunLoop, RunOptions
 
 NOISE = 1  # (seed, episode, NOISE) seeds the share of an episode's noise; (seed, episode) its reset
 
 
-class TrainingLoop:
+class TrainingLoop(RunLoop):
     """
-    One training run of an agent in an environment; :meth:`run` runs it.
+    One training run of an agent in an environment, episode by episode.
 
     Args:
         agent: acts and learns.
         env: the environment that is trained in; it stays open.
         spec: bounds and nominal period of ``env``.
         config: the hyperparameters; those of the groups ``agent`` and ``env`` are not read.
-        seed: the run's seed; each reset gets one drawn from (seed, episode).
-        eval_seed: the seed of the evaluations, which training does not use.
-        total_steps: environment steps at most; None: no limit.
-        begins_trained: the agent began from a file: it acts by itself in the start-up steps too, and is evaluated
-            before the first one, so that what it began with is the best policy until there is a better one.
-        eval_env: the environment of the evaluations, which stays open; None: there are none.
-        callbacks: called in their order.
-        privileged_dim: entries of ``info['privileged_state']``; 0: there is none, None: as many as at the first reset.
-        steps_before: environment steps of the agent in earlier runs.
-        episodes_before: its episodes in earlier runs.
-        resumed: the state of this run when the agent was saved; the budget counts what was done before.
-        clock: seconds, for throughput only; training never depends on it.
+        options: everything else.
     """
 
     def __init__(
@@ -52,75 +41,19 @@ class TrainingLoop:
         env: gymnasium.Env[Any, Any],
         spec: PolicySpec,
         config: TrainConfig,
-        *,
-        seed: int,
-        eval_seed: int,
-        total_steps: int | None = None,
-        begins_trained: bool = False,
-        eval_env: gymnasium.Env[Any, Any] | None = None,
-        callbacks: Sequence[Callback] = (),
-        privileged_dim: int | None = None,
-        steps_before: int = 0,
-        episodes_before: int = 0,
-        resumed: RunState | None = None,
-        clock: Callable[[], float] = time.perf_counter,
+        options: RunOptions,
     ) -> None:
-        self._agent, self._env = agent, CheckedEnv(env, spec, privileged_dim)
-        self._config, self._seed, self._total_steps = config, seed, total_steps
-        self._begins_trained, self._callbacks = begins_trained, callbacks
-        self._step, self._episode = steps_before, episodes_before
-        self._steps_before, self._updates_due, self._result = steps_before, 0.0, TrainResult()
-        self._between_episodes = True  # the last episode, if there was one, came to its own end
-        self._is_resumed = resumed is not None
-        self._watch = Stopwatch(clock, already=0.0 if resumed is None else resumed.seconds)
-        if resumed is not None:
-            self._steps_before, self._updates_due = resumed.steps_before, resumed.credit
-            self._config = dataclasses.replace(config, **resumed.live)
-            self._result = dataclasses.replace(resumed.result, stopped='', stopped_by='', reason='')
-        self._evaluations = Evaluations(
-            agent, eval_env, config, self._result,
-            seed=eval_seed, steps_before=self._steps_before, callbacks=callbacks, watch=self._watch,
-        )  # fmt: skip
+        super().__init__(agent, config, options)
+        self._env = CheckedEnv(env, spec, options.privileged_dim)
 
-    def run(self) -> TrainResult:
-        """
-        Train until the budget is spent or a callback stops it.
-
-        Raises:
-            UnsupportedEnvironmentError: the environment failed, or returned something invalid.
-            DivergenceError: an action, a loss or a weight is not finite.
-            ConfigError: a callback changed a setting that cannot change, or returned an invalid value.
-        """
-        result = self._result
-        try:
-            call_each(self._callbacks, self._start)
-            if self._begins_trained and not (result.episodes or result.evaluations):
-                self._evaluations.before_the_start(self._step, self._episode)
-            self._rest(last=False)
-            while len(result.episodes) < self._config.n_episodes and not self._budget_spent():
-                self._run_episode()
-            self._note_budget()
-        except StopTraining as stop:
-            self._note(stop)
-        result.steps, result.seconds = self._step - self._steps_before, self._watch.seconds()
-        if self._between_episodes:
-            try:
-                self._rest(last=True)
-            except StopTraining as stop:
-                self._note(stop)
-        self._evaluations.at_the_end(self._step, self._episode, cut_off=not self._between_episodes)
-        self._last_diagnostics()
-        for callback in self._callbacks:
-            callback.on_train_end(result)
-        return result
-
-    def _run_episode(self) -> None:
+    def _run_part(self) -> None:
+        """Run one episode."""
         self._change_hyperparameters()
         agent, config, sums = self._agent, self._config, EpisodeSums()
-        self._episode, self._between_episodes = self._episode + 1, False
+        self._episode, self._can_rest = self._episode + 1, False
         observation, state = self._env.reset(episode_seed(self._seed, self._episode), self._episode)
         hidden, dt, noise_scale = agent.initial_hidden(), 1.0, self._noise_of_episode()
-        while not (self._between_episodes or self._budget_spent()):
+        while not (self._can_rest or self._budget_spent()):
             # Act: with exploration noise, or at random in the start-up steps.
             action, next_hidden = agent.act(observation, hidden, dt, noise_scale)
             if self._step < config.start_steps and not self._begins_trained:
@@ -145,32 +78,12 @@ class TrainingLoop:
 
             observation, state, hidden, dt = next_observation, next_state, next_hidden, next_dt
             self._after_step()
-            self._between_episodes = terminated or truncated or sums.length >= config.max_steps
-        if self._between_episodes:
+            self._can_rest = terminated or truncated or sums.length >= config.max_steps
+        if self._can_rest:
             agent.end_episode(sums.length, full=not terminated)
         self._record_episode(sums)
-        if self._between_episodes:
+        if self._can_rest:
             self._rest(last=False)
-
-    def _learn(self) -> dict[str, float] | None:
-        """Run the updates that are due, none or several; return the metrics of the last one."""
-        config, metrics = self._config, None
-        if self._step == config.start_steps:
-            self._agent.end_warm_up()
-        if self._step >= config.start_steps:
-            boosted = self._step < config.start_steps + config.boost_steps
-            self._updates_due += config.boost_ratio if boosted else config.update_ratio
-        while self._updates_due >= 1:
-            self._updates_due -= 1
-            metrics = self._agent.learn()
-        return metrics
-
-    def _after_step(self) -> None:
-        if self._step % RECORD_EVERY == 0:
-            self._record_diagnostics()
-        for callback in self._callbacks:
-            callback.on_step(self._step - self._steps_before)
-        self._evaluations.after_step(self._step, self._episode)
 
     def _noise_of_episode(self) -> float:
         """Return the noise of this episode: a function of seed and episode, so that a resumed run agrees."""
@@ -179,78 +92,3 @@ class TrainingLoop:
             return config.noise_scale
         rng = np.random.default_rng((self._seed, self._episode, NOISE))
         return config.noise_scale * float(rng.uniform(config.noise_low, 1))
-
-    def _change_hyperparameters(self) -> None:
-        """
-        Apply the changes that callbacks return; the agent gets all of them.
-
-        Raises:
-            ConfigError: a callback changed a setting that cannot change, or returned an invalid value.
-        """
-        for callback in self._callbacks:
-            if wanted := callback.on_episode_start():
-                try:
-                    changes = live_changes(wanted)
-                except ConfigError as error:
-                    raise ConfigError(
-                        f'{type(callback).__name__}.on_episode_start returned {wanted}: {error}'
-                    ) from error
-                self._config = dataclasses.replace(self._config, **changes)
-                self._agent.change(changes)
-
-    def _record_episode(self, sums: EpisodeSums) -> None:
-        seconds = self._watch.seconds()
-        steps_per_s = (self._step - self._steps_before) / max(seconds, 1e-9)
-        record = sums.record(self._episode, self._step, steps_per_s=steps_per_s, seconds=seconds)
-        self._result.episodes.append(record)
-        for callback in self._callbacks:
-            callback.on_episode_end(record)
-
-    def _record_diagnostics(self) -> None:
-        values = complete(self._agent.diagnostics())
-        record = DiagnosticsRecord(self._step, self._episode, self._watch.seconds(), values)
-        self._result.diagnostics.append(record)
-        for callback in self._callbacks:
-            callback.on_diagnostics(record)
-
-    def _last_diagnostics(self) -> None:
-        """Record the steps since the last record; a run that is continued has them in its next record."""
-        if self._step > self._steps_before and self._step % RECORD_EVERY:
-            try:
-                self._record_diagnostics()
-            except StopTraining as stop:
-                self._note(stop)
-
-    def _start(self, callback: Callback) -> None:
-        callback.on_train_start(self._config.n_episodes, self._total_steps)
-        if self._is_resumed:
-            callback.on_resume(self._state())
-
-    def _rest(self, *, last: bool) -> None:
-        state = self._state()
-        call_each(self._callbacks, lambda callback: callback.on_between_episodes(state, last=last))
-
-    def _state(self) -> RunState:
-        live = {'noise_scale': self._config.noise_scale, 'update_ratio': self._config.update_ratio}
-        episodes = self._result.episodes
-        seconds = episodes[-1].seconds if episodes else 0.0
-        return RunState(self._steps_before, self._updates_due, seconds, live, self._result)
-
-    def _budget_spent(self) -> bool:
-        return self._total_steps is not None and self._step - self._steps_before >= self._total_steps
-
-    def _note_budget(self) -> None:
-        """Record which budget is spent."""
-        result = self._result
-        if self._budget_spent():
-            result.stopped_by, result.reason = 'steps', f'total_steps, {self._total_steps}'
-        else:
-            short = '' if self._total_steps is None else f' before total_steps, {self._total_steps}'
-            result.stopped_by, result.reason = 'episodes', f'n_episodes, {self._config.n_episodes}{short}'
-
-    def _note(self, stop: StopTraining) -> None:
-        """Record why training ends; the first reason counts."""
-        result = self._result
-        if not result.stopped:
-            result.stopped = result.reason = str(stop) or 'stopped by a callback'
-            result.stopped_by = stop.by

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from velora_ros.policy import PolicyFile
 from velora_ros.training.diagnostics import DiagnosticsRecord
@@ -120,6 +121,7 @@ class RunState:
         seconds: training time so far [s], evaluations excluded.
         live: current values of the loop's hyperparameters that may change.
         result: the records of the run so far.
+        streams: in many environments, the state of each stream, by name; empty in one environment.
     """
 
     steps_before: int = 0
@@ -127,10 +129,13 @@ class RunState:
     seconds: float = 0.0
     live: dict[str, Any] = field(default_factory=dict)
     result: TrainResult = field(default_factory=TrainResult)
+    streams: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
         """Steps of the agent so far."""
+        if 'steps' in self.streams:
+            return int(self.streams['steps'])
         return self.result.episodes[-1].steps if self.result.episodes else self.steps_before
 
 
@@ -151,6 +156,11 @@ class EpisodeSums:
             self._updates += 1
             for name, value in metrics.items():
                 self._metrics[name] = self._metrics.get(name, 0.0) + value
+
+    def of_episode(self, length: int, episode_return: float) -> 'EpisodeSums':
+        """Set length and return of an episode that other sums have counted; return this object."""
+        self.length, self._return = length, episode_return
+        return self
 
     def record(self, episode: int, steps: int, *, steps_per_s: float, seconds: float) -> EpisodeRecord:
         """Return the record of the episode, with means of the metrics; :class:`EpisodeRecord` explains the others."""

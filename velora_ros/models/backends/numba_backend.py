@@ -78,6 +78,17 @@ class NumbaBackend:
         motor, after = self.actor.step(inputs, hidden[:size], dt)
         return motor, np.concatenate([after, self._memory.advance(inputs, hidden[size:], dt)])
 
+    def act_batch(self, observation: Array, hidden: Array, dt: Array) -> tuple[Array, Array]:
+        """See :meth:`Backend.act_batch`; it runs n sequences of one step."""
+        inputs = np.ascontiguousarray(self._observation_map(observation).T)[None]
+        before, elapsed, never = np.ascontiguousarray(hidden.T), dt[None], np.zeros((1, len(dt)), np.float32)
+        size = self.actor.n_command
+        motor, tape = self.actor.forward(inputs, before[:size], elapsed, never)
+        after = tape.states[0]
+        if self._memory is not None:
+            after = np.concatenate([after, self._memory.encode(inputs, before[size:], elapsed, never).states[0]])
+        return np.ascontiguousarray(motor[0].T), after.T.copy()
+
     def value(self, state: Array, memory: Array, action: Array) -> float:
         """See :meth:`Backend.value`."""
         inputs = np.concatenate([self._state_map(state), memory, action])
@@ -171,9 +182,10 @@ class NumbaBackend:
         self._actor_adam.step(config.max_grad_norm)
         return {'actor_loss': loss}, diagnostics
 
-    def follow_targets(self, tau: float) -> None:
+    def follow_targets(self, tau: float, *, actor: bool = True) -> None:
         """See :meth:`Backend.follow_targets`."""
-        soft_update_arrays(self._actor_target.values, self._actor.values, tau)
+        if actor:
+            soft_update_arrays(self._actor_target.values, self._actor.values, tau)
         soft_update_arrays(self._critics_target.values, self._critics.values, tau)
 
     def refresh(self) -> None:

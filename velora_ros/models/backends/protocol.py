@@ -36,6 +36,20 @@ class Backend(Protocol):
         """
         ...
 
+    def act_batch(self, observation: Array, hidden: Array, dt: Array) -> tuple[Array, Array]:
+        """
+        Run the actor on one observation of each of n streams.
+
+        Args:
+            observation: in the environment's units, shape (n, observation).
+            hidden: shape (n, hidden).
+            dt: dt/T, shape (n,).
+
+        Returns:
+            actions in [-1, 1], shape (n, action), and the next hidden states, shape (n, hidden).
+        """
+        ...
+
     def value(self, state: Array, memory: Array, action: Array) -> float:
         """
         Return the first critic's Q.
@@ -111,8 +125,14 @@ class Backend(Protocol):
         """
         ...
 
-    def follow_targets(self, tau: float) -> None:
-        """Move every target network towards its online network: theta' <- (1 - tau) theta' + tau theta."""
+    def follow_targets(self, tau: float, *, actor: bool = True) -> None:
+        """
+        Move the target networks towards their online networks: theta' <- (1 - tau) theta' + tau theta.
+
+        Args:
+            tau: share of the online weights.
+            actor: whether the actor's target moves too, not only those of the critics and their memory.
+        """
         ...
 
     def refresh(self) -> None:

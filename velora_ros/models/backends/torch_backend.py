@@ -33,17 +33,22 @@ class TorchBackend:
         self.actor_optimizer = actor_optimizer
         self.critic_optimizer = critic_optimizer
 
-    @torch.no_grad()
     def act(self, observation: np.ndarray, hidden: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
         """See :meth:`Backend.act`."""
+        action, state = self.act_batch(observation[None], hidden[None], np.array([dt], np.float32))
+        return action[0], state[0]
+
+    @torch.no_grad()
+    def act_batch(self, observation: np.ndarray, hidden: np.ndarray, dt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See :meth:`Backend.act_batch`."""
         networks = self.networks
-        inputs = networks.observation_normaliser(self._tensor(observation)[None])
-        before = self._tensor(hidden)[None]
+        inputs = networks.observation_normaliser(self._tensor(observation))
+        before, elapsed = self._tensor(hidden), self._tensor(dt)
         size = networks.actor.hidden_size
-        output, state = networks.actor.step(inputs, before[:, :size], dt)
+        output, state = networks.actor.step(inputs, before[:, :size], elapsed)
         if networks.memory is not None:
-            state = torch.cat([state, networks.memory.advance(inputs, before[:, size:], dt)], dim=1)
-        return output[0].cpu().numpy(), state[0].cpu().numpy()
+            state = torch.cat([state, networks.memory.advance(inputs, before[:, size:], elapsed)], dim=1)
+        return output.cpu().numpy(), state.cpu().numpy()
 
     @torch.no_grad()
     def value(self, state: np.ndarray, memory: np.ndarray, action: np.ndarray) -> float:
@@ -134,10 +139,11 @@ class TorchBackend:
         shares = [(values.detach().abs() > SATURATED).float().mean().item() for values in (action, states)]
         return metrics, {'action_saturation': shares[0], 'hidden_saturation': shares[1], 'actor_gradient': norm}
 
-    def follow_targets(self, tau: float) -> None:
+    def follow_targets(self, tau: float, *, actor: bool = True) -> None:
         """See :meth:`Backend.follow_targets`."""
         networks = self.networks
-        soft_update(networks.actor_target, networks.actor, tau)
+        if actor:
+            soft_update(networks.actor_target, networks.actor, tau)
         soft_update(networks.critic_side(target=True), networks.critic_side(), tau)
 
     def refresh(self) -> None:

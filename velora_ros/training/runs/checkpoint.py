@@ -23,6 +23,7 @@ from velora_ros.training.diagnostics import NAMES, DiagnosticsRecord, complete
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, EvaluationResult, RunState, TrainResult
 
 PREFIX = 'run.'
+STREAMS = 'streams.'
 EPISODE_FIELDS = ('episode', 'steps', 'episode_return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds')
 WHOLE_NUMBERS = ('episode', 'steps', 'length')
 
@@ -110,6 +111,7 @@ def pack(state: RunState) -> tuple[Arrays, dict[str, Any]]:
             float,
         ).reshape(-1, 3 + len(NAMES)),
         'best_policy': np.frombuffer(best.to_bytes() if best else b'', np.uint8),
+        **{f'{STREAMS}{name}': values for name, values in state.streams.items()},
     }
     index = next((i for i, one in enumerate(evaluations) if one is result.best_evaluation), None)
     values = {
@@ -144,7 +146,8 @@ def unpack(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) ->
         best_evaluation=None if index is None else evaluations[index],
         diagnostics=_diagnostics(arrays, values),
     )
-    return RunState(values['steps_before'], values['credit'], values['seconds'], values['live'], result)
+    streams = {name.removeprefix(STREAMS): one for name, one in arrays.items() if name.startswith(STREAMS)}
+    return RunState(values['steps_before'], values['credit'], values['seconds'], values['live'], result, streams)
 
 
 def _episode(row: list[float]) -> EpisodeRecord:

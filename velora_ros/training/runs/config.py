@@ -50,6 +50,7 @@ class RunConfig:
             of older versions.
         env_args: keywords for the environment given in addition to its name, for example by ``--env-arg``.
         start_from: the file that the training began from; None: it began with a new agent.
+        num_envs: environments that are trained in at once.
     """
 
     env: str | None
@@ -63,6 +64,7 @@ class RunConfig:
     env_kwargs: dict[str, Any] | None = None
     env_args: dict[str, Any] = field(default_factory=dict)
     start_from: str | None = None
+    num_envs: int = 1
 
     @property
     def command(self) -> str:
@@ -154,7 +156,8 @@ def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **othe
         env: the environment.
         arguments: the constructor arguments of the agent.
         config: the arguments of ``train``.
-        **others: ``seed``, ``total_steps``, ``control_period``, ``device``, optionally ``env_args``, ``start_from``.
+        **others: ``seed``, ``total_steps``, ``control_period``, ``device``, optionally ``env_args``, ``start_from``,
+            ``num_envs``.
     """
     agent = {name: arguments[name] for name in config.agent_arguments()}
     return RunConfig(
