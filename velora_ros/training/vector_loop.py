@@ -158,7 +158,7 @@ class VectorTrainingLoop(RunLoop):
         return [stream_seed(self._seed, stream, episode) for stream, episode in enumerate(self._episodes.tolist())]
 
     def _noise_of_episode(self, stream: int) -> float:
-        """Return the noise of a stream's episode, a function of seed, stream and episode, so that resumed runs agree."""
+        """Return the noise of a stream's episode: a function of seed, stream and episode; resumed runs agree."""
         config = self._config
         if config.noise_low == 1:
             return config.noise_scale
