@@ -86,7 +86,7 @@ class Controller:
         self.fault = fault
         self._refusals: tuple[str, ...] = ()
         self._arm_later = False  # arm as soon as nothing is left to confirm
-        self.raw_action: Array | None = None
+        self.policy_action: Array | None = None
         """The policy's last action, in its own units; None if the last observation did not reach the policy."""
         self.clock_step = 0.0
         """Length of the steps in which the robot's clock advances [s]; 0 for a clock that runs evenly."""
@@ -156,7 +156,7 @@ class Controller:
             A command; None when disarmed, faulted, or when the observation must not be used (:attr:`status` has the
             reason). Right after the policy failed, the fallback command.
         """
-        self.raw_action = None
+        self.policy_action = None
         if not self._is_usable(stamp, now):
             return None
         dt = self._elapsed(stamp)
@@ -166,7 +166,7 @@ class Controller:
             finite = _finite(observation.tolist())
             self.reject('unusable' if finite else 'not_finite', str(error) if finite else self._not_finite(observation))
             return None
-        self.dt, self.raw_action = dt, action
+        self.dt, self.policy_action = dt, action
         self._last_stamp, self._last_input = stamp, steady
         self.counts['observations'] += 1
         return self._commanded(action, observation, steady)

@@ -108,7 +108,6 @@ class PolicyLoop:
             now=self._now,
         )
         self._values = values
-        self._handle = self._answer
         self._late = round(policy.spec.control_period * 1e9)  # an older state is not answered if a newer one waits [ns]
         self._queue: deque[Any] = deque()  # messages that were received behind a late state
         self._kept: tuple[int, float] | None = None  # the newest state at a fixed rate: its stamp, when it was received
@@ -138,9 +137,10 @@ class PolicyLoop:
         """Handle a message of the triggering topic, then those that were received behind a late one."""
         if not self.active:
             return
-        self._handle(message)
+        handle = self._keep if self._values['rate_hz'] else self._answer
+        handle(message)
         while self._queue and self.active:
-            self._handle(self._queue.popleft())
+            handle(self._queue.popleft())
 
     def _answer(self, message: Any) -> None:
         """Answer a message of the robot's state with a command: decode, observe, decide, encode."""
@@ -214,16 +214,17 @@ class PolicyLoop:
         return superseded
 
     def _reject(self, error: ObservationError) -> None:
-        """Count a message that cannot be used."""
+        """Count a message that cannot be used, and publish why; the next command publishes that this is over."""
         self.controller.reject('incomplete', str(error))
+        self._status_is_known = False
         self._diagnostics.publish_status(self.status)
 
     def _report(self, command: Command | None, observation: Array) -> None:
         """Publish the status, which may be new, and the topics for debugging."""
         self._diagnostics.publish_status(self.status)
         self._status_is_known = command is not None and not self.controller.fault
-        if self._debug and self.controller.raw_action is not None:
-            wanted = self.controller.safety.in_si(self.controller.raw_action)
+        if self._debug and self.controller.policy_action is not None:
+            wanted = self.controller.safety.in_si(self.controller.policy_action)
             self._debug_topics.publish(observation, self.policy.hidden, wanted)
 
     def send(self, command: Command | None) -> bool:
@@ -287,7 +288,6 @@ class PolicyLoop:
         self.controller.refusals = self._open_confirmations(values)
         self._sources.limit_ages(values, self.controller.safety.max_state_age)
         self._values = values
-        self._handle = self._keep if values['rate_hz'] else self._answer
         self._set_timers()
         self._diagnostics.publish_status(self.status)
 

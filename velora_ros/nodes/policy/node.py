@@ -12,7 +12,7 @@ Subscribes:
 
 Publishes:
     command (std_msgs/Float64MultiArray, or JointState, JointTrajectory, Twist, TwistStamped): commands within their
-        bounds, in the policy's action order.
+        bounds, in the policy's action order or that of ``command.fields``.
     ~/status (diagnostic_msgs/DiagnosticStatus): state, fault, or the reason for not commanding; latched.
     /diagnostics (diagnostic_msgs/DiagnosticArray): rate, latency, input age, counters, policy; once a second.
     ~/debug/observation, ~/debug/hidden, ~/debug/raw_action (std_msgs/Float64MultiArray): while there are subscribers.
@@ -57,7 +57,7 @@ from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.endpoints import create_deferred_service, create_service, create_subscriptions_to_all
 from velora_ros.nodes.ros.parameter_table import ParameterTable
 from velora_ros.nodes.ros.parameters import Values
-from velora_ros.nodes.ros.rclpy_compat import start_values
+from velora_ros.nodes.ros.rclpy_compat import release_state_machine, start_values
 
 DIAGNOSTICS_PERIOD_S = 1.0
 
@@ -127,6 +127,11 @@ class PolicyNode(LifecycleNode):
         """Stop the robot before the process ends."""
         if self._loop is not None and self._loop.active:
             self._loop.stop()
+
+    def destroy_node(self) -> None:
+        """Release everything at once, so that the node leaves the ROS graph also where the process goes on."""
+        super().destroy_node()
+        release_state_machine(self)
 
     def fail(self, reason: str) -> None:
         """Report why a transition failed: the process ends with it when autostarting, else it is logged."""
