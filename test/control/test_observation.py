@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velora_ros.control.newest_values import VectorValues
-from velora_ros.control.observation import JointValues, Observation
+from velora_ros.control.joint_values import JointValues
+from velora_ros.control.observation import Observation
+from velora_ros.control.vector_values import VectorValues
 from velora_ros.errors import ObservationError
 
 NAMES = ('slider/position', 'hinge/position', 'slider/velocity', 'hinge/velocity')

@@ -1,14 +1,11 @@
-"""The newest values of a source: the interface of all sources, and sources in which each message has every value."""
+"""The newest values of one source: the interface of ``joint_values.py`` and ``vector_values.py``."""
 
-import math
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from velora_ros.control.contradicting_publishers import Contradictions
-from velora_ros.errors import ObservationError
 
 Array = npt.NDArray[np.float64]
 
@@ -26,6 +23,15 @@ class NewestValues(Protocol):
     @property
     def parts_of_a_state(self) -> int:
         """Number of messages in the last complete state."""
+
+    def observe(self, values: Any, stamp: int) -> Array | None:
+        """
+        Store the decoded values of a message and return all values; None while they do not complete a state.
+
+        Raises:
+            ObservationError: see :meth:`update` and :meth:`read`.
+        """
+        ...
 
     def update(self, values: Any, stamp: int) -> bool:
         """
@@ -52,87 +58,9 @@ class NewestValues(Protocol):
         """Drop every value: the robot was put somewhere else."""
 
 
-class VectorValues:
-    """
-    The newest values of a source in which each message has all of them.
-
-    Args:
-        names: names of the values, for errors.
-        max_age: most time between the values and the observation's stamp [s]; ``inf`` for no limit.
-        source: the name of the source.
-        size: number of values; by default one for each name.
-        missing: used before the first message and when the values are too old, shape (size,); empty raises instead.
-    """
-
-    def __init__(
-        self, names: Sequence[str], max_age: float, source: str, size: int = 0, missing: Sequence[float] = ()
-    ) -> None:
-        self.max_age = max_age
-        self._names = list(names)
-        self._source = source
-        self._values = np.zeros(size or len(names))
-        self._missing = np.asarray(missing, dtype=np.float64) if missing else None
-        self.contradictions = Contradictions(names if len(names) == len(self._values) else _numbered(len(self._values)))
-        self.parts_of_a_state = 1
-        self._stamp: int | None = None
-        self._refused = ''
-
-    def update(self, values: Sequence[float] | Array, stamp: int) -> bool:
-        """
-        Store the values of a message that was measured at ``stamp`` [ns]; return True, for each message is complete.
-
-        Raises:
-            ObservationError: there are more or fewer values than expected; nothing is stored.
-        """
-        if len(values) != len(self._values):
-            raise ObservationError(
-                f'the observation has {len(values)} values and the policy reads {len(self._values)}: '
-                f'{", ".join(self._names)}; publish these, in this order.'
-            )
-        self._values[:] = values
-        self._stamp, self._refused = stamp, ''
-        if self.contradictions.on:
-            self.contradictions.note(*self.newest)
-        return True
-
-    @property
-    def newest(self) -> tuple[Sequence[int], list[float]]:
-        """The places of the values in the last message, and the values."""
-        return range(len(self._values)), self._values.tolist()
-
-    def refuse(self, reason: str) -> None:
-        """Refuse to read until the next usable message: the last one cannot be used, and the one before is outdated."""
-        self._refused = reason
-
-    def read(self, stamp: int) -> Array:
-        """See :class:`NewestValues`."""
-        if self._refused:
-            raise ObservationError(self._refused)
-        if self._stamp is None:
-            if self._missing is not None:
-                return self._missing
-            raise ObservationError(
-                f"no message has arrived from the source '{self._source}' ({', '.join(self._names)}); "
-                f"publish it, or correct 'observation.{self._source}.topic'."
-            )
-        if self.max_age != math.inf and abs(stamp - self._stamp) > self.max_age * NANOSECONDS:
-            if self._missing is not None:
-                return self._missing
-            raise ObservationError(too_old(f"the source '{self._source}'", self._source, self.max_age))
-        return self._values
-
-    def forget(self) -> None:
-        """See :class:`NewestValues`."""
-        self._stamp, self._refused = None, ''
-
-
 def too_old(what: str, source: str, max_age: float) -> str:
     """Return the error for values of a source that are older than ``max_age`` [s]."""
     return (
         f'{what} is more than {max_age:g} s older or newer than the state to answer; publish it more often, '
         f"or raise 'observation.{source}.max_age_s'."
     )
-
-
-def _numbered(count: int) -> list[str]:
-    return [f'value {place}' for place in range(count)]

@@ -130,7 +130,7 @@ class PolicyNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Release everything at once, so that the node leaves the ROS graph also where the process goes on."""
-        super().destroy_node()
+        super().destroy_node()  # type: ignore[no-untyped-call]
         release_state_machine(self)
 
     def fail(self, reason: str) -> None:

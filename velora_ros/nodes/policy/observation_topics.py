@@ -17,8 +17,10 @@ from velora_ros.contract.sources import (
     number_of,
     plan,
 )
-from velora_ros.control.newest_values import NewestValues, VectorValues
-from velora_ros.control.observation import JointValues, Observation
+from velora_ros.control.joint_values import JointValues
+from velora_ros.control.newest_values import NewestValues
+from velora_ros.control.observation import Observation
+from velora_ros.control.vector_values import VectorValues
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.policy.decoding.decoders import Decoder, Frames, JointStateDecoder, MessageDecoder
 from velora_ros.nodes.policy.decoding.field_reader import Reader
@@ -116,8 +118,10 @@ class ObservationTopics:
         """What is read from each source, the trigger's first."""
         return self._plan.sources
 
-    def observation(self, begins: Callable[[int], bool]) -> Observation:
+    def observation(self, begins: Callable[[int], bool]) -> NewestValues | Observation:
         """Return what merges the newest values of all topics; ``begins`` as in :class:`Observation`."""
+        if len(self._topics) == 1 and self._plan.transform is None:
+            return self.trigger.values  # in the policy's order
         sources = [(topic.values, topic.plan.places) for topic in self._topics]
         return Observation(sources, self._plan.transform, self._plan.unwrapped, begins)
 

@@ -14,10 +14,10 @@ from array import array
 from typing import Any, Protocol
 
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import JointState as JointStateMessage
+from sensor_msgs.msg import JointState
 
 from velora_ros.contract.sources import Source
-from velora_ros.control.observation import JointState
+from velora_ros.control.joint_values import DecodedJointState
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.policy.decoding.field_reader import Numbers, Reader
 from velora_ros.nodes.policy.decoding.reader_registry import message_class
@@ -53,9 +53,9 @@ class JointStateDecoder:
     """Decodes serialised joint states; it remembers where their numbers are."""
 
     def __init__(self) -> None:
-        self._layouts: list[_Layout] = []
+        self._layouts: list[_ByteLayout] = []
 
-    def decode(self, message: bytes, now: int) -> tuple[int, JointState]:
+    def decode(self, message: bytes, now: int) -> tuple[int, DecodedJointState]:
         """
         See :class:`Decoder`; the values are names, positions, velocities and efforts, an absent field empty.
 
@@ -67,25 +67,25 @@ class JointStateDecoder:
                 return decoded
         return self._deserialize(message, now)
 
-    def _deserialize(self, data: bytes, now: int) -> tuple[int, JointState]:
+    def _deserialize(self, data: bytes, now: int) -> tuple[int, DecodedJointState]:
         """Read a joint state with rclpy, and keep its layout if that decodes the same values."""
         try:
-            message = deserialize_message(data, JointStateMessage)
+            message = deserialize_message(data, JointState)
         except Exception as error:  # each middleware raises its own
             raise ObservationError(f'the bytes of a joint state cannot be read: {error}.') from error
         stamp = to_nanoseconds(message.header.stamp) or now
         fields = message.position, message.velocity, message.effort
-        layout = _Layout(message)
+        layout = _ByteLayout(message)
         # Compared as bytes, since NaN differs from itself.
         if (again := layout.decode(data, now)) and [*map(bytes, again[1][1:])] == [*map(bytes, fields)]:
             self._layouts = [layout, *self._layouts[: _LAYOUTS_AT_MOST - 1]]
         return stamp, (message.name, *fields)
 
 
-class _Layout:
+class _ByteLayout:
     """Where the numbers of joint states with these names are; padding bytes may have any value."""
 
-    def __init__(self, message: JointStateMessage) -> None:
+    def __init__(self, message: JointState) -> None:
         self._name = message.name
         self._counts = [len(field) for field in (message.position, message.velocity, message.effort)]
         end = self._place_texts(
@@ -118,7 +118,7 @@ class _Layout:
         self._numbers = struct.Struct(form)
         return at
 
-    def decode(self, data: bytes, now: int) -> tuple[int, JointState] | None:
+    def decode(self, data: bytes, now: int) -> tuple[int, DecodedJointState] | None:
         """Return stamp and values of a joint state, or None if its layout differs."""
         if len(data) < self._size:
             return None

@@ -1,0 +1,226 @@
+"""The newest value of every joint signal, merged by name from joint states that come whole or in parts."""
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.contract.joint_signals import INTERFACES
+from velora_ros.control.contradicting_publishers import Contradictions
+from velora_ros.control.newest_values import NANOSECONDS, Array, too_old
+from velora_ros.control.partial_states import PartialStates
+from velora_ros.errors import ObservationError
+
+Indices = npt.NDArray[np.intp]
+DecodedJointState = tuple[list[str], 'array[float]', 'array[float]', 'array[float]']
+"""Joint names, positions [rad or m], velocities [rad/s or m/s], efforts [N m or N]; an absent field is empty."""
+
+_LAYOUTS_AT_MOST = 16  # layouts of messages that are remembered, in case a robot keeps making up new ones
+
+
+class JointValues:
+    """
+    The newest value of every joint signal that the policy reads, merged from full and partial joint states.
+
+    A state is complete when each of its parts has come since the last complete one, with stamps at most about half a
+    period apart. A part that comes much less often than the others is not waited for: its newest value counts, within
+    ``max_age``.
+
+    Args:
+        names: joint signals in the policy's order, e.g. ``hinge/position``.
+        max_age: most time between a value and the observation's stamp [s]; ``inf`` for no limit.
+        source: the name of the source.
+    """
+
+    def __init__(self, names: Sequence[str], max_age: float, source: str = 'joints') -> None:
+        self.max_age = max_age
+        self.lost: Counter[str] = Counter()
+        """For each signal the number of states that stayed incomplete without it."""
+        self.contradictions = Contradictions(names)
+        self._source = source
+        self._names = list(names)
+        self._values = array('d', bytes(8 * len(names)))  # the fastest way to copy the numbers of another array.array
+        self._view = np.frombuffer(self._values)
+        self._stamps = np.zeros(len(names), dtype=np.int64)
+        self._seen = np.zeros(len(names), dtype=bool)
+        self._newest: int | None = None  # the stamp of all values, if one message had them all
+        self._layout = _SignalPlaces(self._names, [], (-1, -1, -1))
+        self._layouts: list[_SignalPlaces] = []
+        self._partial = PartialStates(len(names))
+        self._answered: int | None = None  # the stamp of the part that completed the last state
+        self._met = False  # whether any message had one of the signals
+
+    def observe(self, values: DecodedJointState, stamp: int) -> Array | None:
+        """See :class:`NewestValues`."""
+        return self.read(stamp) if self.update(values, stamp) else None
+
+    def update(self, state: DecodedJointState, stamp: int) -> bool:
+        """
+        Store the values of a joint state.
+
+        Args:
+            state: joint names, shape (n,), positions [rad or m], velocities [rad/s or m/s] and efforts [N m or N], each
+                of shape (n,) or empty.
+            stamp: when it was measured [ns].
+
+        Returns:
+            Whether this message completes a state. Before every signal has been seen, it is also true for a part that
+            repeats, so that :meth:`read` can name what is missing.
+
+        Raises:
+            ObservationError: a field and the names differ in length, or no message so far had any of the signals;
+                nothing is stored. Or the message belongs to the next state and a part of the last one is missing; it is
+                stored.
+        """
+        joints, position, velocity, effort = state
+        fields = (position, velocity, effort)
+        lengths = (len(position), len(velocity), len(effort))
+        layout = self._layout
+        if joints != layout.joints or lengths != layout.lengths:
+            layout = self._find_layout(joints, lengths)
+        for field, signals, places in layout.slices:
+            self._values[signals] = fields[field][places]
+        for field, signal, place in layout.entries:
+            self._values[signal] = fields[field][place]
+        if self.contradictions.on:
+            self.contradictions.note(*self.newest)
+        if layout.is_whole:  # the usual case: one message has every signal
+            self._newest = stamp
+            return True
+        return self._update_part(layout, stamp)
+
+    @property
+    def newest(self) -> tuple[Sequence[int], list[float]]:
+        """The places of the signals in the last message, and their values."""
+        places = self._layout.updated.tolist()
+        return places, [self._values[place] for place in places]
+
+    @property
+    def parts_of_a_state(self) -> int:
+        """Number of messages in the last complete state."""
+        return 1 if self._newest is not None else self._partial.messages
+
+    def read(self, stamp: int) -> Array:
+        """See :class:`NewestValues`; the error names the signals that were never seen or are too old."""
+        if stamp == self._newest:
+            return self._view
+        self._store_common_stamp()
+        if not self._seen.all():
+            raise ObservationError(
+                f'the joint states never had {self._listed(~self._seen)}; publish them, '
+                "or map the robot's names with 'observation.fields'."
+            )
+        if self.max_age != math.inf:
+            late = np.abs(stamp - self._stamps) > self.max_age * NANOSECONDS
+            if late.any():
+                raise ObservationError(too_old(self._listed(late), self._source, self.max_age))
+        return self._view
+
+    def forget(self) -> None:
+        """See :class:`NewestValues`."""
+        self._seen[:] = False
+        self._newest = None
+        self._partial.forget()
+
+    def refuse(self, reason: str) -> None:
+        """See :class:`NewestValues`; after a part that cannot be used, the other parts stay valid."""
+
+    def _update_part(self, layout: '_SignalPlaces', stamp: int) -> bool:
+        if not layout.mask:
+            if self._met:
+                return False  # other joints of the robot
+            raise ObservationError(
+                f'the joint states have {", ".join(layout.joints) or "no joint"} and nothing that the policy reads: '
+                f"{self._listed(~self._seen)}; publish it, or map the robot's names with 'observation.fields'."
+            )
+        self._store_common_stamp()
+        if self._newest is not None:
+            self._newest = None
+            self._partial.forget()
+        if stamp == layout.stamp:  # a repeated message; the one that completed a state is counted as a duplicate
+            return stamp == self._answered or not self._seen.all()
+        repeated = self._partial.repeats(layout.mask)
+        missing = self._partial.missing() if repeated and self._partial.complete_once else []
+        self._stamps[layout.updated] = stamp
+        self._seen[layout.updated] = True
+        complete = self._partial.add(layout.mask, layout.updated.tolist(), stamp, layout.stamp)
+        layout.stamp = stamp
+        if complete:
+            self._answered = stamp
+        if missing and not complete:
+            names = [self._names[place] for place in missing]
+            self.lost.update(names)
+            raise ObservationError(
+                f'a state stayed incomplete: {", ".join(map(repr, names))} did not come before the next state; publish '
+                'every part of each state.'
+            )
+        return complete or (repeated and not self._seen.all())
+
+    def _store_common_stamp(self) -> None:
+        """Store the common stamp of all values as the stamp of each."""
+        if self._newest is not None:
+            self._stamps[:] = self._newest
+            self._seen[:] = True
+
+    def _find_layout(self, joints: list[str], lengths: tuple[int, ...]) -> '_SignalPlaces':
+        """Return the layout of such a message, made once: messages rarely change it."""
+        for layout in self._layouts:
+            if joints == layout.joints and lengths == layout.lengths:
+                self._layout = layout
+                return layout
+        for interface, length in zip(INTERFACES, lengths, strict=True):
+            if length not in (0, len(joints)):
+                raise ObservationError(
+                    f'a joint state has {len(joints)} names and {length} values of {interface}; '
+                    'every field must be empty or as long as the names.'
+                )
+        read = {joint for joint, _ in map(_split, self._names)}
+        if twice := [joint for joint, count in Counter(joints).items() if count > 1 and joint in read]:
+            raise ObservationError(
+                f'a joint state names {", ".join(map(repr, twice))} more than once, so its value is ambiguous; '
+                'publish each joint once.'
+            )
+        self._layout = _SignalPlaces(self._names, list(joints), lengths)
+        self._layouts = [self._layout, *self._layouts[: _LAYOUTS_AT_MOST - 1]]
+        self._met = self._met or bool(self._layout.mask)
+        return self._layout
+
+    def _listed(self, chosen: npt.NDArray[np.bool_]) -> str:
+        return ', '.join(f"'{name}'" for name, wanted in zip(self._names, chosen, strict=True) if wanted)
+
+
+class _SignalPlaces:
+    """Where the entries of a message with these joints go; a field is its index in :data:`INTERFACES`."""
+
+    def __init__(self, names: Sequence[str], joints: list[str], lengths: tuple[int, ...]) -> None:
+        self.joints, self.lengths = joints, lengths
+        self.slices: list[tuple[int, slice, slice]] = []
+        self.entries: list[tuple[int, int, int]] = []
+        self.stamp: int | None = None
+        """The stamp of the last message [ns]."""
+        places = {joint: place for place, joint in enumerate(joints)}
+        updated: list[int] = []
+        for field, (interface, length) in enumerate(zip(INTERFACES, lengths, strict=True)):
+            pairs = [
+                (signal, places[joint])
+                for signal, (joint, kind) in enumerate(map(_split, names))
+                if kind == interface and length > 0 and joint in places
+            ]
+            updated += [signal for signal, _ in pairs]
+            if pairs and all(pair == (pairs[0][0] + i, pairs[0][1] + i) for i, pair in enumerate(pairs)):
+                (first, place), count = pairs[0], len(pairs)
+                self.slices.append((field, slice(first, first + count), slice(place, place + count)))
+            else:
+                self.entries += [(field, *pair) for pair in pairs]
+        self.updated: Indices = np.array(updated, dtype=np.intp)
+        self.mask = sum(1 << signal for signal in updated)
+        """A bit for each signal of the message."""
+        self.is_whole = len(updated) == len(names)
+
+
+def _split(name: str) -> tuple[str, str]:
+    joint, _, interface = name.rpartition('/')
+    return joint, interface
