@@ -10,6 +10,7 @@ from typing import Any
 
 import gymnasium as gym
 
+from velora_ros.cli import evaluate_task
 from velora_ros.cli.arguments import add_env_arguments, add_hyperparameters, given_hyperparameters, whole_number
 from velora_ros.cli.film import Film, film_path
 from velora_ros.errors import ConfigError, MissingDependencyError, SpecError
@@ -34,6 +35,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser = commands.add_parser('evaluate', help='run a policy and report its returns', description=__doc__)
     parser.add_argument('file', metavar='FILE', help='policy file')
     parser.add_argument('--env', metavar='ID', help='environment (default: that of training)')
+    parser.add_argument(
+        '--task', metavar='TASK', help='a task instead of an environment, e.g. quadruped or my_robot.py:WALK'
+    )
     add_env_arguments(parser, 'keyword for the environment; can be given more than once (default: as in training)')
     parser.add_argument(
         '--episodes', metavar='K', type=whole_number(1), default=10, help='number of episodes (default: 10)'
@@ -52,7 +56,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         default=NO_DISTURBANCES,
         help='those of training, or none; the flags below override single ones (default: none)',
     )
+    disturbances.add_argument('--undisturbed', action='store_true', help='of a task: without its noise and variation')
     add_hyperparameters(disturbances, only='env')
+    parser.add_argument('--seconds', metavar='S', type=float, help='of a task: longest duration of an episode [s]')
     parser.set_defaults(run=run)
 
 
@@ -63,6 +69,9 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         VeloraError: the policy cannot be read, the environment cannot be made, or they do not fit each other.
     """
+    if arguments.task:
+        evaluate_task.run(arguments)
+        return
     film = film_path(arguments.render) if arguments.render else None
     policy = Policy.load(arguments.file, arguments.engine)
     env_id = environment_of(policy.file, arguments.env)

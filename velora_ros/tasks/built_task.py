@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError, did_you_mean
-from velora_ros.tasks import reward as rewards
+from velora_ros.tasks import metrics as metrics_of
 from velora_ros.tasks.command import Command
 from velora_ros.tasks.names import fits
 from velora_ros.tasks.robot_model import RobotModel
@@ -121,13 +121,11 @@ def _pose_of(start: Mapping[str, Any], model: mujoco.MjModel) -> Array:
 
 
 def _tracking(commands: Mapping[str, Command]) -> list[Term]:
-    """Return how well twist commands are followed, as metrics."""
-    found = []
+    """Return how well the first twist command is followed, as metrics."""
     for name, one in commands.items():
         if tuple(one.entries) == TWIST:
-            found += [Term('tracking', rewards.track_linear(name).compute)]
-            found += [Term('yaw_tracking', rewards.track_yaw(name).compute)]
-    return found
+            return metrics_of.tracking(name)
+    return []
 
 
 def _weight(term: Any, weight: Any) -> float:

@@ -63,8 +63,10 @@ class Episodes:
         biases = {one.observation: one.deviation for one in built.vary if isinstance(one, Bias)}
         self.observer = Observer(sim, built.observe, biases, disturbed=not undisturbed, latest=self._late[1])
         self.critic = Observer(sim, built.critic, {}, disturbed=False)
-        for term in (*(one for one, _ in built.reward), *built.fail, *built.metrics):
+        for term in (*(one for one, _ in built.reward), *built.fail):
             _check_shape(term, evaluated(term, sim), n)
+        for term in built.metrics:
+            evaluated(term, sim)
 
     def begin(self, ids: Ids, keys: Words) -> None:
         """Begin episodes in these simulations, with new random streams."""

@@ -13,6 +13,7 @@ from velora_ros.tasks.act import actuator_id
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Array, Sim
 from velora_ros.tasks.terms import Term
+from velora_ros.tasks.views import bound, index
 
 VARIANCE = 0.25
 """Width of the tracking rewards, exp(-error^2 / VARIANCE) [(m/s)^2 and (rad/s)^2]."""
@@ -223,10 +224,13 @@ def swings(sim: Sim, feet: str) -> Array:
 
 def actuator_efforts(sim: Sim, joints: str) -> tuple[Array, Array]:
     """Return the efforts of the joints' actuators and their limits, (n, joints) and (joints,) [N*m or N]."""
-    found = [i for i in (actuator_id(sim, name) for name in sim.joints(joints).names) if i is not None]
-    limited = sim.model.actuator_forcelimited[found].astype(bool)
-    limits = np.where(limited, sim.model.actuator_forcerange[found, 1], np.inf)
-    return sim.batch.actuator_force[:, found], limits
+    key = f'actuators {joints}'
+    if key not in sim.constants:
+        found = [i for i in (actuator_id(sim, name) for name in sim.joints(joints).names) if i is not None]
+        limited = sim.model.actuator_forcelimited[found].astype(bool)
+        sim.constants[key] = index(found), np.where(limited, sim.model.actuator_forcerange[found, 1], np.inf)
+    places, limits = sim.constants[key]
+    return bound(sim.batch, 'actuator_force')[:, places], limits
 
 
 def _squares(values: Array) -> Array:

@@ -63,6 +63,8 @@ class Sim:
         """What the episode drew, by the term's name, each of shape (n, ...)."""
         self.memory: dict[str, Array] = {}
         """What terms remember, each of shape (n, ...); zero when an episode begins."""
+        self.constants: dict[str, Any] = {}
+        """What terms look up once, such as places in arrays."""
         self.everyone = np.arange(n)
         self.start_qpos: Array = model.qpos0.copy()
         """Positions of the start pose, shape (nq,)."""

@@ -1,6 +1,6 @@
 """``Task``: what a robot reads, does and wants, and what varies, in one declaration; its environments."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from velora_ros.tasks.act import Action
 from velora_ros.tasks.built_task import BuiltTask, build
 from velora_ros.tasks.checks import check
 from velora_ros.tasks.command import Command
+from velora_ros.tasks.scores import Score, means
 from velora_ros.tasks.single_env import TaskEnv
 from velora_ros.tasks.vary import Variation
 from velora_ros.tasks.vector_env import TaskVectorEnv
@@ -37,7 +38,7 @@ class Task:
         reward_floor: least reward of a step, which a step that fails gets; None: the reward is not bounded. Tasks that
             end by falling need 0: where a step costs more than it earns, a policy learns to fall.
         metrics: terms that are reported in ``infos['metrics']``; empty: how well twist commands are followed.
-        score: makes the object that computes the task's own figures in an evaluation; None: the means of the metrics.
+        score: computes the task's own figures from a recording of many episodes (:mod:`velora_ros.tasks.scores`).
         name: its name.
 
     Raises:
@@ -57,7 +58,7 @@ class Task:
     vary: Sequence[Variation] = ()
     reward_floor: float | None = None
     metrics: Sequence[AnyTerm] = ()
-    score: Callable[[Any], Any] | None = None
+    score: Score = means
     name: str = ''
 
     def __post_init__(self) -> None:

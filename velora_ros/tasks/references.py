@@ -1,0 +1,99 @@
+"""Find a task by its reference: ``quadruped``, ``my_robot.py:WALK`` or ``my_package.my_robot:WALK``."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from velora_ros.errors import TaskError, did_you_mean
+from velora_ros.tasks.task import Task
+
+SHIPPED = ('quadruped', 'arm', 'rover')
+"""Names of the tasks that ship; the module ``velora_ros.tasks.<name>`` holds each."""
+_HOME = 'velora_ros.tasks'
+_VALID = f'Valid are {", ".join(SHIPPED)}, my_robot.py:WALK and my_package.my_robot:WALK.'
+
+
+def shipped() -> list[str]:
+    """Return the names of the tasks that ship."""
+    return [name for name in SHIPPED if importlib.util.find_spec(f'{_HOME}.{name}') is not None]
+
+
+def is_reference(text: str) -> bool:
+    """Return whether a text looks like the reference of a task, not the id of an environment."""
+    return text in SHIPPED or (':' in text and (text.rpartition(':')[0].endswith('.py')))
+
+
+def find(reference: str) -> Task:
+    """
+    Return a task.
+
+    Args:
+        reference: the name of a task that ships, ``file.py:NAME`` or ``module:NAME``; the name can be omitted if the
+            file has one task only.
+
+    Raises:
+        TaskError: there is no such task, or the file that declares it fails.
+    """
+    if reference in SHIPPED:
+        return _task_in(_imported(f'{_HOME}.{reference}', reference), '', reference)
+    place, _, name = reference.rpartition(':') if ':' in reference else (reference, '', '')
+    if place.endswith('.py'):
+        return _task_in(_loaded(Path(place).expanduser(), reference), name, reference)
+    if not name:
+        raise TaskError(f"there is no task '{reference}'.{did_you_mean(reference, shipped())} {_VALID}")
+    return _task_in(_imported(place, reference), name, reference)
+
+
+def _task_in(module: ModuleType, name: str, reference: str) -> Task:
+    tasks = {key: value for key, value in vars(module).items() if isinstance(value, Task)}
+    if name:
+        if name not in tasks:
+            raise TaskError(f"'{reference}': the module has no task '{name}'.{did_you_mean(name, tasks)}")
+        return tasks[name]
+    distinct = list({id(task): task for task in tasks.values()}.values())
+    if len(distinct) != 1:
+        found = ', '.join(tasks) or 'none'
+        raise TaskError(f"'{reference}' does not say which task; the module has {found}. Write FILE.py:NAME.")
+    return distinct[0]
+
+
+def _imported(module: str, reference: str) -> ModuleType:
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # the module may be the user's own
+        if isinstance(error, ModuleNotFoundError) and error.name and f'{module}.'.startswith(f'{error.name}.'):
+            raise TaskError(f"'{reference}': there is no module '{error.name}'. {_VALID}") from error
+        raise _failure(reference, error) from error
+    finally:
+        sys.path.remove(here)
+
+
+def _loaded(path: Path, reference: str) -> ModuleType:
+    if not path.is_file():
+        raise TaskError(f"'{reference}': there is no file '{path}'. {_VALID}")
+    name = f'velora_ros_task_{path.stem}'
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise TaskError(f"'{reference}': '{path}' is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)  # a task may import its neighbours
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # the file is the user's own
+        raise _failure(reference, error) from error
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _failure(reference: str, error: Exception) -> TaskError:
+    reason = ' '.join(str(error).split())
+    if isinstance(error, TaskError):
+        return TaskError(f"'{reference}': {reason}")
+    return TaskError(f"'{reference}' cannot be loaded: it fails with {type(error).__name__}: {reason}; correct it.")
