@@ -178,13 +178,13 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
                 f'the saved state is of the shape {physics.shape} and this environment needs {sim.batch.state.shape}; '
                 'use the same task and the same number of simulations.'
             )
-        for field, values in state['model'].items():
+        for field, values in state.get('model', {}).items():
             sim.batch.expand(field)[:] = values
-        if state['model']:
+        if state.get('model'):
             sim.batch.set_const()
         sim.batch.state[:] = physics
         for name in ('commands', 'drawn', 'memory'):
-            for key, values in state[name].items():
+            for key, values in state.get(name, {}).items():
                 getattr(sim, name).setdefault(key, np.zeros_like(values))[:] = values
         sim.draws.keys[:], sim.draws.counts[:] = state['streams']['keys'], state['streams']['counts']
         for name, values in state['episodes'].items():

@@ -6,6 +6,7 @@ returns what every action led to, and :attr:`CheckedVectorEnv.begun` says which 
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -156,12 +157,12 @@ class CheckedVectorEnv:
             return None
         own = {'observation': self.observation, 'begun': self.begun}
         own |= {} if self.state is None else {'state': self.state}
-        return {**{f'env.{name}': value for name, value in get().items()}, **{n: v.copy() for n, v in own.items()}}
+        return {**_flat(get(), 'env.'), **{name: values.copy() for name, values in own.items()}}
 
     def set_state(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Continue from what :meth:`get_state` returned."""
         env: Any = self._env
-        env.set_state({name.removeprefix('env.'): one for name, one in state.items() if name.startswith('env.')})
+        env.set_state(_nested({n.removeprefix('env.'): one for n, one in state.items() if n.startswith('env.')}))
         self.observation, self.begun = state['observation'].copy(), state['begun'].copy()
         self.state = state['state'].copy() if 'state' in state else None
         self._privileged_dim = 0 if self.state is None else self.state.shape[1]
@@ -252,6 +253,26 @@ class CheckedVectorEnv:
         names = self._spec.observation_names
         name = f' ({names[entry]})' if values.shape[1] == len(names) else ''
         return f'stream {stream} of {self.num_envs}, entry {entry}{name}'
+
+
+def _flat(state: Mapping[str, Any], prefix: str) -> dict[str, npt.NDArray[Any]]:
+    """Return nested dictionaries of arrays as one, with paths of names joined by slashes."""
+    flat: dict[str, npt.NDArray[Any]] = {}
+    for name, value in state.items():
+        flat |= _flat(value, f'{prefix}{name}/') if isinstance(value, Mapping) else {prefix + name: np.array(value)}
+    return flat
+
+
+def _nested(flat: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    """Return what :func:`_flat` flattened; dictionaries without entries are lost."""
+    nested: dict[str, Any] = {}
+    for path, value in flat.items():
+        *folders, name = path.split('/')
+        place = nested
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[name] = value
+    return nested
 
 
 def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
