@@ -76,12 +76,12 @@ class CheckedVectorEnv:
         """Whether the vector begins the next episodes by itself."""
         return self.mode is not AutoresetMode.DISABLED
 
-    def reset(self, seeds: list[int], mask: Flags | None = None) -> None:
+    def reset(self, seeds: list[int | None], mask: Flags | None = None) -> None:
         """
         Begin episodes.
 
         Args:
-            seeds: one for each stream.
+            seeds: one for each stream that is reset.
             mask: streams to reset, shape (n,); None: all.
 
         Raises:
@@ -95,9 +95,8 @@ class CheckedVectorEnv:
             )
         which = np.ones(self.num_envs, bool) if mask is None else mask
         options = {} if every else {'options': {'reset_mask': which.copy()}}
-        chosen: Any = [seed if one else None for seed, one in zip(seeds, which, strict=True)]
         try:
-            observation, info = self._env.reset(seed=chosen, **options)
+            observation, info = self._env.reset(seed=seeds, **options)
         except FAILURES as error:
             raise env_failure(error, 'at a reset', REPAIR) from error
         self._take(observation, info, which, 'after a reset')

@@ -135,7 +135,7 @@ class VectorTrainingLoop(RunLoop):
         for stream in np.flatnonzero(which).tolist():
             self._noise_scales[stream] = self._noise_of_episode(stream)
         if not self._env.resets_itself:
-            self._env.reset(self._seeds(), which)
+            self._env.reset(self._seeds(which), which)
 
     def _begin_all(self) -> None:
         self._must_reset = False
@@ -146,7 +146,7 @@ class VectorTrainingLoop(RunLoop):
             logger.info(
                 'the vector of environments resets itself (%s): only its first reset is seeded', self._env.mode.value
             )
-        self._env.reset(self._seeds())
+        self._env.reset(self._seeds(np.ones(self._env.num_envs, bool)))
 
     def _truncate_all(self) -> None:
         """End the episodes of all streams where the run can be saved, since their state cannot."""
@@ -154,8 +154,9 @@ class VectorTrainingLoop(RunLoop):
             self._agent.end_episode(int(self._lengths[stream]), full=True, stream=stream)
         self._must_reset = True
 
-    def _seeds(self) -> list[int]:
-        return [stream_seed(self._seed, stream, episode) for stream, episode in enumerate(self._episodes.tolist())]
+    def _seeds(self, which: npt.NDArray[np.bool_]) -> list[int | None]:
+        episodes = self._episodes.tolist()
+        return [stream_seed(self._seed, s, episodes[s]) if one else None for s, one in enumerate(which.tolist())]
 
     def _noise_of_episode(self, stream: int) -> float:
         """Return the noise of a stream's episode: a function of seed, stream and episode; resumed runs agree."""
