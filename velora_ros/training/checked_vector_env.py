@@ -96,7 +96,7 @@ class CheckedVectorEnv:
         which = np.ones(self.num_envs, bool) if mask is None else mask
         options = {} if every else {'options': {'reset_mask': which.copy()}}
         try:
-            observation, info = self._env.reset(seed=seeds, **options)
+            observation, info = self._env.reset(seed=seeds, **options)  # type: ignore[arg-type]
         except FAILURES as error:
             raise env_failure(error, 'at a reset', REPAIR) from error
         self._take(observation, info, which, 'after a reset')
