@@ -1,16 +1,15 @@
 """A gated recurrent unit (arXiv 1406.1078), to compare the liquid cell with."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from velora_ros.liquid.cfc_cell import masked_uniform
-from velora_ros.liquid.wiring import Mask
+from velora_ros.liquid.elapsed_input_cell import ElapsedInputCell
 
 GATES = 3  # r, z, n: the order of the rows in the stacked weight
 
 
-class GRUCell(nn.Module):
+class GRUCell(ElapsedInputCell):
     """
     A GRU that reads the elapsed time as an input, tau = dt/T - 1.
 
@@ -18,28 +17,9 @@ class GRUCell(nn.Module):
 
         r = sigmoid(W_r [u; tau] + U_r h + b_r)        z = sigmoid(W_z [u; tau] + U_z h + b_z)
         n = tanh(W_n [u; tau] + b_n + r * U_n h)       h' = (1 - z) * n + z * h
-
-    Arguments, calls and shapes are those of :class:`velora_ros.liquid.CfCCell`.
-
-    Args:
-        mask: synapses [u; tau; h] -> h, shape (hidden, input + 1 + hidden); all gates share it.
-        generator: source of the initial weights; torch's global one when None.
     """
 
-    mask: Tensor
-
-    def __init__(self, mask: Mask, *, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.hidden_size = mask.shape[0]
-        self.input_size = mask.shape[1] - mask.shape[0] - 1
-        self.register_buffer('mask', torch.as_tensor(mask, dtype=torch.float32).repeat(GATES, 1))
-        self.weight = nn.Parameter(masked_uniform(self.mask, generator))
-        self.bias = nn.Parameter(torch.zeros(GATES * self.hidden_size))
-
-    def forward(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> Tensor:
-        """Advance the hidden state by one observation: u (B, input), h (B, hidden), dt/T, to h' (B, hidden)."""
-        elapsed = torch.as_tensor(dt, dtype=inputs.dtype, device=inputs.device).reshape(-1, 1).expand(len(inputs), 1)
-        return self.sequence(inputs[:, None], hidden, elapsed)[:, 0]
+    gates = GATES
 
     def sequence(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> Tensor:
         """Run a sequence: u (B, L, input), h (B, hidden), dt/T (B, L), to h' after each step (B, L, hidden)."""

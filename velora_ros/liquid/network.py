@@ -56,7 +56,7 @@ class SparseLinear(nn.Module):
 
 class LiquidEncoder(nn.Module):
     """
-    The first two layers: inter, sparse linear + Mish, and command, :class:`CfCCell`, which remembers.
+    The first two layers: inter, sparse linear + Mish, and command, a cell of the wiring's kind (:class:`CfCCell`, ...).
 
     Args:
         wiring: the synapses; it fixes every size and the kind of cell, and its motor neurons are not used.

@@ -152,7 +152,7 @@ class DDPGAgent(AgentState):
             backend.refresh_weights()
         measure = self.updates % SAMPLE_EVERY == 0
 
-        # Sample sequences, each with the hidden state that the actor had before its first step.
+        # Sample sequences, each with the hidden state that the networks had before its first step.
         batch = self._sample()
         n_sequences, length, n_actions = batch.action.shape
         noise = smoothing_noise(

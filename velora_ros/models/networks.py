@@ -27,8 +27,8 @@ class Networks(nn.Module):
         n_critics: 1 as in DDPG, or 2 for the smaller of two (TD3, arXiv 1802.09477).
         averaged: whether there is a running average of the actor's weights beside it.
         motor_init: factor on the initial weights of the actor's motor layer.
-        memory_wiring: synapses of the critics' own recurrent encoder, which they share and which sees what they see;
-            None: the critics judge by what they see at the moment.
+        memory_wiring: synapses of the recurrent encoder that the critics share. It reads the observation, also where
+            the critics see a privileged state. None: the critics judge by what they see at the moment.
         generator: source of the initial weights.
     """
 

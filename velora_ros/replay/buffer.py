@@ -25,7 +25,7 @@ class Transition(NamedTuple):
         next_observation: o', shape (observation,).
         dt: elapsed time before o over the nominal period, dt/T.
         next_dt: elapsed time between o and o' over the nominal period.
-        hidden: the actor's hidden state before it saw o, shape (hidden,).
+        hidden: the hidden state before o, the actor's and then that of the critics' memory, shape (hidden,).
         first: o is the first observation of an episode.
         state: what the critic sees with o, shape (state,); None: the observation.
         next_state: what the critic sees with o', shape (state,); None: the observation.
@@ -82,7 +82,7 @@ class SequenceBuffer:
         capacity: number of transitions kept.
         observation_dim: entries of an observation.
         action_dim: entries of an action.
-        hidden_dim: entries of the actor's hidden state.
+        hidden_dim: entries of the hidden state, the actor's and that of the critics' memory.
         state_dim: entries of the critic's privileged state; 0 means that the critic sees the observation.
 
     Raises:

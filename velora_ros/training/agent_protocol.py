@@ -16,8 +16,8 @@ class Agent(Protocol):
     """
     An off-policy agent with a recurrent actor.
 
-    Actions are normalised to [-1, 1]; the loop scales them to the environment. Times are dt/T: elapsed time over
-    nominal period.
+    Actions are normalised to [-1, 1]; ``CheckedEnv.step`` scales them to the environment. Times are dt/T: elapsed time
+    over nominal period.
     """
 
     def initial_hidden(self) -> Array:

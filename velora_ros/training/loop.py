@@ -1,9 +1,12 @@
 """
 The training loop in one environment: act, step, remember, learn.
 
-A transition goes :class:`CheckedEnv` -> ``DDPGAgent.remember`` (``models/agent.py``) -> ``SequenceBuffer.add``
-(``replay/buffer.py``), and from there through ``DDPGAgent.learn`` to a backend, which takes the steps of Adam
-(``models/backends/torch_backend.py``). :mod:`velora_ros.training.vector_loop` does the same in many environments.
+A transition goes ``CheckedEnv.step`` (``training/checked_env.py``) -> ``DDPGAgent.remember`` (``models/agent.py``) ->
+``SequenceBuffer.add`` (``replay/buffer.py``), and from there ``DDPGAgent.learn`` -> ``TorchBackend.critic_step`` and
+``actor_step`` -> ``_step``, a step of Adam (``models/backends/torch_backend.py``). ``AgentState.build``
+(``models/agent_state.py``) makes the backend and the optimisers.
+
+:mod:`velora_ros.training.vector_loop` does the same in many environments.
 """
 
 from typing import Any
