@@ -21,13 +21,6 @@ def standin(monkeypatch):
     launch_standin.install(monkeypatch)
 
 
-@pytest.fixture
-def policy(make_policy_file, tmp_path):
-    path = tmp_path / 'policy.safetensors'
-    make_policy_file().save(path)
-    return str(path)
-
-
 def entities(run):
     description = runpy.run_path(str(LAUNCH / f'{run}.launch.py'))['generate_launch_description']()
     [group] = description.initial_entities

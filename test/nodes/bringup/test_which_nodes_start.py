@@ -10,13 +10,6 @@ from velora_ros.errors import ConfigError
 from velora_ros.nodes.bringup.which_nodes_start import build
 
 
-@pytest.fixture
-def policy(make_policy_file, tmp_path):
-    path = tmp_path / 'policy.safetensors'
-    make_policy_file().save(path)
-    return str(path)
-
-
 def test_control_starts_the_simulator_and_the_policy(policy):
     simulator, controller = build('control', {'policy': policy, 'duration': '60', 'env': 'Hopper-v5', 'seed': '4'})
     assert (simulator.name, controller.name) == ('sim_node', 'policy_node')

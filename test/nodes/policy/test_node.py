@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from policy_robot import MS, SPEC, STATE, Robot
+from policy_robot import MS, STATE
 from rclpy.parameter import Parameter as RosParameter
 from ros_bench import SOURCE
 
@@ -15,20 +15,6 @@ from velora_ros.nodes.ros.topics_services_qos import SERVICES, TOPICS
 from velora_ros.policy import Policy
 
 pytestmark = pytest.mark.ros
-
-
-@pytest.fixture(scope='module')
-def running(ros_bench, make_policy_file, tmp_path_factory):
-    path = tmp_path_factory.mktemp('policies') / 'policy.safetensors'
-    make_policy_file(spec=SPEC).save(path)
-    with ros_bench() as ros:
-        yield Robot(ros, path).until_it_answers()
-
-
-@pytest.fixture
-def robot(running):
-    """The running robot, armed, without a fault, its hidden state fresh."""
-    return running.ready()
 
 
 def test_the_running_node_offers_exactly_what_the_table_says(robot):

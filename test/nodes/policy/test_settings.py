@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import rclpy
-from policy_robot import MS, NAMES, SPEC, STATE, Robot, T
+from policy_robot import MS, NAMES, SPEC, STATE, T
 
 from velora_ros.nodes.ros.conversions import to_nanoseconds
 from velora_ros.nodes.ros.topics_services_qos import NEWEST
@@ -11,20 +11,6 @@ from velora_ros.policy import Policy
 from velora_ros.spec import PolicySpec
 
 pytestmark = pytest.mark.ros
-
-
-@pytest.fixture(scope='module')
-def running(ros_bench, make_policy_file, tmp_path_factory):
-    path = tmp_path_factory.mktemp('policies') / 'policy.safetensors'
-    make_policy_file(spec=SPEC).save(path)
-    with ros_bench() as ros:
-        yield Robot(ros, path).until_it_answers()
-
-
-@pytest.fixture
-def robot(running):
-    """The running robot, armed, without a fault, its hidden state fresh."""
-    return running.ready()
 
 
 def test_parameters_change_while_it_runs_and_wrong_ones_say_why(robot):

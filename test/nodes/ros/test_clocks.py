@@ -4,12 +4,10 @@ import time
 
 import numpy as np
 import pytest
-import rclpy
-from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from ros_bench import PATIENCE, own_domain
+from ros_bench import PATIENCE
 
 from velora_ros.nodes.ros.clocks import LONGEST_STEP_S, ClockStep, SystemTime
 from velora_ros.nodes.ros.conversions import to_clock
@@ -19,33 +17,29 @@ pytestmark = pytest.mark.ros
 
 
 @pytest.fixture(scope='module')
-def clock():
+def clock(context):
     """A function that sets the time [s] of a node and waits until the node has it; and that node."""
-    context = Context()
-    with own_domain() as domain:
-        rclpy.init(args=[], context=context, domain_id=domain)
-        simulated = [Parameter('use_sim_time', value=True)]
-        node = Node('robot', context=context, parameter_overrides=simulated, use_global_arguments=False)
-        publisher = node.create_publisher(interface_class('rosgraph_msgs/msg/Clock'), '/clock', 10)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
+    simulated = [Parameter('use_sim_time', value=True)]
+    node = Node('robot', context=context, parameter_overrides=simulated, use_global_arguments=False)
+    publisher = node.create_publisher(interface_class('rosgraph_msgs/msg/Clock'), '/clock', 10)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    end = time.monotonic() + PATIENCE
+    while node.get_clock().now().nanoseconds != 1:  # a match that only the publisher knows of is not enough
+        assert time.monotonic() < end, 'nothing came on /clock'
+        publisher.publish(to_clock(1))
+        executor.spin_once(timeout_sec=0.01)
+
+    def set_time(seconds):
+        publisher.publish(to_clock(round(seconds * 1e9)))
         end = time.monotonic() + PATIENCE
-        while node.get_clock().now().nanoseconds != 1:  # a match that only the publisher knows of is not enough
-            assert time.monotonic() < end, 'nothing came on /clock'
-            publisher.publish(to_clock(1))
+        while node.get_clock().now().nanoseconds != round(seconds * 1e9):
+            assert time.monotonic() < end, f'{seconds} s never came on /clock'
             executor.spin_once(timeout_sec=0.01)
 
-        def set_time(seconds):
-            publisher.publish(to_clock(round(seconds * 1e9)))
-            end = time.monotonic() + PATIENCE
-            while node.get_clock().now().nanoseconds != round(seconds * 1e9):
-                assert time.monotonic() < end, f'{seconds} s never came on /clock'
-                executor.spin_once(timeout_sec=0.01)
-
-        yield set_time, node
-        executor.shutdown()
-        node.destroy_node()
-        rclpy.try_shutdown(context=context)
+    yield set_time, node
+    executor.shutdown()
+    node.destroy_node()
 
 
 def steps(clock, times):

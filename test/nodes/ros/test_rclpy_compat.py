@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 import rclpy
-from rclpy.context import Context
 from rclpy.node import Node
-from ros_bench import SOURCE, own_domain
+from ros_bench import SOURCE
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros import rclpy_compat
@@ -18,15 +17,11 @@ pytestmark = pytest.mark.ros
 
 
 @pytest.fixture(scope='module')
-def node():
-    context = Context()
-    with own_domain() as domain:
-        rclpy.init(args=[], context=context, domain_id=domain)
-        node = Node('compat', context=context, enable_rosout=False, use_global_arguments=False,
-                    cli_args=['--ros-args', '-p', 'nobody_declared_me:=3'])  # fmt: skip
-        yield node
-        node.destroy_node()
-        rclpy.try_shutdown(context=context)
+def node(context):
+    arguments = ['--ros-args', '-p', 'nobody_declared_me:=3']
+    node = Node('compat', context=context, enable_rosout=False, use_global_arguments=False, cli_args=arguments)
+    yield node
+    node.destroy_node()
 
 
 def test_the_installed_rclpy_is_a_tested_version():
