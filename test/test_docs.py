@@ -39,7 +39,7 @@ IN_REPOSITORY = re.compile(
     r'(?<![\w/])((?:velora_ros|benchmarks|config|examples|tools)/[\w./-]+\.(?:py|csv|txt|yaml|xml|json))'
 )
 IMPORTS = re.compile(r'^from (velora_ros[\w.]*) import ([\w, ]+)', re.MULTILINE)
-IN_CODE = re.compile(r'(?<![\w./{<-])([\w/]*\w\.py)\b')
+IN_CODE = re.compile(r'(?<![\w./{<-])(?!my_|(?i:file)\.)([\w/]*\w\.py)\b')  # my_robot.py and file.py are a user's
 MODULES_IN_CODE = re.compile(r':mod:`~?(velora_ros[\w.]*)`|``(velora_ros\.[\w.]+)``')
 CODE_PAGES = [ROOT / 'docs' / name for name in ('design.md', 'development.md', 'algorithm.md')]
 
