@@ -71,7 +71,7 @@ def _action_signals(env: Env) -> list[Signal]:
     base: Any = env.unwrapped
     own = getattr(base, 'action_signals', None)  # an environment may provide the meaning of its actions
     # ModelEnv's own method only describes the actuators; a derived class may send them something else.
-    if own and not getattr(own, '__module__', '').startswith('velora_ros.'):
+    if own and not getattr(own, '__module__', '').startswith('velora_ros.gym.'):
         signals, true = [_in_si(signal) for signal in own()], are_passed_on(env)
         if len(signals) != _size(base.action_space):
             raise UnsupportedEnvironmentError(

@@ -19,7 +19,8 @@ from velora_ros.gym.rendering import OFF_SCREEN, backend_failure, choose_backend
 
 Env = gym.Env[Any, Any]
 
-_MADE_AS = '_velora_made_as'
+MADE_AS = '_velora_made_as'
+"""Attribute of an environment: the id that makes it again, where its spec has another."""
 
 
 def make(env_id: str, **kwargs: Any) -> Env:
@@ -57,7 +58,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
     except FAILURES as error:  # a constructor may raise anything
         raise _failure(env_id, kwargs, error) from error
     if _without_module(env_id) != env_id:
-        setattr(env.unwrapped, _MADE_AS, env_id)  # its spec lacks the module, which is needed to make it again
+        setattr(env.unwrapped, MADE_AS, env_id)  # its spec lacks the module, which is needed to make it again
     try:
         return flat(env)
     except VeloraError:
@@ -69,7 +70,7 @@ def id_of(env: Env) -> str | None:
     """Return the id that makes an environment again, with its module if :func:`make` got one; None if it has no id."""
     if env.spec is None:
         return None
-    made_as: str | None = getattr(env.unwrapped, _MADE_AS, None)
+    made_as: str | None = getattr(env.unwrapped, MADE_AS, None)
     return made_as or env.spec.id
 
 

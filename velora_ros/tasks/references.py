@@ -30,8 +30,8 @@ def find(reference: str) -> Task:
     Return a task.
 
     Args:
-        reference: the name of a task that ships, ``file.py:NAME`` or ``module:NAME``; the name can be omitted if the
-            file has one task only.
+        reference: the name of a task that ships, ``my_robot.py:NAME`` or ``module:NAME``; the name can be omitted if
+            the file has one task only.
 
     Raises:
         TaskError: there is no such task, or the file that declares it fails.
@@ -51,12 +51,17 @@ def _task_in(module: ModuleType, name: str, reference: str) -> Task:
     if name:
         if name not in tasks:
             raise TaskError(f"'{reference}': the module has no task '{name}'.{did_you_mean(name, tasks)}")
-        return tasks[name]
+        return _named(tasks[name], reference)
     distinct = list({id(task): task for task in tasks.values()}.values())
     if len(distinct) != 1:
         found = ', '.join(tasks) or 'none'
-        raise TaskError(f"'{reference}' does not say which task; the module has {found}. Write FILE.py:NAME.")
-    return distinct[0]
+        raise TaskError(f"'{reference}' does not say which task; the module has {found}. Write my_robot.py:NAME.")
+    return _named(distinct[0], reference)
+
+
+def _named(task: Task, reference: str) -> Task:
+    object.__setattr__(task, 'name', reference)  # the only field that is set later
+    return task
 
 
 def _imported(module: str, reference: str) -> ModuleType:

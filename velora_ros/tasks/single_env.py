@@ -5,12 +5,17 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+from gymnasium.envs.registration import EnvSpec
 
 from velora_ros.contract.joint_signals import Signal
+from velora_ros.gym.make_env import MADE_AS
 from velora_ros.spec import PolicySpec
 from velora_ros.tasks.vector_env import TaskVectorEnv
 
 Floats = npt.NDArray[np.float32]
+
+PREFIX = 'task:'
+"""Begins the name of an environment that is a task, such as ``task:quadruped``."""
 
 
 class TaskEnv(gym.Env[Floats, Floats]):
@@ -35,6 +40,10 @@ class TaskEnv(gym.Env[Floats, Floats]):
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self.dt: float = task.period
+        kwargs = {'task': task, 'seed': seed, 'undisturbed': undisturbed, 'render_mode': render_mode}
+        self.spec = EnvSpec('Task-v0', entry_point='velora_ros.tasks.single_env:TaskEnv', kwargs=kwargs)
+        if task.name:
+            setattr(self, MADE_AS, f'{PREFIX}{task.name}')
 
     @property
     def vector(self) -> TaskVectorEnv:

@@ -39,7 +39,7 @@ class Task:
             end by falling need 0: where a step costs more than it earns, a policy learns to fall.
         metrics: terms that are reported in ``infos['metrics']``; empty: how well twist commands are followed.
         score: computes the task's own figures from a recording of many episodes (:mod:`velora_ros.tasks.scores`).
-        name: its name.
+        name: its reference, by which it is found again; set by :func:`velora_ros.tasks.references.find`.
 
     Raises:
         TaskError: a part of it does not fit the model, or is not valid.
@@ -64,6 +64,9 @@ class Task:
     def __post_init__(self) -> None:
         object.__setattr__(self, '_built', build(self))
         object.__setattr__(self, '_spec', check(self))
+
+    def __deepcopy__(self, memo: Any) -> 'Task':
+        return self  # it never changes, and gymnasium copies the keywords of environments
 
     @property
     def built(self) -> BuiltTask:

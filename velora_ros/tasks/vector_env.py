@@ -1,7 +1,7 @@
 """A task as a ``gymnasium.vector.VectorEnv``: many simulations in one call."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,14 @@ from velora_ros.tasks.draws import key_of
 from velora_ros.tasks.episodes import Episodes
 from velora_ros.tasks.sim import Ids, Sim
 
+if TYPE_CHECKING:
+    from velora_ros.tasks.single_env import TaskEnv
+
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 _AGES = 2**40  # no episode has this number
+_MODEL, _MEMORY = 'model.', 'memory.'
 
 
 class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
@@ -71,6 +75,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         self._bases = np.zeros(self.num_envs, np.uint64)
         self._numbers = np.full(self.num_envs, -1, np.int64)
         self._limits = np.full(self.num_envs, task.built.steps, np.int64)
+        self._unborn = np.ones(self.num_envs, bool)
         self._observations = np.zeros((self.num_envs, size), np.float32)
         self._renderer: Any = None
 
@@ -109,7 +114,8 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         self.episodes.begin(ids, key_of(self._bases[ids], self._numbers[ids]))
         self._limits[ids] = self.task.built.steps
         if self._random_ages:
-            self._shorten(ids[self._numbers[ids] == 0])
+            self._shorten(ids[self._unborn[ids]])
+        self._unborn[ids] = False
         self._observations[ids] = self.episodes.observe(ids)[ids]
         return self._observations, self._infos()
 
@@ -148,51 +154,53 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
             self._renderer.close()
             self._renderer = None
 
-    def get_state(self) -> dict[str, Any]:
-        """Return everything that the future depends on, as a dictionary of arrays; see :meth:`set_state`."""
-        sim, fields = self.sim, self._changed_fields()
-        return {
-            'physics': sim.batch.state.copy(),
-            'model': {field: sim.batch.expand(field).copy() for field in fields},
-            'commands': _copied(sim.commands),
-            'drawn': _copied(sim.drawn),
-            'memory': _copied(sim.memory),
-            'streams': {'keys': sim.draws.keys.copy(), 'counts': sim.draws.counts.copy()},
-            'episodes': {name: getattr(self, f'_{name}').copy() for name in ('bases', 'numbers', 'limits')},
-            'steps': sim.steps.copy(),
-            'actions': np.stack([sim.action, sim.last_action]),
-            'observations': self._observations.copy(),
-        }
+    def single(self) -> 'TaskEnv':
+        """Return one environment of the same task, for names, bounds and evaluations."""
+        from velora_ros.tasks.single_env import TaskEnv  # noqa: PLC0415 - it is a vector of one
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
+        return TaskEnv(self.task, undisturbed=self.episodes.undisturbed)
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return everything that the future depends on, as arrays by name; see :meth:`set_state`."""
+        return {name: np.array(values) for name, values in self._arrays().items()}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """
         Continue exactly where :meth:`get_state` was called, in an environment of the same task and size.
 
         Raises:
             TaskError: the state is of another task or another number of simulations.
         """
-        sim = self.sim
-        physics = np.asarray(state['physics'])
-        if physics.shape != sim.batch.state.shape:
-            raise TaskError(
-                f'the saved state is of the shape {physics.shape} and this environment needs {sim.batch.state.shape}; '
-                'use the same task and the same number of simulations.'
-            )
-        for field, values in state.get('model', {}).items():
-            sim.batch.expand(field)[:] = values
-        if state.get('model'):
-            sim.batch.set_const()
-        sim.batch.state[:] = physics
-        for name in ('commands', 'drawn', 'memory'):
-            for key, values in state.get(name, {}).items():
-                getattr(sim, name).setdefault(key, np.zeros_like(values))[:] = values
-        sim.draws.keys[:], sim.draws.counts[:] = state['streams']['keys'], state['streams']['counts']
-        for name, values in state['episodes'].items():
-            getattr(self, f'_{name}')[:] = values
-        sim.steps[:] = state['steps']
-        sim.action[:], sim.last_action[:] = state['actions']
-        self._observations[:] = state['observations']
+        for name, values in state.items():
+            if name.startswith(_MEMORY):  # terms may begin to remember at any step
+                self.sim.remember(name.removeprefix(_MEMORY), *values.shape[1:])
+        own = self._arrays()
+        for name, values in own.items():
+            if name not in state or np.shape(state[name]) != values.shape:
+                found = f'has the shape {np.shape(state[name])}' if name in state else 'is missing'
+                raise TaskError(
+                    f"'{name}' of the saved state {found}, and this environment needs {values.shape}; use the same "
+                    'task and the same number of simulations.'
+                )
+        for name, values in own.items():
+            values[...] = state[name]
+        if any(name.startswith(_MODEL) for name in own):
+            physics = self.sim.batch.state.copy()
+            self.sim.batch.set_const()
+            self.sim.batch.state[:] = physics
         self.episodes.resume()
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the live arrays of all that the future depends on, by name."""
+        sim = self.sim
+        groups = {'commands': sim.commands, 'drawn': sim.drawn, 'memory': sim.memory}
+        found = {f'{group}.{name}': values for group, arrays in groups.items() for name, values in arrays.items()}
+        found |= {f'{_MODEL}{field}': sim.batch.expand(field) for field in self._changed_fields()}
+        found |= {name: getattr(self, f'_{name}') for name in ('bases', 'numbers', 'limits', 'unborn', 'observations')}
+        return found | {
+            'physics': sim.batch.state, 'keys': sim.draws.keys, 'counts': sim.draws.counts, 'steps': sim.steps,
+            'action': sim.action, 'last_action': sim.last_action,
+        }  # fmt: skip
 
     def _chosen(self, options: dict[str, Any] | None) -> Ids:
         mask = (options or {}).get('reset_mask')
@@ -213,7 +221,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
             self._bases[ids] = key_of(self._seed, ids)
         elif isinstance(seed, int | np.integer):
             super().reset(seed=int(seed))
-            self._bases[ids], self._numbers[ids] = key_of(int(seed), ids), -1
+            self._bases[ids], self._numbers[ids], self._unborn[ids] = key_of(int(seed), ids), -1, True
         elif seed is not None:
             if len(seed) != self.num_envs:
                 raise TaskError(f'there are {len(seed)} seeds; give one for each of the {self.num_envs} simulations.')
@@ -233,7 +241,3 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         return sorted(
             {field for one in self.task.built.vary for field in one.fields} if not self.episodes.undisturbed else ()
         )
-
-
-def _copied(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: values.copy() for name, values in arrays.items()}
