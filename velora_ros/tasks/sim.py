@@ -229,7 +229,14 @@ class Sim:
         return self._once[key]
 
     def remember(self, key: str, *shape: int) -> Array:
-        """Return an array of shape (n, ...) that keeps its values from step to step and is zero in a new episode."""
+        """
+        Return an array of shape (n, ...) that keeps its values from step to step and is zero in a new episode.
+
+        Args:
+            key: its name, without a slash, which separates names in saved states.
+            *shape: of one simulation.
+        """
+        key = key.replace('/', '|')
         if key not in self.memory:
             self.memory[key] = np.zeros((self.n, *shape))
         return self.memory[key]
