@@ -41,7 +41,7 @@ def test_the_arm_is_described_by_its_joints_sensors_and_actuators():
 def test_the_arm_begins_at_its_keyframe_and_goes_where_it_is_told():
     robot = SimulatedRobot(make(str(ARM)))
     np.testing.assert_array_equal(robot.positions, [0.4, 0.8])
-    robot.set_command([0.2, -0.5])
+    robot.set_action(robot.check_command([0.2, -0.5]))
     for _ in range(2 * 50 * robot.steps_per_period):
         robot.advance()
     np.testing.assert_allclose(robot.positions, [0.2, -0.5], atol=0.02)

@@ -77,7 +77,7 @@ def test_a_servo_that_nobody_commands_keeps_the_pose_it_has(file, kind):
 def test_a_gripper_between_0_and_255_stays_open(file):
     robot, before, after = left_alone(file(SERVOS['position'] + GRIPPER, f'<key {HOME}/>'))
     np.testing.assert_allclose(after[2:], before[2:], atol=1e-3)
-    robot.set_command([-0.5, 1, 241])
+    robot.set_action(robot.check_command([-0.5, 1, 241]))
     robot.relax()
     for _ in range(500):
         robot.advance()
@@ -122,7 +122,7 @@ MIXED = (
 def test_motors_velocity_servos_and_muscles_get_zero_beside_a_servo_that_holds(file):
     robot = SimulatedRobot(make(file(MIXED, f'<key {HOME} ctrl="2 0.9 0.5 0.5"/>')))
     np.testing.assert_allclose(robot._command, [0, 0.9, 0, 0])
-    robot.set_command([3, 0.7, 1, 1])
+    robot.set_action(robot.check_command([3, 0.7, 1, 1]))
     robot.relax()
     np.testing.assert_allclose(robot._command, [0, 0.7, 0, 0])
 

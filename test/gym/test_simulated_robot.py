@@ -65,7 +65,7 @@ def test_pendulum_has_the_documented_joints():
     robot = robot_of()
     assert robot.joint_names == ['slider', 'hinge']
     assert robot.spec.control_period == pytest.approx(0.04)
-    robot.set_command([200.0])
+    robot.set_action(robot.check_command([200.0]))
     advance_period(robot)
     assert robot.efforts[0] == pytest.approx(200.0)  # newtons in, newtons out: the actuator's gear is 100
 
@@ -84,7 +84,7 @@ def test_held_robot_stays_where_it_is_while_time_goes_on():
 
 def test_a_command_lets_the_robot_go_and_a_reset_holds_it_again():
     robot = robot_of()
-    robot.set_command([1.0])
+    robot.set_action(robot.check_command([1.0]))
     assert not advance_period(robot).held
     assert robot.held_time == 0.0
     robot.reset()
@@ -118,7 +118,7 @@ def test_a_command_counts_from_the_physics_step_at_which_it_came():
         robot.release()
         for step in range(robot.steps_per_period):
             if step == at:
-                robot.set_command([300.0])
+                robot.set_action(robot.check_command([300.0]))
             robot.advance()
     assert early.velocities[0] > 1.5 * late.velocities[0] > 0.0
 
@@ -130,7 +130,7 @@ def test_smaller_physics_steps_divide_the_environment_s_and_keep_its_period():
     coarse = robot_of()
     for each in (robot, coarse):
         each.reset(seed=1)
-        each.set_command([0.5])
+        each.set_action(each.check_command([0.5]))
     fine, rough = advance_period(robot), advance_period(coarse)
     np.testing.assert_allclose(fine.observation, rough.observation, atol=1e-3)
     assert fine.reward == rough.reward == 1.0
@@ -149,7 +149,7 @@ def test_a_command_beyond_the_bounds_is_clipped_as_an_actuator_does():
     beyond, at_bound = robot_of(), robot_of()
     for robot, command in ((beyond, 5000.0), (at_bound, 300.0)):
         robot.reset(seed=0)
-        robot.set_command([command])
+        robot.set_action(robot.check_command([command]))
     assert np.array_equal(advance_period(beyond).observation, advance_period(at_bound).observation)
 
 
@@ -157,13 +157,13 @@ def test_a_command_beyond_the_bounds_is_clipped_as_an_actuator_does():
 def test_a_bad_command_is_refused_and_changes_nothing(command):
     robot = robot_of()
     with pytest.raises(SpecError, match='command'):
-        robot.set_command(command)
+        robot.set_action(robot.check_command(command))
     assert robot.holding
 
 
 def test_time_limit_truncates_when_it_is_there():
     robot = robot_of(max_episode_steps=3)
-    robot.set_command([0.0])
+    robot.set_action(robot.check_command([0.0]))
     assert [advance_period(robot).truncated for _ in range(3)] == [False, False, True]
 
 
@@ -191,7 +191,7 @@ def test_an_environment_that_scales_its_actions_inside_is_refused():
     step = type(env.unwrapped).step
     env.unwrapped.step = lambda action: step(env.unwrapped, 2 * action)
     robot = SimulatedRobot(env)
-    robot.set_command([1.0])
+    robot.set_action(robot.check_command([1.0]))
     with pytest.raises(UnsupportedEnvironmentError, match='do_simulation'):
         advance_period(robot)
 
@@ -203,7 +203,7 @@ def test_time_is_steps_whatever_happens(events):
     steps = 0
     for event in events:
         if event == 'command':
-            robot.set_command([0.3])
+            robot.set_action(robot.check_command([0.3]))
         elif event == 'relax':
             robot.relax()
         elif event == 'reset':
@@ -242,7 +242,7 @@ def test_its_state_can_be_copied_and_goes_on_by_itself():
     copy = mujoco.MjData(robot.model)
     robot.copy_state(copy)
     before = copy.qpos.copy()
-    robot.set_command([3.0])
+    robot.set_action(robot.check_command([3.0]))
     advance_period(robot)
     assert np.array_equal(copy.qpos, before)
     assert not np.array_equal(robot.positions, before)
@@ -287,7 +287,7 @@ def sensors(robot):
 def test_a_floating_base_moves_and_turns_as_mujoco_s_own_sensors_say(drone):
     drone.reset(0)
     drone._base.data.qvel[1:7] = 1.0, -2.0, 0.5, 3.0, -1.0, 2.0  # the lamp's joint comes first
-    drone.set_command([0.7])
+    drone.set_action(drone.check_command([0.7]))
     for _ in range(90):
         drone.advance()
         base, truth = drone.base, sensors(drone)
@@ -327,7 +327,7 @@ def test_a_period_of_another_length_leaves_frame_skip_a_whole_number_and_dt_the_
 
     base.step = watched
     robot.set_period(steps)
-    robot.set_command([1.0])
+    robot.set_action(robot.check_command([1.0]))
     while robot.advance() is None:
         pass
     [(frames, dt)] = seen
@@ -344,6 +344,6 @@ def test_an_environment_that_fails_later_says_so_in_its_own_words(method, when):
         raise KeyError('assets')
 
     setattr(robot._base, method, fails)
-    robot.set_command([1.0])
+    robot.set_action(robot.check_command([1.0]))
     with pytest.raises(UnsupportedEnvironmentError, match=f"InvertedPendulumEnv failed {when} with KeyError: 'assets'"):
         robot.reset() if method == 'reset' else advance_period(robot)

@@ -8,6 +8,7 @@ import numpy as np
 from velora_ros.control.loop_timing import LoopTiming, TimingReport
 
 MINUTE_S = 60.0
+_LATENCIES_AT_MOST = 1 << 18  # kept for the percentiles, the newest
 
 
 class SimulationProgress(NamedTuple):
@@ -35,10 +36,9 @@ class RunStatistics:
 
     Args:
         now: time at which the run begins [s].
-        capacity: maximum number of latencies kept for the percentiles; the newest are kept.
     """
 
-    def __init__(self, now: float, capacity: int = 1 << 18) -> None:
+    def __init__(self, now: float) -> None:
         self.states = 0
         """Number of states published, including the first one that got a command."""
         self.received = 0
@@ -58,7 +58,7 @@ class RunStatistics:
         self._return_sum = 0.0
         self._minutes = MinuteReturns()
         self._unanswered: float | None = None
-        self._latency: deque[float] = deque(maxlen=capacity)
+        self._latency: deque[float] = deque(maxlen=_LATENCIES_AT_MOST)
         self._latency_max = 0.0
         self._window = LoopTiming()
 

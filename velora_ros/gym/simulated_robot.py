@@ -171,18 +171,6 @@ class SimulatedRobot:
         self._begin_period()
         return self.observation
 
-    def set_command(self, command: npt.ArrayLike) -> None:
-        """
-        Apply a command from the next physics step on, and release a held robot; see :meth:`check_command`.
-
-        Args:
-            command: shape (action,), in the spec's order and SI units.
-
-        Raises:
-            SpecError: the command is invalid; the previous one stays in effect.
-        """
-        self.set_action(self.check_command(command))
-
     def set_action(self, action: npt.ArrayLike) -> None:
         """
         Apply an action of the environment from the next physics step on, and release a held robot.

@@ -44,11 +44,6 @@ def fill_vector(message: Float64MultiArray, values: Array) -> Float64MultiArray:
     return message
 
 
-def from_joint_state(message: JointState) -> tuple[list[str], Array, Array, Array]:
-    """Return names, positions [rad or m], velocities [rad/s or m/s] and efforts [N m or N]; absent fields are empty."""
-    return message.name, _as_array(message.position), _as_array(message.velocity), _as_array(message.effort)
-
-
 def to_joint_state(names: Sequence[str], position: Array, velocity: Array, effort: Array, stamp: int) -> JointState:
     """Return a joint state stamped ``stamp`` [ns]; an empty array leaves its field empty."""
     message = JointState()
