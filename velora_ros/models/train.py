@@ -28,7 +28,12 @@ from velora_ros.training import (
     TrainResult,
     agent_file,
 )
-from velora_ros.training.environments import check_vector, evaluation_environment, numpy_view
+from velora_ros.training.environments import (
+    check_vector,
+    evaluation_environment,
+    evaluation_environment_of,
+    numpy_view,
+)
 from velora_ros.training.hyperparameters import DefaultEpisodes, is_number
 from velora_ros.training.progress_bar import ProgressBar
 from velora_ros.training.run_loop import RunOptions
@@ -257,7 +262,10 @@ def _evaluation_environment(config: TrainConfig, call: Call) -> Iterator[Env | N
     if call.eval_env is not None:
         yield numpy_view(call.eval_env)
         return
-    own = evaluation_environment(call.env) if config.eval_every else None
+    own = None
+    if config.eval_every:
+        vector = call.vector
+        own = evaluation_environment(call.env) if vector is None else evaluation_environment_of(vector, call.env)
     try:
         yield own
     finally:

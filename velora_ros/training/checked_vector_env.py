@@ -5,7 +5,6 @@ gymnasium has three ways to begin the next episode of a stream (``AutoresetMode`
 returns what every action led to, and :attr:`CheckedVectorEnv.begun` says which streams are at the start of an episode.
 """
 
-import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -16,10 +15,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from velora_ros.errors import DivergenceError, UnsupportedEnvironmentError
 from velora_ros.gym.describe_env_errors import FAILURES
 from velora_ros.spec import PolicySpec
+from velora_ros.training import vector_state
 from velora_ros.training.agent_protocol import Array
 from velora_ros.training.checked_env import REPAIR, env_failure
-
-logger = logging.getLogger(__name__)
 
 Flags = npt.NDArray[np.bool_]
 
@@ -61,6 +59,8 @@ class CheckedVectorEnv:
         self._env, self._spec, self._privileged_dim = env, spec, privileged_dim
         self.num_envs = env.num_envs
         self.mode = autoreset_mode(env)
+        self.can_save = vector_state.can_save(env)
+        """Whether :meth:`get_state` has all that the future depends on."""
         self._low, self._half_range = spec.low, (spec.high - spec.low) / 2
         self._dtype = env.single_action_space.dtype
         self.observation = np.zeros((env.num_envs, spec.observation_dim), np.float32)
@@ -69,6 +69,7 @@ class CheckedVectorEnv:
         """The critic's view of it, shape (n, state); None: it is the observation."""
         self.begun = np.ones(env.num_envs, bool)
         """Which streams are at the start of an episode, shape (n,)."""
+        self._when = ''
         self._being_reset = np.zeros(env.num_envs, bool)  # at the next step, in AutoresetMode.NEXT_STEP
 
     @property
@@ -76,100 +77,96 @@ class CheckedVectorEnv:
         """Whether the vector begins the next episodes by itself."""
         return self.mode is not AutoresetMode.DISABLED
 
-    def reset(self, seeds: list[int | None], mask: Flags | None = None) -> None:
+    def reset(self, seeds: Mapping[int, int]) -> None:
         """
         Begin episodes.
 
         Args:
-            seeds: one for each stream that is reset.
-            mask: streams to reset, shape (n,); None: all.
+            seeds: by the streams to reset.
 
         Raises:
             UnsupportedEnvironmentError: the environment failed, or an observation is invalid.
         """
-        every = mask is None or bool(mask.all())
+        which = np.zeros(self.num_envs, bool)
+        which[list(seeds)] = True
+        every = bool(which.all())
         if self.resets_itself and not every:
             raise UnsupportedEnvironmentError(
                 'this vector of environments begins episodes by itself, so that single streams cannot be reset; make '
                 "it with autoreset_mode='Disabled'."
             )
-        which = np.ones(self.num_envs, bool) if mask is None else mask
         options = {} if every else {'options': {'reset_mask': which.copy()}}
+        chosen: Any = [seeds.get(stream) for stream in range(self.num_envs)]
         try:
-            observation, info = self._env.reset(seed=seeds, **options)  # type: ignore[arg-type]
+            observation, info = self._env.reset(seed=chosen, **options)
         except FAILURES as error:
             raise env_failure(error, 'at a reset', REPAIR) from error
         self._take(observation, info, which, 'after a reset')
         self.begun[which] = True
         self._being_reset[which] = False
 
-    def step(self, action: Array) -> VectorStep:
+    def step(self, action: Array, number: int = 0) -> VectorStep:
         """
         Step all streams with actions in [-1, 1], mapped onto the bounds.
 
         Args:
             action: shape (n, action).
+            number: transitions before, for messages.
 
         Raises:
             UnsupportedEnvironmentError: the environment failed, or something that it returned is invalid; the message
                 names the stream.
             DivergenceError: an action is not finite.
         """
+        self._when = when = f'after {number} transitions'
         if not np.isfinite(action).all():
             raise DivergenceError.of(f"the policy's action in {self._first_bad(action)}")
         command = np.clip(self._low + (action + 1) * self._half_range, self._spec.low, self._spec.high)
         try:
             observation, reward, terminated, truncated, info = self._env.step(command.astype(self._dtype))
         except FAILURES as error:
-            raise env_failure(error, 'in a step') from error
+            raise env_failure(error, when) from error
         taken = ~self._being_reset
-        reward = np.array(reward, np.float64)
-        if not np.isfinite(reward[taken]).all():
-            bad = int(np.flatnonzero(taken & ~np.isfinite(reward))[0])
-            raise UnsupportedEnvironmentError(
-                f'stream {bad} of {self.num_envs} returned the reward {reward[bad]}; rewards must be finite. Bound the '
-                'reward, or end the episode before it diverges.'
-            )
-        ended = (np.asarray(terminated, bool) | np.asarray(truncated, bool)) & taken
-        elapsed = self._elapsed(info, taken)
-        if self.mode is AutoresetMode.SAME_STEP and ended.any():
-            final, final_state, elapsed = self._final(observation, info, ended, elapsed)
-            self._take(observation, info, taken, 'in a step')
-            reached, reached_state = self.observation.copy(), None if self.state is None else self.state.copy()
-            reached[ended] = final
-            if reached_state is not None and final_state is not None:
-                reached_state[ended] = final_state
-        else:
-            self._take(observation, info, np.ones_like(taken), 'in a step')
-            reached, reached_state = self.observation.copy(), None if self.state is None else self.state.copy()
+        reward = self._rewards(reward, taken)
+        terminated, truncated = self._flags(terminated, 'terminations'), self._flags(truncated, 'truncations')
+        ended = (terminated | truncated) & taken
+        last: Any = (info.get('final_obs'), info.get('final_info') or {})
+        same_step = self.mode is AutoresetMode.SAME_STEP and bool(ended.any())
+        elapsed = self._elapsed(info, taken & ~ended if same_step else taken)
+        self._take(observation, info, np.ones_like(taken), when)
+        reached, reached_state = self.observation.copy(), None if self.state is None else self.state.copy()
+        if same_step:
+            reached[ended] = self._final_observations(last[0], ended)
+            elapsed[ended] = self._elapsed(last[1], ended)[ended]
+            if reached_state is not None:
+                reached_state[ended] = self._final_states(last[1], ended)
         self.begun = ended.copy() if self.mode is AutoresetMode.SAME_STEP else self._being_reset.copy()
         self._being_reset = ended.copy() if self.mode is AutoresetMode.NEXT_STEP else np.zeros_like(ended)
         return VectorStep(
-            reached, reached_state, reward, np.asarray(terminated, bool) & taken, np.asarray(truncated, bool) & taken,
-            elapsed, taken,
+            reached, reached_state, reward, terminated & taken, truncated & taken, elapsed, taken
         )  # fmt: skip
 
-    def get_state(self) -> dict[str, npt.NDArray[Any]] | None:
-        """Return the vector's state as arrays by name, with which :meth:`set_state` continues it; None: it has none."""
-        get = getattr(self._env, 'get_state', None)
-        if get is None:
-            return None
-        own = {'observation': self.observation, 'begun': self.begun}
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the vector's state as arrays by name, with which :meth:`set_state` continues it."""
+        own = {'observation': self.observation, 'begun': self.begun, 'being_reset': self._being_reset}
         own |= {} if self.state is None else {'state': self.state}
-        return {**_flat(get(), 'env.'), **{name: values.copy() for name, values in own.items()}}
+        env = vector_state.get_state(self._env)
+        return {**{f'env.{name}': value for name, value in env.items()}, **{n: v.copy() for n, v in own.items()}}
 
-    def set_state(self, state: dict[str, npt.NDArray[Any]]) -> None:
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Continue from what :meth:`get_state` returned."""
-        env: Any = self._env
-        env.set_state(_nested({n.removeprefix('env.'): one for n, one in state.items() if n.startswith('env.')}))
+        env = {name.removeprefix('env.'): one for name, one in state.items() if name.startswith('env.')}
+        vector_state.set_state(self._env, env)
         self.observation, self.begun = state['observation'].copy(), state['begun'].copy()
+        self._being_reset = state['being_reset'].copy()
         self.state = state['state'].copy() if 'state' in state else None
         self._privileged_dim = 0 if self.state is None else self.state.shape[1]
 
     def _take(self, observation: Any, info: dict[str, Any], which: Flags, when: str) -> None:
         """Check and keep what the next actions follow; only the rows of ``which`` must be valid."""
-        self.observation = self._checked(observation, which, (self._spec.observation_dim,), 'observation', when)
-        self.state = self._privileged(info, which, when)
+        taken = self._checked(observation, which, (self._spec.observation_dim,), 'observation', when)
+        taken[~which] = self.observation[~which]
+        self.observation, self.state = taken, self._privileged(info, which, when)
 
     def _privileged(self, info: dict[str, Any], which: Flags, when: str) -> Array | None:
         values = info.get('privileged_state')
@@ -190,42 +187,70 @@ class CheckedVectorEnv:
             state[~fresh] = self.state[~fresh]
         return state
 
-    def _final(
-        self, observation: Any, info: dict[str, Any], ended: Flags, elapsed: Array
-    ) -> tuple[Array, Array | None, Array]:
-        """Return o' and the critic's view of it for the streams that ended, and all times, from the final infos."""
-        finals = info.get('final_obs')
+    def _final_observations(self, finals: Any, ended: Flags) -> Array:
+        """Return the last observations of the streams that ended, of a vector that has begun the next episode."""
         if finals is None:
             raise UnsupportedEnvironmentError(
                 "episodes ended and infos['final_obs'] is missing; a vector with autoreset in the same step must give "
                 "the last observations there. Make it with autoreset_mode='Disabled', or correct it."
             )
-        rows = np.array([np.asarray(finals[stream], np.float32) for stream in np.flatnonzero(ended)])
-        whole = np.array(observation, np.float32)
-        whole[ended] = rows
-        self._checked(whole, ended, (self._spec.observation_dim,), 'final observation', 'in a step')
-        final_info = info.get('final_info', {})
-        times = final_info.get('dt')
-        if times is not None:
-            elapsed = elapsed.copy()
-            elapsed[ended] = np.asarray(times, np.float32)[ended] / self._spec.control_period
-        states = final_info.get('privileged_state')
-        return rows, None if states is None else np.asarray(states, np.float32)[ended], elapsed
+        whole: list[Any] = list(self.observation)
+        for stream in np.flatnonzero(ended).tolist():
+            whole[stream] = finals[stream]
+        return self._checked(whole, ended, (self._spec.observation_dim,), "infos['final_obs']", self._when)[ended]
 
-    def _elapsed(self, info: dict[str, Any], taken: Flags) -> Array:
+    def _final_states(self, final_info: Mapping[str, Any], ended: Flags) -> Array:
+        """Return the critic's view of those observations."""
+        values = final_info.get('privileged_state')
+        if values is None or not np.asarray(final_info.get('_privileged_state', ended), bool)[ended].all():
+            raise UnsupportedEnvironmentError(
+                "episodes ended and infos['final_info']['privileged_state'] is missing; a vector with autoreset in the "
+                "same step must give it for the last observations. Make it with autoreset_mode='Disabled'."
+            )
+        what = "infos['final_info']['privileged_state']"
+        return self._checked(values, ended, (int(self._privileged_dim or 0),), what, self._when)[ended]
+
+    def _rewards(self, values: Any, taken: Flags) -> npt.NDArray[np.float64]:
+        try:
+            rewards = np.array(values, np.float64)
+        except (TypeError, ValueError):
+            rewards = np.empty(0)
+        if rewards.shape != (self.num_envs,):
+            raise UnsupportedEnvironmentError(
+                f'the rewards of a step are {_short(values)}; they must be one number for each of the '
+                f'{self.num_envs} environments.'
+            )
+        if not np.isfinite(rewards[taken]).all():
+            bad = int(np.flatnonzero(taken & ~np.isfinite(rewards))[0])
+            raise UnsupportedEnvironmentError(
+                f'stream {bad} of {self.num_envs} returned the reward {rewards[bad]} {self._when}; rewards must be '
+                'finite. Bound the reward, or end the episode before it diverges.'
+            )
+        return rewards
+
+    def _flags(self, values: Any, what: str) -> Flags:
+        flags = np.array(values, bool)
+        if flags.shape != (self.num_envs,):
+            raise UnsupportedEnvironmentError(
+                f'the {what} of a step have the shape {flags.shape}; they must be one flag for each of the '
+                f'{self.num_envs} environments.'
+            )
+        return flags
+
+    def _elapsed(self, info: Mapping[str, Any], which: Flags) -> Array:
+        """Return dt/T of the streams of ``which``; of the others, and where the infos have no dt, it is 1."""
         seconds = info.get('dt')
         if seconds is None:
             return np.ones(self.num_envs, np.float32)
-        given = np.asarray(info.get('_dt', taken), bool)
-        elapsed: Array = np.where(given, np.asarray(seconds, np.float64) / self._spec.control_period, 1.0)
-        bad = taken & ~(np.isfinite(elapsed) & (elapsed > 0))
-        if bad.any():
+        given = which & np.asarray(info.get('_dt', which), bool)
+        times: npt.NDArray[np.float64] = np.where(given, seconds, self._spec.control_period).astype(np.float64)
+        if (bad := ~(np.isfinite(times) & (times > 0))).any():
             stream = int(np.flatnonzero(bad)[0])
             raise UnsupportedEnvironmentError(
-                f"infos['dt'] of stream {stream} of {self.num_envs} is {np.asarray(seconds)[stream]!r}; it must be the "
-                'elapsed time, a finite number of seconds above 0. Omit it if every step takes the nominal period.'
+                f"infos['dt'] of stream {stream} of {self.num_envs} is {times[stream]}; it must be the elapsed time, a "
+                'finite number of seconds above 0. Omit it if every step takes the nominal period.'
             )
-        return elapsed.astype(np.float32)
+        return (times / self._spec.control_period).astype(np.float32)
 
     def _checked(self, values: Any, which: Flags, shape: tuple[int, ...], what: str, when: str) -> Array:
         wanted = (self.num_envs, *shape)
@@ -254,24 +279,8 @@ class CheckedVectorEnv:
         return f'stream {stream} of {self.num_envs}, entry {entry}{name}'
 
 
-def _flat(state: Mapping[str, Any], prefix: str) -> dict[str, npt.NDArray[Any]]:
-    """Return nested dictionaries of arrays as one, with paths of names joined by slashes."""
-    flat: dict[str, npt.NDArray[Any]] = {}
-    for name, value in state.items():
-        flat |= _flat(value, f'{prefix}{name}/') if isinstance(value, Mapping) else {prefix + name: np.array(value)}
-    return flat
-
-
-def _nested(flat: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
-    """Return what :func:`_flat` flattened; dictionaries without entries are lost."""
-    nested: dict[str, Any] = {}
-    for path, value in flat.items():
-        *folders, name = path.split('/')
-        place = nested
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[name] = value
-    return nested
+def _short(values: Any) -> str:
+    return f'an array of shape {values.shape}' if isinstance(values, np.ndarray) else f'a {type(values).__name__}'
 
 
 def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:

@@ -1,14 +1,16 @@
 """The environments of a training run: a numpy view of the given one, and a second one for evaluations."""
 
 import logging
+import warnings
 from typing import Any
 
 import gymnasium
 import numpy as np
 import torch
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 
 from velora_ros.errors import ConfigError, UnsupportedEnvironmentError, VeloraError
+from velora_ros.gym.control_period import find_period
 from velora_ros.gym.describe_env_errors import FAILURES
 from velora_ros.gym.flattening import flat
 from velora_ros.training.checked_env import REPAIR, env_failure
@@ -85,14 +87,38 @@ def one_of(vector: Vector) -> Env:
     """
     Return one environment that stands for all of a vector, for names, bounds, period and checks.
 
-    It is the vector's own (``single()`` of our vectors, the first one of a ``SyncVectorEnv``), or a view of its first
-    stream, which cannot be stepped. It may be reset, for the vector is reset when training begins.
+    It is the vector's own (``single()`` of a vector that has this method, the first one of a ``SyncVectorEnv``), a
+    further one of an ``AsyncVectorEnv``, or a view of the first stream, which cannot be stepped. It may be reset, for
+    the vector is reset when training begins.
     """
-    if (single := getattr(vector, 'single', None)) is not None:
-        env: Env = single()
-        return env
-    envs: list[Env] = getattr(vector, 'envs', [])
-    return envs[0] if envs else _OneStream(vector)
+    if envs := getattr(vector.unwrapped, 'envs', None):
+        first: Env = envs[0]
+        return first
+    made = _another(vector)
+    return _OneStream(vector) if made is None else made
+
+
+def _another(vector: Vector) -> Env | None:
+    """Make a further environment like those of a vector; None if the vector does not say how."""
+    single = getattr(vector, 'single', None)
+    if single is None and isinstance(vector.unwrapped, AsyncVectorEnv):
+        single = vector.unwrapped.env_fns[0]
+    made: Env | None = None if single is None else single()
+    return made
+
+
+def evaluation_environment_of(vector: Vector, one: Env) -> Env | None:
+    """Make an environment for evaluations like those of a vector, for which ``one`` stands; None if impossible."""
+    made = _another(vector)
+    return evaluation_environment(one) if made is None else numpy_view(made)
+
+
+def time_limit(vector: Vector) -> int | None:
+    """Return the steps after which the environments of a vector end episodes by themselves; None if unknown."""
+    spec = vector.spec
+    if spec is None and isinstance(vector.unwrapped, SyncVectorEnv | AsyncVectorEnv):
+        spec = vector.unwrapped.get_attr('spec')[0]
+    return None if spec is None else spec.max_episode_steps
 
 
 def check_vector(vector: Vector, config: TrainConfig) -> None:
@@ -103,14 +129,7 @@ def check_vector(vector: Vector, config: TrainConfig) -> None:
         UnsupportedEnvironmentError: they differ, or a space is no box.
         ConfigError: a hyperparameter needs a single environment, or the replay is too small for so many.
     """
-    first, *others = getattr(vector, 'envs', [None])
-    for stream, other in enumerate(others, 1):
-        for name in ('observation_space', 'action_space'):
-            if getattr(other, name) != getattr(first, name):
-                raise UnsupportedEnvironmentError(
-                    f'environment {stream} of the vector has the {name} {getattr(other, name)}, environment 0 has '
-                    f'{getattr(first, name)}; all environments of a vector must be alike.'
-                )
+    _check_alike(vector)
     for name, space in (('observations', vector.single_observation_space), ('actions', vector.single_action_space)):
         if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
             raise UnsupportedEnvironmentError(
@@ -128,6 +147,34 @@ def check_vector(vector: Vector, config: TrainConfig) -> None:
             f'buffer_size is {config.buffer_size}; {vector.num_envs} environments need at least {needed} transitions, '
             'one sequence each. Raise buffer_size, or train in fewer environments.'
         )
+
+
+def _check_alike(vector: Vector) -> None:
+    envs: list[Env] = getattr(vector.unwrapped, 'envs', [])
+    if not envs:
+        return
+    first = _told(envs[0])
+    with warnings.catch_warnings(action='ignore'):  # of an assumed period: the first environment has told
+        others = [_told(env) for env in envs[1:]]
+    for stream, other in enumerate(others, 1):
+        for what, value in other.items():
+            if value != first[what]:
+                raise UnsupportedEnvironmentError(
+                    f'environment {stream} of the vector has {what} {value}, environment 0 has {first[what]}; all '
+                    'environments of a vector must be alike. Make them from one function.'
+                )
+
+
+def _told(env: Env) -> dict[str, Any]:
+    """Return what environments of one vector must have in common."""
+    period, _ = find_period(env)
+    limit = None if env.spec is None else env.spec.max_episode_steps
+    return {
+        'the observation space': env.observation_space,
+        'the action space': env.action_space,
+        'the period': period,
+        'the time limit': limit,
+    }
 
 
 def _numpy(value: Any) -> Any:

@@ -46,7 +46,7 @@ class ProgressBar(Callback):
     def on_step(self, steps: int) -> None:
         """Move the bar if it counts steps."""
         if self._in_steps and self._bar is not None:
-            self._bar.update()
+            self._bar.update(steps - self._bar.n)  # a vector of environments takes several at once
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Show the episode; every ``window_size`` episodes, write a status line."""

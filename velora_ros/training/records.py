@@ -157,10 +157,12 @@ class EpisodeSums:
             for name, value in metrics.items():
                 self._metrics[name] = self._metrics.get(name, 0.0) + value
 
-    def of_episode(self, length: int, episode_return: float) -> 'EpisodeSums':
-        """Set length and return of an episode that other sums have counted; return this object."""
-        self.length, self._return = length, episode_return
-        return self
+    @classmethod
+    def of_episode(cls, length: int, episode_return: float, means: Mapping[str, float]) -> 'EpisodeSums':
+        """Return the sums of an episode that is over, with the means of its metrics."""
+        sums = cls()
+        sums.length, sums._return, sums._updates, sums._metrics = length, episode_return, 1, dict(means)
+        return sums
 
     def record(self, episode: int, steps: int, *, steps_per_s: float, seconds: float) -> EpisodeRecord:
         """Return the record of the episode, with means of the metrics; :class:`EpisodeRecord` explains the others."""

@@ -4,12 +4,16 @@ The training loop in many environments at once: act, step, remember, learn, for 
 Each stream has its own hidden state, episode, exploration noise and replay ring. Only streams whose episode has just
 ended are handled one by one. :mod:`velora_ros.training.loop` does the same in one environment.
 
-A run can be saved every :data:`PART` transitions. Where the vector can save its state (``get_state`` and ``set_state``)
-nothing else happens there. Where it cannot, the episodes of all streams are truncated there and begin anew, also in a
-run that is never interrupted, so that a resumed run computes the same.
+A run can be saved at regular places, which are counted in transitions: what training computes does not depend on when
+checkpoints are written. Where the vector's state can be saved (:mod:`velora_ros.training.vector_state`), nothing else
+happens there. Where it cannot, the episodes of all streams are cut there and begin anew, also in a run that is never
+interrupted. They count as truncated, so that the critic goes on from their last state, and have no record.
 """
 
+import dataclasses
 import logging
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,17 +25,20 @@ from velora_ros.replay import Transitions
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.checked_vector_env import CheckedVectorEnv, VectorStep
+from velora_ros.training.environments import time_limit
 from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.records import EpisodeSums, RunState
 from velora_ros.training.run_loop import RunLoop, RunOptions
 
 logger = logging.getLogger(__name__)
 
-PART = 50_000
-"""Transitions after which a run can be saved."""
+PART = 100
+"""Steps of the vector after which a run can be saved, where the state of the vector can."""
+CUT = (1_000, 10_000)
+"""Where it cannot: ``max_steps`` of them, but no fewer and no more than these; a whole episode fits in between."""
 NOISE = 1  # (seed, stream, episode, NOISE) seeds the share of an episode's noise; (seed, stream, episode) its reset
-
-Array = npt.NDArray[np.float32]
+LOSSES = ('critic_loss', 'actor_loss')
+SAVED = ('lengths', 'returns', 'hidden', 'dt', 'noise_scales', 'updates_before', 'losses')
 
 
 class VectorTrainingLoop(RunLoop):
@@ -54,29 +61,31 @@ class VectorTrainingLoop(RunLoop):
     ) -> None:
         super().__init__(agent, config, options)
         self._env = CheckedVectorEnv(env, spec, options.privileged_dim)
-        _check_limit(env, self._env, config.max_steps)
+        _check_limit(self._env, time_limit(env), config.max_steps)
         n = env.num_envs
-        self._episodes = np.zeros(n, np.int64)  # of each stream, counted from 1
+        self._part = n * (PART if self._env.can_save else min(max(config.max_steps, CUT[0]), CUT[1]))
+        self._episodes = np.full(n, options.episodes_before, np.int64)  # the running episode of each stream
         self._lengths, self._returns = np.zeros(n, np.int64), np.zeros(n)
         self._hidden, self._dt = agent.initial_hidden_batch(n), np.ones(n, np.float32)
         self._noise_scales = np.zeros(n, np.float32)
-        self._sums = EpisodeSums()  # of the metrics of updates since the last episode ended
+        self._losses = np.zeros((2, len(LOSSES)))  # since training began: their sums, and how many there were
+        self._updates_before = np.zeros((n, 2, len(LOSSES)))  # the same when the episodes began
         self._must_reset = True
         if options.resumed is not None and options.resumed.streams:
             self._continue(options.resumed.streams)
 
     def _run_part(self) -> None:
-        """Run to the next multiple of :data:`PART` transitions."""
+        """Run to the next place where the run can be saved, or until the budget is spent."""
         if self._must_reset:
             self._begin_all()
-        end = (self._step // PART + 1) * PART
+        end = (self._step // self._part + 1) * self._part
         self._can_rest = False
         while self._step < end and not (self._budget_spent() or self._episodes_done()):
             self._vector_step()
-        self._can_rest = self._step >= end or self._env.get_state() is not None
-        if self._can_rest:
-            if self._env.get_state() is None:
-                self._truncate_all()
+        if self._step >= end and not self._env.can_save:
+            self._cut_all()
+        self._can_rest = self._step >= end or self._env.can_save
+        if self._step >= end:
             self._rest(last=False)
 
     def _vector_step(self) -> None:
@@ -90,7 +99,7 @@ class VectorTrainingLoop(RunLoop):
             action = agent.random_actions()
 
         # Step: time passes in every environment.
-        step = env.step(action)
+        step = env.step(action, self._step)
 
         # Remember: a transition of each stream, with the hidden state before it.
         agent.remember_batch(
@@ -107,56 +116,65 @@ class VectorTrainingLoop(RunLoop):
         self._returns[step.taken] += step.reward[step.taken]
 
         # Learn: the updates that are due after these transitions.
-        self._sums.add(0.0, self._learn(taken))
+        self._add_losses(self._learn(taken))
         self._end_episodes(step)
         self._after_step(taken)
 
     def _end_episodes(self, step: VectorStep) -> None:
         """Record the episodes that ended, and begin the next ones."""
-        too_long = (self._lengths >= self._config.max_steps) & step.taken
-        ended = step.terminated | step.truncated | (too_long & (not self._env.resets_itself))
+        ended = step.terminated | step.truncated
+        if not self._env.resets_itself:
+            ended |= self._lengths >= self._config.max_steps
         if not ended.any():
             return
-        for stream in np.flatnonzero(ended).tolist():
+        streams = np.flatnonzero(ended).tolist()
+        for stream in streams:
             self._agent.end_episode(int(self._lengths[stream]), full=not step.terminated[stream], stream=stream)
             self._record_stream(stream)
-        self._lengths[ended], self._returns[ended] = 0, 0.0
-        self._begin(ended)
+        self._change_hyperparameters()
+        self._begin(streams)
+        if not self._env.resets_itself:  # else it has begun them, or will with its next step
+            self._env.reset(self._seeds(streams))
 
     def _record_stream(self, stream: int) -> None:
         self._episode += 1
-        self._record_episode(self._sums.of_episode(int(self._lengths[stream]), float(self._returns[stream])))
-        self._sums = EpisodeSums()
-
-    def _begin(self, which: npt.NDArray[np.bool_]) -> None:
-        """Begin an episode in some streams; a vector that resets itself has begun it, or will with its next step."""
-        self._change_hyperparameters()
-        self._episodes[which] += 1
-        for stream in np.flatnonzero(which).tolist():
-            self._noise_scales[stream] = self._noise_of_episode(stream)
-        if not self._env.resets_itself:
-            self._env.reset(self._seeds(which), which)
+        sums, counts = self._losses - self._updates_before[stream]
+        means = {name: float(total / count) for name, total, count in zip(LOSSES, sums, counts, strict=True) if count}
+        self._record_episode(EpisodeSums.of_episode(int(self._lengths[stream]), float(self._returns[stream]), means))
 
     def _begin_all(self) -> None:
         self._must_reset = False
-        self._episodes += 1
-        self._lengths[:], self._returns[:] = 0, 0.0
-        self._noise_scales[:] = [self._noise_of_episode(stream) for stream in range(self._env.num_envs)]
+        self._change_hyperparameters()
         if self._env.resets_itself and self._step == self._steps_before:
             logger.info(
-                'the vector of environments resets itself (%s): only its first reset is seeded', self._env.mode.value
+                'the vector of environments resets itself (%s): only its first reset, and those where all episodes are '
+                'cut so that the run can be saved, are seeded',
+                self._env.mode.value,
             )
-        self._env.reset(self._seeds(np.ones(self._env.num_envs, bool)))
+        streams = list(range(self._env.num_envs))
+        self._begin(streams)
+        self._env.reset(self._seeds(streams))
 
-    def _truncate_all(self) -> None:
-        """End the episodes of all streams where the run can be saved, since their state cannot."""
+    def _begin(self, streams: list[int]) -> None:
+        """Count the next episodes of some streams."""
+        self._episodes[streams] += 1
+        self._lengths[streams], self._returns[streams] = 0, 0.0
+        self._updates_before[streams] = self._losses
+        self._noise_scales[streams] = [self._noise_of_episode(stream) for stream in streams]
+
+    def _cut_all(self) -> None:
+        """End the episodes of all streams where the run is saved, since their state cannot be."""
         for stream in np.flatnonzero(self._lengths).tolist():
             self._agent.end_episode(int(self._lengths[stream]), full=True, stream=stream)
         self._must_reset = True
 
-    def _seeds(self, which: npt.NDArray[np.bool_]) -> list[int | None]:
-        episodes = self._episodes.tolist()
-        return [stream_seed(self._seed, s, episodes[s]) if one else None for s, one in enumerate(which.tolist())]
+    def _add_losses(self, metrics: Mapping[str, float] | None) -> None:
+        for column, name in enumerate(LOSSES if metrics else ()):
+            if metrics and math.isfinite(value := metrics[name]):  # the actor has no loss before its first update
+                self._losses[:, column] += value, 1
+
+    def _seeds(self, streams: list[int]) -> dict[int, int]:
+        return {stream: stream_seed(self._seed, stream, int(self._episodes[stream])) for stream in streams}
 
     def _noise_of_episode(self, stream: int) -> float:
         """Return the noise of a stream's episode: a function of seed, stream and episode; resumed runs agree."""
@@ -167,38 +185,32 @@ class VectorTrainingLoop(RunLoop):
         return config.noise_scale * float(rng.uniform(config.noise_low, 1))
 
     def _state(self) -> RunState:
-        state = super()._state()
-        state.streams = {'steps': np.array(self._step), 'episodes': self._episodes.copy()}
-        if not self._must_reset and (env := self._env.get_state()) is not None:
-            state.streams |= {f'vector.{name}': value for name, value in env.items()}
-            state.streams |= {
-                name: getattr(self, f'_{name}').copy()
-                for name in ('lengths', 'returns', 'hidden', 'dt', 'noise_scales')
-            }
-        return state
+        streams: dict[str, npt.NDArray[Any]] = {
+            'steps': np.array(self._step), 'ended': np.array(self._episode), 'episodes': self._episodes.copy()
+        }  # fmt: skip
+        if not self._must_reset and self._env.can_save:
+            streams |= {f'vector.{name}': value for name, value in self._env.get_state().items()}
+            streams |= {name: getattr(self, f'_{name}').copy() for name in SAVED}
+        return dataclasses.replace(super()._state(), seconds=self._watch.seconds(), streams=streams)
 
-    def _continue(self, streams: dict[str, npt.NDArray[Any]]) -> None:
+    def _continue(self, streams: Mapping[str, npt.NDArray[Any]]) -> None:
         """Take over the state of the streams when the run was saved."""
-        self._episodes = streams['episodes'].copy()
+        self._episode, self._episodes = int(streams['ended']), streams['episodes'].copy()
         vector = {name.removeprefix('vector.'): one for name, one in streams.items() if name.startswith('vector.')}
         if vector:
             self._env.set_state(vector)
-            for name in ('lengths', 'returns', 'hidden', 'dt', 'noise_scales'):
+            for name in SAVED:
                 setattr(self, f'_{name}', streams[name].copy())
             self._must_reset = False
 
 
 def stream_seed(seed: int, stream: int, episode: int) -> int:
-    """Return the seed with which to reset a stream's environment for one of its episodes."""
+    """Return the seed with which to reset a stream's environment for one of its episodes, counted from 1."""
     return int(np.random.SeedSequence((seed, stream, episode)).generate_state(1)[0] >> 1)
 
 
-def _check_limit(env: VectorEnv[Any, Any, Any], checked: CheckedVectorEnv, max_steps: int) -> None:
-    limit = getattr(getattr(env, 'spec', None), 'max_episode_steps', None)
-    envs = getattr(env, 'envs', None)
-    if limit is None and envs:
-        limit = getattr(getattr(envs[0], 'spec', None), 'max_episode_steps', None)
-    if checked.resets_itself and limit is not None and max_steps < limit:
+def _check_limit(env: CheckedVectorEnv, limit: int | None, max_steps: int) -> None:
+    if env.resets_itself and limit is not None and max_steps < limit:
         raise ConfigError(
             f'max_steps is {max_steps}, and the vector of environments ends episodes by itself only after {limit} '
             "steps; raise max_steps, or make the vector with autoreset_mode='Disabled'."
