@@ -17,8 +17,7 @@ def can_save(vector: VectorEnv[Any, Any, Any]) -> bool:
     Return whether the state of a vector can be saved and restored to the bit.
 
     It can if the vector has the methods ``get_state``, which returns arrays by name, and ``set_state``, as those of
-    tasks have, or if it is a
-    ``SyncVectorEnv`` without autoreset of gymnasium's MuJoCo environments
+    tasks have, or if it is a ``SyncVectorEnv`` without autoreset of gymnasium's MuJoCo environments
     (:mod:`velora_ros.gym.save_environments`).
     """
     if callable(getattr(vector, 'get_state', None)) and callable(getattr(vector, 'set_state', None)):
