@@ -64,3 +64,17 @@ def test_results_are_the_same_bit_for_bit_every_time(size: int) -> None:
         add_product(a, b, out)
     assert (results[0] == results[1]).all()
     assert (results[0] == results[2]).all()
+
+
+@pytest.mark.parametrize('transposed', [False, True])
+def test_wide_products_are_the_same_bit_for_bit_as_their_parts(transposed: bool) -> None:
+    """Wide matrices are copied block by block; the sums stay in their order."""
+    a, b = normal(67, 300), normal(300, 1024 + 7)
+    a = a.T.copy().T if transposed else a
+    whole = np.zeros((67, b.shape[1]), np.float32)
+    add_product(a, b, whole)
+    np.testing.assert_allclose(whole, a @ b, rtol=1e-4, atol=1e-4)
+    for start in (0, 512):
+        part = np.zeros((67, 512), np.float32)
+        add_product(a, b[:, start : start + 512].copy(), part)
+        assert (part == whole[:, start : start + 512]).all()
