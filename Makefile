@@ -23,7 +23,7 @@ export OMP_NUM_THREADS ?= 1
 
 # Arguments count only on make's command line: in the environment a name like ENV may mean something else. An unknown name is
 # an error, unless it has an underscore: then make passes it on as an environment variable.
-arguments := ARGS DURATION ENV FILE NAMESPACE OUT POLICY PYTHON RATE RESUME SEED SEEDS STEPS TASK TRAIN
+arguments := ARGS DURATION ENV ENVS FILE NAMESPACE OUT POLICY PYTHON RATE RESUME SEED SEEDS STEPS TASK TRAIN
 on_command_line := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 unknown := $(filter-out $(arguments) DISPLAY HOME PATH SHELL TMPDIR -%,$(on_command_line))
 unknown := $(strip $(foreach name,$(unknown),$(if $(findstring _,$(name)),,$(name))))
@@ -50,10 +50,10 @@ control: ## Balance a pole: simulator and policy over ROS 2; TRAIN=1: train the 
 	    $(call launch_argument,ENV,env) $(call launch_argument,POLICY,policy) $(call launch_argument,NAMESPACE,namespace) \
 	    $(call launch_argument,SEED,seed) $(call launch_argument,STEPS,steps) $(call given,ARGS)
 
-train: ## Train a policy [ENV=id] [SEED=n] [STEPS=n] [OUT=file] [ARGS='--flag value ...']
+train: ## Train a policy [ENV=id] [ENVS=n at once] [SEED=n] [STEPS=n] [OUT=file] [ARGS='--flag value ...']
 	@tools/environment train
 	@exec $(BIN)/velora_ros train --env $(call quote,$(or $(call given,ENV),InvertedPendulum-v5)) $(call option,SEED,--seed) \
-	    $(call option,STEPS,--steps) $(call option,OUT,--out) $(call given,ARGS)
+	    $(call option,STEPS,--steps) $(call option,ENVS,--num-envs) $(call option,OUT,--out) $(call given,ARGS)
 
 sweep: ## Train many settings with many seeds on Ray Tune [FILE=config/sweep/x.yaml | RESUME=folder] [OUT=folder] [ARGS='--flag value ...']
 	@tools/environment sweep

@@ -13,7 +13,7 @@ from velora_ros.cli.evaluate import statistics
 from velora_ros.cli.policy_pictures import illustrate
 from velora_ros.cli.stop_on_signals import stop_on_signals
 from velora_ros.errors import ConfigError, MissingDependencyError
-from velora_ros.gym.describe_env_errors import close, closing
+from velora_ros.gym.describe_env_errors import close
 from velora_ros.gym.make_env import same_id
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
@@ -59,6 +59,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument('--steps', metavar='N', type=whole_number(1), help='environment steps at most')
     budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='episodes at most')
+    parser.add_argument(
+        '--num-envs', metavar='N', type=whole_number(1), help='environments to train in at once (default: 1)'
+    )
     parser.add_argument(
         '--out', metavar='FILE', help='policy file (default: policies/best.safetensors in the run folder)'
     )
@@ -130,6 +133,7 @@ def _start_run(arguments: argparse.Namespace) -> None:
         control_period=arguments.control_period,
         device=arguments.device or 'cpu',
         flags=shlex.join(_flags(arguments)),
+        num_envs=arguments.num_envs or 1,
     )
     folder = Path(arguments.run_dir) if arguments.run_dir else default_folder(config.env or '', config.seed)
     RunFolder(folder).refuse_second_run()  # before torch is loaded
@@ -137,7 +141,7 @@ def _start_run(arguments: argparse.Namespace) -> None:
     write_line(f'hyperparameters from {source}:')
     values = dataclasses.asdict(hyperparameters)
     write_line('\n'.join(f'  {name}: {_yaml(value)}' for name, value in values.items()))
-    with closing(training.env), _started(arguments, config) as run_folder:
+    with training, _started(arguments, config) as run_folder:
         training.run(run_folder)
 
 
@@ -158,7 +162,7 @@ def _resume_run(arguments: argparse.Namespace) -> None:
         started_with.refuse_differences(_given(arguments, started_with.hyperparameters), folder.folder)
         folder.change(**_budget(arguments), **({'device': arguments.device} if arguments.device else {}))
         training = _Training(folder.started_with, arguments)
-        with closing(training.env):
+        with training:
             training.run(folder)
 
 
@@ -174,9 +178,17 @@ class _Training:
         self.env = self._training.make_environment(config)
         try:
             self._model = self._training.make_model(config, self.env, fresh=not arguments.resume)
+            self._trained_in = self._training.make_training_environment(config, self.env)
         except BaseException:
             close(self.env)
             raise
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        for env in {id(one): one for one in (self._trained_in, self.env)}.values():
+            close(env)
 
     def run(self, folder: RunFolder) -> None:
         """Train and write the policy; evaluate and draw it, or say how to resume a run that was stopped."""
@@ -187,7 +199,9 @@ class _Training:
             callbacks.append(EarlyStopping(threshold=arguments.stop_at, patience=arguments.patience))
         options = {'checkpoint_every': arguments.checkpoint_every, 'keep_checkpoints': arguments.keep_checkpoints}
         with stop_on_signals() as stop:
-            result = self._training.train_run(folder, self._model, self.env, callbacks=[*callbacks, stop], **options)
+            result = self._training.train_run(
+                folder, self._model, self._trained_in, callbacks=[*callbacks, stop], **options
+            )
         file = _with_provenance(result.best_policy or self._model.agent.policy_file(), self._config)
         file.save(out)
         if stop.reason:  # a user who stops a run does not want to wait for an evaluation
@@ -242,7 +256,7 @@ def _given(arguments: argparse.Namespace, started_with: TrainConfig) -> dict[str
     values = {} if path is None else read_yaml(path)
     given = {**values, **given_hyperparameters(arguments)}
     checked = dataclasses.asdict(TrainConfig.from_dict({**dataclasses.asdict(started_with), **given}))
-    others = {'seed': arguments.seed, 'control_period': arguments.control_period}
+    others = {'seed': arguments.seed, 'control_period': arguments.control_period, 'num_envs': arguments.num_envs}
     others |= {'env_args': dict(arguments.env_arg) or None}
     return {name: checked[name] for name in given} | {
         name: value for name, value in others.items() if value is not None

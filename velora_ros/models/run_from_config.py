@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+from gymnasium.vector import VectorEnv
 
 from velora_ros.gym import check_statistics, disturb, make, spec_from_env
 from velora_ros.gym.describe_env_errors import close
+from velora_ros.gym.make_vector import make_vector
 from velora_ros.models.ddpg import LiquidDDPG
 from velora_ros.training import Callback, RunConfig, RunFolder, TrainResult
+from velora_ros.training.environments import check_streams
 from velora_ros.utils import set_device, set_seed
 
 Env = gymnasium.Env[Any, Any]
@@ -33,6 +36,24 @@ def make_environment(config: RunConfig) -> Env:
     except BaseException:
         close(env)
         raise
+
+
+def make_training_environment(config: RunConfig, env: Env) -> Env | VectorEnv[Any, Any, Any]:
+    """
+    Return the environment that a run trains in, or the vector of them if it has several.
+
+    Args:
+        config: the configuration of the run.
+        env: from :func:`make_environment`; of a run in a single environment it is the one.
+
+    Raises:
+        UnsupportedEnvironmentError: there is not enough memory for so many.
+        ConfigError: a hyperparameter needs a single environment, or the replay is too small for so many.
+    """
+    if config.num_envs == 1:
+        return env
+    check_streams(config.num_envs, config.hyperparameters)
+    return make_vector(lambda: make_environment(config), config.num_envs)
 
 
 def make_model(config: RunConfig, env: Env, *, fresh: bool = True) -> LiquidDDPG:
@@ -65,7 +86,12 @@ def make_model(config: RunConfig, env: Env, *, fresh: bool = True) -> LiquidDDPG
 
 
 def train_run(
-    run: RunFolder, model: LiquidDDPG, env: Env, *, callbacks: Sequence[Callback] = (), **options: Any
+    run: RunFolder,
+    model: LiquidDDPG,
+    env: Env | VectorEnv[Any, Any, Any],
+    *,
+    callbacks: Sequence[Callback] = (),
+    **options: Any,
 ) -> TrainResult:
     """
     Start or resume a run, as the configuration in its folder says.
@@ -73,7 +99,7 @@ def train_run(
     Args:
         run: the open folder.
         model: from :func:`make_model`; in a resumed run its agent becomes that of the newest checkpoint.
-        env: from :func:`make_environment`.
+        env: from :func:`make_training_environment`.
         callbacks: called in addition to those that write into the folder.
         **options: ``checkpoint_every``, ``keep_checkpoints`` and ``progress`` of ``LiquidDDPG.train``.
 

@@ -136,15 +136,25 @@ def check_vector(vector: Vector, config: TrainConfig) -> None:
                 f'the {name} of the vector are {space}; they must be vectors of numbers (a Box with one axis). Flatten '
                 'them in each environment.'
             )
+    check_streams(vector.num_envs, config)
+
+
+def check_streams(num_envs: int, config: TrainConfig) -> None:
+    """
+    Check that hyperparameters can train in so many environments at once.
+
+    Raises:
+        ConfigError: one needs a single environment, or the replay is too small for so many.
+    """
     if config.episode_share:
         raise ConfigError(
             f'episode_share is {config.episode_share}, which needs a single environment; set it to 0 to train in a '
             'vector.'
         )
-    needed = vector.num_envs * (config.burn_in + config.sequence_length)
+    needed = num_envs * (config.burn_in + config.sequence_length)
     if config.buffer_size < needed:
         raise ConfigError(
-            f'buffer_size is {config.buffer_size}; {vector.num_envs} environments need at least {needed} transitions, '
+            f'buffer_size is {config.buffer_size}; {num_envs} environments need at least {needed} transitions, '
             'one sequence each. Raise buffer_size, or train in fewer environments.'
         )
 

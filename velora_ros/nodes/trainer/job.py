@@ -28,7 +28,8 @@ def make_job(values: Values, last_run: str) -> dict[str, Any]:
         PolicyFileError: training cannot begin from the file ``start_from``.
         StorageError: ``out`` cannot be written.
     """
-    job = {name: values[name] for name in ('env', 'seed', 'total_steps', 'resume', 'announce_untrained', 'nice')}
+    given = ('env', 'seed', 'total_steps', 'num_envs', 'resume', 'announce_untrained', 'nice')
+    job = {name: values[name] for name in given}
     return {
         **job,
         'run_dir': str(_run_folder(values, last_run).absolute()),

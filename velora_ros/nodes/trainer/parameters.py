@@ -60,6 +60,10 @@ PARAMETERS = (
     Parameter('seed', 'integer', 0, 'Seed of the run; the same seed gives the same results.', range=(0, 2**31 - 1)),
     Parameter('total_steps', 'integer', 30_000, 'Environment steps of the run.', range=(1, 2**53)),
     Parameter(
+        'num_envs', 'integer', 1, 'Environments to train in at once; total_steps counts the steps of all of them.',
+        range=(1, 2**31 - 1),
+    ),
+    Parameter(
         'run_dir', 'string', '',
         'Folder of the run, which must not hold a run yet. Empty creates a new one below runs/.',
     ),

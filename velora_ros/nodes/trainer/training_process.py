@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from velora_ros.errors import MissingDependencyError, VeloraError
 from velora_ros.gym import check_statistics, disturb, make
 from velora_ros.gym.describe_env_errors import closing
+from velora_ros.gym.make_vector import make_vector
 from velora_ros.nodes.trainer.event_reporter import EventReporter, EventWriter
 from velora_ros.nodes.trainer.orders import Orders
 from velora_ros.policy import Policy, PolicyFile
@@ -100,9 +101,11 @@ def train(job: Job, events: EventWriter, orders: Orders) -> None:
     announce_untrained = job['announce_untrained'] and not job['resume']
     if not announce_untrained:
         os.nice(job['nice'])
-    with closing(_make_environment(job, config)) as env:
+    with contextlib.ExitStack() as stack:
+        env = stack.enter_context(closing(_make_environment(job, config)))
         check_statistics(env)
         model = _make_model(job, env, config)
+        trained_in = stack.enter_context(_training_environment(job, env, config))
         rival = _evaluate_rival(job, config, model, events) if job['rival'] else -math.inf
         orders.begin()
         with _open_run(job, env, model, config) as run:
@@ -118,7 +121,7 @@ def train(job: Job, events: EventWriter, orders: Orders) -> None:
                 niceness=job['nice'],
             )
             result: TrainResult = model.train(
-                env,
+                trained_in,
                 **config.train_arguments(),
                 total_steps=job['total_steps'],
                 run_dir=run,
@@ -142,6 +145,19 @@ def _hyperparameters(job: Job) -> TrainConfig:
 
 def _make_environment(job: Job, config: TrainConfig) -> Any:
     return disturb(make(job['env'], **job.get('env_args', {})), config.disturbances())
+
+
+@contextlib.contextmanager
+def _training_environment(job: Job, env: Any, config: TrainConfig) -> Iterator[Any]:
+    """Yield what is trained in: the environment, or a vector of them, which is closed."""
+    if (num_envs := job.get('num_envs', 1)) == 1:
+        yield env
+        return
+    from velora_ros.training.environments import check_streams  # noqa: PLC0415 - it loads torch
+
+    check_streams(num_envs, config)
+    with closing(make_vector(lambda: _make_environment(job, config), num_envs)) as vector:
+        yield vector
 
 
 def _make_model(job: Job, env: Any, config: TrainConfig) -> 'LiquidDDPG':
@@ -181,6 +197,7 @@ def _open_run(job: Job, env: Any, model: 'LiquidDDPG', config: TrainConfig) -> I
         config = dataclasses.replace(config, **{name: getattr(started, name) for name in LIVE})
     budget = {'total_steps': job['total_steps'], 'control_period': None, 'device': str(model.device)}
     budget |= {'env_args': job.get('env_args', {}), 'start_from': job.get('start_from') or None}
+    budget |= {'num_envs': job.get('num_envs', 1)}
     description = describe(env, model.arguments(), config, seed=job['seed'], **budget)
     with opened(paths.folder, description, resume=resume, seed=job['seed']) as run:
         assert run is not None

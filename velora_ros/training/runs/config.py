@@ -70,6 +70,7 @@ class RunConfig:
     def command(self) -> str:
         """The command that repeats the run; empty if a program started it."""
         budget = f'--steps {self.total_steps}' if self.total_steps else f'--episodes {self.hyperparameters.n_episodes}'
+        budget += f' --num-envs {self.num_envs}' if self.num_envs != 1 else ''
         command = f'velora_ros train --env {shlex.quote(self.env or "")} --seed {self.seed} {budget} {self.flags}'
         return '' if self.flags is None else command.rstrip()
 
