@@ -19,7 +19,8 @@ from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.hyperparameters import TrainConfig
-from velora_ros.training.presets import preset_path, read_yaml
+from velora_ros.training.presets import read_yaml
+from velora_ros.training.recipe import named_hyperparameters
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import default_folder
@@ -40,7 +41,8 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         help='train a policy',
         description=__doc__,
         epilog='Without --config the hyperparameters come from the preset of the environment, config/train/ID.yaml, or '
-        'ID-NAME.yaml with --preset NAME; flags override them. Evaluations have the disturbances of training. Ctrl-C '
+        'ID-NAME.yaml with --preset NAME; without one, or with --preset recipe, from config/train/recipe.yaml, which '
+        'is for every environment. Flags override them. Evaluations have the disturbances of training. Ctrl-C '
         'ends training early and writes the policy; --resume continues a run that was stopped or killed.',
     )
     begin = parser.add_mutually_exclusive_group()
@@ -69,7 +71,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--run-dir', metavar='DIR', help='folder of checkpoints, policies and curves (default: runs/ID-seedS)'
     )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument('--preset', metavar='NAME', default='', help='a named preset, e.g. robust')
+    source.add_argument('--preset', metavar='NAME', default='', help='a named preset, e.g. robust, or recipe')
     source.add_argument('--config', metavar='YAML', help='file of hyperparameters, instead of a preset')
     parser.add_argument('--device', metavar='NAME', help='cpu, cuda or auto (default: cpu)')
     parser.add_argument(
@@ -220,9 +222,10 @@ def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     Raises:
         ConfigError: a name or a value is not valid.
     """
-    path = Path(arguments.config) if arguments.config else preset_path(arguments.env, arguments.preset)
-    values = {} if path is None else read_yaml(path)
-    source = str(path) if values else 'the defaults (there is no preset for this environment)'
+    if arguments.config:
+        values, source = read_yaml(arguments.config), str(arguments.config)
+    else:
+        values, source = named_hyperparameters(arguments.env, arguments.preset)
     if flags := given_hyperparameters(arguments):
         source += f', with {", ".join(flags)} from the command line'
     budget = {name: value for name, value in _budget(arguments).items() if name == 'n_episodes'}

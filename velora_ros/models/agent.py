@@ -209,13 +209,13 @@ class DDPGAgent(AgentState):
 
         They are frozen once: the networks learn with what they were frozen at.
         """
-        limit = self.config.score_limit
+        bounds = self.config.least_deviation, self.config.score_limit
         if self._normaliser_is_due and len(self.buffer) > 1:
             observations, states = self.buffer.observations_and_states()
-            self.networks.observation_normaliser.freeze(observations, limit)
-            self.networks.state_normaliser.freeze(states, limit)
+            self.networks.observation_normaliser.freeze(observations, *bounds)
+            self.networks.state_normaliser.freeze(states, *bounds)
         elif self.began_from_file and self.config.normalise and not self.networks.state_normaliser.frozen:
-            self.networks.state_normaliser.freeze(self.buffer.observations_and_states()[1], limit)  # of a new critic
+            self.networks.state_normaliser.freeze(self.buffer.observations_and_states()[1], *bounds)  # of a new critic
 
     @flushing
     def end_episode(self, length: int, *, full: bool, stream: int = 0) -> None:

@@ -4,9 +4,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-SMALLEST_DEVIATION = 1e-2
-"""Lower bound of the normaliser's divisor, so that a nearly constant entry is not amplified."""
-
 
 class Normaliser(nn.Module):
     """
@@ -31,34 +28,36 @@ class Normaliser(nn.Module):
         """Whether it was set; it is never set to the identity."""
         return bool((self.offset != 0).any() or (self.scale != 1).any())
 
-    def freeze(self, samples: np.ndarray, limit: float = 0.0) -> None:
+    def freeze(self, samples: np.ndarray, least: float = 0.01, limit: float = 0.0) -> None:
         """
         Set offset and scale from the mean and standard deviation of samples, shape (n, size).
 
         Args:
             samples: observations of the start-up steps.
-            limit: as of :func:`divisors`.
+            least: as of :func:`divisors`.
+            limit: likewise.
         """
         self.offset.copy_(torch.as_tensor(samples.mean(axis=0)))
-        self.scale.copy_(torch.as_tensor(1 / divisors(samples, limit)))
+        self.scale.copy_(torch.as_tensor(1 / divisors(samples, least, limit)))
 
     def forward(self, values: Tensor) -> Tensor:
         """Normalise values, shape (..., size)."""
         return (values - self.offset) * self.scale
 
 
-def divisors(samples: np.ndarray, limit: float = 0.0) -> np.ndarray:
+def divisors(samples: np.ndarray, least: float, limit: float = 0.0) -> np.ndarray:
     """
     Return what each entry is divided by: its standard deviation, or more where that would make large numbers.
 
-    Entries that a random start-up hardly shows, for example contact forces, have a tiny deviation, and would be
-    amplified a hundred times as soon as the policy shows them.
+    A random start-up shows little of what a policy will: a robot that falls at once hardly moves its joints, contact
+    forces are rare. Such entries have tiny deviations, and would be amplified ten to a hundred times later.
 
     Args:
         samples: shape (n, size).
+        least: smallest divisor, in the units of the observation.
         limit: no sample becomes larger than this, and entries without any deviation are not scaled; 0: no limit.
     """
-    divisor: np.ndarray = np.maximum(samples.std(axis=0), SMALLEST_DEVIATION)
+    divisor: np.ndarray = np.maximum(samples.std(axis=0), least)
     if limit == 0:
         return divisor
     farthest = np.abs(samples - samples.mean(axis=0)).max(axis=0)

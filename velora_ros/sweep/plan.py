@@ -14,7 +14,8 @@ from velora_ros.errors import ConfigError
 from velora_ros.gym import check_env, check_statistics, disturb, make, spec_from_env
 from velora_ros.gym.describe_env_errors import closing
 from velora_ros.training.hyperparameters import IN_PROPORTION, TrainConfig
-from velora_ros.training.presets import preset_path, read_yaml
+from velora_ros.training.presets import read_yaml
+from velora_ros.training.recipe import named_hyperparameters
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.utils.atomic_files import atomic_write
 
@@ -116,8 +117,8 @@ class Sweep:
         from velora_ros.sweep.sweep_file import SweepFile  # noqa: PLC0415
 
         file = SweepFile.check(values)
-        preset = preset_path(file.env, file.preset)
-        base = TrainConfig.from_dict({**(read_yaml(preset) if preset else {}), **file.fixed})
+        named, _ = named_hyperparameters(file.env, file.preset)
+        base = TrainConfig.from_dict({**named, **file.fixed})
         sweep = cls(
             env=file.env,
             steps=file.steps,

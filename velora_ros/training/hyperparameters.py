@@ -126,6 +126,9 @@ class TrainConfig:
     normalise: bool = _of(
         AGENT, True, 'whether observations are normalised by their statistics in the start-up steps, then frozen'
     )
+    least_deviation: float = _of(
+        AGENT, 0.01, 'the smallest deviation that normalisation divides an observation by', above=True
+    )
     score_limit: float = _of(
         AGENT,
         0.0,

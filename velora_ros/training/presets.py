@@ -28,8 +28,8 @@ def preset_path(env_id: str, preset: str = '') -> Path | None:
     if not preset:
         return None
     known = sorted(other.stem.removeprefix(f'{stem}-') for other in folder.glob(f'{stem}-*.yaml'))
-    valid = f'valid are {", ".join(known)}' if known else 'it has no named presets; omit the preset, or pass a file'
-    raise ConfigError(f"there is no preset '{preset}' for '{env_id}'; {valid}.")
+    valid = ', '.join([*known, 'recipe'])
+    raise ConfigError(f"there is no preset '{preset}' for '{env_id}'; valid are {valid}.")
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.trainer import parameters as table
 from velora_ros.training.hyperparameters import LIVE, TrainConfig
+from velora_ros.training.recipe import recipe
 
 
 def test_every_hyperparameter_is_a_parameter_with_the_default_of_the_class():
@@ -21,7 +22,7 @@ def test_defaults_come_from_the_preset_of_the_environment():
     with_preset = {row.name: row.default for row in table.with_preset('InvertedPendulum-v5')}
     without = {row.name: row.default for row in table.with_preset('Nothing-v0')}
     assert with_preset['normalise'] is True
-    assert without == {row.name: row.default for row in table.PARAMETERS}
+    assert table.hyperparameters_of(without) == TrainConfig(**recipe('Nothing-v0'), n_episodes=without['total_steps'])
     robust = {row.name: row.default for row in table.with_preset('InvertedPendulum-v5', 'robust')}
     assert robust['period_jitter'] > 0
     assert robust['action_delay'] == [0, 1]

@@ -6,7 +6,7 @@ from typing import Any
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.parameters import Kind, Parameter, Values
 from velora_ros.training.hyperparameters import LIVE, TrainConfig, fields
-from velora_ros.training.presets import preset_path, read_yaml
+from velora_ros.training.recipe import named_hyperparameters
 
 _AT_START = 'it is read when the node starts; start the node again.'
 _KINDS: dict[Any, Kind] = {
@@ -45,7 +45,7 @@ PARAMETERS = (
     Parameter('env', 'string', 'InvertedPendulum-v5', 'Gymnasium id of the environment.', read_only=_AT_START),
     Parameter(
         'preset', 'string', '',
-        'Name of a preset other than the default one, e.g. robust: config/train/<env>-<preset>.yaml.',
+        'Name of a preset other than the default one: recipe, or e.g. robust: config/train/<env>-<preset>.yaml.',
         read_only=_AT_START,
     ),
     Parameter(
@@ -106,13 +106,12 @@ PARAMETERS = (
 
 def with_preset(env: str, preset_name: str = '') -> tuple[Parameter, ...]:
     """
-    Return the table with the hyperparameters of the environment's shipped preset as defaults, if there is one.
+    Return the table with the hyperparameters of the environment's preset as defaults, or of the recipe.
 
     Raises:
         ConfigError: the preset is invalid or does not exist.
     """
-    path = preset_path(env, preset_name)
-    named = {} if path is None else read_yaml(path)
+    named, _ = named_hyperparameters(env, preset_name)
     preset = dataclasses.asdict(TrainConfig.from_dict(named))
     return tuple(
         dataclasses.replace(row, default=_plain(preset[row.name])) if row.name in named else row for row in PARAMETERS

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import gymnasium
+import pytest
+
+from velora_ros.errors import ConfigError
+from velora_ros.training import recipe as rules
+from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.recipe import discount, named_hyperparameters, recipe, time_limit
+
+
+@pytest.mark.parametrize(
+    ('periods', 'gamma'),
+    [(None, 0.99), (10_000, 0.99), (1000, 0.99), (500, 0.99), (250, 0.98), (100, 0.95), (50, 0.95), (1, 0.95)],
+)
+def test_the_discount_is_one_minus_five_periods_of_the_time_limit_within_bounds(
+    periods: int | None, gamma: float
+) -> None:
+    assert discount(periods) == pytest.approx(gamma)
+
+
+def test_the_time_limit_is_the_registered_one() -> None:
+    assert time_limit('Reacher-v5') == gymnasium.spec('Reacher-v5').max_episode_steps == 50
+    assert time_limit('Nothing-v0') is None
+    assert time_limit('nothing_here:Nothing-v0') is None
+    assert time_limit('robot.xml') is None
+
+
+def test_the_recipe_is_valid_and_differs_between_environments_only_by_its_rules() -> None:
+    hopper, pusher = recipe('Hopper-v5'), recipe('Pusher-v5')
+    assert TrainConfig.from_dict(hopper).n_neurons in range(64, 129)
+    assert (hopper.pop('gamma'), pusher.pop('gamma')) == (0.99, 0.95)
+    assert hopper == pusher
+
+
+def test_an_environment_without_a_preset_gets_the_recipe_and_a_text_that_says_so() -> None:
+    values, source = named_hyperparameters('Pusher-v5')
+    assert values == recipe('Pusher-v5')
+    assert 'recipe.yaml' in source
+    assert 'gamma 0.95: a time limit of 100 steps' in source
+    assert 'no time limit is known' in named_hyperparameters('Nothing-v0')[1]
+
+
+def test_a_preset_of_the_environment_is_used_unless_the_recipe_is_asked_for() -> None:
+    own, source = named_hyperparameters('HalfCheetah-v5')
+    assert source.endswith('HalfCheetah-v5.yaml')
+    assert named_hyperparameters('HalfCheetah-v5', rules.RECIPE)[0] == recipe('HalfCheetah-v5') != own
+    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'HalfCheetah-v5'; valid are recipe"):
+        named_hyperparameters('HalfCheetah-v5', 'robost')
+
+
+def test_the_time_limit_of_an_environment_that_a_module_registers_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'registers_short.py').write_text(
+        "import gymnasium\ngymnasium.register('Short-v0', 'gymnasium:Env', max_episode_steps=200)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        assert recipe('registers_short:Short-v0')['gamma'] == pytest.approx(0.975)
+    finally:
+        gymnasium.registry.pop('Short-v0', None)

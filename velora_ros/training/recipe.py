@@ -1,0 +1,88 @@
+"""
+The recipe: one configuration of hyperparameters for every environment, and the rules that scale it.
+
+``config/train/recipe.yaml`` holds the configuration. What depends on the environment follows from a rule here, never
+from a list of environments.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from velora_ros.gym.describe_env_errors import FAILURES
+from velora_ros.training.presets import preset_path, read_yaml
+from velora_ros.utils.shipped_files import share_path
+
+RECIPE = 'recipe'
+"""The name of its file, and of the preset that means it."""
+
+LEAST_DISCOUNT, GREATEST_DISCOUNT = 0.95, 0.99
+"""A smaller discount hardly sees what follows; with a larger one the critic learns slowly."""
+
+
+def named_hyperparameters(env_id: str, preset: str = '') -> tuple[dict[str, Any], str]:
+    """
+    Return the hyperparameters that a training has unless the user gives others, and where they come from.
+
+    Args:
+        env_id: environment.
+        preset: name of a preset; empty: the environment's own preset if there is one, else the recipe.
+
+    Raises:
+        ConfigError: the preset does not exist, or a file cannot be read.
+    """
+    path = None if preset == RECIPE else preset_path(env_id, preset)
+    if path is not None:
+        return read_yaml(path), str(path)
+    values, limit = recipe(env_id), time_limit(env_id)
+    why = 'no time limit is known' if limit is None else f'a time limit of {limit} steps'
+    return values, f'{_path()}, the recipe for every environment (gamma {values["gamma"]:g}: {why})'
+
+
+def recipe(env_id: str) -> dict[str, Any]:
+    """
+    Return the recipe's hyperparameters for an environment: those of the file, and ``gamma`` by its time limit.
+
+    Args:
+        env_id: an id; where it is not registered, the time limit is unknown.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    return {**read_yaml(_path()), 'gamma': discount(time_limit(env_id))}
+
+
+def discount(periods: int | None) -> float:
+    """
+    Return the discount factor of one period, ``1 - 5 / periods``, but at least 0.95 and at most 0.99.
+
+    The horizon, 1 / (1 - gamma) periods, is then a fifth of an episode, and 20 to 100 periods.
+
+    Args:
+        periods: nominal periods to the time limit; None: there is none.
+    """
+    if periods is None:
+        return GREATEST_DISCOUNT
+    return min(max(1 - 5 / periods, LEAST_DISCOUNT), GREATEST_DISCOUNT)
+
+
+def time_limit(env_id: str) -> int | None:
+    """
+    Return the periods to the time limit with which an id is registered; None: there is none, or no such id.
+
+    Args:
+        env_id: an id in gymnasium's registry, or ``module:id``; the module is imported.
+    """
+    module, _, name = env_id.rpartition(':')
+    try:
+        if module:
+            importlib.import_module(module)
+        return gymnasium.spec(name).max_episode_steps
+    except FAILURES:  # making the environment says what is wrong
+        return None
+
+
+def _path() -> Path:
+    return share_path('config', 'train', f'{RECIPE}.yaml')
