@@ -166,7 +166,7 @@ class TargetDrive:
         self._reach = model.actuator_forcerange[self._actuators, 1] / self._servo_stiffness
         self._neutral = sim.start_qpos[self._joints.places]
         rows = zip(names, self._joints.hinges, self._scale.tolist(), self._neutral.tolist(), strict=True)
-        self.signals = [self._signal(*row) for row in rows]
+        self.signals: Sequence[Signal] = [self._signal(*row) for row in rows]
 
     def begin(self, ids: Ids) -> None:
         """Command the present pose in simulations whose episode begins."""
@@ -235,7 +235,7 @@ class EffortDrive:
                 f"joint_efforts: the actuator of '{name}' has no limits; give scale, or a ctrlrange in the model."
             )
         self._control = model.actuator_ctrlrange[self._actuators, 1]
-        self.signals = [
+        self.signals: Sequence[Signal] = [
             Signal(signal_name(name, 'effort'), UNITS['effort'][int(hinge)], float(effort))
             for name, hinge, effort in zip(joints.names, joints.hinges, self._control * gear, strict=True)
         ]
@@ -284,7 +284,10 @@ class TwistDrive:
         self._sim, self._action = sim, action
         self._left = actuators_on(sim, sim.joints(action.left), 'twist')
         self._right = actuators_on(sim, sim.joints(action.right), 'twist')
-        self.signals = [Signal('linear.x', 'm/s', action.linear), Signal('angular.z', 'rad/s', action.angular)]
+        self.signals: Sequence[Signal] = [
+            Signal('linear.x', 'm/s', action.linear),
+            Signal('angular.z', 'rad/s', action.angular),
+        ]
 
     def begin(self, ids: Ids) -> None:
         """Command no speed in simulations whose episode begins."""

@@ -1,0 +1,157 @@
+"""
+How legs walk: a clock of the gait, the terms of a reward that ask for it, and what a critic needs to know of it.
+
+The clock says when each foot should be on the ground, as in Siekmann et al. 2021 (arXiv 2011.01387) and Margolis and
+Agrawal 2022, "Walk These Ways" (arXiv 2212.03238). It is no sensor: it is the time since the start.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from velora_ros.tasks.reward import moving
+from velora_ros.tasks.robot_model import RobotModel
+from velora_ros.tasks.sim import Array, Sim
+from velora_ros.tasks.terms import Observation, Term
+
+_FASTEST_SLIP = 1.0  # m/s
+
+
+@dataclass(frozen=True)
+class Gait:
+    """
+    When each foot is on the ground: a clock with a period, of which every foot has an own phase.
+
+    Args:
+        feet: the geoms of the feet.
+        offsets: by how much of a period each foot is ahead; a trot has 0 and 0.5 for the two pairs of diagonal feet.
+        period: of a stride [s].
+        ground: share of a stride on the ground.
+        height: of the middle of a foot at the top of its swing [m].
+        rest: height of the middle of a foot on the ground [m].
+        command: name of the twist command; without a command to move all feet stay on the ground.
+    """
+
+    feet: Sequence[str]
+    offsets: Sequence[float]
+    period: float
+    ground: float
+    height: float
+    rest: float
+    command: str = 'twist'
+
+    def phase(self, sim: Sim) -> Array:
+        """Return how much of its stride each foot has done, shape (n, feet), in [0, 1)."""
+        found: Array = (sim.time[:, None] / self.period + np.array(self.offsets)) % 1.0
+        return found
+
+    def clock(self) -> Observation:
+        """Sine and cosine of the first foot's phase, (n, 2); 0 while the command is to stand; known to the node."""
+
+        def read(sim: Sim) -> Array:
+            angle = 2 * np.pi * self.phase(sim)[:, 0]
+            seen: Array = np.stack([np.sin(angle), np.cos(angle)], axis=1) * moving(sim, self.command)[:, None]
+            return seen
+
+        return Observation(
+            'clock', read, entries=('clock.sin', 'clock.cos'), source='the time since the start', sensed=False
+        )
+
+    def in_time(self) -> Term:
+        """Return the share of feet that are in the air or on the ground as they should be, in [0, 1]."""
+
+        def compute(sim: Sim) -> Array:
+            wanted = (self.phase(sim) < self.ground) | ~moving(sim, self.command)[:, None]
+            agreed: Array = (self._contacts(sim) == wanted).mean(axis=1)
+            return agreed
+
+        return Term('in_time', compute, '', self._prepare)
+
+    def lift(self) -> Term:
+        """Return the sum of squared distances of feet from the height that their swing should have [m^2]."""
+
+        def compute(sim: Sim) -> Array:
+            swing = np.clip((self.phase(sim) - self.ground) / (1 - self.ground), 0, 1)
+            swing *= moving(sim, self.command)[:, None]
+            wanted = self.rest + (self.height - self.rest) * np.sin(np.pi * swing)
+            missed = sim_heights(sim, self.feet) - wanted
+            squared: Array = (missed**2 * (swing > 0)).sum(axis=1)
+            return squared
+
+        return Term('lift', compute, 'm^2', self._prepare)
+
+    def _contacts(self, sim: Sim) -> Any:
+        return np.concatenate([sim.contacts(foot) for foot in self.feet], axis=1)
+
+    def _prepare(self, model: RobotModel) -> None:
+        for foot in self.feet:
+            model.contact(foot, term='gait')
+
+
+def sim_heights(sim: Sim, feet: Sequence[str]) -> Array:
+    """Return the heights of the middles of feet, shape (n, feet) [m]."""
+    return np.concatenate([sim.geom_positions(foot)[:, :, 2] for foot in feet], axis=1)
+
+
+def slip_speed(feet: str) -> Term:
+    """Return the sum of the horizontal speeds of feet in contact, each at most 1 [m/s]."""
+
+    def compute(sim: Sim) -> Array:
+        slipped: Array = (np.minimum(speeds(sim, feet), _FASTEST_SLIP) * sim.contacts(feet)).sum(axis=1)
+        return slipped
+
+    return Term('slip_speed', compute, 'm/s', _motion_of(feet, 'slip_speed'))
+
+
+def phases(feet: str, longest: float = 0.5) -> Observation:
+    """How long each foot has been in the air (above 0) or on the ground (below 0), (n, feet) [s], for a critic."""
+
+    def read(sim: Sim) -> Array:
+        signed: Array = np.minimum(times(sim, feet), longest) * np.where(sim.contacts(feet), -1.0, 1.0)
+        return signed
+
+    def entries(sim: Sim) -> list[str]:
+        return [f'{name}/phase' for name in sim.geoms(feet)]
+
+    return Observation('phases', read, 's', _motion_of(feet, 'phases'), entries=entries, scale=1 / longest)
+
+
+def foot_motion(feet: str) -> Observation:
+    """Height and horizontal speed of each foot, (n, 2 * feet) [m and m/s], for a critic."""
+
+    def read(sim: Sim) -> Array:
+        found: Array = np.concatenate([sim.geom_positions(feet)[:, :, 2] * 10, speeds(sim, feet)], axis=1)
+        return found
+
+    return Observation('foot_motion', read, '', _motion_of(feet, 'foot_motion'))
+
+
+def times(sim: Sim, feet: str) -> Array:
+    """Return how long each foot has been in its present part of the stride, shape (n, feet) [s]."""
+    key, was, size = f'part: {feet}', f'part of before: {feet}', len(sim.geoms(feet))
+
+    def update(sim: Sim) -> None:
+        spent, before, touching = sim.remember(key, size), sim.remember(was, size), sim.contacts(feet)
+        spent[:] = np.where(before == touching, spent + sim.period, sim.period)
+        before[:] = touching
+
+    sim.after_physics(key, update)
+    return sim.remember(key, size)
+
+
+def speeds(sim: Sim, feet: str) -> Array:
+    """Return the horizontal speed of each foot, shape (n, feet) [m/s]."""
+    velocity = sim.geom_velocities(feet)[:, :, :2]
+    found: Array = np.sqrt(np.einsum('nfi,nfi->nf', velocity, velocity))
+    return found
+
+
+def _motion_of(feet: str, term: str) -> Any:
+    def prepare(model: RobotModel) -> None:
+        for name in model.geom_names(feet, term):
+            model.contact(name)
+            model.geom_velocity(name)
+
+    return prepare
