@@ -28,9 +28,9 @@ def assert_same_checkpoint(one: Path, other: Path) -> None:
     (tensors, metadata), (tensors_2, metadata_2) = agent_file.read(one), agent_file.read(other)
     for name, tensor in tensors.items():
         values, values_2 = tensor.numpy().copy(), tensors_2[name].numpy().copy()
-        if name == 'run.episodes':
+        if name == 'run.episodes' and values.size:
             values[:, 6:] = values_2[:, 6:] = 0
-        elif name in ('run.evaluations', 'run.diagnostics'):
+        elif name in ('run.evaluations', 'run.diagnostics') and values.size:
             values[:, 2] = values_2[:, 2] = 0
         assert values.tobytes() == values_2.tobytes(), name
     for part in (metadata, metadata_2):

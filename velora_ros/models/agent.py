@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from velora_ros.liquid import Wiring
@@ -52,6 +53,17 @@ class DDPGAgent(AgentState):
         self._last: Transition | None = None
         self._compiled = False
         self._stream_sources: dict[tuple[str, int, int], StreamNoise] = {}
+
+    def state(self, *, buffer: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the whole agent for :meth:`restore`; a vector of environments is saved within its episodes."""
+        tensors, values = super().state(buffer=buffer)
+        return tensors, {**values, 'outcome': self._outcome.state()}
+
+    def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state` returned; see :meth:`AgentState.restore`."""
+        super().restore(tensors, values)
+        if 'outcome' in values:  # files of earlier releases have none
+            self._outcome.restore(values['outcome'])
 
     def configure(self, config: TrainConfig) -> None:
         """Take the hyperparameters of ``train``; those of the constructor stay."""

@@ -28,6 +28,15 @@ class Outcome:
         self._total += self.discount * reward
         self.discount *= gamma**elapsed
 
+    def state(self) -> list[float | None]:
+        """Return what :meth:`restore` takes, JSON-ready."""
+        return [None if math.isnan(self.expected) else self.expected, self._total, self.discount]
+
+    def restore(self, state: list[float | None]) -> None:
+        """Continue an episode from what :meth:`state` returned."""
+        expected, total, discount = (math.nan if value is None else value for value in state)
+        self.expected, self._total, self.discount = expected, total, discount
+
     def end(self, rest: float) -> dict[str, float]:
         """
         Return the Q of the start, and by how much it was too high.
