@@ -123,7 +123,7 @@ def test_what_a_step_returns_is_copied(spec: PolicySpec) -> None:
 def test_a_vector_that_does_not_say_how_it_resets_is_refused(spec: PolicySpec) -> None:
     env = Told()
     env.metadata = {}
-    with pytest.raises(UnsupportedEnvironmentError, match="autoreset_mode'. of the vector is None; it must be one of"):
+    with pytest.raises(UnsupportedEnvironmentError, match=r"autoreset_mode'. of the vector is None; it must be one of"):
         CheckedVectorEnv(env, spec)
 
 
