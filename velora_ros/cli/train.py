@@ -21,7 +21,7 @@ from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.presets import read_yaml
 from velora_ros.training.recipe import named_hyperparameters
-from velora_ros.training.runs.config import RunConfig
+from velora_ros.training.runs.config import TASK_ENV, RunConfig
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import default_folder
 from velora_ros.training.runs.start_from_file import StartFile
@@ -46,6 +46,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'ends training early and writes the policy; --resume continues a run that was stopped or killed.',
     )
     begin = parser.add_mutually_exclusive_group()
+    begin.add_argument('--task', metavar='TASK', help='task, e.g. quadruped or my_robot.py:WALK')
     begin.add_argument('--env', metavar='ID', help='environment, e.g. InvertedPendulum-v5')
     begin.add_argument(
         '--resume', metavar='DIR', help='resume the run in this folder; --steps can be larger than before'
@@ -106,12 +107,14 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         VeloraError: a hyperparameter, the environment, the run's folder or a file is not valid.
     """
+    if arguments.task:
+        arguments.env, arguments.env_arg = TASK_ENV, [*arguments.env_arg, ('task', arguments.task)]
     if arguments.resume:
         _resume_run(arguments)
     elif arguments.env or arguments.start_from:
         _start_run(arguments)
     else:
-        raise ConfigError('nothing to train; give --env ID, --from FILE or --resume DIR.')
+        raise ConfigError('nothing to train; give --task NAME, --env ID, --from FILE or --resume DIR.')
 
 
 def _start_run(arguments: argparse.Namespace) -> None:
@@ -137,7 +140,7 @@ def _start_run(arguments: argparse.Namespace) -> None:
         flags=shlex.join(_flags(arguments)),
         num_envs=arguments.num_envs or 1,
     )
-    folder = Path(arguments.run_dir) if arguments.run_dir else default_folder(config.env or '', config.seed)
+    folder = Path(arguments.run_dir) if arguments.run_dir else default_folder(_name(arguments), config.seed)
     RunFolder(folder).refuse_second_run()  # before torch is loaded
     training = _Training(config, arguments)
     write_line(f'hyperparameters from {source}:')
@@ -151,7 +154,7 @@ def _started(arguments: argparse.Namespace, config: RunConfig) -> RunFolder:
     """Start the run in the given folder, or in a free one that no other training takes at the same moment."""
     if arguments.run_dir:
         return RunFolder.start(arguments.run_dir, config)
-    return RunFolder.start_in_free(lambda: default_folder(config.env or '', config.seed), config)
+    return RunFolder.start_in_free(lambda: default_folder(_name(arguments), config.seed), config)
 
 
 def _resume_run(arguments: argparse.Namespace) -> None:
@@ -215,6 +218,12 @@ class _Training:
             illustrate(folder.folder)
 
 
+def _name(arguments: argparse.Namespace) -> str:
+    """Return what names the run's folder and its preset: the task, else the environment."""
+    name: str = arguments.task or arguments.env
+    return name
+
+
 def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     """
     Return the hyperparameters, from the file or the preset and then the flags, and a text that says so.
@@ -225,7 +234,7 @@ def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     if arguments.config:
         values, source = read_yaml(arguments.config), str(arguments.config)
     else:
-        values, source = named_hyperparameters(arguments.env, arguments.preset)
+        values, source = named_hyperparameters(_name(arguments), arguments.preset)
     if flags := given_hyperparameters(arguments):
         source += f', with {", ".join(flags)} from the command line'
     budget = {name: value for name, value in _budget(arguments).items() if name == 'n_episodes'}
@@ -304,7 +313,8 @@ def _flags(arguments: argparse.Namespace) -> Sequence[str]:
     """Return the arguments, besides environment, seed and budget, that repeat the training."""
     given = {name: getattr(arguments, name) for name in ('config', 'control_period', 'stop_at', 'patience')}
     given |= {'preset': arguments.preset or None, **given_hyperparameters(arguments)}
-    words = [word for name, value in arguments.env_arg for word in ('--env-arg', f'{name}={json.dumps(value)}')]
+    given_to_env = [(name, value) for name, value in arguments.env_arg if name != 'task' or not arguments.task]
+    words = [word for name, value in given_to_env for word in ('--env-arg', f'{name}={json.dumps(value)}')]
     words += ['--from', arguments.start_from] if arguments.start_from else []
     for name, value in given.items():
         flag = f'--{name.replace("_", "-")}'

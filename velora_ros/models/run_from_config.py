@@ -53,6 +53,9 @@ def make_training_environment(config: RunConfig, env: Env) -> Env | VectorEnv[An
     if config.num_envs == 1:
         return env
     check_streams(config.num_envs, config.hyperparameters)
+    if (simulate_many := getattr(env.unwrapped, 'make_vec', None)) is not None:  # a task steps all of them in one call
+        vector: VectorEnv[Any, Any, Any] = simulate_many(config.num_envs, random_ages=True)
+        return vector
     return make_vector(lambda: make_environment(config), config.num_envs)
 
 

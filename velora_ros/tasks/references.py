@@ -5,8 +5,10 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from velora_ros.errors import TaskError, did_you_mean
+from velora_ros.tasks.single_env import TaskEnv
 from velora_ros.tasks.task import Task
 
 SHIPPED = ('quadruped', 'arm', 'rover')
@@ -20,9 +22,15 @@ def shipped() -> list[str]:
     return [name for name in SHIPPED if importlib.util.find_spec(f'{_HOME}.{name}') is not None]
 
 
-def is_reference(text: str) -> bool:
-    """Return whether a text looks like the reference of a task, not the id of an environment."""
-    return text in SHIPPED or (':' in text and (text.rpartition(':')[0].endswith('.py')))
+def make_env(task: str | Task, **options: Any) -> TaskEnv:
+    """
+    Make the environment of a task; gymnasium calls this for the id ``velora_ros.tasks:Task-v0``.
+
+    Args:
+        task: its reference, or the task.
+        **options: those of :meth:`velora_ros.tasks.Task.make`.
+    """
+    return (task if isinstance(task, Task) else find(task)).make(**options)
 
 
 def find(reference: str) -> Task:

@@ -14,8 +14,8 @@ from velora_ros.tasks.vector_env import TaskVectorEnv
 
 Floats = npt.NDArray[np.float32]
 
-PREFIX = 'task:'
-"""Begins the name of an environment that is a task, such as ``task:quadruped``."""
+ENV_ID = 'velora_ros.tasks:Task-v0'
+"""The environment that every task is, with the keyword ``task``."""
 
 
 class TaskEnv(gym.Env[Floats, Floats]):
@@ -40,15 +40,18 @@ class TaskEnv(gym.Env[Floats, Floats]):
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self.dt: float = task.period
-        kwargs = {'task': task, 'seed': seed, 'undisturbed': undisturbed, 'render_mode': render_mode}
-        self.spec = EnvSpec('Task-v0', entry_point='velora_ros.tasks.single_env:TaskEnv', kwargs=kwargs)
-        if task.name:
-            setattr(self, MADE_AS, f'{PREFIX}{task.name}')
+        kwargs = {'task': task.name or task} | ({'undisturbed': True} if undisturbed else {})
+        self.spec = EnvSpec('Task-v0', entry_point='velora_ros.tasks.references:make_env', kwargs=kwargs)
+        setattr(self, MADE_AS, ENV_ID)
 
     @property
     def vector(self) -> TaskVectorEnv:
         """The vector environment inside, with one simulation."""
         return self._vector
+
+    def make_vec(self, n: int, **options: Any) -> TaskVectorEnv:
+        """Return n simulations of the same task; options are those of ``Task.make_vec``."""
+        return TaskVectorEnv(self.task, n, **{'undisturbed': self._vector.episodes.undisturbed, **options})
 
     @property
     def model(self) -> Any:

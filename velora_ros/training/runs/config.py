@@ -31,6 +31,9 @@ GIVEN_BY_MAKE = (PassiveEnvChecker, OrderEnforcing, TimeLimit, NamedFlatten)
 
 Env = gymnasium.Env[Any, Any]
 
+TASK_ENV = 'velora_ros.tasks:Task-v0'
+"""The environment that every task is; its keyword ``task`` says which."""
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -71,7 +74,10 @@ class RunConfig:
         """The command that repeats the run; empty if a program started it."""
         budget = f'--steps {self.total_steps}' if self.total_steps else f'--episodes {self.hyperparameters.n_episodes}'
         budget += f' --num-envs {self.num_envs}' if self.num_envs != 1 else ''
-        command = f'velora_ros train --env {shlex.quote(self.env or "")} --seed {self.seed} {budget} {self.flags}'
+        named = f'--env {shlex.quote(self.env or "")}'
+        if self.env == TASK_ENV:
+            named = f'--task {shlex.quote(str(self.env_args.get("task", "")))}'
+        command = f'velora_ros train {named} --seed {self.seed} {budget} {self.flags}'
         return '' if self.flags is None else command.rstrip()
 
     def name_of_env(self) -> str:

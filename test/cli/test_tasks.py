@@ -1,0 +1,139 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from velora_ros.cli.main import main
+from velora_ros.gym import make
+from velora_ros.policy import Policy, PolicyFile
+from velora_ros.tasks.references import find
+
+TASK = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from toy_tasks import reacher, walker
+WALK, REACH = walker(), reacher()
+"""
+
+
+@pytest.fixture
+def robot(tmp_path):
+    """A file of a user with two tasks."""
+    path = tmp_path / 'my_robot.py'
+    path.write_text(TASK)
+    return str(path)
+
+
+@pytest.fixture
+def policy(robot, make_policy_file, tmp_path):
+    """A policy with random weights for the walking task."""
+    spec = find(f'{robot}:WALK').policy_spec
+    path = tmp_path / 'walk.safetensors'
+    make_policy_file(spec.observation_dim, 20, spec.action_dim, spec=spec).save(path)
+    return str(path)
+
+
+def said(capsys, *arguments, status=0):
+    assert main(list(arguments)) == status
+    return capsys.readouterr()
+
+
+def test_show_prints_the_contract(robot, capsys):
+    found = json.loads(said(capsys, 'tasks', 'show', f'{robot}:WALK', '--json').out)
+    gyro = {'name': 'gyro.x', 'unit': 'rad/s', 'scale': 0.25, 'noise': 0.2, 'bias': 0.1, 'from': 'Imu angular_velocity'}
+    assert found['observations'][0] == gyro
+    assert found['actions'][1]['name'] == 'right_hip/position'
+    assert {'name': 'track_linear', 'weight': 1.0, 'unit': ''} in found['rewards']
+    assert found['commands'][0]['entries'][0] == {'name': 'linear.x', 'unit': 'm/s', 'range': [-0.5, 1.0]}
+    text = said(capsys, 'tasks', 'show', f'{robot}:WALK').out
+    for part in ('gyro.x', 'base_height', 'right_hip/position', 'track_linear', 'touches(trunk)', 'friction', '50 Hz'):
+        assert part in text
+
+
+def test_the_tasks_that_ship_are_listed(capsys):
+    said(capsys, 'tasks')
+
+
+@pytest.mark.parametrize(
+    ('reference', 'message'),
+    [
+        ('quadrupd', "no task 'quadrupd'"),
+        ('nowhere.py:WALK', "no file 'nowhere.py'"),
+        ('{robot}', 'does not say which task; the module has WALK, REACH'),
+        ('{robot}:WALKS', "no task 'WALKS'. Did you mean 'WALK'"),
+        ('no_such_module:WALK', "no module 'no_such_module'"),
+        ('{broken}:WALK', 'fails with ZeroDivisionError: division by zero'),
+    ],
+)
+def test_a_wrong_reference_is_one_sentence(robot, tmp_path, capsys, reference, message):
+    broken = tmp_path / 'broken.py'
+    broken.write_text('1 / 0\n')
+    out = said(capsys, 'tasks', 'show', reference.format(robot=robot, broken=broken), status=1)
+    assert message in out.err
+    assert out.err.count('\n') == 1
+
+
+def test_a_task_of_a_module_in_the_present_folder_is_found(robot, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find('my_robot:REACH').policy_spec.action_dim == 2
+    assert find('my_robot.py:REACH').name == 'my_robot.py:REACH'
+
+
+def test_every_task_is_an_environment(robot):
+    env = make('velora_ros.tasks:Task-v0', task=f'{robot}:WALK', undisturbed=True)
+    observation, _ = env.reset(seed=0)
+    assert env.observation_space.contains(observation)
+    env.close()
+
+
+def test_play_runs_and_films_an_episode(robot, policy, tmp_path, capsys, opengl):
+    film = tmp_path / 'film.gif'
+    arguments = ('play', f'{robot}:WALK', '--policy', policy, '--film', str(film), '--seconds', '0.2', '--undisturbed')
+    out = said(capsys, *arguments).out
+    assert out.startswith('0.20 s, return ')
+    assert film.read_bytes().startswith(b'GIF')
+
+
+def test_evaluate_prints_the_tasks_own_figures_and_repeats_with_its_seed(robot, policy, capsys):
+    arguments = ('evaluate', policy, '--task', f'{robot}:WALK', '--episodes', '8', '--seed', '3', '--json')
+    one, again = (json.loads(said(capsys, *arguments).out.splitlines()[-1]) for _ in range(2))
+    assert one == again
+    assert one['episodes'] == 8
+    assert 0 <= one['tracking'] <= 1
+    assert one['failed'] == sum(one['failures'].values()) > 0
+    other = json.loads(said(capsys, *arguments, '--undisturbed').out)
+    assert other['mean'] != one['mean']
+    assert 'tracking' in said(capsys, *arguments[:-1]).out
+
+
+def test_many_simulations_get_the_same_return_as_one_with_the_runtime_of_the_robot(robot, policy, capsys):
+    arguments = ('evaluate', policy, '--task', f'{robot}:WALK', '--episodes', '1', '--seed', '3', '--json')
+    many = json.loads(said(capsys, *arguments).out)
+    runner, env = Policy.load(policy), find(f'{robot}:WALK').make()
+    observation, _ = env.reset(seed=3)
+    total, ended = 0.0, False
+    while not ended:
+        observation, reward, terminated, truncated, _ = env.step(runner.step(observation))
+        total, ended = total + reward, terminated or truncated
+    assert many['mean'] == pytest.approx(total, rel=1e-3)
+
+
+def test_a_policy_for_another_task_is_refused(robot, policy, capsys):
+    assert 'do not fit the task' in said(capsys, 'evaluate', policy, '--task', f'{robot}:REACH', status=1).err
+    assert 'do not fit the task' in said(capsys, 'play', f'{robot}:REACH', '--policy', policy, status=1).err
+
+
+def test_train_learns_a_task_in_many_simulations_and_resumes(robot, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sizes = ('--n-neurons', '12', '--batch-size', '16', '--start-steps', '64', '--eval-every', '0')
+    arguments = ('train', '--task', f'{robot}:WALK', '--num-envs', '4', '--steps', '200', *sizes, '--no-pictures')
+    said(capsys, *arguments)
+    folder = next(Path('runs').iterdir())
+    assert 'WALK' in folder.name
+    file = PolicyFile.load(folder / 'policies' / 'last.safetensors')
+    assert file.spec == find(f'{robot}:WALK').policy_spec
+    assert f'velora_ros train --task {robot}:WALK --seed 0 --steps 200 --num-envs 4' in file.provenance['command']
+    said(capsys, 'train', '--resume', str(folder), '--steps', '300', '--no-pictures')
+    report = json.loads(said(capsys, 'evaluate', str(folder / 'policies' / 'last.safetensors'), '--json').out)
+    assert np.isfinite(report['mean'])
