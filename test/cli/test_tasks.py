@@ -126,7 +126,18 @@ def test_a_policy_for_another_task_is_refused(robot, policy, capsys):
 
 def test_train_learns_a_task_in_many_simulations_and_resumes(robot, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    sizes = ('--n-neurons', '12', '--batch-size', '16', '--start-steps', '64', '--eval-every', '0')
+    sizes = (
+        '--n-neurons',
+        '12',
+        '--critic-sizes',
+        '16',
+        '--batch-size',
+        '16',
+        '--start-steps',
+        '64',
+        '--eval-every',
+        '0',
+    )
     arguments = ('train', '--task', f'{robot}:WALK', '--num-envs', '4', '--steps', '200', *sizes, '--no-pictures')
     said(capsys, *arguments)
     folder = next(Path('runs').iterdir())

@@ -80,6 +80,12 @@ class Task:
         spec: PolicySpec = self._spec  # type: ignore[attr-defined]
         return spec
 
+    @property
+    def horizon(self) -> int:
+        """Periods that a policy must look ahead at most: to the end of an episode, or to the next command."""
+        every = [sum(one.every) / 2 for one in self.commands.values() if one.every is not None]
+        return max(1, min([self.built.steps, *(round(seconds / self.period) for seconds in every)]))
+
     def make(self, **options: Any) -> TaskEnv:
         """Return a ``gymnasium.Env``; options are those of :class:`velora_ros.tasks.single_env.TaskEnv`."""
         return TaskEnv(self, **options)

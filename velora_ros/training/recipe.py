@@ -12,6 +12,7 @@ from typing import Any
 import gymnasium
 
 from velora_ros.gym.describe_env_errors import FAILURES
+from velora_ros.tasks.references import find, is_reference
 from velora_ros.training.presets import preset_path, read_yaml
 from velora_ros.utils.shipped_files import share_path
 
@@ -73,10 +74,13 @@ def time_limit(env_id: str) -> int | None:
     Return the periods to the time limit with which an id is registered; None: there is none, or no such id.
 
     Args:
-        env_id: an id in gymnasium's registry, or ``module:id``; the module is imported.
+        env_id: an id in gymnasium's registry, or ``module:id``, of which the module is imported; or the reference of a
+            task, whose commands may end sooner than its episodes.
     """
     module, _, name = env_id.rpartition(':')
     try:
+        if is_reference(env_id):
+            return find(env_id).horizon
         if module:
             importlib.import_module(module)
         return gymnasium.spec(name).max_episode_steps
