@@ -50,9 +50,9 @@ control: ## Balance a pole: simulator and policy over ROS 2; TRAIN=1: train the 
 	    $(call launch_argument,ENV,env) $(call launch_argument,POLICY,policy) $(call launch_argument,NAMESPACE,namespace) \
 	    $(call launch_argument,SEED,seed) $(call launch_argument,STEPS,steps) $(call given,ARGS)
 
-train: ## Train a policy [ENV=id] [ENVS=n at once] [SEED=n] [STEPS=n] [OUT=file] [ARGS='--flag value ...']
+train: ## Train a policy [ENV=id | TASK=quadruped] [ENVS=n at once] [SEED=n] [STEPS=n] [OUT=file] [ARGS='--flag value ...']
 	@tools/environment train
-	@exec $(BIN)/velora_ros train --env $(call quote,$(or $(call given,ENV),InvertedPendulum-v5)) $(call option,SEED,--seed) \
+	@exec $(BIN)/velora_ros train $(if $(call given,TASK),--task $(call quoted,TASK),--env $(call quote,$(or $(call given,ENV),InvertedPendulum-v5))) $(call option,SEED,--seed) \
 	    $(call option,STEPS,--steps) $(call option,ENVS,--num-envs) $(call option,OUT,--out) $(call given,ARGS)
 
 sweep: ## Train many settings with many seeds on Ray Tune [FILE=config/sweep/x.yaml | RESUME=folder] [OUT=folder] [ARGS='--flag value ...']
