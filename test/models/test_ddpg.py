@@ -88,6 +88,13 @@ def test_one_seed_is_one_run_bit_for_bit() -> None:
     assert not same(weights(first), weights(other))
 
 
+def test_a_motor_layer_that_begins_small_acts_little() -> None:
+    usual, small = LiquidDDPG(2, 6, 1, seed=5), LiquidDDPG(2, 6, 1, seed=5, motor_init=0.1)
+    for name, weight in weights(usual).items():
+        factor = 0.1 if name.startswith(('actor.motor.weight', 'actor_target.motor.weight')) else 1.0
+        torch.testing.assert_close(weights(small)[name], factor * weight)
+
+
 def test_without_a_seed_set_seed_suffices() -> None:
     def run() -> dict[str, torch.Tensor]:
         set_seed(64)
@@ -98,7 +105,17 @@ def test_without_a_seed_set_seed_suffices() -> None:
     assert same(run(), run())
 
 
-@pytest.mark.parametrize('arguments', [{}, {'optim': torch.optim.RMSprop}, {'critic_neurons': 5}, {'policy_tau': 0.01}])
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        {},
+        {'optim': torch.optim.RMSprop},
+        {'critic_neurons': 5},
+        {'policy_tau': 0.01},
+        {'core_rate': 0.1, 'motor_init': 0.1},
+        {'core_rate': 0.1, 'backend': 'torch'},
+    ],
+)
 def test_save_load_predict_is_exact_and_training_goes_on_as_if_never_stopped(
     tmp_path: Path, arguments: dict[str, Any]
 ) -> None:
