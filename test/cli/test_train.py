@@ -311,3 +311,23 @@ def test_a_wrong_keyword_is_one_sentence(train_here, capsys, argument, status, w
     assert words in error
     assert 'Traceback' not in error
     assert not Path('runs').exists()
+
+
+# --- many environments at once
+
+
+def test_a_run_in_many_environments_is_resumed_from_its_folder(train_here, capsys):
+    assert train_here(*SHORT, '--num-envs', '3', '--run-dir', 'run') == 0
+    started = RunConfig.load(RunPaths('run').config)
+    assert started.num_envs == 3
+    assert '--num-envs 3' in started.command
+    assert main(['train', '--resume', 'run', '--steps', '300', '--no-pictures', '--num-envs', '2']) == 2
+    assert 'started with num_envs 3, now it is 2' in capsys.readouterr().err
+    assert main(['train', '--resume', 'run', '--steps', '300', '--no-pictures']) == 0
+    assert 'trained 300 steps' in capsys.readouterr().out
+
+
+def test_more_environments_than_the_replay_has_room_for_leave_no_folder(train_here, capsys):
+    assert train_here(*SHORT, '--num-envs', '50000', '--run-dir', 'run') == 2
+    assert '50000 environments need at least' in capsys.readouterr().err
+    assert not Path('run').exists()

@@ -62,6 +62,21 @@ def test_training_begins_from_a_policy_in_an_environment_with_keywords(tmp_path)
     assert events.written[-1]['steps'] == 90
 
 
+def test_a_job_in_many_environments_is_trained_and_resumed(tmp_path):
+    events, quick = WrittenEvents(), {'start_steps': 16, 'boost_steps': 0, 'update_ratio': 0.1, 'eval_every': 0}
+    job = {
+        'env': 'InvertedPendulum-v5', 'seed': 3, 'total_steps': 90, 'num_envs': 3, 'run_dir': str(tmp_path / 'run'),
+        'resume': False, 'out': '', 'rival': '', 'nice': 0, 'announce_untrained': False,
+        'config': dataclasses.asdict(TrainConfig(**quick, n_episodes=90)),
+    }  # fmt: skip
+    train(job, events, Orders(events))
+    assert RunConfig.load(RunPaths(tmp_path / 'run').config).num_envs == 3
+    with pytest.raises(VeloraError, match='started with num_envs 3, now it is 1'):
+        train({**job, 'resume': True, 'num_envs': 1}, events, Orders(events))
+    train({**job, 'resume': True, 'total_steps': 180}, events, Orders(events))
+    assert [event['steps'] for event in events.written if event['event'] == 'end'] == [90, 180]
+
+
 @pytest.mark.parametrize(
     ('changes', 'words'),
     [

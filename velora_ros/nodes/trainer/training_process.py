@@ -31,7 +31,6 @@ from typing import TYPE_CHECKING, Any
 from velora_ros.errors import MissingDependencyError, VeloraError
 from velora_ros.gym import check_statistics, disturb, make
 from velora_ros.gym.describe_env_errors import closing
-from velora_ros.gym.make_vector import make_vector
 from velora_ros.nodes.trainer.event_reporter import EventReporter, EventWriter
 from velora_ros.nodes.trainer.orders import Orders
 from velora_ros.policy import Policy, PolicyFile
@@ -150,14 +149,11 @@ def _make_environment(job: Job, config: TrainConfig) -> Any:
 @contextlib.contextmanager
 def _training_environment(job: Job, env: Any, config: TrainConfig) -> Iterator[Any]:
     """Yield what is trained in: the environment, or a vector of them, which is closed."""
-    if (num_envs := job.get('num_envs', 1)) == 1:
-        yield env
-        return
-    from velora_ros.training.environments import check_streams  # noqa: PLC0415 - it loads torch
+    from velora_ros.models.run_from_config import make_training_environment  # noqa: PLC0415 - it loads torch
 
-    check_streams(num_envs, config)
-    with closing(make_vector(lambda: _make_environment(job, config), num_envs)) as vector:
-        yield vector
+    trained_in = make_training_environment(_run_config(job, config), env)
+    with contextlib.nullcontext() if trained_in is env else closing(trained_in):
+        yield trained_in
 
 
 def _make_model(job: Job, env: Any, config: TrainConfig) -> 'LiquidDDPG':
@@ -168,12 +164,15 @@ def _make_model(job: Job, env: Any, config: TrainConfig) -> 'LiquidDDPG':
         raise MissingDependencyError(
             f'training needs {error.name}, which is not installed. {how_to_install("train")}'
         ) from error
+    return make_model(_run_config(job, config), env, fresh=not job['resume'])
+
+
+def _run_config(job: Job, config: TrainConfig) -> RunConfig:
     given = {'env_args': job.get('env_args', {}), 'start_from': job.get('start_from') or None}
-    run = RunConfig(
+    return RunConfig(
         env=job['env'], seed=job['seed'], hyperparameters=config, device=job.get('device', 'cpu'),
-        total_steps=job['total_steps'], **given,
+        total_steps=job['total_steps'], num_envs=job.get('num_envs', 1), **given,
     )  # fmt: skip
-    return make_model(run, env, fresh=not job['resume'])
 
 
 def _evaluate_rival(job: Job, config: TrainConfig, model: 'LiquidDDPG', events: EventWriter) -> float:
