@@ -140,6 +140,8 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
         agent.compile()
         if call.progress:
             write_line(str(agent.backend_choice))
+            if vector is not None:
+                write_line(f'{vector.num_envs} environments act at once; steps are counted over all of them')
         # The environment of the evaluations, and the callbacks.
         eval_env = stack.enter_context(_evaluation_environment(config, call))
         stack.enter_context(_explained(folder))
