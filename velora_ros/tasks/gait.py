@@ -87,7 +87,8 @@ class Gait:
 
     def _prepare(self, model: RobotModel) -> None:
         for foot in self.feet:
-            model.contact(foot, term='gait')
+            for name in model.geom_names(foot, 'gait'):
+                model.contact(name)
 
 
 def sim_heights(sim: Sim, feet: Sequence[str]) -> Array:

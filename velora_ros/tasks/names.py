@@ -41,7 +41,8 @@ def select(pattern: str, names: Sequence[str], kind: str, term: str = '') -> lis
 def unknown(name: str, names: Sequence[str], kind: str, term: str = '') -> TaskError:
     """Return the error for a name that the model does not have."""
     asked = f'{term}: ' if term else ''
-    return TaskError(f"{asked}there is no {kind} '{name}' in the model.{did_you_mean(name, filter(None, names))}")
+    named = [one for one in names if one and '/geom' not in one]  # not those that were named here
+    return TaskError(f"{asked}there is no {kind} '{name}' in the model.{did_you_mean(name, named)}")
 
 
 def values(given: PerName, names: Sequence[str], what: str) -> npt.NDArray[np.float64]:

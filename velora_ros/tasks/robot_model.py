@@ -10,7 +10,7 @@ import mujoco
 
 from velora_ros.errors import MissingDependencyError, TaskError
 from velora_ros.gym import mjcf_and_urdf
-from velora_ros.tasks.names import select, unknown
+from velora_ros.tasks.names import fits, select, unknown
 
 MENAGERIE, MENAGERIE_ROOT = 'menagerie:', 'MENAGERIE_ROOT'
 FLOOR = 'floor'
@@ -55,6 +55,8 @@ class RobotModel:
         """
         Add a sensor that counts contacts between a geom or a body and another, or anything; return its name.
 
+        A name that only part of one geom's name has means this geom.
+
         Raises:
             TaskError: there is no such geom or body.
         """
@@ -93,6 +95,9 @@ class RobotModel:
             return _GEOM, name
         if name in bodies:
             return _BODY, name
+        alike = [geom.name for geom in self.spec.geoms if (geom.contype or geom.conaffinity) and fits(name, geom.name)]
+        if len(alike) == 1:
+            return _GEOM, alike[0]
         raise unknown(name, [*geoms, *bodies], 'geom or body', term)
 
     def _name_unnamed(self) -> None:
