@@ -41,6 +41,15 @@ def test_an_environment_without_a_preset_gets_the_recipe_and_a_text_that_says_so
     assert 'no time limit is known' in named_hyperparameters('Nothing-v0')[1]
 
 
+def test_tasks_have_their_own_values_where_many_simulations_need_others() -> None:
+    values, source = named_hyperparameters('rover')
+    config = TrainConfig.from_dict(values)
+    assert 'recipe-task.yaml' in source
+    assert not config.normalise
+    assert config.samples_per_transition > 0
+    assert config.buffer_size == recipe('Pusher-v5')['buffer_size']
+
+
 def test_a_preset_of_the_environment_is_used_unless_the_recipe_is_asked_for() -> None:
     own, source = named_hyperparameters('HalfCheetah-v5')
     assert source.endswith('HalfCheetah-v5.yaml')

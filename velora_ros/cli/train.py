@@ -20,7 +20,7 @@ from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
 from velora_ros.training.evaluation import episode_seed, evaluate
 from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.presets import read_yaml
-from velora_ros.training.recipe import named_hyperparameters
+from velora_ros.training.recipe import SIMULATIONS, named_hyperparameters
 from velora_ros.training.runs.config import TASK_ENV, RunConfig
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import default_folder
@@ -63,7 +63,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     budget.add_argument('--steps', metavar='N', type=whole_number(1), help='environment steps at most')
     budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='episodes at most')
     parser.add_argument(
-        '--num-envs', metavar='N', type=whole_number(1), help='environments to train in at once (default: 1)'
+        '--num-envs', metavar='N', type=whole_number(1), help='environments to train in at once (default: 1; of a task 64)'
     )
     parser.add_argument(
         '--out', metavar='FILE', help='policy file (default: policies/best.safetensors in the run folder)'
@@ -138,7 +138,7 @@ def _start_run(arguments: argparse.Namespace) -> None:
         control_period=arguments.control_period,
         device=arguments.device or 'cpu',
         flags=shlex.join(_flags(arguments)),
-        num_envs=arguments.num_envs or 1,
+        num_envs=arguments.num_envs or (SIMULATIONS if arguments.task else 1),
     )
     folder = Path(arguments.run_dir) if arguments.run_dir else default_folder(_name(arguments), config.seed)
     RunFolder(folder).refuse_second_run()  # before torch is loaded

@@ -1,8 +1,8 @@
 """
 The recipe: one configuration of hyperparameters for every environment, and the rules that scale it.
 
-``config/train/recipe.yaml`` holds the configuration. What depends on the environment follows from a rule here, never
-from a list of environments.
+``config/train/recipe.yaml`` holds the configuration, and ``recipe-task.yaml`` what tasks have otherwise, which simulate
+many robots at once. What depends on the environment follows from a rule here, never from a list of environments.
 """
 
 import importlib
@@ -18,6 +18,9 @@ from velora_ros.utils.shipped_files import share_path
 
 RECIPE = 'recipe'
 """The name of its file, and of the preset that means it."""
+
+SIMULATIONS = 64
+"""Simulations of a task that a training runs at once, unless another number is given."""
 
 LEAST_DISCOUNT, GREATEST_DISCOUNT = 0.95, 0.99
 """A smaller discount hardly sees what follows; with a larger one the critic learns slowly."""
@@ -39,7 +42,8 @@ def named_hyperparameters(env_id: str, preset: str = '') -> tuple[dict[str, Any]
         return read_yaml(path), str(path)
     values, limit = recipe(env_id), time_limit(env_id)
     why = 'no time limit is known' if limit is None else f'a time limit of {limit} steps'
-    return values, f'{_path()}, the recipe for every environment (gamma {values["gamma"]:g}: {why})'
+    what = 'with recipe-task.yaml, the recipe for tasks' if is_reference(env_id) else 'the recipe for every environment'
+    return values, f'{_path()}, {what} (gamma {values["gamma"]:g}: {why})'
 
 
 def recipe(env_id: str) -> dict[str, Any]:
@@ -52,7 +56,8 @@ def recipe(env_id: str) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read.
     """
-    return {**read_yaml(_path()), 'gamma': discount(time_limit(env_id))}
+    of_tasks = read_yaml(share_path('config', 'train', f'{RECIPE}-task.yaml')) if is_reference(env_id) else {}
+    return {**read_yaml(_path()), **of_tasks, 'gamma': discount(time_limit(env_id))}
 
 
 def discount(periods: int | None) -> float:

@@ -1,0 +1,208 @@
+"""
+One run of the tasks benchmark, in a process of its own; the last line is JSON.
+
+    python benchmarks/tasks_learning.py SIDE SEED MINUTES     # ours, sb3_sac or sb3_ppo: minutes until tracking 0.8
+    python benchmarks/tasks_learning.py speed TASK N SECONDS  # control steps a second in a training run
+"""
+
+import contextlib
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+
+from velora_ros.models import LiquidDDPG
+from velora_ros.policy.many_policies import ManyPolicies
+from velora_ros.tasks.recording import record
+from velora_ros.tasks.references import find
+from velora_ros.training import Callback, StopTraining
+from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.presets import preset_path
+
+TASK, GOAL, SIMULATIONS, NEURONS = 'quadruped', 0.8, 64, 128
+EVERY = 20_000
+"""Transitions between two evaluations."""
+EPISODES, SECONDS = 64, 10.0
+
+
+class UntilTracking(Callback):
+    """Ends a run when the policy tracks well enough, or when its time is over; evaluations stop the clock."""
+
+    def __init__(self, task: Any, seconds: float) -> None:
+        self._env, self._task, self._left = task.make_vec(EPISODES, undisturbed=True), task, seconds
+        self._began, self._next = time.perf_counter(), EVERY
+        self.minutes, self.tracking = seconds / 60, 0.0
+        self._total = seconds
+
+    def due(self, step: int, act: Any) -> bool:
+        """Evaluate if that is due; return whether the run is over."""
+        now = time.perf_counter()
+        self._left -= now - self._began
+        if step >= self._next and self._left > 0:
+            self._next += EVERY
+            self.tracking = self._task.score(record(self._env, act(), seed=1, seconds=SECONDS))['tracking']
+            print(f'{step} steps, {(self._total - self._left) / 60:.1f} min: tracking {self.tracking:.3f}', flush=True)
+            if self.tracking >= GOAL:
+                self.minutes = (self._total - self._left) / 60
+                return True
+        self._began = time.perf_counter()
+        return self._left <= 0
+
+
+class Ours(UntilTracking):
+    """The same for our trainer."""
+
+    model: LiquidDDPG
+
+    def on_step(self, step: int) -> None:
+        """Stop at the goal."""
+        if self.due(step, lambda: ManyPolicies(self.model.agent.policy_file(), EPISODES).step):
+            raise StopTraining('the goal, or the end of the time')
+
+
+def recipe() -> dict[str, Any]:
+    """Return the hyperparameters of tasks."""
+    path = preset_path(TASK, '')
+    return {} if path is None else TrainConfig.from_yaml(path).__dict__
+
+
+def make_ours(task: Any, seed: int) -> tuple[LiquidDDPG, dict[str, Any]]:
+    """Return an agent for a task and its arguments of ``train``."""
+    config = TrainConfig.from_dict(recipe())
+    agent, spec = config.agent_arguments(), task.policy_spec
+    agent['n_neurons'] = NEURONS
+    model = LiquidDDPG(spec.observation_dim, agent.pop('n_neurons'), spec.action_dim, seed=seed, **agent)
+    return model, config.train_arguments()
+
+
+def ours(seed: int, minutes: float) -> dict[str, Any]:
+    """Train ours."""
+    task = find(TASK)
+    model, arguments = make_ours(task, seed)
+    watch = Ours(task, 60 * minutes)
+    arguments |= {'eval_every': 0, 'n_episodes': 10**9}
+    model.train(task.make_vec(SIMULATIONS, random_ages=True), **arguments, callbacks=[watch], progress=False)
+    return {'side': 'ours', 'seed': seed, 'minutes': watch.minutes, 'tracking': watch.tracking}
+
+
+def peer(side: str, seed: int, minutes: float) -> dict[str, Any]:
+    """Train stable-baselines3's SAC with our batch and updates, or its PPO."""
+    import stable_baselines3  # noqa: PLC0415
+    from stable_baselines3.common.callbacks import BaseCallback  # noqa: PLC0415
+
+    task = find(TASK)
+    vector = sb3_vector(task.make_vec(SIMULATIONS, random_ages=True), seed)
+    watch = UntilTracking(task, 60 * minutes)
+    config = TrainConfig.from_dict(recipe())
+    if side == 'sb3_sac':
+        updates = max(1, round(config.samples_per_transition * SIMULATIONS / config.batch_size))
+        model = stable_baselines3.SAC(
+            'MlpPolicy', vector, seed=seed, batch_size=config.batch_size, gradient_steps=updates, train_freq=1,
+            gamma=config.gamma, learning_starts=config.start_steps, policy_kwargs={'net_arch': [256, 256]},
+        )  # fmt: skip
+    else:  # rl-baselines3-zoo, hyperparams/ppo.yml, the MuJoCo tasks of many environments
+        model = stable_baselines3.PPO(
+            'MlpPolicy', vector, seed=seed, n_steps=64, batch_size=1024, n_epochs=10, gamma=0.99, gae_lambda=0.95,
+            ent_coef=0.0, learning_rate=3e-4, clip_range=0.2, policy_kwargs={'net_arch': [256, 256]},
+        )  # fmt: skip
+
+    class Watch(BaseCallback):
+        def _on_step(self) -> bool:
+            return not watch.due(self.num_timesteps, lambda: lambda seen: model.predict(seen, deterministic=True)[0])
+
+    model.learn(10**9, callback=Watch())
+    return {'side': side, 'seed': seed, 'minutes': watch.minutes, 'tracking': watch.tracking}
+
+
+def sb3_vector(env: Any, seed: int) -> Any:
+    """Return a task's vector as stable-baselines3 knows vectors: it begins the next episodes by itself."""
+    from stable_baselines3.common.vec_env import VecEnv  # noqa: PLC0415
+
+    class Vector(VecEnv):
+        def __init__(self) -> None:
+            low, high = env.single_action_space.low, env.single_action_space.high
+            super().__init__(env.num_envs, env.single_observation_space, Box(low, high, dtype=np.float32))
+
+        def reset(self) -> Any:
+            return env.reset(seed=seed)[0].copy()
+
+        def step_async(self, actions: Any) -> None:
+            self._actions = actions
+
+        def step_wait(self) -> Any:
+            observations, rewards, terminated, truncated, _ = env.step(self._actions)
+            ended, infos = terminated | truncated, [{} for _ in range(env.num_envs)]
+            if ended.any():
+                for stream in np.flatnonzero(ended):
+                    infos[stream] = {
+                        'terminal_observation': observations[stream].copy(),
+                        'TimeLimit.truncated': bool(truncated[stream] and not terminated[stream]),
+                    }
+                observations, _ = env.reset(options={'reset_mask': ended})
+            return observations.copy(), rewards.astype(np.float32), ended, infos
+
+        def close(self) -> None:
+            env.close()
+
+        def get_attr(self, attr_name: str, indices: Any = None) -> Any:
+            return [getattr(env, attr_name, None)] * env.num_envs
+
+        def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+            raise NotImplementedError
+
+        def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
+            raise NotImplementedError
+
+        def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+            return [False] * env.num_envs
+
+    return Vector()
+
+
+class Timed(Callback):
+    """Measures a run between its first update and a number of seconds later."""
+
+    def __init__(self, seconds: float, start_steps: int) -> None:
+        self._seconds, self._start_steps = seconds, start_steps
+        self._first = (0, 0.0)
+        self.rate = 0.0
+
+    def on_step(self, step: int) -> None:
+        """Stop when the time is over."""
+        if step > self._start_steps + 2 * SIMULATIONS:  # the kernels are compiled
+            self._first = self._first if self._first[0] else (step, time.perf_counter())
+            if (taken := time.perf_counter() - self._first[1]) > self._seconds:
+                self.rate = (step - self._first[0]) / taken
+                raise StopTraining('measured')
+
+
+def speed(name: str, n: int, seconds: float) -> dict[str, Any]:
+    """Measure the control steps a second of a training run."""
+    task = find(name)
+    model, arguments = make_ours(task, 0)
+    arguments |= {'eval_every': 0, 'n_episodes': 10**9, 'start_steps': 1024}
+    watch = Timed(seconds, arguments['start_steps'])
+    model.train(task.make_vec(n), **arguments, callbacks=[watch], progress=False)
+    return {'steps_per_s': watch.rate}
+
+
+def main() -> None:
+    """Run one side."""
+    side, *arguments = sys.argv[1:]
+    if side == 'speed':
+        result = speed(arguments[0], int(arguments[1]), float(arguments[2]))
+    elif side == 'ours':
+        result = ours(int(arguments[0]), float(arguments[1]))
+    else:
+        torch.set_num_threads(2)
+        with contextlib.suppress(KeyboardInterrupt):
+            result = peer(side, int(arguments[0]), float(arguments[1]))
+    print(json.dumps(result))
+
+
+if __name__ == '__main__':
+    main()
