@@ -63,7 +63,10 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     budget.add_argument('--steps', metavar='N', type=whole_number(1), help='environment steps at most')
     budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='episodes at most')
     parser.add_argument(
-        '--num-envs', metavar='N', type=whole_number(1), help='environments to train in at once (default: 1; of a task 64)'
+        '--num-envs',
+        metavar='N',
+        type=whole_number(1),
+        help='environments to train in at once (default: 1; of a task 64)',
     )
     parser.add_argument(
         '--out', metavar='FILE', help='policy file (default: policies/best.safetensors in the run folder)'
