@@ -38,7 +38,7 @@ option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 # TRAIN=1 and TRAIN=0; the launch reports any other value as an error.
 train = $(if $(filter-out 0,$(call given,TRAIN)),$(call quote,train:=$(patsubst 1,true,$(call given,TRAIN))))
 
-.PHONY: help control train sweep test test-slow check format docs bench-inference bench-training bench-memory bench-node soak bench-trainer bench-learning bench-robustness results colcon clean distclean
+.PHONY: help control train sweep test test-slow check format docs bench-inference bench-training bench-tasks bench-memory bench-node soak bench-trainer bench-learning bench-robustness results colcon clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -104,6 +104,10 @@ bench-robustness: ## Measure the robustness of liquid policies and their control
 results: ## Write docs/results.md from benchmarks/results/*.csv
 	@tools/environment bench
 	@$(BENCH)/python benchmarks/results_page.py
+
+bench-tasks: ## Measure how fast tasks simulate and train, and with --learning how soon a robot follows its commands [ARGS='--learning']
+	@tools/environment bench
+	@exec $(BENCH)/python benchmarks/tasks.py $(call given,ARGS)
 
 bench-memory: ## Measure how much memory a training takes over time, beside velora [ARGS='--quick']
 	@tools/environment bench

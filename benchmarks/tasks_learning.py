@@ -21,7 +21,7 @@ from velora_ros.tasks.recording import record
 from velora_ros.tasks.references import find
 from velora_ros.training import Callback, StopTraining
 from velora_ros.training.hyperparameters import TrainConfig
-from velora_ros.training.presets import preset_path
+from velora_ros.training.recipe import recipe
 
 TASK, GOAL, SIMULATIONS, NEURONS = 'quadruped', 0.8, 64, 128
 EVERY = 20_000
@@ -64,15 +64,9 @@ class Ours(UntilTracking):
             raise StopTraining('the goal, or the end of the time')
 
 
-def recipe() -> dict[str, Any]:
-    """Return the hyperparameters of tasks."""
-    path = preset_path(TASK, '')
-    return {} if path is None else TrainConfig.from_yaml(path).__dict__
-
-
 def make_ours(task: Any, seed: int) -> tuple[LiquidDDPG, dict[str, Any]]:
     """Return an agent for a task and its arguments of ``train``."""
-    config = TrainConfig.from_dict(recipe())
+    config = TrainConfig.from_dict(recipe(TASK))
     agent, spec = config.agent_arguments(), task.policy_spec
     agent['n_neurons'] = NEURONS
     model = LiquidDDPG(spec.observation_dim, agent.pop('n_neurons'), spec.action_dim, seed=seed, **agent)
@@ -97,7 +91,7 @@ def peer(side: str, seed: int, minutes: float) -> dict[str, Any]:
     task = find(TASK)
     vector = sb3_vector(task.make_vec(SIMULATIONS, random_ages=True), seed)
     watch = UntilTracking(task, 60 * minutes)
-    config = TrainConfig.from_dict(recipe())
+    config = TrainConfig.from_dict(recipe(TASK))
     if side == 'sb3_sac':
         updates = max(1, round(config.samples_per_transition * SIMULATIONS / config.batch_size))
         model = stable_baselines3.SAC(
