@@ -1,11 +1,13 @@
 """
-Learning curves of one preset over several seeds, as a CSV with a row for each seed and evaluation.
+Learning curves of one preset, or of the recipe, over several seeds, as a CSV with a row for each seed and evaluation.
 
     python benchmarks/learning.py TASK [--seeds 100-109] [--steps N] [--jobs 1] [--out FILE] [--set name=value ...]
 
 An interrupted run continues with the missing seeds, and repeats a seed that was cut short.
 Seeds 0-9 are for tuning, 100-109 for claims: one run, every seed shown. Protocol: deterministic evaluations of the
-current actor every 500 steps, in 10 episodes with seeds that training does not use. Evaluations do not affect training.
+current actor every 500 steps, in 10 episodes with seeds that training does not use; with the recipe every 10,000 steps
+where the budget is 300,000 (use --seeds 100-102), and the mean of the last three counts. Evaluations do not affect
+training.
 """
 
 import argparse
@@ -26,6 +28,7 @@ from velora_ros.models import LiquidDDPG
 from velora_ros.policy import PolicyFile
 from velora_ros.training import Callback, EvaluationRecord, TrainConfig
 from velora_ros.training.presets import read_yaml
+from velora_ros.training.recipe import recipe
 from velora_ros.utils.shipped_files import share_path
 
 RESULTS = Path(__file__).parent / 'results'
@@ -42,7 +45,13 @@ class Task:
     solved: float
     changes: dict[str, Any]
     preset: bool = True
+    recipe: bool = False
     wrap: Callable[[gymnasium.Env[Any, Any]], gymnasium.Env[Any, Any]] | None = None
+
+
+def by_recipe(env: str, target: float, steps: int = 300_000, eval_every: int = 10_000) -> Task:
+    """Return a task for the recipe, the one configuration for every environment."""
+    return Task(env, steps, target, {'eval_every': eval_every}, recipe=True)
 
 
 WITHOUT_HELP = functools.partial(PartialObservation, privileged=False)
@@ -66,6 +75,16 @@ TASKS = {
     'reacher': Task('Reacher-v5', 200_000, -3.75, {'eval_every': 5000, 'eval_episodes': 100}),
     'swimmer': Task('Swimmer-v5', 300_000, 340, {'eval_every': 5000}),
     'half_cheetah': Task('HalfCheetah-v5', 300_000, 4800, {'eval_every': 10_000}),
+    'recipe_hopper': by_recipe('Hopper-v5', 2600),
+    'recipe_walker2d': by_recipe('Walker2d-v5', 4000),
+    'recipe_half_cheetah': by_recipe('HalfCheetah-v5', 9000),
+    'recipe_ant': by_recipe('Ant-v5', 3500),
+    'recipe_pusher': by_recipe('Pusher-v5', -30),
+    'recipe_swimmer': by_recipe('Swimmer-v5', 340),
+    'recipe_humanoid': by_recipe('Humanoid-v5', 3000),
+    'recipe_inverted_pendulum': by_recipe('InvertedPendulum-v5', 950, 30_000, 500),
+    'recipe_inverted_double_pendulum': by_recipe('InvertedDoublePendulum-v5', 9100, 40_000, 500),
+    'recipe_reacher': by_recipe('Reacher-v5', -3.9, 200_000),
 }
 
 
@@ -101,8 +120,11 @@ def seeds_of(text: str) -> range:
 
 
 def configuration(task: Task, changes: dict[str, Any]) -> TrainConfig:
-    """Return the preset of the task's environment with the task's and the caller's changes."""
-    preset = read_yaml(share_path('config', 'train', f'{task.env}.yaml')) if task.preset else {}
+    """Return the preset of the task's environment, or the recipe, with the task's and the caller's changes."""
+    if task.recipe:
+        preset = recipe(task.env)
+    else:
+        preset = read_yaml(share_path('config', 'train', f'{task.env}.yaml')) if task.preset else {}
     return TrainConfig.from_dict({**preset, 'n_episodes': UNLIMITED, **task.changes, **changes})
 
 
@@ -131,7 +153,8 @@ def summary(rows: list[dict[str, Any]], threshold: float) -> str:
     good = [mean >= threshold for mean in means]
     solved = next((i for i in range(len(good) - 2) if all(good[i : i + 3])), None)
     seed, seconds = rows[0]['seed'], float(rows[-1]['seconds'])
-    end = f'best {max(means):.1f}, last {means[-1]:.1f}, {seconds:.0f} s'
+    last = means[-3:]
+    end = f'best {max(means):.1f}, last {means[-1]:.1f}, last three {sum(last) / len(last):.1f}, {seconds:.0f} s'
     if solved is None:
         return f'seed {seed}: not solved, {end}'
     later = good[solved:]
