@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from toy_tasks import HOPPER, reacher, walker
 
+from velora_ros.errors import TaskError
 from velora_ros.tasks import Task, act, command, fail, metrics, observe, reward, vary
 
 
@@ -435,3 +436,62 @@ def test_metrics_tell_settled_steps_and_the_speed_of_feet():
     assert found['contact'].shape == found['foot_speed'].shape == found['air_time'].shape == (4, 2)
     assert set(np.unique(found['settled'])) <= {0.0, 1.0}
     assert (found['action_change'] > 0).all()
+
+
+def test_uneven_periods_are_told_and_simulated():
+    task = walker(fail=[], vary=[vary.period((0.8, 1.2))], episode=20.0)
+    env = task.make_vec(8, seed=0)
+    env.reset()
+    elapsed = np.zeros(8)
+    for _ in range(30):
+        _, _, _, _, infos = env.step(np.zeros((8, 2)))
+        elapsed += infos['dt']
+        assert not infos['failed']['unstable'].any()
+        assert (np.abs(infos['dt'] / env.dt - 1) <= 0.2).all()
+    np.testing.assert_allclose(env.sim.batch.time, elapsed, atol=1e-9)
+    assert np.ptp(elapsed) > 0.005
+    state = env.get_state()
+    expected = [env.step(np.zeros((8, 2)))[0].copy() for _ in range(5)]
+    other = task.make_vec(8)
+    other.set_state(state)
+    np.testing.assert_array_equal([other.step(np.zeros((8, 2)))[0].copy() for _ in range(5)], expected)
+    calm = task.make_vec(2, undisturbed=True)
+    calm.reset(seed=0)
+    assert 'dt' not in calm.step(np.zeros((2, 2)))[-1]
+
+
+URDF = """
+<robot name="lever">
+  <link name="base"/>
+  <link name="arm">
+    {inertia}
+    <collision><geometry><box size="0.02 0.02 0.4"/></geometry></collision>
+  </link>
+  <joint name="pivot" type="revolute">
+    <parent link="base"/><child link="arm"/><axis xyz="0 1 0"/>
+    <limit lower="-1" upper="1" effort="5" velocity="3"/>
+  </joint>
+</robot>
+"""
+INERTIA = '<inertial><mass value="0.5"/><inertia ixx="0.01" iyy="0.01" izz="0.001" ixy="0" ixz="0" iyz="0"/></inertial>'
+
+
+def lever(tmp_path, inertia):
+    path = tmp_path / 'lever.urdf'
+    path.write_text(URDF.format(inertia=inertia))
+    return Task(
+        model=path, period=0.02, episode=1.0, act=act.joint_targets(0.5, stiffness=10.0, damping=1.0, effort_limit=5.0),
+        observe=[observe.joint_positions()], reward={reward.pose(): -1.0},
+    )  # fmt: skip
+
+
+def test_a_urdf_is_a_model_and_one_without_inertias_is_refused(tmp_path):
+    env = lever(tmp_path, INERTIA).make(seed=0)
+    env.reset()
+    for _ in range(30):
+        observation, *_ = env.step([0.5])
+    assert observation[0] == pytest.approx(0.25, abs=0.05)
+    with pytest.raises(TaskError, match=r'cannot be compiled: .*(mass|inertia)'):
+        lever(
+            tmp_path, '<inertial><mass value="0"/><inertia ixx="0" iyy="0" izz="0" ixy="0" ixz="0" iyz="0"/></inertial>'
+        )

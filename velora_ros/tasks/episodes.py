@@ -13,13 +13,15 @@ from velora_ros.tasks.draws import Words
 from velora_ros.tasks.observer import Observer, evaluated
 from velora_ros.tasks.sim import Array, Ids, Sim
 from velora_ros.tasks.terms import Term
-from velora_ros.tasks.vary import Bias, Delay, DroppedFrames, Variation
+from velora_ros.tasks.vary import Bias, Delay, DroppedFrames, Period, Variation
 from velora_ros.tasks.views import bound
 
 Mask = npt.NDArray[np.bool_]
 
 UNSTABLE = 'unstable'
 _NO_STAGE = int(mujoco.mjtStage.mjSTAGE_NONE)
+_OPTION = 'opt.'
+_ELAPSED = 'time of the simulation'
 _PENDING, _DELAY, _SENSED_DELAY = 'pending actions', 'delay of actions', 'delay of observations'
 
 
@@ -58,6 +60,9 @@ class Episodes:
         self._commands = Commands(sim, dict(task.commands))
         self._read_delays(built.vary)
         self._vary = [one for one in built.vary if one.always or not undisturbed]
+        self._uneven = next((one for one in self._vary if isinstance(one, Period)), None)
+        self.durations: Array | None = None if self._uneven is None else np.full(n, task.period)
+        """How long the last step was in each simulation, shape (n,) [s]; None: the period."""
         self._constants = any(one.constants for one in self._vary)
         self._begin_all()  # so that every field which a term reads is bound from here on
         biases = {one.observation: one.deviation for one in built.vary if isinstance(one, Bias)}
@@ -81,6 +86,7 @@ class Episodes:
         for one in self._vary:
             if one.step is not None:
                 one.step(sim)
+        self._set_durations()
         self.drive.apply(self._delayed(sim.action))
         sim.advance(self.built.substeps)
         outcome = self._judged()
@@ -138,7 +144,8 @@ class Episodes:
         for one in self.built.vary:
             self._note(one, sim.everyone, one.begin(sim, sim.everyone))
             for field in one.fields:
-                sim.batch.expand(field)[:] = getattr(sim.model, field)
+                own = sim.model.opt if field.startswith(_OPTION) else sim.model
+                sim.batch.expand(field)[:] = getattr(own, field.removeprefix(_OPTION))
         for drawn in sim.drawn.values():
             drawn[:] = 0
         sim.qpos[:] = present
@@ -158,7 +165,7 @@ class Episodes:
         """Return reward and failures of the new state, under the command that the policy read."""
         sim, n = self.sim, self.sim.n
         # MuJoCo resets a simulation that diverges, and with it the clock.
-        unstable = np.abs(self._clock - sim.time) > sim.period / 2
+        unstable = np.abs(self._clock - sim.remember(_ELAPSED)) > sim.period / 2
         total, terms = np.zeros(n), {}
         for term, weight in self.built.reward:
             terms[term.name] = values = weight * np.asarray(term.compute(sim), np.float64)
@@ -205,6 +212,17 @@ class Episodes:
                 drawn = np.floor(self.sim.draws.uniform(ids, least, most + 1, 1))[:, 0]
                 self.sim.memory[name][ids] = drawn
                 self._note(Variation(name), ids, drawn)
+
+    def _set_durations(self) -> None:
+        """Draw how long this step is in each simulation."""
+        sim = self.sim
+        if self._uneven is None:
+            sim.remember(_ELAPSED)[:] += sim.period
+            return
+        factor = sim.draws.uniform(sim.everyone, *self._uneven.by, 1)[:, 0]
+        self.durations = factor * sim.period
+        sim.batch.expand('opt.timestep')[:] = factor * sim.model.opt.timestep
+        sim.remember(_ELAPSED)[:] += self.durations
 
     def _delayed(self, action: Array) -> Array:
         """Return the actions that act now; before the first one arrives, the start pose is commanded."""

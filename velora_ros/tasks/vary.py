@@ -60,6 +60,13 @@ class Delay(Variation):
 
 
 @dataclass(frozen=True, eq=False)
+class Period(Variation):
+    """Durations of steps, as factors of the period, drawn for each step."""
+
+    by: Range = (1.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
 class DroppedFrames(Variation):
     """Share of steps in which the sensed observations keep their previous values."""
 
@@ -253,6 +260,12 @@ def delay(action: tuple[int, int] = (0, 0), observation: tuple[int, int] = (0, 0
         if not (0 <= given[0] <= given[1]) or any(int(one) != one for one in given):
             raise TaskError(f'vary.delay: {name} is {given}; give the least and the most periods, whole numbers.')
     return Delay('delay', action=action, observation=observation)
+
+
+def period(by: Range) -> Period:
+    """Draw the duration of each step as a factor of the period; ``infos['dt']`` tells it [s]."""
+    _check('period', by, least=0.1)
+    return Period('period', by=by, fields=['opt.timestep'])
 
 
 def drop_frames(probability: float) -> DroppedFrames:

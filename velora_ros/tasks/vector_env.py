@@ -235,7 +235,8 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         self._limits[ids] -= (words % np.uint64(self.task.built.steps)).astype(np.int64)
 
     def _infos(self) -> dict[str, Any]:
-        return {'privileged_state': self.episodes.privileged(), 'drawn': self.sim.drawn}
+        infos = {'privileged_state': self.episodes.privileged(), 'drawn': self.sim.drawn}
+        return infos if self.episodes.durations is None else infos | {'dt': self.episodes.durations}
 
     def _changed_fields(self) -> list[str]:
         return sorted(
