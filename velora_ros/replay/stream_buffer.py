@@ -90,6 +90,7 @@ class StreamBuffer:
         """Transitions kept of each stream."""
         width = self._columns['first'].stop
         self.rows = np.zeros((n_streams, self.capacity, width), np.float32)  # pages are touched only as it fills
+        self._newest = np.zeros((n_streams, width), np.float32)  # side by side, then each goes to its ring at once
         self.positions = np.zeros(n_streams, np.int64)
         self.sizes = np.zeros(n_streams, np.int64)
 
@@ -110,8 +111,8 @@ class StreamBuffer:
         places, at = self.positions[streams], self._columns
         for name, values in transitions._asdict().items():
             if values is not None and at[name].stop > at[name].start:
-                column = values if values.ndim == 2 else values[:, None]
-                self.rows[streams, places, at[name]] = column if taken is None else column[streams]
+                self._newest[:, at[name]] = values if values.ndim == 2 else values[:, None]
+        self.rows[streams, places] = self._newest if taken is None else self._newest[streams]
         self.positions[streams] = (places + 1) % self.capacity
         self.sizes[streams] = np.minimum(self.sizes[streams] + 1, self.capacity)
 
