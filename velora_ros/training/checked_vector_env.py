@@ -18,8 +18,7 @@ from velora_ros.spec import PolicySpec
 from velora_ros.training import vector_state
 from velora_ros.training.agent_protocol import Array
 from velora_ros.training.checked_env import REPAIR, env_failure
-
-Flags = npt.NDArray[np.bool_]
+from velora_ros.training.checked_vector_numbers import Flags, VectorNumbers
 
 
 class VectorStep(NamedTuple):
@@ -61,6 +60,7 @@ class CheckedVectorEnv:
         self.mode = autoreset_mode(env)
         self.can_save = vector_state.can_save(env)
         """Whether :meth:`get_state` has all that the future depends on."""
+        self._numbers = VectorNumbers(env.num_envs, spec)
         self._low, self._half_range = spec.low, (spec.high - spec.low) / 2
         self._dtype = env.single_action_space.dtype
         self.observation = np.zeros((env.num_envs, spec.observation_dim), np.float32)
@@ -120,24 +120,28 @@ class CheckedVectorEnv:
         """
         self._when = when = f'after {number} transitions'
         if not np.isfinite(action).all():
-            raise DivergenceError.of(f"the policy's action in {self._first_bad(action)}")
+            raise DivergenceError.of(f"the policy's action in {self._numbers.first_bad(action)}")
         command = np.clip(self._low + (action + 1) * self._half_range, self._spec.low, self._spec.high)
         try:
             observation, reward, terminated, truncated, info = self._env.step(command.astype(self._dtype))
         except FAILURES as error:
             raise env_failure(error, when) from error
         taken = ~self._being_reset
-        reward = self._rewards(reward, taken)
-        terminated, truncated = self._flags(terminated, 'terminations'), self._flags(truncated, 'truncations')
+        reward = self._numbers.rewards(reward, taken, when)
+        terminated, truncated = (
+            self._numbers.flags(terminated, 'terminations'),
+            self._numbers.flags(truncated, 'truncations'),
+        )
         ended = (terminated | truncated) & taken
         last: Any = (info.get('final_obs'), info.get('final_info') or {})
         same_step = self.mode is AutoresetMode.SAME_STEP and bool(ended.any())
-        elapsed = self._elapsed(info, taken & ~ended if same_step else taken)
+        elapsed = self._numbers.elapsed(info, taken & ~ended if same_step else taken)
         self._take(observation, info, np.ones_like(taken), when)
-        reached, reached_state = self.observation.copy(), None if self.state is None else self.state.copy()
+        reached, reached_state = self.observation, self.state
         if same_step:
+            reached, reached_state = reached.copy(), None if reached_state is None else reached_state.copy()
             reached[ended] = self._final_observations(last[0], ended)
-            elapsed[ended] = self._elapsed(last[1], ended)[ended]
+            elapsed[ended] = self._numbers.elapsed(last[1], ended)[ended]
             if reached_state is not None:
                 reached_state[ended] = self._final_states(last[1], ended)
         self.begun = ended.copy() if self.mode is AutoresetMode.SAME_STEP else self._being_reset.copy()
@@ -164,7 +168,7 @@ class CheckedVectorEnv:
 
     def _take(self, observation: Any, info: dict[str, Any], which: Flags, when: str) -> None:
         """Check and keep what the next actions follow; only the rows of ``which`` must be valid."""
-        taken = self._checked(observation, which, (self._spec.observation_dim,), 'observation', when)
+        taken = self._numbers.rows(observation, which, (self._spec.observation_dim,), 'observation', when)
         taken[~which] = self.observation[~which]
         self.observation, self.state = taken, self._privileged(info, which, when)
 
@@ -182,7 +186,7 @@ class CheckedVectorEnv:
             self._privileged_dim = int(np.shape(values)[-1])
         given = info.get('_privileged_state')
         fresh = which if given is None else which & np.asarray(given, bool)
-        state = self._checked(values, fresh, (self._privileged_dim,), "infos['privileged_state']", when)
+        state = self._numbers.rows(values, fresh, (self._privileged_dim,), "infos['privileged_state']", when)
         if self.state is not None and not fresh.all():  # a reset of some streams says nothing about the others
             state[~fresh] = self.state[~fresh]
         return state
@@ -197,7 +201,7 @@ class CheckedVectorEnv:
         whole: list[Any] = list(self.observation)
         for stream in np.flatnonzero(ended).tolist():
             whole[stream] = finals[stream]
-        return self._checked(whole, ended, (self._spec.observation_dim,), "infos['final_obs']", self._when)[ended]
+        return self._numbers.rows(whole, ended, (self._spec.observation_dim,), "infos['final_obs']", self._when)[ended]
 
     def _final_states(self, final_info: Mapping[str, Any], ended: Flags) -> Array:
         """Return the critic's view of those observations."""
@@ -208,79 +212,7 @@ class CheckedVectorEnv:
                 "same step must give it for the last observations. Make it with autoreset_mode='Disabled'."
             )
         what = "infos['final_info']['privileged_state']"
-        return self._checked(values, ended, (int(self._privileged_dim or 0),), what, self._when)[ended]
-
-    def _rewards(self, values: Any, taken: Flags) -> npt.NDArray[np.float64]:
-        try:
-            rewards = np.array(values, np.float64)
-        except (TypeError, ValueError):
-            rewards = np.empty(0)
-        if rewards.shape != (self.num_envs,):
-            raise UnsupportedEnvironmentError(
-                f'the rewards of a step are {_short(values)}; they must be one number for each of the '
-                f'{self.num_envs} environments.'
-            )
-        if not np.isfinite(rewards[taken]).all():
-            bad = int(np.flatnonzero(taken & ~np.isfinite(rewards))[0])
-            raise UnsupportedEnvironmentError(
-                f'stream {bad} of {self.num_envs} returned the reward {rewards[bad]} {self._when}; rewards must be '
-                'finite. Bound the reward, or end the episode before it diverges.'
-            )
-        return rewards
-
-    def _flags(self, values: Any, what: str) -> Flags:
-        flags = np.array(values, bool)
-        if flags.shape != (self.num_envs,):
-            raise UnsupportedEnvironmentError(
-                f'the {what} of a step have the shape {flags.shape}; they must be one flag for each of the '
-                f'{self.num_envs} environments.'
-            )
-        return flags
-
-    def _elapsed(self, info: Mapping[str, Any], which: Flags) -> Array:
-        """Return dt/T of the streams of ``which``; of the others, and where the infos have no dt, it is 1."""
-        seconds = info.get('dt')
-        if seconds is None:
-            return np.ones(self.num_envs, np.float32)
-        given = which & np.asarray(info.get('_dt', which), bool)
-        times: npt.NDArray[np.float64] = np.where(given, seconds, self._spec.control_period).astype(np.float64)
-        if (bad := ~(np.isfinite(times) & (times > 0))).any():
-            stream = int(np.flatnonzero(bad)[0])
-            raise UnsupportedEnvironmentError(
-                f"infos['dt'] of stream {stream} of {self.num_envs} is {times[stream]}; it must be the elapsed time, a "
-                'finite number of seconds above 0. Omit it if every step takes the nominal period.'
-            )
-        return (times / self._spec.control_period).astype(np.float32)
-
-    def _checked(self, values: Any, which: Flags, shape: tuple[int, ...], what: str, when: str) -> Array:
-        wanted = (self.num_envs, *shape)
-        try:
-            array = np.array(values, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise UnsupportedEnvironmentError(
-                f'the {what} {when} is a {type(values).__name__} and not an array of numbers; it must have the shape '
-                f'{wanted}.'
-            ) from error
-        if array.shape != wanted:
-            raise UnsupportedEnvironmentError(
-                f'the {what} {when} has the shape {array.shape}; it must have {wanted}, one row for each environment.'
-            )
-        if not np.isfinite(array[which]).all():
-            raise UnsupportedEnvironmentError(
-                f'the {what} {when} is not finite in {self._first_bad(np.where(which[:, None], array, 0))}; end the '
-                'episode before the simulation diverges.'
-            )
-        return array
-
-    def _first_bad(self, values: npt.NDArray[Any]) -> str:
-        stream, entry = (int(index[0]) for index in np.nonzero(~np.isfinite(values)))
-        names = self._spec.observation_names
-        name = f' ({names[entry]})' if values.shape[1] == len(names) else ''
-        return f'stream {stream} of {self.num_envs}, entry {entry}{name}'
-
-
-def _short(values: Any) -> str:
-    return f'an array of shape {values.shape}' if isinstance(values, np.ndarray) else f'a {type(values).__name__}'
+        return self._numbers.rows(values, ended, (int(self._privileged_dim or 0),), what, self._when)[ended]
 
 
 def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
