@@ -17,9 +17,12 @@ from velora_ros.liquid import Wiring
 from velora_ros.liquid.cell_registry import cell_kind
 from velora_ros.models.agent_diagnostics import Outcome, hidden_staleness
 from velora_ros.models.agent_state import AgentState
-from velora_ros.models.backends.choose_backend import choose_backend
+from velora_ros.models.backends.choose_backend import choose_backend, where_to_learn
+from velora_ros.models.backends.device_learner import DeviceLearner
+from velora_ros.models.backends.protocol import check_loss
+from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.models.exploration import StreamNoise, add_and_clip, explore, random_action
-from velora_ros.models.optimisers import set_learning_rate
+from velora_ros.models.optimisers import make_plain, set_learning_rate
 from velora_ros.models.random_streams import Streams
 from velora_ros.models.schedules import learning_rates, progress
 from velora_ros.models.targets import smoothing_noise
@@ -34,6 +37,8 @@ logger = logging.getLogger(__name__)
 Array = np.ndarray
 
 COMPILING = 'compiling the loops of the training for this processor; this takes up to a minute, once after an install'
+READ_EVERY = 100
+"""Updates on CUDA between two readings of their losses; each waits for the device."""
 CHECK_EVERY = 1000
 """Updates between two checks for weights that a callback has replaced; a check takes 0.1 ms."""
 
@@ -52,6 +57,7 @@ class DDPGAgent(AgentState):
         self._outcome, self._noise, self._actor_loss = Outcome(), 0.0, math.nan
         self._last: Transition | None = None
         self._compiled = False
+        self._device_metrics: dict[str, float] = {}
         self._stream_sources: dict[tuple[str, int, int], StreamNoise] = {}
 
     def state(self, *, buffer: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -68,9 +74,19 @@ class DDPGAgent(AgentState):
     def configure(self, config: TrainConfig) -> None:
         """Take the hyperparameters of ``train``; those of the constructor stay."""
         self.config = dataclasses.replace(config, **self.config.agent_arguments())
+        self._learner = None
+        optimizers = self.actor_optimizer, self.critic_optimizer
+        for optimizer in optimizers:
+            make_plain(optimizer)
         self.backend.refresh()  # a program may have replaced weights or optimiser states since the last call
-        choice = choose_backend(self.config, self.networks, (self.actor_optimizer, self.critic_optimizer))
-        if choice.name != self.backend_choice.name:
+        device = where_to_learn(self.device, self.config, self.networks, optimizers)
+        if device != self.device:
+            logger.info(
+                'updates this small are faster on the CPU than on %s: the agent acts and learns there', self.device
+            )
+        if device != self.networks.device:
+            self._move_to(device)
+        elif choose_backend(self.config, self.networks, optimizers) != self.backend_choice:
             self.backend_choice, self.backend = self._choose_backend()
 
     @flushing
@@ -159,10 +175,12 @@ class DDPGAgent(AgentState):
         if len(self.buffer) < config.batch_size or self.buffer.longest() < needed:
             return None
         self.updates += 1
+        measure = self.updates % SAMPLE_EVERY == 0
+        if self._learns_on_device:
+            return self._learn_on_device(measure=measure)
         self._set_learning_rates()
         if self.updates % CHECK_EVERY == 0:
             backend.refresh_weights()
-        measure = self.updates % SAMPLE_EVERY == 0
 
         # Sample sequences, each with the hidden state that the networks had before its first step.
         batch = self._sample()
@@ -192,6 +210,40 @@ class DDPGAgent(AgentState):
             self.gathered.add({'q_mean': critic['q_mean'], **seen_by_critic, **seen_by_actor})
         return {'critic_loss': critic['critic_loss'], 'actor_loss': self._actor_loss, 'q_mean': critic['q_mean']}
 
+    @property
+    def _learns_on_device(self) -> bool:
+        """Whether replay and updates stay on the device: on CUDA, with Adam, and places drawn from all alike."""
+        plain = type(self.actor_optimizer) in {torch.optim.Adam, torch.optim.AdamW}
+        return self.networks.device.type == 'cuda' and plain and self.config.episode_share == 0
+
+    def _learn_on_device(self, *, measure: bool) -> dict[str, float]:
+        """
+        Run one update that never waits for the device, except every :data:`READ_EVERY` updates.
+
+        Returns:
+            the metrics that were read last.
+
+        Raises:
+            DivergenceError: a loss is not finite; some steps along it were taken.
+        """
+        config = self.config
+        if self._learner is None:
+            assert isinstance(self.backend, TorchBackend)
+            graphs = self.networks.device.type == 'cuda'
+            self._learner = DeviceLearner(self.backend, self.buffer, config, seed=self.streams.run_seed, graphs=graphs)
+        self._learner.set_learning_rates(*self._learning_rates())
+        turn_of_actor = self.updates % config.actor_every == 0
+        self._learner.update(self.updates, actor=turn_of_actor)
+        if turn_of_actor:
+            self.networks.average_actor(config.policy_tau, self.updates)
+        if not self._device_metrics or self.updates % READ_EVERY == 0:
+            self._device_metrics = metrics = self._learner.metrics()
+            check_loss('critic', metrics['critic_loss'])
+            check_loss('actor', metrics['actor_loss'])
+            if measure:
+                self.gathered.add({n: v for n, v in metrics.items() if n not in {'critic_loss', 'actor_loss'}})
+        return {name: self._device_metrics[name] for name in ('critic_loss', 'actor_loss', 'q_mean')}
+
     def _sample(self) -> Batch:
         """Draw a batch from the replay, into the memory of the last one."""
         config = self.config
@@ -205,10 +257,11 @@ class DDPGAgent(AgentState):
         nominal = np.ones_like(self._batch.dt)  # the discount still counts the time that passed
         return dataclasses.replace(self._batch, dt=nominal, next_dt=nominal, elapsed=self._batch.next_dt)
 
+    def _learning_rates(self) -> tuple[float, float]:
+        return learning_rates(self.config, self._progress(), self.steps, began_from_file=self.began_from_file)
+
     def _set_learning_rates(self) -> None:
-        actor_lr, critic_lr = learning_rates(
-            self.config, self._progress(), self.steps, began_from_file=self.began_from_file
-        )
+        actor_lr, critic_lr = self._learning_rates()
         set_learning_rate(self.actor_optimizer, actor_lr)
         set_learning_rate(self.critic_optimizer, critic_lr)
 
@@ -253,8 +306,8 @@ class DDPGAgent(AgentState):
             **self.gathered.take(),
             'hidden_staleness': self._staleness() if self.updates else math.nan,
             'noise': self._noise,
-            'actor_lr': self.actor_optimizer.param_groups[0]['lr'],
-            'critic_lr': self.critic_optimizer.param_groups[0]['lr'],
+            'actor_lr': float(self.actor_optimizer.param_groups[0]['lr']),
+            'critic_lr': float(self.critic_optimizer.param_groups[0]['lr']),
             'updates': self.updates,
         }
 

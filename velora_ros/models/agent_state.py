@@ -14,10 +14,11 @@ from velora_ros.gym.make_env import id_of
 from velora_ros.liquid import Wiring
 from velora_ros.models.agent_to_policy_file import default_spec, policy_file
 from velora_ros.models.backends.choose_backend import Choice, choose_backend, make_backend
+from velora_ros.models.backends.device_learner import DeviceLearner
 from velora_ros.models.backends.protocol import Backend
 from velora_ros.models.fine_tuning import Start
 from velora_ros.models.networks import Networks
-from velora_ros.models.optimisers import make_optimiser, optimiser_state, restore_optimiser, with_core_rate
+from velora_ros.models.optimisers import make_optimiser, make_plain, optimiser_state, restore_optimiser, with_core_rate
 from velora_ros.models.random_streams import Streams
 from velora_ros.policy import PolicyFile
 from velora_ros.replay import Batch, SequenceBuffer, StreamBuffer
@@ -89,6 +90,7 @@ class AgentState:
         self.backend_choice, self.backend = self._choose_backend()
         self.buffer = self._make_buffer()
         self._batch: Batch | None = None
+        self._learner: DeviceLearner | None = None
         self._hidden_now = self.initial_hidden()  # after the last observation that was acted on
         if self.start is not None:
             self.start.put_into(self.networks, privileged=bool(privileged_dim))
@@ -111,7 +113,15 @@ class AgentState:
         """
         if n_streams != self.n_streams:
             self.n_streams = n_streams
-            self.buffer, self._batch = self._make_buffer(), None
+            self.buffer, self._batch, self._learner = self._make_buffer(), None, None
+
+    def _move_to(self, device: torch.device) -> None:
+        """Move networks and optimisers to a device, and choose a backend there."""
+        self.networks.to(device)
+        for optimizer in (self.actor_optimizer, self.critic_optimizer):
+            make_plain(optimizer)
+        self._learner = None
+        self.backend_choice, self.backend = self._choose_backend()
 
     def _choose_backend(self) -> tuple[Choice, Backend]:
         optimizers = self.actor_optimizer, self.critic_optimizer
@@ -120,7 +130,7 @@ class AgentState:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the memory of batches: the fields of a copied batch are not views of the copied rows."""
-        return {**self.__dict__, '_batch': None}
+        return {**self.__dict__, '_batch': None, '_learner': None}
 
     @property
     def hidden_size(self) -> int:
@@ -309,6 +319,7 @@ class AgentState:
         for name, optimizer in (('actor', self.actor_optimizer), ('critic', self.critic_optimizer)):
             restore_optimiser(name, optimizer, tensors, values['optimizer_groups'][name])
         self.backend.refresh()
+        self._learner = None
         self.set_streams(values.get('n_streams', 0))  # older files have a single environment
         if REPLAY in tensors:
             rows = tensors[REPLAY].numpy()

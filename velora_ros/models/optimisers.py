@@ -40,11 +40,13 @@ def with_core_rate(actor: LiquidEncoder, core_rate: float) -> Iterable[nn.Parame
 
 def set_learning_rate(optimizer: Optimizer, lr: float) -> None:
     """Set the learning rate of an optimiser's first group; one with a share gets that share of it."""
-    groups = optimizer.param_groups
-    groups[0]['lr'] = lr
-    for group in groups[1:]:
-        if SHARE in group:
-            group['lr'] = lr * group[SHARE]
+    for index, group in enumerate(optimizer.param_groups):
+        if index == 0 or SHARE in group:
+            rate = lr if index == 0 else lr * group[SHARE]
+            if isinstance(group['lr'], Tensor):
+                group['lr'].fill_(rate)  # a CUDA graph reads this memory
+            else:
+                group['lr'] = rate
 
 
 def make_optimiser(
@@ -66,7 +68,41 @@ def optimiser_state(name: str, optimizer: Optimizer) -> tuple[dict[str, Tensor],
         for index, values in state['state'].items()
         for key, value in values.items()
     }
-    return tensors, state['param_groups']
+    return tensors, [_plain_group(group) for group in state['param_groups']]
+
+
+def _plain_group(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a group as on the CPU: with :func:`make_capturable` its rate is a tensor on the device."""
+    if not isinstance(group['lr'], Tensor):
+        return dict(group)
+    return {**group, 'lr': group['lr'].item(), 'capturable': False}
+
+
+def make_capturable(optimizer: Optimizer) -> None:
+    """Keep rates and step counts of an optimiser on the device, where a CUDA graph reads them at each replay."""
+    for group in optimizer.param_groups:
+        group['capturable'] = True
+        group['lr'] = torch.as_tensor(float(group['lr']), device=group['params'][0].device)
+    to_device_of_parameters(optimizer, counts=True)
+
+
+def make_plain(optimizer: Optimizer) -> None:
+    """Undo :func:`make_capturable`, and move the state to where the parameters are now."""
+    for group in optimizer.param_groups:
+        if isinstance(group['lr'], Tensor):
+            group['lr'], group['capturable'] = group['lr'].item(), False
+    for state in optimizer.state.values():
+        if isinstance(state.get('step'), Tensor):
+            state['step'] = state['step'].cpu()
+    to_device_of_parameters(optimizer)
+
+
+def to_device_of_parameters(optimizer: Optimizer, *, counts: bool = False) -> None:
+    """Move the state of an optimiser to where its parameters are now, the step counts only if ``counts``."""
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and (counts or name != 'step'):
+                state[name] = value.to(parameter.device)
 
 
 def restore_optimiser(

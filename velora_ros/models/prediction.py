@@ -54,7 +54,9 @@ def predict(
     action = _scaled(output, spec)
     if not batched:
         action, after = action[0], after[0]
-    return (action, after) if as_tensor else (action.cpu().numpy(), after.cpu().numpy())
+    if as_tensor:
+        return (action.to(state.device), after.to(state.device)) if state.is_cuda else (action, after)
+    return action.cpu().numpy(), after.cpu().numpy()
 
 
 def _checked(name: str, values: Any, size: int, device: torch.device) -> Tensor:

@@ -95,9 +95,9 @@ class SequenceBuffer:
         if capacity < 1:
             raise ConfigError(f'the replay buffer has a capacity of {capacity}; it must be at least 1 transition.')
         self.capacity = capacity
-        self._columns = columns_of(observation_dim, action_dim, hidden_dim, state_dim)
-        self._reward = self._columns['reward'].start
-        width = self._columns['first'].stop
+        self.columns = columns_of(observation_dim, action_dim, hidden_dim, state_dim)
+        self._reward = self.columns['reward'].start
+        width = self.columns['first'].stop
         self.rows = np.zeros((capacity, width), dtype=np.float32)  # pages are touched only as it fills
         self.position = 0
         self.size = 0
@@ -109,10 +109,25 @@ class SequenceBuffer:
         """Return the number of transitions held."""
         return self.size
 
+    @property
+    def positions(self) -> npt.NDArray[np.int64]:
+        """Where the next transition goes, as of :class:`velora_ros.replay.StreamBuffer` with one stream."""
+        return np.array([self.position])
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """The number of transitions held, likewise."""
+        return np.array([self.size])
+
+    @property
+    def added(self) -> npt.NDArray[np.int64]:
+        """The number of transitions ever added, likewise."""
+        return np.array([self._added])
+
     def add(self, transition: Transition) -> None:
         """Store one transition; transitions must come in the order in which they happened."""
         row = self.rows[self.position]
-        at = self._columns
+        at = self.columns
         row[at['observation']], row[at['next_observation']] = transition.observation, transition.next_observation
         row[at['action']], row[at['hidden']] = transition.action, transition.hidden
         if transition.state is not None and transition.next_state is not None:
@@ -131,7 +146,7 @@ class SequenceBuffer:
         self.rows[: len(rows)] = rows
         self.position, self.size, self._added = position, len(rows), len(rows)
         self._n_starts = self._n_gone = 0
-        first = rows[:, self._columns['first'].start]
+        first = rows[:, self.columns['first'].start]
         for number in np.flatnonzero(np.roll(first, -position if self.size == self.capacity else 0)):
             self._begin_episode(int(number))
 
@@ -232,7 +247,7 @@ class SequenceBuffer:
         rows = batch.rows
         assert rows is not None
         gather(self.rows, self._oldest, np.linspace(0, self.size - length - 1, n_sequences), rows)
-        stored, begins = rows[:, length, self._columns['hidden']], rows[:, length, self._columns['first'].start]
+        stored, begins = rows[:, length, self.columns['hidden']], rows[:, length, self.columns['first'].start]
         return batch.steps(length), stored, begins
 
     def _check(self, length: int) -> None:
@@ -246,7 +261,7 @@ class SequenceBuffer:
 
     def empty_batch(self, n_sequences: int, length: int) -> Batch:
         """Return memory for :meth:`sample` to draw into: a batch whose values are arbitrary."""
-        return empty_batch(self._columns, n_sequences, length)
+        return empty_batch(self.columns, n_sequences, length)
 
 
 def columns_of(observation_dim: int, action_dim: int, hidden_dim: int, state_dim: int) -> dict[str, slice]:

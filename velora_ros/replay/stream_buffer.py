@@ -85,14 +85,16 @@ class StreamBuffer:
                 f'buffer_size is {capacity} and there are {n_streams} environments; each needs at least 1 transition, '
                 'and a sequence of them to learn from. Raise buffer_size.'
             )
-        self._columns = columns_of(observation_dim, action_dim, hidden_dim, state_dim)
+        self.columns = columns_of(observation_dim, action_dim, hidden_dim, state_dim)
         self.capacity = capacity // n_streams
         """Transitions kept of each stream."""
-        width = self._columns['first'].stop
+        width = self.columns['first'].stop
         self.rows = np.zeros((n_streams, self.capacity, width), np.float32)  # pages are touched only as it fills
         self._newest = np.zeros((n_streams, width), np.float32)  # side by side, then each goes to its ring at once
         self.positions = np.zeros(n_streams, np.int64)
         self.sizes = np.zeros(n_streams, np.int64)
+        self.added = np.zeros(n_streams, np.int64)
+        """Transitions ever added of each stream."""
 
     def __len__(self) -> int:
         """Return the number of transitions held, of all streams."""
@@ -108,13 +110,14 @@ class StreamBuffer:
                 one.
         """
         streams = np.arange(len(self.rows)) if taken is None else np.flatnonzero(taken)
-        places, at = self.positions[streams], self._columns
+        places, at = self.positions[streams], self.columns
         for name, values in transitions._asdict().items():
             if values is not None and at[name].stop > at[name].start:
                 self._newest[:, at[name]] = values if values.ndim == 2 else values[:, None]
         self.rows[streams, places] = self._newest if taken is None else self._newest[streams]
         self.positions[streams] = (places + 1) % self.capacity
         self.sizes[streams] = np.minimum(self.sizes[streams] + 1, self.capacity)
+        self.added[streams] += 1
 
     def sample(self, n_sequences: int, length: int, rng: np.random.Generator, *, into: Batch | None = None) -> Batch:
         """
@@ -137,8 +140,8 @@ class StreamBuffer:
     def observations_and_states(self) -> tuple[Array, Array]:
         """Return all observations held, shape (N, observation), and what the critic sees with them, (N, state)."""
         held = np.concatenate([ring[:size] for ring, size in zip(self.rows, self.sizes, strict=True)])
-        observation = held[:, self._columns['observation']]
-        state = held[:, self._columns['state']]
+        observation = held[:, self.columns['observation']]
+        state = held[:, self.columns['state']]
         return observation, state if state.shape[1] else observation
 
     def spread(self, n_sequences: int, length: int) -> tuple[Batch, Array, Array]:
@@ -146,7 +149,7 @@ class StreamBuffer:
         batch = self.empty_batch(n_sequences, length + 1)
         self._gather(np.linspace(0, 1, n_sequences, endpoint=False), length + 1, batch.rows)
         assert batch.rows is not None
-        stored, begins = batch.rows[:, length, self._columns['hidden']], batch.rows[:, length, self._columns['first']]
+        stored, begins = batch.rows[:, length, self.columns['hidden']], batch.rows[:, length, self.columns['first']]
         return batch.steps(length), stored, begins[:, 0]
 
     def longest(self) -> int:
@@ -155,7 +158,7 @@ class StreamBuffer:
 
     def empty_batch(self, n_sequences: int, length: int) -> Batch:
         """Return memory for :meth:`sample` to draw into: a batch whose values are arbitrary."""
-        return empty_batch(self._columns, n_sequences, length)
+        return empty_batch(self.columns, n_sequences, length)
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return what :meth:`restore` needs: the rows held, oldest part of the ring or not, positions and sizes."""
@@ -168,7 +171,7 @@ class StreamBuffer:
     def restore(self, rows: Array, positions: Integers, sizes: Integers) -> None:
         """Take over what :meth:`state` of another buffer of this shape returned."""
         self.rows[:, : rows.shape[1]] = rows
-        self.positions[:], self.sizes[:] = positions, sizes
+        self.positions[:], self.sizes[:], self.added[:] = positions, sizes, sizes
 
     def _gather(self, places: npt.NDArray[np.float64], length: int, rows: Array | None) -> None:
         """Fill rows, (B, L, width), with the sequences at ``places``, each a share of all possible starts."""

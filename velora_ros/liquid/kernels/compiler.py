@@ -48,6 +48,9 @@ FASTMATH = {'reassoc', 'contract', 'arcp', 'nsz'}  # sums may be reordered; NaN 
 kernel = jit(fastmath=FASTMATH, error_model='numpy')
 """The decorator of every kernel of training."""
 
+threaded_kernel = jit(fastmath=FASTMATH, error_model='numpy', nogil=True)
+"""Likewise for kernels of which several run at once, in threads."""
+
 
 def _cached(numba: Any, function: Function, options: dict[str, Any]) -> Any:
     """Return the function with a cache on disk; None: there is no place for one."""

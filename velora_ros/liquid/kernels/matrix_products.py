@@ -101,8 +101,8 @@ def _packed_product(a: Array, b: Array, out: Array) -> int:
     """
     Do what :func:`add_product` does for all whole blocks of columns, and return the number of columns done.
 
-    Long rows are a whole number of kilobytes apart, so that a column's numbers push each other out of the cache. A
-    block is therefore copied side by side first. Every entry of out is summed in the same order as without copies.
+    Long rows are whole kilobytes apart, so that the numbers of a column push each other out of the cache. A block is
+    therefore copied side by side first. Every entry of out is summed in the same order as without copies.
     """
     (n_rows, inner), n_columns = a.shape, b.shape[1]
     panel = np.empty((PACKED_INNER, 2 * LANES), np.float32)

@@ -15,6 +15,14 @@ from velora_ros.models.networks import Networks
 from velora_ros.models.optimisers import SHARE
 from velora_ros.training import TrainConfig
 
+LARGE_UPDATE = 1e8
+"""
+Operations of an update, from :func:`operations`, from which on it is large.
+
+A large update takes more than a millisecond on one core (80 GFLOP/s). Two critics then learn on two threads, which
+costs 0.05 ms, and CUDA, whose updates take at least a millisecond whatever their size, is faster than the CPU.
+"""
+
 PLAIN_ADAM = {'weight_decay': 0, 'amsgrad': False, 'maximize': False}
 
 
@@ -26,14 +34,17 @@ class Choice:
     Args:
         name: ``torch`` or ``numba``.
         reason: why, as a clause.
+        threads: that an update uses.
     """
 
     name: str
     reason: str
+    threads: int = 1
 
     def __str__(self) -> str:
         """Return the line for the log."""
-        return f'backend {self.name}: {self.reason}'
+        threads = f', {self.threads} threads' if self.threads > 1 else ''
+        return f'backend {self.name}{threads}: {self.reason}'
 
 
 def choose_backend(config: TrainConfig, networks: Networks, optimizers: Sequence[Optimizer]) -> Choice:
@@ -54,19 +65,53 @@ def choose_backend(config: TrainConfig, networks: Networks, optimizers: Sequence
     if config.backend == 'numba':
         if why_not:
             raise ConfigError(f"backend is 'numba', but {why_not}; use backend='torch', or 'auto'.")
-        return Choice('numba', 'it was asked for')
+        return Choice('numba', 'it was asked for', threads_of_numba(config, networks))
     if why_not:
         return Choice('torch', why_not)
-    return Choice('numba', 'small networks on the CPU run faster in compiled loops')
+    reason = 'small networks on the CPU run faster in compiled loops'
+    return Choice('numba', reason, threads_of_numba(config, networks))
 
 
-def why_not_numba(config: TrainConfig, networks: Networks, optimizers: Sequence[Optimizer]) -> str:
-    """Return the first reason why the numba backend cannot run an agent, as a clause; empty: it can."""
+def operations(config: TrainConfig, networks: Networks) -> float:
+    """
+    Return about how many operations an update takes, by sizes alone.
+
+    A pass forwards takes two operations a weight and transition, a pass backwards twice as many. The target critics run
+    once, each critic once in both directions, and the first once more for the actor; the actor once in both directions,
+    and its target twice.
+    """
+    critics, actor = (
+        sum(parameter.numel() for parameter in module.parameters())
+        for module in (networks.critic_side(), networks.actor)
+    )
+    one = sum(parameter.numel() for parameter in networks.critics[0].parameters())
+    return 2.0 * config.batch_size * (4 * critics + 2 * one + 5 * actor)
+
+
+def threads_of_numba(config: TrainConfig, networks: Networks) -> int:
+    """Return 2 if there are two critics and updates are large; the numbers are the same bit for bit."""
+    return 2 if len(networks.critics) > 1 and operations(config, networks) >= LARGE_UPDATE else 1
+
+
+def where_to_learn(
+    device: torch.device, config: TrainConfig, networks: Networks, optimizers: Sequence[Optimizer]
+) -> torch.device:
+    """Return the device to act and learn on: the one asked for, or the CPU where CUDA would be slower."""
+    small = operations(config, networks) < LARGE_UPDATE
+    can = not why_not_numba(config, networks, optimizers, torch.device('cpu'))
+    return torch.device('cpu') if device.type != 'cpu' and config.backend != 'torch' and small and can else device
+
+
+def why_not_numba(
+    config: TrainConfig, networks: Networks, optimizers: Sequence[Optimizer], device: torch.device | None = None
+) -> str:
+    """Return the first reason why numba cannot run an agent on a device, or its own, as a clause; empty: it can."""
+    device = device or networks.device
     other = [type(optimizer).__name__ for optimizer in optimizers if not is_plain_adam(optimizer)]
     dtypes = {parameter.dtype for parameter in networks.parameters()} - {torch.float32}
     reasons = {
         f"numba has no kernels for the cell '{config.cell}'": not cell_kind(config.cell).kernels,
-        f'numba computes on the CPU, and the device is {networks.device}': networks.device.type != 'cpu',
+        f'numba computes on the CPU, and the device is {device}': device.type != 'cpu',
         f'numba computes plain Adam, and the optimiser is {" and ".join(sorted(set(other)))}': bool(other),
         f'numba computes in float32, and the networks have {", ".join(map(str, dtypes))}': bool(dtypes),
     }
@@ -95,4 +140,4 @@ def make_backend(
         return TorchBackend(networks, actor_optimizer, critic_optimizer)
     assert isinstance(actor_optimizer, torch.optim.Adam)
     assert isinstance(critic_optimizer, torch.optim.Adam)
-    return NumbaBackend(networks, actor_optimizer, critic_optimizer)
+    return NumbaBackend(networks, actor_optimizer, critic_optimizer, threads=choice.threads)

@@ -6,7 +6,9 @@ parameters and of torch's Adam state, so that saving, exporting and predicting s
 and gradients to :mod:`velora_ros.models.backends.torch_backend`.
 """
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +22,14 @@ from velora_ros.models.backends.numba_critic import CompiledCritic
 from velora_ros.models.backends.protocol import check_loss
 from velora_ros.models.networks import Networks
 from velora_ros.models.targets import column_returns, motor_penalty, soft_update_arrays, traces, value_of_critics
+from velora_ros.models.threads_and_denormals import flushing
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SATURATED
 
 Array = npt.NDArray[np.float32]
 Metrics = dict[str, float]
+Result = TypeVar('Result')
 
 
 class NumbaBackend:
@@ -38,15 +42,22 @@ class NumbaBackend:
         networks: networks on the CPU; this moves their parameters into flat arrays that they share with torch.
         actor_optimizer: plain Adam over the actor's parameters.
         critic_optimizer: plain Adam over the parameters of ``networks.critic_side()``.
+        threads: 2: of two critics, each learns in a thread of its own; the numbers are the same bit for bit.
 
     Raises:
         ConfigError: the actor's cell has no kernels.
     """
 
     def __init__(
-        self, networks: Networks, actor_optimizer: torch.optim.Adam, critic_optimizer: torch.optim.Adam
+        self,
+        networks: Networks,
+        actor_optimizer: torch.optim.Adam,
+        critic_optimizer: torch.optim.Adam,
+        *,
+        threads: int = 1,
     ) -> None:
         self.networks = networks
+        self._others = ThreadPoolExecutor(1, 'second critic') if threads > 1 and len(networks.critics) > 1 else None
         self._actor, self._actor_target = FlatParameters(networks.actor), FlatParameters(networks.actor_target)
         self._critics = FlatParameters(networks.critic_side())
         self._critics_target = FlatParameters(networks.critic_side(target=True))
@@ -126,7 +137,7 @@ class NumbaBackend:
             to_columns(states, burn_in, data.memory_after)
             tape = self._memory_target.encode(data.next_observation, data.memory_after, *following)
             data.next_memory_rows[:] = tape.states[0]
-        values = [critic.values(data.next_inputs) for critic in self._target_critics]
+        values = self._each(lambda critic: critic.values(data.next_inputs), self._target_critics)
         value = value_of_critics(values, config.mean_share)
         trace = traces(data.action_rows, data.policy_rows, config.trace, config.trace_width, axis=0)
         elapsed = batch.next_dt if batch.elapsed is None else batch.elapsed
@@ -144,7 +155,7 @@ class NumbaBackend:
         tape = self._run_memory(data)
         n_slopes = 0 if tape is None else data.n_seen
         errors, means, slopes = zip(
-            *(critic.learn(data.inputs, target, n_slopes) for critic in self._online_critics), strict=True
+            *self._each(lambda critic: critic.learn(data.inputs, target, n_slopes), self._online_critics), strict=True
         )
         if self._memory is not None and tape is not None:
             to_steps(sum(slopes)[-len(data.memory) :], data.burn_in, data.d_memory)
@@ -200,6 +211,13 @@ class NumbaBackend:
             flat.attach()
         self._observation_map.bind()
         self._state_map.bind()
+
+    def _each(self, compute: Callable[[CompiledCritic], Result], critics: Sequence[CompiledCritic]) -> Sequence[Result]:
+        """Return what is computed of each critic, in their order; on two threads if there are two."""
+        if self._others is None:
+            return [compute(critic) for critic in critics]
+        others = [self._others.submit(flushing(compute), critic) for critic in critics[1:]]
+        return [compute(critics[0]), *(other.result() for other in others)]
 
     def _run_memory(self, data: BatchLayout) -> Tape | None:
         """Write the states of the critics' memory, if they have one, into the batch; return the tape of this pass."""

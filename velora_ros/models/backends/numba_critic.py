@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.liquid.kernels.compiler import kernel
+from velora_ros.liquid.kernels.compiler import kernel, threaded_kernel
 from velora_ros.liquid.kernels.layers import affine
 from velora_ros.liquid.kernels.matrix_products import add_product, outer_product
 
@@ -81,7 +81,7 @@ def _layers(arrays: Mapping[str, Array], n_hidden: int) -> tuple[tuple[Layer, ..
     return hidden, arrays[f'layers.{n_hidden}.weight'][0], arrays[f'layers.{n_hidden}.bias']
 
 
-@kernel
+@threaded_kernel
 def forward(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
     inputs: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...], q: Array
 ) -> None:
@@ -99,7 +99,7 @@ def forward(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
             q[n] += weight[row] * last[row, n]
 
 
-@kernel
+@threaded_kernel
 def error_gradients(  # noqa: PLR0917
     inputs: Array, target: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...],
     d_hidden: tuple[Layer, ...], d_weight: Array, d_bias: Array, n_slopes: int,

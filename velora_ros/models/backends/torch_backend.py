@@ -1,6 +1,7 @@
 """Every value and gradient in torch: complete, on the CPU and on CUDA, and the reference for the numba backend."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -69,40 +70,49 @@ class TorchBackend:
     def prepare(self, batch: Batch, burn_in: int) -> 'TensorBatch':
         """See :meth:`Backend.prepare`."""
         del burn_in
-        return TensorBatch(batch, self.networks)
+        return TensorBatch.of(batch, self.networks)
 
     @torch.no_grad()
     def targets(self, data: 'TensorBatch', noise: np.ndarray, config: TrainConfig) -> Tensor:
         """See :meth:`Backend.targets`; the shape is (B, L - burn-in)."""
-        networks, burn_in = self.networks, config.burn_in
+        burn_in, source = config.burn_in, data.source
+        assert source is not None
+        next_values, policy = self.next_values(data, self._tensor(noise), burn_in)
+        taken, policy_taken = (actions.cpu().numpy() for actions in (data.action[:, burn_in:], policy))
+        returns = lambda_returns(
+            source.reward[:, burn_in:] * np.float32(config.reward_scale),
+            discounts(source, config.gamma, burn_in),
+            value_of_critics([values.cpu().numpy() for values in next_values], config.mean_share),
+            source.first[:, burn_in:],
+            traces(taken, policy_taken, config.trace, config.trace_width, axis=-1),
+        )
+        return self._tensor(returns)
+
+    def next_values(self, data: 'TensorBatch', noise: Tensor, burn_in: int) -> tuple[list[Tensor], Tensor]:
+        """
+        Return what each target critic says of s' and the smoothed action of the target actor.
+
+        Returns:
+            Q' of each critic, shape (B, L - burn-in), and mu'(o), shape (B, L - burn-in, action).
+        """
+        networks = self.networks
         following = data.next_observation[:, burn_in:].flatten(0, 1)
         elapsed = data.next_dt[:, burn_in:].flatten()
         policy, states = networks.actor_target(data.observation, data.hidden, data.dt, data.first)
         action, _ = networks.actor_target.step(following, states[:, burn_in:].flatten(0, 1), elapsed)
-        action = (action.view(noise.shape) + self._tensor(noise)).clamp(-1, 1)
+        action = (action.view(noise.shape) + noise).clamp(-1, 1)
         next_state = data.next_state[:, burn_in:]
         if networks.memory_target is not None:
             memory = networks.memory_target.states(data.observation, data.memory, data.dt, data.first)
             memory = networks.memory_target.advance(following, memory[:, burn_in:].flatten(0, 1), elapsed)
             next_state = torch.cat([next_state, memory.view(*next_state.shape[:2], -1)], dim=-1)
-        next_values = [critic(next_state, action).cpu().numpy() for critic in networks.critics_target.children()]
-        taken, policy = (actions[:, burn_in:].cpu().numpy() for actions in (data.action, policy))
-        returns = lambda_returns(
-            data.source.reward[:, burn_in:] * np.float32(config.reward_scale),
-            discounts(data.source, config.gamma, burn_in),
-            value_of_critics(next_values, config.mean_share),
-            data.source.first[:, burn_in:],
-            traces(taken, policy, config.trace, config.trace_width, axis=-1),
-        )
-        return self._tensor(returns)
+        return [critic(next_state, action) for critic in networks.critics_target.children()], policy[:, burn_in:]
 
     def critic_step(
         self, data: 'TensorBatch', target: Tensor, config: TrainConfig, *, measure: bool = False
     ) -> tuple[Metrics, Metrics]:
         """See :meth:`Backend.critic_step`."""
-        state, action = self._critic_state(data, config.burn_in), data.action[:, config.burn_in :]
-        values = [critic(state, action) for critic in self.networks.critics]
-        loss = torch.stack([nn.functional.mse_loss(value, target) for value in values]).sum()
+        loss, values = self.critic_loss(data, target, config)
         check_loss('critic', loss.item())
         norm = _step(self.critic_optimizer, self.networks.critic_side(), loss, config.max_grad_norm, measure=measure)
         metrics = {'critic_loss': loss.item(), 'q_mean': values[0].detach().mean().item()}
@@ -113,8 +123,25 @@ class TorchBackend:
             diagnostics['twin_gap'] = (values[0] - values[1]).abs().mean().item()
         return metrics, diagnostics
 
+    def critic_loss(self, data: 'TensorBatch', target: Tensor, config: TrainConfig) -> tuple[Tensor, list[Tensor]]:
+        """Return the sum of the critics' mean squared errors, and the Q of each."""
+        state, action = self._critic_state(data, config.burn_in), data.action[:, config.burn_in :]
+        values = [critic(state, action) for critic in self.networks.critics]
+        return torch.stack([nn.functional.mse_loss(value, target) for value in values]).sum(), values
+
     def actor_step(self, data: 'TensorBatch', config: TrainConfig, *, measure: bool = False) -> tuple[Metrics, Metrics]:
         """See :meth:`Backend.actor_step`."""
+        loss, action, states = self.actor_loss(data, config)
+        check_loss('actor', loss.item())
+        norm = _step(self.actor_optimizer, self.networks.actor, loss, config.max_grad_norm, measure=measure)
+        metrics = {'actor_loss': float(loss.item())}
+        if not measure:
+            return metrics, {}
+        shares = [(values.detach().abs() > SATURATED).float().mean().item() for values in (action, states)]
+        return metrics, {'action_saturation': shares[0], 'hidden_saturation': shares[1], 'actor_gradient': norm}
+
+    def actor_loss(self, data: 'TensorBatch', config: TrainConfig) -> tuple[Tensor, Tensor, Tensor]:
+        """Return -mean(Q) with the penalty, the actor's actions and its hidden states."""
         burn_in, hidden = config.burn_in, data.hidden
         if burn_in:
             with torch.no_grad():
@@ -131,13 +158,7 @@ class TorchBackend:
         if config.motor_penalty > 0:
             sums = torch.atanh(action.clamp(-LARGEST_MOTOR, LARGEST_MOTOR))
             loss = loss + config.motor_penalty * sums.square().mean()
-        check_loss('actor', loss.item())
-        norm = _step(self.actor_optimizer, self.networks.actor, loss, config.max_grad_norm, measure=measure)
-        metrics = {'actor_loss': float(loss.item())}
-        if not measure:
-            return metrics, {}
-        shares = [(values.detach().abs() > SATURATED).float().mean().item() for values in (action, states)]
-        return metrics, {'action_saturation': shares[0], 'hidden_saturation': shares[1], 'actor_gradient': norm}
+        return loss, action, states
 
     def follow_targets(self, tau: float, *, actor: bool = True) -> None:
         """See :meth:`Backend.follow_targets`."""
@@ -172,32 +193,63 @@ class TorchBackend:
         return torch.as_tensor(values, device=self.networks.device)
 
 
+@dataclass(frozen=True)
 class TensorBatch:
-    """A batch as tensors on the networks' device, observations and states normalised."""
+    """A batch as tensors on the networks' device, observations and states normalised; shapes as of a batch."""
 
-    def __init__(self, batch: Batch, networks: Networks) -> None:
+    observation: Tensor
+    next_observation: Tensor
+    state: Tensor
+    next_state: Tensor
+    action: Tensor
+    dt: Tensor
+    next_dt: Tensor
+    hidden: Tensor
+    memory: Tensor
+    first: Tensor
+    source: Batch | None = None  # of which a batch from the host reads rewards, terminations and times
+    reward: Tensor | None = None  # of a batch that was drawn on the device
+    terminated: Tensor | None = None
+    elapsed: Tensor | None = None
+
+    @classmethod
+    def of(cls, batch: Batch, networks: Networks) -> 'TensorBatch':
+        """Copy a batch to the networks' device."""
+
         def tensor(values: np.ndarray) -> Tensor:
             return torch.as_tensor(values, device=networks.device)
 
         size = networks.actor.hidden_size
-        self.source = batch
-        self.observation = networks.observation_normaliser(tensor(batch.observation))
-        self.next_observation = networks.observation_normaliser(tensor(batch.next_observation))
-        self.state = networks.state_normaliser(tensor(batch.state))
-        self.next_state = networks.state_normaliser(tensor(batch.next_state))
-        self.action = tensor(batch.action)
-        self.dt, self.next_dt = tensor(batch.dt), tensor(batch.next_dt)
-        self.hidden, self.memory = tensor(batch.hidden[:, :size]), tensor(batch.hidden[:, size:])
-        self.first = tensor(batch.first)
+        return cls(
+            observation=networks.observation_normaliser(tensor(batch.observation)),
+            next_observation=networks.observation_normaliser(tensor(batch.next_observation)),
+            state=networks.state_normaliser(tensor(batch.state)),
+            next_state=networks.state_normaliser(tensor(batch.next_state)),
+            action=tensor(batch.action),
+            dt=tensor(batch.dt),
+            next_dt=tensor(batch.next_dt),
+            hidden=tensor(batch.hidden[:, :size]),
+            memory=tensor(batch.hidden[:, size:]),
+            first=tensor(batch.first),
+            source=batch,
+        )
 
 
 def _step(optimizer: Optimizer, module: nn.Module, loss: Tensor, max_grad_norm: float, *, measure: bool) -> float:
     """Take a step along the gradient; return its norm before it is cut if ``measure``, else NaN."""
+    norm = take_step(optimizer, module, loss, max_grad_norm, measure=measure)
+    return math.nan if norm is None else norm.item()
+
+
+def take_step(
+    optimizer: Optimizer, module: nn.Module, loss: Tensor, max_grad_norm: float, *, measure: bool
+) -> Tensor | None:
+    """Take a step along the gradient, never waiting for the device; return its norm before it is cut if ``measure``."""
     parameters = list(module.parameters())
     gradients = torch.autograd.grad(loss, parameters)  # of this module only: the actor's step leaves the critic alone
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
-    norm = nn.utils.get_total_norm(gradients).item() if measure else math.nan
+    norm = nn.utils.get_total_norm(gradients) if measure else None
     if max_grad_norm > 0:
         nn.utils.clip_grad_norm_(parameters, max_grad_norm)
     optimizer.step()
