@@ -1,7 +1,7 @@
 """
 Train one seed of the shipped preset on InvertedPendulum-v5 until it stays solved.
 
-    python benchmarks/training_time_to_solve.py SEED
+    python benchmarks/training_time_to_solve.py SEED [DEVICE]
 
 Solved: the first of three consecutive evaluations of at least 950. Seconds are training time without evaluations.
 """
@@ -14,6 +14,7 @@ import gymnasium
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import PolicyFile
 from velora_ros.training import Callback, EvaluationRecord, StopTraining, TrainConfig
+from velora_ros.utils import set_device
 from velora_ros.utils.shipped_files import share_path
 
 ENVIRONMENT, SOLVED, IN_A_ROW, STEPS = 'InvertedPendulum-v5', 950, 3, 50_000
@@ -34,11 +35,11 @@ class Solved(Callback):
 
 def main() -> None:
     """Train and print one JSON line."""
-    seed = int(sys.argv[1])
+    seed, device = int(sys.argv[1]), set_device(sys.argv[2] if len(sys.argv) > 2 else 'cpu')
     config = TrainConfig.from_yaml(share_path('config', 'train', f'{ENVIRONMENT}.yaml'))
     env, eval_env, solved = gymnasium.make(ENVIRONMENT), gymnasium.make(ENVIRONMENT), Solved()
     agent = config.agent_arguments()
-    model = LiquidDDPG(4, agent.pop('n_neurons'), 1, seed=seed, **agent)
+    model = LiquidDDPG(4, agent.pop('n_neurons'), 1, seed=seed, device=device, **agent)
     arguments = {**config.train_arguments(), 'n_episodes': STEPS, 'eval_every': 500, 'eval_episodes': 10}
     result = model.train(env, **arguments, total_steps=STEPS, eval_env=eval_env, callbacks=[solved], progress=False)
     first = solved.good[0] if result.stopped else None
