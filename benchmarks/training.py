@@ -1,7 +1,7 @@
 """
 How fast training is, and how soon it solves InvertedPendulum-v5. `make bench-training` runs it.
 
-    python benchmarks/training.py [--quick | --full] [--seeds 100-104] [--only speed|cell|solve]
+    python benchmarks/training.py [--quick | --full] [--seeds 100-104] [--only speed|cell|solve|vector]
 
 1. Environment steps per second on InvertedPendulum-v5, batch of 128 (ours: 16 sequences of 8), one update a step, one
    thread: ours and velora 0.1.1 with 10 neurons, stable-baselines3 DDPG with 64x64; its TD3 and the DDPG settings of
@@ -11,6 +11,8 @@ How fast training is, and how soon it solves InvertedPendulum-v5. `make bench-tr
 2. Forward and backward of the recurrent layer and the whole update, beside ncps' cell in torch.
 3. Training time until the task is solved: the first of three consecutive evaluations (10 episodes, deterministic, every
    500 steps) of at least 950, with the shipped preset, evaluations not counted.
+4. Training in 1, 16 and 64 environments beside stable-baselines3's SAC in as many, with the same critics, batch and
+   updates (training_vector.py): transitions learnt from a second, and environment steps a second.
 
 CPU time is printed beside wall time; it varies less on a shared machine. The last line is JSON.
 """
@@ -27,6 +29,8 @@ LASTS = {'ours': 5_000, 'velora': 2_000, 'sb3': 2_500, 'sb3_td3': 2_500, 'sb3_zo
 QUICK_LASTS = {'ours': 2_000, 'velora': 1_200, 'sb3': 1_300}
 FULL_LAST = 5_000
 MEASURED_BY = ('velora', 'sb3')
+VECTOR_SIZES = ((64, 128), (256, 256), (256, 1024))  # width of the critics, transitions of a batch
+VECTOR_ENVS = (1, 16, 64)
 
 
 def speeds(lasts: dict[str, int], repeats: int) -> dict[str, dict[str, list[float]]]:
@@ -69,13 +73,34 @@ def solve(seeds: range) -> tuple[list[float | None], list[int | None]]:
     return [one['seconds'] for one in results], [one['steps'] for one in results]
 
 
+def vector(seconds: int, n_envs: tuple[int, ...]) -> dict[str, dict[str, float]]:
+    """Print and return rates of ours and of SAC, and how many times as fast ours learns, by environments and sizes."""
+    results = {}
+    for width, batch in VECTOR_SIZES:
+        for n in n_envs:
+            ours, sac = (
+                in_own_process('training_vector.py', side, n, width, batch, seconds) for side in ('ours', 'sb3_sac')
+            )
+            name, ratio = f'{n} x {width}x{width} x {batch}', ours['learnt_per_s'] / sac['learnt_per_s']
+            cpu_ratio = ours['learnt_per_cpu_s'] / sac['learnt_per_cpu_s']
+            print(
+                f'{n:2} environments, critics {width}x{width}, batch {batch:4}: ours learns from '
+                f'{ours["learnt_per_s"]:9,.0f} transitions/s and takes {ours["steps_per_s"]:6,.0f} steps/s; SAC '
+                f'{sac["learnt_per_s"]:7,.0f} and {sac["steps_per_s"]:6,.0f}; {ratio:.2f} times, {cpu_ratio:.2f} times in '
+                'processor time',
+                flush=True,
+            )
+            results[name] = {'ours': ours['learnt_per_s'], 'sac': sac['learnt_per_s'], 'ratio': round(ratio, 2)}
+    return results
+
+
 def main() -> None:
-    """Run the three parts and print the results."""
+    """Run the four parts and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='two short repeats of the main three, one seed')
     parser.add_argument('--full', action='store_true', help='steps 1,000 to 5,000 for all sides')
     parser.add_argument('--seeds', default='100-104', help='of the solving runs; 0-9 are for tuning')
-    parser.add_argument('--only', choices=('speed', 'cell', 'solve'), help='one part; its own figures alone')
+    parser.add_argument('--only', choices=('speed', 'cell', 'solve', 'vector'), help='one part; its own figures alone')
     options = parser.parse_args()
     print(machine('torch', 'numba', 'numpy', 'gymnasium', 'mujoco', 'velora', 'stable-baselines3', 'ncps'))
     result: dict[str, Any] = {'benchmark': 'training'}
@@ -88,6 +113,8 @@ def main() -> None:
         first, _, last = options.seeds.partition('-')
         seeds = range(int(first), int(last or first) + 1)
         result['solve_s'], result['solve_steps'] = solve(seeds[:1] if options.quick else seeds)
+    if options.only in {None, 'vector'}:
+        result['vector'] = vector(*((3, (64,)) if options.quick else (15, VECTOR_ENVS)))
     print(json.dumps(result))
 
 
