@@ -86,8 +86,8 @@ def vector(seconds: int, n_envs: tuple[int, ...]) -> dict[str, dict[str, float]]
             print(
                 f'{n:2} environments, critics {width}x{width}, batch {batch:4}: ours learns from '
                 f'{ours["learnt_per_s"]:9,.0f} transitions/s and takes {ours["steps_per_s"]:6,.0f} steps/s; SAC '
-                f'{sac["learnt_per_s"]:7,.0f} and {sac["steps_per_s"]:6,.0f}; {ratio:.2f} times, {cpu_ratio:.2f} times in '
-                'processor time',
+                f'{sac["learnt_per_s"]:7,.0f} and {sac["steps_per_s"]:6,.0f}; {ratio:.2f} times, {cpu_ratio:.2f} '
+                'times in processor time',
                 flush=True,
             )
             results[name] = {'ours': ours['learnt_per_s'], 'sac': sac['learnt_per_s'], 'ratio': round(ratio, 2)}
