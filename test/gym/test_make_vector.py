@@ -3,11 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers import TimeLimit
+from toy_tasks import reacher
 from toy_vector import Walk
 
 from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.gym import Disturbances, disturb
 from velora_ros.gym import make_vector as module
-from velora_ros.gym.make_vector import make_vector
+from velora_ros.gym.make_vector import make_many_of, make_vector
 
 
 def test_a_vector_has_so_many_environments_and_no_autoreset() -> None:
@@ -37,3 +40,12 @@ def test_more_environments_than_fit_into_memory_are_refused_after_a_few() -> Non
 def test_where_the_memory_is_not_known_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(module, '_MEMORY', tmp_path / 'none')
     assert make_vector(Walk, 9).num_envs == 9
+
+
+def test_a_task_makes_many_of_itself_unless_wrappers_disturb_it() -> None:
+    env = reacher().make()
+    make_many = make_many_of(TimeLimit(env, 5))
+    assert make_many is not None
+    assert make_many(3).num_envs == 3
+    assert make_many_of(disturb(env, Disturbances(observation_delay=(1, 1)))) is None
+    assert make_many_of(Walk()) is None

@@ -5,6 +5,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from toy_tasks import reacher
 from toy_vector import Walk, walks
 
 from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
@@ -79,6 +80,15 @@ def test_environments_in_other_processes_are_known_by_a_further_one() -> None:
         env.close()
     assert len(result.evaluations) == 2
     assert agent.spec.control_period == pytest.approx(0.04)
+
+
+def test_a_task_is_evaluated_in_many_simulations() -> None:
+    env = reacher().make_vec(3)
+    spec = env.policy_spec
+    agent = LiquidDDPG(spec.observation_dim, 4, spec.action_dim, seed=1)
+    result = train(env, agent, eval_every=150, eval_episodes=4)
+    assert [len(one.result.returns) for one in result.evaluations] == [4, 4]
+    assert agent.spec == spec
 
 
 # --- bad input

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym.describe_env_errors import close
@@ -16,6 +17,18 @@ _MEMORY = Path('/proc/meminfo')
 _RESIDENT = Path('/proc/self/status')
 _FIRST_LOOK = 4  # environments; the first ones also load what all share
 _LARGEST_SHARE = 0.8  # of the memory that was free; the replay needs some too
+
+
+def make_many_of(env: Env) -> Callable[..., VectorEnv[Any, Any, Any]] | None:
+    """
+    Return ``make_vec`` of an environment that steps many of its kind in one call, as tasks do; None if there is none.
+
+    Wrappers that change what an environment does, such as disturbances, cannot be around so many at once.
+    """
+    while isinstance(env, (OrderEnforcing, PassiveEnvChecker, TimeLimit)):
+        env = env.env
+    made: Callable[..., VectorEnv[Any, Any, Any]] | None = getattr(env, 'make_vec', None)
+    return None if isinstance(env, gym.Wrapper) else made
 
 
 def make_vector(make: Callable[[], Env], n: int) -> SyncVectorEnv:

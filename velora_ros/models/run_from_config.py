@@ -10,7 +10,7 @@ from gymnasium.vector import VectorEnv
 
 from velora_ros.gym import check_statistics, disturb, make, spec_from_env
 from velora_ros.gym.describe_env_errors import close
-from velora_ros.gym.make_vector import make_vector
+from velora_ros.gym.make_vector import make_many_of, make_vector
 from velora_ros.models.ddpg import LiquidDDPG
 from velora_ros.training import Callback, RunConfig, RunFolder, TrainResult
 from velora_ros.training.environments import check_streams
@@ -53,7 +53,7 @@ def make_training_environment(config: RunConfig, env: Env) -> Env | VectorEnv[An
     if config.num_envs == 1:
         return env
     check_streams(config.num_envs, config.hyperparameters)
-    if (simulate_many := getattr(env.unwrapped, 'make_vec', None)) is not None:  # a task steps all of them in one call
+    if (simulate_many := make_many_of(env)) is not None:  # a task steps all of them in one call
         vector: VectorEnv[Any, Any, Any] = simulate_many(config.num_envs, random_ages=True)
         return vector
     return make_vector(lambda: make_environment(config), config.num_envs)

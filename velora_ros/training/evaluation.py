@@ -6,10 +6,13 @@ from typing import Any, Protocol
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+from gymnasium.vector import VectorEnv
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym.describe_env_errors import FAILURES
 from velora_ros.gym.flattening import flat
+from velora_ros.policy import PolicyFile
+from velora_ros.policy.many_policies import ManyPolicies
 from velora_ros.training.checked_env import REPAIR, env_failure, reward_of
 from velora_ros.training.records import EvaluationResult
 
@@ -59,6 +62,44 @@ def evaluate(
         outcomes.append(_episode(policy, env, episode_seed(seed, len(outcomes)), max_steps))
     returns, lengths = zip(*outcomes, strict=True)
     return EvaluationResult(returns, lengths)
+
+
+def evaluate_together(
+    file: PolicyFile, env: VectorEnv[Any, Any, Any], *, seed: int = 0, max_steps: int | None = None
+) -> EvaluationResult:
+    """
+    Run an episode in each environment of a vector at once, without exploration noise.
+
+    Args:
+        file: the policy.
+        env: a vector without autoreset, of as many environments as there are episodes.
+        seed: episode i is reset with a seed drawn from (seed, i), as in :func:`evaluate`.
+        max_steps: maximum length of an episode; None: no limit.
+
+    Raises:
+        UnsupportedEnvironmentError: the vector failed.
+    """
+    n, spec = env.num_envs, file.spec
+    policies, running = ManyPolicies(file, n), np.ones(n, bool)
+    returns, lengths, ratio = np.zeros(n), np.zeros(n, np.int64), np.ones((n, 1))
+    try:
+        seeds: Any = [episode_seed(seed, episode) for episode in range(n)]
+        observations, _ = env.reset(seed=seeds)
+        while running.any() and (max_steps is None or lengths.max() < max_steps):
+            actions = policies.step(observations, ratio).astype(env.single_action_space.dtype)
+            observations, rewards, terminated, truncated, infos = env.step(actions)
+            returns[running] += rewards[running]
+            lengths += running
+            if (ended := terminated | truncated).any():  # those that are done go on, and do not count
+                running &= ~ended
+                observations, _ = env.reset(options={'reset_mask': ended})
+                policies.reset(ended)
+            told = np.asarray(infos.get('_dt', 'dt' in infos)) & ~ended
+            seconds = np.clip(np.where(told, infos.get('dt', 0.0), spec.control_period), *file.dt_range)
+            ratio = np.where(ended, 1.0, seconds / spec.control_period)[:, None]
+    except FAILURES as error:
+        raise env_failure(error, f'in step {int(lengths.max()) + 1} of an evaluation') from error
+    return EvaluationResult(tuple(returns.tolist()), tuple(lengths.tolist()))
 
 
 def episode_seed(seed: int, episode: int) -> int:

@@ -21,13 +21,15 @@ from statistics import mean
 from typing import Any
 
 import gymnasium
+from gymnasium.vector import VectorEnv
 
-from velora_ros.policy import Policy
+from velora_ros.gym.make_vector import make_many_of
+from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.callbacks import Callback, StopTraining
-from velora_ros.training.evaluation import evaluate
+from velora_ros.training.evaluation import evaluate, evaluate_together
 from velora_ros.training.hyperparameters import IN_PROPORTION, TrainConfig
-from velora_ros.training.records import EvaluationRecord, Stopwatch, TrainResult
+from velora_ros.training.records import EvaluationRecord, EvaluationResult, Stopwatch, TrainResult
 
 SHARE = 0.1
 LARGEST_SHARE = 0.25  # of evaluations that take longer than expected
@@ -70,6 +72,7 @@ class Evaluations:
     ) -> None:
         self._agent, self._env, self._config, self._result = agent, env, config, result
         self._seed, self._steps_before, self._callbacks, self._watch = seed, steps_before, callbacks, watch
+        self._together: VectorEnv[Any, Any, Any] | None = None  # of a task: all episodes are simulated at once
 
     def before_the_start(self, step: int, episode: int) -> None:
         """Evaluate the policy that training begins with, unless there are no evaluations."""
@@ -127,14 +130,7 @@ class Evaluations:
         result, seconds = self._result, self._watch.seconds()
         with self._watch.paused():
             policy_file = self._agent.policy_file()
-            outcome = evaluate(
-                Policy(policy_file),
-                self._env,
-                episodes=self._config.eval_episodes,
-                seed=self._seed,
-                max_steps=self._config.longest_evaluation,
-                enough_steps=enough_steps,
-            )
+            outcome = self._outcome(policy_file, enough_steps)
             record = EvaluationRecord(step, episode, seconds, outcome)
             best = max((one.result.mean for one in result.evaluations), default=-math.inf)
             is_best = outcome.mean >= best - AS_GOOD * abs(best)
@@ -143,6 +139,14 @@ class Evaluations:
                 result.best_policy, result.best_evaluation = policy_file, record
         for callback in self._callbacks:
             callback.on_evaluation(record, policy_file, is_best=is_best)
+
+    def _outcome(self, policy: PolicyFile, enough_steps: float) -> EvaluationResult:
+        assert self._env is not None
+        config, options = self._config, {'seed': self._seed, 'max_steps': self._config.longest_evaluation}
+        if math.isinf(enough_steps) and (make_many := make_many_of(self._env)) is not None:
+            self._together = self._together or make_many(config.eval_episodes)
+            return evaluate_together(policy, self._together, **options)
+        return evaluate(Policy(policy), self._env, episodes=config.eval_episodes, enough_steps=enough_steps, **options)
 
 
 def spent(result: TrainResult) -> int:
