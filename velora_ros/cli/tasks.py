@@ -67,7 +67,7 @@ def text(name: str, found: dict[str, Any]) -> str:
     if found['reward_floor'] is not None:
         parts.append(f'  at least {found["reward_floor"]:g}; a failure pays {found["reward_floor"]:g}')
     parts.append(f'ends with: {", ".join(found["failures"]) or "the time limit only"}')
-    parts.append(f'varies: {", ".join(found["variations"]) or "nothing"}')
+    parts += _table('varies from episode to episode', ('name', 'what'), found['variations']) or ['varies: nothing']
     return '\n'.join(parts)
 
 

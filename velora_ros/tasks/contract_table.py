@@ -6,7 +6,6 @@ import numpy as np
 
 from velora_ros.tasks.episodes import Episodes
 from velora_ros.tasks.observer import Observer
-from velora_ros.tasks.vary import Variation
 
 
 def contract(task: Any) -> dict[str, Any]:
@@ -42,7 +41,7 @@ def contract(task: Any) -> dict[str, Any]:
         'rewards': [{'name': term.name, 'weight': weight, 'unit': term.unit} for term, weight in task.built.reward],
         'reward_floor': task.reward_floor,
         'failures': [term.name for term in task.built.fail],
-        'variations': [_variation(one) for one in task.built.vary],
+        'variations': [{'name': one.name, 'what': one.detail} for one in task.built.vary],
     }
 
 
@@ -60,7 +59,3 @@ def _observed(observer: Observer) -> list[dict[str, Any]]:
 
 def _range(command: Any, entry: int) -> list[float] | None:
     return [float(command.low[entry]), float(command.high[entry])] if len(command.low) else None
-
-
-def _variation(one: Variation) -> str:
-    return one.name

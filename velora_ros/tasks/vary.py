@@ -49,6 +49,8 @@ class Variation:
     fields: Sequence[str] = ()
     constants: bool = False
     always: bool = False
+    detail: str = ''
+    """What is drawn, for tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,8 @@ def start_pose(*, joints: float = 0.0, velocities: float = 0.0, yaw: float = 0.0
             half = sim.draws.uniform(ids, -yaw, yaw, 1)[:, 0] / 2
             pose[ids, 3:7] = _turned(half, pose[ids, 3:7])
 
-    return Variation('start_pose', begin, always=True)
+    detail = f'joints {joints:g}, velocities {velocities:g}, yaw {yaw:g} rad, place {place:g} m'
+    return Variation('start_pose', begin, always=True, detail=detail)
 
 
 def friction(geoms: str, to: Range) -> Variation:
@@ -135,7 +138,7 @@ def friction(geoms: str, to: Range) -> Variation:
         sim.batch.expand('geom_friction')[np.ix_(ids, places, FIRST)] = drawn[:, :, None]
         return drawn[:, 0]
 
-    return Variation('friction', begin, prepare=prepare, fields=['geom_friction'])
+    return Variation('friction', begin, prepare=prepare, fields=['geom_friction'], detail=_range(to, geoms))
 
 
 def mass(bodies: str, by: Range) -> Variation:
@@ -150,7 +153,8 @@ def mass(bodies: str, by: Range) -> Variation:
         sim.batch.expand('body_inertia')[np.ix_(ids, places)] = inertias
         return factors
 
-    return Variation('mass', begin, fields=['body_mass', 'body_inertia'], constants=True)
+    fields = ['body_mass', 'body_inertia']
+    return Variation('mass', begin, fields=fields, constants=True, detail=_range(by, bodies, factor=True))
 
 
 def payload(body: str, mass: Range) -> Variation:
@@ -163,7 +167,7 @@ def payload(body: str, mass: Range) -> Variation:
         sim.batch.expand('body_mass')[np.ix_(ids, place)] = sim.model.body_mass[place] + drawn
         return drawn[:, 0]
 
-    return Variation('payload', begin, fields=['body_mass'], constants=True)
+    return Variation('payload', begin, fields=['body_mass'], constants=True, detail=f'{_range(mass, body)} kg')
 
 
 def com(body: str, by: float) -> Variation:
@@ -175,7 +179,7 @@ def com(body: str, by: float) -> Variation:
         sim.batch.expand('body_ipos')[ids, place] = sim.model.body_ipos[place] + moved
         return moved
 
-    return Variation('com', begin, fields=['body_ipos'], constants=True)
+    return Variation('com', begin, fields=['body_ipos'], constants=True, detail=f'{body} by at most {by:g} m')
 
 
 def gains(by: Range, joints: str = '*') -> Variation:
@@ -191,7 +195,8 @@ def gains(by: Range, joints: str = '*') -> Variation:
         bias[np.ix_(ids, places, THIRD)] = (sim.model.actuator_biasprm[places, 2] * damp)[:, :, None]
         return np.concatenate([stiff, damp], axis=1)
 
-    return Variation('gains', begin, fields=['actuator_gainprm', 'actuator_biasprm'])
+    fields = ['actuator_gainprm', 'actuator_biasprm']
+    return Variation('gains', begin, fields=fields, detail=_range(by, joints, factor=True))
 
 
 def armature(by: Range, joints: str = '*') -> Variation:
@@ -204,7 +209,8 @@ def armature(by: Range, joints: str = '*') -> Variation:
         sim.batch.expand('dof_armature')[np.ix_(ids, places)] = sim.model.dof_armature[places] * factors
         return factors
 
-    return Variation('armature', begin, fields=['dof_armature'], constants=True)
+    detail = _range(by, joints, factor=True)
+    return Variation('armature', begin, fields=['dof_armature'], constants=True, detail=detail)
 
 
 def effort_limit(by: Range, joints: str = '*') -> Variation:
@@ -218,7 +224,8 @@ def effort_limit(by: Range, joints: str = '*') -> Variation:
         sim.batch.expand('actuator_forcerange')[np.ix_(ids, places)] = limits
         return factors
 
-    return Variation('effort_limit', begin, fields=['actuator_forcerange'])
+    detail = _range(by, joints, factor=True)
+    return Variation('effort_limit', begin, fields=['actuator_forcerange'], detail=detail)
 
 
 def push(speed: float, *, every: Range) -> Variation:
@@ -247,7 +254,7 @@ def push(speed: float, *, every: Range) -> Variation:
         sim.remember(PUSHED)[due] = sim.time[due]
         sim.remember(key)[due] = sim.time[due] + sim.draws.uniform(due, *every, 1)[:, 0]
 
-    return Variation('push', begin, step)
+    return Variation('push', begin, step, detail=f'at most {speed:g} m/s every {every[0]:g} to {every[1]:g} s')
 
 
 PUSHED = 'push: last at'
@@ -259,25 +266,31 @@ def delay(action: tuple[int, int] = (0, 0), observation: tuple[int, int] = (0, 0
     for name, given in (('action', action), ('observation', observation)):
         if not (0 <= given[0] <= given[1]) or any(int(one) != one for one in given):
             raise TaskError(f'vary.delay: {name} is {given}; give the least and the most periods, whole numbers.')
-    return Delay('delay', action=action, observation=observation)
+    detail = f'actions {action[0]} to {action[1]} periods, observations {observation[0]} to {observation[1]}'
+    return Delay('delay', action=action, observation=observation, detail=detail)
 
 
 def period(by: Range) -> Period:
     """Draw the duration of each step as a factor of the period; ``infos['dt']`` tells it [s]."""
     _check('period', by, least=0.1)
-    return Period('period', by=by, fields=['opt.timestep'])
+    return Period('period', by=by, fields=['opt.timestep'], detail=_range(by, '*', factor=True))
 
 
 def drop_frames(probability: float) -> DroppedFrames:
     """Lose the observations of sensors in a share of the steps: they keep their previous values."""
     if not 0 <= probability < 1:
         raise TaskError(f'vary.drop_frames: the probability is {probability}; it must be in [0, 1).')
-    return DroppedFrames('drop_frames', probability=probability)
+    return DroppedFrames('drop_frames', probability=probability, detail=f'{100 * probability:g} %')
 
 
 def bias(observation: str, deviation: float) -> Bias:
     """Give an observation, by its name, errors that are constant in an episode, with a standard deviation."""
-    return Bias('bias', observation=observation, deviation=deviation)
+    return Bias('bias', observation=observation, deviation=deviation, detail=f'{observation} {deviation:g}')
+
+
+def _range(given: Range, names: str, *, factor: bool = False) -> str:
+    what = '' if names == '*' else f'{names} '
+    return f'{what}{"times " if factor else ""}{given[0]:g} to {given[1]:g}'
 
 
 def _check(name: str, given: Range, least: float = -np.inf) -> None:
