@@ -48,7 +48,7 @@ def both(lr: float = 1e-3, **options: Any) -> tuple[TorchBackend, NumbaBackend]:
 @pytest.mark.parametrize(
     ('burn_in', 'trace', 'state_dim'), [(0, 0.0, 5), (3, 0.7, 7)], ids=['one step', 'burn-in, trace, privileged']
 )
-def test_values_and_gradients_agree_to_a_hundred_thousandth(  # noqa: PLR0917 - the parameters of the cases
+def test_values_and_gradients_agree_to_a_hundred_thousandth_of_1_or_of_the_largest_gradient(  # noqa: PLR0917 - the parameters of the cases
     cell: str, n_critics: int, memory: bool, burn_in: int, trace: float, state_dim: int
 ) -> None:
     slow, fast = both(lr=0.0, cell=cell, n_critics=n_critics, memory=memory, state_dim=state_dim)
@@ -182,3 +182,30 @@ def test_targets_follow_by_tau(kind: Any) -> None:
     for (_, target), old in zip(sides, before, strict=True):
         for new, value in zip(target.parameters(), old, strict=True):
             torch.testing.assert_close(new, value + 0.25)
+
+
+@pytest.mark.parametrize('n_transitions', [128, 512, 1024])
+def test_large_critics_agree_to_a_hundred_thousandth_on_one_thread_and_on_two(n_transitions: int) -> None:
+    """Of the largest gradient of each parameter; two threads give the same bits as one."""
+    sides: list[Any] = []
+    for kind, options in ((TorchBackend, {}), (NumbaBackend, {}), (NumbaBackend, {'threads': 2})):
+        nets = networks(n_critics=2, sizes=(256, 256), state_dim=7)
+        made: Any = kind
+        sides.append(made(nets, *optimisers(nets, lr=0.0), **options))
+    slow, fast, threaded = sides
+    config, rng = numbers(trace=0.9, target_noise=0.2), np.random.default_rng(5)
+    batch = random_batch(rng, 7, 8, slow.networks.actor.hidden_size, n_transitions // 8)
+    noise = noise_for(batch, config, rng)
+    expected, metrics, also = (update(side, batch, noise, config)[0] for side in sides)
+    assert metrics == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    assert metrics == also
+    for flat, twin, module in (
+        (fast._actor, threaded._actor, slow.networks.actor),
+        (fast._critics, threaded._critics, slow.networks.critic_side()),
+    ):
+        assert np.array_equal(flat.flat_gradient, twin.flat_gradient)
+        for name, parameter in module.named_parameters():
+            largest = parameter.grad.abs().max().item()
+            np.testing.assert_allclose(
+                flat.gradients[name], parameter.grad.numpy(), rtol=0, atol=1e-5 * largest, err_msg=name
+            )

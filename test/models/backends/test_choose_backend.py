@@ -11,10 +11,11 @@ from velora_ros.errors import ConfigError
 from velora_ros.liquid.cell_registry import CELLS, CellKind
 from velora_ros.models import LiquidDDPG
 from velora_ros.models.backends import choose_backend
-from velora_ros.models.backends.choose_backend import is_plain_adam
+from velora_ros.models.backends.choose_backend import is_plain_adam, where_to_learn
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.policy import Policy
+from velora_ros.training import TrainConfig
 
 QUICK: dict[str, Any] = {'start_steps': 16, 'boost_ratio': 1.0, 'eval_every': 0, 'progress': False}
 
@@ -117,3 +118,24 @@ def test_a_cell_that_the_runtime_lacks_is_not_exported(third_cell: str, tmp_path
     assert not list(tmp_path.iterdir())
     LiquidDDPG(2, 6, 1, seed=0, cell='gru').export(tmp_path / 'gru.safetensors')
     assert Policy.load(tmp_path / 'gru.safetensors').spec.action_dim == 1
+
+
+@pytest.mark.parametrize(
+    ('width', 'batch', 'backend', 'threads', 'place'),
+    [
+        (64, 128, 'auto', 1, 'cpu'),
+        (64, 1024, 'auto', 2, 'cuda'),
+        (256, 128, 'auto', 2, 'cuda'),
+        (256, 8, 'auto', 1, 'cpu'),
+        (64, 128, 'torch', 1, 'cuda'),
+    ],
+)
+def test_threads_and_device_follow_from_the_sizes_alone(
+    width: int, batch: int, backend: str, threads: int, place: str
+) -> None:
+    agent = LiquidDDPG(17, 64, 6, n_critics=2, critic_sizes=(width, width), backend=backend).agent
+    agent.configure(TrainConfig(batch_size=batch, sequence_length=8))
+    assert agent.backend_choice.threads == threads
+    optimizers = agent.actor_optimizer, agent.critic_optimizer
+    assert where_to_learn(torch.device('cuda'), agent.config, agent.networks, optimizers).type == place
+    assert where_to_learn(torch.device('cpu'), agent.config, agent.networks, optimizers).type == 'cpu'
