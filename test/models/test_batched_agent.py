@@ -1,5 +1,6 @@
 """n streams in one call are n single streams; the actor moves in every actor_every-th update."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -74,3 +75,10 @@ def test_the_actor_its_average_and_its_target_move_in_every_third_update(backend
             )
         }
         assert moved == (set(sides) if number % 3 == 0 else {'critics', 'critics_target'})
+
+
+def test_a_share_of_episodes_is_said_to_have_no_effect_in_a_vector(caplog: pytest.LogCaptureFixture) -> None:
+    agent = filled_agent()
+    with caplog.at_level(logging.WARNING, 'velora_ros'):
+        agent.configure(TrainConfig(batch_size=16, sequence_length=4, episode_share=0.5))
+    assert 'episode_share is 0.5, but in a vector of environments' in caplog.text

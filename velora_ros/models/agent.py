@@ -79,6 +79,11 @@ class DDPGAgent(AgentState):
         for optimizer in optimizers:
             make_plain(optimizer)
         self.backend.refresh()  # a program may have replaced weights or optimiser states since the last call
+        if self.n_streams and self.config.episode_share:
+            logger.warning(
+                'episode_share is %g, but in a vector of environments sequences are drawn from all places alike',
+                self.config.episode_share,
+            )
         device = where_to_learn(self.device, self.config, self.networks, optimizers)
         if device != self.device:
             logger.info(
