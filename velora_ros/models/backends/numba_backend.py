@@ -127,8 +127,12 @@ class NumbaBackend:
     def targets(self, data: BatchLayout, noise: Array, config: TrainConfig) -> Array:
         """See :meth:`Backend.targets`; the shape is (M,), one entry for each column that carries loss."""
         burn_in, following, batch = data.burn_in, (data.next_dt, data.never), data.source
-        policy, tape = self._target.forward(data.observation, data.hidden, data.dt, data.first)
-        to_columns(policy, burn_in, data.policy_rows)
+        sequences = data.observation, data.hidden, data.dt, data.first
+        if config.trace_width > 0:
+            policy, tape = self._target.forward(*sequences)
+            to_columns(policy, burn_in, data.policy_rows)
+        else:
+            tape = self._target.encode(*sequences)
         to_columns(tape.states, burn_in, data.after)
         motor, _ = self._target.forward(data.next_observation, data.after, *following)
         smooth(motor[0], noise, data.next_action_rows)
