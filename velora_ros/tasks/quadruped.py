@@ -33,9 +33,9 @@ QUADRUPED = Task(
     reward={
         reward.track_linear(): 1.0,
         reward.track_yaw(): 0.5,
-        TROT.in_time(): 0.6,
+        TROT.in_time(): 1.0,
         TROT.lift(): -30.0,
-        gait.slip_speed(FEET): -0.1,
+        gait.slip_speed(FEET): -0.4,
         reward.flat_base(): -1.0,
         reward.height(0.26): -10.0,
         reward.vertical_speed(): -0.5,
