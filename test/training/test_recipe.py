@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import gymnasium
@@ -69,3 +71,12 @@ def test_the_time_limit_of_an_environment_that_a_module_registers_is_known(
         assert recipe('registers_short:Short-v0')['gamma'] == pytest.approx(0.975)
     finally:
         gymnasium.registry.pop('Short-v0', None)
+
+
+def test_the_recipe_of_an_environment_is_found_without_loading_mujoco() -> None:
+    """MuJoCo's window library starts a process when it is loaded, which trainer_node must not have."""
+    code = (
+        'import sys; from velora_ros.training.recipe import named_hyperparameters as n; n("Pusher-v5"); '
+        'sys.exit("mujoco" in sys.modules)'
+    )
+    assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0

@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -11,10 +10,8 @@ from typing import Any
 from velora_ros.errors import TaskError, did_you_mean
 from velora_ros.tasks.single_env import TaskEnv
 from velora_ros.tasks.task import Task
+from velora_ros.utils.task_names import SHIPPED
 
-_ID = re.compile(r'-v\d+$')
-SHIPPED = ('quadruped', 'arm', 'rover')
-"""Names of the tasks that ship; the module ``velora_ros.tasks.<name>`` holds each."""
 _HOME = 'velora_ros.tasks'
 _VALID = f'Valid are {", ".join(SHIPPED)}, my_robot.py:WALK and my_package.my_robot:WALK.'
 
@@ -22,12 +19,6 @@ _VALID = f'Valid are {", ".join(SHIPPED)}, my_robot.py:WALK and my_package.my_ro
 def shipped() -> list[str]:
     """Return the names of the tasks that ship."""
     return [name for name in SHIPPED if importlib.util.find_spec(f'{_HOME}.{name}') is not None]
-
-
-def is_reference(text: str) -> bool:
-    """Return whether a text is the reference of a task, not the id of an environment such as ``module:Name-v0``."""
-    place, colon, name = text.rpartition(':')
-    return text in SHIPPED or place.endswith('.py') or text.endswith('.py') or (bool(colon) and not _ID.search(name))
 
 
 def make_env(task: str | Task, **options: Any) -> TaskEnv:

@@ -12,9 +12,9 @@ from typing import Any
 import gymnasium
 
 from velora_ros.gym.describe_env_errors import FAILURES
-from velora_ros.tasks.references import find, is_reference
 from velora_ros.training.presets import preset_path, read_yaml
 from velora_ros.utils.shipped_files import share_path
+from velora_ros.utils.task_names import is_task_reference
 
 RECIPE = 'recipe'
 """The name of its file, and of the preset that means it."""
@@ -26,13 +26,14 @@ LEAST_DISCOUNT, GREATEST_DISCOUNT = 0.95, 0.99
 """A smaller discount hardly sees what follows; with a larger one the critic learns slowly."""
 
 
-def named_hyperparameters(env_id: str, preset: str = '') -> tuple[dict[str, Any], str]:
+def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -> tuple[dict[str, Any], str]:
     """
     Return the hyperparameters that a training has unless the user gives others, and where they come from.
 
     Args:
         env_id: environment.
         preset: name of a preset; empty: the environment's own preset if there is one, else the recipe.
+        load: whether the module of a ``module:id`` and the file of a task may be loaded, which know the time limit.
 
     Raises:
         ConfigError: the preset does not exist, or a file cannot be read.
@@ -40,24 +41,30 @@ def named_hyperparameters(env_id: str, preset: str = '') -> tuple[dict[str, Any]
     path = None if preset == RECIPE else preset_path(env_id, preset)
     if path is not None:
         return read_yaml(path), str(path)
-    values, limit = recipe(env_id), time_limit(env_id)
+    limit = time_limit(env_id, load=load)
+    values = recipe(env_id, load=load)
     why = 'no time limit is known' if limit is None else f'a time limit of {limit} steps'
-    what = 'with recipe-task.yaml, the recipe for tasks' if is_reference(env_id) else 'the recipe for every environment'
+    what = (
+        'with recipe-task.yaml, the recipe for tasks'
+        if is_task_reference(env_id)
+        else 'the recipe for every environment'
+    )
     return values, f'{_path()}, {what} (gamma {values["gamma"]:g}: {why})'
 
 
-def recipe(env_id: str) -> dict[str, Any]:
+def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
     """
     Return the recipe's hyperparameters for an environment: those of the file, and ``gamma`` by its time limit.
 
     Args:
         env_id: an id; where it is not registered, the time limit is unknown.
+        load: as for :func:`named_hyperparameters`.
 
     Raises:
         ConfigError: the file cannot be read.
     """
-    of_tasks = read_yaml(share_path('config', 'train', f'{RECIPE}-task.yaml')) if is_reference(env_id) else {}
-    return {**read_yaml(_path()), **of_tasks, 'gamma': discount(time_limit(env_id))}
+    of_tasks = read_yaml(share_path('config', 'train', f'{RECIPE}-task.yaml')) if is_task_reference(env_id) else {}
+    return {**read_yaml(_path()), **of_tasks, 'gamma': discount(time_limit(env_id, load=load))}
 
 
 def discount(periods: int | None) -> float:
@@ -74,17 +81,22 @@ def discount(periods: int | None) -> float:
     return min(max(1 - 5 / periods, LEAST_DISCOUNT), GREATEST_DISCOUNT)
 
 
-def time_limit(env_id: str) -> int | None:
+def time_limit(env_id: str, *, load: bool = True) -> int | None:
     """
     Return the periods to the time limit with which an id is registered; None: there is none, or no such id.
 
     Args:
         env_id: an id in gymnasium's registry, or ``module:id``, of which the module is imported; or the reference of a
             task, whose commands may end sooner than its episodes.
+        load: as for :func:`named_hyperparameters`; without it both are unknown.
     """
     module, _, name = env_id.rpartition(':')
+    if not load and (module or is_task_reference(env_id)):
+        return None
     try:
-        if is_reference(env_id):
+        if is_task_reference(env_id):
+            from velora_ros.tasks.references import find  # noqa: PLC0415 - trainer_node need not load MuJoCo
+
             return find(env_id).horizon
         if module:
             importlib.import_module(module)

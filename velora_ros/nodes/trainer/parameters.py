@@ -111,7 +111,7 @@ def with_preset(env: str, preset_name: str = '') -> tuple[Parameter, ...]:
     Raises:
         ConfigError: the preset is invalid or does not exist.
     """
-    named, _ = named_hyperparameters(env, preset_name)
+    named, _ = named_hyperparameters(env, preset_name, load=False)  # only the training process loads a user's code
     preset = dataclasses.asdict(TrainConfig.from_dict(named))
     return tuple(
         dataclasses.replace(row, default=_plain(preset[row.name])) if row.name in named else row for row in PARAMETERS

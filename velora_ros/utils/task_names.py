@@ -1,0 +1,13 @@
+"""Names of tasks: which ones ship, and which texts name a task. It knows nothing of tasks, which load MuJoCo."""
+
+import re
+
+SHIPPED = ('quadruped', 'arm', 'rover')
+"""Names of the tasks that ship; the module ``velora_ros.tasks.<name>`` holds each."""
+_ID = re.compile(r'-v\d+$')
+
+
+def is_task_reference(text: str) -> bool:
+    """Return whether a text is the reference of a task, not the id of an environment such as ``module:Name-v0``."""
+    place, colon, name = text.rpartition(':')
+    return text in SHIPPED or place.endswith('.py') or text.endswith('.py') or (bool(colon) and not _ID.search(name))
