@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.tasks.reward import moving
+from velora_ros.tasks.reward import motion_of, moving
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Array, Sim
 from velora_ros.tasks.terms import Observation, Term
@@ -103,7 +103,7 @@ def slip_speed(feet: str) -> Term:
         slipped: Array = (np.minimum(speeds(sim, feet), _FASTEST_SLIP) * sim.contacts(feet)).sum(axis=1)
         return slipped
 
-    return Term('slip_speed', compute, 'm/s', _motion_of(feet, 'slip_speed'))
+    return Term('slip_speed', compute, 'm/s', motion_of(feet, 'slip_speed'))
 
 
 def phases(feet: str, longest: float = 0.5) -> Observation:
@@ -116,7 +116,7 @@ def phases(feet: str, longest: float = 0.5) -> Observation:
     def entries(sim: Sim) -> list[str]:
         return [f'{name}/phase' for name in sim.geoms(feet)]
 
-    return Observation('phases', read, 's', _motion_of(feet, 'phases'), entries=entries, scale=1 / longest)
+    return Observation('phases', read, 's', motion_of(feet, 'phases'), entries=entries, scale=1 / longest)
 
 
 def foot_motion(feet: str) -> Observation:
@@ -126,7 +126,7 @@ def foot_motion(feet: str) -> Observation:
         found: Array = np.concatenate([sim.geom_positions(feet)[:, :, 2] * 10, speeds(sim, feet)], axis=1)
         return found
 
-    return Observation('foot_motion', read, '', _motion_of(feet, 'foot_motion'))
+    return Observation('foot_motion', read, '', motion_of(feet, 'foot_motion'))
 
 
 def times(sim: Sim, feet: str) -> Array:
@@ -147,12 +147,3 @@ def speeds(sim: Sim, feet: str) -> Array:
     velocity = sim.geom_velocities(feet)[:, :, :2]
     found: Array = np.sqrt(np.einsum('nfi,nfi->nf', velocity, velocity))
     return found
-
-
-def _motion_of(feet: str, term: str) -> Any:
-    def prepare(model: RobotModel) -> None:
-        for name in model.geom_names(feet, term):
-            model.contact(name)
-            model.geom_velocity(name)
-
-    return prepare

@@ -7,7 +7,6 @@ import numpy as np
 
 from velora_ros.tasks import reward
 from velora_ros.tasks.command import since_change
-from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Sim
 from velora_ros.tasks.terms import Term
 from velora_ros.tasks.vary import PUSHED
@@ -35,12 +34,7 @@ def tracking(command: str = 'twist') -> list[Term]:
 
 def gait(feet: str) -> list[Term]:
     """Return, per foot: ``contact`` (0 or 1), ``foot_speed`` along the floor [m/s], ``air_time`` on landing [s]."""
-
-    def prepare(model: RobotModel) -> None:
-        for name in model.geom_names(feet, 'metrics.gait'):
-            model.contact(name)
-            model.geom_velocity(name)
-
+    prepare = reward.motion_of(feet, 'metrics.gait')
     return [
         Term('contact', lambda sim: sim.contacts(feet) * 1.0, '', prepare),
         Term('foot_speed', lambda sim: np.linalg.norm(sim.geom_velocities(feet)[:, :, :2], axis=2), 'm/s', prepare),

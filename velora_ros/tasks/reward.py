@@ -107,7 +107,7 @@ def slip(feet: str) -> Term:
         slipped: Array = (speeds * sim.contacts(feet)).sum(axis=1)
         return slipped
 
-    return Term('slip', compute, '(m/s)^2', _motion_of(feet, 'slip'))
+    return Term('slip', compute, '(m/s)^2', motion_of(feet, 'slip'))
 
 
 def foot_clearance(feet: str, height: float) -> Term:
@@ -119,7 +119,7 @@ def foot_clearance(feet: str, height: float) -> Term:
         missed: Array = ((sim.geom_positions(feet)[:, :, 2] - height) ** 2 * speed).sum(axis=1)
         return missed
 
-    return Term('foot_clearance', compute, 'm^3/s', _motion_of(feet, 'foot_clearance'))
+    return Term('foot_clearance', compute, 'm^3/s', motion_of(feet, 'foot_clearance'))
 
 
 def joint_limits(joints: str = '*', share: float = 0.9) -> Term:
@@ -246,7 +246,9 @@ def _contacts_of(feet: str, term: str) -> Any:
     return prepare
 
 
-def _motion_of(feet: str, term: str) -> Any:
+def motion_of(feet: str, term: str) -> Any:
+    """Return what prepares a model for a term that reads contacts and velocities of feet."""
+
     def prepare(model: RobotModel) -> None:
         for name in model.geom_names(feet, term):
             model.contact(name)
