@@ -69,6 +69,18 @@ def test_joints_are_read_by_name_and_relative_to_the_start_pose():
         np.testing.assert_allclose(env.sim.body('trunk').xpos[s], one.body('trunk').xpos, atol=1e-12)
 
 
+def test_angles_are_read_as_sines_and_cosines_by_name():
+    env = reacher(observe=[observe.joint_angles('elbow', 'shoulder', noise=0.0)]).make_vec(2, seed=0)
+    names = env.task.policy_spec.observation_names
+    position = {name: env.sim.joint(name).qpos[:, 0].copy() for name in ('elbow', 'shoulder')}
+    env.sim.qpos[:] += 2 * np.pi
+    values = env.task.observe[0].compute(env.sim)
+    assert names[:2] == ('sin(elbow/position)', 'cos(elbow/position)')
+    for i, name in enumerate(('elbow', 'shoulder')):
+        np.testing.assert_allclose(values[:, 2 * i], np.sin(position[name]), atol=1e-9)
+        np.testing.assert_allclose(values[:, 2 * i + 1], np.cos(position[name]), atol=1e-9)
+
+
 def test_contacts_and_velocities_of_feet_are_those_of_the_simulation(walked):
     env, data, _ = walked
     feet = env.sim.geoms('foot')
@@ -138,6 +150,18 @@ def test_commands_change_after_times_in_their_range_and_some_are_still():
     assert (low >= [-0.5, -0.2, -1]).all()
     assert (high <= [1.0, 0.2, 1]).all()
     assert (high - low > [1.3, 0.35, 1.8]).all()
+
+
+def test_a_command_changes_when_a_function_says_so():
+    after = command.goal(box=[(-0.1, 0.1)] * 3, when=lambda sim: sim.steps == 3 + np.arange(sim.n))
+    env = reacher(commands={'goal': after}).make_vec(2, seed=0)
+    env.reset()
+    goals = [env.sim.command('goal').copy()]
+    for _ in range(5):
+        env.step(np.zeros((2, 2)))
+        goals.append(env.sim.command('goal').copy())
+    changed = (np.diff(goals, axis=0) != 0).any(axis=2)
+    np.testing.assert_array_equal(np.argwhere(changed), [[2, 0], [3, 1]])
 
 
 def test_the_last_action_is_the_clipped_one_before_any_delay():

@@ -12,6 +12,7 @@ from velora_ros.tasks.sim import Array, Ids, Sim
 
 Range = tuple[float, float]
 Sample = Callable[[Sim, Ids], Any]
+When = Callable[[Sim], npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,8 @@ class Command:
         timeout: age after which a robot takes the command for zero [s]; None: it never becomes stale.
         low: least value of each entry; empty: not bounded.
         high: greatest value of each entry; empty: not bounded.
+        when: function of the simulations, called once a step, ``(sim) -> (n,)``: which ones get a new command before
+            it is due by time; None: none.
     """
 
     entries: Sequence[str]
@@ -40,6 +43,7 @@ class Command:
     timeout: float | None = None
     low: Sequence[float] = ()
     high: Sequence[float] = ()
+    when: When | None = None
 
     def __post_init__(self) -> None:
         if self.every is not None and not 0 < self.every[0] <= self.every[1]:
@@ -83,7 +87,12 @@ def twist(
 
 
 def goal(
-    sample: Sample | None = None, *, box: Sequence[Range] = (), every: Range | None = None, topic: str = 'goal_pose'
+    sample: Sample | None = None,
+    *,
+    box: Sequence[Range] = (),
+    every: Range | None = None,
+    when: When | None = None,
+    topic: str = 'goal_pose',
 ) -> Command:
     """
     Return a goal: a position in the world, x, y, z [m], (n, 3).
@@ -92,6 +101,7 @@ def goal(
         sample: function ``(sim, ids) -> (ids, 3)``; None: equally distributed in the box.
         box: range of x, y and z [m].
         every: shortest and longest time until the next goal [s]; None: one for the whole episode.
+        when: ``(sim) -> (n,)``: which simulations get the next goal, for example those that reached the last one.
         topic: topic of the robot's PoseStamped or PointStamped messages.
     """
     if sample is None:
@@ -102,7 +112,8 @@ def goal(
         def sample(sim: Sim, ids: Ids) -> Array:
             return sim.draws.uniform(ids, low, high, 3)
 
-    return Command(('x', 'y', 'z'), ('m', 'm', 'm'), sample, every, f'PoseStamped or PointStamped, {topic}')
+    source = f'PoseStamped or PointStamped, {topic}'
+    return Command(('x', 'y', 'z'), ('m', 'm', 'm'), sample, every, source, when=when)
 
 
 class Commands:
@@ -124,10 +135,13 @@ class Commands:
     def update(self) -> None:
         """Draw the commands that are due, after the reward of the step was computed."""
         for name, one in self._commands.items():
+            due = np.zeros(self._sim.n, bool)
             if one.every is not None:
-                due = np.flatnonzero(self._sim.time >= self._sim.memory[_due(name)])
-                if len(due):
-                    self._draw(name, due)
+                due |= self._sim.time >= self._sim.memory[_due(name)]
+            if one.when is not None:
+                due |= one.when(self._sim)
+            if due.any():
+                self._draw(name, np.flatnonzero(due))
 
     def _draw(self, name: str, ids: Ids) -> None:
         sim, one = self._sim, self._commands[name]

@@ -77,6 +77,30 @@ def joint_positions(
     return _of_joints('joint_positions', 'position', joints, read, noise=noise, bias=bias, scale=scale)
 
 
+def joint_angles(*joints: str, noise: float = 0.0, scale: float = 1.0) -> Observation:
+    """
+    Sine and cosine of the positions of joints, in turns, (n, 2 * joints), from JointState; whole turns do not count.
+
+    Args:
+        *joints: patterns of the joints; none: all joints.
+        noise: standard deviation of the positions [rad].
+        scale: fixed factor.
+    """
+
+    def names(sim: Sim) -> list[str]:
+        return [name for pattern in joints or ('*',) for name in sim.joints(pattern).names]
+
+    def read(sim: Sim) -> Array:
+        angles = np.concatenate([sim.joints(pattern).position for pattern in joints or ('*',)], axis=1)
+        return np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(sim.n, -1)
+
+    def entries(sim: Sim) -> list[str]:
+        return [f'{of}({signal_name(joint, "position")})' for joint in names(sim) for of in ('sin', 'cos')]
+
+    source = f'{_JOINTS} position'
+    return Observation('joint_angles', read, entries=entries, source=source, noise=noise, scale=scale)
+
+
 def joint_velocities(
     joints: str = '*', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 0.05
 ) -> Observation:

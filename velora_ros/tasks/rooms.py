@@ -1,23 +1,26 @@
 """Rooms that are drawn anew for each episode: obstacles, a start and a goal between which there is a way."""
 
+from collections.abc import Callable
+
 import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.tasks import ways
 from velora_ros.tasks.sim import Array, Ids, Sim
 from velora_ros.tasks.vary import Variation
+from velora_ros.tasks.ways import CENTRES, SIDE, SIZE
 
 Mask = npt.NDArray[np.bool_]
 
-SIZE = 6.0  # m, from wall to wall
-CELL = 0.15  # m, of the grid on which ways are searched
 GOAL, SHORTEST = 'room: goal', 'room: shortest'
 """In ``sim.memory``: the goal's x and y [m], and the length of the shortest way on the grid [m]."""
-_SIDE = round(SIZE / CELL)
-_CENTRES = np.linspace(CELL / 2 - SIZE / 2, SIZE / 2 - CELL / 2, _SIDE, dtype=np.float64)
-_NEIGHBOURS = [(dx, dy, CELL * float(np.hypot(dx, dy))) for dx in (-1, 0, 1) for dy in (-1, 0, 1) if (dx, dy) != (0, 0)]
-_START_TRIES = 64
+ROOM, TO_GO = 'room: room', 'room: to go'
+"""Of each cell: the distance to what is nearest, less radius and margin; the way to the goal, (n, side, side) [m]."""
+_START_TRIES, _GOAL_TRIES = 64, 4
 _CYLINDER = int(mujoco.mjtGeom.mjGEOM_CYLINDER)
+_NARROW, _BLOCKED = 4.0, 10.0
+"""By how much longer a way counts where less than the margin is left, and where the robot would touch something."""
 
 
 def rooms(obstacles: str, base_radius: float, *, margin: float, farther: float) -> Variation:
@@ -40,13 +43,41 @@ def rooms(obstacles: str, base_radius: float, *, margin: float, farther: float) 
             places, angles = _draw_obstacles(sim, pending, obstacles)
             room = _clearance(sim, obstacles, places, angles) - base_radius - margin
             ends = _draw_ends(sim, pending, room, farther)
-            lengths = shortest(room > 0, ends)
-            solved = np.isfinite(lengths)
-            _furnish(sim, pending[solved], obstacles, places[solved], angles[solved])
-            _begin_and_end(sim, pending[solved], ends[solved], lengths[solved])
+            shorts = shortest(room > 0, ends)
+            solved = np.isfinite(shorts)
+            done = pending[solved]
+            _furnish(sim, done, obstacles, places[solved], angles[solved])
+            _begin(sim, done, ends[solved, 0])
+            sim.remember(ROOM, SIDE, SIDE)[done] = room[solved]
+            _set_goal(sim, done, ends[solved, 1], shorts[solved], margin)
             pending = pending[~solved]
 
     return Variation('rooms', begin, always=True)
+
+
+def next_goal(margin: float, farther: float) -> Callable[[Sim, Ids], Array]:
+    """
+    Return what gives the goals of :func:`rooms`: when an episode begins, the room's; later, further ones in the room.
+
+    Args:
+        margin: as of the rooms [m].
+        farther: least distance of a further goal from the one before [m].
+    """
+
+    def sample(sim: Sim, ids: Ids) -> Array:
+        pending = ids[sim.steps[ids] > 0]
+        for _ in range(_GOAL_TRIES):  # a goal without another one within reach stays
+            room, before = sim.remember(ROOM, SIDE, SIDE)[pending], sim.remember(GOAL, 2)[pending]
+            ends = _draw_ends(sim, pending, room, farther, before)
+            shorts = shortest(room > 0, ends)
+            solved = np.isfinite(shorts)
+            _set_goal(sim, pending[solved], ends[solved, 1], shorts[solved], margin)
+            pending = pending[~solved]
+        goals = np.zeros((len(ids), 3))
+        goals[:, :2] = sim.remember(GOAL, 2)[ids]
+        return goals
+
+    return sample
 
 
 def shortest(free: Mask, ends: Array) -> Array:
@@ -57,22 +88,11 @@ def shortest(free: Mask, ends: Array) -> Array:
         free: which cells can be entered, shape (rooms, side, side).
         ends: x and y of start and goal, shape (rooms, 2, 2) [m]; NaN where there are none.
     """
-    count = len(free)
-    cost = np.full((count, _SIDE + 2, _SIDE + 2), np.inf)
-    inside = (slice(None), slice(1, -1), slice(1, -1))
+    lengths = ways.lengths(np.where(free, 1.0, np.inf), ends[:, 1])
     found = np.isfinite(ends).all(axis=(1, 2))
-    cells = np.clip(np.nan_to_num((ends + SIZE / 2) / CELL), 0, _SIDE - 1).astype(np.intp)
-    rooms = np.flatnonzero(found)
-    cost[rooms, cells[rooms, 1, 0] + 1, cells[rooms, 1, 1] + 1] = 0
-    while True:
-        before = cost[inside].copy()
-        for dx, dy, length in _NEIGHBOURS:
-            shifted = cost[:, 1 + dx : 1 + dx + _SIDE, 1 + dy : 1 + dy + _SIDE] + length
-            np.minimum(cost[inside], np.where(free, shifted, np.inf), out=cost[inside])
-        if (cost[inside] == before).all():
-            break
-    lengths: Array = np.where(found, cost[inside][np.arange(count), cells[:, 0, 0], cells[:, 0, 1]], np.inf)
-    return lengths
+    x, y = ways.cells(np.nan_to_num(ends[:, 0])).T
+    shorts: Array = np.where(found, lengths[np.arange(len(free)), x, y], np.inf)
+    return shorts
 
 
 def _draw_obstacles(sim: Sim, ids: Ids, pattern: str) -> tuple[Array, Array]:
@@ -84,9 +104,9 @@ def _draw_obstacles(sim: Sim, ids: Ids, pattern: str) -> tuple[Array, Array]:
 
 def _clearance(sim: Sim, pattern: str, places: Array, angles: Array) -> Array:
     """Return the distance of each cell's centre from the nearest obstacle or wall, shape (ids, side, side) [m]."""
-    x, y = np.meshgrid(_CENTRES, _CENTRES, indexing='ij')
+    x, y = np.meshgrid(CENTRES, CENTRES, indexing='ij')
     wall = SIZE / 2 - np.maximum(np.abs(x), np.abs(y))
-    nearest = np.broadcast_to(wall, (len(places), _SIDE, _SIDE)).copy()
+    nearest = np.broadcast_to(wall, (len(places), SIDE, SIDE)).copy()
     for i, geom in enumerate(sim.geoms(pattern)):
         size, round_ = sim.model.geom(geom).size, int(sim.model.geom(geom).type[0]) == _CYLINDER
         dx, dy = x - places[:, i, 0, None, None], y - places[:, i, 1, None, None]
@@ -100,12 +120,18 @@ def _clearance(sim: Sim, pattern: str, places: Array, angles: Array) -> Array:
     return nearest
 
 
-def _draw_ends(sim: Sim, ids: Ids, room: Array, farther: float) -> Array:
-    """Return x and y of start and goal in cells where there is room, shape (ids, 2, 2) [m]; NaN if none were found."""
+def _draw_ends(sim: Sim, ids: Ids, room: Array, farther: float, starts: Array | None = None) -> Array:
+    """
+    Return x and y of start and goal in cells where there is room, shape (ids, 2, 2) [m]; NaN if none were found.
+
+    Starts that are given, shape (ids, 2) [m], are kept.
+    """
     drawn = sim.draws.uniform(ids, -SIZE / 2, SIZE / 2, 4 * _START_TRIES).reshape(-1, _START_TRIES, 2, 2)
-    cells = np.clip((drawn + SIZE / 2) / CELL, 0, _SIDE - 1).astype(np.intp)
+    if starts is not None:
+        drawn[:, :, 0] = starts[:, None]
+    cells = ways.cells(drawn)
     which = np.arange(len(ids))[:, None, None]
-    places: Array = _CENTRES[cells]
+    places: Array = CENTRES[cells]
     enough = (room[which, cells[..., 0], cells[..., 1]] > 0).all(axis=2)
     enough &= np.linalg.norm(places[:, :, 0] - places[:, :, 1], axis=2) >= farther
     chosen: Array = places[np.arange(len(ids)), enough.argmax(axis=1)]
@@ -121,11 +147,18 @@ def _furnish(sim: Sim, ids: Ids, pattern: str, places: Array, angles: Array) -> 
     turns[np.ix_(ids, bodies, np.array([0, 3]))] = np.stack([np.cos(angles / 2), np.sin(angles / 2)], axis=2)
 
 
-def _begin_and_end(sim: Sim, ids: Ids, ends: Array, lengths: Array) -> None:
-    """Put the robot at its start, with a random heading, and remember goal and shortest way."""
+def _begin(sim: Sim, ids: Ids, places: Array) -> None:
+    """Put the robot at its start, with a random heading."""
     pose = sim.free_joint.qpos
     half = sim.draws.uniform(ids, -np.pi, np.pi, 1)[:, 0] / 2
-    pose[ids, :2] = ends[:, 0]
+    pose[ids, :2] = places
     pose[ids, 3], pose[ids, 6] = np.cos(half), np.sin(half)
-    sim.remember(GOAL, 2)[ids] = ends[:, 1]
-    sim.remember(SHORTEST)[ids] = lengths
+
+
+def _set_goal(sim: Sim, ids: Ids, goals: Array, shorts: Array, margin: float) -> None:
+    """Remember goals, the lengths of the shortest ways, and from each cell the way to go, which avoids obstacles."""
+    sim.remember(GOAL, 2)[ids] = goals
+    sim.remember(SHORTEST)[ids] = shorts
+    missing = -sim.remember(ROOM, SIDE, SIDE)[ids] / margin
+    weights = 1 + _NARROW * np.clip(missing, 0, 1) + _BLOCKED * (missing > 1)
+    sim.remember(TO_GO, SIDE, SIDE)[ids] = ways.lengths(weights, goals)

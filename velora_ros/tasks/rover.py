@@ -1,29 +1,64 @@
 """The rover's task: drive to a goal in a room that it has never seen, without touching anything."""
 
+import dataclasses
+
 import numpy as np
+import numpy.typing as npt
 
 from velora_ros.robots import model
-from velora_ros.tasks import Task, act, command, fail, observe, reward, rooms, vary
+from velora_ros.tasks import Task, act, command, fail, observe, reward, rooms, vary, ways
 from velora_ros.tasks.recording import Recording
-from velora_ros.tasks.sim import Array, Ids, Sim
+from velora_ros.tasks.sim import Array, Sim, to_frame
 from velora_ros.tasks.terms import Term
 
+Mask = npt.NDArray[np.bool_]
+
 BASE, RADIUS = 'base_link', 0.171
-WITHIN = 0.3
-"""The goal is reached within this distance [m]."""
-
-
-def room_goal(sim: Sim, ids: Ids) -> Array:
-    """Return the goals of the rooms that were drawn, shape (ids, 3) [m]."""
-    goals = np.zeros((len(ids), 3))
-    goals[:, :2] = sim.remember(rooms.GOAL, 2)[ids]
-    return goals
+MARGIN, FARTHER = 0.1, 3.0
+"""A way keeps this distance from everything [m]; goals are at least so far away [m]."""
+WITHIN, STAYS = 0.3, 1.0
+"""The goal is reached within this distance [m]; the next one comes after this time there [s]."""
+NEAR = 0.35  # m, from the lidar; about 0.18 m from the body
+TO_GO = 'way to go before the step'
 
 
 def goal_distance(sim: Sim) -> Array:
     """Return the distance from the goal along the floor, shape (n,) [m]."""
     away: Array = np.linalg.norm(sim.command('goal')[:, :2] - sim.position(BASE)[:, :2], axis=1)
     return away
+
+
+def stayed(sim: Sim) -> Mask:
+    """Return which robots have been at their goal for a second, shape (n,)."""
+    steps = sim.remember('steps at the goal')
+    steps[:] = (steps + 1) * (goal_distance(sim) < WITHIN)
+    done: Mask = steps * sim.period >= STAYS - sim.period / 2
+    return done
+
+
+def to_go(sim: Sim) -> Array:
+    """Return the length of the way to the goal around the obstacles, of the critic and the reward only, (n,) [m]."""
+    return ways.read(sim.remember(rooms.TO_GO, ways.SIDE, ways.SIDE), sim.position(BASE)[:, :2])
+
+
+@observe.term('way', names=('way.x', 'way.y'))
+def way(sim: Sim) -> Array:
+    """Return in which direction the way goes on, in the robot's frame, for the critic only, (n, 2)."""
+    direction = np.zeros((sim.n, 3))
+    direction[:, :2] = ways.descent(sim.remember(rooms.TO_GO, ways.SIDE, ways.SIDE), sim.position(BASE)[:, :2])
+    found: Array = np.clip(to_frame(sim.pose(BASE)[1], direction)[:, :2], -2, 2)
+    return found
+
+
+def way_gained(sim: Sim) -> Array:
+    """Return by how much the way to the goal around the obstacles became shorter in this step, shape (n,) [m]."""
+    sim.before_physics(TO_GO, _note_way)
+    gained: Array = sim.remember(TO_GO) - to_go(sim)
+    return gained
+
+
+def _note_way(sim: Sim) -> None:
+    sim.remember(TO_GO)[:] = to_go(sim)
 
 
 def at_goal(sim: Sim) -> Array:
@@ -35,35 +70,54 @@ def too_near(sim: Sim) -> Array:
     """Return how far the nearest reading of the lidar is below 0.35 m, in shares of it."""
     ranges = sim.sensors('lidar')
     nearest = np.where(ranges < 0, np.inf, ranges).min(axis=1)
-    near: Array = np.maximum(0.35 - nearest, 0) / 0.35
+    near: Array = np.maximum(NEAR - nearest, 0) / NEAR
     return near
+
+
+@observe.term('speed', 'm/s', 'Odometry twist.twist.linear.x', names=('speed',), noise=0.02, scale=3.0)
+def speed(sim: Sim) -> Array:
+    """Return the forward speed, shape (n,) [m/s]."""
+    forward: Array = sim.base.velocity[:, 0]
+    return forward
+
+
+@observe.term('turn', 'rad/s', 'Odometry twist.twist.angular.z', names=('turn',), noise=0.05, scale=0.5)
+def turn(sim: Sim) -> Array:
+    """Return the angular speed about the vertical, shape (n,) [rad/s]."""
+    about: Array = sim.base.angular_velocity[:, 2]
+    return about
 
 
 def driving(recording: Recording) -> dict[str, float]:
     """
-    Return ``reached``, the share of rooms in which the goal is reached before any contact.
+    Return ``reached``, the share of rooms in which the first goal is reached before any contact.
 
-    ``collisions`` is the share of rooms with a contact, ``path_ratio`` the median length of the ways that reached the
-    goal over the shortest way on the grid, ``seconds`` their median duration.
+    ``collisions`` is the share of rooms with a contact before that, ``failed`` counts those with a contact at any time,
+    further goals included; ``path_ratio`` is the median length of the ways that reached the goal over the shortest way
+    on the grid, ``seconds`` their median duration.
     """
     alive, metric = recording.alive, recording.metrics
     near = (metric['distance'] < WITHIN) & alive
     reached = near.any(axis=0)
     first = np.where(reached, near.argmax(axis=0), len(near) - 1)
-    touched = metric['touched'] > 0
-    before = np.arange(len(near))[:, None] <= first
-    reached &= ~(touched & before & alive).any(axis=0)
-    lengths = (metric['driven'] * before * alive).sum(axis=0)
-    ratios = lengths[reached] / metric['shortest'][0][reached]
+    before = (np.arange(len(near))[:, None] <= first) & alive
+    touched = ((metric['touched'] > 0) & before).any(axis=0)
+    reached &= ~touched
+    ratios = (metric['driven'] * before).sum(axis=0)[reached] / metric['shortest'][0][reached]
     return {
         'reached': float(reached.mean()),
-        'collisions': float((touched & alive).any(axis=0).mean()),
+        'collisions': float(touched.mean()),
         'path_ratio': float(np.median(ratios)) if len(ratios) else float('nan'),
         'seconds': float(np.median(first[reached] + 1) * recording.period) if reached.any() else float('nan'),
+        'failed': int(recording.failed.sum()),
     }
 
 
 TOUCHED = fail.touches('body')
+CLOSE = dataclasses.replace(
+    observe.lidar(sectors=36, range_max=1.0, noise=0.02), name='lidar_near', entries=[f'near.{i}' for i in range(36)]
+)
+"""The same scan once more, up to 1 m and twice as fine: where a centimetre counts."""
 
 ROVER = Task(
     name='rover',
@@ -74,15 +128,16 @@ ROVER = Task(
     act=act.twist('left_wheel', 'right_wheel', radius=0.03575, separation=0.233, linear=0.31, angular=1.9, gain=0.2),
     observe=[
         observe.lidar(sectors=18, range_max=4.0, noise=0.02),
+        CLOSE,
         observe.goal(relative_to=BASE, frame=BASE, planar=True, scale=0.5),
-        observe.base_velocity(noise=0.02, scale=3.0),
-        observe.gyro(noise=0.05, scale=0.5),
+        speed,
+        turn,
         observe.last_action(),
     ],
-    critic=[observe.lidar('lidar', sectors=36, range_max=4.0), observe.goal(relative_to=BASE, scale=0.5)],
-    commands={'goal': command.goal(room_goal)},
+    critic=[to_go, way],
+    commands={'goal': command.goal(rooms.next_goal(MARGIN, FARTHER), when=stayed)},
     reward={
-        reward.progress(BASE, planar=True): 10.0,
+        way_gained: 10.0,
         at_goal: 0.5,
         too_near: -0.3,
         reward.collision('body'): -10.0,
@@ -90,7 +145,7 @@ ROVER = Task(
     },
     fail=[TOUCHED],
     vary=[
-        rooms.rooms('obstacle', RADIUS, margin=0.1, farther=3.0),
+        rooms.rooms('obstacle', RADIUS, margin=MARGIN, farther=FARTHER),
         vary.friction('wheel', (0.6, 1.0)),
         vary.payload(BASE, (0.0, 2.0)),
         vary.delay(action=(0, 1)),

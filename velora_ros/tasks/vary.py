@@ -83,7 +83,9 @@ class Bias(Variation):
     deviation: float = 0.0
 
 
-def term(name: str = '', *, fields: Sequence[str] = (), constants: bool = False, always: bool = False) -> Any:
+def term(
+    name: str = '', *, fields: Sequence[str] = (), constants: bool = False, always: bool = False
+) -> Callable[[Begin], Variation]:
     """Return a decorator that makes a variation of a function ``(sim, ids) -> what was drawn``; see Variation."""
 
     def decorate(begin: Begin) -> Variation:

@@ -1,0 +1,71 @@
+import mujoco
+import numpy as np
+import pytest
+
+from velora_ros.tasks import arm, references
+from velora_ros.tasks.recording import Recording
+
+
+@pytest.fixture(scope='module')
+def env():
+    env = references.find('arm').make_vec(16, seed=0)
+    env.reset()
+    return env
+
+
+def judged(distance, age, failed=(False, False)):
+    alive = np.ones_like(distance, bool)
+    zeros = np.zeros_like(distance)
+    found = {'distance': distance, 'goal_age': age, 'joint_speed': zeros, 'at_limit': zeros, 'action_change': zeros}
+    return arm.reaching(Recording(0.5, alive, np.array(failed), np.zeros(2), found, {}))
+
+
+def test_goals_of_the_arm_are_reachable_and_differ(env):
+    goals = env.sim.command('goal')
+    assert (goals[:, 2] > 0).all()
+    assert (np.linalg.norm(goals - [0, 0, 0.1625], axis=1) < 1.0).all()
+    assert len(np.unique(goals, axis=0)) == 16
+
+
+def test_episodes_begin_in_different_poses_that_touch_nothing(env):
+    model, data = env.sim.model, mujoco.MjData(env.sim.model)
+    assert len(np.unique(env.sim.qpos, axis=0)) == 16
+    for pose in env.sim.qpos:
+        data.qpos[:] = pose
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_collision(model, data)
+        assert data.ncon == 0
+
+
+def test_what_the_arm_reads_of_the_tool_and_the_goal_does_not_depend_on_its_first_joint(env):
+    sim = env.sim
+    tool, goal = env.task.observe[3], env.task.observe[4]
+    before = tool.compute(sim), goal.compute(sim)
+    angle, turned = 0.7, sim.qpos.copy()
+    turned[:, 0] += angle
+    cos, sin = np.cos(angle), np.sin(angle)
+    goals = sim.commands['goal'] @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+    kept = sim.qpos.copy(), sim.commands['goal'].copy()
+    sim.qpos[:], sim.commands['goal'][:] = turned, goals
+    sim.batch.forward()
+    try:
+        np.testing.assert_allclose(tool.compute(sim), before[0], atol=1e-9)
+        np.testing.assert_allclose(goal.compute(sim), before[1], atol=1e-9)
+    finally:
+        sim.qpos[:], sim.commands['goal'][:] = kept
+        sim.batch.forward()
+
+
+def test_a_goal_is_judged_two_seconds_after_it_came():
+    age = np.array([[0.5, 0.5], [1.0, 1.0], [1.5, 1.5], [2.0, 2.0], [2.5, 0.5], [3.0, 1.0]])
+    distance = np.array([[1, 1], [1, 1], [0.01, 0.01], [0.01, 0.03], [0.01, 0.0], [0.03, 0.0]])
+    found = judged(distance, age)
+    assert (found['goals'], found['reached'], found['held']) == (2, 0.5, 0.0)
+    assert found['error_m'] == pytest.approx(0.02)
+    assert judged(distance[:5], age[:5])['held'] == 0.5
+
+
+def test_a_goal_during_which_the_arm_touched_something_is_missed():
+    age = np.array([[0.5, 0.5], [1.0, 1.0], [1.5, 1.5], [2.0, 0.5]])
+    found = judged(np.full((4, 2), 0.01), age, failed=(False, True))
+    assert (found['goals'], found['reached'], found['failed']) == (2, 0.5, 1)

@@ -1,0 +1,67 @@
+"""Shortest ways over a grid: how far it is to a goal from every cell, and which way it becomes shorter."""
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Cells = npt.NDArray[np.intp]
+
+SIZE = 6.0  # m, from wall to wall; the middle is at x = y = 0
+CELL = 0.15  # m, length of a cell
+SIDE = round(SIZE / CELL)
+"""Cells along x, and along y."""
+CENTRES = np.linspace(CELL / 2 - SIZE / 2, SIZE / 2 - CELL / 2, SIDE, dtype=np.float64)
+"""Where the middles of cells are, along x and along y [m]."""
+
+
+def cells(places: Array) -> Cells:
+    """Return the cells, (..., 2), in which places, (..., 2) [m], lie; places outside count as in the nearest cell."""
+    return np.clip((places + SIZE / 2) / CELL, 0, SIDE - 1).astype(np.intp)
+
+
+def lengths(weights: Array, goals: Array) -> Array:
+    """
+    Return the lengths of the shortest ways to a goal from all cells, with steps to eight neighbours.
+
+    Args:
+        weights: of each cell, by which the length of a step from it counts; inf where a way cannot be, shape
+            (rooms, side, side).
+        goals: x and y, shape (rooms, 2) [m]; NaN where there is none, from which inf follows.
+
+    Returns:
+        shape (rooms, side, side) [m]; inf where there is no way.
+    """
+    cost = np.full((len(weights), SIDE + 2, SIDE + 2), np.inf)
+    known = np.flatnonzero(np.isfinite(goals).all(axis=1))
+    x, y = cells(goals[known]).T + 1
+    cost[known, x, y] = 0
+    inside = cost[:, 1:-1, 1:-1]
+    straight, across = CELL * weights, CELL * np.sqrt(2) * weights
+    sides = [cost[:, 1 + dx : 1 + dx + SIDE, 1 + dy : 1 + dy + SIDE] for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1))]
+    corners = [cost[:, 1 + dx : 1 + dx + SIDE, 1 + dy : 1 + dy + SIDE] for dx in (-1, 1) for dy in (-1, 1)]
+    while True:
+        by_sides = np.minimum(np.minimum(sides[0], sides[1]), np.minimum(sides[2], sides[3])) + straight
+        by_corners = np.minimum(np.minimum(corners[0], corners[1]), np.minimum(corners[2], corners[3])) + across
+        shorter = np.minimum(by_sides, by_corners)
+        if not (shorter < inside).any():
+            return inside.copy()
+        np.minimum(inside, shorter, out=inside)
+
+
+def read(field: Array, places: Array) -> Array:
+    """Return the values of a field, (n, side, side), at places, (n, 2) [m], linear between middles of cells, (n,)."""
+    grid = np.clip((places + SIZE / 2) / CELL - 0.5, 0, SIDE - 1 - 1e-9)
+    low = grid.astype(np.intp)
+    (i, j), (u, v) = low.T, (grid - low).T
+    row = np.arange(len(places))
+    first = (1 - v) * field[row, i, j] + v * field[row, i, j + 1]
+    second = (1 - v) * field[row, i + 1, j] + v * field[row, i + 1, j + 1]
+    found: Array = (1 - u) * first + u * second
+    return found
+
+
+def descent(field: Array, places: Array) -> Array:
+    """Return by how much a field falls along x and y at places, per metre, shape (n, 2)."""
+    steps = np.array([[CELL, 0.0], [0.0, CELL]])
+    found: Array = np.stack([read(field, places - one) - read(field, places + one) for one in steps], axis=1)
+    return found / (2 * CELL)
