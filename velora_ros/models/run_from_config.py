@@ -54,7 +54,7 @@ def make_training_environment(config: RunConfig, env: Env) -> Env | VectorEnv[An
         return env
     check_streams(config.num_envs, config.hyperparameters)
     if (simulate_many := make_many_of(env)) is not None:  # a task steps all of them in one call
-        vector: VectorEnv[Any, Any, Any] = simulate_many(config.num_envs, random_ages=True)
+        vector: VectorEnv[Any, Any, Any] = simulate_many(config.num_envs, random_ages=True, growing=True)
         return vector
     return make_vector(lambda: make_environment(config), config.num_envs)
 

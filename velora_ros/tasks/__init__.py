@@ -7,11 +7,11 @@ The room knows numpy, MuJoCo and gymnasium: no ROS, no torch, no clock.
 import gymnasium
 
 from velora_ros.errors import TaskError
-from velora_ros.tasks import act, command, fail, metrics, observe, reward, scores, vary
+from velora_ros.tasks import act, command, fail, growth, metrics, observe, reward, scores, vary
 from velora_ros.tasks.sim import Sim
 from velora_ros.tasks.task import Task
 
 # Any task is an environment: velora_ros.gym.make('velora_ros.tasks:Task-v0', task='quadruped').
 gymnasium.register('Task-v0', entry_point='velora_ros.tasks.references:make_env', disable_env_checker=True)
 
-__all__ = ['Sim', 'Task', 'TaskError', 'act', 'command', 'fail', 'metrics', 'observe', 'reward', 'scores', 'vary']
+__all__ = ['Sim', 'Task', 'TaskError', 'act', 'command', 'fail', 'growth', 'metrics', 'observe', 'reward', 'scores', 'vary']

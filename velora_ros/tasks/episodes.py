@@ -10,6 +10,7 @@ from velora_ros.errors import TaskError
 from velora_ros.tasks.built_task import BuiltTask
 from velora_ros.tasks.command import Commands
 from velora_ros.tasks.draws import Words
+from velora_ros.tasks.growth import Strengths
 from velora_ros.tasks.observer import Observer, evaluated
 from velora_ros.tasks.sim import Array, Ids, Sim
 from velora_ros.tasks.terms import Term
@@ -45,12 +46,23 @@ class Episodes:
         n: number of simulations.
         threads: threads of the physics; 0: one for each CPU.
         undisturbed: whether variation, noise and bias are off.
+        growing: whether they begin weak and grow, as the task says.
     """
 
-    def __init__(self, task: Any, built: BuiltTask, n: int, *, threads: int = 0, undisturbed: bool = False) -> None:
+    def __init__(
+        self,
+        task: Any,
+        built: BuiltTask,
+        n: int,
+        *,
+        threads: int = 0,
+        undisturbed: bool = False,
+        growing: bool = False,
+    ) -> None:
         self.built, self._floor, self.undisturbed = built, task.reward_floor, undisturbed
         self.sim = sim = Sim(built.model, n, task.period, threads)
         sim.start_qpos = built.start_qpos
+        sim.strength[:] = 0 if undisturbed else 1
         self._clock = bound(sim.batch, 'time')
         sim.batch.reset(keyframe=built.key)
         sim.qpos[:] = built.start_qpos
@@ -72,9 +84,13 @@ class Episodes:
             _check_shape(term, evaluated(term, sim), n)
         for term in built.metrics:
             evaluated(term, sim)
+        grows = growing and task.growth is not None and not undisturbed
+        self.strengths = Strengths(sim, task.growth) if grows else None
 
     def begin(self, ids: Ids, keys: Words) -> None:
         """Begin episodes in these simulations, with new random streams."""
+        if self.strengths is not None:
+            self.strengths.judge(ids)
         self.sim.draws.begin(ids, keys)
         self._begin(ids)
 
@@ -90,6 +106,8 @@ class Episodes:
         self.drive.apply(self._delayed(sim.action))
         sim.advance(self.built.substeps)
         outcome = self._judged()
+        if self.strengths is not None:
+            self.strengths.follow(outcome.metrics, outcome.failed)
         self._commands.update()
         sim.forget()
         return outcome
@@ -209,7 +227,8 @@ class Episodes:
     def _draw_delays(self, ids: Ids) -> None:
         for name, late, (least, most) in zip((_DELAY, _SENSED_DELAY), self._late, self._delays, strict=True):
             if late:
-                drawn = np.floor(self.sim.draws.uniform(ids, least, most + 1, 1))[:, 0]
+                above = least + 1 + self.sim.strength[ids, None] * (most - least)
+                drawn = np.floor(self.sim.draws.uniform(ids, least, above, 1))[:, 0]
                 self.sim.memory[name][ids] = drawn
                 self._note(Variation(name), ids, drawn)
 
@@ -219,7 +238,8 @@ class Episodes:
         if self._uneven is None:
             sim.remember(_ELAPSED)[:] += sim.period
             return
-        factor = sim.draws.uniform(sim.everyone, *self._uneven.by, 1)[:, 0]
+        drawn = sim.draws.uniform(sim.everyone, *self._uneven.by, 1)
+        factor = sim.weaken(sim.everyone, drawn, 1.0)[:, 0]
         self.durations = factor * sim.period
         sim.batch.expand('opt.timestep')[:] = factor * sim.model.opt.timestep
         sim.remember(_ELAPSED)[:] += self.durations
@@ -239,7 +259,7 @@ class Episodes:
             return None
         if ids is not None:
             return np.zeros(self.sim.n, bool)
-        lost: Mask = self.sim.draws.uniform(self.sim.everyone, 0, 1, 1)[:, 0] < self._loss
+        lost: Mask = self.sim.draws.uniform(self.sim.everyone, 0, 1, 1)[:, 0] < self._loss * self.sim.strength
         return lost
 
 

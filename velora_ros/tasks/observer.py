@@ -50,7 +50,7 @@ class Observer:
     def begin(self, ids: Ids) -> None:
         """Draw the biases of simulations whose episode begins."""
         if len(self._biased):
-            drawn = self._sim.draws.normal(ids, len(self._biased)) * self._deviation
+            drawn = self._sim.draws.normal(ids, len(self._biased)) * self._deviation * self._sim.strength[ids, None]
             self._sim.remember('bias', len(self._biased))[ids] = drawn
 
     def read(self, ids: Ids | None = None, delay: Array | None = None, dropped: Any = None) -> Array:
@@ -70,7 +70,7 @@ class Observer:
         seen = raw.copy() if len(self._noisy) or len(self._biased) else raw
         who = sim.everyone if ids is None else ids
         if len(self._noisy):
-            drawn = sim.draws.normal(who, len(self._noisy)) * self._noise
+            drawn = sim.draws.normal(who, len(self._noisy)) * self._noise * sim.strength[who, None]
             if ids is None:
                 seen[:, self._noisy] += drawn
             else:

@@ -1,5 +1,6 @@
 """``Sim``: what terms see of n simulations of one model, all arrays with a leading axis of length n."""
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -42,12 +43,14 @@ class Sim:
         model: the compiled model.
         n: number of simulations.
         period: time between two observations [s].
-        threads: threads of the physics; 0: one for each CPU. The results are the same at any number.
+        threads: threads of the physics; 0: one for each CPU that this process may use. The results are the same at any
+            number.
     """
 
     def __init__(self, model: mujoco.MjModel, n: int, period: float, threads: int = 0) -> None:
         self.model, self.n, self.period = model, n, period
-        self.batch = Batch(model, nsim=n, nthread=min(threads, n) if threads else 0, persistent=True)
+        threads = threads or len(os.sched_getaffinity(0))
+        self.batch = Batch(model, nsim=n, nthread=min(threads, n), persistent=True)
         self.draws = Draws(n)
         self.steps = np.zeros(n, np.int64)
         """Steps since the episode began, shape (n,)."""
@@ -59,6 +62,8 @@ class Sim:
         """The commands that the policy read, by name, each of shape (n, entries)."""
         self.command_entries: dict[str, tuple[tuple[str, str], ...]] = {}
         """Name and unit of each entry of each command."""
+        self.strength: Array = np.ones(n)
+        """Share of the variation that an episode has, in [0, 1], shape (n,); below 1 only while it grows."""
         self.drawn: dict[str, Array] = {}
         """What the episode drew, by the term's name, each of shape (n, ...)."""
         self.memory: dict[str, Array] = {}
@@ -221,6 +226,12 @@ class Sim:
             view = self.site(name) if name in sites and name not in self.names('body') else self.body(name)
             self._poses[name] = view.xpos, view.xmat.reshape(self.n, 3, 3)
         return self._poses[name]
+
+    def weaken(self, ids: Ids, drawn: Array, neutral: Any) -> Array:
+        """Return what was drawn, (ids, ...), moved to its neutral value where variation lacks strength."""
+        strength = self.strength[ids].reshape(-1, *(1,) * (drawn.ndim - 1))
+        weaker: Array = strength * drawn + (1 - strength) * neutral
+        return weaker
 
     def once(self, key: str, compute: 'Callable[[Sim], Any]') -> Any:
         """Return what ``compute`` gives, computed at most once in each step."""

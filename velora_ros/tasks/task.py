@@ -9,6 +9,7 @@ from velora_ros.tasks.act import Action
 from velora_ros.tasks.built_task import BuiltTask, build
 from velora_ros.tasks.checks import check
 from velora_ros.tasks.command import Command
+from velora_ros.tasks.growth import Growth
 from velora_ros.tasks.scores import Score, means
 from velora_ros.tasks.single_env import TaskEnv
 from velora_ros.tasks.vary import Variation
@@ -35,10 +36,12 @@ class Task:
         commands: commands by name.
         fail: what ends an episode as a failure.
         vary: what differs between simulations and episodes.
+        growth: how all of that, noise and bias included, grows in training; None: it is full from the start.
         reward_floor: least reward of a step, which a step that fails gets; None: the reward is not bounded. Tasks that
             end by falling need 0: where a step costs more than it earns, a policy learns to fall.
         metrics: terms that are reported in ``infos['metrics']``; empty: how well twist commands are followed.
         score: computes the task's own figures from a recording of many episodes (:mod:`velora_ros.tasks.scores`).
+        discount: the discount factor of a period in training, unless the user gives another; None: by the recipe's rule.
         name: its reference, by which it is found again; set by :func:`velora_ros.tasks.references.find`.
 
     Raises:
@@ -56,9 +59,11 @@ class Task:
     commands: Mapping[str, Command] = field(default_factory=dict)
     fail: Sequence[AnyTerm] = ()
     vary: Sequence[Variation] = ()
+    growth: Growth | None = None
     reward_floor: float | None = None
     metrics: Sequence[AnyTerm] = ()
     score: Score = means
+    discount: float | None = None
     name: str = ''
 
     def __post_init__(self) -> None:

@@ -136,7 +136,7 @@ def friction(geoms: str, to: Range) -> Variation:
 
     def begin(sim: Sim, ids: Ids) -> Array:
         places = [sim.model.geom(name).id for name in sim.geoms(geoms)]
-        drawn = sim.draws.uniform(ids, *to, 1)
+        drawn = sim.weaken(ids, sim.draws.uniform(ids, *to, 1), sim.model.geom_friction[places, 0])
         sim.batch.expand('geom_friction')[np.ix_(ids, places, FIRST)] = drawn[:, :, None]
         return drawn[:, 0]
 
@@ -149,7 +149,7 @@ def mass(bodies: str, by: Range) -> Variation:
 
     def begin(sim: Sim, ids: Ids) -> Array:
         places = _bodies(sim, bodies, 'vary.mass')
-        factors = sim.draws.uniform(ids, *by, len(places))
+        factors = _factors(sim, ids, by, len(places))
         sim.batch.expand('body_mass')[np.ix_(ids, places)] = sim.model.body_mass[places] * factors
         inertias = sim.model.body_inertia[places] * factors[:, :, None]
         sim.batch.expand('body_inertia')[np.ix_(ids, places)] = inertias
@@ -165,7 +165,7 @@ def payload(body: str, mass: Range) -> Variation:
 
     def begin(sim: Sim, ids: Ids) -> Array:
         place = _bodies(sim, body, 'vary.payload')[:1]
-        drawn = sim.draws.uniform(ids, *mass, 1)
+        drawn = sim.weaken(ids, sim.draws.uniform(ids, *mass, 1), 0.0)
         sim.batch.expand('body_mass')[np.ix_(ids, place)] = sim.model.body_mass[place] + drawn
         return drawn[:, 0]
 
@@ -177,7 +177,7 @@ def com(body: str, by: float) -> Variation:
 
     def begin(sim: Sim, ids: Ids) -> Array:
         place = _bodies(sim, body, 'vary.com')[0]
-        moved = sim.draws.uniform(ids, -by, by, 3)
+        moved = sim.weaken(ids, sim.draws.uniform(ids, -by, by, 3), 0.0)
         sim.batch.expand('body_ipos')[ids, place] = sim.model.body_ipos[place] + moved
         return moved
 
@@ -190,7 +190,7 @@ def gains(by: Range, joints: str = '*') -> Variation:
 
     def begin(sim: Sim, ids: Ids) -> Array:
         places = _actuators(sim, joints, 'vary.gains')
-        stiff, damp = sim.draws.uniform(ids, *by, len(places)), sim.draws.uniform(ids, *by, len(places))
+        stiff, damp = _factors(sim, ids, by, len(places)), _factors(sim, ids, by, len(places))
         gain, bias = sim.batch.expand('actuator_gainprm'), sim.batch.expand('actuator_biasprm')
         gain[np.ix_(ids, places, FIRST)] = (sim.model.actuator_gainprm[places, 0] * stiff)[:, :, None]
         bias[np.ix_(ids, places, SECOND)] = (sim.model.actuator_biasprm[places, 1] * stiff)[:, :, None]
@@ -207,7 +207,7 @@ def armature(by: Range, joints: str = '*') -> Variation:
 
     def begin(sim: Sim, ids: Ids) -> Array:
         places = sim.joints(joints).dofs
-        factors = sim.draws.uniform(ids, *by, len(places))
+        factors = _factors(sim, ids, by, len(places))
         sim.batch.expand('dof_armature')[np.ix_(ids, places)] = sim.model.dof_armature[places] * factors
         return factors
 
@@ -221,7 +221,7 @@ def effort_limit(by: Range, joints: str = '*') -> Variation:
 
     def begin(sim: Sim, ids: Ids) -> Array:
         places = _actuators(sim, joints, 'vary.effort_limit')
-        factors = sim.draws.uniform(ids, *by, len(places))
+        factors = _factors(sim, ids, by, len(places))
         limits = sim.model.actuator_forcerange[places] * factors[:, :, None]
         sim.batch.expand('actuator_forcerange')[np.ix_(ids, places)] = limits
         return factors
@@ -250,7 +250,7 @@ def push(speed: float, *, every: Range) -> Variation:
         if not len(due):
             return
         size, angle = sim.draws.uniform(due, 0, 1, 2).T
-        size = speed * np.sqrt(size)
+        size = speed * np.sqrt(size) * sim.strength[due]
         angle = 2 * np.pi * angle
         sim.free_joint.qvel[due, :2] += np.stack([size * np.cos(angle), size * np.sin(angle)], axis=1)
         sim.remember(PUSHED)[due] = sim.time[due]
@@ -288,6 +288,10 @@ def drop_frames(probability: float) -> DroppedFrames:
 def bias(observation: str, deviation: float) -> Bias:
     """Give an observation, by its name, errors that are constant in an episode, with a standard deviation."""
     return Bias('bias', observation=observation, deviation=deviation, detail=f'{observation} {deviation:g}')
+
+
+def _factors(sim: Sim, ids: Ids, by: Range, size: int) -> Array:
+    return sim.weaken(ids, sim.draws.uniform(ids, *by, size), 1.0)
 
 
 def _range(given: Range, names: str, *, factor: bool = False) -> str:

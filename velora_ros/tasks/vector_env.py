@@ -41,6 +41,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         seed: seed of the first reset, if that one has none.
         threads: threads of the physics; 0: one for each CPU.
         undisturbed: whether variation, noise and bias are off; start poses and commands still vary.
+        growing: whether they begin weak and grow as the task's ``growth`` says, as in training; else they are full.
         random_ages: whether first episodes are shorter by a random time, so that not all end together.
         render_mode: ``rgb_array`` or ``human``, of the first simulation.
     """
@@ -55,6 +56,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         seed: int | None = None,
         threads: int = 0,
         undisturbed: bool = False,
+        growing: bool = False,
         random_ages: bool = False,
         render_mode: str | None = None,
     ) -> None:
@@ -63,7 +65,9 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         if render_mode not in (None, *self.metadata['render_modes']):
             raise TaskError(f"render_mode is '{render_mode}'; valid are rgb_array, human or None.")
         self.task, self.num_envs, self.render_mode = task, int(n), render_mode
-        self.episodes = Episodes(task, task.built, self.num_envs, threads=threads, undisturbed=undisturbed)
+        self.episodes = Episodes(
+            task, task.built, self.num_envs, threads=threads, undisturbed=undisturbed, growing=growing
+        )
         self.metadata = {**self.metadata, 'render_fps': max(1, round(1 / task.period))}
         size, actions = self.episodes.observer.size, len(self.episodes.drive.signals)
         self.single_observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float32)
@@ -197,6 +201,8 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         found = {f'{group}.{name}': values for group, arrays in groups.items() for name, values in arrays.items()}
         found |= {f'{_MODEL}{field}': sim.batch.expand(field) for field in self._changed_fields()}
         found |= {name: getattr(self, f'_{name}') for name in ('bases', 'numbers', 'limits', 'unborn', 'observations')}
+        if self.episodes.strengths is not None:
+            found |= self.episodes.strengths.arrays()
         return found | {
             'physics': sim.batch.state, 'keys': sim.draws.keys, 'counts': sim.draws.counts, 'steps': sim.steps,
             'action': sim.action, 'last_action': sim.last_action,

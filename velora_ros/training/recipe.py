@@ -41,20 +41,18 @@ def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -
     path = None if preset == RECIPE else preset_path(env_id, preset)
     if path is not None:
         return read_yaml(path), str(path)
-    limit = time_limit(env_id, load=load)
-    values = recipe(env_id, load=load)
-    why = 'no time limit is known' if limit is None else f'a time limit of {limit} steps'
+    gamma, why = _gamma(env_id, load=load)
     what = (
         'with recipe-task.yaml, the recipe for tasks'
         if is_task_reference(env_id)
         else 'the recipe for every environment'
     )
-    return values, f'{_path()}, {what} (gamma {values["gamma"]:g}: {why})'
+    return {**_values(env_id), 'gamma': gamma}, f'{_path()}, {what} (gamma {gamma:g}: {why})'
 
 
 def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
     """
-    Return the recipe's hyperparameters for an environment: those of the file, and ``gamma`` by its time limit.
+    Return the recipe's hyperparameters for an environment: those of the file, and ``gamma`` by its time limit, unless a task names it.
 
     Args:
         env_id: an id; where it is not registered, the time limit is unknown.
@@ -63,8 +61,7 @@ def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read.
     """
-    of_tasks = read_yaml(share_path('config', 'train', f'{RECIPE}-task.yaml')) if is_task_reference(env_id) else {}
-    return {**read_yaml(_path()), **of_tasks, 'gamma': discount(time_limit(env_id, load=load))}
+    return {**_values(env_id), 'gamma': _gamma(env_id, load=load)[0]}
 
 
 def discount(periods: int | None) -> float:
@@ -95,14 +92,40 @@ def time_limit(env_id: str, *, load: bool = True) -> int | None:
         return None
     try:
         if is_task_reference(env_id):
-            from velora_ros.tasks.references import find  # noqa: PLC0415 - trainer_node need not load MuJoCo
-
-            return find(env_id).horizon
+            horizon: int = _task(env_id).horizon
+            return horizon
         if module:
             importlib.import_module(module)
         return gymnasium.spec(name).max_episode_steps
     except FAILURES:  # making the environment says what is wrong
         return None
+
+
+def _gamma(env_id: str, *, load: bool) -> tuple[float, str]:
+    """Return the discount factor for an environment, and why it is that."""
+    if load and is_task_reference(env_id):
+        try:
+            task = _task(env_id)
+        except FAILURES:  # making the environment says what is wrong
+            return discount(None), 'no time limit is known'
+        if task.discount is not None:
+            return task.discount, 'the task names it'
+        limit: int | None = task.horizon
+    else:
+        limit = time_limit(env_id, load=load)
+    return discount(limit), 'no time limit is known' if limit is None else f'a time limit of {limit} steps'
+
+
+def _task(reference: str) -> Any:
+    from velora_ros.tasks.references import find  # noqa: PLC0415 - trainer_node need not load MuJoCo
+
+    return find(reference)
+
+
+def _values(env_id: str) -> dict[str, Any]:
+    """Return the values of the recipe's files."""
+    of_tasks = read_yaml(share_path('config', 'train', f'{RECIPE}-task.yaml')) if is_task_reference(env_id) else {}
+    return {**read_yaml(_path()), **of_tasks}
 
 
 def _path() -> Path:

@@ -1,0 +1,93 @@
+"""Variation that grows while a policy learns: a simulation is varied more after each episode that went well."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import TaskError, did_you_mean
+from velora_ros.tasks.sim import Array, Ids, Sim
+from velora_ros.tasks.terms import Observation
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """
+    How the variation of a simulation grows in training, from none to all of it: with success, not with time.
+
+    A robot that is pushed before it can walk learns to stand (docs/experiments.md, experiment 38). The rule is that of
+    the terrains of Rudin et al. 2022 (arXiv 2109.11978).
+
+    Args:
+        metric: the metric of the task whose mean judges an episode.
+        above: an episode is a success if the mean is at least this and the episode did not fail.
+        by: by how much the strength of the variation, from 0 to 1, grows after a success and falls after any other
+            episode of the simulation.
+    """
+
+    metric: str
+    above: float
+    by: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.by <= 1:
+            raise TaskError(f'growth: by is {self.by}; it must be above 0 and at most 1.')
+
+    def check(self, metrics: list[str]) -> None:
+        """
+        Check that the task has the metric.
+
+        Raises:
+            TaskError: it has not; the message names the near miss.
+        """
+        if self.metric not in metrics:
+            raise TaskError(f"growth: the task has no metric '{self.metric}'.{did_you_mean(self.metric, metrics)}")
+
+
+def strength() -> Observation:
+    """Return how strong the variation is, 0 to 1, (n, 1), for a critic: what it sees of the draws tells no pushes."""
+    return Observation('strength', lambda sim: sim.strength, sensed=False)
+
+
+class Strengths:
+    """
+    The strength of the variation in each simulation, ``sim.strength``: zero at first.
+
+    Args:
+        sim: the simulations.
+        growth: how it grows.
+    """
+
+    def __init__(self, sim: Sim, growth: Growth) -> None:
+        self._sim, self._growth, self._told = sim, growth, 0.0
+        self._sum, self._failed = np.zeros(sim.n), np.zeros(sim.n, np.bool_)
+        sim.strength[:] = 0
+
+    def follow(self, metrics: Mapping[str, Array], failed: npt.NDArray[np.bool_]) -> None:
+        """Note how a step went; metrics and failures have the shape (n,)."""
+        self._sum += metrics[self._growth.metric]
+        self._failed |= failed
+
+    def judge(self, ids: Ids) -> None:
+        """Change the strength in simulations whose episode has ended, before the next one begins."""
+        sim, growth = self._sim, self._growth
+        ended = ids[sim.steps[ids] > 0]
+        went_well = (self._sum[ended] >= growth.above * sim.steps[ended]) & ~self._failed[ended]
+        sim.strength[ended] = np.clip(sim.strength[ended] + np.where(went_well, growth.by, -growth.by), 0, 1)
+        self._sum[ids], self._failed[ids] = 0, False
+        self._tell()
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the live arrays on which the future depends, by name."""
+        return {'strength': self._sim.strength, 'growth.sum': self._sum, 'growth.failed': self._failed}
+
+    def _tell(self) -> None:
+        """Log each further quarter that the mean strength reaches."""
+        mean = float(self._sim.strength.mean())
+        if mean >= self._told + 0.25:
+            self._told = mean // 0.25 * 0.25
+            logger.info('the variation has grown to %.0f %% of its full strength', 100 * mean)
