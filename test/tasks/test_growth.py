@@ -116,7 +116,7 @@ def test_each_quarter_of_the_growth_is_logged(caplog):
 
 
 def test_growth_by_a_metric_that_the_task_lacks_or_by_nothing_is_refused():
-    with pytest.raises(TaskError, match="no metric 'traking'.*tracking"):
+    with pytest.raises(TaskError, match=r"no metric 'traking'.*tracking"):
         walker(growth=growth.Growth('traking', above=0.7))
     with pytest.raises(TaskError, match='by is 0; it must be above 0'):
         growth.Growth('tracking', above=0.7, by=0)

@@ -47,7 +47,7 @@ def test_tasks_have_their_own_values_where_many_simulations_need_others() -> Non
     values, source = named_hyperparameters('rover')
     config = TrainConfig.from_dict(values)
     assert 'recipe-task.yaml' in source
-    assert not config.normalise
+    assert config.burn_in > 0
     assert config.samples_per_transition > 0
     assert config.buffer_size == recipe('Pusher-v5')['buffer_size']
 

@@ -61,5 +61,6 @@ def divisors(samples: np.ndarray, least: float, limit: float = 0.0) -> np.ndarra
     if limit == 0:
         return divisor
     farthest = np.abs(samples - samples.mean(axis=0)).max(axis=0)
-    limited: np.ndarray = np.where(farthest == 0, 1.0, np.maximum(divisor, farthest / limit)).astype(samples.dtype)
+    constant = samples.min(axis=0) == samples.max(axis=0)  # the mean of equal numbers may differ from them
+    limited: np.ndarray = np.where(constant, 1.0, np.maximum(divisor, farthest / limit)).astype(samples.dtype)
     return limited

@@ -14,4 +14,17 @@ from velora_ros.tasks.task import Task
 # Any task is an environment: velora_ros.gym.make('velora_ros.tasks:Task-v0', task='quadruped').
 gymnasium.register('Task-v0', entry_point='velora_ros.tasks.references:make_env', disable_env_checker=True)
 
-__all__ = ['Sim', 'Task', 'TaskError', 'act', 'command', 'fail', 'growth', 'metrics', 'observe', 'reward', 'scores', 'vary']
+__all__ = [
+    'Sim',
+    'Task',
+    'TaskError',
+    'act',
+    'command',
+    'fail',
+    'growth',
+    'metrics',
+    'observe',
+    'reward',
+    'scores',
+    'vary',
+]

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError, did_you_mean
 from velora_ros.tasks.sim import Array, Ids, Sim
-from velora_ros.tasks.terms import Observation
+from velora_ros.tasks.terms import Observation, Term, named
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,16 @@ class Growth:
             raise TaskError(f"growth: the task has no metric '{self.metric}'.{did_you_mean(self.metric, metrics)}")
 
 
+def late(term: Any) -> Term:
+    """
+    Return a term of the reward times the strength of the variation: it counts only once the policy does well.
+
+    Costs of how a robot moves, such as slip, are for one that moves: from the start they make it stand still.
+    """
+    own = named(term, 'reward')
+    return Term(f'late({own.name})', lambda sim: sim.strength * own.compute(sim), own.unit, own.prepare)
+
+
 def strength() -> Observation:
     """Return how strong the variation is, 0 to 1, (n, 1), for a critic: what it sees of the draws tells no pushes."""
     return Observation('strength', lambda sim: sim.strength, sensed=False)
@@ -81,7 +92,7 @@ class Strengths:
         self._sum[ids], self._failed[ids] = 0, False
         self._tell()
 
-    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the live arrays on which the future depends, by name."""
         return {'strength': self._sim.strength, 'growth.sum': self._sum, 'growth.failed': self._failed}
 

@@ -41,7 +41,7 @@ class Task:
             end by falling need 0: where a step costs more than it earns, a policy learns to fall.
         metrics: terms that are reported in ``infos['metrics']``; empty: how well twist commands are followed.
         score: computes the task's own figures from a recording of many episodes (:mod:`velora_ros.tasks.scores`).
-        discount: the discount factor of a period in training, unless the user gives another; None: by the recipe's rule.
+        discount: the discount factor of a period in training, unless the user gives one; None: by the recipe's rule.
         name: its reference, by which it is found again; set by :func:`velora_ros.tasks.references.find`.
 
     Raises:

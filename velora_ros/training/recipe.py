@@ -52,7 +52,9 @@ def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -
 
 def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
     """
-    Return the recipe's hyperparameters for an environment: those of the file, and ``gamma`` by its time limit, unless a task names it.
+    Return the recipe's hyperparameters for an environment: those of the file, and ``gamma``.
+
+    ``gamma`` follows from the time limit, unless a task names it.
 
     Args:
         env_id: an id; where it is not registered, the time limit is unknown.
