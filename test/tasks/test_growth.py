@@ -5,7 +5,7 @@ import pytest
 from toy_tasks import walker
 
 from velora_ros.errors import TaskError
-from velora_ros.tasks import growth, vary
+from velora_ros.tasks import growth, reward, vary
 
 EASY = growth.Growth('tracking', above=0.0, by=0.5)  # every episode that does not fail is a success
 HARD = growth.Growth('tracking', above=2.0, by=0.5)  # none is
@@ -120,3 +120,12 @@ def test_growth_by_a_metric_that_the_task_lacks_or_by_nothing_is_refused():
         walker(growth=growth.Growth('traking', above=0.7))
     with pytest.raises(TaskError, match='by is 0; it must be above 0'):
         growth.Growth('tracking', above=0.7, by=0)
+
+
+def test_a_late_cost_counts_as_much_as_the_variation():
+    late = {reward.alive(): 1.0, growth.late(reward.alive()): -0.5}
+    env = walker(growth=EASY, reward=late, reward_floor=None, **STANDS).make_vec(2, growing=True)
+    env.reset(seed=3)
+    assert (env.step(np.zeros((2, 2)))[1] == 1).all()
+    episodes(env, 2)
+    assert (env.step(np.zeros((2, 2)))[1] == 0.5).all()

@@ -6,6 +6,7 @@ import gymnasium
 import pytest
 
 from velora_ros.errors import ConfigError
+from velora_ros.tasks.references import find
 from velora_ros.training import recipe as rules
 from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.recipe import discount, named_hyperparameters, recipe, time_limit
@@ -80,3 +81,10 @@ def test_the_recipe_of_an_environment_is_found_without_loading_mujoco() -> None:
         'sys.exit("mujoco" in sys.modules)'
     )
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+def test_a_task_may_name_its_own_discount() -> None:
+    values, source = named_hyperparameters('quadruped')
+    assert values['gamma'] == recipe('quadruped')['gamma'] == find('quadruped').discount
+    assert 'the task names it' in source
+    assert recipe('rover')['gamma'] == discount(find('rover').horizon)
