@@ -58,9 +58,13 @@ def random_transitions(rng: np.random.Generator, hidden: int, step: int) -> Tran
     )  # fmt: skip
 
 
-def updates_per_second(batch: int, updates: int) -> list[float]:
-    """Return three rates, each over updates between two synchronisations."""
+def updates_per_second(batch: int, updates: int) -> tuple[float, list[float]]:
+    """Return the seconds of the first update, which compiles, and three rates between two synchronisations each."""
     agent, rates = agent_with_replay('cuda', batch), []
+    began = time.perf_counter()
+    agent.learn()
+    torch.cuda.synchronize()
+    first = round(time.perf_counter() - began, 1)
     for _ in range(50):
         agent.learn()
     for _ in range(3):
@@ -70,7 +74,7 @@ def updates_per_second(batch: int, updates: int) -> list[float]:
             agent.learn()
         torch.cuda.synchronize()
         rates.append(round(updates / (time.perf_counter() - began), 1))
-    return rates
+    return first, rates
 
 
 def agreement(device: str, modes: tuple[bool, ...] = (True, False), updates: int = 5) -> dict[str, float]:
@@ -127,8 +131,9 @@ def main() -> None:
     print(f'largest difference from the CPU over the largest weight: {result["agreement"]}', flush=True)
     result['updates_per_s'] = {}
     for batch in BATCHES:
-        result['updates_per_s'][batch] = rates = updates_per_second(batch, options.updates)
-        print(f'{batch} transitions: {rates} updates a second', flush=True)
+        first, rates = updates_per_second(batch, options.updates)
+        result['updates_per_s'][batch] = rates
+        print(f'{batch} transitions: {rates} updates a second; the first takes {first} s to compile', flush=True)
     result['solve'] = {}
     for device in ('auto', 'cpu'):
         result['solve'][device] = in_own_process('training_time_to_solve.py', options.seed, device)

@@ -75,13 +75,17 @@ def _plain_group(group: Mapping[str, Any]) -> dict[str, Any]:
     """Return a group as on the CPU: with :func:`make_capturable` its rate is a tensor on the device."""
     if not isinstance(group['lr'], Tensor):
         return dict(group)
-    return {**group, 'lr': group['lr'].item(), 'capturable': False}
+    return {**group, 'lr': group['lr'].item(), 'capturable': False, 'fused': None}
 
 
 def make_capturable(optimizer: Optimizer) -> None:
-    """Keep rates and step counts of an optimiser on the device, where a CUDA graph reads them at each replay."""
+    """
+    Keep rates and step counts of an optimiser on the device, where a CUDA graph reads them at each replay.
+
+    All parameters are updated in one launch (``fused``).
+    """
     for group in optimizer.param_groups:
-        group['capturable'] = True
+        group['capturable'] = group['fused'] = True
         group['lr'] = torch.as_tensor(float(group['lr']), device=group['params'][0].device)
     to_device_of_parameters(optimizer, counts=True)
 
@@ -90,7 +94,7 @@ def make_plain(optimizer: Optimizer) -> None:
     """Undo :func:`make_capturable`, and move the state to where the parameters are now."""
     for group in optimizer.param_groups:
         if isinstance(group['lr'], Tensor):
-            group['lr'], group['capturable'] = group['lr'].item(), False
+            group['lr'], group['capturable'], group['fused'] = group['lr'].item(), False, None
     for state in optimizer.state.values():
         if isinstance(state.get('step'), Tensor):
             state['step'] = state['step'].cpu()

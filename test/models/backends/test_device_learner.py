@@ -135,3 +135,38 @@ def test_updates_before_a_recording_leave_no_trace() -> None:
     states = [value for one in optimizers for state in one.state.values() for value in state.values()]
     assert states
     assert not any(value.any() for value in states)
+
+
+def test_without_a_compiler_updates_are_the_same_and_a_line_says_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_compiler(*_: Any, **__: Any) -> Any:
+        raise RuntimeError('Failed to find C compiler.\nSet CC.')
+
+    config, ways = TrainConfig(batch_size=32, sequence_length=4), [backend(), backend()]
+    monkeypatch.setattr(torch, 'compile', lambda *_, **__: no_compiler)
+    for side, compiled in zip(ways, (True, False), strict=True):
+        learner = DeviceLearner(side, filled(side, 5), config, seed=3, graphs=False)
+        if compiled:
+            learner.compile()
+        learner.update(1, actor=True)
+    assert 'Failed to find C compiler.): updates take about twice as long' in caplog.text
+    expected = ways[1].networks.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in ways[0].networks.state_dict().items())
+
+
+@pytest.mark.slow
+def test_compiled_updates_are_the_same_to_rounding() -> None:
+    options = {'burn_in': 2, 'trace_width': 0.3, 'mean_share': 0.4, 'motor_penalty': 0.1, 'max_grad_norm': 0.5}
+    config, ways = TrainConfig(batch_size=32, sequence_length=4, **options), [backend(memory=True) for _ in range(2)]
+    for side, compiled in zip(ways, (True, False), strict=True):
+        learner = DeviceLearner(side, filled(side, 5), config, seed=3, graphs=False)
+        plain = learner._losses
+        if compiled:
+            learner.compile()
+            assert learner._losses is not plain, 'it fell back'
+        for number in (1, 2):
+            learner.update(number, actor=True)
+    expected = ways[1].networks.state_dict()
+    for name, value in ways[0].networks.state_dict().items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-5)
