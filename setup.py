@@ -58,6 +58,7 @@ setup(
             'tqdm>=4.64',
         ],
         'render': ['imageio-ffmpeg>=0.5'],
+        'record': ['mcap>=1.6', 'mcap-ros2-support>=0.6'],
         'onnx': ['onnx>=1.16'],
         'sweep': ['pydantic>=2.5', 'ray[tune]>=2.60'],
         'test': [
@@ -78,6 +79,7 @@ setup(
             f'sim_node = {PACKAGE}.nodes.sim.__main__:main',
             f'policy_node = {PACKAGE}.nodes.policy.__main__:main',
             f'trainer_node = {PACKAGE}.nodes.trainer.__main__:main',
+            f'record = {PACKAGE}.nodes.record.__main__:main',
         ],
     },
 )

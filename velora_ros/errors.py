@@ -25,6 +25,10 @@ class PolicyFileError(VeloraError, ValueError):
     """A policy file or a saved agent is missing, damaged or of a version that this package cannot read."""
 
 
+class RecordingError(VeloraError, ValueError):
+    """A recording is missing, is not an MCAP file, or lacks what is asked of it."""
+
+
 class ConfigError(VeloraError, ValueError):
     """A hyperparameter, ROS parameter or command-line value is unknown, of the wrong type or out of range."""
 

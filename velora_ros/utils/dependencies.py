@@ -3,6 +3,7 @@
 EXTRAS = {
     'train': ('torch', 'gymnasium[torch]', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm'),
     'render': ('imageio-ffmpeg',),
+    'record': ('mcap', 'mcap-ros2-support'),
     'onnx': ('onnx',),
     'sweep': ('pydantic', 'ray[tune]'),
 }

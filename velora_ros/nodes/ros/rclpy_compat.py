@@ -27,7 +27,7 @@ PRIVATE = {
     'LifecycleNode._state_machine': 'destroyed with its node; rclpy leaves that to the garbage collector',
     'Node._parameter_overrides': 'the undeclared start-up parameters: misspelt ones and those of other nodes',
     'Service.send_response': 'replaced on a service, so that a later callback can send the response',
-    'Subscription.handle.take_message': 'takes the messages that are queued behind the one passed to a callback',
+    'Subscription.handle.take_message': 'takes messages without a callback, such as those behind the one passed to it',
     'rclpy.experimental.EventsExecutor': 'several times faster than the other executors; missing before rclpy 7.1.4',
     'rclpy.parameter_service': 'turns ParameterNotDeclaredException into a refusal with its text',
 }
@@ -106,14 +106,28 @@ def taker(subscription: Subscription) -> Callable[[], Any]:
     Raises:
         ConfigError: this rclpy has no such method.
     """
-    take = _private(subscription.handle, 'take_message', 'Subscription.handle.take_message')
-    kind, raw = subscription.msg_type, subscription.raw
+    take = info_taker(subscription)
 
     def take_next() -> Any:
-        found = take(kind, raw)
+        found = take()
         return None if found is None else found[0]
 
     return take_next
+
+
+def info_taker(subscription: Subscription) -> Callable[[], tuple[Any, dict[str, Any]] | None]:
+    """
+    Return a function like that of :func:`taker`, which returns the message and what the middleware knows about it.
+
+    These are ``source_timestamp`` and ``received_timestamp`` [ns] and ``publication_sequence_number``; what the
+    middleware does not have is None or 0. An EventsExecutor of rclpy 7.1.6 fails on callbacks that take them.
+
+    Raises:
+        ConfigError: this rclpy has no such method.
+    """
+    take = _private(subscription.handle, 'take_message', 'Subscription.handle.take_message')
+    kind, raw = subscription.msg_type, subscription.raw
+    return lambda: take(kind, raw)
 
 
 def events_executor() -> Executor | None:

@@ -77,6 +77,12 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
         atexit.register(gc.freeze)  # nothing needs collecting at the exit, where a search of all objects takes 0.2 s
 
 
+def split_ros_arguments(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Return a program's own arguments, and its name with what follows ``--ros-args``."""
+    cut = argv.index('--ros-args') if '--ros-args' in argv else len(argv)
+    return argv[1:cut], [argv[0], *argv[cut:]]
+
+
 def _make_spin_and_close(make_node: Callable[[], Runnable], received: list[int]) -> int:
     node: Runnable | None = None
     try:

@@ -1,0 +1,23 @@
+"""``velora_ros record``: record a robot's topics in an MCAP file."""
+
+import argparse
+
+from velora_ros.cli.ros_process import become
+from velora_ros.recordings.options import RecordOptions, add_arguments
+
+
+def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add the command."""
+    parser = commands.add_parser('record', help="record a robot's topics, with ROS", description=__doc__)
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """
+    Record until Ctrl-C.
+
+    Raises:
+        MissingDependencyError: ROS is not there.
+    """
+    become('record', RecordOptions.of(arguments).words)

@@ -1,0 +1,26 @@
+"""Commands that need ROS: each runs as a process of its own, which replaces this one."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from velora_ros.errors import MissingDependencyError
+
+
+def become(process: str, words: Sequence[str]) -> NoReturn:
+    """
+    Replace this process by ``python -m velora_ros.nodes.<process>`` with these arguments; signals reach it directly.
+
+    Raises:
+        MissingDependencyError: ROS is not there.
+    """
+    if importlib.util.find_spec('rclpy') is None:
+        raise MissingDependencyError(
+            f"'velora_ros {process}' needs ROS 2, and Python finds no rclpy; source your ROS workspace, or install "
+            'requirements/control.txt as make control does.'
+        )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, '-m', f'velora_ros.nodes.{process}', *words])

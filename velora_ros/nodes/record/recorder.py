@@ -1,0 +1,246 @@
+"""
+The node that records: it looks for topics, subscribes to them, and queues their messages for the thread that writes.
+
+It must not slow the robot down: subscriptions are best effort and take the bytes of the messages as they are, the queue
+is bounded, and what finds it full is dropped and counted. Topics whose newest message is kept for late subscribers
+(transient local) are the exception: they are subscribed reliably, and rarely have messages.
+
+No executor handles the subscriptions, which belong to a second node: a timer takes what has come. The middleware notes
+when a message was received, so the times do not depend on the timer.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
+
+from velora_ros.nodes.record.message_definitions import message_definition
+from velora_ros.nodes.record.topic_choice import HIDDEN, choose_topics
+from velora_ros.nodes.ros.clocks import STEADY
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.rclpy_compat import info_taker
+from velora_ros.recordings.mcap_writer import RecordingFile
+from velora_ros.recordings.message_queue import MessageQueue
+from velora_ros.recordings.messages import END_NOTE, POLICY_NOTE, Channel, Note, RawMessage
+from velora_ros.recordings.options import RecordOptions, default_file_name
+from velora_ros.recordings.writer_thread import WriterThread
+from velora_ros.utils.output import write_line
+
+DEPTH = 1000  # messages of a topic that wait while this process is busy
+TAKE_S = 0.01  # time between two looks for messages
+LOOK_S = 0.25  # time between two looks at the graph
+_DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
+
+
+class Recorder(Node):
+    """
+    Records until its process ends.
+
+    Args:
+        options: what to record.
+
+    Raises:
+        ConfigError: the file exists.
+        StorageError: it cannot be written.
+    """
+
+    def __init__(self, options: RecordOptions) -> None:
+        super().__init__('recorder')
+        self.exit_code: int | None = None
+        self._options = options
+        self._path = Path(options.file or default_file_name())
+        self._queue = MessageQueue()
+        self._writer = WriterThread(self._queue, RecordingFile(self._path))
+        self._inlet = Node(
+            '_recorder_inlet',
+            use_global_arguments=False,
+            enable_rosout=False,
+            start_parameter_services=False,
+        )
+        self._inputs: dict[str, _Input] = {}
+        self._refused: set[str] = set()
+        self._said = 0
+        self._policies: dict[str, str] = {}  # the digest that each controller runs
+        self._began = time.monotonic()
+        self._closed = False
+        self.create_timer(TAKE_S, self._take, clock=STEADY)
+        self.create_timer(LOOK_S, self._look, clock=STEADY)
+        self.create_timer(1.0, self._check, clock=STEADY)
+        self._look()
+        self.get_logger().info(f'recording in {self._path}')
+
+    def close(self) -> None:
+        """Write what is queued, close the file, and print a summary."""
+        if self._closed:
+            return
+        self._closed = True
+        self._take()
+        self._queue.put(Note(END_NOTE, {name: json.dumps(value) for name, value in self._losses().items()}))
+        self._writer.join()
+        self._say_why_writing_failed()
+        summary = {
+            'event': 'record_summary',
+            'file': str(self._path),
+            'seconds': round(time.monotonic() - self._began, 3),
+            'topics': len(self._inputs),
+            'messages': self._writer.written,
+            **self._losses(),
+            'policies': self._policies,
+        }
+        write_line(json.dumps(summary))
+
+    def destroy_node(self) -> None:
+        """Release everything."""
+        self._inlet.destroy_node()
+        super().destroy_node()  # type: ignore[no-untyped-call]
+
+    # --- what is recorded ------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Subscribe to topics that are new in the graph."""
+        graph = dict(self.get_topic_names_and_types())
+        wanted = choose_topics(
+            graph,
+            self._topics_of_controllers(graph),
+            named=[self.resolve_topic_name(name) for name in self._options.topics],
+            everything=self._options.everything,
+            hidden=self._options.hidden,
+        )
+        for topic, kind in wanted.items():
+            if topic not in self._inputs and topic not in self._refused:
+                self._subscribe(topic, kind)
+
+    def _topics_of_controllers(self, graph: dict[str, list[str]]) -> set[str]:
+        found: set[str] = set()
+        for topic in graph:
+            if topic.endswith(HIDDEN):
+                for end in self.get_publishers_info_by_topic(topic):
+                    found |= self._topics_of(end.node_name, end.node_namespace)
+        return found
+
+    def _topics_of(self, name: str, namespace: str) -> set[str]:
+        try:
+            pairs = [
+                *self.get_publisher_names_and_types_by_node(name, namespace),
+                *self.get_subscriber_names_and_types_by_node(name, namespace),
+            ]
+        except Exception:  # the node has gone, or is not known yet; rclpy raises its own class
+            return set()
+        return {topic for topic, _ in pairs}
+
+    def _subscribe(self, topic: str, kind: str) -> None:
+        publishers = self.get_publishers_info_by_topic(topic)
+        if not publishers:
+            return
+        try:
+            definition, message = message_definition(kind), interface_class(kind)
+        except (ImportError, AttributeError, ValueError):
+            self._refused.add(topic)
+            self.get_logger().warning(f"'{topic}' is not recorded: its type {kind} is not installed here")
+            return
+        latched = all(end.qos_profile.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL for end in publishers)
+        self._queue.put(Channel(topic, kind, definition, qos_in_yaml([end.qos_profile for end in publishers])))
+        subscription = self._inlet.create_subscription(message, topic, _ignore, _profile(latched=latched), raw=True)
+        self._inputs[topic] = _Input(topic, kind, subscription)
+
+    def _take(self) -> None:
+        """Queue all messages that have come."""
+        for one in self._inputs.values():
+            for message in one.take():
+                self._queue.put(message)
+                if one.kind == _DIAGNOSTICS:
+                    self._note_policies(message.data, message.received)
+
+    def _note_policies(self, data: bytes, received: int) -> None:
+        """Write a note for each controller that runs another policy than before; its diagnostics say which."""
+        for status in deserialize_message(data, interface_class(_DIAGNOSTICS)).status:
+            values = {pair.key: pair.value for pair in status.values}
+            controller = status.name.partition(':')[0]
+            if (digest := values.get('digest')) and self._policies.get(controller) != digest:
+                self._policies[controller] = digest
+                about = {'controller': controller, 'policy': values.get('policy', ''), 'digest': digest}
+                self._queue.put(Note(POLICY_NOTE, {**about, 'received': str(received)}))
+
+    # --- what is lost ----------------------------------------------------------------------------------------------
+
+    def _losses(self) -> dict[str, dict[str, int]]:
+        """Return the messages that were dropped here and those that the middleware lost, by topic."""
+        lost = {topic: one.lost for topic, one in self._inputs.items() if one.lost}
+        return {'dropped': dict(self._queue.dropped), 'lost': lost}
+
+    def _check(self) -> None:
+        """Say once a second what was dropped in it; end if the file can no longer be written, or the time is over."""
+        dropped = sum(self._queue.dropped.values())
+        if dropped > self._said:
+            self.get_logger().warning(f'{dropped - self._said} messages were dropped: the disk is too slow')
+            self._said = dropped
+        if self._writer.error is not None:
+            self.exit_code = 1
+        elif self._options.seconds and time.monotonic() - self._began >= self._options.seconds:
+            self.exit_code = 0
+
+    def _say_why_writing_failed(self) -> None:
+        if (error := self._writer.error) is not None:
+            self.exit_code = 1
+            self.get_logger().error(
+                f"'{self._path}' could not be written to its end ({error.strerror or error}); 'velora_ros replay "
+                f"{self._path} --out FILE' recovers what is there"
+            )
+
+
+class _Input:
+    """A topic that is recorded."""
+
+    def __init__(self, topic: str, kind: str, subscription: Subscription) -> None:
+        self.kind = kind
+        self.lost = 0
+        """Messages that were published and never came, if there is one publisher: gaps in their numbers."""
+        self._topic, self._subscription = topic, subscription
+        self._take: Callable[[], tuple[Any, dict[str, Any]] | None] = info_taker(subscription)
+        self._number = 0
+
+    def take(self) -> Iterator[RawMessage]:
+        """Yield the messages that have come."""
+        while (found := self._take()) is not None:
+            data, info = found
+            received = info['received_timestamp'] or time.time_ns()
+            yield RawMessage(self._topic, received, info['source_timestamp'] or received, data)
+            self._count_lost(info['publication_sequence_number'] or 0)
+
+    def _count_lost(self, number: int) -> None:
+        if 0 < self._number < number - 1 and self._subscription.get_publisher_count() == 1:
+            self.lost += number - self._number - 1
+        self._number = number
+
+
+def qos_in_yaml(profiles: list[QoSProfile]) -> str:
+    """Return the profiles of a topic's publishers as ``ros2 bag`` writes them, so that it plays them like this."""
+    lines = []
+    for one in profiles:
+        lines.append(f'- history: {int(one.history)}\n  depth: {one.depth}\n  reliability: {int(one.reliability)}\n')
+        lines.append(f'  durability: {int(one.durability)}\n  liveliness: {int(one.liveliness)}\n')
+        for name in ('deadline', 'lifespan', 'liveliness_lease_duration'):
+            seconds, nanoseconds = divmod(getattr(one, name).nanoseconds, 10**9)
+            lines.append(f'  {name}:\n    sec: {seconds}\n    nsec: {nanoseconds}\n')
+        lines.append(f'  avoid_ros_namespace_conventions: {str(one.avoid_ros_namespace_conventions).lower()}\n')
+    return ''.join(lines)
+
+
+def _profile(*, latched: bool) -> QoSProfile:
+    if latched:
+        return QoSProfile(
+            depth=DEPTH,
+            reliability=QoSReliabilityPolicy.RELIABLE,
+            durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
+        )
+    return QoSProfile(depth=DEPTH, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+
+
+def _ignore(message: bytes) -> None:
+    """Stand where a callback must be; nothing calls it."""

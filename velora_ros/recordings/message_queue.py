@@ -1,0 +1,62 @@
+"""The queue between what receives messages and what writes them: bounded, and never waiting for the disk."""
+
+import threading
+from collections import Counter, deque
+
+from velora_ros.recordings.messages import Channel, Note, RawMessage
+
+Item = Channel | Note | RawMessage
+
+
+class MessageQueue:
+    """
+    Takes messages from one thread and hands them to another. A message that finds it full is dropped and counted.
+
+    Channels and notes are never dropped.
+
+    Args:
+        most_messages: greatest number of items.
+        most_bytes: greatest sum of the messages' lengths.
+    """
+
+    def __init__(self, most_messages: int = 50_000, most_bytes: int = 64 * 2**20) -> None:
+        self.dropped: Counter[str] = Counter()
+        """Number of dropped messages by topic."""
+        self._most_messages, self._most_bytes = most_messages, most_bytes
+        self._items: deque[Item] = deque()
+        self._bytes = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, item: Item) -> bool:
+        """Append an item; return False if it was dropped."""
+        with self._changed:
+            if isinstance(item, RawMessage):
+                if len(self._items) >= self._most_messages or self._bytes + len(item.data) > self._most_bytes:
+                    self.dropped[item.topic] += 1
+                    return False
+                self._bytes += len(item.data)
+            self._items.append(item)
+            self._changed.notify()
+        return True
+
+    def take(self, timeout: float) -> list[Item]:
+        """Return all items, oldest first; wait for one at most ``timeout`` [s]."""
+        with self._changed:
+            if not self._items and not self._closed:
+                self._changed.wait(timeout)
+            items = list(self._items)
+            self._items.clear()
+            self._bytes = 0
+        return items
+
+    def close(self) -> None:
+        """Let :meth:`take` no longer wait; what is queued can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
