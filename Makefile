@@ -38,7 +38,7 @@ option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 # TRAIN=1 and TRAIN=0; the launch reports any other value as an error.
 train = $(if $(filter-out 0,$(call given,TRAIN)),$(call quote,train:=$(patsubst 1,true,$(call given,TRAIN))))
 
-.PHONY: help control train sweep test test-slow check format docs bench-inference bench-training bench-tasks bench-memory bench-node soak bench-trainer bench-learning bench-robustness results colcon clean distclean
+.PHONY: help control train sweep test test-slow check format docs bench-inference bench-training bench-tasks bench-memory bench-node soak bench-trainer bench-learning bench-robustness results colcon wheel clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -129,9 +129,14 @@ colcon: ## Build, test and start the package with colcon in a temporary workspac
 	@tools/environment test
 	@tools/colcon $(call given,ARGS)
 
+wheel: ## Build the wheel, check it, and use it in an environment of its own
+	@tools/environment train
+	@tools/environment wheel
+	@tools/wheel
+
 clean: ## Remove caches and build products
 	@rm -rf build install log dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-distclean: clean ## Remove .venv and .venv-bench as well; trained policies in runs/ stay
-	@rm -rf .venv .venv-bench
+distclean: clean ## Remove the environments as well (.venv, .venv-*); trained policies in runs/ stay
+	@rm -rf .venv .venv-bench .venv-wheel
