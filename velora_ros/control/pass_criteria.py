@@ -8,6 +8,10 @@ ANSWERED = 0.99
 LONGEST_HOLD_S = 5.0
 # The first policy of a trainer takes longer: torch must be loaded.
 LONGEST_HOLD_LEARNING_S = 30.0
+# Of a task's figures. With faults, and in the last minute of a learning run, less is asked.
+LEAST = {'tracking': 0.88, 'reached': 0.8}
+LEAST_WITH_FAULTS = {'tracking': 0.8, 'reached': 0.7}
+LEAST_LEARNING = {'tracking': 0.75, 'reached': 0.6}
 
 
 def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
@@ -33,4 +37,16 @@ def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
         reasons.append(f'the robot fell {summary["falls_last_minute"]} times in the last minute')
     if summary['falls'] and not learning:
         reasons.append(f'the robot fell {summary["falls"]} times after the first command')
-    return reasons
+    return reasons + _missed_figures(summary, learning=learning)
+
+
+def _missed_figures(summary: dict[str, Any], *, learning: bool) -> list[str]:
+    """Return which figures of a task are too low; a figure that nothing was measured for does not count."""
+    least = LEAST_LEARNING if learning else LEAST_WITH_FAULTS if summary.get('faults') else LEAST
+    figures = summary.get('last_minute', {}) if learning else summary
+    when = ' in the last minute' if learning else ''
+    return [
+        f"the task's figure '{name}' was {figures[name]:.3f}{when}, less than {bound:g}"
+        for name, bound in least.items()
+        if figures.get(name) is not None and figures[name] < bound
+    ]

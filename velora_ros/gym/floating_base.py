@@ -39,7 +39,8 @@ class FloatingBaseSensor:
 
     def __init__(self, model: mujoco.MjModel, joint: int) -> None:
         self._model, self._data = model, mujoco.MjData(model)
-        self._dof, self._body = int(model.jnt_dofadr[joint]), int(model.jnt_bodyid[joint])
+        self.dof, self._body = int(model.jnt_dofadr[joint]), int(model.jnt_bodyid[joint])
+        """Where the base's velocity begins in the model's velocities."""
 
     def measure(self, data: mujoco.MjData, *, held: bool) -> FloatingBase:
         """
@@ -50,7 +51,7 @@ class FloatingBaseSensor:
             held: whether the robot is held, so that it does not accelerate.
         """
         # MuJoCo computed the derived quantities before the last step; the current ones need another forward pass.
-        present, dof, body = self._data, self._dof, self._body
+        present, dof, body = self._data, self.dof, self._body
         mujoco.mj_copyData(present, self._model, data)
         mujoco.mj_forward(self._model, present)
         axes = present.xmat[body].reshape(3, 3)  # columns: the body's axes in the world

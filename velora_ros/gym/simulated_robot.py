@@ -54,6 +54,9 @@ class SimulatedRobot:
             cannot work with its spaces.
     """
 
+    command_delay = 0.0
+    """By how much commands are late [s]."""
+
     def __init__(self, env: 'gym.Env[Any, Any]', *, max_physics_step: float = 0.0) -> None:
         env = self._env = flat(env)
         self._base = _mujoco_env(env)
@@ -215,6 +218,15 @@ class SimulatedRobot:
     def release(self) -> None:
         """Release a held robot."""
         self.holding = False
+
+    def push(self, speed: float) -> bool:
+        """Change the horizontal velocity of a floating base in a random direction [m/s]; False if it has none."""
+        if self._base_sensor is None:
+            return False
+        angle = self._base.np_random.uniform(0, 2 * np.pi)
+        place = self._base_sensor.dof
+        self._base.data.qvel[place : place + 2] += speed * np.array([np.cos(angle), np.sin(angle)])
+        return True
 
     def set_period(self, steps: int) -> None:
         """

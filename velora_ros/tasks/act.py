@@ -24,12 +24,25 @@ class Drive(Protocol):
     """Name, unit, scale and offset of each action."""
     source: str
     """Message type that carries it to the robot."""
+    wire: Sequence[Signal]
+    """Name and unit of each value of the robot's command message, which is what its driver takes."""
+    limits: tuple[Array, Array]
+    """Least and greatest value of each of them, in SI units, each of shape (action,)."""
 
     def begin(self, ids: Ids) -> None:
         """Command the present pose in simulations whose episode begins."""
 
     def apply(self, action: Array) -> None:
         """Write the controls of actions in [-1, 1], shape (n, action)."""
+
+    def follow(self, command: Array) -> None:
+        """Write the controls of commands as the robot's driver takes them, in SI units, shape (n, action)."""
+
+    def action_of(self, command: Array) -> Array:
+        """Return the actions that such commands come from, shape (n, action); beyond [-1, 1] if there is none."""
+
+    def relax(self) -> None:
+        """Withdraw the command: positions are kept, speeds and efforts become zero."""
 
 
 class Action(Protocol):
@@ -167,23 +180,45 @@ class TargetDrive:
         self._neutral = sim.start_qpos[self._joints.places]
         rows = zip(names, self._joints.hinges, self._scale.tolist(), self._neutral.tolist(), strict=True)
         self.signals: Sequence[Signal] = [self._signal(*row) for row in rows]
+        hinges = zip(names, self._joints.hinges, strict=True)
+        self.wire: Sequence[Signal] = [
+            Signal(signal_name(name, 'position'), UNITS['position'][int(hinge)]) for name, hinge in hinges
+        ]
+        self.limits = (self._joints.low, self._joints.high)
 
     def begin(self, ids: Ids) -> None:
         """Command the present pose in simulations whose episode begins."""
         present = self._joints.position[ids]
-        self._sim.remember('joint_targets', len(self._neutral))[ids] = present
+        self._targets[ids] = present
         self._sim.ctrl[np.ix_(ids, self._actuators)] = present
 
     def apply(self, action: Array) -> None:
         """Write the targets of actions in [-1, 1], within the joints' limits and the servos' effort."""
-        place, targets = self._joints.position, self._sim.remember('joint_targets', len(self._neutral))
         if self._increment:
-            wanted = targets + self._scale * self._sim.period * action
+            self.follow(self._targets + self._scale * self._sim.period * action)
         else:
-            wanted = self._neutral + self._scale * action
-        wanted = np.minimum(np.maximum(wanted, place - self._reach), place + self._reach)
+            self.follow(self._neutral + self._scale * action)
+
+    def follow(self, command: Array) -> None:
+        """Write targets [rad or m], within the joints' limits and the servos' effort."""
+        place, targets = self._joints.position, self._targets
+        wanted = np.minimum(np.maximum(command, place - self._reach), place + self._reach)
         targets[:] = np.minimum(np.maximum(wanted, self._joints.low), self._joints.high)
         self._sim.ctrl[:, self._actuators] = targets
+
+    def action_of(self, command: Array) -> Array:
+        """Return the actions whose targets these are."""
+        if self._increment:
+            return np.asarray((command - self._targets) / (self._scale * self._sim.period))
+        found: Array = (command - self._neutral) / self._scale
+        return found
+
+    def relax(self) -> None:
+        """Keep the targets."""
+
+    @property
+    def _targets(self) -> Array:
+        return self._sim.remember('joint_targets', len(self._neutral))
 
     def _signal(self, name: str, hinge: bool, scale: float, rest: float) -> Signal:
         interface = 'velocity' if self._increment else 'position'
@@ -239,6 +274,9 @@ class EffortDrive:
             Signal(signal_name(name, 'effort'), UNITS['effort'][int(hinge)], float(effort))
             for name, hinge, effort in zip(joints.names, joints.hinges, self._control * gear, strict=True)
         ]
+        self._gear, self._efforts = gear, np.abs(self._control * gear)
+        self.wire: Sequence[Signal] = [Signal(one.name, one.unit) for one in self.signals]
+        self.limits = (-self._efforts, self._efforts)
 
     def begin(self, ids: Ids) -> None:
         """Command no effort in simulations whose episode begins."""
@@ -247,6 +285,19 @@ class EffortDrive:
     def apply(self, action: Array) -> None:
         """Write the efforts of actions in [-1, 1]."""
         self._sim.ctrl[:, self._actuators] = self._control * action
+
+    def follow(self, command: Array) -> None:
+        """Write efforts [N*m or N]."""
+        self._sim.ctrl[:, self._actuators] = command / self._gear
+
+    def action_of(self, command: Array) -> Array:
+        """Return the actions whose efforts these are."""
+        found: Array = command / (self._control * self._gear)
+        return found
+
+    def relax(self) -> None:
+        """Command no effort."""
+        self._sim.ctrl[:, self._actuators] = 0
 
 
 @dataclass(frozen=True)
@@ -288,6 +339,9 @@ class TwistDrive:
             Signal('linear.x', 'm/s', action.linear),
             Signal('angular.z', 'rad/s', action.angular),
         ]
+        self.wire: Sequence[Signal] = [Signal(one.name, one.unit) for one in self.signals]
+        self._largest = np.array([action.linear, action.angular])
+        self.limits = (-self._largest, self._largest)
 
     def begin(self, ids: Ids) -> None:
         """Command no speed in simulations whose episode begins."""
@@ -295,10 +349,23 @@ class TwistDrive:
 
     def apply(self, action: Array) -> None:
         """Write the wheels' speeds [rad/s] of actions in [-1, 1]."""
+        self.follow(self._largest * action)
+
+    def follow(self, command: Array) -> None:
+        """Write the wheels' speeds [rad/s] of a linear [m/s] and an angular speed [rad/s]."""
         drive = self._action
-        speed, turn = drive.linear * action[:, :1], drive.angular * drive.separation / 2 * action[:, 1:]
+        speed, turn = command[:, :1], drive.separation / 2 * command[:, 1:]
         self._sim.ctrl[:, self._left] = (speed - turn) / drive.radius
         self._sim.ctrl[:, self._right] = (speed + turn) / drive.radius
+
+    def action_of(self, command: Array) -> Array:
+        """Return the actions whose speeds these are."""
+        found: Array = command / self._largest
+        return found
+
+    def relax(self) -> None:
+        """Command no speed."""
+        self.begin(self._sim.everyone)
 
 
 def actuator_of(model: RobotModel, joint: str) -> mujoco.MjsActuator:

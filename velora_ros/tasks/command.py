@@ -163,6 +163,11 @@ def since_change(sim: Sim, name: str) -> npt.NDArray[np.float64]:
     return sim.time - sim.memory[_changed(name)]
 
 
+def note_change(sim: Sim, name: str, ids: Ids) -> None:
+    """Note that a command changes now."""
+    sim.memory[_changed(name)][ids] = sim.time[ids]
+
+
 def _due(name: str) -> str:
     return f'command {name}: next at'
 

@@ -99,18 +99,41 @@ class Episodes:
         sim = self.sim
         sim.last_action[:] = sim.action
         np.clip(actions, -1, 1, out=sim.action)
-        for one in self._vary:
-            if one.step is not None:
-                one.step(sim)
+        self.vary()
         self._set_durations()
         self.drive.apply(self._delayed(sim.action))
         sim.advance(self.built.substeps)
-        outcome = self._judged()
+        outcome = self.judge()
         if self.strengths is not None:
             self.strengths.follow(outcome.metrics, outcome.failed)
         self._commands.update()
         sim.forget()
         return outcome
+
+    def vary(self) -> None:
+        """Change what varies during an episode, before the physics of a step."""
+        for one in self._vary:
+            if one.step is not None:
+                one.step(self.sim)
+
+    def spend(self, seconds: float) -> None:
+        """Note how long the physics of a step was [s], by which :meth:`judge` knows a simulation that diverged."""
+        self.sim.remember(_ELAPSED)[:] += seconds
+
+    def switch(self, *, disturbed: bool) -> None:
+        """Switch variation on or off, for episodes that begin from now on; what is observed keeps its noise."""
+        self.undisturbed = not disturbed
+        self.sim.strength[:] = int(disturbed)
+        self._vary = [one for one in self.built.vary if one.always or disturbed]
+        self._read_delays(self.built.vary)
+        if not disturbed:
+            self._restore_model()
+            self.sim.batch.set_const()
+
+    @property
+    def action_delay(self) -> int:
+        """By how many periods the actions of the first simulation are late in this episode."""
+        return int(self.sim.memory[_DELAY][0]) if self._late[0] else 0
 
     def observe(self, ids: Ids | None = None) -> Array:
         """Return the present observations, shape (n, observation); of new episodes if ids are given."""
@@ -161,13 +184,18 @@ class Episodes:
         present = sim.qpos.copy()
         for one in self.built.vary:
             self._note(one, sim.everyone, one.begin(sim, sim.everyone))
-            for field in one.fields:
-                own = sim.model.opt if field.startswith(_OPTION) else sim.model
-                sim.batch.expand(field)[:] = getattr(own, field.removeprefix(_OPTION))
-        for drawn in sim.drawn.values():
-            drawn[:] = 0
+        self._restore_model()
         sim.qpos[:] = present
         self._begin(sim.everyone)
+
+    def _restore_model(self) -> None:
+        """Give the fields that variations wrote the model's own values."""
+        sim = self.sim
+        for field in {field for one in self.built.vary for field in one.fields}:
+            own = sim.model.opt if field.startswith(_OPTION) else sim.model
+            sim.batch.expand(field)[:] = getattr(own, field.removeprefix(_OPTION))
+        for drawn in sim.drawn.values():
+            drawn[:] = 0
 
     def _note(self, variation: Variation, ids: Ids, drawn: Any) -> None:
         if drawn is not None:
@@ -179,7 +207,7 @@ class Episodes:
     def _drawn(self) -> list[Array]:
         return list(self.sim.drawn.values())
 
-    def _judged(self) -> Outcome:
+    def judge(self) -> Outcome:
         """Return reward and failures of the new state, under the command that the policy read."""
         sim, n = self.sim, self.sim.n
         # MuJoCo resets a simulation that diverges, and with it the clock.
@@ -236,7 +264,7 @@ class Episodes:
         """Draw how long this step is in each simulation."""
         sim = self.sim
         if self._uneven is None:
-            sim.remember(_ELAPSED)[:] += sim.period
+            self.spend(sim.period)
             return
         drawn = sim.draws.uniform(sim.everyone, *self._uneven.by, 1)
         factor = sim.weaken(sim.everyone, drawn, 1.0)[:, 0]

@@ -262,9 +262,22 @@ class Sim:
 
     def advance(self, nstep: int) -> None:
         """Simulate a period of nstep physics steps."""
+        self.begin_period()
+        self.simulate(nstep)
+        self.end_period()
+
+    def begin_period(self) -> None:
+        """Call what terms asked to be called before the physics of a period."""
         for update in self._earlier.values():
             update(self)
+
+    def simulate(self, nstep: int) -> None:
+        """Simulate nstep physics steps, a whole period or a part of it."""
         self.batch.step(nstep=nstep, stage=int(mujoco.mjtStage.mjSTAGE_VEL))
+        self.forget()
+
+    def end_period(self) -> None:
+        """Count the period, and call what terms asked to be called after its physics."""
         self.steps += 1
         self.forget()
         for update in self._updates.values():

@@ -10,6 +10,7 @@ from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS, BOOLEAN
 from velora_ros.utils.dependencies import how_to_install
 from velora_ros.utils.shipped_files import share_path
+from velora_ros.utils.task_names import SHIPPED
 
 ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/mjcf_and_urdf.py, which imports gymnasium
 
@@ -106,6 +107,36 @@ def shipped_policy(env: str) -> str:
         if Path(env).suffix.lower() in ROBOT_FILES:  # a robot file defines no reward to train for
             advice = 'Give one with policy:=FILE; docs/simulator.md shows how to train for a robot of your own.'
         raise ConfigError(f"no policy is shipped for the environment '{env}'. Shipped policies: {_shipped()}. {advice}")
+    return str(path)
+
+
+def check_robot(given: str) -> None:
+    """
+    Check the name of a robot; '' and references to a user's own task are not checked.
+
+    Raises:
+        ConfigError: no robot of that name ships.
+    """
+    if given and given not in SHIPPED and ':' not in given and not given.endswith('.py'):
+        raise ConfigError(
+            f"the argument 'robot' is '{given}', but no robot of that name ships.{did_you_mean(given, SHIPPED)} "
+            'For a task of your own give my_robot.py:NAME or module:NAME.'
+        )
+
+
+def policy_of_robot(robot: str) -> str:
+    """
+    Return the path of the policy shipped for a robot.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = share_path('policies', f'{robot}.safetensors')
+    if robot not in SHIPPED or not path.is_file():
+        raise ConfigError(
+            f"no policy is shipped for the robot '{robot}'. Train one with velora_ros train --task {robot} --out FILE, "
+            'and give it with policy:=FILE.'
+        )
     return str(path)
 
 

@@ -23,6 +23,12 @@ ENV = Argument(
     '',
     f'Gymnasium id of the MuJoCo environment; empty takes it from the parameter file, else {DEFAULT_ENV}.',
 )
+ROBOT = Argument(
+    'robot',
+    '',
+    "A task's robot instead of env: quadruped, arm, rover, my_robot.py:WALK or module:WALK; empty takes it from the "
+    'parameter file (task of sim_node).',
+)
 NAMESPACE = Argument(
     'namespace',
     '',
@@ -60,15 +66,23 @@ REQUIRED = Argument(
 ARGUMENTS: dict[str, tuple[Argument, ...]] = {
     'control': (
         ENV,
+        ROBOT,
         Argument(
             'policy',
             '',
             'Policy file, or the name of a shipped policy; empty takes it from the parameter file, else the policy '
-            'shipped for env, or none with train:=true. A real robot (sim:=false) needs a policy of its own.',
+            'shipped for env or robot, or none with train:=true. A real robot (sim:=false) needs a policy of its own.',
         ),
         Argument('duration', '0', 'Simulated seconds after which the run ends and is judged; 0 runs until Ctrl-C.'),
         Argument('sim', 'true', 'Start the simulated robot; false is for a real robot, which is not armed.', BOOLEAN),
         Argument('train', 'false', 'Also train, and give each better policy to the simulated robot.', BOOLEAN),
+        Argument(
+            'drive',
+            '',
+            'Publish commands to the simulated robot, a pattern of cmd_vel or goals, while nobody else does; empty is '
+            'true with robot, else false.',
+            BOOLEAN,
+        ),
         STEPS,
         RUN_DIR,
         NAMESPACE,

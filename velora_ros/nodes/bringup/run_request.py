@@ -58,6 +58,11 @@ class RunRequest:
         """The environment of a node: by the argument, else by the parameter files, else the default."""
         return self['env'] or str(self.file_value(node, 'env') or DEFAULT_ENV)
 
+    @property
+    def robot(self) -> str:
+        """The task whose robot runs: by the argument, else by the parameter files unless ``env`` is given, else ''."""
+        return self['robot'] or ('' if self['env'] else str(self.file_value('sim_node', 'task') or ''))
+
     def seed(self, node: str) -> int:
         """The seed of a node: by the argument, else by the parameter files, else 0."""
         value = self.file_value(node, 'seed')

@@ -15,7 +15,9 @@ from velora_ros.errors import ConfigError
 from velora_ros.nodes.bringup.argument_checks import (
     check_arguments,
     check_policy,
+    check_robot,
     check_training_is_installed,
+    policy_of_robot,
     seconds,
     shipped_policy,
     whole_number,
@@ -96,7 +98,7 @@ def _train(request: RunRequest) -> list[NodeDescription]:
 
 def _sim_node(request: RunRequest, *, learning: bool) -> NodeDescription:
     duration = seconds('duration', request['duration'])
-    parameters = {**_env_and_seed(request), **_clock(request), 'summary_line': True}
+    parameters = {**_env_and_seed(request), **_robot_and_driver(request), **_clock(request), 'summary_line': True}
     if duration:
         parameters['duration_s'] = duration
     if request.enclosing.has_clock:  # of several simulators, one publishes it
@@ -126,7 +128,8 @@ def _policy_node(request: RunRequest, *, simulated: bool, follow: str) -> NodeDe
     if request['policy']:
         parameters['policy'] = request['policy']
     elif not policy and not follow:
-        parameters['policy'] = shipped_policy(request.env('sim_node'))
+        robot = request.robot
+        parameters['policy'] = policy_of_robot(robot) if robot else shipped_policy(request.env('sim_node'))
     check_policy(str(policy or ''))
     if follow:
         parameters |= {'follow_trainer': True, 'policy_dirs': [follow]}
@@ -189,6 +192,16 @@ def _env_and_seed(request: RunRequest) -> dict[str, ParameterValue]:
     return env | ({'seed': whole_number('seed', request['seed'])} if request['seed'] else {})
 
 
+def _robot_and_driver(request: RunRequest) -> dict[str, ParameterValue]:
+    """Return the robot if an argument sets it, and whether it is driven: by the argument, else by files, else yes."""
+    chosen = request['robot'] or (request['env'] and request.file_value('sim_node', 'task'))
+    parameters: dict[str, ParameterValue] = {'task': request['robot']} if chosen else {}
+    if request['drive']:
+        return parameters | {'drive': request.true('drive')}
+    driven = bool(request['robot']) and request.file_value('sim_node', 'drive') is None
+    return parameters | ({'drive': True} if driven else {})
+
+
 def _clock(request: RunRequest) -> dict[str, ParameterValue]:
     """Return ``use_sim_time`` if the argument sets it; otherwise the parameter files decide."""
     return {'use_sim_time': request.true('use_sim_time')} if request['use_sim_time'] else {}
@@ -225,6 +238,18 @@ def _run_folder(request: RunRequest) -> str:
 
 
 def _check_combination(request: RunRequest, *, simulated: bool, training: bool) -> None:
+    check_robot(request['robot'])
+    if request['robot'] and request['env']:
+        raise ConfigError(
+            f"the arguments 'env' and 'robot' are '{request['env']}' and '{request['robot']}'; give one of them."
+        )
+    if request['drive'] and not request.robot:
+        raise ConfigError(
+            "the argument 'drive' is set, but only the robot of a task is told where to go; add robot:=quadruped, for "
+            'example.'
+        )
+    if request.true('drive') and not simulated:
+        raise ConfigError("the argument 'drive' is true, but only a simulated robot (sim:=true) is driven. Omit it.")
     duration = seconds('duration', request['duration'])
     if duration and not simulated:
         raise ConfigError(

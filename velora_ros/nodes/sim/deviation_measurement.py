@@ -4,13 +4,11 @@ import threading
 
 from rclpy.node import Node
 
-from velora_ros.gym import signal_deviation
 from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
-from velora_ros.gym.disturbances.signal_deviation import affordable_steps
-from velora_ros.gym.simulated_robot import Array
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.timers import Timers
-from velora_ros.nodes.sim.environment_from_parameters import make_environment
+from velora_ros.nodes.sim.make_robot import measure_deviation
+from velora_ros.nodes.sim.robot import Array
 
 POLL_S = 0.05
 
@@ -41,7 +39,7 @@ class DeviationMeasurement:
     def measure(self) -> None:
         """Measure the deviation now if it is needed, before the robot runs."""
         if self._needed:
-            self._faults.deviation = self._measure()
+            self._faults.deviation = measure_deviation(self._values)
 
     def measure_in_background(self) -> None:
         """Measure it in a thread if it is needed, while the robot runs."""
@@ -51,16 +49,9 @@ class DeviationMeasurement:
             self._thread.start()
             self._timers.set(self._poll, POLL_S)
 
-    def _measure(self) -> Array:
-        env = make_environment(self._values)
-        try:
-            return signal_deviation(env, affordable_steps(env))
-        finally:
-            env.close()
-
     def _run_thread(self) -> None:
         try:
-            self._result = self._measure()
+            self._result = measure_deviation(self._values)
         except Exception as error:
             self._result = error
 

@@ -11,7 +11,7 @@ from velora_ros.errors import SpecError
 from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
 from velora_ros.gym.disturbances.observation_delay import DelayLine
 from velora_ros.gym.real_time_pacer import RealTimePacer
-from velora_ros.gym.simulated_robot import Array, Period, SimulatedRobot
+from velora_ros.gym.simulated_robot import Period
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.clocks import STEADY, SystemTime
 from velora_ros.nodes.ros.endpoints import create_publisher
@@ -22,7 +22,9 @@ from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.sim.clock_publisher import ClockPublisher
 from velora_ros.nodes.sim.command_subscription import CommandSubscription
 from velora_ros.nodes.sim.parameters import OWNER
+from velora_ros.nodes.sim.robot import Array, Robot
 from velora_ros.nodes.sim.state_publisher import TOLERANCE_S, StatePublisher
+from velora_ros.nodes.sim.task_commands import TaskCommands
 
 NANOSECONDS = 1e9
 # The simulation catches up a lateness of up to this, or of up to two control periods [s].
@@ -46,15 +48,20 @@ class SimLoop:
         robot: the robot, at its first initial state.
         faults: its faults.
         table: the node's parameters.
+        states: publishes its state.
+        told: what a task's robot is told to do; None for the robot of an environment.
         on_finished: called once, when the run's duration is over or nobody commands the robot.
     """
 
     def __init__(
         self,
         node: Node,
-        robot: SimulatedRobot,
+        robot: Robot,
         faults: DisturbanceStack,
         table: ParameterTable,
+        *,
+        states: StatePublisher,
+        told: TaskCommands | None,
         on_finished: Callable[[], None],
     ) -> None:
         self.robot, self.faults = robot, faults
@@ -64,7 +71,7 @@ class SimLoop:
         self._new_episode = True
         self._reset_requested = self._pause_requested = False
         self._paused = self._timed_out = self._finished = False
-        self._states = StatePublisher(node, robot, faults, table.values)
+        self._states, self._told = states, told
         self._delayed_actions: DelayLine[Array] = DelayLine()
         topics = ('reset', '~/reward', '~/episode_return')
         self._publishers = {topic: create_publisher(node, OWNER, topic) for topic in topics}
@@ -95,7 +102,7 @@ class SimLoop:
             return
         delay = self.faults.settings.action_delay[0] * self.robot.spec.control_period
         self.faults.counts['command_delay'] += delay > 0
-        self._delayed_actions.put(action, self.robot.time + delay - TOLERANCE_S)
+        self._delayed_actions.put(action, self.robot.time + delay + self.robot.command_delay - TOLERANCE_S)
         self._last_command = now
         self._timed_out = False
         self.statistics.command(now)
@@ -147,6 +154,8 @@ class SimLoop:
         ended = period.terminated or period.truncated
         if ended:
             self.statistics.episode(self.progress, terminated=period.terminated, truncated=period.truncated)
+        if self._told is not None and self._told.end_period():
+            self._reset_requested = True
         if ended or self._reset_requested:
             self._begin_episode()
         else:
@@ -167,6 +176,8 @@ class SimLoop:
         self._delayed_actions.clear()
         self._new_episode, self._reset_requested = True, False
         self.statistics.reset()
+        if self._told is not None:
+            self._told.begin_episode()
         self._publishers['reset'].publish(interface_class('std_msgs/msg/Empty')())
 
     # --- the state goes out -----------------------------------------------------------------------------------------

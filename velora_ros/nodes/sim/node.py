@@ -1,15 +1,20 @@
 """
-Simulates a robot in real time: a MuJoCo environment of gymnasium, or a robot in an MJCF file, optionally with faults.
+Simulates a robot in real time: a MuJoCo environment, a robot in an MJCF file, or the robot of a task, with faults.
 
 Subscribes:
     command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and SI units; or
         JointState, JointTrajectory, Twist or TwistStamped, whichever is published.
+    cmd_vel (geometry_msgs/Twist or TwistStamped), goal_pose (geometry_msgs/PoseStamped): what a task's robot is told to
+        do, by which the run is judged.
     /diagnostics (diagnostic_msgs/DiagnosticArray): the diagnostics of the commanding node.
 
 Publishes:
     joint_states (sensor_msgs/JointState): the joints with one axis, once a control period.
     observation (std_msgs/Float64MultiArray): the environment's observation, with every joint state.
     odom (nav_msgs/Odometry), imu/data (sensor_msgs/Imu): of a floating base, before each joint state.
+    scan (sensor_msgs/LaserScan): of a task's robot with a laser scanner, before each joint state.
+    robot_description (std_msgs/String): the URDF of a task's robot. tf (tf2_msgs/TFMessage), if it is installed.
+    cmd_vel, goal_pose: a pattern of commands, with ``drive`` and while nobody else publishes them.
     reset (std_msgs/Empty): an episode ended and the robot was reset.
     ~/reward, ~/episode_return (std_msgs/Float64): of each control period, of each episode.
     ~/image (sensor_msgs/Image): images, with ``image.rate_hz`` and while somebody subscribes.
@@ -19,12 +24,13 @@ Publishes:
 Services:
     ~/pause (std_srvs/SetBool): stop or continue simulated time. No state is published while it is stopped.
     ~/reset (std_srvs/Trigger): end the episode and reset the robot.
+    ~/push (std_srvs/Trigger): push a floating base in a random direction.
 
 Parameters (``parameters.py`` has their defaults and meaning):
-    env, control_period_s, seed, time_limit, physics_step_s, hold_until_command, command_timeout_s, command.type,
-    command.interface, command.fields, real_time_factor, publish_clock, duration_s, learning, status_line,
-    summary_line, controller, odom_frame_id, base_frame_id, imu_frame_id, faults.*, image.*, and qos_overrides of every
-    topic.
+    env, task, start, randomise, drive, cmd_vel_type, push_speed, control_period_s, seed, time_limit, physics_step_s,
+    hold_until_command, command_timeout_s, command.type, command.interface, command.fields, real_time_factor,
+    publish_clock, duration_s, learning, status_line, summary_line, controller, odom_frame_id, base_frame_id,
+    imu_frame_id, scan_frame_id, frame_prefix, faults.*, image.*, and qos_overrides of every topic.
 
 The node paces itself on the steady clock. A stamp is the system time at which its state was due. With ``publish_clock``
 it is the system time at the start plus the simulated time. ``publish_clock`` defaults to ``use_sim_time``. With
@@ -49,7 +55,6 @@ try:
 except VeloraError as error:  # MuJoCo loads an OpenGL backend when it is imported, before there is a node to log
     sys.exit(str(error))
 
-from velora_ros.gym.simulated_robot import SimulatedRobot
 from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.endpoints import create_service
 from velora_ros.nodes.ros.parameter_table import ParameterTable
@@ -57,11 +62,16 @@ from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
 from velora_ros.nodes.sim.deviation_measurement import DeviationMeasurement
-from velora_ros.nodes.sim.environment_from_parameters import make_environment
 from velora_ros.nodes.sim.image_publisher import ImagePublisher
 from velora_ros.nodes.sim.loop import SimLoop
+from velora_ros.nodes.sim.make_robot import describe, make_messages, make_robot
 from velora_ros.nodes.sim.parameters import OWNER, SHARED, check_times, fault_settings, parameters
+from velora_ros.nodes.sim.robot_description import publish_robot_description
 from velora_ros.nodes.sim.run_report import RunReport
+from velora_ros.nodes.sim.state_publisher import StatePublisher
+from velora_ros.nodes.sim.task_commands import TaskCommands
+from velora_ros.nodes.sim.task_messages import has_tf
+from velora_ros.tasks.task_robot import TaskRobot
 
 REPORT_PERIOD_S = 1.0
 MUJOCO_WARNING_PERIOD_S = 10.0
@@ -83,10 +93,9 @@ class SimNode(Node):
         rows = parameters(use_sim_time=self.get_parameter('use_sim_time').value)
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply, shared=SHARED)
         values = self._table.values
-        robot = SimulatedRobot(make_environment(values), max_physics_step=values['physics_step_s'])
+        robot = self._robot = make_robot(values)
         self._faults = DisturbanceStack(robot.spec.observation_names, *robot.bounds, seeds=[values['seed']])
         self._control_period = robot.spec.control_period
-        robot.reset(values['seed'])
         if robot.caution:
             self.get_logger().warning(robot.caution)
         self._validate(values)
@@ -96,19 +105,31 @@ class SimNode(Node):
         self._deviation.measure()
         create_service(self, OWNER, '~/pause', self._on_pause)
         create_service(self, OWNER, '~/reset', self._on_reset)
-        self._loop = SimLoop(self, robot, self._faults, self._table, self._on_finished)
+        create_service(self, OWNER, '~/push', self._on_push)
+        states = StatePublisher(self, robot, self._faults, make_messages(robot, self._faults, values))
+        told = self._begin_task(robot) if isinstance(robot, TaskRobot) else None
+        self._loop = SimLoop(
+            self, robot, self._faults, self._table, states=states, told=told, on_finished=self._on_finished
+        )
         self._images = ImagePublisher(self, self._loop, values) if values['image.rate_hz'] else None
         self._report = RunReport(self, self._loop, ControllerMonitor(self, values['controller']))
         check_qos_overrides(self)
         self._reported = time.monotonic()
         self.create_timer(REPORT_PERIOD_S, self._on_second, clock=STEADY)
         self.get_logger().info(
-            f'{values["env"]}: observation {", ".join(robot.spec.observation_names)}; action '
-            f'{", ".join(robot.spec.action_names)}; control period {robot.spec.control_period:g} s, '
-            f'physics step {robot.physics_step:g} s'
+            f'{values["task"] or values["env"]}: {describe(robot)}; action {", ".join(robot.spec.action_names)}; '
+            f'control period {robot.spec.control_period:g} s, physics step {robot.physics_step:g} s'
         )
         if (settings := fault_settings(values)) != FaultSettings():
             self._log_faults(settings)
+
+    def _begin_task(self, robot: TaskRobot) -> TaskCommands:
+        """Publish the description of a task's robot, and return what it is told to do."""
+        values = self._table.values
+        publish_robot_description(self, robot, values)
+        if robot.sensors.has_base and not has_tf():
+            self.get_logger().info('tf is not published, because tf2_msgs is not installed; odom has the same pose')
+        return TaskCommands(self, robot, values)
 
     def close(self) -> None:
         """Summarise the run, unless its duration is over and the summary was given then."""
@@ -146,6 +167,8 @@ class SimNode(Node):
         assert self._faults is not None  # parameters change only after the constructor
         if values['real_time_factor'] != self._loop.pacer.factor:
             self._loop.set_speed(values['real_time_factor'])
+        if isinstance(self._robot, TaskRobot):
+            self._robot.randomise = values['randomise']
         settings = fault_settings(values)
         if (disturbances := settings.disturbances(self._control_period)) != self._faults.settings:
             self._faults.settings = disturbances
@@ -165,6 +188,16 @@ class SimNode(Node):
     def _on_reset(self, request: Any, response: Any) -> Any:
         self._loop.request_reset()
         response.success, response.message = True, 'the episode ends with this control period'
+        return response
+
+    def _on_push(self, request: Any, response: Any) -> Any:
+        speed = self._table['push_speed']
+        response.success = self._robot.push(speed)
+        response.message = (
+            f'the velocity of the base changes by {speed:g} m/s'
+            if response.success
+            else 'the robot has no floating base, so it cannot be pushed.'
+        )
         return response
 
     def _on_mujoco_warning(self, text: str) -> None:

@@ -10,6 +10,7 @@ from velora_ros.gym.disturbances.disturbance_settings import FaultSettings
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Kind, Parameter, Values
+from velora_ros.tasks.lying import STANDING, STARTS
 
 OWNER = 'sim_node'
 """The node's name in the table of topics and services; a running node may have another name."""
@@ -18,6 +19,8 @@ _AT_START = 'the robot is created at the start; start the node again.'
 _SEEDS = 2**32 - 1
 
 AUTO = 'auto'
+TWIST_TYPES = {'Twist': COMMAND_TYPES['Twist'], 'TwistStamped': COMMAND_TYPES['TwistStamped']}
+"""The message types that ``cmd_vel`` can have."""
 # Parameters of policy_node that have no meaning here; one parameter file for all nodes may set them.
 SHARED = ('command.scale', 'command.offset', 'command.si_confirmed', 'command.frame_id')
 
@@ -40,6 +43,33 @@ PARAMETERS = (
         'Gymnasium id of a MuJoCo environment, or the path of an MJCF file, *.xml.', read_only=_AT_START
     ),
     Parameter(
+        'task', 'string', '',
+        'A task whose robot is simulated instead of env: quadruped, arm, rover, my_robot.py:WALK or module:WALK.',
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'start', 'string', STANDING,
+        "Initial state of a task's robot: standing, lying or on_its_side. Falls count when it has stood up.",
+        choices=STARTS, read_only=_AT_START,
+    ),
+    Parameter(
+        'randomise', 'bool', False,
+        "Vary the physics of a task's robot from episode to episode as in training, push it and delay its commands; a "
+        'change applies from the next reset on.',
+    ),
+    Parameter(
+        'drive', 'bool', False,
+        "Publish the commands of a task's robot, a pattern of cmd_vel or goals, while nobody else does.",
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'cmd_vel_type', 'string', 'Twist', 'Message type of cmd_vel.', choices=tuple(TWIST_TYPES), read_only=_AT_START,
+    ),
+    Parameter(
+        'push_speed', 'double', 0.5, 'By how much ~/push changes the horizontal velocity of a floating base.',
+        'm/s', (0, 10),
+    ),
+    Parameter(
         'control_period_s', 'double', 0.0,
         'Control period of an MJCF file; 0 is 0.02 s. A gymnasium environment has its own.',
         's', (0, 10), read_only=_AT_START,
@@ -52,7 +82,7 @@ PARAMETERS = (
     ),
     Parameter(
         'physics_step_s', 'double', 0.002,
-        'Largest physics step. A larger step of the environment is divided; 0 keeps it as it is.',
+        'Largest physics step. A larger step of the environment is divided; 0 keeps it as it is. A task keeps its own.',
         's', (0, 1), read_only=_AT_START,
     ),
     Parameter(
@@ -120,6 +150,13 @@ PARAMETERS = (
     Parameter(
         'imu_frame_id', 'string', 'base_link',
         'Frame of imu/data: the origin and axes of the floating base.', read_only=_AT_START
+    ),
+    Parameter(
+        'scan_frame_id', 'string', 'laser', "Frame of scan: the rover's laser scanner.", read_only=_AT_START
+    ),
+    Parameter(
+        'frame_prefix', 'string', '',
+        "Put before the frames of a task's robot in all messages, as for robot_state_publisher.", read_only=_AT_START
     ),
     *(_fault_parameter(item) for item in dataclasses.fields(FaultSettings)),
     Parameter(

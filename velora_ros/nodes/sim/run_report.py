@@ -1,18 +1,25 @@
 """The report of a simulated run: a log line and diagnostics once a second, and a summary at the end."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from rclpy.node import Node
 
 from velora_ros.control.loop_timing import TimingReport
 from velora_ros.control.pass_criteria import failures
+from velora_ros.control.run_summary import MINUTE_S
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
 from velora_ros.nodes.sim.loop import SimLoop
 from velora_ros.nodes.sim.parameters import OWNER
+from velora_ros.tasks.task_robot import TaskRobot
 from velora_ros.utils.output import write_line
+
+RECENT_S = 10.0
+"""The status line shows a task's figures of this time [s]."""
+_TOLD = ('tracking', 'reached', 'collisions')
 
 
 class RunReport:
@@ -29,7 +36,8 @@ class RunReport:
         self._node = node
         self._loop = loop
         self._controller = controller
-        self._hardware_id = conversions.hardware_id(node.get_namespace(), str(node.get_parameter('env').value))
+        robot = node.get_parameter('task').value or node.get_parameter('env').value
+        self._hardware_id = conversions.hardware_id(node.get_namespace(), str(robot))
         self._diagnostics = create_publisher(node, OWNER, '/diagnostics')
 
     def publish(self, now: float, *, log: bool) -> None:
@@ -66,6 +74,8 @@ class RunReport:
             now, self._loop.progress, fallbacks=controller.fallbacks, policy=controller.policy
         )
         summary['node'] = self._name
+        if isinstance(self._loop.robot, TaskRobot):
+            summary |= task_figures(self._loop.robot, summary)
         summary['faults'] = {name: count for name, count in self._loop.faults.counts.items() if count}
         reasons = failures(summary, learning=learning)
         if reasons and log_failures:
@@ -75,7 +85,7 @@ class RunReport:
         else:
             self._node.get_logger().info(
                 f'{summary["sim_seconds"]:.1f} s simulated: {summary["states"]} states, {summary["commands"]} '
-                f'commands, {summary["falls"]} falls, mean return {summary["mean_return"]:.1f}'
+                f'commands, {summary["falls"]} falls, mean return {summary["mean_return"]:.1f}{told(summary)}'
             )
         return not reasons
 
@@ -85,10 +95,12 @@ class RunReport:
 
     def _status_line(self, state: str, window: TimingReport) -> str:
         progress, falls, swaps = self._loop.progress, self._loop.statistics.falls, self._controller.swaps
+        robot = self._loop.robot
+        recent = told(robot.figures(RECENT_S)) if isinstance(robot, TaskRobot) else ''
         return (
             f'{progress.time - progress.held:7.1f} s  {state}{f", fell {falls} times" if falls else ""}'
             f'{f", swapped in {swaps} policies" if swaps else ""} '
-            f'| return {progress.episode_return:.1f} | commands {window.rate_hz:.1f} Hz '
+            f'| return {progress.episode_return:.1f}{recent} | commands {window.rate_hz:.1f} Hz '
             f'| latency p50 {window.latency_p50_us / 1e3:.2f} p99 {window.latency_p99_us / 1e3:.2f} ms '
             f'| input age {self._controller.input_age}'
         )
@@ -115,3 +127,18 @@ class RunReport:
             'latency_max_us': window.latency_max_us,
             **{f'faults.{name}': count for name, count in self._loop.faults.counts.items() if count},
         }
+
+
+def task_figures(robot: TaskRobot, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the figures of a task's robot for the summary; those that the summary has already are its own.
+
+    ``last_minute`` has those of the last minute.
+    """
+    figures = {name: value for name, value in robot.figures().items() if name not in summary}
+    return {'task': robot.task.name, **figures, 'last_minute': robot.figures(MINUTE_S)}
+
+
+def told(figures: Mapping[str, Any]) -> str:
+    """Return the main figures of a task as text for a line; ``''`` if there are none."""
+    return ''.join(f' | {name} {figures[name]:.2f}' for name in _TOLD if figures.get(name) is not None)

@@ -1,0 +1,132 @@
+"""Drives a robot hands-free: publishes a pattern of twists or goals, and is silent while somebody else publishes."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+
+from velora_ros.nodes.ros.endpoints import create_publisher
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.sim.parameters import OWNER, TWIST_TYPES
+from velora_ros.nodes.sim.robot import Array
+from velora_ros.tasks.command_pattern import HOLD_S, twist_pattern
+from velora_ros.tasks.task_robot import TaskRobot
+
+TWIST_PERIOD_S, GOAL_PERIOD_S = 0.1, 0.5
+"""Time between two messages of a twist and of a goal [s]."""
+CHECK_PERIOD_S = 1.0
+"""How often it is checked whether an episode is over [s]."""
+SILENCE_S = {'twist': 2.0, 'goal': 20.0}
+"""How long nothing is published after a message of somebody else [s]."""
+_REMEMBERED = 30  # own messages that may still be on their way back
+
+
+class CommandDriver:
+    """
+    Publishes the commands of a task: twists in a fixed pattern that covers the trained range, goals as in training.
+
+    Twists begin when the robot moves, with standing still. With one goal for each episode another episode is asked for
+    when the goal is reached, or after the task's episode length.
+
+    Args:
+        node: sim_node.
+        robot: the robot.
+        on_command: called with the name of a command and its values as they are published.
+        values: the node's parameters.
+    """
+
+    def __init__(self, node: Node, robot: TaskRobot, on_command: Callable[[str, Array], None], values: Values) -> None:
+        self._node, self._robot, self._on_command = node, robot, on_command
+        self._twist_type = values['cmd_vel_type']
+        self._frame = values['frame_prefix'] + values['odom_frame_id' if robot.sensors.has_base else 'base_frame_id']
+        self._base_frame = values['frame_prefix'] + values['base_frame_id']
+        self._rng = np.random.default_rng(values['seed'])
+        self._publishers: dict[str, Any] = {}
+        self._goals: dict[str, Array] = {}
+        self._changes: dict[str, float] = {}
+        self._own: dict[str, deque[tuple[float, ...]]] = {}
+        self._due: dict[str, float] = {}
+        self._silent_until: dict[str, float] = {}
+        self._check_due = 0.0
+        for name in robot.task.commands:
+            topic, kind = ('cmd_vel', TWIST_TYPES[self._twist_type]) if self._is_twist(name) else ('goal_pose', '')
+            self._publishers[name] = create_publisher(node, OWNER, topic, kind=kind)
+            self._own[name] = deque(maxlen=_REMEMBERED)
+        self.begin_episode(0.0)
+
+    def is_own(self, name: str, values: Array) -> bool:
+        """Whether a command that arrived is one that was published here."""
+        return tuple(values.tolist()) in self._own[name]
+
+    def yield_to_others(self, name: str, now: float) -> None:
+        """Be silent for a while, because somebody else published a command."""
+        if now >= self._silent_until.get(name, 0.0):
+            self._node.get_logger().info(f"somebody else publishes the command '{name}': the driver is silent")
+        self._silent_until[name] = now + SILENCE_S['twist' if self._is_twist(name) else 'goal']
+
+    def begin_episode(self, now: float) -> None:
+        """Draw the goals of a new episode, and publish them at once."""
+        for name in self._robot.task.commands:
+            self._due[name] = 0.0
+            if not self._is_twist(name):
+                self._draw_goal(name)
+        if now:
+            self.end_period(now)
+
+    def end_period(self, now: float) -> bool:
+        """Publish what is due; return whether another episode should begin."""
+        for name in self._robot.task.commands:
+            if now >= self._due[name] and now >= self._silent_until.get(name, 0.0):
+                self._publish(name, now)
+        if now < self._check_due:
+            return False
+        self._check_due = now + CHECK_PERIOD_S
+        return self._robot.is_over
+
+    def _publish(self, name: str, now: float) -> None:
+        twist = self._is_twist(name)
+        values = self._twist(name) if twist else self._goal(name)
+        self._due[name] = now + (TWIST_PERIOD_S if twist else GOAL_PERIOD_S) - self._robot.spec.control_period / 2
+        self._own[name].append(tuple(values.tolist()))
+        self._on_command(name, values)
+        self._publishers[name].publish(self._twist_message(values) if twist else self._goal_message(values))
+
+    def _is_twist(self, name: str) -> bool:
+        return self._robot.task.commands[name].timeout is not None
+
+    def _twist(self, name: str) -> Array:
+        one, moved = self._robot.task.commands[name], self._robot.time - self._robot.held_time
+        pattern = twist_pattern(one.low, one.high)
+        found: Array = pattern[int(moved / HOLD_S) % len(pattern)]
+        return found
+
+    def _goal(self, name: str) -> Array:
+        """Return the goal; another one when its time is over."""
+        if self._robot.task.commands[name].every is not None and self._robot.time >= self._changes[name]:
+            self._draw_goal(name)
+        return self._goals[name]
+
+    def _draw_goal(self, name: str) -> None:
+        every = self._robot.task.commands[name].every
+        self._goals[name] = self._robot.sample_command(name)
+        self._changes[name] = np.inf if every is None else self._robot.time + float(self._rng.uniform(*every))
+
+    def _twist_message(self, values: Array) -> Any:
+        message = interface_class(TWIST_TYPES[self._twist_type])()
+        twist = getattr(message, 'twist', message)
+        twist.linear.x, twist.linear.y, twist.angular.z = map(float, values)
+        if twist is not message:
+            message.header.stamp = self._node.get_clock().now().to_msg()
+            message.header.frame_id = self._base_frame
+        return message
+
+    def _goal_message(self, values: Array) -> Any:
+        message = interface_class('geometry_msgs/msg/PoseStamped')()
+        message.header.stamp, message.header.frame_id = self._node.get_clock().now().to_msg(), self._frame
+        place = message.pose.position
+        place.x, place.y, place.z = map(float, values)
+        message.pose.orientation.w = 1.0
+        return message

@@ -1,0 +1,73 @@
+"""The messages of an environment's robot: joint states, observation, and odometry and IMU of a floating base."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
+from velora_ros.gym.simulated_robot import SimulatedRobot
+from velora_ros.nodes.ros import conversions
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.sim.robot import Array
+from velora_ros.nodes.sim.sensor_messages import to_imu, to_odometry
+
+
+class ObservedJoint(NamedTuple):
+    """One entry of the observation that is also a signal in ``joint_states``."""
+
+    interface: str
+    joint: int
+    entry: int
+
+
+class EnvironmentMessages:
+    """
+    ``joint_states`` and ``observation``, and before them ``imu/data`` and ``odom`` of a floating base.
+
+    Args:
+        robot: the robot.
+        faults: its sensor faults; they act on the observation, and joint states show the same numbers.
+        values: the node's parameters.
+    """
+
+    def __init__(self, robot: SimulatedRobot, faults: DisturbanceStack, values: Values) -> None:
+        self._robot, self._faults = robot, faults
+        self._odom_frame, self._base_frame = values['odom_frame_id'], values['base_frame_id']
+        self._imu_frame = values['imu_frame_id']
+        self.topics: Sequence[str] = (
+            *(('imu/data', 'odom') if robot.has_base else ()), 'joint_states', 'observation'
+        )  # fmt: skip
+        self._observed_joints = [
+            ObservedJoint(interface, robot.joint_names.index(joint), entry)
+            for entry, name in enumerate(robot.spec.observation_names)
+            for joint, _, interface in [name.rpartition('/')]
+            if joint in robot.joint_names
+        ]
+
+    def measure(self, stamp: int) -> list[Any]:
+        """Return one message for each topic, stamped ``stamp`` [ns]."""
+        return [*self._base_messages(stamp), *self._joint_messages(stamp)]
+
+    def _joint_messages(self, stamp: int) -> list[Any]:
+        robot = self._robot
+        signals: dict[str, Array] = {
+            'position': robot.positions,
+            'velocity': robot.velocities,
+            'effort': robot.efforts,
+        }
+        measured = robot.observation[None]  # one stream
+        read = self._faults.read(measured)
+        observation = read[0]
+        if read is not measured:  # both topics must show the same sensor fault
+            for interface, joint, entry in self._observed_joints:
+                signals[interface][joint] = observation[entry]
+        joint_state = conversions.to_joint_state(
+            robot.joint_names, signals['position'], signals['velocity'], signals['effort'], stamp
+        )
+        return [joint_state, conversions.to_vector(observation)]
+
+    def _base_messages(self, stamp: int) -> list[Any]:
+        base = self._robot.base
+        if base is None:
+            return []
+        odometry = to_odometry(base, self._odom_frame, self._base_frame, stamp)
+        return [to_imu(base, self._imu_frame, stamp), odometry]

@@ -1,0 +1,96 @@
+"""The messages of a task's robot: what its sensors measure, as their drivers would publish it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
+from velora_ros.gym.floating_base import FloatingBase
+from velora_ros.nodes.ros import conversions
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.sim.robot import Array
+from velora_ros.nodes.sim.sensor_messages import to_imu, to_odometry, to_scan
+from velora_ros.tasks.robot_sensors import IMU, ODOM, SCAN
+from velora_ros.tasks.task_robot import TaskRobot
+
+TF = 'tf2_msgs/msg/TFMessage'
+
+
+class TaskMessages:
+    """
+    ``imu/data`` and ``odom`` of a floating base, ``scan`` of a laser, then ``joint_states``, ``observation``, ``tf``.
+
+    Args:
+        robot: the robot.
+        faults: faults of the sensors' signals, such as ``<joint>/position``, ``imu`` or ``scan/3``; ``observation``
+            shows the task's own terms without faults.
+        values: the node's parameters.
+    """
+
+    def __init__(self, robot: TaskRobot, faults: DisturbanceStack, values: Values) -> None:
+        self._robot, self._faults, self._sensors = robot, faults, robot.sensors
+        prefix = values['frame_prefix']
+        self._odom_frame, self._base_frame, self._imu_frame, self._scan_frame = (
+            f'{prefix}{values[name]}' for name in ('odom_frame_id', 'base_frame_id', 'imu_frame_id', 'scan_frame_id')
+        )
+        self.topics: Sequence[str] = (
+            *(('imu/data', 'odom') if self._sensors.has_base else ()),
+            *(('scan',) if self._sensors.laser is not None else ()),
+            'joint_states', 'observation',
+            *(('tf',) if self._sensors.has_base and has_tf() else ()),
+        )  # fmt: skip
+
+    def measure(self, stamp: int) -> list[Any]:
+        """Return one message for each topic, stamped ``stamp`` [ns]."""
+        robot, sensors = self._robot, self._sensors
+        read = self._faults.read(sensors.read(held=robot.holding)[None])[0]
+        part = {name: read[place] for name, place in sensors.places.items()}
+        messages = []
+        if sensors.has_base:
+            messages += [self._imu(part, stamp), self._odometry(part, stamp)]
+        if sensors.laser is not None:
+            period = robot.spec.control_period
+            messages.append(to_scan(sensors.laser, part[SCAN], period, self._scan_frame, stamp))
+        joints = conversions.to_joint_state(
+            sensors.joint_names, part['position'], part['velocity'], part['effort'], stamp
+        )
+        messages += [joints, conversions.to_vector(robot.observation)]
+        return [*messages, self._transform(messages[1])] if 'tf' in self.topics else messages
+
+    def _imu(self, part: dict[str, Array], stamp: int) -> Any:
+        nowhere = np.zeros(3)  # an inertial sensor has neither place nor velocity
+        orientation, turning = _unit(part[f'{IMU}/orientation']), part[f'{IMU}/angular_velocity']
+        base = FloatingBase(nowhere, orientation, nowhere, turning, part[f'{IMU}/linear_acceleration'])
+        return to_imu(base, self._imu_frame, stamp)
+
+    def _odometry(self, part: dict[str, Array], stamp: int) -> Any:
+        position, orientation = part[f'{ODOM}/position'], _unit(part[f'{ODOM}/orientation'])
+        velocity, turning = part[f'{ODOM}/velocity'], part[f'{ODOM}/angular_velocity']
+        base = FloatingBase(position, orientation, velocity, turning, np.zeros(3))
+        return to_odometry(base, self._odom_frame, self._base_frame, stamp)
+
+    def _transform(self, odometry: Any) -> Any:
+        """Return the pose of an odometry as a transform."""
+        transform = interface_class('geometry_msgs/msg/TransformStamped')()
+        transform.header, transform.child_frame_id = odometry.header, odometry.child_frame_id
+        place, pose = transform.transform.translation, odometry.pose.pose
+        place.x, place.y, place.z = pose.position.x, pose.position.y, pose.position.z
+        transform.transform.rotation = pose.orientation
+        return interface_class(TF)(transforms=[transform])
+
+
+def has_tf() -> bool:
+    """Whether the messages of ``tf`` are installed."""
+    try:
+        interface_class(TF)
+    except ImportError:
+        return False
+    return True
+
+
+def _unit(quaternion: Array) -> Array:
+    """Return a quaternion of length 1; noise changes its length."""
+    length = np.linalg.norm(quaternion)
+    return quaternion / length if length > 0 else quaternion

@@ -1,0 +1,43 @@
+"""A fixed sequence of twist commands that covers the range of a training: what a hands-free run drives."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+HOLD_S = 4.0
+"""How long each command is kept [s]."""
+# Shares of the range of x, y and yaw: below 0 of the lowest value, above 0 of the highest one. The ends of each axis
+# alone, then combinations; none has all axes at their ends, which training hardly draws either.
+_SHARES = (
+    (0.0, 0.0, 0.0),
+    (0.5, 0.0, 0.0),
+    (1.0, 0.0, 0.0),
+    (0.8, 0.0, 0.7),
+    (0.0, 0.0, 1.0),
+    (0.0, 1.0, 0.0),
+    (-1.0, 0.0, 0.0),
+    (-0.6, 0.0, -0.6),
+    (0.0, 0.0, -1.0),
+    (0.0, -1.0, 0.0),
+    (0.6, 0.6, 0.0),
+    (0.0, 0.0, 0.0),
+    (0.7, -0.5, -0.5),
+    (0.4, 0.4, 0.8),
+    (0.3, 0.0, 0.0),
+)
+
+
+def twist_pattern(low: Sequence[float], high: Sequence[float]) -> Array:
+    """
+    Return the commands in their order, shape (commands, 3).
+
+    Args:
+        low: least x, y [m/s] and yaw [rad/s] of the training.
+        high: greatest ones.
+    """
+    shares = np.array(_SHARES)
+    found: Array = np.where(shares < 0, -shares * np.minimum(low, 0.0), shares * np.maximum(high, 0.0))
+    return found

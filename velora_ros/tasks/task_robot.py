@@ -1,0 +1,337 @@
+"""A task's robot in real time: the simulation of the training, one physics step and one command at a time."""
+
+from typing import Any
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import SpecError
+from velora_ros.gym.simulated_robot import Period
+from velora_ros.spec import PolicySpec
+from velora_ros.tasks.command import note_change
+from velora_ros.tasks.draws import key_of
+from velora_ros.tasks.episodes import UNSTABLE, Episodes
+from velora_ros.tasks.live_recording import LiveRecording
+from velora_ros.tasks.lying import STANDING, lying
+from velora_ros.tasks.robot_sensors import RobotSensors
+from velora_ros.tasks.vary import PUSHED
+
+Array = npt.NDArray[np.float64]
+
+NEAR_RAD, NEAR_S = 0.25, 0.5
+"""
+A robot that lay has stood up when all joints are this near to the start pose [rad] for this long [s].
+
+Servos of finite stiffness sag under its weight: the quadruped's calves by 0.15 rad.
+"""
+
+
+class TaskRobot:
+    """
+    One simulation of a task that runs in real time, with the interface of a simulated robot.
+
+    Terms, physics step and stage are those of the training: with one command at the beginning of each period, states
+    and rewards equal those of the task's environment bit for bit. Commands are SI values, as a robot's driver takes
+    them: position targets, efforts or a twist. After a reset the robot is held until a command or :meth:`release`.
+
+    Args:
+        task: the task.
+        seed: seed of the episodes.
+        randomise: whether the robot's physics varies from episode to episode, as in training, and it is pushed.
+        start: ``standing``, ``lying`` or ``on_its_side``. Falls and metrics count when it has stood up.
+        time_limit: whether an episode ends with the task's own time limit.
+
+    Raises:
+        TaskError: the robot cannot lie.
+    """
+
+    caution = ''
+
+    def __init__(
+        self, task: Any, *, seed: int = 0, randomise: bool = False, start: str = STANDING, time_limit: bool = False
+    ) -> None:
+        self.task, self._seed, self.randomise = task, seed, randomise
+        self.episodes = Episodes(task, task.built, 1, threads=1)
+        self.sim, self._drive = self.episodes.sim, self.episodes.drive
+        self.model: mujoco.MjModel = task.built.model
+        self.physics_step = float(self.model.opt.timestep)
+        """Duration of one physics step [s]."""
+        self.steps_per_period = int(task.built.substeps)
+        """Physics steps in the nominal control period."""
+        self.sensors = RobotSensors(self.sim)
+        self.spec = self._wire_spec()
+        """The values of its commands, in SI units."""
+        self.recording = LiveRecording(task.period)
+        """The task's metrics of all episodes so far."""
+        self._limit = task.built.steps if time_limit else np.inf
+        self._lying = None if start == STANDING else lying(self.model, task.built.start_qpos, start)
+        self._everyone = self.sim.everyone
+        self._episode = -1
+        self._steps = self._held_steps = 0
+        self._disturbed = True
+        self._received: set[str] = set()
+        self.reset()
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """The default camera, as fields of ``mjvCamera``."""
+        if not self.sensors.has_base:
+            return {}
+        kind, body = int(mujoco.mjtCamera.mjCAMERA_TRACKING), int(self.sim.base_body.id)
+        return {'type': kind, 'trackbodyid': body, 'distance': 1.8, 'elevation': -15.0}
+
+    @property
+    def time(self) -> float:
+        """Simulated time since this object was made, including held time and resets [s]."""
+        return self._steps * self.physics_step
+
+    @property
+    def period_end(self) -> float:
+        """The :attr:`time` at which the running control period ends [s]."""
+        return (self._steps + self._period_steps - self._step_in_period) * self.physics_step
+
+    @property
+    def held_time(self) -> float:
+        """The part of :attr:`time` during which the robot was held [s]."""
+        return self._held_steps * self.physics_step
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lowest and highest value of each signal of the sensors: none, each of shape (signals,)."""
+        largest = np.full(len(self.sensors.names), np.inf)
+        return -largest, largest
+
+    @property
+    def observation(self) -> Array:
+        """What the task's terms observe now, without noise, shape (observation,)."""
+        self.episodes.observer.read(np.zeros(0, np.intp))
+        found: Array = self.episodes.observer.clean[0].copy()
+        return found
+
+    @property
+    def command_delay(self) -> float:
+        """By how much commands are late in this episode, as drawn with ``randomise`` [s]."""
+        return self.episodes.action_delay * float(self.task.period)
+
+    def reset(self, seed: int | None = None) -> Array:
+        """
+        Put the robot at a new initial state and hold it there; ``randomise`` counts from here.
+
+        Args:
+            seed: seed of this and all later episodes; None: the next episode of the seed before.
+
+        Returns:
+            The observation, shape (observation,).
+        """
+        if seed is not None:
+            self._seed, self._episode = seed, -1
+        if self._disturbed != self.randomise:
+            self.episodes.switch(disturbed=self.randomise)
+            self._disturbed = self.randomise
+        self._episode += 1
+        given = {name: self.sim.commands[name].copy() for name in self._received}
+        self.episodes.begin(self._everyone, key_of(key_of(self._seed, self._everyone), np.full(1, self._episode)))
+        self._keep_commands(given)
+        if PUSHED in self.sim.memory:
+            self.sim.memory[PUSHED][:] = -np.inf
+        if self._lying is not None:
+            self._lie_down()
+        self.recording.begin()
+        self.episode_return = 0.0
+        """Sum of rewards since the last reset."""
+        self.holding = True
+        """Whether the robot is held at its initial state."""
+        self._standing = self._lying is None
+        self._near = 0
+        self._begin_period()
+        return self.observation
+
+    def check_command(self, command: npt.ArrayLike) -> Array:
+        """
+        Return a command, clipped to the limits, shape (action,).
+
+        Raises:
+            SpecError: the length is wrong or a value is not finite.
+        """
+        values = np.asarray(command, dtype=np.float64)
+        if values.shape != (self.spec.action_dim,):
+            raise SpecError(
+                f'the command has {values.size} values; the robot takes {self.spec.action_dim}: '
+                f'{", ".join(self.spec.action_names)}.'
+            )
+        if not np.isfinite(values).all():
+            raise SpecError(f'the command is {values.tolist()}; every value must be finite.')
+        return np.clip(values, self.spec.low, self.spec.high)
+
+    def set_action(self, action: npt.ArrayLike) -> None:
+        """Apply a command from the next physics step on, and release a held robot; shape (action,), SI units."""
+        command = np.asarray(action, dtype=np.float64)[None]
+        self.sim.action[:] = np.clip(self._drive.action_of(command), -1, 1)
+        self._drive.follow(command)
+        self.release()
+
+    def relax(self) -> None:
+        """Withdraw the command: position servos keep their target, speeds and efforts become zero."""
+        self._drive.relax()
+
+    def release(self) -> None:
+        """Release a held robot."""
+        self.holding = False
+
+    def set_period(self, steps: int) -> None:
+        """Set the length of the running control period, in physics steps; call this when it begins."""
+        self._period_steps = steps
+
+    def set_command(self, name: str, values: npt.ArrayLike) -> None:
+        """
+        Let the task judge the robot by a command from the next period on, clipped to the trained range.
+
+        Args:
+            name: the command's name in the task.
+            values: shape (entries,).
+        """
+        one = self.task.commands[name]
+        clipped = np.clip(values, one.low, one.high) if len(one.low) else np.asarray(values, np.float64)
+        self._received.add(name)
+        if not np.array_equal(self.sim.commands[name][0], clipped):
+            self.sim.commands[name][:] = clipped
+            note_change(self.sim, name, self._everyone)
+        self.sim.forget()
+
+    def sample_command(self, name: str) -> Array:
+        """Return a command as the training draws them, shape (entries,)."""
+        found: Array = np.asarray(self.task.commands[name].sample(self.sim, self._everyone), np.float64)[0]
+        return found
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the goal of an episode with one goal is reached, or its time is over; never with several commands."""
+        if any(one.every is not None for one in self.task.commands.values()) or not self.task.commands:
+            return False
+        recording = self.recording.running()
+        reached = recording is not None and self.task.score(recording).get('reached') == 1.0
+        return reached or bool(self.sim.steps[0] >= self.task.built.steps)
+
+    def figures(self, seconds: float = np.inf) -> dict[str, Any]:
+        """
+        Return the task's own figures of the run so far, ready for JSON; empty if there are none yet.
+
+        Where each episode has one goal, the episode that still runs does not count, unless it is the only one.
+
+        Args:
+            seconds: how much of the end of the run counts [s].
+        """
+        goals = [one.every is None for one in self.task.commands.values()]
+        recording = self.recording.finished() if goals and all(goals) else None
+        recording = recording or self.recording.last(seconds)
+        return {} if recording is None else _plain(self.task.score(recording))
+
+    def push(self, speed: float) -> bool:
+        """Change the horizontal velocity of the base by ``speed`` [m/s] in a random direction; False without a base."""
+        if not self.sensors.has_base:
+            return False
+        angle = self.sim.draws.uniform(self._everyone, 0, 2 * np.pi, 1)[0, 0]
+        self.sim.free_joint.qvel[:, :2] += speed * np.array([np.cos(angle), np.sin(angle)])
+        self.sim.remember(PUSHED)[:] = self.sim.time
+        return True
+
+    def copy_state(self, target: mujoco.MjData) -> None:
+        """Copy the whole state of the simulation, for example to draw it in another thread."""
+        self.sim.batch.get_data(0, target)
+
+    def advance(self) -> Period | None:
+        """Advance by one physics step; return the outcome of the control period if it ended with this step."""
+        self._steps += 1
+        self._step_in_period += 1
+        if self.holding:
+            self._held_steps += 1
+        else:
+            self._simulate()
+        return self._end_period() if self._step_in_period >= self._period_steps else None
+
+    def _simulate(self) -> None:
+        if not self._moved_steps:
+            self.episodes.vary()
+            self.sim.begin_period()
+        self._moved_steps += 1
+        self.sim.simulate(1)
+
+    def _begin_period(self) -> None:
+        self._step_in_period, self._period_steps, self._moved_steps = 0, self.steps_per_period, 0
+
+    def _end_period(self) -> Period:
+        moved, length = self._moved_steps, self._step_in_period / self.steps_per_period
+        self._begin_period()
+        if not moved:
+            return Period(np.zeros(0), 0.0, terminated=False, truncated=False, held=True)
+        self.episodes.spend(moved * self.physics_step)
+        self.sim.end_period()
+        outcome = self.episodes.judge()
+        self.sim.last_action[:] = self.sim.action
+        self.sim.forget()
+        reward = float(outcome.reward[0]) * length
+        self.episode_return += reward
+        stood = self._has_stood_up()
+        failed = bool(outcome.failed[0] if stood else outcome.failures[UNSTABLE][0])
+        if stood and self._has_commands():
+            self.recording.step(outcome.metrics, reward)
+        if failed:
+            self.recording.fail(next(name for name, mask in outcome.failures.items() if mask[0]))
+        truncated = bool(self.sim.steps[0] >= self._limit) and not failed
+        return Period(np.zeros(0), reward, terminated=failed, truncated=truncated, held=False)
+
+    def _has_stood_up(self) -> bool:
+        """Whether the robot did not lie at the start, or has stood up since."""
+        if not self._standing:
+            joints = self.sim.joints('*')
+            away = np.abs(joints.position - self.task.built.start_qpos[joints.places]).max()
+            self._near = self._near + 1 if away < NEAR_RAD else 0
+            self._standing = self._near * self.task.period >= NEAR_S
+        return self._standing
+
+    def _has_commands(self) -> bool:
+        """Whether every command without a time-out, such as a goal, was received."""
+        return all(name in self._received for name, one in self.task.commands.items() if one.timeout is None)
+
+    def _keep_commands(self, given: dict[str, Array]) -> None:
+        """Let commands outlast a reset; those that were never received are zero, except for goals, which stay drawn."""
+        for name, one in self.task.commands.items():
+            if name in given:
+                self.sim.commands[name][:] = given[name]
+            elif one.timeout is not None:
+                self.sim.commands[name][:] = 0
+        self.sim.forget()
+
+    def _lie_down(self) -> None:
+        """Write the pose of the robot that lies, and let its servos keep it."""
+        sim = self.sim
+        sim.qpos[:] = self._lying
+        sim.qvel[:] = 0
+        self._drive.begin(self._everyone)
+        sim.batch.forward()
+        sim.forget()
+
+    def _wire_spec(self) -> PolicySpec:
+        """Return what its messages carry: the signals of its sensors, and the values of its commands."""
+        low, high = self._drive.limits
+        return PolicySpec(
+            observation_names=tuple(self.sensors.names),
+            observation_units=('',) * len(self.sensors.names),
+            action_names=tuple(one.name for one in self._drive.wire),
+            action_units=tuple(one.unit for one in self._drive.wire),
+            action_low=tuple(low.tolist()),
+            action_high=tuple(high.tolist()),
+            control_period=float(self.task.period),
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Return figures as builtins, rounded; a number that is not finite is None, because JSON has none."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, float | np.floating):
+        return round(float(value), 4) if np.isfinite(value) else None
+    return value

@@ -1,0 +1,273 @@
+"""A URDF of a MuJoCo model, so that RViz and other ROS tools show the simulated robot."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import TaskError
+
+Array = npt.NDArray[np.float64]
+
+_HINGE, _SLIDE, _FREE, _BALL = (
+    int(getattr(mujoco.mjtJoint, f'mjJNT_{kind}')) for kind in ('HINGE', 'SLIDE', 'FREE', 'BALL')
+)
+_KINDS = mujoco.mjtGeom
+_PLANES = (int(_KINDS.mjGEOM_PLANE), int(_KINDS.mjGEOM_HFIELD))
+_WORLD = 0
+_UNLIMITED_SPEED = 100.0  # rad/s or m/s: a URDF must name a speed, and a MuJoCo model has none
+_UNLIMITED_EFFORT = 1000.0  # N*m or N: the same for actuators without limits
+
+
+class Frame(NamedTuple):
+    """A further frame of the robot, such as that of a sensor, with the axes of the body that carries it."""
+
+    name: str
+    body: int
+    position: Array
+    """In the frame of the body, shape (3,) [m]."""
+
+
+def to_urdf(model: mujoco.MjModel, name: str, *, root: str, frames: Sequence[Frame] = ()) -> str:
+    """
+    Return the URDF of a robot, as text.
+
+    Links are the model's bodies, joints its joints with one axis; their positions are those of ``joint_states``.
+    Capsules are drawn as cylinders with round ends, ellipsoids and meshes as what encloses them. Bodies that are not
+    part of the robot, such as obstacles, are left out.
+
+    Args:
+        model: the compiled model.
+        name: name of the robot.
+        root: name of the root link, at the origin of the floating base or of the world.
+        frames: further frames.
+
+    Raises:
+        TaskError: the model has no robot, or a ball joint, which a URDF cannot have.
+    """
+    return _Writer(model, name, root, frames).text()
+
+
+class _Writer:
+    def __init__(self, model: mujoco.MjModel, name: str, root: str, frames: Sequence[Frame]) -> None:
+        self._model, self._root, self._frames = model, root, frames
+        self._robot = ET.Element('robot', name=name)
+        self._bodies = self._bodies_of_robot()
+        # By how far the origin of a body's link is from that of the body: a URDF's link begins at its joint.
+        self._shift = {body: self._anchor(body) for body in self._bodies}
+
+    def text(self) -> str:
+        names = [self._link(body) for body in self._bodies]
+        if self._root not in names:
+            ET.SubElement(self._robot, 'link', name=self._root)
+        for body in self._bodies:
+            self._add_link(body)
+            if self._link(body) != self._root:
+                self._add_joint(body)
+        for frame in self._frames:
+            if frame.name not in (*names, self._root):
+                ET.SubElement(self._robot, 'link', name=frame.name)
+                place = frame.position - self._shift[frame.body]
+                self._fixed(self._link(frame.body), frame.name, place, np.array([1.0, 0, 0, 0]))
+        ET.indent(self._robot)
+        return f'<?xml version="1.0"?>\n{ET.tostring(self._robot, encoding="unicode")}\n'
+
+    def _bodies_of_robot(self) -> list[int]:
+        """Return the bodies below the floating base, else below the bodies of the world that move or carry joints."""
+        model = self._model
+        free = np.flatnonzero(model.jnt_type == _FREE)
+        if len(free):
+            roots = {int(model.jnt_bodyid[free[0]])}
+        else:
+            roots = {int(model.body_rootid[body]) for body in model.jnt_bodyid}
+        found = [body for body in range(1, model.nbody) if int(model.body_rootid[body]) in roots]
+        if not found:
+            raise TaskError('the model has no joints, so it has no robot that a URDF could describe.')
+        for joint in np.flatnonzero(model.jnt_type == _BALL):
+            if int(model.jnt_bodyid[joint]) in found:
+                raise TaskError(f"the joint '{model.joint(joint).name}' is a ball joint, which a URDF cannot have.")
+        return found
+
+    def _joints(self, body: int) -> list[int]:
+        first = int(self._model.body_jntadr[body])
+        joints = range(first, first + int(self._model.body_jntnum[body]))
+        return [joint for joint in joints if int(self._model.jnt_type[joint]) in (_HINGE, _SLIDE)]
+
+    def _anchor(self, body: int) -> Array:
+        joints = self._joints(body)
+        return self._model.jnt_pos[joints[-1]].copy() if joints else np.zeros(3)
+
+    def _link(self, body: int) -> str:
+        return str(self._model.body(body).name) or f'body_{body}'
+
+    # --- links ------------------------------------------------------------------------------------------------------
+
+    def _add_link(self, body: int) -> None:
+        model, shift = self._model, self._shift[body]
+        link = ET.SubElement(self._robot, 'link', name=self._link(body))
+        if model.body_mass[body] > 0:
+            inertial = ET.SubElement(link, 'inertial')
+            self._origin(inertial, model.body_ipos[body] - shift, model.body_iquat[body])
+            ET.SubElement(inertial, 'mass', value=_number(model.body_mass[body]))
+            xx, yy, zz = (_number(value) for value in model.body_inertia[body])
+            ET.SubElement(inertial, 'inertia', ixx=xx, ixy='0', ixz='0', iyy=yy, iyz='0', izz=zz)
+        first = int(model.body_geomadr[body])
+        for geom in range(first, first + int(model.body_geomnum[body])):
+            if int(model.geom_type[geom]) not in _PLANES:
+                self._add_geom(link, geom, shift)
+
+    def _add_geom(self, link: ET.Element, geom: int, shift: Array) -> None:
+        solid = bool(self._model.geom_contype[geom] or self._model.geom_conaffinity[geom])
+        for position, quaternion, shape, sizes in self._shapes(geom):
+            for role in ('visual', *(('collision',) if solid else ())):
+                part = ET.SubElement(link, role)
+                self._origin(part, position - shift, quaternion)
+                ET.SubElement(ET.SubElement(part, 'geometry'), shape, sizes)
+                if role == 'visual':
+                    material = ET.SubElement(part, 'material', name=f'{link.get("name")}_{geom}')
+                    ET.SubElement(material, 'color', rgba=_numbers(self._model.geom_rgba[geom]))
+
+    def _shapes(self, geom: int) -> list[tuple[Array, Array, str, dict[str, str]]]:
+        """Return position, orientation, shape and sizes of the primitives that draw a geom."""
+        model, kind = self._model, int(self._model.geom_type[geom])
+        place, turn, size = model.geom_pos[geom], model.geom_quat[geom], model.geom_size[geom]
+        if kind == int(_KINDS.mjGEOM_SPHERE):
+            return [(place, turn, 'sphere', {'radius': _number(size[0])})]
+        if kind == int(_KINDS.mjGEOM_BOX):
+            return [(place, turn, 'box', {'size': _numbers(2 * size)})]
+        if kind in (int(_KINDS.mjGEOM_CYLINDER), int(_KINDS.mjGEOM_CAPSULE)):
+            sizes = {'radius': _number(size[0]), 'length': _number(2 * size[1])}
+            along = np.array([0, 0, size[1]])
+            ends = (
+                [place + _rotated(turn, sign * along) for sign in (1, -1)] if kind == int(_KINDS.mjGEOM_CAPSULE) else []
+            )
+            balls = [(end, turn, 'sphere', {'radius': _number(size[0])}) for end in ends]
+            return [(place, turn, 'cylinder', sizes), *balls]
+        if kind == int(_KINDS.mjGEOM_ELLIPSOID):
+            return [_disc(place, turn, size)]
+        centre, half = model.geom_aabb[geom][:3], model.geom_aabb[geom][3:]
+        return [(place + _rotated(turn, centre), turn, 'box', {'size': _numbers(2 * half)})]
+
+    # --- joints -----------------------------------------------------------------------------------------------------
+
+    def _add_joint(self, body: int) -> None:
+        """Join a body to its parent: by its joints, with links without mass between several of them, or fixed."""
+        model, parent = self._model, int(self._model.body_parentid[body])
+        upper = self._root if parent not in self._bodies else self._link(parent)
+        shift = self._shift.get(parent, np.zeros(3))
+        joints = self._joints(body)
+        if parent == _WORLD and self._is_floating(body):
+            self._fixed(upper, self._link(body), np.zeros(3), np.array([1.0, 0, 0, 0]))
+            return
+        place, turn = model.body_pos[body] - shift, model.body_quat[body]
+        if not joints:
+            self._fixed(upper, self._link(body), place, turn)
+            return
+        before = np.zeros(3)
+        for number, joint in enumerate(joints):
+            last = number == len(joints) - 1
+            lower = self._link(body) if last else f'{self._link(body)}_{number}'
+            if not last:
+                ET.SubElement(self._robot, 'link', name=lower)
+            anchor = _rotated(turn, model.jnt_pos[joint] - before) if number == 0 else model.jnt_pos[joint] - before
+            self._moving(joint, upper, lower, place + anchor if number == 0 else anchor, turn)
+            upper, before = lower, model.jnt_pos[joint]
+            turn = np.array([1.0, 0, 0, 0])
+
+    def _is_floating(self, body: int) -> bool:
+        first = int(self._model.body_jntadr[body])
+        return first >= 0 and int(self._model.jnt_type[first]) == _FREE
+
+    def _fixed(self, upper: str, lower: str, place: Array, turn: Array) -> None:
+        joint = ET.SubElement(self._robot, 'joint', name=f'{lower}_fixed', type='fixed')
+        self._origin(joint, place, turn)
+        ET.SubElement(joint, 'parent', link=upper)
+        ET.SubElement(joint, 'child', link=lower)
+
+    def _moving(self, number: int, upper: str, lower: str, place: Array, turn: Array) -> None:
+        """Add a joint whose position is that of ``joint_states``: zero where MuJoCo's position is zero."""
+        model = self._model
+        hinge, limited = int(model.jnt_type[number]) == _HINGE, bool(model.jnt_limited[number])
+        axis, at_rest = model.jnt_axis[number], float(model.qpos0[model.jnt_qposadr[number]])
+        if hinge and at_rest:
+            turn = _product(turn, _about(axis, -at_rest))
+        elif at_rest:
+            place = place - _rotated(turn, at_rest * axis)
+        kind = ('revolute' if limited else 'continuous') if hinge else 'prismatic'
+        name = str(model.joint(number).name) or f'{lower}_joint_{number}'
+        joint = ET.SubElement(self._robot, 'joint', name=name, type=kind)
+        self._origin(joint, place, turn)
+        ET.SubElement(joint, 'parent', link=upper)
+        ET.SubElement(joint, 'child', link=lower)
+        ET.SubElement(joint, 'axis', xyz=_numbers(axis))
+        low, high = model.jnt_range[number] if limited else (-1e3, 1e3)
+        bounds = {} if kind == 'continuous' else {'lower': _number(low), 'upper': _number(high)}
+        ET.SubElement(
+            joint, 'limit', {**bounds, 'effort': _number(self._effort(number)), 'velocity': _number(_UNLIMITED_SPEED)}
+        )
+        ET.SubElement(joint, 'dynamics', damping=_number(model.dof_damping[model.jnt_dofadr[number]]))
+
+    def _effort(self, joint: int) -> float:
+        model = self._model
+        on_joint = (model.actuator_trntype == int(mujoco.mjtTrn.mjTRN_JOINT)) & (model.actuator_trnid[:, 0] == joint)
+        limits = model.actuator_forcerange[on_joint & (model.actuator_forcelimited > 0), 1]
+        return float(limits.max()) if len(limits) else _UNLIMITED_EFFORT
+
+    def _origin(self, element: ET.Element, position: Array, quaternion: Array) -> None:
+        ET.SubElement(element, 'origin', xyz=_numbers(position), rpy=_numbers(roll_pitch_yaw(quaternion)))
+
+
+def roll_pitch_yaw(quaternion: Array) -> Array:
+    """Return the fixed-axis angles of a quaternion w, x, y, z, as a URDF has them, shape (3,) [rad]."""
+    matrix = np.zeros(9)
+    mujoco.mju_quat2Mat(matrix, np.asarray(quaternion, np.float64))
+    m = matrix.reshape(3, 3)
+    pitch = np.arcsin(np.clip(-m[2, 0], -1, 1))
+    if abs(m[2, 0]) > 1 - 1e-9:  # roll and yaw turn about the same axis
+        return np.array([0.0, pitch, np.arctan2(-m[0, 1], m[1, 1])])
+    return np.array([np.arctan2(m[2, 1], m[2, 2]), pitch, np.arctan2(m[1, 0], m[0, 0])])
+
+
+def _disc(place: Array, turn: Array, size: Array) -> tuple[Array, Array, str, dict[str, str]]:
+    """Return a cylinder instead of an ellipsoid with two equal axes, such as a wheel; else a box around it."""
+    for axis in range(3):
+        across = [size[other] for other in range(3) if other != axis]
+        if np.isclose(across[0], across[1], rtol=1e-3):
+            turned = _product(turn, _to_axis(axis))
+            return place, turned, 'cylinder', {'radius': _number(across[0]), 'length': _number(2 * size[axis])}
+    return place, turn, 'box', {'size': _numbers(2 * size)}
+
+
+def _to_axis(axis: int) -> Array:
+    """Return the rotation that brings the z axis to another axis."""
+    half = np.sqrt(0.5)
+    return np.array([[half, 0, half, 0], [half, half, 0, 0], [1.0, 0, 0, 0]][axis])
+
+
+def _about(axis: Array, angle: float) -> Array:
+    found = np.zeros(4)
+    mujoco.mju_axisAngle2Quat(found, np.asarray(axis, np.float64), angle)
+    return found
+
+
+def _product(first: Array, second: Array) -> Array:
+    found = np.zeros(4)
+    mujoco.mju_mulQuat(found, np.asarray(first, np.float64), np.asarray(second, np.float64))
+    return found
+
+
+def _rotated(quaternion: Array, vector: Array) -> Array:
+    found = np.zeros(3)
+    mujoco.mju_rotVecQuat(found, np.asarray(vector, np.float64), np.asarray(quaternion, np.float64))
+    return found
+
+
+def _number(value: float) -> str:
+    return f'{float(value):.9g}'
+
+
+def _numbers(values: Array) -> str:
+    return ' '.join(_number(0.0 if abs(value) < 1e-12 else value) for value in values)
