@@ -1,0 +1,108 @@
+"""A recorded robot as policy_node saw it: its messages as observations, with policy_node's own decoders."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from rclpy.serialization import deserialize_message
+
+from velora_ros.contract.sources import JOINTS
+from velora_ros.control import Controller
+from velora_ros.control.controller_settings import Settings
+from velora_ros.errors import ObservationError, RecordingError
+from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
+from velora_ros.nodes.policy.parameters import observation_of, parameters, settings_of
+from velora_ros.nodes.replay.recorded_topics import controller_of, find_topic
+from velora_ros.nodes.ros.parameter_files import value_in
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.policy import Policy
+from velora_ros.recordings.mcap_reader import Recording
+from velora_ros.recordings.messages import RawMessage
+
+Array = npt.NDArray[np.float64]
+
+
+class Step(NamedTuple):
+    """What a policy reads at a state: when the state was published and measured [ns], and the observation."""
+
+    published: int
+    stamp: int
+    observation: Array
+
+
+class RecordedRobot:
+    """
+    The observations of a policy in a recording.
+
+    Args:
+        recording: the recording.
+        policy: the policy; its controller is :attr:`controller`.
+        params: a parameter file of policy_node; ``''`` for none.
+        namespace: the robot's namespace; None takes that of the recorded controller.
+
+    Raises:
+        ConfigError: the parameters do not fit the policy.
+        RecordingError: a topic that the policy reads was not recorded.
+    """
+
+    def __init__(self, recording: Recording, policy: Policy, *, params: str = '', namespace: str | None = None) -> None:
+        node = controller_of(recording) or '/policy_node'
+        self.namespace = node.rpartition('/')[0] or '/' if namespace is None else f'/{namespace.strip("/")}'
+        self.values = parameter_values(params, f'{self.namespace.rstrip("/")}/{node.rpartition("/")[2]}')
+        settings = settings_of(self.values)
+        self.controller = Controller(policy, _without_time_limits(settings))
+        self.rejected = 0
+        """Number of messages that the policy could not use, and the reason for the last one."""
+        self.reason = ''
+        self._recording = recording
+        self._sources = ObservationTopics(policy.spec.observation_names, observation_of(self.values))
+        self._sources.limit_ages(self.values, Controller(policy, settings).safety.max_state_age)
+        self._observation = self._sources.observation(self.controller.begins)
+        self._topics = {self._find(topic): topic for topic in (self._sources.trigger, *self._sources.others)}
+        self._reset = next((name for name in recording.channels if name == f'{self.namespace.rstrip("/")}/reset'), '')
+
+    def steps(self) -> Iterator[Step]:
+        """Yield what the policy reads, state by state; a recorded ``reset`` resets the policy."""
+        wanted = {*self._topics, self._reset}
+        messages = [message for message in self._recording.messages if message.topic in wanted]
+        for message in sorted(messages, key=lambda one: one.published):
+            if message.topic == self._reset:
+                self._sources.forget_states()
+                self.controller.reset('message')
+            elif (step := self._read(message)) is not None:
+                yield step
+
+    def _read(self, message: RawMessage) -> Step | None:
+        topic = self._topics[message.topic]
+        content = message.data if topic.source.type == JOINTS else deserialize_message(message.data, topic.kind)
+        try:
+            if topic is not self._sources.trigger:
+                topic.store(content, message.published)
+                return None
+            stamp, values = topic.decoder.decode(content, message.published)
+            observation = self._observation.observe(values, stamp)
+        except ObservationError as error:
+            self.rejected, self.reason = self.rejected + 1, str(error)
+            return None
+        return None if observation is None else Step(message.published, stamp, observation)
+
+    def _find(self, topic: ObservationTopic) -> str:
+        option = f"give a parameter file (--params) with 'observation.{topic.source.name}.topic'"
+        found = find_topic(self._recording, topic.source.topic, topic.full_type, self.namespace, option=option)
+        if not self._recording.of(found):
+            raise RecordingError(f"'{found}' was recorded, but no message came; record while the robot runs.")
+        return found
+
+
+def parameter_values(file: str, node: str) -> Values:
+    """Return policy_node's parameters as a file sets them for a node of this full name, or their defaults."""
+    rows = parameters(value_in(file, node, 'observation.sources'))
+    given = {row.name: value_in(file, node, row.name) for row in rows}
+    return {row.name: row.check(given[row.name]) if given[row.name] is not None else row.default for row in rows}
+
+
+def _without_time_limits(settings: Settings) -> Settings:
+    """Return settings for a policy that is fed one state after the other, as fast as it can."""
+    return replace(settings, max_state_age_s=0.0, watchdog_timeout_s=0.0, fallback='none')

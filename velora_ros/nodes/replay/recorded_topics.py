@@ -1,0 +1,49 @@
+"""Which recorded topic is the one that a policy reads or that carried the commands."""
+
+from velora_ros.errors import RecordingError
+from velora_ros.recordings.mcap_reader import Recording
+
+HIDDEN = '/debug/hidden'
+_VECTOR = 'std_msgs/msg/Float64MultiArray'
+
+
+def controller_of(recording: Recording) -> str:
+    """Return the full name of the recorded controller, such as ``/robot/policy_node``; ``''`` if there was none."""
+    return next((topic.removesuffix(HIDDEN) for topic in recording.channels if topic.endswith(HIDDEN)), '')
+
+
+def find_topic(recording: Recording, topic: str, kind: str, namespace: str, *, option: str) -> str:
+    """
+    Return the full name of a recorded topic.
+
+    Args:
+        recording: the recording.
+        topic: the topic's name, relative or full.
+        kind: the full type of its messages.
+        namespace: the namespace of relative names, such as ``/robot``; ``/`` is the root.
+        option: how the user can name another topic, for the error.
+
+    Returns:
+        the topic of that name; if there is none, as after a remap, the only one of that type, unless that type is
+        Float64MultiArray, which can be anything.
+
+    Raises:
+        RecordingError: there is none, or there are several.
+    """
+    full = topic if topic.startswith('/') else f'{namespace.rstrip("/")}/{topic}'
+    channel = recording.channels.get(full)
+    if channel is not None and channel.type == kind:
+        return full
+    others = [name for name, one in recording.channels.items() if one.type == kind and not _is_own(name)]
+    if len(others) == 1 and kind != _VECTOR:
+        return others[0]
+    there = f'it is a {channel.type} there' if channel is not None else 'it was not recorded'
+    raise RecordingError(
+        f"'{full}' ({kind}) is needed, and {there}; {option}. Recorded topics of this type: "
+        f'{", ".join(others) or "none"}.'
+    )
+
+
+def _is_own(topic: str) -> bool:
+    """Return whether a topic is one that policy_node publishes for debugging."""
+    return '/debug/' in topic

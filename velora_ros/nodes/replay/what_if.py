@@ -1,0 +1,133 @@
+"""Step a policy through a recording, and compare its commands with those that were recorded."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rclpy.serialization import deserialize_message
+
+from velora_ros.errors import RecordingError, SpecError
+from velora_ros.nodes.policy.decoding.reader_registry import message_class
+from velora_ros.nodes.replay.recorded_robot import RecordedRobot
+from velora_ros.nodes.replay.recorded_topics import HIDDEN, controller_of, find_topic
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES
+from velora_ros.nodes.sim.command_decoders import make_command_decoder
+from velora_ros.policy import Policy
+from velora_ros.recordings.compare_commands import Commands, Comparison, pair_with_states
+from velora_ros.recordings.mcap_reader import Recording
+from velora_ros.recordings.messages import POLICY_NOTE, RawMessage
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """
+    The result of a replay.
+
+    Args:
+        commands: what the policy would have commanded, one for each state.
+        comparison: these commands beside the recorded ones, where a state has both.
+        recorded: number of recorded commands.
+        starts_in_step: whether the hidden state began with the recorded one: the policy is the one that ran.
+    """
+
+    commands: Commands
+    comparison: Comparison
+    recorded: int
+    starts_in_step: bool
+
+
+def what_if(recording: Recording, robot: RecordedRobot, policy: Policy, *, command_topic: str = '') -> WhatIf:
+    """
+    Return what a policy would have commanded in a recording.
+
+    It reads the recorded states and commands nothing, so the states stay those that the recorded policy caused.
+
+    Args:
+        recording: the recording.
+        robot: its observations for this policy.
+        policy: the policy.
+        command_topic: the topic of the recorded commands; ``''`` finds it.
+
+    Raises:
+        RecordingError: no state can be used; the message says why.
+    """
+    hidden = _first_hidden(recording, robot, policy)
+    robot.controller.activate(arm=True)
+    published, values, begin, in_step = [], [], 0, False
+    for step in robot.steps():
+        now = step.published
+        command = robot.controller.decide(step.observation, step.stamp, now, now * 1e-9)
+        if command is None:
+            robot.rejected, robot.reason = robot.rejected + 1, robot.controller.status.reason
+            continue
+        published.append(now)
+        values.append(command)
+        if hidden is not None and now <= hidden.published < now + 1e9 * policy.period:
+            policy.hidden, in_step = np.array(_numbers(hidden)), True
+            begin = len(values)  # what was computed before the recorded hidden state was known does not count
+    if not values:
+        raise RecordingError(
+            f'the policy could use none of the recorded states: {(robot.reason or "there are none").rstrip(".")}.'
+        )
+    commands = Commands(np.array(published[begin:], dtype=np.int64), np.array(values[begin:], dtype=np.float64))
+    recorded = _recorded_commands(recording, robot, policy, command_topic)
+    return WhatIf(commands, _compare(policy, robot, recorded, commands), len(recorded), in_step)
+
+
+def _compare(policy: Policy, robot: RecordedRobot, recorded: Commands, other: Commands) -> Comparison:
+    states, answers = pair_with_states(other.times, recorded)
+    low, high = np.array(robot.controller.safety.bounds).T
+    return Comparison(
+        policy.spec.action_names,
+        policy.spec.action_units,
+        high - low,
+        (other.times[states] - (other.times[0] if len(other) else 0)) * 1e-9,
+        recorded.values[answers],
+        other.values[states],
+    )
+
+
+def _recorded_commands(recording: Recording, robot: RecordedRobot, policy: Policy, topic: str) -> Commands:
+    """Return the recorded commands in the order of the policy's actions; none if none were recorded."""
+    kind = robot.values['command.type']
+    size = policy.spec.action_dim
+    option = 'give another topic (--command-topic), or its type in a parameter file (--params)'
+    try:
+        found = find_topic(recording, topic or 'command', COMMAND_TYPES[kind], robot.namespace, option=option)
+    except RecordingError:
+        if topic:
+            raise
+        return Commands(np.zeros(0, np.int64), np.zeros((0, size)))
+    decoder = make_command_decoder(
+        kind, policy.spec, interface=robot.controller.settings.interface, fields=robot.values['command.fields']
+    )
+    message = message_class(COMMAND_TYPES[kind])
+    messages = sorted(recording.of(found), key=lambda one: one.published)
+    rows = []
+    for one in messages:
+        try:
+            row = decoder.decode(deserialize_message(one.data, message))
+        except SpecError as error:
+            raise RecordingError(f"the commands on '{found}' are not those of this policy: {error}") from error
+        if len(row) != size:
+            raise RecordingError(
+                f"the commands on '{found}' have {len(row)} values, and the policy commands {size}: "
+                f'{", ".join(policy.spec.action_names)}; {option}.'
+            )
+        rows.append(row)
+    times = np.array([one.published for one in messages], dtype=np.int64)
+    return Commands(times, np.array(rows, dtype=np.float64).reshape(-1, size))
+
+
+def _first_hidden(recording: Recording, robot: RecordedRobot, policy: Policy) -> RawMessage | None:
+    """Return the first recorded hidden state if this policy is the one that ran, and no other; else None."""
+    digests = {note.values.get('digest') for note in recording.notes if note.name == POLICY_NOTE}
+    states = recording.of(controller_of(recording) + HIDDEN)
+    if digests != {policy.digest} or not states or len(_numbers(states[0])) != len(policy.hidden):
+        return None
+    return min(states, key=lambda one: one.published)
+
+
+def _numbers(message: RawMessage) -> list[float]:
+    vector: Any = deserialize_message(message.data, message_class('Float64MultiArray'))
+    return list(vector.data)

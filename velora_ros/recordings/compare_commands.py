@@ -1,0 +1,105 @@
+"""Two series of commands side by side: the recorded ones, and what another policy would have commanded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Times = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Commands:
+    """
+    Commands over time.
+
+    Args:
+        times: when the state that each answers was published, or the command itself, ascending, shape (n,) [ns].
+        values: one row for each, in the order of the policy's actions, shape (n, action) [SI units].
+    """
+
+    times: Times
+    values: Array
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """
+    Recorded commands and what another policy would have commanded for the same states.
+
+    Args:
+        names: the names of the actions.
+        units: their SI units; ``''`` where unknown.
+        ranges: highest minus lowest command of each action, shape (action,).
+        times: when each state was published, shape (n,) [s since the first].
+        recorded: what was commanded, shape (n, action).
+        other: what the other policy would have commanded, shape (n, action).
+    """
+
+    names: Sequence[str]
+    units: Sequence[str]
+    ranges: Array
+    times: Array
+    recorded: Array
+    other: Array
+
+    @property
+    def differences(self) -> Array:
+        """Other minus recorded, shape (n, action)."""
+        difference: Array = self.other - self.recorded
+        return difference
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return for each action the root mean square and largest difference, and when that was [s]."""
+        rows = []
+        for k, (name, unit) in enumerate(zip(self.names, self.units, strict=True)):
+            one = self.differences[:, k]
+            at = int(np.abs(one).argmax()) if len(one) else -1
+            rows.append(
+                {
+                    'action': name,
+                    'unit': unit,
+                    'recorded_rms': _rms(self.recorded[:, k]),
+                    'other_rms': _rms(self.other[:, k]),
+                    'difference_rms': _rms(one),
+                    'largest': abs(float(one[at])) if len(one) else None,
+                    'share_of_range': abs(float(one[at])) / float(self.ranges[k]) if len(one) else None,
+                    'at_s': float(self.times[at]) if len(one) else None,
+                }
+            )
+        return rows
+
+    def largest_moments(self, count: int) -> list[tuple[float, int, float, float]]:
+        """Return (time [s], action, recorded, other) of the largest differences relative to the range, by time."""
+        if not len(self.times):
+            return []
+        relative = np.abs(self.differences) / self.ranges
+        chosen = np.sort(np.argsort(relative.max(axis=1))[::-1][:count])
+        actions = relative.argmax(axis=1)
+        return [
+            (float(self.times[i]), k, float(self.recorded[i, k]), float(self.other[i, k]))
+            for i, k in zip(chosen, actions[chosen].tolist(), strict=True)
+        ]
+
+
+def pair_with_states(states: Times, recorded: Commands) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """
+    Return which recorded command answers which state: indices of the states and of the commands, each ascending.
+
+    A command answers the newest state that was published before it. If several do, as after a fallback, the first one
+    counts.
+    """
+    places = np.searchsorted(states, recorded.times, side='right') - 1
+    kept = places >= 0
+    found, first = np.unique(places[kept], return_index=True)
+    return found.astype(np.intp), np.flatnonzero(kept)[first].astype(np.intp)
+
+
+def _rms(values: Array) -> float | None:
+    return float(np.sqrt(np.mean(np.square(values)))) if len(values) else None
