@@ -144,7 +144,7 @@ def test_a_namespace_and_a_remapped_topic_are_found(policies, save):
 
 def test_a_topic_that_was_not_recorded_is_named_with_what_there_is(policies, save):
     path = save(run(Policy.load(policies[0], 'numpy')), omit=('/joint_states',))
-    with pytest.raises(RecordingError, match="'/joint_states' .* was not recorded; give a parameter file"):
+    with pytest.raises(RecordingError, match=r"'/joint_states' .* was not recorded; give a parameter file"):
         replayed(path, policies[0])
 
 

@@ -66,9 +66,8 @@ def what_if(recording: Recording, robot: RecordedRobot, policy: Policy, *, comma
             policy.hidden, in_step = np.array(_numbers(hidden)), True
             begin = len(values)  # what was computed before the recorded hidden state was known does not count
     if not values:
-        raise RecordingError(
-            f'the policy could use none of the recorded states: {(robot.reason or "there are none").rstrip(".")}.'
-        )
+        why = robot.reason.rstrip('.') or 'there are none'
+        raise RecordingError(f'the policy could use none of the recorded states: {why}.')
     commands = Commands(np.array(published[begin:], dtype=np.int64), np.array(values[begin:], dtype=np.float64))
     recorded = _recorded_commands(recording, robot, policy, command_topic)
     return WhatIf(commands, _compare(policy, robot, recorded, commands), len(recorded), in_step)
