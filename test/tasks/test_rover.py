@@ -65,5 +65,5 @@ def test_a_room_counts_only_if_nothing_was_touched_before_the_goal():
     failed = np.array([True, False, True])
     judged = rover.driving(Recording(0.1, np.ones((4, 3), bool), failed, np.zeros(3), found, {}))
     assert judged == pytest.approx(
-        {'reached': 1 / 3, 'collisions': 1 / 3, 'path_ratio': 1.5, 'seconds': 0.3, 'failed': 2}
+        {'reached': 1 / 3, 'collisions': 1 / 3, 'path_ratio': 1.5, 'time_s': 0.3, 'failed': 2}
     )

@@ -94,7 +94,7 @@ def driving(recording: Recording) -> dict[str, float]:
 
     ``collisions`` is the share of rooms with a contact before that, ``failed`` counts those with a contact at any time,
     further goals included; ``path_ratio`` is the median length of the ways that reached the goal over the shortest way
-    on the grid, ``seconds`` their median duration.
+    on the grid, ``time_s`` their median duration [s].
     """
     alive, metric = recording.alive, recording.metrics
     near = (metric['distance'] < WITHIN) & alive
@@ -108,7 +108,7 @@ def driving(recording: Recording) -> dict[str, float]:
         'reached': float(reached.mean()),
         'collisions': float(touched.mean()),
         'path_ratio': float(np.median(ratios)) if len(ratios) else float('nan'),
-        'seconds': float(np.median(first[reached] + 1) * recording.period) if reached.any() else float('nan'),
+        'time_s': float(np.median(first[reached] + 1) * recording.period) if reached.any() else float('nan'),
         'failed': int(recording.failed.sum()),
     }
 
