@@ -56,7 +56,7 @@ QUADRUPED = Task(
         vary.push(0.5, every=(4.0, 8.0)),
         vary.delay(action=(0, 1)),
     ],
-    growth=growth.Growth('tracking', above=0.7, by=0.2),
+    growth=growth.Growth('tracking', above=0.8, by=0.2),
     discount=0.97,
     metrics=metrics.walking(FEET),
     score=scores.walking,
