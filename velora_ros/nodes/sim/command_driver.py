@@ -78,7 +78,9 @@ class CommandDriver:
 
     def end_period(self, now: float) -> bool:
         """Publish what is due; return whether another episode should begin."""
-        for name in self._robot.task.commands:
+        for name, one in self._robot.task.commands.items():
+            if one.when is not None and one.when(self._robot.sim)[0]:
+                self._changes[name] = self._due[name] = 0.0
             if now >= self._due[name] and now >= self._silent_until.get(name, 0.0):
                 self._publish(name, now)
         if now < self._check_due:
@@ -105,7 +107,7 @@ class CommandDriver:
 
     def _goal(self, name: str) -> Array:
         """Return the goal; another one when its time is over."""
-        if self._robot.task.commands[name].every is not None and self._robot.time >= self._changes[name]:
+        if self._robot.time >= self._changes[name]:
             self._draw_goal(name)
         return self._goals[name]
 
