@@ -29,8 +29,9 @@ class Clone:
         subprocess.run(['git', *arguments], cwd=self.path, check=True, capture_output=True)
 
     def commit(self, **files):
+        paths = {'code': 'velora_ros/errors.py', 'log': 'CHANGELOG.rst', 'test': 'test/test_errors.py'}
         for name, text in files.items():
-            path = self.path / {'code': 'velora_ros/spec.py', 'log': 'CHANGELOG.rst', 'test': 'test/test_spec.py'}[name]
+            path = self.path / paths[name]
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
         (self.path / 'tools').mkdir(exist_ok=True)
@@ -41,7 +42,7 @@ class Clone:
     def passes(self):
         done = subprocess.run(['bash', 'tools/changelog'], cwd=self.path, check=False, capture_output=True, text=True)
         assert done.returncode in (0, 1), done.stderr
-        assert done.returncode == 0 or 'velora_ros/spec.py' in done.stderr
+        assert done.returncode == 0 or 'velora_ros/errors.py' in done.stderr
         return done.returncode == 0
 
 

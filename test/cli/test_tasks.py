@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -148,3 +149,11 @@ def test_train_learns_a_task_in_many_simulations_and_resumes(robot, tmp_path, ca
     said(capsys, 'train', '--resume', str(folder), '--steps', '300', '--no-pictures')
     report = json.loads(said(capsys, 'evaluate', str(folder / 'policies' / 'last.safetensors'), '--json').out)
     assert np.isfinite(report['mean'])
+
+
+def test_the_contract_of_a_task_is_written_into_a_policy_that_has_none(capsys, robot, policy):
+    file = PolicyFile.load(policy)
+    dataclasses.replace(file, spec=dataclasses.replace(file.spec, contract=None)).save(policy)
+    assert 'has the contract of' in said(capsys, 'tasks', 'write', f'{robot}:WALK', policy).out
+    assert PolicyFile.load(policy).digest == file.digest
+    assert 'observation_names' in said(capsys, 'tasks', 'write', f'{robot}:REACH', policy, status=1).err

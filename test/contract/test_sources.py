@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from velora_ros.contract.sources import ObservationSettings, Source, plan
+from velora_ros.contract.sources import ObservationSettings, plan
 from velora_ros.errors import ConfigError
+from velora_ros.spec import Source
 
 JOINTS = ('slider/position', 'hinge/position')
 MIXED = ('slider/position', 'obs_1', 'obs_2')

@@ -1,4 +1,8 @@
-"""``velora_ros tasks``: list the tasks that ship; ``velora_ros tasks show NAME`` prints the contract of one."""
+"""
+``velora_ros tasks``: list the tasks that ship; ``velora_ros tasks show NAME`` prints the contract of one.
+
+``velora_ros tasks write NAME FILE`` writes the contract into a policy that an earlier release trained in this task.
+"""
 
 import argparse
 import json
@@ -19,6 +23,10 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     show.add_argument('task', metavar='TASK', help='quadruped, my_robot.py:WALK or my_package.my_robot:WALK')
     show.add_argument('--json', action='store_true', help='print one JSON object')
     show.set_defaults(run=show_task)
+    write = actions.add_parser('write', help='write the contract of a task into a policy file that has none')
+    write.add_argument('task', metavar='TASK', help='the task in which the policy was trained')
+    write.add_argument('file', metavar='FILE', help='policy file')
+    write.set_defaults(run=write_contract)
 
 
 def list_tasks(arguments: argparse.Namespace) -> None:
@@ -48,6 +56,22 @@ def show_task(arguments: argparse.Namespace) -> None:
 
     found = contract(find(arguments.task))
     write_line(json.dumps({'task': arguments.task, **found}) if arguments.json else text(arguments.task, found))
+
+
+def write_contract(arguments: argparse.Namespace) -> None:
+    """
+    Write the contract of a task into a policy file; the weights stay.
+
+    Raises:
+        VeloraError: the file is damaged, there is no such task, or they do not fit each other.
+    """
+    from velora_ros.policy import PolicyFile  # noqa: PLC0415
+    from velora_ros.tasks.references import find  # noqa: PLC0415 - MuJoCo takes a moment to load
+    from velora_ros.tasks.robot_contract import with_contract  # noqa: PLC0415
+
+    file = with_contract(PolicyFile.load(arguments.file), find(arguments.task))
+    file.save(arguments.file)
+    write_line(f'{arguments.file}: has the contract of {arguments.task}, digest {file.digest[:12]}')
 
 
 def text(name: str, found: dict[str, Any]) -> str:

@@ -14,33 +14,12 @@ from velora_ros.contract.fields import width_of
 from velora_ros.contract.joint_signals import INTERFACES, joint_signal, reads_joints
 from velora_ros.contract.transforms import Transform
 from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.spec.robot_contract import Source
 
 JOINTS, VECTOR = 'JointState', 'Float64MultiArray'
-TRANSFORMS = ('none', 'sin', 'cos', 'unwrap')
 REFUSE = 'refuse'
 # An error lists at most this many names.
 _LISTED = 12
-
-
-@dataclass(frozen=True)
-class Source:
-    """
-    A topic from which observations are read.
-
-    Args:
-        name: its name in ``observation.fields``.
-        topic: its topic.
-        type: the type of its messages, such as ``JointState`` or ``my_msgs/msg/Wheels``.
-        missing: values used before the first message and when the newest is too old, one for all or one for each;
-            empty refuses the observation instead.
-        frame: the frame that its messages must be in; empty accepts any.
-    """
-
-    name: str
-    topic: str
-    type: str
-    missing: tuple[float, ...] = ()
-    frame: str = ''
 
 
 # Read when the user names no source.

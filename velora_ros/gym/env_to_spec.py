@@ -36,6 +36,9 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
     observations = observation_signals(env)
     actions = _action_signals(env)
     period, assumed = find_period(env, control_period)
+    contract = getattr(env.unwrapped, 'robot_contract', None)
+    if contract is not None and not _are_own(env, observations, actions):
+        contract = None
     low, high = np.asarray(env.action_space.low), np.asarray(env.action_space.high)  # type: ignore[attr-defined]
     return PolicySpec(
         observation_names=tuple(signal.name for signal in observations),
@@ -49,7 +52,15 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
         action_high=tuple(map(float, high)),
         control_period=period,
         control_period_assumed=assumed,
+        contract=contract,
     )
+
+
+def _are_own(env: Env, observations: list[Signal], actions: list[Signal]) -> bool:
+    """Return whether observations and actions are those of the environment itself, by name and order."""
+    base: Any = env.unwrapped
+    pairs = (observations, base.observation_signals()), (actions, base.action_signals())
+    return all([one.name for one in here] == [one.name for one in there] for here, there in pairs)
 
 
 def observation_signals(env: Env) -> list[Signal]:

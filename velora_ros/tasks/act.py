@@ -9,6 +9,7 @@ import numpy as np
 
 from velora_ros.contract.joint_signals import UNITS, Signal, signal_name
 from velora_ros.errors import TaskError
+from velora_ros.spec import RobotCommand
 from velora_ros.tasks.names import PerName, values
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Array, Ids, Sim
@@ -28,6 +29,10 @@ class Drive(Protocol):
     """Name and unit of each value of the robot's command message, which is what its driver takes."""
     limits: tuple[Array, Array]
     """Least and greatest value of each of them, in SI units, each of shape (action,)."""
+
+    @property
+    def command(self) -> RobotCommand | None:
+        """What a robot is sent, for the policy file; None if that is not known."""
 
     def begin(self, ids: Ids) -> None:
         """Command the present pose in simulations whose episode begins."""
@@ -185,6 +190,11 @@ class TargetDrive:
             Signal(signal_name(name, 'position'), UNITS['position'][int(hinge)]) for name, hinge in hinges
         ]
         self.limits = (self._joints.low, self._joints.high)
+        damping, limit = -model.actuator_biasprm[self._actuators, 2], model.actuator_forcerange[self._actuators, 1]
+        numbers = (self._joints.low, self._joints.high, self._servo_stiffness, damping, limit, self._neutral)
+        self.command: RobotCommand | None = RobotCommand(
+            'Float64MultiArray', names, 'position', action.mode, *(tuple(one.tolist()) for one in numbers)
+        )
 
     def begin(self, ids: Ids) -> None:
         """Command the present pose in simulations whose episode begins."""
@@ -277,6 +287,10 @@ class EffortDrive:
         self._gear, self._efforts = gear, np.abs(self._control * gear)
         self.wire: Sequence[Signal] = [Signal(one.name, one.unit) for one in self.signals]
         self.limits = (-self._efforts, self._efforts)
+        low, high = (tuple(one.tolist()) for one in self.limits)
+        self.command: RobotCommand | None = RobotCommand(
+            'Float64MultiArray', joints.names, 'effort', low=low, high=high
+        )
 
     def begin(self, ids: Ids) -> None:
         """Command no effort in simulations whose episode begins."""
@@ -342,6 +356,10 @@ class TwistDrive:
         self.wire: Sequence[Signal] = [Signal(one.name, one.unit) for one in self.signals]
         self._largest = np.array([action.linear, action.angular])
         self.limits = (-self._largest, self._largest)
+        low, high = (tuple(one.tolist()) for one in self.limits)
+        self.command: RobotCommand | None = RobotCommand(
+            'TwistStamped', ('linear.x', 'angular.z'), 'velocity', low=low, high=high
+        )
 
     def begin(self, ids: Ids) -> None:
         """Command no speed in simulations whose episode begins."""

@@ -10,6 +10,7 @@ from velora_ros.errors import TaskError
 from velora_ros.spec import PolicySpec
 from velora_ros.tasks.draws import key_of
 from velora_ros.tasks.episodes import Episodes
+from velora_ros.tasks.robot_contract import robot_contract
 
 DEEPEST = 0.01
 """How deep two geoms may lie in each other in the start pose [m]."""
@@ -45,6 +46,7 @@ def check(task: Any) -> PolicySpec:
         action_low=(-1.0,) * len(driven),
         action_high=(1.0,) * len(driven),
         control_period=float(task.period),
+        contract=robot_contract(task, episodes),
     )
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError
+from velora_ros.spec import Source
+from velora_ros.tasks.readings import identifier
 from velora_ros.tasks.sim import Array, Ids, Sim
 
 Range = tuple[float, float]
@@ -32,6 +34,7 @@ class Command:
         high: greatest value of each entry; empty: not bounded.
         when: function of the simulations, called once a step, ``(sim) -> (n,)``: which ones get a new command before
             it is due by time; None: none.
+        read_from: where a robot has it, for the policy file; None: no message has it.
     """
 
     entries: Sequence[str]
@@ -44,6 +47,7 @@ class Command:
     low: Sequence[float] = ()
     high: Sequence[float] = ()
     when: When | None = None
+    read_from: Source | None = None
 
     def __post_init__(self) -> None:
         if self.every is not None and not 0 < self.every[0] <= self.every[1]:
@@ -80,9 +84,11 @@ def twist(
     def sample(sim: Sim, ids: Ids) -> Array:
         return sim.draws.uniform(ids, low, high, 3)
 
+    limits = tuple(low.tolist()), tuple(high.tolist())
+    source = Source(identifier(topic), topic, 'Twist', (0.0,), max_age_s=timeout, low=limits[0], high=limits[1])
     return Command(
         ('linear.x', 'linear.y', 'angular.z'), ('m/s', 'm/s', 'rad/s'), sample, every,
-        f'Twist or TwistStamped, {topic}', still, timeout, low.tolist(), high.tolist(),
+        f'Twist or TwistStamped, {topic}', still, timeout, *limits, read_from=source,
     )  # fmt: skip
 
 
@@ -104,16 +110,19 @@ def goal(
         when: ``(sim) -> (n,)``: which simulations get the next goal, for example those that reached the last one.
         topic: topic of the robot's PoseStamped or PointStamped messages.
     """
+    limits: tuple[tuple[float, ...], ...] = ((), ())
     if sample is None:
         if len(box) != 3:
             raise TaskError('command.goal: give a function that samples goals, or a box of three ranges.')
         low, high = np.array(box, np.float64).T
+        limits = tuple(low.tolist()), tuple(high.tolist())
 
         def sample(sim: Sim, ids: Ids) -> Array:
             return sim.draws.uniform(ids, low, high, 3)
 
-    source = f'PoseStamped or PointStamped, {topic}'
-    return Command(('x', 'y', 'z'), ('m', 'm', 'm'), sample, every, source, when=when)
+    source = Source(identifier(topic), topic, 'PoseStamped', max_age_s=0.0, low=limits[0], high=limits[1])
+    where = f'PoseStamped or PointStamped, {topic}'
+    return Command(('x', 'y', 'z'), ('m', 'm', 'm'), sample, every, where, when=when, read_from=source)
 
 
 class Commands:
@@ -124,6 +133,8 @@ class Commands:
         for name, one in commands.items():
             sim.command_entries[name] = tuple(zip(one.entries, one.unit, strict=True))
             sim.commands[name] = np.zeros((sim.n, len(one.entries)))
+            if one.read_from is not None:
+                sim.command_sources[name] = one.read_from
             sim.remember(_due(name))
             sim.remember(_changed(name))
 

@@ -11,7 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.tasks.reward import motion_of, moving
+from velora_ros.contract.gait_clock import sine_and_cosine, strides
+from velora_ros.spec import Source
+from velora_ros.spec.robot_contract import GAIT_CLOCK
+from velora_ros.tasks.readings import Reading
+from velora_ros.tasks.reward import MOVING, motion_of, moving
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Array, Sim
 from velora_ros.tasks.terms import Observation, Term
@@ -44,20 +48,28 @@ class Gait:
 
     def phase(self, sim: Sim) -> Array:
         """Return how much of its stride each foot has done, shape (n, feet), in [0, 1)."""
-        found: Array = (sim.time[:, None] / self.period + np.array(self.offsets)) % 1.0
-        return found
+        return strides(sim.time[:, None], self.period, self.offsets)
 
     def clock(self) -> Observation:
         """Sine and cosine of the first foot's phase, (n, 2); 0 while the command is to stand; known to the node."""
 
         def read(sim: Sim) -> Array:
-            angle = 2 * np.pi * self.phase(sim)[:, 0]
-            seen: Array = np.stack([np.sin(angle), np.cos(angle)], axis=1) * moving(sim, self.command)[:, None]
-            return seen
+            return sine_and_cosine(self.phase(sim)[:, 0], moving(sim, self.command))
+
+        def find(sim: Sim) -> Reading | None:
+            told = sim.command_sources.get(self.command)
+            if told is None:
+                return None
+            source = Source(
+                'clock', '', GAIT_CLOCK, period_s=self.period, phase=self.offsets[0], moves_with=told.name,
+                moves_above=MOVING,
+            )  # fmt: skip
+            return Reading((told, source), ('clock:sin', 'clock:cos'))
 
         return Observation(
-            'clock', read, entries=('clock.sin', 'clock.cos'), source='the time since the start', sensed=False
-        )
+            'clock', read, entries=('clock.sin', 'clock.cos'), source='the time since the start', sensed=False,
+            find=find,
+        )  # fmt: skip
 
     def in_time(self) -> Term:
         """Return the share of feet that are in the air or on the ground as they should be, in [0, 1]."""

@@ -13,14 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from velora_ros.contract.goals import seen_from
 from velora_ros.contract.joint_signals import UNITS, signal_name
+from velora_ros.contract.orientations import gravity as direction_of_gravity
+from velora_ros.contract.orientations import to_frame
+from velora_ros.tasks import readings
+from velora_ros.tasks.readings import IMU, ODOMETRY, XYZ
 from velora_ros.tasks.robot_model import RobotModel
-from velora_ros.tasks.sim import Array, Sim, to_frame
+from velora_ros.tasks.sim import Array, Sim
 from velora_ros.tasks.terms import Compute, Observation
 
 Numbers = float | Sequence[float]
 
-_XYZ = ('x', 'y', 'z')
 _IMU, _ODOMETRY, _JOINTS = 'Imu', 'Odometry', 'JointState'
 
 
@@ -53,16 +57,18 @@ def gyro(sensor: str = '', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: 
         return sim.sensor(sensor) if sensor else sim.base.angular_velocity
 
     source = f'{_IMU} angular_velocity'
-    return _vector('gyro', read, 'rad/s', source, noise=noise, bias=bias, scale=scale)
+    find = readings.at(IMU, *(f'angular_velocity.{axis}' for axis in XYZ))
+    return _vector('gyro', read, 'rad/s', source, find=find, noise=noise, bias=bias, scale=scale)
 
 
 def gravity(site: str = '', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 1.0) -> Observation:
     """Direction of gravity, R^T (0, 0, -1), in the frame of a site or of the floating base, (n, 3), from Imu."""
 
     def read(sim: Sim) -> Array:
-        return -sim.site(site).xmat.reshape(sim.n, 3, 3)[:, 2, :] if site else sim.base.gravity
+        return direction_of_gravity(sim.site(site).xmat.reshape(sim.n, 3, 3)) if site else sim.base.gravity
 
-    return _vector('gravity', read, '', f'{_IMU} orientation', noise=noise, bias=bias, scale=scale)
+    find = readings.at(IMU, *(f'orientation.gravity.{axis}' for axis in XYZ))
+    return _vector('gravity', read, '', f'{_IMU} orientation', find=find, noise=noise, bias=bias, scale=scale)
 
 
 def joint_positions(
@@ -74,7 +80,8 @@ def joint_positions(
         chosen = sim.joints(joints)
         return chosen.position - sim.start_qpos[chosen.places] if relative else chosen.position
 
-    return _of_joints('joint_positions', 'position', joints, read, noise=noise, bias=bias, scale=scale)
+    find = readings.joints(joints, 'position', relative=relative)
+    return _of_joints('joint_positions', 'position', joints, read, find, noise=noise, bias=bias, scale=scale)
 
 
 def joint_angles(*joints: str, noise: float = 0.0, scale: float = 1.0) -> Observation:
@@ -109,7 +116,8 @@ def joint_velocities(
     def read(sim: Sim) -> Array:
         return sim.joints(joints).velocity
 
-    return _of_joints('joint_velocities', 'velocity', joints, read, noise=noise, bias=bias, scale=scale)
+    find = readings.joints(joints, 'velocity')
+    return _of_joints('joint_velocities', 'velocity', joints, read, find, noise=noise, bias=bias, scale=scale)
 
 
 def joint_efforts(
@@ -120,7 +128,8 @@ def joint_efforts(
     def read(sim: Sim) -> Array:
         return sim.joints(joints).effort
 
-    return _of_joints('joint_efforts', 'effort', joints, read, noise=noise, bias=bias, scale=scale)
+    find = readings.joints(joints, 'effort')
+    return _of_joints('joint_efforts', 'effort', joints, read, find, noise=noise, bias=bias, scale=scale)
 
 
 def last_action() -> Observation:
@@ -132,7 +141,8 @@ def last_action() -> Observation:
     def entries(sim: Sim) -> list[str]:
         return [f'last_action.{i}' for i in range(sim.action.shape[1])]
 
-    return Observation('last_action', read, entries=entries, source='the policy', sensed=False)
+    find = readings.last_action
+    return Observation('last_action', read, entries=entries, source='the policy', sensed=False, find=find)
 
 
 def command(name: str = 'twist', *, scale: Numbers = 1.0) -> Observation:
@@ -148,8 +158,9 @@ def command(name: str = 'twist', *, scale: Numbers = 1.0) -> Observation:
         return [unit for _, unit in sim.command_entries[name]]
 
     return Observation(
-        f'command({name})', read, entries=entries, units=units, scale=scale, sensed=False, source=f'command {name}'
-    )
+        f'command({name})', read, entries=entries, units=units, scale=scale, sensed=False, source=f'command {name}',
+        find=readings.command(name),
+    )  # fmt: skip
 
 
 def base_velocity(*, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 1.0) -> Observation:
@@ -159,7 +170,8 @@ def base_velocity(*, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers =
         return sim.base.velocity
 
     source = f'{_ODOMETRY} twist.twist.linear'
-    return _vector('base_velocity', read, 'm/s', source, noise=noise, bias=bias, scale=scale)
+    find = readings.at(ODOMETRY, *(f'twist.twist.linear.{axis}' for axis in XYZ))
+    return _vector('base_velocity', read, 'm/s', source, find=find, noise=noise, bias=bias, scale=scale)
 
 
 def base_height(*, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 1.0) -> Observation:
@@ -169,8 +181,11 @@ def base_height(*, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 1
         found: Array = sim.free_joint.qpos[:, 2]
         return found
 
-    source = f'{_ODOMETRY} pose.pose.position.z'
-    return Observation('base_height', read, 'm', source=source, noise=noise, bias=bias, scale=scale)
+    path = 'pose.pose.position.z'
+    return Observation(
+        'base_height', read, 'm', source=f'{_ODOMETRY} {path}', noise=noise, bias=bias, scale=scale,
+        find=readings.at(ODOMETRY, path),
+    )  # fmt: skip
 
 
 def contacts(geoms: str) -> Observation:
@@ -208,7 +223,7 @@ def body_pose(body: str, *, relative_to: str = '', noise: Numbers = 0.0, scale: 
             axes = np.einsum('nji,njk->nik', frame, axes)
         return np.concatenate([position, quaternions(axes)], axis=1)
 
-    entries = [f'{body}/{part}' for part in (*_XYZ, 'qw', 'qx', 'qy', 'qz')]
+    entries = [f'{body}/{part}' for part in (*XYZ, 'qw', 'qx', 'qy', 'qz')]
     units = ['m', 'm', 'm', '', '', '', '']
     source = 'PoseStamped pose'
     return Observation('body_pose', read, entries=entries, units=units, source=source, noise=noise, scale=scale)
@@ -224,7 +239,8 @@ def body_position(body: str, *, relative_to: str = '', noise: Numbers = 0.0, sca
         origin, frame = sim.pose(relative_to)
         return to_frame(frame, position - origin)
 
-    return _vector(f'{body}', read, 'm', 'PoseStamped pose.position', noise=noise, scale=scale)
+    find = readings.position_of(body, relative_to)
+    return _vector(f'{body}', read, 'm', 'PoseStamped pose.position', find=find, noise=noise, scale=scale)
 
 
 def goal(
@@ -242,17 +258,15 @@ def goal(
     """
 
     def read(sim: Sim) -> Array:
-        difference = sim.command(name)[:, :3]
-        if relative_to:
-            difference = difference - sim.pose(relative_to)[0]
-        if frame:
-            difference = to_frame(sim.pose(frame)[1], difference)
+        origin = sim.pose(relative_to)[0] if relative_to else np.zeros(3)
+        difference = seen_from(sim.command(name)[:, :3], origin, sim.pose(frame)[1] if frame else None)
         found: Array = difference[:, :2] if planar else difference
         return found
 
     source = 'PointStamped point' if not relative_to else 'PoseStamped pose.position minus the pose of the robot'
-    entries = [f'{name}.{axis}' for axis in (_XYZ[:2] if planar else _XYZ)]
-    return Observation(f'goal({name})', read, 'm', entries=entries, source=source, scale=scale)
+    axes = XYZ[:2] if planar else XYZ
+    entries, find = [f'{name}.{axis}' for axis in axes], readings.goal(name, relative_to, frame, axes)
+    return Observation(f'goal({name})', read, 'm', entries=entries, source=source, scale=scale, find=find)
 
 
 def lidar(
@@ -276,8 +290,10 @@ def lidar(
         return least
 
     entries = [f'lidar.{i}' for i in range(sectors)]
-    scale = scale or 1 / range_max
-    return Observation('lidar', read, 'm', entries=entries, source='LaserScan ranges', noise=noise, scale=scale)
+    scale, find = scale or 1 / range_max, readings.sectors(sensors, sectors, range_max)
+    return Observation(
+        'lidar', read, 'm', entries=entries, source='LaserScan ranges', noise=noise, scale=scale, find=find
+    )
 
 
 def quaternions(axes: Array) -> Array:
@@ -290,14 +306,17 @@ def quaternions(axes: Array) -> Array:
 
 
 def _vector(name: str, read: Compute, unit: str, source: str, **options: Any) -> Observation:
-    return Observation(name, read, unit, entries=[f'{name}.{axis}' for axis in _XYZ], source=source, **options)
+    return Observation(name, read, unit, entries=[f'{name}.{axis}' for axis in XYZ], source=source, **options)
 
 
-def _of_joints(name: str, interface: str, joints: str, read: Compute, **options: Any) -> Observation:
+def _of_joints(
+    name: str, interface: str, joints: str, read: Compute, find: readings.Find, **options: Any
+) -> Observation:
     def entries(sim: Sim) -> list[str]:
         return [signal_name(joint, interface) for joint in sim.joints(joints).names]
 
     def units(sim: Sim) -> list[str]:
         return [UNITS[interface][int(hinge)] for hinge in sim.joints(joints).hinges]
 
-    return Observation(name, read, entries=entries, units=units, source=f'{_JOINTS} {interface}', **options)
+    source = f'{_JOINTS} {interface}'
+    return Observation(name, read, entries=entries, units=units, source=source, find=find, **options)

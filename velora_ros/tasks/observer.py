@@ -26,7 +26,8 @@ class Observer:
     def __init__(
         self, sim: Sim, terms: Sequence[Observation], biases: dict[str, float], *, disturbed: bool, latest: int = 0
     ) -> None:
-        self._sim, self.terms = sim, tuple(terms)
+        self.sim = self._sim = sim
+        self.terms = tuple(terms)
         widths = [self._width(term) for term in self.terms]
         ends = np.cumsum(widths).tolist()
         self.places = [slice(end - width, end) for end, width in zip(ends, widths, strict=True)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from velora_ros.contract.gait_clock import moves
 from velora_ros.tasks.act import actuator_id
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Array, Sim
@@ -206,7 +207,7 @@ def distance(sim: Sim, body: str, command: str = 'goal') -> Array:
 
 def moving(sim: Sim, command: str = 'twist') -> Any:
     """Return which simulations have the command to move, shape (n,)."""
-    return np.abs(sim.command(command)).max(axis=1) > MOVING
+    return moves(sim.command(command), MOVING)
 
 
 def swings(sim: Sim, feet: str) -> Array:

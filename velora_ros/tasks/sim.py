@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from mujoco.batch import Batch
 
+from velora_ros.contract.orientations import gravity, matrices, to_frame
 from velora_ros.errors import TaskError, did_you_mean
+from velora_ros.spec import Source
 from velora_ros.tasks.draws import Draws
 from velora_ros.tasks.names import select, unknown
 from velora_ros.tasks.views import Joints, View, bound, index
@@ -64,6 +66,8 @@ class Sim:
         """Name and unit of each entry of each command."""
         self.strength: Array = np.ones(n)
         """Share of the variation that an episode has, in [0, 1], shape (n,); below 1 only while it grows."""
+        self.command_sources: dict[str, Source] = {}
+        """Where a robot has each command, of those that a message has."""
         self.drawn: dict[str, Array] = {}
         """What the episode drew, by the term's name, each of shape (n, ...)."""
         self.memory: dict[str, Array] = {}
@@ -317,22 +321,4 @@ class Sim:
 def _base(sim: Sim) -> Base:
     pose, motion = sim.free_joint.qpos, sim.free_joint.qvel
     axes = matrices(pose[:, 3:7])
-    return Base(to_frame(axes, motion[:, :3]), motion[:, 3:6], -axes[:, 2, :])
-
-
-def matrices(quaternions: Array) -> Array:
-    """Return rotation matrices of quaternions (w, x, y, z) of length 1, shape (n, 3, 3)."""
-    w, x, y, z = quaternions.T
-    xx, yy, zz = x * x, y * y, z * z
-    found = np.empty((len(quaternions), 3, 3))
-    found[:, 0, 0], found[:, 1, 1], found[:, 2, 2] = 1 - 2 * (yy + zz), 1 - 2 * (xx + zz), 1 - 2 * (xx + yy)
-    found[:, 0, 1], found[:, 1, 0] = 2 * (x * y - w * z), 2 * (x * y + w * z)
-    found[:, 0, 2], found[:, 2, 0] = 2 * (x * z + w * y), 2 * (x * z - w * y)
-    found[:, 1, 2], found[:, 2, 1] = 2 * (y * z - w * x), 2 * (y * z + w * x)
-    return found
-
-
-def to_frame(axes: Array, vectors: Array) -> Array:
-    """Return vectors of the world, shape (n, 3), in the frames with these axes as columns, shape (n, 3, 3)."""
-    found: Array = np.einsum('nji,nj->ni', axes, vectors)
-    return found
+    return Base(to_frame(axes, motion[:, :3]), motion[:, 3:6], gravity(axes))

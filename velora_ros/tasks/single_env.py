@@ -9,7 +9,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from velora_ros.contract.joint_signals import Signal
 from velora_ros.gym.make_env import MADE_AS
-from velora_ros.spec import PolicySpec
+from velora_ros.spec import PolicySpec, RobotContract
 from velora_ros.tasks.vector_env import TaskVectorEnv
 
 Floats = npt.NDArray[np.float32]
@@ -62,6 +62,11 @@ class TaskEnv(gym.Env[Floats, Floats]):
     def policy_spec(self) -> PolicySpec:
         """Names, units, bounds and period of what a policy reads and commands."""
         return self._vector.policy_spec
+
+    @property
+    def robot_contract(self) -> RobotContract | None:
+        """How observations and actions reach a robot."""
+        return self.policy_spec.contract
 
     def observation_signals(self) -> list[Signal]:
         """Return name and unit of each observation."""

@@ -1,7 +1,7 @@
 """``Task``: what a robot reads, does and wants, and what varies, in one declaration; its environments."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from velora_ros.spec import PolicySpec
@@ -81,9 +81,10 @@ class Task:
 
     @property
     def policy_spec(self) -> PolicySpec:
-        """Names, units, bounds and period of what a policy reads and commands."""
+        """Names, units, bounds and period of what a policy reads and commands, and how that reaches a robot."""
         spec: PolicySpec = self._spec  # type: ignore[attr-defined]
-        return spec
+        contract = spec.contract
+        return spec if contract is None else replace(spec, contract=replace(contract, task=self.name))
 
     @property
     def horizon(self) -> int:

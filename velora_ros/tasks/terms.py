@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError
+from velora_ros.tasks.readings import Find, nowhere
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Sim
 
@@ -51,11 +52,12 @@ class Observation(Term):
     Args:
         entries: name of each entry; empty: ``<name>`` or ``<name>.<number>``.
         units: unit of each entry, if they differ.
-        source: message type and field on the robot, for example ``Imu angular_velocity``.
+        source: message type and field on the robot, for example ``Imu angular_velocity``, for people.
         noise: standard deviation of the noise in each step, one for all entries or one for each.
         bias: standard deviation of an error that is constant during an episode.
         scale: fixed factor, one for all entries or one for each.
         sensed: whether it comes from a sensor, so that delays and lost frames concern it.
+        find: returns where a robot has it, for the policy file.
     """
 
     entries: Names = ()
@@ -65,6 +67,7 @@ class Observation(Term):
     bias: float | Sequence[float] = 0.0
     scale: float | Sequence[float] = 1.0
     sensed: bool = True
+    find: Find = nowhere
 
 
 def named(term: Any, kind: str) -> Term:

@@ -1,6 +1,7 @@
 """A task as a ``gymnasium.vector.VectorEnv``: many simulations in one call."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,7 +98,9 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
     def policy_spec(self) -> PolicySpec:
         """Names, units, bounds and period of what a policy reads and commands."""
         spec: PolicySpec = self.task.policy_spec
-        return spec
+        if spec.contract is None or not self.episodes.undisturbed:
+            return spec
+        return replace(spec, contract=replace(spec.contract, varied=()))
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None

@@ -4,9 +4,10 @@ import dataclasses
 
 from policy_robot import SPEC
 
-from velora_ros.contract.sources import ObservationSettings, Source, plan
+from velora_ros.contract.sources import ObservationSettings, plan
 from velora_ros.nodes.policy.parameters import parameters
 from velora_ros.nodes.policy.startup_summary import LISTED, startup_summary
+from velora_ros.spec import Source
 
 
 def line(spec, settings=None, **changed):

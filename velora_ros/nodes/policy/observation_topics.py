@@ -12,7 +12,6 @@ from velora_ros.contract.sources import (
     REFUSE,
     VECTOR,
     ObservationSettings,
-    Source,
     SourcePlan,
     number_of,
     plan,
@@ -27,6 +26,7 @@ from velora_ros.nodes.policy.decoding.field_reader import Reader
 from velora_ros.nodes.policy.decoding.reader_registry import WholeVector, has_number, make_reader, message_class
 from velora_ros.nodes.policy.parameters import max_age
 from velora_ros.nodes.ros.parameters import Values
+from velora_ros.spec import Source
 
 
 @dataclass

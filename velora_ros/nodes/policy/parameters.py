@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from velora_ros.contract.sources import DEFAULT_SOURCES, TRANSFORMS, ObservationSettings, Source
+from velora_ros.contract.sources import DEFAULT_SOURCES, ObservationSettings
 from velora_ros.control import Settings
 from velora_ros.control.command_limits import Safety
 from velora_ros.errors import ConfigError
@@ -15,6 +15,7 @@ from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Parameter, Values
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.engine_protocol import ENGINES
+from velora_ros.spec.robot_contract import TRANSFORMS, Source
 
 # The name of an action without a meaning.
 _NO_MEANING = re.compile(r'action_\d+')

@@ -103,8 +103,9 @@ def check_environment(
         )
     if known is None:
         return
-    # Runs of older versions do not say that their period was assumed.
+    # Runs of older versions do not say that their period was assumed, and have no contract with a robot.
     known = dataclasses.replace(known, control_period_assumed=spec.control_period_assumed).with_actions_of(spec)
+    known = known if known.contract else dataclasses.replace(known, contract=spec.contract)
     if not same_id(environment, name):
         differs = f'was trained in {environment or "an environment without an id"}, this is {name or "one"}'
     elif known != spec:

@@ -16,12 +16,12 @@ from typing import Any, Protocol
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 
-from velora_ros.contract.sources import Source
 from velora_ros.control.joint_values import DecodedJointState
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.policy.decoding.field_reader import Numbers, Reader
 from velora_ros.nodes.policy.decoding.reader_registry import message_class
 from velora_ros.nodes.ros.conversions import to_nanoseconds
+from velora_ros.spec import Source
 
 # Before the message: the encoding, here CDR in this machine's byte order, and two bytes without a meaning.
 _HEAD, _ENCODING = struct.Struct('=H2x'), int.from_bytes([0, sys.byteorder == 'little'], sys.byteorder)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import SpecError
+from velora_ros.spec.json_fields import from_json, to_json
+from velora_ros.spec.robot_contract import RobotContract
 
 # A factor in front of a unit, as in files of version 1: '100 N' where one unit of action is 100 N.
 _FACTOR = re.compile(r'([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s+(\S.*)')
@@ -40,6 +42,8 @@ class PolicySpec:
         action_offset: SI value of each action at zero; finite. Empty: 0 for all.
         action_holds: whether an action without a joint's name drives a position servo: the robot stays where it is
             while the action is held, and moves when the action becomes zero. Empty: False for all.
+        contract: how observations and actions reach a robot; None if it is not known, as for environments without a
+            task.
 
     Raises:
         SpecError: lengths differ, names repeat, a bound is not finite or not ordered, the period is not positive, a
@@ -57,6 +61,7 @@ class PolicySpec:
     action_scale: tuple[float, ...] = ()
     action_offset: tuple[float, ...] = ()
     action_holds: tuple[bool, ...] = ()
+    contract: RobotContract | None = None
 
     def __post_init__(self) -> None:
         _check_names('observation_names', self.observation_names)
@@ -81,6 +86,9 @@ class PolicySpec:
             _check_length('action_holds', self.action_holds, self.action_dim)
         if not any(self.action_holds):
             object.__setattr__(self, 'action_holds', ())
+        if self.contract is not None:
+            _check_length('contract.fields', self.contract.fields, self.observation_dim)
+            _check_length('contract.command.fields', self.contract.command.fields, self.action_dim)
 
     def _check_affine(self, field: str, *, nothing: float) -> None:
         """Check a scale or an offset; one without effect becomes empty, so that equal specs compare equal."""
@@ -145,7 +153,11 @@ class PolicySpec:
     def differences(self, other: 'PolicySpec') -> list[tuple[str, Any, Any]]:
         """Return the name of each field that differs, with its value in this spec and in the other."""
         pairs = [(item.name, getattr(self, item.name), getattr(other, item.name)) for item in fields(self)]
-        return [(name, here, there) for name, here, there in pairs if here != there]
+        found = [(name, here, there) for name, here, there in pairs if here != there]
+        if self.contract is None or other.contract is None or not found or found[-1][0] != 'contract':
+            return found
+        parts = self.contract.differences(other.contract)
+        return [*found[:-1], *((f'contract.{name}', here, there) for name, here, there in parts)]
 
     def with_actions_of(self, other: 'PolicySpec') -> 'PolicySpec':
         """
@@ -173,11 +185,7 @@ class PolicySpec:
 
         A field that has its default value is omitted, so that older files keep their digest.
         """
-        values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-        for name, default in _optional().items():
-            if getattr(self, name) == default:
-                del values[name]
-        return values
+        return to_json(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> 'PolicySpec':
@@ -214,6 +222,7 @@ class PolicySpec:
                 action_scale=scale,
                 action_offset=_floats(data.get('action_offset', ())),
                 action_holds=tuple(_boolean(value) for value in data.get('action_holds', ())),
+                contract=from_json(RobotContract, data['contract'], 'contract') if 'contract' in data else None,
             )
         except (TypeError, ValueError) as error:
             if isinstance(error, SpecError):

@@ -1,0 +1,62 @@
+"""
+The least range in each sector of a scan, for any number of rays, by the rules of REP 117.
+
+A range of inf means "nothing within reach" and is read as the greatest range, -inf means "closer than the sensor can
+measure" and is read as the least range. NaN and ranges below the least one are no measurement.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.contract.transforms import TURN, fill_ranges
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+
+
+class Rays:
+    """
+    Which rays of a scan lie in which sector.
+
+    Args:
+        sectors: lowest and highest angle of each sector [rad]; a sector may cross the end of the scan.
+        count: number of rays.
+        first: angle of the first ray [rad].
+        step: angle between two rays [rad].
+    """
+
+    def __init__(self, sectors: Sequence[tuple[float, float]], count: int, first: float, step: float) -> None:
+        angles = first + step * np.arange(count)
+        room = abs(step) * 1e-3  # so that rounding puts no ray on the other side of an edge
+        chosen = [np.flatnonzero((angles - low + room) % TURN < high - low) for low, high in sectors]
+        self.empty = [i for i, one in enumerate(chosen) if not len(one)]
+        """Sectors without a ray."""
+        self.order: Indices = np.concatenate([one if len(one) else np.zeros(1, np.intp) for one in chosen])
+        self.starts: Indices = np.cumsum([0, *(max(len(one), 1) for one in chosen[:-1])])
+
+    def least(self, ranges: Array) -> Array:
+        """Return the least range of each sector, (..., rays) to (..., sectors); inf where nothing was measured."""
+        found: Array = np.minimum.reduceat(ranges[..., self.order], self.starts, axis=-1)
+        if self.empty:
+            found[..., self.empty] = np.inf
+        return found
+
+
+def measured(ranges: Array, least: float, greatest: float, *, zero_is_far: bool = False) -> Array:
+    """
+    Return ranges with the values that REP 117 gives them, and inf for those that are no measurement.
+
+    Args:
+        ranges: the ranges of a scan, shape (..., rays) [m].
+        least: least range that the sensor measures [m].
+        greatest: greatest range [m]; 0 if it is not known, then "nothing within reach" stays inf.
+        zero_is_far: whether 0 means "nothing within reach", as some drivers send it.
+    """
+    if zero_is_far:
+        ranges = np.where(ranges == 0, np.inf, ranges)
+    filled = fill_ranges(ranges, least, greatest)
+    if greatest > 0:
+        filled = np.minimum(filled, greatest)
+    return np.where(np.isnan(filled) | (filled < least), np.inf, filled)

@@ -1,0 +1,62 @@
+"""Frozen dataclasses to dictionaries that JSON can hold, and back: fields at their default are omitted."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any, get_args, get_origin, get_type_hints
+
+from velora_ros.errors import SpecError
+
+
+def to_json(value: Any) -> dict[str, Any]:
+    """Return a dataclass as builtins; a field that has its default value is omitted."""
+    return {
+        item.name: _plain(getattr(value, item.name))
+        for item in fields(value)
+        if item.default is MISSING or getattr(value, item.name) != item.default
+    }
+
+
+def from_json(kind: type[Any], data: Any, where: str) -> Any:
+    """
+    Return the dataclass of :func:`to_json`'s output.
+
+    Args:
+        kind: the dataclass; its fields are strings, numbers, booleans, other dataclasses, or tuples of one of these.
+        data: the dictionary.
+        where: what it is, for errors.
+
+    Raises:
+        SpecError: a field is missing, unknown or of the wrong type.
+    """
+    if not isinstance(data, Mapping):
+        raise SpecError(f'{where} is {data!r}; it must be an object with the fields of {kind.__name__}.')
+    known = {item.name: item for item in fields(kind)}
+    if unknown := sorted(data.keys() - known.keys()):
+        raise SpecError(f'{where} has the unknown field {unknown[0]}; known are {", ".join(known)}.')
+    if missing := [name for name, item in known.items() if item.default is MISSING and name not in data]:
+        raise SpecError(f'{where} lacks {", ".join(missing)}.')
+    hints = get_type_hints(kind)
+    return kind(**{name: _converted(hints[name], value, f'{where}.{name}') for name, value in data.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return to_json(value) if hasattr(value, '__dataclass_fields__') else value
+
+
+def _converted(hint: Any, value: Any, where: str) -> Any:
+    if get_origin(hint) is tuple:
+        if isinstance(value, str) or not isinstance(value, list | tuple):
+            raise SpecError(f'{where} is {value!r}; it must be a list.')
+        return tuple(_converted(get_args(hint)[0], one, where) for one in value)
+    if hasattr(hint, '__dataclass_fields__'):
+        return from_json(hint, value, where)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint):
+        raise SpecError(f'{where} is {value!r}; it must be a {_WORDS[hint]}.')
+    return value
+
+
+_WORDS = {str: 'text', float: 'number', bool: 'true or false', int: 'whole number'}

@@ -1,0 +1,161 @@
+"""Where a robot has what a task observes: sources and fields, which the policy file keeps as its contract."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+
+from velora_ros.contract.joint_signals import signal_name
+from velora_ros.errors import TaskError
+from velora_ros.spec import Source
+from velora_ros.spec.robot_contract import LAST_ACTION
+from velora_ros.tasks.names import select
+from velora_ros.tasks.sim import Array, Sim
+
+XYZ = ('x', 'y', 'z')
+JOINTS = Source('joints', 'joint_states', 'JointState')
+IMU = Source('imu', 'imu/data', 'Imu')
+ODOMETRY = Source('odom', 'odom', 'Odometry')
+SCAN = Source('scan', 'scan', 'LaserScan')
+LAST = Source('last_action', '', LAST_ACTION)
+
+
+class Reading(NamedTuple):
+    """
+    Where a robot has the entries of an observation.
+
+    Args:
+        sources: the sources that are read.
+        fields: ``<source>:<field>`` of each entry.
+        defaults: what is subtracted from each entry; empty is 0.
+    """
+
+    sources: tuple[Source, ...]
+    fields: tuple[str, ...]
+    defaults: tuple[float, ...] = ()
+
+
+Find = Callable[[Sim], Reading | None]
+"""Returns where a robot has an observation; None if no message has it."""
+
+
+def nowhere(sim: Sim) -> None:
+    """Return None: no standard message has it, so it is read from a Float64MultiArray of its own."""
+
+
+def at(source: Source, *fields: str) -> Find:
+    """Return the finder of fields of a source."""
+    return lambda sim: Reading((source,), tuple(f'{source.name}:{one}' for one in fields))
+
+
+def joints(pattern: str, interface: str, *, relative: bool = False) -> Find:
+    """Return the finder of an interface of joints; relative to the start pose or not."""
+
+    def find(sim: Sim) -> Reading:
+        chosen = sim.joints(pattern)
+        fields = tuple(f'{JOINTS.name}:{signal_name(name, interface)}' for name in chosen.names)
+        return Reading((JOINTS,), fields, tuple(sim.start_qpos[chosen.places].tolist()) if relative else ())
+
+    return find
+
+
+def last_action(sim: Sim) -> Reading:
+    """Return where the previous action is: policy_node keeps it."""
+    return Reading((LAST,), tuple(f'{LAST.name}:{i}' for i in range(sim.action.shape[1])))
+
+
+def command(name: str) -> Find:
+    """Return the finder of a task's command."""
+
+    def find(sim: Sim) -> Reading | None:
+        source = sim.command_sources.get(name)
+        if source is None:
+            return None
+        return Reading((source,), tuple(f'{source.name}:{entry}' for entry, _ in sim.command_entries[name]))
+
+    return find
+
+
+def goal(name: str, relative_to: str, frame: str, axes: Sequence[str]) -> Find:
+    """Return the finder of a goal, seen from a body or site with the world's axes, or with its own."""
+
+    def find(sim: Sim) -> Reading | None:
+        source = sim.command_sources.get(name)
+        if source is None or frame not in ('', relative_to):
+            return None
+        if not relative_to:
+            return Reading((source,), tuple(f'{source.name}:position.{axis}' for axis in axes))
+        origin = pose_of(sim, relative_to)
+        how = f'{"in_frame_of" if frame else "relative_to"}({origin.name})'
+        return Reading((source, origin), tuple(f'{source.name}:{how}.{axis}' for axis in axes))
+
+    return find
+
+
+def pose_of(sim: Sim, body: str) -> Source:
+    """Return the source of a body's pose: Odometry for the floating base, else a PoseStamped."""
+    try:
+        base = sim.model.body(sim.base_body.id).name
+    except TaskError:  # the robot is fixed
+        base = ''
+    return ODOMETRY if body == base else Source(identifier(body), f'{identifier(body)}_pose', 'PoseStamped')
+
+
+def position_of(body: str, relative_to: str) -> Find:
+    """Return the finder of a position, in the world or in the frame of a body that does not move."""
+
+    def find(sim: Sim) -> Reading | None:
+        if relative_to and not _is_world(sim, relative_to):
+            return None
+        source = pose_of(sim, body)
+        path = 'pose.pose.position' if source is ODOMETRY else 'position'
+        return Reading((source,), tuple(f'{source.name}:{path}.{axis}' for axis in XYZ))
+
+    return find
+
+
+def sectors(sensors: str, count: int, range_max: float) -> Find:
+    """Return the finder of the least range in each sector of a scan, whose rays are rangefinders at sites."""
+
+    def find(sim: Sim) -> Reading | None:
+        angles = _angles(sim, sensors)
+        if angles is None:
+            return None
+        rays = len(angles) // count
+        half = np.diff(angles).mean() / 2 if len(angles) > 1 else np.pi
+        edges = ((angles[i * rays] - half, angles[(i + 1) * rays - 1] + half) for i in range(count))
+        fields = tuple(f'{SCAN.name}:nearest({low:.5f}, {high:.5f})' for low, high in map(sorted, edges))
+        return Reading((replace(SCAN, high=(range_max,)),), fields)
+
+    return find
+
+
+def identifier(name: str) -> str:
+    """Return a name without characters that names of sources and topics cannot have."""
+    return re.sub(r'\W', '_', name)
+
+
+def _is_world(sim: Sim, name: str) -> bool:
+    """Return whether a body does not move and its frame is the world's."""
+    if name not in sim.names('body'):
+        return False
+    body = sim.model.body(name)
+    moves = sim.model.body_weldid[body.id] != 0
+    return not moves and np.allclose(sim.body(name).xpos[0], 0) and np.allclose(sim.body(name).xquat[0], (1, 0, 0, 0))
+
+
+def _angles(sim: Sim, sensors: str) -> Array | None:
+    """Return the angles of rangefinders about z in the frame of their body [rad]; None if they are no such scan."""
+    model, found = sim.model, []
+    for name in select(sensors, sim.names('sensor'), 'sensor'):
+        sensor = model.sensor(name)
+        if int(model.sensor_objtype[sensor.id]) != int(mujoco.mjtObj.mjOBJ_SITE):
+            return None
+        axis = np.zeros(3)
+        mujoco.mju_rotVecQuat(axis, np.array([0.0, 0.0, 1.0]), model.site_quat[model.sensor_objid[sensor.id]])
+        found.append(np.arctan2(axis[1], axis[0]))
+    angles: Array = np.unwrap(np.array(found))
+    return angles

@@ -1,0 +1,73 @@
+"""The contract of a task's policies: where a robot has each observation, and what it is sent for each action."""
+
+from dataclasses import replace
+from typing import Any
+
+from velora_ros.errors import SpecError
+from velora_ros.policy import PolicyFile
+from velora_ros.spec import RobotContract, Source
+from velora_ros.tasks.episodes import Episodes
+from velora_ros.tasks.observer import Observer
+from velora_ros.tasks.readings import JOINTS, Reading, identifier
+from velora_ros.tasks.terms import Observation
+
+
+def robot_contract(task: Any, episodes: Episodes) -> RobotContract | None:
+    """Return the contract of a task; None if its action does not say what a robot is sent."""
+    command = getattr(episodes.drive, 'command', None)
+    if command is None:
+        return None
+    observer = episodes.observer
+    found = [reading_of(observer, term, place) for term, place in zip(observer.terms, observer.places, strict=True)]
+    return RobotContract(
+        task=task.name,
+        varied=tuple(f'{one.name}: {one.detail}' if one.detail else one.name for one in task.built.vary),
+        sources=_ordered(found, episodes),
+        fields=tuple(field for reading in found for field in reading.fields),
+        scale=tuple(observer.scale.tolist()),
+        default=tuple(value for reading in found for value in reading.defaults or (0.0,) * len(reading.fields)),
+        command=command,
+    )
+
+
+def with_contract(file: PolicyFile, task: Any) -> PolicyFile:
+    """
+    Return a policy that was trained in a task with the task's contract; its weights are unchanged.
+
+    Raises:
+        SpecError: the policy reads or commands something else than the task.
+    """
+    contract, spec = task.policy_spec.contract, task.policy_spec
+    if contract is None:
+        raise SpecError(f"the task '{task.name}' does not say what a robot is sent; give its action a 'command'.")
+    for name, own, offered in replace(file.spec, contract=contract).differences(spec):
+        raise SpecError(
+            f"the policy has {name} {own} and the task '{task.name}' has {offered}; give the task it was trained in."
+        )
+    if file.provenance.get('env_args', {}).get('undisturbed'):
+        contract = replace(contract, varied=())
+    return replace(file, spec=replace(file.spec, contract=contract))
+
+
+def reading_of(observer: Observer, term: Observation, place: slice) -> Reading:
+    """Return where a robot has a term; one that no standard message has is a Float64MultiArray of its own."""
+    reading = term.find(observer.sim)
+    if reading is not None:
+        return reading
+    name = identifier(term.name).strip('_')
+    source = Source(name, f'observation/{name}', 'Float64MultiArray')
+    return Reading((source,), tuple(f'{name}:{i}' for i in range(place.stop - place.start)))
+
+
+def _ordered(readings: list[Reading], episodes: Episodes) -> tuple[Source, ...]:
+    """Return all sources; the one that triggers a step first: joint states, else the first sensor."""
+    sources: dict[str, Source] = {}
+    for reading in readings:
+        for one in reading.sources:
+            sources.setdefault(one.name, one)
+    told = {one.name for one in episodes.sim.command_sources.values()}
+
+    def rank(source: Source) -> int:
+        return 3 if not source.topic else 2 if source.name in told else int(source.type != JOINTS.type)
+
+    return tuple(sorted(sources.values(), key=rank))
