@@ -68,7 +68,7 @@ def test_a_change_to_the_main_branch_needs_an_entry_committed_or_not(clone, tmp_
     ours = Clone(tmp_path / 'ours', clone.path)
     ours.commit(test='def test(): pass\n')
     assert ours.passes()
-    (ours.path / 'velora_ros' / 'spec.py').write_text('x = 2\n')
+    (ours.path / 'velora_ros' / 'errors.py').write_text('x = 2\n')
     assert not ours.passes()
     ours.commit()
     assert not ours.passes()

@@ -105,7 +105,8 @@ def joint_angles(*joints: str, noise: float = 0.0, scale: float = 1.0) -> Observ
         return [f'{of}({signal_name(joint, "position")})' for joint in names(sim) for of in ('sin', 'cos')]
 
     source = f'{_JOINTS} position'
-    return Observation('joint_angles', read, entries=entries, source=source, noise=noise, scale=scale)
+    find = readings.angles(*joints) if scale == 1 else readings.nowhere
+    return Observation('joint_angles', read, entries=entries, source=source, noise=noise, scale=scale, find=find)
 
 
 def joint_velocities(

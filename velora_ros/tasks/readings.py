@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import mujoco
@@ -16,6 +15,7 @@ from velora_ros.tasks.names import select
 from velora_ros.tasks.sim import Array, Sim
 
 XYZ = ('x', 'y', 'z')
+_HINGE = int(mujoco.mjtJoint.mjJNT_HINGE)
 JOINTS = Source('joints', 'joint_states', 'JointState')
 IMU = Source('imu', 'imu/data', 'Imu')
 ODOMETRY = Source('odom', 'odom', 'Odometry')
@@ -31,11 +31,13 @@ class Reading(NamedTuple):
         sources: the sources that are read.
         fields: ``<source>:<field>`` of each entry.
         defaults: what is subtracted from each entry; empty is 0.
+        transforms: applied to each entry after scaling; empty is ``none``.
     """
 
     sources: tuple[Source, ...]
     fields: tuple[str, ...]
     defaults: tuple[float, ...] = ()
+    transforms: tuple[str, ...] = ()
 
 
 Find = Callable[[Sim], Reading | None]
@@ -62,6 +64,17 @@ def joints(pattern: str, interface: str, *, relative: bool = False) -> Find:
     return find
 
 
+def angles(*patterns: str) -> Find:
+    """Return the finder of sine and cosine of joints' positions, in turns."""
+
+    def find(sim: Sim) -> Reading:
+        names = [name for pattern in patterns or ('*',) for name in sim.joints(pattern).names]
+        fields = tuple(f'{JOINTS.name}:{signal_name(name, "position")}' for name in names for _ in range(2))
+        return Reading((JOINTS,), fields, (), ('sin', 'cos') * len(names))
+
+    return find
+
+
 def last_action(sim: Sim) -> Reading:
     """Return where the previous action is: policy_node keeps it."""
     return Reading((LAST,), tuple(f'{LAST.name}:{i}' for i in range(sim.action.shape[1])))
@@ -80,17 +93,24 @@ def command(name: str) -> Find:
 
 
 def goal(name: str, relative_to: str, frame: str, axes: Sequence[str]) -> Find:
-    """Return the finder of a goal, seen from a body or site with the world's axes, or with its own."""
+    """Return the finder of a goal, seen from a body or site, with the axes of the world or of a body."""
 
     def find(sim: Sim) -> Reading | None:
         source = sim.command_sources.get(name)
-        if source is None or frame not in ('', relative_to):
+        if source is None:
             return None
-        if not relative_to:
-            return Reading((source,), tuple(f'{source.name}:position.{axis}' for axis in axes))
-        origin = pose_of(sim, relative_to)
-        how = f'{"in_frame_of" if frame else "relative_to"}({origin.name})'
-        return Reading((source, origin), tuple(f'{source.name}:{how}.{axis}' for axis in axes))
+        sources, how = [source], ['position']
+        if relative_to:
+            origin = pose_of(sim, relative_to)
+            sources.append(origin)
+            how.append(f'in_frame_of({origin.name})' if frame == relative_to else f'relative_to({origin.name})')
+        if frame not in ('', relative_to):
+            turn = turn_of(sim, frame)
+            if turn is None or not relative_to:
+                return None
+            sources.append(JOINTS)
+            how.append(f'turned_by({turn[0]})')
+        return Reading(tuple(sources), tuple(f'{source.name}:{".".join([*how, axis])}' for axis in axes))
 
     return find
 
@@ -105,14 +125,20 @@ def pose_of(sim: Sim, body: str) -> Source:
 
 
 def position_of(body: str, relative_to: str) -> Find:
-    """Return the finder of a position, in the world or in the frame of a body that does not move."""
+    """Return the finder of a position, in the world or in a frame that only turns about z with the first joint."""
 
     def find(sim: Sim) -> Reading | None:
-        if relative_to and not _is_world(sim, relative_to):
-            return None
-        source = pose_of(sim, body)
-        path = 'pose.pose.position' if source is ODOMETRY else 'position'
-        return Reading((source,), tuple(f'{source.name}:{path}.{axis}' for axis in XYZ))
+        source, how, height = pose_of(sim, body), 'position', 0.0
+        sources = [source]
+        if relative_to:
+            turn = turn_of(sim, relative_to)
+            if turn is None:
+                return None
+            joint, height = turn
+            if joint:
+                sources.append(JOINTS)
+                how = f'{how}.turned_by({joint})'
+        return Reading(tuple(sources), tuple(f'{source.name}:{how}.{axis}' for axis in XYZ), (0.0, 0.0, height))
 
     return find
 
@@ -127,8 +153,8 @@ def sectors(sensors: str, count: int, range_max: float) -> Find:
         rays = len(angles) // count
         half = np.diff(angles).mean() / 2 if len(angles) > 1 else np.pi
         edges = ((angles[i * rays] - half, angles[(i + 1) * rays - 1] + half) for i in range(count))
-        fields = tuple(f'{SCAN.name}:nearest({low:.5f}, {high:.5f})' for low, high in map(sorted, edges))
-        return Reading((replace(SCAN, high=(range_max,)),), fields)
+        rounded = ((round(low, 5) + 0.0, round(high, 5) + 0.0) for low, high in map(sorted, edges))
+        return Reading((SCAN,), tuple(f'{SCAN.name}:nearest({low}, {high}, {range_max:g})' for low, high in rounded))
 
     return find
 
@@ -138,13 +164,25 @@ def identifier(name: str) -> str:
     return re.sub(r'\W', '_', name)
 
 
-def _is_world(sim: Sim, name: str) -> bool:
-    """Return whether a body does not move and its frame is the world's."""
+def turn_of(sim: Sim, name: str) -> tuple[str, float] | None:
+    """
+    Return the joint with which a frame turns about the world's z axis, and its height [m].
+
+    The joint is '' for a frame that does not move; None is returned for one that moves in another way.
+    """
     if name not in sim.names('body'):
-        return False
-    body = sim.model.body(name)
-    moves = sim.model.body_weldid[body.id] != 0
-    return not moves and np.allclose(sim.body(name).xpos[0], 0) and np.allclose(sim.body(name).xquat[0], (1, 0, 0, 0))
+        return None
+    model, body, joint = sim.model, sim.model.body(name).id, ''
+    if int(model.body_jntnum[body]) == 1 and int(model.jnt_type[model.body_jntadr[body]]) == _HINGE:
+        which = int(model.body_jntadr[body])
+        if not (np.allclose(model.jnt_axis[which], (0, 0, 1)) and np.allclose(model.jnt_pos[which], 0)):
+            return None
+        joint = model.joint(which).name
+    fixed = model.body_weldid[model.body_parentid[body] if joint else body] == 0
+    data = mujoco.MjData(model)
+    mujoco.mj_kinematics(model, data)  # in the reference pose, where the joint is at its zero
+    upright = np.allclose(data.xmat[body], np.eye(3).ravel()) and np.allclose(data.xpos[body][:2], 0)
+    return (joint, float(data.xpos[body][2])) if fixed and upright else None
 
 
 def _angles(sim: Sim, sensors: str) -> Array | None:

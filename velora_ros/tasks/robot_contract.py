@@ -8,7 +8,7 @@ from velora_ros.policy import PolicyFile
 from velora_ros.spec import RobotContract, Source
 from velora_ros.tasks.episodes import Episodes
 from velora_ros.tasks.observer import Observer
-from velora_ros.tasks.readings import JOINTS, Reading, identifier
+from velora_ros.tasks.readings import IMU, JOINTS, ODOMETRY, XYZ, Reading, identifier
 from velora_ros.tasks.terms import Observation
 
 
@@ -27,6 +27,7 @@ def robot_contract(task: Any, episodes: Episodes) -> RobotContract | None:
         scale=tuple(observer.scale.tolist()),
         default=tuple(value for reading in found for value in reading.defaults or (0.0,) * len(reading.fields)),
         command=command,
+        transform=_transforms(found),
     )
 
 
@@ -37,10 +38,11 @@ def with_contract(file: PolicyFile, task: Any) -> PolicyFile:
     Raises:
         SpecError: the policy reads or commands something else than the task.
     """
-    contract, spec = task.policy_spec.contract, task.policy_spec
+    spec = task.policy_spec
+    contract = spec.contract
     if contract is None:
         raise SpecError(f"the task '{task.name}' does not say what a robot is sent; give its action a 'command'.")
-    for name, own, offered in replace(file.spec, contract=contract).differences(spec):
+    for name, own, offered in replace(file.spec, contract=None).differences(replace(spec, contract=None)):
         raise SpecError(
             f"the policy has {name} {own} and the task '{task.name}' has {offered}; give the task it was trained in."
         )
@@ -51,12 +53,28 @@ def with_contract(file: PolicyFile, task: Any) -> PolicyFile:
 
 def reading_of(observer: Observer, term: Observation, place: slice) -> Reading:
     """Return where a robot has a term; one that no standard message has is a Float64MultiArray of its own."""
-    reading = term.find(observer.sim)
+    count = place.stop - place.start
+    reading = term.find(observer.sim) or _by_its_source(term, count)
     if reading is not None:
         return reading
     name = identifier(term.name).strip('_')
     source = Source(name, f'observation/{name}', 'Float64MultiArray')
-    return Reading((source,), tuple(f'{name}:{i}' for i in range(place.stop - place.start)))
+    return Reading((source,), tuple(f'{name}:{i}' for i in range(count)))
+
+
+def _by_its_source(term: Observation, count: int) -> Reading | None:
+    """Return where a term of one's own is if it says so, for example ``Odometry twist.twist.linear.x``."""
+    kind, _, path = term.source.partition(' ')
+    source = next((one for one in (IMU, ODOMETRY) if one.type == kind), None)
+    if source is None or count not in (1, 3) or not path.replace('.', '').replace('_', '').isalnum():
+        return None
+    return Reading((source,), tuple(f'{source.name}:{path}{f".{axis}" if count == 3 else ""}' for axis in XYZ[:count]))
+
+
+def _transforms(readings: list[Reading]) -> tuple[str, ...]:
+    """Return the transform of each observation; empty if there is none."""
+    each = [kind for one in readings for kind in one.transforms or ('none',) * len(one.fields)]
+    return () if set(each) == {'none'} else tuple(each)
 
 
 def _ordered(readings: list[Reading], episodes: Episodes) -> tuple[Source, ...]:

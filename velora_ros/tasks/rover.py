@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.contract.orientations import to_frame
 from velora_ros.robots import model
 from velora_ros.tasks import Task, act, command, fail, observe, reward, rooms, vary, ways
 from velora_ros.tasks.recording import Recording
-from velora_ros.tasks.sim import Array, Sim, to_frame
+from velora_ros.tasks.sim import Array, Sim
 from velora_ros.tasks.terms import Term
 
 Mask = npt.NDArray[np.bool_]
