@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.contract.joint_signals import signal_name
+from velora_ros.contract.orientations import matrices, to_frame
 from velora_ros.tasks.laser import find_laser
-from velora_ros.tasks.sim import Sim, matrices, to_frame
+from velora_ros.tasks.sim import Sim
 from velora_ros.tasks.views import bound
 
 Array = npt.NDArray[np.float64]
