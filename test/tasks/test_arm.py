@@ -56,6 +56,20 @@ def test_what_the_arm_reads_of_the_tool_and_the_goal_does_not_depend_on_its_firs
         sim.batch.forward()
 
 
+def test_the_critic_knows_how_much_nearer_each_joint_brings_the_tool(env):
+    sim = env.sim
+    expected, before, kept = arm.pull.compute(sim), arm.goal_distance(sim), sim.qpos.copy()
+    try:
+        for joint in range(6):
+            sim.qpos[:] = kept
+            sim.qpos[:, joint] += 1e-5
+            sim.batch.forward()
+            np.testing.assert_allclose((before - arm.goal_distance(sim)) / 1e-5, expected[:, joint], atol=1e-4)
+    finally:
+        sim.qpos[:] = kept
+        sim.batch.forward()
+
+
 def test_a_goal_is_judged_two_seconds_after_it_came():
     age = np.array([[0.5, 0.5], [1.0, 1.0], [1.5, 1.5], [2.0, 2.0], [2.5, 0.5], [3.0, 1.0]])
     distance = np.array([[1, 1], [1, 1], [0.01, 0.01], [0.01, 0.03], [0.01, 0.0], [0.03, 0.0]])

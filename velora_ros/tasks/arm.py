@@ -10,8 +10,9 @@ from velora_ros.robots import model
 from velora_ros.tasks import Task, act, command, fail, metrics, observe, reward, vary
 from velora_ros.tasks.command import since_change
 from velora_ros.tasks.recording import Recording
-from velora_ros.tasks.sim import Array, Ids, Sim
+from velora_ros.tasks.sim import Array, Ids, Sim, to_frame
 from velora_ros.tasks.terms import Term
+from velora_ros.tasks.views import bound
 
 Mask = npt.NDArray[np.bool_]
 
@@ -19,6 +20,8 @@ TOOL, TURNED = 'tool', 'shoulder_link'
 """The shoulder's frame stands at the base and turns with the first joint: in it, all directions look alike."""
 WITHIN, AFTER = 0.02, 2.0
 """A goal is reached if the tool is within this distance [m] from this time on [s]."""
+CLOSE = 0.1  # m
+LINKS = ('upper_arm_link', 'forearm_link', 'wrist_1_link', 'wrist_2_link', 'wrist_3_link')
 SPEED = np.pi  # rad/s, the joints' limit
 # Goals are poses of the arm with joints in these ranges [rad], so that the arm is above the floor more often than not.
 LOWEST = np.array([-np.pi, -np.pi, -2.8, -np.pi, -np.pi, -np.pi])
@@ -58,10 +61,42 @@ def anywhere(sim: Sim, ids: Ids) -> None:
     sim.qpos[np.ix_(ids, sim.joints('*').places)] = free_poses(sim, ids)[0]
 
 
-def nearer(sim: Sim) -> Array:
-    """Return 1 - distance / 2 m of the tool from the goal, which no pose makes negative: every step nearer pays."""
-    left: Array = 1 - reward.distance(sim, TOOL) / 2
-    return left
+def _error(sim: Sim) -> Array:
+    return to_frame(sim.pose(TURNED)[1], sim.command('goal')[:, :3] - sim.position(TOOL))
+
+
+@observe.term(
+    'near',
+    'm',
+    'PoseStamped pose.position minus the pose of the robot',
+    names=('near.x', 'near.y', 'near.z'),
+    scale=1 / CLOSE,
+)
+def near(sim: Sim) -> Array:
+    """Return the goal minus the tool once more, at most 10 cm along each axis: where a millimetre counts, (n, 3)."""
+    return np.clip(_error(sim), -CLOSE, CLOSE)
+
+
+@observe.term('pull')
+def pull(sim: Sim) -> Array:
+    """Return by how much a joint's motion brings the tool nearer to the goal, (n, joints) [m/rad]; for the critic."""
+    joints, tool = sim.joints('*').ids, sim.position(TOOL)
+    error = sim.command('goal')[:, :3] - tool
+    direction = error / np.maximum(np.linalg.norm(error, axis=1, keepdims=True), 1e-3)
+    anchors, axes = (bound(sim.batch, name)[:, joints] for name in ('xanchor', 'xaxis'))
+    pulled: Array = np.einsum('njk,nk->nj', np.cross(axes, tool[:, None] - anchors), direction)
+    return pulled
+
+
+def goal_distance(sim: Sim) -> Array:
+    """Return the distance of the tool from the goal, shape (n,) [m]."""
+    return reward.distance(sim, TOOL)
+
+
+def touching(sim: Sim) -> Array:
+    """Return 1 where a link touches another one or the floor, else 0, shape (n,)."""
+    touched: Array = np.max([sim.sensor(f'contact:{link}')[:, 0] > 0 for link in LINKS], axis=0) * 1.0
+    return touched
 
 
 def at_goal(sim: Sim) -> Array:
@@ -108,8 +143,6 @@ def _goals_with(where: Mask, age: Array) -> int:
     return len({*zip(simulation[where].tolist(), number[where].tolist(), strict=True)})
 
 
-LINKS = ('upper_arm_link', 'forearm_link', 'wrist_1_link', 'wrist_2_link', 'wrist_3_link')
-
 ARM = Task(
     name='arm',
     model=model('arm'),
@@ -123,17 +156,19 @@ ARM = Task(
         observe.joint_velocities(noise=0.01, scale=1 / np.pi),
         observe.body_position(TOOL, relative_to=TURNED, noise=0.001),
         observe.goal(relative_to=TOOL, frame=TURNED, scale=2.0),
+        near,
         observe.last_action(),
     ],
+    critic=[pull, goal_distance],
     commands={'goal': command.goal(reachable, every=(2.5, 4.0))},
     reward={
-        nearer: 1.0,
-        reward.reach(TOOL, width=0.2): 1.0,
+        reward.progress(TOOL): 20.0,
+        reward.reach(TOOL, width=0.1): 1.0,
         at_goal: 1.0,
-        reward.joint_speeds(): -0.001,
-        reward.action_rate(): -0.005,
+        touching: -10.0,
+        reward.joint_speeds(): -0.01,
+        reward.action_rate(): -0.01,
     },
-    reward_floor=0.0,
     fail=[fail.touches(link) for link in LINKS],
     vary=[
         anywhere,
