@@ -342,6 +342,8 @@ def test_poses_and_goals_are_relative_to_what_was_asked_for():
     for s, one in enumerate(data):
         hand = one.site('hand').xpos
         np.testing.assert_allclose(observe.goal(relative_to='hand').compute(sim)[s], goal[s] - hand, atol=1e-9)
+        near = observe.goal(relative_to='hand', within=0.1).compute(sim)[s]
+        np.testing.assert_allclose(near, np.clip(goal[s] - hand, -0.1, 0.1), atol=1e-9)
         pose = observe.body_pose('hand', relative_to='forearm').compute(sim)[s]
         np.testing.assert_allclose(pose, [0, 0, 0.25, 1, 0, 0, 0], atol=1e-6)
         world = observe.body_pose('hand').compute(sim)[s]

@@ -21,7 +21,8 @@ TOOL, TURNED = 'tool', 'shoulder_link'
 """The shoulder's frame stands at the base and turns with the first joint: in it, all directions look alike."""
 WITHIN, AFTER = 0.02, 2.0
 """A goal is reached if the tool is within this distance [m] from this time on [s]."""
-CLOSE = 0.1  # m
+CLOSE = 0.1
+"""The goal is read once more up to this distance from the tool [m], where a millimetre counts."""
 LINKS = ('upper_arm_link', 'forearm_link', 'wrist_1_link', 'wrist_2_link', 'wrist_3_link')
 SPEED = np.pi  # rad/s, the joints' limit
 # Goals are poses of the arm with joints in these ranges [rad], so that the arm is above the floor more often than not.
@@ -60,22 +61,6 @@ def reachable(sim: Sim, ids: Ids) -> Array:
 def anywhere(sim: Sim, ids: Ids) -> None:
     """Begin in a random pose in which the arm touches nothing."""
     sim.qpos[np.ix_(ids, sim.joints('*').places)] = free_poses(sim, ids)[0]
-
-
-def _error(sim: Sim) -> Array:
-    return to_frame(sim.pose(TURNED)[1], sim.command('goal')[:, :3] - sim.position(TOOL))
-
-
-@observe.term(
-    'near',
-    'm',
-    'PoseStamped pose.position minus the pose of the robot',
-    names=('near.x', 'near.y', 'near.z'),
-    scale=1 / CLOSE,
-)
-def near(sim: Sim) -> Array:
-    """Return the goal minus the tool once more, at most 10 cm along each axis: where a millimetre counts, (n, 3)."""
-    return np.clip(_error(sim), -CLOSE, CLOSE)
 
 
 @observe.term('pull')
@@ -157,7 +142,7 @@ ARM = Task(
         observe.joint_velocities(noise=0.01, scale=1 / np.pi),
         observe.body_position(TOOL, relative_to=TURNED, noise=0.001),
         observe.goal(relative_to=TOOL, frame=TURNED, scale=2.0),
-        near,
+        observe.goal(relative_to=TOOL, frame=TURNED, within=CLOSE, scale=1 / CLOSE),
         observe.last_action(),
     ],
     critic=[pull, goal_distance],

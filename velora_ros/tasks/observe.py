@@ -245,7 +245,13 @@ def body_position(body: str, *, relative_to: str = '', noise: Numbers = 0.0, sca
 
 
 def goal(
-    name: str = 'goal', *, relative_to: str = '', frame: str = '', planar: bool = False, scale: Numbers = 1.0
+    name: str = 'goal',
+    *,
+    relative_to: str = '',
+    frame: str = '',
+    planar: bool = False,
+    within: float = 0.0,
+    scale: Numbers = 1.0,
 ) -> Observation:
     """
     Where the goal lies, (n, 3) or (n, 2) [m]: the goal's position minus that of a body or site.
@@ -255,6 +261,8 @@ def goal(
         relative_to: the body or site from which the goal is seen, such as the tool; empty: the world's origin.
         frame: the body in whose frame the difference is given; empty: the world.
         planar: whether only x and y are read.
+        within: largest distance along each axis [m], beyond which a goal is read as being there, so that what is near
+            can have a scale of its own: the term and its entries are named ``near``; 0: any distance.
         scale: fixed factor.
     """
 
@@ -262,12 +270,13 @@ def goal(
         origin = sim.pose(relative_to)[0] if relative_to else np.zeros(3)
         difference = seen_from(sim.command(name)[:, :3], origin, sim.pose(frame)[1] if frame else None)
         found: Array = difference[:, :2] if planar else difference
-        return found
+        return np.clip(found, -within, within) if within else found
 
     source = 'PointStamped point' if not relative_to else 'PoseStamped pose.position minus the pose of the robot'
     axes = XYZ[:2] if planar else XYZ
-    entries, find = [f'{name}.{axis}' for axis in axes], readings.goal(name, relative_to, frame, axes)
-    return Observation(f'goal({name})', read, 'm', entries=entries, source=source, scale=scale, find=find)
+    term, of = (f'near({name})', 'near') if within else (f'goal({name})', name)
+    entries, find = [f'{of}.{axis}' for axis in axes], readings.goal(name, relative_to, frame, axes, within)
+    return Observation(term, read, 'm', entries=entries, source=source, scale=scale, find=find)
 
 
 def lidar(

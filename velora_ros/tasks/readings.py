@@ -92,8 +92,12 @@ def command(name: str) -> Find:
     return find
 
 
-def goal(name: str, relative_to: str, frame: str, axes: Sequence[str]) -> Find:
-    """Return the finder of a goal, seen from a body or site, with the axes of the world or of a body."""
+def goal(name: str, relative_to: str, frame: str, axes: Sequence[str], within: float = 0.0) -> Find:
+    """
+    Return the finder of a goal, seen from a body or site, with the axes of the world or of a body.
+
+    ``within`` is the largest distance along each axis [m], beyond which it is clipped; 0: none.
+    """
 
     def find(sim: Sim) -> Reading | None:
         source = sim.command_sources.get(name)
@@ -110,6 +114,8 @@ def goal(name: str, relative_to: str, frame: str, axes: Sequence[str]) -> Find:
                 return None
             sources.append(JOINTS)
             how.append(f'turned_by({turn[0]})')
+        if within:
+            how.append(f'within({within:g})')
         return Reading(tuple(sources), tuple(f'{source.name}:{".".join([*how, axis])}' for axis in axes))
 
     return find
