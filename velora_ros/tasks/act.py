@@ -25,10 +25,6 @@ class Drive(Protocol):
     """Name, unit, scale and offset of each action."""
     source: str
     """Message type that carries it to the robot."""
-    wire: Sequence[Signal]
-    """Name and unit of each value of the robot's command message, which is what its driver takes."""
-    limits: tuple[Array, Array]
-    """Least and greatest value of each of them, in SI units, each of shape (action,)."""
 
     @property
     def command(self) -> RobotCommand | None:
@@ -185,11 +181,6 @@ class TargetDrive:
         self._neutral = sim.start_qpos[self._joints.places]
         rows = zip(names, self._joints.hinges, self._scale.tolist(), self._neutral.tolist(), strict=True)
         self.signals: Sequence[Signal] = [self._signal(*row) for row in rows]
-        hinges = zip(names, self._joints.hinges, strict=True)
-        self.wire: Sequence[Signal] = [
-            Signal(signal_name(name, 'position'), UNITS['position'][int(hinge)]) for name, hinge in hinges
-        ]
-        self.limits = (self._joints.low, self._joints.high)
         damping, limit = -model.actuator_biasprm[self._actuators, 2], model.actuator_forcerange[self._actuators, 1]
         numbers = (self._joints.low, self._joints.high, self._servo_stiffness, damping, limit, self._neutral)
         self.command: RobotCommand | None = RobotCommand(
@@ -284,10 +275,8 @@ class EffortDrive:
             Signal(signal_name(name, 'effort'), UNITS['effort'][int(hinge)], float(effort))
             for name, hinge, effort in zip(joints.names, joints.hinges, self._control * gear, strict=True)
         ]
-        self._gear, self._efforts = gear, np.abs(self._control * gear)
-        self.wire: Sequence[Signal] = [Signal(one.name, one.unit) for one in self.signals]
-        self.limits = (-self._efforts, self._efforts)
-        low, high = (tuple(one.tolist()) for one in self.limits)
+        self._gear, efforts = gear, np.abs(self._control * gear)
+        low, high = tuple((-efforts).tolist()), tuple(efforts.tolist())
         self.command: RobotCommand | None = RobotCommand(
             'Float64MultiArray', joints.names, 'effort', low=low, high=high
         )
@@ -353,10 +342,8 @@ class TwistDrive:
             Signal('linear.x', 'm/s', action.linear),
             Signal('angular.z', 'rad/s', action.angular),
         ]
-        self.wire: Sequence[Signal] = [Signal(one.name, one.unit) for one in self.signals]
         self._largest = np.array([action.linear, action.angular])
-        self.limits = (-self._largest, self._largest)
-        low, high = (tuple(one.tolist()) for one in self.limits)
+        low, high = tuple((-self._largest).tolist()), tuple(self._largest.tolist())
         self.command: RobotCommand | None = RobotCommand(
             'TwistStamped', ('linear.x', 'angular.z'), 'velocity', low=low, high=high
         )

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError
+from velora_ros.tasks.sim import Sim
 
 Array = npt.NDArray[np.float64]
 
@@ -14,6 +15,12 @@ STANDING, LYING, ON_ITS_SIDE = 'standing', 'lying', 'on_its_side'
 STARTS = (STANDING, LYING, ON_ITS_SIDE)
 SETTLING_S = 4.0
 """Time in which a robot without torques comes to rest [s]."""
+NEAR_RAD, NEAR_S = 0.25, 0.5
+"""
+A robot that lay has stood up when all joints are this near to the start pose [rad] for this long [s].
+
+Servos of finite stiffness sag under its weight: the quadruped's calves by 0.15 rad.
+"""
 _DAMPING = 2.0  # N*m*s/rad: joints without motors fold slowly, as geared ones do
 
 
@@ -43,3 +50,28 @@ def lying(model: mujoco.MjModel, standing: Array, start: str) -> Array:
         mujoco.mj_step(limp, data)
     found: Array = data.qpos.copy()
     return found
+
+
+class StandingUp:
+    """
+    Whether a robot stands: one that lay at the start of its episode does not until it has stood up.
+
+    Args:
+        sim: the robot, one simulation.
+    """
+
+    def __init__(self, sim: Sim) -> None:
+        self._sim, self._joints = sim, sim.joints('*')
+        self._stands, self._near = True, 0
+
+    def begin(self, *, stands: bool) -> None:
+        """Begin an episode in which the robot stands, or lies."""
+        self._stands, self._near = stands, 0
+
+    def judge(self) -> bool:
+        """Return whether the robot stands; call this once a period."""
+        if not self._stands:
+            away = np.abs(self._joints.position - self._sim.start_qpos[self._joints.places]).max()
+            self._near = self._near + 1 if away < NEAR_RAD else 0
+            self._stands = self._near * self._sim.period >= NEAR_S
+        return self._stands

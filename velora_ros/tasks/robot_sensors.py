@@ -1,4 +1,4 @@
-"""What the sensors of a task's robot measure: joints, inertial sensor, odometry and laser, as one array with names."""
+"""What the sensors of a task's robot measure: joints, inertial sensor, odometry, poses, laser; one array with names."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from velora_ros.contract.joint_signals import signal_name
 from velora_ros.contract.orientations import matrices, to_frame
 from velora_ros.tasks.laser import find_laser
+from velora_ros.tasks.observe import quaternions
 from velora_ros.tasks.sim import Sim
 from velora_ros.tasks.views import bound
 
@@ -23,14 +24,15 @@ class RobotSensors:
     The sensors of the first of many simulations.
 
     A value is named ``<joint>/position``, ``<joint>/velocity``, ``<joint>/effort``, ``imu/angular_velocity.x``,
-    ``odom/position.x``, ``scan/0`` and so on. Values are those of the newest state; efforts and the acceleration are
-    one physics step older.
+    ``odom/position.x``, ``tool/position.x``, ``scan/0`` and so on. Values are those of the newest state; efforts and
+    the acceleration are one physics step older.
 
     Args:
         sim: the simulations.
+        poses: names of bodies and sites whose pose in the world is measured, as by a camera or the driver of an arm.
     """
 
-    def __init__(self, sim: Sim) -> None:
+    def __init__(self, sim: Sim, poses: Sequence[str] = ()) -> None:
         self._sim, model = sim, sim.model
         self.has_base = bool((model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE)).any())
         """Whether there is a floating base, and with it an inertial sensor and odometry."""
@@ -51,6 +53,9 @@ class RobotSensors:
             self._add_vectors(
                 ODOM, {'position': _XYZ, 'orientation': _WXYZ, 'velocity': _XYZ, 'angular_velocity': _XYZ}
             )
+        self.poses = tuple(poses)
+        for name in self.poses:
+            self._add_vectors(name, {'position': _XYZ, 'orientation': _WXYZ})
         if self.laser is not None:
             self._add(SCAN, [f'{SCAN}/{ray}' for ray in range(len(self.laser.places))])
 
@@ -65,6 +70,9 @@ class RobotSensors:
         parts = [joints.position[0], joints.velocity[0], joints.effort[0]]
         if self.has_base:
             parts += self._base(held=held)
+        for name in self.poses:
+            position, axes = self._sim.pose(name)
+            parts += [position[0], quaternions(axes[:1])[0]]
         if self.laser is not None:
             parts.append(self._ranges())
         return np.concatenate(parts)

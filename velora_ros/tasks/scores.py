@@ -74,6 +74,17 @@ def reaching(within: float, after: float) -> Score:
     return score
 
 
+def readable(value: Any) -> Any:
+    """Return figures as builtins, rounded to 4 digits; a number that is not finite is None, because JSON has none."""
+    if isinstance(value, dict):
+        return {name: readable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [readable(one) for one in value]
+    if isinstance(value, float | np.floating):
+        return round(float(value), 4) if np.isfinite(value) else None
+    return value
+
+
 def _median(air_times: np.ndarray) -> float:
     """Return the median of the air times of landings, 0 if a foot never landed."""
     landed = air_times[air_times > 0]

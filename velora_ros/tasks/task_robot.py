@@ -8,23 +8,18 @@ import numpy.typing as npt
 
 from velora_ros.errors import SpecError
 from velora_ros.gym.simulated_robot import Period
-from velora_ros.spec import PolicySpec
 from velora_ros.tasks.command import note_change
 from velora_ros.tasks.draws import key_of
 from velora_ros.tasks.episodes import UNSTABLE, Episodes
 from velora_ros.tasks.live_recording import LiveRecording
-from velora_ros.tasks.lying import STANDING, lying
+from velora_ros.tasks.lying import STANDING, StandingUp, lying
 from velora_ros.tasks.robot_sensors import RobotSensors
+from velora_ros.tasks.robot_sources import RobotSources
+from velora_ros.tasks.scores import readable
 from velora_ros.tasks.vary import PUSHED
+from velora_ros.tasks.wire_spec import wire_spec
 
 Array = npt.NDArray[np.float64]
-
-NEAR_RAD, NEAR_S = 0.25, 0.5
-"""
-A robot that lay has stood up when all joints are this near to the start pose [rad] for this long [s].
-
-Servos of finite stiffness sag under its weight: the quadruped's calves by 0.15 rad.
-"""
 
 
 class TaskRobot:
@@ -59,14 +54,17 @@ class TaskRobot:
         """Duration of one physics step [s]."""
         self.steps_per_period = int(task.built.substeps)
         """Physics steps in the nominal control period."""
-        self.sensors = RobotSensors(self.sim)
-        self.spec = self._wire_spec()
+        self.sources = RobotSources(task, self.episodes)
+        """What its policies read besides joints, inertial sensor, odometry and laser."""
+        self.sensors = RobotSensors(self.sim, tuple(self.sources.poses.values()))
+        self.spec = wire_spec(task, self._drive, self.sensors.names)
         """The values of its commands, in SI units."""
         self.recording = LiveRecording(task.period)
         """The task's metrics of all episodes so far."""
         self._limit = task.built.steps if time_limit else np.inf
         self._lying = None if start == STANDING else lying(self.model, task.built.start_qpos, start)
         self._everyone = self.sim.everyone
+        self._standing = StandingUp(self.sim)
         self._episode = -1
         self._steps = self._held_steps = 0
         self._disturbed = True
@@ -142,8 +140,7 @@ class TaskRobot:
         """Sum of rewards since the last reset."""
         self.holding = True
         """Whether the robot is held at its initial state."""
-        self._standing = self._lying is None
-        self._near = 0
+        self._standing.begin(stands=self._lying is None)
         self._begin_period()
         return self.observation
 
@@ -225,7 +222,7 @@ class TaskRobot:
         goals = [one.every is None for one in self.task.commands.values()]
         recording = self.recording.finished() if goals and all(goals) else None
         recording = recording or self.recording.last(seconds)
-        return {} if recording is None else _plain(self.task.score(recording))
+        return {} if recording is None else readable(self.task.score(recording))
 
     def push(self, speed: float) -> bool:
         """Change the horizontal velocity of the base by ``speed`` [m/s] in a random direction; False without a base."""
@@ -272,7 +269,7 @@ class TaskRobot:
         self.sim.forget()
         reward = float(outcome.reward[0]) * length
         self.episode_return += reward
-        stood = self._has_stood_up()
+        stood = self._standing.judge()
         failed = bool(outcome.failed[0] if stood else outcome.failures[UNSTABLE][0])
         if stood and self._has_commands():
             self.recording.step(outcome.metrics, reward)
@@ -280,15 +277,6 @@ class TaskRobot:
             self.recording.fail(next(name for name, mask in outcome.failures.items() if mask[0]))
         truncated = bool(self.sim.steps[0] >= self._limit) and not failed
         return Period(np.zeros(0), reward, terminated=failed, truncated=truncated, held=False)
-
-    def _has_stood_up(self) -> bool:
-        """Whether the robot did not lie at the start, or has stood up since."""
-        if not self._standing:
-            joints = self.sim.joints('*')
-            away = np.abs(joints.position - self.task.built.start_qpos[joints.places]).max()
-            self._near = self._near + 1 if away < NEAR_RAD else 0
-            self._standing = self._near * self.task.period >= NEAR_S
-        return self._standing
 
     def _has_commands(self) -> bool:
         """Whether every command without a time-out, such as a goal, was received."""
@@ -311,27 +299,3 @@ class TaskRobot:
         self._drive.begin(self._everyone)
         sim.batch.forward()
         sim.forget()
-
-    def _wire_spec(self) -> PolicySpec:
-        """Return what its messages carry: the signals of its sensors, and the values of its commands."""
-        low, high = self._drive.limits
-        return PolicySpec(
-            observation_names=tuple(self.sensors.names),
-            observation_units=('',) * len(self.sensors.names),
-            action_names=tuple(one.name for one in self._drive.wire),
-            action_units=tuple(one.unit for one in self._drive.wire),
-            action_low=tuple(low.tolist()),
-            action_high=tuple(high.tolist()),
-            control_period=float(self.task.period),
-        )
-
-
-def _plain(value: Any) -> Any:
-    """Return figures as builtins, rounded; a number that is not finite is None, because JSON has none."""
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, float | np.floating):
-        return round(float(value), 4) if np.isfinite(value) else None
-    return value

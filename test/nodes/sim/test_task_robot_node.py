@@ -12,6 +12,7 @@ from velora_ros.nodes.ros.conversions import to_nanoseconds
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.topics_services_qos import LATCHED
 from velora_ros.tasks.references import find
+from velora_ros.tasks.task_robot import TaskRobot
 
 pytestmark = pytest.mark.ros
 
@@ -219,15 +220,43 @@ def test_a_push_moves_the_robot_and_an_arm_cannot_be_pushed(ros, sim):
     ros.until(lambda: any(np.hypot(*xyz(one.twist.twist.linear)[:2]) > 0.4 for one in odometry))
 
 
-def test_an_arm_publishes_joints_only(ros, sim):
+def test_an_arm_publishes_joints_and_the_pose_of_its_tool_and_gets_goals_within_reach(ros, sim):
     sim(task='arm', drive=True)
-    states, goals = ros.subscribe(JOINTS, 'joint_states'), ros.subscribe(GOAL, 'goal_pose')
-    ros.until(lambda: states and goals)
-    assert states[0].name[0] == 'shoulder_pan_joint'
+    states, goals = ros.subscribe(JOINTS, 'joint_states', 50), ros.subscribe(GOAL, 'goal_pose')
+    poses = ros.subscribe(GOAL, 'tool_pose', 50)
+    ros.until(lambda: states and goals and len(poses) > 3)
+    arm = TaskRobot(find('arm'))
+    arm.sim.qpos[0, arm.sim.joints('*').places] = states[-1].position
+    arm.sim.batch.forward()
+    assert xyz(poses[-1].pose.position) == pytest.approx(arm.sim.position('tool')[0], abs=1e-6)
+    assert poses[-1].header.frame_id == goals[0].header.frame_id == 'base_link'
+    assert {to_nanoseconds(one.header.stamp) for one in poses} & {to_nanoseconds(one.header.stamp) for one in states}
     assert 0.05 < np.linalg.norm(xyz(goals[0].pose.position)) < 1.4
     assert ros.node.count_publishers('odom') == ros.node.count_publishers('imu/data') == 0
     refused = ros.call('std_srvs/srv/Trigger', 'sim_node/push')
     assert not refused.success and 'no floating base' in refused.message
+
+
+OWN_TERM = """
+import dataclasses
+from velora_ros.tasks import observe
+from velora_ros.tasks.rover import ROVER
+
+@observe.term('battery', 'V', scale=0.1)
+def battery(sim):
+    return 12.0 + 0 * sim.time
+
+SHUTTLE = dataclasses.replace(ROVER, name='', observe=[*ROVER.observe, battery])
+"""
+
+
+def test_a_term_of_the_user_s_own_is_published_with_its_own_unit(ros, sim, tmp_path):
+    path = tmp_path / 'shuttle.py'
+    path.write_text(OWN_TERM)
+    sim(task=f'{path}:SHUTTLE')
+    voltages = ros.subscribe(VECTOR, 'observation/battery')
+    ros.until(lambda: voltages)
+    assert list(voltages[0].data) == [12.0]
 
 
 def test_noise_affects_the_inertial_sensor_too(ros, sim):

@@ -25,7 +25,13 @@ _OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIAB
 
 
 def create_publisher(
-    node: Node, owner: str, name: str, *, kind: str = '', events: PublisherEventCallbacks | None = None
+    node: Node,
+    owner: str,
+    name: str,
+    *,
+    topic_name: str = '',
+    kind: str = '',
+    events: PublisherEventCallbacks | None = None,
 ) -> Publisher:
     """
     Create a publisher from its row.
@@ -34,6 +40,7 @@ def create_publisher(
         node: the node that publishes.
         owner: the node's name in the table; a running node may have another name.
         name: the topic's name in the table.
+        topic_name: its own name, if it is not the row's.
         kind: message type, if it is not the row's.
         events: callbacks for events of the middleware; by default rclpy logs incompatible subscriptions.
 
@@ -45,13 +52,13 @@ def create_publisher(
     try:
         return node.create_publisher(
             interface_class(kind or row.type),
-            name,
+            topic_name or name,
             row.qos.profile(),
             event_callbacks=events,
             qos_overriding_options=options,
         )
     except RuntimeError as error:
-        raise ConfigError(f"the topic '{name}' cannot be published: {error}.") from error
+        raise ConfigError(f"the topic '{topic_name or name}' cannot be published: {error}.") from error
 
 
 def create_subscription(

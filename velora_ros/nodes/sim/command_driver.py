@@ -51,9 +51,10 @@ class CommandDriver:
         self._due: dict[str, float] = {}
         self._silent_until: dict[str, float] = {}
         self._check_due = 0.0
-        for name in robot.task.commands:
-            topic, kind = ('cmd_vel', TWIST_TYPES[self._twist_type]) if self._is_twist(name) else ('goal_pose', '')
-            self._publishers[name] = create_publisher(node, OWNER, topic, kind=kind)
+        self._commands = {name: one for name, one in robot.task.commands.items() if one.read_from is not None}
+        for name, one in self._commands.items():
+            row, kind = ('cmd_vel', TWIST_TYPES[self._twist_type]) if self._is_twist(name) else ('goal_pose', '')
+            self._publishers[name] = create_publisher(node, OWNER, row, topic_name=one.read_from.topic, kind=kind)
             self._own[name] = deque(maxlen=_REMEMBERED)
         self.begin_episode(0.0)
 
@@ -69,7 +70,7 @@ class CommandDriver:
 
     def begin_episode(self, now: float) -> None:
         """Draw the goals of a new episode, and publish them at once."""
-        for name in self._robot.task.commands:
+        for name in self._commands:
             self._due[name] = 0.0
             if not self._is_twist(name):
                 self._draw_goal(name)
@@ -78,7 +79,7 @@ class CommandDriver:
 
     def end_period(self, now: float) -> bool:
         """Publish what is due; return whether another episode should begin."""
-        for name, one in self._robot.task.commands.items():
+        for name, one in self._commands.items():
             if one.when is not None and one.when(self._robot.sim)[0]:
                 self._changes[name] = self._due[name] = 0.0
             if now >= self._due[name] and now >= self._silent_until.get(name, 0.0):
@@ -97,10 +98,10 @@ class CommandDriver:
         self._publishers[name].publish(self._twist_message(values) if twist else self._goal_message(values))
 
     def _is_twist(self, name: str) -> bool:
-        return self._robot.task.commands[name].timeout is not None
+        return bool(self._commands[name].read_from.type == 'Twist')
 
     def _twist(self, name: str) -> Array:
-        one, moved = self._robot.task.commands[name], self._robot.time - self._robot.held_time
+        one, moved = self._commands[name], self._robot.time - self._robot.held_time
         pattern = twist_pattern(one.low, one.high)
         found: Array = pattern[int(moved / HOLD_S) % len(pattern)]
         return found
@@ -112,7 +113,7 @@ class CommandDriver:
         return self._goals[name]
 
     def _draw_goal(self, name: str) -> None:
-        every = self._robot.task.commands[name].every
+        every = self._commands[name].every
         self._goals[name] = self._robot.sample_command(name)
         self._changes[name] = np.inf if every is None else self._robot.time + float(self._rng.uniform(*every))
 

@@ -9,6 +9,7 @@ from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.sim.robot import Array
 from velora_ros.nodes.sim.sensor_messages import to_imu, to_odometry
+from velora_ros.nodes.sim.state_publisher import StateTopic
 
 
 class ObservedJoint(NamedTuple):
@@ -33,9 +34,8 @@ class EnvironmentMessages:
         self._robot, self._faults = robot, faults
         self._odom_frame, self._base_frame = values['odom_frame_id'], values['base_frame_id']
         self._imu_frame = values['imu_frame_id']
-        self.topics: Sequence[str] = (
-            *(('imu/data', 'odom') if robot.has_base else ()), 'joint_states', 'observation'
-        )  # fmt: skip
+        base = ('imu/data', 'odom') if robot.has_base else ()
+        self.topics: Sequence[StateTopic] = [StateTopic(row) for row in (*base, 'joint_states', 'observation')]
         self._observed_joints = [
             ObservedJoint(interface, robot.joint_names.index(joint), entry)
             for entry, name in enumerate(robot.spec.observation_names)

@@ -1,4 +1,4 @@
-"""Builds the messages of a floating base and of a laser scanner from what they measure."""
+"""Builds the messages of a floating base, of a pose and of a laser scanner from what they measure."""
 
 from typing import Any
 
@@ -57,6 +57,22 @@ def to_scan(laser: Laser, ranges: Array, period: float, frame_id: str, stamp: in
     far = np.where(ranges >= laser.range_max, np.inf, ranges)
     message.ranges = np.where(far < RANGE_MIN_M, -np.inf, far).astype(np.float32)
     return message
+
+
+def to_pose(position: Array, orientation: Array, frame_id: str, stamp: int) -> Any:
+    """Return a pose: position [m], orientation w, x, y, z, in a frame, stamped ``stamp`` [ns]."""
+    message = interface_class('geometry_msgs/msg/PoseStamped')()
+    message.header.stamp, message.header.frame_id = conversions.to_stamp(stamp), frame_id
+    place = message.pose.position
+    place.x, place.y, place.z = map(float, position)
+    fill_quaternion(message.pose.orientation, orientation)
+    return message
+
+
+def unit(quaternion: Array) -> Array:
+    """Return a quaternion of length 1; noise changes its length."""
+    length = np.linalg.norm(quaternion)
+    return quaternion / length if length > 0 else quaternion
 
 
 def fill_quaternion(message: Any, orientation: Array) -> None:

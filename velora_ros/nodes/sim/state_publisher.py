@@ -1,7 +1,7 @@
 """Publishes what the simulated robot's sensors measure, with its faults: states are lost, late, or repeated."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rclpy.node import Node
 
@@ -15,10 +15,17 @@ from velora_ros.nodes.sim.robot import Robot
 TOLERANCE_S = 1e-9
 
 
+class StateTopic(NamedTuple):
+    """A topic of the state: its row in the table of topics, and its own name if that is another one."""
+
+    row: str
+    name: str = ''
+
+
 class StateMessages(Protocol):
     """Reads the sensors of a robot, with their faults, into messages."""
 
-    topics: Sequence[str]
+    topics: Sequence[StateTopic]
     """The topics of the messages, in the order in which they are published."""
 
     def measure(self, stamp: int) -> list[Any]:
@@ -40,7 +47,7 @@ class StatePublisher:
 
     def __init__(self, node: Node, robot: Robot, faults: DisturbanceStack, messages: StateMessages) -> None:
         self._robot, self._faults, self._messages = robot, faults, messages
-        self._publishers = [create_publisher(node, OWNER, topic) for topic in messages.topics]
+        self._publishers = [create_publisher(node, OWNER, row, topic_name=name) for row, name in messages.topics]
         self._delayed: DelayLine[list[Any]] = DelayLine()
         self._newest: list[Any] | None = None
 

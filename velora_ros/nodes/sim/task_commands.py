@@ -38,11 +38,14 @@ class TaskCommands:
         }
         self._driver = CommandDriver(node, robot, self._receive, values) if values['drive'] else None
         for name, one in robot.task.commands.items():
-            if one.timeout is not None:
+            if one.read_from is None:  # no message has it
+                continue
+            topic = one.read_from.topic
+            if one.read_from.type == 'Twist':
                 kind = interface_class(TWIST_TYPES[values['cmd_vel_type']])
-                create_subscription(node, OWNER, 'cmd_vel', self._twist_callback(name), kind=kind)
+                create_subscription(node, OWNER, 'cmd_vel', self._twist_callback(name), topic_name=topic, kind=kind)
             else:
-                create_subscription(node, OWNER, 'goal_pose', self._goal_callback(name))
+                create_subscription(node, OWNER, 'goal_pose', self._goal_callback(name), topic_name=topic)
 
     def end_period(self) -> bool:
         """Give the task the newest commands; return whether the driver asks for another episode."""

@@ -11,7 +11,8 @@ from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.sim.robot import Array
-from velora_ros.nodes.sim.sensor_messages import to_imu, to_odometry, to_scan
+from velora_ros.nodes.sim.sensor_messages import to_imu, to_odometry, to_pose, to_scan, unit
+from velora_ros.nodes.sim.state_publisher import StateTopic
 from velora_ros.tasks.robot_sensors import IMU, ODOM, SCAN
 from velora_ros.tasks.task_robot import TaskRobot
 
@@ -20,7 +21,9 @@ TF = 'tf2_msgs/msg/TFMessage'
 
 class TaskMessages:
     """
-    ``imu/data`` and ``odom`` of a floating base, ``scan`` of a laser, then ``joint_states``, ``observation``, ``tf``.
+    Sensors before ``joint_states``, then ``observation`` and ``tf``.
+
+    A controller that answers a scan or a joint state has therefore received what it needs besides of the same time.
 
     Args:
         robot: the robot.
@@ -35,21 +38,25 @@ class TaskMessages:
         self._odom_frame, self._base_frame, self._imu_frame, self._scan_frame = (
             f'{prefix}{values[name]}' for name in ('odom_frame_id', 'base_frame_id', 'imu_frame_id', 'scan_frame_id')
         )
-        self.topics: Sequence[str] = (
-            *(('imu/data', 'odom') if self._sensors.has_base else ()),
-            *(('scan',) if self._sensors.laser is not None else ()),
-            'joint_states', 'observation',
-            *(('tf',) if self._sensors.has_base and has_tf() else ()),
-        )  # fmt: skip
+        self._world = self._odom_frame if self._sensors.has_base else self._base_frame
+        self._tf = self._sensors.has_base and has_tf()
+        self.topics: Sequence[StateTopic] = [
+            *([StateTopic('imu/data'), StateTopic('odom')] if self._sensors.has_base else []),
+            *(StateTopic('<body>_pose', topic) for topic in robot.sources.poses),
+            *(StateTopic('observation/<term>', topic) for topic in robot.sources.terms),
+            *([StateTopic('scan')] if self._sensors.laser is not None else []),
+            *(StateTopic('joint_states'), StateTopic('observation')),
+            *([StateTopic('tf')] if self._tf else []),
+        ]
 
     def measure(self, stamp: int) -> list[Any]:
         """Return one message for each topic, stamped ``stamp`` [ns]."""
         robot, sensors = self._robot, self._sensors
         read = self._faults.read(sensors.read(held=robot.holding)[None])[0]
         part = {name: read[place] for name, place in sensors.places.items()}
-        messages = []
-        if sensors.has_base:
-            messages += [self._imu(part, stamp), self._odometry(part, stamp)]
+        base = [self._imu(part, stamp), self._odometry(part, stamp)] if sensors.has_base else []
+        messages = [*base, *(self._pose(body, part, stamp) for body in sensors.poses)]
+        messages += [conversions.to_vector(robot.sources.values(topic)) for topic in robot.sources.terms]
         if sensors.laser is not None:
             period = robot.spec.control_period
             messages.append(to_scan(sensors.laser, part[SCAN], period, self._scan_frame, stamp))
@@ -57,16 +64,19 @@ class TaskMessages:
             sensors.joint_names, part['position'], part['velocity'], part['effort'], stamp
         )
         messages += [joints, conversions.to_vector(robot.observation)]
-        return [*messages, self._transform(messages[1])] if 'tf' in self.topics else messages
+        return [*messages, self._transform(base[1])] if self._tf else messages
+
+    def _pose(self, body: str, part: dict[str, Array], stamp: int) -> Any:
+        return to_pose(part[f'{body}/position'], unit(part[f'{body}/orientation']), self._world, stamp)
 
     def _imu(self, part: dict[str, Array], stamp: int) -> Any:
         nowhere = np.zeros(3)  # an inertial sensor has neither place nor velocity
-        orientation, turning = _unit(part[f'{IMU}/orientation']), part[f'{IMU}/angular_velocity']
+        orientation, turning = unit(part[f'{IMU}/orientation']), part[f'{IMU}/angular_velocity']
         base = FloatingBase(nowhere, orientation, nowhere, turning, part[f'{IMU}/linear_acceleration'])
         return to_imu(base, self._imu_frame, stamp)
 
     def _odometry(self, part: dict[str, Array], stamp: int) -> Any:
-        position, orientation = part[f'{ODOM}/position'], _unit(part[f'{ODOM}/orientation'])
+        position, orientation = part[f'{ODOM}/position'], unit(part[f'{ODOM}/orientation'])
         velocity, turning = part[f'{ODOM}/velocity'], part[f'{ODOM}/angular_velocity']
         base = FloatingBase(position, orientation, velocity, turning, np.zeros(3))
         return to_odometry(base, self._odom_frame, self._base_frame, stamp)
@@ -88,9 +98,3 @@ def has_tf() -> bool:
     except ImportError:
         return False
     return True
-
-
-def _unit(quaternion: Array) -> Array:
-    """Return a quaternion of length 1; noise changes its length."""
-    length = np.linalg.norm(quaternion)
-    return quaternion / length if length > 0 else quaternion
