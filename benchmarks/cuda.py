@@ -24,7 +24,7 @@ import torch
 from measuring import in_own_process, machine
 
 from velora_ros.models import LiquidDDPG
-from velora_ros.models.backends.device_learner import DeviceLearner
+from velora_ros.models.backends.cuda_graph_learner import DeviceLearner
 from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.replay import StreamBuffer, Transitions
 from velora_ros.training import TrainConfig

@@ -22,7 +22,7 @@ from measuring import machine
 
 from velora_ros.gym import make
 from velora_ros.models import LiquidDDPG, agent
-from velora_ros.training import Callback, TrainConfig, loop
+from velora_ros.training import Callback, TrainConfig, loop_base
 from velora_ros.training.diagnostics import RECORD_EVERY, SAMPLE_EVERY
 
 PRESETS = Path(__file__).parents[1] / 'config' / 'train'
@@ -48,7 +48,7 @@ class Switch(Callback):
             if self._stretch is not None:
                 self.taken[self._on].append(self._stretch)
             self._stretch, self._on = [], len(self.taken[True]) + len(self.taken[False]) & 2 > 0
-            agent.SAMPLE_EVERY, loop.RECORD_EVERY = (SAMPLE_EVERY, RECORD_EVERY) if self._on else (NEVER, NEVER)
+            agent.SAMPLE_EVERY, loop_base.RECORD_EVERY = (SAMPLE_EVERY, RECORD_EVERY) if self._on else (NEVER, NEVER)
         self._since = time.thread_time()
 
 

@@ -22,8 +22,8 @@ from measuring import in_own_process, machine
 
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.many_policies import ManyPolicies
-from velora_ros.tasks.recording import record
-from velora_ros.tasks.references import find, shipped
+from velora_ros.tasks.find_task import find, shipped
+from velora_ros.tasks.record_episodes import record
 
 SIMULATIONS = (1, 16, 128)
 POLICIES = Path(__file__).parents[1] / 'policies'

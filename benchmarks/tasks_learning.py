@@ -17,8 +17,8 @@ from gymnasium.spaces import Box
 
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy.many_policies import ManyPolicies
-from velora_ros.tasks.recording import record
-from velora_ros.tasks.references import find
+from velora_ros.tasks.find_task import find
+from velora_ros.tasks.record_episodes import record
 from velora_ros.training import Callback, StopTraining
 from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.recipe import recipe

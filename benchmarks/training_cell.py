@@ -25,10 +25,10 @@ from torch import Tensor, nn
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cfc_cell import CfCCell
 from velora_ros.liquid.kernels import cfc, layers
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.protocol import Backend
 from velora_ros.models.backends.torch_backend import TorchBackend
-from velora_ros.models.networks import Networks
 from velora_ros.models.threads_and_denormals import flushing, single_thread
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig

@@ -8,7 +8,7 @@ import pytest
 from velora_ros.cli.main import main
 from velora_ros.gym import make
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.tasks.references import find
+from velora_ros.tasks.find_task import find
 
 TASK = f"""
 import sys

@@ -16,10 +16,10 @@ from toy import Reach
 from velora_ros.liquid import Wiring
 from velora_ros.models import LiquidDDPG
 from velora_ros.models import agent as agent_module
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.agent_diagnostics import Outcome
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.torch_backend import TorchBackend
-from velora_ros.models.networks import Networks
 from velora_ros.replay import Transition
 from velora_ros.training import DIAGNOSTICS, Callback, DiagnosticsRecord, RunPaths, StopTraining, run_loop
 

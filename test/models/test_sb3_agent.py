@@ -10,7 +10,7 @@ from toy import Reach
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import Policy
-from velora_ros.policy.sb3 import SB3Policy
+from velora_ros.policy.sb3_policy import SB3Policy
 from velora_ros.training import Callback, evaluate
 
 QUICK: dict[str, Any] = {'start_steps': 16, 'boost_ratio': 0.5, 'eval_every': 0}

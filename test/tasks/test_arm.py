@@ -2,13 +2,13 @@ import mujoco
 import numpy as np
 import pytest
 
-from velora_ros.tasks import arm, references
-from velora_ros.tasks.recording import Recording
+from velora_ros.tasks import arm, find_task
+from velora_ros.tasks.record_episodes import Recording
 
 
 @pytest.fixture(scope='module')
 def env():
-    env = references.find('arm').make_vec(16, seed=0)
+    env = find_task.find('arm').make_vec(16, seed=0)
     env.reset()
     return env
 

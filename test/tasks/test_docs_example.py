@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from velora_ros.robots import model
-from velora_ros.tasks.references import find
+from velora_ros.tasks.find_task import find
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'tasks.md'
 

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from velora_ros.tasks import gait, references
+from velora_ros.tasks import find_task, gait
 
 STEPS = 60
 
 
 @pytest.fixture(scope='module')
 def env():
-    env = references.find('quadruped').make_vec(2, seed=0, threads=1, undisturbed=True)
+    env = find_task.find('quadruped').make_vec(2, seed=0, threads=1, undisturbed=True)
     env.reset()
     return env
 

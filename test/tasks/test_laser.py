@@ -4,8 +4,8 @@ import mujoco
 import numpy as np
 import pytest
 
+from velora_ros.tasks.find_task import find
 from velora_ros.tasks.laser import find_laser
-from velora_ros.tasks.references import find
 
 
 def with_rays(*axes, place='0 0 .1'):

@@ -9,7 +9,7 @@ from toy_tasks import walker
 from velora_ros.errors import SpecError
 from velora_ros.gym import make, spec_from_env
 from velora_ros.tasks import observe
-from velora_ros.tasks.references import find, shipped
+from velora_ros.tasks.find_task import find, shipped
 from velora_ros.tasks.robot_contract import with_contract
 
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from velora_ros.tasks import references, rooms, rover, ways
-from velora_ros.tasks.recording import Recording
+from velora_ros.tasks import find_task, rooms, rover, ways
+from velora_ros.tasks.record_episodes import Recording
 
 
 @pytest.fixture
 def env():
-    env = references.find('rover').make_vec(8, seed=0)
+    env = find_task.find('rover').make_vec(8, seed=0)
     env.reset()
     return env
 

@@ -3,7 +3,7 @@ import pytest
 from toy_tasks import reacher, walker
 
 from velora_ros.tasks import metrics
-from velora_ros.tasks.recording import Recording, record
+from velora_ros.tasks.record_episodes import Recording, record
 from velora_ros.tasks.scores import means, reaching, walking
 
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from velora_ros.tasks import references
-from velora_ros.tasks.recording import record
+from velora_ros.tasks import find_task
+from velora_ros.tasks.record_episodes import record
 
 
 @pytest.fixture(params=['quadruped', 'arm', 'rover'], scope='module')
 def task(request):
-    return references.find(request.param)
+    return find_task.find(request.param)
 
 
 def test_a_shipped_task_is_found_by_its_name_and_steps(task):
@@ -37,7 +37,7 @@ def test_a_shipped_task_has_figures_of_its_own(task):
 
 
 def test_the_quadruped_stands_with_an_action_of_zero():
-    env = references.find('quadruped').make_vec(4, seed=0, undisturbed=True)
+    env = find_task.find('quadruped').make_vec(4, seed=0, undisturbed=True)
     env.reset()
     for _ in range(100):
         *_, terminated, _, _ = env.step(np.zeros((4, 12)))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from velora_ros.errors import SpecError, TaskError
-from velora_ros.tasks.draws import key_of
-from velora_ros.tasks.references import find
+from velora_ros.tasks.find_task import find
+from velora_ros.tasks.random_numbers import key_of
 from velora_ros.tasks.task_robot import TaskRobot
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from velora_ros.errors import TaskError
-from velora_ros.tasks.references import find
+from velora_ros.tasks.find_task import find
 from velora_ros.tasks.urdf import Frame, roll_pitch_yaw, to_urdf
 
 # Joints with anchors and reference positions of their own, two on one body, a slide, and every shape.

@@ -8,7 +8,7 @@ from toy import Reach
 from velora_ros.models import LiquidDDPG
 from velora_ros.training import DIAGNOSTICS, RunPaths, run_loop
 from velora_ros.training.diagnostics import NAMES, Gathered, complete
-from velora_ros.training.runs.tables import DIAGNOSTICS_COLUMNS
+from velora_ros.training.runs.csv_tables import DIAGNOSTICS_COLUMNS
 
 PAGE = Path(__file__).parents[2] / 'docs' / 'training.md'
 

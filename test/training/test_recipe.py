@@ -6,7 +6,7 @@ import gymnasium
 import pytest
 
 from velora_ros.errors import ConfigError
-from velora_ros.tasks.references import find
+from velora_ros.tasks.find_task import find
 from velora_ros.training import recipe as rules
 from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.recipe import discount, named_hyperparameters, recipe, time_limit

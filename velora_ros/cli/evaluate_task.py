@@ -20,8 +20,8 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         VeloraError: the policy cannot be read, there is no such task, or they do not fit each other.
     """
-    from velora_ros.tasks.recording import record  # noqa: PLC0415 - MuJoCo takes a moment to load
-    from velora_ros.tasks.references import find  # noqa: PLC0415
+    from velora_ros.tasks.find_task import find  # noqa: PLC0415
+    from velora_ros.tasks.record_episodes import record  # noqa: PLC0415 - MuJoCo takes a moment to load
 
     file, task = PolicyFile.load(arguments.file), find(arguments.task)
     check_fits(file.spec, task.policy_spec, arguments.task)

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         VeloraError: there is no such task, the policy does not fit, or no picture can be made.
     """
-    from velora_ros.tasks.references import find  # noqa: PLC0415 - MuJoCo takes a moment to load
+    from velora_ros.tasks.find_task import find  # noqa: PLC0415 - MuJoCo takes a moment to load
 
     policy = Policy.load(arguments.policy) if arguments.policy else None
     film = None if arguments.window else film_path(arguments.film or f'{_stem(arguments.task)}.gif')

@@ -31,7 +31,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 def list_tasks(arguments: argparse.Namespace) -> None:
     """Print a line for each task that ships."""
-    from velora_ros.tasks.references import find, shipped  # noqa: PLC0415 - MuJoCo takes a moment to load
+    from velora_ros.tasks.find_task import find, shipped  # noqa: PLC0415 - MuJoCo takes a moment to load
 
     rows = []
     for name in shipped():
@@ -52,7 +52,7 @@ def show_task(arguments: argparse.Namespace) -> None:
         TaskError: there is no such task, or it is not valid.
     """
     from velora_ros.tasks.contract_table import contract  # noqa: PLC0415 - MuJoCo takes a moment to load
-    from velora_ros.tasks.references import find  # noqa: PLC0415
+    from velora_ros.tasks.find_task import find  # noqa: PLC0415
 
     found = contract(find(arguments.task))
     write_line(json.dumps({'task': arguments.task, **found}) if arguments.json else text(arguments.task, found))
@@ -66,7 +66,7 @@ def write_contract(arguments: argparse.Namespace) -> None:
         VeloraError: the file is damaged, there is no such task, or they do not fit each other.
     """
     from velora_ros.policy import PolicyFile  # noqa: PLC0415
-    from velora_ros.tasks.references import find  # noqa: PLC0415 - MuJoCo takes a moment to load
+    from velora_ros.tasks.find_task import find  # noqa: PLC0415 - MuJoCo takes a moment to load
     from velora_ros.tasks.robot_contract import with_contract  # noqa: PLC0415
 
     file = with_contract(PolicyFile.load(arguments.file), find(arguments.task))

@@ -18,7 +18,7 @@ from velora_ros.liquid.cell_registry import cell_kind
 from velora_ros.models.agent_diagnostics import Outcome, hidden_staleness
 from velora_ros.models.agent_state import AgentState
 from velora_ros.models.backends.choose_backend import choose_backend, where_to_learn
-from velora_ros.models.backends.device_learner import DeviceLearner
+from velora_ros.models.backends.cuda_graph_learner import DeviceLearner
 from velora_ros.models.backends.protocol import check_loss
 from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.models.exploration import StreamNoise, add_and_clip, explore, random_action

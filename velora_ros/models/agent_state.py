@@ -12,12 +12,12 @@ from velora_ros import __version__
 from velora_ros.errors import ConfigError, DivergenceError, SpecError
 from velora_ros.gym.make_env import id_of
 from velora_ros.liquid import Wiring
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.agent_to_policy_file import default_spec, policy_file
 from velora_ros.models.backends.choose_backend import Choice, choose_backend, make_backend
-from velora_ros.models.backends.device_learner import DeviceLearner
+from velora_ros.models.backends.cuda_graph_learner import DeviceLearner
 from velora_ros.models.backends.protocol import Backend
 from velora_ros.models.fine_tuning import Start
-from velora_ros.models.networks import Networks
 from velora_ros.models.optimisers import make_optimiser, make_plain, optimiser_state, restore_optimiser, with_core_rate
 from velora_ros.models.random_streams import Streams
 from velora_ros.policy import PolicyFile
@@ -25,7 +25,7 @@ from velora_ros.replay import Batch, SequenceBuffer, StreamBuffer
 from velora_ros.spec import PolicySpec
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import Gathered
-from velora_ros.training.environments import Env
+from velora_ros.training.numpy_view import Env
 
 Array = np.ndarray
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from velora_ros.errors import PolicyFileError
 from velora_ros.liquid import Wiring
-from velora_ros.models.networks import Networks
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.training.runs.start_from_file import StartFile
 
 LAYERS = ('inter', 'command', 'motor')

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.models.networks import Networks
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.spec import PolicySpec
 
 

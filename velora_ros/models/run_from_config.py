@@ -11,9 +11,9 @@ from gymnasium.vector import VectorEnv
 from velora_ros.gym import check_statistics, disturb, make, spec_from_env
 from velora_ros.gym.describe_env_errors import close
 from velora_ros.gym.make_vector import make_many_of, make_vector
-from velora_ros.models.ddpg import LiquidDDPG
+from velora_ros.models.liquid_ddpg import LiquidDDPG
 from velora_ros.training import Callback, RunConfig, RunFolder, TrainResult
-from velora_ros.training.environments import check_streams
+from velora_ros.training.vector_env_checks import check_streams
 from velora_ros.utils import set_device, set_seed
 
 Env = gymnasium.Env[Any, Any]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
 from velora_ros.models.agent import DDPGAgent
-from velora_ros.policy.sb3 import SB3Policy, State
+from velora_ros.policy.sb3_policy import SB3Policy, State
 from velora_ros.training import TrainResult
 
 BATCH_SIZE = 128
@@ -49,7 +49,7 @@ class SB3Model:
 
     @functools.wraps(SB3Policy.predict)
     def predict(self, *arguments: Any, **options: Any) -> tuple[npt.NDArray[np.float32], State]:
-        """Choose actions with the agent's current policy; :meth:`velora_ros.policy.sb3.SB3Policy.predict` explains."""
+        """Choose actions with the current policy; see :meth:`velora_ros.policy.sb3_policy.SB3Policy.predict`."""
         agent = self.agent.agent
         now = id(agent), agent.updates
         if self._policy is None or self._policy[0] != now:

@@ -28,26 +28,23 @@ from velora_ros.training import (
     TrainResult,
     agent_file,
 )
-from velora_ros.training.environments import (
-    check_vector,
-    evaluation_environment,
-    evaluation_environment_of,
-    numpy_view,
-)
+from velora_ros.training.evaluation_env import evaluation_environment, evaluation_environment_of
 from velora_ros.training.hyperparameters import DefaultEpisodes, is_number
+from velora_ros.training.loop_base import RunOptions
+from velora_ros.training.numpy_view import numpy_view
 from velora_ros.training.progress_bar import ProgressBar
-from velora_ros.training.run_loop import RunOptions
 from velora_ros.training.runs import checkpoint as checkpoint_file
+from velora_ros.training.runs.best_and_last_policy import KeptPolicies
 from velora_ros.training.runs.checkpoint import Checkpoint
 from velora_ros.training.runs.checkpoint_schedule import Checkpoints
 from velora_ros.training.runs.config import RunConfig, describe, keywords_of
+from velora_ros.training.runs.csv_tables import LearningCurve
 from velora_ros.training.runs.folder import RunDir, opened
-from velora_ros.training.runs.policies import KeptPolicies
 from velora_ros.training.runs.provenance import record_start
 from velora_ros.training.runs.resume import check_environment, newest_checkpoint, spec_of_resumed, what_is_kept
-from velora_ros.training.runs.tables import LearningCurve
 from velora_ros.training.runs.tensorboard import tensorboard_events
-from velora_ros.training.vector_loop import VectorTrainingLoop
+from velora_ros.training.vector_env_checks import check_vector
+from velora_ros.training.vector_env_loop import VectorTrainingLoop
 from velora_ros.utils.output import write_line
 
 Env = gymnasium.Env[Any, Any]

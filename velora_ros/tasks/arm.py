@@ -6,14 +6,13 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.contract.orientations import to_frame
 from velora_ros.robots import model
 from velora_ros.tasks import Task, act, command, fail, metrics, observe, reward, vary
-from velora_ros.tasks.command import since_change
-from velora_ros.tasks.recording import Recording
+from velora_ros.tasks.named_parts import bound
+from velora_ros.tasks.record_episodes import Recording
 from velora_ros.tasks.sim import Array, Ids, Sim
-from velora_ros.tasks.terms import Term
-from velora_ros.tasks.views import bound
+from velora_ros.tasks.terms.command import since_change
+from velora_ros.tasks.terms.term import Term
 
 Mask = npt.NDArray[np.bool_]
 

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError, did_you_mean
-from velora_ros.tasks import metrics as metrics_of
-from velora_ros.tasks.command import Command
-from velora_ros.tasks.names import fits
+from velora_ros.tasks.name_patterns import fits
 from velora_ros.tasks.robot_model import RobotModel
-from velora_ros.tasks.terms import Observation, Term, named, observed
-from velora_ros.tasks.vary import Variation
+from velora_ros.tasks.terms import metrics as metrics_of
+from velora_ros.tasks.terms.command import Command
+from velora_ros.tasks.terms.term import Observation, Term, named, observed
+from velora_ros.tasks.terms.vary import Variation
 
 Array = npt.NDArray[np.float64]
 

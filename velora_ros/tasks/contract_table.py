@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from velora_ros.tasks.episodes import Episodes
-from velora_ros.tasks.observer import Observer
+from velora_ros.tasks.observation_noise_and_delay import Observer
 
 
 def contract(task: Any) -> dict[str, Any]:

@@ -8,14 +8,14 @@ import numpy.typing as npt
 
 from velora_ros.errors import TaskError
 from velora_ros.tasks.built_task import BuiltTask
-from velora_ros.tasks.command import Commands
-from velora_ros.tasks.draws import Words
 from velora_ros.tasks.growth import Strengths
-from velora_ros.tasks.observer import Observer, evaluated
+from velora_ros.tasks.named_parts import bound
+from velora_ros.tasks.observation_noise_and_delay import Observer, evaluated
+from velora_ros.tasks.random_numbers import Words
 from velora_ros.tasks.sim import Array, Ids, Sim
-from velora_ros.tasks.terms import Term
-from velora_ros.tasks.vary import Bias, Delay, DroppedFrames, Period, Variation
-from velora_ros.tasks.views import bound
+from velora_ros.tasks.terms.command import Commands
+from velora_ros.tasks.terms.term import Term
+from velora_ros.tasks.terms.vary import Bias, Delay, DroppedFrames, Period, Variation
 
 Mask = npt.NDArray[np.bool_]
 

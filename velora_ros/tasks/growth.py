@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import TaskError, did_you_mean
 from velora_ros.tasks.sim import Array, Ids, Sim
-from velora_ros.tasks.terms import Observation, Term, named
+from velora_ros.tasks.terms.term import Observation, Term, named
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.tasks.recording import Recording
+from velora_ros.tasks.record_episodes import Recording
 
 Array = npt.NDArray[np.float64]
 

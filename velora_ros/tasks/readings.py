@@ -11,7 +11,7 @@ from velora_ros.contract.joint_signals import signal_name
 from velora_ros.errors import TaskError
 from velora_ros.spec import Source
 from velora_ros.spec.robot_contract import LAST_ACTION
-from velora_ros.tasks.names import select
+from velora_ros.tasks.name_patterns import select
 from velora_ros.tasks.sim import Array, Sim
 
 XYZ = ('x', 'y', 'z')

@@ -7,9 +7,9 @@ from velora_ros.errors import SpecError
 from velora_ros.policy import PolicyFile
 from velora_ros.spec import RobotContract, Source
 from velora_ros.tasks.episodes import Episodes
-from velora_ros.tasks.observer import Observer
+from velora_ros.tasks.observation_noise_and_delay import Observer
 from velora_ros.tasks.readings import IMU, JOINTS, ODOMETRY, XYZ, Reading, identifier
-from velora_ros.tasks.terms import Observation
+from velora_ros.tasks.terms.term import Observation
 
 
 def robot_contract(task: Any, episodes: Episodes) -> RobotContract | None:

@@ -10,7 +10,7 @@ import mujoco
 
 from velora_ros.errors import MissingDependencyError, TaskError
 from velora_ros.gym import mjcf_and_urdf
-from velora_ros.tasks.names import fits, select, unknown
+from velora_ros.tasks.name_patterns import fits, select, unknown
 
 MENAGERIE, MENAGERIE_ROOT = 'menagerie:', 'MENAGERIE_ROOT'
 FLOOR = 'floor'

@@ -7,7 +7,7 @@ import numpy as np
 from velora_ros.tasks.episodes import Episodes
 from velora_ros.tasks.readings import identifier
 from velora_ros.tasks.sim import Array
-from velora_ros.tasks.terms import Observation
+from velora_ros.tasks.terms.term import Observation
 
 
 class RobotSources:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from velora_ros.tasks import ways
 from velora_ros.tasks.sim import Array, Ids, Sim
-from velora_ros.tasks.vary import Variation
+from velora_ros.tasks.terms.vary import Variation
 from velora_ros.tasks.ways import CENTRES, SIDE, SIZE
 
 Mask = npt.NDArray[np.bool_]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.tasks.recording import Recording
+from velora_ros.tasks.record_episodes import Recording
 
 Figures = dict[str, Any]
 Score = Callable[[Recording], Figures]
@@ -19,7 +19,7 @@ def means(recording: Recording) -> Figures:
 
 def walking(recording: Recording) -> Figures:
     """
-    Return how well a legged robot follows a twist and how it walks; for :func:`velora_ros.tasks.metrics.walking`.
+    Return how well a legged robot follows a twist and how it walks; for :func:`velora_ros.tasks.terms.metrics.walking`.
 
     ``tracking``, ``yaw_tracking`` and ``moving_tracking`` (commands to move alone) are judged 0.5 s after each change
     of command and each push; ``raw_`` ones are means over all steps. ``falls`` counts simulations. ``air_time_s`` is

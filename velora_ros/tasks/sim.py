@@ -13,9 +13,9 @@ from mujoco.batch import Batch
 from velora_ros.contract.orientations import gravity, matrices, to_frame
 from velora_ros.errors import TaskError, did_you_mean
 from velora_ros.spec import Source
-from velora_ros.tasks.draws import Draws
-from velora_ros.tasks.names import select, unknown
-from velora_ros.tasks.views import Joints, View, bound, index
+from velora_ros.tasks.name_patterns import select, unknown
+from velora_ros.tasks.named_parts import Joints, View, bound, index
+from velora_ros.tasks.random_numbers import Draws
 
 Array = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.intp]

@@ -41,7 +41,7 @@ class TaskEnv(gym.Env[Floats, Floats]):
         self.action_space = self._vector.single_action_space
         self.dt: float = task.period
         kwargs = {'task': task.name or task} | ({'undisturbed': True} if undisturbed else {})
-        self.spec = EnvSpec('Task-v0', entry_point='velora_ros.tasks.references:make_env', kwargs=kwargs)
+        self.spec = EnvSpec('Task-v0', entry_point='velora_ros.tasks.find_task:make_env', kwargs=kwargs)
         setattr(self, MADE_AS, ENV_ID)
 
     @property

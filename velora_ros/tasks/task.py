@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from velora_ros.spec import PolicySpec
-from velora_ros.tasks.act import Action
 from velora_ros.tasks.built_task import BuiltTask, build
-from velora_ros.tasks.checks import check
-from velora_ros.tasks.command import Command
+from velora_ros.tasks.check_task import check
 from velora_ros.tasks.growth import Growth
 from velora_ros.tasks.scores import Score, means
 from velora_ros.tasks.single_env import TaskEnv
-from velora_ros.tasks.vary import Variation
+from velora_ros.tasks.terms.act import Action
+from velora_ros.tasks.terms.command import Command
+from velora_ros.tasks.terms.vary import Variation
 from velora_ros.tasks.vector_env import TaskVectorEnv
 
 AnyTerm = Any  # a Term, or a function of the simulation
@@ -27,7 +27,7 @@ class Task:
         model: path of an MJCF or URDF file, an ``MjSpec``, or ``menagerie:NAME``.
         period: time between two observations, T [s], a whole number of the model's time steps.
         episode: longest duration of an episode [s].
-        act: what the policy commands, from :mod:`velora_ros.tasks.act`.
+        act: what the policy commands, from :mod:`velora_ros.tasks.terms.act`.
         observe: what the policy reads, in this order.
         reward: terms and their weights; the reward of a step is their weighted sum.
         start: keyframe of the start pose; or positions by patterns of joints, with ``base`` for height or place; empty:
@@ -42,7 +42,7 @@ class Task:
         metrics: terms that are reported in ``infos['metrics']``; empty: how well twist commands are followed.
         score: computes the task's own figures from a recording of many episodes (:mod:`velora_ros.tasks.scores`).
         discount: the discount factor of a period in training, unless the user gives one; None: by the recipe's rule.
-        name: its reference, by which it is found again; set by :func:`velora_ros.tasks.references.find`.
+        name: its reference, by which it is found again; set by :func:`velora_ros.tasks.find_task.find`.
 
     Raises:
         TaskError: a part of it does not fit the model, or is not valid.

@@ -8,15 +8,15 @@ import numpy.typing as npt
 
 from velora_ros.errors import SpecError
 from velora_ros.gym.simulated_robot import Period
-from velora_ros.tasks.command import note_change
-from velora_ros.tasks.draws import key_of
 from velora_ros.tasks.episodes import UNSTABLE, Episodes
 from velora_ros.tasks.live_recording import LiveRecording
 from velora_ros.tasks.lying import STANDING, StandingUp, lying
+from velora_ros.tasks.random_numbers import key_of
 from velora_ros.tasks.robot_sensors import RobotSensors
 from velora_ros.tasks.robot_sources import RobotSources
 from velora_ros.tasks.scores import readable
-from velora_ros.tasks.vary import PUSHED
+from velora_ros.tasks.terms.command import note_change
+from velora_ros.tasks.terms.vary import PUSHED
 from velora_ros.tasks.wire_spec import wire_spec
 
 Array = npt.NDArray[np.float64]

@@ -12,8 +12,8 @@ from gymnasium.vector.utils import batch_space
 
 from velora_ros.errors import TaskError
 from velora_ros.spec import PolicySpec
-from velora_ros.tasks.draws import key_of
 from velora_ros.tasks.episodes import Episodes
+from velora_ros.tasks.random_numbers import key_of
 from velora_ros.tasks.sim import Ids, Sim
 
 if TYPE_CHECKING:

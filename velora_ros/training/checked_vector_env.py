@@ -15,10 +15,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from velora_ros.errors import DivergenceError, UnsupportedEnvironmentError
 from velora_ros.gym.describe_env_errors import FAILURES
 from velora_ros.spec import PolicySpec
-from velora_ros.training import vector_state
+from velora_ros.training import save_vector_env_state
 from velora_ros.training.agent_protocol import Array
 from velora_ros.training.checked_env import REPAIR, env_failure
-from velora_ros.training.checked_vector_numbers import Flags, VectorNumbers
+from velora_ros.training.vector_number_checks import Flags, VectorNumbers
 
 
 class VectorStep(NamedTuple):
@@ -58,7 +58,7 @@ class CheckedVectorEnv:
         self._env, self._spec, self._privileged_dim = env, spec, privileged_dim
         self.num_envs = env.num_envs
         self.mode = autoreset_mode(env)
-        self.can_save = vector_state.can_save(env)
+        self.can_save = save_vector_env_state.can_save(env)
         """Whether :meth:`get_state` has all that the future depends on."""
         self._numbers = VectorNumbers(env.num_envs, spec)
         self._low, self._half_range = spec.low, (spec.high - spec.low) / 2
@@ -154,13 +154,13 @@ class CheckedVectorEnv:
         """Return the vector's state as arrays by name, with which :meth:`set_state` continues it."""
         own = {'observation': self.observation, 'begun': self.begun, 'being_reset': self._being_reset}
         own |= {} if self.state is None else {'state': self.state}
-        env = vector_state.get_state(self._env)
+        env = save_vector_env_state.get_state(self._env)
         return {**{f'env.{name}': value for name, value in env.items()}, **{n: v.copy() for n, v in own.items()}}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Continue from what :meth:`get_state` returned."""
         env = {name.removeprefix('env.'): one for name, one in state.items() if name.startswith('env.')}
-        vector_state.set_state(self._env, env)
+        save_vector_env_state.set_state(self._env, env)
         self.observation, self.begun = state['observation'].copy(), state['begun'].copy()
         self._being_reset = state['being_reset'].copy()
         self.state = state['state'].copy() if 'state' in state else None

@@ -119,7 +119,7 @@ def _gamma(env_id: str, *, load: bool) -> tuple[float, str]:
 
 
 def _task(reference: str) -> Any:
-    from velora_ros.tasks.references import find  # noqa: PLC0415 - trainer_node need not load MuJoCo
+    from velora_ros.tasks.find_task import find  # noqa: PLC0415 - trainer_node need not load MuJoCo
 
     return find(reference)
 

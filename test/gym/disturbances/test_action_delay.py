@@ -5,7 +5,7 @@ import pytest
 from velora_ros.errors import ConfigError
 from velora_ros.gym import ActionDelay
 from velora_ros.gym.disturbances.action_delay import ActionQueue
-from velora_ros.gym.disturbances.stream_generators import StreamGenerators
+from velora_ros.gym.disturbances.random_generators import StreamGenerators
 
 
 class Echo(gym.Env):

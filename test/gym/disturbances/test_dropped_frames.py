@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velora_ros.gym.disturbances.dropped_frames import DroppedFrames
-from velora_ros.gym.disturbances.stream_generators import StreamGenerators
+from velora_ros.gym.disturbances.random_generators import StreamGenerators
 
 
 def streams(n, seed=0):

@@ -5,7 +5,7 @@ from rollouts import rollout
 from velora_ros.errors import ConfigError
 from velora_ros.gym import ObservationNoise, make
 from velora_ros.gym.disturbances.observation_noise import Bias, Noise
-from velora_ros.gym.disturbances.stream_generators import StreamGenerators
+from velora_ros.gym.disturbances.random_generators import StreamGenerators
 
 PENDULUM = 'InvertedPendulum-v5'
 

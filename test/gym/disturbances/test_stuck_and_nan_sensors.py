@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from velora_ros.errors import ConfigError
-from velora_ros.gym.disturbances.stream_generators import StreamGenerators
+from velora_ros.gym.disturbances.random_generators import StreamGenerators
 from velora_ros.gym.disturbances.stuck_and_nan_sensors import NanSensors, StuckSensors, indices_of
 
 NAMES = ('hinge/position', 'hinge/velocity', 'goal')

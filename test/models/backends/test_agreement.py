@@ -12,9 +12,9 @@ from batches import random_batch
 
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cell_registry import CELLS
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.torch_backend import TorchBackend
-from velora_ros.models.networks import Networks
 from velora_ros.models.optimisers import set_learning_rate, with_core_rate
 
 BACKENDS = (TorchBackend, NumbaBackend)

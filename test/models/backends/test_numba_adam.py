@@ -11,8 +11,8 @@ from toy import Reach
 from velora_ros.errors import ConfigError
 from velora_ros.models import LiquidDDPG
 from velora_ros.models import agent as agent_module
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.numba_backend import NumbaBackend
-from velora_ros.models.networks import Networks
 from velora_ros.training import Callback
 
 QUICK: dict[str, Any] = {'start_steps': 16, 'boost_ratio': 1.0, 'eval_every': 0, 'progress': False}

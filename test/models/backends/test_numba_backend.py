@@ -8,8 +8,8 @@ from backend_updates import numbers, update
 from batches import random_batch
 
 from velora_ros.liquid import Wiring
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.numba_backend import NumbaBackend
-from velora_ros.models.networks import Networks
 
 
 def test_torch_sees_the_parameters_and_the_adam_state() -> None:

@@ -4,9 +4,9 @@ import torch
 from backend_updates import numbers, update
 
 from velora_ros.liquid import Wiring
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.torch_backend import TorchBackend
-from velora_ros.models.networks import Networks
 from velora_ros.models.normaliser import Normaliser
 from velora_ros.replay import SequenceBuffer, Transition
 

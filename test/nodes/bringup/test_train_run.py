@@ -82,7 +82,7 @@ def test_the_robot_keeps_moving_while_a_killed_training_is_resumed(ros, run):
     ros.until(lambda: 'the untrained policy' in process.output, 'the first policy')
     ros.until(lambda: re.search(r's  moving[ ,]', process.output), 'the first commands')
     trainer = child_of(process.pid, 'nodes.trainer')
-    os.kill(child_of(trainer, 'training_process'), signal.SIGKILL)
+    os.kill(child_of(trainer, 'child_process_main'), signal.SIGKILL)
     ros.until(lambda: 'another one resumes from the newest checkpoint' in process.output, 'the report')
     seen = len(commands)
     ros.until(lambda: len(commands) > seen + 5, 'further commands')

@@ -11,7 +11,7 @@ import pytest
 from velora_ros.nodes.ros.conversions import to_nanoseconds
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.topics_services_qos import LATCHED
-from velora_ros.tasks.references import find
+from velora_ros.tasks.find_task import find
 from velora_ros.tasks.task_robot import TaskRobot
 
 pytestmark = pytest.mark.ros

@@ -11,7 +11,7 @@ from velora_ros.nodes.trainer.training_status import TrainingStatus
 from velora_ros.policy import PolicyFile
 from velora_ros.training import EvaluationRecord, EvaluationResult, RunPaths, RunState, TrainResult
 from velora_ros.training.diagnostics import DiagnosticsRecord, complete
-from velora_ros.training.runs.policies import KeptPolicies
+from velora_ros.training.runs.best_and_last_policy import KeptPolicies
 
 
 @pytest.mark.parametrize('means', [[21.0, 40.0, 99.0, 99.95, 120.0], [101.0, 100.95, 130.0]])

@@ -10,7 +10,7 @@ from gymnasium.utils import RecordConstructorArgs
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym.check_spaces import check_env
-from velora_ros.gym.disturbances.stream_generators import Array, Mask, StreamGenerators
+from velora_ros.gym.disturbances.random_generators import Array, Mask, StreamGenerators
 from velora_ros.gym.joints_of_actions import are_controls, keep_their_pose
 
 Env = gym.Env[Any, Any]

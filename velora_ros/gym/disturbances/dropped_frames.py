@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from velora_ros.gym.disturbances.stream_generators import Mask, StreamGenerators
+from velora_ros.gym.disturbances.random_generators import Mask, StreamGenerators
 
 
 class DroppedFrames:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from velora_ros.gym.disturbances.stream_generators import Array, Mask
+from velora_ros.gym.disturbances.random_generators import Array, Mask
 
 Item = TypeVar('Item')
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.gym.disturbances.stream_generators import Array, Mask, StreamGenerators
+from velora_ros.gym.disturbances.random_generators import Array, Mask, StreamGenerators
 
 
 class StuckSensors:

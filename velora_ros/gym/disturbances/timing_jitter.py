@@ -12,7 +12,7 @@ from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
 from velora_ros.gym.control_period import control_period_of
 from velora_ros.gym.disturbances.disturbance_settings import LONGEST, SHORTEST
 from velora_ros.gym.disturbances.dropped_frames import DroppedFrames
-from velora_ros.gym.disturbances.stream_generators import StreamGenerators
+from velora_ros.gym.disturbances.random_generators import StreamGenerators
 
 Env = gym.Env[Any, Any]
 

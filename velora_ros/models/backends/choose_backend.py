@@ -8,10 +8,10 @@ from torch.optim import Optimizer
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid.cell_registry import cell_kind
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.protocol import Backend
 from velora_ros.models.backends.torch_backend import TorchBackend
-from velora_ros.models.networks import Networks
 from velora_ros.models.optimisers import SHARE
 from velora_ros.training import TrainConfig
 

@@ -1,5 +1,5 @@
 """
-The critic forwards and backwards in compiled loops; :mod:`velora_ros.models.critic` is the reference.
+The critic forwards and backwards in compiled loops; :mod:`velora_ros.models.actor_and_critics` is the reference.
 
 Neurons are rows, and the N state-action pairs are columns, so that the inner loops run over many of them.
 """
@@ -23,7 +23,7 @@ EPSILON = np.float32(1e-5)  # of torch.nn.LayerNorm
 
 class CompiledCritic:
     """
-    :class:`velora_ros.models.critic.Critic` on numpy views.
+    :class:`velora_ros.models.actor_and_critics.Critic` on numpy views.
 
     Args:
         parameters: arrays by the critic's own names; they may change in place.

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from velora_ros.liquid.network import LiquidEncoder
+from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.protocol import check_loss
-from velora_ros.models.networks import Networks
 from velora_ros.models.targets import LARGEST_MOTOR, discounts, lambda_returns, soft_update, traces, value_of_critics
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig

@@ -4,7 +4,7 @@ import threading
 
 from rclpy.node import Node
 
-from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
+from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.sim.make_robot import measure_deviation

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
+from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.simulated_robot import SimulatedRobot
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.parameters import Values

@@ -8,7 +8,7 @@ from rclpy.node import Node
 
 from velora_ros.control.run_summary import RunStatistics, SimulationProgress
 from velora_ros.errors import SpecError
-from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
+from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.disturbances.observation_delay import DelayLine
 from velora_ros.gym.real_time_pacer import RealTimePacer
 from velora_ros.gym.simulated_robot import Period

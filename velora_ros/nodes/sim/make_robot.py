@@ -6,7 +6,7 @@ import numpy as np
 
 from velora_ros.errors import ConfigError
 from velora_ros.gym import make, signal_deviation
-from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
+from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.disturbances.signal_deviation import affordable_steps
 from velora_ros.gym.mjcf_and_urdf import is_robot_file
 from velora_ros.gym.simulated_robot import SimulatedRobot
@@ -15,7 +15,7 @@ from velora_ros.nodes.sim.environment_messages import EnvironmentMessages
 from velora_ros.nodes.sim.robot import Array, Robot
 from velora_ros.nodes.sim.state_publisher import StateMessages
 from velora_ros.nodes.sim.task_messages import TaskMessages
-from velora_ros.tasks.references import find
+from velora_ros.tasks.find_task import find
 from velora_ros.tasks.task_robot import TaskRobot
 
 RANDOM_PERIODS = 500

@@ -45,8 +45,8 @@ from typing import Any
 from rclpy.node import Node
 
 from velora_ros.errors import VeloraError
+from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.disturbances.disturbance_settings import FaultSettings
-from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
 from velora_ros.gym.rendering import explained
 
 try:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from rclpy.node import Node
 
-from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
+from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.disturbances.observation_delay import DelayLine
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.sim.parameters import OWNER

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
+from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.floating_base import FloatingBase
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.message_types import interface_class

@@ -16,7 +16,7 @@ from velora_ros.utils.atomic_files import check_writable
 
 def make_job(values: Values, last_run: str) -> dict[str, Any]:
     """
-    Return the job, ready for JSON; :func:`velora_ros.nodes.trainer.training_process.train` carries it out.
+    Return the job, ready for JSON; :func:`velora_ros.nodes.trainer.child_process_main.train` carries it out.
 
     Args:
         values: the node's parameters.

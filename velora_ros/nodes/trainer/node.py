@@ -39,7 +39,6 @@ from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.rclpy_compat import start_values
 from velora_ros.nodes.trainer.job import make_job
 from velora_ros.nodes.trainer.parameters import PARAMETERS, hyperparameters_of, refuse_changes, with_preset
-from velora_ros.nodes.trainer.process_handle import Event
 from velora_ros.nodes.trainer.process_supervisor import (
     DONE,
     FAILED,
@@ -47,6 +46,7 @@ from velora_ros.nodes.trainer.process_supervisor import (
     RESUMING,
     STOPPING,
     TRAINING,
+    Event,
     ProcessSupervisor,
 )
 from velora_ros.nodes.trainer.training_status import SILENCE_S

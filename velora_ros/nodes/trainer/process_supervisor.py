@@ -1,16 +1,25 @@
 """
 Supervises the training process: starts it, passes orders on, restarts it when it dies, and tracks its state.
 
+:class:`ProcessHandle` is one process and its pipes, :class:`ProcessSupervisor` the training over all of its processes.
+
 States: ``idle``; ``training``, ``paused``, ``stopping``, ``resuming`` while training is active; ``done``, ``failed``.
 """
 
+import contextlib
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from velora_ros.nodes.trainer.process_handle import Event, ProcessHandle, describe_exit
+from velora_ros.nodes.trainer import child_process_main
 from velora_ros.nodes.trainer.training_status import TrainingStatus
+
+Event = dict[str, Any]
 
 # After SIGINT the training process has this long to write its results; launch sends SIGTERM after 5 s.
 SHUTDOWN_TIMEOUT_S = 4.0
@@ -184,3 +193,89 @@ class ProcessSupervisor:
             self._logger.error(text)
         else:
             self._logger.info(text)
+
+
+class ProcessHandle:
+    """
+    A running training process. Only :meth:`stop` waits for it.
+
+    Args:
+        job: from :func:`velora_ros.nodes.trainer.job.make_job`.
+    """
+
+    def __init__(self, job: Mapping[str, Any]) -> None:
+        # In a process group of its own: Ctrl-C in the terminal reaches only the node, which then sends `stop`.
+        self._process = subprocess.Popen(
+            [sys.executable, '-m', child_process_main.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,
+            env={'OMP_NUM_THREADS': '1', **os.environ},
+        )
+        assert self._process.stdout is not None
+        self._output = self._process.stdout
+        os.set_blocking(self._output.fileno(), False)
+        self._incomplete_line = b''
+        self.send(json.dumps(job))
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Exit status, the negative number of the signal that killed it, or None while it runs."""
+        return self._process.poll()
+
+    def send(self, order: str) -> None:
+        """Send an order; without effect if the process has ended."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ValueError):  # its status shows that it has ended
+            self._process.stdin.write(f'{order}\n'.encode())
+            self._process.stdin.flush()
+
+    def read_events(self) -> list[Event]:
+        """Return the events since the last call."""
+        chunks = []
+        while chunk := self._read():
+            chunks.append(chunk)
+        *lines, self._incomplete_line = (self._incomplete_line + b''.join(chunks)).split(b'\n')
+        return [json.loads(line) for line in lines]
+
+    def stop(self, timeout: float) -> None:
+        """
+        Stop the process, and kill it after a timeout.
+
+        Args:
+            timeout: seconds to wait for the process to exit; 0 if it has already reported its end.
+        """
+        self.send('stop')
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """Close the pipes of a process that has ended; orders that it did not read are lost."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # a process that died at once did not read the job
+            self._process.stdin.close()
+        self._output.close()
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._output.fileno(), 1 << 16)
+        except BlockingIOError:
+            return b''
+
+
+def describe_exit(status: int) -> str:
+    """Return how a process ended, as the end of a sentence, from its :attr:`ProcessHandle.status`."""
+    if status >= 0:
+        return f'ended with status {status}'
+    try:
+        return f'was killed by {signal.Signals(-status).name}'
+    except ValueError:
+        return f'was killed by signal {-status}'

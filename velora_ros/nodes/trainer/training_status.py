@@ -50,7 +50,7 @@ class TrainingStatus:
         self._last_event = time.monotonic()
 
     def update(self, kind: str, event: dict[str, Any]) -> None:
-        """Note an event; :mod:`velora_ros.nodes.trainer.training_process` lists them."""
+        """Note an event; :mod:`velora_ros.nodes.trainer.child_process_main` lists them."""
         self._last_event = time.monotonic()
         if kind == 'alive':
             self._values |= event

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from velora_ros.gym import Disturbances, disturb
-from velora_ros.gym.save_environments import can_be_saved, restore, state_of
+from velora_ros.gym.save_env_state import can_be_saved, restore, state_of
 
 IDS = ['Ant-v5', 'Hopper-v5', 'Humanoid-v5', 'InvertedDoublePendulum-v5', 'Pusher-v5', 'Reacher-v5']
 

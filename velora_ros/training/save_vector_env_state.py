@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
-from velora_ros.gym import save_environments
+from velora_ros.gym import save_env_state
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -18,14 +18,14 @@ def can_save(vector: VectorEnv[Any, Any, Any]) -> bool:
 
     It can if the vector has the methods ``get_state``, which returns arrays by name, and ``set_state``, as those of
     tasks have, or if it is a ``SyncVectorEnv`` without autoreset of gymnasium's MuJoCo environments
-    (:mod:`velora_ros.gym.save_environments`).
+    (:mod:`velora_ros.gym.save_env_state`).
     """
     if callable(getattr(vector, 'get_state', None)) and callable(getattr(vector, 'set_state', None)):
         return True
     return (
         type(vector) is SyncVectorEnv
         and vector.autoreset_mode is AutoresetMode.DISABLED
-        and all(save_environments.can_be_saved(env) for env in vector.envs)
+        and all(save_env_state.can_be_saved(env) for env in vector.envs)
     )
 
 
@@ -33,7 +33,7 @@ def get_state(vector: Any) -> Arrays:
     """Return the state of a vector that can be saved."""
     if hasattr(vector, 'get_state'):
         return dict(vector.get_state())
-    states = [save_environments.state_of(env) for env in vector.envs]
+    states = [save_env_state.state_of(env) for env in vector.envs]
     return {name: np.stack([state[name] for state in states]) for name in states[0]}
 
 
@@ -44,4 +44,4 @@ def set_state(vector: Any, state: Mapping[str, npt.NDArray[Any]]) -> None:
         vector.set_state(state)
         return
     for stream, env in enumerate(vector.envs):
-        save_environments.restore(env, {name: values[stream] for name, values in state.items()})
+        save_env_state.restore(env, {name: values[stream] for name, values in state.items()})

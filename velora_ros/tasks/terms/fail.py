@@ -7,7 +7,7 @@ import numpy as np
 from velora_ros.errors import TaskError
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Sim
-from velora_ros.tasks.terms import Term
+from velora_ros.tasks.terms.term import Term
 
 
 def tilted(angle: float) -> Term:

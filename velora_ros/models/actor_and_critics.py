@@ -1,15 +1,16 @@
 """Actor, critics, their targets and the frozen normalisation: everything that an update reads and writes."""
 
 import copy
+import itertools
 from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from velora_ros.errors import ConfigError
 from velora_ros.liquid import LiquidNetwork, Wiring
 from velora_ros.liquid.network import LiquidEncoder
-from velora_ros.models.critic import Critic
 from velora_ros.models.normaliser import Normaliser
 from velora_ros.models.targets import soft_update
 
@@ -90,6 +91,66 @@ class Networks(nn.Module):
         return nn.ModuleDict({'critics': critics} if memory is None else {'critics': critics, 'memory': memory})
 
 
+class Critic(nn.Module):
+    """
+    Q(s, a) = MLP([s; a]); each hidden layer is linear, LayerNorm, ReLU.
+
+    LayerNorm bounds how far Q extrapolates to actions that the replay has not seen, which stabilises off-policy
+    learning (RLPD, arXiv 2302.02948).
+
+    Args:
+        state_dim: entries of the critic's view of the state.
+        action_dim: entries of the action.
+        hidden_sizes: neurons of each hidden layer.
+        generator: source of the initial weights; torch's global one when None.
+
+    Raises:
+        ConfigError: a size is below 1, or there is no hidden layer.
+    """
+
+    def __init__(
+        self,
+        state_dim: int,
+        action_dim: int,
+        hidden_sizes: Sequence[int] = (64, 64),
+        *,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if not hidden_sizes or min(hidden_sizes) < 1:
+            raise ConfigError(f'critic_sizes is {list(hidden_sizes)}; it must be one or more sizes, each at least 1.')
+        sizes = [state_dim + action_dim, *hidden_sizes, 1]
+        self.layers = nn.ModuleList(_linear(n_in, n_out, generator) for n_in, n_out in itertools.pairwise(sizes))
+        self.norms = nn.ModuleList(nn.LayerNorm(size) for size in hidden_sizes)
+
+    def forward(self, state: Tensor, action: Tensor) -> Tensor:
+        """
+        Value state-action pairs.
+
+        Args:
+            state: normalised, shape (..., state).
+            action: in [-1, 1], shape (..., action).
+
+        Returns:
+            Q, shape (...).
+        """
+        hidden = torch.cat([state, action], dim=-1)
+        for layer, norm in zip(self.layers, self.norms, strict=False):
+            hidden = torch.relu(norm(layer(hidden)))
+        value: Tensor = self.layers[-1](hidden)
+        return value.squeeze(-1)
+
+
 def _frozen_copy(module: Module) -> Module:
     """Return a copy whose parameters require no gradient."""
     return copy.deepcopy(module).requires_grad_(False)
+
+
+def _linear(n_in: int, n_out: int, generator: torch.Generator | None) -> nn.Linear:
+    """Return a linear layer with torch's usual initial range, drawn from the generator given."""
+    layer = nn.Linear(n_in, n_out)
+    bound = n_in**-0.5
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_((torch.rand(parameter.shape, generator=generator) * 2 - 1) * bound)
+    return layer

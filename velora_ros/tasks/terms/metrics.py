@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.tasks import reward
-from velora_ros.tasks.command import since_change
 from velora_ros.tasks.sim import Sim
-from velora_ros.tasks.terms import Term
-from velora_ros.tasks.vary import PUSHED
+from velora_ros.tasks.terms import reward
+from velora_ros.tasks.terms.command import since_change
+from velora_ros.tasks.terms.term import Term
+from velora_ros.tasks.terms.vary import PUSHED
 
 SETTLING_S = 0.5
 """Time after a command change or a push before tracking is judged [s]."""

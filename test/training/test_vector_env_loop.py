@@ -11,9 +11,9 @@ from velora_ros.errors import ConfigError
 from velora_ros.gym import spec_from_env
 from velora_ros.replay import Transition
 from velora_ros.training import Callback, StopTraining, TrainConfig, TrainResult
+from velora_ros.training.loop_base import RunOptions
 from velora_ros.training.records import EpisodeRecord
-from velora_ros.training.run_loop import RunOptions
-from velora_ros.training.vector_loop import VectorTrainingLoop, stream_seed
+from velora_ros.training.vector_env_loop import VectorTrainingLoop, stream_seed
 
 MODES = list(AutoresetMode)
 SEED = 4

@@ -2,12 +2,13 @@
 The training loop in many environments at once: act, step, remember, learn, for n streams in one call each.
 
 Each stream has its own hidden state, episode, exploration noise and replay ring. Only streams whose episode has just
-ended are handled one by one. :mod:`velora_ros.training.loop` does the same in one environment.
+ended are handled one by one. :mod:`velora_ros.training.single_env_loop` does the same in one environment.
 
 A run can be saved at regular places, which are counted in transitions: what training computes does not depend on when
-checkpoints are written. Where the vector's state can be saved (:mod:`velora_ros.training.vector_state`), nothing else
-happens there. Where it cannot, the episodes of all streams are cut there and begin anew, also in a run that is never
-interrupted. They count as truncated, so that the critic goes on from their last state, and have no record.
+checkpoints are written. If the vector's state can be saved (:mod:`velora_ros.training.save_vector_env_state`), nothing
+else happens there. If it cannot, the episodes of all streams are cut there and new ones begin, also in a run that is
+never interrupted. Cut episodes count as truncated, so that the critic bootstraps from their last state, and have no
+record.
 """
 
 import dataclasses
@@ -25,10 +26,10 @@ from velora_ros.replay import Transitions
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.checked_vector_env import CheckedVectorEnv, VectorStep
-from velora_ros.training.environments import time_limit
 from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.loop_base import LoopBase, RunOptions
 from velora_ros.training.records import EpisodeSums, RunState
-from velora_ros.training.run_loop import RunLoop, RunOptions
+from velora_ros.training.vector_env_checks import time_limit
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ LOSSES = ('critic_loss', 'actor_loss')
 SAVED = ('lengths', 'returns', 'hidden', 'dt', 'noise_scales', 'updates_before', 'losses')
 
 
-class VectorTrainingLoop(RunLoop):
+class VectorTrainingLoop(LoopBase):
     """
     One training run of an agent in a vector of environments.
 
@@ -116,7 +117,11 @@ class VectorTrainingLoop(RunLoop):
         self._returns[step.taken] += step.reward[step.taken]
 
         # Learn: the updates that are due after these transitions.
-        self._add_losses(self._learn(taken))
+        metrics = None
+        for _ in range(self._updates_due(taken)):
+            metrics = agent.learn()
+
+        self._add_losses(metrics)
         self._end_episodes(step)
         self._after_step(taken)
 

@@ -1,12 +1,17 @@
 """
 The training loop in one environment: act, step, remember, learn.
 
-A transition goes ``CheckedEnv.step`` (``training/checked_env.py``) -> ``DDPGAgent.remember`` (``models/agent.py``) ->
-``SequenceBuffer.add`` (``replay/buffer.py``), and from there ``DDPGAgent.learn`` -> ``TorchBackend.critic_step`` and
-``actor_step`` -> ``_step``, a step of Adam (``models/backends/torch_backend.py``). ``AgentState.build``
-(``models/agent_state.py``) makes the backend and the optimisers.
+A transition passes through these files on its way to a step of Adam, in the torch backend:
 
-:mod:`velora_ros.training.vector_loop` does the same in many environments.
+1. this file: :meth:`TrainingLoop._run_part` takes a step of the environment and calls the agent;
+2. ``models/agent.py``: ``remember`` stores the transition, ``learn`` runs an update in the order of the paper;
+3. ``replay/sequence_buffer.py``: ``add`` and ``sample``;
+4. ``models/backends/torch_backend.py``: the losses, their gradients and the optimisers' steps;
+5. ``models/targets.py``: what the critics learn from;
+6. ``models/actor_and_critics.py``: actor, critics and their targets.
+
+:mod:`velora_ros.training.vector_env_loop` does the same in many environments, and :mod:`velora_ros.training.loop_base`
+is what both have in common.
 """
 
 from typing import Any
@@ -20,18 +25,18 @@ from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.checked_env import CheckedEnv
 from velora_ros.training.evaluation import episode_seed
 from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.loop_base import LoopBase, RunOptions
 from velora_ros.training.records import EpisodeSums
-from velora_ros.training.run_loop import RunLoop, RunOptions
 
 NOISE = 1  # (seed, episode, NOISE) seeds the share of an episode's noise; (seed, episode) its reset
 
 
-class TrainingLoop(RunLoop):
+class TrainingLoop(LoopBase):
     """
     One training run of an agent in an environment, episode by episode.
 
     Args:
-        agent: acts and learns.
+        agent: acts and learns, such as ``DDPGAgent`` (``models/agent.py``).
         env: the environment that is trained in; it stays open.
         spec: bounds and nominal period of ``env``.
         config: the hyperparameters; those of the groups ``agent`` and ``env`` are not read.
@@ -77,7 +82,11 @@ class TrainingLoop(RunLoop):
             self._step += 1
 
             # Learn: the updates that are due after this step.
-            sums.add(reward, self._learn())
+            metrics = None
+            for _ in range(self._updates_due()):
+                metrics = agent.learn()
+
+            sums.add(reward, metrics)
 
             observation, state, hidden, dt = next_observation, next_state, next_hidden, next_dt
             self._after_step()

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid.kernels.compiler import kernel
-from velora_ros.replay.buffer import Array, Batch, Transition, columns_of, empty_batch
+from velora_ros.replay.sequence_buffer import Array, Batch, Transition, columns_of, empty_batch
 
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]

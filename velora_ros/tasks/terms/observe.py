@@ -21,7 +21,7 @@ from velora_ros.tasks import readings
 from velora_ros.tasks.readings import IMU, ODOMETRY, XYZ
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Array, Sim
-from velora_ros.tasks.terms import Compute, Observation
+from velora_ros.tasks.terms.term import Compute, Observation
 
 Numbers = float | Sequence[float]
 
@@ -39,7 +39,7 @@ def term(
         unit: its unit.
         source: what it is read from on the robot.
         names: name of each entry.
-        **options: ``noise``, ``bias``, ``scale`` and ``sensed`` of :class:`velora_ros.tasks.terms.Observation`.
+        **options: ``noise``, ``bias``, ``scale`` and ``sensed`` of :class:`velora_ros.tasks.terms.term.Observation`.
     """
 
     def decorate(compute: Compute) -> Observation:

@@ -10,8 +10,8 @@ import pytest
 from written_events import WrittenEvents
 
 from velora_ros.errors import VeloraError
+from velora_ros.nodes.trainer.child_process_main import train
 from velora_ros.nodes.trainer.orders import Orders
-from velora_ros.nodes.trainer.training_process import train
 from velora_ros.policy import PolicyFile
 from velora_ros.training import RunPaths
 from velora_ros.training.hyperparameters import TrainConfig
@@ -26,7 +26,7 @@ def test_a_stop_before_the_training_ends_the_process_without_a_run(tmp_path):
         'rival': '', 'announce_untrained': False, 'nice': 0, 'config': TrainConfig(n_episodes=100).__dict__,
     }  # fmt: skip
     result = subprocess.run(
-        [sys.executable, '-m', 'velora_ros.nodes.trainer.training_process'],
+        [sys.executable, '-m', 'velora_ros.nodes.trainer.child_process_main'],
         input=f'{json.dumps(job)}\nstop\n', capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     [event] = result.stdout.splitlines()

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from velora_ros.contract.gait_clock import moves
-from velora_ros.tasks.act import actuator_id
+from velora_ros.tasks.named_parts import bound, index
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Array, Sim
-from velora_ros.tasks.terms import Term
-from velora_ros.tasks.views import bound, index
+from velora_ros.tasks.terms.act import actuator_id
+from velora_ros.tasks.terms.term import Term
 
 VARIANCE = 0.25
 """Width of the tracking rewards, exp(-error^2 / VARIANCE) [(m/s)^2 and (rad/s)^2]."""

@@ -12,8 +12,8 @@ from velora_ros.contract.joint_signals import Signal
 from velora_ros.gym.check_spaces import check_env
 from velora_ros.gym.control_period import control_period_of
 from velora_ros.gym.disturbances.action_delay import ActionDelay
+from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.disturbances.disturbance_settings import NOMINAL, SHORTEST, Disturbances, FaultSettings, numbers
-from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
 from velora_ros.gym.disturbances.observation_noise import ObservationNoise
 from velora_ros.gym.disturbances.partial_observation import PartialObservation
 from velora_ros.gym.disturbances.signal_deviation import signal_deviation

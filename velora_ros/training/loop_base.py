@@ -51,7 +51,7 @@ class RunOptions:
     clock: Callable[[], float] = time.perf_counter
 
 
-class RunLoop(ABC):
+class LoopBase(ABC):
     """
     One training run of an agent; :meth:`run` runs it part by part.
 
@@ -66,12 +66,12 @@ class RunLoop(ABC):
         self._total_steps, self._begins_trained = options.total_steps, options.begins_trained
         self._callbacks, resumed = options.callbacks, options.resumed
         self._step, self._episode = options.steps_before, options.episodes_before
-        self._steps_before, self._updates_due, self._result = options.steps_before, 0.0, TrainResult()
+        self._steps_before, self._credit, self._result = options.steps_before, 0.0, TrainResult()
         self._can_rest = True  # at the start, and wherever the run can be saved
         self._is_resumed = resumed is not None
         self._watch = Stopwatch(options.clock, already=0.0 if resumed is None else resumed.seconds)
         if resumed is not None:
-            self._steps_before, self._updates_due = resumed.steps_before, resumed.credit
+            self._steps_before, self._credit = resumed.steps_before, resumed.credit
             self._config = dataclasses.replace(config, **resumed.live)
             self._result = dataclasses.replace(resumed.result, stopped='', stopped_by='', reason='')
         self._evaluations = Evaluations(
@@ -123,17 +123,16 @@ class RunLoop(ABC):
         boosted = self._step < config.start_steps + config.boost_steps
         return config.boost_ratio if boosted else config.update_ratio
 
-    def _learn(self, taken: int = 1) -> dict[str, float] | None:
-        """Run the updates that are due after ``taken`` transitions; return the metrics of the last one."""
-        config, metrics = self._config, None
+    def _updates_due(self, taken: int = 1) -> int:
+        """Return how many updates are due after ``taken`` transitions; the fraction of one is kept for later."""
+        config = self._config
         if self._step - taken < config.start_steps <= self._step:
             self._agent.end_warm_up()
         if self._step >= config.start_steps:
-            self._updates_due += taken * self._updates_per_step()
-        while self._updates_due >= 1:
-            self._updates_due -= 1
-            metrics = self._agent.learn()
-        return metrics
+            self._credit += taken * self._updates_per_step()
+        due = int(self._credit)
+        self._credit -= due
+        return due
 
     def _after_step(self, taken: int = 1) -> None:
         if self._step // RECORD_EVERY > (self._step - taken) // RECORD_EVERY:
@@ -196,7 +195,7 @@ class RunLoop(ABC):
         live = {'noise_scale': self._config.noise_scale, 'update_ratio': self._config.update_ratio}
         episodes = self._result.episodes
         seconds = episodes[-1].seconds if episodes else 0.0
-        return RunState(self._steps_before, self._updates_due, seconds, live, self._result)
+        return RunState(self._steps_before, self._credit, seconds, live, self._result)
 
     def _episodes_done(self) -> bool:
         return len(self._result.episodes) >= self._config.n_episodes

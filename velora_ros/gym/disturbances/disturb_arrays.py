@@ -26,7 +26,7 @@ from velora_ros.gym.disturbances.disturbance_settings import Disturbances, numbe
 from velora_ros.gym.disturbances.dropped_frames import DroppedFrames
 from velora_ros.gym.disturbances.observation_delay import ObservationDelay
 from velora_ros.gym.disturbances.observation_noise import Bias, Noise
-from velora_ros.gym.disturbances.stream_generators import Array, Mask, Seeds, StreamGenerators
+from velora_ros.gym.disturbances.random_generators import Array, Mask, Seeds, StreamGenerators
 from velora_ros.gym.disturbances.stuck_and_nan_sensors import NanSensors, StuckSensors, indices_of
 
 STREAMS = ('noise', 'bias', 'nan', 'drop', 'jitter', 'action_delay', 'observation_delay')

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velora_ros.errors import ConfigError
+from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.disturbances.disturbance_settings import Disturbances, FaultSettings
-from velora_ros.gym.disturbances.disturbance_stack import DisturbanceStack
 
 NAMES = ('slider/position', 'hinge/position', 'slider/velocity', 'hinge/velocity')
 TRUE = np.array([[0.1, -0.2, 0.3, -0.4]])

@@ -8,8 +8,8 @@ from mujoco.batch import Batch
 
 from velora_ros.errors import TaskError
 from velora_ros.spec import PolicySpec
-from velora_ros.tasks.draws import key_of
 from velora_ros.tasks.episodes import Episodes
+from velora_ros.tasks.random_numbers import key_of
 from velora_ros.tasks.robot_contract import robot_contract
 
 DEEPEST = 0.01

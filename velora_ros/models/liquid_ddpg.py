@@ -22,11 +22,11 @@ from velora_ros.models.sb3_agent import SB3Model
 from velora_ros.models.train import Call, train
 from velora_ros.spec import PolicySpec
 from velora_ros.training import Callback, TrainConfig, TrainResult, agent_file
-from velora_ros.training.environments import one_of
+from velora_ros.training.evaluation_env import one_of
+from velora_ros.training.hyperparameter_signatures import refuse_unknown, taking_hyperparameters
 from velora_ros.training.hyperparameters import AGENT, TRAIN, is_number
 from velora_ros.training.runs.folder import RunDir
 from velora_ros.training.runs.start_from_file import StartFile
-from velora_ros.training.signatures import refuse_unknown, taking_hyperparameters
 from velora_ros.utils import set_device
 
 
@@ -210,7 +210,7 @@ class LiquidDDPG:
         Return this agent with the methods of a stable-baselines3 model, for programs that expect one.
 
         ``evaluate_policy(agent.as_sb3(), env)`` runs unchanged; so does ``agent.as_sb3(env).learn(10_000)``. A policy
-        file gets the same ``predict`` from :class:`velora_ros.policy.sb3.SB3Policy`.
+        file gets the same ``predict`` from :class:`velora_ros.policy.sb3_policy.SB3Policy`.
 
         Args:
             env: environment that ``learn`` trains in.

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velora_ros.gym.disturbances.stream_generators import StreamGenerators
+from velora_ros.gym.disturbances.random_generators import StreamGenerators
 
 DEVIATION = np.array([1.0, 2.0])
 
