@@ -21,7 +21,7 @@ from velora_ros.models.agent_diagnostics import Outcome
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.replay import Transition
-from velora_ros.training import DIAGNOSTICS, Callback, DiagnosticsRecord, RunPaths, StopTraining, run_loop
+from velora_ros.training import DIAGNOSTICS, Callback, DiagnosticsRecord, RunPaths, StopTraining, loop_base
 
 QUICK: dict[str, Any] = {'start_steps': 16, 'boost_ratio': 1.0, 'eval_every': 0, 'progress': False}
 OF_AN_UPDATE = {
@@ -99,7 +99,7 @@ def test_training_is_bit_for_bit_the_same_however_often_it_is_looked_at(
     weights, streams, seen = [], [], []
     for sample, record in ((1, 3), (10**9, 10**9)):
         monkeypatch.setattr(agent_module, 'SAMPLE_EVERY', sample)
-        monkeypatch.setattr(run_loop, 'RECORD_EVERY', record)
+        monkeypatch.setattr(loop_base, 'RECORD_EVERY', record)
         model = LiquidDDPG(2, 8, 1, optim=optim, critic_sizes=(16,), seed=3, **changes)
         result = model.train(Reach(length=7), 16, total_steps=60, noise_final=0.5, lr_decay_steps=100, **QUICK)
         weights.append(model.agent.networks.state_dict())
@@ -114,7 +114,7 @@ def test_training_is_bit_for_bit_the_same_however_often_it_is_looked_at(
 
 
 def test_records_tell_noise_rates_and_updates_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_loop, 'RECORD_EVERY', 10)
+    monkeypatch.setattr(loop_base, 'RECORD_EVERY', 10)
 
     class Louder(Callback):
         def on_episode_start(self) -> dict[str, float]:
@@ -231,7 +231,7 @@ def test_a_resumed_run_has_the_diagnostics_of_one_that_never_stopped(
     first: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent_module, 'SAMPLE_EVERY', 2)
-    monkeypatch.setattr(run_loop, 'RECORD_EVERY', 12)
+    monkeypatch.setattr(loop_base, 'RECORD_EVERY', 12)
     train(tmp_path / 'whole')
     train(tmp_path / 'resumed', **first)
     train(tmp_path / 'resumed')
@@ -265,7 +265,7 @@ def test_a_run_of_before_there_were_diagnostics_goes_on_and_has_them_from_then_o
         )  # fmt: skip
         train(tmp_path / 'run', total_steps=40)
     RunPaths(tmp_path / 'run').diagnostics.unlink()
-    monkeypatch.setattr(run_loop, 'RECORD_EVERY', 30)
+    monkeypatch.setattr(loop_base, 'RECORD_EVERY', 30)
     train(tmp_path / 'run')
     assert [row['steps'] for row in rows(RunPaths(tmp_path / 'run').diagnostics)] == ['60', '90']
     train(tmp_path / 'whole')

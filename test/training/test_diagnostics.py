@@ -6,7 +6,7 @@ from event_files import scalars
 from toy import Reach
 
 from velora_ros.models import LiquidDDPG
-from velora_ros.training import DIAGNOSTICS, RunPaths, run_loop
+from velora_ros.training import DIAGNOSTICS, RunPaths, loop_base
 from velora_ros.training.diagnostics import NAMES, Gathered, complete
 from velora_ros.training.runs.csv_tables import DIAGNOSTICS_COLUMNS
 
@@ -47,7 +47,7 @@ def test_what_was_not_measured_is_nan_and_what_is_unknown_left_out() -> None:
 def test_table_and_tensorboard_have_every_record(
     every: int, steps: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_loop, 'RECORD_EVERY', every)
+    monkeypatch.setattr(loop_base, 'RECORD_EVERY', every)
     options: dict[str, Any] = {'start_steps': 5, 'boost_ratio': 1.0, 'eval_every': 0, 'progress': False}
     result = LiquidDDPG(2, 4, 1, seed=0).train(Reach(length=5), 8, total_steps=25, run_dir=tmp_path, **options)
     assert [record.steps for record in result.diagnostics] == steps
