@@ -226,3 +226,22 @@ def test_a_swap_told_a_second_later_is_seen_and_nothing_counts_twice():
     for count, missed, latency in [(0, 0, 300.0), (0, 2, 900.0), (1, 2, 400.0), (2, 3, 500.0)]:
         swaps.second(count, missed, latency)
     assert (swaps.missed, swaps.latency_max_us) == (3, 900.0)
+
+
+@pytest.mark.parametrize(
+    ('figures', 'learning', 'missed'),
+    [
+        ({'tracking': 0.9, 'reached': 0.9}, False, []),
+        ({'tracking': 0.87}, False, ['tracking']),
+        ({'tracking': 0.81, 'faults': {'drop': 3}}, False, []),
+        ({'tracking': 0.79, 'reached': 0.5, 'faults': {'drop': 3}}, False, ['tracking', 'reached']),
+        ({'tracking': None}, False, []),
+        ({'tracking': 0.1, 'last_minute': {'tracking': 0.8}}, True, []),
+        ({'tracking': 0.9, 'last_minute': {'tracking': 0.7}}, True, ['tracking']),
+    ],
+)
+def test_figures_of_a_task_have_a_least_value(figures, learning, missed):
+    statistics, now, end = run(250)
+    reasons = failures({**statistics.summary(now, end), **figures}, learning=learning)
+    assert len(reasons) == len(missed)
+    assert all(f"figure '{name}'" in reason for name, reason in zip(missed, reasons, strict=True))

@@ -214,3 +214,42 @@ def test_several_robots_have_a_namespace_and_a_seed_each_and_one_clock(policy):
         '/robot1',
         '/robot2',
     ]
+
+
+def test_a_robot_starts_with_its_policy_and_the_driver():
+    simulator, controller = build('control', {'robot': 'quadruped'})
+    assert simulator.parameters == {'task': 'quadruped', 'drive': True, 'summary_line': True}
+    assert Path(controller.parameters['policy']).name == 'quadruped.safetensors'
+    undriven, _ = build('control', {'robot': 'quadruped', 'drive': 'false'})
+    assert undriven.parameters['drive'] is False
+
+
+def test_the_user_s_parameter_file_can_name_the_robot_and_an_environment_overrides_it(tmp_path):
+    path = tmp_path / 'own.yaml'
+    path.write_text('/**/sim_node:\n  ros__parameters: {task: quadruped, drive: false}\n')
+    simulator, controller = build('control', {'params': str(path)})
+    assert not {'task', 'drive'} & simulator.parameters.keys()
+    assert Path(controller.parameters['policy']).name == 'quadruped.safetensors'
+    simulator, controller = build('control', {'params': str(path), 'env': 'InvertedPendulum-v5'})
+    assert simulator.parameters['task'] == ''
+    assert Path(controller.parameters['policy']).stem == 'InvertedPendulum-v5'
+
+
+@pytest.mark.parametrize(
+    ('given', 'words'),
+    [
+        ({'robot': 'quadrupd'}, "no robot of that name ships. Did you mean 'quadruped'?"),
+        ({'robot': 'arm', 'env': 'Hopper-v5'}, 'give one of them'),
+        ({'robot': 'quadruped', 'sim': 'false'}, 'no policy drives a real robot'),
+        (
+            {'robot': 'my_robot.py:WALK'},
+            'velora_ros train --task my_robot.py:WALK --out FILE, and give it with policy:=',
+        ),
+        ({'drive': 'true'}, 'add robot:=quadruped'),
+        ({'robot': 'quadruped', 'policy': 'quadruped', 'sim': 'false', 'drive': 'true'}, 'only a simulated robot'),
+    ],
+)
+def test_a_robot_that_cannot_run_is_refused_by_name(given, words):
+    with pytest.raises(ConfigError) as refused:
+        build('control', given)
+    assert words in str(refused.value)
