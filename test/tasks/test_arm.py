@@ -70,6 +70,26 @@ def test_the_critic_knows_how_much_nearer_each_joint_brings_the_tool(env):
         sim.batch.forward()
 
 
+def test_the_critic_knows_how_far_apart_parts_of_the_arm_are_and_closeness_costs(env):
+    sim, found = env.sim, arm.distances(env.sim)
+    term = next(one for one, _ in env.task.built.reward if one.name == 'too_close')
+    cost = np.zeros(sim.n)
+    for s in range(sim.n):
+        model, data = sim.model, sim.batch.get_data(s)
+        mujoco.mj_forward(model, data)
+        for pair, parts in enumerate(arm.PAIRS):
+            first, second = ([g for g in range(model.ngeom) if name in owners(model, g)] for name in parts)
+            least = min(mujoco.mj_geomDistance(model, data, a, b, 0.03, None) for a in first for b in second)
+            assert found[s, pair] == pytest.approx(least, abs=1e-6)
+            cost[s] += 1 - least / 0.03
+    np.testing.assert_allclose(term.compute(sim), cost, atol=1e-4)
+    assert cost.any()
+
+
+def owners(model, geom):
+    return model.geom(geom).name, model.body(int(model.geom_bodyid[geom])).name
+
+
 def test_a_goal_is_judged_two_seconds_after_it_came():
     age = np.array([[0.5, 0.5], [1.0, 1.0], [1.5, 1.5], [2.0, 2.0], [2.5, 0.5], [3.0, 1.0]])
     distance = np.array([[1, 1], [1, 1], [0.01, 0.01], [0.01, 0.03], [0.01, 0.0], [0.03, 0.0]])

@@ -12,7 +12,7 @@ from velora_ros.tasks.named_parts import bound
 from velora_ros.tasks.record_episodes import Recording
 from velora_ros.tasks.sim import Array, Ids, Sim
 from velora_ros.tasks.terms.command import since_change
-from velora_ros.tasks.terms.term import Term
+from velora_ros.tasks.terms.term import Observation, Term
 
 Mask = npt.NDArray[np.bool_]
 
@@ -23,6 +23,12 @@ WITHIN, AFTER = 0.02, 2.0
 CLOSE = 0.1
 """The goal is read once more up to this distance from the tool [m], where a millimetre counts."""
 LINKS = ('upper_arm_link', 'forearm_link', 'wrist_1_link', 'wrist_2_link', 'wrist_3_link')
+PAIRS = [
+    *((link, 'floor') for link in LINKS),
+    *(('upper_arm_link', link) for link in LINKS[2:]),
+    *((link, 'wrist_3_link') for link in ('forearm_link', 'shoulder_link', 'base_link')),
+]
+"""Which parts of the arm can come close to each other or to the floor."""
 SPEED = np.pi  # rad/s, the joints' limit
 # Goals are poses of the arm with joints in these ranges [rad], so that the arm is above the floor more often than not.
 LOWEST = np.array([-np.pi, -np.pi, -2.8, -np.pi, -np.pi, -np.pi])
@@ -76,6 +82,11 @@ def pull(sim: Sim) -> Array:
 def goal_distance(sim: Sim) -> Array:
     """Return the distance of the tool from the goal, shape (n,) [m]."""
     return reward.distance(sim, TOOL)
+
+
+def distances(sim: Sim) -> Array:
+    """Return how far apart the pairs are, at most 3 cm, (n, pairs) [m]; for the critic."""
+    return sim.sensors('distance:*')
 
 
 def touching(sim: Sim) -> Array:
@@ -144,13 +155,14 @@ ARM = Task(
         observe.goal(relative_to=TOOL, frame=TURNED, within=CLOSE, scale=1 / CLOSE),
         observe.last_action(),
     ],
-    critic=[pull, goal_distance],
+    critic=[pull, goal_distance, Observation('distances', distances, scale=30.0)],
     commands={'goal': command.goal(reachable, every=(2.5, 4.0))},
     reward={
         reward.progress(TOOL): 20.0,
         reward.reach(TOOL, width=0.1): 1.0,
         at_goal: 1.0,
         touching: -10.0,
+        reward.too_close(PAIRS, 0.03): -0.5,
         reward.joint_speeds(): -0.01,
         reward.action_rate(): -0.01,
     },

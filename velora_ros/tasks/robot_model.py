@@ -69,6 +69,20 @@ class RobotModel:
             self.spec.add_sensor(name=name, type=sensor, objtype=kind, objname=found, intprm=count_only, **other)
         return name
 
+    def distance(self, first: str, second: str, most: float, term: str = '') -> str:
+        """
+        Add a sensor of the distance between two geoms or bodies, at most ``most`` [m]; return its name.
+
+        Raises:
+            TaskError: there is no such geom or body.
+        """
+        name = f'distance:{first}:{second}'
+        if self.spec.sensor(name) is None:
+            pair = dict(zip(('objtype', 'objname'), self._touching(first, term), strict=True))
+            pair |= dict(zip(('reftype', 'refname'), self._touching(second, term), strict=True))
+            self.spec.add_sensor(name=name, type=mujoco.mjtSensor.mjSENS_GEOMDIST, cutoff=most, **pair)
+        return name
+
     def geom_velocity(self, geom: str) -> str:
         """Add a sensor of a geom's velocity in the world's frame [m/s]; return its name."""
         name = f'velocity:{geom}'

@@ -5,6 +5,7 @@ The terms of walking are those of Rudin et al. 2022, "Learning to Walk in Minute
 otherwise. All use the command that the policy read. A function ``(sim) -> (n,)`` of your own is a term as it is.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,22 @@ def collision(first: str, second: str = '') -> Term:
         return model.contact(first, second, 'collision')
 
     return Term('collision', lambda sim: (sim.sensor(name)[:, 0] > 0) * 1.0, '', prepare)
+
+
+def too_close(pairs: Sequence[tuple[str, str]], margin: float) -> Term:
+    """Return by how much pairs of geoms or bodies are closer than a margin [m], in shares of it, summed."""
+
+    def prepare(model: RobotModel) -> None:
+        for first, second in pairs:
+            model.distance(first, second, margin, 'reward.too_close')
+
+    def compute(sim: Sim) -> Array:
+        missing: Array = sum(
+            (1 - sim.sensor(f'distance:{one}:{other}')[:, 0] / margin for one, other in pairs), np.zeros(sim.n)
+        )
+        return missing
+
+    return Term('too_close', compute, '', prepare)
 
 
 def alive() -> Term:
