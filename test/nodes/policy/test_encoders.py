@@ -1,13 +1,11 @@
 """Messages of commands, of every type."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message
 from std_msgs.msg import Float64MultiArray
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.policy.encoders import VectorEncoder, interface_of, make_encoder
+from velora_ros.nodes.policy.encoders import interface_of, make_encoder
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.spec import PolicySpec
 
@@ -108,9 +106,3 @@ def test_a_vector_of_joint_commands_is_refused_too_where_an_action_is_unknown(na
         write('Float64MultiArray', names, interface='effort')
     assert list(write('Float64MultiArray', names, interface='effort', fields=('1', '0')).data) == [-0.5, 0.25]
     assert list(write('Float64MultiArray', names).data) == [0.25, -0.5], 'which claims nothing'
-
-
-@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
-def test_encoded_bytes_equal_the_serialised_message(values):
-    data = VectorEncoder(len(values)).encode(values)
-    assert deserialize_message(data, Float64MultiArray) == Float64MultiArray(data=values)

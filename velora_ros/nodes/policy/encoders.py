@@ -1,20 +1,18 @@
 """
 Encode: from a command to the message that a robot takes, the last of four steps from a state to a command.
 
-An encoder has one method, ``encode(command) -> message``. :class:`VectorEncoder` returns the bytes that the middleware
-carries, for rclpy takes longer to serialise a message. The others fill the same message each time.
+An encoder has one method, ``encode(command) -> message``, and fills the same message each time. That of a vector
+(``serialised_messages.py``) returns the bytes that the middleware carries.
 """
 
 from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from rclpy.serialization import serialize_message
-from std_msgs.msg import Float64MultiArray
-
 from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.control import Command
 from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.nodes.policy.serialised_messages import VectorEncoder
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES, JOINT_FIELDS, TWIST_FIELDS, TWISTS
 from velora_ros.nodes.ros.conversions import to_stamp
 from velora_ros.nodes.ros.message_types import interface_class
@@ -86,26 +84,6 @@ def make_encoder(
     if kind == 'JointState':
         return JointStateEncoder(message, joints, meaning, now)
     return TrajectoryEncoder(message, joints, meaning, spec.control_period)
-
-
-class VectorEncoder:
-    """
-    Encodes a command as a serialised Float64MultiArray.
-
-    Args:
-        length: the number of actions.
-        places: the place of each action in the message, in the policy's order; None for the policy's order itself.
-    """
-
-    def __init__(self, length: int, places: Sequence[int] | None = None) -> None:
-        self._head = serialize_message(Float64MultiArray(data=[0.0] * length))[: -8 * length]
-        self._order = None if places is None else [places.index(place) for place in range(length)]
-
-    def encode(self, command: Command) -> bytes:
-        """See :class:`Encoder`."""
-        if self._order is not None:
-            command = [command[place] for place in self._order]
-        return self._head + array('d', command).tobytes()
 
 
 class JointStateEncoder:

@@ -3,11 +3,11 @@ The control loop of policy_node: the path of a message from the robot's state to
 
 :meth:`PolicyLoop._answer` is the whole path, four calls. For a joint state and a vector of commands it goes through:
 
-1. decode: ``JointStateDecoder`` (``decoding/decoders.py``) reads the stamp and the values of the message;
+1. decode: ``JointStateDecoder`` (``serialised_messages.py``) reads the stamp and the values of the message;
 2. observe: ``JointValues`` (``control/joint_values.py``) merges them by name into an observation;
 3. decide: ``Controller.decide`` (``control/controller.py``) steps the policy, ``Policy.step`` (``policy/policy.py``)
    with its engine (``policy/numba_engine.py``), and limits the action, ``RampAndSlew`` (``control/command_limits.py``);
-4. encode: ``VectorEncoder`` (``encoders.py``) makes the message of the command.
+4. encode: ``VectorEncoder`` (``serialised_messages.py``) makes the message of the command.
 
 The rest of this file is around it: topics and timers, start and stop, changed settings, a fixed rate, the watchdog and
 the diagnostics.

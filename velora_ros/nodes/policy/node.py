@@ -47,6 +47,7 @@ from rclpy.parameter import Parameter as RosParameter
 from velora_ros.control.command_limits import Safety
 from velora_ros.control.controller import EMERGENCY_STOP, Status
 from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.nodes.policy.emergency_stop import EmergencyStop
 from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, PolicyLoop
 from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of
 from velora_ros.nodes.policy.policy_folders import PolicyFolders
@@ -54,7 +55,7 @@ from velora_ros.nodes.policy.policy_loader import Loader, await_policy, load
 from velora_ros.nodes.policy.status_and_diagnostics import UNCONFIGURED, Diagnostics
 from velora_ros.nodes.policy.topic_factory import OWNER
 from velora_ros.nodes.ros.clocks import STEADY
-from velora_ros.nodes.ros.endpoints import create_deferred_service, create_service, create_subscriptions_to_all
+from velora_ros.nodes.ros.endpoints import create_deferred_service, create_service
 from velora_ros.nodes.ros.parameter_table import ParameterTable
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.rclpy_compat import release_state_machine, start_values
@@ -105,11 +106,9 @@ class PolicyNode(LifecycleNode):
         self._loader = Loader(self)
         self._autostarting = bool(self._table['autostart'])
         self._diagnostics = Diagnostics(self)
-        # Not the loop's: a stop counts before there is a loop, and while another one is made.
-        create_subscriptions_to_all(self, OWNER, 'emergency_stop', self._on_emergency_stop_message)
+        self._emergency_stop = EmergencyStop(self, self._stop_now)
         for name, callback in (
             ('~/arm', self._on_arm),
-            ('~/emergency_stop', self._on_emergency_stop_call),
             ('~/reset_state', self._on_reset_state),
             ('~/clear_fault', self._on_clear_fault),
         ):
@@ -301,18 +300,6 @@ class PolicyNode(LifecycleNode):
         else:
             response.message = f'{"; ".join(loop.controller.refusals)}.'
         return response
-
-    def _on_emergency_stop_call(self, request: Any, response: Any) -> Any:
-        if request.data:
-            self._stop_now()
-            response.success, response.message = True, 'emergency stop latched'
-        else:
-            response.message = 'false releases nothing; call ~/clear_fault.'
-        return response
-
-    def _on_emergency_stop_message(self, message: Any) -> None:
-        if message.data:
-            self._stop_now()
 
     def _stop_now(self) -> None:
         self._fault = EMERGENCY_STOP

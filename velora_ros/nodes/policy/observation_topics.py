@@ -21,7 +21,7 @@ from velora_ros.control.newest_values import NewestValues
 from velora_ros.control.observation import Observation
 from velora_ros.control.vector_values import VectorValues
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.nodes.policy.decoding.decoders import Decoder, Frames, JointStateDecoder, MessageDecoder
+from velora_ros.nodes.policy.decoding.decoders import Decoder, Frames, MessageDecoder
 from velora_ros.nodes.policy.decoding.field_reader import Reader
 from velora_ros.nodes.policy.decoding.reader_registry import WholeVector, has_number, make_reader, message_class
 from velora_ros.nodes.policy.parameters import max_age

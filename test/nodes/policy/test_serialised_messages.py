@@ -1,4 +1,4 @@
-"""Decoded bytes equal the message, for any joint state."""
+"""Decoded bytes equal the message, for any joint state; encoded bytes equal the message of a vector."""
 
 import struct
 from array import array
@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
 
 from velora_ros.errors import ObservationError
-from velora_ros.nodes.policy.decoding.decoders import JointStateDecoder
+from velora_ros.nodes.policy.serialised_messages import JointStateDecoder, VectorEncoder
 from velora_ros.nodes.ros import conversions
 
 pytestmark = pytest.mark.ros
@@ -54,7 +55,7 @@ def state(names=('elbow', 'wrist'), **fields):
 def test_only_a_new_layout_is_deserialised(monkeypatch):
     decoder = JointStateDecoder()
     decoder.decode(serialize_message(state(position=[1, 2], velocity=[3, 4])), 0)
-    monkeypatch.setattr('velora_ros.nodes.policy.decoding.decoders.deserialize_message', None)
+    monkeypatch.setattr('velora_ros.nodes.policy.serialised_messages.deserialize_message', None)
     assert decoder.decode(serialize_message(state(position=[5, 6], velocity=[7, 8])), 0)[1][2] == array('d', [7, 8])
     for other in (
         state(position=[5, 6], effort=[7, 8]),
@@ -70,7 +71,7 @@ def test_nan_and_infinity_are_read_as_they_are(monkeypatch):
     decoder, expected = JointStateDecoder(), [np.nan, -np.inf]
     for _ in range(2):
         np.testing.assert_array_equal(decoder.decode(serialize_message(state(position=expected)), 0)[1][1], expected)
-        monkeypatch.setattr('velora_ros.nodes.policy.decoding.decoders.deserialize_message', None)
+        monkeypatch.setattr('velora_ros.nodes.policy.serialised_messages.deserialize_message', None)
 
 
 def test_the_other_byte_order_is_read_too():
@@ -98,3 +99,9 @@ def test_padding_bytes_may_have_any_value():
         data[at : at + 2] = bytes([filling, filling])
         for _ in range(2):
             assert decoder.decode(bytes(data), 0) == content(message)
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
+def test_encoded_bytes_equal_the_serialised_message(values):
+    data = VectorEncoder(len(values)).encode(values)
+    assert deserialize_message(data, Float64MultiArray) == Float64MultiArray(data=values)
