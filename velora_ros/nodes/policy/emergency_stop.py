@@ -1,7 +1,7 @@
 """
 The emergency stop of policy_node: a topic and a service ask for it, and nothing is commanded from then on.
 
-:meth:`velora_ros.control.controller.Controller.emergency_stop` latches it as a fault. Only ``~/clear_fault`` releases it.
+:meth:`velora_ros.control.controller.Controller.emergency_stop` latches it as a fault; ``~/clear_fault`` releases it.
 """
 
 from collections.abc import Callable

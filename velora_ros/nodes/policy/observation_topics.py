@@ -25,6 +25,7 @@ from velora_ros.nodes.policy.decoding.decoders import Decoder, Frames, MessageDe
 from velora_ros.nodes.policy.decoding.field_reader import Reader
 from velora_ros.nodes.policy.decoding.reader_registry import WholeVector, has_number, make_reader, message_class
 from velora_ros.nodes.policy.parameters import max_age
+from velora_ros.nodes.policy.serialised_messages import JointStateDecoder
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.spec import Source
 

@@ -35,7 +35,9 @@ class JointStateDecoder:
 
     def decode(self, message: bytes, now: int) -> tuple[int, DecodedJointState]:
         """
-        See :class:`velora_ros.nodes.policy.decoding.decoders.Decoder`; the values are names, positions, velocities and efforts, an absent field empty.
+        Return the stamp [ns] and names, positions, velocities and efforts, an absent field empty.
+
+        See :class:`velora_ros.nodes.policy.decoding.decoders.Decoder`.
 
         Raises:
             ObservationError: the bytes are not a joint state.

@@ -1,8 +1,8 @@
 """
 Decode: from a message to its stamp and values, the first of four steps from a state to a command.
 
-A decoder has one method, ``decode(message, now) -> (stamp, values)``. :class:`MessageDecoder` is for every type but joint
-states, which ``serialised_messages.py`` decodes from their bytes.
+A decoder has one method, ``decode(message, now) -> (stamp, values)``. :class:`MessageDecoder` is for every type except
+joint states, which ``serialised_messages.py`` decodes from their bytes.
 """
 
 from typing import Any, Protocol
