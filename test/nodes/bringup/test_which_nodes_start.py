@@ -253,3 +253,13 @@ def test_a_robot_that_cannot_run_is_refused_by_name(given, words):
     with pytest.raises(ConfigError) as refused:
         build('control', given)
     assert words in str(refused.value)
+
+
+def test_a_robot_that_learns_trains_its_task_and_is_evaluated_often(tmp_path):
+    simulator, controller, trainer = build('control', {'robot': 'quadruped', 'train': 'true', 'run_dir': str(tmp_path)})
+    assert (simulator.parameters['task'], simulator.parameters['learning']) == ('quadruped', True)
+    assert controller.parameters['follow_trainer'] is True
+    assert trainer.parameters['task'] == 'quadruped'
+    assert trainer.parameters['total_steps'] > 1_000_000
+    _, _, own = build('control', {'robot': 'quadruped', 'train': 'true', 'steps': '500', 'run_dir': str(tmp_path)})
+    assert own.parameters['total_steps'] == 500

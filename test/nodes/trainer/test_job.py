@@ -5,6 +5,8 @@ import pytest
 from velora_ros.errors import ConfigError, StorageError, VeloraError
 from velora_ros.nodes.trainer import parameters as table
 from velora_ros.nodes.trainer.job import make_job
+from velora_ros.training.recipe import SIMULATIONS
+from velora_ros.training.runs.config import TASK_ENV
 from velora_ros.utils.shipped_files import share_path
 
 
@@ -51,3 +53,15 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_training(tmp_path, 
         make_job({**values, 'out': 'file/policy.safetensors'}, '')
     assert make_job({**values, 'out': '~/best.safetensors'}, '')['out'] == str(tmp_path / 'best.safetensors')
     assert [path.name for path in tmp_path.iterdir()] == ['file']
+
+
+def test_a_task_is_trained_in_many_simulations_and_decides_on_its_discount(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = {row.name: row.default for row in table.PARAMETERS}
+    job = make_job({**values, 'task': 'quadruped'}, '')
+    assert (job['env'], job['env_args'], job['num_envs']) == (TASK_ENV, {'task': 'quadruped'}, SIMULATIONS)
+    assert job['gamma_of'] == 'quadruped'
+    assert job['run_dir'] == str(tmp_path / 'runs' / 'quadruped-seed0')
+    own = make_job({**values, 'task': 'quadruped', 'num_envs': 8}, '', given={'gamma': 0.9})
+    assert (own['num_envs'], own['gamma_of']) == (8, '')
+    assert make_job(values, '')['num_envs'] == 1

@@ -28,6 +28,8 @@ from velora_ros.utils.shipped_files import share_path
 
 # After policy_node was killed the simulator runs on for this long, so that its summary shows what the robot did [s].
 LINGER_S = 5.0
+# A robot that learns beside its simulation gets a better policy about once a minute, and the run's duration ends it.
+LEARNING_ROBOT = {'total_steps': 10_000_000, 'eval_every': 40_000}
 
 
 def build(run: str, given: Mapping[str, str], enclosing: EnclosingLaunch | None = None) -> list[NodeDescription]:
@@ -150,6 +152,11 @@ def _policy_node(request: RunRequest, *, simulated: bool, follow: str) -> NodeDe
 def _trainer_beside_a_robot(request: RunRequest, run_folder: str, *, followed: bool) -> NodeDescription:
     """Describe trainer_node; with ``followed`` policy_node takes its policies, and the run needs it."""
     parameters = _trainer_parameters(request, run_folder) | _clock(request)
+    if request.robot:
+        parameters['task'] = request.robot
+        for name, value in LEARNING_ROBOT.items():
+            if name not in parameters and request.file_value('trainer_node', name) is None:
+                parameters[name] = value
     if followed:
         rival = request['policy'] or request.file_value('policy_node', 'policy')
         # Without a policy of its own, policy_node waits for the first one.
@@ -233,7 +240,7 @@ def _run_folder(request: RunRequest) -> str:
     from velora_ros.training.runs.paths import default_folder  # noqa: PLC0415 - control alone loads no training
 
     given = request['run_dir'] or request.file_value('trainer_node', 'run_dir')
-    folder = given or default_folder(request.env('trainer_node'), request.seed('trainer_node'))
+    folder = given or default_folder(request.robot or request.env('trainer_node'), request.seed('trainer_node'))
     return str(Path(folder).expanduser().absolute())
 
 

@@ -36,6 +36,7 @@ from velora_ros.nodes.trainer.orders import Orders
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.hyperparameters import LIVE, TrainConfig
+from velora_ros.training.recipe import recipe
 from velora_ros.training.records import TrainResult
 from velora_ros.training.runs.config import RunConfig, describe
 from velora_ros.training.runs.folder import RunFolder, opened
@@ -133,6 +134,8 @@ def train(job: Job, events: EventWriter, orders: Orders) -> None:
 def _hyperparameters(job: Job) -> TrainConfig:
     """Return the hyperparameters. A file that training begins from settles some; a resumed run keeps those."""
     config, paths = TrainConfig.from_dict(job['config']), RunPaths(job['run_dir'])
+    if job.get('gamma_of'):  # only this process loads a task
+        config = dataclasses.replace(config, gamma=recipe(job['gamma_of'])['gamma'])
     if job['resume'] and paths.holds_run:
         started = RunConfig.load(paths.config)
         settled = (*OF_THE_ACTOR, *OF_THE_CRITIC) if started.start_from else ()

@@ -1,7 +1,7 @@
 """The job of a training process: what it trains and where it writes, made from the parameters of trainer_node."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,21 @@ from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.trainer.parameters import hyperparameters_of
 from velora_ros.training.env_args import read_keyword
+from velora_ros.training.recipe import SIMULATIONS
+from velora_ros.training.runs.config import TASK_ENV
 from velora_ros.training.runs.paths import RunPaths, default_folder
 from velora_ros.training.runs.start_from_file import StartFile
 from velora_ros.utils.atomic_files import check_writable
 
 
-def make_job(values: Values, last_run: str) -> dict[str, Any]:
+def make_job(values: Values, last_run: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """
     Return the job, ready for JSON; :func:`velora_ros.nodes.trainer.child_process_main.train` carries it out.
 
     Args:
         values: the node's parameters.
         last_run: folder of the last run that this node began; ``''`` if it began none.
+        given: the parameters that the user gave at the start; a task decides on ``gamma`` if it is not among them.
 
     Raises:
         ConfigError: hyperparameters contradict each other, no run can be started or resumed in the folder, or ``out``
@@ -28,15 +31,18 @@ def make_job(values: Values, last_run: str) -> dict[str, Any]:
         PolicyFileError: training cannot begin from the file ``start_from``.
         StorageError: ``out`` cannot be written.
     """
-    given = ('env', 'seed', 'total_steps', 'num_envs', 'resume', 'announce_untrained', 'nice')
-    job = {name: values[name] for name in given}
+    task = values['task']
+    job = {name: values[name] for name in ('seed', 'total_steps', 'resume', 'announce_untrained', 'nice')}
     return {
         **job,
+        'env': TASK_ENV if task else values['env'],
+        'num_envs': values['num_envs'] or (SIMULATIONS if task else 1),
+        'gamma_of': task if 'gamma' not in (given or {}) else '',
         'run_dir': str(_run_folder(values, last_run).absolute()),
         'rival': _rival(values),
         'config': dataclasses.asdict(hyperparameters_of(values)),
         'device': values['device'],
-        'env_args': _keywords(values['env_args']),
+        'env_args': _keywords(values['env_args']) | ({'task': task} if task else {}),
         'start_from': _start_file(values),
         'out': _out(values),
     }
@@ -48,7 +54,7 @@ def _run_folder(values: Values, last_run: str) -> Path:
     given = values['run_dir'] or (last_run if resume else '')
     if resume and not given:
         raise ConfigError("'resume' is set, but this node has started no run; give the folder of a run in 'run_dir'.")
-    folder = Path(given).expanduser() if given else default_folder(values['env'], values['seed'])
+    folder = Path(given).expanduser() if given else default_folder(values['task'] or values['env'], values['seed'])
     holds_run = RunPaths(folder).holds_run
     if resume and not holds_run:
         raise ConfigError(f"there is no run in '{folder}' to resume; give another 'run_dir', or set 'resume' to false.")

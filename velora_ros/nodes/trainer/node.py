@@ -15,7 +15,7 @@ Services:
     ~/save (std_srvs/Trigger): write a checkpoint at the end of the running episode.
 
 Parameters (``parameters.py`` has their defaults and meaning):
-    env, preset, env_args, start_from, device, seed, total_steps, run_dir, out, resume, resume_on_death,
+    env, task, preset, env_args, start_from, device, seed, total_steps, run_dir, out, resume, resume_on_death,
     announce_untrained, rival, nice, autostart, exit_when_done, exit_when_failed, every hyperparameter, and
     qos_overrides of every topic. The hyperparameters default to the environment's preset in ``config/train``.
     noise_scale, update_ratio, actor_lr and critic_lr may change at any time and do so with the next episode; the others
@@ -71,7 +71,7 @@ class TrainerNode(Node):
         self.exit_code: int | None = None
         self._training = ProcessSupervisor(self.get_logger())
         given = start_values(self)
-        env, preset = given.get('env', PARAMETERS[0].default), given.get('preset', '')
+        env, preset = given.get('task') or given.get('env', PARAMETERS[0].default), given.get('preset', '')
         rows = with_preset(env, preset) if isinstance(env, str) and isinstance(preset, str) else PARAMETERS
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
         names = ('~/episode_return', '~/metrics', '~/policy', '/diagnostics')
@@ -111,7 +111,8 @@ class TrainerNode(Node):
         self._training.await_exit()
         self._read_events()
         values = self._table.values
-        self._training.start(make_job(values, self._training.run_dir), {name: values[name] for name in LIVE})
+        job = make_job(values, self._training.run_dir, given=start_values(self))
+        self._training.start(job, {name: values[name] for name in LIVE})
 
     def _on_stop(self, request: Any, response: Any) -> Any:
         answer = f'stopping; the results are in {self._training.run_dir}'
@@ -189,7 +190,7 @@ class TrainerNode(Node):
 
     def _publish_status(self, topic: str, level: str, text: str, values: Values) -> None:
         name = self.get_fully_qualified_name().lstrip('/')
-        robot = conversions.hardware_id(self.get_namespace(), self._table['env'])
+        robot = conversions.hardware_id(self.get_namespace(), self._table['task'] or self._table['env'])
         status = conversions.to_diagnostic(f'{name}: training', level, text, values, hardware_id=robot)
         stamp = self.get_clock().now().nanoseconds
         self._topics[topic].publish(conversions.to_diagnostics(status, stamp))

@@ -6,7 +6,7 @@ from typing import Any
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.parameters import Kind, Parameter, Values
 from velora_ros.training.hyperparameters import LIVE, TrainConfig, fields
-from velora_ros.training.recipe import named_hyperparameters
+from velora_ros.training.recipe import SIMULATIONS, named_hyperparameters
 
 _AT_START = 'it is read when the node starts; start the node again.'
 _KINDS: dict[Any, Kind] = {
@@ -44,6 +44,10 @@ HYPERPARAMETERS = tuple(item.name for item in fields() if item.name not in _WITH
 PARAMETERS = (
     Parameter('env', 'string', 'InvertedPendulum-v5', 'Gymnasium id of the environment.', read_only=_AT_START),
     Parameter(
+        'task', 'string', '',
+        'A task to train instead of env: quadruped, arm, rover, my_robot.py:WALK or module:WALK.', read_only=_AT_START,
+    ),
+    Parameter(
         'preset', 'string', '',
         'Name of a preset other than the default one: recipe, or e.g. robust: config/train/<env>-<preset>.yaml.',
         read_only=_AT_START,
@@ -60,8 +64,9 @@ PARAMETERS = (
     Parameter('seed', 'integer', 0, 'Seed of the run; the same seed gives the same results.', range=(0, 2**31 - 1)),
     Parameter('total_steps', 'integer', 30_000, 'Environment steps of the run.', range=(1, 2**53)),
     Parameter(
-        'num_envs', 'integer', 1, 'Environments to train in at once; total_steps counts the steps of all of them.',
-        range=(1, 2**31 - 1),
+        'num_envs', 'integer', 0,
+        f'Environments to train in at once; total_steps counts the steps of all of them. 0 is 1, and {SIMULATIONS} for '
+        'a task.', range=(0, 2**31 - 1),
     ),
     Parameter(
         'run_dir', 'string', '',
@@ -106,7 +111,7 @@ PARAMETERS = (
 
 def with_preset(env: str, preset_name: str = '') -> tuple[Parameter, ...]:
     """
-    Return the table with the hyperparameters of the environment's preset as defaults, or of the recipe.
+    Return the table with the hyperparameters of the preset of an environment or task as defaults, or of the recipe.
 
     Raises:
         ConfigError: the preset is invalid or does not exist.
