@@ -109,7 +109,7 @@ bench-tasks: ## Measure how fast tasks simulate and train, and with --learning h
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/tasks.py $(call given,ARGS)
 
-bench-memory: ## Measure how much memory a training takes over time, beside velora [ARGS='--quick']
+bench-memory: ## Measure how much memory training takes over time, compared with velora [ARGS='--quick']
 	@tools/environment bench
 	@exec $(BENCH)/python benchmarks/memory.py $(call given,ARGS)
 

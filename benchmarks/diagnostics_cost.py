@@ -1,5 +1,5 @@
 """
-What the diagnostics of learning cost: one training that records them in two of every four stretches of 1,000 steps.
+What the diagnostics of learning cost: one training run that records them in two of every four stretches of 1,000 steps.
 
     python benchmarks/diagnostics_cost.py [STEPS] [PRESET]
 

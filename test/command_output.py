@@ -4,5 +4,5 @@ from velora_ros.models.agent import COMPILING
 
 
 def beside_waiting(err: str) -> str:
-    """Standard error without the sentence of a training that has to compile, or seems to on a busy machine."""
+    """Standard error without the sentence of a run that has to compile, or seems to on a busy machine."""
     return err.replace(f'{COMPILING}\n', '')

@@ -1,5 +1,5 @@
 """
-Trains in a folder, kills the training again and again, and goes on: ``run_and_kill.py FOLDER KILLS SEED``.
+Trains in a folder, kills the process again and again, and resumes: ``run_and_kill.py FOLDER KILLS SEED``.
 
 ``FOLDER/whole`` is never killed. ``FOLDER/killed-N`` are: at a random moment, in the middle of a write, or just before
 a temporary file gets its name; when one has come to its end, the next begins, until there were so many kills. Each

@@ -10,7 +10,7 @@ STEP_S = 0.004
 
 
 class UnhurriedPendulum(InvertedPendulumEnv):
-    """For trainings that go on until a test has seen enough: they leave the processor to the other tests."""
+    """For training runs that go on until a test has seen enough: they leave the processor to the other tests."""
 
     def step(self, action: Any) -> Any:
         time.sleep(STEP_S)

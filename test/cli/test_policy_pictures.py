@@ -14,7 +14,7 @@ PENDULUM = 'InvertedPendulum-v5'
 
 @pytest.fixture
 def run(make_policy_file, tmp_path):
-    """The files of a training from which pictures are made."""
+    """The files of a training run from which pictures are made."""
     paths = RunPaths(tmp_path / 'run')
     paths.policies.mkdir(parents=True)
     RunConfig(PENDULUM, 3, TrainConfig()).save(paths.config)

@@ -1,4 +1,4 @@
-"""Training on from a file: what is taken over, what begins anew, what is refused."""
+"""Continuing from a file: what is kept, what starts from scratch, what is refused."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""One training of a sweep, without Ray."""
+"""One training run of a sweep, without Ray."""
 
 import dataclasses
 

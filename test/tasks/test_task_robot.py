@@ -1,4 +1,4 @@
-"""A task's robot in real time is the simulation of the training, and commands may come at any physics step."""
+"""A task's robot in real time is the simulation used in training, and commands may come at any physics step."""
 
 import numpy as np
 import pytest

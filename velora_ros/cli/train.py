@@ -313,7 +313,7 @@ def _evaluate(file: PolicyFile, env: Any, config: RunConfig, out: Path) -> None:
 
 
 def _flags(arguments: argparse.Namespace) -> Sequence[str]:
-    """Return the arguments, besides environment, seed and budget, that repeat the training."""
+    """Return the arguments, besides environment, seed and budget, that repeat the run."""
     given = {name: getattr(arguments, name) for name in ('config', 'control_period', 'stop_at', 'patience')}
     given |= {'preset': arguments.preset or None, **given_hyperparameters(arguments)}
     given_to_env = [(name, value) for name, value in arguments.env_arg if name != 'task' or not arguments.task]

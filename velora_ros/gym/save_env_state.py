@@ -1,5 +1,5 @@
 """
-The state of gymnasium's own MuJoCo environments, to the bit: a training that was interrupted goes on within an episode.
+The state of gymnasium's own MuJoCo environments, to the bit: an interrupted run resumes in the middle of an episode.
 
 Saved are the physics (``mj_getState`` with ``mjSTATE_INTEGRATION``, and what the last step computed from it, which some
 rewards read), the random generator and the counter of the time limit. Other wrappers and environments may keep anything

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 Array = np.ndarray
 
-COMPILING = 'compiling the loops of the training for this processor; this takes up to a minute, once after an install'
+COMPILING = 'compiling the training loops for this processor; this takes up to a minute, once after installation'
 READ_EVERY = 100
 """Updates on CUDA between two readings of their losses; each waits for the device."""
 CHECK_EVERY = 1000

@@ -43,7 +43,7 @@ class Asha:
 @dataclass(frozen=True)
 class Trial:
     """
-    One training of a sweep.
+    One training run of a sweep.
 
     Args:
         name: name of its run folder: what differs from the other settings, and the seed.

@@ -1,4 +1,4 @@
-"""One training of a sweep, in its own process."""
+"""One training run of a sweep, in its own process."""
 
 import time
 import traceback

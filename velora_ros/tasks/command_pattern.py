@@ -1,4 +1,4 @@
-"""A fixed sequence of twist commands that covers the range of a training: what a hands-free run drives."""
+"""A fixed sequence of twist commands that covers the range seen in training: what a hands-free run drives."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ def twist_pattern(low: Sequence[float], high: Sequence[float]) -> Array:
     Return the commands in their order, shape (commands, 3).
 
     Args:
-        low: least x, y [m/s] and yaw [rad/s] of the training.
+        low: least x, y [m/s] and yaw [rad/s] in training.
         high: greatest ones.
     """
     shares = np.array(_SHARES)

@@ -1,4 +1,4 @@
-"""A task's robot in real time: the simulation of the training, one physics step and one command at a time."""
+"""A task's robot in real time: the simulation used in training, one physics step and one command at a time."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class TaskRobot:
     """
     One simulation of a task that runs in real time, with the interface of a simulated robot.
 
-    Terms, physics step and stage are those of the training: with one command at the beginning of each period, states
+    Terms, physics step and stage are those used in training: with one command at the beginning of each period, states
     and rewards equal those of the task's environment bit for bit. Commands are SI values, as a robot's driver takes
     them: position targets, efforts or a twist. After a reset the robot is held until a command or :meth:`release`.
 
@@ -197,7 +197,7 @@ class TaskRobot:
         self.sim.forget()
 
     def sample_command(self, name: str) -> Array:
-        """Return a command as the training draws them, shape (entries,)."""
+        """Return a command as training draws them, shape (entries,)."""
         found: Array = np.asarray(self.task.commands[name].sample(self.sim, self._everyone), np.float64)[0]
         return found
 

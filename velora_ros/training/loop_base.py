@@ -21,7 +21,7 @@ from velora_ros.training.records import EpisodeSums, RunState, Stopwatch, TrainR
 @dataclass(frozen=True)
 class RunOptions:
     """
-    What a training run needs to know beside its agent, environment and hyperparameters.
+    What a training run needs to know besides its agent, environment and hyperparameters.
 
     Args:
         seed: the run's seed; each reset gets one drawn from it.

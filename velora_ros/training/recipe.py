@@ -28,7 +28,7 @@ LEAST_DISCOUNT, GREATEST_DISCOUNT = 0.95, 0.99
 
 def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -> tuple[dict[str, Any], str]:
     """
-    Return the hyperparameters that a training has unless the user gives others, and where they come from.
+    Return the hyperparameters of a training run unless the user gives others, and where they come from.
 
     Args:
         env_id: environment.

@@ -1,4 +1,4 @@
-"""Training as a node, with a real training process behind it; the trainings are as short as can be."""
+"""Training as a node, with a real training process behind it; the runs are as short as possible."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ NUMBER = 'std_msgs/msg/Float64'
 SET_BOOL = 'std_srvs/srv/SetBool'
 TRIGGER = 'std_srvs/srv/Trigger'
 SHORT = {'start_steps': 50, 'boost_ratio': 1.0, 'eval_every': 100, 'eval_episodes': 1, 'n_neurons': 6}
-# A training that goes on until the test has seen enough, in no hurry.
+# A training run that goes on until the test has seen enough, in no hurry.
 ENDLESS = {'env': 'unhurried:UnhurriedPendulum-v0', 'total_steps': 10_000_000, 'eval_every': 0}
 LATCHED = QoSProfile(depth=20, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)  # no announcement replaces another
 

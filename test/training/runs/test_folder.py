@@ -121,7 +121,7 @@ def test_a_resumed_run_keeps_what_it_was_started_with_but_its_budget() -> None:
         CONFIG.refuse_differences({'seed': 4}, 'run')
 
 
-def test_of_trainings_begun_at_once_with_one_name_each_gets_a_folder_of_its_own(tmp_path):
+def test_each_of_several_runs_that_start_at_once_gets_a_folder_of_its_own(tmp_path):
     """All have looked for a free name before the first one takes it."""
     first = tmp_path / 'run-seed0'
     runs = [RunFolder.start_in_free(lambda: first, CONFIG) for _ in range(3)]

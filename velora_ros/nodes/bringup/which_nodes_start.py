@@ -82,7 +82,7 @@ def _robot(request: RunRequest) -> list[NodeDescription]:
     nodes = []
     if simulated:
         nodes.append(_sim_node(request, learning=training))
-    # Only a simulated robot takes untried policies from the training.
+    # Only a simulated robot takes untried policies from training.
     nodes.append(_policy_node(request, simulated=simulated, follow=run_folder if simulated else ''))
     if training:
         nodes.append(_trainer_beside_a_robot(request, run_folder, followed=simulated))
@@ -90,7 +90,7 @@ def _robot(request: RunRequest) -> list[NodeDescription]:
 
 
 def _train(request: RunRequest) -> list[NodeDescription]:
-    """A training alone; the run ends with it."""
+    """Training alone; the run ends with it."""
     parameters = _trainer_parameters(request, _run_folder(request)) | {'exit_when_done': True}
     return [_node(request, 'trainer_node', ['trainer_node.yaml'], parameters, ends_run=True)]
 

@@ -147,7 +147,7 @@ SERVICES = (
     Service('trainer_node', '~/start', 'std_srvs/srv/Trigger', 'start training'),
     Service('trainer_node', '~/stop', 'std_srvs/srv/Trigger', 'stop training'),
     Service('trainer_node', '~/save', 'std_srvs/srv/Trigger', 'write a checkpoint'),
-    Service('trainer_node', '~/pause', 'std_srvs/srv/SetBool', 'pause or continue the training'),
+    Service('trainer_node', '~/pause', 'std_srvs/srv/SetBool', 'pause or continue training'),
 )
 # fmt: on
 

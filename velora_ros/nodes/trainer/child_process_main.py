@@ -2,7 +2,7 @@
 Runs in the child process of trainer_node: trains without ROS. Only this process imports torch.
 
 It reads lines from standard input: first the job, in JSON, then orders (``orders.py`` has them). The end of the input
-means that the node is gone, and stops the training. It writes each event as one line of JSON to standard output:
+means that the node is gone, and stops training. It writes each event as one line of JSON to standard output:
 
     alive           steps, steps_per_s: at least every half second, except during an evaluation
     episode         an EpisodeRecord
@@ -13,7 +13,7 @@ means that the node is gone, and stops the training. It writes each event as one
     saved           path: a checkpoint was written
     log             message: a line for the node's log
     end             steps, seconds, stopped, and the file ``policy`` if there is one
-    error           message: the training is refused or has failed
+    error           message: training is refused or has failed
 """
 
 import contextlib

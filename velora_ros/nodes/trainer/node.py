@@ -90,7 +90,7 @@ class TrainerNode(Node):
             self._start()
 
     def close(self) -> None:
-        """Stop the training; it writes its results."""
+        """Stop training; it writes its results."""
         self._training.shut_down()
         self._read_events()
 
@@ -167,7 +167,7 @@ class TrainerNode(Node):
             self._topics['~/policy'].publish(conversions.to_text(event['policy']))
 
     def _on_exit(self, *, stopping: bool) -> None:
-        """End the node after the training, if a parameter says so."""
+        """End the node after training, if a parameter says so."""
         state = self._training.state
         without_policy = state == FAILED and not self._training.status.policies and not stopping
         if self._table['exit_when_done']:

@@ -23,7 +23,7 @@ STOPPED = 'stopped on request'
 
 class Orders(Callback):
     """
-    Pauses, stops and changes the training on request, and reports that it is alive.
+    Pauses, stops and changes training on request, and reports that it is alive.
 
     Args:
         events: where events are written.
@@ -44,13 +44,13 @@ class Orders(Callback):
         """The run's folder, from the start of training on."""
 
     def listen(self, source: IO[str]) -> None:
-        """Take orders until the source ends; then stop the training."""
+        """Take orders until the source ends; then stop training."""
         for line in source:
             self.take(line.strip())
         self.take('stop')
 
     def begin(self) -> None:
-        """From now on a stop waits until the training has written its result; before, it ends the process at once."""
+        """From now on a stop waits until training has written its result; before, it ends the process at once."""
         with self._beginning:
             self._begun = True
 

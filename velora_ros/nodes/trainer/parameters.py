@@ -12,7 +12,7 @@ _AT_START = 'it is read when the node starts; start the node again.'
 _KINDS: dict[Any, Kind] = {
     bool: 'bool', int: 'integer', float: 'double', str: 'string', tuple[int, ...]: 'integer_array'
 }  # fmt: skip
-# The parameter total_steps limits the training, and the node prints no status lines.
+# The parameter total_steps limits training, and the node prints no status lines.
 _WITHOUT_PARAMETER = ('n_episodes', 'window_size')
 _GROUPS = {item.name: item.metadata['group'] for item in fields()}
 _WHY_FIXED = {
@@ -98,7 +98,7 @@ PARAMETERS = (
         read_only=_AT_START,
     ),
     Parameter(
-        'exit_when_done', 'bool', False, 'End the node with the training; the exit status is 0 if it succeeded.'
+        'exit_when_done', 'bool', False, 'End the node when training ends; the exit status is 0 if it succeeded.'
     ),
     Parameter(
         'exit_when_failed', 'bool', False,

@@ -1,7 +1,7 @@
 """
 Supervises the training process: starts it, passes orders on, restarts it when it dies, and tracks its state.
 
-:class:`ProcessHandle` is one process and its pipes, :class:`ProcessSupervisor` the training over all of its processes.
+:class:`ProcessHandle` is one process and its pipes; :class:`ProcessSupervisor` trains in one process after another.
 
 States: ``idle``; ``training``, ``paused``, ``stopping``, ``resuming`` while training is active; ``done``, ``failed``.
 """
@@ -33,7 +33,7 @@ ACTIVE = (TRAINING, PAUSED, STOPPING, RESUMING)
 
 class ProcessSupervisor:
     """
-    One training at a time, over all processes that it takes.
+    One training run at a time, in as many processes as it takes.
 
     Args:
         logger: the node's logger.
@@ -48,7 +48,7 @@ class ProcessSupervisor:
         self.status = TrainingStatus()
         """Steps, returns and policies of the run."""
         self.deaths = 0
-        """How many processes of this training have died."""
+        """How many processes of this run have died."""
         self._process: ProcessHandle | None = None
         self._since = 0.0
         self._job: dict[str, Any] = {}
@@ -76,7 +76,7 @@ class ProcessSupervisor:
 
         Args:
             job: from :func:`velora_ros.nodes.trainer.job.make_job`.
-            live: the hyperparameters that may change during the training.
+            live: the hyperparameters that may change during training.
         """
         self._job, self._live = job, dict(live)
         self.status = TrainingStatus(job['run_dir'], job['total_steps'])
@@ -105,7 +105,7 @@ class ProcessSupervisor:
         return True
 
     def change(self, live: Mapping[str, float]) -> None:
-        """Send the hyperparameters that have changed; the training applies them with the next episode."""
+        """Send the hyperparameters that have changed; they take effect with the next episode."""
         changes = {name: value for name, value in live.items() if value != self._live.get(name)}
         if self._process is not None and self.is_active and changes:
             self._live |= changes
@@ -146,7 +146,7 @@ class ProcessSupervisor:
             self._process.stop(0.0)
 
     def shut_down(self) -> None:
-        """Stop the training, which writes its results, and wait for it."""
+        """Stop training, which writes its results, and wait for it."""
         if self.is_active:
             self._set_state(STOPPING)
         if self._process is not None:

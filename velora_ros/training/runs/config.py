@@ -52,7 +52,7 @@ class RunConfig:
         env_kwargs: keywords that the environment was made with, if JSON can hold them; None: not known, as in folders
             of older versions.
         env_args: keywords for the environment given in addition to its name, for example by ``--env-arg``.
-        start_from: the file that the training began from; None: it began with a new agent.
+        start_from: the file that the run began from; None: it began with a new agent.
         num_envs: environments that are trained in at once.
     """
 
