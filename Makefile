@@ -23,7 +23,7 @@ export OMP_NUM_THREADS ?= 1
 
 # Arguments count only on make's command line: in the environment a name like ENV may mean something else. An unknown name is
 # an error, unless it has an underscore: then make passes it on as an environment variable.
-arguments := ARGS DURATION ENV ENVS FILE NAMESPACE OUT POLICY PYTHON RATE RESUME ROBOT SEED SEEDS STEPS TASK TRAIN
+arguments := ARGS DURATION ENV ENVS FILE NAMESPACE OUT POLICY PYTHON RATE RESUME ROBOT SEED SEEDS STEPS TASK TRAIN VIEW
 on_command_line := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 unknown := $(filter-out $(arguments) DISPLAY HOME PATH SHELL TMPDIR -%,$(on_command_line))
 unknown := $(strip $(foreach name,$(unknown),$(if $(findstring _,$(name)),,$(name))))
@@ -37,6 +37,8 @@ option = $(if $(call given,$1),$2 $(call quote,$(call given,$1)))
 
 # TRAIN=1 and TRAIN=0; the launch reports any other value as an error.
 train = $(if $(filter-out 0,$(call given,TRAIN)),$(call quote,train:=$(patsubst 1,true,$(call given,TRAIN))))
+# VIEW=1 and VIEW=0 likewise.
+view = $(if $(filter-out 0,$(call given,VIEW)),$(call quote,view:=$(patsubst 1,true,$(call given,VIEW))))
 
 .PHONY: help control train sweep test test-slow check format docs bench-inference bench-training bench-tasks bench-memory bench-node soak bench-trainer bench-learning bench-robustness results colcon wheel clean distclean
 
@@ -44,9 +46,10 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@printf '\nEach target makes .venv if it is missing, with the first Python 3.11 or 3.12 found, or with PYTHON=/path/to/python3.12.\n'
 
-control: ## Balance a pole, or with ROBOT walk, reach or drive: simulator and policy over ROS 2; TRAIN=1: train the policy during the run [DURATION=s] [ROBOT=quadruped | ENV=id] [POLICY=file] [NAMESPACE=ns] [SEED=n] [ARGS='name:=value ...']
+control: ## Balance a pole, or with ROBOT walk, reach or drive: simulator and policy over ROS 2; TRAIN=1: train the policy during the run; VIEW=1: serve a page to look at it [DURATION=s] [ROBOT=quadruped | ENV=id] [POLICY=file] [NAMESPACE=ns] [SEED=n] [ARGS='name:=value ...']
 	@tools/environment $(if $(train),train,control)
-	@exec $(BIN)/python -m velora_ros.nodes.bringup control $(train) $(call launch_argument,DURATION,duration) \
+	@$(if $(view),tools/environment view)
+	@exec $(BIN)/python -m velora_ros.nodes.bringup control $(train) $(view) $(call launch_argument,DURATION,duration) \
 	    $(call launch_argument,ENV,env) $(call launch_argument,ROBOT,robot) $(call launch_argument,POLICY,policy) $(call launch_argument,NAMESPACE,namespace) \
 	    $(call launch_argument,SEED,seed) $(call launch_argument,STEPS,steps) $(call given,ARGS)
 

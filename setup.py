@@ -59,6 +59,7 @@ setup(
         ],
         'render': ['imageio-ffmpeg>=0.5'],
         'record': ['mcap>=1.6', 'mcap-ros2-support>=0.6'],
+        'view': ['mjviser>=0.0.14', 'viser>=1.0.27'],
         'onnx': ['onnx>=1.16'],
         'sweep': ['pydantic>=2.5', 'ray[tune]>=2.60'],
         'test': [
@@ -66,6 +67,7 @@ setup(
             'ipython>=8.0',
             'ncps>=1.0',
             'onnxruntime>=1.17',
+            'playwright>=1.40',
             'psutil>=5.9',
             'pytest>=7.4',
             'pytest-xdist>=3.5',
@@ -79,6 +81,7 @@ setup(
             f'sim_node = {PACKAGE}.nodes.sim.__main__:main',
             f'policy_node = {PACKAGE}.nodes.policy.__main__:main',
             f'trainer_node = {PACKAGE}.nodes.trainer.__main__:main',
+            f'view_node = {PACKAGE}.nodes.view.__main__:main',
             f'record = {PACKAGE}.nodes.record.__main__:main',
         ],
     },

@@ -72,7 +72,7 @@ def specification(path: str) -> Any:
         return mujoco.MjSpec.from_file(path)
     if any('xacro' in element.tag for element in root.iter() if isinstance(element.tag, str)):
         raise ValueError(_XACRO.format(Path(path).name))
-    _find_meshes(root, Path(path).resolve().parent)
+    find_meshes(root, Path(path).resolve().parent)
     spec = mujoco.MjSpec.from_string(ElementTree.tostring(root, encoding='unicode'))
     spec.modelfiledir = str(Path(path).resolve().parent)
     for joint in _driven_joints(root):
@@ -97,7 +97,7 @@ def _root(path: str) -> ElementTree.Element | None:
         return None  # MuJoCo reports it with the line
 
 
-def _find_meshes(root: ElementTree.Element, folder: Path) -> None:
+def find_meshes(root: ElementTree.Element, folder: Path) -> None:
     """Replace ``package://`` by paths, and remove visual meshes that MuJoCo cannot read; physics does not need them."""
     for link in root.iterfind('link'):
         for part in [*link.iterfind('visual'), *link.iterfind('collision')]:

@@ -4,6 +4,7 @@ EXTRAS = {
     'train': ('torch', 'gymnasium[torch]', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm'),
     'render': ('imageio-ffmpeg',),
     'record': ('mcap', 'mcap-ros2-support'),
+    'view': ('viser', 'mjviser'),
     'onnx': ('onnx',),
     'sweep': ('pydantic', 'ray[tune]'),
 }

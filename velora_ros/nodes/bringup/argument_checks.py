@@ -16,6 +16,7 @@ ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/mjcf_and_urdf.py, 
 
 _BOOLEANS = {'true': True, '1': True, 'yes': True, 'on': True, 'false': False, '0': False, 'no': False, 'off': False}
 _TRAINING = ('torch', 'array_api_compat', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm')
+_PAGE = ('viser', 'mjviser')
 _LOG_LEVEL = r'|([\w./]+:=)?(debug|info|warn|error|fatal)'
 _NAMESPACE = r'/?|(/?[A-Za-z_][A-Za-z0-9_]*)+/?'
 _TOPIC = r'|(~/|/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*'
@@ -29,7 +30,7 @@ def check_arguments(run: str, given: Mapping[str, str]) -> dict[str, str]:
         ConfigError: the run or an argument is unknown, or a value is invalid by itself.
     """
     values = _with_defaults(run, given)
-    for name in ('robots', 'seed', 'steps'):
+    for name in ('robots', 'seed', 'steps', 'view_port'):
         if values.get(name):
             whole_number(name, values[name])
     if values.get('duration'):
@@ -152,6 +153,21 @@ def check_training_is_installed() -> None:
         raise ConfigError(
             f'training needs {", ".join(missing)}, which {"are" if len(missing) > 1 else "is"} not installed here. '
             f'{how_to_install("train")} In a clone, make control TRAIN=1 or make train installs it.'
+        )
+
+
+def check_page_is_installed() -> None:
+    """
+    Check that what the page imports is installed.
+
+    Raises:
+        ConfigError: a package is missing.
+    """
+    missing = [name for name in _PAGE if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f'the page (view:=true) needs {" and ".join(missing)}, which {"are" if len(missing) > 1 else "is"} not '
+            f'installed here. {how_to_install("view")} In a clone, make control VIEW=1 installs it.'
         )
 
 

@@ -18,7 +18,7 @@ from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.nodes.bringup.launch_arguments import ARGUMENTS
 from velora_ros.nodes.ros.parameter_files import names_a_node
 
-NODES = ('sim_node', 'policy_node', 'trainer_node')
+NODES = ('sim_node', 'policy_node', 'trainer_node', 'view_node')
 SHARED = ('namespace', 'use_sim_time', 'autostart', 'use_respawn', 'log_level', 'params_file')
 # A name at least this similar to one of ours (as difflib measures it) is a misspelling of it.
 MISSPELT = 0.8

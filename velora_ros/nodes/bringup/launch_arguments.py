@@ -83,6 +83,15 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
             'true with robot, else false.',
             BOOLEAN,
         ),
+        Argument(
+            'view', 'false', 'Serve a page that shows the robot in a browser of this machine and drives it.', BOOLEAN
+        ),
+        Argument(
+            'view_port',
+            '',
+            'TCP port of the page; each of several robots has the next one. Empty takes it from the parameter file, '
+            'else 8080.',
+        ),
         STEPS,
         RUN_DIR,
         NAMESPACE,

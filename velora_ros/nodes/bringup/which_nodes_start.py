@@ -14,6 +14,7 @@ from typing import Any
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.bringup.argument_checks import (
     check_arguments,
+    check_page_is_installed,
     check_policy,
     check_robot,
     check_training_is_installed,
@@ -30,6 +31,9 @@ from velora_ros.utils.shipped_files import share_path
 LINGER_S = 5.0
 # A robot that learns beside its simulation gets a better policy about once a minute, and the run's duration ends it.
 LEARNING_ROBOT = {'total_steps': 10_000_000, 'eval_every': 40_000}
+
+VIEW_PORT = 8080
+"""The default of view_node's parameter ``port``."""
 
 
 def build(run: str, given: Mapping[str, str], enclosing: EnclosingLaunch | None = None) -> list[NodeDescription]:
@@ -70,6 +74,8 @@ def _one_of_several(request: RunRequest, index: int) -> RunRequest:
         'namespace': f'{outer}/robot{index + 1}' if request['namespace'] else f'robot{index + 1}',
         'seed': str(request.seed('sim_node') + index),
     }
+    if request.true('view'):
+        own['view_port'] = str(_view_port(request) + index)
     enclosing = dataclasses.replace(request.enclosing, has_clock=request.enclosing.has_clock or index > 0)
     return RunRequest({**request.arguments, **own}, enclosing)
 
@@ -86,6 +92,8 @@ def _robot(request: RunRequest) -> list[NodeDescription]:
     nodes.append(_policy_node(request, simulated=simulated, follow=run_folder if simulated else ''))
     if training:
         nodes.append(_trainer_beside_a_robot(request, run_folder, followed=simulated))
+    if request.true('view'):
+        nodes.append(_view_node(request, simulated=simulated))
     return nodes
 
 
@@ -162,6 +170,22 @@ def _trainer_beside_a_robot(request: RunRequest, run_folder: str, *, followed: b
         # Without a policy of its own, policy_node waits for the first one.
         parameters |= {'rival': str(rival)} if rival else {'announce_untrained': True, 'exit_when_failed': True}
     return _node(request, 'trainer_node', ['trainer_node.yaml', 'control.yaml'], parameters, required=followed)
+
+
+def _view_node(request: RunRequest, *, simulated: bool) -> NodeDescription:
+    """Describe view_node; it shows what sim_node simulates, and of a real robot its description by default."""
+    check_page_is_installed()
+    shown = request.robot or (request.env('sim_node') if simulated else request['env'])
+    parameters: dict[str, ParameterValue] = {'model': shown} if shown else {}
+    if request['view_port']:
+        parameters['port'] = whole_number('view_port', request['view_port'])
+    return _node(request, 'view_node', [], parameters | _clock(request), remaps=_command_remap(request), required=False)
+
+
+def _view_port(request: RunRequest) -> int:
+    """Return the port of the first page: by the argument, else by the parameter files, else the default."""
+    given = request['view_port'] or request.file_value('view_node', 'port')
+    return whole_number('view_port', str(given)) if given else VIEW_PORT
 
 
 def _node(
@@ -262,6 +286,10 @@ def _check_combination(request: RunRequest, *, simulated: bool, training: bool) 
         raise ConfigError(
             f"the argument 'duration' is {duration:g}, but only a run with a simulated robot (sim:=true) ends by "
             'itself. Omit it.'
+        )
+    if request['view_port'] and not request.true('view'):
+        raise ConfigError(
+            f"the argument 'view_port' is '{request['view_port']}', but no page is served; add view:=true."
         )
     for name in ('steps', 'run_dir'):
         if request[name] and not training:

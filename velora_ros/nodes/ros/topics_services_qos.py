@@ -1,5 +1,5 @@
 """
-Every topic and service of the three nodes: name, direction, message type and QoS (quality of service).
+Every topic and service of the nodes: name, direction, message type and QoS (quality of service).
 
 ``endpoints.py`` creates publishers, subscriptions and services from these rows, ``docs/interface.md`` is generated from
 them, and a test compares them with the running nodes. Names are relative, so that namespaces and remaps apply. The
@@ -133,6 +133,30 @@ TOPICS = (
     Topic('trainer_node', 'out', '~/policy', 'std_msgs/msg/String', LATCHED, 'the path of the newest best policy'),
     Topic('trainer_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
           'the state of training, once per second'),
+    Topic('view_node', 'in', 'joint_states', 'sensor_msgs/msg/JointState', STATES, 'the state by joint name'),
+    Topic('view_node', 'in', 'odom', 'nav_msgs/msg/Odometry', NEWEST, 'where the floating base is'),
+    Topic('view_node', 'in', 'imu/data', 'sensor_msgs/msg/Imu', NEWEST,
+          'how the floating base is turned, where there is no odometry'),
+    Topic('view_node', 'in', 'scan', 'sensor_msgs/msg/LaserScan', NEWEST, 'what the laser scanner hits'),
+    Topic('view_node', 'in', 'command', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'the commands, in any type of policy_node', 'somebody else subscribes to it'),
+    Topic('view_node', 'in', 'cmd_vel', 'geometry_msgs/msg/Twist', NEWEST, 'the velocity asked for, or a TwistStamped',
+          'it is published'),
+    Topic('view_node', 'in', 'goal_pose', 'geometry_msgs/msg/PoseStamped', NEWEST,
+          'the goal asked for, or a PointStamped', 'it is published'),
+    Topic('view_node', 'in', 'policy_node/status', 'diagnostic_msgs/msg/DiagnosticStatus', LATCHED,
+          "the controller's state"),
+    Topic('view_node', 'in', 'policy_node/debug/hidden', 'std_msgs/msg/Float64MultiArray', NEWEST,
+          'the hidden state', 'somebody looks at the page'),
+    Topic('view_node', 'in', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', STATES,
+          'rate, latency and policy of the controller; return and falls of the simulation'),
+    Topic('view_node', 'in', 'robot_description', 'std_msgs/msg/String', LATCHED, 'URDF of the robot',
+          'model is empty'),
+    Topic('view_node', 'out', 'cmd_vel', 'geometry_msgs/msg/Twist', DEFAULT,
+          'the velocity of the sliders, or a TwistStamped', 'a slider was moved'),
+    Topic('view_node', 'out', 'goal_pose', 'geometry_msgs/msg/PoseStamped', DEFAULT,
+          'the goal that was dragged, or a PointStamped', 'the goal was moved'),
+    Topic('view_node', 'out', 'emergency_stop', 'std_msgs/msg/Bool', DEFAULT, 'true when the button was pressed'),
 )
 
 SERVICES = (

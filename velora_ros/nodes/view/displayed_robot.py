@@ -1,0 +1,147 @@
+"""Which robot the page shows: its model, loaded for display only, and what its task says about commands."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.errors import UnsupportedEnvironmentError
+from velora_ros.gym import make, mjcf_and_urdf
+from velora_ros.nodes.view.parameters import Ranges
+from velora_ros.utils.task_names import is_task_reference
+
+START_KEYS = ('home', 'stand')
+BASE_JOINT = 'base'
+
+
+@dataclass(frozen=True)
+class DisplayedRobot:
+    """
+    A robot to show.
+
+    Args:
+        name: its name.
+        model: its compiled model; nothing simulates it.
+        start: positions of all joints before any state arrives, shape (nq,).
+        ranges: least and greatest speed of its velocity command along x and y and about z; None if it has none.
+    """
+
+    name: str
+    model: Any
+    start: npt.NDArray[np.float64]
+    ranges: Ranges | None = None
+
+
+def load(reference: str) -> DisplayedRobot:
+    """
+    Load a robot by the name of its task, its file, or the id of its environment.
+
+    Raises:
+        VeloraError: there is no such task, file or environment, or it cannot be loaded.
+    """
+    if is_task_reference(reference):
+        return _of_task(reference)
+    if mjcf_and_urdf.is_robot_file(reference):
+        return _of_file(reference)
+    return _of_environment(reference)
+
+
+def from_description(urdf: str) -> DisplayedRobot:
+    """
+    Load a robot from the text of ``robot_description``; its base can move, as odometry or an IMU say.
+
+    Raises:
+        UnsupportedEnvironmentError: MuJoCo cannot read the description.
+    """
+    try:
+        root = ElementTree.fromstring(urdf)
+        mjcf_and_urdf.find_meshes(root, Path())
+        _keep_root_and_visuals(root)
+        spec = mujoco.MjSpec.from_string(ElementTree.tostring(root, encoding='unicode'))
+        base = spec.worldbody.first_body()
+        if base is not None and base.name != 'world' and not any(joint.type == _FREE for joint in base.joints):
+            base.add_freejoint(name=BASE_JOINT)
+        model = spec.compile()
+    except (ElementTree.ParseError, ValueError) as error:
+        raise UnsupportedEnvironmentError(
+            f"the topic 'robot_description' cannot be shown: {_one_line(error)}; set view_node's parameter 'model' to "
+            'a file that can.'
+        ) from error
+    return DisplayedRobot(root.get('name', 'robot'), _without_mocap(model), start_pose(model))
+
+
+def start_pose(model: Any) -> npt.NDArray[np.float64]:
+    """Return the keyframe ``home``, else ``stand``, else the first one, else the reference pose, shape (nq,)."""
+    names = [model.key(index).name.lower() for index in range(model.nkey)]
+    index = next((names.index(name) for name in START_KEYS if name in names), 0)
+    return np.array(model.key_qpos[index] if model.nkey else model.qpos0)
+
+
+_FREE = mujoco.mjtJoint.mjJNT_FREE
+# Links may lack masses, which only a simulation needs.
+_ANY_MASS = {'boundmass': '0.001', 'boundinertia': '0.001', 'balanceinertia': 'true'}
+
+
+def _of_task(reference: str) -> DisplayedRobot:
+    from velora_ros.tasks.references import find  # noqa: PLC0415 - only a task needs the tasks
+    from velora_ros.tasks.robot_model import RobotModel  # noqa: PLC0415
+
+    task = find(reference)
+    model = RobotModel(task.model).compiled()
+    bounded = [one for one in task.commands.values() if len(one.low) == len(one.high) == 3]
+    low, high = (
+        [float(value) for value in side] for side in ((bounded[0].low, bounded[0].high) if bounded else ((), ()))
+    )
+    ranges = ((low[0], high[0]), (low[1], high[1]), (low[2], high[2])) if bounded else None
+    return DisplayedRobot(task.name or reference, _without_mocap(model), start_pose(model), ranges)
+
+
+def _of_file(path: str) -> DisplayedRobot:
+    try:
+        model = mjcf_and_urdf.read(str(Path(path).expanduser().resolve()))
+    except (ValueError, OSError) as error:
+        raise UnsupportedEnvironmentError(
+            f"the robot file '{path}' cannot be shown: {_one_line(error)}; give the path of an MJCF or URDF file."
+        ) from error
+    return DisplayedRobot(Path(path).name, _without_mocap(model), start_pose(model))
+
+
+def _of_environment(env_id: str) -> DisplayedRobot:
+    env = make(env_id)
+    try:
+        model = getattr(env.unwrapped, 'model', None)
+        if not isinstance(model, mujoco.MjModel):
+            raise UnsupportedEnvironmentError(
+                f"the environment '{env_id}' has no MuJoCo model, so that it cannot be shown; give view_node's "
+                "parameter 'model' the id of a MuJoCo environment, a task or a robot's file."
+            )
+        start = np.array(getattr(env.unwrapped, 'init_qpos', model.qpos0), np.float64)
+        return DisplayedRobot(env_id, _without_mocap(model), start)
+    finally:
+        env.close()
+
+
+def _without_mocap(model: Any) -> Any:
+    """Return the model with its mocap bodies invisible: goals and obstacles that move, and no topic says where."""
+    for geom in range(model.ngeom):
+        if model.body_mocapid[model.body_rootid[model.geom_bodyid[geom]]] >= 0:
+            model.geom_rgba[geom, 3] = 0
+            model.geom_matid[geom] = -1
+    return model
+
+
+def _keep_root_and_visuals(root: ElementTree.Element) -> None:
+    """Ask MuJoCo to keep the first link as a body, which can move, and shapes that are only seen, with any mass."""
+    extension = root.find('mujoco')
+    extension = ElementTree.SubElement(root, 'mujoco') if extension is None else extension
+    compiler = extension.find('compiler')
+    compiler = ElementTree.SubElement(extension, 'compiler') if compiler is None else compiler
+    compiler.attrib.update(fusestatic='false', discardvisual='false', strippath='false', **_ANY_MASS)
+
+
+def _one_line(error: BaseException) -> str:
+    return ' '.join(str(error).split()).rstrip('.')

@@ -1,0 +1,316 @@
+"""
+A page in the browser: the robot in 3D, its commands, hidden state and policy, and what one can ask of it.
+
+Subscribes, best effort, and decodes at most ``rate_hz`` messages a second of each:
+    joint_states (sensor_msgs/JointState), odom (nav_msgs/Odometry), imu/data (sensor_msgs/Imu): the robot's pose.
+    scan (sensor_msgs/LaserScan): what its laser scanner hits.
+    command (any type of policy_node): while somebody else subscribes to it as well.
+    cmd_vel (Twist or TwistStamped), goal_pose (PoseStamped or PointStamped): what the robot is told to do.
+    policy_node/status, policy_node/debug/hidden, /diagnostics: the policy and the simulation; the hidden state only
+        while somebody looks at the page.
+    robot_description (std_msgs/String): the robot, if ``model`` is empty.
+
+Publishes, only what is asked for on the page:
+    cmd_vel, goal_pose: in the type that is subscribed, from the first touch until "let go", or until nobody looks.
+    emergency_stop (std_msgs/Bool).
+
+Calls: ~/arm, ~/start and ~/clear_fault of the controller; ~/pause, ~/reset and ~/push of the simulator.
+
+Parameters (``parameters.py`` has their defaults and meaning):
+    model, host, port, rate_hz, nice, controller, simulator, cmd_vel.x, cmd_vel.y, cmd_vel.yaw, goal_frame_id, and
+    qos_overrides of every topic.
+
+Nothing is simulated here: MuJoCo computes where the bodies are from the joint positions. The page never holds up the
+robot: it is a process of its own with a higher niceness, and no publisher waits for it.
+"""
+
+import contextlib
+import os
+import queue
+import time
+from typing import TYPE_CHECKING, Any
+
+from rclpy.node import Node
+
+from velora_ros.errors import MissingDependencyError, VeloraError
+from velora_ros.nodes.ros import conversions
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES
+from velora_ros.nodes.ros.parameter_table import ParameterTable
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
+from velora_ros.nodes.ros.timers import Timers
+from velora_ros.nodes.view.command_numbers import numbers_of
+from velora_ros.nodes.view.displayed_robot import DisplayedRobot, from_description, load
+from velora_ros.nodes.view.newest_messages import NewestMessages
+from velora_ros.nodes.view.orders import POINT, POSE, TWIST, TWIST_STAMPED, Order, goal_of, velocity_of
+from velora_ros.nodes.view.parameters import PARAMETERS, slider_ranges
+from velora_ros.nodes.view.robot_orders import PLACE, VELOCITY, RobotOrders
+from velora_ros.nodes.view.robot_pose import RobotPose, scan_points
+from velora_ros.nodes.view.status_text import NodeState, status_html
+from velora_ros.nodes.view.traces import CommandTrace, HiddenTrace
+from velora_ros.utils.dependencies import how_to_install
+
+if TYPE_CHECKING:
+    from velora_ros.nodes.view.page import Page
+
+ORDERS_PERIOD_S = 0.02
+LOOK_PERIOD_S = 1.0
+VELOCITY_PERIOD_S, GOAL_PERIOD_S = 0.1, 0.5
+TRACE_PERIOD_S = 0.1
+"""How often hidden state and commands are added to what the page shows of the last seconds [s]."""
+STATE_PARTS = 10
+"""Messages of joint_states that may make up one state."""
+ODOMETRY_S = 1.0
+"""After this time without odometry the IMU alone turns the base [s]."""
+
+
+class ViewNode(Node):
+    """
+    The node; see the module's docstring for its interface.
+
+    Raises:
+        ConfigError: a parameter is wrong, or the port is taken.
+        MissingDependencyError: the packages of the page are not installed.
+        VeloraError: the robot cannot be shown.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('view_node')
+        self.exit_code: int | None = None
+        self._table = ParameterTable(self, PARAMETERS, apply=self._apply)
+        values = self._table.values
+        check_installed()
+        with contextlib.suppress(OSError):  # some sandboxes refuse to change the niceness
+            os.nice(values['nice'])
+        self._view: RobotView | None = None
+        self._schedule = Timers(self)
+        self._description: NewestMessages | None = None
+        if values['model']:
+            self._open(load(values['model']))
+        else:
+            self._description = NewestMessages(self, 'robot_description')
+            self._schedule.set(self._wait_for_description, LOOK_PERIOD_S / 2)
+            self.get_logger().info(
+                "waiting for 'robot_description'; set 'model' to show a file, a task or an environment"
+            )
+
+    def close(self) -> None:
+        """Take the hands off the robot, and stop serving the page."""
+        if self._view is not None:
+            self._view.close()
+
+    def _open(self, robot: DisplayedRobot) -> None:
+        self._view = RobotView(self, robot, self._table.values)
+        check_qos_overrides(self)
+        self._schedule.set(self._view.draw, 1 / self._table['rate_hz'])
+        self._schedule.set(self._view.carry_out_orders, ORDERS_PERIOD_S)
+        self._schedule.set(self._view.look, LOOK_PERIOD_S)
+
+    def _wait_for_description(self) -> None:
+        assert self._description is not None
+        if not (texts := self._description.take()):
+            return
+        self._schedule.set(self._wait_for_description, 0.0)
+        try:
+            self._open(from_description(texts[-1].data))
+        except VeloraError as error:
+            self.get_logger().fatal(str(error))
+            self.exit_code = 1
+
+    def _apply(self, values: Values) -> None:
+        if self._view is not None:
+            self._schedule.set(self._view.draw, 1 / values['rate_hz'])
+
+
+class RobotView:
+    """
+    What the page shows of the topics, and what it asks for.
+
+    Args:
+        node: view_node.
+        robot: the robot.
+        values: the node's parameters.
+
+    Raises:
+        ConfigError: a parameter is wrong, or the port is taken.
+    """
+
+    def __init__(self, node: Node, robot: DisplayedRobot, values: Values) -> None:
+        self._node, self._goal_frame = node, values['goal_frame_id']
+        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._pose = RobotPose(robot)
+        ranges = slider_ranges(values, robot.ranges)
+        self._page = open_page(values, robot, ranges, self._orders.put, follow=self._pose.has_base)
+        self._robot_orders = RobotOrders(node, values, ranges, self._page.answer)
+        self._controller = NodeState(_full_name(node, values['controller']))
+        self._simulator = NodeState(_full_name(node, values['simulator']))
+        self._hidden_trace, self._command_trace = HiddenTrace(), CommandTrace()
+        self._odometry_at = self._trace_due = self._velocity_due = self._goal_due = float('-inf')
+        self._told: tuple[float, float, float] | None = None
+        self._place: tuple[float, float, float] | None = None
+        self._subscribe(values)
+        self.look()
+
+    def close(self) -> None:
+        """Take the hands off the robot, and stop serving the page."""
+        self._robot_orders.let_go()
+        self._page.close()
+
+    def _subscribe(self, values: Values) -> None:
+        node, controller = self._node, values['controller']
+        self._joints = NewestMessages(node, 'joint_states', keep=STATE_PARTS)
+        self._odom, self._imu = NewestMessages(node, 'odom'), NewestMessages(node, 'imu/data')
+        self._scan = NewestMessages(node, 'scan')
+        self._command = NewestMessages(node, 'command', types=tuple(COMMAND_TYPES.values()))
+        self._velocity = NewestMessages(node, VELOCITY, types=(TWIST, TWIST_STAMPED))
+        self._goal = NewestMessages(node, PLACE, types=(POSE, POINT))
+        self._status = NewestMessages(node, 'policy_node/status', topic=f'{controller}/status')
+        self._diagnostics = NewestMessages(node, '/diagnostics', keep=STATE_PARTS)
+        self._hidden = NewestMessages(
+            node,
+            'policy_node/debug/hidden',
+            topic=f'{controller}/debug/hidden',
+            types=('std_msgs/msg/Float64MultiArray',),
+        )
+
+    # --- once a second ----------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Look who is there: types of topics, services, and whether somebody looks at the page."""
+        self._velocity.follow_type()
+        self._goal.follow_type()
+        self._command.follow_type() if self._others_take_commands() else self._command.unsubscribe()
+        self._hidden.follow_type() if self._page.is_open else self._hidden.unsubscribe()
+        if not self._page.is_open and (self._robot_orders.is_driving or self._robot_orders.is_guiding):
+            self._let_go('nobody looks at the page any more')
+        self._page.show_buttons(self._robot_orders.available())
+        self._page.show_hands(
+            drive=bool(self._robot_orders.type_for(VELOCITY)), goal=bool(self._robot_orders.type_for(PLACE))
+        )
+
+    def _others_take_commands(self) -> bool:
+        """Whether somebody else subscribes to the commands: policy_node warns where nobody does."""
+        topic = self._node.resolve_topic_name('command')
+        return self._node.count_subscribers(topic) > self._command.is_subscribed
+
+    def _let_go(self, why: str) -> None:
+        self._robot_orders.let_go()
+        self._page.take_hands_off()
+        self._node.get_logger().info(f'{why}: nothing more is published')
+
+    # --- orders -----------------------------------------------------------------------------------------------------
+
+    def carry_out_orders(self) -> None:
+        """Carry out what was asked for, and repeat what is still asked for."""
+        now = time.monotonic()
+        while not self._orders.empty():
+            order = self._orders.get()
+            self._robot_orders.carry_out(order)
+            if not (self._robot_orders.is_driving or self._robot_orders.is_guiding):
+                self._page.take_hands_off()
+        if now >= self._velocity_due:
+            self._velocity_due = now + VELOCITY_PERIOD_S
+            self._robot_orders.repeat_velocity()
+        if now >= self._goal_due:
+            self._goal_due = now + GOAL_PERIOD_S
+            self._robot_orders.repeat_goal()
+
+    # --- pictures ---------------------------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Show what came since the last picture, if somebody looks."""
+        now = time.monotonic()
+        self._read_status(now)
+        if not self._page.is_open:
+            return
+        self._read_pose(now)
+        self._pose.update()
+        self._page.draw(self._pose.data)
+        self._scan.newest(self._draw_scan)
+        self._velocity.newest(lambda message: setattr(self, '_told', velocity_of(message)))
+        self._goal.newest(self._read_goal)
+        if now >= self._trace_due:
+            self._trace_due = now + TRACE_PERIOD_S
+            self._draw_traces(now)
+
+    def _read_pose(self, now: float) -> None:
+        for state in self._joints.take():
+            self._pose.set_joints(state.name, state.position)
+        for odometry in self._odom.take():
+            self._odometry_at = now
+            place, turn = odometry.pose.pose.position, odometry.pose.pose.orientation
+            self._pose.set_base((place.x, place.y, place.z), (turn.w, turn.x, turn.y, turn.z))
+            self._set_goal_frame(odometry.header.frame_id)
+        for imu in self._imu.take():
+            if now - self._odometry_at > ODOMETRY_S and imu.orientation_covariance[0] >= 0:
+                turn = imu.orientation
+                self._pose.set_orientation((turn.w, turn.x, turn.y, turn.z))
+
+    def _set_goal_frame(self, usual: str) -> None:
+        self._robot_orders.goal_frame = self._goal_frame or usual or self._robot_orders.goal_frame
+
+    def _read_goal(self, message: Any) -> None:
+        if not self._robot_orders.is_guiding:
+            self._page.move_goal(goal_of(message))
+
+    def _draw_scan(self, scan: Any) -> None:
+        place, axes = self._pose.place_of(scan.header.frame_id)
+        points = scan_points(scan.ranges, scan.angle_min, scan.angle_increment, scan.range_max)
+        self._page.draw_scan(place + points @ axes.T)
+
+    def _draw_traces(self, now: float) -> None:
+        self._command.newest(lambda message: self._command_trace.add(now, numbers_of(message)))
+        self._hidden.newest(lambda message: self._hidden_trace.add(conversions.from_vector(message)))
+        self._page.show_commands(self._command_trace)
+        self._page.show_hidden(self._hidden_trace)
+        simulator = self._simulator if self._simulator.heard > 0 else None
+        self._page.say(status_html(self._controller, simulator, self._velocity_text(), now))
+
+    def _velocity_text(self) -> str:
+        if self._told is None:
+            return ''
+        x, y, yaw = self._told
+        return f'cmd_vel {x:+.2f} m/s forward, {y:+.2f} m/s left, {yaw:+.2f} rad/s'
+
+    def _read_status(self, now: float) -> None:
+        for status in self._status.take():
+            self._controller.read(status, now, values=False)
+        for message in self._diagnostics.take():
+            for status in message.status:
+                name = status.name.partition(':')[0]
+                for node in (self._controller, self._simulator):
+                    if name == node.name:
+                        node.read(status, now)
+
+
+def check_installed() -> None:
+    """
+    Check that the packages of the page are installed.
+
+    Raises:
+        MissingDependencyError: one is not.
+    """
+    try:
+        import mjviser  # noqa: F401, PLC0415
+        import viser  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'the page needs viser and mjviser ({" ".join(str(error).split())}). {how_to_install("view")}'
+        ) from error
+
+
+def open_page(values: Values, robot: DisplayedRobot, ranges: Any, on_order: Any, *, follow: bool) -> 'Page':
+    """
+    Serve the page of a robot.
+
+    Raises:
+        ConfigError: the address is not this machine's, or the port is taken.
+    """
+    from velora_ros.nodes.view.page import Page  # noqa: PLC0415 - viser may be missing
+    from velora_ros.nodes.view.page_server import PageServer  # noqa: PLC0415
+
+    return Page(PageServer(values['host'], values['port'], robot.name), robot, ranges, on_order, follow=follow)
+
+
+def _full_name(node: Node, name: str) -> str:
+    return f'{node.get_namespace().rstrip("/")}/{name}'.lstrip('/')

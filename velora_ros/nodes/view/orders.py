@@ -1,0 +1,127 @@
+"""What is asked for on the page, and the messages that say it."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.view.parameters import Ranges
+
+TWIST, TWIST_STAMPED = 'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'
+POSE, POINT = 'geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/PointStamped'
+
+
+@dataclass(frozen=True)
+class Button:
+    """
+    A button that calls a service.
+
+    Args:
+        label: what it says.
+        node: the parameter that names the node with the service, ``controller`` or ``simulator``.
+        service: the service's name below that node.
+        type: the service's full type.
+        value: what a SetBool asks for; None for a Trigger.
+        hint: what happens, in one sentence.
+    """
+
+    label: str
+    node: str
+    service: str
+    type: str
+    value: bool | None
+    hint: str
+
+
+SET_BOOL, TRIGGER = 'std_srvs/srv/SetBool', 'std_srvs/srv/Trigger'
+
+BUTTONS = (
+    Button('Arm', 'controller', 'arm', SET_BOOL, True, 'Commands are published.'),
+    Button('Disarm', 'controller', 'arm', SET_BOOL, False, 'No more commands are published.'),
+    Button('Start', 'controller', 'start', TRIGGER, None, 'The policy takes over from the start pose.'),
+    Button('Clear fault', 'controller', 'clear_fault', TRIGGER, None, 'A latched fault is cleared.'),
+    Button('Pause', 'simulator', 'pause', SET_BOOL, True, 'The simulated time stops.'),
+    Button('Go on', 'simulator', 'pause', SET_BOOL, False, 'The simulated time continues.'),
+    Button('Reset', 'simulator', 'reset', TRIGGER, None, 'The episode ends and the robot is reset.'),
+    Button('Push', 'simulator', 'push', TRIGGER, None, 'The simulated robot is pushed.'),
+)
+"""The buttons in their order; one whose service does not exist is not shown."""
+
+
+@dataclass(frozen=True)
+class Press:
+    """Somebody pressed a button."""
+
+    button: Button
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Somebody pressed the emergency stop."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Somebody moved a slider: forward, to the left [m/s] and about the vertical [rad/s]."""
+
+    x: float
+    y: float
+    yaw: float
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Somebody moved the goal to this place in the world of the page [m]."""
+
+    x: float
+    y: float
+    z: float
+
+
+@dataclass(frozen=True)
+class LetGo:
+    """Somebody takes the hands off: nothing more is published."""
+
+
+Order = Press | Stop | Drive | Goal | LetGo
+
+
+def within(order: Drive, ranges: Ranges) -> Drive | None:
+    """Return the speeds clipped to the ranges of the sliders; None if one is not a finite number."""
+    speeds = (order.x, order.y, order.yaw)
+    if not all(math.isfinite(speed) for speed in speeds):
+        return None
+    return Drive(*(min(max(speed, low), high) for speed, (low, high) in zip(speeds, ranges, strict=True)))
+
+
+def to_velocity(order: Drive, kind: str, stamp: Any, frame_id: str) -> Any:
+    """Return speeds as a Twist, or as a TwistStamped with this stamp and frame; ``kind`` is the full type."""
+    message = interface_class(kind)()
+    twist = message
+    if kind == TWIST_STAMPED:
+        message.header.stamp, message.header.frame_id, twist = stamp, frame_id, message.twist
+    twist.linear.x, twist.linear.y, twist.angular.z = float(order.x), float(order.y), float(order.yaw)
+    return message
+
+
+def to_goal(order: Goal, kind: str, stamp: Any, frame_id: str) -> Any:
+    """Return a goal as a PoseStamped without rotation, or as a PointStamped; ``kind`` is the full type."""
+    message = interface_class(kind)()
+    message.header.stamp, message.header.frame_id = stamp, frame_id
+    point = message.pose.position if kind == POSE else message.point
+    point.x, point.y, point.z = float(order.x), float(order.y), float(order.z)
+    if kind == POSE:
+        message.pose.orientation.w = 1.0
+    return message
+
+
+def goal_of(message: Any) -> tuple[float, float, float]:
+    """Return the place that a PoseStamped or PointStamped names [m]."""
+    point = message.pose.position if hasattr(message, 'pose') else message.point
+    return point.x, point.y, point.z
+
+
+def velocity_of(message: Any) -> tuple[float, float, float]:
+    """Return the speeds along x and y [m/s] and about z [rad/s] of a Twist or TwistStamped."""
+    twist = getattr(message, 'twist', message)
+    return twist.linear.x, twist.linear.y, twist.angular.z

@@ -1,0 +1,81 @@
+"""The parameters of view_node."""
+
+from velora_ros.errors import ConfigError
+from velora_ros.nodes.ros.parameters import Parameter, Values
+
+OWNER = 'view_node'
+"""The node's name in the table of topics and services; a running node may have another name."""
+
+_AT_START = 'the page is made at the start; start the node again.'
+_PORTS = 65_535
+
+PARAMETERS = (
+    Parameter(
+        'model', 'string', '',
+        'The robot to show: the name of a task, an MJCF or URDF file, or the Gymnasium id of a MuJoCo environment. '
+        'Empty waits for robot_description. The launch files set what sim_node simulates.',
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'host', 'string', '127.0.0.1',
+        'Address at which the page is served. 127.0.0.1 serves this machine only; with 0.0.0.0 everybody on the '
+        'network can drive the robot.', read_only=_AT_START,
+    ),
+    Parameter('port', 'integer', 8080, 'TCP port of the page.', range=(1, _PORTS), read_only=_AT_START),
+    Parameter('rate_hz', 'double', 30.0, 'Most pictures per second.', 'Hz', (1, 30)),
+    Parameter('nice', 'integer', 10, 'Niceness of the process.', range=(0, 19), read_only=_AT_START),
+    Parameter(
+        'controller', 'string', 'policy_node', 'Name of the commanding node, which is shown and armed.',
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'simulator', 'string', 'sim_node', 'Name of the simulating node, which is paused, reset and pushed.',
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'cmd_vel.x', 'double_array', [],
+        'Least and greatest forward speed of the slider; empty takes them from the task, else -0.5 to 0.5.', 'm/s',
+        (-100, 100), read_only=_AT_START,
+    ),
+    Parameter(
+        'cmd_vel.y', 'double_array', [],
+        'The same to the left; empty takes them from the task, else -0.5 to 0.5.', 'm/s', (-100, 100),
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'cmd_vel.yaw', 'double_array', [],
+        'The same about the vertical; empty takes them from the task, else -1 to 1.', 'rad/s', (-100, 100),
+        read_only=_AT_START,
+    ),
+    Parameter(
+        'goal_frame_id', 'string', '',
+        'Frame of the goals that are dragged on the page; empty takes that of odom, else world.',
+        read_only=_AT_START,
+    ),
+)  # fmt: skip
+
+AXES = ('x', 'y', 'yaw')
+Ranges = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+
+DEFAULT_RANGES: Ranges = ((-0.5, 0.5), (-0.5, 0.5), (-1.0, 1.0))
+
+
+def slider_ranges(values: Values, of_task: Ranges | None) -> Ranges:
+    """
+    Return the least and greatest speed of each slider: by the parameters, else of the task, else the defaults.
+
+    Raises:
+        ConfigError: a parameter is not a pair of numbers with 0 between them.
+    """
+    x, y, yaw = (_range(values, axis, usual) for axis, usual in zip(AXES, of_task or DEFAULT_RANGES, strict=True))
+    return x, y, yaw
+
+
+def _range(values: Values, axis: str, usual: tuple[float, float]) -> tuple[float, float]:
+    given = list(values[f'cmd_vel.{axis}']) or list(usual)
+    if len(given) != 2 or not given[0] <= 0 <= given[1]:
+        raise ConfigError(
+            f"parameter 'cmd_vel.{axis}' is {given}; give the least and the greatest speed, with 0 between them, for "
+            'example [-0.5, 0.5].'
+        )
+    return given[0], given[1]

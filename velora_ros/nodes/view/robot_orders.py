@@ -1,0 +1,163 @@
+"""Carries out what is asked for on the page: messages and calls of services, the same as everybody's."""
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.node import Node
+
+from velora_ros.nodes.ros.endpoints import create_publisher
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.view.orders import (
+    BUTTONS,
+    POINT,
+    POSE,
+    TWIST,
+    TWIST_STAMPED,
+    Button,
+    Drive,
+    Goal,
+    LetGo,
+    Order,
+    Press,
+    to_goal,
+    to_velocity,
+    within,
+)
+from velora_ros.nodes.view.parameters import OWNER, Ranges
+
+VELOCITY, PLACE, STOP = 'cmd_vel', 'goal_pose', 'emergency_stop'
+_TYPES = {VELOCITY: (TWIST, TWIST_STAMPED), PLACE: (POSE, POINT)}
+BASE_FRAME = 'base_link'
+
+
+class RobotOrders:
+    """
+    Publishes and calls.
+
+    Velocities are repeated until the hands are off, since a robot takes an old one for zero; goals too, since a
+    subscriber may have come only now. Until something is asked for there is no publisher of either, so that nobody who
+    looks for one waits for this page.
+
+    Args:
+        node: view_node.
+        values: its parameters.
+        ranges: least and greatest speed of each slider.
+        answer: shows the answer to an order, which is HTML.
+    """
+
+    def __init__(self, node: Node, values: Values, ranges: Ranges, answer: Callable[[str], None]) -> None:
+        self._node, self._ranges, self._answer = node, ranges, answer
+        self.goal_frame = BASE_FRAME
+        """The frame of the goals that are published."""
+        # A transient-local subscription gets nothing from a volatile publisher; policy_node has one of either kind.
+        unreported = PublisherEventCallbacks(incompatible_qos=lambda event: None)
+        self._stop = create_publisher(node, OWNER, STOP, events=unreported)
+        self._clients = {
+            (one.node, one.service): node.create_client(interface_class(one.type), f'{values[one.node]}/{one.service}')
+            for one in {(one.node, one.service): one for one in BUTTONS}.values()
+        }
+        self._publishers: dict[str, tuple[str, Any]] = {}
+        self._drive: Drive | None = None
+        self._goal: Goal | None = None
+
+    @property
+    def is_driving(self) -> bool:
+        """Whether velocities are published."""
+        return self._drive is not None
+
+    @property
+    def is_guiding(self) -> bool:
+        """Whether goals are published."""
+        return self._goal is not None
+
+    def available(self) -> list[Button]:
+        """Return the buttons whose services exist."""
+        return [button for button in BUTTONS if self._client(button).service_is_ready()]
+
+    def type_for(self, topic: str) -> str:
+        """Return the type in which somebody takes ``cmd_vel`` or ``goal_pose``; '' if nobody does."""
+        ends = self._node.get_subscriptions_info_by_topic(self._node.resolve_topic_name(topic))
+        own = (self._node.get_name(), self._node.get_namespace())
+        taken = {end.topic_type for end in ends if (end.node_name, end.node_namespace) != own}
+        return next((kind for kind in _TYPES[topic] if kind in taken), '')
+
+    def carry_out(self, order: Order) -> None:
+        """Do what was asked for."""
+        if isinstance(order, Press):
+            self._call(order.button)
+        elif isinstance(order, Drive):
+            self._drive = within(order, self._ranges) or self._drive
+            self.repeat_velocity()
+        elif isinstance(order, Goal):
+            self._goal = order
+            self.repeat_goal()
+        elif isinstance(order, LetGo):
+            self.let_go()
+        else:
+            self._stop_robot()
+
+    def repeat_velocity(self) -> None:
+        """Publish the velocity again; call it ten times a second."""
+        if self._drive is not None and (publisher := self._publisher(VELOCITY)) is not None:
+            kind, channel = publisher
+            channel.publish(to_velocity(self._drive, kind, self._now(), BASE_FRAME))
+
+    def repeat_goal(self) -> None:
+        """Publish the goal again; call it twice a second."""
+        if self._goal is not None and (publisher := self._publisher(PLACE)) is not None:
+            kind, channel = publisher
+            channel.publish(to_goal(self._goal, kind, self._now(), self.goal_frame))
+
+    def let_go(self) -> None:
+        """Publish a velocity of zero if there was another one, then nothing more."""
+        if self._drive is not None:
+            self._drive = Drive(0.0, 0.0, 0.0)
+            self.repeat_velocity()
+        self._drive = self._goal = None
+        for _, publisher in self._publishers.values():
+            self._node.destroy_publisher(publisher)
+        self._publishers.clear()
+
+    # --- the ends ---------------------------------------------------------------------------------------------------
+
+    def _publisher(self, topic: str) -> tuple[str, Any] | None:
+        """Return type and publisher of a topic, in the type that somebody takes; None if nobody does."""
+        kind = self.type_for(topic) or (self._publishers[topic][0] if topic in self._publishers else '')
+        if not kind:
+            return None
+        if topic in self._publishers and self._publishers[topic][0] != kind:
+            self._node.destroy_publisher(self._publishers.pop(topic)[1])
+        if topic not in self._publishers:
+            self._publishers[topic] = kind, create_publisher(self._node, OWNER, topic, kind=kind)
+        return self._publishers[topic]
+
+    def _stop_robot(self) -> None:
+        self.let_go()
+        self._stop.publish(interface_class('std_msgs/msg/Bool')(data=True))
+        count = self._stop.get_subscription_count()
+        self._answer('Emergency stop: sent.' if count else 'Emergency stop: <b>nobody listens to emergency_stop</b>.')
+
+    def _client(self, button: Button) -> Any:
+        return self._clients[button.node, button.service]
+
+    def _call(self, button: Button) -> None:
+        client = self._client(button)
+        if not client.service_is_ready():
+            self._answer(f'{button.label}: no node offers {html.escape(client.srv_name)}.')
+            return
+        request = interface_class(button.type).Request()
+        if button.value is not None:
+            request.data = button.value
+        self._answer(f'{button.label}: asked, no answer yet.')
+        client.call_async(request).add_done_callback(lambda future: self._on_answer(button, future))
+
+    def _on_answer(self, button: Button, future: Any) -> None:
+        response = future.result()
+        done = '' if response.success else '<b>refused</b>: '
+        self._answer(f'{button.label}: {done}{html.escape(response.message) or "done"}.'.replace('..', '.'))
+
+    def _now(self) -> Any:
+        return self._node.get_clock().now().to_msg()
