@@ -6,7 +6,7 @@ import pytest
 from velora_ros.errors import TaskError, UnsupportedEnvironmentError
 from velora_ros.nodes.view.displayed_robot import from_description, load
 from velora_ros.nodes.view.robot_pose import RobotPose
-from velora_ros.tasks.references import find
+from velora_ros.tasks.find_task import find
 
 ROOT = Path(__file__).parents[3]
 URDF = """

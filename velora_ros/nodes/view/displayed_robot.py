@@ -87,7 +87,7 @@ _ANY_MASS = {'boundmass': '0.001', 'boundinertia': '0.001', 'balanceinertia': 't
 
 
 def _of_task(reference: str) -> DisplayedRobot:
-    from velora_ros.tasks.references import find  # noqa: PLC0415 - only a task needs the tasks
+    from velora_ros.tasks.find_task import find  # noqa: PLC0415 - only a task needs the tasks
     from velora_ros.tasks.robot_model import RobotModel  # noqa: PLC0415
 
     task = find(reference)
