@@ -1,5 +1,3 @@
-import logging
-
 import numpy as np
 import pytest
 from toy_tasks import walker
@@ -104,15 +102,6 @@ def test_a_critic_can_see_the_strength():
     episodes(env, 1)
     assert (env.reset()[1]['privileged_state'][:, -1] == env.sim.strength).all()
     assert (env.sim.strength > 0).all()
-
-
-def test_each_quarter_of_the_growth_is_logged(caplog):
-    with caplog.at_level(logging.INFO):
-        episodes(walker(growth=EASY, **STANDS).make_vec(2, growing=True), 3)
-    assert [record.getMessage() for record in caplog.records] == [
-        'the variation has grown to 50 % of its full strength',
-        'the variation has grown to 100 % of its full strength',
-    ]
 
 
 def test_growth_by_a_metric_that_the_task_lacks_or_by_nothing_is_refused():

@@ -1,6 +1,5 @@
 """Variation that grows while a policy learns: a simulation is varied more after each episode that went well."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +10,6 @@ import numpy.typing as npt
 from velora_ros.errors import TaskError, did_you_mean
 from velora_ros.tasks.sim import Array, Ids, Sim
 from velora_ros.tasks.terms.term import Observation, Term, named
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class Strengths:
     """
 
     def __init__(self, sim: Sim, growth: Growth) -> None:
-        self._sim, self._growth, self._told = sim, growth, 0.0
+        self._sim, self._growth = sim, growth
         self._sum, self._failed = np.zeros(sim.n), np.zeros(sim.n, np.bool_)
         sim.strength[:] = 0
 
@@ -90,15 +87,7 @@ class Strengths:
         went_well = (self._sum[ended] >= growth.above * sim.steps[ended]) & ~self._failed[ended]
         sim.strength[ended] = np.clip(sim.strength[ended] + np.where(went_well, growth.by, -growth.by), 0, 1)
         self._sum[ids], self._failed[ids] = 0, False
-        self._tell()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the live arrays on which the future depends, by name."""
         return {'strength': self._sim.strength, 'growth.sum': self._sum, 'growth.failed': self._failed}
-
-    def _tell(self) -> None:
-        """Log each further quarter that the mean strength reaches."""
-        mean = float(self._sim.strength.mean())
-        if mean >= self._told + 0.25:
-            self._told = mean // 0.25 * 0.25
-            logger.info('the variation has grown to %.0f %% of its full strength', 100 * mean)
