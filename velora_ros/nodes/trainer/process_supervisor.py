@@ -85,7 +85,7 @@ class ProcessSupervisor:
         if job['resume']:
             self._send_live(self._live)
         verb = 'resuming' if job['resume'] else 'into'
-        steps = f'{job["env_args"].get("task", job["env"])}, seed {job["seed"]}, {job["total_steps"]} steps'
+        steps = f'{job.get("env_args", {}).get("task", job["env"])}, seed {job["seed"]}, {job["total_steps"]} steps'
         self._set_state(TRAINING, f'{steps}, {verb} {job["run_dir"]}')
 
     def order(self, order: str, valid_in: Sequence[str], state: str) -> bool:
