@@ -10,7 +10,8 @@ import pytest
 
 from velora_ros.errors import TaskError
 from velora_ros.tasks.find_task import find
-from velora_ros.tasks.urdf import Frame, roll_pitch_yaw, to_urdf
+from velora_ros.tasks.urdf import Frame, to_urdf
+from velora_ros.tasks.urdf_shapes import roll_pitch_yaw
 
 # Joints with anchors and reference positions of their own, two on one body, a slide, and every shape.
 TRICKY = """

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError
+from velora_ros.tasks.urdf_shapes import about, number, numbers, product, roll_pitch_yaw, rotated, shapes_of
 
 Array = npt.NDArray[np.float64]
 
@@ -111,8 +112,8 @@ class _Writer:
         if model.body_mass[body] > 0:
             inertial = ET.SubElement(link, 'inertial')
             self._origin(inertial, model.body_ipos[body] - shift, model.body_iquat[body])
-            ET.SubElement(inertial, 'mass', value=_number(model.body_mass[body]))
-            xx, yy, zz = (_number(value) for value in model.body_inertia[body])
+            ET.SubElement(inertial, 'mass', value=number(model.body_mass[body]))
+            xx, yy, zz = (number(value) for value in model.body_inertia[body])
             ET.SubElement(inertial, 'inertia', ixx=xx, ixy='0', ixz='0', iyy=yy, iyz='0', izz=zz)
         first = int(model.body_geomadr[body])
         for geom in range(first, first + int(model.body_geomnum[body])):
@@ -121,35 +122,14 @@ class _Writer:
 
     def _add_geom(self, link: ET.Element, geom: int, shift: Array) -> None:
         solid = bool(self._model.geom_contype[geom] or self._model.geom_conaffinity[geom])
-        for position, quaternion, shape, sizes in self._shapes(geom):
+        for position, quaternion, shape, sizes in shapes_of(self._model, geom):
             for role in ('visual', *(('collision',) if solid else ())):
                 part = ET.SubElement(link, role)
                 self._origin(part, position - shift, quaternion)
                 ET.SubElement(ET.SubElement(part, 'geometry'), shape, sizes)
                 if role == 'visual':
                     material = ET.SubElement(part, 'material', name=f'{link.get("name")}_{geom}')
-                    ET.SubElement(material, 'color', rgba=_numbers(self._model.geom_rgba[geom]))
-
-    def _shapes(self, geom: int) -> list[tuple[Array, Array, str, dict[str, str]]]:
-        """Return position, orientation, shape and sizes of the primitives that draw a geom."""
-        model, kind = self._model, int(self._model.geom_type[geom])
-        place, turn, size = model.geom_pos[geom], model.geom_quat[geom], model.geom_size[geom]
-        if kind == int(_KINDS.mjGEOM_SPHERE):
-            return [(place, turn, 'sphere', {'radius': _number(size[0])})]
-        if kind == int(_KINDS.mjGEOM_BOX):
-            return [(place, turn, 'box', {'size': _numbers(2 * size)})]
-        if kind in (int(_KINDS.mjGEOM_CYLINDER), int(_KINDS.mjGEOM_CAPSULE)):
-            sizes = {'radius': _number(size[0]), 'length': _number(2 * size[1])}
-            along = np.array([0, 0, size[1]])
-            ends = (
-                [place + _rotated(turn, sign * along) for sign in (1, -1)] if kind == int(_KINDS.mjGEOM_CAPSULE) else []
-            )
-            balls = [(end, turn, 'sphere', {'radius': _number(size[0])}) for end in ends]
-            return [(place, turn, 'cylinder', sizes), *balls]
-        if kind == int(_KINDS.mjGEOM_ELLIPSOID):
-            return [_disc(place, turn, size)]
-        centre, half = model.geom_aabb[geom][:3], model.geom_aabb[geom][3:]
-        return [(place + _rotated(turn, centre), turn, 'box', {'size': _numbers(2 * half)})]
+                    ET.SubElement(material, 'color', rgba=numbers(self._model.geom_rgba[geom]))
 
     # --- joints -----------------------------------------------------------------------------------------------------
 
@@ -167,13 +147,13 @@ class _Writer:
             self._fixed(upper, self._link(body), place, turn)
             return
         before = np.zeros(3)
-        for number, joint in enumerate(joints):
-            last = number == len(joints) - 1
-            lower = self._link(body) if last else f'{self._link(body)}_{number}'
+        for order, joint in enumerate(joints):
+            last = order == len(joints) - 1
+            lower = self._link(body) if last else f'{self._link(body)}_{order}'
             if not last:
                 ET.SubElement(self._robot, 'link', name=lower)
-            anchor = _rotated(turn, model.jnt_pos[joint] - before) if number == 0 else model.jnt_pos[joint] - before
-            self._moving(joint, upper, lower, place + anchor if number == 0 else anchor, turn)
+            anchor = rotated(turn, model.jnt_pos[joint] - before) if order == 0 else model.jnt_pos[joint] - before
+            self._moving(joint, upper, lower, place + anchor if order == 0 else anchor, turn)
             upper, before = lower, model.jnt_pos[joint]
             turn = np.array([1.0, 0, 0, 0])
 
@@ -187,28 +167,28 @@ class _Writer:
         ET.SubElement(joint, 'parent', link=upper)
         ET.SubElement(joint, 'child', link=lower)
 
-    def _moving(self, number: int, upper: str, lower: str, place: Array, turn: Array) -> None:
+    def _moving(self, which: int, upper: str, lower: str, place: Array, turn: Array) -> None:
         """Add a joint whose position is that of ``joint_states``: zero where MuJoCo's position is zero."""
         model = self._model
-        hinge, limited = int(model.jnt_type[number]) == _HINGE, bool(model.jnt_limited[number])
-        axis, at_rest = model.jnt_axis[number], float(model.qpos0[model.jnt_qposadr[number]])
+        hinge, limited = int(model.jnt_type[which]) == _HINGE, bool(model.jnt_limited[which])
+        axis, at_rest = model.jnt_axis[which], float(model.qpos0[model.jnt_qposadr[which]])
         if hinge and at_rest:
-            turn = _product(turn, _about(axis, -at_rest))
+            turn = product(turn, about(axis, -at_rest))
         elif at_rest:
-            place = place - _rotated(turn, at_rest * axis)
+            place = place - rotated(turn, at_rest * axis)
         kind = ('revolute' if limited else 'continuous') if hinge else 'prismatic'
-        name = str(model.joint(number).name) or f'{lower}_joint_{number}'
+        name = str(model.joint(which).name) or f'{lower}_joint_{which}'
         joint = ET.SubElement(self._robot, 'joint', name=name, type=kind)
         self._origin(joint, place, turn)
         ET.SubElement(joint, 'parent', link=upper)
         ET.SubElement(joint, 'child', link=lower)
-        ET.SubElement(joint, 'axis', xyz=_numbers(axis))
-        low, high = model.jnt_range[number] if limited else (-1e3, 1e3)
-        bounds = {} if kind == 'continuous' else {'lower': _number(low), 'upper': _number(high)}
+        ET.SubElement(joint, 'axis', xyz=numbers(axis))
+        low, high = model.jnt_range[which] if limited else (-1e3, 1e3)
+        bounds = {} if kind == 'continuous' else {'lower': number(low), 'upper': number(high)}
         ET.SubElement(
-            joint, 'limit', {**bounds, 'effort': _number(self._effort(number)), 'velocity': _number(_UNLIMITED_SPEED)}
+            joint, 'limit', {**bounds, 'effort': number(self._effort(which)), 'velocity': number(_UNLIMITED_SPEED)}
         )
-        ET.SubElement(joint, 'dynamics', damping=_number(model.dof_damping[model.jnt_dofadr[number]]))
+        ET.SubElement(joint, 'dynamics', damping=number(model.dof_damping[model.jnt_dofadr[which]]))
 
     def _effort(self, joint: int) -> float:
         model = self._model
@@ -217,57 +197,4 @@ class _Writer:
         return float(limits.max()) if len(limits) else _UNLIMITED_EFFORT
 
     def _origin(self, element: ET.Element, position: Array, quaternion: Array) -> None:
-        ET.SubElement(element, 'origin', xyz=_numbers(position), rpy=_numbers(roll_pitch_yaw(quaternion)))
-
-
-def roll_pitch_yaw(quaternion: Array) -> Array:
-    """Return the fixed-axis angles of a quaternion w, x, y, z, as a URDF has them, shape (3,) [rad]."""
-    matrix = np.zeros(9)
-    mujoco.mju_quat2Mat(matrix, np.asarray(quaternion, np.float64))
-    m = matrix.reshape(3, 3)
-    pitch = np.arcsin(np.clip(-m[2, 0], -1, 1))
-    if abs(m[2, 0]) > 1 - 1e-9:  # roll and yaw turn about the same axis
-        return np.array([0.0, pitch, np.arctan2(-m[0, 1], m[1, 1])])
-    return np.array([np.arctan2(m[2, 1], m[2, 2]), pitch, np.arctan2(m[1, 0], m[0, 0])])
-
-
-def _disc(place: Array, turn: Array, size: Array) -> tuple[Array, Array, str, dict[str, str]]:
-    """Return a cylinder instead of an ellipsoid with two equal axes, such as a wheel; else a box around it."""
-    for axis in range(3):
-        across = [size[other] for other in range(3) if other != axis]
-        if np.isclose(across[0], across[1], rtol=1e-3):
-            turned = _product(turn, _to_axis(axis))
-            return place, turned, 'cylinder', {'radius': _number(across[0]), 'length': _number(2 * size[axis])}
-    return place, turn, 'box', {'size': _numbers(2 * size)}
-
-
-def _to_axis(axis: int) -> Array:
-    """Return the rotation that brings the z axis to another axis."""
-    half = np.sqrt(0.5)
-    return np.array([[half, 0, half, 0], [half, half, 0, 0], [1.0, 0, 0, 0]][axis])
-
-
-def _about(axis: Array, angle: float) -> Array:
-    found = np.zeros(4)
-    mujoco.mju_axisAngle2Quat(found, np.asarray(axis, np.float64), angle)
-    return found
-
-
-def _product(first: Array, second: Array) -> Array:
-    found = np.zeros(4)
-    mujoco.mju_mulQuat(found, np.asarray(first, np.float64), np.asarray(second, np.float64))
-    return found
-
-
-def _rotated(quaternion: Array, vector: Array) -> Array:
-    found = np.zeros(3)
-    mujoco.mju_rotVecQuat(found, np.asarray(vector, np.float64), np.asarray(quaternion, np.float64))
-    return found
-
-
-def _number(value: float) -> str:
-    return f'{float(value):.9g}'
-
-
-def _numbers(values: Array) -> str:
-    return ' '.join(_number(0.0 if abs(value) < 1e-12 else value) for value in values)
+        ET.SubElement(element, 'origin', xyz=numbers(position), rpy=numbers(roll_pitch_yaw(quaternion)))
