@@ -11,28 +11,24 @@ when a message was received, so the times do not depend on the timer.
 
 import json
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile
 from rclpy.serialization import deserialize_message
-from rclpy.subscription import Subscription
 
 from velora_ros.nodes.record.message_definitions import message_definition
 from velora_ros.nodes.record.topic_choice import HIDDEN, choose_topics
 from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.nodes.ros.rclpy_compat import info_taker
+from velora_ros.nodes.ros.raw_topic import RawTopic, make_inlet
 from velora_ros.recordings.mcap_writer import RecordingFile
 from velora_ros.recordings.message_queue import MessageQueue
-from velora_ros.recordings.messages import END_NOTE, POLICY_NOTE, Channel, Note, RawMessage
+from velora_ros.recordings.messages import END_NOTE, POLICY_NOTE, Channel, Note
 from velora_ros.recordings.options import RecordOptions, default_file_name
 from velora_ros.recordings.writer_thread import WriterThread
 from velora_ros.utils.output import write_line
 
-DEPTH = 1000  # messages of a topic that wait while this process is busy
 TAKE_S = 0.01  # time between two looks for messages
 LOOK_S = 0.25  # time between two looks at the graph
 _DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
@@ -57,13 +53,9 @@ class Recorder(Node):
         self._path = Path(options.file or default_file_name())
         self._queue = MessageQueue()
         self._writer = WriterThread(self._queue, RecordingFile(self._path))
-        self._inlet = Node(
-            '_recorder_inlet',
-            use_global_arguments=False,
-            enable_rosout=False,
-            start_parameter_services=False,
-        )
-        self._inputs: dict[str, _Input] = {}
+        self._inlet = make_inlet(self)
+        self._inputs: dict[str, RawTopic] = {}
+        self._diagnostics: set[str] = set()
         self._refused: set[str] = set()
         self._said = 0
         self._policies: dict[str, str] = {}  # the digest that each controller runs
@@ -144,17 +136,18 @@ class Recorder(Node):
             self._refused.add(topic)
             self.get_logger().warning(f"'{topic}' is not recorded: its type {kind} is not installed here")
             return
-        latched = all(end.qos_profile.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL for end in publishers)
         self._queue.put(Channel(topic, kind, definition, qos_in_yaml([end.qos_profile for end in publishers])))
-        subscription = self._inlet.create_subscription(message, topic, _ignore, _profile(latched=latched), raw=True)
-        self._inputs[topic] = _Input(topic, kind, subscription)
+        latched = all(end.qos_profile.durability == QoSDurabilityPolicy.TRANSIENT_LOCAL for end in publishers)
+        self._inputs[topic] = RawTopic(self._inlet, topic, message, latched=latched)
+        if kind == _DIAGNOSTICS:
+            self._diagnostics.add(topic)
 
     def _take(self) -> None:
         """Queue all messages that have come."""
         for one in self._inputs.values():
             for message in one.take():
                 self._queue.put(message)
-                if one.kind == _DIAGNOSTICS:
+                if message.topic in self._diagnostics:
                     self._note_policies(message.data, message.received)
 
     def _note_policies(self, data: bytes, received: int) -> None:
@@ -194,31 +187,6 @@ class Recorder(Node):
             )
 
 
-class _Input:
-    """A topic that is recorded."""
-
-    def __init__(self, topic: str, kind: str, subscription: Subscription) -> None:
-        self.kind = kind
-        self.lost = 0
-        """Messages that were published and never came, if there is one publisher: gaps in their numbers."""
-        self._topic, self._subscription = topic, subscription
-        self._take: Callable[[], tuple[Any, dict[str, Any]] | None] = info_taker(subscription)
-        self._number = 0
-
-    def take(self) -> Iterator[RawMessage]:
-        """Yield the messages that have come."""
-        while (found := self._take()) is not None:
-            data, info = found
-            received = info['received_timestamp'] or time.time_ns()
-            yield RawMessage(self._topic, received, info['source_timestamp'] or received, data)
-            self._count_lost(info['publication_sequence_number'] or 0)
-
-    def _count_lost(self, number: int) -> None:
-        if 0 < self._number < number - 1 and self._subscription.get_publisher_count() == 1:
-            self.lost += number - self._number - 1
-        self._number = number
-
-
 def qos_in_yaml(profiles: list[QoSProfile]) -> str:
     """Return the profiles of a topic's publishers as ``ros2 bag`` writes them, so that it plays them like this."""
     lines = []
@@ -230,17 +198,3 @@ def qos_in_yaml(profiles: list[QoSProfile]) -> str:
             lines.append(f'  {name}:\n    sec: {seconds}\n    nsec: {nanoseconds}\n')
         lines.append(f'  avoid_ros_namespace_conventions: {str(one.avoid_ros_namespace_conventions).lower()}\n')
     return ''.join(lines)
-
-
-def _profile(*, latched: bool) -> QoSProfile:
-    if latched:
-        return QoSProfile(
-            depth=DEPTH,
-            reliability=QoSReliabilityPolicy.RELIABLE,
-            durability=QoSDurabilityPolicy.TRANSIENT_LOCAL,
-        )
-    return QoSProfile(depth=DEPTH, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-
-
-def _ignore(message: bytes) -> None:
-    """Stand where a callback must be; nothing calls it."""

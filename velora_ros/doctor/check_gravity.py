@@ -1,0 +1,92 @@
+"""Gravity at rest: the mounting, units and signs of an inertial sensor."""
+
+import numpy as np
+
+from velora_ros.doctor.findings import Finding
+from velora_ros.doctor.samples import Array, ImuSamples
+
+G = 9.81
+# Most that gravity may point away from where it should [rad], and that its size may differ [m/s^2].
+TILT, SIZE = float(np.radians(15)), 1.0
+# Most that a sensor turns at rest [rad/s].
+AT_REST = 0.1
+
+
+def check_gravity(about: str, samples: ImuSamples, *, needs_orientation: bool, upright: bool = True) -> list[Finding]:
+    """
+    Check what an inertial sensor of a robot at rest measures.
+
+    Args:
+        about: the topic.
+        samples: its messages.
+        needs_orientation: whether the policy reads its orientation.
+        upright: whether the robot stands upright, so that up is its own z axis.
+    """
+    found = _check_orientation(about, samples, needs_orientation=needs_orientation)
+    turning = float(np.median(np.linalg.norm(samples.gyro, axis=1)))
+    if turning > AT_REST:
+        return [*found, Finding('note', 'gravity', about, f'not judged: the sensor turns at {turning:.2g} rad/s.')]
+    force = np.median(samples.acceleration, axis=0)
+    size = float(np.linalg.norm(force))
+    if abs(size - G) > SIZE:
+        return [*found, _wrong_size(about, size)]
+    found.append(_check_up(about, force / size, upright=upright))
+    if samples.has_orientation:
+        found += _check_agreement(about, samples, force / size)
+    return found
+
+
+def _wrong_size(about: str, size: float) -> Finding:
+    if size < 0.1:
+        text = 'the acceleration at rest is 0: gravity was removed; publish it with gravity (REP 145), or ignore this.'
+        return Finding('note', 'gravity', about, text)
+    unit = ' (in g; publish m/s^2)' if abs(size - 1) < SIZE / G else ''
+    text = f'the acceleration at rest is {size:.3g}{unit} instead of {G} m/s^2; correct the unit or the scale.'
+    return Finding('mend', 'gravity', about, text)
+
+
+def _check_up(about: str, up: Array, *, upright: bool) -> Finding:
+    shown = f'up is ({up[0]:.2f}, {up[1]:.2f}, {up[2]:.2f}) in the frame of the sensor'
+    angle = float(np.arccos(np.clip(up[2], -1, 1)))
+    if not upright or angle < TILT:
+        return Finding('ok', 'gravity', about, shown)
+    if angle > np.pi - TILT:
+        text = f'{shown}: it is mounted upside down, or its acceleration has the sign of gravity (REP 145: +9.81 up).'
+        return Finding('mend', 'mounting', about, text)
+    roll, pitch = np.arctan2(up[1], up[2]), np.arcsin(np.clip(-up[0], -1, 1))
+    text = (
+        f'{shown}, and the robot should stand upright: the sensor is mounted turned by about roll {roll:.2f}, '
+        f'pitch {pitch:.2f} rad, or the robot is tilted. Publish it in the frame of the base.'
+    )
+    return Finding('mend', 'mounting', about, text)
+
+
+def _check_orientation(about: str, samples: ImuSamples, *, needs_orientation: bool) -> list[Finding]:
+    if not samples.has_orientation:
+        text = 'the sensor says that it has no orientation (orientation_covariance[0] is -1)'
+        if not needs_orientation:
+            return [Finding('note', 'orientation', about, f'{text}.')]
+        text += ', and the policy reads gravity from it; start the filter that computes it.'
+        return [Finding('mend', 'orientation', about, text)]
+    lengths = np.linalg.norm(samples.orientation, axis=1)
+    if np.abs(lengths - 1).max() > 0.01:
+        text = f'its quaternions have the length {lengths[np.abs(lengths - 1).argmax()]:.3g} instead of 1.'
+        return [Finding('mend', 'orientation', about, text)]
+    return []
+
+
+def _check_agreement(about: str, samples: ImuSamples, up: Array) -> list[Finding]:
+    angle = float(np.arccos(np.clip(_up(np.median(samples.orientation, axis=0)) @ up, -1, 1)))
+    if angle < TILT:
+        return []
+    text = (
+        f'its orientation and its acceleration disagree about up by {np.degrees(angle):.0f} degrees: one of them is in '
+        'another frame. Correct the driver, or calibrate it.'
+    )
+    return [Finding('mend', 'orientation', about, text)]
+
+
+def _up(quaternion: Array) -> Array:
+    """Return the world's z axis in the frame of an orientation (w, x, y, z)."""
+    w, x, y, z = quaternion / np.linalg.norm(quaternion)
+    return np.array([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)])

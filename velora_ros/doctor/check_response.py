@@ -1,0 +1,113 @@
+"""What a robot does for commands that were sent to it: order, signs, offsets, latency and dead zones."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from velora_ros.doctor.findings import Finding
+from velora_ros.doctor.samples import Array
+
+# Shortest record, least change of a command that can be followed [rad or m, or their velocities], longest delay [s].
+LEAST_S, LEAST_CHANGE, LONGEST_DELAY_S = 1.0, 0.02, 0.5
+FOLLOWS = 0.6  # least correlation of a joint with the command that it follows
+OFFSET = 0.1  # greatest mean distance of a position from its command
+DEAD = 0.05  # largest command without a response
+
+
+class Response(NamedTuple):
+    """
+    Commands and what they should move, on common times.
+
+    Args:
+        times: shape (n,), evenly spaced [s].
+        names: the joints or velocities, in the order of the commands.
+        commands: shape (n, k).
+        measured: shape (n, k); NaN where it is not measured.
+        are_positions: whether they are positions, else velocities.
+    """
+
+    times: Array
+    names: Sequence[str]
+    commands: Array
+    measured: Array
+    are_positions: bool
+
+
+def check_response(response: Response) -> list[Finding]:
+    """Check each command that changed enough against everything that was measured."""
+    times = response.times
+    if len(times) < 10 or times[-1] - times[0] < LEAST_S:
+        return []
+    active = [k for k in range(len(response.names)) if np.ptp(response.commands[:, k]) > LEAST_CHANGE]
+    return [finding for k in active for finding in _check_one(response, k)]
+
+
+def _check_one(response: Response, k: int) -> list[Finding]:
+    name, dt = response.names[k], float(response.times[1] - response.times[0])
+    command = response.commands[:, k]
+    fits = [_best_delay(command, measured, dt) for measured in response.measured.T]
+    best = int(np.argmax([abs(fit) for fit, _ in fits]))
+    fit, delay = fits[k]
+    if abs(fits[best][0]) < FOLLOWS:
+        text = 'nothing that is measured follows its command; is the robot armed, and its controller active?'
+        return [Finding('note', 'response', name, text)]
+    if best != k and abs(fits[best][0]) > abs(fit) + 0.2:
+        text = (
+            f"its command is followed by '{response.names[best]}': the order of joints differs between commands and "
+            'states. Correct command.fields or observation.fields.'
+        )
+        return [Finding('mend', 'order', name, text)]
+    if abs(fit) < FOLLOWS:
+        return [Finding('note', 'response', name, f'it follows its command poorly (correlation {fit:.2f}).')]
+    if fit < 0:
+        text = (
+            'it moves against its command: one of the two has the wrong sign. Set command.scale or observation.scale.'
+        )
+        return [Finding('mend', 'sign', name, text)]
+    found = [Finding('ok', 'response', name, f'follows its command {delay * 1e3:.0f} ms later (correlation {fit:.2f})')]
+    shifted = round(delay / dt)
+    pair = command[: len(command) - shifted], response.measured[shifted:, k]
+    return [*found, *(_offset(name, *pair) if response.are_positions else _dead_zone(name, *pair))]
+
+
+def _offset(name: str, command: Array, measured: Array) -> list[Finding]:
+    offset = float(np.nanmean(measured - command))
+    if abs(offset) <= OFFSET:
+        return []
+    text = (
+        f'it stays {offset:.3g} beside its command: the zeros of commands and states differ, or its controller is '
+        'weak. Set command.offset or observation.offset.'
+    )
+    return [Finding('mend', 'offset', name, text)]
+
+
+def _dead_zone(name: str, command: Array, measured: Array) -> list[Finding]:
+    """Find the largest command that moves nothing, where larger ones do."""
+    size, speed = np.abs(command), np.abs(measured)
+    gain = float(np.nansum(speed * size) / np.nansum(size * size))
+    still = size[(speed < 0.2 * gain * size) & (size > 0)]
+    moving = size[speed >= 0.2 * gain * size]
+    if not len(still) or not len(moving):
+        return []
+    edge = float(np.percentile(still, 90))
+    if edge < DEAD or edge > np.percentile(moving, 50):
+        return []
+    text = f'commands up to {edge:.2g} move nothing; a policy that was trained without a dead zone overshoots it.'
+    return [Finding('note', 'dead zone', name, text)]
+
+
+def _best_delay(command: Array, measured: Array, dt: float) -> tuple[float, float]:
+    """Return the correlation with the delay [s] at which its size is largest; (0, 0) without measurements."""
+    if np.isnan(measured).any() or np.ptp(measured) == 0:
+        return 0.0, 0.0
+    steps = range(min(round(LONGEST_DELAY_S / dt), len(command) // 2) + 1)
+    fits = [_correlation(command[: len(command) - step], measured[step:]) for step in steps]
+    best = int(np.argmax(np.abs(fits)))
+    return fits[best], best * dt
+
+
+def _correlation(one: Array, other: Array) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    norm = float(np.sqrt((one @ one) * (other @ other)))
+    return float(one @ other) / norm if norm else 0.0

@@ -1,0 +1,89 @@
+"""Order, signs and units of joints, judged by a joint that somebody moves in a stated direction."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from velora_ros.doctor.check_joints import DEGREES
+from velora_ros.doctor.findings import Finding
+from velora_ros.doctor.samples import Array, ExpectedJoint
+
+AMOUNT = 0.2
+"""How far the joint is to be moved [rad or m]."""
+# A joint has moved if it moved by this share of what was asked.
+MOVED = 0.4
+# Time over which positions are averaged before and after the move [s].
+REST_S = 0.4
+# A joint stands still while it moves by less than this share of what was asked within this time.
+STILL = 0.1
+
+
+class MoveWatch:
+    """
+    Watches joint positions until one of them has moved and stands still again.
+
+    Args:
+        names: the joints.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+        self._times: list[float] = []
+        self._rows: list[Array] = []
+        self._before: Array | None = None
+
+    def add(self, time: float, positions: Mapping[str, float]) -> Array | None:
+        """
+        Add a joint state; return how far each joint has moved once one of them has and stands still.
+
+        Args:
+            time: when it was received [s].
+            positions: position by name; a joint that is missing keeps its last one.
+
+        Returns:
+            shape (joint,); None while there is no move, or the robot still moves.
+        """
+        last = self._rows[-1] if self._rows else np.full(len(self.names), np.nan)
+        row = np.array([positions.get(name, before) for name, before in zip(self.names, last, strict=True)])
+        self._times.append(time)
+        self._rows.append(row)
+        recent = [r for t, r in zip(self._times, self._rows, strict=True) if t > time - REST_S]
+        if time - self._times[0] < REST_S or len(recent) < 3 or np.isnan(recent).any():
+            return None
+        rest: Array = np.median(recent, axis=0)
+        if self._before is None:
+            self._before = rest
+            return None
+        moved: Array = rest - self._before
+        is_still = np.ptp(np.array(recent), axis=0).max() < STILL * max(AMOUNT, float(np.abs(moved).max()))
+        return moved if is_still and np.abs(moved).max() > MOVED * AMOUNT else None
+
+
+def judge_move(asked: ExpectedJoint, names: Sequence[str], moved: Array) -> Finding:
+    """
+    Judge a move of one joint by about :data:`AMOUNT` in its positive direction.
+
+    Args:
+        asked: the joint that somebody moved.
+        names: the joints that were watched.
+        moved: how far each moved, shape (joint,).
+    """
+    most = int(np.abs(moved).argmax())
+    other, distance = names[most], float(moved[most])
+    own = float(moved[list(names).index(asked.name)]) if asked.name in names else 0.0
+    if other != asked.name and abs(own) < 0.5 * abs(distance):
+        text = (
+            f"'{asked.name}' was moved and '{other}' changed by {distance:.3g}: the joints are swapped. Correct the "
+            'order of names in the driver, or swap them in observation.fields and command.fields.'
+        )
+        return Finding('mend', 'order', asked.name, text)
+    if asked.is_revolute and abs(own) > 0.3 * AMOUNT * DEGREES:
+        text = f'it was moved by about {AMOUNT} rad and changed by {own:.3g}: it is in degrees; publish radians.'
+        return Finding('mend', 'unit', asked.name, text)
+    if own * asked.sign < 0:
+        text = (
+            f'it was moved in its positive direction and changed by {own:.3g}: the sign is wrong. Correct it in the '
+            'driver, or set observation.scale and command.scale to -1 times their values.'
+        )
+        return Finding('mend', 'sign', asked.name, text)
+    return Finding('ok', 'order', asked.name, f'it was moved and changed by {own:.3g}')

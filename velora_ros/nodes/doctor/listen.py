@@ -1,0 +1,81 @@
+"""Listens to a robot's topics for some seconds; what came has the form of a recording. Nothing is published."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import rclpy
+import rclpy.utilities
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from velora_ros.nodes.record.topic_choice import choose_topics
+from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.raw_topic import RawTopic, make_inlet
+from velora_ros.recordings.mcap_reader import Recording
+from velora_ros.recordings.messages import Channel, RawMessage
+
+WAIT_S = 0.01
+
+
+class Listener:
+    """
+    Hears every topic that describes a robot, and those that are named.
+
+    Args:
+        namespace: the robot's namespace; ``''`` is the root.
+        named: topics that the policy reads, or that carry its commands.
+    """
+
+    def __init__(self, namespace: str, named: Iterable[str]) -> None:
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        self._node = Node('doctor', namespace=namespace or None, enable_rosout=False)
+        self._inlet = make_inlet(self._node)
+        self._named = [self._node.resolve_topic_name(name) for name in named]
+        self._topics: dict[str, RawTopic] = {}
+        self._channels: dict[str, Channel] = {}
+        self.publishers: dict[str, int] = {}
+        """Number of publishers of each topic."""
+
+    def collect(self, seconds: float) -> Recording:
+        """Return what comes within some seconds, after the first message, or after the same time without one."""
+        messages: list[RawMessage] = []
+        began = time.monotonic()
+
+        def is_over() -> bool:
+            nonlocal began
+            if len(messages) == 1:
+                began = time.monotonic()
+            return time.monotonic() > began + seconds
+
+        for one in self.until(is_over):
+            messages.append(one)
+        return Recording(dict(self._channels), messages, complete=True)
+
+    def until(self, done: Callable[[], bool]) -> Iterator[RawMessage]:
+        """Yield messages as they come until ``done()``."""
+        look = 0.0
+        while not done():
+            if time.monotonic() > look:
+                self._look()
+                look = time.monotonic() + 0.25
+            for topic in self._topics.values():
+                yield from topic.take()
+            time.sleep(WAIT_S)
+
+    def close(self) -> None:
+        """Leave the ROS graph."""
+        for node in (self._inlet, self._node):
+            node.destroy_node()
+        rclpy.utilities.try_shutdown()
+
+    def _look(self) -> None:
+        graph = dict(self._node.get_topic_names_and_types())
+        for topic, kind in choose_topics(graph, (), named=self._named, hidden=False).items():
+            self.publishers[topic] = self._node.count_publishers(topic)
+            if topic not in self._topics and self.publishers[topic]:
+                try:
+                    message = interface_class(kind)
+                except (ImportError, AttributeError, ValueError):
+                    continue  # its type is not installed: the check of types says so
+                self._channels[topic] = Channel(topic, kind, '')
+                self._topics[topic] = RawTopic(self._inlet, topic, message)
