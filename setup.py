@@ -83,6 +83,7 @@ setup(
             f'trainer_node = {PACKAGE}.nodes.trainer.__main__:main',
             f'view_node = {PACKAGE}.nodes.view.__main__:main',
             f'record = {PACKAGE}.nodes.record.__main__:main',
+            f'doctor = {PACKAGE}.nodes.doctor.__main__:main',
         ],
     },
 )

@@ -32,6 +32,11 @@ class MoveWatch:
         self._rows: list[Array] = []
         self._before: Array | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the positions before the move are known."""
+        return self._before is not None
+
     def add(self, time: float, positions: Mapping[str, float]) -> Array | None:
         """
         Add a joint state; return how far each joint has moved once one of them has and stands still.

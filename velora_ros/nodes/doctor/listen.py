@@ -40,15 +40,12 @@ class Listener:
         """Return what comes within some seconds, after the first message, or after the same time without one."""
         messages: list[RawMessage] = []
         began = time.monotonic()
-
-        def is_over() -> bool:
-            nonlocal began
-            if len(messages) == 1:
-                began = time.monotonic()
-            return time.monotonic() > began + seconds
-
-        for one in self.until(is_over):
+        for one in self.until(lambda: time.monotonic() > began + seconds):
             messages.append(one)
+            if len(messages) == 1:
+                break
+        began = time.monotonic()
+        messages += self.until(lambda: time.monotonic() > began + seconds)
         return Recording(dict(self._channels), messages, complete=True)
 
     def until(self, done: Callable[[], bool]) -> Iterator[RawMessage]:

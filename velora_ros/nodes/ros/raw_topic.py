@@ -1,8 +1,8 @@
 """
 A subscription that takes messages as bytes, with the times that the middleware noted, without an executor.
 
-A process that only listens uses it: it belongs to a second node, which no executor spins, and the process takes what has
-come whenever it likes.
+A process that only listens uses it: it belongs to a second node, which no executor spins, and the process takes what
+has come whenever it likes.
 """
 
 import time

@@ -1,0 +1,23 @@
+"""``velora_ros doctor POLICY``: is this the robot that the policy was trained for? Before anything is armed."""
+
+import argparse
+
+from velora_ros.cli.ros_process import become
+from velora_ros.doctor.options import add_arguments, words_of
+
+
+def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add the command."""
+    parser = commands.add_parser('doctor', help='examine a robot before it is armed, with ROS', description=__doc__)
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """
+    Become the process that examines the robot.
+
+    Raises:
+        MissingDependencyError: ROS is not there.
+    """
+    become('doctor', words_of(arguments))

@@ -1,0 +1,138 @@
+"""The executable ``doctor``; ``velora_ros doctor`` starts it."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from velora_ros.contract.sources import JOINTS
+from velora_ros.doctor.check_policy import check_policy
+from velora_ros.doctor.expected_robot import ExpectedRobot, expected_robot
+from velora_ros.doctor.findings import Finding, as_json, is_ready, report
+from velora_ros.doctor.options import add_arguments
+from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.nodes.doctor.ask import ask_to_move
+from velora_ros.nodes.doctor.examine import Examination
+from velora_ros.nodes.doctor.listen import Listener
+from velora_ros.nodes.policy.parameters import observation_of
+from velora_ros.nodes.policy.policy_folders import policy_path
+from velora_ros.nodes.replay.recorded_robot import parameter_values
+from velora_ros.policy import Policy
+from velora_ros.policy.golden_trace import with_golden_trace
+from velora_ros.recordings.mcap_reader import Recording, read_recording
+from velora_ros.utils.output import write_line
+
+READY, NOT_READY, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main() -> None:
+    """Examine a robot; the exit status is 0 if it is ready, and 1 if something must be mended."""
+    parser = argparse.ArgumentParser('velora_ros doctor')
+    add_arguments(parser)
+    try:
+        sys.exit(run(parser.parse_args()))
+    except VeloraError as error:
+        write_line(f'velora_ros: error: {" ".join(str(error).split())}', error=True)
+        sys.exit(USAGE if isinstance(error, ConfigError) else NOT_READY)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """
+    Examine a robot, print the report, and return the exit status.
+
+    Raises:
+        VeloraError: a file cannot be read, or the parameters do not fit the policy.
+    """
+    policy = Policy.load(policy_path(arguments.policy)) if arguments.policy else None
+    if arguments.add_trace:
+        return _add_trace(arguments, policy)
+    namespace = f'/{arguments.namespace.strip("/")}'
+    values = parameter_values(arguments.params or '', f'{namespace.rstrip("/")}/policy_node')
+    robot = None
+    findings = []
+    if policy is not None:
+        robot = expected_robot(
+            policy.file, observation_of(values), command_fields=values['command.fields'], rate_hz=values['rate_hz']
+        )
+        findings.append(check_policy(arguments.policy, policy))
+    else:
+        findings.append(Finding('note', 'policy', 'robot', 'without a policy, names, pose and period are unknown.'))
+    if arguments.recording:
+        findings += _examine(arguments, read_recording(arguments.recording), robot, namespace)
+    else:
+        findings += _examine_live(arguments, robot, namespace)
+    for line in report(findings):
+        write_line(line)
+    if arguments.json:
+        about = {'policy': arguments.policy or None, 'digest': policy.digest if policy else None}
+        write_line(json.dumps(as_json(findings, **about)))
+    return READY if is_ready(findings) else NOT_READY
+
+
+def _examine(
+    arguments: argparse.Namespace, recording: Recording, robot: ExpectedRobot | None, namespace: str
+) -> list[Finding]:
+    return Examination(
+        recording,
+        robot,
+        namespace=namespace,
+        anywhere=arguments.anywhere,
+        command_topic=arguments.command_topic,
+    ).run()
+
+
+def _examine_live(arguments: argparse.Namespace, robot: ExpectedRobot | None, namespace: str) -> list[Finding]:
+    sources = robot.sources if robot is not None else []
+    named = [source.source.topic for source in sources] + [arguments.command_topic]
+    listener = Listener(namespace, named)
+    try:
+        write_line(f'listening for {arguments.seconds:g} s; nothing is published')
+        recording = listener.collect(arguments.seconds)
+        findings = _examine(arguments, recording, robot, namespace)
+        findings += [
+            Finding('note', 'publishers', topic, f'it has {count} publishers; is an old driver still running?')
+            for topic, count in listener.publishers.items()
+            if count > 1 and recording.channels[topic].type == 'sensor_msgs/msg/JointState'
+        ]
+        return findings + _ask(arguments, listener, recording, robot, namespace)
+    finally:
+        listener.close()
+
+
+def _ask(
+    arguments: argparse.Namespace, listener: Listener, recording: Recording, robot: ExpectedRobot | None, namespace: str
+) -> list[Finding]:
+    if robot is None or not robot.joints:
+        return []
+    if arguments.move is None:
+        text = 'not checked; --move asks for each joint to be moved.'
+        return [Finding('note', 'order', 'joints', text)]
+    known = {joint.name: joint for joint in robot.joints}
+    unknown = [name for name in arguments.move if name not in known]
+    if unknown:
+        raise ConfigError(f"--move names '{unknown[0]}'; the policy reads the positions of {', '.join(known)}.")
+    topic = next(source.source.topic for source in robot.sources if source.source.type == JOINTS)
+    full = topic if topic.startswith('/') else f'{namespace.rstrip("/")}/{topic}'
+    names = [name for name in known if any(name in one for one in _names(recording, full))]
+    wanted = [known[name] for name in (arguments.move or names) if name in names]
+    return ask_to_move(listener, full, wanted, patience=arguments.patience, names=names)
+
+
+def _names(recording: Recording, topic: str) -> list[list[str]]:
+    from velora_ros.nodes.doctor.decode import decode  # noqa: PLC0415
+
+    return [list(one.name) for one in decode(recording.of(topic)[:20], 'sensor_msgs/msg/JointState')]
+
+
+def _add_trace(arguments: argparse.Namespace, policy: Policy | None) -> int:
+    if policy is None:
+        raise ConfigError('--add-trace needs a policy; give its file.')
+    with_golden_trace(policy.file).save(Path(arguments.add_trace))
+    write_line(f'{arguments.add_trace}: the policy with a golden trace')
+    return READY
+
+
+if __name__ == '__main__':
+    main()
