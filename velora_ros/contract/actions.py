@@ -1,14 +1,15 @@
 """What an action means on a robot: position, velocity or effort, its scale and offset, and its bounds in SI units."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.errors import ConfigError
-from velora_ros.spec import PolicySpec
+from velora_ros.spec import PolicySpec, RobotCommand
+from velora_ros.spec.robot_contract import INCREMENT
 
 Array = npt.NDArray[np.float64]
 
@@ -21,9 +22,15 @@ class ActionMeaning:
     Args:
         scale: SI value of one unit of each action.
         offset: SI value of each action at zero.
-        low: lowest SI value of each action.
-        high: highest SI value of each action.
-        positions: whether each action is a position, at which a robot stays while the command is repeated.
+        low: lowest SI value that is sent for each action.
+        high: highest SI value that is sent for each action.
+        positions: whether what is sent is a position, at which a robot stays while the command is repeated.
+        increments: whether actions are speeds at which the position that is sent moves; the bounds are those of the
+            position.
+        reach: how far the largest effort of each joint bends its servo, effort limit / stiffness; a position that moves
+            by increments is never farther from the measured one. Empty: not known.
+        start_pose: position of each commanded joint at the start; empty: none is known.
+        limits: lowest and highest position of each commanded joint; empty: not known.
     """
 
     scale: tuple[float, ...]
@@ -31,6 +38,10 @@ class ActionMeaning:
     low: tuple[float, ...]
     high: tuple[float, ...]
     positions: tuple[bool, ...]
+    increments: bool = False
+    reach: tuple[float, ...] = ()
+    start_pose: tuple[float, ...] = ()
+    limits: tuple[tuple[float, float], ...] = ()
 
     def to_si(self, action: npt.ArrayLike) -> Array:
         """Return the SI values of actions, shape (..., action), within the bounds or not."""
@@ -48,10 +59,10 @@ def action_meaning(
     Return what the actions of a policy mean on a robot.
 
     Args:
-        spec: the policy's specification.
+        spec: the policy's specification; if it has a contract, what is sent comes from there.
         scale: scales that replace those of the policy file, one for each action; empty keeps the file's.
         offset: offsets that replace those of the policy file, one for each action; empty keeps the file's.
-        interface: the meaning of all actions as set by the user; ``''`` takes it from their names.
+        interface: the meaning of all actions as set by the user; ``''`` takes it from contract or names.
 
     Raises:
         ConfigError: scale or offset does not have one value per action, or the interface contradicts an action's name.
@@ -63,7 +74,37 @@ def action_meaning(
         for low, high, factor, shift in zip(spec.action_low, spec.action_high, scales, offsets, strict=True)
     ]
     low, high = zip(*ends, strict=True)
-    return ActionMeaning(scales, offsets, low, high, _positions(spec, interface))
+    contract = spec.contract
+    if contract is None:
+        return ActionMeaning(scales, offsets, low, high, _positions(spec, interface))
+    return _of_contract(ActionMeaning(scales, offsets, low, high, ()), contract.command, interface)
+
+
+def commanded_joints(spec: PolicySpec) -> tuple[str, ...]:
+    """Return the joints that a policy sends positions to, by its contract; empty if it sends something else."""
+    contract = spec.contract
+    return contract.command.fields if contract is not None and contract.command.interface == 'position' else ()
+
+
+def _of_contract(meaning: ActionMeaning, command: RobotCommand, interface: str) -> ActionMeaning:
+    """Return the meaning within the limits of a contract's command."""
+    sent, count = interface or command.interface, len(command.fields)
+    positions, pose = (sent == 'position',) * count, command.start_pose if sent == 'position' else ()
+    if sent != command.interface:  # the user sends something else, for example the speeds of increments themselves
+        return replace(meaning, positions=positions)
+    reach = tuple(effort / gain for effort, gain in zip(command.effort_limit, command.stiffness, strict=False))
+    if command.mode == INCREMENT:
+        low, high = command.low or (-np.inf,) * count, command.high or (np.inf,) * count
+        return replace(
+            meaning, low=low, high=high, positions=positions, increments=True, reach=reach, start_pose=pose,
+            limits=tuple(zip(low, high, strict=True)),
+        )  # fmt: skip
+    low, high = (
+        tuple(float(value) for value in np.clip(ends, command.low or -np.inf, command.high or np.inf))
+        for ends in (meaning.low, meaning.high)
+    )
+    limits = tuple(zip(command.low, command.high, strict=False)) or tuple(zip(low, high, strict=True))
+    return replace(meaning, low=low, high=high, positions=positions, start_pose=pose, limits=limits, reach=reach)
 
 
 def _one_each(spec: PolicySpec, name: str, given: Sequence[float], own: tuple[float, ...]) -> tuple[float, ...]:

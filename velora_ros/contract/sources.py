@@ -10,13 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from velora_ros.contract.computed_entries import Computed, RawPlaces, compute, is_computed
 from velora_ros.contract.fields import width_of
 from velora_ros.contract.joint_signals import INTERFACES, joint_signal, reads_joints
+from velora_ros.contract.source_plan import JOINTS, SourcePlan
 from velora_ros.contract.transforms import Transform
 from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.spec.robot_contract import Source
+from velora_ros.spec.robot_contract import OWN_TYPES, Source
 
-JOINTS, VECTOR = 'JointState', 'Float64MultiArray'
+VECTOR = 'Float64MultiArray'
 REFUSE = 'refuse'
 # An error lists at most this many names.
 _LISTED = 12
@@ -52,26 +54,6 @@ class ObservationSettings:
 
 
 @dataclass(frozen=True)
-class SourcePlan:
-    """
-    What one source contributes to the observation.
-
-    Args:
-        source: the source.
-        fields: the fields that are read from its messages.
-        places: the entries of the observation that they fill, in order.
-        widths: how many entries each field fills.
-        nonfinite: replacement for a value of each field that is not finite, as in :class:`ObservationSettings`.
-    """
-
-    source: Source
-    fields: list[str] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    widths: list[int] = field(default_factory=list)
-    nonfinite: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class ObservationPlan:
     """
     How an observation is made.
@@ -80,20 +62,25 @@ class ObservationPlan:
         sources: the contribution of each source, that of the triggering one first.
         transform: applied to the whole observation; None for none.
         unwrapped: entries whose angle continues beyond half a turn.
+        computed: the entries that no message has as they are.
+        joints: where the positions of the commanded joints are among the values that are read; None if they are not.
     """
 
     sources: list[SourcePlan]
     transform: Transform | None = None
     unwrapped: list[int] = field(default_factory=list)
+    computed: Computed = field(default_factory=Computed)
+    joints: list[int] | None = None
 
 
-def plan(names: Sequence[str], settings: ObservationSettings) -> ObservationPlan:
+def plan(names: Sequence[str], settings: ObservationSettings, joints: Sequence[str] = ()) -> ObservationPlan:
     """
     Return what each source contributes to the observation.
 
     Args:
         names: the policy's observation names.
         settings: the user's settings.
+        joints: the commanded joints, whose positions are read as well if there is a source of joint states.
 
     Raises:
         ConfigError: a setting does not fit the policy; the message says what would.
@@ -104,12 +91,16 @@ def plan(names: Sequence[str], settings: ObservationSettings) -> ObservationPlan
     found = [_find(text, plans) for text in fields]
     widths = _widths([what if one.source.type != JOINTS else '' for one, what in found], fields, names)
     place = 0
+    entries = []
     for (one, what), width, fill in zip(found, widths, _nonfinite(settings.nonfinite, fields), strict=True):
-        one.fields.append(what)
-        one.widths.append(width)
-        one.nonfinite.append(fill)
-        one.places.extend(range(place, place + width))
+        if is_computed(one.source, what):
+            entries.append((place, one.source, what))
+        else:
+            one.add(what, range(place, place + width), fill)
         place += width
+    places = RawPlaces(plans, len(names))
+    computed = compute(entries, places)
+    plans = {name: one for name, one in plans.items() if one.source.type not in OWN_TYPES}
     for one in plans.values():
         if not one.fields:
             raise ConfigError(
@@ -121,7 +112,10 @@ def plan(names: Sequence[str], settings: ObservationSettings) -> ObservationPlan
     # One name for all fields applies to the messages that have a number of this name; joint states have none.
     others = any(source.type != JOINTS for source in sources)
     fills = _fills(plans.values(), refuse_names=len(settings.nonfinite) != 1 or not others)
-    return ObservationPlan(list(plans.values()), _transform(spread, fills, len(names)), unwrapped)
+    transform = _transform(spread, fills, len(names))
+    measured = places.of_joints(joints) if joints else None
+    computed.size, computed.hidden = places.size, places.size - len(names)
+    return ObservationPlan(list(plans.values()), transform, unwrapped, computed, measured)
 
 
 def _find(text: str, plans: dict[str, SourcePlan]) -> tuple[SourcePlan, str]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from velora_ros.contract.actions import action_meaning
 from velora_ros.control.controller_settings import Settings
+from velora_ros.control.position_targets import MovingTargets
 from velora_ros.errors import ConfigError
 from velora_ros.spec import PolicySpec
 
@@ -58,9 +59,52 @@ class Safety:
         )
         self._bounds = list(zip(meaning.low, meaning.high, strict=True))
         self._affine = list(zip(meaning.scale, meaning.offset, meaning.low, meaning.high, strict=True))
+        limits = zip(spec.action_low, spec.action_high, strict=True)
         self._is_si = all(scale == 1 for scale in meaning.scale) and not any(meaning.offset)
+        self._is_si = self._is_si and self._bounds == list(limits)
         self._held = self._held_actions()
         self._rest = self._resting_command()
+        self.zeroes_at_once = spec.contract is not None and not all(self._held) and self._rest is not None
+        """Whether the fallback is sent as soon as the input is too old: velocities and efforts do not outlive it."""
+
+    @property
+    def increments(self) -> bool:
+        """Whether actions are speeds at which the positions that are sent move."""
+        return self._meaning.increments
+
+    @property
+    def start_pose(self) -> Command:
+        """The start pose that arming moves to, within the bounds; empty if there is none, or it is switched off."""
+        pose = list(self._meaning.start_pose)
+        return self.clip(pose) if pose and self.settings.start_pose_speed else []
+
+    @property
+    def start_pose_speeds(self) -> Command:
+        """Largest speed of each joint on the way to the start pose, no larger than its slew rate."""
+        return [min(self.settings.start_pose_speed, rate) for rate in self.slew_rate]
+
+    @property
+    def reach(self) -> Command:
+        """How far the largest effort bends the servo of each commanded joint; empty if it is not known."""
+        return list(self._meaning.reach)
+
+    @property
+    def joint_limits(self) -> list[tuple[float, float]]:
+        """Lowest and highest position of each commanded joint; the policy's own bounds are often narrower."""
+        return list(self._meaning.limits)
+
+    @property
+    def spec(self) -> PolicySpec:
+        """The policy's specification."""
+        return self._spec
+
+    def targets(self) -> MovingTargets:
+        """Return the targets that actions move, if :attr:`increments`."""
+        return MovingTargets(self._spec.control_period, self._meaning.reach, self._bounds)
+
+    def speeds(self, action: Command) -> Command:
+        """Return the SI values of the policy's actions, not clipped: of increments, speeds."""
+        return [value * scale + offset for value, (scale, offset, _, _) in zip(action, self._affine, strict=True)]
 
     @property
     def bounds(self) -> list[tuple[float, float]]:
@@ -87,7 +131,7 @@ class Safety:
             for value, (low, high) in zip(command, self._bounds, strict=True)
         ]
 
-    def origin(self, observation: Array, command: Command) -> Command:
+    def origin(self, observation: Array, command: Command, measured: Command | None = None) -> Command:
         """
         Return the command from which a ramp starts when none was sent before, within the bounds.
 
@@ -98,13 +142,16 @@ class Safety:
         Args:
             observation: the policy's observation, shape (observation,).
             command: the command for the policy's action.
+            measured: positions of the commanded joints, if they are read as they are.
         """
+        if measured is not None and all(self._meaning.positions):
+            return self.clip(measured)
         start = list(self._rest) if self.settings.fallback == 'pose' and self._rest else [0.0] * len(command)
         names = self._spec.observation_names
         for place, (name, is_position) in enumerate(zip(self._spec.action_names, self._meaning.positions, strict=True)):
             if not is_position:
                 continue
-            if name in names:
+            if name in names and self._spec.contract is None:
                 start[place] = self._command_of_position(float(observation[names.index(name)]), place)
             elif self.settings.fallback != 'pose':
                 start[place] = command[place]
@@ -175,7 +222,9 @@ class RampAndSlew:
         self.last, self.target, self._sent_at = last, None, None
         self._ramping, self._ramp_from = True, None
 
-    def next(self, target: Command, observation: Array, steady: float, safety: Safety) -> Command:
+    def next(
+        self, target: Command, observation: Array, steady: float, safety: Safety, measured: Command | None = None
+    ) -> Command:
         """
         Return the next command on the way to a target; the first is where the robot is, if ramp or slew rate is set.
 
@@ -184,11 +233,17 @@ class RampAndSlew:
             observation: the policy's observation, shape (observation,).
             steady: the time [s].
             safety: the limits.
+            measured: positions of the commanded joints, if they are read as they are.
         """
         if self.last is None and safety.has_ramp_or_slew:
-            self.last = safety.origin(observation, target)
+            self.last = safety.origin(observation, target, measured)
         self.target = target
         return self._step(target, steady, safety)
+
+    def note(self, command: Command, steady: float) -> None:
+        """Note a command that was limited elsewhere: the next one starts from there."""
+        self.interrupt(command)
+        self._sent_at = steady
 
     def repeat(self, steady: float, safety: Safety) -> Command | None:
         """Return the next command on the way to the last target; None without one."""

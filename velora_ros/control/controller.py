@@ -10,10 +10,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from velora_ros.control.command_limits import Array, Command, RampAndSlew, Safety
 from velora_ros.control.controller_settings import Settings
 from velora_ros.control.newest_values import NANOSECONDS
-from velora_ros.errors import ObservationError
+from velora_ros.control.take_over import TakeOver
+from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.spec import PolicySpec
 
 EMERGENCY_STOP = 'emergency stop'
@@ -73,13 +76,27 @@ class Controller:
         settings: the user's limits.
         fault: a fault latched by the controller that this one replaces.
         waiting: the reason in the status until the first state comes.
+        measures_joints: whether :meth:`decide` gets the positions of the commanded joints.
 
     Raises:
         ConfigError: the settings do not fit the policy.
     """
 
-    def __init__(self, policy: RecurrentPolicy, settings: Settings, fault: str = '', *, waiting: str = WAITING) -> None:
+    def __init__(
+        self,
+        policy: RecurrentPolicy,
+        settings: Settings,
+        fault: str = '',
+        *,
+        waiting: str = WAITING,
+        measures_joints: bool = False,
+    ) -> None:
         self.safety = Safety(policy.spec, settings)
+        if self.safety.increments and not measures_joints:
+            raise ConfigError(
+                'the policy moves position targets from where the joints are, and no source of joint states has them; '
+                "add one to 'observation.sources', or send its speeds with 'command.interface' velocity."
+            )
         self.counts: Counter[str] = Counter()
         """Observations, commands, fallbacks, and ``reset.<cause>``, ``rejected.<cause>``, ``fault.<cause>``."""
         self.armed = False
@@ -94,9 +111,14 @@ class Controller:
         """Elapsed time of the last step [s]; None for one control period."""
         self._policy = policy
         self._reason = self._waiting = waiting
+        self._zeroed = False  # whether the fallback was sent because the input became too old
         self._last_stamp: int | None = None
         self._last_input: float | None = None
         self._ramp_and_slew = RampAndSlew()
+        self.last_action: Array = np.zeros(policy.spec.action_dim)
+        """The policy's action of the step before, in its own units; zero after a reset; the array stays the same."""
+        self._take_over = TakeOver(self.safety, measures_joints=measures_joints)
+        self._targets = self.safety.targets() if self.safety.increments else None
 
     @property
     def is_waiting(self) -> bool:
@@ -116,6 +138,7 @@ class Controller:
     @settings.setter
     def settings(self, settings: Settings) -> None:
         self.safety = Safety(self._policy.spec, settings)
+        self._take_over.safety = self.safety
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -140,9 +163,12 @@ class Controller:
         if self._refusals and not self.armed:
             return Status('warn', 'disarmed', '; '.join(self._refusals))
         fine = self._reason in ('', self._waiting)
-        return Status('ok' if fine else 'warn', 'armed' if self.armed else 'disarmed', self._reason)
+        state = self._take_over.state if self.armed else 'disarmed'
+        return Status('ok' if fine else 'warn', state, self._reason)
 
-    def decide(self, observation: Array, stamp: int, now: int, steady: float) -> Command | None:
+    def decide(
+        self, observation: Array, stamp: int, now: int, steady: float, measured: Command | None = None
+    ) -> Command | None:
         """
         Step the policy with an observation and return the command, or None.
 
@@ -151,6 +177,7 @@ class Controller:
             stamp: when it was measured [ns].
             now: the time on the same clock [ns].
             steady: the time on the steady clock [s].
+            measured: positions of the commanded joints [rad or m]; None if they are not read.
 
         Returns:
             A command; None when disarmed, faulted, or when the observation must not be used (:attr:`status` has the
@@ -167,9 +194,10 @@ class Controller:
             self.reject('unusable' if finite else 'not_finite', str(error) if finite else self._not_finite(observation))
             return None
         self.dt, self.policy_action = dt, action
-        self._last_stamp, self._last_input = stamp, steady
+        self._last_stamp, self._last_input, self._zeroed = stamp, steady, False
         self.counts['observations'] += 1
-        return self._commanded(action, observation, steady)
+        self.last_action[:] = action
+        return self._commanded(action, observation, steady, measured)
 
     def _is_usable(self, stamp: int, now: int) -> bool:
         if why := self._staleness((now - stamp) / NANOSECONDS):
@@ -215,7 +243,7 @@ class Controller:
         dt = (stamp - self._last_stamp) / NANOSECONDS
         return dt < 0 or dt > self.safety.max_gap
 
-    def _commanded(self, action: Array, observation: Array, steady: float) -> Command | None:
+    def _commanded(self, action: Array, observation: Array, steady: float, measured: Command | None) -> Command | None:
         """Return the command for an action if the policy is sound and commanding is allowed."""
         wanted: Command = action.tolist()
         if not (_finite(wanted) and _finite(self._policy.hidden.tolist())):
@@ -224,10 +252,40 @@ class Controller:
         if self.fault and self.settings.auto_recover and self.fault != EMERGENCY_STOP:
             self.fault = ''
         self._reason = ''
+        if not self.armed or not self._take_over.done:
+            self._take_over.look(observation, measured)
         if not self.armed or self.fault:
             return None
+        if not self._take_over.done:
+            return self._approach(steady, measured)
         self.counts['commands'] += 1
-        return self._ramp_and_slew.next(self.safety.command(wanted), observation, steady, self.safety)
+        target = self._target(wanted, measured)
+        return self._ramp_and_slew.next(target, observation, steady, self.safety, measured)
+
+    def _target(self, action: Command, measured: Command | None) -> Command:
+        """Return the command for the policy's action, before ramp and slew rate."""
+        if self._targets is None or measured is None:
+            return self.safety.command(action)
+        return self._targets.next(self.safety.speeds(action), measured)
+
+    def _approach(self, steady: float, measured: Command | None) -> Command | None:
+        """Return the command on the way to the start pose; the policy takes over with the next state when it may."""
+        if why := self._take_over.refusal:
+            return self._latch('posture', why)
+        if measured is None:
+            return None
+        command = self._take_over.next(measured, steady)
+        self._ramp_and_slew.note(command, steady)
+        if self._take_over.done:
+            self.reset('take_over')
+        self.counts['approaches'] += 1
+        return command
+
+    def start(self) -> str:
+        """Let the policy take over as soon as the start pose is reached; return '', or why that cannot be."""
+        if not self.armed or self.fault:
+            return 'the robot is not armed; call ~/arm first.'
+        return self._take_over.start()
 
     def repeat(self, now: int, steady: float) -> Command | None:
         """
@@ -267,6 +325,19 @@ class Controller:
         """Return the time [s] until :meth:`watchdog` can next latch a fault if no state comes."""
         return self.safety.watchdog_timeout - self._silence(steady)
 
+    def until_zero(self, steady: float) -> float:
+        """Return the time [s] until :meth:`zero` must be called if no state comes; inf if it need not."""
+        if self._zeroed or not self.safety.zeroes_at_once:
+            return math.inf
+        return self.safety.max_state_age - self._silence(steady)
+
+    def zero(self, steady: float) -> Command | None:
+        """Return the fallback once, as soon as velocities or efforts would outlive their input; else None."""
+        if self.until_zero(steady) > 0 or not self.armed or self.fault:
+            return None
+        self._zeroed = True
+        return self._fallback()
+
     def _silence(self, steady: float) -> float:
         """Return the time without a usable state [s]; 0 while none is expected."""
         if not self.armed or self.fault or self._last_input is None:
@@ -290,11 +361,16 @@ class Controller:
 
     def arm(self) -> bool:
         """Start commanding with the next state; return False while a fault is latched or :attr:`refusals` remain."""
-        if not self.fault and not self.armed and not self._refusals:
+        if not self.fault and not self.armed and not self.why_not_armed:
             self.armed = True
             self._arm_later = False
             self._begin()
         return self.armed and not self.fault
+
+    @property
+    def why_not_armed(self) -> tuple[str, ...]:
+        """Reasons not to arm: :attr:`refusals`, and a posture from which the robot must not move."""
+        return (*self._refusals, *([self._take_over.refusal] if self._take_over.refusal else []))
 
     def disarm(self) -> Command | None:
         """Stop commanding; return the fallback if it was commanding."""
@@ -306,6 +382,9 @@ class Controller:
         """Reset the hidden state; the next step counts as one control period."""
         self._policy.reset()
         self._last_stamp = None
+        self.last_action[:] = 0.0
+        if self._targets is not None:
+            self._targets.begin()
         self.counts[f'reset.{cause}'] += 1
 
     def activate(self, *, arm: bool) -> None:
@@ -327,7 +406,7 @@ class Controller:
         Raises:
             ConfigError: the settings do not fit it; the old policy stays.
         """
-        self.safety = Safety(policy.spec, self.settings)
+        self.safety = self._take_over.safety = Safety(policy.spec, self.settings)
         self._policy = policy
         self.reset('swap')
 
@@ -335,6 +414,8 @@ class Controller:
         """Forget what was commanded before: the robot may be anywhere now."""
         self._await_state()
         self._ramp_and_slew.begin()
+        self._take_over.begin()
+        self._zeroed = False
 
     def _await_state(self) -> None:
         """Measure silence only from the next usable state on; the status says that no state has arrived."""

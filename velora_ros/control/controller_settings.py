@@ -27,6 +27,9 @@ class Settings:
         slew_rate: fastest change of a command, in its SI unit per second: one for all or one for each; 0 is off.
         scale: SI value of one unit of the policy's action, one for each; empty is what the policy file says.
         offset: SI value of the policy's action at zero, one for each; empty is what the policy file says.
+        start_pose_speed: speed at which arming moves the joints to the start pose of the policy file [rad/s or m/s];
+            0 lets the policy command from where the joints are.
+        start_when_ready: whether the policy takes over by itself when the start pose is reached.
 
     Raises:
         ConfigError: a time is negative and not -1, or not finite; a rate is negative or not finite; a scale is zero
@@ -44,6 +47,8 @@ class Settings:
     slew_rate: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     offset: tuple[float, ...] = ()
+    start_pose_speed: float = 0.5
+    start_when_ready: bool = False
 
     def __post_init__(self) -> None:
         for name in ('max_state_age_s', 'watchdog_timeout_s', 'max_gap_s'):
@@ -52,7 +57,8 @@ class Settings:
                 raise ConfigError(
                     f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 to derive it from the policy."
                 )
-        for name, values in (('ramp_s', (self.ramp_s,)), ('slew_rate', self.slew_rate)):
+        times = ('ramp_s', (self.ramp_s,)), ('start_pose_speed', (self.start_pose_speed,))
+        for name, values in (*times, ('slew_rate', self.slew_rate)):
             for value in values:
                 if not 0 <= value < math.inf:
                     raise ConfigError(f"'{name}' has {value:g}; it must be a positive number, or 0 to switch it off.")

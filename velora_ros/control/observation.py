@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.contract.computed_entries import Computed
 from velora_ros.contract.transforms import Unwrap
 from velora_ros.control.newest_values import NewestValues
+from velora_ros.control.own_sources import OwnSource, index_of
 
 Array = npt.NDArray[np.float64]
 
@@ -26,7 +28,10 @@ class Observation:
         transform: applied to the whole observation; None for none.
         unwrapped: entries whose angle continues beyond half a turn; they need a ``transform``.
         begins: returns whether the observation at a stamp [ns] is the first after a reset of the hidden state; then
-            unwrapped angles start again.
+            unwrapped angles and own sources start again.
+        computed: what is computed from the values that were read, and how many values there are.
+        own: observations that the controller keeps itself.
+        joints: where the positions of the commanded joints are among the values that are read; None if they are not.
     """
 
     def __init__(
@@ -35,13 +40,25 @@ class Observation:
         transform: Callable[[Array], Array] | None = None,
         unwrapped: Sequence[int] = (),
         begins: Callable[[int], bool] = lambda stamp: False,
+        *,
+        computed: Computed | None = None,
+        own: Sequence[OwnSource] = (),
+        joints: Sequence[int] | None = None,
     ) -> None:
         self._unwrap, self._begins = Unwrap(unwrapped) if unwrapped else None, begins
-        self._sources = [(values, np.asarray(places, dtype=np.intp)) for values, places in sources]
+        self._sources = [(values, index_of(places)) for values, places in sources]
         self._transform = transform
         self._trigger = sources[0][0]
-        self._has_one_source = len(sources) == 1  # its fields are in the policy's order
-        self._whole = np.zeros(sum(len(places) for _, places in sources))
+        read = sum(len(places) for _, places in sources)
+        size = computed.size if computed else 0
+        # The fields of one source are in the policy's order.
+        self._has_one_source = len(sources) == 1 and not own and size <= read and joints is None
+        self._whole = np.zeros(max(size, read))
+        self._ways, self._own = computed.ways if computed else [], list(own)
+        self._joints = None if joints is None else list(joints)
+        self._restarts = bool(self._own or self._unwrap)
+        hidden = computed.hidden if computed else 0
+        self._observed = self._whole[: len(self._whole) - hidden]
 
     def observe(self, values: Any, stamp: int) -> Array | None:
         """
@@ -63,20 +80,37 @@ class Observation:
         Raises:
             ObservationError: a value was never seen, or is too old; the message names it.
         """
-        if self._has_one_source:
-            whole = self._trigger.read(stamp)
-        else:
-            whole = self._whole
-            for values, places in self._sources:
-                whole[places] = values.read(stamp)
+        if self._restarts and self._begins(stamp):
+            self._restart(stamp)
+        whole = self._trigger.read(stamp) if self._has_one_source else self._gather(stamp)
         if self._transform is None:
             return whole
         whole = self._transform(whole)
         if self._unwrap is not None:
-            if self._begins(stamp):
-                self._unwrap.restart()
             self._unwrap(whole)
         return whole
+
+    def _gather(self, stamp: int) -> Array:
+        """Return the values of all sources and those that are computed from them, shape (observation,)."""
+        whole = self._whole
+        for values, places in self._sources:
+            whole[places] = values.read(stamp)
+        for one in self._own:
+            one.fill(whole, stamp)
+        for way in self._ways:
+            way(whole)
+        return self._observed
+
+    @property
+    def joint_positions(self) -> list[float] | None:
+        """The measured positions of the commanded joints, as of the last observation; None if they are not read."""
+        return None if self._joints is None else [float(self._whole[place]) for place in self._joints]
+
+    def _restart(self, stamp: int) -> None:
+        if self._unwrap is not None:
+            self._unwrap.restart()
+        for one in self._own:
+            one.begin(stamp)
 
     def forget(self) -> None:
         """Drop every value: the robot was put somewhere else."""

@@ -20,16 +20,29 @@ class VectorValues:
         source: the name of the source.
         size: number of values; by default one for each name.
         missing: used before the first message and when the values are too old, shape (size,); empty raises instead.
+        low: smaller values are clipped to these, shape (size,); None: none are.
+        high: greater values are clipped to these, shape (size,); None: none are.
     """
 
     def __init__(
-        self, names: Sequence[str], max_age: float, source: str, size: int = 0, missing: Sequence[float] = ()
+        self,
+        names: Sequence[str],
+        max_age: float,
+        source: str,
+        size: int = 0,
+        missing: Sequence[float] = (),
+        *,
+        low: Array | None = None,
+        high: Array | None = None,
     ) -> None:
         self.max_age = max_age
         self._names = list(names)
         self._source = source
         self._values = np.zeros(size or len(names))
         self._missing = np.asarray(missing, dtype=np.float64) if missing else None
+        self._low, self._high = low, high
+        self.clipped = self.unusable = 0
+        """Messages with values that were clipped, and messages that are not finite and count as none."""
         self.contradictions = Contradictions(names if len(names) == len(self._values) else _numbered(len(self._values)))
         self.parts_of_a_state = 1
         self._stamp: int | None = None
@@ -53,9 +66,21 @@ class VectorValues:
             )
         self._values[:] = values
         self._stamp, self._refused = stamp, ''
+        if self._missing is not None and not np.isfinite(self._values).all():
+            self._stamp = None
+            self.unusable += 1
+            return True
+        if self._low is not None or self._high is not None:
+            self._clip()
         if self.contradictions.on:
             self.contradictions.note(*self.newest)
         return True
+
+    def _clip(self) -> None:
+        """Clip the values to what the policy saw in training; NaN stays, and the policy refuses it."""
+        before = self._values.copy()
+        np.clip(self._values, self._low, self._high, out=self._values)
+        self.clipped += bool((self._values != before).any() and np.isfinite(before).all())
 
     @property
     def newest(self) -> tuple[Sequence[int], list[float]]:

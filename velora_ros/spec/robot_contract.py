@@ -41,6 +41,8 @@ class Source:
         phase: of a GaitClock, the share of a stride that is done at the start.
         moves_with: of a GaitClock, the source of the command; while this commands to stand, sine and cosine are zero.
         moves_above: of a GaitClock, an entry of the command above this is a command to move.
+        mounting_rpy: roll, pitch and yaw of an Imu in the base's frame [rad]; empty: they agree.
+        zero_means_no_return: of a LaserScan, whether a range of 0 means "nothing within reach".
     """
 
     name: str
@@ -55,6 +57,8 @@ class Source:
     phase: float = 0.0
     moves_with: str = ''
     moves_above: float = 0.0
+    mounting_rpy: tuple[float, ...] = ()
+    zero_means_no_return: bool = False
 
     def __post_init__(self) -> None:
         for name in ('missing', 'low', 'high'):

@@ -5,13 +5,14 @@ import dataclasses
 from policy_robot import SPEC
 
 from velora_ros.contract.sources import ObservationSettings, plan
+from velora_ros.nodes.policy.contract_values import with_contract
 from velora_ros.nodes.policy.parameters import parameters
 from velora_ros.nodes.policy.startup_summary import LISTED, startup_summary
 from velora_ros.spec import Source
 
 
 def line(spec, settings=None, **changed):
-    values = {row.name: row.default for row in parameters(None)} | changed
+    values = with_contract({row.name: row.default for row in parameters(None)} | changed, spec)
     plans = plan(spec.observation_names, settings or ObservationSettings()).sources
     return startup_summary('/tmp/pole.safetensors', spec, plans, values, lambda topic: f'/left/{topic}')
 

@@ -185,7 +185,7 @@ def _joints(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) 
     """Return the joints, and the one interface that is commanded of all of them."""
     signals = [joint_signal(name) for name in fields or spec.action_names]
     joints = [signal[0] if signal else name for signal, name in zip(signals, fields or spec.action_names, strict=True)]
-    own = [joint_signal(name) for name in spec.action_names]
+    own = [joint_signal(name) for name in spec.action_names] if spec.contract is None else []
     meanings = {signal[1] for signal in (*signals, *own) if signal} | ({interface} - {''})
     if len(meanings) != 1:
         raise ConfigError(

@@ -24,12 +24,16 @@ from rclpy.clock import ROSClock
 from rclpy.duration import Duration
 from rclpy.node import Node
 
+from velora_ros.contract.actions import commanded_joints
 from velora_ros.control import Command, Controller, Status
 from velora_ros.control.command_limits import Array
 from velora_ros.control.controller import WAITING
 from velora_ros.control.loop_timing import LoopTiming
+from velora_ros.control.observation import Observation
+from velora_ros.control.step_schedule import StepSchedule
 from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes.policy.connection_checks import ConnectionChecks, SourceConnection
+from velora_ros.nodes.policy.contract_values import with_contract
 from velora_ros.nodes.policy.debug_topics import DebugTopics
 from velora_ros.nodes.policy.encoders import make_encoder
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
@@ -84,14 +88,18 @@ class PolicyLoop:
         fault: str,
         follow: Callable[[str], None],
     ) -> None:
-        settings = settings_of(values)
-        self._sources = ObservationTopics(policy.spec.observation_names, observation_of(values))
+        values = with_contract(values, policy.spec)
+        settings, joints = settings_of(values), commanded_joints(policy.spec)
+        self._sources = ObservationTopics(policy.spec.observation_names, observation_of(values), joints)
         self._trigger = self._sources.trigger
         topic = node.resolve_topic_name(self._trigger.source.topic)
         waiting = f"{WAITING} on '{topic}' ({self._trigger.full_type})"
-        self.controller = Controller(policy, settings, fault, waiting=waiting)
+        measures_joints = self._sources.measures_joints
+        self.controller = Controller(policy, settings, fault, waiting=waiting, measures_joints=measures_joints)
         check_times(values, self.controller.safety)
-        self._observation = self._sources.observation(self.controller.begins)
+        self._observation = self._sources.observation(self.controller.begins, self.controller.last_action)
+        self._measured = self._observation if measures_joints and isinstance(self._observation, Observation) else None
+        self._schedule = StepSchedule(policy.spec.control_period) if values['rate_hz'] < 0 else None
         self.policy = policy
         self.active = False
         """Whether the loop reads states."""
@@ -137,7 +145,7 @@ class PolicyLoop:
         """Handle a message of the triggering topic, then those that were received behind a late one."""
         if not self.active:
             return
-        handle = self._keep if self._values['rate_hz'] else self._answer
+        handle = self._keep if self._values['rate_hz'] > 0 else self._answer
         handle(message)
         while self._queue and self.active:
             handle(self._queue.popleft())
@@ -149,18 +157,26 @@ class PolicyLoop:
             if not now:
                 raise ObservationError(NO_CLOCK)
             stamp, values = self._trigger.decoder.decode(message, now)
+            if self._schedule is not None and not self._schedule.is_due(stamp):
+                self._trigger.values.update(values, stamp)
+                return
             observation = self._observation.observe(values, stamp)
         except ObservationError as error:
             self._reject(error)
             return
         if observation is None or self._is_superseded(now - stamp):
             return
-        command = self.controller.decide(observation, stamp, now, received)
+        command = self.controller.decide(observation, stamp, now, received, self._joint_positions)
         if command is not None:
             self._command.publish(self._encoder.encode(command))
             self._timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
         if command is None or self._debug or self.controller.fault or not self._status_is_known:
             self._report(command, observation)
+
+    @property
+    def _joint_positions(self) -> list[float] | None:
+        """The measured positions of the commanded joints; None if they are not read."""
+        return None if self._measured is None else self._measured.joint_positions
 
     def _keep(self, message: Any) -> None:
         """Keep the state of a message for the next tick of the fixed rate."""
@@ -188,7 +204,7 @@ class PolicyLoop:
         except ObservationError as error:
             self._reject(error)
             return
-        command = self.controller.decide(observation, stamp, now, steady)
+        command = self.controller.decide(observation, stamp, now, steady, self._joint_positions)
         if command is not None:
             self._command.publish(self._encoder.encode(command))
             self._timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
@@ -244,6 +260,7 @@ class PolicyLoop:
     def start(self, *, arm: bool) -> None:
         """Begin to read states; also answer them with commands if ``arm``."""
         self._observation.forget()
+        self._restart_schedule()
         self._kept = None
         self._queue.clear()
         self.controller.activate(arm=arm)
@@ -284,6 +301,7 @@ class PolicyLoop:
 
     def apply(self, values: Values) -> None:
         """Change all settings at once."""
+        values = with_contract(values, self.policy.spec)
         self.controller.settings = settings_of(values)
         self.controller.refusals = self._open_confirmations(values)
         self._sources.limit_ages(values, self.controller.safety.max_state_age)
@@ -294,8 +312,14 @@ class PolicyLoop:
     def forget(self, cause: str) -> None:
         """Reset the hidden state and forget the states of the sources."""
         self._sources.forget_states()
+        self._restart_schedule()
         self._kept = None
         self.controller.reset(cause)
+
+    def _restart_schedule(self) -> None:
+        """Answer the next state."""
+        if self._schedule is not None:
+            self._schedule.restart()
 
     def _open_confirmations(self, values: Values) -> list[str]:
         topic = self._node.resolve_topic_name('command')
@@ -356,7 +380,8 @@ class PolicyLoop:
         """Start the watchdog and the fixed rate, each unless it is switched off or the loop is inactive."""
         timeout, rate = self.controller.safety.watchdog_timeout, self._values['rate_hz']
         self._timers.set(self._on_watchdog, timeout if self.active and timeout != float('inf') else 0.0)
-        self._timers.set(self._on_rate, 1.0 / rate if self.active and rate else 0.0)
+        self._timers.set(self._on_rate, 1.0 / rate if self.active and rate > 0 else 0.0)
+        self._timers.set(self._on_stale, self._first_look if self.active else 0.0)
 
     def _on_watchdog(self) -> None:
         """
@@ -373,6 +398,19 @@ class PolicyLoop:
             self._diagnostics.publish_status(self.status)
         second = SECOND_LOOK * self.controller.safety.watchdog_timeout
         self._timers.postpone(self._on_watchdog, left if left > 0 else second)
+
+    @property
+    def _first_look(self) -> float:
+        """Time until the age of the input is checked first [s]; 0 if velocities and efforts may outlive it."""
+        safety = self.controller.safety
+        return safety.max_state_age if safety.zeroes_at_once and safety.max_state_age != float('inf') else 0.0
+
+    def _on_stale(self) -> None:
+        """Zero velocities and efforts as soon as their input is too old, and look again when that can next happen."""
+        left = self.controller.until_zero(time.monotonic())
+        if left <= 0:
+            self.send(self.controller.zero(time.monotonic()))
+        self._timers.postpone(self._on_stale, left if 0 < left < float('inf') else self._first_look)
 
     def _on_clock_step(self, step: float) -> None:
         self.controller.clock_step = step

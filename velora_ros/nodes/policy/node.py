@@ -18,16 +18,18 @@ Publishes:
     ~/debug/observation, ~/debug/hidden, ~/debug/raw_action (std_msgs/Float64MultiArray): while there are subscribers.
 
 Services:
-    ~/arm, ~/emergency_stop (std_srvs/SetBool); ~/reset_state, ~/clear_fault, ~/reload_policy (std_srvs/Trigger);
+    ~/arm, ~/emergency_stop (std_srvs/SetBool); ~/start, ~/reset_state, ~/clear_fault, ~/reload_policy
+    (std_srvs/Trigger);
     the lifecycle services of every managed node.
 
 Parameters (``parameters.py`` has their defaults and meaning):
     policy, policy_dirs, follow_trainer, engine, autostart, arm_on_activate, auto_recover, max_state_age_s,
     watchdog_timeout_s, max_gap_s, fallback, fallback_pose, ramp_s, slew_rate, rate_hz, command.type,
     command.interface, command.fields, command.scale, command.offset, command.si_confirmed, command.frame_id,
-    control_period_confirmed, observation.sources, observation.fields, observation.scale,
-    observation.offset, observation.transform, observation.nonfinite, for each source observation.<source>.topic, .type,
-    .max_age_s, .missing and .frame_id, and qos_overrides of every topic.
+    control_period_confirmed, gains_confirmed, start_pose_speed, start_when_ready, observation.sources,
+    observation.fields, observation.scale, observation.offset, observation.transform, observation.nonfinite, for each
+    source observation.<source>.topic, .type, .max_age_s, .missing, .frame_id, .low, .high, .mounting_rpy,
+    .zero_means_no_return, .period_s, .phase, .moves_with and .moves_above, and qos_overrides of every topic.
 
 A Float64MultiArray has no stamp: if this node is killed, the robot keeps the last command unless its own driver
 times out. On SIGINT, SIGTERM, SIGHUP, deactivation and faults the fallback command is sent first.
@@ -47,6 +49,7 @@ from rclpy.parameter import Parameter as RosParameter
 from velora_ros.control.command_limits import Safety
 from velora_ros.control.controller import EMERGENCY_STOP, Status
 from velora_ros.errors import ConfigError, VeloraError
+from velora_ros.nodes.policy.contract_values import sources_at_start, with_contract
 from velora_ros.nodes.policy.emergency_stop import EmergencyStop
 from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, PolicyLoop
 from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of
@@ -99,7 +102,7 @@ class PolicyNode(LifecycleNode):
         self._running = self._requested = ''  # the running policy, and the last value of the parameter that was handled
         self._requests = self._idle_steps = 0
         self._starting, self._finalized = True, False
-        rows = parameters(start_values(self).get('observation.sources'))
+        rows = parameters(sources_at_start(start_values(self)))
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
         self._starting = False
         self._folders = PolicyFolders(self._table['policy_dirs'], self._table['policy'])
@@ -111,6 +114,7 @@ class PolicyNode(LifecycleNode):
             ('~/arm', self._on_arm),
             ('~/reset_state', self._on_reset_state),
             ('~/clear_fault', self._on_clear_fault),
+            ('~/start', self._on_start),
         ):
             create_service(self, OWNER, name, callback)
         create_deferred_service(self, OWNER, '~/reload_policy', self._on_reload_policy)
@@ -219,7 +223,7 @@ class PolicyNode(LifecycleNode):
     # --- parameters ------------------------------------------------------------------------------------------------
 
     def _validate(self, values: Values) -> None:
-        settings = settings_of(values)
+        settings_of(values)
         if self._starting:
             return
         if values['policy'] != self._table['policy'] and values['policy'] != self._running:
@@ -228,7 +232,9 @@ class PolicyNode(LifecycleNode):
                 self._loop.check_fits(path)
         if self._loop is None:
             return
-        check_times(values, Safety(self._loop.policy.spec, settings))
+        spec = self._loop.policy.spec
+        definite = with_contract(values, spec)
+        check_times(definite, Safety(spec, settings_of(definite)))
         for name, value in values.items():
             if value != self._table[name] and needs_configure(name):
                 raise ConfigError(f"parameter '{name}' is read when the node is configured; clean the node up first.")
@@ -298,7 +304,16 @@ class PolicyNode(LifecycleNode):
         elif loop.controller.fault:
             response.message = f'a fault is latched: {loop.controller.fault}. Call ~/clear_fault first.'
         else:
-            response.message = f'{"; ".join(loop.controller.refusals)}.'
+            response.message = f'{"; ".join(loop.controller.why_not_armed)}.'
+        return response
+
+    def _on_start(self, request: Any, response: Any) -> Any:
+        if self._loop is None or not self._loop.active:
+            response.message = self._not_there if self._loop is None else 'the node is inactive; activate it first.'
+            return response
+        response.message = self._loop.controller.start()
+        response.success = self._loop.controller.armed and not self._loop.controller.fault
+        self._loop.send(None)
         return response
 
     def _stop_now(self) -> None:

@@ -5,29 +5,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from rclpy.subscription import Subscription
 
+from velora_ros.contract.source_plan import JOINTS, SourcePlan
 from velora_ros.contract.sources import (
-    JOINTS,
     REFUSE,
     VECTOR,
     ObservationSettings,
-    SourcePlan,
     number_of,
     plan,
 )
 from velora_ros.control.joint_values import JointValues
 from velora_ros.control.newest_values import NewestValues
 from velora_ros.control.observation import Observation
+from velora_ros.control.own_sources import LastAction, OwnSource, RunningClock
 from velora_ros.control.vector_values import VectorValues
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.policy.decoding.decoders import Decoder, Frames, MessageDecoder
 from velora_ros.nodes.policy.decoding.field_reader import Reader
+from velora_ros.nodes.policy.decoding.imu_decoder import FIELDS as IMU_FIELDS
+from velora_ros.nodes.policy.decoding.imu_decoder import ImuDecoder
 from velora_ros.nodes.policy.decoding.reader_registry import WholeVector, has_number, make_reader, message_class
 from velora_ros.nodes.policy.parameters import max_age
 from velora_ros.nodes.policy.serialised_messages import JointStateDecoder
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.spec import Source
+
+IMU = 'Imu'
 
 
 @dataclass
@@ -76,9 +82,13 @@ class ObservationTopic:
 
     def subscribe(self, subscribe: Callable[..., Subscription], callback: Callable[[Any], None]) -> Subscription:
         """Create its subscription by ``subscribe(row, callback, topic_name=..., kind=..., raw=...)`` and return it."""
-        joints = self.source.type == JOINTS
-        row = 'joint_states' if joints else 'observation'
-        return subscribe(row, callback, topic_name=self.source.topic, kind=self.kind, raw=joints)
+        row = 'joint_states' if self.source.type == JOINTS else 'observation'
+        return subscribe(row, callback, topic_name=self.source.topic, kind=self.kind, raw=self.is_raw)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the decoder takes the bytes of messages."""
+        return isinstance(self.decoder, JointStateDecoder | ImuDecoder)
 
 
 class ObservationTopics:
@@ -88,18 +98,19 @@ class ObservationTopics:
     Args:
         names: the policy's observation names.
         settings: the user's settings.
+        joints: the commanded joints, whose positions are read as well if there is a source of joint states.
 
     Raises:
         ConfigError: a setting does not fit the policy, or a message type or field does not exist.
     """
 
-    def __init__(self, names: Sequence[str], settings: ObservationSettings) -> None:
-        self._plan = plan(names, settings)
+    def __init__(self, names: Sequence[str], settings: ObservationSettings, joints: Sequence[str] = ()) -> None:
+        self._plan = plan(names, settings, joints)
         if len(settings.nonfinite) == 1:
             _apply_name_where_it_exists(self._plan.sources, settings.nonfinite[0])
         frames = Frames()
         self._topics = [
-            _topic(one, names if not settings.fields else one.fields, frames, is_trigger=place == 0)
+            _topic(one, _names(one, names, settings), frames, is_trigger=place == 0)
             for place, one in enumerate(self._plan.sources)
         ]
         self._lasting: set[str] = set()
@@ -119,12 +130,34 @@ class ObservationTopics:
         """What is read from each source, the trigger's first."""
         return self._plan.sources
 
-    def observation(self, begins: Callable[[int], bool]) -> NewestValues | Observation:
-        """Return what merges the newest values of all topics; ``begins`` as in :class:`Observation`."""
-        if len(self._topics) == 1 and self._plan.transform is None:
+    @property
+    def measures_joints(self) -> bool:
+        """Whether the positions of the commanded joints are read."""
+        return self._plan.joints is not None
+
+    def observation(
+        self, begins: Callable[[int], bool], last_action: npt.NDArray[np.float64] | None = None
+    ) -> NewestValues | Observation:
+        """
+        Return what merges the newest values of all topics.
+
+        Args:
+            begins: as in :class:`Observation`.
+            last_action: the policy's previous action, which the controller keeps up to date.
+
+        Raises:
+            ConfigError: an entry names an action that there is not.
+        """
+        plan = self._plan
+        if len(self._topics) == 1 and plan.transform is None and not plan.computed and plan.joints is None:
             return self.trigger.values  # in the policy's order
         sources = [(topic.values, topic.plan.places) for topic in self._topics]
-        return Observation(sources, self._plan.transform, self._plan.unwrapped, begins)
+        own: list[OwnSource] = [RunningClock(clock) for clock in plan.computed.clocks]
+        if plan.computed.actions and last_action is not None:
+            own.insert(0, LastAction(plan.computed.actions, last_action))
+        return Observation(
+            sources, plan.transform, plan.unwrapped, begins, computed=plan.computed, own=own, joints=plan.joints
+        )
 
     def limit_ages(self, values: Values, max_state_age: float) -> None:
         """Set how far from the observation's stamp the values of each source may be, from the node's parameters."""
@@ -172,29 +205,49 @@ def _topic(one: SourcePlan, names: Sequence[str], frames: Frames, *, is_trigger:
             "messages are answered with commands; omit it, or put another source first in 'observation.sources'."
         )
     size = len(one.places)
+    missing, low, high = (_one_each(source, what, size) for what in ('missing', 'low', 'high'))
     values = VectorValues(
-        names if source.type == VECTOR else one.fields, float('inf'), source.name, size, _missing(source, size)
-    )
-    reader = _reader(one, is_whole=names is not one.fields)
-    return ObservationTopic(one, MessageDecoder(source, reader, frames), values, kind)
+        names if source.type == VECTOR else one.fields, float('inf'), source.name, size, missing,
+        low=np.array(low) if low else None, high=np.array(high) if high else None,
+    )  # fmt: skip
+    return ObservationTopic(one, _decoder(one, frames, is_whole=names is not one.fields), values, kind)
 
 
-def _missing(source: Source, size: int) -> list[float]:
-    """Return the values used while the source has none, one for each of its values."""
-    if len(source.missing) in (0, size):
-        return list(source.missing)
-    if len(source.missing) != 1:
+def _names(one: SourcePlan, names: Sequence[str], settings: ObservationSettings) -> Sequence[str]:
+    """Return the names of a source's values: those of the policy if it has a whole vector, else its fields."""
+    return names if one.source.type == VECTOR and not settings.fields else one.fields
+
+
+def _decoder(one: SourcePlan, frames: Frames, *, is_whole: bool) -> Decoder:
+    source = one.source
+    if source.type == IMU and set(one.fields) <= set(IMU_FIELDS) and not source.frame:
+        return ImuDecoder(one.fields, source.mounting_rpy)
+    if source.mounting_rpy:
         raise ConfigError(
-            f"'observation.{source.name}.missing' has {len(source.missing)} values and the source gives {size}; give "
+            f"'observation.{source.name}.mounting_rpy' applies to an Imu of which only {', '.join(IMU_FIELDS)} are "
+            'read; omit it, or read the other fields from a source of their own.'
+        )
+    return MessageDecoder(source, _reader(one, is_whole=is_whole), frames)
+
+
+def _one_each(source: Source, what: str, size: int) -> list[float]:
+    """Return the numbers of a setting, one for each value of the source."""
+    given = getattr(source, what)
+    if len(given) in (0, size):
+        return list(given)
+    if len(given) != 1:
+        raise ConfigError(
+            f"'observation.{source.name}.{what}' has {len(given)} values and the source gives {size}; give "
             'one for all, or one for each.'
         )
-    return list(source.missing) * size
+    return list(given) * size
 
 
 def _reader(one: SourcePlan, *, is_whole: bool) -> Reader:
     if is_whole and one.source.type == VECTOR and set(one.nonfinite) <= {'', REFUSE}:
         return WholeVector()
     try:
-        return make_reader(one.source.type, one.fields, one.nonfinite, one.widths)
+        zero_is_far = one.source.zero_means_no_return
+        return make_reader(one.source.type, one.fields, one.nonfinite, one.widths, zero_is_far=zero_is_far)
     except ConfigError as error:
         raise ConfigError(f"'observation.fields' of the source '{one.source.name}': {error}") from error

@@ -8,6 +8,7 @@ from velora_ros.contract.sources import DEFAULT_SOURCES, ObservationSettings
 from velora_ros.control import Settings
 from velora_ros.control.command_limits import Safety
 from velora_ros.errors import ConfigError
+from velora_ros.nodes.policy.contract_values import ONE_PER_PERIOD, source_of
 from velora_ros.nodes.policy.decoding import reader_registry
 from velora_ros.nodes.policy.encoders import interface_of
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
@@ -15,6 +16,7 @@ from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Parameter, Values
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.engine_protocol import ENGINES
+from velora_ros.spec import PolicySpec
 from velora_ros.spec.robot_contract import TRANSFORMS, Source
 
 # The name of an action without a meaning.
@@ -71,12 +73,16 @@ PARAMETERS = (
         (0, math.inf),
     ),
     Parameter(
-        'rate_hz', 'double', 0.0,
-        'Fixed rate of commands, each from the newest state; 0 answers each state at once.', 'Hz', (0, 10_000),
+        'rate_hz', 'double', ONE_PER_PERIOD,
+        'Fixed rate of commands, each from the newest state; 0 answers each state at once; -1 steps once in each period'
+        ' of the policy, at the states nearest to it, or answers each state if the policy file has no contract.',
+        'Hz', (-1, 10_000),
     ),
     Parameter(
-        'command.type', 'string', 'Float64MultiArray', 'Message type of the command, a short or full name.',
-        choices=tuple(COMMAND_TYPES), canonical=lambda kind: canonical_type(kind, COMMAND_TYPES),
+        'command.type', 'string', '',
+        'Message type of the command, a short or full name; empty is what the policy file says, else'
+        ' Float64MultiArray.',
+        choices=('', *COMMAND_TYPES), canonical=lambda kind: canonical_type(kind, COMMAND_TYPES) if kind else '',
     ),
     Parameter(
         'command.interface', 'string', '', 'Meaning of the commands; empty reads it from the action names.',
@@ -102,28 +108,49 @@ PARAMETERS = (
         " commands topic of a joint controller.",
     ),
     Parameter(
+        'gains_confirmed', 'bool', False,
+        "The robot's position servos have about the stiffness and damping that the policy file advises. Required to arm"
+        ' a policy that sends position targets and has such advice.',
+    ),
+    Parameter(
+        'start_pose_speed', 'double', 0.5,
+        'Speed at which arming moves the joints to the start pose of the policy file [rad/s or m/s]. 0 lets the policy'
+        ' command from where the joints are.', '', (0, math.inf),
+    ),
+    Parameter(
+        'start_when_ready', 'bool', False,
+        'The policy takes over by itself when the start pose is reached, without a call of ~/start.',
+    ),
+    Parameter(
         'control_period_confirmed', 'bool', False,
         "The policy's control period is that of the robot. Required to arm a policy with an assumed period.",
     ),
     Parameter('command.frame_id', 'string', '', "Frame in the command's header, if it has one."),
     Parameter(
         'observation.sources', 'string_array', [],
-        'Names of the sources of observations; each message of the first one triggers a command. Empty reads'
-        ' joint_states if every name of the policy is a joint signal, else observation.',
+        'Names of the sources of observations; each message of the first one triggers a command. Empty is what the'
+        ' policy file says, else joint_states if every name of the policy is a joint signal, else observation.',
         read_only='the parameters of each source are declared at the start.',
     ),
     Parameter(
         'observation.fields', 'string_array', [],
         '<source>:<field> for each observation of the policy: <joint>/<interface> of joint states, the index in a'
         ' Float64MultiArray, else the path to a number in the message, such as ranges[0]; a slice, ranges[0:360],'
-        ' gives one observation for each of its elements, and min(ranges[0:45]), max and mean give one. Empty derives'
-        ' it from the names of the policy.',
+        ' gives one observation for each of its elements, and min(ranges[0:45]), max and mean give one. Empty is what'
+        ' the policy file says, or is derived from the names of the policy.',
     ),
-    Parameter('observation.scale', 'double_array', [], 'Factor of each observation, or of each field; empty is 1.'),
-    Parameter('observation.offset', 'double_array', [], 'Added to each observation after scaling; empty is 0.'),
+    Parameter(
+        'observation.scale', 'double_array', [],
+        'Factor of each observation, or of each field; empty is what the policy file says, else 1.',
+    ),
+    Parameter(
+        'observation.offset', 'double_array', [],
+        'Added to each observation after scaling; empty is what the policy file says, else 0.',
+    ),
     Parameter(
         'observation.transform', 'string_array', [],
-        'Applied to each observation last; unwrap makes a wrapped angle continuous. Empty is none.',
+        'Applied to each observation last; unwrap makes a wrapped angle continuous. Empty is what the policy file says,'
+        ' else none.',
         choices=TRANSFORMS,
     ),
     Parameter(
@@ -145,18 +172,23 @@ def needs_configure(name: str) -> bool:
 
 def source_parameters(name: str) -> tuple[Parameter, ...]:
     """Return the parameters of one source of observations."""
-    default = {source.name: source for source in DEFAULT_SOURCES}.get(name, Source(name, name, ''))
+    default = {source.name: source for source in DEFAULT_SOURCES}.get(name, Source(name, '', ''))
     return (
-        Parameter(f'observation.{name}.topic', 'string', default.topic, "The source's topic."),
+        Parameter(
+            f'observation.{name}.topic', 'string', default.topic,
+            "The source's topic; empty is what the policy file says, else the source's name.",
+        ),
         Parameter(
             f'observation.{name}.type', 'string', default.type,
             'Its message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any other that is'
-            ' installed, such as Range, sensor_msgs/Range or sensor_msgs/msg/Range.',
+            ' installed, such as Range, sensor_msgs/Range or sensor_msgs/msg/Range; or LastAction or GaitClock, which'
+            ' the node keeps itself. Empty is what the policy file says.',
             canonical=lambda kind: canonical_type(kind, reader_registry.TYPES) if kind else '',
         ),
         Parameter(
             f'observation.{name}.max_age_s', 'double', -1.0,
-            f"Most time between its newest value and the trigger's stamp; -1 is max_state_age_s. {_OFF}", 's',
+            "Most time between its newest value and the trigger's stamp; -1 is what the policy file says, else"
+            f' max_state_age_s. {_OFF}', 's',
             (-1, math.inf),
         ),
         Parameter(
@@ -167,6 +199,32 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         Parameter(
             f'observation.{name}.frame_id', 'string', '',
             "Frame that its messages must name; empty demands the same frame of all sources with positions.",
+        ),
+        Parameter(
+            f'observation.{name}.low', 'double_array', [],
+            'Smaller values are clipped to these, one for all or one each; empty is the range of training in the policy'
+            ' file, else none.',
+        ),
+        Parameter(
+            f'observation.{name}.high', 'double_array', [], 'Greater values are clipped to these, as low.',
+        ),
+        Parameter(
+            f'observation.{name}.mounting_rpy', 'double_array', [],
+            "Roll, pitch and yaw of an Imu in the base's frame [rad]; its vectors are turned into that frame.",
+        ),
+        Parameter(
+            f'observation.{name}.zero_means_no_return', 'bool', False,
+            'A range of 0 in a LaserScan means that nothing is within reach, as some drivers send it.',
+        ),
+        Parameter(f'observation.{name}.period_s', 'double', 0.0, 'Stride of a GaitClock.', 's', (0, math.inf)),
+        Parameter(f'observation.{name}.phase', 'double', 0.0, 'Share of a stride of a GaitClock at the start.'),
+        Parameter(
+            f'observation.{name}.moves_with', 'string', '',
+            'Source of the command that a GaitClock runs with: sine and cosine are zero while it commands to stand.',
+        ),
+        Parameter(
+            f'observation.{name}.moves_above', 'double', 0.0,
+            'An entry of that command above this commands to move.', '', (0, math.inf),
         ),
     )  # fmt: skip
 
@@ -203,6 +261,8 @@ def settings_of(values: Values) -> Settings:
         slew_rate=tuple(values['slew_rate']),
         scale=tuple(values['command.scale']),
         offset=tuple(values['command.offset']),
+        start_pose_speed=values['start_pose_speed'],
+        start_when_ready=values['start_when_ready'],
     )
 
 
@@ -234,7 +294,7 @@ def open_confirmations(values: Values, file: PolicyFile, safety: Safety, topic: 
         for name, unit in zip(spec.action_names, spec.action_units, strict=True)
         if not unit and _NO_MEANING.fullmatch(name)
     ]
-    mapped = values['command.type'] != 'Float64MultiArray' or values['command.fields']
+    mapped = values['command.type'] not in ('', 'Float64MultiArray') or values['command.fields']
     # Joint controllers of ros2_control, such as forward_command_controller, subscribe to ~/commands, in SI units.
     if unknown and not mapped and topic.endswith('/commands') and not values['command.si_confirmed']:
         sentences.append(
@@ -242,12 +302,27 @@ def open_confirmations(values: Values, file: PolicyFile, safety: Safety, topic: 
             f"it, and '{topic}' is a topic of joint controllers. Set 'command.scale' and 'command.offset' if it does "
             "not take the policy's own numbers, then set 'command.si_confirmed' to true"
         )
+    if (advice := _gains(spec, values)) and not values['gains_confirmed']:
+        sentences.append(advice)
     if spec.control_period_assumed and not values['control_period_confirmed']:
         sentences.append(
             f"the policy's control period of {spec.control_period:g} s was assumed in training. If the robot's states "
             "have this period, set 'control_period_confirmed' to true; else train again with the robot's period"
         )
     return sentences
+
+
+def _gains(spec: PolicySpec, values: Values) -> str:
+    """Return what the user must know of the servos' gains; '' if the policy sends no positions, or has no advice."""
+    contract = spec.contract
+    if contract is None or not contract.command.stiffness or values['command.interface'] not in ('', 'position'):
+        return ''
+    gains = zip(contract.command.stiffness, contract.command.damping or contract.command.stiffness, strict=True)
+    pairs = ', '.join(f'{stiffness:g} and {damping:g}' for stiffness, damping in dict.fromkeys(gains))
+    return (
+        f'the policy sends position targets to servos with a stiffness and damping of {pairs} (velora_ros inspect shows'
+        " those of each joint). If the robot's servos have about these gains, set 'gains_confirmed' to true"
+    )
 
 
 def check_times(values: Values, safety: Safety) -> None:
@@ -258,7 +333,9 @@ def check_times(values: Values, safety: Safety) -> None:
         ConfigError: the fixed rate is too slow for the watchdog.
     """
     rate, timeout = values['rate_hz'], safety.watchdog_timeout
-    if rate and 1 / rate >= timeout:
+    if -1 < rate < 0:
+        raise ConfigError(f"'rate_hz' is {rate:g} Hz; give a rate, 0 for each state, or -1 for one step per period.")
+    if rate > 0 and 1 / rate >= timeout:
         raise ConfigError(
             f"'rate_hz' is {rate:g} Hz, a tick every {1 / rate:.3g} s, and 'watchdog_timeout_s' is "
             f'{timeout:g} s: the watchdog would fire between two ticks. Raise one of them, or switch the watchdog off '
@@ -273,9 +350,9 @@ def observation_of(values: Values) -> ObservationSettings:
     Raises:
         ConfigError: a source has no type.
     """
-    joints, vector = (_source(source.name, values) for source in DEFAULT_SOURCES)
+    joints, vector = (source_of(source.name, values) for source in DEFAULT_SOURCES)
     return ObservationSettings(
-        sources=tuple(_source(name, values) for name in values['observation.sources']),
+        sources=tuple(_checked(source_of(name, values)) for name in values['observation.sources']),
         defaults=(joints, vector),
         fields=tuple(values['observation.fields']),
         scale=tuple(values['observation.scale']),
@@ -291,9 +368,9 @@ def max_age(source: Source, values: Values, max_state_age: float) -> float:
     return max_state_age if age == -1 else age or math.inf
 
 
-def _source(name: str, values: Values) -> Source:
-    topic, kind = (values[f'observation.{name}.{what}'] for what in ('topic', 'type'))
-    if not kind:
-        raise ConfigError(f"'observation.{name}.type' is empty; give the message type of '{topic}', for example Imu.")
-    missing, frame = (values[f'observation.{name}.{what}'] for what in ('missing', 'frame_id'))
-    return Source(name, topic, kind, tuple(missing), frame)
+def _checked(source: Source) -> Source:
+    if not source.type:
+        raise ConfigError(
+            f"'observation.{source.name}.type' is empty; give the message type of '{source.topic}', for example Imu."
+        )
+    return source

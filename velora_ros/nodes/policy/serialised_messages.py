@@ -22,8 +22,8 @@ from velora_ros.errors import ObservationError
 from velora_ros.nodes.ros.conversions import to_nanoseconds
 
 # Before the message: the encoding, here CDR in this machine's byte order, and two bytes without a meaning.
-_HEAD, _ENCODING = struct.Struct('=H2x'), int.from_bytes([0, sys.byteorder == 'little'], sys.byteorder)
-_STAMP, _COUNT = struct.Struct('=iI'), struct.Struct('=I')
+CDR_HEAD, CDR_ENCODING = struct.Struct('=H2x'), int.from_bytes([0, sys.byteorder == 'little'], sys.byteorder)
+CDR_STAMP, _COUNT = struct.Struct('=iI'), struct.Struct('=I')
 _LAYOUTS_AT_MOST = 8  # several controllers may publish the states of one robot
 
 
@@ -75,7 +75,7 @@ class _ByteLayout:
 
     def _place_texts(self, texts: list[bytes]) -> int:
         """Find where frame and names are; return where they end."""
-        first = at = _HEAD.size + _STAMP.size
+        first = at = CDR_HEAD.size + CDR_STAMP.size
         self._texts = []
         for text in texts:
             at += -at % 4
@@ -87,12 +87,12 @@ class _ByteLayout:
     def _place_fields(self, at: int) -> int:
         """Find where the numbers are, after the texts; return where they end."""
         self._fields = []
-        form, done = f'{_HEAD.format}iI', _HEAD.size + _STAMP.size
+        form, done = f'{CDR_HEAD.format}iI', CDR_HEAD.size + CDR_STAMP.size
         for count in self._counts:
             at += -at % 4
             form += f'{at - done}xI'
             done = at = at + 4
-            at += -(at - _HEAD.size) % 8 if count else 0
+            at += -(at - CDR_HEAD.size) % 8 if count else 0
             self._fields.append(slice(at, at + 8 * count))
             at += 8 * count
         self._numbers = struct.Struct(form)
@@ -103,7 +103,7 @@ class _ByteLayout:
         if len(data) < self._size:
             return None
         encoding, sec, nanosec, *counts = self._numbers.unpack_from(data)
-        if encoding != _ENCODING or counts != self._counts:
+        if encoding != CDR_ENCODING or counts != self._counts:
             return None
         if data[self._all_texts] != self._seen and not self._has_texts(data):
             return None

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from velora_ros.contract.sources import VECTOR, SourcePlan
+from velora_ros.contract.source_plan import SourcePlan
+from velora_ros.contract.sources import VECTOR
 from velora_ros.control.command_limits import Safety
 from velora_ros.nodes.policy.parameters import settings_of
 from velora_ros.nodes.ros.parameters import Values

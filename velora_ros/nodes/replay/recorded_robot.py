@@ -8,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from rclpy.serialization import deserialize_message
 
-from velora_ros.contract.sources import JOINTS
+from velora_ros.contract.actions import commanded_joints
 from velora_ros.control import Controller
+from velora_ros.control.command_limits import Safety
 from velora_ros.control.controller_settings import Settings
+from velora_ros.control.observation import Observation
 from velora_ros.errors import ObservationError, RecordingError
+from velora_ros.nodes.policy.contract_values import with_contract
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
 from velora_ros.nodes.policy.parameters import observation_of, parameters, settings_of
 from velora_ros.nodes.replay.recorded_topics import controller_of, find_topic
@@ -25,11 +28,12 @@ Array = npt.NDArray[np.float64]
 
 
 class Step(NamedTuple):
-    """What a policy reads at a state: when the state was published and measured [ns], and the observation."""
+    """What a policy reads at a state: when it was published and measured [ns], the observation, commanded joints."""
 
     published: int
     stamp: int
     observation: Array
+    measured: list[float] | None = None
 
 
 class RecordedRobot:
@@ -51,15 +55,18 @@ class RecordedRobot:
         node = controller_of(recording) or '/policy_node'
         self.namespace = node.rpartition('/')[0] or '/' if namespace is None else f'/{namespace.strip("/")}'
         self.values = parameter_values(params, f'{self.namespace.rstrip("/")}/{node.rpartition("/")[2]}')
+        self.values = with_contract(self.values, policy.spec)
         settings = settings_of(self.values)
-        self.controller = Controller(policy, _without_time_limits(settings))
+        joints = commanded_joints(policy.spec)
+        self._sources = ObservationTopics(policy.spec.observation_names, observation_of(self.values), joints)
+        measures = self._sources.measures_joints
+        self.controller = Controller(policy, _without_time_limits(settings), measures_joints=measures)
         self.rejected = 0
         """Number of messages that the policy could not use, and the reason for the last one."""
         self.reason = ''
         self._recording = recording
-        self._sources = ObservationTopics(policy.spec.observation_names, observation_of(self.values))
-        self._sources.limit_ages(self.values, Controller(policy, settings).safety.max_state_age)
-        self._observation = self._sources.observation(self.controller.begins)
+        self._sources.limit_ages(self.values, Safety(policy.spec, settings).max_state_age)
+        self._observation = self._sources.observation(self.controller.begins, self.controller.last_action)
         self._topics = {self._find(topic): topic for topic in (self._sources.trigger, *self._sources.others)}
         self._reset = next((name for name in recording.channels if name == f'{self.namespace.rstrip("/")}/reset'), '')
 
@@ -76,7 +83,7 @@ class RecordedRobot:
 
     def _read(self, message: RawMessage) -> Step | None:
         topic = self._topics[message.topic]
-        content = message.data if topic.source.type == JOINTS else deserialize_message(message.data, topic.kind)
+        content = message.data if topic.is_raw else deserialize_message(message.data, topic.kind)
         try:
             if topic is not self._sources.trigger:
                 topic.store(content, message.published)
@@ -86,7 +93,11 @@ class RecordedRobot:
         except ObservationError as error:
             self.rejected, self.reason = self.rejected + 1, str(error)
             return None
-        return None if observation is None else Step(message.published, stamp, observation)
+        if observation is None:
+            return None
+        merged = self._observation
+        measured = merged.joint_positions if isinstance(merged, Observation) else None
+        return Step(message.published, stamp, observation, measured)
 
     def _find(self, topic: ObservationTopic) -> str:
         option = f"give a parameter file (--params) with 'observation.{topic.source.name}.topic'"
@@ -105,4 +116,4 @@ def parameter_values(file: str, node: str) -> Values:
 
 def _without_time_limits(settings: Settings) -> Settings:
     """Return settings for a policy that is fed one state after the other, as fast as it can."""
-    return replace(settings, max_state_age_s=0.0, watchdog_timeout_s=0.0, fallback='none')
+    return replace(settings, max_state_age_s=0.0, watchdog_timeout_s=0.0, fallback='none', start_pose_speed=0.0)

@@ -56,7 +56,7 @@ def what_if(recording: Recording, robot: RecordedRobot, policy: Policy, *, comma
     published, values, begin, in_step = [], [], 0, False
     for step in robot.steps():
         now = step.published
-        command = robot.controller.decide(step.observation, step.stamp, now, now * 1e-9)
+        command = robot.controller.decide(step.observation, step.stamp, now, now * 1e-9, step.measured)
         if command is None:
             robot.rejected, robot.reason = robot.rejected + 1, robot.controller.status.reason
             continue

@@ -161,6 +161,8 @@ TOPICS = (
 
 SERVICES = (
     Service('policy_node', '~/arm', 'std_srvs/srv/SetBool', 'true starts publishing commands, false stops it'),
+    Service('policy_node', '~/start', 'std_srvs/srv/Trigger',
+            'the policy takes over as soon as the armed robot is at its start pose'),
     Service('policy_node', '~/emergency_stop', 'std_srvs/srv/SetBool', 'true latches a fault'),
     Service('policy_node', '~/reset_state', 'std_srvs/srv/Trigger', 'reset the hidden state'),
     Service('policy_node', '~/clear_fault', 'std_srvs/srv/Trigger', 'clear a latched fault'),

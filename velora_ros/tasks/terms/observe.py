@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.contract.goals import seen_from
 from velora_ros.contract.joint_signals import UNITS, signal_name
 from velora_ros.contract.orientations import gravity as direction_of_gravity
 from velora_ros.contract.orientations import to_frame
+from velora_ros.contract.ways import seen_from
 from velora_ros.tasks import readings
 from velora_ros.tasks.readings import IMU, ODOMETRY, XYZ
 from velora_ros.tasks.robot_model import RobotModel

@@ -15,12 +15,14 @@ import numpy.typing as npt
 
 from velora_ros.contract.fields import Path, slice_width
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
-from velora_ros.nodes.policy.decoding.quaternion_angles import ANGLES, QUATERNION, QuaternionAngle
+from velora_ros.nodes.policy.decoding.quaternion_angles import ANGLES, GRAVITY, QUATERNION, QuaternionAngle
 from velora_ros.nodes.ros.message_types import interface_class
 
 Array = npt.NDArray[np.float64]
 Getter = Callable[[Any], Any]
 
+# What `gravity` of a quaternion is: not a message, but it has x, y and z.
+_DIRECTION, _AXES = 'direction of gravity', ('x', 'y', 'z')
 _NUMBERS = ('double', 'float', 'boolean', 'int', 'uint', 'octet')
 _SHORT = "choose values that it has in 'observation.fields', or check the node that publishes it."
 
@@ -143,6 +145,12 @@ def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
 def _into_field(kind: Kind, path: Path, here: str, label: str) -> tuple[Getter, str]:
     """Return what gets the last field of ``label`` from a message of type ``here``, and the type of the field."""
     before, _, step = label.rpartition('.')
+    if here == QUATERNION and step == GRAVITY:
+        return _itself, _DIRECTION
+    if here == _DIRECTION:
+        if step not in _AXES:
+            raise ConfigError(f"'{path.text}' ends with '{step}'; gravity has x, y and z.")
+        return QuaternionAngle(before.rpartition('.')[0], step), 'double'
     if here == QUATERNION and step in ANGLES:
         return QuaternionAngle(before, step), 'double'
     if _array_of(here):
@@ -157,6 +165,10 @@ def _into_field(kind: Kind, path: Path, here: str, label: str) -> tuple[Getter, 
             f"'{path.text}' is not a number in a message of type {kind.name}.{did_you_mean(path.text, known)}"
         )
     return attrgetter(step), fields[step]
+
+
+def _itself(quaternion: Any) -> Any:
+    return quaternion
 
 
 def _check_number(kind: Kind, path: Path, here: str) -> None:
@@ -237,6 +249,9 @@ def _numbers(message: Any, path: str) -> Iterator[tuple[str, Getter | None]]:
         if kind == QUATERNION:
             for angle in ANGLES:
                 yield f'{path}{name}.{angle}', _chain([attrgetter(path + name), QuaternionAngle(path + name, angle)])
+            for axis in _AXES:
+                get = _chain([attrgetter(path + name), QuaternionAngle(path + name, axis)])
+                yield f'{path}{name}.{GRAVITY}.{axis}', get
 
 
 def _arrays(message: Any, path: str = '') -> Iterator[str]:

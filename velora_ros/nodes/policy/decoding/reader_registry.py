@@ -30,11 +30,13 @@ from typing import Any
 import numpy as np
 
 from velora_ros.contract.fields import parse, width_of
-from velora_ros.contract.sources import JOINTS, REFUSE, VECTOR
+from velora_ros.contract.source_plan import JOINTS
+from velora_ros.contract.sources import REFUSE, VECTOR
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
 from velora_ros.nodes.policy.decoding.field_reader import Numbers, Reader, WantedField, make_field_reader
 from velora_ros.nodes.policy.decoding.message_paths import Kind, find_way, numbers_of
 from velora_ros.nodes.policy.decoding.nonfinite import fill_scan, has_ranges, make_filler
+from velora_ros.nodes.policy.decoding.sector_reader import LASER_SCAN, SectorReader, is_sector
 from velora_ros.nodes.ros.message_types import canonical_type, interface_class
 
 OwnReader = Callable[[Sequence[str]], Callable[[Any], Numbers]]
@@ -49,6 +51,16 @@ TYPES = {
     'Twist': 'geometry_msgs/msg/Twist',
     'TwistStamped': 'geometry_msgs/msg/TwistStamped',
     VECTOR: 'std_msgs/msg/Float64MultiArray',
+}
+
+
+# Where some types have what others have at another place.
+_POSE, _POINT = 'geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/PointStamped'
+_PLACES = {
+    'position': {_POSE: 'pose.position', _POINT: 'point', 'Odometry': 'pose.pose.position'},
+    'orientation': {_POSE: 'pose.orientation', 'Odometry': 'pose.pose.orientation'},
+    'linear': {'TwistStamped': 'twist.linear', 'Odometry': 'twist.twist.linear'},
+    'angular': {'TwistStamped': 'twist.angular', 'Odometry': 'twist.twist.angular'},
 }
 
 
@@ -74,7 +86,14 @@ def has_number(kind: str, path: str) -> bool:
     return path in numbers_of(message_class(kind))
 
 
-def make_reader(kind: str, fields: Sequence[str], nonfinite: Sequence[str] = (), widths: Sequence[int] = ()) -> Reader:
+def make_reader(
+    kind: str,
+    fields: Sequence[str],
+    nonfinite: Sequence[str] = (),
+    widths: Sequence[int] = (),
+    *,
+    zero_is_far: bool = False,
+) -> Reader:
     """
     Return the reader of some fields of a message type.
 
@@ -84,6 +103,7 @@ def make_reader(kind: str, fields: Sequence[str], nonfinite: Sequence[str] = (),
         nonfinite: for each field the replacement for a value that is not finite: a number, the path of a number in the
             same message, ``refuse``, or ``''`` for the meaning that the message type gives it; empty is that for all.
         widths: how many numbers each field gives; empty takes it from the slices.
+        zero_is_far: whether a range of 0 in a LaserScan means that nothing is within reach.
 
     Raises:
         ConfigError: there is no such type or field; the message says what there is.
@@ -91,6 +111,9 @@ def make_reader(kind: str, fields: Sequence[str], nonfinite: Sequence[str] = (),
     of = Kind(canonical_type(kind, TYPES), message_class(kind))
     nonfinite = nonfinite or [''] * len(fields)
     widths = widths or [width_of(text) or 1 for text in fields]
+    fields = [_full_path(of.name, field) for field in fields]
+    if any(map(is_sector, fields)):
+        return _sector_reader(of, fields, zero_is_far=zero_is_far)
     if of.name == VECTOR:
         if all(field.isdecimal() for field in fields) and set(nonfinite) <= {'', REFUSE}:
             return VectorEntries([int(field) for field in fields])
@@ -105,6 +128,21 @@ def make_reader(kind: str, fields: Sequence[str], nonfinite: Sequence[str] = (),
     if not any(by_path):
         return PluginReader(of, own, wanted)
     return MixedReader(of, own, wanted, by_path)
+
+
+def _full_path(kind: str, field: str) -> str:
+    """Return the path of a field that several types have at different places, such as the ``position`` of a pose."""
+    part, dot, rest = field.partition('.')
+    return f'{_PLACES[part][kind]}{dot}{rest}' if kind in _PLACES.get(part, {}) else field
+
+
+def _sector_reader(kind: Kind, fields: Sequence[str], *, zero_is_far: bool) -> Reader:
+    if kind.full_name != LASER_SCAN or not all(map(is_sector, fields)):
+        raise ConfigError(
+            'sectors such as nearest(-0.35, 0.35) are read of a LaserScan, and from a source of their own; list the '
+            'topic as two sources to read other fields as well.'
+        )
+    return SectorReader(fields, zero_is_far=zero_is_far)
 
 
 def _own_reader(kind: Kind) -> OwnReader | None:

@@ -1,0 +1,170 @@
+"""
+Entries of an observation that no message has as they are.
+
+These are ways between positions of several messages, the policy's previous action, and the clock of a gait. The values
+that they need, and that are no observations themselves, are read into places behind the observation.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from velora_ros.contract.joint_signals import joint_signal, signal_name
+from velora_ros.contract.source_plan import JOINTS, SourcePlan
+from velora_ros.contract.ways import ORIENTATION, POSITION, Way, Ways, parse_way
+from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.spec import Source
+from velora_ros.spec.robot_contract import GAIT_CLOCK, LAST_ACTION, OWN_TYPES
+
+Entry = tuple[int, Source, str]
+"""Place in the observation, source and field."""
+
+WAVES = ('sin', 'cos')
+
+
+@dataclass
+class ClockPlan:
+    """
+    The entries of a gait's clock.
+
+    Args:
+        source: the clock.
+        entries: their places in the observation.
+        waves: 0 for the sine, 1 for the cosine, of each.
+        command: where the command is among the values that are read; empty: it always moves.
+    """
+
+    source: Source
+    entries: list[int] = field(default_factory=list)
+    waves: list[int] = field(default_factory=list)
+    command: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Computed:
+    """
+    All computed entries of an observation.
+
+    Args:
+        size: number of values that are read and computed, at least that of observations.
+        hidden: how many of them, the last ones, are no observations.
+        ways: between positions of several messages.
+        actions: place in the observation and number of each action that is read again.
+        clocks: the clocks of a gait.
+    """
+
+    size: int = 0
+    hidden: int = 0
+    ways: list[Ways] = field(default_factory=list)
+    actions: list[tuple[int, int]] = field(default_factory=list)
+    clocks: list[ClockPlan] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.ways or self.actions or self.clocks)
+
+
+class RawPlaces:
+    """
+    Where values are that messages have; one that is no observation gets a place behind the observations.
+
+    Args:
+        plans: the plans of all sources, by name.
+        count: number of observations.
+    """
+
+    def __init__(self, plans: Mapping[str, SourcePlan], count: int) -> None:
+        self.plans, self.size = plans, count
+
+    def of(self, name: str, fields: Iterable[str], why: str) -> list[int]:
+        """
+        Return the places of fields of a source, which are read from now on.
+
+        Raises:
+            ConfigError: there is no such source.
+        """
+        if name not in self.plans:
+            raise ConfigError(f"{why} needs the source '{name}'.{did_you_mean(name, self.plans)}")
+        return [self._place(self.plans[name], what) for what in fields]
+
+    def of_joints(self, joints: Sequence[str], why: str = 'the position of a joint') -> list[int] | None:
+        """Return the places of joints' positions; None without joint states."""
+        name = next((name for name, one in self.plans.items() if one.source.type == JOINTS), None)
+        return None if name is None else self.of(name, [signal_name(joint, 'position') for joint in joints], why)
+
+    def _place(self, plan: SourcePlan, what: str) -> int:
+        if what in plan.fields and set(plan.widths) == {1}:
+            return plan.places[plan.fields.index(what)]
+        plan.add(what, [self.size])
+        self.size += 1
+        return self.size - 1
+
+
+def is_computed(source: Source, what: str) -> bool:
+    """Return whether a field is computed."""
+    return source.type in OWN_TYPES or (source.type != JOINTS and parse_way(what) is not None)
+
+
+def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
+    """
+    Return what computes these entries.
+
+    Raises:
+        ConfigError: a field is not valid, or a source that it needs is not there.
+    """
+    found, ways = Computed(), dict[tuple[str, str, bool, str], list[tuple[int, int]]]()
+    clocks: dict[str, ClockPlan] = {}
+    for place, source, what in entries:
+        if source.type == LAST_ACTION:
+            found.actions.append((place, _number(source, what)))
+        elif source.type == GAIT_CLOCK:
+            clock = clocks.setdefault(source.name, ClockPlan(source))
+            clock.entries.append(place)
+            clock.waves.append(_wave(source, what))
+        else:
+            way = parse_way(what) or Way('', False, '', 0)
+            ways.setdefault((source.name, way.origin, way.in_frame, way.joint), []).append((place, way.axis))
+    found.ways = [_ways(key, pairs, places) for key, pairs in ways.items()]
+    found.clocks = list(clocks.values())
+    for clock in found.clocks:
+        clock.command = _command_of(clock.source, places)
+    return found
+
+
+def _ways(key: tuple[str, str, bool, str], pairs: list[tuple[int, int]], places: RawPlaces) -> Ways:
+    name, origin, in_frame, joint = key
+    why = f"a field of the source '{name}'"
+    turned = places.of_joints([joint], why) if joint else []
+    if turned is None:
+        raise ConfigError(f"{why} turns with the joint '{joint}', and no source has joint states; add one.")
+    return Ways(
+        places.of(name, POSITION, why),
+        origin=places.of(origin, POSITION, why) if origin else [],
+        orientation=places.of(origin, ORIENTATION, why) if in_frame else [],
+        joint=turned,
+        axes=[axis for _, axis in pairs],
+        entries=[place for place, _ in pairs],
+    )
+
+
+def _number(source: Source, what: str) -> int:
+    if not what.isdecimal():
+        raise ConfigError(f"'{source.name}:{what}' is not an action; give its number, {source.name}:0.")
+    return int(what)
+
+
+def _wave(source: Source, what: str) -> int:
+    if what not in WAVES:
+        raise ConfigError(f"'{source.name}:{what}' is not part of a clock.{did_you_mean(what, WAVES)}")
+    return WAVES.index(what)
+
+
+def _command_of(source: Source, places: RawPlaces) -> list[int]:
+    """Return where the command is that a clock runs with."""
+    if not source.moves_with:
+        return []
+    plan = places.plans.get(source.moves_with)
+    if plan is None or not plan.places or any(joint_signal(what) for what in plan.fields):
+        raise ConfigError(
+            f"the clock '{source.name}' runs while the source '{source.moves_with}' commands to move, and no "
+            'observation is read from it; read its entries, or set no clock.'
+        )
+    return list(plan.places)

@@ -1,0 +1,121 @@
+"""
+Fields that are computed from several messages: where one position lies, seen from another.
+
+``position.x``                               a coordinate of the source's own position
+``position.relative_to(tool).x``             minus the position of the source ``tool``
+``position.in_frame_of(odom).x``             minus the position of ``odom``, with the axes of its orientation
+``position.turned_by(shoulder_joint).x``     with axes that turn about z with a joint
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.contract.orientations import matrices, to_frame
+from velora_ros.errors import ConfigError
+
+Array = npt.NDArray[np.float64]
+Places = list[int]
+
+AXES = 'xyz'
+POSITION = tuple(f'position.{axis}' for axis in AXES)
+ORIENTATION = tuple(f'orientation.{part}' for part in ('w', 'x', 'y', 'z'))
+_WAY = re.compile(r'position((?:\.\w+\([^()]*\))+)\.([xyz])')
+_STEP = re.compile(r'\.(\w+)\(\s*([^()]*?)\s*\)')
+_STEPS = ('relative_to', 'in_frame_of', 'turned_by')
+
+
+@dataclass(frozen=True)
+class Way:
+    """
+    A parsed field.
+
+    Args:
+        origin: the source from which the position is seen; empty: from where positions are measured.
+        in_frame: whether the axes are those of the origin.
+        joint: the joint with which the axes turn; empty: none.
+        axis: 0, 1 or 2.
+    """
+
+    origin: str
+    in_frame: bool
+    joint: str
+    axis: int
+
+
+def parse_way(text: str) -> Way | None:
+    """
+    Return the parsed field; None if it is a field of one message.
+
+    Raises:
+        ConfigError: a step is unknown or given twice.
+    """
+    match = _WAY.fullmatch(text)
+    if match is None:
+        return None
+    steps = _STEP.findall(match[1])
+    if unknown := [name for name, _ in steps if name not in _STEPS]:
+        raise ConfigError(f"'{text}' has '{unknown[0]}'; after position come {', '.join(_STEPS)}.")
+    given: dict[str, str] = dict(steps)
+    if len(given) < len(steps) or ('relative_to' in given and 'in_frame_of' in given):
+        raise ConfigError(f"'{text}' says twice from where the position is seen; give one.")
+    origin = given.get('in_frame_of') or given.get('relative_to') or ''
+    return Way(origin, 'in_frame_of' in given, given.get('turned_by', ''), AXES.index(match[2]))
+
+
+class Ways:
+    """
+    Computes the fields that look from one origin at one position.
+
+    Args:
+        position: where the position is among the values that were read, x, y and z.
+        origin: where the position of the origin is; empty: none.
+        orientation: where the orientation of the origin is, w, x, y and z; empty: the axes stay.
+        joint: where the position of the joint is with which the axes turn [rad]; empty: none.
+        axes: the axis of each entry.
+        entries: which entries of the observation are filled.
+    """
+
+    def __init__(
+        self, position: Places, *, origin: Places, orientation: Places, joint: Places, axes: Places, entries: Places
+    ) -> None:
+        self._position, self._origin, self._orientation, self._joint = position, origin, orientation, joint
+        self._axes, self._entries = axes, entries
+
+    def __call__(self, values: Array) -> None:
+        """Fill the entries in values that were read, shape (..., values)."""
+        origin = values[..., self._origin] if self._origin else np.zeros(3)
+        axes = matrices(_unit(values[..., self._orientation])) if self._orientation else None
+        way = seen_from(values[..., self._position], origin, axes)
+        if self._joint:
+            way = turned(way, values[..., self._joint[0]])
+        values[..., self._entries] = way[..., self._axes]
+
+
+def seen_from(position: Array, origin: Array, axes: Array | None = None) -> Array:
+    """
+    Return the way from an origin to a position, shape (..., 3) [m].
+
+    Args:
+        position: shape (..., 3) [m].
+        origin: shape (..., 3) [m].
+        axes: the columns are the axes in which the way is given, shape (..., 3, 3); None: those of the positions.
+    """
+    way = position - origin
+    return way if axes is None else to_frame(axes, way)
+
+
+def turned(vectors: Array, angle: npt.ArrayLike) -> Array:
+    """Return vectors, shape (..., 3), in axes that are turned about z by an angle [rad], shape (...,)."""
+    sine, cosine = np.sin(angle), np.cos(angle)
+    x, y = vectors[..., 0], vectors[..., 1]
+    return np.stack([cosine * x + sine * y, cosine * y - sine * x, vectors[..., 2]], axis=-1)
+
+
+def _unit(quaternions: Array) -> Array:
+    """Return quaternions of length 1; an invalid one becomes NaN, which the policy refuses."""
+    with np.errstate(invalid='ignore', divide='ignore'):
+        found: Array = quaternions / np.sqrt((quaternions**2).sum(axis=-1, keepdims=True))
+    return found

@@ -1,0 +1,76 @@
+"""Observations that the controller keeps itself: the policy's previous action, and the clock of a gait."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.contract.computed_entries import ClockPlan
+from velora_ros.contract.gait_clock import moves, sine_and_cosine, strides
+from velora_ros.control.newest_values import NANOSECONDS
+from velora_ros.errors import ConfigError
+
+Array = npt.NDArray[np.float64]
+
+
+class OwnSource(Protocol):
+    """Fills entries of an observation."""
+
+    def begin(self, stamp: int) -> None:
+        """Begin anew with the observation at a stamp [ns], the first after a reset of the hidden state."""
+
+    def fill(self, values: Array, stamp: int) -> None:
+        """Fill the entries in the values that were read for a stamp [ns], shape (values,)."""
+
+
+class LastAction:
+    """
+    The policy's previous action, as it was before limits.
+
+    Args:
+        entries: place in the observation and number of each action that is read.
+        action: the previous action, shape (action,), kept up to date by the controller; zero after a reset.
+    """
+
+    def __init__(self, entries: Sequence[tuple[int, int]], action: Array) -> None:
+        if beyond := [number for _, number in entries if number >= len(action)]:
+            raise ConfigError(
+                f"'observation.fields' reads the action {beyond[0]} again, and the policy has {len(action)}; the first "
+                'is 0.'
+            )
+        self._places, self._numbers = (index_of([pair[i] for pair in entries]) for i in (0, 1))
+        self._action = action
+
+    def begin(self, stamp: int) -> None:
+        """See :class:`OwnSource`; the controller has set the action to zero."""
+
+    def fill(self, values: Array, stamp: int) -> None:
+        """See :class:`OwnSource`."""
+        values[self._places] = self._action[self._numbers]
+
+
+class RunningClock:
+    """The clock of a gait, which runs from the first observation after a reset on."""
+
+    def __init__(self, plan: ClockPlan) -> None:
+        self._source, self._entries, self._waves, self._command = plan.source, plan.entries, plan.waves, plan.command
+        self._began = 0
+
+    def begin(self, stamp: int) -> None:
+        """See :class:`OwnSource`."""
+        self._began = stamp
+
+    def fill(self, values: Array, stamp: int) -> None:
+        """See :class:`OwnSource`."""
+        source = self._source
+        moving = not self._command or bool(moves(values[self._command], source.moves_above))
+        stride = strides((stamp - self._began) / NANOSECONDS, source.period_s, source.phase)
+        values[self._entries] = sine_and_cosine(stride, moving)[self._waves]
+
+
+def index_of(places: Sequence[int]) -> slice | list[int]:
+    """Return a slice for consecutive places, which is faster, else the places."""
+    found = list(places)
+    first = found[0] if found else 0
+    return slice(first, first + len(found)) if found == list(range(first, first + len(found))) else found

@@ -1,0 +1,91 @@
+"""
+Decodes an Imu from the bytes that the middleware carries, since making a message of them takes rclpy longer.
+
+After header and frame an Imu has 37 numbers at fixed places: orientation x, y, z, w, angular velocity and linear
+acceleration, each followed by the nine numbers of its covariance.
+"""
+
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.contract.orientations import gravity, matrices, rotation
+from velora_ros.errors import ConfigError, ObservationError
+from velora_ros.nodes.policy.serialised_messages import CDR_ENCODING, CDR_HEAD, CDR_STAMP
+
+Array = npt.NDArray[np.float64]
+
+_LENGTH = struct.Struct('=I')
+_NUMBERS = 37
+_PARTS = {'orientation': (0, 4), 'angular_velocity': (13, 16), 'linear_acceleration': (25, 28)}
+_XYZ = 'xyz'
+FIELDS = tuple(
+    f'{part}.{axis}' for part in ('orientation.gravity', 'angular_velocity', 'linear_acceleration') for axis in _XYZ
+)
+"""The fields that this decoder reads."""
+
+
+class ImuDecoder:
+    """
+    Reads directions from serialised Imu messages, in the base's frame.
+
+    Args:
+        fields: some of :data:`FIELDS`.
+        mounting: roll, pitch and yaw of the sensor in the base's frame [rad]; empty: they agree.
+
+    Raises:
+        ConfigError: the mounting is not three angles.
+    """
+
+    def __init__(self, fields: Sequence[str], mounting: Sequence[float] = ()) -> None:
+        if len(mounting) not in (0, 3):
+            raise ConfigError(f"'mounting_rpy' has {len(mounting)} numbers; give roll, pitch and yaw [rad].")
+        self._order = [FIELDS.index(field) for field in fields]
+        self._turn = rotation(*mounting) if any(mounting) else None
+        self._parts = [part for part in _PARTS if any(field.startswith(part) for field in fields)]
+        self._needs_gravity = 'orientation' in self._parts
+        self._values = np.zeros((3, 3))
+
+    def decode(self, message: bytes, now: int) -> tuple[int, Array]:
+        """
+        Return when it was measured [ns], and the values of the fields; an unset stamp is ``now``.
+
+        Raises:
+            ObservationError: the bytes are not an Imu, it lacks a part that is read, or the orientation is invalid.
+        """
+        numbers, stamp = self._numbers(message)
+        for part in self._parts:
+            if numbers[_PARTS[part][1]] == -1:
+                raise ObservationError(f'the Imu has no {part}: its first covariance is -1.')
+        values = self._values
+        if self._needs_gravity:
+            values[0] = self._gravity(numbers[:4])
+        values[1], values[2] = numbers[13:16], numbers[25:28]
+        if self._turn is not None:
+            values = values @ self._turn.T
+        return stamp or now, values.ravel()[self._order]
+
+    def _numbers(self, data: bytes) -> tuple[Array, int]:
+        try:
+            (encoding,), (sec, nanosec) = CDR_HEAD.unpack_from(data), CDR_STAMP.unpack_from(data, CDR_HEAD.size)
+            at = CDR_HEAD.size + CDR_STAMP.size
+            (length,) = _LENGTH.unpack_from(data, at)
+            at += _LENGTH.size + length
+            at += -(at - CDR_HEAD.size) % 8
+            if encoding != CDR_ENCODING:
+                raise ValueError('another byte order')
+            return np.frombuffer(data, np.float64, _NUMBERS, at), sec * 1_000_000_000 + nanosec
+        except (struct.error, ValueError) as error:
+            raise ObservationError(f'the bytes of an Imu cannot be read: {error}.') from error
+
+    def _gravity(self, xyzw: Array) -> Array:
+        length = float(np.sqrt(xyzw @ xyzw))
+        if not 1e-3 <= length < np.inf:
+            x, y, z, w = xyzw
+            raise ObservationError(
+                f"'orientation' is ({x:g}, {y:g}, {z:g}, {w:g}), an invalid quaternion; x, y, z and w of an "
+                'orientation have length 1.'
+            )
+        return gravity(matrices(xyzw[[3, 0, 1, 2]] / length))
