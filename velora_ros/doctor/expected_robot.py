@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from velora_ros.contract.joint_signals import joint_signal
-from velora_ros.contract.sources import JOINTS, ObservationSettings, SourcePlan, plan
+from velora_ros.contract.source_plan import JOINTS, SourcePlan
+from velora_ros.contract.sources import ObservationSettings, plan
 from velora_ros.doctor.samples import ExpectedJoint
 from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.spec.robot_contract import OWN_TYPES, Source

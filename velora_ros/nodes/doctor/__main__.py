@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from velora_ros.contract.sources import JOINTS
+from velora_ros.contract.source_plan import JOINTS
 from velora_ros.doctor.check_policy import check_policy
 from velora_ros.doctor.expected_robot import ExpectedRobot, expected_robot
 from velora_ros.doctor.findings import Finding, as_json, is_ready, report
