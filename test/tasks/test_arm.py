@@ -79,9 +79,9 @@ def test_the_critic_knows_how_far_apart_parts_of_the_arm_are_and_closeness_costs
         mujoco.mj_forward(model, data)
         for pair, parts in enumerate(arm.PAIRS):
             first, second = ([g for g in range(model.ngeom) if name in owners(model, g)] for name in parts)
-            least = min(mujoco.mj_geomDistance(model, data, a, b, 0.03, None) for a in first for b in second)
+            least = min(mujoco.mj_geomDistance(model, data, a, b, arm.SEEN, None) for a in first for b in second)
             assert found[s, pair] == pytest.approx(least, abs=1e-6)
-            cost[s] += 1 - least / 0.03
+            cost[s] += max(1 - least / 0.05, 0)
     np.testing.assert_allclose(term.compute(sim), cost, atol=1e-4)
     assert cost.any()
 

@@ -45,7 +45,7 @@ def test_an_environment_without_a_preset_gets_the_recipe_and_a_text_that_says_so
 
 
 def test_tasks_have_their_own_values_where_many_simulations_need_others() -> None:
-    values, source = named_hyperparameters('rover')
+    values, source = named_hyperparameters('quadruped')
     config = TrainConfig.from_dict(values)
     assert 'recipe-task.yaml' in source
     assert config.burn_in > 0

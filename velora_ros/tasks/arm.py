@@ -29,6 +29,7 @@ PAIRS = [
     *((link, 'wrist_3_link') for link in ('forearm_link', 'shoulder_link', 'base_link')),
 ]
 """Which parts of the arm can come close to each other or to the floor."""
+SEEN = 0.15  # m, how far the critic sees that
 SPEED = np.pi  # rad/s, the joints' limit
 # Goals are poses of the arm with joints in these ranges [rad], so that the arm is above the floor more often than not.
 LOWEST = np.array([-np.pi, -np.pi, -2.8, -np.pi, -np.pi, -np.pi])
@@ -85,7 +86,7 @@ def goal_distance(sim: Sim) -> Array:
 
 
 def distances(sim: Sim) -> Array:
-    """Return how far apart the pairs are, at most 3 cm, (n, pairs) [m]; for the critic."""
+    """Return how far apart the pairs are, at most 15 cm, (n, pairs) [m]; for the critic."""
     return sim.sensors('distance:*')
 
 
@@ -96,8 +97,8 @@ def touching(sim: Sim) -> Array:
 
 
 def at_goal(sim: Sim) -> Array:
-    """Return 1 - tanh(distance / 3 cm) of the tool from the goal: it has a slope down to the goal itself."""
-    near: Array = 1 - np.tanh(reward.distance(sim, TOOL) / 0.03)
+    """Return 1 - tanh(distance / 2 cm) of the tool from the goal: it has a slope down to the goal itself."""
+    near: Array = 1 - np.tanh(reward.distance(sim, TOOL) / WITHIN)
     return near
 
 
@@ -155,14 +156,14 @@ ARM = Task(
         observe.goal(relative_to=TOOL, frame=TURNED, within=CLOSE, scale=1 / CLOSE),
         observe.last_action(),
     ],
-    critic=[pull, goal_distance, Observation('distances', distances, scale=30.0)],
+    critic=[pull, goal_distance, Observation('distances', distances, scale=1 / SEEN)],
     commands={'goal': command.goal(reachable, every=(2.5, 4.0))},
     reward={
         reward.progress(TOOL): 20.0,
         reward.reach(TOOL, width=0.1): 1.0,
         at_goal: 1.0,
         touching: -10.0,
-        reward.too_close(PAIRS, 0.03): -0.5,
+        reward.too_close(PAIRS, 0.05, seen=SEEN): -0.5,
         reward.joint_speeds(): -0.01,
         reward.action_rate(): -0.01,
     },

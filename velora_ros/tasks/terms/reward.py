@@ -195,17 +195,23 @@ def collision(first: str, second: str = '') -> Term:
     return Term('collision', lambda sim: (sim.sensor(name)[:, 0] > 0) * 1.0, '', prepare)
 
 
-def too_close(pairs: Sequence[tuple[str, str]], margin: float) -> Term:
-    """Return by how much pairs of geoms or bodies are closer than a margin [m], in shares of it, summed."""
+def too_close(pairs: Sequence[tuple[str, str]], margin: float, *, seen: float = 0.0) -> Term:
+    """
+    Return by how much pairs of geoms or bodies are closer than a margin, in shares of it, summed.
+
+    Args:
+        pairs: names of both.
+        margin: the distance below which closeness counts [m].
+        seen: the largest distance that the sensors ``distance:first:second`` tell, for a critic [m]; 0: the margin.
+    """
 
     def prepare(model: RobotModel) -> None:
         for first, second in pairs:
-            model.distance(first, second, margin, 'reward.too_close')
+            model.distance(first, second, max(margin, seen), 'reward.too_close')
 
     def compute(sim: Sim) -> Array:
-        missing: Array = sum(
-            (1 - sim.sensor(f'distance:{one}:{other}')[:, 0] / margin for one, other in pairs), np.zeros(sim.n)
-        )
+        distances = [sim.sensor(f'distance:{first}:{second}')[:, 0] for first, second in pairs]
+        missing: Array = sum((np.maximum(1 - one / margin, 0) for one in distances), np.zeros(sim.n))
         return missing
 
     return Term('too_close', compute, '', prepare)
