@@ -43,6 +43,7 @@ from velora_ros.nodes.view.command_numbers import numbers_of
 from velora_ros.nodes.view.displayed_robot import DisplayedRobot, from_description, load
 from velora_ros.nodes.view.newest_messages import NewestMessages
 from velora_ros.nodes.view.orders import POINT, POSE, TWIST, TWIST_STAMPED, Order, goal_of, velocity_of
+from velora_ros.nodes.view.page_address import is_local
 from velora_ros.nodes.view.parameters import PARAMETERS, slider_ranges
 from velora_ros.nodes.view.robot_orders import PLACE, VELOCITY, RobotOrders
 from velora_ros.nodes.view.robot_pose import RobotPose, scan_points
@@ -101,6 +102,11 @@ class ViewNode(Node):
 
     def _open(self, robot: DisplayedRobot) -> None:
         self._view = RobotView(self, robot, self._table.values)
+        self.get_logger().info(f'{robot.name}: open {self._view.url} in a browser')
+        if not is_local(self._table['host']):
+            self.get_logger().warning(
+                f"'host' is '{self._table['host']}': whoever reaches this machine over the network can drive the robot"
+            )
         check_qos_overrides(self)
         self._schedule.set(self._view.draw, 1 / self._table['rate_hz'])
         self._schedule.set(self._view.carry_out_orders, ORDERS_PERIOD_S)
@@ -147,9 +153,14 @@ class RobotView:
         self._hidden_trace, self._command_trace = HiddenTrace(), CommandTrace()
         self._odometry_at = self._trace_due = self._velocity_due = self._goal_due = float('-inf')
         self._told: tuple[float, float, float] | None = None
-        self._place: tuple[float, float, float] | None = None
+        self._is_drawn = False
         self._subscribe(values)
         self.look()
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds the page."""
+        return self._page.url
 
     def close(self) -> None:
         """Take the hands off the robot, and stop serving the page."""
@@ -223,9 +234,9 @@ class RobotView:
         self._read_status(now)
         if not self._page.is_open:
             return
-        self._read_pose(now)
-        self._pose.update()
-        self._page.draw(self._pose.data)
+        if self._read_pose(now):
+            self._pose.update()
+            self._page.draw(self._pose.data)
         self._scan.newest(self._draw_scan)
         self._velocity.newest(lambda message: setattr(self, '_told', velocity_of(message)))
         self._goal.newest(self._read_goal)
@@ -233,18 +244,22 @@ class RobotView:
             self._trace_due = now + TRACE_PERIOD_S
             self._draw_traces(now)
 
-    def _read_pose(self, now: float) -> None:
-        for state in self._joints.take():
+    def _read_pose(self, now: float) -> bool:
+        """Take over what came about the pose; return whether anything came, or nothing was drawn yet."""
+        states, odometries, imus = self._joints.take(), self._odom.take(), self._imu.take()
+        for state in states:
             self._pose.set_joints(state.name, state.position)
-        for odometry in self._odom.take():
+        for odometry in odometries:
             self._odometry_at = now
             place, turn = odometry.pose.pose.position, odometry.pose.pose.orientation
             self._pose.set_base((place.x, place.y, place.z), (turn.w, turn.x, turn.y, turn.z))
             self._set_goal_frame(odometry.header.frame_id)
-        for imu in self._imu.take():
+        for imu in imus:
             if now - self._odometry_at > ODOMETRY_S and imu.orientation_covariance[0] >= 0:
                 turn = imu.orientation
                 self._pose.set_orientation((turn.w, turn.x, turn.y, turn.z))
+        news, self._is_drawn = bool(states or odometries or imus) or not self._is_drawn, True
+        return news
 
     def _set_goal_frame(self, usual: str) -> None:
         self._robot_orders.goal_frame = self._goal_frame or usual or self._robot_orders.goal_frame

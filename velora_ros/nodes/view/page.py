@@ -69,6 +69,11 @@ class Page:
         self._points: Any = None
 
     @property
+    def url(self) -> str:
+        """Where a browser finds the page."""
+        return self._server.url
+
+    @property
     def is_open(self) -> bool:
         """Whether somebody looks at the page."""
         return bool(self._server.get_clients())
