@@ -91,21 +91,26 @@ class SimLoop:
         """Simulate up to now, then apply the command from the next physics step on."""
         self._start_time_once()
         now = time.monotonic()
+        action = None if self._new_episode or self._paused else self._checked(message)
+        if action is not None:  # before a later state is published, which it does not answer
+            self.statistics.command(now)
         if not self._paused:
             self._advance(now)
-        if self._new_episode or self._paused:
-            return
-        try:
-            action = self.robot.check_command(self._commands.decode(message))
-        except SpecError as error:
-            self._node.get_logger().warning(f'command refused: {error}', throttle_duration_sec=WARNING_PERIOD_S)
+        if action is None or self._new_episode:
             return
         delay = self.faults.settings.action_delay[0] * self.robot.spec.control_period
         self.faults.counts['command_delay'] += delay > 0
         self._delayed_actions.put(action, self.robot.time + delay + self.robot.command_delay - TOLERANCE_S)
         self._last_command = now
         self._timed_out = False
-        self.statistics.command(now)
+
+    def _checked(self, message: Any) -> Array | None:
+        """Return what a command means for the robot; None if it is refused."""
+        try:
+            return self.robot.check_command(self._commands.decode(message))
+        except SpecError as error:
+            self._node.get_logger().warning(f'command refused: {error}', throttle_duration_sec=WARNING_PERIOD_S)
+            return None
 
     def _follow_publishers(self) -> None:
         if self.silence > max(self._period, FOLLOW_PERIOD_S):
