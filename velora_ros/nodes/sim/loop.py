@@ -83,6 +83,7 @@ class SimLoop:
         self.pacer = RealTimePacer(self._period, max(2 * self._period, CATCH_UP_S))
         self._timer = node.create_timer(self._period, self._on_timer, clock=STEADY)
         self._begun = False
+        self.statistics: RunStatistics
         self._start_time()
 
     # --- a command comes --------------------------------------------------------------------------------------------
