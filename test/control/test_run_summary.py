@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from velora_ros.control.pass_criteria import failures
 from velora_ros.control.run_summary import MinuteReturns, RunStatistics, SimulationProgress, Swaps
+from velora_ros.control.step_schedule import StepSchedule
 
 PERIOD = 0.04
 
@@ -245,3 +246,28 @@ def test_figures_of_a_task_have_a_least_value(figures, learning, missed):
     reasons = failures({**statistics.summary(now, end), **figures}, learning=learning)
     assert len(reasons) == len(missed)
     assert all(f"figure '{name}'" in reason for name, reason in zip(missed, reasons, strict=True))
+
+
+def test_states_between_two_steps_of_a_policy_need_no_answer():
+    statistics, schedule = RunStatistics(100.0, step_period=PERIOD), StepSchedule(PERIOD)
+    time = 0.0
+    for factor in np.random.default_rng(0).choice([0.75, 1, 1.25], 1000):
+        statistics.state(100.0 + time, progress(time))
+        if schedule.is_due(round(time * 1e9)):  # as policy_node
+            statistics.command(100.0 + time + 0.001)
+        time += PERIOD * factor
+    summary = statistics.summary(100.0 + time, progress(time))
+    assert summary['commands'] == summary['due'] < summary['states'] == 1000
+    assert (failures(summary), statistics.missed) == ([], 0)
+
+
+def test_a_policy_that_answers_every_other_step_fails_at_any_rate_of_states():
+    statistics = RunStatistics(100.0, step_period=PERIOD)
+    for index in range(1000):  # ten times as many states as steps
+        now = index * PERIOD / 10
+        statistics.state(100.0 + now, progress(now))
+        if index % 20 == 0:
+            statistics.command(100.0 + now + 0.001)
+    summary = statistics.summary(140.0, progress(4.0))
+    assert summary['due'] == pytest.approx(100, abs=2)
+    assert any('answered' in reason for reason in failures(summary))

@@ -23,14 +23,14 @@ def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
         learning: whether the controller was learning, so that only the falls of the last minute count.
     """
     low, high = (bound * summary['real_time_factor_asked'] for bound in REAL_TIME_FACTOR)
-    states, commands = summary['states'], summary['commands']
+    due, commands = summary['due'], summary['commands']
     reasons = []
     if not low <= summary['real_time_factor'] <= high:
         reasons.append(f'the real-time factor was {summary["real_time_factor"]:.4f}, not {low:.5g} to {high:.5g}')
     if commands == 0:
         reasons.append('no command arrived; is policy_node running, active and armed?')
-    elif commands < ANSWERED * states:
-        reasons.append(f'{commands} commands answered {states} states, fewer than {ANSWERED:.0%}')
+    elif commands < ANSWERED * due:
+        reasons.append(f'{commands} commands answered {due} states, fewer than {ANSWERED:.0%}')
     if summary['longest_hold_s'] > (longest := LONGEST_HOLD_LEARNING_S if learning else LONGEST_HOLD_S):
         reasons.append(f'the robot waited {summary["longest_hold_s"]:.1f} s for a command, more than {longest:g} s')
     if learning and summary['falls_last_minute']:

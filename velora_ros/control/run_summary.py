@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from velora_ros.control.loop_timing import LoopTiming, TimingReport
+from velora_ros.control.step_schedule import StepSchedule
 
 MINUTE_S = 60.0
 _LATENCIES_AT_MOST = 1 << 18  # kept for the percentiles, the newest
@@ -36,11 +37,16 @@ class RunStatistics:
 
     Args:
         now: time at which the run begins [s].
+        step_period: time between two steps of a policy that steps once in each period, whatever the rate of the states
+            [s]; 0: every state is to be answered.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, step_period: float = 0.0) -> None:
         self.states = 0
         """Number of states published, including the first one that got a command."""
+        self.due = 0
+        """Number of these states that were to be answered."""
+        self._schedule = StepSchedule(step_period) if step_period else None
         self.received = 0
         """Number of valid commands received."""
         self.terminated = self.truncated = self.resets = self.falls = 0
@@ -64,9 +70,12 @@ class RunStatistics:
 
     def state(self, now: float, progress: SimulationProgress) -> None:
         """Record that a state was published."""
-        self.missed += self._unanswered is not None and self._first_command is not None
-        self._unanswered = now
-        self.states += self._first_command is not None
+        commanding = self._first_command is not None
+        if self._schedule is None or self._schedule.is_due(round(progress.time * 1e9)):
+            self.missed += self._unanswered is not None and commanding
+            self._unanswered = now
+            self.due += commanding
+        self.states += commanding
         if progress.holding:
             self.longest_hold = max(self.longest_hold, progress.held - self._held_before)
         else:
@@ -77,7 +86,7 @@ class RunStatistics:
         self.received += 1
         if first := self._first_command is None:
             self._first_command = self._elapsed(now)
-            self.states = 1
+            self.states = self.due = 1
         if self._unanswered is None:
             return
         latency = now - self._unanswered
@@ -103,6 +112,8 @@ class RunStatistics:
     def reset(self) -> None:
         """Record a reset of the robot; a command for a state before it is no longer an answer."""
         self.resets += 1
+        if self._schedule is not None:
+            self._schedule.restart()
         self._unanswered = None
 
     def pause(self, now: float, *, paused: bool) -> None:
@@ -142,7 +153,8 @@ class RunStatistics:
         """
         commands = self.received - fallbacks
         # The newest state does not count while it has no answer: there was no time for one.
-        states = self.states - (self.states > 0 and self._unanswered is not None)
+        waiting = self._unanswered is not None
+        states, due = self.states - (self.states > 0 and waiting), self.due - (self.due > 0 and waiting)
         commanding = 0.0 if self._first_command is None else self._elapsed(now) - self._first_command
         episodes = self.terminated + self.truncated
         latency = np.asarray(self._latency or [0.0]) * 1e6
@@ -159,6 +171,7 @@ class RunStatistics:
             'falls': self.falls,
             'falls_last_minute': self._minutes.falls(progress.time - progress.held),
             'states': states,
+            'due': due,
             'commands': commands,
             'fallbacks': fallbacks,
             'rate_hz': round(commands / commanding, 3) if commanding > 0 else 0.0,

@@ -210,7 +210,8 @@ class SimLoop:
         now = time.monotonic()
         self.clock.start(self._system_time.of(now))
         self._last_command = now
-        self.statistics = RunStatistics(now)
+        # Policies of tasks step once in each period; with uneven periods some states are between two steps.
+        self.statistics = RunStatistics(now, 0.0 if self._told is None else self._period)
         self.pacer.start(now, self.robot.time)
         self.set_speed(self._table['real_time_factor'])
 
