@@ -9,8 +9,8 @@ from toy_vector import Walk
 
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.gym import Disturbances, disturb
-from velora_ros.gym import make_vector as module
 from velora_ros.gym.make_vector import make_many_of, make_vector
+from velora_ros.utils import memory
 
 
 def test_a_vector_has_so_many_environments_and_no_autoreset() -> None:
@@ -38,7 +38,7 @@ def test_more_environments_than_fit_into_memory_are_refused_after_a_few() -> Non
 
 
 def test_where_the_memory_is_not_known_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, '_MEMORY', tmp_path / 'none')
+    monkeypatch.setattr(memory, 'MEMORY', tmp_path / 'none')
     assert make_vector(Walk, 9).num_envs == 9
 
 

@@ -240,6 +240,22 @@ def test_a_resumed_run_has_the_diagnostics_of_one_that_never_stopped(
     assert resumed == whole
 
 
+def test_a_resumed_run_whose_actor_waits_has_its_losses_and_diagnostics_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, 'SAMPLE_EVERY', 7)
+    monkeypatch.setattr(loop_base, 'RECORD_EVERY', 12)
+    for name in ('whole', 'resumed'):
+        if name == 'resumed':
+            train(tmp_path / name, total_steps=49, actor_every=5)
+        train(tmp_path / name, actor_every=5)
+    whole, resumed = (RunPaths(tmp_path / name) for name in ('whole', 'resumed'))
+    assert rows(resumed.diagnostics) == rows(whole.diagnostics)
+    losses = [[row['actor_loss'] for row in rows(run.episodes)] for run in (whole, resumed)]
+    assert losses[0] == losses[1]
+    assert [bool(row['actor_gradient']) for row in rows(whole.diagnostics)[2:]] == [True] * 6
+
+
 def test_a_run_of_before_there_were_diagnostics_goes_on_and_has_them_from_then_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

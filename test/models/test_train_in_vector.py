@@ -13,6 +13,7 @@ from velora_ros.models import LiquidDDPG
 from velora_ros.training import RunPaths, TrainResult
 from velora_ros.training.runs.checkpoint import read
 from velora_ros.training.runs.paths import checkpoint_files
+from velora_ros.utils import memory
 
 SETTINGS: dict[str, Any] = {
     'total_steps': 300, 'start_steps': 64, 'boost_steps': 0, 'update_ratio': 0.1, 'eval_every': 0, 'progress': False,
@@ -99,7 +100,9 @@ def test_environments_with_other_periods_are_refused() -> None:
         dt = 0.1
 
     env = SyncVectorEnv([Walk, Walk, Faster], autoreset_mode=AutoresetMode.DISABLED)
-    with pytest.raises(UnsupportedEnvironmentError, match=r'environment 2 of the vector has the period 0.1, env.* 0.5'):
+    with pytest.raises(
+        UnsupportedEnvironmentError, match=r'environment 2 of the vector has the period 0.1, but .* 0.5'
+    ):
         train(env)
 
 
@@ -139,6 +142,7 @@ def test_nan_from_one_of_many_streams_names_it_and_leaves_the_checkpoint(tmp_pat
     [
         ({'buffer_size': 100}, {'batch_size': 128}, 'buffer_size is 100, but no update comes before'),
         ({'buffer_size': 300}, {}, 'buffer_size is 300; 64 environments need at least 512 transitions'),
+        ({'buffer_size': 600}, {'batch_size': 600}, 'of which 64 environments keep 576 transitions, the same number'),
         ({}, {'episode_share': 0.5}, 'episode_share is 0.5, which needs a single environment'),
     ],
 )
@@ -158,3 +162,33 @@ def test_observations_that_are_no_vector_are_refused() -> None:
 
     with pytest.raises(UnsupportedEnvironmentError, match='must be'):
         train(SyncVectorEnv([Picture] * 2, autoreset_mode=AutoresetMode.DISABLED))
+
+
+def test_a_replay_that_will_not_fit_into_memory_is_refused_before_a_folder_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / 'meminfo').write_text('MemAvailable: 4 kB\n')
+    monkeypatch.setattr(memory, 'MEMORY', tmp_path / 'meminfo')
+    with pytest.raises(ConfigError, match=r'the replay will need about .*; lower buffer_size'):
+        train(walks(4), run_dir=tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
+    train(walks(4), total_steps=20)
+
+
+@pytest.mark.parametrize('streams', [1, 3])
+def test_where_failing_early_pays_the_start_up_warns(streams: int, caplog: pytest.LogCaptureFixture) -> None:
+    class Costly(Walk):
+        fails = True
+
+        def step(self, action: Any) -> Any:
+            observation, _, terminated, truncated, info = super().step(action)
+            return observation, -1.0, self.fails and terminated, truncated, info
+
+    class Endless(Costly):
+        fails = False
+
+    for kind, warns in ((Costly, True), (Endless, False)):
+        caplog.clear()
+        env: Any = SyncVectorEnv([kind] * streams, autoreset_mode=AutoresetMode.DISABLED) if streams > 1 else kind()
+        train(env)
+        assert ('100 % of the rewards in the start-up steps are below 0, and episodes' in caplog.text) is warns

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -175,6 +177,12 @@ def test_actions_of_a_wrong_shape_or_that_are_not_finite_are_refused(task):
         env.reset(seed=[1, 2, 3])
     with pytest.raises(TaskError, match='at least 1'):
         task.make_vec(0)
+
+
+@pytest.mark.skipif(not Path('/proc/meminfo').exists(), reason='the memory of this system is not known')
+def test_more_simulations_than_fit_into_memory_are_refused_at_once(task):
+    with pytest.raises(TaskError, match=r'1000000000 simulations need about .* GiB .*; simulate at most \d+ at once'):
+        task.make_vec(1_000_000_000)
 
 
 def test_a_picture_is_drawn(task, opengl):

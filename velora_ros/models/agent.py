@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from velora_ros.liquid import Wiring
 from velora_ros.liquid.cell_registry import cell_kind
-from velora_ros.models.agent_diagnostics import Outcome, hidden_staleness
+from velora_ros.models.agent_diagnostics import Outcome, hidden_staleness, warning_of_rewards
 from velora_ros.models.agent_state import AgentState
 from velora_ros.models.backends.choose_backend import choose_backend, where_to_learn
 from velora_ros.models.backends.cuda_graph_learner import DeviceLearner
@@ -63,13 +63,16 @@ class DDPGAgent(AgentState):
     def state(self, *, buffer: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the whole agent for :meth:`restore`; a vector of environments is saved within its episodes."""
         tensors, values = super().state(buffer=buffer)
-        return tensors, {**values, 'outcome': self._outcome.state()}
+        loss = self._actor_loss if math.isfinite(self._actor_loss) else None
+        return tensors, {**values, 'outcome': self._outcome.state(), 'actor_loss': loss}
 
     def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         """Restore what :meth:`state` returned; see :meth:`AgentState.restore`."""
         super().restore(tensors, values)
         if 'outcome' in values:  # files of earlier releases have none
             self._outcome.restore(values['outcome'])
+        if values.get('actor_loss') is not None:
+            self._actor_loss = float(values['actor_loss'])
 
     def configure(self, config: TrainConfig) -> None:
         """Take the hyperparameters of ``train``; those of the constructor stay."""
@@ -203,7 +206,8 @@ class DDPGAgent(AgentState):
             turn_of_actor = self.updates % config.actor_every == 0
             seen_by_actor: dict[str, float] = {}
             if turn_of_actor:
-                actor, seen_by_actor = backend.actor_step(data, config, measure=measure)
+                measure_actor = self.updates % SAMPLE_EVERY < config.actor_every  # at its first turn from a sample on
+                actor, seen_by_actor = backend.actor_step(data, config, measure=measure_actor)
                 self._actor_loss = actor['actor_loss']
             # Target networks: theta' <- (1 - tau) theta' + tau theta.
             backend.follow_targets(config.tau, actor=turn_of_actor)
@@ -212,7 +216,9 @@ class DDPGAgent(AgentState):
             self.networks.average_actor(config.policy_tau, self.updates)
 
         if measure:
-            self.gathered.add({'q_mean': critic['q_mean'], **seen_by_critic, **seen_by_actor})
+            self.gathered.add({'q_mean': critic['q_mean'], **seen_by_critic})
+        if seen_by_actor:
+            self.gathered.add(seen_by_actor)
         return {'critic_loss': critic['critic_loss'], 'actor_loss': self._actor_loss, 'q_mean': critic['q_mean']}
 
     @property
@@ -275,10 +281,12 @@ class DDPGAgent(AgentState):
 
     def end_warm_up(self) -> None:
         """
-        Freeze the normalisers, if the agent has any, at what the start-up steps have shown.
+        Freeze the normalisers, if the agent has any, at what the start-up steps have shown; warn of odd rewards.
 
         They are frozen once: the networks learn with what they were frozen at.
         """
+        if text := warning_of_rewards(*self.buffer.rewards_and_terminations()):
+            logger.warning('%s', text)
         bounds = self.config.least_deviation, self.config.score_limit
         if self._normaliser_is_due and len(self.buffer) > 1:
             observations, states = self.buffer.observations_and_states()

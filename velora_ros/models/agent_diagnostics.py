@@ -11,6 +11,7 @@ from velora_ros.replay import SequenceBuffer, StreamBuffer
 
 PLACES, UNROLLED = 16, 64
 """How many stored hidden states are compared to new ones, and over how many steps those are brought up to date."""
+HALF = 0.5
 
 
 class Outcome:
@@ -74,3 +75,21 @@ def hidden_staleness(
     present = backend.states(batch)[begins == 0][:, remembers]
     size = float(np.linalg.norm(present))
     return float(np.linalg.norm(present - stored[begins == 0][:, remembers])) / size if size else math.nan
+
+
+def warning_of_rewards(reward: npt.NDArray[np.float32], terminated: npt.NDArray[np.float32]) -> str:
+    """
+    Return a warning if a policy could gain by ending its episodes early, ``''`` if not.
+
+    Args:
+        reward: of the start-up steps, shape (N,).
+        terminated: 1 where an episode ended in a terminal state, shape (N,).
+    """
+    share = float((reward < 0).mean()) if len(reward) else 0.0
+    if share <= HALF or not terminated.any():
+        return ''
+    return (
+        f'{100 * share:.0f} % of the rewards in the start-up steps are below 0, and episodes terminate: unless that is '
+        'the goal, a policy learns to fail early. Give a reward for each step that does not fail; in a task, set '
+        'reward_floor=0.'
+    )

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from velora_ros.gym.describe_env_errors import close
 from velora_ros.models.agent import DDPGAgent
 from velora_ros.models.random_streams import Streams
 from velora_ros.models.threads_and_denormals import single_thread
+from velora_ros.replay.sequence_buffer import check_fits
 from velora_ros.training import (
     Callback,
     EvaluateIn,
@@ -116,6 +118,8 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
         model.agent.set_streams(0 if vector is None else vector.num_envs)
         model.agent.adopt(env, spec_from_env(env, call.control_period))
         model.agent.check_start_up(config.start_steps)
+        buffer = model.agent.buffer
+        check_fits(buffer.rows, len(buffer), math.inf if call.total_steps is None else call.total_steps)
     with contextlib.ExitStack() as stack:
         stack.enter_context(single_thread())
         description = _description(model, env, config, call, num_envs=1 if vector is None else vector.num_envs)

@@ -1,6 +1,7 @@
 """A ring of transitions; contiguous sequences are drawn with the hidden state stored at the time (R2D2, ICLR 2019)."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid.kernels.compiler import kernel
+from velora_ros.utils.memory import does_not_fit, free_memory
 
 Array = npt.NDArray[np.float32]
 
@@ -98,7 +100,7 @@ class SequenceBuffer:
         self.columns = columns_of(observation_dim, action_dim, hidden_dim, state_dim)
         self._reward = self.columns['reward'].start
         width = self.columns['first'].stop
-        self.rows = np.zeros((capacity, width), dtype=np.float32)  # pages are touched only as it fills
+        self.rows = new_rows(capacity, width)
         self.position = 0
         self.size = 0
         self._added = 0  # transitions ever added: transition i has the number i
@@ -223,6 +225,11 @@ class SequenceBuffer:
         seen = self.latest(len(self))
         return seen.observation[0], seen.state[0]
 
+    def rewards_and_terminations(self) -> tuple[Array, Array]:
+        """Return all rewards held, and 1 where an episode terminated, each of shape (N,), in no order."""
+        held, reward = self.rows[: self.size], self._reward
+        return held[:, reward], held[:, reward + 1]
+
     def longest(self) -> int:
         """Return the number of transitions that can be drawn in one sequence."""
         return self.size
@@ -262,6 +269,39 @@ class SequenceBuffer:
     def empty_batch(self, n_sequences: int, length: int) -> Batch:
         """Return memory for :meth:`sample` to draw into: a batch whose values are arbitrary."""
         return empty_batch(self.columns, n_sequences, length)
+
+
+def new_rows(*shape: int) -> Array:
+    """
+    Return memory for a replay's rows, whose pages are occupied only as it fills.
+
+    Raises:
+        ConfigError: there is not enough memory.
+    """
+    try:
+        return np.zeros(shape, np.float32)
+    except (MemoryError, ValueError) as error:  # a ValueError above numpy's largest size
+        raise ConfigError(
+            f'a replay of {math.prod(shape[:-1])} transitions needs {4 * math.prod(shape) / 2**30:.1f} GiB, more than '
+            'this machine can give; lower buffer_size.'
+        ) from error
+
+
+def check_fits(rows: Array, held: int, steps: float) -> None:
+    """
+    Check that a replay will still fit into memory when it is full, or after so many further steps.
+
+    Args:
+        rows: those of the replay, shape (..., width).
+        held: transitions that it holds; their memory is occupied already.
+        steps: transitions that will be added at most.
+
+    Raises:
+        ConfigError: it will not fit.
+    """
+    added = min(rows.size // rows.shape[-1] - held, steps)
+    if why := does_not_fit(added * rows.shape[-1] * rows.itemsize, free_memory()):
+        raise ConfigError(f'the replay will need {why}; lower buffer_size.')
 
 
 def columns_of(observation_dim: int, action_dim: int, hidden_dim: int, state_dim: int) -> dict[str, slice]:

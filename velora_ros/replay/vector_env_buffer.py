@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid.kernels.compiler import kernel
-from velora_ros.replay.sequence_buffer import Array, Batch, Transition, columns_of, empty_batch
+from velora_ros.replay.sequence_buffer import Array, Batch, Transition, columns_of, empty_batch, new_rows
 
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
@@ -89,7 +89,7 @@ class StreamBuffer:
         self.capacity = capacity // n_streams
         """Transitions kept of each stream."""
         width = self.columns['first'].stop
-        self.rows = np.zeros((n_streams, self.capacity, width), np.float32)  # pages are touched only as it fills
+        self.rows = new_rows(n_streams, self.capacity, width)
         self._newest = np.zeros((n_streams, width), np.float32)  # side by side, then each goes to its ring at once
         self.positions = np.zeros(n_streams, np.int64)
         self.sizes = np.zeros(n_streams, np.int64)
@@ -139,10 +139,18 @@ class StreamBuffer:
 
     def observations_and_states(self) -> tuple[Array, Array]:
         """Return all observations held, shape (N, observation), and what the critic sees with them, (N, state)."""
-        held = np.concatenate([ring[:size] for ring, size in zip(self.rows, self.sizes, strict=True)])
+        held = self._held()
         observation = held[:, self.columns['observation']]
         state = held[:, self.columns['state']]
         return observation, state if state.shape[1] else observation
+
+    def rewards_and_terminations(self) -> tuple[Array, Array]:
+        """Return all rewards held, and 1 where an episode terminated, each of shape (N,), in no order."""
+        held = self._held()
+        return held[:, self.columns['reward'].start], held[:, self.columns['terminated'].start]
+
+    def _held(self) -> Array:
+        return np.concatenate([ring[:size] for ring, size in zip(self.rows, self.sizes, strict=True)])
 
     def spread(self, n_sequences: int, length: int) -> tuple[Batch, Array, Array]:
         """Return sequences at even distances over all places; see :meth:`SequenceBuffer.spread`."""

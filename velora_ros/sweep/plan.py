@@ -137,7 +137,7 @@ class Sweep:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """
-        Write it as a file that :meth:`load` reads, with all drawn values and those of the preset.
+        Write the plan to a file that :meth:`load` reads, with all drawn values and those of the preset.
 
         Raises:
             StorageError: the file cannot be written.

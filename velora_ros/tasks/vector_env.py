@@ -15,6 +15,7 @@ from velora_ros.spec import PolicySpec
 from velora_ros.tasks.episodes import Episodes
 from velora_ros.tasks.random_numbers import key_of
 from velora_ros.tasks.sim import Ids, Sim
+from velora_ros.utils.memory import LARGEST_SHARE, does_not_fit, free_memory, resident_memory
 
 if TYPE_CHECKING:
     from velora_ros.tasks.single_env import TaskEnv
@@ -24,6 +25,7 @@ Floats = npt.NDArray[np.float32]
 
 _AGES = 2**40  # no episode has this number
 _MODEL, _MEMORY = 'model.', 'memory.'
+_FEW = 64
 
 
 class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
@@ -65,6 +67,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
             raise TaskError(f'the number of simulations is {n!r}; it must be a whole number of at least 1.')
         if render_mode not in (None, *self.metadata['render_modes']):
             raise TaskError(f"render_mode is '{render_mode}'; valid are rgb_array, human or None.")
+        _check_memory(task, int(n))
         self.task, self.num_envs, self.render_mode = task, int(n), render_mode
         self.episodes = Episodes(
             task, task.built, self.num_envs, threads=threads, undisturbed=undisturbed, growing=growing
@@ -251,3 +254,15 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         return sorted(
             {field for one in self.task.built.vary for field in one.fields} if not self.episodes.undisturbed else ()
         )
+
+
+def _check_memory(task: Any, n: int) -> None:
+    """Check that so many simulations fit into memory, by making a few if there are many."""
+    if n <= 16 * _FEW:
+        return
+    before = resident_memory()
+    few = Episodes(task, task.built, _FEW)
+    each = (resident_memory() - before) / few.sim.n
+    if why := does_not_fit(n * each, free := free_memory()):
+        most = int(LARGEST_SHARE * free / each)
+        raise TaskError(f'{n} simulations need {why}; simulate at most {most} at once.')

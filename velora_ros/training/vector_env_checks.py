@@ -50,6 +50,13 @@ def check_streams(num_envs: int, config: TrainConfig) -> None:
             f'buffer_size is {config.buffer_size}; {num_envs} environments need at least {needed} transitions, '
             'one sequence each. Raise buffer_size, or train in fewer environments.'
         )
+    kept = num_envs * (config.buffer_size // num_envs)
+    if kept < config.batch_size:
+        raise ConfigError(
+            f'buffer_size is {config.buffer_size}, of which {num_envs} environments keep {kept} transitions, the same '
+            f'number each; no update comes before the replay holds the {config.batch_size} of a batch. Raise '
+            'buffer_size, or lower batch_size.'
+        )
 
 
 def time_limit(vector: Vector) -> int | None:
@@ -71,7 +78,7 @@ def _check_alike(vector: Vector) -> None:
         for what, value in other.items():
             if value != first[what]:
                 raise UnsupportedEnvironmentError(
-                    f'environment {stream} of the vector has {what} {value}, environment 0 has {first[what]}; all '
+                    f'environment {stream} of the vector has {what} {value}, but environment 0 has {first[what]}; all '
                     'environments of a vector must be alike. Make them from one function.'
                 )
 

@@ -18,7 +18,7 @@ POSITIONS = 'positions'
 
 class PartialObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """
-    Show the policy some of the observations only; ``info['privileged_state']`` holds all of them, for training.
+    Show the policy only some of the observations; ``info['privileged_state']`` holds all of them, for training.
 
     Args:
         env: the environment; its observations are vectors.

@@ -116,7 +116,7 @@ def source_not_received(
 
 
 def contradiction_warning(topic: str, publishers: Sequence[str], signal: str, first: float, second: float) -> str:
-    """Return the warning that publishers of a topic send different values of one signal."""
+    """Return the warning about publishers of a topic that send different values of one signal."""
     return (
         f"'{topic}' has publishers that contradict each other about '{signal}' ({first:.3g} and {second:.3g}): "
         f'{" and ".join(publishers)}; end the one that is left over'

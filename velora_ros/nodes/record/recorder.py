@@ -188,7 +188,7 @@ class Recorder(Node):
 
 
 def qos_in_yaml(profiles: list[QoSProfile]) -> str:
-    """Return the profiles of a topic's publishers as ``ros2 bag`` writes them, so that it plays them like this."""
+    """Return the QoS profiles of a topic's publishers as ``ros2 bag`` writes them, so that it replays them alike."""
     lines = []
     for one in profiles:
         lines.append(f'- history: {int(one.history)}\n  depth: {one.depth}\n  reliability: {int(one.reliability)}\n')

@@ -1,0 +1,40 @@
+"""How much memory is free, and whether something large would fit into it."""
+
+from pathlib import Path
+
+MEMORY = Path('/proc/meminfo')
+RESIDENT = Path('/proc/self/status')
+LARGEST_SHARE = 0.8
+"""Of the free memory, for one thing that is large; others need some too."""
+
+
+def free_memory() -> float:
+    """Return the memory that processes can still get [bytes]; infinity where the system does not say."""
+    return _entry(MEMORY, 'MemAvailable') or float('inf')
+
+
+def resident_memory() -> float:
+    """Return the memory that this process occupies [bytes]; 0 where the system does not say."""
+    return _entry(RESIDENT, 'VmRSS')
+
+
+def does_not_fit(needed: float, free: float) -> str:
+    """
+    Return why something does not fit into memory, as a part of a sentence, or ``''`` if it does.
+
+    Args:
+        needed: what it needs [bytes].
+        free: from :func:`free_memory`.
+    """
+    if needed <= LARGEST_SHARE * free:
+        return ''
+    return f'about {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free'
+
+
+def _entry(path: Path, name: str) -> float:
+    """Return an entry of one of Linux's files about memory [bytes]; 0 if there is none."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((1024 * float(line.split()[1]) for line in lines if line.startswith(f'{name}:')), 0.0)
