@@ -8,7 +8,7 @@ import pytest
 from velora_ros.doctor.check_policy import check_policy
 from velora_ros.errors import PolicyFileError
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.policy.golden_trace import KEY, golden_trace, run_trace, with_golden_trace
+from velora_ros.policy.golden_trace import KEY, for_reading, golden_trace, run_trace, with_golden_trace
 
 
 @pytest.mark.parametrize('engine', ['numpy', 'numba'])
@@ -58,3 +58,9 @@ def test_the_rest_of_the_file_stays(make_policy_file):
     other: PolicyFile = with_golden_trace(file)
     assert other.spec == file.spec
     assert {name: value for name, value in other.provenance.items() if name != KEY} == dict(file.provenance)
+
+
+def test_people_read_only_how_long_it_is(make_policy_file):
+    file = with_golden_trace(make_policy_file())
+    assert for_reading(file.provenance)[KEY] == '12 steps'
+    assert for_reading({'a': 1}) == {'a': 1}

@@ -10,6 +10,7 @@ from velora_ros.cli.arguments import whole_number
 from velora_ros.cli.policy_pictures import draw
 from velora_ros.liquid.cell_registry import CELLS
 from velora_ros.policy import PolicyFile
+from velora_ros.policy.golden_trace import for_reading
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -90,7 +91,7 @@ def text(path: str, file: PolicyFile) -> str:
             f'  converted from version 1, whose units were {", ".join(file.converted_units)}; policy_node arms it '
             'only with command.si_confirmed'
         )
-    lines += ['provenance', *(f'  {key}: {_shown(value)}' for key, value in file.provenance.items())]
+    lines += ['provenance', *(f'  {key}: {_shown(value)}' for key, value in for_reading(file.provenance).items())]
     return '\n'.join(lines)
 
 

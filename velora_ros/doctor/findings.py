@@ -28,13 +28,13 @@ def is_ready(findings: Iterable[Finding]) -> bool:
     return all(finding.level != 'mend' for finding in findings)
 
 
-def report(findings: Sequence[Finding]) -> list[str]:
-    """Return one line for each finding, then ``ready`` or the list of what to mend."""
+def report(findings: Sequence[Finding], good: str = 'ready') -> list[str]:
+    """Return one line for each finding, then ``good`` or the list of what to mend."""
     width = max((len(f'{one.check} {one.about}') for one in findings), default=0)
     lines = [f'  {one.level:<4}  {f"{one.check} {one.about}":<{width}}  {one.text}' for one in findings]
     wrong = [one for one in findings if one.level == 'mend']
     if not wrong:
-        return [*lines, 'ready']
+        return [*lines, good]
     numbered = [f'  {number}. {one.about}: {one.text}' for number, one in enumerate(wrong, 1)]
     return [*lines, f'not ready, {len(wrong)} to mend:', *numbered]
 

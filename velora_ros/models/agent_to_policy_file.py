@@ -10,6 +10,7 @@ from velora_ros.errors import ConfigError
 from velora_ros.liquid import LiquidNetwork
 from velora_ros.models.normaliser import Normaliser
 from velora_ros.policy import PolicyFile
+from velora_ros.policy.golden_trace import with_golden_trace
 from velora_ros.policy.numpy_engine import CELLS
 from velora_ros.spec import PolicySpec
 
@@ -25,7 +26,7 @@ def policy_file(
     seed: int,
 ) -> PolicyFile:
     """
-    Fold the masks into the weights and copy everything that a robot needs.
+    Fold the masks into the weights and copy everything that a robot needs; add a golden trace.
 
     Args:
         actor: the trained network, or its average.
@@ -67,7 +68,7 @@ def policy_file(
         'seed': seed,
         'cell': wiring.cell,
     }
-    return PolicyFile(spec, tensors, sizes, dt_range, environment, provenance)
+    return with_golden_trace(PolicyFile(spec, tensors, sizes, dt_range, environment, provenance))
 
 
 def _array(values: Tensor) -> np.ndarray:

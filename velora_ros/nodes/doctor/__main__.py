@@ -22,6 +22,7 @@ from velora_ros.policy.golden_trace import with_golden_trace
 from velora_ros.recordings.mcap_reader import Recording, read_recording
 from velora_ros.utils.output import write_line
 
+NO_POLICY = 'nothing to mend was found; give a policy to know whether the robot is ready for it'
 READY, NOT_READY, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings += _examine(arguments, read_recording(arguments.recording), robot, namespace)
     else:
         findings += _examine_live(arguments, robot, namespace)
-    for line in report(findings):
+    for line in report(findings, 'ready' if policy is not None else NO_POLICY):
         write_line(line)
     if arguments.json:
         about = {'policy': arguments.policy or None, 'digest': policy.digest if policy else None}
