@@ -6,7 +6,7 @@ that they need, and that are no observations themselves, are read into places be
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from velora_ros.contract.joint_signals import joint_signal, signal_name
 from velora_ros.contract.source_plan import JOINTS, SourcePlan
@@ -110,7 +110,7 @@ def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
     Raises:
         ConfigError: a field is not valid, or a source that it needs is not there.
     """
-    found, ways = Computed(), dict[tuple[str, str, bool, str], list[tuple[int, int]]]()
+    found, ways = Computed(), dict[tuple[str, Way], list[tuple[int, int]]]()
     clocks: dict[str, ClockPlan] = {}
     for place, source, what in entries:
         if source.type == LAST_ACTION:
@@ -120,26 +120,27 @@ def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
             clock.entries.append(place)
             clock.waves.append(_wave(source, what))
         else:
-            way = parse_way(what) or Way('', False, '', 0)
-            ways.setdefault((source.name, way.origin, way.in_frame, way.joint), []).append((place, way.axis))
-    found.ways = [_ways(key, pairs, places) for key, pairs in ways.items()]
+            way = parse_way(what) or Way()
+            ways.setdefault((source.name, replace(way, axis=0)), []).append((place, way.axis))
+    found.ways = [_ways(name, way, pairs, places) for (name, way), pairs in ways.items()]
     found.clocks = list(clocks.values())
     for clock in found.clocks:
         clock.command = _command_of(clock.source, places)
     return found
 
 
-def _ways(key: tuple[str, str, bool, str], pairs: list[tuple[int, int]], places: RawPlaces) -> Ways:
-    name, origin, in_frame, joint = key
+def _ways(name: str, way: Way, pairs: list[tuple[int, int]], places: RawPlaces) -> Ways:
+    """Return what computes entries of a source that differ in their axes only; pairs of place and axis."""
     why = f"a field of the source '{name}'"
-    turned = places.of_joints([joint], why) if joint else []
+    turned = places.of_joints([way.joint], why) if way.joint else []
     if turned is None:
-        raise ConfigError(f"{why} turns with the joint '{joint}', and no source has joint states; add one.")
+        raise ConfigError(f"{why} turns with the joint '{way.joint}', and no source has joint states; add one.")
     return Ways(
         places.of(name, POSITION, why),
-        origin=places.of(origin, POSITION, why) if origin else [],
-        orientation=places.of(origin, ORIENTATION, why) if in_frame else [],
+        origin=places.of(way.origin, POSITION, why) if way.origin else [],
+        orientation=places.of(way.origin, ORIENTATION, why) if way.in_frame else [],
         joint=turned,
+        within=way.within,
         axes=[axis for _, axis in pairs],
         entries=[place for place, _ in pairs],
     )

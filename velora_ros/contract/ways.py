@@ -5,8 +5,10 @@ Fields that are computed from several messages: where one position lies, seen fr
 ``position.relative_to(tool).x``             minus the position of the source ``tool``
 ``position.in_frame_of(odom).x``             minus the position of ``odom``, with the axes of its orientation
 ``position.turned_by(shoulder_joint).x``     with axes that turn about z with a joint
+``position.relative_to(tool).within(0.1).x`` clipped to +-0.1 m, after all other steps
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -24,7 +26,7 @@ POSITION = tuple(f'position.{axis}' for axis in AXES)
 ORIENTATION = tuple(f'orientation.{part}' for part in ('w', 'x', 'y', 'z'))
 _WAY = re.compile(r'position((?:\.\w+\([^()]*\))+)\.([xyz])')
 _STEP = re.compile(r'\.(\w+)\(\s*([^()]*?)\s*\)')
-_STEPS = ('relative_to', 'in_frame_of', 'turned_by')
+_STEPS = ('relative_to', 'in_frame_of', 'turned_by', 'within')
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,15 @@ class Way:
         origin: the source from which the position is seen; empty: from where positions are measured.
         in_frame: whether the axes are those of the origin.
         joint: the joint with which the axes turn; empty: none.
+        within: the coordinates are clipped to this distance [m]; inf: they are not.
         axis: 0, 1 or 2.
     """
 
-    origin: str
-    in_frame: bool
-    joint: str
-    axis: int
+    origin: str = ''
+    in_frame: bool = False
+    joint: str = ''
+    within: float = math.inf
+    axis: int = 0
 
 
 def parse_way(text: str) -> Way | None:
@@ -50,7 +54,7 @@ def parse_way(text: str) -> Way | None:
     Return the parsed field; None if it is a field of one message.
 
     Raises:
-        ConfigError: a step is unknown or given twice.
+        ConfigError: a step is unknown or given twice, or a distance is not valid.
     """
     match = _WAY.fullmatch(text)
     if match is None:
@@ -62,7 +66,18 @@ def parse_way(text: str) -> Way | None:
     if len(given) < len(steps) or ('relative_to' in given and 'in_frame_of' in given):
         raise ConfigError(f"'{text}' says twice from where the position is seen; give one.")
     origin = given.get('in_frame_of') or given.get('relative_to') or ''
-    return Way(origin, 'in_frame_of' in given, given.get('turned_by', ''), AXES.index(match[2]))
+    within = _distance(text, given['within']) if 'within' in given else math.inf
+    return Way(origin, 'in_frame_of' in given, given.get('turned_by', ''), within, AXES.index(match[2]))
+
+
+def _distance(text: str, given: str) -> float:
+    try:
+        distance = float(given)
+    except ValueError:
+        distance = math.nan
+    if not 0 < distance < math.inf:
+        raise ConfigError(f"'{text}' is clipped to '{given}'; give a distance above 0, in m, such as within(0.1).")
+    return distance
 
 
 class Ways:
@@ -74,15 +89,24 @@ class Ways:
         origin: where the position of the origin is; empty: none.
         orientation: where the orientation of the origin is, w, x, y and z; empty: the axes stay.
         joint: where the position of the joint is with which the axes turn [rad]; empty: none.
+        within: the coordinates are clipped to this distance [m]; inf: they are not.
         axes: the axis of each entry.
         entries: which entries of the observation are filled.
     """
 
     def __init__(
-        self, position: Places, *, origin: Places, orientation: Places, joint: Places, axes: Places, entries: Places
+        self,
+        position: Places,
+        *,
+        origin: Places,
+        orientation: Places,
+        joint: Places,
+        within: float,
+        axes: Places,
+        entries: Places,
     ) -> None:
         self._position, self._origin, self._orientation, self._joint = position, origin, orientation, joint
-        self._axes, self._entries = axes, entries
+        self._within, self._axes, self._entries = within, axes, entries
 
     def __call__(self, values: Array) -> None:
         """Fill the entries in values that were read, shape (..., values)."""
@@ -91,6 +115,8 @@ class Ways:
         way = seen_from(values[..., self._position], origin, axes)
         if self._joint:
             way = turned(way, values[..., self._joint[0]])
+        if self._within < math.inf:
+            way = np.clip(way, -self._within, self._within)
         values[..., self._entries] = way[..., self._axes]
 
 

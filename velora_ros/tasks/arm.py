@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.robots import model
-from velora_ros.tasks import Task, act, command, fail, metrics, observe, reward, vary
+from velora_ros.tasks import Task, act, command, fail, growth, metrics, observe, reward, vary
 from velora_ros.tasks.named_parts import bound
 from velora_ros.tasks.record_episodes import Recording
 from velora_ros.tasks.sim import Array, Ids, Sim
@@ -97,8 +97,8 @@ def touching(sim: Sim) -> Array:
 
 
 def at_goal(sim: Sim) -> Array:
-    """Return 1 - tanh(distance / 2 cm) of the tool from the goal: it has a slope down to the goal itself."""
-    near: Array = 1 - np.tanh(reward.distance(sim, TOOL) / WITHIN)
+    """Return 1 - tanh(distance / 3 cm) of the tool from the goal: it has a slope down to the goal itself."""
+    near: Array = 1 - np.tanh(reward.distance(sim, TOOL) / 0.03)
     return near
 
 
@@ -140,6 +140,8 @@ def _goals_with(where: Mask, age: Array) -> int:
     return len({*zip(simulation[where].tolist(), number[where].tolist(), strict=True)})
 
 
+REACH = reward.reach(TOOL, width=0.1)
+
 ARM = Task(
     name='arm',
     model=model('arm'),
@@ -156,11 +158,11 @@ ARM = Task(
         observe.goal(relative_to=TOOL, frame=TURNED, within=CLOSE, scale=1 / CLOSE),
         observe.last_action(),
     ],
-    critic=[pull, goal_distance, Observation('distances', distances, scale=1 / SEEN)],
+    critic=[pull, goal_distance, Observation('distances', distances, scale=1 / SEEN), growth.strength()],
     commands={'goal': command.goal(reachable, every=(2.5, 4.0))},
     reward={
         reward.progress(TOOL): 20.0,
-        reward.reach(TOOL, width=0.1): 1.0,
+        REACH: 1.0,
         at_goal: 1.0,
         touching: -10.0,
         reward.too_close(PAIRS, 0.05, seen=SEEN): -0.5,
@@ -174,7 +176,10 @@ ARM = Task(
         vary.payload('wrist_3_link', (0.0, 1.0)),
         vary.delay(action=(0, 1)),
     ],
+    growth=growth.Growth('reach', above=0.5),
+    discount=0.95,
     metrics=[
+        REACH,
         metrics.goal_distance(TOOL),
         Term('goal_age', lambda sim: since_change(sim, 'goal'), 's'),
         Term('joint_speed', lambda sim: np.abs(sim.joints('*').velocity).max(axis=1), 'rad/s'),
