@@ -1,8 +1,63 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from velora_ros.contract.ways import Way, Ways, parse_way
+from velora_ros.contract.ways import Way, Ways, parse_way, turned
 from velora_ros.errors import ConfigError
+
+
+def test_a_field_says_from_where_and_in_which_axes_a_position_is_seen():
+    way = parse_way('position.relative_to(tool).turned_by(shoulder_pan_joint).within(0.1).y')
+    assert (way.origin, way.in_frame, way.joint, way.within, way.axis) == ('tool', False, 'shoulder_pan_joint', 0.1, 1)
+    assert parse_way('position.in_frame_of(odom).x').in_frame
+
+
+@pytest.mark.parametrize('text', ['position.x', 'pose.position.x', 'ranges[0]', 'min(ranges[0:3])', 'hip/position'])
+def test_fields_of_one_message_are_left_to_it(text):
+    assert parse_way(text) is None
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('position.seen_from(odom).x', "'seen_from'; after position come relative_to"),
+        ('position.relative_to(a).relative_to(b).x', 'twice'),
+        ('position.relative_to(a).in_frame_of(b).x', 'twice'),
+    ],
+)
+def test_an_invalid_way_is_refused(text, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_way(text)
+
+
+numbers = st.floats(-5, 5)
+
+
+@given(st.lists(numbers, min_size=3, max_size=3), st.lists(numbers, min_size=3, max_size=3), st.floats(-3, 3))
+def test_a_goal_seen_by_a_robot_that_turns_lies_at_its_distance_and_bearing(goal, robot, yaw):
+    values = np.array([[*goal, *robot, np.cos(yaw / 2), 0, 0, np.sin(yaw / 2), 0.0, 0.0]])
+    Ways([0, 1, 2], origin=[3, 4, 5], orientation=[6, 7, 8, 9], joint=[], within=np.inf, axes=[0, 1], entries=[10, 11])(
+        values
+    )
+    away = np.subtract(goal, robot)[:2]
+    expected = [away @ [np.cos(yaw), np.sin(yaw)], away @ [-np.sin(yaw), np.cos(yaw)]]
+    np.testing.assert_allclose(values[0, 10:], expected, atol=1e-9)
+
+
+@given(numbers, numbers, st.floats(-7, 7))
+def test_axes_that_turn_with_a_joint_are_those_of_a_rotation_about_z(x, y, angle):
+    back = turned(turned(np.array([x, y, 1.0]), angle), -angle)
+    np.testing.assert_allclose(back, [x, y, 1.0], atol=1e-9)
+
+
+def test_an_invalid_orientation_gives_nan_and_a_far_goal_is_clipped():
+    values = np.zeros(10)
+    Ways([0, 1, 2], origin=[], orientation=[3, 4, 5, 6], joint=[], within=np.inf, axes=[0], entries=[9])(values)
+    assert np.isnan(values[9])
+    values = np.array([3.0, -3.0, 0.1, 0, 0, 0])
+    Ways([0, 1, 2], origin=[], orientation=[], joint=[], within=0.5, axes=[0, 1, 2], entries=[3, 4, 5])(values)
+    assert values[3:].tolist() == [0.5, -0.5, 0.1]
 
 
 def test_steps_of_a_field_are_read_in_any_order():

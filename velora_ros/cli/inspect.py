@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from velora_ros.cli.arguments import whole_number
+from velora_ros.cli.contract_tables import contract_lines, read_from, table
 from velora_ros.cli.policy_pictures import draw
 from velora_ros.liquid.cell_registry import CELLS
 from velora_ros.policy import PolicyFile
@@ -83,9 +84,12 @@ def text(path: str, file: PolicyFile) -> str:
     for layer in ('inter', 'command', 'motor'):
         count = _synapses(file, layer)
         lines.append(f'  {layer + " wiring":<14} {count["present"]} of {count["possible"]} synapses')
-    lines += ['observations', *_table(['', 'name', 'unit', 'offset', 'scale'], _observations(file))]
+    contract = spec.contract
+    lines += contract_lines(contract) if contract else []
+    said = ['from', 'default', 'factor', 'transform'] if contract else []
+    lines += ['observations', *table(['', 'name', 'unit', *said, 'offset', 'scale'], _observations(file))]
     head = ['', 'name', 'unit', 'low', 'high', 'scale', 'offset']
-    lines += ["actions, in SI units: scale x the policy's own value + offset", *_table(head, _actions(file))]
+    lines += ["actions, in SI units: scale x the policy's own value + offset", *table(head, _actions(file))]
     if file.converted_units:
         lines.append(
             f'  converted from version 1, whose units were {", ".join(file.converted_units)}; policy_node arms it '
@@ -103,7 +107,8 @@ def _synapses(file: PolicyFile, layer: str) -> dict[str, int]:
 def _observations(file: PolicyFile) -> list[list[str]]:
     offset, scale = file.tensors['normalisation.offset'], file.tensors['normalisation.scale']
     rows = zip(file.spec.observation_names, file.spec.observation_units, offset, scale, strict=True)
-    return [[str(i), name, unit or '-', f'{o:.4g}', f'{s:.4g}'] for i, (name, unit, o, s) in enumerate(rows)]
+    said = read_from(file.spec.contract) if file.spec.contract else [[]] * file.spec.observation_dim
+    return [[str(i), name, unit or '-', *said[i], f'{o:.4g}', f'{s:.4g}'] for i, (name, unit, o, s) in enumerate(rows)]
 
 
 def _actions(file: PolicyFile) -> list[list[str]]:
@@ -111,14 +116,6 @@ def _actions(file: PolicyFile) -> list[list[str]]:
     numbers = zip(spec.si_low, spec.si_high, spec.scale, spec.offset, strict=True)
     rows = zip(spec.action_names, spec.action_units, numbers, strict=True)
     return [[str(i), name, unit or '-', *(f'{x:g}' for x in values)] for i, (name, unit, values) in enumerate(rows)]
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
-    return [
-        '  ' + '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [head, *rows]
-    ]
 
 
 def _shown(value: Any) -> str:

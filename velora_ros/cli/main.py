@@ -1,5 +1,5 @@
 """
-The command line: ``velora_ros train | sweep | evaluate | tasks | play | inspect | plot | export | ...``.
+The command line: ``velora_ros train | sweep | evaluate | tasks | play | inspect | deploy | plot | export | ...``.
 
 It needs no ROS, except for ``record``, ``doctor`` and ``replay --policy``: they become a process of
 :mod:`velora_ros.nodes`.
@@ -77,7 +77,20 @@ def _run_command(arguments: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     # Imported here because they take a second, in which Ctrl-C must not print a traceback.
-    from velora_ros.cli import doctor, evaluate, export, inspect, play, plot, record, replay, sweep, tasks, train  # noqa: PLC0415
+    from velora_ros.cli import (  # noqa: PLC0415
+        deploy,
+        doctor,
+        evaluate,
+        export,
+        inspect,
+        play,
+        plot,
+        record,
+        replay,
+        sweep,
+        tasks,
+        train,
+    )
 
     root = argparse.ArgumentParser(
         prog='velora_ros', description='Train, evaluate, draw and export recurrent robot policies, without ROS.'
@@ -85,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument('--debug', action='store_true', help=DEBUG)
     root.add_argument('--version', action='version', version=f'velora_ros {__version__}')
     commands = root.add_subparsers(title='commands', required=True, metavar='COMMAND')
-    for command in (train, sweep, evaluate, tasks, play, inspect, plot, export, record, replay, doctor):
+    for command in (train, sweep, evaluate, tasks, play, inspect, deploy, plot, export, record, replay, doctor):
         command.add_parser(commands)
     for one in commands.choices.values():
         one.description = (one.description or '').replace('``', '')  # they are the modules' docstrings

@@ -2,8 +2,10 @@
 
 from velora_ros.control.newest_values import NANOSECONDS
 
-# A state may come early by half the time between two states, and by at least this share of the period.
+# A state may come early by half the usual time between two states, and by at least this share of the period.
 _EARLY = 0.1
+# How fast the usual time follows the last one, and the schedule the states.
+_FOLLOWS, _SHIFTS = 0.2, 0.1
 
 
 class StepSchedule:
@@ -23,8 +25,8 @@ class StepSchedule:
 
     def restart(self) -> None:
         """Answer the next state."""
-        self._due: int | None = None
-        self._last = 0
+        self._due: float | None = None
+        self._last, self._usual = 0, float(self._period)
 
     def is_due(self, stamp: int) -> bool:
         """Return whether a state that was measured at a stamp [ns] is to be answered; each stamp is asked for once."""
@@ -32,9 +34,9 @@ class StepSchedule:
         if self._due is None or apart < 0:
             self._due = stamp + self._period
             return True
-        early = max(min(apart, self._period) / 2, _EARLY * self._period)
-        if stamp < self._due - early:
-            return False
+        self._usual += _FOLLOWS * (min(apart, self._period) - self._usual)
         late = stamp - self._due
-        self._due += self._period if late <= self._period // 2 else late + self._period
+        if late < -max(self._usual / 2, _EARLY * self._period):
+            return False
+        self._due += self._period + (_SHIFTS if late <= self._period / 2 else 1.0) * late
         return True

@@ -2,22 +2,16 @@
 
 from typing import Any
 
-from velora_ros.contract.sources import VECTOR
+from velora_ros.contract.as_parameters import VECTOR, as_parameters, own_sources
 from velora_ros.errors import PolicyFileError
 from velora_ros.nodes.policy.policy_folders import policy_path
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.policy import PolicyFile
 from velora_ros.spec import PolicySpec, RobotContract, Source
-from velora_ros.spec.robot_contract import OWN_TYPES
 
-SOURCE_FIELDS = {
-    'topic': 'topic', 'type': 'type', 'max_age_s': 'max_age_s', 'missing': 'missing', 'frame_id': 'frame',
-    'low': 'low', 'high': 'high', 'period_s': 'period_s', 'phase': 'phase', 'moves_with': 'moves_with',
-    'moves_above': 'moves_above',
-}  # fmt: skip
-"""The parameters of a source that a contract has, and its fields."""
 ONE_PER_PERIOD = -1.0
 """The value of ``rate_hz`` with which a policy that has a contract steps once in each of its periods."""
+_NOT_OF_A_CONTRACT = {'mounting_rpy': [], 'zero_means_no_return': False}
 
 
 def with_contract(values: Values, spec: PolicySpec) -> Values:
@@ -32,60 +26,30 @@ def with_contract(values: Values, spec: PolicySpec) -> Values:
     if contract is None:
         rate = 0.0 if values['rate_hz'] == ONE_PER_PERIOD else values['rate_hz']
         return {**values, 'command.type': values['command.type'] or VECTOR, 'rate_hz': rate}
-    return {**values, **_command(values, contract), **_observation(values, contract), **_sources(values, contract)}
-
-
-def _command(values: Values, contract: RobotContract) -> Values:
-    own = contract.command
-    kind = values['command.type'] or own.type
-    fields = values['command.fields'] or ([] if kind == VECTOR else list(own.fields))
-    return {
-        'command.type': kind,
-        'command.fields': fields,
-        'command.interface': values['command.interface'] or own.interface,
-    }
-
-
-def _observation(values: Values, contract: RobotContract) -> Values:
-    """Return sources and fields; the scales count for fields of the user's own too, since they are the policy's."""
-    sources, fields = values['observation.sources'], values['observation.fields']
-    if sources and not fields:
-        return {}
-    names = [source.name for source in contract.sources]
-    own = [source.name for source in contract.sources if source.type in OWN_TYPES]
-    given: Values = {
-        'observation.sources': [*sources, *(name for name in own if name not in sources)] if sources else names,
-        'observation.fields': fields or list(contract.fields),
-    }
-    for name, parts in (('scale', contract.scale), ('offset', contract.offset), ('transform', contract.transform)):
-        key = f'observation.{name}'
-        given[key] = values[key] or list(parts)
-    return given
-
-
-def _sources(values: Values, contract: RobotContract) -> Values:
-    """Return the parameters of all sources of the contract."""
-    found: Values = {}
+    said = as_parameters(contract)
+    if values['command.type']:
+        said['command.fields'] = [] if values['command.type'] == VECTOR else list(contract.command.fields)
+    sources = values['observation.sources']
+    if sources and not values['observation.fields']:  # a source of the user's own has the observation as it is
+        said = {name: value for name, value in said.items() if not name.startswith('observation.')}
+    found = {**values, **{name: value for name, value in said.items() if _is_open(name, values.get(name))}}
     for source in contract.sources:
-        for parameter, field in SOURCE_FIELDS.items():
-            key = f'observation.{source.name}.{parameter}'
-            if _is_open(values.get(key), parameter):
-                found[key] = _plain(getattr(source, field))
-        for parameter, default in (('mounting_rpy', []), ('zero_means_no_return', False)):
-            key = f'observation.{source.name}.{parameter}'
-            found[key] = values.get(key, default)
+        for name, default in _NOT_OF_A_CONTRACT.items():
+            found.setdefault(f'observation.{source.name}.{name}', default)
+    if sources and values['observation.fields']:
+        found['observation.sources'] = list(dict.fromkeys([*sources, *_read_again(contract, values)]))
     return found
 
 
-def _is_open(value: Any, parameter: str) -> bool:
+def _read_again(contract: RobotContract, values: Values) -> list[str]:
+    """Return the node's own sources that the user's fields read."""
+    used = {field.partition(':')[0] for field in values['observation.fields']}
+    return [name for name in own_sources(contract) if name in used]
+
+
+def _is_open(name: str, value: Any) -> bool:
     """Return whether a parameter has the value that stands for what the policy file says."""
-    if parameter == 'max_age_s':
-        return value in (None, -1)
-    return not value
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    return value in (None, -1) if name.endswith('.max_age_s') else not value
 
 
 def source_of(name: str, values: Values) -> Source:
