@@ -17,6 +17,7 @@ from velora_ros.gym.flattening import flat
 from velora_ros.gym.floating_base import FloatingBase, FloatingBaseSensor
 from velora_ros.gym.servos_and_control_limits import kept_controls, resting_controls
 from velora_ros.gym.step_without_physics import step_without_physics
+from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]
 
@@ -194,15 +195,7 @@ class SimulatedRobot:
         Raises:
             SpecError: the length is wrong or a value is not finite.
         """
-        values = np.asarray(command, dtype=np.float64)
-        if values.shape != (self.spec.action_dim,):
-            raise SpecError(
-                f'the command has {values.size} values; the robot takes {self.spec.action_dim}: '
-                f'{", ".join(self.spec.action_names)}.'
-            )
-        if not np.isfinite(values).all():
-            raise SpecError(f'the command is {values.tolist()}; every value must be finite.')
-        return self._bounded(self.spec.from_si(values))
+        return self._bounded(self.spec.from_si(finite_command(command, self.spec)))
 
     def _bounded(self, values: Array) -> Array:
         return np.clip(values, self.spec.low, self.spec.high)
@@ -304,6 +297,23 @@ class SimulatedRobot:
         return UnsupportedEnvironmentError(
             f'{type(self._base).__name__} failed {when} with {described(error)}. Correct the environment.'
         )
+
+
+def finite_command(command: npt.ArrayLike, spec: PolicySpec) -> Array:
+    """
+    Return a command as an array, shape (action,).
+
+    Raises:
+        SpecError: the length is wrong or a value is not finite.
+    """
+    values = np.asarray(command, dtype=np.float64)
+    if values.shape != (spec.action_dim,):
+        raise SpecError(
+            f'the command has {values.size} values; the robot takes {spec.action_dim}: {", ".join(spec.action_names)}.'
+        )
+    if not np.isfinite(values).all():
+        raise SpecError(f'the command is {values.tolist()}; every value must be finite.')
+    return values
 
 
 def _mujoco_env(env: 'gym.Env[Any, Any]') -> MujocoEnv:

@@ -6,15 +6,14 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.errors import SpecError
-from velora_ros.gym.simulated_robot import Period
+from velora_ros.gym.simulated_robot import Period, finite_command
 from velora_ros.tasks.episodes import UNSTABLE, Episodes
 from velora_ros.tasks.live_recording import LiveRecording
 from velora_ros.tasks.lying import STANDING, StandingUp, lying
 from velora_ros.tasks.random_numbers import key_of
 from velora_ros.tasks.robot_sensors import RobotSensors
 from velora_ros.tasks.robot_sources import RobotSources
-from velora_ros.tasks.scores import readable
+from velora_ros.tasks.run_figures import figures_of, goal_is_reached, has_one_goal
 from velora_ros.tasks.terms.command import note_change
 from velora_ros.tasks.terms.vary import PUSHED
 from velora_ros.tasks.wire_spec import wire_spec
@@ -151,15 +150,7 @@ class TaskRobot:
         Raises:
             SpecError: the length is wrong or a value is not finite.
         """
-        values = np.asarray(command, dtype=np.float64)
-        if values.shape != (self.spec.action_dim,):
-            raise SpecError(
-                f'the command has {values.size} values; the robot takes {self.spec.action_dim}: '
-                f'{", ".join(self.spec.action_names)}.'
-            )
-        if not np.isfinite(values).all():
-            raise SpecError(f'the command is {values.tolist()}; every value must be finite.')
-        return np.clip(values, self.spec.low, self.spec.high)
+        return np.clip(finite_command(command, self.spec), self.spec.low, self.spec.high)
 
     def set_action(self, action: npt.ArrayLike) -> None:
         """Apply a command from the next physics step on, and release a held robot; shape (action,), SI units."""
@@ -204,25 +195,12 @@ class TaskRobot:
     @property
     def is_over(self) -> bool:
         """Whether the goal of an episode with one goal is reached, or its time is over; never with several commands."""
-        if any(one.every is not None for one in self.task.commands.values()) or not self.task.commands:
-            return False
-        recording = self.recording.running()
-        reached = recording is not None and self.task.score(recording).get('reached') == 1.0
-        return reached or bool(self.sim.steps[0] >= self.task.built.steps)
+        over = bool(self.sim.steps[0] >= self.task.built.steps)
+        return has_one_goal(self.task) and (over or goal_is_reached(self.task, self.recording))
 
     def figures(self, seconds: float = np.inf) -> dict[str, Any]:
-        """
-        Return the task's own figures of the run so far, ready for JSON; empty if there are none yet.
-
-        Where each episode has one goal, the episode that still runs does not count, unless it is the only one.
-
-        Args:
-            seconds: how much of the end of the run counts [s].
-        """
-        goals = [one.every is None for one in self.task.commands.values()]
-        recording = self.recording.finished() if goals and all(goals) else None
-        recording = recording or self.recording.last(seconds)
-        return {} if recording is None else readable(self.task.score(recording))
+        """Return the task's own figures of the run so far, or of its last seconds, ready for JSON."""
+        return figures_of(self.task, self.recording, seconds)
 
     def push(self, speed: float) -> bool:
         """Change the horizontal velocity of the base by ``speed`` [m/s] in a random direction; False without a base."""
