@@ -270,6 +270,22 @@ def test_noise_affects_the_inertial_sensor_too(ros, sim):
     assert summary_of(process)['faults']['noise'] > 10
 
 
+def test_messages_can_be_wrong_as_a_whole_and_right_again(ros, sim):
+    sim(task='rover', faults__no_orientation=True)
+    inertial, scans, odometry = (
+        ros.subscribe(kind, name) for kind, name in ((IMU, 'imu/data'), (SCAN, 'scan'), (ODOM, 'odom'))
+    )
+    ros.until(lambda: inertial and scans and odometry)
+    assert inertial[-1].orientation_covariance[0] == -1
+    start = odometry[-1].pose.pose.position.x
+    ros.set_parameters('sim_node', faults__scan_rays=20, faults__odom_jump_m=1.5, faults__no_orientation=False)
+    ros.until(lambda: len(scans[-1].ranges) == 20 and inertial[-1].orientation_covariance[0] == 0)
+    assert odometry[-1].pose.pose.position.x == pytest.approx(start + 1.5)
+    assert scans[-1].angle_max == pytest.approx(math.radians(-175 + 190), abs=1e-3)
+    ros.set_parameters('sim_node', faults__scan_rays=0, faults__odom_jump_m=0.0)
+    ros.until(lambda: len(scans[-1].ranges) == 36)
+
+
 def test_a_robot_can_start_lying(ros, sim):
     sim(task='quadruped', start='lying')
     odometry = ros.subscribe(ODOM, 'odom')

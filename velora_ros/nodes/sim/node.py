@@ -65,12 +65,13 @@ from velora_ros.nodes.sim.deviation_measurement import DeviationMeasurement
 from velora_ros.nodes.sim.image_publisher import ImagePublisher
 from velora_ros.nodes.sim.loop import SimLoop
 from velora_ros.nodes.sim.make_robot import describe, make_messages, make_robot
+from velora_ros.nodes.sim.message_faults import MessageFaults
 from velora_ros.nodes.sim.parameters import OWNER, SHARED, check_times, fault_settings, parameters
 from velora_ros.nodes.sim.robot_description import publish_robot_description
 from velora_ros.nodes.sim.run_report import RunReport
 from velora_ros.nodes.sim.state_publisher import StatePublisher
 from velora_ros.nodes.sim.task_commands import TaskCommands
-from velora_ros.nodes.sim.task_messages import has_tf
+from velora_ros.nodes.sim.task_messages import TaskMessages, has_tf
 from velora_ros.tasks.task_robot import TaskRobot
 
 REPORT_PERIOD_S = 1.0
@@ -106,7 +107,8 @@ class SimNode(Node):
         create_service(self, OWNER, '~/pause', self._on_pause)
         create_service(self, OWNER, '~/reset', self._on_reset)
         create_service(self, OWNER, '~/push', self._on_push)
-        states = StatePublisher(self, robot, self._faults, make_messages(robot, self._faults, values))
+        self._messages = make_messages(robot, self._faults, values)
+        states = StatePublisher(self, robot, self._faults, self._messages)
         told = self._begin_task(robot) if isinstance(robot, TaskRobot) else None
         self._loop = SimLoop(
             self, robot, self._faults, self._table, states=states, told=told, on_finished=self._on_finished
@@ -169,6 +171,8 @@ class SimNode(Node):
             self._loop.set_speed(values['real_time_factor'])
         if isinstance(self._robot, TaskRobot):
             self._robot.randomise = values['randomise']
+        if isinstance(self._messages, TaskMessages):
+            self._messages.message_faults = MessageFaults.of(values)
         settings = fault_settings(values)
         if (disturbances := settings.disturbances(self._control_period)) != self._faults.settings:
             self._faults.settings = disturbances

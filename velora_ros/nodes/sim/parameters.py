@@ -10,6 +10,7 @@ from velora_ros.gym.disturbances.disturbance_settings import FaultSettings
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Kind, Parameter, Values
+from velora_ros.nodes.sim import message_faults
 from velora_ros.tasks.lying import STANDING, STARTS
 
 OWNER = 'sim_node'
@@ -159,6 +160,7 @@ PARAMETERS = (
         "Put before the frames of a task's robot in all messages, as for robot_state_publisher.", read_only=_AT_START
     ),
     *(_fault_parameter(item) for item in dataclasses.fields(FaultSettings)),
+    *message_faults.PARAMETERS,
     Parameter(
         'image.rate_hz', 'double', 0.0,
         'Images per second on ~/image, drawn only while somebody subscribes; 0 switches the topic off.',

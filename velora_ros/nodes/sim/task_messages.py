@@ -10,6 +10,7 @@ from velora_ros.gym.floating_base import FloatingBase
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.sim.message_faults import MessageFaults
 from velora_ros.nodes.sim.robot import Array
 from velora_ros.nodes.sim.sensor_messages import to_imu, to_odometry, to_pose, to_scan, unit
 from velora_ros.nodes.sim.state_publisher import StateTopic
@@ -34,6 +35,8 @@ class TaskMessages:
 
     def __init__(self, robot: TaskRobot, faults: DisturbanceStack, values: Values) -> None:
         self._robot, self._faults, self._sensors = robot, faults, robot.sensors
+        self.message_faults = MessageFaults.of(values)
+        """Faults of whole messages; they can be replaced at any time."""
         prefix = values['frame_prefix']
         self._odom_frame, self._base_frame, self._imu_frame, self._scan_frame = (
             f'{prefix}{values[name]}' for name in ('odom_frame_id', 'base_frame_id', 'imu_frame_id', 'scan_frame_id')
@@ -59,7 +62,8 @@ class TaskMessages:
         messages += [conversions.to_vector(robot.sources.values(topic)) for topic in robot.sources.terms]
         if sensors.laser is not None:
             period = robot.spec.control_period
-            messages.append(to_scan(sensors.laser, part[SCAN], period, self._scan_frame, stamp))
+            scan = to_scan(sensors.laser, part[SCAN], period, self._scan_frame, stamp)
+            messages.append(self.message_faults.spoil_scan(scan))
         joints = conversions.to_joint_state(
             sensors.joint_names, part['position'], part['velocity'], part['effort'], stamp
         )
@@ -73,13 +77,14 @@ class TaskMessages:
         nowhere = np.zeros(3)  # an inertial sensor has neither place nor velocity
         orientation, turning = unit(part[f'{IMU}/orientation']), part[f'{IMU}/angular_velocity']
         base = FloatingBase(nowhere, orientation, nowhere, turning, part[f'{IMU}/linear_acceleration'])
-        return to_imu(base, self._imu_frame, stamp)
+        return self.message_faults.spoil_imu(to_imu(base, self._imu_frame, stamp))
 
     def _odometry(self, part: dict[str, Array], stamp: int) -> Any:
         position, orientation = part[f'{ODOM}/position'], unit(part[f'{ODOM}/orientation'])
         velocity, turning = part[f'{ODOM}/velocity'], part[f'{ODOM}/angular_velocity']
         base = FloatingBase(position, orientation, velocity, turning, np.zeros(3))
-        return to_odometry(base, self._odom_frame, self._base_frame, stamp)
+        message = to_odometry(base, self._odom_frame, self._base_frame, stamp)
+        return self.message_faults.spoil_odometry(message)
 
     def _transform(self, odometry: Any) -> Any:
         """Return the pose of an odometry as a transform."""
