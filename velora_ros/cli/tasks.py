@@ -63,7 +63,7 @@ def write_contract(arguments: argparse.Namespace) -> None:
     Write the contract of a task into a policy file; the weights stay.
 
     Raises:
-        VeloraError: the file is damaged, there is no such task, or they do not fit each other.
+        VeloraError: the file is damaged, there is no such task, or the task does not fit the policy.
     """
     from velora_ros.policy import PolicyFile  # noqa: PLC0415
     from velora_ros.tasks.find_task import find  # noqa: PLC0415 - MuJoCo takes a moment to load

@@ -218,7 +218,7 @@ class RampAndSlew:
         self.interrupt(None)
 
     def interrupt(self, last: Command | None) -> None:
-        """Interrupt commanding, with a fallback command or None; it will ramp in again from there."""
+        """Interrupt commanding, with a fallback command or None; the next command ramps in from there."""
         self.last, self.target, self._sent_at = last, None, None
         self._ramping, self._ramp_from = True, None
 

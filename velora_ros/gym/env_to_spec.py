@@ -100,7 +100,7 @@ def _action_signals(env: Env) -> list[Signal]:
 
 
 def _kept(signal: Signal | None, index: int, true: bool, servo: bool) -> Signal | None:
-    """Return the signal of an action that its actuator gets unchanged; None if it gets something else."""
+    """Return the signal of an action that reaches its actuator unchanged; None if it does not."""
     if not true:
         return None
     if signal is not None and signal.unit:

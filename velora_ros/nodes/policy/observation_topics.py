@@ -122,7 +122,7 @@ class ObservationTopics:
 
     @property
     def others(self) -> list[ObservationTopic]:
-        """All topics but the trigger."""
+        """All topics except the trigger."""
         return self._topics[1:]
 
     @property

@@ -185,7 +185,7 @@ def com(body: str, by: float) -> Variation:
 
 
 def gains(by: Range, joints: str = '*') -> Variation:
-    """Draw factors of the stiffness and of the damping of actuators, one of each for each actuator."""
+    """Draw a factor of the stiffness and one of the damping for each actuator."""
     _check('gains', by, least=1e-3)
 
     def begin(sim: Sim, ids: Ids) -> Array:
@@ -264,7 +264,7 @@ PUSHED = 'push: last at'
 
 
 def delay(action: tuple[int, int] = (0, 0), observation: tuple[int, int] = (0, 0)) -> Delay:
-    """Draw by how many periods actions, and observations from sensors, are late in an episode: (least, most)."""
+    """Draw the delays of actions and of sensed observations for each episode, in periods: (least, most)."""
     for name, given in (('action', action), ('observation', observation)):
         if not (0 <= given[0] <= given[1]) or any(int(one) != one for one in given):
             raise TaskError(f'vary.delay: {name} is {given}; give the least and the most periods, whole numbers.')
