@@ -41,6 +41,9 @@ def assert_same_checkpoint(one: Path, other: Path) -> None:
 def assert_same_run(one: RunPaths, other: RunPaths) -> None:
     for table in ('episodes', 'evaluations', 'diagnostics'):
         assert rows(getattr(one, table)) == rows(getattr(other, table))
+    assert one.reward_terms.exists() == other.reward_terms.exists()
+    if one.reward_terms.exists():
+        assert rows(one.reward_terms) == rows(other.reward_terms)
     for policy in ('best_policy', 'last_policy'):
         assert getattr(one, policy).read_bytes() == getattr(other, policy).read_bytes()
     assert [path.name for path in checkpoint_files(one)] == [path.name for path in checkpoint_files(other)]

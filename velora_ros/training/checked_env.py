@@ -31,6 +31,8 @@ class CheckedEnv:
         self._low, self._high = spec.low, spec.high
         self._half_range = (spec.high - spec.low) / 2
         self._dtype = env.action_space.dtype
+        self.info: dict[str, Any] = {}
+        """Of the last step."""
 
     def reset(self, seed: int, episode: int) -> tuple[Array, Array | None]:
         """
@@ -75,6 +77,7 @@ class CheckedEnv:
             observation, reward, terminated, truncated, info = self._env.step(command.astype(self._dtype))
         except FAILURES as error:
             raise env_failure(error, when) from error
+        self.info = info
         reward = reward_of(reward, when)
         if not math.isfinite(reward):
             raise UnsupportedEnvironmentError(

@@ -69,6 +69,8 @@ class CheckedVectorEnv:
         """The critic's view of it, shape (n, state); None: it is the observation."""
         self.begun = np.ones(env.num_envs, bool)
         """Which streams are at the start of an episode, shape (n,)."""
+        self.info: dict[str, Any] = {}
+        """Of the last step."""
         self._when = ''
         self._being_reset = np.zeros(env.num_envs, bool)  # at the next step, in AutoresetMode.NEXT_STEP
 
@@ -126,6 +128,7 @@ class CheckedVectorEnv:
             observation, reward, terminated, truncated, info = self._env.step(command.astype(self._dtype))
         except FAILURES as error:
             raise env_failure(error, when) from error
+        self.info = info
         taken = ~self._being_reset
         reward = self._numbers.rewards(reward, taken, when)
         terminated, truncated = (

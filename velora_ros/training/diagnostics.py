@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 RECORD_EVERY = 1_000
@@ -119,12 +119,14 @@ class DiagnosticsRecord:
         episode: number of the running episode, from 1.
         seconds: training time so far [s], evaluations excluded.
         values: by the names of :data:`DIAGNOSTICS`, all of them; NaN where there was nothing to measure.
+        terms: means of what a task reports, by the names of :class:`velora_ros.training.reward_terms.TermMeans`.
     """
 
     steps: int
     episode: int
     seconds: float
     values: Mapping[str, float]
+    terms: Mapping[str, float] = field(default_factory=dict)
 
 
 class Gathered:

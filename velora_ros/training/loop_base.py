@@ -16,6 +16,7 @@ from velora_ros.training.diagnostics import RECORD_EVERY, DiagnosticsRecord, com
 from velora_ros.training.evaluation_schedule import Evaluations
 from velora_ros.training.hyperparameters import TrainConfig, live_changes
 from velora_ros.training.records import EpisodeSums, RunState, Stopwatch, TrainResult
+from velora_ros.training.reward_terms import TermMeans
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,12 @@ class LoopBase(ABC):
         self._steps_before, self._credit, self._result = options.steps_before, 0.0, TrainResult()
         self._can_rest = True  # at the start, and wherever the run can be saved
         self._is_resumed = resumed is not None
+        self._terms = TermMeans()
         self._watch = Stopwatch(options.clock, already=0.0 if resumed is None else resumed.seconds)
         if resumed is not None:
             self._steps_before, self._credit = resumed.steps_before, resumed.credit
             self._config = dataclasses.replace(config, **resumed.live)
+            self._terms.restore(resumed.terms)
             self._result = dataclasses.replace(resumed.result, stopped='', stopped_by='', reason='')
         self._evaluations = Evaluations(
             agent, options.eval_env, config, self._result,
@@ -169,7 +172,7 @@ class LoopBase(ABC):
 
     def _record_diagnostics(self) -> None:
         values = complete(self._agent.diagnostics())
-        record = DiagnosticsRecord(self._step, self._episode, self._watch.seconds(), values)
+        record = DiagnosticsRecord(self._step, self._episode, self._watch.seconds(), values, self._terms.take())
         self._result.diagnostics.append(record)
         for callback in self._callbacks:
             callback.on_diagnostics(record)
@@ -195,7 +198,7 @@ class LoopBase(ABC):
         live = {'noise_scale': self._config.noise_scale, 'update_ratio': self._config.update_ratio}
         episodes = self._result.episodes
         seconds = episodes[-1].seconds if episodes else 0.0
-        return RunState(self._steps_before, self._credit, seconds, live, self._result)
+        return RunState(self._steps_before, self._credit, seconds, live, self._result, terms=self._terms.state())
 
     def _episodes_done(self) -> bool:
         return len(self._result.episodes) >= self._config.n_episodes

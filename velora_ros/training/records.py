@@ -122,6 +122,7 @@ class RunState:
         live: current values of the loop's hyperparameters that may change.
         result: the records of the run so far.
         streams: in many environments, the state of each stream, by name; empty in one environment.
+        terms: sums of the reward's terms since the last diagnostics; empty where an environment reports none.
     """
 
     steps_before: int = 0
@@ -130,6 +131,7 @@ class RunState:
     live: dict[str, Any] = field(default_factory=dict)
     result: TrainResult = field(default_factory=TrainResult)
     streams: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    terms: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:

@@ -72,6 +72,8 @@ class TrainingLoop(LoopBase):
                 action, self._step + 1
             )
 
+            self._terms.add(self._env.info)
+
             # Remember: the transition, with the hidden state before it.
             agent.remember(
                 Transition(

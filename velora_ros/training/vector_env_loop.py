@@ -101,6 +101,7 @@ class VectorTrainingLoop(LoopBase):
 
         # Step: time passes in every environment.
         step = env.step(action, self._step)
+        self._terms.add(env.info)
 
         # Remember: a transition of each stream, with the hidden state before it.
         agent.remember_batch(

@@ -5,6 +5,7 @@ The file is a saved agent (:mod:`velora_ros.training.agent_file`) with the state
 """
 
 import itertools
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from velora_ros.training.records import EpisodeRecord, EvaluationRecord, Evaluat
 
 PREFIX = 'run.'
 STREAMS = 'streams.'
+TERMS = 'terms.'
 EPISODE_FIELDS = ('episode', 'steps', 'episode_return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds')
 WHOLE_NUMBERS = ('episode', 'steps', 'length')
 
@@ -112,7 +114,12 @@ def pack(state: RunState) -> tuple[Arrays, dict[str, Any]]:
         ).reshape(-1, 3 + len(NAMES)),
         'best_policy': np.frombuffer(best.to_bytes() if best else b'', np.uint8),
         **{f'{STREAMS}{name}': values for name, values in state.streams.items()},
+        **{f'{TERMS}{name}': values for name, values in state.terms.items()},
     }
+    terms = list(dict.fromkeys(name for one in result.diagnostics for name in one.terms))
+    if terms:
+        rows = [[one.terms.get(name, math.nan) for name in terms] for one in result.diagnostics]
+        arrays['reward_terms'] = np.array(rows, float)
     index = next((i for i, one in enumerate(evaluations) if one is result.best_evaluation), None)
     values = {
         'steps_before': state.steps_before,
@@ -121,6 +128,7 @@ def pack(state: RunState) -> tuple[Arrays, dict[str, Any]]:
         'live': state.live,
         'best_evaluation': index,
         'diagnostics': list(NAMES),
+        'reward_terms': terms,
     }
     return arrays, values
 
@@ -147,7 +155,8 @@ def unpack(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) ->
         diagnostics=_diagnostics(arrays, values),
     )
     streams = {name.removeprefix(STREAMS): one for name, one in arrays.items() if name.startswith(STREAMS)}
-    return RunState(values['steps_before'], values['credit'], values['seconds'], values['live'], result, streams)
+    terms = {name.removeprefix(TERMS): one for name, one in arrays.items() if name.startswith(TERMS)}
+    return RunState(values['steps_before'], values['credit'], values['seconds'], values['live'], result, streams, terms)
 
 
 def _episode(row: list[float]) -> EpisodeRecord:
@@ -159,10 +168,20 @@ def _diagnostics(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, An
     """Return the records; old checkpoints have none, or other names."""
     names = values.get('diagnostics', [])
     rows = arrays['diagnostics'].reshape(-1, 3 + len(names)).tolist() if names else []
+    terms = _reward_terms(arrays, values) or [{}] * len(rows)
     return [
-        DiagnosticsRecord(int(steps), int(episode), seconds, complete(dict(zip(names, numbers, strict=True))))
-        for steps, episode, seconds, *numbers in rows
+        DiagnosticsRecord(int(steps), int(episode), seconds, complete(dict(zip(names, numbers, strict=True))), paid)
+        for (steps, episode, seconds, *numbers), paid in zip(rows, terms, strict=True)
     ]
+
+
+def _reward_terms(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) -> list[dict[str, float]]:
+    """Return the terms of each record; empty if the environment reports none, or in an old checkpoint."""
+    names = values.get('reward_terms')
+    if not names:
+        return []
+    rows = arrays['reward_terms'].reshape(-1, len(names)).tolist()
+    return [{n: value for n, value in zip(names, row, strict=True) if not math.isnan(value)} for row in rows]
 
 
 def global_random() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The tables of a run (episodes.csv, evaluations.csv, diagnostics.csv) and the picture of its learning curve."""
+"""The tables of a run (episodes, evaluations, diagnostics, reward terms) and the picture of its learning curve."""
 
 import csv
 import io
@@ -17,12 +17,15 @@ from velora_ros.utils.atomic_files import atomic_write
 
 EPISODE_COLUMNS = ('episode', 'steps', 'return', 'length', 'critic_loss', 'actor_loss', 'steps_per_s', 'seconds')
 EVALUATION_COLUMNS = ('steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes')
+TERMS_COLUMNS = ('steps', 'episode', 'seconds')
 DIAGNOSTICS_COLUMNS = ('steps', 'episode', 'seconds', *NAMES)
 
 
 class LearningCurve(Callback):
     """
     Writes ``episodes.csv``, ``evaluations.csv`` and ``diagnostics.csv`` during training, and a picture at its end.
+
+    If the environment reports the terms of its reward, as tasks do, they are in ``reward_terms.csv``.
 
     A resumed run rewrites the tables from its checkpoint, so that no row is in them twice.
 
@@ -35,6 +38,7 @@ class LearningCurve(Callback):
 
     def __init__(self, paths: RunPaths) -> None:
         self._paths = paths
+        self._terms: tuple[str, ...] = ()
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
         """Write empty tables."""
@@ -47,6 +51,10 @@ class LearningCurve(Callback):
     def on_diagnostics(self, record: DiagnosticsRecord) -> None:
         """Append the record."""
         _append(self._paths.diagnostics, _diagnostics_row(record))
+        if record.terms and not self._terms:
+            self._begin_terms([record])
+        elif record.terms:
+            _append(self._paths.reward_terms, self._terms_row(record))
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
         """Append the episode."""
@@ -66,6 +74,18 @@ class LearningCurve(Callback):
         _write(paths.episodes, [EPISODE_COLUMNS, *map(_episode_row, result.episodes)])
         _write(paths.evaluations, [EVALUATION_COLUMNS, *map(_evaluation_row, result.evaluations)])
         _write(paths.diagnostics, [DIAGNOSTICS_COLUMNS, *map(_diagnostics_row, result.diagnostics)])
+        paths.reward_terms.unlink(missing_ok=True)
+        self._begin_terms([record for record in result.diagnostics if record.terms])
+
+    def _begin_terms(self, records: Sequence[DiagnosticsRecord]) -> None:
+        """Write the table of the reward's terms, unless there are none."""
+        self._terms = tuple(dict.fromkeys(name for record in records for name in record.terms))
+        if records:
+            _write(self._paths.reward_terms, [(*TERMS_COLUMNS, *self._terms), *map(self._terms_row, records)])
+
+    def _terms_row(self, record: DiagnosticsRecord) -> Sequence[Any]:
+        values = (record.terms.get(name, '') for name in self._terms)
+        return [record.steps, record.episode, round(record.seconds, 3), *values]
 
 
 def _episode_row(record: EpisodeRecord) -> Sequence[Any]:

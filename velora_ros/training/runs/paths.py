@@ -25,6 +25,8 @@ class RunPaths:
         self.episodes = self.folder / 'episodes.csv'
         self.evaluations = self.folder / 'evaluations.csv'
         self.diagnostics = self.folder / 'diagnostics.csv'
+        self.reward_terms = self.folder / 'reward_terms.csv'
+        """Of a task: what each term of its reward paid, and its metrics."""
         self.picture = self.folder / 'learning_curve.png'
         self.wiring = self.folder / 'wiring.png'
         self.hidden_state = self.folder / 'hidden_state.png'

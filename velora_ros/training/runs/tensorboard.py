@@ -114,7 +114,7 @@ class TensorBoardEvents(Callback):
         self._write(values, record.steps, record.seconds)
 
     def _diagnostics(self, record: DiagnosticsRecord) -> None:
-        values = {f'diagnostics/{name}': value for name, value in record.values.items()}
+        values = {**{f'diagnostics/{name}': value for name, value in record.values.items()}, **record.terms}
         self._write(values, record.steps, record.seconds)
 
     def _evaluation(self, record: EvaluationRecord) -> None:

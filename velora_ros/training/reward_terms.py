@@ -1,0 +1,56 @@
+"""The terms of the reward, and the metrics, that a task reports in its infos: their means between two records."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+KINDS = {'terms': 'reward', 'metrics': 'metrics'}
+"""Entries of an info, and what is put before the names in them."""
+_COUNT = 'count'
+
+
+class TermMeans:
+    """
+    Sums over steps of ``infos['terms']`` and ``infos['metrics']``; environments without them have none.
+
+    A term's name is ``reward/<term>``, with its weight in it, a metric's ``metrics/<metric>``.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Array] = {}
+        self._count = 0
+
+    def add(self, info: Mapping[str, Any]) -> None:
+        """Add what one step reported, of one environment or of all streams of a vector."""
+        if not isinstance(info.get('terms'), Mapping):
+            return
+        self._count += 1
+        for kind, prefix in KINDS.items():
+            for name, values in info.get(kind, {}).items():
+                key, numbers = f'{prefix}/{name}', np.asarray(values)
+                known = self._sums.get(key)
+                if known is not None and known.shape == numbers.shape:
+                    known += numbers
+                elif known is None and numbers.dtype.kind in 'fiub':
+                    self._sums[key] = numbers.astype(np.float64)
+
+    def take(self) -> dict[str, float]:
+        """Return the means per step, over all streams, and start over."""
+        means = {name: float(total.mean()) / self._count for name, total in sorted(self._sums.items())}
+        self._sums, self._count = {}, 0
+        return means
+
+    def state(self) -> dict[str, Array]:
+        """Return what :meth:`restore` takes."""
+        if not self._count:
+            return {}
+        return {_COUNT: np.array(self._count, np.float64), **{name: one.copy() for name, one in self._sums.items()}}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self._count = int(state.get(_COUNT, 0))
+        self._sums = {name: one.copy() for name, one in state.items() if name != _COUNT}
