@@ -46,6 +46,12 @@ def test_an_offset_is_found():
     assert 'stays 0.4 beside' in found[-1].text
 
 
+def test_a_soft_controller_is_a_note():
+    measured = late(commands())
+    found = check_response(response(0.3 * measured + np.array([0.0, 0.2])))
+    assert levels(found) == [('ok', 'response'), ('ok', 'response'), ('note', 'offset')]
+
+
 def test_a_dead_zone_is_noted():
     given = np.stack([0.5 * np.sin(2 * TIMES), np.zeros(500)], axis=1)
     moved = np.where(np.abs(given) < 0.2, 0.0, given)

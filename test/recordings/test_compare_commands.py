@@ -23,9 +23,10 @@ def test_a_command_answers_the_newest_state_before_it():
     assert answers.tolist() == [1, 2, 3, 4]
 
 
-def test_of_several_commands_for_one_state_the_first_counts():
-    found, answers = pair_with_states(np.array([100, 200]), commands([110, 120, 130]))
-    assert (found.tolist(), answers.tolist()) == ([0], [0])
+def test_where_it_is_not_certain_which_state_a_command_answers_none_counts():
+    states = np.array([100, 200, 300, 400, 500, 600])
+    found, answers = pair_with_states(states, commands([110, 310, 320, 410, 510, 610]))  # that of 200 came late
+    assert (found.tolist(), answers.tolist()) == ([0, 4, 5], [0, 4, 5])
 
 
 def test_states_without_a_command_are_left_out():

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from velora_ros.contract.orientations import gravity, matrices
 from velora_ros.doctor.findings import Finding
 from velora_ros.doctor.samples import Array, ImuSamples
 
@@ -76,7 +77,9 @@ def _check_orientation(about: str, samples: ImuSamples, *, needs_orientation: bo
 
 
 def _check_agreement(about: str, samples: ImuSamples, up: Array) -> list[Finding]:
-    angle = float(np.arccos(np.clip(_up(np.median(samples.orientation, axis=0)) @ up, -1, 1)))
+    orientation = np.median(samples.orientation, axis=0)
+    told = -gravity(matrices(orientation / np.linalg.norm(orientation)))
+    angle = float(np.arccos(np.clip(told @ up, -1, 1)))
     if angle < TILT:
         return []
     text = (
@@ -84,9 +87,3 @@ def _check_agreement(about: str, samples: ImuSamples, up: Array) -> list[Finding
         'another frame. Correct the driver, or calibrate it.'
     )
     return [Finding('mend', 'orientation', about, text)]
-
-
-def _up(quaternion: Array) -> Array:
-    """Return the world's z axis in the frame of an orientation (w, x, y, z)."""
-    w, x, y, z = quaternion / np.linalg.norm(quaternion)
-    return np.array([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)])

@@ -65,7 +65,7 @@ def _check_position(joint: ExpectedJoint, values: Array, *, anywhere: bool) -> F
     if joint.is_revolute and as_radians and abs(value) > np.pi:
         text = f'{value:.4g} is {value / DEGREES:.3g} rad in degrees; publish radians, or set observation.scale.'
         return Finding('mend', 'unit', joint.name, text)
-    degrees = ' Or it is in degrees.' if joint.is_revolute and as_radians else ''
+    degrees = ' Or it is in degrees.' if joint.is_revolute and as_radians and abs(value) > 1 else ''
     text = (
         f'{place}, and {what} {target:.3g}: the zero is off by {difference:.3g}, or the robot is not in this pose. '
         f'Calibrate it, or set observation.offset.{degrees}'

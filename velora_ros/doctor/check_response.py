@@ -72,12 +72,16 @@ def _check_one(response: Response, k: int) -> list[Finding]:
 
 
 def _offset(name: str, command: Array, measured: Array) -> list[Finding]:
-    offset = float(np.nanmean(measured - command))
+    difference = measured - command
+    offset, spread = float(np.nanmean(difference)), float(np.nanstd(difference))
     if abs(offset) <= OFFSET:
         return []
+    if spread > abs(offset) / 3:
+        text = f'it stays {offset:.3g} beside its command on average: its controller is soft, or it carries a load.'
+        return [Finding('note', 'offset', name, text)]
     text = (
-        f'it stays {offset:.3g} beside its command: the zeros of commands and states differ, or its controller is '
-        'weak. Set command.offset or observation.offset.'
+        f'it stays {offset:.3g} beside its command: the zeros of commands and states differ. Set command.offset or '
+        'observation.offset.'
     )
     return [Finding('mend', 'offset', name, text)]
 

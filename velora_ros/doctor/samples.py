@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
+# A joint that stays within this range is at rest [rad or m].
+MOVES = 0.1
+
 
 @dataclass(frozen=True)
 class Times:
@@ -46,6 +49,16 @@ class JointSamples:
     times: Times
     position: Array
     velocity: Array
+
+    def before(self, time: float) -> 'JointSamples':
+        """Return the states that were received before a time [s]."""
+        which = self.times.received < time
+        return JointSamples(self.names, self.times.only(which), self.position[which], self.velocity[which])
+
+    @property
+    def moves(self) -> bool:
+        """Whether any joint moves by more than noise."""
+        return any(float(np.ptp(self.of(name)[1])) > MOVES for name in self.names if len(self.of(name)[1]))
 
     def of(self, name: str) -> tuple[Array, Array, Array]:
         """Return time [s], position and velocity of a joint, without messages that did not have its position."""

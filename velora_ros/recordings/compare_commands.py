@@ -92,13 +92,16 @@ def pair_with_states(states: Times, recorded: Commands) -> tuple[npt.NDArray[np.
     """
     Return which recorded command answers which state: indices of the states and of the commands, each ascending.
 
-    A command answers the newest state that was published before it. If several do, as after a fallback, the first one
-    counts.
+    A command answers the newest state that was published before it. Where this is not certain, neither counts: a state
+    with several commands, and the states after one without, because its command may have come late.
     """
     places = np.searchsorted(states, recorded.times, side='right') - 1
-    kept = places >= 0
-    found, first = np.unique(places[kept], return_index=True)
-    return found.astype(np.intp), np.flatnonzero(kept)[first].astype(np.intp)
+    counts = np.bincount(places[places >= 0], minlength=len(states))
+    first = int(np.argmax(counts > 0)) if counts.any() else 0
+    before = np.concatenate([[1], counts[:-1]])
+    before[: first + 1] = 1  # commanding begins there
+    sure = np.flatnonzero((counts == 1) & (before == 1))
+    return sure.astype(np.intp), np.searchsorted(places, sure).astype(np.intp)
 
 
 def _rms(values: Array) -> float | None:

@@ -119,6 +119,15 @@ def test_two_joints_that_answer_each_others_commands_are_found(quadruped):
     assert found == [('order', quadruped.joints[0].name), ('order', quadruped.joints[3].name)]
 
 
+def test_a_robot_that_moves_is_not_compared_with_its_start_pose(quadruped):
+    def walking(k, q):
+        return q + 0.3 * np.sin(0.3 * k)
+
+    findings = Examination(stand(quadruped, positions=walking), quadruped).run()
+    assert ('note', 'pose') in [(one.level, one.check) for one in findings]
+    assert 'offset' not in [one.check for one in findings]
+
+
 def test_another_type_on_a_topic_is_found(quadruped):
     recording = stand(quadruped)
     recording.channels['/imu/data'] = Channel('/imu/data', VECTOR, '')

@@ -99,7 +99,7 @@ def test_the_policy_that_ran_commands_the_same_again(policies, save):
 def test_a_recording_that_begins_in_the_middle_starts_with_the_recorded_hidden_state(policies, save):
     policy = Policy.load(policies[0], 'numpy')
     result, _ = replayed(save(run(policy, begin=20), [policy.digest]), policies[0])
-    assert result.starts_in_step
+    assert (result.same_policy, result.corrections) == (True, 1)
     assert len(result.comparison.times) == 29, 'the first state is needed to get in step'
     assert np.abs(result.comparison.differences).max() == 0
 
@@ -113,7 +113,7 @@ def test_a_recorded_reset_resets_the_policy(policies, save):
 def test_another_policy_differs(policies, save):
     ran, other = (Policy.load(path, 'numpy') for path in policies)
     result, _ = replayed(save(run(ran), [ran.digest]), policies[1])
-    assert not result.starts_in_step
+    assert not result.same_policy
     expected = [np.array(one) for one in run_commands(other)]
     np.testing.assert_array_equal(result.commands.values, expected)
     assert result.comparison.rows()[0]['largest'] > 0.01

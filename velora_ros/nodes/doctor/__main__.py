@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.add_trace:
         return _add_trace(arguments, policy)
     namespace = f'/{arguments.namespace.strip("/")}'
-    values = parameter_values(arguments.params or '', f'{namespace.rstrip("/")}/policy_node')
+    spec = policy.spec if policy is not None else None
+    values = parameter_values(arguments.params or '', f'{namespace.rstrip("/")}/policy_node', spec)
     robot = None
     findings = []
     if policy is not None:

@@ -19,6 +19,7 @@ from velora_ros.recordings.mcap_reader import Recording
 STATES, IMUS = 'sensor_msgs/msg/JointState', 'sensor_msgs/msg/Imu'
 VECTOR = 'std_msgs/msg/Float64MultiArray'
 AGE_PERIODS = 3.0
+FEWEST_AT_REST = 5
 
 
 class Examination:
@@ -47,6 +48,8 @@ class Examination:
         self._namespace, self._command_topic = namespace.rstrip('/'), command_topic
         self._begin = min((message.received for message in recording.messages), default=0)
         self._joints: JointSamples | None = None
+        commands = recording.of(self._full(command_topic))
+        self._armed = (commands[0].received - self._begin) * 1e-9 if commands else np.inf  # [s]
 
     def run(self) -> list[Finding]:
         """Run all checks and return what they found."""
@@ -118,7 +121,12 @@ class Examination:
             self.findings += check_velocities(samples.names, samples)
             return
         self.findings += check_names(topic, source.joints, samples.names)
-        self.findings += check_positions(self._robot.joints, samples, anywhere=self._anywhere)
+        at_rest = samples.before(self._armed)
+        anywhere = self._anywhere or len(at_rest.times) < FEWEST_AT_REST or at_rest.moves
+        if anywhere and not self._anywhere:
+            text = 'the robot moves, so its pose is only compared with where it was in training.'
+            self._add('note', 'pose', topic, text)
+        self.findings += check_positions(self._robot.joints, samples if anywhere else at_rest, anywhere=anywhere)
         self.findings += check_velocities([name for name in source.joints if name in samples.names], samples)
 
     def _check_names(self, topic: str, source: ExpectedSource, robot: ExpectedRobot) -> None:

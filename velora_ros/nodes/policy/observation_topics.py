@@ -126,6 +126,11 @@ class ObservationTopics:
         return self._topics[1:]
 
     @property
+    def all(self) -> list[ObservationTopic]:
+        """All topics, the trigger first."""
+        return list(self._topics)
+
+    @property
     def plans(self) -> list[SourcePlan]:
         """What is read from each source, the trigger's first."""
         return self._plan.sources

@@ -59,8 +59,8 @@ def lines(arguments: argparse.Namespace, robot: RecordedRobot, result: WhatIf) -
         f'{f" ({robot.reason})" if robot.rejected else ""}; {len(comparison.times)} of {result.recorded} recorded '
         'commands compared'
     ]
-    if result.starts_in_step:
-        text.append('  the policy is the one that ran; it starts with the recorded hidden state')
+    if result.same_policy:
+        text.append(f'  the policy is the one that ran; its hidden state was corrected {result.corrections} times')
     head = ['action', 'unit', 'recorded (rms)', 'policy (rms)', 'difference (rms)', 'largest', 'of range', 'at [s]']
     keys = ('recorded_rms', 'other_rms', 'difference_rms', 'largest', 'share_of_range', 'at_s')
     text += text_table(
@@ -85,7 +85,8 @@ def summary(arguments: argparse.Namespace, policy: Policy, robot: RecordedRobot,
         'file': arguments.file,
         'policy': arguments.policy,
         'digest': policy.digest,
-        'same_policy': result.starts_in_step,
+        'same_policy': result.same_policy,
+        'corrections': result.corrections,
         'states': len(result.commands),
         'rejected': robot.rejected,
         'recorded_commands': result.recorded,

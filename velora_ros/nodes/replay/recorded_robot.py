@@ -13,6 +13,7 @@ from velora_ros.control import Controller
 from velora_ros.control.command_limits import Safety
 from velora_ros.control.controller_settings import Settings
 from velora_ros.control.observation import Observation
+from velora_ros.control.step_schedule import StepSchedule
 from velora_ros.errors import ObservationError, RecordingError
 from velora_ros.nodes.policy.contract_values import with_contract
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
@@ -23,6 +24,7 @@ from velora_ros.nodes.ros.parameters import Values
 from velora_ros.policy import Policy
 from velora_ros.recordings.mcap_reader import Recording
 from velora_ros.recordings.messages import RawMessage
+from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]
 
@@ -52,10 +54,11 @@ class RecordedRobot:
     """
 
     def __init__(self, recording: Recording, policy: Policy, *, params: str = '', namespace: str | None = None) -> None:
-        node = controller_of(recording) or '/policy_node'
+        self.node = node = controller_of(recording) or '/policy_node'
+        """The full name of the recorded controller."""
         self.namespace = node.rpartition('/')[0] or '/' if namespace is None else f'/{namespace.strip("/")}'
-        self.values = parameter_values(params, f'{self.namespace.rstrip("/")}/{node.rpartition("/")[2]}')
-        self.values = with_contract(self.values, policy.spec)
+        full_name = f'{self.namespace.rstrip("/")}/{node.rpartition("/")[2]}'
+        self.values = parameter_values(params, full_name, policy.spec)
         settings = settings_of(self.values)
         joints = commanded_joints(policy.spec)
         self._sources = ObservationTopics(policy.spec.observation_names, observation_of(self.values), joints)
@@ -67,7 +70,8 @@ class RecordedRobot:
         self._recording = recording
         self._sources.limit_ages(self.values, Safety(policy.spec, settings).max_state_age)
         self._observation = self._sources.observation(self.controller.begins, self.controller.last_action)
-        self._topics = {self._find(topic): topic for topic in (self._sources.trigger, *self._sources.others)}
+        self._topics = {name: topic for topic in self._sources.all if (name := self._find(topic))}
+        self._schedule = StepSchedule(policy.spec.control_period) if self.values['rate_hz'] < 0 else None
         self._reset = next((name for name in recording.channels if name == f'{self.namespace.rstrip("/")}/reset'), '')
 
     def steps(self) -> Iterator[Step]:
@@ -76,8 +80,7 @@ class RecordedRobot:
         messages = [message for message in self._recording.messages if message.topic in wanted]
         for message in sorted(messages, key=lambda one: one.published):
             if message.topic == self._reset:
-                self._sources.forget_states()
-                self.controller.reset('message')
+                self._forget()
             elif (step := self._read(message)) is not None:
                 yield step
 
@@ -89,6 +92,9 @@ class RecordedRobot:
                 topic.store(content, message.published)
                 return None
             stamp, values = topic.decoder.decode(content, message.published)
+            if self._schedule is not None and not self._schedule.is_due(stamp):
+                topic.values.update(values, stamp)
+                return None
             observation = self._observation.observe(values, stamp)
         except ObservationError as error:
             self.rejected, self.reason = self.rejected + 1, str(error)
@@ -99,19 +105,40 @@ class RecordedRobot:
         measured = merged.joint_positions if isinstance(merged, Observation) else None
         return Step(message.published, stamp, observation, measured)
 
+    def _forget(self) -> None:
+        self._sources.forget_states()
+        if self._schedule is not None:
+            self._schedule.restart()
+        self.controller.reset('message')
+
     def _find(self, topic: ObservationTopic) -> str:
+        """Return the recorded topic; '' for one that the policy does without."""
         option = f"give a parameter file (--params) with 'observation.{topic.source.name}.topic'"
-        found = find_topic(self._recording, topic.source.topic, topic.full_type, self.namespace, option=option)
-        if not self._recording.of(found):
+        try:
+            found = find_topic(self._recording, topic.source.topic, topic.full_type, self.namespace, option=option)
+        except RecordingError:
+            if topic.source.missing:
+                return ''
+            raise
+        if not self._recording.of(found) and not topic.source.missing:
             raise RecordingError(f"'{found}' was recorded, but no message came; record while the robot runs.")
         return found
 
 
-def parameter_values(file: str, node: str) -> Values:
-    """Return policy_node's parameters as a file sets them for a node of this full name, or their defaults."""
-    rows = parameters(value_in(file, node, 'observation.sources'))
+def parameter_values(file: str, node: str, spec: PolicySpec | None = None) -> Values:
+    """
+    Return policy_node's parameters as a file sets them for a node of this full name, or their defaults.
+
+    Args:
+        file: the parameter file; '' for none.
+        node: the node's full name.
+        spec: the policy's specification, whose contract replaces what is left open; None for no policy.
+    """
+    own = [source.name for source in spec.contract.sources] if spec is not None and spec.contract is not None else []
+    rows = parameters([*own, *(value_in(file, node, 'observation.sources') or [])])
     given = {row.name: value_in(file, node, row.name) for row in rows}
-    return {row.name: row.check(given[row.name]) if given[row.name] is not None else row.default for row in rows}
+    values = {row.name: row.check(given[row.name]) if given[row.name] is not None else row.default for row in rows}
+    return values if spec is None else with_contract(values, spec)
 
 
 def _without_time_limits(settings: Settings) -> Settings:

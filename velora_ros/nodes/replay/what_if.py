@@ -1,21 +1,22 @@
 """Step a policy through a recording, and compare its commands with those that were recorded."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from rclpy.serialization import deserialize_message
 
+from velora_ros.control import Command
 from velora_ros.errors import RecordingError, SpecError
 from velora_ros.nodes.policy.decoding.reader_registry import message_class
 from velora_ros.nodes.replay.recorded_robot import RecordedRobot
-from velora_ros.nodes.replay.recorded_topics import HIDDEN, controller_of, find_topic
+from velora_ros.nodes.replay.recorded_run import RecordedRun, armed_at
+from velora_ros.nodes.replay.recorded_topics import find_topic
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.sim.command_decoders import make_command_decoder
 from velora_ros.policy import Policy
 from velora_ros.recordings.compare_commands import Commands, Comparison, pair_with_states
 from velora_ros.recordings.mcap_reader import Recording
-from velora_ros.recordings.messages import POLICY_NOTE, RawMessage
+from velora_ros.recordings.messages import POLICY_NOTE
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,19 @@ class WhatIf:
     The result of a replay.
 
     Args:
-        commands: what the policy would have commanded, one for each state.
+        commands: what the policy would have commanded, one for each state that it answered.
         comparison: these commands beside the recorded ones, where a state has both.
         recorded: number of recorded commands.
-        starts_in_step: whether the hidden state began with the recorded one: the policy is the one that ran.
+        same_policy: whether the policy is the one that ran.
+        corrections: how often its hidden state was set to the recorded one, because they differed; these states are
+            not compared.
     """
 
     commands: Commands
     comparison: Comparison
     recorded: int
-    starts_in_step: bool
+    same_policy: bool
+    corrections: int
 
 
 def what_if(recording: Recording, robot: RecordedRobot, policy: Policy, *, command_topic: str = '') -> WhatIf:
@@ -51,34 +55,42 @@ def what_if(recording: Recording, robot: RecordedRobot, policy: Policy, *, comma
     Raises:
         RecordingError: no state can be used; the message says why.
     """
-    hidden = _first_hidden(recording, robot, policy)
+    digests = {note.values.get('digest') for note in recording.notes if note.name == POLICY_NOTE}
+    run = RecordedRun(recording, robot, policy, is_same=digests == {policy.digest})
     robot.controller.activate(arm=True)
-    published, values, begin, in_step = [], [], 0, False
+    published: list[int] = []
+    values: list[Command] = []
     for step in robot.steps():
         now = step.published
-        command = robot.controller.decide(step.observation, step.stamp, now, now * 1e-9, step.measured)
+        run.correct(published, now)
+        command = robot.controller.decide(run.observation(step), step.stamp, now, now * 1e-9, step.measured)
         if command is None:
             robot.rejected, robot.reason = robot.rejected + 1, robot.controller.status.reason
             continue
         published.append(now)
         values.append(command)
-        if hidden is not None and now <= hidden.published < now + 1e9 * policy.period:
-            policy.hidden, in_step = np.array(_numbers(hidden)), True
-            begin = len(values)  # what was computed before the recorded hidden state was known does not count
     if not values:
         why = robot.reason.rstrip('.') or 'there are none'
         raise RecordingError(f'the policy could use none of the recorded states: {why}.')
-    commands = Commands(np.array(published[begin:], dtype=np.int64), np.array(values[begin:], dtype=np.float64))
+    commands = Commands(np.array(published, dtype=np.int64), np.array(values, dtype=np.float64))
     recorded = _recorded_commands(recording, robot, policy, command_topic)
-    return WhatIf(commands, _compare(policy, robot, recorded, commands), len(recorded), in_step)
+    compared = _compare(recording, robot, recorded, commands, run.corrected)
+    return WhatIf(commands, compared, len(recorded), run.is_same, len(run.corrected))
 
 
-def _compare(policy: Policy, robot: RecordedRobot, recorded: Commands, other: Commands) -> Comparison:
+def _compare(
+    recording: Recording, robot: RecordedRobot, recorded: Commands, other: Commands, corrected: set[int]
+) -> Comparison:
+    """Compare where the recorded policy commanded, except for the steps after which it was corrected."""
+    spec = robot.controller.policy.spec
     states, answers = pair_with_states(other.times, recorded)
+    is_armed = armed_at(recording, robot.node, other.times[states])
+    kept = np.array([armed and place not in corrected for armed, place in zip(is_armed, states, strict=True)], bool)
+    states, answers = states[kept], answers[kept]
     low, high = np.array(robot.controller.safety.bounds).T
     return Comparison(
-        policy.spec.action_names,
-        policy.spec.action_units,
+        spec.action_names,
+        spec.action_units,
         high - low,
         (other.times[states] - (other.times[0] if len(other) else 0)) * 1e-9,
         recorded.values[answers],
@@ -116,17 +128,3 @@ def _recorded_commands(recording: Recording, robot: RecordedRobot, policy: Polic
         rows.append(row)
     times = np.array([one.published for one in messages], dtype=np.int64)
     return Commands(times, np.array(rows, dtype=np.float64).reshape(-1, size))
-
-
-def _first_hidden(recording: Recording, robot: RecordedRobot, policy: Policy) -> RawMessage | None:
-    """Return the first recorded hidden state if this policy is the one that ran, and no other; else None."""
-    digests = {note.values.get('digest') for note in recording.notes if note.name == POLICY_NOTE}
-    states = recording.of(controller_of(recording) + HIDDEN)
-    if digests != {policy.digest} or not states or len(_numbers(states[0])) != len(policy.hidden):
-        return None
-    return min(states, key=lambda one: one.published)
-
-
-def _numbers(message: RawMessage) -> list[float]:
-    vector: Any = deserialize_message(message.data, message_class('Float64MultiArray'))
-    return list(vector.data)
