@@ -28,14 +28,17 @@ class NewestMessages:
         types: full names of the types that can be shown, if it may have several; the one that is published is
             subscribed.
         keep: how many messages are kept between two pictures; more than one for states that come in parts.
+        wait: whether to subscribe only when asked to.
     """
 
-    def __init__(self, node: Node, name: str, *, topic: str = '', types: Sequence[str] = (), keep: int = 1) -> None:
+    def __init__(
+        self, node: Node, name: str, *, topic: str = '', types: Sequence[str] = (), keep: int = 1, wait: bool = False
+    ) -> None:
         self._node, self._name, self._topic, self._types = node, name, topic or name, tuple(types)
         self._waiting: deque[bytes] = deque(maxlen=keep)
         self._kind: Any = None
         self._subscription: Subscription | None = None
-        if not types:
+        if not (types or wait):
             self.subscribe()
 
     def subscribe(self, kind: str = '') -> None:

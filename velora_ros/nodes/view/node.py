@@ -1,13 +1,15 @@
 """
 A page in the browser: the robot in 3D, its commands, hidden state and policy, and what one can ask of it.
 
-Subscribes, best effort, and decodes at most ``rate_hz`` messages a second of each:
+Subscribes while somebody looks at the page, best effort, and decodes at most ``rate_hz`` messages a second of each:
     joint_states (sensor_msgs/JointState), odom (nav_msgs/Odometry), imu/data (sensor_msgs/Imu): the robot's pose.
     scan (sensor_msgs/LaserScan): what its laser scanner hits.
     command (any type of policy_node): while somebody else subscribes to it as well.
     cmd_vel (Twist or TwistStamped), goal_pose (PoseStamped or PointStamped): what the robot is told to do.
-    policy_node/status, policy_node/debug/hidden, /diagnostics: the policy and the simulation; the hidden state only
-        while somebody looks at the page.
+    policy_node/debug/hidden (std_msgs/Float64MultiArray): the policy's hidden state.
+
+Subscribes always:
+    policy_node/status, /diagnostics: the policy and the simulation.
     robot_description (std_msgs/String): the robot, if ``model`` is empty.
 
 Publishes, only what is asked for on the page:
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     from velora_ros.nodes.view.page import Page
 
 ORDERS_PERIOD_S = 0.02
-LOOK_PERIOD_S = 1.0
+LOOK_PERIOD_S = 0.5
 VELOCITY_PERIOD_S, GOAL_PERIOD_S = 0.1, 0.5
 TRACE_PERIOD_S = 0.1
 """How often hidden state and commands are added to what the page shows of the last seconds [s]."""
@@ -90,7 +92,7 @@ class ViewNode(Node):
             self._open(load(values['model']))
         else:
             self._description = NewestMessages(self, 'robot_description')
-            self._schedule.set(self._wait_for_description, LOOK_PERIOD_S / 2)
+            self._schedule.set(self._wait_for_description, LOOK_PERIOD_S)
             self.get_logger().info(
                 "waiting for 'robot_description'; set 'model' to show a file, a task or an environment"
             )
@@ -164,14 +166,16 @@ class RobotView:
 
     def close(self) -> None:
         """Take the hands off the robot, and stop serving the page."""
-        self._robot_orders.let_go()
+        self._robot_orders.close()
         self._page.close()
 
     def _subscribe(self, values: Values) -> None:
         node, controller = self._node, values['controller']
-        self._joints = NewestMessages(node, 'joint_states', keep=STATE_PARTS)
-        self._odom, self._imu = NewestMessages(node, 'odom'), NewestMessages(node, 'imu/data')
-        self._scan = NewestMessages(node, 'scan')
+        self._joints = NewestMessages(node, 'joint_states', keep=STATE_PARTS, wait=True)
+        self._odom, self._imu, self._scan = (
+            NewestMessages(node, topic, wait=True) for topic in ('odom', 'imu/data', 'scan')
+        )
+        self._states = (self._joints, self._odom, self._imu, self._scan)
         self._command = NewestMessages(node, 'command', types=tuple(COMMAND_TYPES.values()))
         self._velocity = NewestMessages(node, VELOCITY, types=(TWIST, TWIST_STAMPED))
         self._goal = NewestMessages(node, PLACE, types=(POSE, POINT))
@@ -184,20 +188,32 @@ class RobotView:
             types=('std_msgs/msg/Float64MultiArray',),
         )
 
-    # --- once a second ----------------------------------------------------------------------------------------------
+    # --- twice a second ----------------------------------------------------------------------------------------------
 
     def look(self) -> None:
         """Look who is there: types of topics, services, and whether somebody looks at the page."""
-        self._velocity.follow_type()
-        self._goal.follow_type()
-        self._command.follow_type() if self._others_take_commands() else self._command.unsubscribe()
-        self._hidden.follow_type() if self._page.is_open else self._hidden.unsubscribe()
-        if not self._page.is_open and (self._robot_orders.is_driving or self._robot_orders.is_guiding):
-            self._let_go('nobody looks at the page any more')
+        if self._page.is_open:
+            self._follow_topics()
+        else:
+            self._leave_topics()
         self._page.show_buttons(self._robot_orders.available())
         self._page.show_hands(
             drive=bool(self._robot_orders.type_for(VELOCITY)), goal=bool(self._robot_orders.type_for(PLACE))
         )
+
+    def _follow_topics(self) -> None:
+        for one in self._states:
+            one.subscribe()
+        for other in (self._velocity, self._goal, self._hidden):
+            other.follow_type()
+        self._command.follow_type() if self._others_take_commands() else self._command.unsubscribe()
+
+    def _leave_topics(self) -> None:
+        """Subscribe to nothing that is only shown, and take the hands off the robot."""
+        for one in (*self._states, self._velocity, self._goal, self._hidden, self._command):
+            one.unsubscribe()
+        if self._robot_orders.is_driving or self._robot_orders.is_guiding:
+            self._let_go('nobody looks at the page any more')
 
     def _others_take_commands(self) -> bool:
         """Whether somebody else subscribes to the commands: policy_node warns where nobody does."""
@@ -232,7 +248,7 @@ class RobotView:
         """Show what came since the last picture, if somebody looks."""
         now = time.monotonic()
         self._read_status(now)
-        if not self._page.is_open:
+        if not self._joints.is_subscribed:  # nobody looks
             return
         if self._read_pose(now):
             self._pose.update()

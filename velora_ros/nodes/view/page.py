@@ -22,7 +22,8 @@ Place = tuple[float, float, float]
 
 GOAL, SCAN = '/fixed_bodies/goal', '/fixed_bodies/scan'  # the frame that moves when the camera follows the robot
 GOAL_COLOUR, SCAN_COLOUR = (230, 73, 128), (201, 42, 42)
-_DISTANCE = 1.6  # of the camera from the robot, in sizes of the model
+_DISTANCE = 1.4  # of the camera from the robot, in sizes of the model
+_ELEVATION = 28.0  # of the camera [degrees]
 _STEPS = 100  # of a slider
 _LEAST_STEP = 1e-3
 _COLOURS = (
@@ -212,7 +213,7 @@ class Page:
         with self._command_tab:
             self._no_commands = gui.add_html('<div style="font-size:0.8em;padding:0.8em">Nothing came yet.</div>')
         with tabs.add_tab('Camera'):
-            self._scene.create_scene_gui(camera_distance=_DISTANCE * self._size)
+            self._scene.create_scene_gui(camera_distance=_DISTANCE * self._size, camera_elevation=_ELEVATION)
         self._curves: Any = None
         self._curve_names: tuple[str, ...] = ()
 

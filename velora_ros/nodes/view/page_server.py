@@ -6,6 +6,7 @@ page that is open in the same browser. Whoever is connected can drive the robot,
 only file that uses viser's private API.
 """
 
+import atexit
 import contextlib
 import io
 from typing import Any
@@ -59,9 +60,11 @@ class PageServer(viser.ViserServer):
         return None
 
     def stop(self) -> None:
-        """Stop serving."""
+        """Stop serving; takes at most a second, where viser's own method waits for browsers that do not answer."""
+        atexit.unregister(self.stop)
         with contextlib.redirect_stdout(io.StringIO()):
-            super().stop()
+            self._websock_server.stop()
+        self._thread_executor.shutdown(wait=False)
 
     async def _refuse_foreign_pages(self, client: Any) -> None:
         """Close a connection that was opened by a web page of another origin, before anything is read from it."""

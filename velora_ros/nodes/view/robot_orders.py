@@ -4,6 +4,7 @@ import html
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.duration import Duration
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 
@@ -31,6 +32,10 @@ from velora_ros.nodes.view.parameters import OWNER, Ranges
 VELOCITY, PLACE, STOP = 'cmd_vel', 'goal_pose', 'emergency_stop'
 _TYPES = {VELOCITY: (TWIST, TWIST_STAMPED), PLACE: (POSE, POINT)}
 BASE_FRAME = 'base_link'
+STILL, ZEROS = Drive(0.0, 0.0, 0.0), 5
+"""How often zero is published at the end: a publisher that is destroyed takes its last message with it."""
+ARRIVES = Duration(seconds=0.2)
+"""The last velocity has this time to arrive at subscribers that confirm it when the node ends."""
 
 
 class RobotOrders:
@@ -62,6 +67,7 @@ class RobotOrders:
         self._publishers: dict[str, tuple[str, Any]] = {}
         self._drive: Drive | None = None
         self._goal: Goal | None = None
+        self._zeros = 0
 
     @property
     def is_driving(self) -> bool:
@@ -89,7 +95,7 @@ class RobotOrders:
         if isinstance(order, Press):
             self._call(order.button)
         elif isinstance(order, Drive):
-            self._drive = within(order, self._ranges) or self._drive
+            self._drive, self._zeros = within(order, self._ranges) or self._drive, 0
             self.repeat_velocity()
         elif isinstance(order, Goal):
             self._goal = order
@@ -100,10 +106,14 @@ class RobotOrders:
             self._stop_robot()
 
     def repeat_velocity(self) -> None:
-        """Publish the velocity again; call it ten times a second."""
-        if self._drive is not None and (publisher := self._publisher(VELOCITY)) is not None:
-            kind, channel = publisher
-            channel.publish(to_velocity(self._drive, kind, self._now(), BASE_FRAME))
+        """Publish the velocity again, or zero after the hands were taken off; call it ten times a second."""
+        if self._drive is not None:
+            self._publish_velocity(self._drive)
+        elif self._zeros:
+            self._zeros -= 1
+            self._publish_velocity(STILL)
+            if not self._zeros:
+                self._destroy(VELOCITY)
 
     def repeat_goal(self) -> None:
         """Publish the goal again; call it twice a second."""
@@ -112,14 +122,18 @@ class RobotOrders:
             channel.publish(to_goal(self._goal, kind, self._now(), self.goal_frame))
 
     def let_go(self) -> None:
-        """Publish a velocity of zero if there was another one, then nothing more."""
+        """Publish velocities of zero for half a second if there was another one, then nothing more."""
         if self._drive is not None:
-            self._drive = Drive(0.0, 0.0, 0.0)
+            self._drive, self._zeros = None, ZEROS
             self.repeat_velocity()
-        self._drive = self._goal = None
-        for _, publisher in self._publishers.values():
-            self._node.destroy_publisher(publisher)
-        self._publishers.clear()
+        self._goal = None
+        self._destroy(PLACE)
+
+    def close(self) -> None:
+        """Let go, and wait a moment until the velocity of zero has arrived."""
+        self.let_go()
+        if VELOCITY in self._publishers:
+            self._publishers[VELOCITY][1].wait_for_all_acked(ARRIVES)
 
     # --- the ends ---------------------------------------------------------------------------------------------------
 
@@ -129,10 +143,19 @@ class RobotOrders:
         if not kind:
             return None
         if topic in self._publishers and self._publishers[topic][0] != kind:
-            self._node.destroy_publisher(self._publishers.pop(topic)[1])
+            self._destroy(topic)
         if topic not in self._publishers:
             self._publishers[topic] = kind, create_publisher(self._node, OWNER, topic, kind=kind)
         return self._publishers[topic]
+
+    def _publish_velocity(self, speeds: Drive) -> None:
+        if (publisher := self._publisher(VELOCITY)) is not None:
+            kind, channel = publisher
+            channel.publish(to_velocity(speeds, kind, self._now(), BASE_FRAME))
+
+    def _destroy(self, topic: str) -> None:
+        if topic in self._publishers:
+            self._node.destroy_publisher(self._publishers.pop(topic)[1])
 
     def _stop_robot(self) -> None:
         self.let_go()
