@@ -126,12 +126,12 @@ def training_disturbances(file: PolicyFile) -> dict[str, Any]:
     Return the disturbances that a policy was trained with, by name; those at their default are omitted.
 
     Raises:
-        ConfigError: the policy file does not contain the hyperparameters of its training.
+        ConfigError: the policy file does not contain the hyperparameters it was trained with.
     """
     recorded = file.provenance.get('hyperparameters')
     if not isinstance(recorded, dict):
         raise ConfigError(
-            'the policy file does not contain the hyperparameters of its training; give the disturbances by their '
+            'the policy file does not contain the hyperparameters it was trained with; give the disturbances by their '
             'flags, for example --action-delay 0 1.'
         )
     known = {item.name: item.default for item in dataclasses.fields(Disturbances) if item.name in recorded}

@@ -154,7 +154,7 @@ def _start_run(arguments: argparse.Namespace) -> None:
 
 
 def _started(arguments: argparse.Namespace, config: RunConfig) -> RunFolder:
-    """Start the run in the given folder, or in a free one that no other training takes at the same moment."""
+    """Start the run in the given folder, or in a free one that no other run takes at the same moment."""
     if arguments.run_dir:
         return RunFolder.start(arguments.run_dir, config)
     return RunFolder.start_in_free(lambda: default_folder(_name(arguments), config.seed), config)

@@ -1,4 +1,4 @@
-"""What a robot does for commands that were sent to it: order, signs, offsets, latency and dead zones."""
+"""How a robot responds to commands that were sent to it: order, signs, offsets, latency and dead zones."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -118,7 +118,7 @@ def _from_contract(file: PolicyFile) -> ObservationSettings:
 
 
 def _joints(file: PolicyFile, settings: ObservationSettings, one: SourcePlan) -> list[ExpectedJoint]:
-    """Return the joints whose positions are read of a source; joint states have one value for each field."""
+    """Return the joints whose positions are read from a source; joint states have one value for each field."""
     spec, count = file.spec, file.spec.observation_dim
     scales = _each(settings.scale, count, 1.0)
     offsets = _each(settings.offset, count, 0.0)

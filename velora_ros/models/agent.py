@@ -45,9 +45,11 @@ CHECK_EVERY = 1000
 
 class DDPGAgent(AgentState):
     """
-    Implements :class:`velora_ros.training.Agent`; arguments as of :class:`AgentState`.
+    Implements :class:`velora_ros.training.Agent`; arguments as of :class:`AgentState`, which makes its parts.
 
-    :meth:`act` and :meth:`remember` are called at every step of the environment, :meth:`learn` for every update.
+    :meth:`act` and :meth:`remember` are called at every step of the environment, :meth:`learn` for every update. The
+    ``buffer`` is the replay (``replay/sequence_buffer.py``), the ``backend`` computes values and gradients
+    (``backends/torch_backend.py`` or ``numba_backend.py``), the ``networks`` are in ``actor_and_critics.py``.
     """
 
     def __init__(

@@ -355,7 +355,7 @@ class LiquidDDPG:
 
 def _read_wiring(values: Mapping[str, Any] | None, n_sensory: int, n_motor: int) -> Wiring | None:
     """
-    Return the wiring that was given; None: none was.
+    Return the wiring that was given, or None if there was none.
 
     Raises:
         ConfigError: it is damaged, or its sizes do not match.

@@ -14,7 +14,7 @@ def progress(config: TrainConfig, steps: int, steps_of_full_episodes: int) -> fl
 
 def learning_rates(config: TrainConfig, progress: float, steps: int, *, began_from_file: bool) -> tuple[float, float]:
     """
-    Return the learning rates of actor and critic: both fall geometrically to ``lr_final``, fast at first, steady later.
+    Return the learning rates of actor and critic: both fall geometrically, to the share ``lr_final``.
 
     Args:
         config: the hyperparameters.

@@ -40,7 +40,7 @@ class RecordOptions:
 
     @property
     def words(self) -> list[str]:
-        """The command line that means the same."""
+        """Return the equivalent command line."""
         words = [self.file] if self.file else []
         words += ['--topics', *self.topics] if self.topics else []
         words += ['--all'] * self.everything + ['--no-hidden'] * (not self.hidden)

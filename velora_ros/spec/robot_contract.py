@@ -64,7 +64,7 @@ class Source:
         for name in ('missing', 'low', 'high'):
             _check_finite(f"{name} of the source '{self.name}'", getattr(self, name))
         if self.max_age_s != -1 and not 0 <= self.max_age_s < math.inf:
-            raise SpecError(f"max_age_s of the source '{self.name}' is {self.max_age_s}; it is at least 0, or -1.")
+            raise SpecError(f"max_age_s of the source '{self.name}' is {self.max_age_s}; it must be at least 0, or -1.")
         if self.type == GAIT_CLOCK and not 0 < self.period_s < math.inf:
             raise SpecError(f"period_s of the source '{self.name}' is {self.period_s}; it must be a positive number.")
 

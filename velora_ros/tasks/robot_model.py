@@ -131,7 +131,7 @@ class RobotModel:
 
 def read(model: Any) -> mujoco.MjSpec:
     """
-    Return the specification of a model that is not compiled.
+    Return the specification of a model, not yet compiled.
 
     Raises:
         TaskError: it is missing, of another kind, or cannot be read.

@@ -38,7 +38,7 @@ def get_state(vector: Any) -> Arrays:
 
 
 def set_state(vector: Any, state: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Continue exactly where :func:`get_state` was called, in a vector that was made alike."""
+    """Continue exactly where :func:`get_state` was called, in a vector that was made in the same way."""
     vector.reset(seed=0)  # of a new vector, which must have been reset once
     if hasattr(vector, 'set_state'):
         vector.set_state(state)

@@ -42,7 +42,7 @@ class NewestMessages:
             self.subscribe()
 
     def subscribe(self, kind: str = '') -> None:
-        """Subscribe, in the type of the table or in another one; without effect if it is subscribed already."""
+        """Subscribe, with the type of the table or another one; do nothing if there is a subscription already."""
         if self._subscription is not None:
             return
         self._subscription = create_subscription(
@@ -57,7 +57,7 @@ class NewestMessages:
         self._kind = self._subscription.msg_type
 
     def unsubscribe(self) -> None:
-        """End the subscription; what came is forgotten."""
+        """End the subscription and forget its messages."""
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None

@@ -43,7 +43,7 @@ class PageServer(viser.ViserServer):
 
     @property
     def _event_loop(self) -> Any:
-        """The server's loop; a browser that is quicker than viser's constructor needs it before viser sets it."""
+        """The server's event loop. viser sets it at the end of its constructor, but a browser may connect earlier."""
         return self._websock_server._background_event_loop
 
     @_event_loop.setter

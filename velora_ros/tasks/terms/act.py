@@ -294,7 +294,7 @@ class EffortDrive:
         self._sim.ctrl[:, self._actuators] = command / self._gear
 
     def action_of(self, command: Array) -> Array:
-        """Return the actions whose efforts these are."""
+        """Return the actions that cause these efforts."""
         found: Array = command / (self._control * self._gear)
         return found
 

@@ -52,7 +52,7 @@ class Observation(Term):
     Args:
         entries: name of each entry; empty: ``<name>`` or ``<name>.<number>``.
         units: unit of each entry, if they differ.
-        source: message type and field on the robot, for example ``Imu angular_velocity``, for people.
+        source: message type and field on the robot, for example ``Imu angular_velocity``, for display.
         noise: standard deviation of the noise in each step, one for all entries or one for each.
         bias: standard deviation of an error that is constant during an episode.
         scale: fixed factor, one for all entries or one for each.

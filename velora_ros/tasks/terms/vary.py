@@ -124,7 +124,7 @@ def start_pose(*, joints: float = 0.0, velocities: float = 0.0, yaw: float = 0.0
 
 
 def friction(geoms: str, to: Range) -> Variation:
-    """Draw the sliding friction of geoms, one number for all of them; they get priority over what they touch."""
+    """Draw the sliding friction of geoms, one number for all of them; it counts, not that of what they touch."""
     _check('friction', to, least=0.0)
 
     def prepare(model: RobotModel) -> None:
