@@ -37,7 +37,7 @@ def to_urdf(model: mujoco.MjModel, name: str, *, root: str, frames: Sequence[Fra
     Return the URDF of a robot, as text.
 
     Links are the model's bodies, joints its joints with one axis; their positions are those of ``joint_states``.
-    Capsules are drawn as cylinders with round ends, ellipsoids and meshes as shapes that enclose them. Bodies that are not
+    Capsules are drawn as cylinders with round ends, ellipsoids and meshes as enclosing shapes. Bodies that are not
     part of the robot, such as obstacles, are left out.
 
     Args:

@@ -1,4 +1,4 @@
-"""Listens to a robot's topics for some seconds; what came has the form of a recording. Nothing is published."""
+"""Listens to a robot's topics for some seconds; what was received has the form of a recording. Nothing is published."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator

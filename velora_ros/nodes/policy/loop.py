@@ -401,7 +401,7 @@ class PolicyLoop:
 
     @property
     def _first_look(self) -> float:
-        """Time until the age of the input is checked first [s]; 0 if velocities and efforts may outlive it."""
+        """Time until the age of the input is first checked [s]; 0 if velocities and efforts may outlive it."""
         safety = self.controller.safety
         return safety.max_state_age if safety.zeroes_at_once and safety.max_state_age != float('inf') else 0.0
 

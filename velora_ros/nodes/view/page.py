@@ -40,7 +40,7 @@ class Page:
         server: serves it.
         robot: the robot.
         ranges: least and greatest speed of each slider.
-        on_order: called with everything that is asked for.
+        on_order: called with every request.
         follow: whether the camera follows the robot.
     """
 
