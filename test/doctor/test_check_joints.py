@@ -52,6 +52,12 @@ def test_a_slide_is_never_in_degrees():
     assert found.check == 'offset'
 
 
+def test_a_joint_that_was_everywhere_in_training_may_start_anywhere():
+    wide = expected('a', mean=0.0, deviation=1.0, start=0.0)
+    assert levels(check_positions([wide], joints(still(1.2, 0.0)))) == [('ok', 'position')]
+    assert levels(check_positions([wide], joints(still(60.0, 0.0)))) == [('mend', 'unit')]
+
+
 def test_without_a_start_pose_training_says_where_a_joint_is():
     joint = expected('a', mean=0.3, deviation=0.05)
     assert levels(check_positions([joint], joints(still(0.55, 0.0)))) == [('ok', 'position')]

@@ -11,6 +11,8 @@ from velora_ros.doctor.samples import Array, ExpectedJoint, JointSamples
 DEGREES = 180 / np.pi
 # Farthest that a joint may be from its start pose [rad or m].
 START_TOLERANCE = 0.15
+# A joint that moved by more than this in training can be anywhere at the start [rad or m].
+WIDE = 0.5
 # Farthest that a joint may be from its mean position in training, in standard deviations, and at least [rad or m].
 DEVIATIONS, LEAST = 6.0, 0.1
 # Velocities and positions are compared where the joint moves faster than this [rad/s or m/s].
@@ -74,7 +76,7 @@ def _check_position(joint: ExpectedJoint, values: Array, *, anywhere: bool) -> F
 
 
 def _expected(joint: ExpectedJoint, *, anywhere: bool) -> tuple[float, float, str]:
-    if joint.start is not None and not anywhere:
+    if joint.start is not None and not anywhere and joint.deviation < WIDE:
         return joint.start, START_TOLERANCE, 'the start pose is'
     wide = 2 if anywhere else 1
     return joint.mean, max(wide * DEVIATIONS * joint.deviation, wide * LEAST), 'in training it was about'
