@@ -15,8 +15,8 @@ AGENT_KEY = 'velora_ros_model'
 LARGEST_HEADER = 16 * 2**20  # bytes; a header is a few kB, and one of gigabytes is some other file
 LOOKED_AT = 4096  # bytes that are read of a file that is not a safetensors file
 
-POLICY, AGENT, CHECKPOINT, RUN, FOLDER, MISSING, OTHER = (
-    'policy', 'agent', 'checkpoint', 'run', 'folder', 'missing', 'other'
+POLICY, ONNX, AGENT, CHECKPOINT, RUN, FOLDER, MISSING, OTHER = (
+    'policy', 'onnx', 'agent', 'checkpoint', 'run', 'folder', 'missing', 'other'
 )  # fmt: skip
 
 _MAGIC = (
@@ -88,10 +88,12 @@ def _file(place: Path) -> Found:
         return _safetensors(text)
     if start[:2] == b'PK':
         return Found(OTHER, _archive(place))
+    if len(start) > 2 and start[0] == 0x08 and start[1] < 0x20 and start[2] in _ONNX_TAGS:
+        return Found(ONNX, 'an ONNX model')
     return Found(OTHER, _other(start, size))
 
 
-def why_no_policy(path: str | os.PathLike[str]) -> str:
+def why_no_policy(path: str | os.PathLike[str]) -> str:  # noqa: PLR0911 - one for each kind
     """Return the message for a path that was given as a policy; empty if it is a policy, even a damaged one."""
     found, place = identify(path), Path(path)
     if found.kind in (POLICY, MISSING):
@@ -108,6 +110,14 @@ def why_no_policy(path: str | os.PathLike[str]) -> str:
         return f"this is {found.text}, not a policy; export it: LiquidDDPG.load(file).export('policy.safetensors')."
     if found.kind == FOLDER:
         return 'this is a folder; name the .safetensors file itself.'
+    if found.kind == ONNX:
+        return f'this is {found.text}, which policy_node runs; what is asked for here needs a .safetensors file.'
+    return _how_to_make_one(found, place)
+
+
+def _how_to_make_one(found: Found, place: Path) -> str:
+    if found.text in _TO_ONNX:
+        return f'this is {found.text}; make an ONNX model of it, in Python: {_TO_ONNX[found.text].format(place.name)}.'
     return f'this is {found.text}; a policy is a .safetensors file that {PACKAGE} train or LiquidDDPG.export wrote.'
 
 
@@ -185,13 +195,23 @@ def _archive(path: Path) -> str:
     return next((text for text, is_one in _ARCHIVES if names and is_one(names)), 'a zip archive')
 
 
+_SB3, _TORCHSCRIPT = 'a model of stable-baselines3 (.zip)', 'a TorchScript module'
+_EXPORT = "'policy.onnx', input_names=['obs'], output_names=['actions'], dynamo=False)"
+_TO_ONNX = {
+    _SB3: "policy = PPO.load('{0}', device='cpu').policy; policy.forward = lambda obs: policy._predict(obs, True); "
+    f'torch.onnx.export(policy, torch.zeros(1, *policy.observation_space.shape), {_EXPORT}',
+    _TORCHSCRIPT: "torch.onnx.export(torch.jit.load('{0}'), torch.zeros(1, 45), "
+    f'{_EXPORT}, with the number of observations in place of 45; one with a memory needs an ONNX export by the library '
+    'that trained it',
+}
+"""What makes an ONNX model of a file."""
 _ARCHIVES: tuple[tuple[str, Callable[[Sequence[str]], bool]], ...] = (
     (
-        'a model of stable-baselines3 (.zip)',
+        _SB3,
         lambda names: {'data', 'policy.pth'} <= set(names) or any('stable_baselines3' in name for name in names),
     ),
     (
-        'a TorchScript module',
+        _TORCHSCRIPT,
         lambda names: any('/code/' in name for name in names) and any(name.endswith('constants.pkl') for name in names),
     ),
     ('a file of torch.save (.pt)', lambda names: any(name.rpartition('/')[2] == 'data.pkl' for name in names)),
@@ -204,8 +224,6 @@ def _other(start: bytes, size: int) -> str:
     for magic, text in _MAGIC:
         if start.startswith(magic):
             return text
-    if len(start) > 2 and start[0] == 0x08 and start[1] < 0x20 and start[2] in _ONNX_TAGS:
-        return 'an ONNX model'
     try:
         words = start.decode('utf-8-sig')
     except UnicodeDecodeError as error:

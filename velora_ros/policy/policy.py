@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.errors import ConfigError, MissingDependencyError, ObservationError
+from velora_ros.errors import ConfigError, MissingDependencyError, ObservationError, PolicyFileError
 from velora_ros.liquid.cell_registry import CFC
 from velora_ros.policy.engine_protocol import ENGINES, Engine
+from velora_ros.policy.foreign.onnx_engine import OnnxEngine
+from velora_ros.policy.foreign.onnx_file import OnnxFile, is_onnx
 from velora_ros.policy.numpy_engine import NumpyEngine
 from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.spec import PolicySpec
@@ -30,16 +32,17 @@ class Policy:
     A recurrent policy, one step at a time.
 
     Args:
-        file: the policy file's content.
-        engine: ``numba``, ``numpy``, or ``auto``: numba if it is installed and the policy's cell is the liquid one,
-            else numpy.
+        file: the content of a policy file or of an ONNX model.
+        engine: ``numba``, ``numpy``, or ``auto``: onnxruntime for an ONNX model, numba if it is installed and the
+            policy's cell is the liquid one, else numpy.
 
     Raises:
         ConfigError: there is no such engine, or it cannot run this policy's cell.
-        MissingDependencyError: the engine is ``numba`` and numba is not installed.
+        MissingDependencyError: the engine is ``numba`` and numba is not installed, or onnxruntime is not.
+        PolicyFileError: onnxruntime cannot run the model.
     """
 
-    def __init__(self, file: PolicyFile, engine: str = 'auto') -> None:
+    def __init__(self, file: PolicyFile | OnnxFile, engine: str = 'auto') -> None:
         self._file = file
         self._name, self._engine = make_engine(engine, file)
         self._shape = (file.spec.observation_dim,)
@@ -50,12 +53,16 @@ class Policy:
     @classmethod
     def load(cls, path: str | os.PathLike[str], engine: str = 'auto') -> 'Policy':
         """
-        Load a policy file.
+        Load a policy file, or an ONNX model with the description beside it.
 
         Raises:
             PolicyFileError: the file is missing or damaged; the message says what is wrong with it.
         """
-        return cls(PolicyFile.load(path), engine)
+        file = load_file(path)
+        try:
+            return cls(file, engine)
+        except PolicyFileError as error:
+            raise PolicyFileError(f"policy file '{os.fspath(path)}': {error}") from error
 
     def reset(self) -> None:
         """Set the hidden state to zero; the next step uses the nominal period, no matter how much time has passed."""
@@ -107,7 +114,7 @@ class Policy:
 
     @property
     def hidden(self) -> Array:
-        """The hidden state, a copy, shape (H,), each entry in [-1, 1]; the next step continues from it if it is set."""
+        """The hidden state, a copy, shape (H,), of our own cells in [-1, 1]; the next step continues from it if set."""
         return self._engine.hidden.copy()
 
     @hidden.setter
@@ -121,8 +128,18 @@ class Policy:
         self._fresh = False
 
     @property
+    def content(self) -> PolicyFile | OnnxFile:
+        """The content of the policy file, or of the ONNX model."""
+        return self._file
+
+    @property
     def file(self) -> PolicyFile:
-        """The policy file's content."""
+        """The policy file's content; an ONNX model has none, which raises PolicyFileError."""
+        if isinstance(self._file, OnnxFile):
+            raise PolicyFileError(
+                f"the policy '{self._file.name}' is an ONNX model, which policy_node and Policy.step run; what is asked"
+                ' for here needs a policy file (.safetensors).'
+            )
         return self._file
 
     @property
@@ -137,7 +154,7 @@ class Policy:
 
     @property
     def engine(self) -> str:
-        """``numba`` or ``numpy``."""
+        """``numba``, ``numpy`` or ``onnx``."""
         return self._name
 
     @property
@@ -151,16 +168,41 @@ class Policy:
         return self._file.dt_range
 
 
-def make_engine(name: str, file: PolicyFile) -> tuple[str, Engine]:
+def load_file(path: str | os.PathLike[str]) -> PolicyFile | OnnxFile:
+    """
+    Return the content of a policy file, or of an ONNX model and the description beside it.
+
+    Raises:
+        PolicyFileError: it is missing, damaged or neither of them.
+    """
+    return OnnxFile.load(path) if is_onnx(path) else PolicyFile.load(path)
+
+
+def read_spec(path: str | os.PathLike[str]) -> PolicySpec:
+    """
+    Return the specification of a policy file or of an ONNX model, without running it.
+
+    Raises:
+        PolicyFileError: as for :func:`load_file`.
+    """
+    return OnnxFile.load(path).spec if is_onnx(path) else PolicyFile.read_spec(path)
+
+
+def make_engine(name: str, file: PolicyFile | OnnxFile) -> tuple[str, Engine]:
     """
     Return the engine's own name and the engine; see :class:`Policy`.
 
     Raises:
         ConfigError: there is no such engine, or it cannot run this policy's cell.
-        MissingDependencyError: the engine is ``numba`` and numba is not installed.
+        MissingDependencyError: the engine is ``numba`` and numba is not installed, or onnxruntime is not.
+        PolicyFileError: onnxruntime cannot run the model.
     """
     if name not in ENGINES:
         raise ConfigError(f"the engine is '{name}'; valid are {', '.join(ENGINES)}.")
+    if isinstance(file, OnnxFile):
+        if name != 'auto':
+            raise ConfigError(f"the engine is '{name}', and the policy is an ONNX model; use 'auto'.")
+        return file.cell, OnnxEngine(file)
     if name == 'numba' and file.cell != CFC:
         raise ConfigError(f"the engine 'numba' runs the cell '{CFC}', and this policy has '{file.cell}'; use 'numpy'.")
     if name != 'numpy' and file.cell == CFC:

@@ -5,7 +5,7 @@ EXTRAS = {
     'render': ('imageio-ffmpeg',),
     'record': ('mcap', 'mcap-ros2-support'),
     'view': ('viser', 'mjviser'),
-    'onnx': ('onnx',),
+    'onnx': ('onnx', 'onnxruntime'),
     'sweep': ('pydantic', 'ray[tune]'),
 }
 """What setup.py's extras install. This package is on no package index, so messages name its dependencies instead."""

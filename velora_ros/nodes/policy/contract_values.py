@@ -3,10 +3,10 @@
 from typing import Any
 
 from velora_ros.contract.as_parameters import VECTOR, as_parameters, own_sources
-from velora_ros.errors import PolicyFileError
+from velora_ros.errors import MissingDependencyError, PolicyFileError
 from velora_ros.nodes.policy.policy_folders import policy_path
 from velora_ros.nodes.ros.parameters import Values
-from velora_ros.policy import PolicyFile
+from velora_ros.policy.policy import read_spec
 from velora_ros.spec import PolicySpec, RobotContract, Source
 
 ONE_PER_PERIOD = -1.0
@@ -71,7 +71,7 @@ def sources_at_start(given: Values) -> list[str]:
     names = list(given.get('observation.sources') or [])
     path = given.get('policy')
     try:
-        contract = PolicyFile.read_spec(policy_path(path)).contract if isinstance(path, str) and path else None
-    except PolicyFileError:
+        contract = read_spec(policy_path(path)).contract if isinstance(path, str) and path else None
+    except (MissingDependencyError, PolicyFileError):
         contract = None  # it is reported when the node is configured
     return list(dict.fromkeys([*names, *(source.name for source in contract.sources)])) if contract else names

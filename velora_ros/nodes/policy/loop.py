@@ -50,6 +50,7 @@ from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.rclpy_compat import taker
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.policy import Policy, PolicyFile
+from velora_ros.policy.foreign.onnx_file import is_onnx
 
 INACTIVE = Status('ok', 'inactive', '')
 NO_CLOCK = (
@@ -323,7 +324,7 @@ class PolicyLoop:
 
     def _open_confirmations(self, values: Values) -> list[str]:
         topic = self._node.resolve_topic_name('command')
-        return open_confirmations(values, self.policy.file, self.controller.safety, topic)
+        return open_confirmations(values, self.policy.content, self.controller.safety, topic)
 
     def _warn_of_refusals(self) -> None:
         for sentence in self.controller.refusals:
@@ -341,7 +342,7 @@ class PolicyLoop:
         if self._destroyed:
             raise SpecError('the node was cleaned up in the meantime.')
         check_same_spec(policy.spec, self.policy.spec)
-        old, new = self.policy.file, policy.file
+        old, new = self.policy.content, policy.content
         if (old.digest, old.converted_units) == (new.digest, new.converted_units):
             return  # files of version 1 and 2 can have the same content, but not the same refusals
         self.controller.swap(policy)
@@ -356,6 +357,8 @@ class PolicyLoop:
         Raises:
             VeloraError: the file is missing or damaged, or its specification differs.
         """
+        if is_onnx(path):
+            return  # reading one takes long enough to delay commands; it is checked when it is loaded
         check_same_spec(PolicyFile.read_spec(path), self.policy.spec)
 
     # --- topics and timers -----------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Parameter, Values
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.engine_protocol import ENGINES
+from velora_ros.policy.foreign.onnx_file import OnnxFile
 from velora_ros.spec import PolicySpec
 from velora_ros.spec.robot_contract import TRANSFORMS, Source
 
@@ -266,7 +267,7 @@ def settings_of(values: Values) -> Settings:
     )
 
 
-def open_confirmations(values: Values, file: PolicyFile, safety: Safety, topic: str = '') -> list[str]:
+def open_confirmations(values: Values, file: PolicyFile | OnnxFile, safety: Safety, topic: str = '') -> list[str]:
     """
     Return what the user must confirm before this policy may be armed, one sentence each.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.policy.file_kinds import why_no_policy
+from velora_ros.policy.foreign.onnx_file import is_onnx
 from velora_ros.spec import PolicySpec
 from velora_ros.utils.shipped_files import share_path
 
@@ -49,7 +50,8 @@ class PolicyFolders:
                 f"the policy '{given}' is not in any of the folders from which policies are loaded: "
                 f"{', '.join(map(str, self._folders))}. Start the node with its folder in 'policy_dirs'."
             )
-        if exists and (why := why_no_policy(path)):  # before anything of the running policy changes
+        # Before anything of the running policy changes; an ONNX model is looked at when it is loaded.
+        if exists and not is_onnx(path) and (why := why_no_policy(path)):
             raise ConfigError(f"the policy '{path}': {why}")
         if exists and not is_file:
             raise ConfigError(f"there is no policy file '{path}'; give an existing one.")
@@ -64,7 +66,7 @@ def policy_path(given: str) -> Path:
         ConfigError: the name is empty, or cannot be looked up.
     """
     if not given:
-        raise ConfigError("the parameter 'policy' is empty; give the path of a policy file (.safetensors).")
+        raise ConfigError("the parameter 'policy' is empty; give the path of a policy file (.safetensors or .onnx).")
     with _looking_up(given):
         path = Path(given).expanduser()
         shipped = share_path('policies', given if given.endswith('.safetensors') else f'{given}.safetensors')

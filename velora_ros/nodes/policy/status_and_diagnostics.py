@@ -77,7 +77,7 @@ class Diagnostics:
     def publish(self, status: Status, controller: Controller, policy: Policy, path: str, timing: TimingReport) -> None:
         """Publish the diagnostics: rate, latency, input age, counters, fault and policy."""
         values = _values(controller, policy, path, timing)
-        self._publish(status, values, robot=policy.file.environment or '')
+        self._publish(status, values, robot=policy.content.environment or '')
 
     def publish_idle(self, status: Status) -> None:
         """Publish the diagnostics of a node that is not configured, which has nothing but a status."""

@@ -1,0 +1,245 @@
+"""
+The description of a foreign policy: what the network reads and commands, as YAML beside the ONNX file.
+
+``walk.yaml`` describes ``walk.onnx``. What it says comes before what the model's own metadata say. A value that is null
+is not known; the policy cannot run before it is filled in. ``docs/bring-your-policy.md`` explains every field.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from velora_ros.errors import PolicyFileError, SpecError
+from velora_ros.spec.json_fields import from_json
+
+LARGEST_DESCRIPTION = 2**16
+"""Bytes; one of 30 joints has 5 kB."""
+_MOST_BRACKETS = 500  # the time to read nested ones grows with their square
+MOST_FRAMES = 1000
+"""Longest history of a term."""
+_LONGEST_ERROR = 600
+
+
+@dataclass(frozen=True)
+class Term:
+    """
+    One term of the observation, in the network's order.
+
+    Args:
+        term: its name, such as ``base_ang_vel`` or ``joint_pos``.
+        scale: factor of the values, one for all or one each.
+        history: number of frames that the network reads, the oldest first; 1 is the newest alone.
+        clip: lowest and highest value before the scale.
+        joints: of a term of joints, their names; empty: all joints.
+        default: what is subtracted from the values, one for all or one each; empty: the default positions for
+            positions of joints, else 0.
+        topic: the topic it is read from; empty: the usual one of this term.
+        type: message type of the topic.
+        fields: fields of the message, one for each value.
+        size: number of values of a Float64MultiArray, in place of ``fields``.
+        low: of a command, its least values in training; smaller ones are clipped.
+        high: of a command, its greatest values in training.
+    """
+
+    term: str
+    scale: tuple[float, ...] = ()
+    history: int = 0
+    clip: tuple[float, ...] = ()
+    joints: tuple[str, ...] = ()
+    default: tuple[float, ...] = ()
+    topic: str = ''
+    type: str = ''
+    fields: tuple[str, ...] = ()
+    size: int = 0
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Actions:
+    """
+    What the network commands: ``scale * output + offset``, within ``low`` and ``high``.
+
+    Args:
+        joints: joint of each action; empty: all joints.
+        scale: SI value of one unit of each output, one for all or one each.
+        offset: SI value of each output at zero; empty: the default positions for positions, else 0.
+        low: least value that may be sent, for positions the joint's limit [SI unit].
+        high: greatest value that may be sent [SI unit].
+        clip: lowest and highest output of the network in training, in its own unit; empty: none.
+        interface: ``position``, ``velocity`` or ``effort``.
+        type: message type of the command.
+        fields: places of the actions in a message that is not of joints, such as ``linear.x``.
+        stiffness: of the position servos in training [N*m/rad or N/m].
+        damping: of the position servos in training [N*m*s/rad or N*s/m].
+        effort_limit: largest effort of each joint in training [N*m or N].
+    """
+
+    joints: tuple[str, ...] = ()
+    scale: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    clip: tuple[float, ...] = ()
+    interface: str = 'position'
+    type: str = 'Float64MultiArray'
+    fields: tuple[str, ...] = ()
+    stiffness: tuple[float, ...] = ()
+    damping: tuple[float, ...] = ()
+    effort_limit: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """
+    A hidden state that the names of the tensors do not show.
+
+    Args:
+        input: name of the input.
+        output: name of the output that is its next value.
+    """
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """
+    Names of inputs and outputs where they do not show what they are.
+
+    Args:
+        observation: the input that takes the observation.
+        action: the output that is the action.
+        dt: the input that takes the elapsed time [s].
+        states: the hidden states.
+    """
+
+    observation: str = ''
+    action: str = ''
+    dt: str = ''
+    states: tuple[State, ...] = ()
+
+
+@dataclass(frozen=True)
+class Description:
+    """
+    Everything that a foreign policy needs beside its network.
+
+    Args:
+        period: time between two steps of the network in training [s]; 0: not known.
+        dt_range: shortest and longest time between two steps in training [s]; empty: always the period.
+        joints: names of the joints, in the order in which terms of joints have them.
+        sliding_joints: those of them that slide, in metres; the others turn, in radians.
+        default_positions: position of each joint at the start [rad or m].
+        observations: the terms of the observation.
+        actions: what the outputs mean.
+        tensors: names of inputs and outputs.
+    """
+
+    period: float = 0.0
+    dt_range: tuple[float, ...] = ()
+    joints: tuple[str, ...] = ()
+    sliding_joints: tuple[str, ...] = ()
+    default_positions: tuple[float, ...] = ()
+    observations: tuple[Term, ...] = ()
+    actions: Actions = Actions()
+    tensors: Tensors = Tensors()
+
+    def over(self, base: 'Description') -> 'Description':
+        """Return this description, completed by what only another one has."""
+        merged = _over(self, base)
+        same = [one.term for one in self.observations] == [one.term for one in base.observations]
+        terms = zip(self.observations, base.observations, strict=same) if same else ()
+        found = tuple(_over(one, other) for one, other in terms) or merged.observations
+        return replace(
+            merged, observations=found, actions=_over(self.actions, base.actions),
+            tensors=_over(self.tensors, base.tensors),
+        )  # fmt: skip
+
+
+_Part = TypeVar('_Part', Description, Actions, Tensors, Term)
+
+
+def _over(own: _Part, base: _Part) -> _Part:
+    """Return a dataclass with the fields of another one where its own are empty."""
+    return replace(own, **{one.name: getattr(own, one.name) or getattr(base, one.name) for one in fields(own)})
+
+
+def load_description(path: Path) -> Description:
+    """
+    Read a description.
+
+    Raises:
+        PolicyFileError: it is not valid; the message names the field.
+        OSError: it cannot be read.
+    """
+    with path.open('rb') as file:
+        data = file.read(LARGEST_DESCRIPTION + 1)
+    try:
+        return parse_description(data)
+    except PolicyFileError as error:
+        raise PolicyFileError(f"its description '{path.name}': {error}") from error
+
+
+def parse_description(data: bytes) -> Description:
+    """
+    Return the description in the bytes of a YAML file.
+
+    Raises:
+        PolicyFileError: it is not valid.
+    """
+    if len(data) > LARGEST_DESCRIPTION:
+        raise PolicyFileError(f'it is larger than {LARGEST_DESCRIPTION} bytes, which no description is.')
+    if (count := data.count(b'[') + data.count(b'{')) > _MOST_BRACKETS:
+        raise PolicyFileError(f'it has {count} opening brackets; write at most {_MOST_BRACKETS}.')
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, yaml.SafeLoader)):
+            raise PolicyFileError("it has an alias ('*name'); write the value out.")
+        content = yaml.safe_load(data)
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError) as error:
+        raise PolicyFileError(f'it is not YAML ({_short(error)}); correct it.') from error
+    if not isinstance(content, dict):
+        raise PolicyFileError("it is not a description; 'velora_ros deploy' drafts one.")
+    try:
+        found: Description = from_json(Description, _prepared(content), 'it')
+    except (SpecError, TypeError, RecursionError, OverflowError) as error:
+        raise PolicyFileError(_short(error)) from error
+    return found
+
+
+_LISTS = {
+    'scale', 'clip', 'default', 'low', 'high', 'offset', 'stiffness', 'damping', 'effort_limit', 'default_positions',
+}  # fmt: skip
+
+
+def _prepared(content: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a mapping without what is null, with lists of one number for numbers, and terms for their names."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        if value is None or not isinstance(key, str):
+            if value is not None:
+                raise SpecError(f'a field has the name {_short(key)}; names are text.')
+            continue
+        if key in _LISTS and isinstance(value, int | float):
+            found[key] = [value]
+        elif key == 'observations' and isinstance(value, list):
+            found[key] = [{'term': one} if isinstance(one, str) else _prepared_or_same(one) for one in value]
+        elif isinstance(value, list) and any(one is None for one in value):
+            if set(map(type, value)) != {type(None)}:
+                raise SpecError(f"'{key}' has values and also null; fill in every value, or none.")
+        else:
+            found[key] = _prepared_or_same(value)
+    return found
+
+
+def _prepared_or_same(value: Any) -> Any:
+    return _prepared(value) if isinstance(value, dict) else value
+
+
+def _short(error: object) -> str:
+    words = ' '.join(str(error).split())
+    return words if len(words) <= _LONGEST_ERROR else f'{words[:_LONGEST_ERROR]}...'

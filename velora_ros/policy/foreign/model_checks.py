@@ -1,0 +1,157 @@
+"""
+What an ONNX model must be like before a session is made of it.
+
+A model is data from somebody else. Refused are custom operators, loops and functions, tensors in other files, random
+numbers, and tensors that are too large. What a model computes with is limited in ``onnx_engine.py``.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from velora_ros.errors import MissingDependencyError, PolicyFileError
+from velora_ros.utils.dependencies import how_to_install
+
+if TYPE_CHECKING:
+    import onnx
+
+LARGEST_MODEL = 2**27
+"""Bytes; a network of three layers of 1,024 neurons has 10 MB."""
+MOST_NODES = 20_000
+MOST_TENSORS = 64
+"""Inputs or outputs."""
+LARGEST_TENSOR = 2**20
+"""Entries of an input or output."""
+LONGEST_METADATA = 2**20
+STANDARD_DOMAINS = ('', 'ai.onnx')
+
+
+def parse(data: bytes) -> 'onnx.ModelProto':
+    """
+    Return a model from its bytes; no other file is read.
+
+    Raises:
+        MissingDependencyError: onnx is not installed.
+        PolicyFileError: the bytes are not an ONNX model, or not one that :func:`check` accepts.
+    """
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError  # noqa: PLC0415 - slow, and only for these policies
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'an ONNX policy needs onnx and onnxruntime, which cannot be imported ({error}). {how_to_install("onnx")}'
+        ) from error
+    if len(data) > LARGEST_MODEL:
+        raise PolicyFileError(f'it has {len(data)} bytes, and an ONNX policy at most {LARGEST_MODEL}.')
+    try:
+        model = onnx.load_model_from_string(data)
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise PolicyFileError(f'it is a damaged ONNX model ({_short(error)}); copy or export it again.') from error
+    check(model)
+    return model
+
+
+def check(model: 'onnx.ModelProto') -> None:
+    """
+    Check that a model computes with its own numbers only.
+
+    Raises:
+        PolicyFileError: it does not; the message says what is there and what to do.
+    """
+    graph = model.graph
+    if not (graph.node and graph.input and graph.output):
+        raise PolicyFileError('it is an ONNX model without a network; export it again.')
+    if len(graph.node) > MOST_NODES or max(len(graph.input), len(graph.output)) > MOST_TENSORS:
+        raise PolicyFileError(
+            f'it has {len(graph.node)} nodes, {len(graph.input)} inputs and {len(graph.output)} outputs; a policy has '
+            f'at most {MOST_NODES} nodes and {MOST_TENSORS} of each.'
+        )
+    if not any(entry.domain in STANDARD_DOMAINS for entry in model.opset_import):
+        raise PolicyFileError('it does not say which version of the ONNX operators it uses; export it again.')
+    if len(model.functions) or len(model.training_info):
+        raise PolicyFileError(
+            'it has functions of its own or a part for training; inline them with onnx.inliner.inline_local_functions, '
+            'or export the policy with torch.onnx.export(..., dynamo=False).'
+        )
+    if len(graph.sparse_initializer):
+        raise PolicyFileError('it has sparse weights; export it with dense ones.')
+    _check_texts(model)
+    _check_metadata(model)
+    for node in graph.node:
+        _check_node(node)
+    for tensor in _tensors(graph):
+        _check_weights(tensor)
+
+
+def _check_texts(model: 'onnx.ModelProto') -> None:
+    """Check that every name is text; protobuf returns the bytes of one that is not."""
+    graph = model.graph
+    names = [value.name for value in (*graph.input, *graph.output, *graph.initializer)]
+    names += [name for entry in model.metadata_props for name in (entry.key, entry.value)]
+    names += [name for node in graph.node for name in (node.op_type, node.domain, *node.input, *node.output)]
+    if not all(isinstance(name, str) for name in names):
+        raise PolicyFileError('it is a damaged ONNX model with a name that is not text; copy or export it again.')
+
+
+def _check_metadata(model: 'onnx.ModelProto') -> None:
+    length = sum(len(entry.key) + len(entry.value) for entry in model.metadata_props)
+    if length > LONGEST_METADATA:
+        raise PolicyFileError(f'its metadata have {length} characters; at most {LONGEST_METADATA} are read.')
+
+
+def _check_node(node: 'onnx.NodeProto') -> None:
+    name = _shown(node.op_type)
+    if node.domain not in STANDARD_DOMAINS:
+        raise PolicyFileError(
+            f"it uses the operator '{name}' of '{_shown(node.domain)}'; only the standard operators of ONNX are run. "
+            'Export the policy without optimisations for a runtime.'
+        )
+    if node.op_type.startswith('Random') or node.op_type in ('Multinomial', 'Bernoulli'):
+        raise PolicyFileError(f"it draws random numbers ('{name}'); export the mean of the actions instead.")
+    for attribute in node.attribute:
+        if attribute.HasField('g') or len(attribute.graphs):
+            raise PolicyFileError(f"it has a loop or a branch ('{name}'); export a single step of the policy.")
+        if attribute.HasField('sparse_tensor') or len(attribute.sparse_tensors):
+            raise PolicyFileError('it has sparse weights; export it with dense ones.')
+
+
+def _tensors(graph: 'onnx.GraphProto') -> Iterator['onnx.TensorProto']:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField('t'):
+                yield attribute.t
+            yield from attribute.tensors
+
+
+def _check_weights(tensor: 'onnx.TensorProto') -> None:
+    if tensor.data_location or len(tensor.external_data):
+        raise PolicyFileError(
+            f"its tensor '{_shown(tensor.name)}' is in another file; save everything in one: "
+            "onnx.save(onnx.load('policy.onnx'), 'whole.onnx')."
+        )
+    size = math.prod(tensor.dims)
+    if min(tensor.dims, default=1) < 0 or size > LARGEST_MODEL:
+        raise PolicyFileError(
+            f"its tensor '{_shown(tensor.name)}' has the shape {_shape(tensor.dims)}; a policy has at most "
+            f'{LARGEST_MODEL} numbers.'
+        )
+
+
+def one_line(error: object) -> str:
+    """Return an error's text as one short line without a full stop at its end."""
+    return _short(error)
+
+
+def _short(error: object) -> str:
+    words = ' '.join(str(error).split())
+    return (words if len(words) <= 200 else f'{words[:200]}...').rstrip('. ')
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= 60 and name.isprintable() else f'{ascii(name)[1:60]}...'
+
+
+def _shape(dims: Any) -> str:
+    shown = [str(size) for size in dims[:8]]
+    return f'({", ".join(shown)}{", ..." if len(dims) > 8 else ""})'

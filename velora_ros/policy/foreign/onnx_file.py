@@ -1,0 +1,169 @@
+"""An ONNX policy: the model and the description beside it, as :class:`velora_ros.policy.PolicyFile` is for our own."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from velora_ros.errors import PolicyFileError, SpecError
+from velora_ros.policy.file_kinds import ONNX, identify
+from velora_ros.policy.foreign.description import Description, load_description
+from velora_ros.policy.foreign.foreign_spec import Described, described, missing
+from velora_ros.policy.foreign.metadata import mjlab_description, own_spec
+from velora_ros.policy.foreign.model_checks import LARGEST_MODEL, parse
+from velora_ros.policy.foreign.tensor_roles import Roles, find_roles
+from velora_ros.spec import PolicySpec
+
+if TYPE_CHECKING:
+    import onnx
+
+ENDING = '.onnx'
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxFile:
+    """
+    An ONNX model that is a policy.
+
+    Args:
+        name: name of the file.
+        spec: observations, actions and contract.
+        model: the bytes of the model.
+        roles: what its inputs and outputs are.
+        dt_range: shortest and longest elapsed time that the network is given [s].
+        widths: number of entries of each term of the observation.
+        history: number of frames that the network reads of each term.
+        terms: name of each term.
+        input_low: least value of each entry, after its scale; empty: none is clipped.
+        input_high: greatest value of each entry.
+        action_clip: lowest and highest output of the network; None: any.
+        digest: SHA-256 over model and description, in hex.
+    """
+
+    name: str
+    spec: PolicySpec
+    model: bytes
+    roles: Roles
+    dt_range: tuple[float, float]
+    widths: tuple[int, ...]
+    history: tuple[int, ...]
+    terms: tuple[str, ...]
+    input_low: tuple[float, ...] = ()
+    input_high: tuple[float, ...] = ()
+    action_clip: tuple[float, float] | None = None
+    digest: str = ''
+    environment: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    converted_units: tuple[str, ...] = ()
+
+    @property
+    def cell(self) -> str:
+        """What computes the step, for messages."""
+        return 'onnx'
+
+    @property
+    def hidden_size(self) -> int:
+        """Number of entries of the network's hidden state."""
+        return self.roles.hidden_size
+
+    @property
+    def described_terms(self) -> str:
+        """The terms with their numbers of entries and frames, in words."""
+        each = zip(self.terms, self.widths, self.history, strict=True)
+        return ', '.join(f'{term} {width}{f" x {frames}" if frames > 1 else ""}' for term, width, frames in each)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> 'OnnxFile':
+        """
+        Read and check an ONNX model and the description beside it, without running it.
+
+        Raises:
+            MissingDependencyError: onnx is not installed.
+            PolicyFileError: a file is missing, damaged or not what a policy needs; the message says which.
+        """
+        try:
+            return _load(Path(path))
+        except (OSError, PolicyFileError, SpecError) as error:
+            reason = f'it cannot be read ({error.strerror})' if isinstance(error, OSError) else error
+            raise PolicyFileError(f"policy file '{os.fspath(path)}': {str(reason).rstrip('.')}.") from error
+
+
+def is_onnx(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is an ONNX model, by its content or by its name."""
+    return Path(path).suffix.lower() == ENDING or identify(path).kind == ONNX
+
+
+def read_model(path: Path) -> tuple[bytes, 'onnx.ModelProto']:
+    """
+    Return the bytes of an ONNX model and the model, which may be run.
+
+    Raises:
+        MissingDependencyError: onnx is not installed.
+        PolicyFileError: it is not there, or not such a model.
+        OSError: it cannot be read.
+    """
+    found = identify(path)
+    if found.kind != ONNX:
+        raise PolicyFileError(f'this is {found.text}, not an ONNX model')
+    with path.open('rb') as file:
+        data = file.read(LARGEST_MODEL + 1)
+    return data, parse(data)
+
+
+def description_path(path: Path) -> Path:
+    """Return the path of the description of an ONNX model."""
+    return path.with_suffix('.yaml')
+
+
+def description_of(path: Path, model: 'onnx.ModelProto') -> Description:
+    """
+    Return all that the description beside a model and the model's metadata say.
+
+    Raises:
+        PolicyFileError: one of them is not valid, or the description leads out of the model's folder.
+        OSError: it cannot be read.
+    """
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    beside, said = description_path(path), mjlab_description(metadata)
+    if not beside.exists():
+        return said
+    # Whoever may name the model has allowed its folder, and nothing that a link in it leads to.
+    if not beside.is_file() or beside.resolve().parent not in (path.parent.resolve(), path.resolve().parent):
+        raise PolicyFileError(f"its description '{beside.name}' must be a file in the same folder, not a link")
+    return load_description(beside).over(said)
+
+
+def _load(path: Path) -> OnnxFile:
+    data, model = read_model(path)
+    own = own_spec({entry.key: entry.value for entry in model.metadata_props})
+    beside = description_path(path)
+    sha = hashlib.sha256(data)
+    if own is not None:
+        spec, dt_range = own
+        width = spec.observation_dim
+        return OnnxFile(
+            path.name, spec, data, find_roles(model), dt_range, (width,), (1,), ('observation',), digest=sha.hexdigest()
+        )
+    description = description_of(path, model)
+    if lacking := missing(description):
+        how = (
+            f"fill them in in '{beside.name}'" if beside.exists()
+            else f"'velora_ros deploy {path.name}' drafts '{beside.name}', in which they are to be filled in"
+        )  # fmt: skip
+        raise PolicyFileError(f'it does not say {", ".join(lacking)}; {how}.')
+    names = description.tensors
+    roles = find_roles(
+        model, observation=names.observation, action=names.action, dt=names.dt,
+        states={one.input: one.output for one in names.states},
+    )  # fmt: skip
+    sha.update(repr(description).encode())
+    return _of(path.name, described(description, path.stem), data, roles, sha.hexdigest())
+
+
+def _of(name: str, found: Described, data: bytes, roles: Roles, digest: str) -> OnnxFile:
+    return OnnxFile(
+        name, found.spec, data, roles, found.dt_range, found.widths, found.history, found.terms, found.low, found.high,
+        found.clip, digest,
+    )  # fmt: skip

@@ -1,0 +1,159 @@
+"""Terms of observations as Isaac Lab, mjlab and legged_gym call them, and where a robot has their values."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from velora_ros.contract.joint_signals import signal_name
+from velora_ros.errors import PolicyFileError, did_you_mean
+from velora_ros.policy.foreign.description import Term
+from velora_ros.spec import Source
+from velora_ros.spec.robot_contract import LAST_ACTION
+
+XYZ = ('x', 'y', 'z')
+JOINTS = Source('joints', 'joint_states', 'JointState')
+IMU = Source('imu', 'imu/data', 'Imu')
+ODOMETRY = Source('odom', 'odom', 'Odometry')
+COMMAND = Source('cmd_vel', 'cmd_vel', 'Twist', missing=(0.0,), max_age_s=0.5)
+LAST = Source('last_action', '', LAST_ACTION)
+_COMMANDED = ('linear.x', 'linear.y', 'angular.z')
+
+GYRO, GRAVITY, BASE_VELOCITY, POSITIONS, VELOCITIES, EFFORTS, ACTIONS, TWIST = (
+    'gyro', 'gravity', 'base_velocity', 'joint_positions', 'joint_velocities', 'joint_efforts', 'last_action', 'twist'
+)  # fmt: skip
+OTHER_NAMES = {
+    GYRO: ('base_ang_vel', 'ang_vel', 'base_angular_velocity', 'imu_ang_vel', 'angular_velocity'),
+    GRAVITY: ('projected_gravity', 'gravity_orientation', 'imu_projected_gravity', 'gravity_vec'),
+    BASE_VELOCITY: ('base_lin_vel', 'lin_vel', 'base_linear_velocity', 'imu_lin_vel', 'linear_velocity'),
+    POSITIONS: ('joint_pos', 'joint_pos_rel', 'dof_pos', 'joint_position', 'joint_positions_rel'),
+    VELOCITIES: ('joint_vel', 'joint_vel_rel', 'dof_vel', 'joint_velocity', 'joint_velocities_rel'),
+    EFFORTS: ('joint_effort', 'joint_torque', 'joint_torques'),
+    ACTIONS: ('actions', 'action', 'last_actions', 'prev_action', 'prev_actions', 'previous_actions'),
+    TWIST: ('command', 'commands', 'velocity_commands', 'velocity_command', 'cmd', 'vel_command', 'cmd_vel'),
+}
+"""Names of each term in other libraries."""
+_KNOWN = {name: term for term, names in OTHER_NAMES.items() for name in (term, *names)}
+
+
+class Entries(NamedTuple):
+    """
+    The values of a term.
+
+    Args:
+        source: where they are read.
+        fields: ``<source>:<field>`` of each.
+        names: name of each observation.
+        units: unit of each.
+        default: what is subtracted from each.
+    """
+
+    source: Source
+    fields: tuple[str, ...]
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    default: tuple[float, ...]
+
+
+def known_term(name: str) -> str:
+    """Return the name of a term in this package, or '' for one that only a topic of its own can have."""
+    return _KNOWN.get(name.lower(), '')
+
+
+def is_of_joints(name: str) -> bool:
+    """Return whether a term has a value for each joint."""
+    return known_term(name) in (POSITIONS, VELOCITIES, EFFORTS)
+
+
+def entries_of(
+    term: Term, joints: Sequence[str], defaults: Sequence[float], units: Sequence[str], n_actions: int
+) -> Entries:
+    """
+    Return the values of a term.
+
+    Args:
+        term: the term.
+        joints: names of all joints.
+        defaults: default position of each joint; empty: not known.
+        units: unit of the position of each joint, ``rad`` or ``m``.
+        n_actions: number of actions.
+
+    Raises:
+        PolicyFileError: the term is not known and has no topic, or names a joint that does not exist.
+    """
+    if term.fields or term.size or term.topic:
+        return _own(term)
+    kind = known_term(term.term)
+    if is_of_joints(term.term):
+        return _of_joints(term, kind, joints, defaults, units)
+    if kind == ACTIONS:
+        numbers = range(n_actions)
+        return _at(LAST, [str(i) for i in numbers], [f'{ACTIONS}.{i}' for i in numbers], '', term)
+    if kind == TWIST:
+        source = Source(COMMAND.name, COMMAND.topic, COMMAND.type, COMMAND.missing, max_age_s=COMMAND.max_age_s,
+                        low=term.low, high=term.high)  # fmt: skip
+        found = _at(source, _COMMANDED, [f'{TWIST}.{one}' for one in _COMMANDED], '', term)
+        return found._replace(units=('m/s', 'm/s', 'rad/s'))
+    usual = {
+        GYRO: (IMU, 'angular_velocity', 'rad/s'),
+        GRAVITY: (IMU, 'orientation.gravity', ''),
+        BASE_VELOCITY: (ODOMETRY, 'twist.twist.linear', 'm/s'),
+    }
+    if kind not in usual:
+        raise PolicyFileError(
+            f"its term '{term.term}' is not one that robots have by itself; give its topic and size in the "
+            f'description.{did_you_mean(term.term, _KNOWN)}'
+        )
+    source, path, unit = usual[kind]
+    return _at(source, [f'{path}.{axis}' for axis in XYZ], [f'{kind}.{axis}' for axis in XYZ], unit, term)
+
+
+def _at(source: Source, fields: Sequence[str], names: Sequence[str], unit: str, term: Term) -> Entries:
+    count = len(names)
+    return Entries(
+        source, tuple(f'{source.name}:{one}' for one in fields), tuple(names), (unit,) * count,
+        spread(f"'default' of the term '{term.term}'", term.default, count) or (0.0,) * count,
+    )  # fmt: skip
+
+
+def _of_joints(
+    term: Term, kind: str, joints: Sequence[str], defaults: Sequence[float], units: Sequence[str]
+) -> Entries:
+    chosen = term.joints or tuple(joints)
+    if not chosen:
+        raise PolicyFileError(f"its term '{term.term}' has a value for each joint; name the 'joints'.")
+    if unknown := [name for name in chosen if name not in joints]:
+        raise PolicyFileError(f"its term '{term.term}' has the joint '{unknown[0]}'.{did_you_mean(unknown[0], joints)}")
+    interface = {POSITIONS: 'position', VELOCITIES: 'velocity', EFFORTS: 'effort'}[kind]
+    names = [signal_name(joint, interface) for joint in chosen]
+    found = _at(JOINTS, names, names, '', term)
+    own = dict(zip(joints, units, strict=True))
+    ends = {'position': '', 'velocity': '/s'}
+    unit = tuple(f'{own[one]}{ends[interface]}' if interface in ends else '' for one in chosen)
+    start = dict(zip(joints, defaults, strict=False))
+    if kind == POSITIONS and not term.default and start:
+        found = found._replace(default=tuple(start[one] for one in chosen))
+    return found._replace(units=unit)
+
+
+def _own(term: Term) -> Entries:
+    """Return the values of a term that is read from a topic of its own."""
+    name = ''.join(letter if letter.isalnum() else '_' for letter in term.term)
+    source = Source(name, term.topic or f'observation/{name}', term.type or 'Float64MultiArray',
+                    low=term.low, high=term.high)  # fmt: skip
+    if term.fields and term.size not in (0, len(term.fields)):
+        raise PolicyFileError(f"its term '{term.term}' has {len(term.fields)} fields and the size {term.size}.")
+    if not term.fields and not 0 < term.size <= 100_000:
+        raise PolicyFileError(f"its term '{term.term}' has the topic '{source.topic}'; give its 'size' or 'fields'.")
+    fields = term.fields or tuple(str(i) for i in range(term.size))
+    return _at(source, fields, [f'{name}.{i}' for i in range(len(fields))], '', term)
+
+
+def spread(what: str, values: Sequence[float], count: int) -> tuple[float, ...]:
+    """
+    Return one value for each entry, given one for all or one for each; empty stays empty.
+
+    Raises:
+        PolicyFileError: there is another number of them.
+    """
+    if len(values) not in (0, 1, count):
+        raise PolicyFileError(f'{what} has {len(values)} values; give one for all, or one for each of the {count}.')
+    return tuple(map(float, values)) * (count if len(values) == 1 else 1)
