@@ -186,6 +186,9 @@ class Controller:
         self.policy_action = None
         if not self._is_usable(stamp, now):
             return None
+        if measured is not None and not _finite(measured):
+            self.reject('not_finite', f'the measured positions of the joints are {measured}; they must be finite')
+            return None
         dt = self._elapsed(stamp)
         try:
             action = self._policy.step(observation, dt)
