@@ -44,6 +44,19 @@ def test_a_simulated_robot_is_ready_for_a_policy_of_its_task(ros, policy, task):
     assert ('position' in checks) == (task != 'rover')
 
 
+def test_it_says_which_way_a_joint_is_to_be_moved(ros, policy):
+    ros.start('sim_node', '-p', 'task:=quadruped')
+    ros.until(lambda: 'sim_node' in ros.node.get_node_names(), 'the simulator')
+    words = [policy('quadruped'), '--seconds', '2', '--move', 'FR_calf_joint', '--patience', '2']
+    process = ros.start([sys.executable, '-m', 'velora_ros', 'doctor', *words])
+    ros.until(lambda: process.exit_code is not None, 'the report')
+    assert (
+        "Move 'FR_calf_joint' by about 0.2 rad (11 degrees) in its positive direction: about (0, 1, 0)"
+        in process.output
+    )
+    assert 'no joint was moved within 2 s' in process.output
+
+
 def test_a_quadruped_is_not_the_arms_robot(ros, policy):
     ros.start('sim_node', '-p', 'task:=quadruped')
     ros.until(lambda: 'sim_node' in ros.node.get_node_names(), 'the simulator')

@@ -9,9 +9,11 @@ from velora_ros.contract.source_plan import JOINTS
 from velora_ros.doctor.check_policy import check_policy
 from velora_ros.doctor.expected_robot import ExpectedRobot, expected_robot
 from velora_ros.doctor.findings import Finding, as_json, is_ready, report
+from velora_ros.doctor.joint_axes import joint_directions
 from velora_ros.doctor.options import add_arguments
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.nodes.doctor.ask import ask_to_move
+from velora_ros.nodes.doctor.decode import decode
 from velora_ros.nodes.doctor.examine import Examination
 from velora_ros.nodes.doctor.listen import Listener
 from velora_ros.nodes.policy.parameters import observation_of
@@ -119,13 +121,19 @@ def _ask(
     full = topic if topic.startswith('/') else f'{namespace.rstrip("/")}/{topic}'
     names = [name for name in known if any(name in one for one in _names(recording, full))]
     wanted = [known[name] for name in (arguments.move or names) if name in names]
-    return ask_to_move(listener, full, wanted, patience=arguments.patience, names=names)
+    return ask_to_move(
+        listener, full, wanted, patience=arguments.patience, names=names, directions=_directions(recording, namespace)
+    )
 
 
 def _names(recording: Recording, topic: str) -> list[list[str]]:
-    from velora_ros.nodes.doctor.decode import decode  # noqa: PLC0415
-
     return [list(one.name) for one in decode(recording.of(topic)[:20], 'sensor_msgs/msg/JointState')]
+
+
+def _directions(recording: Recording, namespace: str) -> dict[str, str]:
+    """Return the positive directions of joints, if the robot's description was heard."""
+    messages = recording.of(f'{namespace.rstrip("/")}/robot_description')
+    return joint_directions(decode(messages[-1:], 'std_msgs/msg/String')[0].data) if messages else {}
 
 
 def _add_trace(arguments: argparse.Namespace, policy: Policy | None) -> int:

@@ -1,7 +1,7 @@
 """Ask for joints to be moved, and watch what the joint states do."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from rclpy.serialization import deserialize_message
@@ -18,7 +18,13 @@ STATES = 'sensor_msgs/msg/JointState'
 
 
 def ask_to_move(
-    listener: Listener, topic: str, joints: Sequence[ExpectedJoint], *, patience: float, names: Sequence[str]
+    listener: Listener,
+    topic: str,
+    joints: Sequence[ExpectedJoint],
+    *,
+    patience: float,
+    names: Sequence[str],
+    directions: Mapping[str, str],
 ) -> list[Finding]:
     """
     Ask for each joint to be moved in its positive direction, and judge what the joint states do.
@@ -29,11 +35,18 @@ def ask_to_move(
         joints: the joints to ask for.
         patience: how long to wait for each move [s].
         names: all joints of the robot.
+        directions: the positive direction of joints in words, by name.
     """
-    return [_ask_for(listener, topic, joint, patience=patience, names=names) for joint in joints]
+    findings = []
+    for joint in joints:
+        direction = f': {directions[joint.name]}' if joint.name in directions else ''
+        findings.append(_ask_for(listener, topic, joint, direction, patience=patience, names=names))
+    return findings
 
 
-def _ask_for(listener: Listener, topic: str, joint: ExpectedJoint, *, patience: float, names: Sequence[str]) -> Finding:
+def _ask_for(
+    listener: Listener, topic: str, joint: ExpectedJoint, direction: str, *, patience: float, names: Sequence[str]
+) -> Finding:
     amount = f'{AMOUNT} rad ({np.degrees(AMOUNT):.0f} degrees)' if joint.is_revolute else f'{AMOUNT} m'
     watch = MoveWatch(names)
     deadline = time.monotonic() + patience
@@ -44,7 +57,9 @@ def _ask_for(listener: Listener, topic: str, joint: ExpectedJoint, *, patience: 
         state = deserialize_message(message.data, interface_class(STATES))
         moved = watch.add(message.received * 1e-9, newest_positions(state))
         if watch.has_begun and not asked:
-            write_line(f"Move '{joint.name}' by about {amount} in its positive direction, and hold it there.")
+            write_line(
+                f"Move '{joint.name}' by about {amount} in its positive direction{direction}, and hold it there."
+            )
             asked = True
         if moved is not None:
             finding = judge_move(joint, names, moved)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 import rclpy
 import rclpy.utilities
 from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
 from velora_ros.nodes.record.topic_choice import choose_topics
@@ -15,6 +16,7 @@ from velora_ros.recordings.mcap_reader import Recording
 from velora_ros.recordings.messages import Channel, RawMessage
 
 WAIT_S = 0.01
+LATCHED = QoSDurabilityPolicy.TRANSIENT_LOCAL
 
 
 class Listener:
@@ -75,4 +77,6 @@ class Listener:
                 except (ImportError, AttributeError, ValueError):
                     continue  # its type is not installed: the check of types says so
                 self._channels[topic] = Channel(topic, kind, '')
-                self._topics[topic] = RawTopic(self._inlet, topic, message)
+                ends = self._node.get_publishers_info_by_topic(topic)
+                latched = bool(ends) and all(end.qos_profile.durability == LATCHED for end in ends)
+                self._topics[topic] = RawTopic(self._inlet, topic, message, latched=latched)
