@@ -1,13 +1,18 @@
-"""``velora_ros deploy FILE --out robot.yaml``: write what a policy reads and commands as parameters to edit."""
+"""
+``velora_ros deploy FILE --out robot.yaml``: write what a policy reads and commands as parameters to edit.
+
+For an ONNX model of another library without a description, it drafts the description.
+"""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from velora_ros.cli.draft_description import needs_description, write_description
 from velora_ros.contract.as_parameters import as_parameters
-from velora_ros.errors import SpecError
-from velora_ros.policy import PolicyFile
+from velora_ros.errors import ConfigError, SpecError
+from velora_ros.policy.policy import load_file
 from velora_ros.spec import PolicySpec, RobotContract
 from velora_ros.utils.atomic_files import atomic_write
 from velora_ros.utils.output import write_line
@@ -32,19 +37,31 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser = commands.add_parser(
         'deploy', help='write what a policy reads and commands as a parameter file', description=__doc__
     )
-    parser.add_argument('file', metavar='FILE', help='policy file')
-    parser.add_argument('--out', metavar='FILE', help='the YAML file to write (default: print it)')
+    parser.add_argument('file', metavar='FILE', help='policy file, or an ONNX model (docs/bring-your-policy.md)')
+    parser.add_argument(
+        '--out', metavar='FILE', help='the YAML file to write (default: print it; a draft goes beside the model)'
+    )
+    parser.add_argument(
+        '--robot', metavar='FILE', help="URDF or MJCF file with the joints' limits, for the draft of a description"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Write the parameter file.
+    Write the parameter file, or draft a description.
 
     Raises:
         VeloraError: the policy file is damaged, has no contract, or the parameter file cannot be written.
     """
-    written = text(arguments.file, PolicyFile.load(arguments.file).spec)
+    if needs_description(arguments.file):
+        write_line(write_description(arguments.file, arguments.out, arguments.robot))
+        return
+    if arguments.robot is not None:
+        raise ConfigError(
+            '--robot is for the draft of a description, and this policy has one; omit it, or remove the description.'
+        )
+    written = text(arguments.file, load_file(arguments.file).spec)
     if arguments.out is None:
         write_line(written.rstrip())
         return

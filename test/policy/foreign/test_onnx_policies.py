@@ -144,7 +144,7 @@ def test_what_the_metadata_lack_is_asked_for(tmp_path, given, lacking):
     path, _ = mjlab_policy(tmp_path, **given)
     with pytest.raises(PolicyFileError, match='does not say') as error:
         Policy.load(path)
-    assert lacking in str(error.value) and "fill them in in 'walk.yaml'" in str(error.value)
+    assert lacking in str(error.value) and "set them in 'walk.yaml'" in str(error.value)
 
 
 def test_a_model_alone_names_the_command_that_drafts_its_description(tmp_path):

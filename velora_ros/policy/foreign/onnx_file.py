@@ -149,8 +149,8 @@ def _load(path: Path) -> OnnxFile:
     description = description_of(path, model)
     if lacking := missing(description):
         how = (
-            f"fill them in in '{beside.name}'" if beside.exists()
-            else f"'velora_ros deploy {path.name}' drafts '{beside.name}', in which they are to be filled in"
+            f"set them in '{beside.name}'" if beside.exists()
+            else f"'velora_ros deploy {path.name}' drafts '{beside.name}', in which they must be set"
         )  # fmt: skip
         raise PolicyFileError(f'it does not say {", ".join(lacking)}; {how}.')
     names = description.tensors

@@ -1,0 +1,108 @@
+"""``velora_ros deploy walk.onnx``: draft the description beside an ONNX policy, with limits from a robot file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+from velora_ros.errors import ConfigError, PolicyFileError
+from velora_ros.gym.mjcf_and_urdf import read
+from velora_ros.policy.foreign.draft import JointLimits, draft
+from velora_ros.policy.foreign.metadata import own_spec
+from velora_ros.policy.foreign.onnx_file import description_path, is_onnx, read_model
+from velora_ros.utils.atomic_files import atomic_write
+
+_HINGE, _SLIDE = 3, 2
+_TURNING, _SLIDING = ('revolute', 'continuous'), ('prismatic',)
+
+
+def needs_description(path: str) -> bool:
+    """Return whether a path is an ONNX model of another library without a description beside it."""
+    if not (is_onnx(path) and Path(path).is_file()) or description_path(Path(path)).exists():
+        return False
+    return own_spec(_metadata(path)) is None
+
+
+def write_description(path: str, out: str | None, robot: str | None) -> str:
+    """
+    Write the draft of a description and return a line about it.
+
+    Args:
+        path: the ONNX model.
+        out: the file to write; None: beside the model.
+        robot: a URDF or MJCF file with the joints' limits; None: they stay null.
+
+    Raises:
+        ConfigError: the robot file cannot be read.
+        PolicyFileError: the model is damaged, or lacks the robot's joints.
+        StorageError: the description cannot be written.
+    """
+    try:
+        _, model = read_model(Path(path))
+        text = draft(Path(path).name, model, None if robot is None else joint_limits(robot))
+    except PolicyFileError as error:
+        raise PolicyFileError(f"policy file '{path}': {str(error).rstrip('.')}.") from error
+    target = description_path(Path(path)) if out is None else Path(out)
+    with atomic_write(target) as file:
+        file.write(text.encode())
+    count = sum('null' in line.partition('#')[0] for line in text.splitlines())
+    beside = '' if out is None else f', and keep it beside the model as {description_path(Path(path)).name}'
+    return f'{target}: drafted; fill in what is null ({count} lines){beside}'
+
+
+def joint_limits(path: str) -> dict[str, JointLimits]:
+    """
+    Return the joints of a URDF or MJCF file, in its order.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (OSError, ElementTree.ParseError) as error:
+        raise ConfigError(f"the robot file '{path}' cannot be read ({error}); give a URDF or MJCF file.") from error
+    return _of_urdf(root) if root.tag == 'robot' else _of_mjcf(path)
+
+
+def _of_urdf(root: ElementTree.Element) -> dict[str, JointLimits]:
+    found = {}
+    for joint in root.findall('joint'):
+        kind, limit = joint.get('type', ''), joint.find('limit')
+        if kind not in (*_TURNING, *_SLIDING):
+            continue
+        given: Mapping[str, str] = {} if limit is None else limit.attrib
+        low, high, effort = (_number(given.get(name)) for name in ('lower', 'upper', 'effort'))
+        if kind == 'continuous':
+            low = high = None
+        found[joint.get('name', '')] = JointLimits(low, high, effort or None, kind in _SLIDING)
+    return found
+
+
+def _of_mjcf(path: str) -> dict[str, JointLimits]:
+    try:
+        model = read(path)
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"the robot file '{path}' cannot be read ({error}); give a URDF or MJCF file.") from error
+    found = {}
+    for i in range(model.njnt):
+        kind = int(model.jnt_type[i])
+        if kind not in (_HINGE, _SLIDE):
+            continue
+        low, high = (float(end) for end in model.jnt_range[i]) if model.jnt_limited[i] else (None, None)
+        effort = float(model.jnt_actfrcrange[i][1]) if model.jnt_actfrclimited[i] else None
+        found[model.joint(i).name] = JointLimits(low, high, effort, kind == _SLIDE)
+    return found
+
+
+def _metadata(path: str) -> dict[str, str]:
+    try:
+        _, model = read_model(Path(path))
+    except (OSError, PolicyFileError) as error:
+        raise PolicyFileError(f"policy file '{path}': {str(error).rstrip('.')}.") from error
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
