@@ -27,14 +27,9 @@ def test_goals_of_the_arm_are_reachable_and_differ(env):
     assert len(np.unique(goals, axis=0)) == 16
 
 
-def test_episodes_begin_in_different_poses_that_touch_nothing(env):
-    model, data = env.sim.model, mujoco.MjData(env.sim.model)
+def test_episodes_begin_in_different_poses_with_room_around_them(env):
     assert len(np.unique(env.sim.qpos, axis=0)) == 16
-    for pose in env.sim.qpos:
-        data.qpos[:] = pose
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_collision(model, data)
-        assert data.ncon == 0
+    assert (arm.distances(env.sim) > 0.02).all()
 
 
 def test_what_the_arm_reads_of_the_tool_and_the_goal_does_not_depend_on_its_first_joint(env):

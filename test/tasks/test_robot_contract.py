@@ -42,7 +42,7 @@ def test_the_arm_is_sent_positions_that_move_by_increments_and_reads_its_goal_fr
     assert (contract.command.interface, contract.command.mode) == ('position', 'increment')
     fields = contract.fields
     assert 'goal_pose:position.relative_to(tool).turned_by(shoulder_pan_joint).x' in fields
-    assert 'goal_pose:position.relative_to(tool).turned_by(shoulder_pan_joint).within(0.1).x' in fields
+    assert 'goal_pose:position.relative_to(tool).turned_by(shoulder_pan_joint).within(0.04).x' in fields
     assert 'tool:position.turned_by(shoulder_pan_joint).z' in fields
     assert contract.transform[fields.index('joints:elbow_joint/position')] == 'sin'
 
