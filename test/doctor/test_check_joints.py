@@ -58,6 +58,15 @@ def test_a_joint_that_was_everywhere_in_training_may_start_anywhere():
     assert levels(check_positions([wide], joints(still(60.0, 0.0)))) == [('mend', 'unit')]
 
 
+def test_a_policy_without_statistics_has_its_start_pose():
+    joint = expected('a', mean=np.nan, deviation=np.nan, start=0.2)
+    assert levels(check_positions([joint], joints(still(0.2, 0.0)))) == [('ok', 'position')]
+    assert levels(check_positions([joint], joints(still(0.6, 0.0)))) == [('mend', 'offset')]
+    unknown = expected('a', mean=np.nan, deviation=np.nan)
+    assert levels(check_positions([unknown], joints(still(0.6, 0.0)))) == [('ok', 'position')]
+    assert levels(check_positions([unknown], joints(still(60.0, 0.0)))) == [('mend', 'unit')]
+
+
 def test_without_a_start_pose_training_says_where_a_joint_is():
     joint = expected('a', mean=0.3, deviation=0.05)
     assert levels(check_positions([joint], joints(still(0.55, 0.0)))) == [('ok', 'position')]

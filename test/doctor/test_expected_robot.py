@@ -1,10 +1,14 @@
 """What a policy file expects of a robot."""
 
+import numpy as np
 import pytest
+from foreign_policies import mjlab_policy
 
 from velora_ros.contract.sources import ObservationSettings
+from velora_ros.doctor.check_policy import check_policy
 from velora_ros.doctor.expected_robot import expected_robot
-from velora_ros.policy import PolicyFile
+from velora_ros.policy import Policy, PolicyFile
+from velora_ros.policy.policy import load_file
 from velora_ros.spec import PolicySpec
 from velora_ros.utils.shipped_files import share_path
 
@@ -50,3 +54,11 @@ def test_a_contract_gives_sources_start_pose_and_commands():
     assert abs(calf.mean - calf.start) < 0.5
     assert robot.interface == 'position'
     assert robot.steps_at_period
+
+
+def test_an_onnx_model_of_another_library_has_a_start_pose_and_no_statistics(tmp_path):
+    file = load_file(mjlab_policy(tmp_path))
+    robot = expected_robot(file, ObservationSettings())
+    assert len(robot.joints) == 12
+    assert all(np.isnan(joint.deviation) and joint.start is not None for joint in robot.joints)
+    assert check_policy('walk', Policy(file))[:2] == ('note', 'trace')

@@ -76,8 +76,10 @@ def _check_position(joint: ExpectedJoint, values: Array, *, anywhere: bool) -> F
 
 
 def _expected(joint: ExpectedJoint, *, anywhere: bool) -> tuple[float, float, str]:
-    if joint.start is not None and not anywhere and joint.deviation < WIDE:
+    if joint.start is not None and not anywhere and not joint.deviation >= WIDE:  # NaN neither
         return joint.start, START_TOLERANCE, 'the start pose is'
+    if np.isnan(joint.deviation):
+        return joint.start or 0.0, np.pi, 'its range is not known, taken is half a turn about'
     wide = 2 if anywhere else 1
     return joint.mean, max(wide * DEVIATIONS * joint.deviation, wide * LEAST), 'in training it was about'
 

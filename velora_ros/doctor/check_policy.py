@@ -17,7 +17,7 @@ def check_policy(about: str, policy: Policy) -> Finding:
     Raises:
         PolicyFileError: the trace does not fit the policy.
     """
-    trace = golden_trace(policy.file)
+    trace = golden_trace(policy.content)
     if trace is None:
         text = "has no golden trace; 'velora_ros doctor POLICY --add-trace FILE' adds one."
         return Finding('note', 'trace', about, text)

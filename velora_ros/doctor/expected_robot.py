@@ -8,7 +8,8 @@ import numpy as np
 from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.contract.source_plan import JOINTS, SourcePlan
 from velora_ros.contract.sources import ObservationSettings, plan
-from velora_ros.doctor.samples import ExpectedJoint
+from velora_ros.doctor.samples import Array, ExpectedJoint
+from velora_ros.policy.foreign.onnx_file import OnnxFile
 from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.spec.robot_contract import OWN_TYPES, Source
 
@@ -72,13 +73,17 @@ class ExpectedRobot:
 
 
 def expected_robot(
-    file: PolicyFile, settings: ObservationSettings, *, command_fields: Sequence[str] = (), rate_hz: float = 0.0
+    file: PolicyFile | OnnxFile,
+    settings: ObservationSettings,
+    *,
+    command_fields: Sequence[str] = (),
+    rate_hz: float = 0.0,
 ) -> ExpectedRobot:
     """
     Return what a policy expects of a robot.
 
     Args:
-        file: the policy file.
+        file: the content of the policy file, or of an ONNX model.
         settings: the parameters ``observation.*``, which replace what the file says.
         command_fields: the parameter ``command.fields``.
         rate_hz: the parameter ``rate_hz``.
@@ -105,7 +110,7 @@ def expected_robot(
     )
 
 
-def _from_contract(file: PolicyFile) -> ObservationSettings:
+def _from_contract(file: PolicyFile | OnnxFile) -> ObservationSettings:
     contract = file.spec.contract
     assert contract is not None
     return ObservationSettings(
@@ -117,18 +122,18 @@ def _from_contract(file: PolicyFile) -> ObservationSettings:
     )
 
 
-def _joints(file: PolicyFile, settings: ObservationSettings, one: SourcePlan) -> list[ExpectedJoint]:
+def _joints(file: PolicyFile | OnnxFile, settings: ObservationSettings, one: SourcePlan) -> list[ExpectedJoint]:
     """Return the joints whose positions are read from a source; joint states have one value for each field."""
     spec, count = file.spec, file.spec.observation_dim
     scales = _each(settings.scale, count, 1.0)
     offsets = _each(settings.offset, count, 0.0)
     kinds = settings.transform if len(settings.transform) == count else ('none',) * count
-    mean, gain = (file.tensors[f'normalisation.{name}'].astype(float) for name in ('offset', 'scale'))
+    mean, gain = _statistics(file)
     start = _start_pose(file)
     found = []
     for text, place in zip(one.fields, one.places, strict=True):
         signal = joint_signal(text)
-        if signal is None or signal[1] != 'position' or kinds[place] not in ('none', 'unwrap') or not gain[place]:
+        if signal is None or signal[1] != 'position' or kinds[place] not in ('none', 'unwrap') or gain[place] == 0:
             continue
         spread = float('inf') if kinds[place] == 'unwrap' else 1 / abs(gain[place] * scales[place])
         found.append(
@@ -144,18 +149,27 @@ def _joints(file: PolicyFile, settings: ObservationSettings, one: SourcePlan) ->
     return found
 
 
+def _statistics(file: PolicyFile | OnnxFile) -> tuple[Array, Array]:
+    """Return the mean and the inverse deviation of each observation in training; NaN where the file has none."""
+    if isinstance(file, OnnxFile):  # they are somewhere in the network
+        unknown = np.full(file.spec.observation_dim, np.nan)
+        return unknown, unknown
+    mean, gain = (file.tensors[f'normalisation.{name}'].astype(float) for name in ('offset', 'scale'))
+    return mean, gain
+
+
 def _each(values: Sequence[float], count: int, default: float) -> Sequence[float]:
     return values if len(values) == count else (default,) * count
 
 
-def _start_pose(file: PolicyFile) -> dict[str, float]:
+def _start_pose(file: PolicyFile | OnnxFile) -> dict[str, float]:
     contract = file.spec.contract
     if contract is None or not contract.command.start_pose:
         return {}
     return dict(zip(contract.command.fields, contract.command.start_pose, strict=True))
 
 
-def _commanded(file: PolicyFile, fields: Sequence[str]) -> tuple[list[str], str]:
+def _commanded(file: PolicyFile | OnnxFile, fields: Sequence[str]) -> tuple[list[str], str]:
     contract = file.spec.contract
     names = list(fields or (contract.command.fields if contract is not None else file.spec.action_names))
     signals = [joint_signal(name) for name in names]

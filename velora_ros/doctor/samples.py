@@ -97,8 +97,8 @@ class ExpectedJoint:
         name: its name on the robot.
         unit: ``rad``, ``m`` or ``''``.
         sign: 1 or -1: whether the policy's positive direction is the robot's.
-        mean: its mean position in training.
-        deviation: the standard deviation of its position in training.
+        mean: its mean position in training; NaN if the policy does not say.
+        deviation: the standard deviation of its position in training; NaN if the policy does not say.
         start: its position at the start of an episode; None if the policy does not say.
     """
 

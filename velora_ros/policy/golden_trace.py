@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import PolicyFileError
+from velora_ros.policy.foreign.onnx_file import OnnxFile
 from velora_ros.policy.policy import Policy
 from velora_ros.policy.policy_file import PolicyFile
 
@@ -42,7 +43,7 @@ def with_golden_trace(file: PolicyFile, *, seed: int = 0) -> PolicyFile:
     return replace(file, provenance={**file.provenance, KEY: trace})
 
 
-def golden_trace(file: PolicyFile) -> tuple[Array, list[float], Array] | None:
+def golden_trace(file: PolicyFile | OnnxFile) -> tuple[Array, list[float], Array] | None:
     """
     Return observations, shape (n, observation), elapsed times [s] and actions, shape (n, action); None without a trace.
 

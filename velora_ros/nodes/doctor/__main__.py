@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     findings = []
     if policy is not None:
         robot = expected_robot(
-            policy.file, observation_of(values), command_fields=values['command.fields'], rate_hz=values['rate_hz']
+            policy.content, observation_of(values), command_fields=values['command.fields'], rate_hz=values['rate_hz']
         )
         findings.append(check_policy(arguments.policy, policy))
     else:
