@@ -57,7 +57,7 @@ def test_a_contract_gives_sources_start_pose_and_commands():
 
 
 def test_an_onnx_model_of_another_library_has_a_start_pose_and_no_statistics(tmp_path):
-    file = load_file(mjlab_policy(tmp_path))
+    file = load_file(mjlab_policy(tmp_path)[0])
     robot = expected_robot(file, ObservationSettings())
     assert len(robot.joints) == 12
     assert all(np.isnan(joint.deviation) and joint.start is not None for joint in robot.joints)
