@@ -1,17 +1,20 @@
 """view_node in a process of its own, over loopback: a client of its page on one side, a robot's topics on the other."""
 
 import contextlib
+import os
 import re
 import signal
 import socket
 
 import pytest
 from page_client import PageClient
+from rclpy.serialization import serialize_message
 from ros_bench import SOURCE
 from websockets.exceptions import ConnectionClosed
 
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.topics_services_qos import TOPICS
+from velora_ros.nodes.view.newest_messages import NewestMessages
 from velora_ros.nodes.view.page import GOAL
 
 pytestmark = pytest.mark.ros
@@ -104,6 +107,10 @@ def test_its_parameters_are_those_of_the_table(running):
     documented = set(re.findall(r'^\| `([\w.]+)` \|', page, re.MULTILINE))
     listed = running.ros.call('rcl_interfaces/srv/ListParameters', 'view_node/list_parameters').result.names
     assert {name for name in listed if not name.startswith(('use_sim', 'start_type', 'qos_over'))} == documented
+
+
+def test_the_process_yields_to_the_robot_s(running):
+    assert os.getpriority(os.PRIO_PROCESS, running.process.pid) >= 10
 
 
 def test_a_slider_drives_the_robot_until_the_hands_are_off(running):
@@ -253,3 +260,12 @@ def test_the_node_ends_at_once_even_if_a_browser_does_not_answer(ros):
     shown = Shown(ros, '-p', 'model:=InvertedPendulum-v5').open()
     shown.process.signal(signal.SIGTERM)
     assert shown.process.wait(4.0) == 0  # a run kills what has not ended after 5 s
+
+
+def test_bytes_that_are_not_a_message_are_dropped(ros):
+    states = NewestMessages(ros.node, 'joint_states', keep=3)
+    good = serialize_message(interface_class(JOINTS)(name=['hip'], position=[0.5]))
+    for message in (b'', b'garbage', good):
+        states._on_message(message)
+    assert [state.name for state in states.take()] == [['hip']]
+    assert states.take() == []

@@ -4,6 +4,7 @@ Subscriptions whose newest messages are kept as bytes, until the page is drawn.
 A driver may publish a thousand states a second, of which the page shows thirty: only these are decoded.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -74,10 +75,11 @@ class NewestMessages:
                 return
 
     def take(self) -> list[Any]:
-        """Return the messages that came since the last call, as many as are kept, oldest first."""
+        """Return the messages that came since the last call, as many as are kept, oldest first; invalid ones not."""
         taken = []
         while self._waiting:
-            taken.append(deserialize_message(self._waiting.popleft(), self._kind))
+            with contextlib.suppress(Exception):  # rclpy raises classes of its own, or memory errors
+                taken.append(deserialize_message(self._waiting.popleft(), self._kind))
         return taken
 
     def newest(self, use: Callable[[Any], None]) -> None:

@@ -19,15 +19,13 @@ Publishes, only what is asked for on the page:
 Calls: ~/arm, ~/start and ~/clear_fault of the controller; ~/pause, ~/reset and ~/push of the simulator.
 
 Parameters (``parameters.py`` has their defaults and meaning):
-    model, host, port, rate_hz, nice, controller, simulator, cmd_vel.x, cmd_vel.y, cmd_vel.yaw, goal_frame_id, and
+    model, host, port, rate_hz, controller, simulator, cmd_vel.x, cmd_vel.y, cmd_vel.yaw, goal_frame_id, and
     qos_overrides of every topic.
 
 Nothing is simulated here: MuJoCo computes where the bodies are from the joint positions. The page never holds up the
 robot: it is a process of its own with a higher niceness, and no publisher waits for it.
 """
 
-import contextlib
-import os
 import queue
 import time
 from typing import TYPE_CHECKING, Any
@@ -83,8 +81,6 @@ class ViewNode(Node):
         self._table = ParameterTable(self, PARAMETERS, apply=self._apply)
         values = self._table.values
         check_installed()
-        with contextlib.suppress(OSError):  # some sandboxes refuse to change the niceness
-            os.nice(values['nice'])
         self._view: RobotView | None = None
         self._schedule = Timers(self)
         self._description: NewestMessages | None = None

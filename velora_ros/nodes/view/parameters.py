@@ -23,7 +23,6 @@ PARAMETERS = (
     ),
     Parameter('port', 'integer', 8080, 'TCP port of the page.', range=(1, _PORTS), read_only=_AT_START),
     Parameter('rate_hz', 'double', 30.0, 'Most pictures per second.', 'Hz', (1, 30)),
-    Parameter('nice', 'integer', 10, 'Niceness of the process.', range=(0, 19), read_only=_AT_START),
     Parameter(
         'controller', 'string', 'policy_node', 'Name of the commanding node, which is shown and armed.',
         read_only=_AT_START,
