@@ -161,3 +161,15 @@ def test_a_file_that_may_not_be_read_is_named_with_the_reason(tmp_path: Path) ->
     assert identify(path).kind in ('missing', 'other')
     os.mkfifo(tmp_path / 'pipe')
     assert identify(tmp_path / 'pipe').text == 'a device or a pipe'
+
+
+def test_a_model_of_torch_is_told_how_it_becomes_an_onnx_model(made: dict[str, Path], tmp_path: Path) -> None:
+    assert "policy = PPO.load('best_model.zip', device='cpu').policy" in why_no_policy(made['best_model.zip'])
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.jit.script(torch.nn.Linear(45, 12)).save(str(tmp_path / 'policy.pt'))
+        advice = why_no_policy(tmp_path / 'policy.pt')
+        code = advice.partition('in Python: ')[2].partition(', with the number')[0]
+        code = code.replace("'policy.pt'", repr(str(tmp_path / 'policy.pt')))
+        exec(code.replace("'policy.onnx'", repr(str(tmp_path / 'policy.onnx'))))
+    assert why_no_policy(tmp_path / 'policy.onnx').startswith('this is an ONNX model, which policy_node runs')

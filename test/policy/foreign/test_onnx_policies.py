@@ -1,6 +1,8 @@
 """ONNX models of other libraries as policies: what they read, command and remember, compared with torch and numpy."""
 
 import json
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -26,10 +28,14 @@ from foreign_policies import (
 from velora_ros.contract.actions import action_meaning
 from velora_ros.errors import ConfigError, ObservationError, PolicyFileError
 from velora_ros.policy import Policy, PolicyFile
+from velora_ros.policy.foreign.description import Actions, Description, State, Tensors, Term
 from velora_ros.policy.foreign.onnx_file import OnnxFile
+from velora_ros.policy.foreign.terms import OTHER_NAMES
 from velora_ros.policy.onnx_export import save_onnx
 from velora_ros.policy.policy import read_spec
 from velora_ros.utils.shipped_files import share_path
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize('cell', ['', 'gru', 'lstm'])
@@ -282,3 +288,22 @@ def test_the_metadata_of_the_helper_are_as_mjlab_writes_them(tmp_path):
     found = {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props}
     assert found['action_scale'].startswith('0.373,0.373,0.249,') and found['joint_names'].startswith('FR_hip_joint,')
     assert json.dumps(found['observation_names']) == json.dumps(','.join(TERMS))
+
+
+def test_the_description_on_the_page_is_one(tmp_path):
+    page = (ROOT / 'docs' / 'bring-your-policy.md').read_text(encoding='utf-8')
+    example = page.split('```yaml\n')[1].split('```')[0]
+    network = actor(n_observations=24, n_actions=3)
+    export(network, tmp_path / 'walk.onnx').with_suffix('.yaml').write_text(example)
+    policy = Policy.load(tmp_path / 'walk.onnx')
+    assert policy.spec.contract.sources[-2].high == (1.0, 0.5, 1.0)
+    for name in [one for names in OTHER_NAMES.values() for one in names[:1]]:
+        assert f'`{name}`' in page
+
+
+def test_the_page_explains_every_field():
+    page = (ROOT / 'docs' / 'bring-your-policy.md').read_text(encoding='utf-8')
+    names = [one.name for kind in (Description, Term, Actions, Tensors, State) for one in fields(kind)]
+    assert [
+        name for name in names if f'`{name}`' not in page and f'.{name}`' not in page and f'{name}:' not in page
+    ] == []
