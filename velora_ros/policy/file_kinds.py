@@ -199,8 +199,8 @@ _SB3, _TORCHSCRIPT = 'a model of stable-baselines3 (.zip)', 'a TorchScript modul
 _EXPORT = "'policy.onnx', input_names=['obs'], output_names=['actions'], dynamo=False)"
 _TO_ONNX = {
     _SB3: "policy = PPO.load('{0}', device='cpu').policy; policy.forward = lambda obs: policy._predict(obs, True); "
-    f'torch.onnx.export(policy, torch.zeros(1, *policy.observation_space.shape), {_EXPORT}, with the class that trained '
-    'it in place of PPO; actions of SAC, TD3 and DDPG are then from -1 to 1',
+    f'torch.onnx.export(policy, torch.zeros(1, *policy.observation_space.shape), {_EXPORT}, with the class that '
+    'trained it in place of PPO; actions of SAC, TD3 and DDPG are then from -1 to 1',
     _TORCHSCRIPT: "torch.onnx.export(torch.jit.load('{0}'), torch.zeros(1, 45), "
     f'{_EXPORT}, with the number of observations in place of 45; one with a memory needs an ONNX export by the library '
     'that trained it',
