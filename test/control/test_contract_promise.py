@@ -283,3 +283,28 @@ def test_positions_are_held_when_their_input_ends():
     assert robot.controller.until_zero(robot.time) == math.inf
     robot.silence(1.0)
     assert robot.sent[-1][1] == command
+
+
+def test_a_better_policy_runs_silently_for_a_second_before_it_commands_a_robot_that_walks():
+    robot = Robot('absolute', start_pose_speed=0.0)
+    robot.controller.activate(arm=True)
+    robot.state(action=(0.5, 0.5))
+    better = Chosen(robot.policy.spec)
+    better.action, better.hidden = np.array([-1.0, -1.0]), np.ones(1)
+    robot.controller.swap(better)
+    for _ in range(49):
+        assert robot.state(action=(0.5, 0.5)) == pytest.approx([0.35, -1.55])
+    robot.state(action=(0.5, 0.5))
+    assert len(better.read) == 50 and robot.controller.policy is better
+    assert robot.state() == pytest.approx([-0.4, -2.3]), 'no missed command, no reset of what it remembers'
+    assert robot.controller.counts['reset.swap'] == 0 and robot.controller.counts['swap.taken_over'] == 1
+
+
+def test_a_policy_takes_over_at_once_when_the_robot_is_not_commanded():
+    robot = Robot('absolute', start_pose_speed=0.0)
+    robot.controller.activate(arm=True)
+    robot.state()
+    better = Chosen(robot.policy.spec)
+    robot.controller.swap(better)
+    robot.controller.disarm()
+    assert robot.controller.policy is better and robot.controller.counts['reset.swap'] == 1

@@ -8,6 +8,7 @@ command: arming, faults, watchdog. ``command_limits.py`` limits the command.
 import math
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -21,6 +22,8 @@ from velora_ros.spec import PolicySpec
 
 EMERGENCY_STOP = 'emergency stop'
 WAITING = 'waiting for the first state'
+# How long another policy runs silently beside the one that walks before it takes over [s].
+SILENT_S = 1.0
 # A greater age is not a delay: the clocks differ [s].
 CLOCK_DIFFERENCE_S = 10.0
 
@@ -47,6 +50,15 @@ class RecurrentPolicy(Protocol):
             ObservationError: the observation is not finite, or cannot be used for another reason; the hidden state is
                 as before.
         """
+
+
+@dataclass
+class Successor:
+    """A policy that runs silently beside the one that commands: its steps so far, and how many it needs."""
+
+    policy: RecurrentPolicy
+    needed: int
+    steps: int = 0
 
 
 class Status(NamedTuple):
@@ -111,6 +123,7 @@ class Controller:
         """Elapsed time of the last step [s]; None for one control period."""
         self._policy = policy
         self._reason = self._waiting = waiting
+        self._successor: Successor | None = None
         self._zeroed = False  # whether the fallback was sent because the input became too old
         self._last_stamp: int | None = None
         self._last_input: float | None = None
@@ -196,6 +209,8 @@ class Controller:
             finite = _finite(observation.tolist())
             self.reject('unusable' if finite else 'not_finite', str(error) if finite else self._not_finite(observation))
             return None
+        if self._successor is not None:
+            self._run_silently(self._successor, observation, dt)
         self.dt, self.policy_action = dt, action
         self._last_stamp, self._last_input, self._zeroed = stamp, steady, False
         self.counts['observations'] += 1
@@ -379,11 +394,21 @@ class Controller:
         """Stop commanding; return the fallback if it was commanding."""
         fallback = self._fallback()
         self.armed = self._arm_later = False
+        self._end_silence()
         return fallback
+
+    def _end_silence(self) -> None:
+        """Let a policy that runs silently take over at once, when the robot is not commanded any more."""
+        if self._successor is not None:
+            self._policy, self._successor = self._successor.policy, None
+            self.reset('swap')
 
     def reset(self, cause: str) -> None:
         """Reset the hidden state; the next step counts as one control period."""
         self._policy.reset()
+        if self._successor is not None:
+            self._successor.policy.reset()
+            self._successor.steps = 0
         self._last_stamp = None
         self.last_action[:] = 0.0
         if self._targets is not None:
@@ -406,12 +431,32 @@ class Controller:
         """
         Continue with another policy of the same specification, from a fresh hidden state.
 
+        While the robot of a policy with a contract is commanded, the other policy reads the same observations silently
+        for :data:`SILENT_S` before it takes over, with the hidden state that it has by then.
+
         Raises:
             ConfigError: the settings do not fit it; the old policy stays.
         """
-        self.safety = self._take_over.safety = Safety(policy.spec, self.settings)
-        self._policy = policy
+        safety = Safety(policy.spec, self.settings)
+        if policy.spec.contract is not None and self.armed and not self.fault and self._take_over.done:
+            policy.reset()
+            self._successor = Successor(policy, math.ceil(SILENT_S / policy.spec.control_period))
+            return
+        self.safety = self._take_over.safety = safety
+        self._policy, self._successor = policy, None
         self.reset('swap')
+
+    def _run_silently(self, successor: Successor, observation: Array, dt: float | None) -> None:
+        """Step the policy that is to take over; it does with the next observation if it has run for long enough."""
+        try:
+            successor.policy.step(observation, None if successor.steps == 0 else dt)
+        except ObservationError:
+            return
+        successor.steps += 1
+        if successor.steps >= successor.needed:
+            self.safety = self._take_over.safety = Safety(successor.policy.spec, self.settings)
+            self._policy, self._successor = successor.policy, None
+            self.counts['swap.taken_over'] += 1
 
     def _begin(self) -> None:
         """Forget what was commanded before: the robot may be anywhere now."""
@@ -427,6 +472,7 @@ class Controller:
     def _latch(self, cause: str, reason: str) -> Command | None:
         fallback = self._fallback()
         self._arm_later = False
+        self._end_silence()
         if self.fault != EMERGENCY_STOP:  # a later fault must not replace it, for that one could clear by itself
             self.fault = reason
         self.counts[f'fault.{cause}'] += 1
