@@ -308,3 +308,36 @@ def test_a_policy_takes_over_at_once_when_the_robot_is_not_commanded():
     robot.controller.swap(better)
     robot.controller.disarm()
     assert robot.controller.policy is better and robot.controller.counts['reset.swap'] == 1
+
+
+@pytest.mark.parametrize(
+    ('limit', 'place', 'down', 'why'),
+    [
+        ({'max_tilt': 0.5}, (0.1, -1.8), -0.8, 'tilted by 0.64 rad, above max_tilt'),
+        ({'max_deviation': 4.0}, (0.9, -1.8), -1.0, "'hip/position' is 8 deviations from its mean in training"),
+    ],
+)
+def test_a_latch_that_is_switched_on_stops_a_robot_that_walks(limit, place, down, why):
+    robot = Robot('absolute', start_pose_speed=0.0)
+    robot.controller = Controller(
+        robot.policy, Settings(start_pose_speed=0.0, **limit), measures_joints=True,
+        normalisation=(np.array([0.0, -2.0]), np.array([10.0, 1.0])),
+    )  # fmt: skip
+    robot.controller.activate(arm=True)
+    command = robot.state()
+    assert command is not None and not robot.controller.fault
+    assert robot.state(place, down) == command and why in robot.controller.fault, 'positions are held'
+    assert robot.state() is None
+
+
+def test_a_joint_that_is_too_fast_is_a_fault():
+    command = replace(ABSOLUTE, start_pose=())
+    contract = replace(
+        SPECS['absolute'].contract, fields=('joints:hip/velocity', 'joints:hip/position'), command=command
+    )
+    spec = replace(SPECS['absolute'], observation_names=('hip/velocity', 'hip/position'), contract=contract)
+    controller = Controller(Chosen(spec), Settings(max_joint_speed=20.0), measures_joints=True)
+    controller.activate(arm=True)
+    assert controller.decide(np.array([19.0, 0.0]), SECOND, SECOND, 1.0, [0.0, -1.8])
+    controller.decide(np.array([-21.0, 0.0]), SECOND + 1000, SECOND + 1000, 1.0, [0.0, -1.8])
+    assert "'hip/velocity' is -20.9, above max_joint_speed (20)" in controller.fault

@@ -15,6 +15,7 @@ import numpy as np
 
 from velora_ros.control.command_limits import Array, Command, RampAndSlew, Safety
 from velora_ros.control.controller_settings import Settings
+from velora_ros.control.latches import Latches, Normalisation
 from velora_ros.control.newest_values import NANOSECONDS
 from velora_ros.control.take_over import TakeOver
 from velora_ros.errors import ConfigError, ObservationError
@@ -89,6 +90,7 @@ class Controller:
         fault: a fault latched by the controller that this one replaces.
         waiting: the reason in the status until the first state comes.
         measures_joints: whether :meth:`decide` gets the positions of the commanded joints.
+        normalisation: mean and inverse deviation of each observation in training; None: not known.
 
     Raises:
         ConfigError: the settings do not fit the policy.
@@ -102,6 +104,7 @@ class Controller:
         *,
         waiting: str = WAITING,
         measures_joints: bool = False,
+        normalisation: Normalisation | None = None,
     ) -> None:
         self.safety = Safety(policy.spec, settings)
         if self.safety.increments and not measures_joints:
@@ -132,6 +135,8 @@ class Controller:
         """The policy's action of the step before, in its own units; zero after a reset; the array stays the same."""
         self._take_over = TakeOver(self.safety, measures_joints=measures_joints)
         self._targets = self.safety.targets() if self.safety.increments else None
+        self._normalisation = normalisation
+        self._latches = Latches(policy.spec, settings, normalisation)
 
     @property
     def is_waiting(self) -> bool:
@@ -152,6 +157,7 @@ class Controller:
     def settings(self, settings: Settings) -> None:
         self.safety = Safety(self._policy.spec, settings)
         self._take_over.safety = self.safety
+        self._latches = Latches(self._policy.spec, settings, self._normalisation)
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -276,6 +282,8 @@ class Controller:
             return None
         if not self._take_over.done:
             return self._approach(steady, measured)
+        if self._latches.on and (why := self._latches.judge(observation)):
+            return self._latch('latch', why)
         self.counts['commands'] += 1
         target = self._target(wanted, measured)
         return self._ramp_and_slew.next(target, observation, steady, self.safety, measured)

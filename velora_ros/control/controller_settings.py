@@ -30,6 +30,9 @@ class Settings:
         start_pose_speed: speed at which arming moves the joints to the start pose of the policy file [rad/s or m/s];
             0 lets the policy command from where the joints are.
         start_when_ready: whether the policy takes over by itself when the start pose is reached.
+        max_tilt: a robot that tilts by more is a fault [rad]; 0 is off.
+        max_joint_speed: a joint that is faster is a fault [rad/s or m/s]; 0 is off.
+        max_deviation: an observation farther from its mean in training is a fault [standard deviations]; 0 is off.
 
     Raises:
         ConfigError: a time is negative and not -1, or not finite; a rate is negative or not finite; a scale is zero
@@ -49,6 +52,9 @@ class Settings:
     offset: tuple[float, ...] = ()
     start_pose_speed: float = 0.5
     start_when_ready: bool = False
+    max_tilt: float = 0.0
+    max_joint_speed: float = 0.0
+    max_deviation: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ('max_state_age_s', 'watchdog_timeout_s', 'max_gap_s'):
@@ -57,8 +63,8 @@ class Settings:
                 raise ConfigError(
                     f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 to derive it from the policy."
                 )
-        times = ('ramp_s', (self.ramp_s,)), ('start_pose_speed', (self.start_pose_speed,))
-        for name, values in (*times, ('slew_rate', self.slew_rate)):
+        single = 'ramp_s', 'start_pose_speed', 'max_tilt', 'max_joint_speed', 'max_deviation'
+        for name, values in (*((name, (getattr(self, name),)) for name in single), ('slew_rate', self.slew_rate)):
             for value in values:
                 if not 0 <= value < math.inf:
                     raise ConfigError(f"'{name}' has {value:g}; it must be a positive number, or 0 to switch it off.")

@@ -96,7 +96,11 @@ class PolicyLoop:
         topic = node.resolve_topic_name(self._trigger.source.topic)
         waiting = f"{WAITING} on '{topic}' ({self._trigger.full_type})"
         measures_joints = self._sources.measures_joints
-        self.controller = Controller(policy, settings, fault, waiting=waiting, measures_joints=measures_joints)
+        tensors = getattr(policy.content, 'tensors', None)  # a policy of another library has none
+        usual = (tensors['normalisation.offset'], tensors['normalisation.scale']) if tensors else None
+        self.controller = Controller(
+            policy, settings, fault, waiting=waiting, measures_joints=measures_joints, normalisation=usual
+        )
         check_times(values, self.controller.safety)
         self._observation = self._sources.observation(self.controller.begins, self.controller.last_action)
         self._measured = self._observation if measures_joints and isinstance(self._observation, Observation) else None

@@ -123,6 +123,20 @@ PARAMETERS = (
         'The policy takes over by itself when the start pose is reached, without a call of ~/start.',
     ),
     Parameter(
+        'max_tilt', 'double', 0.0, f'A robot with a contract that tilts by more is a latched fault. {_OFF}', 'rad',
+        (0, math.pi),
+    ),
+    Parameter(
+        'max_joint_speed', 'double', 0.0,
+        f'A joint of a robot with a contract that is faster [rad/s or m/s] is a latched fault. {_OFF}', '',
+        (0, math.inf),
+    ),
+    Parameter(
+        'max_deviation', 'double', 0.0,
+        'An observation of a policy with a contract that is more standard deviations from its mean in training is a'
+        f' latched fault. {_OFF}', '', (0, math.inf),
+    ),
+    Parameter(
         'control_period_confirmed', 'bool', False,
         "The policy's control period is that of the robot. Required to arm a policy with an assumed period.",
     ),
@@ -264,6 +278,9 @@ def settings_of(values: Values) -> Settings:
         offset=tuple(values['command.offset']),
         start_pose_speed=values['start_pose_speed'],
         start_when_ready=values['start_when_ready'],
+        max_tilt=values['max_tilt'],
+        max_joint_speed=values['max_joint_speed'],
+        max_deviation=values['max_deviation'],
     )
 
 

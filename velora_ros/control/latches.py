@@ -1,0 +1,64 @@
+"""Faults that a user can switch on: the robot tilts, a joint is too fast, or training never showed what is seen."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from velora_ros.control.controller_settings import Settings
+from velora_ros.spec import PolicySpec
+
+Array = npt.NDArray[np.float64]
+Normalisation = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+
+GRAVITY_Z, VELOCITY = 'orientation.gravity.z', '/velocity'
+
+
+class Latches:
+    """
+    Judges observations of a policy that has a contract; those of other policies are never refused.
+
+    Args:
+        spec: the policy's specification.
+        settings: the limits; 0 switches one off.
+        normalisation: mean and inverse deviation of each observation in training; None: not known.
+    """
+
+    def __init__(self, spec: PolicySpec, settings: Settings, normalisation: Normalisation | None = None) -> None:
+        contract = spec.contract
+        self._names = spec.observation_names
+        fields = contract.fields if contract else ()
+        self._scale = np.array(contract.scale if contract else 1.0)
+        self._default = np.array(contract.default if contract else 0.0)
+        self._down = next((i for i, field in enumerate(fields) if field.endswith(GRAVITY_Z)), None)
+        self._speeds = [i for i, field in enumerate(fields) if field.endswith(VELOCITY)]
+        self._tilt, self._speed = settings.max_tilt, settings.max_joint_speed
+        self._deviation, self._usual = settings.max_deviation, normalisation
+        self.on = bool(contract and (self._tilt or self._speed or self._deviation))
+        """Whether any of them is switched on."""
+
+    def judge(self, observation: Array) -> str:
+        """Return why the robot must stop at this observation; '' if it need not."""
+        values = observation / self._scale + self._default
+        if self._tilt and self._down is not None:
+            tilt = float(np.arccos(np.clip(-values[self._down], -1, 1)))
+            if tilt > self._tilt:
+                return f'the robot is tilted by {tilt:.2f} rad, above max_tilt ({self._tilt:g} rad)'
+        if self._speed and self._speeds:
+            fastest = max(self._speeds, key=lambda i: abs(values[i]))
+            if abs(values[fastest]) > self._speed:
+                what = f"'{self._names[fastest]}' is {values[fastest]:.3g}"
+                return f'{what}, above max_joint_speed ({self._speed:g})'
+        if self._deviation and self._usual is not None:
+            return self._strange(observation, *self._usual)
+        return ''
+
+    def _strange(self, observation: Array, mean: Array, inverse: Array) -> str:
+        apart = np.abs((observation - mean) * inverse)
+        strangest = int(apart.argmax())
+        if apart[strangest] <= self._deviation:
+            return ''
+        return (
+            f"'{self._names[strangest]}' is {apart[strangest]:.3g} deviations from its mean in training, above "
+            f'max_deviation ({self._deviation:g})'
+        )
