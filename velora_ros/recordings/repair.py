@@ -1,4 +1,4 @@
-"""Write a recording anew, as a valid MCAP file with an end and an index."""
+"""Rewrite a recording as a valid MCAP file, with an end and an index."""
 
 import os
 from pathlib import Path

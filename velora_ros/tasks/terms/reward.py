@@ -229,7 +229,7 @@ def distance(sim: Sim, body: str, command: str = 'goal') -> Array:
 
 
 def moving(sim: Sim, command: str = 'twist') -> Any:
-    """Return which simulations have the command to move, shape (n,)."""
+    """Return which simulations are commanded to move, shape (n,)."""
     return moves(sim.command(command), MOVING)
 
 
