@@ -57,7 +57,7 @@ def late(term: Any) -> Term:
 
 
 def strength() -> Observation:
-    """Return how strong the variation is, 0 to 1, (n, 1), for a critic: the draws that it sees say nothing of pushes."""
+    """Return how strong the variation is, 0 to 1, (n, 1), for a critic: its draws say nothing of pushes."""
     return Observation('strength', lambda sim: sim.strength, sensed=False)
 
 
