@@ -1,5 +1,6 @@
 """Observations that the controller keeps itself: the policy's previous action, and the clock of a gait."""
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -7,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.contract.computed_entries import ClockPlan
-from velora_ros.contract.gait_clock import moves, sine_and_cosine, strides
 from velora_ros.control.newest_values import NANOSECONDS
 from velora_ros.errors import ConfigError
 
@@ -54,7 +54,9 @@ class RunningClock:
     """The clock of a gait, which runs from the first observation after a reset on."""
 
     def __init__(self, plan: ClockPlan) -> None:
-        self._source, self._entries, self._waves, self._command = plan.source, plan.entries, plan.waves, plan.command
+        self._source, self._entries, self._command = plan.source, index_of(plan.entries), index_of(plan.command)
+        self._pairs = list(zip(plan.entries, plan.waves, strict=True))
+        self._runs_always = not plan.command
         self._began = 0
 
     def begin(self, stamp: int) -> None:
@@ -63,10 +65,15 @@ class RunningClock:
 
     def fill(self, values: Array, stamp: int) -> None:
         """See :class:`OwnSource`."""
-        source = self._source
-        moving = not self._command or bool(moves(values[self._command], source.moves_above))
-        stride = strides((stamp - self._began) / NANOSECONDS, source.period_s, source.phase)
-        values[self._entries] = sine_and_cosine(stride, moving)[self._waves]
+        # What contract.gait_clock says, for one robot in a tenth of the time; a test compares them.
+        source, above = self._source, self._source.moves_above
+        if not self._runs_always and not any(abs(value) > above for value in values[self._command].tolist()):
+            values[self._entries] = 0.0
+            return
+        angle = math.tau * (((stamp - self._began) / NANOSECONDS / source.period_s + source.phase) % 1.0)
+        waves = math.sin(angle), math.cos(angle)
+        for entry, wave in self._pairs:
+            values[entry] = waves[wave]
 
 
 def index_of(places: Sequence[int]) -> slice | list[int]:

@@ -5,20 +5,21 @@ After header and frame an Imu has 37 numbers at fixed places: orientation x, y, 
 acceleration, each followed by the nine numbers of its covariance.
 """
 
+import math
 import struct
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.contract.orientations import gravity, matrices, rotation
+from velora_ros.contract.orientations import rotation
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.policy.serialised_messages import CDR_ENCODING, CDR_HEAD, CDR_STAMP
 
 Array = npt.NDArray[np.float64]
 
 _LENGTH = struct.Struct('=I')
-_NUMBERS = 37
+_NUMBERS, _SHORTEST = 37, 1e-6
 _PARTS = {'orientation': (0, 4), 'angular_velocity': (13, 16), 'linear_acceleration': (25, 28)}
 _XYZ = 'xyz'
 FIELDS = tuple(
@@ -46,9 +47,8 @@ class ImuDecoder:
         self._turn = rotation(*mounting) if any(mounting) else None
         self._parts = [part for part in _PARTS if any(field.startswith(part) for field in fields)]
         self._needs_gravity = 'orientation' in self._parts
-        self._values = np.zeros((3, 3))
 
-    def decode(self, message: bytes, now: int) -> tuple[int, Array]:
+    def decode(self, message: bytes, now: int) -> tuple[int, list[float]]:
         """
         Return when it was measured [ns], and the values of the fields; an unset stamp is ``now``.
 
@@ -59,13 +59,11 @@ class ImuDecoder:
         for part in self._parts:
             if numbers[_PARTS[part][1]] == -1:
                 raise ObservationError(f'the Imu has no {part}: its first covariance is -1.')
-        values = self._values
-        if self._needs_gravity:
-            values[0] = self._gravity(numbers[:4])
-        values[1], values[2] = numbers[13:16], numbers[25:28]
+        down = _down(*numbers[:4].tolist()) if self._needs_gravity else [0.0, 0.0, 0.0]
+        values = [*down, *numbers[13:16].tolist(), *numbers[25:28].tolist()]
         if self._turn is not None:
-            values = values @ self._turn.T
-        return stamp or now, values.ravel()[self._order]
+            values = (np.reshape(values, (3, 3)) @ self._turn.T).ravel().tolist()
+        return stamp or now, [values[place] for place in self._order]
 
     def _numbers(self, data: bytes) -> tuple[Array, int]:
         try:
@@ -80,12 +78,13 @@ class ImuDecoder:
         except (struct.error, ValueError) as error:
             raise ObservationError(f'the bytes of an Imu cannot be read: {error}.') from error
 
-    def _gravity(self, xyzw: Array) -> Array:
-        length = float(np.sqrt(xyzw @ xyzw))
-        if not 1e-3 <= length < np.inf:
-            x, y, z, w = xyzw
-            raise ObservationError(
-                f"'orientation' is ({x:g}, {y:g}, {z:g}, {w:g}), an invalid quaternion; x, y, z and w of an "
-                'orientation have length 1.'
-            )
-        return gravity(matrices(xyzw[[3, 0, 1, 2]] / length))
+
+def _down(x: float, y: float, z: float, w: float) -> list[float]:
+    """Return the direction of gravity in the frame of an orientation, as contract.orientations does for many."""
+    square = x * x + y * y + z * z + w * w
+    if not _SHORTEST <= square < math.inf:
+        raise ObservationError(
+            f"'orientation' is ({x:g}, {y:g}, {z:g}, {w:g}), an invalid quaternion; x, y, z and w of an orientation "
+            'have length 1.'
+        )
+    return [2 * (w * y - x * z) / square, -2 * (w * x + y * z) / square, 2 * (x * x + y * y) / square - 1]
