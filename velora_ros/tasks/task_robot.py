@@ -61,6 +61,8 @@ class TaskRobot:
         self.recording = LiveRecording(task.period)
         """The task's metrics of all episodes so far."""
         self._limit = task.built.steps if time_limit else np.inf
+        self.is_driven = True
+        """Whether a policy drives the robot, and not what stands it up before; only then its figures count."""
         self._lying = None if start == STANDING else lying(self.model, task.built.start_qpos, start)
         self._everyone = self.sim.everyone
         self._standing = StandingUp(self.sim)
@@ -249,7 +251,7 @@ class TaskRobot:
         self.episode_return += reward
         stood = self._standing.judge()
         failed = bool(outcome.failed[0] if stood else outcome.failures[UNSTABLE][0])
-        if stood and self._has_commands():
+        if stood and self.is_driven and self._has_commands():
             self.recording.step(outcome.metrics, reward)
         if failed:
             self.recording.fail(next(name for name, mask in outcome.failures.items() if mask[0]))

@@ -28,3 +28,13 @@ def test_counts_of_a_controller_that_started_later_belong_to_the_run(ros):
     publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
     publisher.publish(to_diagnostics(to_diagnostic('policy_node', 'ok', '', {'uptime_s': 0.0, 'fallbacks': 2}), 0))
     ros.until(lambda: controller.fallbacks == 2, 'both')
+
+
+def test_a_controller_that_stands_the_robot_up_does_not_drive_it_yet(ros):
+    controller = ControllerMonitor(ros.node, 'policy_node')
+    publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
+    assert controller.drives is None
+    for state, drives in (('standing up', False), ('ready', False), ('armed', True)):
+        status = to_diagnostic('policy_node', 'ok', '', {'uptime_s': 1.0, 'state': state})
+        publisher.publish(to_diagnostics(status, 0))
+        ros.until(lambda drives=drives: controller.drives is drives, state)

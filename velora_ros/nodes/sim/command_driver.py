@@ -21,6 +21,8 @@ CHECK_PERIOD_S = 1.0
 """How often it is checked whether an episode is over [s]."""
 SILENCE_S = {'twist': 2.0, 'goal': 20.0}
 """How long nothing is published after a message of somebody else [s]."""
+PATIENCE_S = 3.0
+"""How long the robot moves before it is driven if its controller does not report whether it is ready [s]."""
 _REMEMBERED = 30  # own messages that may still be on their way back
 
 
@@ -28,18 +30,27 @@ class CommandDriver:
     """
     Publishes the commands of a task: twists in a fixed pattern that covers the trained range, goals as in training.
 
-    Twists begin when the robot moves, with standing still. With one goal for each episode another episode is asked for
-    when the goal is reached, or after the task's episode length.
+    The pattern begins, and another goal comes, when the policy drives the robot, which may have to stand up before. With
+    one goal for each episode another episode is asked for when the goal is reached, or after the task's episode length.
 
     Args:
         node: sim_node.
         robot: the robot.
         on_command: called with the name of a command and its values as they are published.
+        drives: whether the robot's policy drives it; None if that is not known.
         values: the node's parameters.
     """
 
-    def __init__(self, node: Node, robot: TaskRobot, on_command: Callable[[str, Array], None], values: Values) -> None:
-        self._node, self._robot, self._on_command = node, robot, on_command
+    def __init__(
+        self,
+        node: Node,
+        robot: TaskRobot,
+        on_command: Callable[[str, Array], None],
+        drives: Callable[[], bool | None],
+        values: Values,
+    ) -> None:
+        self._node, self._robot, self._on_command, self._drives = node, robot, on_command, drives
+        self._began: float | None = None
         self._twist_type = values['cmd_vel_type']
         self._frame = values['frame_prefix'] + values['odom_frame_id' if robot.sensors.has_base else 'base_frame_id']
         self._base_frame = values['frame_prefix'] + values['base_frame_id']
@@ -70,15 +81,15 @@ class CommandDriver:
 
     def begin_episode(self, now: float) -> None:
         """Draw the goals of a new episode, and publish them at once."""
-        for name in self._commands:
-            self._due[name] = 0.0
-            if not self._is_twist(name):
-                self._draw_goal(name)
+        self._draw_goals()
         if now:
             self.end_period(now)
 
     def end_period(self, now: float) -> bool:
         """Publish what is due; return whether another episode should begin."""
+        if self._began is None and self._may_begin():
+            self._began = self._robot.time
+            self._draw_goals()
         for name, one in self._commands.items():
             if one.when is not None and one.when(self._robot.sim)[0]:
                 self._changes[name] = self._due[name] = 0.0
@@ -88,6 +99,13 @@ class CommandDriver:
             return False
         self._check_due = now + CHECK_PERIOD_S
         return self._robot.is_over
+
+    def _may_begin(self) -> bool:
+        """Whether the policy drives the robot, or nobody says so for a while."""
+        drives = self._drives()
+        if drives is None:
+            return self._robot.time - self._robot.held_time > PATIENCE_S or self._robot.time > 2 * PATIENCE_S
+        return drives
 
     def _publish(self, name: str, now: float) -> None:
         twist = self._is_twist(name)
@@ -101,9 +119,10 @@ class CommandDriver:
         return bool(self._commands[name].read_from.type == 'Twist')
 
     def _twist(self, name: str) -> Array:
-        one, moved = self._commands[name], self._robot.time - self._robot.held_time
+        one = self._commands[name]
         pattern = twist_pattern(one.low, one.high)
-        found: Array = pattern[int(moved / HOLD_S) % len(pattern)]
+        driven = 0.0 if self._began is None else self._robot.time - self._began
+        found: Array = pattern[int(driven / HOLD_S) % len(pattern)]
         return found
 
     def _goal(self, name: str) -> Array:
@@ -111,6 +130,12 @@ class CommandDriver:
         if self._robot.time >= self._changes[name]:
             self._draw_goal(name)
         return self._goals[name]
+
+    def _draw_goals(self) -> None:
+        for name in self._commands:
+            self._due[name] = 0.0
+            if not self._is_twist(name):
+                self._draw_goal(name)
 
     def _draw_goal(self, name: str) -> None:
         every = self._commands[name].every

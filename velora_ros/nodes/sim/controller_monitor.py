@@ -5,6 +5,7 @@ from typing import Any
 
 from rclpy.node import Node
 
+from velora_ros.control.take_over import READY, STANDING_UP
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.sim.parameters import OWNER
@@ -35,6 +36,12 @@ class ControllerMonitor:
     def policy(self) -> str:
         """Path of the running policy; empty until the node has reported it."""
         return self._values.get('policy', '')
+
+    @property
+    def drives(self) -> bool | None:
+        """Whether its policy drives the robot, rather than standing it up before; None until the node has reported."""
+        state = self._values.get('state')
+        return None if state is None else state not in (STANDING_UP, READY)
 
     @property
     def input_age(self) -> str:

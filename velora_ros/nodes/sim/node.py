@@ -109,12 +109,13 @@ class SimNode(Node):
         create_service(self, OWNER, '~/push', self._on_push)
         self._messages = make_messages(robot, self._faults, values)
         states = StatePublisher(self, robot, self._faults, self._messages)
-        told = self._begin_task(robot) if isinstance(robot, TaskRobot) else None
+        controller = ControllerMonitor(self, values['controller'])
+        told = self._begin_task(robot, controller) if isinstance(robot, TaskRobot) else None
         self._loop = SimLoop(
             self, robot, self._faults, self._table, states=states, told=told, on_finished=self._on_finished
         )
         self._images = ImagePublisher(self, self._loop, values) if values['image.rate_hz'] else None
-        self._report = RunReport(self, self._loop, ControllerMonitor(self, values['controller']))
+        self._report = RunReport(self, self._loop, controller)
         check_qos_overrides(self)
         self._reported = time.monotonic()
         self.create_timer(REPORT_PERIOD_S, self._on_second, clock=STEADY)
@@ -125,13 +126,13 @@ class SimNode(Node):
         if (settings := fault_settings(values)) != FaultSettings():
             self._log_faults(settings)
 
-    def _begin_task(self, robot: TaskRobot) -> TaskCommands:
+    def _begin_task(self, robot: TaskRobot, controller: ControllerMonitor) -> TaskCommands:
         """Publish the description of a task's robot, and return what it is told to do."""
         values = self._table.values
         publish_robot_description(self, robot, values)
         if robot.sensors.has_base and not has_tf():
             self.get_logger().info('tf is not published, because tf2_msgs is not installed; odom has the same pose')
-        return TaskCommands(self, robot, values)
+        return TaskCommands(self, robot, values, controller)
 
     def close(self) -> None:
         """Summarise the run, unless its duration is over and the summary was given then."""

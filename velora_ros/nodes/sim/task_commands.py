@@ -10,6 +10,7 @@ from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.sim.command_driver import CommandDriver
+from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
 from velora_ros.nodes.sim.parameters import OWNER, TWIST_TYPES
 from velora_ros.nodes.sim.robot import Array
 from velora_ros.tasks.task_robot import TaskRobot
@@ -27,16 +28,19 @@ class TaskCommands:
         node: sim_node.
         robot: the robot.
         values: the node's parameters.
+        controller: what the commanding node reports.
     """
 
-    def __init__(self, node: Node, robot: TaskRobot, values: Values) -> None:
-        self._node, self._robot = node, robot
+    def __init__(self, node: Node, robot: TaskRobot, values: Values, controller: ControllerMonitor) -> None:
+        self._node, self._robot, self._controller = node, robot, controller
         self._newest: dict[str, tuple[Array, float]] = {}
         self._frames = {
             '',
             values['frame_prefix'] + values['odom_frame_id' if robot.sensors.has_base else 'base_frame_id'],
         }
-        self._driver = CommandDriver(node, robot, self._receive, values) if values['drive'] else None
+        self._driver: CommandDriver | None = None
+        if values['drive']:
+            self._driver = CommandDriver(node, robot, self._receive, lambda: controller.drives, values)
         for name, one in robot.task.commands.items():
             if one.read_from is None:  # no message has it
                 continue
@@ -50,6 +54,7 @@ class TaskCommands:
     def end_period(self) -> bool:
         """Give the task the newest commands; return whether the driver asks for another episode."""
         now = time.monotonic()
+        self._robot.is_driven = self._controller.drives is not False
         for name, (values, received) in self._newest.items():
             timeout = self._robot.task.commands[name].timeout
             stale = timeout is not None and now - received > timeout
