@@ -30,7 +30,7 @@ class CommandDriver:
     """
     Publishes the commands of a task: twists in a fixed pattern that covers the trained range, goals as in training.
 
-    The pattern begins, and another goal comes, when the policy drives the robot, which may have to stand up before. With
+    The pattern begins, and another goal comes, when the policy drives the robot; it may have to stand up before. With
     one goal for each episode another episode is asked for when the goal is reached, or after the task's episode length.
 
     Args:
