@@ -237,6 +237,8 @@ def test_a_swap_told_a_second_later_is_seen_and_nothing_counts_twice():
         ({'tracking': 0.81, 'faults': {'drop': 3}}, False, []),
         ({'tracking': 0.79, 'reached': 0.5, 'faults': {'drop': 3}}, False, ['tracking', 'reached']),
         ({'tracking': None}, False, []),
+        ({'reached': 0.0, 'goals': 0}, False, []),
+        ({'reached': 0.0, 'goals': 2}, False, ['reached']),
         ({'tracking': 0.1, 'last_minute': {'tracking': 0.8}}, True, []),
         ({'tracking': 0.9, 'last_minute': {'tracking': 0.7}}, True, ['tracking']),
     ],

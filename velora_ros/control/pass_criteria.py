@@ -48,5 +48,5 @@ def _missed_figures(summary: dict[str, Any], *, learning: bool) -> list[str]:
     return [
         f"the task's figure '{name}' was {figures[name]:.3f}{when}, less than {bound:g}"
         for name, bound in least.items()
-        if figures.get(name) is not None and figures[name] < bound
+        if figures.get(name) is not None and figures[name] < bound and figures.get('goals') != 0
     ]
