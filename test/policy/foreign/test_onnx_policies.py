@@ -258,6 +258,34 @@ def test_an_export_of_this_package_runs_without_a_description_and_has_the_same_c
     np.testing.assert_allclose(foreign.hidden, ours.hidden, atol=1e-4)
 
 
+def test_our_quadruped_described_as_a_foreign_policy_has_the_same_contract(tmp_path):
+    own = PolicyFile.load(share_path('policies', 'quadruped.safetensors'))
+    save_onnx(own, tmp_path / 'walk.onnx')
+    model = onnx.load(str(tmp_path / 'walk.onnx'))
+    del model.metadata_props[:]
+    onnx.save(model, str(tmp_path / 'walk.onnx'))
+    command = own.spec.contract.command
+    (tmp_path / 'walk.yaml').write_text(yaml.safe_dump({
+        'period': own.spec.control_period, 'dt_range': list(own.dt_range), 'joints': list(command.fields),
+        'default_positions': list(command.start_pose),
+        'observations': [
+            {'term': 'base_ang_vel', 'scale': 0.25}, {'term': 'projected_gravity', 'scale': 1},
+            {'term': 'joint_pos', 'scale': 1}, {'term': 'joint_vel', 'scale': 0.05}, {'term': 'actions', 'scale': 1},
+            {'term': 'command', 'scale': [2, 2, 1], 'low': [-0.5, -0.4, -1], 'high': [1, 0.4, 1]},
+            {'term': 'clock', 'scale': 1, 'stride': 0.5, 'still_below': 0.1},
+        ],
+        'actions': {
+            'scale': list(own.spec.action_scale), 'clip': 1.0, 'low': list(command.low), 'high': list(command.high),
+            'stiffness': list(command.stiffness), 'damping': list(command.damping),
+            'effort_limit': list(command.effort_limit),
+        },
+    }))  # fmt: skip
+    policy, ours = Policy.load(tmp_path / 'walk.onnx'), Policy(own)
+    assert policy.spec.differences(own.spec) == [] and policy.spec == own.spec  # so that each can replace the other
+    for observation in np.random.default_rng(0).normal(size=(5, 47)):
+        np.testing.assert_allclose(policy.step(observation), ours.step(observation), atol=1e-4)
+
+
 def test_damaged_metadata_of_this_package_are_refused(tmp_path):
     save_onnx(PolicyFile.load(share_path('policies', 'InvertedPendulum-v5.safetensors')), tmp_path / 'own.onnx')
     for key, value in (('dt_range', '[1, 2]'), ('action_low', '['), ('control_period', 'NaN'), ('contract', '{}')):

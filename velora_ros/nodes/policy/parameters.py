@@ -25,7 +25,10 @@ _NO_MEANING = re.compile(r'action_\d+')
 _OFF = '0 switches it off.'
 
 PARAMETERS = (
-    Parameter('policy', 'string', '', 'Path of the policy file, or the name of a shipped one.'),
+    Parameter(
+        'policy', 'string', '',
+        'Path of the policy file or of an ONNX model (docs/bring-your-policy.md), or the name of a shipped policy.',
+    ),
     Parameter(
         'policy_dirs', 'string_array', [],
         'Folders from which other policies may be loaded, beside those of the first policy and of the shipped ones.',
@@ -36,7 +39,8 @@ PARAMETERS = (
         'Load the policies that policy_update names; with autostart and without a policy, wait for the first one.',
     ),
     Parameter(
-        'engine', 'string', 'auto', 'The engine that steps the policy; auto is numba if it is installed.',
+        'engine', 'string', 'auto',
+        'The engine that steps the policy; auto is numba if it is installed, and onnxruntime for an ONNX model.',
         choices=ENGINES,
     ),
     Parameter(

@@ -40,6 +40,9 @@ class Term:
         type: message type of the topic.
         fields: fields of the message, one for each value.
         size: number of values of a Float64MultiArray, in place of ``fields``.
+        stride: of a clock, the duration of a stride [s]; its sine and cosine are read.
+        still_below: of a clock, while no entry of the command is above this, sine and cosine are zero; 0: it always
+            runs.
         low: of a command, its least values in training; smaller ones are clipped.
         high: of a command, its greatest values in training.
     """
@@ -54,6 +57,8 @@ class Term:
     type: str = ''
     fields: tuple[str, ...] = ()
     size: int = 0
+    stride: float = 0.0
+    still_below: float = 0.0
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
 

@@ -9,7 +9,7 @@ from velora_ros.errors import PolicyFileError
 from velora_ros.policy.foreign.description import Description, Term
 from velora_ros.policy.foreign.metadata import mjlab_description
 from velora_ros.policy.foreign.tensor_roles import Roles, find_roles
-from velora_ros.policy.foreign.terms import TWIST, known_term
+from velora_ros.policy.foreign.terms import CLOCK, TWIST, known_term
 
 if TYPE_CHECKING:
     import onnx
@@ -111,6 +111,8 @@ def _observations(terms: Sequence[Term], roles: Roles | None) -> str:
         if not known_term(one.term):
             entry |= {'topic': f'observation/{one.term}', 'type': 'Float64MultiArray', 'size': None}
             comment = 'no robot has it by itself: publish it on this topic'
+        elif known_term(one.term) == CLOCK:
+            entry['stride'] = None
         elif known_term(one.term) == TWIST:
             entry |= {'low': None, 'high': None}
             comment = 'low and high: the range of training, to which commands are clipped; may stay null'

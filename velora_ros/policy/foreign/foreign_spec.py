@@ -214,7 +214,10 @@ def _pair(what: str, values: Numbers) -> tuple[float, float]:
 
 def _dt_range(description: Description) -> tuple[float, float]:
     period = description.period
-    low, high = _pair("'dt_range'", description.dt_range) if description.dt_range else (period, period)
+    given = description.dt_range or (period, period)
+    if len(given) != 2:
+        raise PolicyFileError("'dt_range' must be two numbers, the shortest and the longest time between two steps.")
+    low, high = given
     if not 0 < low <= period <= high < math.inf:
         raise PolicyFileError(
             f"'period' is {period} s and 'dt_range' [{low}, {high}] s; they must be positive and fit."

@@ -1,5 +1,6 @@
 """Terms of observations as Isaac Lab, mjlab and legged_gym call them, and where a robot has their values."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ from velora_ros.contract.joint_signals import signal_name
 from velora_ros.errors import PolicyFileError, did_you_mean
 from velora_ros.policy.foreign.description import Term
 from velora_ros.spec import Source
-from velora_ros.spec.robot_contract import LAST_ACTION
+from velora_ros.spec.robot_contract import GAIT_CLOCK, LAST_ACTION
 
 XYZ = ('x', 'y', 'z')
 JOINTS = Source('joints', 'joint_states', 'JointState')
@@ -17,8 +18,9 @@ COMMAND = Source('cmd_vel', 'cmd_vel', 'Twist', missing=(0.0,), max_age_s=0.5)
 LAST = Source('last_action', '', LAST_ACTION)
 _COMMANDED = ('linear.x', 'linear.y', 'angular.z')
 
-GYRO, GRAVITY, BASE_VELOCITY, POSITIONS, VELOCITIES, EFFORTS, ACTIONS, TWIST = (
-    'gyro', 'gravity', 'base_velocity', 'joint_positions', 'joint_velocities', 'joint_efforts', 'last_action', 'twist'
+GYRO, GRAVITY, BASE_VELOCITY, POSITIONS, VELOCITIES, EFFORTS, ACTIONS, TWIST, CLOCK = (
+    'gyro', 'gravity', 'base_velocity', 'joint_positions', 'joint_velocities', 'joint_efforts', 'last_action', 'twist',
+    'clock',
 )  # fmt: skip
 OTHER_NAMES = {
     GYRO: ('base_ang_vel', 'ang_vel', 'base_angular_velocity', 'imu_ang_vel', 'angular_velocity'),
@@ -28,6 +30,7 @@ OTHER_NAMES = {
     VELOCITIES: ('joint_vel', 'joint_vel_rel', 'dof_vel', 'joint_velocity', 'joint_velocities_rel'),
     EFFORTS: ('joint_effort', 'joint_torque', 'joint_torques'),
     ACTIONS: ('actions', 'action', 'last_actions', 'prev_action', 'prev_actions', 'previous_actions'),
+    CLOCK: ('gait_phase', 'phase', 'gait_clock'),
     TWIST: ('command', 'commands', 'velocity_commands', 'velocity_command', 'cmd', 'vel_command', 'cmd_vel'),
 }
 """Names of each term in other libraries."""
@@ -92,6 +95,8 @@ def entries_of(
                         low=term.low, high=term.high)  # fmt: skip
         found = _at(source, _COMMANDED, [f'{TWIST}.{one}' for one in _COMMANDED], '', term)
         return found._replace(units=('m/s', 'm/s', 'rad/s'))
+    if kind == CLOCK:
+        return _clock(term)
     usual = {
         GYRO: (IMU, 'angular_velocity', 'rad/s'),
         GRAVITY: (IMU, 'orientation.gravity', ''),
@@ -112,6 +117,16 @@ def _at(source: Source, fields: Sequence[str], names: Sequence[str], unit: str, 
         source, tuple(f'{source.name}:{one}' for one in fields), tuple(names), (unit,) * count,
         spread(f"'default' of the term '{term.term}'", term.default, count) or (0.0,) * count,
     )  # fmt: skip
+
+
+def _clock(term: Term) -> Entries:
+    if not 0 < term.stride < math.inf:
+        raise PolicyFileError(f"its term '{term.term}' is the clock of a gait; give its 'stride', a time in seconds.")
+    source = Source(
+        CLOCK, '', GAIT_CLOCK, period_s=term.stride, moves_with=COMMAND.name if term.still_below else '',
+        moves_above=term.still_below,
+    )  # fmt: skip
+    return _at(source, ('sin', 'cos'), [f'{CLOCK}.{one}' for one in ('sin', 'cos')], '', term)
 
 
 def _of_joints(
