@@ -1,7 +1,5 @@
 import copy
 import dataclasses
-import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from velora_ros.errors import ConfigError
-from velora_ros.replay import SequenceBuffer, StreamBuffer, Transition
-from velora_ros.replay.sequence_buffer import check_fits
-from velora_ros.utils import memory
+from velora_ros.replay import SequenceBuffer, Transition
 
 
 def transition(number: int, *, first: bool = False, terminated: bool = False) -> Transition:
@@ -168,19 +164,3 @@ def test_sequences_at_even_distances_come_with_the_hidden_state_that_follows(cap
     np.testing.assert_array_equal(begins, (batch.reward[:, -1] + 1) % 5 == 0)
     with pytest.raises(ConfigError, match='holds'):
         buffer.spread(4, len(buffer))
-
-
-def test_a_replay_larger_than_any_memory_is_refused_in_a_sentence() -> None:
-    for make in (lambda: SequenceBuffer(10**14, 2, 1, 3), lambda: StreamBuffer(10**14, 4, 2, 1, 3)):
-        with pytest.raises(ConfigError, match=r'a replay of 100000000000000 transitions needs .* GiB, .*buffer_size'):
-            make()
-
-
-def test_a_replay_must_fit_as_far_as_it_will_be_filled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / 'meminfo').write_text('MemTotal: 100 kB\nMemAvailable:   50 kB\n')
-    monkeypatch.setattr(memory, 'MEMORY', tmp_path / 'meminfo')
-    buffer = filled(2000, 1000)  # 13 numbers a transition: 52 kB for the other half
-    check_fits(buffer.rows, len(buffer), steps=700)
-    for steps in (900, math.inf):
-        with pytest.raises(ConfigError, match=r'the replay will need about .* GiB of memory.*; lower buffer_size'):
-            check_fits(buffer.rows, len(buffer), steps)

@@ -1,7 +1,6 @@
 """A ring of transitions; contiguous sequences are drawn with the hidden state stored at the time (R2D2, ICLR 2019)."""
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid.kernels.compiler import kernel
-from velora_ros.utils.memory import does_not_fit, free_memory
+from velora_ros.replay.replay_memory import new_rows
 
 Array = npt.NDArray[np.float32]
 
@@ -269,39 +268,6 @@ class SequenceBuffer:
     def empty_batch(self, n_sequences: int, length: int) -> Batch:
         """Return memory for :meth:`sample` to draw into: a batch whose values are arbitrary."""
         return empty_batch(self.columns, n_sequences, length)
-
-
-def new_rows(*shape: int) -> Array:
-    """
-    Return memory for a replay's rows, whose pages are occupied only as it fills.
-
-    Raises:
-        ConfigError: there is not enough memory.
-    """
-    try:
-        return np.zeros(shape, np.float32)
-    except (MemoryError, ValueError) as error:  # a ValueError above numpy's largest size
-        raise ConfigError(
-            f'a replay of {math.prod(shape[:-1])} transitions needs {4 * math.prod(shape) / 2**30:.1f} GiB, more than '
-            'this machine can give; lower buffer_size.'
-        ) from error
-
-
-def check_fits(rows: Array, held: int, steps: float) -> None:
-    """
-    Check that a replay will still fit into memory when it is full, or after so many further steps.
-
-    Args:
-        rows: those of the replay, shape (..., width).
-        held: transitions that it holds; their memory is occupied already.
-        steps: transitions that will be added at most.
-
-    Raises:
-        ConfigError: it will not fit.
-    """
-    added = min(rows.size // rows.shape[-1] - held, steps)
-    if why := does_not_fit(added * rows.shape[-1] * rows.itemsize, free_memory()):
-        raise ConfigError(f'the replay will need {why}; lower buffer_size.')
 
 
 def columns_of(observation_dim: int, action_dim: int, hidden_dim: int, state_dim: int) -> dict[str, slice]:

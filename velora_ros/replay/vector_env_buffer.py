@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid.kernels.compiler import kernel
-from velora_ros.replay.sequence_buffer import Array, Batch, Transition, columns_of, empty_batch, new_rows
+from velora_ros.replay.replay_memory import new_rows
+from velora_ros.replay.sequence_buffer import Array, Batch, Transition, columns_of, empty_batch
 
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
