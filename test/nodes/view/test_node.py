@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.topics_services_qos import TOPICS
+from velora_ros.nodes.view.__main__ import NICENESS
 from velora_ros.nodes.view.newest_messages import NewestMessages
 from velora_ros.nodes.view.page import GOAL
 
@@ -110,7 +111,7 @@ def test_its_parameters_are_those_of_the_table(running):
 
 
 def test_the_process_yields_to_the_robot_s(running):
-    assert os.getpriority(os.PRIO_PROCESS, running.process.pid) >= 10
+    assert os.getpriority(os.PRIO_PROCESS, running.process.pid) >= NICENESS
 
 
 def test_a_slider_drives_the_robot_until_the_hands_are_off(running):

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-NICENESS = 10
+NICENESS = 5
 """Of the process, from its imports on, which would compete with the start of the robot's nodes."""
 
 
