@@ -128,6 +128,15 @@ def test_a_robot_that_moves_is_not_compared_with_its_start_pose(quadruped):
     assert 'offset' not in [one.check for one in findings]
 
 
+@pytest.mark.parametrize(('length', 'expected'), [(9, []), (4, [('names', '/observation')])])
+def test_a_vector_of_another_length_is_another_robot(length, expected):
+    file = PolicyFile.load(share_path('policies', 'InvertedDoublePendulum-v5.safetensors'))
+    data = serialize_message(to_vector(np.zeros(length)))
+    messages = [RawMessage('/observation', START + 50 * k * MS, 0, data) for k in range(40)]
+    recording = Recording({'/observation': Channel('/observation', VECTOR, '')}, messages)
+    assert wrong(recording, expected_robot(file, ObservationSettings())) == expected
+
+
 def test_another_type_on_a_topic_is_found(quadruped):
     recording = stand(quadruped)
     recording.channels['/imu/data'] = Channel('/imu/data', VECTOR, '')

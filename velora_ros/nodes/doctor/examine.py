@@ -107,10 +107,27 @@ class Examination:
         if kind == STATES:
             self._joints = joint_samples(messages, decoded, self._begin)
             self._check_joints(topic, source)
+        elif kind == VECTOR and source is not None:
+            self._check_length(topic, [len(one.data) for one in decoded], source)
         elif kind == IMUS:
             reads = source is not None and source.reads_orientation
             samples = imu_samples(messages, decoded, self._begin)
             self.findings += check_gravity(topic, samples, needs_orientation=reads, upright=not self._anywhere)
+
+    def _check_length(self, topic: str, lengths: Sequence[int], source: ExpectedSource) -> None:
+        """Check how many numbers the vectors have, if the policy reads them by their places."""
+        if not all(text.isdecimal() for text in source.fields):
+            return
+        places = [int(text) for text in source.fields]
+        is_whole = places == list(range(len(places)))
+        wrong = [n for n in lengths if n < max(places) + 1 or (is_whole and n != len(places))]
+        if wrong:
+            text = f'its vectors have {wrong[0]} numbers, and the policy reads {len(places)}: it is another robot.'
+            self._add(
+                'mend', 'names', topic, f"{text} Take its own policy, or choose numbers with 'observation.fields'."
+            )
+        else:
+            self._add('ok', 'names', topic, f'{len(places)} numbers')
 
     # --- joints ----------------------------------------------------------------------------------------------------
 
