@@ -185,7 +185,7 @@ class Safety:
         """Return which actions hold their last command as the fallback."""
         if self.settings.fallback == 'auto':
             return self._meaning.positions
-        return (self.settings.fallback == 'hold',) * self._spec.action_dim
+        return (self.settings.fallback in ('hold', 'damp'),) * self._spec.action_dim
 
     def _resting_command(self) -> Command | None:
         if self.settings.fallback == 'none':

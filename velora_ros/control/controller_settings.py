@@ -6,7 +6,7 @@ from typing import Literal
 
 from velora_ros.errors import ConfigError
 
-FallbackKind = Literal['auto', 'zero', 'hold', 'pose', 'none']
+FallbackKind = Literal['auto', 'zero', 'hold', 'pose', 'none', 'damp']
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Settings:
         max_gap_s: a longer gap between two states resets the hidden state [s]; -1 is 10 T.
         auto_recover: a usable state clears a fault, except an emergency stop; clearing a fault does not disarm.
         fallback: the command sent on a fault and at the end: ``zero``, ``hold`` the last command, a ``pose``, ``none``;
-            ``auto`` holds positions and servos, and sets velocities, efforts and unknown actions to zero.
+            ``auto`` holds positions and servos, and sets velocities, efforts and unknown actions to zero; ``damp``
+            holds, and the message takes the stiffness away.
         fallback_pose: the command of ``pose``, in action order and SI units.
         interface: the meaning of the commands (position, velocity, effort); ``''`` reads it from the action names.
         ramp_s: time in which commands go from where the robot is to the policy's action, after arming [s]; 0 is off.

@@ -32,10 +32,11 @@ from velora_ros.control.loop_timing import LoopTiming
 from velora_ros.control.observation import Observation
 from velora_ros.control.step_schedule import StepSchedule
 from velora_ros.errors import ObservationError, SpecError
+from velora_ros.nodes.policy.command_layout import DAMP, BlockEncoder
 from velora_ros.nodes.policy.connection_checks import ConnectionChecks, SourceConnection
 from velora_ros.nodes.policy.contract_values import with_contract
 from velora_ros.nodes.policy.debug_topics import DebugTopics
-from velora_ros.nodes.policy.encoders import make_encoder
+from velora_ros.nodes.policy.encoders import Encoder, make_encoder
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
 from velora_ros.nodes.policy.parameters import check_times, observation_of, open_confirmations, settings_of
 from velora_ros.nodes.policy.policy_folders import check_same_spec
@@ -51,6 +52,7 @@ from velora_ros.nodes.ros.rclpy_compat import taker
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.policy.foreign.onnx_file import is_onnx
+from velora_ros.spec import PolicySpec
 
 INACTIVE = Status('ok', 'inactive', '')
 NO_CLOCK = (
@@ -112,14 +114,7 @@ class PolicyLoop:
         self._clock = cast(ROSClock, node.get_clock())
         self._simulated_time = self._clock.ros_time_is_active  # checked again once a second
         self._diagnostics = diagnostics
-        self._encoder = make_encoder(
-            values['command.type'],
-            policy.spec,
-            interface=settings.interface,
-            fields=values['command.fields'],
-            frame_id=values['command.frame_id'],
-            now=self._now,
-        )
+        self._encoder = self._make_encoder(policy.spec, values, settings.interface)
         self._values = values
         self._late = round(policy.spec.control_period * 1e9)  # an older state is not answered if a newer one waits [ns]
         self._queue: deque[Any] = deque()  # messages that were received behind a late state
@@ -173,7 +168,7 @@ class PolicyLoop:
             return
         command = self.controller.decide(observation, stamp, now, received, self._joint_positions)
         if command is not None:
-            self._command.publish(self._encoder.encode(command))
+            self._publish(command)
             self._timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
         if command is None or self._debug or self.controller.fault or not self._status_is_known:
             self._report(command, observation)
@@ -211,7 +206,7 @@ class PolicyLoop:
             return
         command = self.controller.decide(observation, stamp, now, steady, self._joint_positions)
         if command is not None:
-            self._command.publish(self._encoder.encode(command))
+            self._publish(command)
             self._timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
         self._report(command, observation)
 
@@ -251,10 +246,30 @@ class PolicyLoop:
     def send(self, command: Command | None) -> bool:
         """Publish a command if there is one, and the controller's status; return whether there was one."""
         if command is not None:
-            self._command.publish(self._encoder.encode(command))
+            self._publish(command)
         self._status_is_known = False
         self._diagnostics.publish_status(self.status)
         return command is not None
+
+    def _publish(self, command: Command) -> None:
+        """Publish a command; one with which commanding ends carries no stiffness if the fallback is ``damp``."""
+        damps = self._values['fallback'] == DAMP and (self.controller.fault or not self.controller.armed)
+        if damps and isinstance(self._encoder, BlockEncoder):
+            self._command.publish(self._encoder.damp(command))
+        else:
+            self._command.publish(self._encoder.encode(command))
+
+    def _make_encoder(self, spec: PolicySpec, values: Values, interface: str) -> Encoder:
+        if layout := values['command.layout']:
+            return BlockEncoder(spec, layout, interface or 'position', kind=values['command.type'])
+        return make_encoder(
+            values['command.type'],
+            spec,
+            interface=interface,
+            fields=values['command.fields'],
+            frame_id=values['command.frame_id'],
+            now=self._now,
+        )
 
     def _now(self) -> int:
         """Return the time of the robot's clock [ns]; asking the system directly takes a tenth of the time."""

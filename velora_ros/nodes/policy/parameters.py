@@ -8,6 +8,7 @@ from velora_ros.contract.sources import DEFAULT_SOURCES, ObservationSettings
 from velora_ros.control import Settings
 from velora_ros.control.command_limits import Safety
 from velora_ros.errors import ConfigError
+from velora_ros.nodes.policy.command_layout import DAMP, GAINS
 from velora_ros.nodes.policy.contract_values import ONE_PER_PERIOD, source_of
 from velora_ros.nodes.policy.decoding import reader_registry
 from velora_ros.nodes.policy.encoders import interface_of
@@ -62,8 +63,8 @@ PARAMETERS = (
     Parameter(
         'fallback', 'string', 'auto',
         'Command on a fault and at the end; auto holds positions and servos, and sets velocities, efforts and'
-        ' unknown actions to zero.',
-        choices=('auto', 'zero', 'hold', 'pose', 'none'),
+        ' unknown actions to zero; damp takes the stiffness away, where command.layout carries it.',
+        choices=('auto', 'zero', 'hold', 'pose', 'none', 'damp'),
     ),
     Parameter(
         'fallback_pose', 'double_array', [], "The command of the fallback 'pose', in action order and SI units."
@@ -97,6 +98,11 @@ PARAMETERS = (
         'command.fields', 'string_array', [],
         "The place of each action of the policy in the message: the joint of a JointState or JointTrajectory, linear.x"
         ' ... angular.z of a Twist, the index in a Float64MultiArray. Empty derives it from the action names.',
+    ),
+    Parameter(
+        'command.layout', 'string_array', [],
+        'Blocks of a Float64MultiArray, each with one number for each action: position, velocity, effort, stiffness,'
+        ' damping. Stiffness and damping are those of the policy file. Empty is the command alone.',
     ),
     Parameter(
         'command.scale', 'double_array', [],
@@ -268,6 +274,11 @@ def settings_of(values: Values) -> Settings:
     for name, value in values.items():
         if name.endswith('.max_age_s') and -1 < value < 0:
             raise ConfigError(f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 for max_state_age_s.")
+    if values['fallback'] == DAMP and not set(GAINS) <= {*values['command.layout']}:
+        raise ConfigError(
+            "'fallback' is damp, which only a 'command.layout' with stiffness and damping can carry; set that, or use"
+            ' hold.'
+        )
     return Settings(
         max_state_age_s=values['max_state_age_s'],
         watchdog_timeout_s=values['watchdog_timeout_s'],
@@ -324,7 +335,8 @@ def open_confirmations(values: Values, file: PolicyFile | OnnxFile, safety: Safe
             f"it, and '{topic}' is a topic of joint controllers. Set 'command.scale' and 'command.offset' if it does "
             "not take the policy's own numbers, then set 'command.si_confirmed' to true"
         )
-    if (advice := _gains(spec, values)) and not values['gains_confirmed']:
+    carried = set(GAINS) <= {*values['command.layout']}
+    if (advice := _gains(spec, values)) and not values['gains_confirmed'] and not carried:
         sentences.append(advice)
     if spec.control_period_assumed and not values['control_period_confirmed']:
         sentences.append(

@@ -1,0 +1,71 @@
+"""
+A Float64MultiArray that carries more than the command: blocks of one number for each action, in a given order.
+
+With stiffness and damping in it, a robot gets the gains of training with every command, and the fallback ``damp`` can
+be sent: no stiffness, the advised damping.
+"""
+
+from array import array
+from collections.abc import Sequence
+
+from rclpy.serialization import serialize_message
+from std_msgs.msg import Float64MultiArray
+
+from velora_ros.control import Command
+from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.nodes.ros.command_types import VECTOR
+from velora_ros.spec import PolicySpec
+
+BLOCKS = ('position', 'velocity', 'effort', 'stiffness', 'damping')
+GAINS = ('stiffness', 'damping')
+DAMP = 'damp'
+
+
+class BlockEncoder:
+    """
+    Encodes a command as blocks of a serialised Float64MultiArray.
+
+    Args:
+        spec: the policy's specification.
+        layout: the blocks, some of :data:`BLOCKS`.
+        interface: the block of the command itself.
+        kind: the type of the command's messages.
+
+    Raises:
+        ConfigError: a block is unknown or given twice, the command's own is missing, or gains are not known.
+    """
+
+    def __init__(self, spec: PolicySpec, layout: Sequence[str], interface: str, *, kind: str = VECTOR) -> None:
+        if kind != VECTOR:
+            raise ConfigError(f"'command.layout' is for a {VECTOR}, and 'command.type' is {kind}; omit one of them.")
+        if unknown := [block for block in layout if block not in BLOCKS]:
+            raise ConfigError(f"'command.layout' has '{unknown[0]}'.{did_you_mean(unknown[0], BLOCKS)}")
+        if len(set(layout)) < len(layout) or interface not in layout:
+            raise ConfigError(
+                f"'command.layout' is {', '.join(layout)}; it must have each block once, and the command's own, "
+                f"'{interface}'."
+            )
+        count = spec.action_dim
+        blocks = {block: [0.0] * count for block in layout}
+        for gain in (block for block in GAINS if block in blocks):
+            values = getattr(spec.contract.command, gain) if spec.contract is not None else ()
+            if not values:
+                raise ConfigError(f"'command.layout' has '{gain}', which the policy file does not say; leave it out.")
+            blocks[gain] = list(values)
+        self._head = serialize_message(Float64MultiArray(data=[0.0] * count * len(layout)))[: -8 * count * len(layout)]
+        self._place, self._count = layout.index(interface) * count, count
+        self._values = array('d', [value for block in layout for value in blocks[block]])
+        limp = {**blocks, 'stiffness': [0.0] * count}
+        self._limp = array('d', [value for block in layout for value in limp[block]])
+
+    def encode(self, command: Command) -> bytes:
+        """Return the bytes of the message that carries a command."""
+        return self._with(self._values, command)
+
+    def damp(self, command: Command) -> bytes:
+        """Return the bytes of the message that lets the joints move against the advised damping only."""
+        return self._with(self._limp, command)
+
+    def _with(self, values: 'array[float]', command: Command) -> bytes:
+        values[self._place : self._place + self._count] = array('d', command)
+        return self._head + values.tobytes()
