@@ -25,7 +25,7 @@ MODULES = sorted(
 ROS = ('_msgs', '_srvs', '_interfaces', 'rclpy', 'launch', 'launch_ros', 'ament_index_python')
 WITH_TORCH = tuple(f'velora_ros.{name}' for name in ('liquid', 'models', 'training', 'replay', 'gym.torch_tensors'))
 # Import names that differ from the names they are installed by.
-INSTALLED_AS = {'yaml': 'pyyaml', 'tensorboardX': 'tensorboardx'}
+INSTALLED_AS = {'yaml': 'pyyaml', 'tensorboardX': 'tensorboardx', 'google': 'onnx'}  # google.protobuf comes with onnx
 
 
 def imported_packages(*folders):
