@@ -43,4 +43,11 @@ def not_finite(observation: Array) -> str:
 
 def too_large(observation: Array) -> str:
     """Return the message for an observation with which the policy's sums overflow."""
-    return f'the observation is so large that the policy overflows; check its units and order: {observation}.'
+    return (
+        f'the observation is so large that the policy overflows; check its units and order: {in_one_line(observation)}.'
+    )
+
+
+def in_one_line(observation: Array) -> str:
+    """Return the numbers of an observation as text without line breaks."""
+    return ' '.join(str(observation).split())

@@ -241,9 +241,22 @@ def test_observations_that_are_not_finite_change_nothing(tmp_path):
     before = policy.hidden
     for bad in (np.nan, np.inf, 1e300):
         observation[5] = bad
-        with pytest.raises(ObservationError, match=r'finite|overflows'):
+        with pytest.raises(ObservationError, match=r'finite|overflows') as error:
             policy.step(observation)
+        assert len(str(error.value).splitlines()) == 1
     np.testing.assert_array_equal(policy.hidden, before)
+
+
+def test_a_network_that_returns_no_numbers_yields_no_action(tmp_path):
+    network = actor(cell='gru')
+    network.mlp[0].bias.data[0] = np.nan
+    path = export(network, tmp_path / 'walk.onnx')
+    attach(path, mjlab_metadata())
+    path.with_suffix('.yaml').write_text(yaml.safe_dump(description()))
+    policy = Policy.load(path)
+    with pytest.raises(ObservationError, match='the network returns numbers that are not finite') as error:
+        policy.step(np.ones(48))
+    assert len(str(error.value).splitlines()) == 1 and not policy.hidden.any()
 
 
 def test_an_export_of_this_package_runs_without_a_description_and_has_the_same_contract(tmp_path):

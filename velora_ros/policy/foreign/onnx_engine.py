@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import MissingDependencyError, ObservationError, PolicyFileError
-from velora_ros.policy.engine_protocol import not_finite, too_large
+from velora_ros.policy.engine_protocol import in_one_line, not_finite, too_large
 from velora_ros.policy.foreign.frames import Frames
 from velora_ros.policy.foreign.model_checks import one_line
 from velora_ros.utils.dependencies import how_to_install
@@ -77,7 +77,7 @@ class OnnxEngine:
         if not (np.isfinite(action).all() and np.isfinite(after).all()):
             raise ObservationError(
                 f'the network returns numbers that are not finite for this observation; check its units and order: '
-                f'{observation}.'
+                f'{in_one_line(observation)}.'
             )
         self.hidden[: self._memory] = after
         if self._frames is not None:
