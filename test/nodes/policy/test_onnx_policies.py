@@ -115,6 +115,8 @@ def running(ros_bench, files):
 
 
 def give(robot, path):
+    """Name another policy to a disarmed robot, which takes it at once; an armed one lets it run silently first."""
+    robot.call('arm', data=False)
     result = robot.ros.set_parameters('policy_node', policy=str(path))[0]
     return result.reason if not result.successful else ''
 
@@ -147,6 +149,24 @@ def test_own_and_foreign_policies_of_one_contract_replace_each_other(running, fi
         assert give(running, given) == ''
         running.ros.until(lambda engine=engine: running.diagnostics()['engine'] == engine, f'the engine {engine}')
     drive(running, network)
+
+
+def test_a_swap_while_the_robot_is_commanded_takes_over_after_a_second_of_silent_steps(running, files):
+    (path, network), (other, successor) = files['lstm'], files['gru']
+    assert give(running, path) == ''
+    running.ros.until(lambda: running.diagnostics()['policy'].endswith(path.name), 'the policy')
+    running.fresh()
+    taken = int(running.diagnostics().get('swap.taken_over', 0))
+    assert running.ros.set_parameters('policy_node', policy=str(other))[0].successful
+
+    def taken_over():
+        running.sense()
+        for _ in range(10):
+            running.command()
+        return int(running.diagnostics().get('swap.taken_over', 0)) > taken
+
+    running.ros.until(taken_over, 'the other policy')
+    drive(running, successor)
 
 
 def test_a_swap_to_a_damaged_or_different_model_leaves_the_old_policy_running(running, files):

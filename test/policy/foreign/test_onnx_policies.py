@@ -271,6 +271,21 @@ def test_an_export_of_this_package_runs_without_a_description_and_has_the_same_c
     np.testing.assert_allclose(foreign.hidden, ours.hidden, atol=1e-4)
 
 
+def _as_terms(spec):
+    """Return the terms that describe the observations of one of our policies."""
+    names = {'gyro': 'base_ang_vel', 'gravity': 'projected_gravity', 'position': 'joint_pos', 'velocity': 'joint_vel',
+             'last_action': 'actions', 'twist': 'command', 'clock': 'clock'}  # fmt: skip
+    sources = {source.type: source for source in spec.contract.sources}
+    terms = {}
+    for name, scale in zip(spec.observation_names, spec.contract.scale, strict=True):
+        term = names[name.rpartition('/')[2].partition('.')[0]]
+        terms.setdefault(term, {'term': term, 'scale': []})['scale'].append(scale)
+    terms['command'] |= {'low': list(sources['Twist'].low), 'high': list(sources['Twist'].high)}
+    if clock := sources.get('GaitClock'):
+        terms['clock'] |= {'stride': clock.period_s, 'still_below': clock.moves_above}
+    return list(terms.values())
+
+
 def test_our_quadruped_described_as_a_foreign_policy_has_the_same_contract(tmp_path):
     own = PolicyFile.load(share_path('policies', 'quadruped.safetensors'))
     save_onnx(own, tmp_path / 'walk.onnx')
@@ -281,12 +296,7 @@ def test_our_quadruped_described_as_a_foreign_policy_has_the_same_contract(tmp_p
     (tmp_path / 'walk.yaml').write_text(yaml.safe_dump({
         'period': own.spec.control_period, 'dt_range': list(own.dt_range), 'joints': list(command.fields),
         'default_positions': list(command.start_pose),
-        'observations': [
-            {'term': 'base_ang_vel', 'scale': 0.25}, {'term': 'projected_gravity', 'scale': 1},
-            {'term': 'joint_pos', 'scale': 1}, {'term': 'joint_vel', 'scale': 0.05}, {'term': 'actions', 'scale': 1},
-            {'term': 'command', 'scale': [2, 2, 1], 'low': [-0.5, -0.4, -1], 'high': [1, 0.4, 1]},
-            {'term': 'clock', 'scale': 1, 'stride': 0.5, 'still_below': 0.1},
-        ],
+        'observations': _as_terms(own.spec),
         'actions': {
             'scale': list(own.spec.action_scale), 'clip': 1.0, 'low': list(command.low), 'high': list(command.high),
             'stiffness': list(command.stiffness), 'damping': list(command.damping),
@@ -295,7 +305,7 @@ def test_our_quadruped_described_as_a_foreign_policy_has_the_same_contract(tmp_p
     }))  # fmt: skip
     policy, ours = Policy.load(tmp_path / 'walk.onnx'), Policy(own)
     assert policy.spec.differences(own.spec) == [] and policy.spec == own.spec  # so that each can replace the other
-    for observation in np.random.default_rng(0).normal(size=(5, 47)):
+    for observation in np.random.default_rng(0).normal(size=(5, own.spec.observation_dim)):
         np.testing.assert_allclose(policy.step(observation), ours.step(observation), atol=1e-4)
 
 
