@@ -152,7 +152,7 @@ def test_own_and_foreign_policies_of_one_contract_replace_each_other(running, fi
 
 
 def test_a_swap_while_the_robot_is_commanded_takes_over_after_a_second_of_silent_steps(running, files):
-    (path, network), (other, successor) = files['lstm'], files['gru']
+    path, (other, successor) = files['lstm'][0], files['gru']
     assert give(running, path) == ''
     running.ros.until(lambda: running.diagnostics()['policy'].endswith(path.name), 'the policy')
     running.fresh()

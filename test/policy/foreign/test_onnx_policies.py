@@ -309,6 +309,14 @@ def test_our_quadruped_described_as_a_foreign_policy_has_the_same_contract(tmp_p
         np.testing.assert_allclose(policy.step(observation), ours.step(observation), atol=1e-4)
 
 
+def test_line_breaks_in_metadata_do_not_get_into_an_error(tmp_path):
+    path = export(actor(), tmp_path / 'walk.onnx')
+    attach(path, mjlab_metadata(default_joint_pos='1.0,2.0r\n\x1b[31m'))
+    with pytest.raises(PolicyFileError, match='which is not a number') as error:
+        Policy.load(path)
+    assert str(error.value).isprintable()
+
+
 def test_damaged_metadata_of_this_package_are_refused(tmp_path):
     save_onnx(PolicyFile.load(share_path('policies', 'InvertedPendulum-v5.safetensors')), tmp_path / 'own.onnx')
     for key, value in (('dt_range', '[1, 2]'), ('action_low', '['), ('control_period', 'NaN'), ('contract', '{}')):

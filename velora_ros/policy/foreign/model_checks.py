@@ -23,6 +23,7 @@ MOST_TENSORS = 64
 LARGEST_TENSOR = 2**20
 """Entries of an input or output."""
 LONGEST_METADATA = 2**20
+_LONGEST_ERROR = 1500
 STANDARD_DOMAINS = ('', 'ai.onnx')
 
 
@@ -141,6 +142,13 @@ def _check_weights(tensor: 'onnx.TensorProto') -> None:
 def one_line(error: object) -> str:
     """Return an error's text as one short line without a full stop at its end."""
     return _short(error)
+
+
+def one_sentence(error: object) -> str:
+    """Return an error's text, which may quote a damaged file, as one line of printable characters with a full stop."""
+    words = ' '.join(str(error).split())
+    shown = ''.join(letter if letter.isprintable() else '?' for letter in words)
+    return (shown if len(shown) <= _LONGEST_ERROR else f'{shown[:_LONGEST_ERROR]}...').rstrip('.') + '.'
 
 
 def _short(error: object) -> str:

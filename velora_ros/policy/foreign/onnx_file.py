@@ -12,7 +12,7 @@ from velora_ros.policy.file_kinds import ONNX, identify
 from velora_ros.policy.foreign.description import Description, load_description
 from velora_ros.policy.foreign.foreign_spec import Described, described, missing
 from velora_ros.policy.foreign.metadata import mjlab_description, own_spec
-from velora_ros.policy.foreign.model_checks import LARGEST_MODEL, parse
+from velora_ros.policy.foreign.model_checks import LARGEST_MODEL, one_sentence, parse
 from velora_ros.policy.foreign.tensor_roles import Roles, find_roles
 from velora_ros.spec import PolicySpec
 
@@ -87,7 +87,7 @@ class OnnxFile:
             return _load(Path(path))
         except (OSError, PolicyFileError, SpecError) as error:
             reason = f'it cannot be read ({error.strerror})' if isinstance(error, OSError) else error
-            raise PolicyFileError(f"policy file '{os.fspath(path)}': {str(reason).rstrip('.')}.") from error
+            raise PolicyFileError(f"policy file '{os.fspath(path)}': {one_sentence(reason)}") from error
 
 
 def is_onnx(path: str | os.PathLike[str]) -> bool:
