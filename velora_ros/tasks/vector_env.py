@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import mujoco
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
@@ -262,7 +263,8 @@ def _check_memory(task: Any, n: int) -> None:
         return
     before = resident_memory()
     few = Episodes(task, task.built, _FEW)
-    each = (resident_memory() - before) / few.sim.n
+    measured = (resident_memory() - before) / few.sim.n  # nothing, where the process had freed enough before
+    each = max(measured, mujoco.MjData(task.built.model).nbuffer)
     if why := does_not_fit(n * each, free := free_memory()):
         most = int(LARGEST_SHARE * free / each)
         raise TaskError(f'{n} simulations need {why}; simulate at most {most} at once.')
