@@ -2,7 +2,7 @@
 Trains in a folder whose disk fails after some episodes: ``run_on_bad_disk.py FOLDER full|limit|read-only``.
 
 ``full``: the folder is on a small disk, which is filled up. ``limit``: no file may grow beyond 4 kB any more, which is
-a full disk for whoever cannot mount a small one. ``read-only``: the folder of the checkpoints is. Writes ``error.txt``,
+a full disk where a small one cannot be mounted. ``read-only``: the folder of the checkpoints is. Writes ``error.txt``,
 then repairs the disk, goes on to the end, and compares the policies with those of a run on a good disk.
 """
 

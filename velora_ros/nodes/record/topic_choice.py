@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 HIDDEN = '/debug/hidden'
 """The end of the name of a topic that only a controller, policy_node, publishes."""
-# Types that describe a robot and what it shall do; they are recorded whoever publishes them.
+# Types that describe a robot and its commands; they are recorded from any publisher.
 TYPES = (
     'sensor_msgs/msg/JointState',
     'sensor_msgs/msg/Imu',

@@ -1,4 +1,4 @@
-"""What a task's robot is told to do over ROS: the twist or goal by which the run is judged, from whoever sends it."""
+"""The commands that a robot of a task receives over ROS: the twist or goal by which its run is judged."""
 
 import time
 from typing import Any

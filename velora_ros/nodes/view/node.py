@@ -103,7 +103,7 @@ class ViewNode(Node):
         self.get_logger().info(f'{robot.name}: open {self._view.url} in a browser')
         if not is_local(self._table['host']):
             self.get_logger().warning(
-                f"'host' is '{self._table['host']}': whoever reaches this machine over the network can drive the robot"
+                f"'host' is '{self._table['host']}': everybody on the network can drive the robot"
             )
         check_qos_overrides(self)
         self._schedule.set(self._view.draw, 1 / self._table['rate_hz'])

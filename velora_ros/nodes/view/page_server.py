@@ -2,8 +2,8 @@
 The web server of the page: viser's, kept to this machine and to pages that it served itself.
 
 viser would open the page to everybody where a browser asks it to ("share"), and would accept a connection from any web
-page that is open in the same browser. Whoever is connected can drive the robot, so neither is allowed here. This is the
-only file that uses viser's private API.
+page that is open in the same browser. Anybody who is connected can drive the robot, so neither is allowed here. viser's
+private API is used in this file only.
 """
 
 import atexit

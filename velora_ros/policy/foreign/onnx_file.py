@@ -129,7 +129,7 @@ def description_of(path: Path, model: 'onnx.ModelProto') -> Description:
     beside, said = description_path(path), mjlab_description(metadata)
     if not beside.exists():
         return said
-    # Whoever may name the model has allowed its folder, and nothing that a link in it leads to.
+    # A user who may name the model has allowed its folder, but nothing that a link in it leads to.
     if not beside.is_file() or beside.resolve().parent not in (path.parent.resolve(), path.resolve().parent):
         raise PolicyFileError(f"its description '{beside.name}' must be a file in the same folder, not a link")
     return load_description(beside).over(said)
