@@ -44,7 +44,8 @@ class Accumulator:
             raise ObservationError('not finite')
         self.dts.append(dt)
         self.stepped = True
-        self.hidden = np.tanh(self.hidden + observation.sum() * (T if dt is None else dt))
+        with np.errstate(over='ignore'):  # 1e308 over two periods is infinite, and tanh(inf) is 1
+            self.hidden = np.tanh(self.hidden + observation.sum() * (T if dt is None else dt))
         if self.sick:
             self.hidden = np.full(1, np.nan)
             return np.array([0.5, 0.5])
