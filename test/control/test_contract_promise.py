@@ -330,6 +330,21 @@ def test_a_latch_that_is_switched_on_stops_a_robot_that_walks(limit, place, down
     assert robot.state() is None
 
 
+def test_observations_are_judged_by_the_training_of_the_policy_that_runs():
+    robot = Robot('absolute', start_pose_speed=0.0)
+    narrow, wide = ((np.array([0.0, -2.0]), np.array([inverse, 1.0])) for inverse in (10.0, 0.1))
+    robot.controller = Controller(
+        robot.policy, Settings(start_pose_speed=0.0, max_deviation=4.0), measures_joints=True, normalisation=narrow
+    )
+    robot.controller.activate(arm=True)
+    robot.state()
+    robot.controller.swap(Chosen(robot.policy.spec), wide)
+    for _ in range(50):
+        robot.state()
+    robot.state((0.9, -1.8))
+    assert not robot.controller.fault, 'as common in the training of the second policy'
+
+
 def test_a_joint_that_is_too_fast_is_a_fault():
     command = replace(ABSOLUTE, start_pose=())
     contract = replace(

@@ -256,6 +256,7 @@ def test_states_between_two_steps_of_a_policy_need_no_answer():
     for factor in np.random.default_rng(0).choice([0.75, 1, 1.25], 1000):
         statistics.state(100.0 + time, progress(time))
         if schedule.is_due(round(time * 1e9)):  # as policy_node
+            schedule.note_step(round(time * 1e9))
             statistics.command(100.0 + time + 0.001)
         time += PERIOD * factor
     summary = statistics.summary(100.0 + time, progress(time))

@@ -10,9 +10,13 @@ from velora_ros.control.step_schedule import StepSchedule
 T, MS = 0.02, 1_000_000
 
 
-def answered(stamps):
-    schedule = StepSchedule(T)
-    return [stamp for stamp in stamps if schedule.is_due(round(stamp * MS))]
+def answered(stamps, unusable=()):
+    schedule, steps = StepSchedule(T), []
+    for stamp in stamps:
+        if schedule.is_due(round(stamp * MS)) and stamp not in unusable:
+            schedule.note_step(round(stamp * MS))
+            steps.append(stamp)
+    return steps
 
 
 @pytest.mark.parametrize('rate', [500, 400, 200, 100, 60])
@@ -46,3 +50,9 @@ def test_there_are_never_more_steps_than_periods(gaps):
 def test_a_gap_or_a_clock_that_jumps_back_begins_anew():
     assert answered([0, 500, 502, 520]) == [0, 500, 520]
     assert answered([1000, 0, 2, 20]) == [1000, 0, 20]
+
+
+def test_after_a_state_that_cannot_be_used_the_next_one_is_answered():
+    assert answered(range(0, 100, 2)) == [0, 18, 38, 58, 78, 98]
+    assert answered(range(0, 100, 2), unusable={18, 20, 58}) == [0, 22, 40, 60, 80]
+    assert answered([0, 1, 20, 21, 40, 41], unusable={0, 20, 40}) == [1, 21, 41], 'a state in two messages'

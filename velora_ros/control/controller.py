@@ -58,6 +58,7 @@ class Successor:
     """A policy that runs silently beside the one that commands: its steps so far, and how many it needs."""
 
     policy: RecurrentPolicy
+    normalisation: Normalisation | None
     needed: int
     steps: int = 0
 
@@ -408,7 +409,7 @@ class Controller:
     def _end_silence(self) -> None:
         """Let a policy that runs silently take over at once, when the robot is not commanded any more."""
         if self._successor is not None:
-            self._policy, self._successor = self._successor.policy, None
+            self._continue_with(self._successor.policy, self._successor.normalisation)
             self.reset('swap')
 
     def reset(self, cause: str) -> None:
@@ -435,24 +436,32 @@ class Controller:
         self.armed = arm and not self._refusals
         self._arm_later = arm and not self.armed
 
-    def swap(self, policy: RecurrentPolicy) -> None:
+    def swap(self, policy: RecurrentPolicy, normalisation: Normalisation | None = None) -> None:
         """
         Continue with another policy of the same specification, from a fresh hidden state.
 
         While the robot of a policy with a contract is commanded, the other policy reads the same observations silently
         for :data:`SILENT_S` before it takes over, with the hidden state that it has by then.
 
+        Args:
+            policy: the policy, warmed up.
+            normalisation: mean and inverse deviation of each observation in its training; None: not known.
+
         Raises:
             ConfigError: the settings do not fit it; the old policy stays.
         """
-        safety = Safety(policy.spec, self.settings)
+        Safety(policy.spec, self.settings)
         if policy.spec.contract is not None and self.armed and not self.fault and self._take_over.done:
             policy.reset()
-            self._successor = Successor(policy, math.ceil(SILENT_S / policy.spec.control_period))
+            self._successor = Successor(policy, normalisation, math.ceil(SILENT_S / policy.spec.control_period))
             return
-        self.safety = self._take_over.safety = safety
-        self._policy, self._successor = policy, None
+        self._continue_with(policy, normalisation)
         self.reset('swap')
+
+    def _continue_with(self, policy: RecurrentPolicy, normalisation: Normalisation | None) -> None:
+        """Let another policy command from now on, with the limits and latches that follow from it."""
+        self._policy, self._normalisation, self._successor = policy, normalisation, None
+        self.settings = self.settings
 
     def _run_silently(self, successor: Successor, observation: Array, dt: float | None) -> None:
         """Step the policy that is to take over; it does with the next observation if it has run for long enough."""
@@ -462,8 +471,7 @@ class Controller:
             return
         successor.steps += 1
         if successor.steps >= successor.needed:
-            self.safety = self._take_over.safety = Safety(successor.policy.spec, self.settings)
-            self._policy, self._successor = successor.policy, None
+            self._continue_with(successor.policy, successor.normalisation)
             self.counts['swap.taken_over'] += 1
 
     def _begin(self) -> None:

@@ -71,7 +71,7 @@ class RunStatistics:
     def state(self, now: float, progress: SimulationProgress) -> None:
         """Record that a state was published."""
         commanding = self._first_command is not None
-        if self._schedule is None or self._schedule.is_due(round(progress.time * 1e9)):
+        if self._is_due(round(progress.time * 1e9)):
             self.missed += self._unanswered is not None and commanding
             self._unanswered = now
             self.due += commanding
@@ -80,6 +80,15 @@ class RunStatistics:
             self.longest_hold = max(self.longest_hold, progress.held - self._held_before)
         else:
             self._held_before = progress.held
+
+    def _is_due(self, stamp: int) -> bool:
+        """Return whether a state of this stamp [ns] is to be answered."""
+        if self._schedule is None:
+            return True
+        if not self._schedule.is_due(stamp):
+            return False
+        self._schedule.note_step(stamp)
+        return True
 
     def command(self, now: float) -> None:
         """Record that a valid command was received; the first one after a state is its answer."""

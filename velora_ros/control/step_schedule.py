@@ -32,11 +32,15 @@ class StepSchedule:
         """Return whether a state that was measured at a stamp [ns] is to be answered; each stamp is asked for once."""
         apart, self._last = stamp - self._last, stamp
         if self._due is None or apart < 0:
-            self._due = stamp + self._period
+            self._due = None
             return True
         self._usual += _FOLLOWS * (min(apart, self._period) - self._usual)
+        return stamp - self._due >= -max(self._usual / 2, _EARLY * self._period)
+
+    def note_step(self, stamp: int) -> None:
+        """Take a state that was due as answered; until then every later one is due, for it may be incomplete or bad."""
+        if self._due is None:
+            self._due = stamp + self._period
+            return
         late = stamp - self._due
-        if late < -max(self._usual / 2, _EARLY * self._period):
-            return False
         self._due += self._period + (_SHIFTS if late <= self._period / 2 else 1.0) * late
-        return True

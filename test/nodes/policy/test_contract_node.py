@@ -111,6 +111,19 @@ def test_a_driver_at_500_hz_gets_a_command_for_each_period_of_the_policy(ros, po
     assert 25 <= len(robot.commands) <= 51, 'some states are lost on a busy machine, but each 20 ms have one at most'
 
 
+def test_a_state_in_two_messages_is_answered_when_it_is_complete(ros, policies):
+    robot = Walker(ros, policies['walk'], 'gains_confirmed:=true', 'arm_on_activate:=true', 'start_pose_speed:=0.0')
+    robot.until(lambda: robot.commands, 'a command')
+    robot.commands.clear()
+    for cycle in robot.ros.node.get_clock().now().nanoseconds + np.arange(50) * 20_000_000:
+        for place, joint in enumerate(JOINTS):
+            stamp = int(cycle) + place * 1_000_000
+            robot.states.publish(to_joint_state([joint], [robot.place[place]], [0.0], [], stamp))
+        ros.spin(0.02)
+    ros.until_quiet(robot.commands)
+    assert 40 <= len(robot.commands) <= 51
+
+
 def test_a_stamped_twist_is_read_by_a_parameter_alone(ros, policies):
     robot = Walker(ros, policies['walk'], 'observation.cmd_vel.type:=TwistStamped', told=STAMPED)
     robot.until(lambda: robot.seen, 'observations')

@@ -28,6 +28,7 @@ from velora_ros.contract.actions import commanded_joints
 from velora_ros.control import Command, Controller, Status
 from velora_ros.control.command_limits import Array
 from velora_ros.control.controller import WAITING
+from velora_ros.control.latches import Normalisation
 from velora_ros.control.loop_timing import LoopTiming
 from velora_ros.control.observation import Observation
 from velora_ros.control.step_schedule import StepSchedule
@@ -98,10 +99,13 @@ class PolicyLoop:
         topic = node.resolve_topic_name(self._trigger.source.topic)
         waiting = f"{WAITING} on '{topic}' ({self._trigger.full_type})"
         measures_joints = self._sources.measures_joints
-        tensors = getattr(policy.content, 'tensors', None)  # a policy of another library has none
-        usual = (tensors['normalisation.offset'], tensors['normalisation.scale']) if tensors else None
         self.controller = Controller(
-            policy, settings, fault, waiting=waiting, measures_joints=measures_joints, normalisation=usual
+            policy,
+            settings,
+            fault,
+            waiting=waiting,
+            measures_joints=measures_joints,
+            normalisation=_normalisation(policy),
         )
         check_times(values, self.controller.safety)
         self._observation = self._sources.observation(self.controller.begins, self.controller.last_action)
@@ -167,6 +171,8 @@ class PolicyLoop:
         if observation is None or self._is_superseded(now - stamp):
             return
         command = self.controller.decide(observation, stamp, now, received, self._joint_positions)
+        if self._schedule is not None and self.controller.policy_action is not None:
+            self._schedule.note_step(stamp)
         if command is not None:
             self._publish(command)
             self._timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
@@ -364,7 +370,7 @@ class PolicyLoop:
         old, new = self.policy.content, policy.content
         if (old.digest, old.converted_units) == (new.digest, new.converted_units):
             return  # files of version 1 and 2 can have the same content, but not the same refusals
-        self.controller.swap(policy)
+        self.controller.swap(policy, _normalisation(policy))
         self.policy = policy
         self.controller.refusals = self._open_confirmations(self._values)
         self._warn_of_refusals()
@@ -462,3 +468,9 @@ class PolicyLoop:
                 self.controller.counts[f'lost.{name}'] = count
             self._diagnostics.publish(self.status, self.controller, self.policy, self._path, timing)
             yield
+
+
+def _normalisation(policy: Policy) -> Normalisation | None:
+    """Return mean and inverse deviation of each observation in training; a policy of another library has none."""
+    tensors = getattr(policy.content, 'tensors', None)
+    return (tensors['normalisation.offset'], tensors['normalisation.scale']) if tensors else None

@@ -101,6 +101,8 @@ class RecordedRobot:
             return None
         if observation is None:
             return None
+        if self._schedule is not None:
+            self._schedule.note_step(stamp)
         merged = self._observation
         measured = merged.joint_positions if isinstance(merged, Observation) else None
         return Step(message.published, stamp, observation, measured)

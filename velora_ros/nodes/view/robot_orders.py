@@ -43,8 +43,8 @@ class RobotOrders:
     Publishes and calls.
 
     Velocities are repeated until the hands are off, since a robot takes an old one for zero; goals too, since a
-    subscriber may have come only now. Until something is asked for there is no publisher of either, so that nobody who
-    looks for one waits for this page.
+    subscriber may have come only now. Publishers of both are made when something is first asked for; until then nobody
+    takes this page for a source.
 
     Args:
         node: view_node.
