@@ -1,6 +1,7 @@
 """The golden trace of a policy file."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from velora_ros.doctor.check_policy import check_policy
 from velora_ros.errors import PolicyFileError
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.policy.golden_trace import KEY, for_reading, golden_trace, run_trace, with_golden_trace
+
+SHIPPED = sorted((Path(__file__).parents[2] / 'policies').glob('*.safetensors'))
 
 
 @pytest.mark.parametrize('engine', ['numpy', 'numba'])
@@ -27,6 +30,15 @@ def test_the_trace_exercises_the_memory_and_the_elapsed_time(make_policy_file):
     assert np.abs(np.array(alone) - actions)[1:].max() > 1e-6
     even = run_trace(Policy(file, 'numpy'), observations, [file.spec.control_period] * len(times))
     assert np.abs(even - actions).max() > 1e-6
+
+
+@pytest.mark.parametrize('engine', ['numpy', 'numba'])
+@pytest.mark.parametrize('path', SHIPPED, ids=lambda path: path.stem)
+def test_each_shipped_policy_has_a_trace_and_gives_its_actions(path, engine):
+    policy = Policy.load(path, engine)
+    _, times, actions = golden_trace(policy.file)
+    assert len(times) > 1 and np.ptp(actions, axis=0).min() > 1e-3  # a trace of equal actions would show nothing
+    assert check_policy(path.stem, policy).level == 'ok'
 
 
 def test_weights_that_differ_are_found(make_policy_file):
