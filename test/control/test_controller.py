@@ -7,7 +7,8 @@ import pytest
 from control_bench import SECOND, Accumulator, Bench, T
 
 from velora_ros.control import Controller, Settings
-from velora_ros.control.controller import EMERGENCY_STOP, WAITING
+from velora_ros.control.arming import EMERGENCY_STOP
+from velora_ros.control.controller import WAITING
 from velora_ros.errors import ConfigError
 
 # --- time ----------------------------------------------------------------------------------------------------------
@@ -39,7 +40,7 @@ def test_a_stamp_of_another_clock_is_named_as_such(age):
 def test_a_state_ahead_of_a_slow_clock_by_less_than_its_step_is_fresh(step):
     bench = Bench()
     assert bench.state(age=-step) is None
-    bench.controller.clock_step = step
+    bench.controller.set_clock_step(step)
     assert bench.state(age=-step) is not None
     assert bench.state(after=step, age=-step - 3.1 * T) is None
     assert 'in the future: clocks differ' in bench.reason

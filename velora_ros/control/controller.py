@@ -1,66 +1,30 @@
 """
 Decide: from an observation to a command, the third of four steps from a state to a command.
 
-:class:`Controller` checks the age of a state, steps the policy and keeps its hidden state, and decides whether it may
-command: arming, faults, watchdog. ``command_limits.py`` limits the command.
+:meth:`Controller.decide` checks the state's age, steps the policy, decides whether it may command, and limits the
+command (``command_limits.py``). ``arming.py``, ``watchdog.py``, ``standing_up.py`` and ``policy_swap.py`` keep what it
+decides by.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
+from velora_ros.control.arming import EMERGENCY_STOP, Arming
 from velora_ros.control.command_limits import Array, Command, RampAndSlew, Safety
 from velora_ros.control.controller_settings import Settings
-from velora_ros.control.latches import Latches, Normalisation
-from velora_ros.control.newest_values import NANOSECONDS
-from velora_ros.control.take_over import TakeOver
+from velora_ros.control.policy_swap import SilentPolicy
+from velora_ros.control.recurrent_policy import RecurrentPolicy
+from velora_ros.control.standing_up import StandingUp
+from velora_ros.control.state_times import StateTimes
+from velora_ros.control.tilt_and_speed_latches import Latches, Normalisation
+from velora_ros.control.watchdog import Watchdog
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.spec import PolicySpec
 
-EMERGENCY_STOP = 'emergency stop'
 WAITING = 'waiting for the first state'
-# How long another policy runs silently beside the one that walks before it takes over [s].
-SILENT_S = 1.0
-# A greater age is not a delay: the clocks differ [s].
-CLOCK_DIFFERENCE_S = 10.0
-
-
-class RecurrentPolicy(Protocol):
-    """What the controller needs from a policy; robots run a :class:`velora_ros.policy.Policy`."""
-
-    @property
-    def spec(self) -> PolicySpec:
-        """The policy's specification."""
-
-    @property
-    def hidden(self) -> Array:
-        """The hidden state, shape (hidden,)."""
-
-    def reset(self) -> None:
-        """Set the hidden state to zero; the next step counts as one control period."""
-
-    def step(self, observation: Array, dt: float | None) -> Array:
-        """
-        Advance by ``dt`` [s], None being one control period; return the action, shape (action,).
-
-        Raises:
-            ObservationError: the observation is not finite, or cannot be used for another reason; the hidden state is
-                as before.
-        """
-
-
-@dataclass
-class Successor:
-    """A policy that runs silently beside the one that commands: its steps so far, and how many it needs."""
-
-    policy: RecurrentPolicy
-    normalisation: Normalisation | None
-    needed: int
-    steps: int = 0
 
 
 class Status(NamedTuple):
@@ -115,29 +79,33 @@ class Controller:
             )
         self.counts: Counter[str] = Counter()
         """Observations, commands, fallbacks, and ``reset.<cause>``, ``rejected.<cause>``, ``fault.<cause>``."""
-        self.armed = False
-        self.fault = fault
-        self._refusals: tuple[str, ...] = ()
-        self._arm_later = False  # arm as soon as nothing is left to confirm
         self.policy_action: Array | None = None
         """The policy's last action, in its own units; None if the last observation did not reach the policy."""
-        self.clock_step = 0.0
-        """Length of the steps in which the robot's clock advances [s]; 0 for a clock that runs evenly."""
         self.dt: float | None = None
         """Elapsed time of the last step [s]; None for one control period."""
         self._policy = policy
         self._reason = self._waiting = waiting
-        self._successor: Successor | None = None
-        self._zeroed = False  # whether the fallback was sent because the input became too old
-        self._last_stamp: int | None = None
-        self._last_input: float | None = None
+        self._arming = Arming(fault)
+        self._watchdog = Watchdog(self.safety)
+        self._times = StateTimes(self.safety)
+        self._successor: SilentPolicy | None = None
         self._ramp_and_slew = RampAndSlew()
         self.last_action: Array = np.zeros(policy.spec.action_dim)
         """The policy's action of the step before, in its own units; zero after a reset; the array stays the same."""
-        self._take_over = TakeOver(self.safety, measures_joints=measures_joints)
+        self._standing_up = StandingUp(self.safety, measures_joints=measures_joints)
         self._targets = self.safety.targets() if self.safety.increments else None
         self._normalisation = normalisation
         self._latches = Latches(policy.spec, settings, normalisation)
+
+    @property
+    def armed(self) -> bool:
+        """Whether the controller is armed; a latched fault silences it even then."""
+        return self._arming.armed
+
+    @property
+    def fault(self) -> str:
+        """The reason of the latched fault; '' if there is none."""
+        return self._arming.fault
 
     @property
     def is_waiting(self) -> bool:
@@ -157,7 +125,7 @@ class Controller:
     @settings.setter
     def settings(self, settings: Settings) -> None:
         self.safety = Safety(self._policy.spec, settings)
-        self._take_over.safety = self.safety
+        self._standing_up.safety = self._watchdog.safety = self._times.safety = self.safety
         self._latches = Latches(self._policy.spec, settings, self._normalisation)
 
     @property
@@ -167,12 +135,12 @@ class Controller:
 
         When the last one is removed, a controller that was to be armed on activation is armed.
         """
-        return self._refusals
+        return self._arming.refusals
 
     @refusals.setter
     def refusals(self, refusals: Iterable[str]) -> None:
-        self._refusals = tuple(refusals)
-        if not self._refusals and self._arm_later:
+        self._arming.refusals = tuple(refusals)
+        if not self._arming.refusals and self._arming.is_pending:
             self.arm()
 
     @property
@@ -180,10 +148,10 @@ class Controller:
         """The level, the state and its reason."""
         if self.fault:
             return Status('error', 'fault', self.fault)
-        if self._refusals and not self.armed:
-            return Status('warn', 'disarmed', '; '.join(self._refusals))
+        if self.refusals and not self.armed:
+            return Status('warn', 'disarmed', '; '.join(self.refusals))
         fine = self._reason in ('', self._waiting)
-        state = self._take_over.state if self.armed else 'disarmed'
+        state = self._standing_up.state if self.armed else 'disarmed'
         return Status('ok' if fine else 'warn', state, self._reason)
 
     def decide(
@@ -204,69 +172,38 @@ class Controller:
             reason). Right after the policy failed, the fallback command.
         """
         self.policy_action = None
-        if not self._is_usable(stamp, now):
+        if (refusal := self._times.refusal(stamp, now)) is not None:
+            self.reject(*refusal)
             return None
         if measured is not None and not _finite(measured):
             self.reject('not_finite', f'the measured positions of the joints are {measured}; they must be finite')
             return None
-        dt = self._elapsed(stamp)
+        if cause := self._times.discontinuity(stamp):
+            self.reset(cause)
+        dt = self._times.elapsed(stamp)
         try:
             action = self._policy.step(observation, dt)
         except ObservationError as error:
             finite = _finite(observation.tolist())
             self.reject('unusable' if finite else 'not_finite', str(error) if finite else self._not_finite(observation))
             return None
-        if self._successor is not None:
-            self._run_silently(self._successor, observation, dt)
+        if self._successor is not None and self._successor.step(observation, dt):
+            self._continue_with(self._successor)
+            self.counts['swap.taken_over'] += 1
         self.dt, self.policy_action = dt, action
-        self._last_stamp, self._last_input, self._zeroed = stamp, steady, False
+        self._times.last = stamp
+        self._watchdog.note_state(steady)
         self.counts['observations'] += 1
         self.last_action[:] = action
         return self._commanded(action, observation, steady, measured)
 
-    def _is_usable(self, stamp: int, now: int) -> bool:
-        if why := self._staleness((now - stamp) / NANOSECONDS):
-            self.reject('stale', why)
-        elif stamp == self._last_stamp:
-            self.reject(
-                'duplicate',
-                'the state has the same stamp as the previous one; stamp each state when it is measured, and check '
-                'that /clock advances where use_sim_time is set',
-            )
-        else:
-            return True
-        return False
-
-    def _staleness(self, age: float) -> str:
-        """
-        Return why a state of this age [s] must not be used, or ``''`` if it may be.
-
-        A clock that advances in steps lags by up to one step, so a state may be ahead of it by that much more.
-        """
-        limit = self.safety.max_state_age
-        if -limit - self.clock_step <= age <= limit:
-            return ''
-        if age < 0 or age > CLOCK_DIFFERENCE_S:
-            where = f'{-age:.3g} s in the future' if age < 0 else f'{age:.3g} s old'
-            return f'the state is {where}: clocks differ, check use_sim_time or time synchronisation'
-        return f'the state is {age:.3g} s old, above max_state_age_s ({limit:g} s)'
-
-    def _elapsed(self, stamp: int) -> float | None:
-        """Return the time since the last observation [s]; None, after a reset, for one control period."""
-        if self._last_stamp is None:
-            return None
-        dt = (stamp - self._last_stamp) / NANOSECONDS
-        if dt < 0 or dt > self.safety.max_gap:
-            self.reset('time_backwards' if dt < 0 else 'gap')
-            return None
-        return dt
+    def set_clock_step(self, step: float) -> None:
+        """Set the length of the steps in which the robot's clock advances [s]; 0 for a clock that runs evenly."""
+        self._times.clock_step = step
 
     def begins(self, stamp: int) -> bool:
         """Return whether an observation of this stamp [ns] is the first after a reset, or causes one."""
-        if self._last_stamp is None:
-            return True
-        dt = (stamp - self._last_stamp) / NANOSECONDS
-        return dt < 0 or dt > self.safety.max_gap
+        return self._times.last is None or self._times.discontinuity(stamp) != ''
 
     def _commanded(self, action: Array, observation: Array, steady: float, measured: Command | None) -> Command | None:
         """Return the command for an action if the policy is sound and commanding is allowed."""
@@ -274,14 +211,14 @@ class Controller:
         if not (_finite(wanted) and _finite(self._policy.hidden.tolist())):
             self.reset('not_finite')
             return self._latch('policy', "the policy's action or hidden state is not finite")
-        if self.fault and self.settings.auto_recover and self.fault != EMERGENCY_STOP:
-            self.fault = ''
+        if self.settings.auto_recover:
+            self._arming.recover()
         self._reason = ''
-        if not self.armed or not self._take_over.done:
-            self._take_over.look(observation, measured)
-        if not self.armed or self.fault:
+        if not self.armed or not self._standing_up.done:
+            self._standing_up.look(observation, measured)
+        if not self._arming.is_commanding:
             return None
-        if not self._take_over.done:
+        if not self._standing_up.done:
             return self._approach(steady, measured)
         if self._latches.on and (why := self._latches.judge(observation)):
             return self._latch('latch', why)
@@ -297,22 +234,22 @@ class Controller:
 
     def _approach(self, steady: float, measured: Command | None) -> Command | None:
         """Return the command on the way to the start pose; the policy takes over with the next state when it may."""
-        if why := self._take_over.refusal:
+        if why := self._standing_up.refusal:
             return self._latch('posture', why)
         if measured is None:
             return None
-        command = self._take_over.next(measured, steady)
+        command = self._standing_up.next(measured, steady)
         self._ramp_and_slew.note(command, steady)
-        if self._take_over.done:
+        if self._standing_up.done:
             self.reset('take_over')
         self.counts['approaches'] += 1
         return command
 
     def start(self) -> str:
         """Let the policy take over as soon as the start pose is reached; return '', or why that cannot be."""
-        if not self.armed or self.fault:
+        if not self._arming.is_commanding:
             return 'the robot is not armed; call ~/arm first.'
-        return self._take_over.start()
+        return self._standing_up.start()
 
     def repeat(self, now: int, steady: float) -> Command | None:
         """
@@ -320,9 +257,10 @@ class Controller:
 
         The hidden state stays. A ramp or a slew-limited command continues to the policy's last action.
         """
-        if not self.armed or self.fault or self._last_stamp is None:
+        last = self._times.last
+        if not self._arming.is_commanding or last is None:
             return None
-        if why := self._staleness((now - self._last_stamp) / NANOSECONDS):
+        if why := self._times.staleness(last, now):
             self._reason = why
             return None
         command = self._ramp_and_slew.repeat(steady, self.safety)
@@ -340,36 +278,26 @@ class Controller:
 
         Silence counts from the first usable state after arming.
         """
-        silence = self._silence(steady)
-        if silence <= self.safety.watchdog_timeout:
+        if not self._arming.is_commanding or self._watchdog.until_fault(steady) >= 0:
             return None
         because = f'; the last one was refused: {self._reason}' if self._reason else ''
-        return self._latch(
-            'watchdog', f'no usable state for {silence:.3g} s (limit {self.safety.watchdog_timeout:g} s){because}'
-        )
+        silence = f'{self._watchdog.silence(steady):.3g} s (limit {self.safety.watchdog_timeout:g} s)'
+        return self._latch('watchdog', f'no usable state for {silence}{because}')
 
     def until_watchdog(self, steady: float) -> float:
         """Return the time [s] until :meth:`watchdog` can next latch a fault if no state comes."""
-        return self.safety.watchdog_timeout - self._silence(steady)
+        return self._watchdog.until_fault(steady) if self._arming.is_commanding else self.safety.watchdog_timeout
 
     def until_zero(self, steady: float) -> float:
         """Return the time [s] until :meth:`zero` must be called if no state comes; inf if it need not."""
-        if self._zeroed or not self.safety.zeroes_at_once:
-            return math.inf
-        return self.safety.max_state_age - self._silence(steady)
+        return self._watchdog.until_zero(steady) if self._arming.is_commanding else math.inf
 
     def zero(self, steady: float) -> Command | None:
         """Return the fallback once, as soon as velocities or efforts would outlive their input; else None."""
-        if self.until_zero(steady) > 0 or not self.armed or self.fault:
+        if self.until_zero(steady) > 0:
             return None
-        self._zeroed = True
+        self._watchdog.note_zeroed()
         return self._fallback()
-
-    def _silence(self, steady: float) -> float:
-        """Return the time without a usable state [s]; 0 while none is expected."""
-        if not self.armed or self.fault or self._last_input is None:
-            return 0.0
-        return steady - self._last_input
 
     def emergency_stop(self) -> Command | None:
         """Latch the emergency stop, armed or not; return the fallback."""
@@ -382,43 +310,40 @@ class Controller:
         Without a fault nothing changes: an armed controller keeps commanding.
         """
         if self.fault:
-            self.fault = ''
-            self.armed = self.armed and self.settings.auto_recover
+            self._arming.clear(stay_armed=self.settings.auto_recover)
             self._await_state()
 
     def arm(self) -> bool:
         """Start commanding with the next state; return False while a fault is latched or :attr:`refusals` remain."""
         if not self.fault and not self.armed and not self.why_not_armed:
-            self.armed = True
-            self._arm_later = False
+            self._arming.arm()
             self._begin()
-        return self.armed and not self.fault
+        return self._arming.is_commanding
 
     @property
     def why_not_armed(self) -> tuple[str, ...]:
         """Reasons not to arm: :attr:`refusals`, and a posture from which the robot must not move."""
-        return (*self._refusals, *([self._take_over.refusal] if self._take_over.refusal else []))
+        return (*self.refusals, *([self._standing_up.refusal] if self._standing_up.refusal else []))
 
     def disarm(self) -> Command | None:
         """Stop commanding; return the fallback if it was commanding."""
         fallback = self._fallback()
-        self.armed = self._arm_later = False
-        self._end_silence()
+        self._arming.disarm()
+        self._hand_over()
         return fallback
 
-    def _end_silence(self) -> None:
+    def _hand_over(self) -> None:
         """Let a policy that runs silently take over at once, when the robot is not commanded any more."""
         if self._successor is not None:
-            self._continue_with(self._successor.policy, self._successor.normalisation)
+            self._continue_with(self._successor)
             self.reset('swap')
 
     def reset(self, cause: str) -> None:
         """Reset the hidden state; the next step counts as one control period."""
         self._policy.reset()
         if self._successor is not None:
-            self._successor.policy.reset()
-            self._successor.steps = 0
-        self._last_stamp = None
+            self._successor.reset()
+        self._times.last = None
         self.last_action[:] = 0.0
         if self._targets is not None:
             self._targets.begin()
@@ -433,15 +358,14 @@ class Controller:
         """
         self.reset('activation')
         self._begin()
-        self.armed = arm and not self._refusals
-        self._arm_later = arm and not self.armed
+        self._arming.arm_when_possible(arm=arm)
 
     def swap(self, policy: RecurrentPolicy, normalisation: Normalisation | None = None) -> None:
         """
         Continue with another policy of the same specification, from a fresh hidden state.
 
         While the robot of a policy with a contract is commanded, the other policy reads the same observations silently
-        for :data:`SILENT_S` before it takes over, with the hidden state that it has by then.
+        for a second before it takes over, with the hidden state that it has by then.
 
         Args:
             policy: the policy, warmed up.
@@ -451,52 +375,36 @@ class Controller:
             ConfigError: the settings do not fit it; the old policy stays.
         """
         Safety(policy.spec, self.settings)
-        if policy.spec.contract is not None and self.armed and not self.fault and self._take_over.done:
-            policy.reset()
-            self._successor = Successor(policy, normalisation, math.ceil(SILENT_S / policy.spec.control_period))
-            return
-        self._continue_with(policy, normalisation)
-        self.reset('swap')
+        self._successor = SilentPolicy(policy, normalisation)
+        if policy.spec.contract is None or not self._arming.is_commanding or not self._standing_up.done:
+            self._hand_over()
 
-    def _continue_with(self, policy: RecurrentPolicy, normalisation: Normalisation | None) -> None:
+    def _continue_with(self, successor: SilentPolicy) -> None:
         """Let another policy command from now on, with the limits and latches that follow from it."""
-        self._policy, self._normalisation, self._successor = policy, normalisation, None
+        self._policy, self._normalisation, self._successor = successor.policy, successor.normalisation, None
         self.settings = self.settings
-
-    def _run_silently(self, successor: Successor, observation: Array, dt: float | None) -> None:
-        """Step the policy that is to take over; it does with the next observation if it has run for long enough."""
-        try:
-            successor.policy.step(observation, None if successor.steps == 0 else dt)
-        except ObservationError:
-            return
-        successor.steps += 1
-        if successor.steps >= successor.needed:
-            self._continue_with(successor.policy, successor.normalisation)
-            self.counts['swap.taken_over'] += 1
 
     def _begin(self) -> None:
         """Forget what was commanded before: the robot may be anywhere now."""
         self._await_state()
         self._ramp_and_slew.begin()
-        self._take_over.begin()
-        self._zeroed = False
+        self._standing_up.begin()
 
     def _await_state(self) -> None:
         """Measure silence only from the next usable state on; the status says that no state has arrived."""
-        self._last_input, self._reason = None, self._waiting
+        self._watchdog.restart()
+        self._reason = self._waiting
 
     def _latch(self, cause: str, reason: str) -> Command | None:
         fallback = self._fallback()
-        self._arm_later = False
-        self._end_silence()
-        if self.fault != EMERGENCY_STOP:  # a later fault must not replace it, for that one could clear by itself
-            self.fault = reason
+        self._hand_over()
+        self._arming.latch(reason)
         self.counts[f'fault.{cause}'] += 1
         return fallback
 
     def _fallback(self) -> Command | None:
         """Return the command with which commanding ends; None if it was not commanding."""
-        if not self.armed or self.fault:
+        if not self._arming.is_commanding:
             return None
         last = self._ramp_and_slew.last
         command = self.safety.fallback(last)

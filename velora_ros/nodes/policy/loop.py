@@ -28,10 +28,10 @@ from velora_ros.contract.actions import commanded_joints
 from velora_ros.control import Command, Controller, Status
 from velora_ros.control.command_limits import Array
 from velora_ros.control.controller import WAITING
-from velora_ros.control.latches import Normalisation
 from velora_ros.control.loop_timing import LoopTiming
 from velora_ros.control.observation import Observation
 from velora_ros.control.step_schedule import StepSchedule
+from velora_ros.control.tilt_and_speed_latches import Normalisation
 from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes.policy.command_layout import DAMP, BlockEncoder
 from velora_ros.nodes.policy.connection_checks import ConnectionChecks, SourceConnection
@@ -130,7 +130,7 @@ class PolicyLoop:
         self._frozen = FrozenGarbageCollector()
         self._timers = Timers(node)
         self._status_is_known = self._was_silent = False
-        self._clock_step = ClockStep(self._clock, self._on_clock_step)
+        self._clock_step = ClockStep(self._clock, self.controller.set_clock_step)
         self._destroyed = False
         try:
             self._create_topics()
@@ -439,9 +439,6 @@ class PolicyLoop:
         if left <= 0:
             self.send(self.controller.zero(time.monotonic()))
         self._timers.postpone(self._on_stale, left if 0 < left < float('inf') else self._first_look)
-
-    def _on_clock_step(self, step: float) -> None:
-        self.controller.clock_step = step
 
     # --- diagnostics -----------------------------------------------------------------------------------------------
 

@@ -47,8 +47,9 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter as RosParameter
 
+from velora_ros.control.arming import EMERGENCY_STOP
 from velora_ros.control.command_limits import Safety
-from velora_ros.control.controller import EMERGENCY_STOP, Status
+from velora_ros.control.controller import Status
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.nodes.policy.contract_values import sources_at_start, with_contract
 from velora_ros.nodes.policy.emergency_stop import EmergencyStop

@@ -5,7 +5,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from velora_ros.control.take_over import READY, STANDING_UP
+from velora_ros.control.standing_up import READY, STANDING_UP
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.sim.parameters import OWNER

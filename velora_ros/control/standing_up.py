@@ -14,7 +14,7 @@ _ROOM = 0.05  # rad or m; a joint may be measured so far outside of its limits
 _GRAVITY_Z = 'orientation.gravity.z'
 
 
-class TakeOver:
+class StandingUp:
     """
     Moves the robot to its start pose and waits until the policy may take over.
 

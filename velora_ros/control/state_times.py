@@ -1,0 +1,62 @@
+"""The stamps of the robot's states: whether one is fresh, and how much time has passed since the one before."""
+
+from velora_ros.control.command_limits import Safety
+from velora_ros.control.newest_values import NANOSECONDS
+
+# A greater age is not a delay: the clocks differ [s].
+CLOCK_DIFFERENCE_S = 10.0
+
+
+class StateTimes:
+    """
+    Judges the stamps [ns] of states on the robot's clock.
+
+    Args:
+        safety: the limits; they may be replaced at any time.
+    """
+
+    def __init__(self, safety: Safety) -> None:
+        self.safety = safety
+        self.clock_step = 0.0
+        """Length of the steps in which the robot's clock advances [s]; 0 for a clock that runs evenly."""
+        self.last: int | None = None
+        """Stamp of the last state that was used; None after a reset."""
+
+    def refusal(self, stamp: int, now: int) -> tuple[str, str] | None:
+        """Return why a state must not be used, as a cause to count and a sentence; None if it may be."""
+        if why := self.staleness(stamp, now):
+            return 'stale', why
+        if stamp == self.last:
+            return (
+                'duplicate',
+                'the state has the same stamp as the previous one; stamp each state when it is measured, and check '
+                'that /clock advances where use_sim_time is set',
+            )
+        return None
+
+    def staleness(self, stamp: int, now: int) -> str:
+        """
+        Return why a state is too old, or too far in the future, to be used; ``''`` if it may be used.
+
+        A clock that advances in steps lags by up to one step, so a state may be ahead of it by that much more.
+        """
+        age, limit = (now - stamp) / NANOSECONDS, self.safety.max_state_age
+        if -limit - self.clock_step <= age <= limit:
+            return ''
+        if age < 0 or age > CLOCK_DIFFERENCE_S:
+            where = f'{-age:.3g} s in the future' if age < 0 else f'{age:.3g} s old'
+            return f'the state is {where}: clocks differ, check use_sim_time or time synchronisation'
+        return f'the state is {age:.3g} s old, above max_state_age_s ({limit:g} s)'
+
+    def discontinuity(self, stamp: int) -> str:
+        """Return why the hidden state cannot go on with this state, as a cause to count; ``''`` if it can."""
+        if self.last is None:
+            return ''
+        apart = (stamp - self.last) / NANOSECONDS
+        if apart < 0:
+            return 'time_backwards'
+        return 'gap' if apart > self.safety.max_gap else ''
+
+    def elapsed(self, stamp: int) -> float | None:
+        """Return the time since the last state [s]; None, after a reset, for one control period."""
+        return None if self.last is None else (stamp - self.last) / NANOSECONDS
