@@ -32,19 +32,18 @@ make bench-learning TASK=inverted_pendulum   # hours, resumable; writes benchmar
 make results                                 # writes this page from benchmarks/results/*.csv
 ```
 
-Learning curves of the shipped presets on seeds 100-109, on which nothing was tuned. Every seed is shown.
+Learning curves of the shipped presets on seeds 100-109, which were not used for tuning. Every seed is shown.
 
 * Evaluations are deterministic episodes of the current policy in a separate environment, 10 of them unless stated
-  otherwise. The policy is the actor, or its running average where the preset says so (the double pendulum's
-  `policy_tau`).
+  otherwise. The policy is the actor, or its running average if the preset sets `policy_tau` (the double pendulum's).
 * "Solved" is the first of three consecutive evaluations at or above the threshold. "Later" is the share of evaluations
   at or above it from then on, including those three.
 * Seconds are training time on two shared cores with other work running. Ratios against other libraries are in
   [benchmarks.md](benchmarks.md).
-* A claim is one run of a preset. The inverted pendulum's table is its sixth claim, the double pendulum's its fourth,
-  those of the swimmer, of positions only and of the example their second. The claims of presets that were changed
-  afterwards are in `benchmarks/results/` too, complete or stopped early. [experiments.md](experiments.md) says what
-  came of them and why the presets changed.
+* A claim is one run of a preset. The tables show the sixth claim of the inverted pendulum, the fourth of the double
+pendulum, and the second of the swimmer, of positions only and of the example. The claims of presets that were changed
+afterwards are in `benchmarks/results/` too, complete or stopped early. [experiments.md](experiments.md) describes their
+outcomes and why the presets changed.
 """
 
 
@@ -55,7 +54,7 @@ def read(path: Path) -> Curves:
 
 
 def episodes_of(path: Path) -> int:
-    """Return of how many episodes a file's evaluations are."""
+    """Return the number of episodes per evaluation in a file."""
     return int(rows_of(path)[0]['episodes'])
 
 
@@ -114,7 +113,7 @@ def section(name: str, task: Task, curves: Curves) -> str:
     lines = [f'## {name.replace("_", " ")}', '', f'{task.env}, solved at {task.solved:g}. ']
     lines[-1] += f'`make bench-learning TASK={name}`, rows in `benchmarks/results/{name}.csv`.'
     if (episodes := episodes_of(RESULTS / f'{name}.csv')) != EPISODES:
-        lines[-1] += f' {episodes} episodes an evaluation.'
+        lines[-1] += f' {episodes} episodes per evaluation.'
     lines += [
         '',
         '| seed | solved at step | after [s] | later | best | last |',
