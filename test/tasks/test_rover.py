@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from velora_ros.tasks import find_task, grid_ways, rooms, rover
+from velora_ros.tasks import find_task, rooms, rover, shortest_grid_paths
 from velora_ros.tasks.record_episodes import Recording
 
 
@@ -45,9 +45,9 @@ def test_the_way_to_go_leads_to_the_goal_around_obstacles(env):
     place, goal = sim.free_joint.qpos[:, :2].copy(), sim.command('goal')[:, :2]
     for _ in range(800):
         far = np.linalg.norm(place - goal, axis=1) > 0.2
-        direction = grid_ways.descent(field, place)
+        direction = shortest_grid_paths.descent(field, place)
         place += 0.02 * far[:, None] * direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
-        assert (grid_ways.read(room, place) > -rover.MARGIN).all()
+        assert (shortest_grid_paths.read(room, place) > -rover.MARGIN).all()
     assert (np.linalg.norm(place - goal, axis=1) <= 0.2).all()
 
 

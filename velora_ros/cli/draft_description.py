@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from velora_ros.errors import ConfigError, PolicyFileError
-from velora_ros.gym.mjcf_and_urdf import read
+from velora_ros.gym.read_robot_file import read
 from velora_ros.policy.foreign.draft import JointLimits, draft
 from velora_ros.policy.foreign.metadata import own_spec
 from velora_ros.policy.foreign.onnx_file import description_path, is_onnx, read_model

@@ -67,7 +67,7 @@ def write_contract(arguments: argparse.Namespace) -> None:
     """
     from velora_ros.policy import PolicyFile  # noqa: PLC0415
     from velora_ros.tasks.find_task import find  # noqa: PLC0415 - MuJoCo takes a moment to load
-    from velora_ros.tasks.robot_contract import with_contract  # noqa: PLC0415
+    from velora_ros.tasks.task_to_contract import with_contract  # noqa: PLC0415
 
     file = with_contract(PolicyFile.load(arguments.file), find(arguments.task))
     file.save(arguments.file)

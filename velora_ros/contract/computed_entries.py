@@ -9,8 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from velora_ros.contract.joint_signals import joint_signal, signal_name
+from velora_ros.contract.relative_positions import (
+    ORIENTATION,
+    POSITION,
+    RelativePosition,
+    RelativePositions,
+    parse_relative_position,
+)
 from velora_ros.contract.source_plan import JOINTS, SourcePlan
-from velora_ros.contract.ways import ORIENTATION, POSITION, Way, Ways, parse_way
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.spec import Source
 from velora_ros.spec.robot_contract import GAIT_CLOCK, LAST_ACTION, OWN_TYPES
@@ -54,7 +60,7 @@ class Computed:
 
     size: int = 0
     hidden: int = 0
-    ways: list[Ways] = field(default_factory=list)
+    ways: list[RelativePositions] = field(default_factory=list)
     actions: list[tuple[int, int]] = field(default_factory=list)
     clocks: list[ClockPlan] = field(default_factory=list)
 
@@ -100,7 +106,7 @@ class RawPlaces:
 
 def is_computed(source: Source, what: str) -> bool:
     """Return whether a field is computed."""
-    return source.type in OWN_TYPES or (source.type != JOINTS and parse_way(what) is not None)
+    return source.type in OWN_TYPES or (source.type != JOINTS and parse_relative_position(what) is not None)
 
 
 def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
@@ -110,7 +116,7 @@ def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
     Raises:
         ConfigError: a field is not valid, or a source that it needs is not there.
     """
-    found, ways = Computed(), dict[tuple[str, Way], list[tuple[int, int]]]()
+    found, ways = Computed(), dict[tuple[str, RelativePosition], list[tuple[int, int]]]()
     clocks: dict[str, ClockPlan] = {}
     for place, source, what in entries:
         if source.type == LAST_ACTION:
@@ -120,7 +126,7 @@ def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
             clock.entries.append(place)
             clock.waves.append(_wave(source, what))
         else:
-            way = parse_way(what) or Way()
+            way = parse_relative_position(what) or RelativePosition()
             ways.setdefault((source.name, replace(way, axis=0)), []).append((place, way.axis))
     found.ways = [_ways(name, way, pairs, places) for (name, way), pairs in ways.items()]
     found.clocks = list(clocks.values())
@@ -129,13 +135,13 @@ def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
     return found
 
 
-def _ways(name: str, way: Way, pairs: list[tuple[int, int]], places: RawPlaces) -> Ways:
+def _ways(name: str, way: RelativePosition, pairs: list[tuple[int, int]], places: RawPlaces) -> RelativePositions:
     """Return what computes entries of a source that differ in their axes only; pairs of place and axis."""
     why = f"a field of the source '{name}'"
     turned = places.of_joints([way.joint], why) if way.joint else []
     if turned is None:
         raise ConfigError(f"{why} turns with the joint '{way.joint}', and no source has joint states; add one.")
-    return Ways(
+    return RelativePositions(
         places.of(name, POSITION, why),
         origin=places.of(way.origin, POSITION, why) if way.origin else [],
         orientation=places.of(way.origin, ORIENTATION, why) if way.in_frame else [],

@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 from velora_ros.errors import UnsupportedEnvironmentError, VeloraError, did_you_mean
 from velora_ros.gym.describe_env_errors import FAILURES, close, described, one_line, origin_of, with_causes
 from velora_ros.gym.flattening import flat
-from velora_ros.gym.mjcf_and_urdf import ENDINGS, foreign_file, is_robot_file
+from velora_ros.gym.read_robot_file import ENDINGS, foreign_file, is_robot_file
 from velora_ros.gym.rendering import OFF_SCREEN, backend_failure, choose_backend
 
 Env = gym.Env[Any, Any]

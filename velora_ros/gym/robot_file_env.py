@@ -21,7 +21,7 @@ from gymnasium.envs.mujoco import MujocoEnv
 
 from velora_ros.contract.joint_signals import Signal
 from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym import mjcf_and_urdf
+from velora_ros.gym import read_robot_file
 from velora_ros.gym.joints_of_actions import commanded_signals
 from velora_ros.gym.observation_names import signal_of_joint
 from velora_ros.gym.servos_and_control_limits import control_limits, resting_controls, settle_states
@@ -86,7 +86,7 @@ class ModelEnv(MujocoEnv):
         path = Path(file).expanduser()
         if not path.is_file():
             raise UnsupportedEnvironmentError(
-                f"there is no file '{path}'; give the path of {mjcf_and_urdf.kind_of(file)}."
+                f"there is no file '{path}'; give the path of {read_robot_file.kind_of(file)}."
             )
         self._control_period, self._file = float(control_period), file
         self._reward, self._reset_noise = reward, reset_noise
@@ -147,8 +147,8 @@ class ModelEnv(MujocoEnv):
     def _initialize_simulation(self) -> tuple[Any, Any]:
         urdf = False
         try:
-            urdf = mjcf_and_urdf.is_urdf(self.fullpath)
-            model = mjcf_and_urdf.read(self.fullpath)
+            urdf = read_robot_file.is_urdf(self.fullpath)
+            model = read_robot_file.read(self.fullpath)
         except (ValueError, OSError) as error:
             raise self._refusal(
                 f'cannot be read: {" ".join(str(error).split()).rstrip(".")}. Correct the file'

@@ -10,7 +10,7 @@ from velora_ros.errors import TaskError
 from velora_ros.spec import PolicySpec
 from velora_ros.tasks.episodes import Episodes
 from velora_ros.tasks.random_numbers import key_of
-from velora_ros.tasks.robot_contract import robot_contract
+from velora_ros.tasks.task_to_contract import robot_contract
 
 DEEPEST = 0.01
 """How deep two geoms may lie in each other in the start pose [m]."""

@@ -9,7 +9,7 @@ from typing import Any
 import mujoco
 
 from velora_ros.errors import MissingDependencyError, TaskError
-from velora_ros.gym import mjcf_and_urdf
+from velora_ros.gym import read_robot_file
 from velora_ros.tasks.name_patterns import fits, select, unknown
 
 MENAGERIE, MENAGERIE_ROOT = 'menagerie:', 'MENAGERIE_ROOT'
@@ -144,12 +144,12 @@ def read(model: Any) -> mujoco.MjSpec:
             f'{MENAGERIE}NAME or a mujoco.MjSpec.'
         )
     path = Path(_in_menagerie(str(model)) if str(model).startswith(MENAGERIE) else model).expanduser()
-    if foreign := mjcf_and_urdf.foreign_file(str(path)):
+    if foreign := read_robot_file.foreign_file(str(path)):
         raise TaskError(foreign)
     if not path.is_file():
         raise TaskError(f"there is no model '{path}'; give the path of an MJCF or URDF file.")
     try:
-        return mjcf_and_urdf.specification(str(path))
+        return read_robot_file.specification(str(path))
     except (ValueError, OSError) as error:
         raise TaskError(f"the model '{path}' cannot be read: {_one_line(error)}; correct the file.") from error
 

@@ -6,8 +6,8 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from velora_ros.tasks import grid_ways
-from velora_ros.tasks.grid_ways import CENTRES, SIDE, SIZE
+from velora_ros.tasks import shortest_grid_paths
+from velora_ros.tasks.shortest_grid_paths import CENTRES, SIDE, SIZE
 from velora_ros.tasks.sim import Array, Ids, Sim
 from velora_ros.tasks.terms.vary import Variation
 
@@ -88,9 +88,9 @@ def shortest(free: Mask, ends: Array) -> Array:
         free: which cells can be entered, shape (rooms, side, side).
         ends: x and y of start and goal, shape (rooms, 2, 2) [m]; NaN where there are none.
     """
-    lengths = grid_ways.lengths(np.where(free, 1.0, np.inf), ends[:, 1])
+    lengths = shortest_grid_paths.lengths(np.where(free, 1.0, np.inf), ends[:, 1])
     found = np.isfinite(ends).all(axis=(1, 2))
-    x, y = grid_ways.cells(np.nan_to_num(ends[:, 0])).T
+    x, y = shortest_grid_paths.cells(np.nan_to_num(ends[:, 0])).T
     shorts: Array = np.where(found, lengths[np.arange(len(free)), x, y], np.inf)
     return shorts
 
@@ -129,7 +129,7 @@ def _draw_ends(sim: Sim, ids: Ids, room: Array, farther: float, starts: Array | 
     drawn = sim.draws.uniform(ids, -SIZE / 2, SIZE / 2, 4 * _START_TRIES).reshape(-1, _START_TRIES, 2, 2)
     if starts is not None:
         drawn[:, :, 0] = starts[:, None]
-    cells = grid_ways.cells(drawn)
+    cells = shortest_grid_paths.cells(drawn)
     which = np.arange(len(ids))[:, None, None]
     places: Array = CENTRES[cells]
     enough = (room[which, cells[..., 0], cells[..., 1]] > 0).all(axis=2)
@@ -161,4 +161,4 @@ def _set_goal(sim: Sim, ids: Ids, goals: Array, shorts: Array, margin: float) ->
     sim.remember(SHORTEST)[ids] = shorts
     missing = -sim.remember(ROOM, SIDE, SIDE)[ids] / margin
     weights = 1 + _NARROW * np.clip(missing, 0, 1) + _BLOCKED * (missing > 1)
-    sim.remember(TO_GO, SIDE, SIDE)[ids] = grid_ways.lengths(weights, goals)
+    sim.remember(TO_GO, SIDE, SIDE)[ids] = shortest_grid_paths.lengths(weights, goals)

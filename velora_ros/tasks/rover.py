@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from velora_ros.contract.orientations import to_frame
 from velora_ros.robots import model
-from velora_ros.tasks import Task, act, command, fail, grid_ways, observe, reward, rooms, vary
+from velora_ros.tasks import Task, act, command, fail, observe, reward, rooms, shortest_grid_paths, vary
 from velora_ros.tasks.record_episodes import Recording
 from velora_ros.tasks.sim import Array, Sim
 from velora_ros.tasks.terms.term import Term
@@ -49,19 +49,19 @@ def stay(sim: Sim) -> Array:
 
 def to_go(sim: Sim) -> Array:
     """Return the length of the way to the goal around the obstacles, of the critic and the reward only, (n,) [m]."""
-    return grid_ways.read(_field(sim), sim.position(BASE)[:, :2])
+    return shortest_grid_paths.read(_field(sim), sim.position(BASE)[:, :2])
 
 
 def _field(sim: Sim) -> Array:
-    return sim.remember(rooms.TO_GO, grid_ways.SIDE, grid_ways.SIDE)
+    return sim.remember(rooms.TO_GO, shortest_grid_paths.SIDE, shortest_grid_paths.SIDE)
 
 
 @observe.term('way', names=('way.x', 'way.y'))
 def way(sim: Sim) -> Array:
     """Return in which direction the way goes on, in the robot's frame, for the critic only, (n, 2)."""
     direction = np.zeros((sim.n, 3))
-    direction[:, :2] = grid_ways.descent(
-        sim.remember(rooms.TO_GO, grid_ways.SIDE, grid_ways.SIDE), sim.position(BASE)[:, :2]
+    direction[:, :2] = shortest_grid_paths.descent(
+        sim.remember(rooms.TO_GO, shortest_grid_paths.SIDE, shortest_grid_paths.SIDE), sim.position(BASE)[:, :2]
     )
     found: Array = np.clip(to_frame(sim.pose(BASE)[1], direction)[:, :2], -2, 2)
     return found

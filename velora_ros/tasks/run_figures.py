@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from velora_ros.tasks.live_recording import LiveRecording
+from velora_ros.tasks.live_metrics import LiveMetrics
 from velora_ros.tasks.scores import readable
 
 
-def figures_of(task: Any, recording: LiveRecording, seconds: float) -> dict[str, Any]:
+def figures_of(task: Any, recording: LiveMetrics, seconds: float) -> dict[str, Any]:
     """
     Return the figures of a run, ready for JSON; empty if there are none yet.
 
@@ -22,7 +22,7 @@ def figures_of(task: Any, recording: LiveRecording, seconds: float) -> dict[str,
     return {} if found is None else readable(task.score(found))
 
 
-def goal_is_reached(task: Any, recording: LiveRecording) -> bool:
+def goal_is_reached(task: Any, recording: LiveMetrics) -> bool:
     """Whether the running episode has reached its goal."""
     running = recording.running()
     return running is not None and task.score(running).get('reached') == 1.0

@@ -8,15 +8,15 @@ import numpy.typing as npt
 
 from velora_ros.gym.simulated_robot import Period, finite_command
 from velora_ros.tasks.episodes import UNSTABLE, Episodes
-from velora_ros.tasks.live_recording import LiveRecording
-from velora_ros.tasks.lying import STANDING, StandingUp, lying
+from velora_ros.tasks.extra_topics import RobotSources
+from velora_ros.tasks.live_metrics import LiveMetrics
+from velora_ros.tasks.lying_start import STANDING, StandingUp, lying
 from velora_ros.tasks.random_numbers import key_of
+from velora_ros.tasks.robot_message_spec import wire_spec
 from velora_ros.tasks.robot_sensors import RobotSensors
-from velora_ros.tasks.robot_sources import RobotSources
 from velora_ros.tasks.run_figures import figures_of, goal_is_reached, has_one_goal
 from velora_ros.tasks.terms.command import note_change
 from velora_ros.tasks.terms.vary import PUSHED
-from velora_ros.tasks.wire_spec import wire_spec
 
 Array = npt.NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class TaskRobot:
         self.sensors = RobotSensors(self.sim, tuple(self.sources.poses.values()))
         self.spec = wire_spec(task, self._drive, self.sensors.names)
         """The values of its commands, in SI units."""
-        self.recording = LiveRecording(task.period)
+        self.recording = LiveMetrics(task.period)
         """The task's metrics of all episodes so far."""
         self._limit = task.built.steps if time_limit else np.inf
         self.is_driven = True

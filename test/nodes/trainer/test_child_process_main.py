@@ -11,7 +11,7 @@ from written_events import WrittenEvents
 
 from velora_ros.errors import VeloraError
 from velora_ros.nodes.trainer.child_process_main import train
-from velora_ros.nodes.trainer.orders import Orders
+from velora_ros.nodes.trainer.pause_save_stop import TrainingRequests
 from velora_ros.policy import PolicyFile
 from velora_ros.training import RunPaths
 from velora_ros.training.hyperparameters import TrainConfig
@@ -50,7 +50,7 @@ def test_training_begins_from_a_policy_in_an_environment_with_keywords(tmp_path)
         'announce_untrained': False,
         'config': dataclasses.asdict(TrainConfig(**quick, n_episodes=60, n_neurons=31)),  # the file has its own
     }  # fmt: skip
-    train(job, events, Orders(events))
+    train(job, events, TrainingRequests(events))
     assert (events.written[-1]['event'], events.written[-1]['steps']) == ('end', 60)
     run, file = RunPaths(tmp_path / 'run'), PolicyFile.load(source)
     config = RunConfig.load(run.config)
@@ -58,7 +58,7 @@ def test_training_begins_from_a_policy_in_an_environment_with_keywords(tmp_path)
     assert config.hyperparameters.n_neurons == file.n_neurons
     provenance = PolicyFile.load(run.last_policy).provenance
     assert (provenance['from']['digest'], provenance['env_args']) == (file.digest, keywords)
-    train({**job, 'resume': True, 'total_steps': 90, 'start_from': ''}, events, Orders(events))
+    train({**job, 'resume': True, 'total_steps': 90, 'start_from': ''}, events, TrainingRequests(events))
     assert events.written[-1]['steps'] == 90
 
 
@@ -69,11 +69,11 @@ def test_a_job_in_many_environments_is_trained_and_resumed(tmp_path):
         'resume': False, 'out': '', 'rival': '', 'nice': 0, 'announce_untrained': False,
         'config': dataclasses.asdict(TrainConfig(**quick, n_episodes=90)),
     }  # fmt: skip
-    train(job, events, Orders(events))
+    train(job, events, TrainingRequests(events))
     assert RunConfig.load(RunPaths(tmp_path / 'run').config).num_envs == 3
     with pytest.raises(VeloraError, match='started with num_envs 3, now it is 1'):
-        train({**job, 'resume': True, 'num_envs': 1}, events, Orders(events))
-    train({**job, 'resume': True, 'total_steps': 180}, events, Orders(events))
+        train({**job, 'resume': True, 'num_envs': 1}, events, TrainingRequests(events))
+    train({**job, 'resume': True, 'total_steps': 180}, events, TrainingRequests(events))
     assert [event['steps'] for event in events.written if event['event'] == 'end'] == [90, 180]
 
 
@@ -96,5 +96,5 @@ def test_an_invalid_job_is_refused_in_one_sentence(tmp_path, changes, words):
         'out': '', 'rival': '', 'nice': 0, 'announce_untrained': False, 'config': {'n_episodes': 60}, **changes,
     }  # fmt: skip
     with pytest.raises(VeloraError, match=re.escape(words)) as error:
-        train(job, WrittenEvents(), Orders(WrittenEvents()))
+        train(job, WrittenEvents(), TrainingRequests(WrittenEvents()))
     assert '\n' not in str(error.value)

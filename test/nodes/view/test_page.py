@@ -10,9 +10,9 @@ from websockets.exceptions import ConnectionClosed
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.view.displayed_robot import load
-from velora_ros.nodes.view.orders import BUTTONS, Drive, Goal, LetGo, Press, Stop
 from velora_ros.nodes.view.page import GOAL, Page
 from velora_ros.nodes.view.page_address import check_free, is_local, is_own_page
+from velora_ros.nodes.view.page_requests import BUTTONS, Drive, Goal, LetGo, Press, Stop
 from velora_ros.nodes.view.page_server import PageServer
 from velora_ros.nodes.view.robot_pose import RobotPose
 from velora_ros.nodes.view.traces import CommandTrace, HiddenTrace
@@ -29,23 +29,23 @@ def port():
 
 @pytest.fixture(scope='module')
 def shown(port):
-    """A page of the pendulum and the orders that it passed on."""
-    orders = []
+    """A page of the pendulum and the requests that it passed on."""
+    requests = []
     page = Page(
-        PageServer('127.0.0.1', port, 'pendulum'), load('InvertedPendulum-v5'), RANGES, orders.append, follow=False
+        PageServer('127.0.0.1', port, 'pendulum'), load('InvertedPendulum-v5'), RANGES, requests.append, follow=False
     )
-    yield page, orders
+    yield page, requests
     page.close()
 
 
 @pytest.fixture
 def client(shown, port):
-    page, orders = shown
+    page, requests = shown
     page.show_hands(drive=True, goal=True)
     page.show_buttons(BUTTONS)
     client = PageClient(port)
     until(client, lambda: page.is_open and client.widget('Emergency stop'))
-    orders.clear()
+    requests.clear()
     yield client
     client.close()
     end = time.monotonic() + PATIENCE
@@ -70,8 +70,8 @@ def test_nothing_is_asked_for_until_something_is_touched(shown, client):
 def test_a_slider_asks_for_all_three_speeds(shown, client):
     client.set('forward [m/s]', 0.5)
     client.set('turn [rad/s]', -1.0)
-    orders = until(client, lambda: shown[1][1:] and shown[1])
-    assert orders == [Drive(0.5, 0.0, 0.0), Drive(0.5, 0.0, -1.0)]
+    requests = until(client, lambda: shown[1][1:] and shown[1])
+    assert requests == [Drive(0.5, 0.0, 0.0), Drive(0.5, 0.0, -1.0)]
     assert client.widgets[client.widget('forward [m/s]')]['max'] == 1.0
 
 
@@ -80,12 +80,12 @@ def test_a_speed_that_the_robot_does_not_have_gets_no_slider(client):
 
 
 def test_putting_the_sliders_back_is_not_taken_for_a_hand(shown, client):
-    page, orders = shown
+    page, requests = shown
     client.set('forward [m/s]', 0.25)
-    until(client, lambda: orders)
+    until(client, lambda: requests)
     page.take_hands_off()
     until(client, lambda: client.widgets[client.widget('forward [m/s]')]['value'] == 0)
-    assert len(orders) == 1
+    assert len(requests) == 1
 
 
 def test_buttons_ask_for_their_service(shown, client):
@@ -93,10 +93,10 @@ def test_buttons_ask_for_their_service(shown, client):
     client.set('simulation', 'Push')
     client.set('Emergency stop', True)
     client.set('Let go', True)
-    orders = until(client, lambda: shown[1][3:] and shown[1])
-    assert [orders[0].button.label, orders[1].button.label] == ['Disarm', 'Push']
-    assert isinstance(orders[0], Press)
-    assert orders[2:] == [Stop(), LetGo()]
+    requests = until(client, lambda: shown[1][3:] and shown[1])
+    assert [requests[0].button.label, requests[1].button.label] == ['Disarm', 'Push']
+    assert isinstance(requests[0], Press)
+    assert requests[2:] == [Stop(), LetGo()]
 
 
 def test_a_button_that_does_not_exist_asks_for_nothing(shown, client):

@@ -12,7 +12,7 @@ from velora_ros.utils.dependencies import how_to_install
 from velora_ros.utils.shipped_files import share_path
 from velora_ros.utils.task_names import SHIPPED
 
-ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/mjcf_and_urdf.py, which imports gymnasium
+ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/read_robot_file.py, which imports gymnasium
 
 _BOOLEANS = {'true': True, '1': True, 'yes': True, 'on': True, 'false': False, '0': False, 'no': False, 'off': False}
 _TRAINING = ('torch', 'array_api_compat', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm')

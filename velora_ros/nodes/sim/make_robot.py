@@ -8,7 +8,7 @@ from velora_ros.errors import ConfigError
 from velora_ros.gym import make, signal_deviation
 from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.disturbances.signal_deviation import affordable_steps
-from velora_ros.gym.mjcf_and_urdf import is_robot_file
+from velora_ros.gym.read_robot_file import is_robot_file
 from velora_ros.gym.simulated_robot import SimulatedRobot
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.sim.environment_messages import EnvironmentMessages

@@ -11,7 +11,7 @@ from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Kind, Parameter, Values
 from velora_ros.nodes.sim import message_faults
-from velora_ros.tasks.lying import STANDING, STARTS
+from velora_ros.tasks.lying_start import STANDING, STARTS
 
 OWNER = 'sim_node'
 """The node's name in the table of topics and services; a running node may have another name."""

@@ -7,7 +7,7 @@ from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.sim.parameters import OWNER
 from velora_ros.tasks.task_robot import TaskRobot
-from velora_ros.tasks.urdf import Frame, to_urdf
+from velora_ros.tasks.write_urdf import Frame, to_urdf
 
 
 def urdf_of(robot: TaskRobot, values: Values) -> str:

@@ -9,8 +9,8 @@ from rclpy.node import Node
 from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameters import Values
-from velora_ros.nodes.sim.command_driver import CommandDriver
 from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
+from velora_ros.nodes.sim.hands_free_driver import HandsFreeDriver
 from velora_ros.nodes.sim.parameters import OWNER, TWIST_TYPES
 from velora_ros.nodes.sim.robot import Array
 from velora_ros.tasks.task_robot import TaskRobot
@@ -38,9 +38,9 @@ class TaskCommands:
             '',
             values['frame_prefix'] + values['odom_frame_id' if robot.sensors.has_base else 'base_frame_id'],
         }
-        self._driver: CommandDriver | None = None
+        self._driver: HandsFreeDriver | None = None
         if values['drive']:
-            self._driver = CommandDriver(node, robot, self._receive, lambda: controller.drives, values)
+            self._driver = HandsFreeDriver(node, robot, self._receive, lambda: controller.drives, values)
         for name, one in robot.task.commands.items():
             if one.read_from is None:  # no message has it
                 continue

@@ -1,7 +1,7 @@
 """
 Runs in the child process of trainer_node: trains without ROS. Only this process imports torch.
 
-It reads lines from standard input: first the job, in JSON, then orders (``orders.py`` has them). The end of the input
+It reads lines from standard input: first the job, in JSON, then requests (``pause_save_stop.py``). The end of the input
 means that the node is gone, and stops training. It writes each event as one line of JSON to standard output:
 
     alive           steps, steps_per_s: at least every half second, except during an evaluation
@@ -32,7 +32,7 @@ from velora_ros.errors import MissingDependencyError, VeloraError
 from velora_ros.gym import check_statistics, disturb, make
 from velora_ros.gym.describe_env_errors import closing
 from velora_ros.nodes.trainer.event_reporter import EventReporter, EventWriter
-from velora_ros.nodes.trainer.orders import Orders
+from velora_ros.nodes.trainer.pause_save_stop import TrainingRequests
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.evaluation import evaluate
 from velora_ros.training.hyperparameters import LIVE, TrainConfig
@@ -59,14 +59,14 @@ def main() -> int:
     events = EventWriter(os.fdopen(os.dup(1), 'w', buffering=1))
     os.dup2(2, 1)  # other output must not come between the events
     logging.basicConfig(level=logging.INFO, handlers=[_EventLog(events)], format='%(message)s')
-    orders = Orders(events)
+    requests = TrainingRequests(events)
     job = json.loads(sys.stdin.readline() or '{}')
-    threading.Thread(target=orders.listen, args=(sys.stdin,), daemon=True).start()
+    threading.Thread(target=requests.listen, args=(sys.stdin,), daemon=True).start()
     try:
         with listen_to_slow_steps(lambda text: events.write('log', message=text)):
-            train(job, events, orders)
+            train(job, events, requests)
     except VeloraError as error:
-        orders.begin()  # from here on no order may end the process before the error is written
+        requests.begin()  # from here on no request may end the process before the error is written
         events.write('error', message=str(error))
         return 1
     except BrokenPipeError:  # the node was killed
@@ -85,14 +85,14 @@ class _EventLog(logging.Handler):
         self._events.write('log', message=self.format(record))
 
 
-def train(job: Job, events: EventWriter, orders: Orders) -> None:
+def train(job: Job, events: EventWriter, requests: TrainingRequests) -> None:
     """
     Train, and write the best policy.
 
     Args:
         job: from :func:`velora_ros.nodes.trainer.job.make_job`.
         events: where events are written.
-        orders: the orders of the node.
+        requests: the requests of the node.
 
     Raises:
         VeloraError: the environment, a hyperparameter or a file cannot be used, or torch is missing.
@@ -107,10 +107,10 @@ def train(job: Job, events: EventWriter, orders: Orders) -> None:
         model = _make_model(job, env, config)
         trained_in = stack.enter_context(_training_environment(job, env, config))
         rival = _evaluate_rival(job, config, model, events) if job['rival'] else -math.inf
-        orders.begin()
+        requests.begin()
         with _open_run(job, env, model, config) as run:
             run.on_checkpoint = lambda path: events.write('saved', path=str(path))
-            orders.run = run
+            requests.run = run
             reporter = EventReporter(
                 events,
                 model,
@@ -125,7 +125,7 @@ def train(job: Job, events: EventWriter, orders: Orders) -> None:
                 **config.train_arguments(),
                 total_steps=job['total_steps'],
                 run_dir=run,
-                callbacks=[reporter, orders],
+                callbacks=[reporter, requests],
                 progress=False,
             )
         _write_result(job, run, result, events, announce=rival == -math.inf)

@@ -116,22 +116,22 @@ class TrainerNode(Node):
 
     def _on_stop(self, request: Any, response: Any) -> Any:
         answer = f'stopping; the results are in {self._training.run_dir}'
-        return self._order(response, 'stop', (TRAINING, PAUSED, RESUMING), STOPPING, answer)
+        return self._request(response, 'stop', (TRAINING, PAUSED, RESUMING), STOPPING, answer)
 
     def _on_pause(self, request: Any, response: Any) -> Any:
         if request.data:
-            return self._order(response, 'pause', (TRAINING, PAUSED), PAUSED, 'paused')
-        return self._order(response, 'resume', (PAUSED, TRAINING), TRAINING, 'training')
+            return self._request(response, 'pause', (TRAINING, PAUSED), PAUSED, 'paused')
+        return self._request(response, 'resume', (PAUSED, TRAINING), TRAINING, 'training')
 
     def _on_save(self, request: Any, response: Any) -> Any:
         answer = 'a checkpoint follows at the end of the running episode'
-        return self._order(response, 'save', (TRAINING, PAUSED), self._training.state, answer)
+        return self._request(response, 'save', (TRAINING, PAUSED), self._training.state, answer)
 
-    def _order(self, response: Any, order: str, valid_in: tuple[str, ...], state: str, answer: str) -> Any:
-        """Send an order to the training process; the answer does not wait until it is carried out."""
+    def _request(self, response: Any, request: str, valid_in: tuple[str, ...], state: str, answer: str) -> Any:
+        """Send a request to the training process; the answer does not wait until it is carried out."""
         before = self._training.state
-        response.success = self._training.order(order, valid_in, state)
-        refusal = f'cannot {order}: the state is {before}; call ~/start to begin training.'
+        response.success = self._training.request(request, valid_in, state)
+        refusal = f'cannot {request}: the state is {before}; call ~/start to begin training.'
         response.message = answer if response.success else refusal
         return response
 

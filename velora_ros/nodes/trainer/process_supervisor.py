@@ -1,5 +1,5 @@
 """
-Supervises the training process: starts it, passes orders on, restarts it when it dies, and tracks its state.
+Supervises the training process: starts it, passes requests on, restarts it when it dies, and tracks its state.
 
 :class:`ProcessHandle` is one process and its pipes; :class:`ProcessSupervisor` trains in one process after another.
 
@@ -88,18 +88,18 @@ class ProcessSupervisor:
         steps = f'{job.get("env_args", {}).get("task", job["env"])}, seed {job["seed"]}, {job["total_steps"]} steps'
         self._set_state(TRAINING, f'{steps}, {verb} {job["run_dir"]}')
 
-    def order(self, order: str, valid_in: Sequence[str], state: str) -> bool:
+    def request(self, request: str, valid_in: Sequence[str], state: str) -> bool:
         """
-        Send an order to the training process; return False if there is no process, or its state does not allow it.
+        Send a request to the training process; return False if there is no process, or its state does not allow it.
 
         Args:
-            order: a line as in :mod:`velora_ros.nodes.trainer.orders`.
+            request: a line as in :mod:`velora_ros.nodes.trainer.pause_save_stop`.
             valid_in: the states in which it is sent.
             state: the state from then on.
         """
         if self._process is None or self.state not in valid_in:
             return False
-        self._process.send(order)
+        self._process.send(request)
         if state != self.state:
             self._set_state(state, '' if state == STOPPING else self.reason)
         return True
@@ -228,11 +228,11 @@ class ProcessHandle:
         """Exit status, the negative number of the signal that killed it, or None while it runs."""
         return self._process.poll()
 
-    def send(self, order: str) -> None:
-        """Send an order; without effect if the process has ended."""
+    def send(self, request: str) -> None:
+        """Send a request; without effect if the process has ended."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ValueError):  # its status shows that it has ended
-            self._process.stdin.write(f'{order}\n'.encode())
+            self._process.stdin.write(f'{request}\n'.encode())
             self._process.stdin.flush()
 
     def read_events(self) -> list[Event]:
@@ -258,7 +258,7 @@ class ProcessHandle:
             self._process.wait()
 
     def close(self) -> None:
-        """Close the pipes of a process that has ended; orders that it did not read are lost."""
+        """Close the pipes of a process that has ended; requests that it did not read are lost."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # a process that died at once did not read the job
             self._process.stdin.close()

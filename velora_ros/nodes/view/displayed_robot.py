@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import UnsupportedEnvironmentError
-from velora_ros.gym import make, mjcf_and_urdf
+from velora_ros.gym import make, read_robot_file
 from velora_ros.nodes.view.parameters import Ranges
 from velora_ros.utils.task_names import is_task_reference
 
@@ -45,7 +45,7 @@ def load(reference: str) -> DisplayedRobot:
     """
     if is_task_reference(reference):
         return _of_task(reference)
-    if mjcf_and_urdf.is_robot_file(reference):
+    if read_robot_file.is_robot_file(reference):
         return _of_file(reference)
     return _of_environment(reference)
 
@@ -59,7 +59,7 @@ def from_description(urdf: str) -> DisplayedRobot:
     """
     try:
         root = ElementTree.fromstring(urdf)
-        mjcf_and_urdf.find_meshes(root, Path())
+        read_robot_file.find_meshes(root, Path())
         _keep_root_and_visuals(root)
         spec = mujoco.MjSpec.from_string(ElementTree.tostring(root, encoding='unicode'))
         base = spec.worldbody.first_body()
@@ -102,7 +102,7 @@ def _of_task(reference: str) -> DisplayedRobot:
 
 def _of_file(path: str) -> DisplayedRobot:
     try:
-        model = mjcf_and_urdf.read(str(Path(path).expanduser().resolve()))
+        model = read_robot_file.read(str(Path(path).expanduser().resolve()))
     except (ValueError, OSError) as error:
         raise UnsupportedEnvironmentError(
             f"the robot file '{path}' cannot be shown: {_one_line(error)}; give the path of an MJCF or URDF file."

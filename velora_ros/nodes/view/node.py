@@ -42,11 +42,11 @@ from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.view.command_numbers import numbers_of
 from velora_ros.nodes.view.displayed_robot import DisplayedRobot, from_description, load
 from velora_ros.nodes.view.newest_messages import NewestMessages
-from velora_ros.nodes.view.orders import POINT, POSE, TWIST, TWIST_STAMPED, Order, goal_of, velocity_of
 from velora_ros.nodes.view.page_address import is_local
+from velora_ros.nodes.view.page_requests import POINT, POSE, TWIST, TWIST_STAMPED, Request, goal_of, velocity_of
 from velora_ros.nodes.view.parameters import PARAMETERS, slider_ranges
-from velora_ros.nodes.view.robot_orders import PLACE, VELOCITY, RobotOrders
 from velora_ros.nodes.view.robot_pose import RobotPose, scan_points
+from velora_ros.nodes.view.send_requests import PLACE, VELOCITY, RequestSender
 from velora_ros.nodes.view.status_text import NodeState, status_html
 from velora_ros.nodes.view.traces import CommandTrace, HiddenTrace
 from velora_ros.utils.dependencies import how_to_install
@@ -141,11 +141,11 @@ class RobotView:
 
     def __init__(self, node: Node, robot: DisplayedRobot, values: Values) -> None:
         self._node, self._goal_frame = node, values['goal_frame_id']
-        self._orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._pose = RobotPose(robot)
         ranges = slider_ranges(values, robot.ranges)
-        self._page = open_page(values, robot, ranges, self._orders.put, follow=self._pose.has_base)
-        self._robot_orders = RobotOrders(node, values, ranges, self._page.answer)
+        self._page = open_page(values, robot, ranges, self._requests.put, follow=self._pose.has_base)
+        self._request_sender = RequestSender(node, values, ranges, self._page.answer)
         self._controller = NodeState(_full_name(node, values['controller']))
         self._simulator = NodeState(_full_name(node, values['simulator']))
         self._hidden_trace, self._command_trace = HiddenTrace(), CommandTrace()
@@ -162,7 +162,7 @@ class RobotView:
 
     def close(self) -> None:
         """Take the hands off the robot, and stop serving the page."""
-        self._robot_orders.close()
+        self._request_sender.close()
         self._page.close()
 
     def _subscribe(self, values: Values) -> None:
@@ -192,9 +192,9 @@ class RobotView:
             self._follow_topics()
         else:
             self._leave_topics()
-        self._page.show_buttons(self._robot_orders.available())
+        self._page.show_buttons(self._request_sender.available())
         self._page.show_hands(
-            drive=bool(self._robot_orders.type_for(VELOCITY)), goal=bool(self._robot_orders.type_for(PLACE))
+            drive=bool(self._request_sender.type_for(VELOCITY)), goal=bool(self._request_sender.type_for(PLACE))
         )
 
     def _follow_topics(self) -> None:
@@ -208,7 +208,7 @@ class RobotView:
         """Subscribe to nothing that is only shown, and take the hands off the robot."""
         for one in (*self._states, self._velocity, self._goal, self._hidden, self._command):
             one.unsubscribe()
-        if self._robot_orders.is_driving or self._robot_orders.is_guiding:
+        if self._request_sender.is_driving or self._request_sender.is_guiding:
             self._let_go('nobody looks at the page any more')
 
     def _others_take_commands(self) -> bool:
@@ -217,26 +217,26 @@ class RobotView:
         return self._node.count_subscribers(topic) > self._command.is_subscribed
 
     def _let_go(self, why: str) -> None:
-        self._robot_orders.let_go()
+        self._request_sender.let_go()
         self._page.take_hands_off()
         self._node.get_logger().info(f'{why}: nothing more is published')
 
-    # --- orders -----------------------------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------------------------------
 
     def carry_out_orders(self) -> None:
         """Carry out what was asked for, and repeat what is still asked for."""
         now = time.monotonic()
-        while not self._orders.empty():
-            order = self._orders.get()
-            self._robot_orders.carry_out(order)
-            if not (self._robot_orders.is_driving or self._robot_orders.is_guiding):
+        while not self._requests.empty():
+            request = self._requests.get()
+            self._request_sender.carry_out(request)
+            if not (self._request_sender.is_driving or self._request_sender.is_guiding):
                 self._page.take_hands_off()
         if now >= self._velocity_due:
             self._velocity_due = now + VELOCITY_PERIOD_S
-            self._robot_orders.repeat_velocity()
+            self._request_sender.repeat_velocity()
         if now >= self._goal_due:
             self._goal_due = now + GOAL_PERIOD_S
-            self._robot_orders.repeat_goal()
+            self._request_sender.repeat_goal()
 
     # --- pictures ---------------------------------------------------------------------------------------------------
 
@@ -274,10 +274,10 @@ class RobotView:
         return news
 
     def _set_goal_frame(self, usual: str) -> None:
-        self._robot_orders.goal_frame = self._goal_frame or usual or self._robot_orders.goal_frame
+        self._request_sender.goal_frame = self._goal_frame or usual or self._request_sender.goal_frame
 
     def _read_goal(self, message: Any) -> None:
-        if not self._robot_orders.is_guiding:
+        if not self._request_sender.is_guiding:
             self._page.move_goal(goal_of(message))
 
     def _draw_scan(self, scan: Any) -> None:
@@ -326,7 +326,7 @@ def check_installed() -> None:
         ) from error
 
 
-def open_page(values: Values, robot: DisplayedRobot, ranges: Any, on_order: Any, *, follow: bool) -> 'Page':
+def open_page(values: Values, robot: DisplayedRobot, ranges: Any, on_request: Any, *, follow: bool) -> 'Page':
     """
     Serve the page of a robot.
 
@@ -336,7 +336,7 @@ def open_page(values: Values, robot: DisplayedRobot, ranges: Any, on_order: Any,
     from velora_ros.nodes.view.page import Page  # noqa: PLC0415 - viser may be missing
     from velora_ros.nodes.view.page_server import PageServer  # noqa: PLC0415
 
-    return Page(PageServer(values['host'], values['port'], robot.name), robot, ranges, on_order, follow=follow)
+    return Page(PageServer(values['host'], values['port'], robot.name), robot, ranges, on_request, follow=follow)
 
 
 def _full_name(node: Node, name: str) -> str:

@@ -1,7 +1,7 @@
 """
 The page: the robot in 3D, what is known about it, and what one can ask of it. It knows viser, and nothing of ROS.
 
-Everything that is asked for is passed on as an :mod:`velora_ros.nodes.view.orders` object, from viser's own thread.
+What is asked for is passed on as an object of :mod:`velora_ros.nodes.view.page_requests`, from viser's own thread.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ import viser
 from mjviser import ViserMujocoScene
 
 from velora_ros.nodes.view.displayed_robot import DisplayedRobot
-from velora_ros.nodes.view.orders import BUTTONS, Button, Drive, Goal, LetGo, Order, Press, Stop
+from velora_ros.nodes.view.page_requests import BUTTONS, Button, Drive, Goal, LetGo, Press, Request, Stop
 from velora_ros.nodes.view.page_server import PageServer
 from velora_ros.nodes.view.parameters import Ranges
 from velora_ros.nodes.view.traces import CommandTrace, HiddenTrace
@@ -40,7 +40,7 @@ class Page:
         server: serves it.
         robot: the robot.
         ranges: least and greatest speed of each slider.
-        on_order: called with every request.
+        on_request: called with every request.
         follow: whether the camera follows the robot.
     """
 
@@ -49,11 +49,11 @@ class Page:
         server: PageServer,
         robot: DisplayedRobot,
         ranges: Ranges,
-        on_order: Callable[[Order], None],
+        on_request: Callable[[Request], None],
         *,
         follow: bool,
     ) -> None:
-        self._server, self._on_order = server, on_order
+        self._server, self._on_request = server, on_request
         gui = server.gui
         gui.configure_theme(control_width='medium', show_logo=False, show_share_button=False)
         self._scene = ViserMujocoScene(server, robot.model, num_envs=1)
@@ -100,7 +100,7 @@ class Page:
             self._status.content = status
 
     def answer(self, text: str) -> None:
-        """Show the answer to the last order, which is HTML."""
+        """Show the answer to the last request, which is HTML."""
         self._answer.content = f'<div style="font-size:0.8em;padding:0 0.8em">{text}</div>'
 
     def show_buttons(self, available: Sequence[Button]) -> None:
@@ -147,12 +147,12 @@ class Page:
 
     # --- widgets ----------------------------------------------------------------------------------------------------
 
-    def _call_on(self, listen: Callable[[Any], Any], order: Callable[[], Order | None]) -> None:
-        """Pass an order on when a person, not this program, changes a widget; in viser's thread, so in their order."""
+    def _call_on(self, listen: Callable[[Any], Any], request: Callable[[], Request | None]) -> None:
+        """Pass a request on when a person, not this program, changes a widget; in viser's thread, so in their order."""
 
         async def on_event(event: Any) -> None:
-            if event.client_id is not None and (asked := order()) is not None:
-                self._on_order(asked)
+            if event.client_id is not None and (asked := request()) is not None:
+                self._on_request(asked)
 
         listen(on_event)
 
@@ -193,13 +193,13 @@ class Page:
         self._call_on(self._gizmo.on_update, self._dragged)
         self._call_on(self._place.on_update, self._typed)
 
-    def _dragged(self) -> Order:
+    def _dragged(self) -> Request:
         x, y, z = (float(value) for value in self._gizmo.position)
         self._marker.position = np.array([x, y, z])
         self._place.value = x, y, z
         return Goal(x, y, z)
 
-    def _typed(self) -> Order:
+    def _typed(self) -> Request:
         self._gizmo.position = self._marker.position = np.array(self._place.value)
         return Goal(*self._place.value)
 

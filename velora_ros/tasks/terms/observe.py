@@ -16,9 +16,9 @@ import numpy as np
 from velora_ros.contract.joint_signals import UNITS, signal_name
 from velora_ros.contract.orientations import gravity as direction_of_gravity
 from velora_ros.contract.orientations import to_frame
-from velora_ros.contract.ways import seen_from
-from velora_ros.tasks import readings
-from velora_ros.tasks.readings import IMU, ODOMETRY, XYZ
+from velora_ros.contract.relative_positions import seen_from
+from velora_ros.tasks import observation_sources
+from velora_ros.tasks.observation_sources import IMU, ODOMETRY, XYZ
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Array, Sim
 from velora_ros.tasks.terms.term import Compute, Observation
@@ -57,7 +57,7 @@ def gyro(sensor: str = '', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: 
         return sim.sensor(sensor) if sensor else sim.base.angular_velocity
 
     source = f'{_IMU} angular_velocity'
-    find = readings.at(IMU, *(f'angular_velocity.{axis}' for axis in XYZ))
+    find = observation_sources.at(IMU, *(f'angular_velocity.{axis}' for axis in XYZ))
     return _vector('gyro', read, 'rad/s', source, find=find, noise=noise, bias=bias, scale=scale)
 
 
@@ -67,7 +67,7 @@ def gravity(site: str = '', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale:
     def read(sim: Sim) -> Array:
         return direction_of_gravity(sim.site(site).xmat.reshape(sim.n, 3, 3)) if site else sim.base.gravity
 
-    find = readings.at(IMU, *(f'orientation.gravity.{axis}' for axis in XYZ))
+    find = observation_sources.at(IMU, *(f'orientation.gravity.{axis}' for axis in XYZ))
     return _vector('gravity', read, '', f'{_IMU} orientation', find=find, noise=noise, bias=bias, scale=scale)
 
 
@@ -80,7 +80,7 @@ def joint_positions(
         chosen = sim.joints(joints)
         return chosen.position - sim.start_qpos[chosen.places] if relative else chosen.position
 
-    find = readings.joints(joints, 'position', relative=relative)
+    find = observation_sources.joints(joints, 'position', relative=relative)
     return _of_joints('joint_positions', 'position', joints, read, find, noise=noise, bias=bias, scale=scale)
 
 
@@ -105,7 +105,7 @@ def joint_angles(*joints: str, noise: float = 0.0, scale: float = 1.0) -> Observ
         return [f'{of}({signal_name(joint, "position")})' for joint in names(sim) for of in ('sin', 'cos')]
 
     source = f'{_JOINTS} position'
-    find = readings.angles(*joints) if scale == 1 else readings.nowhere
+    find = observation_sources.angles(*joints) if scale == 1 else observation_sources.nowhere
     return Observation('joint_angles', read, entries=entries, source=source, noise=noise, scale=scale, find=find)
 
 
@@ -117,7 +117,7 @@ def joint_velocities(
     def read(sim: Sim) -> Array:
         return sim.joints(joints).velocity
 
-    find = readings.joints(joints, 'velocity')
+    find = observation_sources.joints(joints, 'velocity')
     return _of_joints('joint_velocities', 'velocity', joints, read, find, noise=noise, bias=bias, scale=scale)
 
 
@@ -129,7 +129,7 @@ def joint_efforts(
     def read(sim: Sim) -> Array:
         return sim.joints(joints).effort
 
-    find = readings.joints(joints, 'effort')
+    find = observation_sources.joints(joints, 'effort')
     return _of_joints('joint_efforts', 'effort', joints, read, find, noise=noise, bias=bias, scale=scale)
 
 
@@ -142,7 +142,7 @@ def last_action() -> Observation:
     def entries(sim: Sim) -> list[str]:
         return [f'last_action.{i}' for i in range(sim.action.shape[1])]
 
-    find = readings.last_action
+    find = observation_sources.last_action
     return Observation('last_action', read, entries=entries, source='the policy', sensed=False, find=find)
 
 
@@ -160,7 +160,7 @@ def command(name: str = 'twist', *, scale: Numbers = 1.0) -> Observation:
 
     return Observation(
         f'command({name})', read, entries=entries, units=units, scale=scale, sensed=False, source=f'command {name}',
-        find=readings.command(name),
+        find=observation_sources.command(name),
     )  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def base_velocity(*, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers =
         return sim.base.velocity
 
     source = f'{_ODOMETRY} twist.twist.linear'
-    find = readings.at(ODOMETRY, *(f'twist.twist.linear.{axis}' for axis in XYZ))
+    find = observation_sources.at(ODOMETRY, *(f'twist.twist.linear.{axis}' for axis in XYZ))
     return _vector('base_velocity', read, 'm/s', source, find=find, noise=noise, bias=bias, scale=scale)
 
 
@@ -185,7 +185,7 @@ def base_height(*, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 1
     path = 'pose.pose.position.z'
     return Observation(
         'base_height', read, 'm', source=f'{_ODOMETRY} {path}', noise=noise, bias=bias, scale=scale,
-        find=readings.at(ODOMETRY, path),
+        find=observation_sources.at(ODOMETRY, path),
     )  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def body_position(body: str, *, relative_to: str = '', noise: Numbers = 0.0, sca
         origin, frame = sim.pose(relative_to)
         return to_frame(frame, position - origin)
 
-    find = readings.position_of(body, relative_to)
+    find = observation_sources.position_of(body, relative_to)
     return _vector(f'{body}', read, 'm', 'PoseStamped pose.position', find=find, noise=noise, scale=scale)
 
 
@@ -275,7 +275,7 @@ def goal(
     source = 'PointStamped point' if not relative_to else 'PoseStamped pose.position minus the pose of the robot'
     axes = XYZ[:2] if planar else XYZ
     term, of = (f'near({name})', 'near') if within else (f'goal({name})', name)
-    entries, find = [f'{of}.{axis}' for axis in axes], readings.goal(name, relative_to, frame, axes, within)
+    entries, find = [f'{of}.{axis}' for axis in axes], observation_sources.goal(name, relative_to, frame, axes, within)
     return Observation(term, read, 'm', entries=entries, source=source, scale=scale, find=find)
 
 
@@ -300,7 +300,7 @@ def lidar(
         return least
 
     entries = [f'lidar.{i}' for i in range(sectors)]
-    scale, find = scale or 1 / range_max, readings.sectors(sensors, sectors, range_max)
+    scale, find = scale or 1 / range_max, observation_sources.sectors(sensors, sectors, range_max)
     return Observation(
         'lidar', read, 'm', entries=entries, source='LaserScan ranges', noise=noise, scale=scale, find=find
     )
@@ -320,7 +320,7 @@ def _vector(name: str, read: Compute, unit: str, source: str, **options: Any) ->
 
 
 def _of_joints(
-    name: str, interface: str, joints: str, read: Compute, find: readings.Find, **options: Any
+    name: str, interface: str, joints: str, read: Compute, find: observation_sources.Find, **options: Any
 ) -> Observation:
     def entries(sim: Sim) -> list[str]:
         return [signal_name(joint, interface) for joint in sim.joints(joints).names]

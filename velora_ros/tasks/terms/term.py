@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError
-from velora_ros.tasks.readings import Find, nowhere
+from velora_ros.tasks.observation_sources import Find, nowhere
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Sim
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from velora_ros.tasks import grid_ways, rooms
+from velora_ros.tasks import rooms, shortest_grid_paths
 
-SIDE = grid_ways.SIDE
+SIDE = shortest_grid_paths.SIDE
 
 
 def test_the_shortest_way_goes_around_a_wall_and_is_infinite_behind_a_closed_one():
@@ -27,13 +27,13 @@ def test_without_ends_there_is_no_way():
 def test_a_way_costs_more_where_weights_are_larger():
     weights = np.ones((2, SIDE, SIDE))
     weights[1] = 3.0
-    once, thrice = grid_ways.lengths(weights, np.zeros((2, 2)))
+    once, thrice = shortest_grid_paths.lengths(weights, np.zeros((2, 2)))
     np.testing.assert_allclose(thrice, 3 * once)
 
 
 def test_a_field_is_read_between_the_middles_of_cells_and_falls_as_it_should():
-    x, y = np.meshgrid(grid_ways.CENTRES, grid_ways.CENTRES, indexing='ij')
+    x, y = np.meshgrid(shortest_grid_paths.CENTRES, shortest_grid_paths.CENTRES, indexing='ij')
     places = np.random.default_rng(0).uniform(-2.5, 2.5, (20, 2))
     field = np.broadcast_to(2 * x - 3 * y + 1, (20, SIDE, SIDE))
-    np.testing.assert_allclose(grid_ways.read(field, places), 2 * places[:, 0] - 3 * places[:, 1] + 1)
-    np.testing.assert_allclose(grid_ways.descent(field, places), np.full((20, 2), [-2.0, 3.0]))
+    np.testing.assert_allclose(shortest_grid_paths.read(field, places), 2 * places[:, 0] - 3 * places[:, 1] + 1)
+    np.testing.assert_allclose(shortest_grid_paths.descent(field, places), np.full((20, 2), [-2.0, 3.0]))

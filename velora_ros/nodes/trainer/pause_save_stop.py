@@ -1,7 +1,7 @@
 """
-The orders of trainer_node to its training process, carried out there between two steps or two episodes.
+The requests of trainer_node to its training process, carried out there between two steps or two episodes.
 
-Each order is one line: ``pause``, ``resume``, ``save``, ``stop``, or ``set {"noise_scale": 0.1}`` for hyperparameters
+Each request is one line: ``pause``, ``resume``, ``save``, ``stop``, or ``set {"noise_scale": 0.1}`` for hyperparameters
 that change with the next episode.
 """
 
@@ -21,7 +21,7 @@ ALIVE_PERIOD_S = 0.5
 STOPPED = 'stopped on request'
 
 
-class Orders(Callback):
+class TrainingRequests(Callback):
     """
     Pauses, stops and changes training on request, and reports that it is alive.
 
@@ -36,7 +36,7 @@ class Orders(Callback):
         self._running = threading.Event()
         self._running.set()
         self._stop = self._save = False
-        self._changes_lock = threading.Lock()  # orders come on a thread of their own
+        self._changes_lock = threading.Lock()  # requests come on a thread of their own
         self._changes: dict[str, float] = {}
         self._alive_at = -ALIVE_PERIOD_S
         self._alive_steps = 0
@@ -44,7 +44,7 @@ class Orders(Callback):
         """The run's folder, from the start of training on."""
 
     def listen(self, source: IO[str]) -> None:
-        """Take orders until the source ends; then stop training."""
+        """Take requests until the source ends; then stop training."""
         for line in source:
             self.take(line.strip())
         self.take('stop')
@@ -54,9 +54,9 @@ class Orders(Callback):
         with self._beginning:
             self._begun = True
 
-    def take(self, order: str) -> None:
-        """Take one order."""
-        word, _, values = order.partition(' ')
+    def take(self, request: str) -> None:
+        """Take one request."""
+        word, _, values = request.partition(' ')
         with self._beginning:
             self._stop |= word == 'stop'
             if self._stop and not self._begun:

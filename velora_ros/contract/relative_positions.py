@@ -24,13 +24,13 @@ Places = list[int]
 AXES = 'xyz'
 POSITION = tuple(f'position.{axis}' for axis in AXES)
 ORIENTATION = tuple(f'orientation.{part}' for part in ('w', 'x', 'y', 'z'))
-_WAY = re.compile(r'position((?:\.\w+\([^()]*\))+)\.([xyz])')
+_FIELD = re.compile(r'position((?:\.\w+\([^()]*\))+)\.([xyz])')
 _STEP = re.compile(r'\.(\w+)\(\s*([^()]*?)\s*\)')
 _STEPS = ('relative_to', 'in_frame_of', 'turned_by', 'within')
 
 
 @dataclass(frozen=True)
-class Way:
+class RelativePosition:
     """
     A parsed field.
 
@@ -49,14 +49,14 @@ class Way:
     axis: int = 0
 
 
-def parse_way(text: str) -> Way | None:
+def parse_relative_position(text: str) -> RelativePosition | None:
     """
     Return the parsed field; None if it is a field of one message.
 
     Raises:
         ConfigError: a step is unknown or given twice, or a distance is not valid.
     """
-    match = _WAY.fullmatch(text)
+    match = _FIELD.fullmatch(text)
     if match is None:
         return None
     steps = _STEP.findall(match[1])
@@ -67,7 +67,7 @@ def parse_way(text: str) -> Way | None:
         raise ConfigError(f"'{text}' says twice from where the position is seen; give one.")
     origin = given.get('in_frame_of') or given.get('relative_to') or ''
     within = _distance(text, given['within']) if 'within' in given else math.inf
-    return Way(origin, 'in_frame_of' in given, given.get('turned_by', ''), within, AXES.index(match[2]))
+    return RelativePosition(origin, 'in_frame_of' in given, given.get('turned_by', ''), within, AXES.index(match[2]))
 
 
 def _distance(text: str, given: str) -> float:
@@ -80,7 +80,7 @@ def _distance(text: str, given: str) -> float:
     return distance
 
 
-class Ways:
+class RelativePositions:
     """
     Computes the fields that look from one origin at one position.
 

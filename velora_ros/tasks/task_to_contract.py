@@ -8,7 +8,7 @@ from velora_ros.policy import PolicyFile
 from velora_ros.spec import RobotContract, Source
 from velora_ros.tasks.episodes import Episodes
 from velora_ros.tasks.observation_noise_and_delay import Observer
-from velora_ros.tasks.readings import IMU, JOINTS, ODOMETRY, XYZ, Reading, identifier
+from velora_ros.tasks.observation_sources import IMU, JOINTS, ODOMETRY, XYZ, Reading, identifier
 from velora_ros.tasks.terms.term import Observation
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from velora_ros.errors import TaskError
 from velora_ros.tasks.find_task import find
-from velora_ros.tasks.urdf import Frame, to_urdf
 from velora_ros.tasks.urdf_shapes import roll_pitch_yaw
+from velora_ros.tasks.write_urdf import Frame, to_urdf
 
 # Joints with anchors and reference positions of their own, two on one body, a slide, and every shape.
 TRICKY = """

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameters import Values
-from velora_ros.nodes.view.orders import (
+from velora_ros.nodes.view.page_requests import (
     BUTTONS,
     POINT,
     POSE,
@@ -21,8 +21,8 @@ from velora_ros.nodes.view.orders import (
     Drive,
     Goal,
     LetGo,
-    Order,
     Press,
+    Request,
     to_goal,
     to_velocity,
     within,
@@ -38,7 +38,7 @@ ARRIVES = Duration(seconds=0.2)
 """The last velocity has this time to arrive at subscribers that confirm it when the node ends."""
 
 
-class RobotOrders:
+class RequestSender:
     """
     Publishes and calls.
 
@@ -50,7 +50,7 @@ class RobotOrders:
         node: view_node.
         values: its parameters.
         ranges: least and greatest speed of each slider.
-        answer: shows the answer to an order, which is HTML.
+        answer: shows the answer to a request, which is HTML.
     """
 
     def __init__(self, node: Node, values: Values, ranges: Ranges, answer: Callable[[str], None]) -> None:
@@ -90,17 +90,17 @@ class RobotOrders:
         taken = {end.topic_type for end in ends if (end.node_name, end.node_namespace) != own}
         return next((kind for kind in _TYPES[topic] if kind in taken), '')
 
-    def carry_out(self, order: Order) -> None:
+    def carry_out(self, request: Request) -> None:
         """Do what was asked for."""
-        if isinstance(order, Press):
-            self._call(order.button)
-        elif isinstance(order, Drive):
-            self._drive, self._zeros = within(order, self._ranges) or self._drive, 0
+        if isinstance(request, Press):
+            self._call(request.button)
+        elif isinstance(request, Drive):
+            self._drive, self._zeros = within(request, self._ranges) or self._drive, 0
             self.repeat_velocity()
-        elif isinstance(order, Goal):
-            self._goal = order
+        elif isinstance(request, Goal):
+            self._goal = request
             self.repeat_goal()
-        elif isinstance(order, LetGo):
+        elif isinstance(request, LetGo):
             self.let_go()
         else:
             self._stop_robot()

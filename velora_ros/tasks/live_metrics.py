@@ -15,7 +15,7 @@ LONGEST_S = 3600.0
 """Older steps are forgotten [s]."""
 
 
-class LiveRecording:
+class LiveMetrics:
     """
     Collects the metrics of each step; the result is a recording with one column for each episode.
 

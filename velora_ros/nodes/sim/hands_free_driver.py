@@ -26,7 +26,7 @@ PATIENCE_S = 3.0
 _REMEMBERED = 30  # own messages that may still be on their way back
 
 
-class CommandDriver:
+class HandsFreeDriver:
     """
     Publishes the commands of a task: twists in a fixed pattern that covers the trained range, goals as in training.
 

@@ -83,33 +83,33 @@ class LetGo:
     """Somebody takes the hands off: nothing more is published."""
 
 
-Order = Press | Stop | Drive | Goal | LetGo
+Request = Press | Stop | Drive | Goal | LetGo
 
 
-def within(order: Drive, ranges: Ranges) -> Drive | None:
+def within(request: Drive, ranges: Ranges) -> Drive | None:
     """Return the speeds clipped to the ranges of the sliders; None if one is not a finite number."""
-    speeds = (order.x, order.y, order.yaw)
+    speeds = (request.x, request.y, request.yaw)
     if not all(math.isfinite(speed) for speed in speeds):
         return None
     return Drive(*(min(max(speed, low), high) for speed, (low, high) in zip(speeds, ranges, strict=True)))
 
 
-def to_velocity(order: Drive, kind: str, stamp: Any, frame_id: str) -> Any:
+def to_velocity(request: Drive, kind: str, stamp: Any, frame_id: str) -> Any:
     """Return speeds as a Twist, or as a TwistStamped with this stamp and frame; ``kind`` is the full type."""
     message = interface_class(kind)()
     twist = message
     if kind == TWIST_STAMPED:
         message.header.stamp, message.header.frame_id, twist = stamp, frame_id, message.twist
-    twist.linear.x, twist.linear.y, twist.angular.z = float(order.x), float(order.y), float(order.yaw)
+    twist.linear.x, twist.linear.y, twist.angular.z = float(request.x), float(request.y), float(request.yaw)
     return message
 
 
-def to_goal(order: Goal, kind: str, stamp: Any, frame_id: str) -> Any:
+def to_goal(request: Goal, kind: str, stamp: Any, frame_id: str) -> Any:
     """Return a goal as a PoseStamped without rotation, or as a PointStamped; ``kind`` is the full type."""
     message = interface_class(kind)()
     message.header.stamp, message.header.frame_id = stamp, frame_id
     point = message.pose.position if kind == POSE else message.point
-    point.x, point.y, point.z = float(order.x), float(order.y), float(order.z)
+    point.x, point.y, point.z = float(request.x), float(request.y), float(request.z)
     if kind == POSE:
         message.pose.orientation.w = 1.0
     return message

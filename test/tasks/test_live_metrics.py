@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from velora_ros.tasks.live_recording import LiveRecording
+from velora_ros.tasks.live_metrics import LiveMetrics
 
 
 def recorded(lengths, failing=()):
-    live = LiveRecording(0.5)
+    live = LiveMetrics(0.5)
     count = 0
     for episode, length in enumerate(lengths):
         for _ in range(length):
@@ -45,5 +45,5 @@ def test_finished_and_running_episodes_are_told_apart():
 
 
 def test_without_a_step_there_is_no_recording():
-    live = LiveRecording(0.5)
+    live = LiveMetrics(0.5)
     assert (live.all(), live.last(10), live.finished(), live.running()) == (None,) * 4

@@ -5,7 +5,7 @@ from builtin_interfaces.msg import Time
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.topics_services_qos import SERVICES
-from velora_ros.nodes.view.orders import (
+from velora_ros.nodes.view.page_requests import (
     BUTTONS,
     POINT,
     POSE,

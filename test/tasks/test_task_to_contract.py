@@ -10,7 +10,7 @@ from velora_ros.errors import SpecError
 from velora_ros.gym import make, spec_from_env
 from velora_ros.tasks import observe
 from velora_ros.tasks.find_task import find, shipped
-from velora_ros.tasks.robot_contract import with_contract
+from velora_ros.tasks.task_to_contract import with_contract
 
 
 @pytest.mark.parametrize('name', shipped())
