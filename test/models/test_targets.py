@@ -2,16 +2,11 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from velora_ros.models.targets import (
-    LARGEST_MOTOR,
     lambda_returns,
-    motor_penalty,
     scale_and_clip,
     smoothing_noise,
-    soft_update,
-    soft_update_arrays,
     traces,
     value_of_critics,
 )
@@ -80,18 +75,6 @@ def test_the_value_of_two_critics_lies_between_the_smaller_one_and_their_mean() 
     assert value_of_critics([one], 1.0) == pytest.approx(one)
 
 
-def test_the_penalty_on_the_motor_layer_is_that_of_torch_with_its_gradient() -> None:
-    sums = torch.randn(3, 2, 5, generator=torch.Generator().manual_seed(0)) * 2
-    sums[0, 0, 0] = 50.0  # float32 rounds its tanh to 1: there is no gradient
-    motor = torch.tanh(sums).requires_grad_()
-    penalty = 0.3 * torch.atanh(motor.clamp(-LARGEST_MOTOR, LARGEST_MOTOR)).square().mean()
-    (gradient,) = torch.autograd.grad(penalty, motor)
-    before = np.full(motor.shape, 0.5, np.float32)
-    slope = before.copy()
-    assert motor_penalty(motor.detach().numpy(), 0.3, slope) == pytest.approx(penalty.item(), rel=1e-4)
-    np.testing.assert_allclose(slope - before, gradient.numpy(), rtol=1e-2, atol=1e-5)
-
-
 def test_smoothing_noise_is_clipped_and_absent_when_off() -> None:
     noise = smoothing_noise((4000, 1, 1), 0.2, np.random.default_rng(0))
     assert 0.15 < noise.std() < 0.25
@@ -105,14 +88,3 @@ def test_smoothing_noise_is_clipped_as_numpy_clips_and_nan_stays_nan() -> None:
     expected = (np.float32(0.2) * noise).clip(-0.3, 0.3)
     scale_and_clip(noise, 0.2, 0.3)
     np.testing.assert_array_equal(noise, expected)
-
-
-def test_the_soft_update_of_arrays_is_that_of_modules() -> None:
-    rng = np.random.default_rng(0)
-    online, target = torch.nn.Linear(30, 7), torch.nn.Linear(30, 7)
-    arrays = [[p.detach().numpy().ravel().copy() for p in side.parameters()] for side in (online, target)]
-    tau = float(rng.uniform(0, 1))
-    soft_update(target, online, tau)
-    for one, other, parameter in zip(*arrays, target.parameters(), strict=True):
-        soft_update_arrays(other, one, tau)
-        np.testing.assert_allclose(other, parameter.detach().numpy().ravel(), rtol=1e-6, atol=1e-7)

@@ -1,8 +1,8 @@
 """
 Observe: from the newest values of several sources to an observation, the second of four steps to a command.
 
-The newest values of a single source (``joint_values.py``, ``vector_values.py``) are the observation as they are, unless
-a transform changes them.
+The newest values of a single source (``joint_values.py``, ``vector_values.py``) are the observation as they are if
+nothing is computed from them and the positions of the commanded joints are not needed.
 """
 
 from collections.abc import Callable, Sequence

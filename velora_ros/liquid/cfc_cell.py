@@ -1,4 +1,4 @@
-"""One step of the closed-form continuous-time (CfC) cell, arXiv 2106.13898, equation 10."""
+"""The closed-form continuous-time (CfC) cell, arXiv 2106.13898, equation 10."""
 
 import torch
 from torch import Tensor, nn

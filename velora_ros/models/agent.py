@@ -179,7 +179,7 @@ class DDPGAgent(AgentState):
 
     @flushing
     def learn(self) -> dict[str, float] | None:
-        """Run one update; None while the replay holds fewer transitions than a batch carries."""
+        """Run one update; None while the replay holds less than a batch, or no sequence of full length."""
         config, backend = self.config, self.backend
         needed = config.burn_in + config.sequence_length
         if len(self.buffer) < config.batch_size or self.buffer.longest() < needed:

@@ -1,9 +1,9 @@
 """
 What the critics learn from, and how the target networks follow.
 
-Here are target policy smoothing (:func:`smoothing_noise`), the value of several critics (:func:`value_of_critics`), the
-discount (:func:`discounts`), the traces (:func:`traces`), the returns (:func:`lambda_returns`) and the soft update of
-the target networks (:func:`soft_update`). What is computed in loops stands beside its compiled version.
+In the order of an update: target policy smoothing (:func:`smoothing_noise`), the discount (:func:`discounts`), the
+value of several critics (:func:`value_of_critics`), the traces (:func:`traces`), the returns (:func:`lambda_returns`),
+and the soft update of the target networks (:func:`soft_update`). ``backends/numba_losses.py`` has the numba backend's.
 """
 
 import functools
@@ -18,9 +18,6 @@ from velora_ros.liquid.kernels.compiler import kernel
 from velora_ros.replay import Batch
 
 Array = npt.NDArray[np.float32]
-
-LARGEST_MOTOR = 0.99999
-"""Beyond this the penalty on the motor layer has no gradient: float32 cannot tell what went into the tanh."""
 
 
 def smoothing_noise(shape: tuple[int, int, int], target_noise: float, rng: np.random.Generator) -> Array:
@@ -46,6 +43,13 @@ def scale_and_clip(noise: Array, scale: float, limit: float) -> None:
     for n in range(noise.size):
         x = scale32 * noise[n]
         noise[n] = limit32 if x > limit32 else -limit32 if x < -limit32 else x
+
+
+def discounts(batch: Batch, gamma: float, burn_in: int) -> Array:
+    """Return gamma^(dt'/T), 0 after a termination, shape (B, L - burn-in); a truncation bootstraps."""
+    elapsed = batch.next_dt if batch.elapsed is None else batch.elapsed
+    discount: Array = np.float32(gamma) ** elapsed[:, burn_in:] * (1 - batch.terminated[:, burn_in:])
+    return discount
 
 
 def value_of_critics(values: Sequence[Array], mean_share: float) -> Array:
@@ -86,13 +90,6 @@ def traces(action: Array, policy: Array, trace: float, width: float, axis: int) 
     return cut
 
 
-def discounts(batch: Batch, gamma: float, burn_in: int) -> Array:
-    """Return gamma^(dt'/T), 0 after a termination, shape (B, L - burn-in); a truncation bootstraps."""
-    elapsed = batch.next_dt if batch.elapsed is None else batch.elapsed
-    discount: Array = np.float32(gamma) ** elapsed[:, burn_in:] * (1 - batch.terminated[:, burn_in:])
-    return discount
-
-
 def lambda_returns(reward: Array, discount: Array, value: Array, first: Array, trace: Array) -> Array:
     """
     Mix the returns of every length within a sequence: Peng's Q(lambda) (arXiv 2103.00107).
@@ -128,74 +125,7 @@ def _mix(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
             returns[b, t] = reward[b, t] + discount[b, t] * following
 
 
-@kernel
-def column_returns(  # noqa: PLR0917
-    reward: Array, terminated: Array, elapsed: Array, first: Array, burn_in: int,
-    gamma: float, trace: Array, reward_scale: float, value: Array, returns: Array,
-) -> None:  # fmt: skip
-    """
-    Do the same for values in columns; the discount is ``gamma^elapsed``, and 0 after a termination.
-
-    Args:
-        reward: shape (B, L).
-        terminated: 1 or 0, shape (B, L).
-        elapsed: dt'/T, shape (B, L).
-        first: 1 where an episode starts, shape (B, L).
-        burn_in: number of steps at the start of each sequence that have no column.
-        gamma: discount of one nominal period.
-        trace: lambda of each step, in columns as ``value``, shape (M,).
-        reward_scale: rewards are multiplied by it.
-        value: column t * B + b belongs to step t after the burn-in of sequence b, shape (M,).
-        returns: written, shape (M,).
-    """
-    n_sequences, length = reward.shape
-    period, scale = np.float32(gamma), np.float32(reward_scale)
-    for b in range(n_sequences):
-        for t in range(length - 1, burn_in - 1, -1):
-            n = (t - burn_in) * n_sequences + b
-            following = value[n]
-            if t < length - 1 and first[b, t + 1] == 0:
-                following += trace[n + n_sequences] * (returns[n + n_sequences] - following)
-            time = elapsed[b, t]
-            discount = period if time == 1 else period**time
-            returns[n] = scale * reward[b, t] + discount * (np.float32(1.0) - terminated[b, t]) * following
-
-
-@kernel
-def motor_penalty(motor: Array, weight: float, slope: Array) -> float:
-    """
-    Add the gradient of ``weight * mean(z^2)`` to that of the actor's loss, and return the penalty.
-
-    z is what the motor layer puts into its tanh (MR.Q, arXiv 2501.16142): without a penalty it grows until the tanh has
-    no gradient left.
-
-    Args:
-        motor: tanh(z), shape (L, motor, B).
-        weight: of the penalty.
-        slope: gradient of the loss with respect to ``motor``, of the same shape; written.
-    """
-    scale, limit = np.float32(weight) / np.float32(motor.size), np.float32(LARGEST_MOTOR)
-    total, one = np.float32(0.0), np.float32(1.0)
-    for t in range(motor.shape[0]):
-        for i in range(motor.shape[1]):
-            for b in range(motor.shape[2]):
-                m = min(max(motor[t, i, b], -limit), limit)
-                z = np.float32(0.5) * np.log((one + m) / (one - m))
-                total += z * z
-                if m == motor[t, i, b]:
-                    slope[t, i, b] += np.float32(2.0) * scale * z / (one - m * m)
-    return float(total * scale)
-
-
 @torch.no_grad()
 def soft_update(target: nn.Module, online: nn.Module, tau: float) -> None:
     """Let the target's weights follow the online network's: theta' <- (1 - tau) theta' + tau theta."""
     torch._foreach_lerp_(list(target.parameters()), list(online.parameters()), tau)
-
-
-@kernel
-def soft_update_arrays(target: Array, online: Array, tau: float) -> None:
-    """Do the same for flat arrays of weights, as in the numba backend."""
-    tau32 = np.float32(tau)
-    for i in range(target.size):
-        target[i] += tau32 * (online[i] - target[i])

@@ -8,10 +8,13 @@ A transition passes through these files on its way to a step of Adam, in the tor
 3. ``replay/sequence_buffer.py``: ``add`` and ``sample``;
 4. ``models/backends/torch_backend.py``: the losses, their gradients and the optimisers' steps;
 5. ``models/targets.py``: what the critics learn from;
-6. ``models/actor_and_critics.py``: actor, critics and their targets.
+6. ``models/actor_and_critics.py``: the networks. The actor is a torch module (``liquid/network.py``); its gradient
+   through time is torch's own.
 
-:mod:`velora_ros.training.vector_env_loop` does the same in many environments, and :mod:`velora_ros.training.loop_base`
-is what both have in common.
+:mod:`velora_ros.training.vector_env_loop` does the same in many environments. What both have in common is in
+:mod:`velora_ros.training.loop_base`: the budget, how many updates are due after a step, and the records.
+:class:`velora_ros.training.checked_env.CheckedEnv` is the environment with flat float32 observations and actions in
+[-1, 1]; it refuses what is not finite.
 """
 
 from typing import Any

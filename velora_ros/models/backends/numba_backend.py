@@ -20,8 +20,9 @@ from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.numba_adam import FlatAdam, FlatParameters
 from velora_ros.models.backends.numba_batch import BatchLayout, NormaliserView, to_columns, to_steps
 from velora_ros.models.backends.numba_critic import CompiledCritic
+from velora_ros.models.backends.numba_losses import column_returns, motor_penalty, soft_update_arrays
 from velora_ros.models.backends.protocol import check_loss
-from velora_ros.models.targets import column_returns, motor_penalty, soft_update_arrays, traces, value_of_critics
+from velora_ros.models.targets import traces, value_of_critics
 from velora_ros.models.threads_and_denormals import flushing
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig

@@ -1,4 +1,4 @@
-"""Every value and gradient in torch: complete, on the CPU and on CUDA, and the reference for the numba backend."""
+"""Losses, gradients and optimiser steps in torch, on the CPU and on CUDA: complete, and the reference for numba."""
 
 import math
 from dataclasses import dataclass
@@ -11,12 +11,15 @@ from torch.optim import Optimizer
 from velora_ros.liquid.network import LiquidEncoder
 from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.protocol import check_loss
-from velora_ros.models.targets import LARGEST_MOTOR, discounts, lambda_returns, soft_update, traces, value_of_critics
+from velora_ros.models.targets import discounts, lambda_returns, soft_update, traces, value_of_critics
 from velora_ros.replay import Batch
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SATURATED
 
 Metrics = dict[str, float]
+
+LARGEST_MOTOR = 0.99999
+"""Beyond this the penalty on the motor layer has no gradient: float32 cannot tell what went into the tanh."""
 
 
 class TorchBackend:

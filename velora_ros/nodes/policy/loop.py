@@ -1,10 +1,12 @@
 """
 The control loop of policy_node: the path of a message from the robot's state to the command.
 
-:meth:`PolicyLoop._answer` is the whole path, four calls. For a joint state and a vector of commands it goes through:
+:meth:`PolicyLoop._answer` is the whole path, four calls. It ends early for a state between two steps of the policy and
+for one that a newer one has overtaken. For a joint state and a vector of commands it goes through:
 
 1. decode: ``JointStateDecoder`` (``serialised_messages.py``) reads the stamp and the values of the message;
-2. observe: ``JointValues`` (``control/joint_values.py``) merges them by name into an observation;
+2. observe: ``JointValues`` (``control/joint_values.py``) merges them by name into an observation, by itself or, with
+   other sources, transforms or position commands, for ``Observation`` (``control/observation.py``);
 3. decide: ``Controller.decide`` (``control/controller.py``) steps the policy, ``Policy.step`` (``policy/policy.py``)
    with its engine (``policy/numba_engine.py``), and limits the action, ``RampAndSlew`` (``control/command_limits.py``);
 4. encode: ``VectorEncoder`` (``serialised_messages.py``) makes the message of the command.
