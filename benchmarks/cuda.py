@@ -26,7 +26,7 @@ from measuring import in_own_process, machine
 from velora_ros.models import LiquidDDPG
 from velora_ros.models.backends.cuda_graph_learner import DeviceLearner
 from velora_ros.models.backends.torch_backend import TorchBackend
-from velora_ros.replay import StreamBuffer, Transitions
+from velora_ros.replay_buffers import StreamBuffer, Transitions
 from velora_ros.training import TrainConfig
 
 N_STREAMS, OBSERVATIONS, STATES, ACTIONS, NEURONS = 64, 45, 53, 12, 64

@@ -30,7 +30,7 @@ from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.protocol import Backend
 from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.models.threads_and_denormals import flushing, single_thread
-from velora_ros.replay import Batch
+from velora_ros.replay_buffers import Batch
 from velora_ros.training import TrainConfig
 
 OBSERVATIONS, ACTIONS = 4, 1

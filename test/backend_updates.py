@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from velora_ros.models.backends.protocol import Backend
-from velora_ros.replay import Batch
+from velora_ros.replay_buffers import Batch
 from velora_ros.training import TrainConfig
 
 

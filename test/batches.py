@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from velora_ros.replay import Batch
+from velora_ros.replay_buffers import Batch
 
 
 def random_batch(

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from velora_ros.policy import PolicyFile
-from velora_ros.replay import Transition, Transitions
+from velora_ros.replay_buffers import Transition, Transitions
 
 
 class Walk(gymnasium.Env[np.ndarray, np.ndarray]):

@@ -20,7 +20,7 @@ from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.agent_diagnostics import Outcome
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.torch_backend import TorchBackend
-from velora_ros.replay import Transition
+from velora_ros.replay_buffers import Transition
 from velora_ros.training import DIAGNOSTICS, Callback, DiagnosticsRecord, RunPaths, StopTraining, loop_base
 
 QUICK: dict[str, Any] = {'start_steps': 16, 'boost_ratio': 1.0, 'eval_every': 0, 'progress': False}

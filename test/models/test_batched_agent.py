@@ -9,7 +9,7 @@ import torch
 
 from velora_ros.liquid.cell_registry import CELLS
 from velora_ros.models import LiquidDDPG
-from velora_ros.replay import Transitions
+from velora_ros.replay_buffers import Transitions
 from velora_ros.training import TrainConfig
 
 

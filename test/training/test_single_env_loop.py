@@ -7,7 +7,7 @@ from toy import Reach
 from velora_ros.errors import ConfigError
 from velora_ros.gym import spec_from_env
 from velora_ros.policy import PolicyFile
-from velora_ros.replay import Transition
+from velora_ros.replay_buffers import Transition
 from velora_ros.training import Callback, StopTraining, TrainConfig, TrainingLoop, TrainResult
 from velora_ros.training.loop_base import RunOptions
 from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunState

@@ -27,7 +27,7 @@ from velora_ros.models.random_streams import Streams
 from velora_ros.models.schedules import learning_rates, progress
 from velora_ros.models.targets import smoothing_noise
 from velora_ros.models.threads_and_denormals import flushing
-from velora_ros.replay import Batch, SequenceBuffer, StreamBuffer, Transition, Transitions
+from velora_ros.replay_buffers import Batch, SequenceBuffer, StreamBuffer, Transition, Transitions
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SAMPLE_EVERY
 from velora_ros.utils.slow_steps import slow_step
@@ -48,7 +48,7 @@ class DDPGAgent(AgentState):
     Implements :class:`velora_ros.training.Agent`; arguments as of :class:`AgentState`, which makes its parts.
 
     :meth:`act` and :meth:`remember` are called at every step of the environment, :meth:`learn` for every update. The
-    ``buffer`` is the replay (``replay/sequence_buffer.py``), the ``backend`` computes values and gradients
+    ``buffer`` is the replay (``replay_buffers/sequence_buffer.py``), the ``backend`` computes values and gradients
     (``backends/torch_backend.py`` or ``numba_backend.py``), the ``networks`` are in ``actor_and_critics.py``.
     """
 

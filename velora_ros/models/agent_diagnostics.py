@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.models.backends.protocol import Backend
-from velora_ros.replay import SequenceBuffer, StreamBuffer
+from velora_ros.replay_buffers import SequenceBuffer, StreamBuffer
 
 PLACES, UNROLLED = 16, 64
 """How many stored hidden states are compared to new ones, and over how many steps those are brought up to date."""

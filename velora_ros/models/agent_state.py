@@ -21,7 +21,7 @@ from velora_ros.models.fine_tuning import Start
 from velora_ros.models.optimisers import make_optimiser, make_plain, optimiser_state, restore_optimiser, with_core_rate
 from velora_ros.models.random_streams import Streams
 from velora_ros.policy import PolicyFile
-from velora_ros.replay import Batch, SequenceBuffer, StreamBuffer
+from velora_ros.replay_buffers import Batch, SequenceBuffer, StreamBuffer
 from velora_ros.spec import PolicySpec
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import Gathered

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from velora_ros.liquid.kernels.compiler import kernel
-from velora_ros.replay import Batch
+from velora_ros.replay_buffers import Batch
 
 Array = npt.NDArray[np.float32]
 

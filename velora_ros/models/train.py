@@ -19,7 +19,7 @@ from velora_ros.gym.describe_env_errors import close
 from velora_ros.models.agent import DDPGAgent
 from velora_ros.models.random_streams import Streams
 from velora_ros.models.threads_and_denormals import single_thread
-from velora_ros.replay.replay_memory import check_fits
+from velora_ros.replay_buffers.replay_memory import check_fits
 from velora_ros.training import (
     Callback,
     EvaluateIn,

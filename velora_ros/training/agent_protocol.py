@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.policy import PolicyFile
-from velora_ros.replay import Transition, Transitions
+from velora_ros.replay_buffers import Transition, Transitions
 
 Array = npt.NDArray[np.float32]
 

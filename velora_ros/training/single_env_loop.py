@@ -5,7 +5,7 @@ A transition passes through these files on its way to a step of Adam, in the tor
 
 1. this file: :meth:`TrainingLoop._run_part` takes a step of the environment and calls the agent;
 2. ``models/agent.py``: ``remember`` stores the transition, ``learn`` runs an update in the order of the paper;
-3. ``replay/sequence_buffer.py``: ``add`` and ``sample``;
+3. ``replay_buffers/sequence_buffer.py``: ``add`` and ``sample``;
 4. ``models/backends/torch_backend.py``: the losses, their gradients and the optimisers' steps;
 5. ``models/targets.py``: what the critics learn from;
 6. ``models/actor_and_critics.py``: the networks. The actor is a torch module (``liquid/network.py``); its gradient
@@ -22,7 +22,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from velora_ros.replay import Transition
+from velora_ros.replay_buffers import Transition
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.checked_env import CheckedEnv

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
 from velora_ros.errors import ConfigError
-from velora_ros.replay import Transitions
+from velora_ros.replay_buffers import Transitions
 from velora_ros.spec import PolicySpec
 from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.checked_vector_env import CheckedVectorEnv, VectorStep

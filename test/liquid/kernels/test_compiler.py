@@ -14,7 +14,7 @@ from velora_ros.liquid.kernels import compiler
 PACKAGE = Path(velora_ros.__file__).parent
 IMPORTS = """
 import numba, sys
-import velora_ros.models.backends.numba_backend, velora_ros.replay.sequence_buffer  # every compiled loop
+import velora_ros.models.backends.numba_backend, velora_ros.replay_buffers.sequence_buffer  # every compiled loop
 print(numba.config.CACHE_DIR)
 """
 

@@ -10,7 +10,7 @@ from velora_ros.liquid import Wiring
 from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.cuda_graph_learner import DeviceLearner, undone
 from velora_ros.models.backends.torch_backend import TorchBackend
-from velora_ros.replay import Batch, SequenceBuffer, StreamBuffer, Transitions
+from velora_ros.replay_buffers import Batch, SequenceBuffer, StreamBuffer, Transitions
 from velora_ros.training import TrainConfig
 
 OBSERVATIONS, ACTIONS = 5, 2

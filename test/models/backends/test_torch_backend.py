@@ -8,7 +8,7 @@ from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.numba_backend import NumbaBackend
 from velora_ros.models.backends.torch_backend import TorchBackend
 from velora_ros.models.normaliser import Normaliser
-from velora_ros.replay import SequenceBuffer, Transition
+from velora_ros.replay_buffers import SequenceBuffer, Transition
 
 
 def one_transition(*, terminated: bool, next_dt: float = 1.0) -> SequenceBuffer:

@@ -21,8 +21,8 @@ from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.torch_backend import TensorBatch, TorchBackend, take_step
 from velora_ros.models.optimisers import make_capturable, set_learning_rate
 from velora_ros.models.targets import soft_update
-from velora_ros.replay import SequenceBuffer, StreamBuffer
-from velora_ros.replay.device_copy import DeviceRows
+from velora_ros.replay_buffers import SequenceBuffer, StreamBuffer
+from velora_ros.replay_buffers.device_copy import DeviceRows
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SATURATED
 

@@ -24,7 +24,7 @@ from velora_ros.models.backends.numba_losses import column_returns, motor_penalt
 from velora_ros.models.backends.protocol import check_loss
 from velora_ros.models.targets import traces, value_of_critics
 from velora_ros.models.threads_and_denormals import flushing
-from velora_ros.replay import Batch
+from velora_ros.replay_buffers import Batch
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SATURATED
 

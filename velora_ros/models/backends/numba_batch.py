@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from velora_ros.liquid.kernels.compiler import kernel
 from velora_ros.models.normaliser import Normaliser
-from velora_ros.replay import Batch
+from velora_ros.replay_buffers import Batch
 
 Array = npt.NDArray[np.float32]
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import DivergenceError
-from velora_ros.replay import Batch
+from velora_ros.replay_buffers import Batch
 from velora_ros.training import TrainConfig
 
 Array = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ from velora_ros.liquid.network import LiquidEncoder
 from velora_ros.models.actor_and_critics import Networks
 from velora_ros.models.backends.protocol import check_loss
 from velora_ros.models.targets import discounts, lambda_returns, soft_update, traces, value_of_critics
-from velora_ros.replay import Batch
+from velora_ros.replay_buffers import Batch
 from velora_ros.training import TrainConfig
 from velora_ros.training.diagnostics import SATURATED
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid.kernels.compiler import kernel
-from velora_ros.replay.replay_memory import new_rows
-from velora_ros.replay.sequence_buffer import Array, Batch, Transition, columns_of, empty_batch
+from velora_ros.replay_buffers.replay_memory import new_rows
+from velora_ros.replay_buffers.sequence_buffer import Array, Batch, Transition, columns_of, empty_batch
 
 Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
@@ -16,7 +16,7 @@ Integers = npt.NDArray[np.int64]
 
 class Transitions(NamedTuple):
     """
-    One step of n environments; :class:`velora_ros.replay.Transition` explains the fields, here with n rows each.
+    One step of n environments: the fields of :class:`velora_ros.replay_buffers.Transition`, with n rows each.
 
     Args:
         observation: shape (n, observation).

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from velora_ros.errors import ConfigError
-from velora_ros.replay import StreamBuffer, Transitions
+from velora_ros.replay_buffers import StreamBuffer, Transitions
 
 
 def step(numbers: np.ndarray) -> Transitions:

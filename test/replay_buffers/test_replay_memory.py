@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from velora_ros.errors import ConfigError
-from velora_ros.replay import SequenceBuffer, StreamBuffer
-from velora_ros.replay.replay_memory import check_fits
+from velora_ros.replay_buffers import SequenceBuffer, StreamBuffer
+from velora_ros.replay_buffers.replay_memory import check_fits
 from velora_ros.utils import memory
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import ConfigError
 from velora_ros.liquid.kernels.compiler import kernel
-from velora_ros.replay.replay_memory import new_rows
+from velora_ros.replay_buffers.replay_memory import new_rows
 
 Array = npt.NDArray[np.float32]
 
@@ -112,7 +112,7 @@ class SequenceBuffer:
 
     @property
     def positions(self) -> npt.NDArray[np.int64]:
-        """Where the next transition goes, as of :class:`velora_ros.replay.StreamBuffer` with one stream."""
+        """Where the next transition goes, as of :class:`velora_ros.replay_buffers.StreamBuffer` with one stream."""
         return np.array([self.position])
 
     @property

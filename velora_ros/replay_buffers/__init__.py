@@ -1,6 +1,6 @@
 """Sequence replay: rows of numbers and where episodes start, independent of agents and environments."""
 
-from velora_ros.replay.sequence_buffer import Batch, SequenceBuffer, Transition
-from velora_ros.replay.vector_env_buffer import StreamBuffer, Transitions
+from velora_ros.replay_buffers.sequence_buffer import Batch, SequenceBuffer, Transition
+from velora_ros.replay_buffers.vector_env_buffer import StreamBuffer, Transitions
 
 __all__ = ['Batch', 'SequenceBuffer', 'StreamBuffer', 'Transition', 'Transitions']

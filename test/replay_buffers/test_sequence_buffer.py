@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from velora_ros.errors import ConfigError
-from velora_ros.replay import SequenceBuffer, Transition
+from velora_ros.replay_buffers import SequenceBuffer, Transition
 
 
 def transition(number: int, *, first: bool = False, terminated: bool = False) -> Transition:

@@ -5,8 +5,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from velora_ros.replay.sequence_buffer import SequenceBuffer
-from velora_ros.replay.vector_env_buffer import StreamBuffer
+from velora_ros.replay_buffers.sequence_buffer import SequenceBuffer
+from velora_ros.replay_buffers.vector_env_buffer import StreamBuffer
 
 Integers = npt.NDArray[np.int64]
 
