@@ -1,11 +1,13 @@
 """A robot with 12 joints, in its own process: it sends states at a rate and records when each command arrives."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import rclpy
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.experimental import EventsExecutor
@@ -25,31 +27,9 @@ MARKS = np.linspace(-0.95, 0.95, 50)  # positions of the first joint, in turn: t
 
 
 def policy_file() -> PolicyFile:
-    """
-    Return a policy for the robot: 24 observations, 64 neurons, 12 actions, random dense weights.
-
-    One neuron of each layer hears only the first joint's position, so that the first action is a function of it: from a
-    command one can tell which state it answers, although the message has no stamp.
-    """
-    rng = np.random.default_rng(0)
-    signals = tuple(f'{joint}/{what}' for what in ('position', 'velocity') for joint in JOINTS)
-    n, inter = len(signals), N_NEURONS - N_COMMAND
-    sizes = {'n_neurons': N_NEURONS, 'inter': inter, 'command': N_COMMAND, 'motor': len(JOINTS)}
-    expected = shapes(n, sizes)
-    tensors = {name: (0.2 * rng.normal(size=shape)).astype(np.float32) for name, shape in expected.items()}
-    tensors |= {'normalisation.offset': np.zeros(n, np.float32), 'normalisation.scale': np.ones(n, np.float32)}
-    tensors |= {name: np.ones(shape, np.uint8) for name, shape in expected.items() if name.startswith('wiring.')}
-    for name, row, bias in (
-        ('inter', 0, 2.0),
-        ('command', 0, -1.9),
-        ('command', N_COMMAND, -1.9),  # the cell's other branch, alike: whatever the time, the two blend to the same
-        ('motor', 0, 0.0),
-    ):
-        tensors[f'{name}.weight'][row] = 0.0
-        tensors[f'{name}.weight'][row, 0] = 1.0
-        tensors[f'{name}.bias'][row] = bias
+    """Return a policy for the robot: 24 observations, 64 neurons, 12 actions."""
     spec = PolicySpec(
-        observation_names=signals,
+        observation_names=tuple(f'{joint}/{what}' for what in ('position', 'velocity') for joint in JOINTS),
         observation_units=('rad',) * len(JOINTS) + ('rad/s',) * len(JOINTS),
         action_names=tuple(f'{joint}/effort' for joint in JOINTS),
         action_units=('N m',) * len(JOINTS),
@@ -57,18 +37,51 @@ def policy_file() -> PolicyFile:
         action_high=(1.0,) * len(JOINTS),
         control_period=PERIOD,
     )
-    return PolicyFile(spec, tensors, {**sizes, 'sparsity': 0.0, 'seed': 0}, (0.1 * PERIOD, 2 * PERIOD))
+    return marked_policy(spec)
 
 
-def expected_commands(file: PolicyFile) -> np.ndarray:
-    """Return the first action for each of the marks, shape (marks,)."""
-    policy, observation = Policy(file, engine='numpy'), np.zeros(2 * len(JOINTS))
-    actions = []
+def marked_policy(spec: PolicySpec, first: int = 0, largest: float = 1.0) -> PolicyFile:
+    """
+    Return a policy of 64 neurons with random dense weights, whose commands tell which state they answer.
+
+    One neuron of each layer hears only the first joint's position, so that the first action is a function of it,
+    although the message of a command has no stamp.
+
+    Args:
+        spec: what it reads and commands.
+        first: the entry of the observation that is the first joint's position.
+        largest: its greatest value.
+    """
+    rng = np.random.default_rng(0)
+    n, inter = spec.observation_dim, N_NEURONS - N_COMMAND
+    sizes = {'n_neurons': N_NEURONS, 'inter': inter, 'command': N_COMMAND, 'motor': spec.action_dim}
+    expected = shapes(n, sizes)
+    tensors = {name: (0.2 * rng.normal(size=shape)).astype(np.float32) for name, shape in expected.items()}
+    tensors |= {'normalisation.offset': np.zeros(n, np.float32), 'normalisation.scale': np.ones(n, np.float32)}
+    tensors |= {name: np.ones(shape, np.uint8) for name, shape in expected.items() if name.startswith('wiring.')}
+    tensors['normalisation.scale'][first] = 1 / largest
+    for name, row, heard, bias in (
+        ('inter', 0, first, 2.0),
+        ('command', 0, 0, -1.9),
+        ('command', N_COMMAND, 0, -1.9),  # the cell's other branch, alike: whatever the time, they blend to the same
+        ('motor', 0, 0, 0.0),
+    ):
+        tensors[f'{name}.weight'][row] = 0.0
+        tensors[f'{name}.weight'][row, heard] = 1.0
+        tensors[f'{name}.bias'][row] = bias
+    period = spec.control_period
+    return PolicyFile(spec, tensors, {**sizes, 'sparsity': 0.0, 'seed': 0}, (0.1 * period, 2 * period))
+
+
+def expected_commands(file: PolicyFile, first: int = 0, largest: float = 1.0) -> np.ndarray:
+    """Return the first entry of the command for each of the marks, shape (marks,); see :func:`marked_policy`."""
+    policy, observation = Policy(file, engine='numpy'), np.zeros(file.spec.observation_dim)
+    commands = []
     for mark in MARKS:
-        observation[0] = mark
-        actions.append(policy.step(observation)[0])
-    assert np.diff(actions).min() > 1e-3, 'the marks must be told apart'
-    return np.array(actions)
+        observation[first] = largest * mark
+        commands.append(file.spec.to_si(policy.step(observation))[0])
+    assert np.diff(commands).min() > 1e-4, 'the marks must be told apart'
+    return np.array(commands)
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,12 @@ class Robot:
             spread, so that no two nodes wake at once.
     """
 
+    joints: Sequence[str] = JOINTS
+    rest: Sequence[float] = (0.0,) * len(JOINTS)
+    """Position of each joint; the marks are added to that of the first."""
+    largest = 1.0
+    """Position of the first joint at a mark of 1, beyond its rest."""
+
     def __init__(
         self, domain: int, answers: dict[str, np.ndarray], states: tuple[str, ...] = ('joint_states',)
     ) -> None:
@@ -109,8 +128,8 @@ class Robot:
         for topic in answers:
             self._subscribe(topic)
         self._node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, DEFAULT.profile())
-        zeros = [0.0] * len(JOINTS)
-        self._state = JointState(name=list(JOINTS), position=zeros, velocity=zeros, effort=zeros)
+        zeros = [0.0] * len(self.joints)
+        self._state = JointState(name=list(self.joints), position=list(self.rest), velocity=zeros, effort=zeros)
         self._count = 0
 
     def _subscribe(self, topic: str) -> None:
@@ -177,16 +196,20 @@ class Robot:
 
     def _send(self, period: float) -> list[int]:
         """Send a state to each topic, one after the other within a period; return when [ns]."""
-        self._state.position[0] = MARKS[self._count % len(MARKS)]
+        self._state.position[0] = self.rest[0] + self.largest * MARKS[self._count % len(MARKS)]
         self._count += 1
         begun, sent = time.perf_counter(), []
         for index, publisher in enumerate(self._states):
             self._spin(begun + index * period / len(self._states) - time.perf_counter())
-            seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-            self._state.header.stamp.sec, self._state.header.stamp.nanosec = seconds, nanoseconds
+            stamp = self._state.header.stamp
+            stamp.sec, stamp.nanosec = divmod(time.time_ns(), 1_000_000_000)
+            self._publish_others(stamp)
             sent.append(time.perf_counter_ns())
             publisher.publish(self._state)
         return sent
+
+    def _publish_others(self, stamp: Time) -> None:
+        """Publish what else the robot measures, before its joint state."""
 
     def _spin(self, seconds: float) -> None:
         end = time.perf_counter() + seconds

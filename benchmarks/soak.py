@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from measuring import machine, status_mb
-from node import DOMAIN, commands, running
+from node import commands
+from node_sides import DOMAIN, running
 
 if TYPE_CHECKING:
     from node_robot import Robot

@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / 'benchmarks'))
 
 import node
+from node_quadruped import LARGEST, quadruped_policy
 from node_robot import MARKS, expected_commands, matched, policy_file
 
 from velora_ros.policy import Policy
@@ -33,6 +34,17 @@ def test_the_first_action_identifies_the_mark_whatever_came_before(answers):
         observation[0] = MARKS[mark]
         action = policy.step(observation, rng.uniform(0.001, 0.02))
         assert np.abs(answers - action[0]).argmin() == mark
+
+
+def test_the_quadruped_is_told_apart_by_its_first_joint_with_the_contract_that_ships():
+    file, commands = quadruped_policy()
+    policy, rng = Policy(file), np.random.default_rng(0)
+    assert file.spec.contract is not None and file.spec.contract.task == 'quadruped'
+    for mark in rng.permutation(len(MARKS)):
+        observation = rng.normal(size=file.spec.observation_dim)
+        observation[file.spec.observation_names.index('FR_hip_joint/position')] = LARGEST * MARKS[mark]
+        command = file.spec.to_si(policy.step(observation, rng.uniform(0.002, 0.02)))[0]
+        assert np.abs(commands - command).argmin() == mark
 
 
 @pytest.mark.parametrize('first', [0, 17, 73])
@@ -60,9 +72,8 @@ def test_the_summary_has_every_documented_entry():
     rates = {str(rate): {'p50': 110.0, 'p99': 240.0, 'lost': 1, 'cpu': 100.0} for rate in node.RATES}
     run = {'rates': rates, 'rss_mb': 180.0, 'startup_s': 1.0, 'first_command_s': 1.2, 'torch': False, 'message_lost': 2}
     echo = {**run, 'rates': {rate: {**values, 'p50': 100.0, 'p99': 200.0} for rate, values in rates.items()}}
-    result = node.summary({'ours': [run] * 3, 'echo': [echo] * 3, 'default_echo': [run] * 3})
+    result = node.summary({'ours': [run] * 3, 'ours_onnx': [run] * 3, 'echo': [echo] * 3, 'default_echo': [run] * 3})
     assert set(result) == {
-        'benchmark',
         'rates',
         'message_lost',
         'rss_mb',
@@ -73,3 +84,4 @@ def test_the_summary_has_every_documented_entry():
     at_500 = result['rates']['500']
     assert {'ours_us', 'echo_us', 'default_echo_us', 'ratio_p50', 'ratio_p99', 'lost_ours', 'lost_echo'} <= set(at_500)
     assert (at_500['ratio_p50'], at_500['ratio_p99'], at_500['lost_ours']) == (1.1, 1.2, 3)
+    assert at_500['ratio_p50_onnx'] == 1.1
