@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from velora_ros.errors import SpecError, TaskError
+from velora_ros.gym.servo_gains import Gains
 from velora_ros.tasks.find_task import find
 from velora_ros.tasks.random_numbers import key_of
 from velora_ros.tasks.task_robot import TaskRobot
@@ -224,3 +225,24 @@ def test_commands_outlast_a_reset(walker):
     walker.set_command('twist', [0.5, 0.0, 0.0])
     walker.reset()
     assert walker.sim.command('twist')[0].tolist() == [0.5, 0.0, 0.0]
+
+
+def fallen_by(robot, gains, periods=10):
+    """How far the trunk sinks while the servos have these gains [m]."""
+    robot.reset(seed=1)
+    robot.set_gains(gains)
+    robot.set_action(robot.sim.joints('*').position[0])
+    before = float(robot.sim.free_joint.qpos[0, 2])
+    for _ in range(periods * robot.steps_per_period):
+        robot.advance()
+    return before - float(robot.sim.free_joint.qpos[0, 2])
+
+
+def test_servos_have_the_gains_of_the_command_until_the_next_reset():
+    robot = TaskRobot(find('quadruped'), seed=1)
+    assert robot.takes_gains and not TaskRobot(find('rover')).takes_gains
+    own = fallen_by(robot, Gains())
+    limp = fallen_by(robot, Gains(np.zeros(12), np.full(12, 0.7)))
+    assert limp > own + 0.05, 'without stiffness it folds'
+    robot.reset(seed=1)
+    assert fallen_by(robot, Gains()) == own

@@ -15,7 +15,8 @@ from velora_ros.gym.env_to_spec import spec_from_env
 from velora_ros.gym.find_normalising_wrappers import statistics_warning
 from velora_ros.gym.flattening import flat
 from velora_ros.gym.floating_base import FloatingBase, FloatingBaseSensor
-from velora_ros.gym.servos_and_control_limits import kept_controls, resting_controls
+from velora_ros.gym.servo_gains import Gains, ServoGains
+from velora_ros.gym.servos_and_control_limits import are_position_servos, kept_controls, resting_controls
 from velora_ros.gym.step_without_physics import step_without_physics
 from velora_ros.spec import PolicySpec
 
@@ -77,6 +78,9 @@ class SimulatedRobot:
         self._dof = np.array([joint.dofadr[0] for joint in joints], dtype=int)
         free = np.flatnonzero(self._model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE))
         self._base_sensor = FloatingBaseSensor(self._model, int(free[0])) if len(free) else None
+        self.takes_gains = bool(are_position_servos(self._model).all())
+        """Whether every actuator is a position servo, whose gains can be set."""
+        self._gains: ServoGains | None = None  # until a command sets some
         self._before = mujoco.MjData(self._model)
         self._after = mujoco.MjData(self._model)
         self._steps = self._held_steps = 0
@@ -157,6 +161,8 @@ class SimulatedRobot:
         Returns:
             The observation, shape (observation,).
         """
+        if self._gains is not None:
+            self._gains.set(Gains())
         try:
             observation, _ = self._env.reset(seed=seed)
         except UnsupportedEnvironmentError:
@@ -184,6 +190,14 @@ class SimulatedRobot:
         """
         self._command = np.clip(np.asarray(action, dtype=np.float64), self.spec.low, self.spec.high)
         self.release()
+
+    def set_gains(self, gains: Gains) -> None:
+        """Give the position servos these gains from the next physics step on; only if :attr:`takes_gains`."""
+        if self._gains is None:
+            model = self._model
+            every = np.arange(model.nu)
+            self._gains = ServoGains(model, every, model.actuator_gainprm, model.actuator_biasprm)
+        self._gains.set(gains)
 
     def check_command(self, command: npt.ArrayLike) -> Array:
         """

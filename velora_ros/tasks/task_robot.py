@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.gym.servo_gains import Gains, ServoGains
 from velora_ros.gym.simulated_robot import Period, finite_command
 from velora_ros.tasks.episodes import UNSTABLE, Episodes
 from velora_ros.tasks.extra_topics import RobotSources
@@ -60,6 +61,10 @@ class TaskRobot:
         """The values of its commands, in SI units."""
         self.recording = LiveMetrics(task.period)
         """The task's metrics of all episodes so far."""
+        self._servos = getattr(self._drive, 'servos', None)
+        self.takes_gains = self._servos is not None
+        """Whether commands are positions of servos, whose gains can be set."""
+        self._gains: ServoGains | None = None  # until a command sets some
         self._limit = task.built.steps if time_limit else np.inf
         self.is_driven = True
         """Whether a policy drives the robot, and not what stands it up before; only then its figures count."""
@@ -130,7 +135,11 @@ class TaskRobot:
             self._disturbed = self.randomise
         self._episode += 1
         given = {name: self.sim.commands[name].copy() for name in self._received}
+        if self._gains is not None:
+            self._gains.set(Gains())
         self.episodes.begin(self._everyone, key_of(key_of(self._seed, self._everyone), np.full(1, self._episode)))
+        if self._gains is not None:
+            self._gains.begin()
         self._keep_commands(given)
         if PUSHED in self.sim.memory:
             self.sim.memory[PUSHED][:] = -np.inf
@@ -160,6 +169,14 @@ class TaskRobot:
         self.sim.action[:] = np.clip(self._drive.action_of(command), -1, 1)
         self._drive.follow(command)
         self.release()
+
+    def set_gains(self, gains: Gains) -> None:
+        """Give the position servos these gains from the next physics step on; only if :attr:`takes_gains`."""
+        assert self._servos is not None
+        if self._gains is None:
+            gain, bias = (self.sim.batch.expand(f'actuator_{what}prm') for what in ('gain', 'bias'))
+            self._gains = ServoGains(self.model, self._servos, gain, bias)
+        self._gains.set(gains)
 
     def relax(self) -> None:
         """Withdraw the command: position servos keep their target, speeds and efforts become zero."""

@@ -94,6 +94,55 @@ def test_fields_that_do_not_fit_the_robot_are_refused_at_the_start(kind, robot, 
         decoder(kind, robot, *fields)
 
 
+LAYOUT = ('velocity', 'position', 'stiffness', 'damping')
+
+
+def blocks(*values, layout=LAYOUT):
+    decode = make_command_decoder('Float64MultiArray', ARM, interface='', fields=(), layout=layout)
+    sent = message('Float64MultiArray', data=[float(value) for value in values])
+    return decode.decode(sent).tolist(), decode.gains(sent)
+
+
+def test_blocks_carry_the_command_and_the_gains_of_its_servos():
+    command, gains = blocks(0, 0, 0.5, -1.5, 20, 30, 0.5, 0.7)
+    assert command == [0.5, -1.5]
+    assert (gains.stiffness.tolist(), gains.damping.tolist()) == ([20, 30], [0.5, 0.7])
+    command, gains = blocks(1, 2, 0.1, 0.2, layout=('damping', 'position'))
+    assert (command, gains.stiffness, gains.damping.tolist()) == ([0.1, 0.2], None, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ('values', 'words'),
+    [
+        ((0, 0, 0.5, -1.5), 'the command has 4 values, and .* it must have 8, 2 in each block'),
+        ((0, 1, 0.5, -1.5, 20, 30, 0.5, 0.7), "the block 'velocity' of a command is .*; the simulated robot takes"),
+        ((0, 0, 0.5, -1.5, 20, -30, 0.5, 0.7), "the block 'stiffness' of a command is .*; gains must be at least 0"),
+        ((0, 0, 0.5, -1.5, 20, 30, 0.5, float('nan')), "the block 'damping' of a command is .*; gains must be"),
+    ],
+)
+def test_blocks_that_do_not_fit_the_robot_are_refused(values, words):
+    with pytest.raises(SpecError, match=words):
+        blocks(*values)
+
+
+def test_a_vector_of_several_blocks_is_refused_with_the_parameter_that_is_missing():
+    with pytest.raises(SpecError, match=r"2 for each of the 2 actions; give sim_node the 'command\.layout'"):
+        decoder('Float64MultiArray', ARM).decode(message('Float64MultiArray', data=[0.0] * 4))
+
+
+@pytest.mark.parametrize(
+    ('layout', 'words'),
+    [
+        (('position', 'stifness'), "Did you mean 'stiffness'"),
+        (('velocity', 'damping'), "and that of the simulated robot's commands, 'position'"),
+        (('position', 'position'), 'each block once'),
+    ],
+)
+def test_a_layout_that_does_not_fit_the_robot_is_refused_at_the_start(layout, words):
+    with pytest.raises(ConfigError, match=words):
+        blocks(0, 0, layout=layout)
+
+
 def test_without_an_interface_the_only_filled_field_is_the_command():
     decode = decoder('JointState', WHEELS, 'left', 'right').decode
     assert decode(message('JointState', name=['left', 'right'], velocity=[1.0, 2.0])).tolist() == [1.0, 2.0]

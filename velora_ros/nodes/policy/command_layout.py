@@ -13,11 +13,9 @@ from std_msgs.msg import Float64MultiArray
 
 from velora_ros.control import Command
 from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.nodes.ros.command_types import VECTOR
+from velora_ros.nodes.ros.command_types import BLOCKS, GAINS, VECTOR
 from velora_ros.spec import PolicySpec
 
-BLOCKS = ('position', 'velocity', 'effort', 'stiffness', 'damping')
-GAINS = ('stiffness', 'damping')
 DAMP = 'damp'
 
 
@@ -27,7 +25,7 @@ class BlockEncoder:
 
     Args:
         spec: the policy's specification.
-        layout: the blocks, some of :data:`BLOCKS`.
+        layout: the blocks, some of :data:`velora_ros.nodes.ros.command_types.BLOCKS`.
         interface: the block of the command itself.
         kind: the type of the command's messages.
 

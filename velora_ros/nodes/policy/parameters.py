@@ -8,11 +8,11 @@ from velora_ros.contract.sources import DEFAULT_SOURCES, ObservationSettings
 from velora_ros.control import Settings
 from velora_ros.control.command_limits import Safety
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.policy.command_layout import DAMP, GAINS
+from velora_ros.nodes.policy.command_layout import DAMP
 from velora_ros.nodes.policy.contract_values import ONE_PER_PERIOD, source_of
 from velora_ros.nodes.policy.decoding import reader_registry
 from velora_ros.nodes.policy.encoders import interface_of
-from velora_ros.nodes.ros.command_types import COMMAND_TYPES
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES, GAINS
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameters import Parameter, Values
 from velora_ros.policy import PolicyFile

@@ -110,7 +110,11 @@ def _recorded_commands(recording: Recording, robot: RecordedRobot, policy: Polic
             raise
         return Commands(np.zeros(0, np.int64), np.zeros((0, size)))
     decoder = make_command_decoder(
-        kind, policy.spec, interface=robot.controller.settings.interface, fields=robot.values['command.fields']
+        kind,
+        policy.spec,
+        interface=robot.controller.settings.interface,
+        fields=robot.values['command.fields'],
+        layout=robot.values['command.layout'],
     )
     message = message_class(COMMAND_TYPES[kind])
     messages = sorted(recording.of(found), key=lambda one: one.published)

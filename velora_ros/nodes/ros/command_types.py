@@ -18,3 +18,8 @@ JOINT_FIELDS = {
     'JointTrajectory': {'position': 'positions', 'velocity': 'velocities', 'effort': 'effort'},
 }
 """The field that carries each joint interface: of a JointState, or of a point of a JointTrajectory."""
+
+BLOCKS = ('position', 'velocity', 'effort', 'stiffness', 'damping')
+"""What the blocks of a Float64MultiArray can carry with ``command.layout``, one number for each action."""
+GAINS = ('stiffness', 'damping')
+"""The blocks that carry the gains of position servos."""

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.errors import ConfigError, SpecError, did_you_mean
+from velora_ros.gym.servo_gains import Gains
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.command_types import JOINT_FIELDS, TWIST_FIELDS, TWISTS, VECTOR
+from velora_ros.nodes.ros.command_types import BLOCKS, GAINS, JOINT_FIELDS, TWIST_FIELDS, TWISTS, VECTOR
 from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]
@@ -28,7 +29,9 @@ class CommandDecoder(Protocol):
         """
 
 
-def make_command_decoder(kind: str, spec: PolicySpec, *, interface: str, fields: Sequence[str]) -> CommandDecoder:
+def make_command_decoder(
+    kind: str, spec: PolicySpec, *, interface: str, fields: Sequence[str], layout: Sequence[str] = ()
+) -> CommandDecoder:
     """
     Return the decoder of a command type.
 
@@ -38,12 +41,15 @@ def make_command_decoder(kind: str, spec: PolicySpec, *, interface: str, fields:
         interface: position, velocity or effort; needed where the robot's action names do not say.
         fields: policy_node's parameter ``command.fields``: the joint of each action in a JointState or JointTrajectory,
             or the field of a Twist. A Float64MultiArray is always in the order of the actions.
+        layout: policy_node's parameter ``command.layout``: the blocks of a Float64MultiArray; empty is one block.
 
     Raises:
-        ConfigError: the fields do not fit the robot.
+        ConfigError: the fields or the layout do not fit the robot.
     """
+    if kind == VECTOR and layout:
+        return BlockDecoder(layout, _interface(spec, interface, fields) or 'position', spec.action_dim)
     if kind == VECTOR:
-        return VectorDecoder()
+        return VectorDecoder(spec.action_dim)
     if fields and len(fields) != spec.action_dim:
         raise ConfigError(
             f"'command.fields' has {len(fields)} entries, but the simulated robot has {spec.action_dim} actions: "
@@ -55,11 +61,93 @@ def make_command_decoder(kind: str, spec: PolicySpec, *, interface: str, fields:
 
 
 class VectorDecoder:
-    """Decodes a Float64MultiArray."""
+    """
+    Decodes a Float64MultiArray.
+
+    Args:
+        count: number of actions.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
 
     def decode(self, message: Any) -> Array:
-        """Return the message's values; the robot checks how many there are."""
-        return conversions.from_vector(message)
+        """
+        Return the message's values; the robot checks how many there are.
+
+        Raises:
+            SpecError: the message has as many values as several blocks.
+        """
+        values = conversions.from_vector(message)
+        blocks, rest = divmod(len(values), self._count)
+        if rest == 0 and 1 < blocks <= len(BLOCKS):
+            raise SpecError(
+                f'the command has {len(values)} values, {blocks} for each of the {self._count} actions; give sim_node '
+                "the 'command.layout' of policy_node."
+            )
+        return values
+
+
+class BlockDecoder:
+    """
+    Decodes a Float64MultiArray of several blocks, one number for each action in each.
+
+    Args:
+        layout: the blocks in their order.
+        interface: the block of the command itself.
+        count: number of actions.
+
+    Raises:
+        ConfigError: a block is unknown or given twice, or the command's own is missing.
+    """
+
+    def __init__(self, layout: Sequence[str], interface: str, count: int) -> None:
+        if unknown := [block for block in layout if block not in BLOCKS]:
+            raise ConfigError(f"'command.layout' has '{unknown[0]}'.{did_you_mean(unknown[0], BLOCKS)}")
+        if len(set(layout)) < len(layout) or interface not in layout:
+            raise ConfigError(
+                f"'command.layout' is {', '.join(layout)}; it must have each block once, and that of the simulated "
+                f"robot's commands, '{interface}'."
+            )
+        self._layout, self._interface, self._count = list(layout), interface, count
+
+    def decode(self, message: Any) -> Array:
+        """
+        Return the values of the command's own block.
+
+        Raises:
+            SpecError: the message has another length, or another block than the gains commands something.
+        """
+        blocks = self._blocks(message)
+        for name, values in blocks.items():
+            if name not in (self._interface, *GAINS) and values.any():
+                raise SpecError(
+                    f"the block '{name}' of a command is {values.tolist()}; the simulated robot takes "
+                    f"'{self._interface}' only, and zero in this block."
+                )
+        return blocks[self._interface]
+
+    def gains(self, message: Any) -> Gains:
+        """
+        Return the gains that come with a command.
+
+        Raises:
+            SpecError: the message has another length, or a gain is negative or not finite.
+        """
+        blocks = {name: values for name, values in self._blocks(message).items() if name in GAINS}
+        for name, values in blocks.items():
+            if not (np.isfinite(values) & (values >= 0)).all():
+                raise SpecError(f"the block '{name}' of a command is {values.tolist()}; gains must be at least 0.")
+        return Gains(**blocks)
+
+    def _blocks(self, message: Any) -> dict[str, Array]:
+        values = conversions.from_vector(message)
+        if len(values) != len(self._layout) * self._count:
+            raise SpecError(
+                f"the command has {len(values)} values, and 'command.layout' is {', '.join(self._layout)}: it must "
+                f'have {len(self._layout) * self._count}, {self._count} in each block.'
+            )
+        return dict(zip(self._layout, values.reshape(-1, self._count), strict=True))
 
 
 class TwistDecoder:

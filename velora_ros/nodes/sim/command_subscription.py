@@ -7,11 +7,12 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 
 from velora_ros.errors import ConfigError
+from velora_ros.gym.servo_gains import Gains
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES, VECTOR
 from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameters import Values
-from velora_ros.nodes.sim.command_decoders import Array, CommandDecoder, make_command_decoder
+from velora_ros.nodes.sim.command_decoders import Array, BlockDecoder, CommandDecoder, make_command_decoder
 from velora_ros.nodes.sim.parameters import AUTO, OWNER
 from velora_ros.spec import PolicySpec
 
@@ -52,6 +53,15 @@ class CommandSubscription:
             SpecError: the message does not fit the robot.
         """
         return self._decoder.decode(message)
+
+    def gains(self, message: Any) -> Gains:
+        """
+        Return the gains that come with a message; those of the robot itself if it carries none.
+
+        Raises:
+            SpecError: a gain is negative or not finite.
+        """
+        return self._decoder.gains(message) if isinstance(self._decoder, BlockDecoder) else Gains()
 
     def follow_publishers(self) -> None:
         """
@@ -105,7 +115,8 @@ class CommandSubscription:
 
     def _make_decoder(self, kind: str) -> CommandDecoder:
         interface, fields = self._values['command.interface'], self._values['command.fields']
-        return make_command_decoder(kind, self._spec, interface=interface, fields=fields)
+        layout = self._values['command.layout']
+        return make_command_decoder(kind, self._spec, interface=interface, fields=fields, layout=layout)
 
     def _warn(self, text: str) -> None:
         """Log a warning unless it was the last one."""

@@ -7,13 +7,15 @@ from typing import Any
 from rclpy.node import Node
 
 from velora_ros.control.run_summary import RunStatistics, SimulationProgress
-from velora_ros.errors import SpecError
+from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.disturbances.observation_delay import DelayLine
 from velora_ros.gym.real_time_pacer import RealTimePacer
+from velora_ros.gym.servo_gains import Gains
 from velora_ros.gym.simulated_robot import Period
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.clocks import STEADY, SystemTime
+from velora_ros.nodes.ros.command_types import GAINS
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameter_table import ParameterTable
@@ -51,6 +53,9 @@ class SimLoop:
         states: publishes its state.
         told: what a task's robot is told to do; None for the robot of an environment.
         on_finished: called once, when the run's duration is over or nobody commands the robot.
+
+    Raises:
+        ConfigError: the parameters of the command do not fit the robot.
     """
 
     def __init__(
@@ -72,7 +77,12 @@ class SimLoop:
         self._reset_requested = self._pause_requested = False
         self._paused = self._timed_out = self._finished = False
         self._states, self._told = states, told
-        self._delayed_actions: DelayLine[Array] = DelayLine()
+        self._delayed_actions: DelayLine[tuple[Array, Gains]] = DelayLine()
+        if (gains := set(GAINS) & {*table['command.layout']}) and not robot.takes_gains:
+            raise ConfigError(
+                f"'command.layout' has {' and '.join(sorted(gains))}, and the simulated robot has no position servos; "
+                'leave this out.'
+            )
         topics = ('reset', '~/reward', '~/episode_return')
         self._publishers = {topic: create_publisher(node, OWNER, topic) for topic in topics}
         may_take_over = start_values(node).get('publish_clock') is None
@@ -92,23 +102,23 @@ class SimLoop:
         """Simulate up to now, then apply the command from the next physics step on."""
         self._start_time_once()
         now = time.monotonic()
-        action = None if self._new_episode or self._paused else self._checked(message)
-        if action is not None:  # before a later state is published, which it does not answer
+        checked = None if self._new_episode or self._paused else self._checked(message)
+        if checked is not None:  # before a later state is published, which it does not answer
             self.statistics.command(now)
         if not self._paused:
             self._advance(now)
-        if action is None or self._new_episode:
+        if checked is None or self._new_episode:
             return
         delay = self.faults.settings.action_delay[0] * self.robot.spec.control_period
         self.faults.counts['command_delay'] += delay > 0
-        self._delayed_actions.put(action, self.robot.time + delay + self.robot.command_delay - TOLERANCE_S)
+        self._delayed_actions.put(checked, self.robot.time + delay + self.robot.command_delay - TOLERANCE_S)
         self._last_command = now
         self._timed_out = False
 
-    def _checked(self, message: Any) -> Array | None:
-        """Return what a command means for the robot; None if it is refused."""
+    def _checked(self, message: Any) -> tuple[Array, Gains] | None:
+        """Return what a command means for the robot, and its gains; None if it is refused."""
         try:
-            return self.robot.check_command(self._commands.decode(message))
+            return self.robot.check_command(self._commands.decode(message)), self._commands.gains(message)
         except SpecError as error:
             self._node.get_logger().warning(f'command refused: {error}', throttle_duration_sec=WARNING_PERIOD_S)
             return None
@@ -143,7 +153,9 @@ class SimLoop:
         robot = self.robot
         target = self.pacer.target(now, robot.time)
         while robot.time + robot.physics_step <= target and not (self._paused or self._finished):
-            for action in self._delayed_actions.take(robot.time):
+            for action, gains in self._delayed_actions.take(robot.time):
+                if robot.takes_gains:
+                    robot.set_gains(gains)
                 robot.set_action(action)
             period = robot.advance()
             self.clock.publish(robot.time)

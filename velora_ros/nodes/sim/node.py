@@ -28,9 +28,9 @@ Services:
 
 Parameters (``parameters.py`` has their defaults and meaning):
     env, task, start, randomise, drive, cmd_vel_type, push_speed, control_period_s, seed, time_limit, physics_step_s,
-    hold_until_command, command_timeout_s, command.type, command.interface, command.fields, real_time_factor,
-    publish_clock, duration_s, learning, status_line, summary_line, controller, odom_frame_id, base_frame_id,
-    imu_frame_id, scan_frame_id, frame_prefix, faults.*, image.*, and qos_overrides of every topic.
+    hold_until_command, command_timeout_s, command.type, command.interface, command.fields, command.layout,
+    real_time_factor, publish_clock, duration_s, learning, status_line, summary_line, controller, odom_frame_id,
+    base_frame_id, imu_frame_id, scan_frame_id, frame_prefix, faults.*, image.*, and qos_overrides of every topic.
 
 The node paces itself on the steady clock. A stamp is the system time at which its state was due. With ``publish_clock``
 it is the system time at the start plus the simulated time. ``publish_clock`` defaults to ``use_sim_time``. With

@@ -112,6 +112,12 @@ PARAMETERS = (
         'the actions.', read_only=_AT_START
     ),
     Parameter(
+        'command.layout', 'string_array', [],
+        'As for policy_node: the blocks of a Float64MultiArray, of position, velocity, effort, stiffness and damping. '
+        'The gains become those of the position servos; velocity and effort must be zero beside a position. Empty is '
+        'the command alone.', read_only=_AT_START
+    ),
+    Parameter(
         'real_time_factor', 'double', 1.0,
         'Simulated time per second. A value other than 1 needs publish_clock here and use_sim_time in the other '
         'nodes.', 's/s', (0.01, 100)

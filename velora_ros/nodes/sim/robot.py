@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from velora_ros.gym.servo_gains import Gains
 from velora_ros.gym.simulated_robot import Period
 from velora_ros.spec import PolicySpec
 
@@ -28,6 +29,8 @@ class Robot(Protocol):
     """Duration of one physics step [s]."""
     steps_per_period: int
     """Physics steps in the nominal control period."""
+    takes_gains: bool
+    """Whether its commands are positions of servos, whose gains can be set."""
     spec: PolicySpec
     """The signals that faults can affect as its observations, and the values of its commands."""
 
@@ -71,6 +74,9 @@ class Robot(Protocol):
 
     def set_action(self, action: npt.ArrayLike) -> None:
         """Apply a command from the next physics step on."""
+
+    def set_gains(self, gains: Gains) -> None:
+        """Give its servos these gains from the next physics step on."""
 
     def relax(self) -> None:
         """Withdraw the command."""

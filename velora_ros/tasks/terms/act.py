@@ -23,6 +23,8 @@ class Drive(Protocol):
 
     signals: Sequence[Signal]
     """Name, unit, scale and offset of each action."""
+    servos: Ids | None
+    """The position servo of each action, by its place among the actuators; None if actions are not positions."""
     source: str
     """Message type that carries it to the robot."""
 
@@ -157,6 +159,7 @@ class TargetDrive:
     def __init__(self, sim: Sim, action: JointTargets) -> None:
         self._sim, self._joints = sim, sim.joints(action.joints)
         self._actuators = actuators_on(sim, self._joints, 'joint_targets')
+        self.servos: Ids | None = self._actuators
         model, names = sim.model, self._joints.names
         self._servo_stiffness = -model.actuator_biasprm[self._actuators, 1]
         if (self._servo_stiffness <= 0).any():
@@ -256,6 +259,7 @@ class EffortDrive:
     """Efforts of the joints of these simulations."""
 
     source = 'Float64MultiArray of efforts'
+    servos: Ids | None = None
 
     def __init__(self, sim: Sim, action: JointEfforts) -> None:
         self._sim, joints = sim, sim.joints(action.joints)
@@ -333,6 +337,7 @@ class TwistDrive:
     """Wheel speeds of a differential drive."""
 
     source = 'TwistStamped or Twist, cmd_vel'
+    servos: Ids | None = None
 
     def __init__(self, sim: Sim, action: Twist) -> None:
         self._sim, self._action = sim, action
