@@ -300,6 +300,21 @@ def test_a_better_policy_runs_silently_for_a_second_before_it_commands_a_robot_t
     assert robot.controller.counts['reset.swap'] == 0 and robot.controller.counts['swap.taken_over'] == 1
 
 
+def test_a_policy_that_runs_silently_takes_over_when_the_robot_falls_and_is_moved_back():
+    robot = Robot('absolute', start_pose_speed=0.0)
+    robot.controller.activate(arm=True)
+    robot.state()
+    better = Chosen(robot.policy.spec)
+    better.action, better.hidden = np.array([-1.0, -1.0]), np.ones(1)
+    robot.controller.swap(better)
+    robot.state(action=(0.5, 0.5))
+    robot.controller.reset('gap')
+    assert robot.controller.policy is robot.policy, 'a gap is no reason: the robot walks on'
+    robot.controller.reset('request')
+    assert robot.controller.policy is better and robot.controller.counts['swap.taken_over'] == 1
+    assert robot.state() == pytest.approx([-0.4, -2.3])
+
+
 def test_a_policy_takes_over_at_once_when_the_robot_is_not_commanded():
     robot = Robot('absolute', start_pose_speed=0.0)
     robot.controller.activate(arm=True)

@@ -11,6 +11,7 @@ from toy_vector import Walk, walks
 from velora_ros.errors import ConfigError, UnsupportedEnvironmentError
 from velora_ros.models import LiquidDDPG
 from velora_ros.training import RunPaths, TrainResult
+from velora_ros.training.runs import checkpoint_schedule
 from velora_ros.training.runs.checkpoint import read
 from velora_ros.training.runs.paths import checkpoint_files
 from velora_ros.utils import memory
@@ -135,6 +136,18 @@ def test_nan_from_one_of_many_streams_names_it_and_leaves_the_checkpoint(tmp_pat
         train(env, **options)
     assert 'The run is kept up to step 6400: velora_ros train --resume' in str(caught.value)
     assert read(checkpoint_files(RunPaths(tmp_path))[0]).state.steps == 6400
+
+
+def test_the_steps_between_two_checkpoints_are_those_of_each_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('velora_ros.models.train.EVERY_STEPS', 150)
+    monkeypatch.setattr(checkpoint_schedule, 'LARGEST_SHARE_OF_STEPS', 1e9)  # however slow the disk is
+    env = walks(4)
+    env.get_state, env.set_state = dict, lambda state: None  # type: ignore[attr-defined]
+    options = {'checkpoint_every': 1e6, 'keep_checkpoints': 9, 'update_ratio': 0.001}
+    train(env, run_dir=tmp_path, total_steps=2000, **options)  # it can be saved every 400 steps
+    assert sorted(int(path.stem) for path in checkpoint_files(RunPaths(tmp_path))) == [0, 800, 1600, 2000]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ from velora_ros.control.watchdog import Watchdog
 from velora_ros.errors import ConfigError, ObservationError
 
 WAITING = 'waiting for the first state'
+MOVED = 'request'
+"""The cause of a reset for a robot that was moved to another place, as a simulated one that fell."""
 
 
 class Status(NamedTuple):
@@ -188,8 +190,7 @@ class Controller:
             self.reject('unusable' if finite else 'not_finite', str(error) if finite else self._not_finite(observation))
             return None
         if self._successor is not None and self._successor.step(observation, dt):
-            self._continue_with(self._successor)
-            self.counts['swap.taken_over'] += 1
+            self._end_silence(self._successor)
         self.dt, self.policy_action = dt, action
         self._times.last = stamp
         self._watchdog.note_state(steady)
@@ -339,7 +340,13 @@ class Controller:
             self.reset('swap')
 
     def reset(self, cause: str) -> None:
-        """Reset the hidden state; the next step counts as one control period."""
+        """
+        Reset the hidden state; the next step counts as one control period.
+
+        A policy that runs silently takes over if the robot was moved to another place: there is no motion to continue.
+        """
+        if self._successor is not None and cause == MOVED:
+            self._end_silence(self._successor)
         self._policy.reset()
         if self._successor is not None:
             self._successor.reset()
@@ -378,6 +385,11 @@ class Controller:
         self._successor = SilentPolicy(policy, normalisation)
         if policy.spec.contract is None or not self._arming.is_commanding or not self._standing_up.done:
             self._hand_over()
+
+    def _end_silence(self, successor: SilentPolicy) -> None:
+        """Let a policy command that has run silently, with the hidden state that it has."""
+        self._continue_with(successor)
+        self.counts['swap.taken_over'] += 1
 
     def _continue_with(self, successor: SilentPolicy) -> None:
         """Let another policy command from now on, with the limits and latches that follow from it."""

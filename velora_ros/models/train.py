@@ -38,7 +38,7 @@ from velora_ros.training.progress_bar import ProgressBar
 from velora_ros.training.runs import checkpoint as checkpoint_file
 from velora_ros.training.runs.best_and_last_policy import KeptPolicies
 from velora_ros.training.runs.checkpoint import Checkpoint
-from velora_ros.training.runs.checkpoint_schedule import Checkpoints
+from velora_ros.training.runs.checkpoint_schedule import EVERY_STEPS, Checkpoints
 from velora_ros.training.runs.config import RunConfig, describe, keywords_of
 from velora_ros.training.runs.csv_tables import LearningCurve
 from velora_ros.training.runs.folder import RunDir, opened
@@ -246,7 +246,14 @@ def _callbacks(model: Model, config: TrainConfig, call: Call, folder: RunFolder 
     def write(path: Path, state: RunState) -> None:
         checkpoint_file.write(path, model.agent, model.arguments(), state)  # arguments: learning rates may have changed
 
-    checkpoints = Checkpoints(folder, write, every=call.checkpoint_every, keep=call.keep_checkpoints)
+    streams = 1 if call.vector is None else call.vector.num_envs
+    checkpoints = Checkpoints(
+        folder,
+        write,
+        every=call.checkpoint_every,
+        keep=call.keep_checkpoints,
+        every_steps=EVERY_STEPS * streams,
+    )
     written = [LearningCurve(folder), KeptPolicies(folder, model.agent.policy_file), *tensorboard_events(folder)]
     return [*shown, *written, *call.callbacks, checkpoints]
 

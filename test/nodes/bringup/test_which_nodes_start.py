@@ -8,6 +8,7 @@ import yaml
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.bringup.which_nodes_start import build
+from velora_ros.nodes.trainer.parameters import with_preset
 
 
 def test_control_starts_the_simulator_and_the_policy(policy):
@@ -261,5 +262,25 @@ def test_a_robot_that_learns_trains_its_task_and_is_evaluated_often(tmp_path):
     assert controller.parameters['follow_trainer'] is True
     assert trainer.parameters['task'] == 'quadruped'
     assert trainer.parameters['total_steps'] > 1_000_000
+    assert trainer.parameters['env_args'] == ['undisturbed=true']
+    assert trainer.parameters['eval_every'] < with_preset_of('quadruped')['eval_every']
     _, _, own = build('control', {'robot': 'quadruped', 'train': 'true', 'steps': '500', 'run_dir': str(tmp_path)})
     assert own.parameters['total_steps'] == 500
+
+
+def with_preset_of(task):
+    return {row.name: row.default for row in with_preset(task)}
+
+
+def test_what_a_learning_robot_trains_with_can_be_set_in_the_user_s_file(tmp_path):
+    path = tmp_path / 'own.yaml'
+    path.write_text('/**/trainer_node:\n  ros__parameters: {env_args: [undisturbed=false], eval_episodes: 5}\n')
+    given = {'robot': 'quadruped', 'train': 'true', 'run_dir': str(tmp_path / 'run'), 'params': str(path)}
+    trainer = build('control', given)[2]
+    assert not {'env_args', 'eval_episodes'} & trainer.parameters.keys()
+    assert {'eval_every', 'total_steps'} <= trainer.parameters.keys()
+
+
+def test_an_environment_that_is_learnt_keeps_its_own_settings(tmp_path):
+    trainer = build('control', {'train': 'true', 'run_dir': str(tmp_path)})[2]
+    assert not {'env_args', 'eval_every', 'eval_episodes'} & trainer.parameters.keys()

@@ -30,6 +30,14 @@ def test_counts_of_a_controller_that_started_later_belong_to_the_run(ros):
     ros.until(lambda: controller.fallbacks == 2, 'both')
 
 
+def test_policies_that_ran_silently_before_they_took_over_are_swaps_too(ros):
+    controller = ControllerMonitor(ros.node, 'policy_node')
+    publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)
+    values = {'uptime_s': 0.0, 'reset.swap': 1, 'swap.taken_over': 2}
+    publisher.publish(to_diagnostics(to_diagnostic('policy_node', 'ok', '', values), 0))
+    ros.until(lambda: controller.swaps == 3, 'all three')
+
+
 def test_a_controller_that_stands_the_robot_up_does_not_drive_it_yet(ros):
     controller = ControllerMonitor(ros.node, 'policy_node')
     publisher = ros.publisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 10)

@@ -29,8 +29,14 @@ from velora_ros.utils.shipped_files import share_path
 
 # After policy_node was killed the simulator runs on for this long, so that its summary shows what the robot did [s].
 LINGER_S = 5.0
-# A robot that learns beside its simulation gets a better policy about once a minute, and the run's duration ends it.
-LEARNING_ROBOT = {'total_steps': 10_000_000, 'eval_every': 40_000}
+# A robot that learns beside its simulation: the run's duration ends its training. Without variation it walks sooner
+# (docs/experiments.md, 38). About once a minute an evaluation of so many episodes that a fall counts decides on a swap.
+LEARNING_ROBOT: Mapping[str, ParameterValue] = {
+    'total_steps': 10_000_000,
+    'env_args': ['undisturbed=true'],
+    'eval_every': 100_000,
+    'eval_episodes': 32,
+}
 
 VIEW_PORT = 8080
 """The default of view_node's parameter ``port``."""

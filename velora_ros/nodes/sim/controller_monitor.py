@@ -10,6 +10,9 @@ from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.sim.parameters import OWNER
 
+SWAPS = ('reset.swap', 'swap.taken_over')
+"""The counts of policies that took over at once, and of those that ran silently before."""
+
 
 class ControllerMonitor:
     """
@@ -25,7 +28,7 @@ class ControllerMonitor:
         self._name = (name if name.startswith('/') else f'{namespace}/{name}').lstrip('/')
         self._values: dict[str, str] = {}
         self._began = time.monotonic()
-        self._counts = {'fallbacks': 0, 'reset.swap': 0}
+        self._counts = dict.fromkeys(('fallbacks', *SWAPS), 0)
         self.fallbacks = 0
         """Fallback commands during this run, even if the commanding node was restarted."""
         self.swaps = 0
@@ -56,7 +59,7 @@ class ControllerMonitor:
         if not self._values and float(values.get('uptime_s', 0)) > time.monotonic() - self._began:
             self._counts = {name: int(values.get(name, '0')) for name in self._counts}  # counted before this run
         self.fallbacks += self._increase(values, 'fallbacks')
-        self.swaps += self._increase(values, 'reset.swap')
+        self.swaps += sum(self._increase(values, name) for name in SWAPS)
         self._values = values
 
     def _increase(self, values: dict[str, str], name: str) -> int:

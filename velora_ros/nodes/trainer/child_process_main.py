@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from velora_ros.errors import MissingDependencyError, VeloraError
 from velora_ros.gym import check_statistics, disturb, make
 from velora_ros.gym.describe_env_errors import closing
+from velora_ros.nodes.trainer.cpu_share import leave_cpus, lower_priority
 from velora_ros.nodes.trainer.event_reporter import EventReporter, EventWriter
 from velora_ros.nodes.trainer.pause_save_stop import TrainingRequests
 from velora_ros.policy import Policy, PolicyFile
@@ -97,10 +98,11 @@ def train(job: Job, events: EventWriter, requests: TrainingRequests) -> None:
     Raises:
         VeloraError: the environment, a hyperparameter or a file cannot be used, or torch is missing.
     """
+    leave_cpus(job.get('spare_cpus', 0))  # before the physics starts its threads
     config = _hyperparameters(job)
     announce_untrained = job['announce_untrained'] and not job['resume']
     if not announce_untrained:
-        os.nice(job['nice'])
+        lower_priority(job['nice'])
     with contextlib.ExitStack() as stack:
         env = stack.enter_context(closing(_make_environment(job, config)))
         check_statistics(env)

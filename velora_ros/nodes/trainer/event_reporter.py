@@ -4,9 +4,9 @@ import contextlib
 import dataclasses
 import json
 import math
-import os
 from typing import IO, TYPE_CHECKING, Any
 
+from velora_ros.nodes.trainer.cpu_share import lower_priority
 from velora_ros.policy import PolicyFile
 from velora_ros.training.callbacks import Callback
 from velora_ros.training.diagnostics import DiagnosticsRecord
@@ -82,7 +82,7 @@ class EventReporter(Callback):
             path = self._run.policies / 'untrained.safetensors'
             self._model.agent.policy_file().save(path)
             self._events.write('policy', what='the untrained policy', policy=str(path))
-            os.nice(self._niceness)
+            lower_priority(self._niceness)
 
     def on_resume(self, state: RunState) -> None:
         """Keep the announced policy if it is better than the best one of the checkpoint."""

@@ -32,7 +32,7 @@ def make_job(values: Values, last_run: str, given: Mapping[str, Any] | None = No
         StorageError: ``out`` cannot be written.
     """
     task = values['task']
-    job = {name: values[name] for name in ('seed', 'total_steps', 'resume', 'announce_untrained', 'nice')}
+    job = {name: values[name] for name in ('seed', 'total_steps', 'resume', 'announce_untrained', 'nice', 'spare_cpus')}
     return {
         **job,
         'env': TASK_ENV if task else values['env'],

@@ -94,6 +94,11 @@ PARAMETERS = (
         'Niceness of the training process, added to that of the node.', range=(0, 19),
     ),
     Parameter(
+        'spare_cpus', 'integer', 0,
+        'CPUs that the training process leaves to other processes, of those that it may use; it keeps at least one.',
+        range=(0, 1024),
+    ),
+    Parameter(
         'autostart', 'bool', False, 'Start training when the node starts, without a call of ~/start.',
         read_only=_AT_START,
     ),

@@ -12,7 +12,7 @@ from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import CHECKPOINT_SUFFIX, checkpoint_files
 
 LARGEST_SHARE = 0.01  # of the training time that periodic checkpoints may take
-EVERY_STEPS = 2000  # a killed process loses no more than these and the episode that was running, however fast it trains
+EVERY_STEPS = 2000  # of each environment; a killed process loses no more, and the episode that was running
 LARGEST_SHARE_OF_STEPS = 0.05  # of the training time that those may take, on a slow disk
 
 
@@ -20,8 +20,8 @@ class Checkpoints(Callback):
     """
     Writes a checkpoint before the first episode, then between two episodes when one is due, and at the end.
 
-    One is due after some time, after :data:`EVERY_STEPS` steps, and when an evaluation has found the best policy so
-    far, which a killed run must not lose.
+    One is due after some time, after :data:`EVERY_STEPS` steps of each environment, and when an evaluation has found
+    the best policy so far, which a killed run must not lose.
 
     Args:
         folder: the folder of the run; each checkpoint is named after the agent's steps.
@@ -29,8 +29,8 @@ class Checkpoints(Callback):
         every: minimum time between two checkpoints [s]; 0: after every episode. On a slow disk they become less
             frequent and never take more than a hundredth of the time.
         keep: number of newest checkpoints to keep.
-        every_steps: maximum number of steps between two checkpoints, apart from those of one episode; if writing is
-            slow, they become less frequent and never take more than a twentieth of the time.
+        every_steps: maximum number of steps between two checkpoints, counted over all environments, apart from those of
+            one episode; if writing is slow, they become less frequent and never take more than a twentieth of the time.
         clock: seconds.
 
     Raises:
