@@ -331,3 +331,24 @@ def test_more_environments_than_the_replay_has_room_for_leave_no_folder(train_he
     assert train_here(*SHORT, '--num-envs', '50000', '--run-dir', 'run') == 2
     assert '50000 environments need at least' in capsys.readouterr().err
     assert not Path('run').exists()
+
+
+# --- tasks
+
+
+def test_a_task_without_a_budget_on_the_command_line_is_trained_for_as_long_as_it_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path('toy.py').write_text('from toy_tasks import walker\n\nWALK = walker(train_steps=300)\n')
+    small = ['--start-steps', '64', '--n-neurons', '8', '--critic-sizes', '16', '--eval-every', '0', '--no-pictures']
+    assert main(['train', '--task', 'toy.py:WALK', '--num-envs', '8', '--run-dir', 'run', *small]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0].startswith('300 steps of all simulations together')
+    assert RunConfig.load(RunPaths('run').config).total_steps == 300
+    assert '--steps 300' in Policy.load(RunPaths('run').best_policy).file.provenance['command']
+
+
+def test_a_budget_that_is_given_replaces_that_of_a_task(tmp_path):
+    given = train.configuration(parser().parse_args(['train', '--task', 'quadruped', '--episodes', '3']))[0]
+    assert given.n_episodes == 3
+    with_steps = train.configuration(parser().parse_args(['train', '--task', 'quadruped', '--steps', '70']))[0]
+    assert with_steps.n_episodes == 70

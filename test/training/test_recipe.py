@@ -9,7 +9,7 @@ from velora_ros.errors import ConfigError
 from velora_ros.tasks.find_task import find
 from velora_ros.training import recipe as rules
 from velora_ros.training.hyperparameters import TrainConfig
-from velora_ros.training.recipe import discount, named_hyperparameters, recipe, time_limit
+from velora_ros.training.recipe import TASK_STEPS, discount, named_hyperparameters, recipe, task_steps, time_limit
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,13 @@ def test_a_task_may_name_its_own_discount() -> None:
     assert values['gamma'] == recipe('quadruped')['gamma'] == find('quadruped').discount
     assert 'the task names it' in source
     assert recipe('rover')['gamma'] == discount(find('rover').horizon)
+
+
+@pytest.mark.parametrize('name', ['quadruped', 'arm', 'rover'])
+def test_shipped_tasks_name_how_long_they_are_trained(name: str) -> None:
+    assert task_steps(name) == find(name).train_steps >= 500_000
+    assert 'n_episodes' not in named_hyperparameters(name)[0]
+
+
+def test_a_task_that_names_no_budget_or_cannot_be_read_has_that_of_the_recipe() -> None:
+    assert task_steps('nothing_here.py:WALK') == TASK_STEPS

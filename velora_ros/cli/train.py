@@ -18,9 +18,9 @@ from velora_ros.gym.make_env import same_id
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training.callbacks import Callback, EarlyStopping, KeepBest
 from velora_ros.training.evaluation import episode_seed, evaluate
-from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.hyperparameters import DefaultEpisodes, TrainConfig
 from velora_ros.training.presets import read_yaml
-from velora_ros.training.recipe import SIMULATIONS, named_hyperparameters
+from velora_ros.training.recipe import SIMULATIONS, named_hyperparameters, task_steps
 from velora_ros.training.runs.config import TASK_ENV, RunConfig
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import default_folder
@@ -60,7 +60,12 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     )
     parser.add_argument('--seed', metavar='S', type=whole_number(0), help='equal seeds give equal runs (default: 0)')
     budget = parser.add_mutually_exclusive_group()
-    budget.add_argument('--steps', metavar='N', type=whole_number(1), help='environment steps at most')
+    budget.add_argument(
+        '--steps',
+        metavar='N',
+        type=whole_number(1),
+        help='environment steps at most, of all environments together (default: of a task, what it names)',
+    )
     budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='episodes at most')
     parser.add_argument(
         '--num-envs',
@@ -128,6 +133,11 @@ def _start_run(arguments: argparse.Namespace) -> None:
     if not arguments.env:
         raise ConfigError(f"'{arguments.start_from}' does not name an environment; choose one with --env ID.")
     hyperparameters, source = configuration(arguments)
+    budget = ''
+    if arguments.task and isinstance(hyperparameters.n_episodes, DefaultEpisodes):
+        arguments.steps = task_steps(arguments.task)
+        hyperparameters = dataclasses.replace(hyperparameters, n_episodes=arguments.steps)
+        budget = f'{arguments.steps} steps of all simulations together; --steps gives another budget'
     if start is not None:
         hyperparameters = dataclasses.replace(hyperparameters, **start.fixed)
         source += f', with {", ".join(start.fixed)} from {start.path}'
@@ -146,6 +156,8 @@ def _start_run(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.run_dir) if arguments.run_dir else default_folder(_name(arguments), config.seed)
     RunFolder(folder).refuse_second_run()  # before torch is loaded
     training = _Training(config, arguments)
+    if budget:
+        write_line(budget)
     write_line(f'hyperparameters from {source}:')
     values = dataclasses.asdict(hyperparameters)
     write_line('\n'.join(f'  {name}: {_yaml(value)}' for name, value in values.items()))

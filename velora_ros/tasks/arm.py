@@ -197,6 +197,7 @@ ARM = Task(
     ],
     growth=growth.Growth('reach', above=0.5),
     discount=0.95,
+    train_steps=800_000,
     metrics=[
         REACH,
         metrics.goal_distance(TOOL),

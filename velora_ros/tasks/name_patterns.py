@@ -66,3 +66,31 @@ def values(given: PerName, names: Sequence[str], what: str) -> npt.NDArray[np.fl
             raise TaskError(f"{what} has no number for the joint '{name}'; add '*' for all others.")
         found.append(float(first))
     return np.array(found)
+
+
+def narrowed(
+    given: Mapping[str, tuple[float, float]],
+    names: Sequence[str],
+    low: npt.NDArray[np.float64],
+    high: npt.NDArray[np.float64],
+    what: str,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """
+    Return the lowest and the highest value for each name: those given by patterns, else the model's, (names,) each.
+
+    Raises:
+        TaskError: a pattern fits no name, or its range is empty or not inside of the model's.
+    """
+    low, high = low.copy(), high.copy()
+    for pattern, (lowest, highest) in given.items():
+        chosen = np.array([pattern == name or fits(pattern, name) for name in names])
+        if not chosen.any():
+            raise TaskError(f"{what}: '{pattern}' fits no joint.{did_you_mean(pattern, names)}")
+        widest = float(low[chosen].max()), float(high[chosen].min())
+        if not widest[0] <= lowest < highest <= widest[1]:
+            raise TaskError(
+                f"{what} of '{pattern}' are ({lowest:g}, {highest:g}); give a lower and a higher one inside of the "
+                f"model's range, ({widest[0]:g}, {widest[1]:g})."
+            )
+        low[chosen], high[chosen] = lowest, highest
+    return low, high

@@ -58,6 +58,7 @@ QUADRUPED = Task(
     ],
     growth=growth.Growth('tracking', above=0.8, by=0.2),
     discount=0.97,
+    train_steps=1_300_000,
     metrics=metrics.walking(FEET),
     score=scores.walking,
 )  # fmt: skip

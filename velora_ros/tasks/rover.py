@@ -168,6 +168,7 @@ ROVER = Task(
         vary.payload(BASE, (0.0, 2.0)),
         vary.delay(action=(0, 1)),
     ],
+    train_steps=600_000,
     metrics=[
         Term('distance', goal_distance, 'm'),
         Term('driven', lambda sim: np.linalg.norm(sim.free_joint.qvel[:, :2], axis=1) * sim.period, 'm'),

@@ -42,6 +42,8 @@ class Task:
         metrics: terms that are reported in ``infos['metrics']``; empty: how well twist commands are followed.
         score: computes the task's own figures from a recording of many episodes (:mod:`velora_ros.tasks.scores`).
         discount: the discount factor of a period in training, unless the user gives one; None: by the recipe's rule.
+        train_steps: transitions of all simulations that a training has, unless the user gives another budget; None: as
+            many as for any task (:data:`velora_ros.training.recipe.TASK_STEPS`).
         name: its reference, by which it is found again; set by :func:`velora_ros.tasks.find_task.find`.
 
     Raises:
@@ -64,6 +66,7 @@ class Task:
     metrics: Sequence[AnyTerm] = ()
     score: Score = means
     discount: float | None = None
+    train_steps: int | None = None
     name: str = ''
 
     def __post_init__(self) -> None:

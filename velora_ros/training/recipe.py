@@ -22,6 +22,9 @@ RECIPE = 'recipe'
 SIMULATIONS = 64
 """Simulations of a task that a training runs at once, unless another number is given."""
 
+TASK_STEPS = 1_000_000
+"""Transitions of all simulations in a training of a task that names no budget itself."""
+
 LEAST_DISCOUNT, GREATEST_DISCOUNT = 0.95, 0.99
 """A smaller discount hardly sees what follows; with a larger one the critic learns slowly."""
 
@@ -64,6 +67,20 @@ def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
         ConfigError: the file cannot be read.
     """
     return {**_values(env_id), 'gamma': _gamma(env_id, load=load)[0]}
+
+
+def task_steps(reference: str) -> int:
+    """
+    Return the transitions of all simulations in a training of a task unless the user gives a budget.
+
+    Args:
+        reference: of the task, for example ``quadruped`` or ``my_robot.py:WALK``.
+    """
+    try:
+        named: int | None = _task(reference).train_steps
+    except FAILURES:  # making the environment says what is wrong
+        named = None
+    return named or TASK_STEPS
 
 
 def discount(periods: int | None) -> float:

@@ -431,6 +431,17 @@ def test_targets_stay_within_the_effort_of_their_servo():
     np.testing.assert_allclose(env.vector.sim.ctrl, before + np.array([[0.1, -0.1]]), atol=1e-9)
 
 
+def test_targets_stay_within_limits_that_the_task_narrows_and_the_policy_file_has_them():
+    narrow = act.joint_targets(scale=1.0, stiffness=20.0, damping=0.5, effort_limit=50.0, limits={'left': (-0.1, 0.2)})
+    task = walker(act=narrow, vary=[], fail=[])
+    env = task.make(seed=0)
+    env.reset()
+    env.step([1, 1])
+    np.testing.assert_allclose(env.vector.sim.ctrl, [[0.2, 1.0]])
+    command = task.policy_spec.contract.command
+    assert (command.low, command.high) == ((-0.1, -1.0), (0.2, 1.0))
+
+
 def test_own_functions_are_terms():
     @observe.term('slope', 'rad', 'Float64MultiArray', noise=0.1)
     def slope(sim):

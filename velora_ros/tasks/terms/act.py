@@ -1,6 +1,6 @@
 """What a policy commands. Actions are in [-1, 1]; actuators, and the robot's messages, get SI units."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 from velora_ros.contract.joint_signals import UNITS, Signal, signal_name
 from velora_ros.errors import TaskError
 from velora_ros.spec import RobotCommand
-from velora_ros.tasks.name_patterns import PerName, values
+from velora_ros.tasks.name_patterns import PerName, narrowed, values
 from velora_ros.tasks.named_parts import Joints
 from velora_ros.tasks.robot_model import RobotModel
 from velora_ros.tasks.sim import Array, Ids, Sim
@@ -67,6 +67,7 @@ def joint_targets(
     effort_limit: PerName | None = None,
     mode: str = ABSOLUTE,
     speed_limit: PerName | None = None,
+    limits: Mapping[str, tuple[float, float]] | None = None,
 ) -> 'JointTargets':
     """
     Return position targets of joints: clip(start pose + scale * action, limits), or increments of them.
@@ -80,10 +81,12 @@ def joint_targets(
         effort_limit: largest torque or force [N*m or N]; it also bounds how far a target may lie from the joint.
         mode: ``absolute`` or ``increment``.
         speed_limit: largest speed of a target, with increments [rad/s or m/s].
+        limits: lowest and highest target by patterns of joints, inside of the model's range, for example to keep an
+            arm from folding onto itself [rad or m]; all other joints have the model's range.
     """
     if mode not in (ABSOLUTE, INCREMENT):
         raise TaskError(f"joint_targets: the mode is '{mode}'; valid are {ABSOLUTE} and {INCREMENT}.")
-    return JointTargets(scale, joints, stiffness, damping, effort_limit, mode, speed_limit)
+    return JointTargets(scale, joints, stiffness, damping, effort_limit, mode, speed_limit, limits)
 
 
 def joint_efforts(scale: PerName | None = None, *, joints: str = '*') -> 'JointEfforts':
@@ -129,6 +132,7 @@ class JointTargets:
     effort_limit: PerName | None = None
     mode: str = ABSOLUTE
     speed_limit: PerName | None = None
+    limits: Mapping[str, tuple[float, float]] | None = None
 
     def prepare(self, model: RobotModel) -> None:
         """Give each joint a position servo with the stiffness and damping; keep the model's if none is given."""
@@ -170,6 +174,8 @@ class TargetDrive:
         if np.isinf(self._joints.low).any():
             name = names[int(np.argmax(np.isinf(self._joints.low)))]
             raise TaskError(f"joint_targets: the joint '{name}' has no limits; give it a range in the model.")
+        model_range = self._joints.low, self._joints.high
+        self._low, self._high = narrowed(action.limits or {}, names, *model_range, 'joint_targets: limits')
         self._increment = action.mode == INCREMENT
         self._scale = values(action.scale, names, 'joint_targets: scale')
         if self._increment and action.speed_limit is not None:
@@ -185,7 +191,7 @@ class TargetDrive:
         rows = zip(names, self._joints.hinges, self._scale.tolist(), self._neutral.tolist(), strict=True)
         self.signals: Sequence[Signal] = [self._signal(*row) for row in rows]
         damping, limit = -model.actuator_biasprm[self._actuators, 2], model.actuator_forcerange[self._actuators, 1]
-        numbers = (self._joints.low, self._joints.high, self._servo_stiffness, damping, limit, self._neutral)
+        numbers = (self._low, self._high, self._servo_stiffness, damping, limit, self._neutral)
         self.command: RobotCommand | None = RobotCommand(
             'Float64MultiArray', names, 'position', action.mode, *(tuple(one.tolist()) for one in numbers)
         )
@@ -207,7 +213,7 @@ class TargetDrive:
         """Write targets [rad or m], within the joints' limits and the servos' effort."""
         place, targets = self._joints.position, self._targets
         wanted = np.minimum(np.maximum(command, place - self._reach), place + self._reach)
-        targets[:] = np.minimum(np.maximum(wanted, self._joints.low), self._joints.high)
+        targets[:] = np.minimum(np.maximum(wanted, self._low), self._high)
         self._sim.ctrl[:, self._actuators] = targets
 
     def action_of(self, command: Array) -> Array:
