@@ -43,6 +43,16 @@ def of_trajectory(message):
     return by_name(message.joint_names, point.positions)
 
 
+def of_moving_trajectory(message):
+    moving, resting = message.points
+    times = [point.time_from_start.nanosec for point in message.points]
+    assert times == [T_NS, 2 * T_NS] and list(resting.velocities) == [0.0, 0.0]
+    stopped = np.array(moving.positions) + np.array(moving.velocities) * T_NS * 1e-9 / 2
+    assert list(resting.positions) == pytest.approx(stopped, abs=1e-12)
+    assert all(low <= place <= high for place, low, high in zip(resting.positions, LOW, HIGH, strict=True))
+    return by_name(message.joint_names, moving.positions)
+
+
 def of_blocks(message):
     blocks = np.reshape(message.data, (5, 2))
     assert not blocks[1:3].any() and tuple(blocks[3]) == STIFFNESS and tuple(blocks[4]) == DAMPING
@@ -59,6 +69,9 @@ KINDS = {
     'JointState of positions': Kind('JointState', 'position', lambda m: by_name(m.name, m.position)),
     'JointState of velocities': Kind('JointState', 'velocity', lambda m: by_name(m.name, m.velocity)),
     'JointTrajectory': Kind('JointTrajectory', 'position', of_trajectory),
+    'JointTrajectory with velocities': Kind(
+        'JointTrajectory', 'position', of_moving_trajectory, ('command.velocities:=true',)
+    ),
     'Float64MultiArray': Kind('Float64MultiArray', 'position', lambda m: m.data),
     'all blocks': Kind('Float64MultiArray', 'position', of_blocks, (f'command.layout:=[{",".join(LAYOUT)}]',)),
     'some blocks': Kind(

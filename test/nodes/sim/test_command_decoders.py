@@ -63,6 +63,12 @@ def test_the_first_point_of_a_trajectory_is_the_command():
     assert decoder('JointTrajectory', ARM).decode(sent).tolist() == [2.0, 1.0]
 
 
+def test_a_trajectory_of_positions_may_have_velocities():
+    point = interface_class('trajectory_msgs/msg/JointTrajectoryPoint')
+    sent = message('JointTrajectory', joint_names=['b', 'a'], points=[point(positions=[1, 2], velocities=[3, 4])])
+    assert decoder('JointTrajectory', WHEELS, 'a', 'b').decode(sent).tolist() == [2.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ('kind', 'fields', 'words'),
     [

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.control import Command
 from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.nodes.policy.moving_trajectory import MovingTrajectoryEncoder, trajectory_point
 from velora_ros.nodes.policy.serialised_messages import VectorEncoder
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES, JOINT_FIELDS, TWIST_FIELDS, TWISTS
 from velora_ros.nodes.ros.conversions import to_stamp
@@ -48,7 +49,14 @@ def interface_of(kind: str, interface: str, fields: Sequence[str]) -> str:
 
 
 def make_encoder(
-    kind: str, spec: PolicySpec, *, interface: str, fields: Sequence[str], frame_id: str, now: Clock
+    kind: str,
+    spec: PolicySpec,
+    *,
+    interface: str,
+    fields: Sequence[str],
+    frame_id: str,
+    now: Clock,
+    stops_within: Sequence[tuple[float, float]] = (),
 ) -> Encoder:
     """
     Return the encoder for a command type.
@@ -61,10 +69,14 @@ def make_encoder(
             JointState or JointTrajectory, ``linear.x`` ... ``angular.z`` of a Twist. Empty derives it from the names.
         frame_id: the frame of the header, if there is one.
         now: returns the time of the robot's clock [ns], for stamps.
+        stops_within: lowest and highest command of each action: the points of a JointTrajectory have velocities, and
+            its joints come to rest within these bounds. Empty: no velocities.
 
     Raises:
         ConfigError: the fields do not fit the message or the policy.
     """
+    if stops_within and kind != 'JointTrajectory':
+        raise ConfigError(f"'command.velocities' is for a JointTrajectory, and 'command.type' is {kind}; omit it.")
     if fields and len(fields) != spec.action_dim:
         raise ConfigError(
             f"'command.fields' has {len(fields)} entries and the policy commands {spec.action_dim}: "
@@ -83,6 +95,9 @@ def make_encoder(
     joints, meaning = _joints(kind, spec, interface, fields)
     if kind == 'JointState':
         return JointStateEncoder(message, joints, meaning, now)
+    if stops_within:
+        message.joint_names = joints
+        return MovingTrajectoryEncoder(message, spec.control_period, stops_within, now, meaning)
     return TrajectoryEncoder(message, joints, meaning, spec.control_period)
 
 
@@ -110,10 +125,7 @@ class TrajectoryEncoder:
     def __init__(self, message: Any, joints: list[str], interface: str, period: float) -> None:
         self._message, self._field = message, JOINT_FIELDS['JointTrajectory'][interface]
         message.joint_names = joints
-        self._point = interface_class('trajectory_msgs/msg/JointTrajectoryPoint')()
-        seconds = int(period)
-        time = self._point.time_from_start
-        time.sec, time.nanosec = seconds, round((period - seconds) * 1e9)
+        self._point = trajectory_point(period)
         message.points = [self._point]
 
     def encode(self, command: Command) -> Any:

@@ -40,6 +40,7 @@ from velora_ros.nodes.policy.connection_checks import ConnectionChecks, SourceCo
 from velora_ros.nodes.policy.contract_values import with_contract
 from velora_ros.nodes.policy.debug_topics import DebugTopics
 from velora_ros.nodes.policy.encoders import Encoder, make_encoder
+from velora_ros.nodes.policy.moving_trajectory import MovingTrajectoryEncoder
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
 from velora_ros.nodes.policy.parameters import check_times, observation_of, open_confirmations, settings_of
 from velora_ros.nodes.policy.policy_folders import check_same_spec
@@ -260,15 +261,20 @@ class PolicyLoop:
         return command is not None
 
     def _publish(self, command: Command) -> None:
-        """Publish a command; one with which commanding ends carries no stiffness if the fallback is ``damp``."""
-        damps = self._values['fallback'] == DAMP and (self.controller.fault or not self.controller.armed)
-        if damps and isinstance(self._encoder, BlockEncoder):
-            self._command.publish(self._encoder.damp(command))
-        else:
-            self._command.publish(self._encoder.encode(command))
+        """Publish a command."""
+        ends = self.controller.fault or not self.controller.armed
+        self._command.publish(self._encode_last(command) if ends else self._encoder.encode(command))
+
+    def _encode_last(self, command: Command) -> Any:
+        """Return the message of a command with which commanding ends: without stiffness or speed where it has them."""
+        if self._values['fallback'] == DAMP and isinstance(self._encoder, BlockEncoder):
+            return self._encoder.damp(command)
+        if isinstance(self._encoder, MovingTrajectoryEncoder):
+            return self._encoder.end(command)
+        return self._encoder.encode(command)
 
     def _make_encoder(self, spec: PolicySpec, values: Values, interface: str) -> Encoder:
-        if layout := values['command.layout']:
+        if (layout := values['command.layout']) and not values['command.velocities']:
             return BlockEncoder(spec, layout, interface or 'position', kind=values['command.type'])
         return make_encoder(
             values['command.type'],
@@ -277,6 +283,7 @@ class PolicyLoop:
             fields=values['command.fields'],
             frame_id=values['command.frame_id'],
             now=self._now,
+            stops_within=self.controller.safety.bounds if values['command.velocities'] else (),
         )
 
     def _now(self) -> int:

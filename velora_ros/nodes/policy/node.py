@@ -25,12 +25,12 @@ Services:
 Parameters (``parameters.py`` has their defaults and meaning):
     policy, policy_dirs, follow_trainer, engine, autostart, arm_on_activate, auto_recover, max_state_age_s,
     watchdog_timeout_s, max_gap_s, fallback, fallback_pose, ramp_s, slew_rate, rate_hz, command.type,
-    command.interface, command.fields, command.layout, command.scale, command.offset, command.si_confirmed,
-    command.frame_id, control_period_confirmed, gains_confirmed, start_pose_speed, start_when_ready, max_tilt,
-    max_joint_speed, max_deviation, observation.sources, observation.fields, observation.scale, observation.offset,
-    observation.transform, observation.nonfinite, for each source observation.<source>.topic, .type, .max_age_s,
-    .missing, .frame_id, .low, .high, .mounting_rpy, .zero_means_no_return, .period_s, .phase, .moves_with and
-    .moves_above, and qos_overrides of every topic.
+    command.interface, command.fields, command.layout, command.velocities, command.scale, command.offset,
+    command.si_confirmed, command.frame_id, control_period_confirmed, gains_confirmed, start_pose_speed,
+    start_when_ready, max_tilt, max_joint_speed, max_deviation, observation.sources, observation.fields,
+    observation.scale, observation.offset, observation.transform, observation.nonfinite, for each source
+    observation.<source>.topic, .type, .max_age_s, .missing, .frame_id, .low, .high, .mounting_rpy,
+    .zero_means_no_return, .period_s, .phase, .moves_with and .moves_above, and qos_overrides of every topic.
 
 A Float64MultiArray has no stamp: if this node is killed, the robot keeps the last command unless its own driver
 times out. On SIGINT, SIGTERM, SIGHUP, deactivation and faults the fallback command is sent first.

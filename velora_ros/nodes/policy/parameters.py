@@ -105,6 +105,11 @@ PARAMETERS = (
         ' damping. Stiffness and damping are those of the policy file. Empty is the command alone.',
     ),
     Parameter(
+        'command.velocities', 'bool', False,
+        'The point of a JointTrajectory has the velocities of the motion from the last command, and a second point, one'
+        ' period later, in which the joints stand. For controllers that interpolate with velocities.',
+    ),
+    Parameter(
         'command.scale', 'double_array', [],
         "SI value of one unit of each of the policy's actions, not 0; empty is what the policy file says.",
     ),

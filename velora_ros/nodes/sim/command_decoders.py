@@ -221,6 +221,8 @@ class JointDecoder:
     def _pick(self, values: Mapping[str, Sequence[float]]) -> Sequence[float]:
         """Return the values of the commanded interface."""
         present = [interface for interface, numbers in values.items() if len(numbers)]
+        if self._kind == 'JointTrajectory' and present == ['position', 'velocity']:
+            present = ['position']  # the velocities are those with which the joints arrive there
         interface = self._interface or (present[0] if len(present) == 1 else '')
         if not interface or len(values[interface]) != len(self._joints):
             found = ' and '.join(f'{len(values[what])} values of {what}' for what in present) or 'no values'

@@ -1,0 +1,80 @@
+"""A JointTrajectory whose joints arrive with a speed and then stop, for controllers that use velocities."""
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from velora_ros.control import Command
+from velora_ros.errors import ConfigError
+from velora_ros.nodes.ros.message_types import interface_class
+
+NANOSECONDS = 1e9
+# After a pause of more periods the joints stand where the last command put them.
+_PAUSE_PERIODS = 2.0
+
+
+class MovingTrajectoryEncoder:
+    """
+    Encodes positions as a JointTrajectory of two points: where the joints move to, and where they come to rest.
+
+    A joint that moves from its last command to the next one within the period arrives with the speed of this motion,
+    ``v = (p - p_last) / T``, and stops within another period at ``p + v T / 2``, by a constant deceleration. The speed
+    is reduced where the joint would stop beyond its bounds.
+
+    Args:
+        message: the message to fill, with its joints.
+        period: the control period T [s].
+        bounds: lowest and highest command of each joint [rad or m].
+        now: returns the time of the robot's clock [ns].
+        interface: what is commanded.
+
+    Raises:
+        ConfigError: something else than positions is commanded.
+    """
+
+    def __init__(
+        self, message: Any, period: float, bounds: Sequence[tuple[float, float]], now: Callable[[], int], interface: str
+    ) -> None:
+        if interface != 'position':
+            raise ConfigError(
+                f"'command.velocities' is for positions, and the JointTrajectory commands the interface '{interface}'; "
+                'omit it.'
+            )
+        self._message, self._period, self._bounds, self._now = message, period, list(bounds), now
+        self._moving, self._resting = trajectory_point(period), trajectory_point(2 * period)
+        self._resting.velocities = array('d', [0.0] * len(self._bounds))
+        self._last: Command | None = None
+        self._sent_at = 0
+
+    def encode(self, command: Command) -> Any:
+        """See :class:`velora_ros.nodes.policy.encoders.Encoder`."""
+        now = self._now()
+        paused = not 0 <= now - self._sent_at <= _PAUSE_PERIODS * self._period * NANOSECONDS
+        before = command if self._last is None or paused else self._last
+        self._last, self._sent_at = command, now
+        speeds = [
+            min(max((value - old) / self._period, 2 * (low - value) / self._period), 2 * (high - value) / self._period)
+            for value, old, (low, high) in zip(command, before, self._bounds, strict=True)
+        ]
+        rest = [value + speed * self._period / 2 for value, speed in zip(command, speeds, strict=True)]
+        return self._filled(command, speeds, rest)
+
+    def end(self, command: Command) -> Any:
+        """Return the message of a command with which commanding ends: the joints stand there."""
+        self._last = None
+        return self._filled(command, [0.0] * len(command), command)
+
+    def _filled(self, command: Command, speeds: Command, rest: Command) -> Any:
+        self._moving.positions, self._moving.velocities = array('d', command), array('d', speeds)
+        inside = (min(max(value, low), high) for value, (low, high) in zip(rest, self._bounds, strict=True))
+        self._resting.positions = array('d', inside)  # rounding may lead out
+        self._message.points = [self._moving, self._resting]
+        return self._message
+
+
+def trajectory_point(seconds: float) -> Any:
+    """Return an empty point of a JointTrajectory, this time after its start [s]."""
+    point = interface_class('trajectory_msgs/msg/JointTrajectoryPoint')()
+    whole = int(seconds)
+    point.time_from_start.sec, point.time_from_start.nanosec = whole, round((seconds - whole) * NANOSECONDS)
+    return point
