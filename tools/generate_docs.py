@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from velora_ros.nodes.ros.parameters import Parameter
+from velora_ros.nodes.ros.parameter import Parameter
 from velora_ros.nodes.ros.topics_services_qos import SERVICES, TOPICS
 from velora_ros.training.hyperparameters import fields
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from velora_ros.cli.main import main
-from velora_ros.contract.as_parameters import as_parameters
+from velora_ros.contract.contract_to_parameters import as_parameters
 from velora_ros.tasks.find_task import find, shipped
 
 

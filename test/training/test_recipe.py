@@ -8,25 +8,9 @@ import pytest
 from velora_ros.errors import ConfigError
 from velora_ros.tasks.find_task import find
 from velora_ros.training import recipe as rules
+from velora_ros.training.discount import discount
 from velora_ros.training.hyperparameters import TrainConfig
-from velora_ros.training.recipe import TASK_STEPS, discount, named_hyperparameters, recipe, task_steps, time_limit
-
-
-@pytest.mark.parametrize(
-    ('periods', 'gamma'),
-    [(None, 0.99), (10_000, 0.99), (1000, 0.99), (500, 0.99), (250, 0.98), (100, 0.95), (50, 0.95), (1, 0.95)],
-)
-def test_the_discount_is_one_minus_five_periods_of_the_time_limit_within_bounds(
-    periods: int | None, gamma: float
-) -> None:
-    assert discount(periods) == pytest.approx(gamma)
-
-
-def test_the_time_limit_is_the_registered_one() -> None:
-    assert time_limit('Reacher-v5') == gymnasium.spec('Reacher-v5').max_episode_steps == 50
-    assert time_limit('Nothing-v0') is None
-    assert time_limit('nothing_here:Nothing-v0') is None
-    assert time_limit('robot.xml') is None
+from velora_ros.training.recipe import TASK_STEPS, named_hyperparameters, recipe, task_steps
 
 
 def test_the_recipe_is_valid_and_differs_between_environments_only_by_its_rules() -> None:

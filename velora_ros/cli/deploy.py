@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.cli.draft_description import needs_description, write_description
-from velora_ros.contract.as_parameters import as_parameters
+from velora_ros.contract.contract_to_parameters import as_parameters
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.policy.policy import load_file
 from velora_ros.spec import PolicySpec, RobotContract

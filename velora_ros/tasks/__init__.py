@@ -7,8 +7,8 @@ The room knows numpy, MuJoCo and gymnasium: no ROS, no torch, no clock.
 import gymnasium
 
 from velora_ros.errors import TaskError
-from velora_ros.tasks import growth, scores
-from velora_ros.tasks.sim import Sim
+from velora_ros.tasks import curriculum, scores
+from velora_ros.tasks.mujoco_simulations import Sim
 from velora_ros.tasks.task import Task
 from velora_ros.tasks.terms import act, command, fail, metrics, observe, reward, vary
 
@@ -21,8 +21,8 @@ __all__ = [
     'TaskError',
     'act',
     'command',
+    'curriculum',
     'fail',
-    'growth',
     'metrics',
     'observe',
     'reward',

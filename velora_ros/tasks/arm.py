@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.robots import model
-from velora_ros.tasks import Task, act, command, fail, growth, metrics, observe, reward, vary
+from velora_ros.tasks import Task, act, command, curriculum, fail, metrics, observe, reward, vary
+from velora_ros.tasks.mujoco_simulations import Array, Ids, Sim
 from velora_ros.tasks.named_parts import bound
 from velora_ros.tasks.record_episodes import Recording
-from velora_ros.tasks.sim import Array, Ids, Sim
 from velora_ros.tasks.terms.command import since_change
 from velora_ros.tasks.terms.term import Observation, Term
 
@@ -176,7 +176,7 @@ ARM = Task(
         observe.goal(relative_to=TOOL, frame=TURNED, within=CLOSE, scale=1 / CLOSE),
         observe.last_action(),
     ],
-    critic=[pull, goal_distance, at_goal, Observation('distances', distances, scale=1 / SEEN), growth.strength()],
+    critic=[pull, goal_distance, at_goal, Observation('distances', distances, scale=1 / SEEN), curriculum.strength()],
     commands={'goal': command.goal(reachable, every=(2.5, 4.0))},
     reward={
         reward.progress(TOOL): 20.0,
@@ -195,7 +195,7 @@ ARM = Task(
         vary.payload('wrist_3_link', (0.0, 1.0)),
         vary.delay(action=(0, 1)),
     ],
-    growth=growth.Growth('reach', above=0.5),
+    curriculum=curriculum.Curriculum('reach', above=0.5),
     discount=0.95,
     train_steps=800_000,
     metrics=[

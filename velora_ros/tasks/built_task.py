@@ -51,8 +51,8 @@ def build(task: Any) -> BuiltTask:
     metrics = [named(one, 'metrics') for one in task.metrics] or _tracking(task.commands)
     for kind, terms in (('observe', observe), ('reward', [one for one, _ in reward]), ('fail', fail)):
         _distinct(kind, [term.name for term in terms])
-    if task.growth is not None:
-        task.growth.check([term.name for term in metrics])
+    if task.curriculum is not None:
+        task.curriculum.check([term.name for term in metrics])
     if not observe:
         raise TaskError('observe is empty; a policy must read something, such as observe.joint_positions().')
     model = RobotModel(task.model)

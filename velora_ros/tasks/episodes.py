@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from velora_ros.errors import TaskError
 from velora_ros.tasks.built_task import BuiltTask
-from velora_ros.tasks.growth import Strengths
+from velora_ros.tasks.curriculum import Strengths
+from velora_ros.tasks.mujoco_simulations import Array, Ids, Sim
 from velora_ros.tasks.named_parts import bound
 from velora_ros.tasks.observation_noise_and_delay import Observer, evaluated
 from velora_ros.tasks.random_numbers import Words
-from velora_ros.tasks.sim import Array, Ids, Sim
 from velora_ros.tasks.terms.command import Commands
 from velora_ros.tasks.terms.term import Term
 from velora_ros.tasks.terms.vary import Bias, Delay, DroppedFrames, Period, Variation
@@ -84,8 +84,8 @@ class Episodes:
             _check_shape(term, evaluated(term, sim), n)
         for term in built.metrics:
             evaluated(term, sim)
-        grows = growing and task.growth is not None and not undisturbed
-        self.strengths = Strengths(sim, task.growth) if grows else None
+        grows = growing and task.curriculum is not None and not undisturbed
+        self.strengths = Strengths(sim, task.curriculum) if grows else None
 
     def begin(self, ids: Ids, keys: Words) -> None:
         """Begin episodes in these simulations, with new random streams."""

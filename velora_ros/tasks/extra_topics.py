@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from velora_ros.tasks.episodes import Episodes
+from velora_ros.tasks.mujoco_simulations import Array
 from velora_ros.tasks.observation_sources import identifier
-from velora_ros.tasks.sim import Array
 from velora_ros.tasks.terms.term import Observation
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from velora_ros.contract.gait_clock import sine_and_cosine, strides
 from velora_ros.spec import Source
 from velora_ros.spec.robot_contract import GAIT_CLOCK
+from velora_ros.tasks.mujoco_simulations import Array, Sim
 from velora_ros.tasks.observation_sources import Reading
 from velora_ros.tasks.robot_model import RobotModel
-from velora_ros.tasks.sim import Array, Sim
 from velora_ros.tasks.terms.reward import MOVING, motion_of, moving
 from velora_ros.tasks.terms.term import Observation, Term
 

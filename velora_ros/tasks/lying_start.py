@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError
-from velora_ros.tasks.sim import Sim
+from velora_ros.tasks.mujoco_simulations import Sim
 
 Array = npt.NDArray[np.float64]
 

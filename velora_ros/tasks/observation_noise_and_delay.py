@@ -7,7 +7,7 @@ import numpy as np
 
 from velora_ros.contract.joint_signals import Signal
 from velora_ros.errors import TaskError, did_you_mean
-from velora_ros.tasks.sim import Array, Ids, Sim
+from velora_ros.tasks.mujoco_simulations import Array, Ids, Sim
 from velora_ros.tasks.terms.term import Observation, listed
 
 

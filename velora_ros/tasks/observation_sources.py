@@ -11,8 +11,8 @@ from velora_ros.contract.joint_signals import signal_name
 from velora_ros.errors import TaskError
 from velora_ros.spec import Source
 from velora_ros.spec.robot_contract import LAST_ACTION
+from velora_ros.tasks.mujoco_simulations import Array, Sim
 from velora_ros.tasks.name_patterns import select
-from velora_ros.tasks.sim import Array, Sim
 
 XYZ = ('x', 'y', 'z')
 _HINGE = int(mujoco.mjtJoint.mjJNT_HINGE)

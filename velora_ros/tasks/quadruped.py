@@ -1,7 +1,7 @@
 """The quadruped's task: walk where ``cmd_vel`` says, with a real gait."""
 
 from velora_ros.robots import model
-from velora_ros.tasks import Task, act, command, fail, gait, growth, metrics, observe, reward, scores, vary
+from velora_ros.tasks import Task, act, command, curriculum, fail, gait, metrics, observe, reward, scores, vary
 
 FEET = '_foot'
 TROT = gait.Gait(
@@ -27,7 +27,7 @@ QUADRUPED = Task(
     ],
     critic=[
         observe.base_velocity(scale=2.0), observe.base_height(scale=5.0), observe.contacts(FEET), gait.phases(FEET),
-        gait.foot_motion(FEET), growth.strength(),
+        gait.foot_motion(FEET), curriculum.strength(),
     ],
     commands={'twist': command.twist(x=(-0.5, 1.0), y=(-0.4, 0.4), yaw=(-1.0, 1.0), every=(3.0, 8.0), still=0.1)},
     reward={
@@ -36,7 +36,7 @@ QUADRUPED = Task(
         TROT.in_time(): 1.0,
         TROT.lift(): -30.0,
         gait.slip_speed(FEET): -0.5,
-        growth.late(gait.slip_speed(FEET)): -1.0,
+        curriculum.late(gait.slip_speed(FEET)): -1.0,
         reward.flat_base(): -1.0,
         reward.height(0.26): -10.0,
         reward.vertical_speed(): -0.5,
@@ -56,7 +56,7 @@ QUADRUPED = Task(
         vary.push(0.5, every=(4.0, 8.0)),
         vary.delay(action=(0, 1)),
     ],
-    growth=growth.Growth('tracking', above=0.8, by=0.2),
+    curriculum=curriculum.Curriculum('tracking', above=0.8, by=0.2),
     discount=0.97,
     train_steps=1_300_000,
     metrics=metrics.walking(FEET),

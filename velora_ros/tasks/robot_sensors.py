@@ -9,8 +9,8 @@ import numpy.typing as npt
 from velora_ros.contract.joint_signals import signal_name
 from velora_ros.contract.orientations import matrices, to_frame
 from velora_ros.tasks.laser import find_laser
+from velora_ros.tasks.mujoco_simulations import Sim
 from velora_ros.tasks.named_parts import bound
-from velora_ros.tasks.sim import Sim
 from velora_ros.tasks.terms.observe import quaternions
 
 Array = npt.NDArray[np.float64]

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.tasks import shortest_grid_paths
+from velora_ros.tasks.mujoco_simulations import Array, Ids, Sim
 from velora_ros.tasks.shortest_grid_paths import CENTRES, SIDE, SIZE
-from velora_ros.tasks.sim import Array, Ids, Sim
 from velora_ros.tasks.terms.vary import Variation
 
 Mask = npt.NDArray[np.bool_]

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from velora_ros.contract.orientations import to_frame
 from velora_ros.robots import model
 from velora_ros.tasks import Task, act, command, fail, observe, reward, rooms, shortest_grid_paths, vary
+from velora_ros.tasks.mujoco_simulations import Array, Sim
 from velora_ros.tasks.record_episodes import Recording
-from velora_ros.tasks.sim import Array, Sim
 from velora_ros.tasks.terms.term import Term
 
 Mask = npt.NDArray[np.bool_]

@@ -7,7 +7,7 @@ from typing import Any
 from velora_ros.spec import PolicySpec
 from velora_ros.tasks.built_task import BuiltTask, build
 from velora_ros.tasks.check_task import check
-from velora_ros.tasks.growth import Growth
+from velora_ros.tasks.curriculum import Curriculum
 from velora_ros.tasks.scores import Score, means
 from velora_ros.tasks.single_env import TaskEnv
 from velora_ros.tasks.terms.act import Action
@@ -61,7 +61,7 @@ class Task:
     commands: Mapping[str, Command] = field(default_factory=dict)
     fail: Sequence[AnyTerm] = ()
     vary: Sequence[Variation] = ()
-    growth: Growth | None = None
+    curriculum: Curriculum | None = None
     reward_floor: float | None = None
     metrics: Sequence[AnyTerm] = ()
     score: Score = means

@@ -5,7 +5,7 @@ from typing import Any
 import mujoco
 from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
-from velora_ros.tasks.sim import Sim
+from velora_ros.tasks.mujoco_simulations import Sim
 
 WIDTH, HEIGHT = 640, 480
 

@@ -11,11 +11,11 @@ from velora_ros.gym.simulated_robot import Period, finite_command
 from velora_ros.tasks.episodes import UNSTABLE, Episodes
 from velora_ros.tasks.extra_topics import RobotSources
 from velora_ros.tasks.live_metrics import LiveMetrics
+from velora_ros.tasks.live_scores import figures_of, goal_is_reached, has_one_goal
 from velora_ros.tasks.lying_start import STANDING, StandingUp, lying
 from velora_ros.tasks.random_numbers import key_of
 from velora_ros.tasks.robot_message_spec import wire_spec
 from velora_ros.tasks.robot_sensors import RobotSensors
-from velora_ros.tasks.run_figures import figures_of, goal_is_reached, has_one_goal
 from velora_ros.tasks.terms.command import note_change
 from velora_ros.tasks.terms.vary import PUSHED
 

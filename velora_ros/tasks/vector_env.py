@@ -14,8 +14,8 @@ from gymnasium.vector.utils import batch_space
 from velora_ros.errors import TaskError
 from velora_ros.spec import PolicySpec
 from velora_ros.tasks.episodes import Episodes
+from velora_ros.tasks.mujoco_simulations import Ids, Sim
 from velora_ros.tasks.random_numbers import key_of
-from velora_ros.tasks.sim import Ids, Sim
 from velora_ros.utils.memory import LARGEST_SHARE, does_not_fit, free_memory, resident_memory
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         seed: seed of the first reset, if that one has none.
         threads: threads of the physics; 0: one for each CPU.
         undisturbed: whether variation, noise and bias are off; start poses and commands still vary.
-        growing: whether they begin weak and grow as the task's ``growth`` says, as in training; else they are full.
+        growing: whether they begin weak and grow as the task's ``curriculum`` says, as in training; else they are full.
         random_ages: whether first episodes are shorter by a random time, so that not all end together.
         render_mode: ``rgb_array`` or ``human``, of the first simulation.
     """

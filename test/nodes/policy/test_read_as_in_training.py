@@ -8,13 +8,13 @@ from velora_ros.contract.actions import commanded_joints
 from velora_ros.control import Controller
 from velora_ros.errors import ObservationError
 from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
-from velora_ros.nodes.policy.contract_values import with_contract
 from velora_ros.nodes.policy.observation_topics import ObservationTopics
 from velora_ros.nodes.policy.parameters import observation_of, settings_of
 from velora_ros.nodes.policy.parameters import parameters as policy_parameters
+from velora_ros.nodes.policy.parameters_with_contract import with_contract
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.sim.parameters import parameters as sim_parameters
-from velora_ros.nodes.sim.task_messages import TaskMessages
+from velora_ros.nodes.sim.task_robot_messages import TaskMessages
 from velora_ros.policy import Policy
 from velora_ros.tasks.find_task import find, shipped
 from velora_ros.tasks.task_robot import TaskRobot

@@ -5,8 +5,8 @@ import dataclasses
 from policy_robot import SPEC
 
 from velora_ros.contract.sources import ObservationSettings, plan
-from velora_ros.nodes.policy.contract_values import with_contract
 from velora_ros.nodes.policy.parameters import parameters
+from velora_ros.nodes.policy.parameters_with_contract import with_contract
 from velora_ros.nodes.policy.startup_summary import LISTED, startup_summary
 from velora_ros.spec import Source
 

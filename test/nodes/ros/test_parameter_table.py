@@ -10,8 +10,8 @@ import yaml
 from rclpy.parameter import Parameter as RosParameter
 
 from velora_ros.errors import ConfigError
+from velora_ros.nodes.ros.parameter import Parameter
 from velora_ros.nodes.ros.parameter_table import ParameterTable
-from velora_ros.nodes.ros.parameters import Parameter
 from velora_ros.nodes.ros.rclpy_compat import Refused, start_values
 
 pytestmark = pytest.mark.ros

@@ -12,8 +12,8 @@ from velora_ros.errors import ConfigError
 from velora_ros.nodes.view.displayed_robot import load
 from velora_ros.nodes.view.page import GOAL, Page
 from velora_ros.nodes.view.page_address import check_free, is_local, is_own_page
-from velora_ros.nodes.view.page_requests import BUTTONS, Drive, Goal, LetGo, Press, Stop
 from velora_ros.nodes.view.page_server import PageServer
+from velora_ros.nodes.view.requests_from_page import BUTTONS, Drive, Goal, LetGo, Press, Stop
 from velora_ros.nodes.view.robot_pose import RobotPose
 from velora_ros.nodes.view.traces import CommandTrace, HiddenTrace
 

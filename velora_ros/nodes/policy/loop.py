@@ -37,19 +37,19 @@ from velora_ros.control.tilt_and_speed_latches import Normalisation
 from velora_ros.errors import ObservationError, SpecError
 from velora_ros.nodes.policy.command_layout import DAMP, BlockEncoder
 from velora_ros.nodes.policy.connection_checks import ConnectionChecks, SourceConnection
-from velora_ros.nodes.policy.contract_values import with_contract
 from velora_ros.nodes.policy.debug_topics import DebugTopics
 from velora_ros.nodes.policy.encoders import Encoder, make_encoder
 from velora_ros.nodes.policy.moving_trajectory import MovingTrajectoryEncoder
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
 from velora_ros.nodes.policy.parameters import check_times, observation_of, open_confirmations, settings_of
+from velora_ros.nodes.policy.parameters_with_contract import with_contract
 from velora_ros.nodes.policy.policy_folders import check_same_spec
 from velora_ros.nodes.policy.startup_summary import startup_summary
 from velora_ros.nodes.policy.status_and_diagnostics import Diagnostics
 from velora_ros.nodes.policy.topic_factory import TopicFactory
 from velora_ros.nodes.ros.clocks import ClockStep
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.rclpy_compat import taker

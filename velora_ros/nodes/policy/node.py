@@ -51,18 +51,18 @@ from velora_ros.control.arming import EMERGENCY_STOP
 from velora_ros.control.command_limits import Safety
 from velora_ros.control.controller import Status
 from velora_ros.errors import ConfigError, VeloraError
-from velora_ros.nodes.policy.contract_values import sources_at_start, with_contract
 from velora_ros.nodes.policy.emergency_stop import EmergencyStop
 from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, PolicyLoop
 from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of
+from velora_ros.nodes.policy.parameters_with_contract import sources_at_start, with_contract
 from velora_ros.nodes.policy.policy_folders import PolicyFolders
 from velora_ros.nodes.policy.policy_loader import Loader, await_policy, load
 from velora_ros.nodes.policy.status_and_diagnostics import UNCONFIGURED, Diagnostics
 from velora_ros.nodes.policy.topic_factory import OWNER
 from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.endpoints import create_deferred_service, create_service
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.parameter_table import ParameterTable
-from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.rclpy_compat import release_state_machine, start_values
 
 DIAGNOSTICS_PERIOD_S = 1.0

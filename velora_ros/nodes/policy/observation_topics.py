@@ -30,7 +30,7 @@ from velora_ros.nodes.policy.decoding.imu_decoder import ImuDecoder
 from velora_ros.nodes.policy.decoding.reader_registry import WholeVector, has_number, make_reader, message_class
 from velora_ros.nodes.policy.parameters import max_age
 from velora_ros.nodes.policy.serialised_messages import JointStateDecoder
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.spec import Source
 
 IMU = 'Imu'

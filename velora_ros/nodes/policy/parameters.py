@@ -9,12 +9,12 @@ from velora_ros.control import Settings
 from velora_ros.control.command_limits import Safety
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.policy.command_layout import DAMP
-from velora_ros.nodes.policy.contract_values import ONE_PER_PERIOD, source_of
 from velora_ros.nodes.policy.decoding import reader_registry
 from velora_ros.nodes.policy.encoders import interface_of
+from velora_ros.nodes.policy.parameters_with_contract import ONE_PER_PERIOD, source_of
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES, GAINS
 from velora_ros.nodes.ros.message_types import canonical_type
-from velora_ros.nodes.ros.parameters import Parameter, Values
+from velora_ros.nodes.ros.parameter import Parameter, Values
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.engine_protocol import ENGINES
 from velora_ros.policy.foreign.onnx_file import OnnxFile

@@ -6,7 +6,7 @@ from velora_ros.contract.source_plan import SourcePlan
 from velora_ros.contract.sources import VECTOR
 from velora_ros.control.command_limits import Safety
 from velora_ros.nodes.policy.parameters import settings_of
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.spec import PolicySpec
 
 # Of a longer list only the beginning is shown.

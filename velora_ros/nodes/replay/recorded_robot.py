@@ -15,12 +15,12 @@ from velora_ros.control.controller_settings import Settings
 from velora_ros.control.observation import Observation
 from velora_ros.control.step_schedule import StepSchedule
 from velora_ros.errors import ObservationError, RecordingError
-from velora_ros.nodes.policy.contract_values import with_contract
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
 from velora_ros.nodes.policy.parameters import observation_of, parameters, settings_of
+from velora_ros.nodes.policy.parameters_with_contract import with_contract
 from velora_ros.nodes.replay.recorded_topics import controller_of, find_topic
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.parameter_files import value_in
-from velora_ros.nodes.ros.parameters import Values
 from velora_ros.policy import Policy
 from velora_ros.recordings.mcap_reader import Recording
 from velora_ros.recordings.messages import RawMessage

@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
 from velora_ros.errors import ConfigError, VeloraError, did_you_mean
-from velora_ros.nodes.ros.parameters import ROS_TYPES, Parameter, Value, Values
+from velora_ros.nodes.ros.parameter import ROS_TYPES, Parameter, Value, Values
 from velora_ros.nodes.ros.rclpy_compat import Refused, start_values
 
 # Declared by rclpy: for every node, or when a topic is created.

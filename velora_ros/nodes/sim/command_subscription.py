@@ -11,7 +11,7 @@ from velora_ros.gym.servo_gains import Gains
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES, VECTOR
 from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.sim.command_decoders import Array, BlockDecoder, CommandDecoder, make_command_decoder
 from velora_ros.nodes.sim.parameters import AUTO, OWNER
 from velora_ros.spec import PolicySpec

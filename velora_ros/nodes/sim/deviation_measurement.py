@@ -5,10 +5,10 @@ import threading
 from rclpy.node import Node
 
 from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.sim.make_robot import measure_deviation
-from velora_ros.nodes.sim.robot import Array
+from velora_ros.nodes.sim.robot_protocol import Array
 
 POLL_S = 0.05
 

@@ -9,9 +9,9 @@ from rclpy.node import Node
 
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.sim.parameters import OWNER, TWIST_TYPES
-from velora_ros.nodes.sim.robot import Array
+from velora_ros.nodes.sim.robot_protocol import Array
 from velora_ros.tasks.command_pattern import HOLD_S, twist_pattern
 from velora_ros.tasks.task_robot import TaskRobot
 

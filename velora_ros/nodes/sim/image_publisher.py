@@ -12,7 +12,7 @@ from velora_ros.errors import VeloraError
 from velora_ros.gym.camera import Camera
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.endpoints import create_publisher
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.sim.loop import SimLoop
 from velora_ros.nodes.sim.parameters import OWNER

@@ -24,7 +24,7 @@ from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.sim.clock_publisher import ClockPublisher
 from velora_ros.nodes.sim.command_subscription import CommandSubscription
 from velora_ros.nodes.sim.parameters import OWNER
-from velora_ros.nodes.sim.robot import Array, Robot
+from velora_ros.nodes.sim.robot_protocol import Array, Robot
 from velora_ros.nodes.sim.state_publisher import TOLERANCE_S, StatePublisher
 from velora_ros.nodes.sim.task_commands import TaskCommands
 

@@ -10,11 +10,11 @@ from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.disturbances.signal_deviation import affordable_steps
 from velora_ros.gym.read_robot_file import is_robot_file
 from velora_ros.gym.simulated_robot import SimulatedRobot
-from velora_ros.nodes.ros.parameters import Values
-from velora_ros.nodes.sim.environment_messages import EnvironmentMessages
-from velora_ros.nodes.sim.robot import Array, Robot
+from velora_ros.nodes.ros.parameter import Values
+from velora_ros.nodes.sim.gym_robot_messages import EnvironmentMessages
+from velora_ros.nodes.sim.robot_protocol import Array, Robot
 from velora_ros.nodes.sim.state_publisher import StateMessages
-from velora_ros.nodes.sim.task_messages import TaskMessages
+from velora_ros.nodes.sim.task_robot_messages import TaskMessages
 from velora_ros.tasks.find_task import find
 from velora_ros.tasks.task_robot import TaskRobot
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from velora_ros.nodes.ros.parameters import Parameter, Values
+from velora_ros.nodes.ros.parameter import Parameter, Values
 
 PARAMETERS = (
     Parameter(

@@ -57,8 +57,8 @@ except VeloraError as error:  # MuJoCo loads an OpenGL backend when it is import
 
 from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.endpoints import create_service
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.parameter_table import ParameterTable
-from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
 from velora_ros.nodes.sim.deviation_measurement import DeviationMeasurement
@@ -71,7 +71,7 @@ from velora_ros.nodes.sim.robot_description import publish_robot_description
 from velora_ros.nodes.sim.run_report import RunReport
 from velora_ros.nodes.sim.state_publisher import StatePublisher
 from velora_ros.nodes.sim.task_commands import TaskCommands
-from velora_ros.nodes.sim.task_messages import TaskMessages, has_tf
+from velora_ros.nodes.sim.task_robot_messages import TaskMessages, has_tf
 from velora_ros.tasks.task_robot import TaskRobot
 
 REPORT_PERIOD_S = 1.0

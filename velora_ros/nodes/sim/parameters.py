@@ -9,7 +9,7 @@ from velora_ros.errors import ConfigError
 from velora_ros.gym.disturbances.disturbance_settings import FaultSettings
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.message_types import canonical_type
-from velora_ros.nodes.ros.parameters import Kind, Parameter, Values
+from velora_ros.nodes.ros.parameter import Kind, Parameter, Values
 from velora_ros.nodes.sim import message_faults
 from velora_ros.tasks.lying_start import STANDING, STARTS
 

@@ -4,7 +4,7 @@ from rclpy.node import Node
 
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.endpoints import create_publisher
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.sim.parameters import OWNER
 from velora_ros.tasks.task_robot import TaskRobot
 from velora_ros.tasks.write_urdf import Frame, to_urdf

@@ -9,7 +9,7 @@ from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.disturbances.observation_delay import DelayLine
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.sim.parameters import OWNER
-from velora_ros.nodes.sim.robot import Robot
+from velora_ros.nodes.sim.robot_protocol import Robot
 
 # Sums of physics steps and delays are not exact: whatever is due within this time is due now [s].
 TOLERANCE_S = 1e-9

@@ -8,11 +8,11 @@ from rclpy.node import Node
 
 from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.sim.controller_monitor import ControllerMonitor
 from velora_ros.nodes.sim.hands_free_driver import HandsFreeDriver
 from velora_ros.nodes.sim.parameters import OWNER, TWIST_TYPES
-from velora_ros.nodes.sim.robot import Array
+from velora_ros.nodes.sim.robot_protocol import Array
 from velora_ros.tasks.task_robot import TaskRobot
 
 WARNING_PERIOD_S = 5.0

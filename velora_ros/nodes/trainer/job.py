@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.trainer.parameters import hyperparameters_of
 from velora_ros.training.env_args import read_keyword
 from velora_ros.training.recipe import SIMULATIONS

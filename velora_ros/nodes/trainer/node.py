@@ -33,8 +33,8 @@ from velora_ros.errors import VeloraError
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.clocks import STEADY
 from velora_ros.nodes.ros.endpoints import create_publisher, create_service
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.parameter_table import ParameterTable
-from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.rclpy_compat import start_values
 from velora_ros.nodes.trainer.job import make_job

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.ros.parameters import Kind, Parameter, Values
+from velora_ros.nodes.ros.parameter import Kind, Parameter, Values
 from velora_ros.training.hyperparameters import LIVE, TrainConfig, fields
 from velora_ros.training.recipe import SIMULATIONS, named_hyperparameters
 

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 
 # Without an event for this long a warning is published; an evaluation in a slow environment may take as long [s].
 SILENCE_S = 30.0

@@ -35,18 +35,18 @@ from rclpy.node import Node
 from velora_ros.errors import MissingDependencyError, VeloraError
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.parameter_table import ParameterTable
-from velora_ros.nodes.ros.parameters import Values
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.view.command_numbers import numbers_of
 from velora_ros.nodes.view.displayed_robot import DisplayedRobot, from_description, load
 from velora_ros.nodes.view.newest_messages import NewestMessages
 from velora_ros.nodes.view.page_address import is_local
-from velora_ros.nodes.view.page_requests import POINT, POSE, TWIST, TWIST_STAMPED, Request, goal_of, velocity_of
 from velora_ros.nodes.view.parameters import PARAMETERS, slider_ranges
+from velora_ros.nodes.view.requests_from_page import POINT, POSE, TWIST, TWIST_STAMPED, Request, goal_of, velocity_of
+from velora_ros.nodes.view.requests_to_ros import PLACE, VELOCITY, RequestSender
 from velora_ros.nodes.view.robot_pose import RobotPose, scan_points
-from velora_ros.nodes.view.send_requests import PLACE, VELOCITY, RequestSender
 from velora_ros.nodes.view.status_text import NodeState, status_html
 from velora_ros.nodes.view.traces import CommandTrace, HiddenTrace
 from velora_ros.utils.dependencies import how_to_install

@@ -1,7 +1,7 @@
 """
 The page: the robot in 3D, what is known about it, and what one can ask of it. It knows viser, and nothing of ROS.
 
-What is asked for is passed on as an object of :mod:`velora_ros.nodes.view.page_requests`, from viser's own thread.
+What is asked for is passed on as an object of :mod:`velora_ros.nodes.view.requests_from_page`, from viser's own thread.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +13,9 @@ import viser
 from mjviser import ViserMujocoScene
 
 from velora_ros.nodes.view.displayed_robot import DisplayedRobot
-from velora_ros.nodes.view.page_requests import BUTTONS, Button, Drive, Goal, LetGo, Press, Request, Stop
 from velora_ros.nodes.view.page_server import PageServer
 from velora_ros.nodes.view.parameters import Ranges
+from velora_ros.nodes.view.requests_from_page import BUTTONS, Button, Drive, Goal, LetGo, Press, Request, Stop
 from velora_ros.nodes.view.traces import CommandTrace, HiddenTrace
 
 Place = tuple[float, float, float]

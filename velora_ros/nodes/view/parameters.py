@@ -1,7 +1,7 @@
 """The parameters of view_node."""
 
 from velora_ros.errors import ConfigError
-from velora_ros.nodes.ros.parameters import Parameter, Values
+from velora_ros.nodes.ros.parameter import Parameter, Values
 
 OWNER = 'view_node'
 """The node's name in the table of topics and services; a running node may have another name."""

@@ -8,8 +8,8 @@ import yaml
 from velora_ros.errors import PolicyFileError
 from velora_ros.policy.foreign.description import Description, Term
 from velora_ros.policy.foreign.metadata import mjlab_description
+from velora_ros.policy.foreign.observation_terms import CLOCK, TWIST, known_term
 from velora_ros.policy.foreign.tensor_roles import Roles, find_roles
-from velora_ros.policy.foreign.terms import CLOCK, TWIST, known_term
 
 if TYPE_CHECKING:
     import onnx

@@ -8,7 +8,7 @@ from typing import TypeVar
 from velora_ros.contract.joint_signals import UNITS, joint_signal, signal_name
 from velora_ros.errors import PolicyFileError, did_you_mean
 from velora_ros.policy.foreign.description import MOST_FRAMES, Description, Term
-from velora_ros.policy.foreign.terms import Entries, entries_of, is_of_joints, spread
+from velora_ros.policy.foreign.observation_terms import Entries, entries_of, is_of_joints, spread
 from velora_ros.spec import PolicySpec, RobotCommand, RobotContract, Source
 from velora_ros.spec.robot_contract import INTERFACES
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from velora_ros.errors import MissingDependencyError, ObservationError, PolicyFileError
 from velora_ros.policy.engine_protocol import in_one_line, not_finite, too_large
-from velora_ros.policy.foreign.frames import Frames
+from velora_ros.policy.foreign.frame_stacking import Frames
 from velora_ros.policy.foreign.model_checks import one_line
 from velora_ros.utils.dependencies import how_to_install
 

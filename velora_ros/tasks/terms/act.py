@@ -10,10 +10,10 @@ import numpy as np
 from velora_ros.contract.joint_signals import UNITS, Signal, signal_name
 from velora_ros.errors import TaskError
 from velora_ros.spec import RobotCommand
+from velora_ros.tasks.mujoco_simulations import Array, Ids, Sim
 from velora_ros.tasks.name_patterns import PerName, narrowed, values
 from velora_ros.tasks.named_parts import Joints
 from velora_ros.tasks.robot_model import RobotModel
-from velora_ros.tasks.sim import Array, Ids, Sim
 
 ABSOLUTE, INCREMENT = 'absolute', 'increment'
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from velora_ros.errors import TaskError
 from velora_ros.spec import Source
+from velora_ros.tasks.mujoco_simulations import Array, Ids, Sim
 from velora_ros.tasks.observation_sources import identifier
-from velora_ros.tasks.sim import Array, Ids, Sim
 
 Range = tuple[float, float]
 Sample = Callable[[Sim, Ids], Any]

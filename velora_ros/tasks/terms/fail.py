@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from velora_ros.errors import TaskError
+from velora_ros.tasks.mujoco_simulations import Sim
 from velora_ros.tasks.robot_model import RobotModel
-from velora_ros.tasks.sim import Sim
 from velora_ros.tasks.terms.term import Term
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from velora_ros.tasks.sim import Sim
+from velora_ros.tasks.mujoco_simulations import Sim
 from velora_ros.tasks.terms import reward
 from velora_ros.tasks.terms.command import since_change
 from velora_ros.tasks.terms.term import Term

@@ -18,9 +18,9 @@ from velora_ros.contract.orientations import gravity as direction_of_gravity
 from velora_ros.contract.orientations import to_frame
 from velora_ros.contract.relative_positions import seen_from
 from velora_ros.tasks import observation_sources
+from velora_ros.tasks.mujoco_simulations import Array, Sim
 from velora_ros.tasks.observation_sources import IMU, ODOMETRY, XYZ
 from velora_ros.tasks.robot_model import RobotModel
-from velora_ros.tasks.sim import Array, Sim
 from velora_ros.tasks.terms.term import Compute, Observation
 
 Numbers = float | Sequence[float]

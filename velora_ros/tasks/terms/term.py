@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError
+from velora_ros.tasks.mujoco_simulations import Sim
 from velora_ros.tasks.observation_sources import Find, nowhere
 from velora_ros.tasks.robot_model import RobotModel
-from velora_ros.tasks.sim import Sim
 
 Array = npt.NDArray[np.float64]
 Compute = Callable[[Sim], Any]
@@ -29,7 +29,7 @@ class Term:
 
     Args:
         name: its name in tables and logs.
-        compute: function of a :class:`velora_ros.tasks.sim.Sim` that returns an array of shape (n,).
+        compute: function of a :class:`velora_ros.tasks.mujoco_simulations.Sim` that returns an array of shape (n,).
         unit: unit of its values.
         prepare: adds to the model what it needs, for example sensors.
     """

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError
+from velora_ros.tasks.mujoco_simulations import Array, Ids, Sim
 from velora_ros.tasks.name_patterns import select
 from velora_ros.tasks.robot_model import RobotModel
-from velora_ros.tasks.sim import Array, Ids, Sim
 from velora_ros.tasks.terms.term import Prepare, nothing
 
 Range = tuple[float, float]

@@ -9,10 +9,10 @@ from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.floating_base import FloatingBase
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
+from velora_ros.nodes.sim.imu_odometry_scan import to_imu, to_odometry, to_pose, to_scan, unit
 from velora_ros.nodes.sim.message_faults import MessageFaults
-from velora_ros.nodes.sim.robot import Array
-from velora_ros.nodes.sim.sensor_messages import to_imu, to_odometry, to_pose, to_scan, unit
+from velora_ros.nodes.sim.robot_protocol import Array
 from velora_ros.nodes.sim.state_publisher import StateTopic
 from velora_ros.tasks.robot_sensors import IMU, ODOM, SCAN
 from velora_ros.tasks.task_robot import TaskRobot

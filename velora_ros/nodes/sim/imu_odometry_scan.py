@@ -7,7 +7,7 @@ import numpy as np
 from velora_ros.gym.floating_base import FloatingBase
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.nodes.sim.robot import Array
+from velora_ros.nodes.sim.robot_protocol import Array
 from velora_ros.tasks.laser import Laser
 
 RANGE_MIN_M = 0.05

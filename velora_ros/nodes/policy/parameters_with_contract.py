@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from velora_ros.contract.as_parameters import VECTOR, as_parameters, own_sources
+from velora_ros.contract.contract_to_parameters import VECTOR, as_parameters, own_sources
 from velora_ros.errors import MissingDependencyError, PolicyFileError
 from velora_ros.nodes.policy.policy_folders import policy_path
-from velora_ros.nodes.ros.parameters import Values
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.policy.policy import read_spec
 from velora_ros.spec import PolicySpec, RobotContract, Source
 

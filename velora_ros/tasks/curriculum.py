@@ -1,4 +1,4 @@
-"""Variation that grows while a policy learns: a simulation is varied more after each episode that went well."""
+"""The curriculum: a simulation is varied more after each episode that went well, and less after any other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import TaskError, did_you_mean
-from velora_ros.tasks.sim import Array, Ids, Sim
+from velora_ros.tasks.mujoco_simulations import Array, Ids, Sim
 from velora_ros.tasks.terms.term import Observation, Term, named
 
 
 @dataclass(frozen=True)
-class Growth:
+class Curriculum:
     """
     How the variation of a simulation grows in training, from none to all of it: with success, not with time.
 
@@ -33,7 +33,7 @@ class Growth:
 
     def __post_init__(self) -> None:
         if not 0 < self.by <= 1:
-            raise TaskError(f'growth: by is {self.by}; it must be above 0 and at most 1.')
+            raise TaskError(f'curriculum: by is {self.by}; it must be above 0 and at most 1.')
 
     def check(self, metrics: list[str]) -> None:
         """
@@ -43,7 +43,7 @@ class Growth:
             TaskError: it has not; the message names the near miss.
         """
         if self.metric not in metrics:
-            raise TaskError(f"growth: the task has no metric '{self.metric}'.{did_you_mean(self.metric, metrics)}")
+            raise TaskError(f"curriculum: the task has no metric '{self.metric}'.{did_you_mean(self.metric, metrics)}")
 
 
 def late(term: Any) -> Term:
@@ -67,25 +67,25 @@ class Strengths:
 
     Args:
         sim: the simulations.
-        growth: how it grows.
+        curriculum: how it grows.
     """
 
-    def __init__(self, sim: Sim, growth: Growth) -> None:
-        self._sim, self._growth = sim, growth
+    def __init__(self, sim: Sim, curriculum: Curriculum) -> None:
+        self._sim, self._curriculum = sim, curriculum
         self._sum, self._failed = np.zeros(sim.n), np.zeros(sim.n, np.bool_)
         sim.strength[:] = 0
 
     def follow(self, metrics: Mapping[str, Array], failed: npt.NDArray[np.bool_]) -> None:
         """Note how a step went; metrics and failures have the shape (n,)."""
-        self._sum += metrics[self._growth.metric]
+        self._sum += metrics[self._curriculum.metric]
         self._failed |= failed
 
     def judge(self, ids: Ids) -> None:
         """Change the strength in simulations whose episode has ended, before the next one begins."""
-        sim, growth = self._sim, self._growth
+        sim, curriculum = self._sim, self._curriculum
         ended = ids[sim.steps[ids] > 0]
-        went_well = (self._sum[ended] >= growth.above * sim.steps[ended]) & ~self._failed[ended]
-        sim.strength[ended] = np.clip(sim.strength[ended] + np.where(went_well, growth.by, -growth.by), 0, 1)
+        went_well = (self._sum[ended] >= curriculum.above * sim.steps[ended]) & ~self._failed[ended]
+        sim.strength[ended] = np.clip(sim.strength[ended] + np.where(went_well, curriculum.by, -curriculum.by), 0, 1)
         self._sum[ids], self._failed[ids] = 0, False
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

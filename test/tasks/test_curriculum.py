@@ -3,10 +3,10 @@ import pytest
 from toy_tasks import walker
 
 from velora_ros.errors import TaskError
-from velora_ros.tasks import growth, reward, vary
+from velora_ros.tasks import curriculum, reward, vary
 
-EASY = growth.Growth('tracking', above=0.0, by=0.5)  # every episode that does not fail is a success
-HARD = growth.Growth('tracking', above=2.0, by=0.5)  # none is
+EASY = curriculum.Curriculum('tracking', above=0.0, by=0.5)  # every episode that does not fail is a success
+HARD = curriculum.Curriculum('tracking', above=2.0, by=0.5)  # none is
 VARY = [
     vary.start_pose(joints=0.1),
     vary.friction('foot', (0.4, 1.2)),
@@ -32,7 +32,7 @@ def episodes(env, count):
 
 
 def test_variation_is_full_from_the_start_unless_it_grows():
-    task = walker(growth=EASY)
+    task = walker(curriculum=EASY)
     assert (task.make_vec(2).sim.strength == 1).all()
     assert (task.make_vec(2, growing=True).sim.strength == 0).all()
     assert (walker().make_vec(2, growing=True).sim.strength == 1).all()
@@ -40,7 +40,7 @@ def test_variation_is_full_from_the_start_unless_it_grows():
 
 
 def test_variation_without_strength_changes_nothing():
-    env = walker(growth=HARD, vary=VARY, **STANDS).make_vec(4, growing=True)
+    env = walker(curriculum=HARD, vary=VARY, **STANDS).make_vec(4, growing=True)
     infos = episodes(env, 2)
     observations, infos = env.reset()
     clean = infos['privileged_state'][:, : observations.shape[1]]
@@ -56,7 +56,7 @@ def test_variation_without_strength_changes_nothing():
 
 
 def test_at_full_strength_it_is_what_it_is_without_growth():
-    grown = walker(growth=growth.Growth('tracking', above=0.0, by=1.0), vary=VARY, **STANDS)
+    grown = walker(curriculum=curriculum.Curriculum('tracking', above=0.0, by=1.0), vary=VARY, **STANDS)
     env, always = grown.make_vec(4, growing=True), walker(vary=VARY, **STANDS).make_vec(4)
     episodes(env, 1)
     episodes(always, 1)
@@ -69,7 +69,7 @@ def test_at_full_strength_it_is_what_it_is_without_growth():
 
 
 def test_it_grows_with_each_success_and_shrinks_with_any_other_episode():
-    env = walker(growth=EASY, **STANDS).make_vec(3, growing=True)
+    env = walker(curriculum=EASY, **STANDS).make_vec(3, growing=True)
     episodes(env, 1)
     assert (env.sim.strength == 0.5).all()
     env.episodes.strengths.follow({'tracking': np.ones(3)}, np.array([False, True, False]))
@@ -79,13 +79,13 @@ def test_it_grows_with_each_success_and_shrinks_with_any_other_episode():
 
 
 def test_half_the_strength_halves_what_is_drawn():
-    env = walker(growth=EASY, vary=[vary.com('trunk', 0.02)], **STANDS).make_vec(64, growing=True)
+    env = walker(curriculum=EASY, vary=[vary.com('trunk', 0.02)], **STANDS).make_vec(64, growing=True)
     episodes(env, 1)
     assert 0.009 < np.abs(env.sim.drawn['com']).max() <= 0.01
 
 
 def test_a_state_that_was_saved_while_variation_grew_goes_on_exactly():
-    task = walker(growth=EASY, **STANDS)
+    task = walker(curriculum=EASY, **STANDS)
     env, other = task.make_vec(3, growing=True), task.make_vec(3, growing=True)
     episodes(env, 1)
     env.step(np.zeros((3, 2)))
@@ -98,7 +98,7 @@ def test_a_state_that_was_saved_while_variation_grew_goes_on_exactly():
 
 
 def test_a_critic_can_see_the_strength():
-    env = walker(growth=EASY, critic=[growth.strength()], vary=[], **STANDS).make_vec(2, growing=True)
+    env = walker(curriculum=EASY, critic=[curriculum.strength()], vary=[], **STANDS).make_vec(2, growing=True)
     episodes(env, 1)
     assert (env.reset()[1]['privileged_state'][:, -1] == env.sim.strength).all()
     assert (env.sim.strength > 0).all()
@@ -106,14 +106,14 @@ def test_a_critic_can_see_the_strength():
 
 def test_growth_by_a_metric_that_the_task_lacks_or_by_nothing_is_refused():
     with pytest.raises(TaskError, match=r"no metric 'traking'.*tracking"):
-        walker(growth=growth.Growth('traking', above=0.7))
+        walker(curriculum=curriculum.Curriculum('traking', above=0.7))
     with pytest.raises(TaskError, match='by is 0; it must be above 0'):
-        growth.Growth('tracking', above=0.7, by=0)
+        curriculum.Curriculum('tracking', above=0.7, by=0)
 
 
 def test_a_late_cost_counts_as_much_as_the_variation():
-    late = {reward.alive(): 1.0, growth.late(reward.alive()): -0.5}
-    env = walker(growth=EASY, reward=late, reward_floor=None, **STANDS).make_vec(2, growing=True)
+    late = {reward.alive(): 1.0, curriculum.late(reward.alive()): -0.5}
+    env = walker(curriculum=EASY, reward=late, reward_floor=None, **STANDS).make_vec(2, growing=True)
     env.reset(seed=3)
     assert (env.step(np.zeros((2, 2)))[1] == 1).all()
     episodes(env, 2)

@@ -10,8 +10,9 @@ from rclpy.node import Node
 
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.nodes.ros.parameters import Values
-from velora_ros.nodes.view.page_requests import (
+from velora_ros.nodes.ros.parameter import Values
+from velora_ros.nodes.view.parameters import OWNER, Ranges
+from velora_ros.nodes.view.requests_from_page import (
     BUTTONS,
     POINT,
     POSE,
@@ -27,7 +28,6 @@ from velora_ros.nodes.view.page_requests import (
     to_velocity,
     within,
 )
-from velora_ros.nodes.view.parameters import OWNER, Ranges
 
 VELOCITY, PLACE, STOP = 'cmd_vel', 'goal_pose', 'emergency_stop'
 _TYPES = {VELOCITY: (TWIST, TWIST_STAMPED), PLACE: (POSE, POINT)}

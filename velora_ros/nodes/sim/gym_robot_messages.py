@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.simulated_robot import SimulatedRobot
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.parameters import Values
-from velora_ros.nodes.sim.robot import Array
-from velora_ros.nodes.sim.sensor_messages import to_imu, to_odometry
+from velora_ros.nodes.ros.parameter import Values
+from velora_ros.nodes.sim.imu_odometry_scan import to_imu, to_odometry
+from velora_ros.nodes.sim.robot_protocol import Array
 from velora_ros.nodes.sim.state_publisher import StateTopic
 
 

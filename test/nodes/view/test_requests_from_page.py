@@ -5,7 +5,8 @@ from builtin_interfaces.msg import Time
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.topics_services_qos import SERVICES
-from velora_ros.nodes.view.page_requests import (
+from velora_ros.nodes.view.parameters import DEFAULT_RANGES, PARAMETERS, slider_ranges
+from velora_ros.nodes.view.requests_from_page import (
     BUTTONS,
     POINT,
     POSE,
@@ -19,7 +20,6 @@ from velora_ros.nodes.view.page_requests import (
     velocity_of,
     within,
 )
-from velora_ros.nodes.view.parameters import DEFAULT_RANGES, PARAMETERS, slider_ranges
 
 RANGES = ((-0.5, 1.0), (-0.4, 0.4), (-1.0, 1.0))
 NOW = Time(sec=5)

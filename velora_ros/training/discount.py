@@ -1,0 +1,77 @@
+"""The discount factor, gamma, from the time limit of an environment or task."""
+
+import importlib
+from typing import Any
+
+import gymnasium
+
+from velora_ros.gym.describe_env_errors import FAILURES
+from velora_ros.utils.task_names import is_task_reference
+
+LEAST_DISCOUNT, GREATEST_DISCOUNT = 0.95, 0.99
+"""A smaller discount hardly sees what follows; with a larger one the critic learns slowly."""
+
+
+def discount_for(env_id: str, *, load: bool) -> tuple[float, str]:
+    """
+    Return the discount factor for an environment, and why it is that: from its time limit, unless a task names it.
+
+    Args:
+        env_id: as for :func:`time_limit`.
+        load: as for :func:`time_limit`.
+    """
+    if load and is_task_reference(env_id):
+        try:
+            task = load_task(env_id)
+        except FAILURES:  # making the environment says what is wrong
+            return discount(None), 'no time limit is known'
+        if task.discount is not None:
+            return task.discount, 'the task names it'
+        limit: int | None = task.horizon
+    else:
+        limit = time_limit(env_id, load=load)
+    return discount(limit), 'no time limit is known' if limit is None else f'a time limit of {limit} steps'
+
+
+def discount(periods: int | None) -> float:
+    """
+    Return the discount factor of one period, ``1 - 5 / periods``, but at least 0.95 and at most 0.99.
+
+    The horizon, 1 / (1 - gamma) periods, is then a fifth of an episode, and 20 to 100 periods.
+
+    Args:
+        periods: nominal periods to the time limit; None: there is none.
+    """
+    if periods is None:
+        return GREATEST_DISCOUNT
+    return min(max(1 - 5 / periods, LEAST_DISCOUNT), GREATEST_DISCOUNT)
+
+
+def time_limit(env_id: str, *, load: bool = True) -> int | None:
+    """
+    Return the periods to the time limit with which an id is registered; None: there is none, or no such id.
+
+    Args:
+        env_id: an id in gymnasium's registry, or ``module:id``, of which the module is imported; or the reference of a
+            task, whose commands may end sooner than its episodes.
+        load: whether the module and the file of a task may be loaded; without it both time limits are unknown.
+    """
+    module, _, name = env_id.rpartition(':')
+    if not load and (module or is_task_reference(env_id)):
+        return None
+    try:
+        if is_task_reference(env_id):
+            horizon: int = load_task(env_id).horizon
+            return horizon
+        if module:
+            importlib.import_module(module)
+        return gymnasium.spec(name).max_episode_steps
+    except FAILURES:  # making the environment says what is wrong
+        return None
+
+
+def load_task(reference: str) -> Any:
+    """Return the task of a reference, for example ``quadruped`` or ``my_robot.py:WALK``; its file is run."""
+    from velora_ros.tasks.find_task import find  # noqa: PLC0415 - trainer_node need not load MuJoCo
+
+    return find(reference)
