@@ -17,6 +17,7 @@ from velora_ros.gym.flattening import flat
 from velora_ros.gym.floating_base import FloatingBase, FloatingBaseSensor
 from velora_ros.gym.servo_gains import Gains, ServoGains
 from velora_ros.gym.servos_and_control_limits import are_position_servos, kept_controls, resting_controls
+from velora_ros.gym.simulated_time import SimulatedTime
 from velora_ros.gym.step_without_physics import step_without_physics
 from velora_ros.spec import PolicySpec
 
@@ -35,7 +36,7 @@ class Period(NamedTuple):
     held: bool
 
 
-class SimulatedRobot:
+class SimulatedRobot(SimulatedTime):
     """
     Runs a MuJoCo environment one physics step at a time.
 
@@ -83,7 +84,7 @@ class SimulatedRobot:
         self._gains: ServoGains | None = None  # until a command sets some
         self._before = mujoco.MjData(self._model)
         self._after = mujoco.MjData(self._model)
-        self._steps = self._held_steps = 0
+        super().__init__()
         self.reset()
 
     @property
@@ -100,21 +101,6 @@ class SimulatedRobot:
     def view(self) -> dict[str, Any]:
         """The environment's default camera, as fields of ``mjvCamera``; empty: a view of the whole model."""
         return dict(self._base.mujoco_renderer.default_cam_config or {})
-
-    @property
-    def time(self) -> float:
-        """Simulated time since this object was made, including held time and resets [s]."""
-        return self._steps * self.physics_step
-
-    @property
-    def period_end(self) -> float:
-        """The :attr:`time` at which the running control period ends [s]."""
-        return (self._steps + self._period_steps - self._step_in_period) * self.physics_step
-
-    @property
-    def held_time(self) -> float:
-        """The part of :attr:`time` during which the robot was held [s]."""
-        return self._held_steps * self.physics_step
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -260,14 +246,11 @@ class SimulatedRobot:
         Raises:
             UnsupportedEnvironmentError: the environment's ``step`` does not simulate through ``do_simulation``.
         """
-        self._steps += 1
-        self._step_in_period += 1
-        if self.holding:
-            self._held_steps += 1
-        else:
+        ends = self._count_step(held=self.holding)
+        if not self.holding:
             self._moved = True
             self._simulate()
-        return self._end_period() if self._step_in_period >= self._period_steps else None
+        return self._end_period() if ends else None
 
     def _simulate(self) -> None:
         self._base.data.ctrl[:] = self._command

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from velora_ros.gym.servo_gains import Gains, ServoGains
 from velora_ros.gym.simulated_robot import Period, finite_command
+from velora_ros.gym.simulated_time import SimulatedTime
 from velora_ros.tasks.episodes import UNSTABLE, Episodes
 from velora_ros.tasks.extra_topics import RobotSources
 from velora_ros.tasks.live_metrics import LiveMetrics
@@ -22,7 +23,7 @@ from velora_ros.tasks.terms.vary import PUSHED
 Array = npt.NDArray[np.float64]
 
 
-class TaskRobot:
+class TaskRobot(SimulatedTime):
     """
     One simulation of a task that runs in real time, with the interface of a simulated robot.
 
@@ -72,7 +73,7 @@ class TaskRobot:
         self._everyone = self.sim.everyone
         self._standing = StandingUp(self.sim)
         self._episode = -1
-        self._steps = self._held_steps = 0
+        super().__init__()
         self._disturbed = True
         self._received: set[str] = set()
         self.reset()
@@ -84,21 +85,6 @@ class TaskRobot:
             return {}
         kind, body = int(mujoco.mjtCamera.mjCAMERA_TRACKING), int(self.sim.base_body.id)
         return {'type': kind, 'trackbodyid': body, 'distance': 1.8, 'elevation': -15.0}
-
-    @property
-    def time(self) -> float:
-        """Simulated time since this object was made, including held time and resets [s]."""
-        return self._steps * self.physics_step
-
-    @property
-    def period_end(self) -> float:
-        """The :attr:`time` at which the running control period ends [s]."""
-        return (self._steps + self._period_steps - self._step_in_period) * self.physics_step
-
-    @property
-    def held_time(self) -> float:
-        """The part of :attr:`time` during which the robot was held [s]."""
-        return self._held_steps * self.physics_step
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -236,13 +222,10 @@ class TaskRobot:
 
     def advance(self) -> Period | None:
         """Advance by one physics step; return the outcome of the control period if it ended with this step."""
-        self._steps += 1
-        self._step_in_period += 1
-        if self.holding:
-            self._held_steps += 1
-        else:
+        ends = self._count_step(held=self.holding)
+        if not self.holding:
             self._simulate()
-        return self._end_period() if self._step_in_period >= self._period_steps else None
+        return self._end_period() if ends else None
 
     def _simulate(self) -> None:
         if not self._moved_steps:
