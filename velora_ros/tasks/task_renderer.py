@@ -27,7 +27,10 @@ class TaskRenderer:
         if not self._model.nlight:
             self._model.vis.headlight.ambient[:], self._model.vis.headlight.diffuse[:] = 0.5, 0.6
         self._data = mujoco.MjData(self._model)
-        self._renderer = MujocoRenderer(self._model, self._data, self._camera(), WIDTH, HEIGHT)
+        camera = self._camera()
+        self._renderer = MujocoRenderer(self._model, self._data, camera, WIDTH, HEIGHT)
+        if camera:
+            self._renderer.camera_id = None  # else each picture sets the camera free, and the robot leaves the picture
 
     def draw(self) -> Any:
         """Return a picture, shape (height, width, 3); None where a window shows it."""
