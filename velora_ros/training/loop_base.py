@@ -1,4 +1,4 @@
-"""What training in one environment and in many have in common: budgets, updates that are due, records, callbacks."""
+"""What training in one environment and in many have in common: budgets, evaluations, records, callbacks."""
 
 import dataclasses
 import time
@@ -17,6 +17,7 @@ from velora_ros.training.evaluation_schedule import Evaluations
 from velora_ros.training.hyperparameters import TrainConfig, live_changes
 from velora_ros.training.records import EpisodeSums, RunState, Stopwatch, TrainResult
 from velora_ros.training.reward_terms import TermMeans
+from velora_ros.training.update_schedule import UpdateSchedule
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,13 @@ class LoopBase(ABC):
         self._total_steps, self._begins_trained = options.total_steps, options.begins_trained
         self._callbacks, resumed = options.callbacks, options.resumed
         self._step, self._episode = options.steps_before, options.episodes_before
-        self._steps_before, self._credit, self._result = options.steps_before, 0.0, TrainResult()
+        self._steps_before, self._updates, self._result = options.steps_before, UpdateSchedule(), TrainResult()
         self._can_rest = True  # at the start, and wherever the run can be saved
         self._is_resumed = resumed is not None
         self._terms = TermMeans()
         self._watch = Stopwatch(options.clock, already=0.0 if resumed is None else resumed.seconds)
         if resumed is not None:
-            self._steps_before, self._credit = resumed.steps_before, resumed.credit
+            self._steps_before, self._updates = resumed.steps_before, UpdateSchedule(resumed.credit)
             self._config = dataclasses.replace(config, **resumed.live)
             self._terms.restore(resumed.terms)
             self._result = dataclasses.replace(resumed.result, stopped='', stopped_by='', reason='')
@@ -117,25 +118,6 @@ class LoopBase(ABC):
     @abstractmethod
     def _run_part(self) -> None:
         """Train until the run can be saved again, or its budget is spent."""
-
-    def _updates_per_step(self) -> float:
-        """Return how many updates are due after one transition."""
-        config = self._config
-        if config.samples_per_transition:
-            return config.samples_per_transition / config.batch_size
-        boosted = self._step < config.start_steps + config.boost_steps
-        return config.boost_ratio if boosted else config.update_ratio
-
-    def _updates_due(self, taken: int = 1) -> int:
-        """Return how many updates are due after ``taken`` transitions; the fraction of one is kept for later."""
-        config = self._config
-        if self._step - taken < config.start_steps <= self._step:
-            self._agent.end_warm_up()
-        if self._step >= config.start_steps:
-            self._credit += taken * self._updates_per_step()
-        due = int(self._credit)
-        self._credit -= due
-        return due
 
     def _after_step(self, taken: int = 1) -> None:
         if self._step // RECORD_EVERY > (self._step - taken) // RECORD_EVERY:
@@ -198,7 +180,9 @@ class LoopBase(ABC):
         live = {'noise_scale': self._config.noise_scale, 'update_ratio': self._config.update_ratio}
         episodes = self._result.episodes
         seconds = episodes[-1].seconds if episodes else 0.0
-        return RunState(self._steps_before, self._credit, seconds, live, self._result, terms=self._terms.state())
+        return RunState(
+            self._steps_before, self._updates.credit, seconds, live, self._result, terms=self._terms.state()
+        )
 
     def _episodes_done(self) -> bool:
         return len(self._result.episodes) >= self._config.n_episodes

@@ -11,8 +11,8 @@ A transition passes through these files on its way to a step of Adam, in the tor
 6. ``models/actor_and_critics.py``: the networks. The actor is a torch module (``liquid/network.py``); its gradient
    through time is torch's own.
 
-:mod:`velora_ros.training.vector_env_loop` does the same in many environments. What both have in common is in
-:mod:`velora_ros.training.loop_base`: the budget, how many updates are due after a step, and the records.
+:mod:`velora_ros.training.vector_env_loop` does the same in many environments. What both have in common, such as the
+budget and the records, is in :mod:`velora_ros.training.loop_base`.
 :class:`velora_ros.training.checked_env.CheckedEnv` is the environment with flat float32 observations and actions in
 [-1, 1]; it refuses what is not finite.
 """
@@ -87,8 +87,10 @@ class TrainingLoop(LoopBase):
             self._step += 1
 
             # Learn: the updates that are due after this step.
+            if self._step == config.start_steps:
+                agent.end_warm_up()
             metrics = None
-            for _ in range(self._updates_due()):
+            for _ in range(self._updates.due(config, self._step)):
                 metrics = agent.learn()
 
             sums.add(reward, metrics)

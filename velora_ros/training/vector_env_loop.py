@@ -118,8 +118,10 @@ class VectorTrainingLoop(LoopBase):
         self._returns[step.taken] += step.reward[step.taken]
 
         # Learn: the updates that are due after these transitions.
+        if self._step - taken < config.start_steps <= self._step:
+            agent.end_warm_up()
         metrics = None
-        for _ in range(self._updates_due(taken)):
+        for _ in range(self._updates.due(config, self._step, taken)):
             metrics = agent.learn()
 
         self._add_losses(metrics)
