@@ -1,4 +1,4 @@
-"""``velora_ros deploy walk.onnx``: draft the description beside an ONNX policy, with limits from a robot file."""
+"""``velora_ros deploy walk.onnx``: draft the description beside a foreign policy, with limits from a robot file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,9 +6,10 @@ from xml.etree import ElementTree
 
 from velora_ros.errors import ConfigError, PolicyFileError
 from velora_ros.gym.read_robot_file import read
-from velora_ros.policy.foreign.draft import JointLimits, draft
+from velora_ros.policy.foreign.draft import JointLimits, draft, draft_bundle
+from velora_ros.policy.foreign.leapp_bundle import read_bundle
 from velora_ros.policy.foreign.metadata import own_spec
-from velora_ros.policy.foreign.onnx_file import description_path, is_onnx, read_model
+from velora_ros.policy.foreign.onnx_file import description_path, is_bundle, is_foreign, read_model
 from velora_ros.utils.atomic_files import atomic_write
 
 _HINGE, _SLIDE = 3, 2
@@ -16,10 +17,10 @@ _TURNING, _SLIDING = ('revolute', 'continuous'), ('prismatic',)
 
 
 def needs_description(path: str) -> bool:
-    """Return whether a path is an ONNX model of another library without a description beside it."""
-    if not (is_onnx(path) and Path(path).is_file()) or description_path(Path(path)).exists():
+    """Return whether a path is an ONNX model of another library, or a LEAPP bundle, without a description beside it."""
+    if not (is_foreign(path) and Path(path).is_file()) or description_path(Path(path)).exists():
         return False
-    return own_spec(_metadata(path)) is None
+    return is_bundle(path) or own_spec(_metadata(path)) is None
 
 
 def write_description(path: str, out: str | None, robot: str | None) -> str:
@@ -27,7 +28,7 @@ def write_description(path: str, out: str | None, robot: str | None) -> str:
     Write the draft of a description and return a line about it.
 
     Args:
-        path: the ONNX model.
+        path: the ONNX model, or the YAML file of a LEAPP bundle.
         out: the file to write; None: beside the model.
         robot: a URDF or MJCF file with the joints' limits; None: they stay null.
 
@@ -37,9 +38,8 @@ def write_description(path: str, out: str | None, robot: str | None) -> str:
         StorageError: the description cannot be written.
     """
     try:
-        _, model = read_model(Path(path))
-        text = draft(Path(path).name, model, None if robot is None else joint_limits(robot))
-    except PolicyFileError as error:
+        text = _draft(Path(path), None if robot is None else joint_limits(robot))
+    except (PolicyFileError, OSError) as error:
         raise PolicyFileError(f"policy file '{path}': {str(error).rstrip('.')}.") from error
     target = description_path(Path(path)) if out is None else Path(out)
     with atomic_write(target) as file:
@@ -47,6 +47,13 @@ def write_description(path: str, out: str | None, robot: str | None) -> str:
     count = sum('null' in line.partition('#')[0] for line in text.splitlines())
     beside = '' if out is None else f', and keep it beside the model as {description_path(Path(path)).name}'
     return f'{target}: drafted; fill in what is null ({count} lines){beside}'
+
+
+def _draft(path: Path, robot: Mapping[str, JointLimits] | None) -> str:
+    if is_bundle(path):
+        return draft_bundle(path.name, read_bundle(path).description, robot)
+    _, model = read_model(path)
+    return draft(path.name, model, robot)
 
 
 def joint_limits(path: str) -> dict[str, JointLimits]:

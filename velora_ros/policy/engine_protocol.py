@@ -15,6 +15,8 @@ class Engine(Protocol):
 
     hidden: Array
     """The hidden state, shape (C,); writable in place."""
+    start: Array | float
+    """The hidden state after a reset, shape (C,), or one number for all."""
 
     def step(self, observation: Array, ratio: float) -> Array:
         """

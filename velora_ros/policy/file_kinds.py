@@ -15,8 +15,8 @@ AGENT_KEY = 'velora_ros_model'
 LARGEST_HEADER = 16 * 2**20  # bytes; a header is a few kB, and one of gigabytes is some other file
 LOOKED_AT = 4096  # bytes that are read of a file that is not a safetensors file
 
-POLICY, ONNX, AGENT, CHECKPOINT, RUN, FOLDER, MISSING, OTHER = (
-    'policy', 'onnx', 'agent', 'checkpoint', 'run', 'folder', 'missing', 'other'
+POLICY, ONNX, LEAPP, AGENT, CHECKPOINT, RUN, FOLDER, MISSING, OTHER = (
+    'policy', 'onnx', 'leapp', 'agent', 'checkpoint', 'run', 'folder', 'missing', 'other'
 )  # fmt: skip
 
 _MAGIC = (
@@ -38,6 +38,7 @@ _MAGIC = (
     (b'SQLite format 3', 'an SQLite database'),
     (b'\x89MCAP', 'a recording (MCAP)'),
 )
+_BUNDLE = 'the YAML file of a LEAPP bundle'
 _ONNX_TAGS = frozenset(b'\x12\x1a\x22\x28\x32\x3a\x42')  # fields 2 to 8 of ONNX's ModelProto, after its ir_version
 
 
@@ -90,7 +91,8 @@ def _file(place: Path) -> Found:
         return Found(OTHER, _archive(place))
     if len(start) > 2 and start[0] == 0x08 and start[1] < 0x20 and start[2] in _ONNX_TAGS:
         return Found(ONNX, 'an ONNX model')
-    return Found(OTHER, _other(start, size))
+    text_of_it = _other(start, size)
+    return Found(LEAPP if text_of_it == _BUNDLE else OTHER, text_of_it)
 
 
 def why_no_policy(path: str | os.PathLike[str]) -> str:  # noqa: PLR0911 - one for each kind
@@ -109,8 +111,11 @@ def why_no_policy(path: str | os.PathLike[str]) -> str:  # noqa: PLR0911 - one f
     if found.kind == AGENT:
         return f"this is {found.text}, not a policy; export it: LiquidDDPG.load(file).export('policy.safetensors')."
     if found.kind == FOLDER:
+        bundle = place / f'{place.resolve().name}.yaml'
+        if identify(bundle).kind == LEAPP:
+            return f"this is the folder of a LEAPP bundle; name its YAML file, '{bundle}'."
         return 'this is a folder; name the .safetensors file itself.'
-    if found.kind == ONNX:
+    if found.kind in (ONNX, LEAPP):
         return f'this is {found.text}, which policy_node runs; what is asked for here needs a .safetensors file.'
     return _how_to_make_one(found, place)
 
@@ -250,7 +255,7 @@ def _text(words: str) -> str:
         return 'a JSON file'
     lines = [line for line in words.splitlines() if line.strip() and not line.lstrip().startswith('#')]
     if lines and (lines[0].startswith(('- ', '---')) or _is_entry(lines[0])):
-        return 'a YAML file'
+        return _BUNDLE if lines[0].rstrip() == 'models:' else 'a YAML file'
     return 'a text file'
 
 

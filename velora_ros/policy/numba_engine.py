@@ -48,6 +48,7 @@ class NumbaEngine:
         scratch = np.zeros(s + file.n_neurons + 4 * c + a)
         self._state = np.concatenate([np.zeros(c + a), file.spec.low, file.spec.high, scratch])
         self.hidden, self._action = self._state[:c], self._state[c : c + a]
+        self.start: npt.NDArray[np.float64] | float = 0.0
         self._offset = file.tensors['normalisation.offset'].astype(np.float64)
         self._function = compiled_step()
 

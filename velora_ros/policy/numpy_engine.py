@@ -26,6 +26,7 @@ class NumpyEngine:
         self._low, self._high = file.spec.low, file.spec.high
         self._next_hidden = CELLS[file.cell]
         self.hidden = np.zeros(file.hidden_size)
+        self.start: Array | float = 0.0
 
     @np.errstate(all='ignore')  # an overflow is found by its result
     def step(self, observation: Array, ratio: float) -> Array:

@@ -16,7 +16,7 @@ from velora_ros.errors import ConfigError, MissingDependencyError, ObservationEr
 from velora_ros.liquid.cell_registry import CFC
 from velora_ros.policy.engine_protocol import ENGINES, Engine
 from velora_ros.policy.foreign.onnx_engine import OnnxEngine
-from velora_ros.policy.foreign.onnx_file import OnnxFile, is_onnx
+from velora_ros.policy.foreign.onnx_file import OnnxFile, is_foreign
 from velora_ros.policy.numpy_engine import NumpyEngine
 from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.spec import PolicySpec
@@ -65,8 +65,12 @@ class Policy:
             raise PolicyFileError(f"policy file '{os.fspath(path)}': {error}") from error
 
     def reset(self) -> None:
-        """Set the hidden state to zero; the next step uses the nominal period, no matter how much time has passed."""
-        self._engine.hidden[:] = 0.0
+        """
+        Set the hidden state to zero; the next step uses the nominal period, no matter how much time has passed.
+
+        A policy of another library may have another start state.
+        """
+        self._engine.hidden[:] = self._engine.start
         self._fresh = True
 
     def warm_up(self) -> None:
@@ -115,7 +119,7 @@ class Policy:
     @property
     def hidden(self) -> Array:
         """The hidden state, a copy, shape (H,), of our own cells in [-1, 1]; the next step continues from it if set."""
-        return self._engine.hidden.copy()
+        return self._engine.hidden.astype(np.float64)
 
     @hidden.setter
     def hidden(self, value: npt.ArrayLike) -> None:
@@ -175,7 +179,7 @@ def load_file(path: str | os.PathLike[str]) -> PolicyFile | OnnxFile:
     Raises:
         PolicyFileError: it is missing, damaged or neither of them.
     """
-    return OnnxFile.load(path) if is_onnx(path) else PolicyFile.load(path)
+    return OnnxFile.load(path) if is_foreign(path) else PolicyFile.load(path)
 
 
 def read_spec(path: str | os.PathLike[str]) -> PolicySpec:
@@ -185,7 +189,7 @@ def read_spec(path: str | os.PathLike[str]) -> PolicySpec:
     Raises:
         PolicyFileError: as for :func:`load_file`.
     """
-    return OnnxFile.load(path).spec if is_onnx(path) else PolicyFile.read_spec(path)
+    return OnnxFile.load(path).spec if is_foreign(path) else PolicyFile.read_spec(path)
 
 
 def make_engine(name: str, file: PolicyFile | OnnxFile) -> tuple[str, Engine]:

@@ -9,10 +9,10 @@ import onnx
 import pytest
 import yaml
 from foreign_policies import description, mjlab_policy
+from hostile_files import mutated, outcome
 from onnx import TensorProto, helper, numpy_helper
 
-from velora_ros.errors import ObservationError, PolicyFileError
-from velora_ros.policy import Policy
+from velora_ros.errors import PolicyFileError
 from velora_ros.policy.foreign.description import parse_description
 from velora_ros.policy.foreign.onnx_file import OnnxFile
 
@@ -26,45 +26,11 @@ def made(tmp_path_factory):
     return path
 
 
-def outcome(path):
-    """Return '' if the policy loads and steps, else its error, which must be one sentence."""
-    try:
-        policy = Policy.load(path)
-        policy.warm_up()
-        policy.step(np.zeros(policy.spec.observation_dim))
-    except (PolicyFileError, ObservationError) as error:
-        text = str(error)
-        assert '\n' not in text and len(text) < 2000 and text.endswith('.'), text
-        return text
-    return ''
-
-
 def save(model, path):
     """Write a model that onnx itself would refuse to write."""
     path.write_bytes(model.SerializeToString() if not isinstance(model, bytes) else model)
     path.with_suffix('.yaml').write_text(yaml.safe_dump(description()))
     return path
-
-
-def mutated(data, rng):
-    """Return bytes with some changed, inserted, removed or repeated."""
-    data = bytearray(data)
-    for _ in range(rng.integers(1, 6)):
-        at, kind = int(rng.integers(max(len(data), 1))), rng.integers(5)
-        data = data or bytearray(b'0')
-        if rng.random() < 0.7:  # the structure, not the weights
-            at = int(rng.choice([at % 400, max(len(data) - 1 - at % 3000, 0)]))
-        if kind == 0:
-            data[at] ^= 1 << int(rng.integers(8))
-        elif kind == 1:
-            data[at] = int(rng.choice([0, 1, 0x7F, 0x80, 0xFF]))
-        elif kind == 2:
-            del data[at : at + int(rng.integers(1, 9))]
-        elif kind == 3:
-            data[at:at] = rng.bytes(int(rng.integers(1, 9)))
-        else:
-            data = data[: max(at, 1)]
-    return bytes(data)
 
 
 def test_a_thousand_damaged_models_are_refused_in_one_sentence_or_run(made, tmp_path):

@@ -55,7 +55,7 @@ from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.rclpy_compat import taker
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.policy.foreign.onnx_file import is_onnx
+from velora_ros.policy.foreign.onnx_file import is_foreign
 from velora_ros.spec import PolicySpec
 
 INACTIVE = Status('ok', 'inactive', '')
@@ -391,7 +391,7 @@ class PolicyLoop:
         Raises:
             VeloraError: the file is missing or damaged, or its specification differs.
         """
-        if is_onnx(path):
+        if is_foreign(path):
             return  # reading one takes long enough to delay commands; it is checked when it is loaded
         check_same_spec(PolicyFile.read_spec(path), self.policy.spec)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.policy.file_kinds import why_no_policy
-from velora_ros.policy.foreign.onnx_file import is_onnx
+from velora_ros.policy.foreign.onnx_file import is_foreign
 from velora_ros.spec import PolicySpec
 from velora_ros.utils.shipped_files import share_path
 
@@ -51,7 +51,7 @@ class PolicyFolders:
                 f"{', '.join(map(str, self._folders))}. Start the node with its folder in 'policy_dirs'."
             )
         # Before anything of the running policy changes; an ONNX model is looked at when it is loaded.
-        if exists and not is_onnx(path) and (why := why_no_policy(path)):
+        if exists and not is_foreign(path) and (why := why_no_policy(path)):
             raise ConfigError(f"the policy '{path}': {why}")
         if exists and not is_file:
             raise ConfigError(f"there is no policy file '{path}'; give an existing one.")

@@ -1,4 +1,4 @@
-"""Drafts the description of an ONNX model: what its metadata say, what a robot file says, and null for the rest."""
+"""Drafts the description of a model or bundle: what it says of itself, what a robot file says, null for the rest."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +22,11 @@ period: null  # [s] time between two steps: the simulation's time step x decimat
 """
 ROUNDED = """
 # Numbers from the model's metadata are rounded to three digits; put in the exact ones of training if you have them."""
+BUNDLE_HEAD = """\
+# What policy_node must know of the LEAPP bundle {name}, beside what it says itself. Fill in every null; then
+# 'velora_ros deploy {name}' shows the result. docs/bring-your-policy.md explains the fields.
+
+"""
 _EXAMPLES = """\
 observations: null  # in the network's order, {count} numbers in all; for example
 #  - {{term: base_ang_vel, scale: 0.25}}
@@ -65,11 +70,7 @@ def draft(name: str, model: 'onnx.ModelProto', robot: Mapping[str, JointLimits] 
     said = mjlab_description({entry.key: entry.value for entry in model.metadata_props})
     roles, trouble = _roles(model)
     joints = said.joints or tuple(robot or ())
-    if robot is not None and (unknown := [joint for joint in joints if joint not in robot]):
-        raise PolicyFileError(
-            f"the policy has the joint '{unknown[0]}' and the robot file has {', '.join(list(robot)[:12])}; give the "
-            'file of the robot that the policy was trained for.'
-        )
+    _check_joints(joints, robot)
     parts = [
         HEAD.format(name=name, rounded=ROUNDED if said.joints else ''),
         _joints(joints, said, robot or {}),
@@ -78,6 +79,43 @@ def draft(name: str, model: 'onnx.ModelProto', robot: Mapping[str, JointLimits] 
         _tensors(model, trouble) if trouble else '',
     ]
     return '\n'.join(part.rstrip() + '\n' for part in parts if part)
+
+
+def draft_bundle(name: str, said: Description, robot: Mapping[str, JointLimits] | None = None) -> str:
+    """
+    Return the text of the description of a LEAPP bundle, with comments.
+
+    Args:
+        name: name of the bundle's YAML file.
+        said: what the bundle says.
+        robot: the robot's joints; None: not known.
+
+    Raises:
+        PolicyFileError: the robot lacks a joint of the policy.
+    """
+    joints = said.actions.joints
+    _check_joints(joints, robot)
+    low, high = ([getattr(robot[one], end) for one in joints] if robot else None for end in ('low', 'high'))
+    period = '' if said.period else 'period: null  # [s] time between two steps in training\n'
+    others = [joint for joint in said.joints if joint not in joints]
+    also = f', then {", ".join(others)}' if others else ''
+    return BUNDLE_HEAD.format(name=name) + (
+        f'{period}# one value each for {", ".join(joints)}{also}\n'
+        'default_positions: null  # [rad] where the joints are before the policy takes over\n'
+        'actions:  # what the bundle commands is sent within low and high\n'
+        f'  low: {_flow(low)}  # least value that may be sent to each joint: its limit\n'
+        f'  high: {_flow(high)}\n'
+        '  stiffness: null  # of the servos in training; may stay null\n'
+        '  damping: null\n'
+    )
+
+
+def _check_joints(joints: Sequence[str], robot: Mapping[str, JointLimits] | None) -> None:
+    if robot is not None and (unknown := [joint for joint in joints if joint not in robot]):
+        raise PolicyFileError(
+            f"the policy has the joint '{unknown[0]}' and the robot file has {', '.join(list(robot)[:12])}; give the "
+            'file of the robot that the policy was trained for.'
+        )
 
 
 def _roles(model: 'onnx.ModelProto') -> tuple[Roles | None, str]:

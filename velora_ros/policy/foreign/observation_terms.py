@@ -82,9 +82,10 @@ def entries_of(
     Raises:
         PolicyFileError: the term is not known and has no topic, or names a joint that does not exist.
     """
-    if term.fields or term.size or term.topic:
-        return _own(term)
     kind = known_term(term.term)
+    is_twist = kind == TWIST and not (term.size or term.topic)
+    if (term.fields or term.size or term.topic) and not is_twist:
+        return _own(term)
     if is_of_joints(term.term):
         return _of_joints(term, kind, joints, defaults, units)
     if kind == ACTIONS:
@@ -93,8 +94,9 @@ def entries_of(
     if kind == TWIST:
         source = Source(COMMAND.name, COMMAND.topic, COMMAND.type, COMMAND.missing, max_age_s=COMMAND.max_age_s,
                         low=term.low, high=term.high)  # fmt: skip
-        found = _at(source, _COMMANDED, [f'{TWIST}.{one}' for one in _COMMANDED], '', term)
-        return found._replace(units=('m/s', 'm/s', 'rad/s'))
+        fields = term.fields or _COMMANDED
+        found = _at(source, fields, [f'{TWIST}.{one}' for one in fields], '', term)
+        return found._replace(units=tuple('rad/s' if one.startswith('angular') else 'm/s' for one in fields))
     if kind == CLOCK:
         return _clock(term)
     usual = {

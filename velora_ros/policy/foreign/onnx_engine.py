@@ -6,6 +6,8 @@ frames before. See :class:`velora_ros.policy.engine_protocol.Engine`.
 """
 
 import functools
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +17,14 @@ from velora_ros.errors import MissingDependencyError, ObservationError, PolicyFi
 from velora_ros.policy.engine_protocol import in_one_line, not_finite, too_large
 from velora_ros.policy.foreign.frame_stacking import Frames
 from velora_ros.policy.foreign.model_checks import one_line
+from velora_ros.policy.foreign.tensor_roles import Roles, Tensor
 from velora_ros.utils.dependencies import how_to_install
 
 if TYPE_CHECKING:
     from velora_ros.policy.foreign.onnx_file import OnnxFile
 
 Array = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.floating]
 
 LARGEST_MEMORY = 2**29
 """Bytes of all tensors of all models of a process; a model that needs more fails, and nothing else does."""
@@ -43,46 +47,47 @@ class OnnxEngine:
     def __init__(self, file: 'OnnxFile') -> None:
         roles, self._period = file.roles, file.spec.control_period
         self._low, self._high = (np.asarray(ends) if ends else None for ends in (file.input_low, file.input_high))
+        self._clips_input = self._low is not None or self._high is not None
         self._clip = file.action_clip
         self._frames = Frames(file.widths, file.history) if set(file.history) != {1} else None
         self._session = make_session(file.model)
-        self._feeds = {
-            one.name: np.zeros(one.shape, one.dtype)
-            for one in (roles.observation, *(before for before, _ in roles.states), *([roles.dt] if roles.dt else []))
-        }
-        self._observation = self._feeds[roles.observation.name].reshape(-1)
-        self._dt = self._feeds[roles.dt.name].reshape(-1) if roles.dt else None
-        self._states = [self._feeds[before.name].reshape(-1) for before, _ in roles.states]
-        self._outputs = [roles.action.name, *(after.name for _, after in roles.states)]
-        self._memory = roles.hidden_size
+        self._memory, self._n_actions = roles.hidden_size, file.spec.action_dim
+        kind = _number_kind(roles)
         # Behind the frames is 1 once there was a first observation, so that zeros are a fresh state here too.
-        self.hidden: Array = np.zeros(self._memory + (self._frames.size + 1 if self._frames else 0))
-        self._try(file)
+        self.hidden = np.zeros(self._memory + (self._frames.size + 1 if self._frames else 0), kind)
+        start = np.zeros(len(self.hidden))
+        start[: len(file.start)] = file.start
+        self.start: Array | float = start
+        self.hidden[:] = self.start
+        self._observation = np.zeros(roles.observation.size, roles.observation.dtype)
+        self._dt = np.zeros(1, roles.dt.dtype) if roles.dt else None
+        self._result = np.zeros(self._n_actions + self._memory, kind)
+        self._bind(roles, self._shapes(file))
 
     def step(self, observation: Array, ratio: float) -> Array:
         """Advance the hidden state by one observation and return the action; on an error the state is unchanged."""
-        if not np.isfinite(observation).all():
-            raise ObservationError(not_finite(observation))
-        frames = self._input(observation)
-        if np.abs(frames).max() > _LARGEST_INPUT:
-            raise ObservationError(too_large(observation))
+        if not math.hypot(*observation.tolist()) <= _LARGEST_INPUT:  # also if one is not a number
+            self._check(observation)
+        frames = self._input(observation) if self._clips_input or self._frames is not None else observation
         self._observation[:] = frames
         if self._dt is not None:
-            self._dt[:] = ratio * self._period
-        at = 0
-        for state in self._states:
-            state[:] = self.hidden[at : at + state.size]
-            at += state.size
-        action, after = self._run()
-        if not (np.isfinite(action).all() and np.isfinite(after).all()):
+            self._dt[0] = ratio * self._period
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:  # onnxruntime has no common class for its errors
+            raise ObservationError(_cannot_run(error)) from error
+        result = self._result
+        if not np.isfinite(result).all():
             raise ObservationError(
-                f'the network returns numbers that are not finite for this observation; check its units and order: '
+                'the network returns numbers that are not finite for this observation; check its units and order: '
                 f'{in_one_line(observation)}.'
             )
-        self.hidden[: self._memory] = after
+        if self._memory:
+            self.hidden[: self._memory] = result[self._n_actions :]
         if self._frames is not None:
             self.hidden[self._memory : -1], self.hidden[-1] = frames, 1.0
-        return action if self._clip is None else np.clip(action, *self._clip)
+        action: Array = result[: self._n_actions].astype(np.float64)
+        return action if self._clip is None else np.minimum(np.maximum(action, self._clip[0]), self._clip[1])
 
     def warm_up(self) -> None:
         """Take some steps; the hidden state is unchanged."""
@@ -91,42 +96,89 @@ class OnnxEngine:
             self.step(zero, 1.0)
         self.hidden[:] = hidden
 
+    def _check(self, observation: Array) -> None:
+        """Raise for an observation that is not finite, or too large for 32-bit sums."""
+        if not np.isfinite(observation).all():
+            raise ObservationError(not_finite(observation))
+        if np.abs(self._clipped(observation)).max() > _LARGEST_INPUT:
+            raise ObservationError(too_large(observation))
+
+    def _clipped(self, observation: Array) -> Array:
+        return np.clip(observation, self._low, self._high) if self._clips_input else observation
+
     def _input(self, observation: Array) -> Array:
-        if self._low is not None or self._high is not None:
-            observation = np.clip(observation, self._low, self._high)
+        observation = self._clipped(observation)
         if self._frames is None:
             return observation
         return self._frames.next(self.hidden[self._memory : -1], observation, first=not self.hidden[-1])
 
-    def _run(self) -> tuple[Array, Array]:
-        """Return the action and all hidden states in one vector."""
-        try:
-            found = self._session.run(self._outputs, self._feeds)
-        except Exception as error:  # onnxruntime has no common class for its errors
-            raise ObservationError(f'the network cannot be run: {one_line(error)}.') from error
-        action, *states = [np.asarray(one, np.float64).reshape(-1) for one in found]
-        return action, np.concatenate(states) if states else np.zeros(0)
-
-    def _try(self, file: 'OnnxFile') -> None:
-        """Check with one step that the model returns what the contract says."""
-        spec, wanted = file.spec, file.roles.observation.size
+    def _shapes(self, file: 'OnnxFile') -> list[tuple[int, ...]]:
+        """Check with one step that the model returns what the contract says; return the shape of each output."""
+        spec, roles = file.spec, file.roles
         self._observation_size = spec.observation_dim
         given = self._frames.size if self._frames else spec.observation_dim
-        if given != wanted:
+        if given != roles.observation.size:
             raise PolicyFileError(
-                f'its network reads {wanted} numbers and its terms have {given}: {file.described_terms}. Correct the '
-                "terms in the description ('observations'), their joints, or their history."
+                f'its network reads {roles.observation.size} numbers and its terms have {given}: '
+                f"{file.described_terms}. Correct the terms in the description ('observations'), their joints, or "
+                'their history.'
             )
-        self._observation[:] = 0
+        feeds = {one.name: np.zeros(one.shape, one.dtype) for one in _inputs(roles)}
         try:
-            action, after = self._run()
-        except ObservationError as error:
-            raise PolicyFileError(str(error)) from error
-        if action.size != spec.action_dim or after.size != self._memory:
+            action, *after = map(np.asarray, self._session.run([one.name for one in _outputs(roles)], feeds))
+        except Exception as error:
+            raise PolicyFileError(_cannot_run(error)) from error
+        if action.size != spec.action_dim or [one.size for one in after] != [one.size for one, _ in roles.states]:
             raise PolicyFileError(
-                f'its network returns {action.size} actions and {after.size} numbers of hidden state; the description '
-                f'has {spec.action_dim} actions ({", ".join(spec.action_names[:4])}, ...) and {self._memory} numbers.'
+                f'its network returns {action.size} actions and {sum(one.size for one in after)} numbers of hidden '
+                f'state; the description has {spec.action_dim} actions ({", ".join(spec.action_names[:4])}, ...) and '
+                f'{self._memory} numbers.'
             )
+        return [action.shape, *(one.shape for one in after)]
+
+    def _bind(self, roles: Roles, shapes: Sequence[tuple[int, ...]]) -> None:
+        """
+        Let the model read and write the same memory at every step; passing arrays takes longer than a small network.
+
+        It reads the observation, the elapsed time and the hidden state, and writes the result: the action, and behind
+        it the next hidden state.
+        """
+        self._binding = self._session.io_binding()
+        places = [self._observation, *_split(self.hidden, [one.size for one, _ in roles.states])]
+        places += [self._dt] if self._dt is not None else []
+        for one, place in zip(_inputs(roles), places, strict=True):
+            self._binding.bind_input(one.name, 'cpu', 0, place.dtype.type, one.shape, place.ctypes.data)
+        results = _split(self._result, [math.prod(shape) for shape in shapes])
+        for one, place, shape in zip(_outputs(roles), results, shapes, strict=True):
+            self._binding.bind_output(one.name, 'cpu', 0, place.dtype.type, shape, place.ctypes.data)
+
+
+def _inputs(roles: Roles) -> list[Tensor]:
+    return [roles.observation, *(before for before, _ in roles.states), *([roles.dt] if roles.dt else [])]
+
+
+def _outputs(roles: Roles) -> list[Tensor]:
+    return [roles.action, *(after for _, after in roles.states)]
+
+
+def _number_kind(roles: Roles) -> str:
+    """Return the type of the action's numbers, which must be that of the hidden states too."""
+    kinds = {roles.action.dtype, *(one.dtype for pair in roles.states for one in pair)}
+    if len(kinds) > 1:
+        raise PolicyFileError(
+            'its action and hidden states have 32-bit and 64-bit numbers; export the policy with one of the two.'
+        )
+    return kinds.pop()
+
+
+def _split(whole: Numbers, sizes: Sequence[int]) -> list[Numbers]:
+    """Return parts of an array, one behind the other."""
+    ends = np.cumsum(sizes)
+    return [whole[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+
+
+def _cannot_run(error: Exception) -> str:
+    return f'the network cannot be run: {one_line(error)}.'
 
 
 def make_session(model: bytes) -> Any:

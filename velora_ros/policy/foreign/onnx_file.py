@@ -1,16 +1,17 @@
-"""An ONNX policy: the model and the description beside it, as :class:`velora_ros.policy.PolicyFile` is for our own."""
+"""A foreign policy: the model and the description beside it, as :class:`velora_ros.policy.PolicyFile` is for ours."""
 
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from velora_ros.errors import PolicyFileError, SpecError
-from velora_ros.policy.file_kinds import ONNX, identify
+from velora_ros.policy.file_kinds import LEAPP, ONNX, identify
 from velora_ros.policy.foreign.description import Description, load_description
 from velora_ros.policy.foreign.foreign_spec import Described, described, missing
+from velora_ros.policy.foreign.leapp_bundle import read_bundle
 from velora_ros.policy.foreign.metadata import mjlab_description, own_spec
 from velora_ros.policy.foreign.model_checks import LARGEST_MODEL, one_sentence, parse
 from velora_ros.policy.foreign.tensor_roles import Roles, find_roles
@@ -39,6 +40,7 @@ class OnnxFile:
         input_low: least value of each entry, after its scale; empty: none is clipped.
         input_high: greatest value of each entry.
         action_clip: lowest and highest output of the network; None: any.
+        start: start values of the hidden state; empty: all are zero.
         digest: SHA-256 over model and description, in hex.
     """
 
@@ -53,6 +55,7 @@ class OnnxFile:
     input_low: tuple[float, ...] = ()
     input_high: tuple[float, ...] = ()
     action_clip: tuple[float, float] | None = None
+    start: tuple[float, ...] = ()
     digest: str = ''
     environment: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -77,7 +80,7 @@ class OnnxFile:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> 'OnnxFile':
         """
-        Read and check an ONNX model and the description beside it, without running it.
+        Read and check an ONNX model or a LEAPP bundle, and the description beside it, without running it.
 
         Raises:
             MissingDependencyError: onnx is not installed.
@@ -90,9 +93,14 @@ class OnnxFile:
             raise PolicyFileError(f"policy file '{os.fspath(path)}': {one_sentence(reason)}") from error
 
 
-def is_onnx(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path is an ONNX model, by its content or by its name."""
-    return Path(path).suffix.lower() == ENDING or identify(path).kind == ONNX
+def is_foreign(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is an ONNX model, by its content or by its name, or the YAML file of a LEAPP bundle."""
+    return Path(path).suffix.lower() == ENDING or identify(path).kind in (ONNX, LEAPP)
+
+
+def is_bundle(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is the YAML file of a LEAPP bundle."""
+    return identify(path).kind == LEAPP
 
 
 def read_model(path: Path) -> tuple[bytes, 'onnx.ModelProto']:
@@ -113,20 +121,19 @@ def read_model(path: Path) -> tuple[bytes, 'onnx.ModelProto']:
 
 
 def description_path(path: Path) -> Path:
-    """Return the path of the description of an ONNX model."""
-    return path.with_suffix('.yaml')
+    """Return the path of the description of an ONNX model, or of a LEAPP bundle."""
+    return path.with_suffix('.description.yaml' if is_bundle(path) else '.yaml')
 
 
-def description_of(path: Path, model: 'onnx.ModelProto') -> Description:
+def description_of(path: Path, said: Description) -> Description:
     """
-    Return all that the description beside a model and the model's metadata say.
+    Return all that the description beside a model says, and what the model says of itself where it says nothing.
 
     Raises:
         PolicyFileError: one of them is not valid, or the description leads out of the model's folder.
         OSError: it cannot be read.
     """
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    beside, said = description_path(path), mjlab_description(metadata)
+    beside = description_path(path)
     if not beside.exists():
         return said
     # A user who may name the model has allowed its folder, but nothing that a link in it leads to.
@@ -136,9 +143,11 @@ def description_of(path: Path, model: 'onnx.ModelProto') -> Description:
 
 
 def _load(path: Path) -> OnnxFile:
+    if is_bundle(path):
+        return _load_bundle(path)
     data, model = read_model(path)
-    own = own_spec({entry.key: entry.value for entry in model.metadata_props})
-    beside = description_path(path)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    own = own_spec(metadata)
     sha = hashlib.sha256(data)
     if own is not None:
         spec, dt_range = own
@@ -146,13 +155,8 @@ def _load(path: Path) -> OnnxFile:
         return OnnxFile(
             path.name, spec, data, find_roles(model), dt_range, (width,), (1,), ('observation',), digest=sha.hexdigest()
         )
-    description = description_of(path, model)
-    if lacking := missing(description):
-        how = (
-            f"set them in '{beside.name}'" if beside.exists()
-            else f"'velora_ros deploy {path.name}' drafts '{beside.name}', in which they must be set"
-        )  # fmt: skip
-        raise PolicyFileError(f'it does not say {", ".join(lacking)}; {how}.')
+    description = description_of(path, mjlab_description(metadata))
+    _check_nothing_is_missing(path, missing(description))
     names = description.tensors
     roles = find_roles(
         model, observation=names.observation, action=names.action, dt=names.dt,
@@ -162,8 +166,30 @@ def _load(path: Path) -> OnnxFile:
     return _of(path.name, described(description, path.stem), data, roles, sha.hexdigest())
 
 
+def _load_bundle(path: Path) -> OnnxFile:
+    bundle = read_bundle(path)
+    description = description_of(path, bundle.description)
+    # The targets are positions, not offsets from a pose; but the robot must stand somewhere before the policy starts.
+    pose = ['the default positions of the joints'] if not description.default_positions else []
+    _check_nothing_is_missing(path, pose + missing(description))
+    roles = find_roles(bundle.model, observation=bundle.observation, action=bundle.action, states=bundle.states)
+    digest = hashlib.sha256(f'{bundle.digest} {description!r}'.encode()).hexdigest()
+    found = _of(path.name, described(description, path.stem), bundle.data, roles, digest)
+    return replace(found, start=bundle.start)
+
+
+def _check_nothing_is_missing(path: Path, lacking: Sequence[str]) -> None:
+    if lacking:
+        beside = description_path(path)
+        how = (
+            f"set them in '{beside.name}'" if beside.exists()
+            else f"'velora_ros deploy {path.name}' drafts '{beside.name}', in which they must be set"
+        )  # fmt: skip
+        raise PolicyFileError(f'it does not say {", ".join(lacking)}; {how}.')
+
+
 def _of(name: str, found: Described, data: bytes, roles: Roles, digest: str) -> OnnxFile:
     return OnnxFile(
         name, found.spec, data, roles, found.dt_range, found.widths, found.history, found.terms, found.low, found.high,
-        found.clip, digest,
+        found.clip, digest=digest,
     )  # fmt: skip

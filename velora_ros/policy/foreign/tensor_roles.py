@@ -89,8 +89,8 @@ def find_roles(
             input is the observation or which output the action.
     """
     weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = {one.name: _tensor(one, 'input') for one in model.graph.input if one.name not in weights}
-    outputs = {one.name: _tensor(one, 'output') for one in model.graph.output}
+    inputs = {one.name: tensor_of(one, 'input') for one in model.graph.input if one.name not in weights}
+    outputs = {one.name: tensor_of(one, 'output') for one in model.graph.output}
     pairs = [(_pick(inputs, one, 'input'), _pick(outputs, other, 'output')) for one, other in (states or {}).items()]
     dt = dt or next((name for name in inputs if name.lower() in DT_NAMES and inputs[name].size == 1), '')
     elapsed = _pick(inputs, dt, 'input') if dt else None
@@ -155,7 +155,13 @@ def _stem(name: str, numbers: bool) -> tuple[str, ...]:
     return tuple(word for word in words if word not in _NOT_A_NAME and (numbers or not word.isdigit()))
 
 
-def _tensor(value: 'onnx.ValueInfoProto', kind: str) -> Tensor:
+def tensor_of(value: 'onnx.ValueInfoProto', kind: str) -> Tensor:
+    """
+    Return an input or output of a model; ``kind`` is the word for it in errors.
+
+    Raises:
+        PolicyFileError: it has other numbers than floating-point ones, or is too large.
+    """
     of: Any = value.type.tensor_type
     dtype = {1: 'float32', 11: 'float64'}.get(of.elem_type if value.type.HasField('tensor_type') else 0)
     if dtype is None:

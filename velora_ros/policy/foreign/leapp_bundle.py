@@ -1,0 +1,131 @@
+"""
+A LEAPP bundle, the format of NVIDIA's deployment tools: a YAML file, an ONNX model, and start values of its memory.
+
+Read are bundles with one ONNX model. It contains the policy's own scales and offsets. The YAML file (``leapp_yaml.py``)
+says what each tensor is (``leapp_terms.py``), which outputs are fed back, and how often the model is run. Nothing
+outside of the bundle's folder is read.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+
+from velora_ros.errors import PolicyFileError
+from velora_ros.policy.foreign.description import Description
+from velora_ros.policy.foreign.leapp_model import OBSERVATION, joined
+from velora_ros.policy.foreign.leapp_terms import action_of, described_bundle
+from velora_ros.policy.foreign.leapp_yaml import Contents, parse_contents, port_of
+from velora_ros.policy.foreign.model_checks import LARGEST_MODEL, one_line, parse
+
+if TYPE_CHECKING:
+    import onnx
+
+LARGEST_YAML = 2**20
+LARGEST_START = 2**24
+"""Bytes of the start values."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """
+    What is in a bundle.
+
+    Args:
+        model: the model, with all observations in one input.
+        data: its bytes.
+        description: what the bundle says in the words of a description.
+        action: the output that is the action.
+        states: for each input of the memory the output that is its next value.
+        start: start values of the memory, in the order of ``states``; empty: all are zero.
+        digest: SHA-256 over YAML file, model and start values, in hex.
+    """
+
+    model: 'onnx.ModelProto'
+    data: bytes
+    description: Description
+    action: str
+    states: Mapping[str, str]
+    start: tuple[float, ...]
+    digest: str
+    observation: str = OBSERVATION
+
+
+def read_bundle(path: Path) -> Bundle:
+    """
+    Read and check the bundle of a YAML file, without running its model.
+
+    Raises:
+        MissingDependencyError: onnx is not installed.
+        PolicyFileError: it is damaged, or not one that can be run; the message says what to do.
+        OSError: a file cannot be read.
+    """
+    text = _read(path, LARGEST_YAML)
+    said = parse_contents(text)
+    action = action_of(said.sent)
+    folder = path.resolve().parent  # that of the file itself, not of a link to it
+    weights = _model(folder, said)
+    model, states = joined(parse(weights), said.given, action, said.feedback)
+    start = _start(folder, said)
+    sha = hashlib.sha256(text)
+    for part in (weights, np.array(start).tobytes()):
+        sha.update(part)
+    description = described_bundle(said.given, action, said.frequency)
+    return Bundle(model, model.SerializeToString(), description, action.name, states, start, sha.hexdigest())
+
+
+def _read(path: Path, largest: int) -> bytes:
+    with path.open('rb') as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise PolicyFileError(f"'{path.name}' is larger than {largest} bytes, which no policy's is")
+    return data
+
+
+def _model(folder: Path, said: Contents) -> bytes:
+    """Return the bytes of the model, if they are those that were exported."""
+    if not str(said.backend).startswith('onnx'):
+        raise PolicyFileError(
+            f"its model is for the backend '{str(said.backend)[:40]}', and ONNX models are run; export it with "
+            "annotate.output_tensors(..., export_with='onnx-torchscript')"
+        )
+    data = _read(_inside(folder, said.model, 'model_path'), LARGEST_MODEL)
+    if said.sha256 is not None and said.sha256 != hashlib.sha256(data).hexdigest():
+        raise PolicyFileError("its model is not the one that was exported ('sha256sum' differs); copy the whole bundle")
+    return data
+
+
+def _inside(folder: Path, name: Any, what: str) -> Path:
+    """Return the path of a file of the bundle, which must not lead out of its folder."""
+    if not isinstance(name, str) or not name or '\0' in name:
+        raise PolicyFileError(f"its '{what}' is {name!r}; it must be the name of a file in the bundle's folder")
+    path = folder / name
+    if Path(name).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
+        raise PolicyFileError(f"its '{what}' is '{name}', which leads out of the bundle's folder")
+    if not path.is_file():
+        raise PolicyFileError(f"its '{what}' is '{name}', and there is no such file; copy the whole bundle")
+    return path
+
+
+def _start(folder: Path, said: Contents) -> tuple[float, ...]:
+    """Return the start values of the memory, input by input; empty if the bundle has none."""
+    if said.start is None:
+        return ()
+    path = _inside(folder, said.start, 'initial_values')
+    try:
+        tensors = load_tensors(_read(path, LARGEST_START))
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise PolicyFileError(f"its '{path.name}' is damaged ({one_line(error)}); copy the whole bundle") from error
+    sizes = {port.name: port.size for port in said.memory}
+    values = {port_of(key, said.node): np.asarray(value, np.float64).ravel() for key, value in tensors.items()}
+    for key, value in values.items():
+        if value.size != sizes.get(key) or not np.isfinite(value).all():
+            raise PolicyFileError(
+                f"its start values of '{key}' do not fit an input that is fed back, or are not finite; export it again"
+            )
+    return tuple(float(one) for key, size in sizes.items() for one in values.get(key, np.zeros(size)))

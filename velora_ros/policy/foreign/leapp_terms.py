@@ -1,0 +1,147 @@
+"""
+What the tensors of a LEAPP bundle are, in the words of a description.
+
+LEAPP names the ``kind`` of each tensor and the ``element_names`` of its entries. All values are in SI units: scales and
+offsets of training are in the model. A tensor of a kind that robots do not have by themselves is read from a topic of
+its own, as the other terms of ``terms.py``.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from velora_ros.errors import PolicyFileError
+from velora_ros.policy.foreign.description import Actions, Description, Term
+from velora_ros.policy.foreign.terms import known_term
+
+_JOINTS = {
+    'state/joint/position': 'joint_pos',
+    'state/joint/velocity': 'joint_vel',
+    'state/joint/effort': 'joint_effort',
+}
+_FIELDS = {
+    'state/body/angular_velocity': ('base_ang_vel', 'imu/data', 'Imu', 'angular_velocity', 'xyz'),
+    'state/body/linear_acceleration': ('', 'imu/data', 'Imu', 'linear_acceleration', 'xyz'),
+    'state/body/rotation': ('', 'imu/data', 'Imu', 'orientation', 'xyzw'),
+    'state/body/linear_velocity': ('base_lin_vel', 'odom', 'Odometry', 'twist.twist.linear', 'xyz'),
+    'state/body/position': ('', 'odom', 'Odometry', 'pose.pose.position', 'xyz'),
+}
+"""For a kind: the term that robots have by themselves, topic, message type, field, and axes."""
+_TWIST = ('linear.x', 'linear.y', 'angular.z')
+_TWIST_KIND = 'command/body/velocity'
+_ACTIONS = {
+    'target/joint/position': 'position',
+    'target/joint/velocity': 'velocity',
+    'target/joint/effort': 'effort',
+    'target/joint/torques': 'effort',
+    'joint_pos_targets': 'position',
+}
+_AS_IT_IS = (1.0,)
+_NOTHING = (0.0,)
+
+
+@dataclass(frozen=True)
+class Port:
+    """
+    A tensor of a model.
+
+    Args:
+        name: its name.
+        size: number of entries.
+        kind: what it is; empty: not known.
+        names: name of each entry; empty: not known.
+    """
+
+    name: str
+    size: int
+    kind: str = ''
+    names: tuple[str, ...] = ()
+
+
+def action_of(outputs: Sequence[Port]) -> Port:
+    """
+    Return the output that commands the joints.
+
+    Raises:
+        PolicyFileError: there is not exactly one, or its joints have no names.
+    """
+    found = [port for port in outputs if port.kind in _ACTIONS]
+    if len(found) != 1:
+        kinds = ', '.join(f"'{port.name}' ({port.kind or 'no kind'})" for port in outputs[:8]) or 'none'
+        raise PolicyFileError(
+            f'its outputs are {kinds}, and one of them must have the kind target/joint/position, velocity or effort; '
+            'export it with this kind'
+        )
+    if not found[0].names:
+        raise PolicyFileError(f"its output '{found[0].name}' has no element_names; export it with the joints' names")
+    return found[0]
+
+
+def described_bundle(inputs: Sequence[Port], action: Port, frequency: float) -> Description:
+    """
+    Return what a bundle says of its policy; limits and default positions are missing.
+
+    Args:
+        inputs: the tensors that the robot gives, in the model's order.
+        action: the tensor that commands the joints.
+        frequency: how often the model is run [Hz]; 0: not known.
+
+    Raises:
+        PolicyFileError: the entries of a tensor have no names, or others than its kind has.
+    """
+    others = [joint for port in inputs if port.kind in _JOINTS for joint in port.names]
+    return Description(
+        period=1 / frequency if frequency else 0.0,
+        joints=tuple(dict.fromkeys((*action.names, *others))),
+        observations=tuple(map(_term, inputs)),
+        actions=Actions(joints=action.names, scale=_AS_IT_IS, offset=_NOTHING, interface=_ACTIONS[action.kind]),
+    )
+
+
+def _term(port: Port) -> Term:
+    if port.kind in _JOINTS:
+        if not port.names:
+            raise PolicyFileError(f"its input '{port.name}' has no element_names; export it with the joints' names")
+        return Term(_JOINTS[port.kind], scale=_AS_IT_IS, default=_NOTHING, joints=port.names)
+    if port.kind == _TWIST_KIND:
+        return Term('command', scale=_AS_IT_IS, fields=_twist_fields(port))
+    if port.kind in _FIELDS:
+        return _term_of_body(port)
+    if known_term(port.name) and port.size == 3 and not known_term(port.name).startswith(('joint', 'last')):
+        return Term(port.name, scale=_AS_IT_IS)
+    return Term(port.name, scale=_AS_IT_IS, size=port.size)
+
+
+def _term_of_body(port: Port) -> Term:
+    usual, topic, kind, field, axes = _FIELDS[port.kind]
+    letters = ''.join(name[-1:].lower() for name in port.names) or (axes if port.size == 3 else '')
+    if len(letters) != port.size or len(set(letters)) < len(letters) or not set(letters) <= set(axes):
+        raise PolicyFileError(
+            f"its input '{port.name}' ({port.kind}) has the element_names {', '.join(port.names) or 'none'} for "
+            f'{port.size} entries; export it with {", ".join(axes)} in its order'
+        )
+    if usual and letters == axes:
+        return Term(usual, scale=_AS_IT_IS)
+    fields = tuple(f'{field}.{axis}' for axis in letters)
+    return Term(port.name, scale=_AS_IT_IS, topic=topic, type=kind, fields=fields)
+
+
+def _twist_fields(port: Port) -> tuple[str, ...]:
+    """Return the parts of a Twist; three without names are linear x and y and angular z."""
+    if not port.names and port.size == len(_TWIST):
+        return _TWIST
+    fields = tuple(_twist_field(name) for name in port.names)
+    if not fields or '' in fields or len(set(fields)) < len(fields):
+        raise PolicyFileError(
+            f"its input '{port.name}' ({port.kind}) has the element_names {', '.join(port.names) or 'none'}; export it "
+            'with names such as lin_vel_x, lin_vel_y, ang_vel_z'
+        )
+    return fields
+
+
+def _twist_field(name: str) -> str:
+    words = re.split(r'[^a-z]+', name.lower())
+    if {'yaw', 'heading'} & set(words):
+        return 'angular.z'
+    part = 'angular' if words[0].startswith('ang') else 'linear' if words[0].startswith('lin') else ''
+    return f'{part}.{words[-1]}' if part and words[-1] in ('x', 'y', 'z') else ''
