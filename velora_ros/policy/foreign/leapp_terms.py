@@ -3,7 +3,7 @@ What the tensors of a LEAPP bundle are, in the words of a description.
 
 LEAPP names the ``kind`` of each tensor and the ``element_names`` of its entries. All values are in SI units: scales and
 offsets of training are in the model. A tensor of a kind that robots do not have by themselves is read from a topic of
-its own, as the other terms of ``terms.py``.
+its own, as the other terms of ``observation_terms.py``.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from velora_ros.errors import PolicyFileError
 from velora_ros.policy.foreign.description import Actions, Description, Term
-from velora_ros.policy.foreign.terms import known_term
+from velora_ros.policy.foreign.observation_terms import known_term
 
 _JOINTS = {
     'state/joint/position': 'joint_pos',
