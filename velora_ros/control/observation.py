@@ -55,7 +55,7 @@ class Observation:
         self._has_one_source = len(sources) == 1 and not own and size <= read and joints is None
         self._whole = np.zeros(max(size, read))
         self._ways, self._own = computed.ways if computed else [], list(own)
-        self._joints = None if joints is None else list(joints)
+        self._joints = None if joints is None else index_of(joints)
         self._restarts = bool(self._own or self._unwrap)
         hidden = computed.hidden if computed else 0
         self._observed = self._whole[: len(self._whole) - hidden]
@@ -104,7 +104,7 @@ class Observation:
     @property
     def joint_positions(self) -> list[float] | None:
         """The measured positions of the commanded joints, as of the last observation; None if they are not read."""
-        return None if self._joints is None else [float(self._whole[place]) for place in self._joints]
+        return None if self._joints is None else self._whole[self._joints].tolist()
 
     def _restart(self, stamp: int) -> None:
         if self._unwrap is not None:

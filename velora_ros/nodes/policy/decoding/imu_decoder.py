@@ -10,17 +10,15 @@ import struct
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from velora_ros.contract.orientations import rotation
 from velora_ros.errors import ConfigError, ObservationError
 from velora_ros.nodes.policy.serialised_messages import CDR_ENCODING, CDR_HEAD, CDR_STAMP
 
-Array = npt.NDArray[np.float64]
-
 _LENGTH = struct.Struct('=I')
-_NUMBERS, _SHORTEST = 37, 1e-6
-_PARTS = {'orientation': (0, 4), 'angular_velocity': (13, 16), 'linear_acceleration': (25, 28)}
+_NUMBERS = struct.Struct('=5d64x4d64x4d64x')  # each part with the first number of its covariance
+_COVARIANCES = {'orientation': 4, 'angular_velocity': 8, 'linear_acceleration': 12}
+_SHORTEST = 1e-6
 _XYZ = 'xyz'
 FIELDS = tuple(
     f'{part}.{axis}' for part in ('orientation.gravity', 'angular_velocity', 'linear_acceleration') for axis in _XYZ
@@ -45,7 +43,7 @@ class ImuDecoder:
             raise ConfigError(f"'mounting_rpy' has {len(mounting)} numbers; give roll, pitch and yaw [rad].")
         self._order = [FIELDS.index(field) for field in fields]
         self._turn = rotation(*mounting) if any(mounting) else None
-        self._parts = [part for part in _PARTS if any(field.startswith(part) for field in fields)]
+        self._parts = [part for part in _COVARIANCES if any(field.startswith(part) for field in fields)]
         self._needs_gravity = 'orientation' in self._parts
 
     def decode(self, message: bytes, now: int) -> tuple[int, list[float]]:
@@ -57,15 +55,15 @@ class ImuDecoder:
         """
         numbers, stamp = self._numbers(message)
         for part in self._parts:
-            if numbers[_PARTS[part][1]] == -1:
+            if numbers[_COVARIANCES[part]] == -1:
                 raise ObservationError(f'the Imu has no {part}: its first covariance is -1.')
-        down = _down(*numbers[:4].tolist()) if self._needs_gravity else [0.0, 0.0, 0.0]
-        values = [*down, *numbers[13:16].tolist(), *numbers[25:28].tolist()]
+        down = _down(*numbers[:4]) if self._needs_gravity else [0.0, 0.0, 0.0]
+        values = [*down, *numbers[5:8], *numbers[9:12]]
         if self._turn is not None:
             values = (np.reshape(values, (3, 3)) @ self._turn.T).ravel().tolist()
         return stamp or now, [values[place] for place in self._order]
 
-    def _numbers(self, data: bytes) -> tuple[Array, int]:
+    def _numbers(self, data: bytes) -> tuple[tuple[float, ...], int]:
         try:
             (encoding,), (sec, nanosec) = CDR_HEAD.unpack_from(data), CDR_STAMP.unpack_from(data, CDR_HEAD.size)
             at = CDR_HEAD.size + CDR_STAMP.size
@@ -74,7 +72,7 @@ class ImuDecoder:
             at += -(at - CDR_HEAD.size) % 8
             if encoding != CDR_ENCODING:
                 raise ValueError('another byte order')
-            return np.frombuffer(data, np.float64, _NUMBERS, at), sec * 1_000_000_000 + nanosec
+            return _NUMBERS.unpack_from(data, at), sec * 1_000_000_000 + nanosec
         except (struct.error, ValueError) as error:
             raise ObservationError(f'the bytes of an Imu cannot be read: {error}.') from error
 
