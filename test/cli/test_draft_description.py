@@ -3,6 +3,8 @@
 import pytest
 import yaml
 from foreign_policies import HIGH, JOINTS, LOW, TERMS, actor, attach, export, mjlab_metadata
+from leapp_bundles import JOINTS as BUNDLE_JOINTS
+from leapp_bundles import write_bundle
 
 from velora_ros.cli.main import main
 from velora_ros.policy import Policy, PolicyFile
@@ -105,3 +107,28 @@ def test_an_export_of_this_package_needs_no_draft(tmp_path, capsys):
     save_onnx(PolicyFile.load(share_path('policies', 'quadruped.safetensors')), tmp_path / 'own.onnx')
     status, out, _ = run(capsys, tmp_path / 'own.onnx')
     assert status == 0 and "'imu:angular_velocity.x'" in out
+
+
+def test_the_draft_of_a_bundle_asks_for_limits_and_pose(tmp_path, capsys):
+    path, _ = write_bundle(tmp_path)
+    robot = tmp_path / 'leg.urdf'
+    limits = '<limit lower="-1.0" upper="2.0" effort="30" velocity="1"/>'
+    joints = ''.join(f'<joint name="{name}" type="revolute">{limits}</joint>' for name in BUNDLE_JOINTS)
+    robot.write_text(f'<robot name="leg">{joints}</robot>')
+    status, out, _ = run(capsys, path, '--robot', robot)
+    assert status == 0 and 'walk.description.yaml: drafted; fill in what is null (3 lines)' in out
+    beside = path.with_suffix('.description.yaml')
+    found = yaml.safe_load(beside.read_text())
+    assert found['actions'] == {'low': [-1.0] * 4, 'high': [2.0] * 4, 'stiffness': None, 'damping': None}
+    beside.write_text(beside.read_text().replace('default_positions: null', 'default_positions: [0.1, 0.9, -0.8, 0.3]'))
+    assert Policy.load(path).spec.contract.command.start_pose == (0.1, 0.9, -0.8, 0.3)
+    status, out, _ = run(capsys, path)
+    assert status == 0 and 'observation.sources' in out
+
+
+def test_the_draft_of_a_bundle_is_for_its_own_robot(tmp_path, capsys):
+    path, _ = write_bundle(tmp_path)
+    robot = tmp_path / 'other.urdf'
+    robot.write_text(URDF)
+    status, _, err = run(capsys, path, '--robot', robot)
+    assert status != 0 and "the policy has the joint 'hip' and the robot file has turn, reach" in err
