@@ -39,7 +39,7 @@ setup(
         *tree('config'),
         *tree('policies'),
     ],
-    # What the process on the robot needs: no torch. rclpy and the messages come from ROS or requirements/control.txt.
+    # What the process on the robot needs: no torch. rclpy and the messages come from ROS or requirements/ros-*.txt.
     install_requires=[
         'gymnasium[mujoco]>=1.0',
         'mujoco>=3.0',

@@ -50,6 +50,13 @@ def own_domain():
     raise RuntimeError('all ROS domains from 1 to 100 are in use by other tests')
 
 
+def profiles_variable():
+    """The variable that names Fast DDS's profiles; version 3, which Kilted has, warns of the name that version 2 reads."""
+    folders = [Path(prefix) / 'lib' for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)]
+    is_version_3 = any(list(folder.glob('libfastdds.so*')) for folder in folders)
+    return 'FASTDDS_DEFAULT_PROFILES_FILE' if is_version_3 else 'FASTRTPS_DEFAULT_PROFILES_FILE'
+
+
 def answered_all(counts):
     """Whether policy_node answered every state that reached it, by its own counts; how many do is up to the machine."""
     return int(counts['commands']) == int(counts['observations']) > 0 == int(counts['drops']) == int(counts['faults'])
@@ -108,7 +115,7 @@ class RosBench:
 
     def __init__(self, domain, folder):
         os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-        os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(SOURCE / 'config' / 'fastdds.xml')
+        os.environ[profiles_variable()] = str(SOURCE / 'config' / 'fastdds.xml')
         self.domain, self.folder = domain, folder
         self.processes = []
         self._context = Context()

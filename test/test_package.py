@@ -57,12 +57,15 @@ def test_every_file_gives_the_same_version():
     assert setup_version == PACKAGE_XML.findtext('version') == velora_ros.__version__
 
 
-def test_every_ros_package_that_is_imported_is_declared():
+@pytest.mark.parametrize('distribution', ('jazzy', 'kilted'))
+def test_every_ros_package_that_is_imported_is_declared(distribution):
     imported = {name for name in imported_packages('velora_ros', 'launch') if name.endswith(ROS) or name in ROS}
     declared = {entry.text for entry in PACKAGE_XML.iter('exec_depend')}
     assert 'rclpy' in imported
     assert imported <= declared
-    wheels = {name.removeprefix('ros-jazzy-').replace('-', '_') for name in requirements('control')}
+    wheels = {
+        name.removeprefix(f'ros-{distribution}-').replace('-', '_') for name in requirements(f'ros-{distribution}')
+    }
     assert imported - {'launch', 'launch_ros', 'ament_index_python'} <= wheels
 
 
@@ -72,9 +75,10 @@ def test_everything_else_that_is_imported_is_required_by_setup_py():
 
 
 def test_everything_that_set_up_asks_for_is_pinned():
-    lines = (ROOT / 'constraints.txt').read_text().splitlines()
-    pinned = {line.split('==')[0].lower() for line in lines if '==' in line and not line.startswith('#')}
-    assert requirements('control', 'train', 'test') <= pinned
+    files = ('constraints.txt', 'requirements/ros-jazzy.txt', 'requirements/ros-kilted.txt')
+    lines = [line for name in files for line in (ROOT / name).read_text().splitlines()]
+    pinned = {re.match(r'[\w.-]+', line).group().lower() for line in lines if '==' in line and line[0] != '#'}
+    assert requirements('ros-jazzy', 'ros-kilted', 'control', 'train', 'test') <= pinned
 
 
 @pytest.mark.parametrize('module', MODULES)

@@ -30,12 +30,13 @@ def set_up(tmp_path, monkeypatch):
     monkeypatch.setenv('PYENV_ROOT', str(tmp_path / 'none'))
     monkeypatch.delenv('PYTHON', raising=False)
 
-    def run(what='control', **interpreters):
+    def run(what='control', *distribution, **interpreters):
         for name, script in interpreters.items():
             path = tools / name.replace('_', '.')
             path.write_text(script)
             path.chmod(0o755)
-        done = subprocess.run([tmp_path / 'tools/environment', what], check=False, capture_output=True, text=True)
+        command = [tmp_path / 'tools/environment', what, *distribution]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
     return run
@@ -44,7 +45,7 @@ def set_up(tmp_path, monkeypatch):
 def test_without_python_it_says_what_to_install(set_up):
     code, said = set_up(python3_11=SHIM, python3=OLD)
     assert code == 1
-    assert 'No Python 3.11 or 3.12 runs here' in said
+    assert 'No Python 3.11, 3.12 or 3.13 runs here' in said
     assert 'apt install' in said
     assert 'pyenv' not in said
 
@@ -70,6 +71,13 @@ def test_an_unknown_environment_is_refused_with_the_valid_ones(set_up):
     assert all(name in said for name in ('control', 'train', 'test'))
 
 
+def test_an_unknown_distribution_is_refused_with_the_valid_ones(set_up):
+    code, said = set_up('control', 'rolling')
+    assert code == 1
+    assert "'rolling' is not a ROS 2 distribution" in said
+    assert 'jazzy kilted' in said
+
+
 @pytest.fixture
 def make(monkeypatch):
     """Return the commands that a make target would run, as text."""
@@ -88,6 +96,19 @@ def test_make_passes_its_arguments_to_the_nodes(make):
     for argument in ("'duration:=60'", "'env:=Hopper-v5'", r"'policy:=it'\''s mine.safetensors'", 'sim:=false'):
         assert argument in said
     assert 'namespace:=' not in said
+
+
+def test_make_uses_an_environment_of_its_own_for_another_distribution(make):
+    said = make('test', 'ROS=kilted')
+    assert 'tools/environment test kilted' in said
+    assert '.venv-kilted/bin/python' in said
+    assert '.venv/bin/python' in make('test')
+
+
+def test_a_distribution_that_has_no_wheels_is_refused_in_one_sentence(make):
+    with pytest.raises(subprocess.CalledProcessError) as refusal:
+        make('test', 'ROS=rolling')
+    assert 'ROS=rolling does not come as wheels, only jazzy kilted do' in refusal.value.stderr
 
 
 def test_a_misspelt_argument_is_refused_with_the_valid_ones(make):

@@ -19,7 +19,7 @@ def become(process: str, words: Sequence[str]) -> NoReturn:
     if importlib.util.find_spec('rclpy') is None:
         raise MissingDependencyError(
             f"'velora_ros {process}' needs ROS 2, and Python finds no rclpy; source your ROS workspace, or install "
-            'requirements/control.txt as make control does.'
+            'requirements/ros-jazzy.txt as make control does.'
         )
     sys.stdout.flush()
     sys.stderr.flush()

@@ -29,8 +29,8 @@ def make_executor(node: Node) -> Executor:
     executor = events_executor()
     if executor is None:
         node.get_logger().warning(
-            'this rclpy has no EventsExecutor (it came with 7.1.4), so latency is several times higher; '
-            'update ros-jazzy-rclpy.'
+            'this rclpy has no EventsExecutor, so latency is several times higher; Jazzy has it from rclpy 7.1.4 on, '
+            'Humble does not.'
         )
         return SingleThreadedExecutor()
     return executor

@@ -20,8 +20,8 @@ from rclpy.subscription import Subscription
 
 from velora_ros.errors import ConfigError
 
-TESTED_WITH = ('7.1',)
-"""The versions of rclpy (major and minor) with which every part of :data:`PRIVATE` was tested: ROS 2 Jazzy."""
+TESTED_WITH = ('7.1', '9.1')
+"""The versions of rclpy (major and minor) with which every part of :data:`PRIVATE` was tested: Jazzy and Kilted."""
 
 PRIVATE = {
     'LifecycleNode._state_machine': 'destroyed with its node; rclpy leaves that to the garbage collector',
