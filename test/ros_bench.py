@@ -51,7 +51,7 @@ def own_domain():
 
 
 def profiles_variable():
-    """The variable that names Fast DDS's profiles; version 3, which Kilted has, warns of the name that version 2 reads."""
+    """The variable that names Fast DDS's profiles; version 3, which comes with Kilted, warns of the other name."""
     folders = [Path(prefix) / 'lib' for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)]
     is_version_3 = any(list(folder.glob('libfastdds.so*')) for folder in folders)
     return 'FASTDDS_DEFAULT_PROFILES_FILE' if is_version_3 else 'FASTRTPS_DEFAULT_PROFILES_FILE'
