@@ -48,12 +48,12 @@ class Recorder(Node):
 
     def __init__(self, options: RecordOptions) -> None:
         super().__init__('recorder')
+        self._inlet = make_inlet(self)  # first: it is destroyed also where the file is refused
         self.exit_code: int | None = None
         self._options = options
         self._path = Path(options.file or default_file_name())
         self._queue = MessageQueue()
         self._writer = WriterThread(self._queue, RecordingFile(self._path))
-        self._inlet = make_inlet(self)
         self._inputs: dict[str, RawTopic] = {}
         self._diagnostics: set[str] = set()
         self._refused: set[str] = set()
