@@ -236,7 +236,7 @@ def test_start_before_the_robot_stands_lets_the_policy_take_over_later():
     ('place', 'down', 'why'),
     [
         ((0.1, -1.8), 0.0, 'tilted by more than 60 degrees'),
-        ((1.2, -1.8), -1.0, "'hip' is at 1.2, outside of its limits"),
+        ((1.2, -1.8), -1.0, "'hip' is at 1.2, outside its limits"),
     ],
 )
 def test_a_robot_on_its_side_or_with_a_joint_out_of_its_limits_is_not_armed(place, down, why):

@@ -1,7 +1,7 @@
 """
-Tasks of a robot: what it reads, does and wants, and what varies, as one declaration that trains and deploys.
+Tasks of a robot: observations, actions, rewards and variation in one declaration, for training and for deployment.
 
-The room knows numpy, MuJoCo and gymnasium: no ROS, no torch, no clock.
+This subpackage uses numpy, MuJoCo and gymnasium: no ROS, no torch, no clock.
 """
 
 import gymnasium

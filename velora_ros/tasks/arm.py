@@ -18,19 +18,19 @@ from velora_ros.tasks.terms.term import Observation, Term
 Mask = npt.NDArray[np.bool_]
 
 TOOL, TURNED = 'tool', 'shoulder_link'
-"""The shoulder's frame stands at the base and turns with the first joint: in it, all directions look alike."""
+"""The shoulder's frame is at the base and turns with the first joint, so that all directions look alike."""
 WITHIN, AFTER = 0.02, 2.0
 """A goal is reached if the tool is within this distance [m] from this time on [s]."""
 CLOSE = 0.04
-"""The goal is read once more up to this distance from the tool [m], where a millimetre counts."""
+"""The goal is observed a second time, clipped to this distance from the tool [m], because a millimetre counts there."""
 LINKS = ('upper_arm_link', 'forearm_link', 'wrist_1_link', 'wrist_2_link', 'wrist_3_link')
 PAIRS = [
     *((link, 'floor') for link in LINKS),
     *(('upper_arm_link', link) for link in LINKS[2:]),
     *((link, 'wrist_3_link') for link in ('forearm_link', 'shoulder_link', 'base_link')),
 ]
-"""Which parts of the arm can come close to each other or to the floor."""
-SEEN = 0.15  # m, how far the critic sees that
+"""The parts of the arm that can come close to each other or to the floor."""
+SEEN = 0.15  # m, the largest of these distances that the critic sees
 SPEED = np.pi  # rad/s, the joints' limit
 # Goals are poses of the arm with joints in these ranges [rad], so that the arm is above the floor more often than not.
 LOWEST = np.array([-np.pi, -np.pi, -2.8, -np.pi, -np.pi, -np.pi])
@@ -39,12 +39,12 @@ HIGHEST = np.array([np.pi, 0.0, 2.8, np.pi, np.pi, np.pi])
 
 def free_poses(sim: Sim, ids: Ids, clearance: float = 0.0) -> tuple[Array, Array]:
     """
-    Return random poses in which the arm touches nothing, (ids, joints) [rad], and where the tool is, (ids, 3) [m].
+    Return random poses in which the arm touches nothing, (ids, joints) [rad], and the tool's positions, (ids, 3) [m].
 
     Args:
         sim: the simulations.
         ids: which of them.
-        clearance: least distance between parts that could touch [m].
+        clearance: smallest distance between parts that could touch [m].
     """
     (compiled, data), places = _scratch(sim.model, clearance), sim.joints('*').places
     poses, tools, missing = np.zeros((len(ids), len(places))), np.zeros((len(ids), 3)), np.arange(len(ids))
@@ -63,14 +63,14 @@ def free_poses(sim: Sim, ids: Ids, clearance: float = 0.0) -> tuple[Array, Array
 
 @cache
 def _scratch(compiled: mujoco.MjModel, clearance: float) -> tuple[mujoco.MjModel, mujoco.MjData]:
-    """Return a copy of the model in which parts count as touching from a distance on, and its data."""
+    """Return a copy of the model in which parts closer than a distance count as touching, and its data."""
     own = copy(compiled)
-    own.geom_margin[:] = clearance / 2  # those of both geoms add up
+    own.geom_margin[:] = clearance / 2  # the margins of both geoms add up
     return own, mujoco.MjData(own)
 
 
 def reachable(sim: Sim, ids: Ids) -> Array:
-    """Return goals: where the tool is in random poses in which the arm touches nothing, shape (ids, 3) [m]."""
+    """Return goals: positions of the tool in random poses in which the arm touches nothing, shape (ids, 3) [m]."""
     return free_poses(sim, ids)[1]
 
 
@@ -82,7 +82,7 @@ def anywhere(sim: Sim, ids: Ids) -> None:
 
 @observe.term('pull')
 def pull(sim: Sim) -> Array:
-    """Return by how much a joint's motion brings the tool nearer to the goal, (n, joints) [m/rad]; for the critic."""
+    """Return how much each joint's motion brings the tool nearer to the goal, (n, joints) [m/rad]; for the critic."""
     joints, tool = sim.joints('*').ids, sim.position(TOOL)
     error = sim.command('goal')[:, :3] - tool
     direction = error / np.maximum(np.linalg.norm(error, axis=1, keepdims=True), 1e-3)
@@ -97,7 +97,7 @@ def goal_distance(sim: Sim) -> Array:
 
 
 def distances(sim: Sim) -> Array:
-    """Return how far apart the pairs are, at most 15 cm, (n, pairs) [m]; for the critic."""
+    """Return the distances between pairs of parts, at most 15 cm, (n, pairs) [m]; for the critic."""
     return sim.sensors('distance:*')
 
 
@@ -108,13 +108,13 @@ def touching(sim: Sim) -> Array:
 
 
 def at_goal(sim: Sim) -> Array:
-    """Return 1 - tanh(distance / 3 cm) of the tool from the goal: it has a slope down to the goal itself."""
+    """Return 1 - tanh(distance / 3 cm) of the tool from the goal; it still has a slope at the goal itself."""
     near: Array = 1 - np.tanh(reward.distance(sim, TOOL) / 0.03)
     return near
 
 
 def settled(sim: Sim) -> Array:
-    """Return the same, for joints that rest: times exp(-(speed / 0.5 rad/s)^2), of all joints together."""
+    """Return the same times exp(-(speed / 0.5 rad/s)^2) of all joints together, which rewards rest."""
     speeds = sim.joints('*').velocity
     resting: Array = at_goal(sim) * np.exp(-np.einsum('nj,nj->n', speeds, speeds) / 0.25)
     return resting
@@ -122,11 +122,11 @@ def settled(sim: Sim) -> Array:
 
 def reaching(recording: Recording) -> dict[str, float]:
     """
-    Return ``reached``, the share of goals that the tool is at most 2 cm away from 2 s after they came.
+    Return ``reached``, the share of goals from which the tool is at most 2 cm away 2 s after they appeared.
 
-    A goal during which the arm touched something counts as missed, one that an episode's end cut short not at all.
-    ``error_m`` is the median distance after 2 s; ``held`` the share of goals that the tool is never farther than 2 cm
-    from between 2 s and the next goal; ``failed`` counts the simulations that touched something.
+    A goal during which the arm touched something counts as missed; one that the end of an episode cut short is ignored.
+    ``error_m`` is the median distance after 2 s; ``held`` is the share of goals from which the tool is never farther
+    than 2 cm between 2 s and the next goal; ``failed`` counts the simulations that touched something.
     """
     age, distance = recording.metrics['goal_age'], recording.metrics['distance']
     period, alive = recording.period, recording.alive
@@ -151,7 +151,7 @@ def reaching(recording: Recording) -> dict[str, float]:
 
 
 def _goals_with(where: Mask, age: Array) -> int:
-    """Return during how many goals a mask of steps is true; a goal begins where its age falls."""
+    """Return the number of goals during which a mask of steps is true; a goal begins where its age falls."""
     number = np.zeros(age.shape, np.int64)
     number[1:] = np.cumsum(age[1:] < age[:-1], axis=0)
     simulation = np.broadcast_to(np.arange(age.shape[1]), age.shape)

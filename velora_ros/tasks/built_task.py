@@ -1,4 +1,4 @@
-"""A task whose model is compiled, with its terms resolved: what its environments share."""
+"""A task with its compiled model and its resolved terms, which all its environments share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -72,7 +72,7 @@ def build(task: Any) -> BuiltTask:
 
 
 def _timing(task: Any, model: mujoco.MjModel) -> tuple[int, int]:
-    """Return physics steps of a period and periods of an episode."""
+    """Return the number of physics steps in a period and the number of periods in an episode."""
     for name in ('period', 'episode'):
         value = getattr(task, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not (np.isfinite(value) and value > 0):
@@ -90,7 +90,7 @@ def _timing(task: Any, model: mujoco.MjModel) -> tuple[int, int]:
 
 
 def _start(start: Any, model: mujoco.MjModel) -> tuple[int, Array]:
-    """Return the keyframe of the start pose, -1 for none, and its positions, shape (nq,)."""
+    """Return the index of the start pose's keyframe (-1 for none) and its positions, shape (nq,)."""
     names = [model.key(i).name for i in range(model.nkey)]
     if isinstance(start, Mapping):
         return -1, _pose_of(start, model)
@@ -117,13 +117,13 @@ def _pose_of(start: Mapping[str, Any], model: mujoco.MjModel) -> Array:
             continue
         chosen = [i for name, i in names.items() if fits(pattern, name)]
         if not chosen:
-            raise TaskError(f"start: '{pattern}' fits no joint.{did_you_mean(pattern, names)}")
+            raise TaskError(f"start: '{pattern}' matches no joint.{did_you_mean(pattern, names)}")
         qpos[model.jnt_qposadr[chosen]] = value
     return qpos
 
 
 def _tracking(commands: Mapping[str, Command]) -> list[Term]:
-    """Return how well the first twist command is followed, as metrics."""
+    """Return metrics of how well the first twist command is followed."""
     for name, one in commands.items():
         if tuple(one.entries) == TWIST:
             return metrics_of.tracking(name)

@@ -1,4 +1,4 @@
-"""What is checked when a task is made: the start pose, the time step, shapes, names, and all terms once."""
+"""Checks when a task is made: the start pose, the time step, shapes, names, and each term once."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from velora_ros.tasks.random_numbers import key_of
 from velora_ros.tasks.task_to_contract import robot_contract
 
 DEEPEST = 0.01
-"""How deep two geoms may lie in each other in the start pose [m]."""
+"""How far two geoms may penetrate each other in the start pose [m]."""
 _TRIED_S, _HALVINGS, _TRIALS = 0.5, 5, 2
 _ROOM = 1e-6
 
@@ -23,7 +23,7 @@ def check(task: Any) -> PolicySpec:
     Check a task and return the specification of its policies.
 
     Raises:
-        TaskError: something is wrong; the message says what, and what to do.
+        TaskError: something is wrong; the message says what, and how to correct it.
     """
     built = task.built
     _check_start(built.model, built.start_qpos, built.key)
@@ -51,14 +51,14 @@ def check(task: Any) -> PolicySpec:
 
 
 def _check_start(model: Any, qpos: Any, key: int) -> None:
-    """Check that the start pose lies within the joints' limits and that nothing penetrates."""
+    """Check that the start pose is within the joints' limits and that no geoms penetrate each other."""
     for i in range(model.njnt):
-        if int(model.jnt_type[i]) in (0, 1) or not model.jnt_limited[i]:  # free and ball
+        if int(model.jnt_type[i]) in (0, 1) or not model.jnt_limited[i]:  # free and ball joints
             continue
         value, (low, high) = qpos[model.jnt_qposadr[i]], model.jnt_range[i]
         if not low - _ROOM <= value <= high + _ROOM:
             raise TaskError(
-                f"the start pose has the joint '{model.joint(i).name}' at {value:g}, outside of its limits "
+                f"the start pose has the joint '{model.joint(i).name}' at {value:g}, outside its limits "
                 f'[{low:g}, {high:g}]; correct start or the keyframe.'
             )
     data = mujoco.MjData(model)
@@ -76,7 +76,7 @@ def _check_start(model: Any, qpos: Any, key: int) -> None:
 
 
 def _check_time_step(episodes: Episodes) -> None:
-    """Roll out random actions; where the simulation diverges, find the time step that would do."""
+    """Simulate random actions; if the simulation diverges, find a time step with which it does not."""
     rng = np.random.default_rng(0)
     sim = episodes.sim
     shape = sim.action.shape
@@ -93,12 +93,12 @@ def _unstable(episodes: Episodes) -> str:
     what = f'the simulation becomes unstable with a time step of {step:g} s'
     for halving in range(1, _HALVINGS + 1):
         if _is_stable(episodes, step / 2**halving):
-            return f'{what}; a time step of {step / 2**halving:g} s would do, or a lower stiffness or damping.'
-    return f'{what} and with {step / 2**_HALVINGS:g} s; lower the stiffness or the damping, or correct the inertias.'
+            return f'{what}; use {step / 2**halving:g} s, with which it is stable, or a lower stiffness or damping.'
+    return f'{what} and with {step / 2**_HALVINGS:g} s; reduce the stiffness or the damping, or correct the inertias.'
 
 
 def _is_stable(episodes: Episodes, step: float) -> bool:
-    """Return whether the start pose, held with random targets for a while, is simulated without divergence."""
+    """Return whether half a second from the start pose with random targets is simulated without divergence."""
     built, sim = episodes.built, episodes.sim
     model = sim.batch.get_model(0)
     model.opt.timestep = step

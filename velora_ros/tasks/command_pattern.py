@@ -1,4 +1,4 @@
-"""A fixed sequence of twist commands that covers the range seen in training: what a hands-free run drives."""
+"""A fixed sequence of twist commands that covers the range of training, for runs without a driver."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ Array = npt.NDArray[np.float64]
 
 HOLD_S = 4.0
 """How long each command is kept [s]."""
-# Shares of the range of x, y and yaw: below 0 of the lowest value, above 0 of the highest one. The ends of each axis
-# alone, then combinations; none has all axes at their ends, which training hardly draws either.
+# Shares of x, y and yaw: negative ones of the lowest value, positive ones of the highest. The ends of each axis
+# alone, then combinations; none has all axes at their ends, because training hardly draws that either.
 _SHARES = (
     (0.0, 0.0, 0.0),
     (0.5, 0.0, 0.0),
@@ -32,11 +32,11 @@ _SHARES = (
 
 def twist_pattern(low: Sequence[float], high: Sequence[float]) -> Array:
     """
-    Return the commands in their order, shape (commands, 3).
+    Return the commands in order, shape (commands, 3).
 
     Args:
-        low: least x, y [m/s] and yaw [rad/s] in training.
-        high: greatest ones.
+        low: lowest x, y [m/s] and yaw [rad/s] in training.
+        high: highest values.
     """
     shares = np.array(_SHARES)
     found: Array = np.where(shares < 0, -shares * np.minimum(low, 0.0), shares * np.maximum(high, 0.0))

@@ -1,4 +1,4 @@
-"""The contract of a task as rows: what the policy reads, what it commands, what is rewarded and what varies."""
+"""The contract of a task as table rows: what the policy reads and commands, what is rewarded and what varies."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from velora_ros.tasks.observation_noise_and_delay import Observer
 
 def contract(task: Any) -> dict[str, Any]:
     """
-    Return the contract of a task as builtins that JSON can hold.
+    Return the contract of a task as builtins, ready for JSON.
 
     ``observations`` and ``critic`` have a row for each entry, ``actions`` one for each action; ``rewards``,
     ``failures``, ``commands`` and ``variations`` one for each term.

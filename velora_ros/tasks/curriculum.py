@@ -15,15 +15,15 @@ from velora_ros.tasks.terms.term import Observation, Term, named
 @dataclass(frozen=True)
 class Curriculum:
     """
-    How the variation of a simulation grows in training, from none to all of it: with success, not with time.
+    How the variation of a simulation grows in training, from none to full: with success, not with time.
 
-    A robot that is pushed before it can walk learns to stand (docs/experiments.md, experiment 38). The rule is that of
-    the terrains of Rudin et al. 2022 (arXiv 2109.11978).
+    A robot that is pushed before it can walk learns to stand (docs/experiments.md, experiment 38). The rule is the one
+    Rudin et al. 2022 (arXiv 2109.11978) use for terrains.
 
     Args:
         metric: the metric of the task whose mean judges an episode.
         above: an episode is a success if the mean is at least this and the episode did not fail.
-        by: by how much the strength of the variation, from 0 to 1, grows after a success and falls after any other
+        by: amount by which the strength of the variation, from 0 to 1, grows after a success and falls after any other
             episode of the simulation.
     """
 
@@ -40,7 +40,7 @@ class Curriculum:
         Check that the task has the metric.
 
         Raises:
-            TaskError: it has not; the message names the near miss.
+            TaskError: the task does not have it; the message suggests the nearest name.
         """
         if self.metric not in metrics:
             raise TaskError(f"curriculum: the task has no metric '{self.metric}'.{did_you_mean(self.metric, metrics)}")
@@ -48,16 +48,16 @@ class Curriculum:
 
 def late(term: Any) -> Term:
     """
-    Return a term of the reward times the strength of the variation: it counts only once the policy does well.
+    Return a term of the reward times the strength of the variation, so that it counts only once the policy does well.
 
-    Costs of how a robot moves, such as slip, are for one that moves: from the start they make it stand still.
+    Costs of the way a robot moves, such as slip, make it stand still if they count from the start.
     """
     own = named(term, 'reward')
     return Term(f'late({own.name})', lambda sim: sim.strength * own.compute(sim), own.unit, own.prepare)
 
 
 def strength() -> Observation:
-    """Return how strong the variation is, 0 to 1, (n, 1), for a critic: its draws say nothing of pushes."""
+    """Return the strength of the variation, 0 to 1, (n, 1), for a critic: its other inputs do not show pushes."""
     return Observation('strength', lambda sim: sim.strength, sensed=False)
 
 
@@ -89,5 +89,5 @@ class Strengths:
         self._sum[ids], self._failed[ids] = 0, False
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the live arrays on which the future depends, by name."""
+        """Return the live arrays that determine the future, by name."""
         return {'strength': self._sim.strength, 'growth.sum': self._sum, 'growth.failed': self._failed}

@@ -1,4 +1,4 @@
-"""Episodes of a task in many simulations at once: how they begin, and one step of all of them."""
+"""Episodes of a task in many simulations at once: their beginning, and one step of all of them."""
 
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ _PENDING, _DELAY, _SENSED_DELAY = 'pending actions', 'delay of actions', 'delay 
 
 
 class Outcome(NamedTuple):
-    """What a step led to, each of shape (n,) or named arrays of it."""
+    """The outcome of a step: arrays of shape (n,), or such arrays by name."""
 
     reward: Array
     failed: Mask
@@ -46,7 +46,7 @@ class Episodes:
         n: number of simulations.
         threads: threads of the physics; 0: one for each CPU.
         undisturbed: whether variation, noise and bias are off.
-        growing: whether they begin weak and grow, as the task says.
+        growing: whether they start weak and grow as the task's ``growth`` says.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class Episodes:
         self._vary = [one for one in built.vary if one.always or not undisturbed]
         self._uneven = next((one for one in self._vary if isinstance(one, Period)), None)
         self.durations: Array | None = None if self._uneven is None else np.full(n, task.period)
-        """How long the last step was in each simulation, shape (n,) [s]; None: the period."""
+        """Duration of the last step in each simulation, shape (n,) [s]; None: the period."""
         self._constants = any(one.constants for one in self._vary)
-        self._begin_all()  # so that every field which a term reads is bound from here on
+        self._begin_all()  # binds every field that a term reads
         biases = {one.observation: one.deviation for one in built.vary if isinstance(one, Bias)}
         self.observer = Observer(sim, built.observe, biases, disturbed=not undisturbed, latest=self._late[1])
         self.critic = Observer(sim, built.critic, {}, disturbed=False)
@@ -117,11 +117,11 @@ class Episodes:
                 one.step(self.sim)
 
     def spend(self, seconds: float) -> None:
-        """Note how long the physics of a step was [s], by which :meth:`judge` knows a simulation that diverged."""
+        """Record the duration of a step's physics [s], from which :meth:`judge` detects divergence."""
         self.sim.remember(_ELAPSED)[:] += seconds
 
     def switch(self, *, disturbed: bool) -> None:
-        """Switch variation on or off, for episodes that begin from now on; what is observed keeps its noise."""
+        """Switch variation on or off for episodes that begin from now on; observations keep their noise."""
         self.undisturbed = not disturbed
         self.sim.strength[:] = int(disturbed)
         self._vary = [one for one in self.built.vary if one.always or disturbed]
@@ -132,25 +132,25 @@ class Episodes:
 
     @property
     def action_delay(self) -> int:
-        """By how many periods the actions of the first simulation are late in this episode."""
+        """Number of periods by which the actions of the first simulation are late in this episode."""
         return int(self.sim.memory[_DELAY][0]) if self._late[0] else 0
 
     def observe(self, ids: Ids | None = None) -> Array:
-        """Return the present observations, shape (n, observation); of new episodes if ids are given."""
+        """Return the current observations, shape (n, observation); if ids are given, their episodes are new."""
         delay = self.sim.memory[_SENSED_DELAY] if self._late[1] else None
         seen = self.observer.read(ids, delay, self._dropped(ids))
         self.observer.check_finite(seen)
         return seen
 
     def privileged(self) -> Array:
-        """Return the state of the simulations that a critic sees, shape (n, state); call :meth:`observe` before."""
+        """Return the state of the simulations that a critic sees, shape (n, state); call :meth:`observe` first."""
         parts = [self.observer.clean, self.critic.read(), *(one.reshape(self.sim.n, -1) for one in self._drawn())]
         if self._late[0]:
             parts.append(self.sim.memory[_PENDING][:, 1:].reshape(self.sim.n, -1))
         return np.concatenate(parts, axis=1)
 
     def resume(self) -> None:
-        """Compute what derives from a state that was written."""
+        """Compute everything that derives from a state that was written."""
         self.sim.batch.forward()
         self.sim.forget()
 
@@ -176,7 +176,7 @@ class Episodes:
             self.observer.begin(ids)
 
     def _begin_all(self) -> None:
-        """Let every variation draw once, to learn the shapes of what they draw, also of those that are off."""
+        """Let every variation draw once, including those that are off, to learn the shapes of what they draw."""
         sim = self.sim
         if not self.undisturbed:
             self._begin(sim.everyone)
@@ -189,7 +189,7 @@ class Episodes:
         self._begin(sim.everyone)
 
     def _restore_model(self) -> None:
-        """Give the fields that variations wrote the model's own values."""
+        """Restore the model's own values in the fields that variations wrote."""
         sim = self.sim
         for field in {field for one in self.built.vary for field in one.fields}:
             own = sim.model.opt if field.startswith(_OPTION) else sim.model
@@ -208,9 +208,9 @@ class Episodes:
         return list(self.sim.drawn.values())
 
     def judge(self) -> Outcome:
-        """Return reward and failures of the new state, under the command that the policy read."""
+        """Return the rewards and failures of the new state, under the command that the policy read."""
         sim, n = self.sim, self.sim.n
-        # MuJoCo resets a simulation that diverges, and with it the clock.
+        # MuJoCo resets a simulation that diverges, including its time.
         unstable = np.abs(self._clock - sim.remember(_ELAPSED)) > sim.period / 2
         total, terms = np.zeros(n), {}
         for term, weight in self.built.reward:
@@ -237,7 +237,7 @@ class Episodes:
                 )
 
     def _read_delays(self, vary: tuple[Variation, ...]) -> None:
-        """Prepare delays and lost frames; without disturbances they stay zero, so that all shapes are the same."""
+        """Prepare delays and lost frames; without disturbances they stay zero, and the shapes are the same."""
         sim, off = self.sim, self.undisturbed
         delays = [one for one in vary if isinstance(one, Delay)]
         actions = [one.action for one in delays] or [(0, 0)]
@@ -261,7 +261,7 @@ class Episodes:
                 self._note(Variation(name), ids, drawn)
 
     def _set_durations(self) -> None:
-        """Draw how long this step is in each simulation."""
+        """Draw the duration of this step in each simulation."""
         sim = self.sim
         if self._uneven is None:
             self.spend(sim.period)
@@ -273,7 +273,7 @@ class Episodes:
         sim.remember(_ELAPSED)[:] += self.durations
 
     def _delayed(self, action: Array) -> Array:
-        """Return the actions that act now; before the first one arrives, the start pose is commanded."""
+        """Return the actions that take effect now; before the first one arrives, the start pose is commanded."""
         if not self._late[0]:
             return action
         pending = self.sim.memory[_PENDING]

@@ -1,4 +1,4 @@
-"""Topics that a task's policies read besides those of the usual sensors: poses of bodies, and terms of one's own."""
+"""Topics that a task's policies read besides those of the usual sensors: poses of bodies, and user-defined terms."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from velora_ros.tasks.terms.term import Observation
 
 class RobotSources:
     """
-    The poses and own terms in the contract of a task.
+    The poses and user-defined terms in the contract of a task.
 
     Args:
         task: the task.
@@ -36,6 +36,6 @@ class RobotSources:
         """The term whose values are published as a Float64MultiArray, by topic."""
 
     def values(self, topic: str) -> Array:
-        """Return the values of a term now, in its own unit and without noise, shape (entries,)."""
+        """Return the current values of a term, in its own unit and without noise, shape (entries,)."""
         found: Array = np.ravel(self.terms[topic].compute(self._sim)[0]).astype(np.float64)
         return found

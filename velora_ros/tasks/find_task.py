@@ -17,7 +17,7 @@ _VALID = f'Valid are {", ".join(SHIPPED)}, my_robot.py:WALK and my_package.my_ro
 
 
 def shipped() -> list[str]:
-    """Return the names of the tasks that ship."""
+    """Return the names of the included tasks."""
     return [name for name in SHIPPED if importlib.util.find_spec(f'{_HOME}.{name}') is not None]
 
 
@@ -26,7 +26,7 @@ def make_env(task: str | Task, **options: Any) -> TaskEnv:
     Make the environment of a task; gymnasium calls this for the id ``velora_ros.tasks:Task-v0``.
 
     Args:
-        task: its reference, or the task.
+        task: the task, or its reference.
         **options: those of :meth:`velora_ros.tasks.Task.make`.
     """
     return (task if isinstance(task, Task) else find(task)).make(**options)
@@ -37,8 +37,8 @@ def find(reference: str) -> Task:
     Return a task.
 
     Args:
-        reference: the name of a task that ships, ``my_robot.py:NAME`` or ``module:NAME``; the name can be omitted if
-            the file has one task only.
+        reference: the name of an included task, ``my_robot.py:NAME`` or ``module:NAME``; the name can be omitted if the
+            file has only one task.
 
     Raises:
         TaskError: there is no such task, or the file that declares it fails.
@@ -67,7 +67,7 @@ def _task_in(module: ModuleType, name: str, reference: str) -> Task:
 
 
 def _named(task: Task, reference: str) -> Task:
-    object.__setattr__(task, 'name', reference)  # the only field that is set later
+    object.__setattr__(task, 'name', reference)  # the only field that is set after construction
     return task
 
 
@@ -94,7 +94,7 @@ def _loaded(path: Path, reference: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     folder = str(path.resolve().parent)
-    sys.path.insert(0, folder)  # a task may import its neighbours
+    sys.path.insert(0, folder)  # a task may import modules beside it
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # the file is the user's own

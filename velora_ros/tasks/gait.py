@@ -1,8 +1,8 @@
 """
-How legs walk: a clock of the gait, the terms of a reward that ask for it, and what a critic needs to know of it.
+A gait for legs: its clock, the reward terms that ask for it, and what a critic sees of it.
 
 The clock says when each foot should be on the ground, as in Siekmann et al. 2021 (arXiv 2011.01387) and Margolis and
-Agrawal 2022, "Walk These Ways" (arXiv 2212.03238). It is no sensor: it is the time since the start.
+Agrawal 2022, "Walk These Ways" (arXiv 2212.03238). The clock needs no sensor, only the time since the start.
 """
 
 from collections.abc import Sequence
@@ -26,16 +26,17 @@ _FASTEST_SLIP = 1.0  # m/s
 @dataclass(frozen=True)
 class Gait:
     """
-    When each foot is on the ground: a clock with a period, of which every foot has an own phase.
+    When each foot is on the ground: a clock with a period, in which every foot has its own phase.
 
     Args:
         feet: the geoms of the feet.
-        offsets: by how much of a period each foot is ahead; a trot has 0 and 0.5 for the two pairs of diagonal feet.
-        period: of a stride [s].
+        offsets: the share of a period by which each foot is ahead; a trot has 0 and 0.5 for the two pairs of diagonal
+            feet.
+        period: duration of a stride [s].
         ground: share of a stride on the ground.
-        height: of the middle of a foot at the top of its swing [m].
-        rest: height of the middle of a foot on the ground [m].
-        command: name of the twist command; without a command to move all feet stay on the ground.
+        height: height of a foot's centre at the top of its swing [m].
+        rest: height of a foot's centre on the ground [m].
+        command: name of the twist command; while it is close to zero, all feet stay on the ground.
     """
 
     feet: Sequence[str]
@@ -47,11 +48,11 @@ class Gait:
     command: str = 'twist'
 
     def phase(self, sim: Sim) -> Array:
-        """Return how much of its stride each foot has done, shape (n, feet), in [0, 1)."""
+        """Return the share of its stride that each foot has completed, shape (n, feet), in [0, 1)."""
         return strides(sim.time[:, None], self.period, self.offsets)
 
     def clock(self) -> Observation:
-        """Sine and cosine of the first foot's phase, (n, 2); 0 while the command is to stand; known to the node."""
+        """Sine and cosine of the first foot's phase, (n, 2); 0 while the command is zero; computed by the node."""
 
         def read(sim: Sim) -> Array:
             return sine_and_cosine(self.phase(sim)[:, 0], moving(sim, self.command))
@@ -82,7 +83,7 @@ class Gait:
         return Term('in_time', compute, '', self._prepare)
 
     def lift(self) -> Term:
-        """Return the sum of squared distances of feet from the height that their swing should have [m^2]."""
+        """Return the sum of the feet's squared distances from the height of their swing [m^2]."""
 
         def compute(sim: Sim) -> Array:
             swing = np.clip((self.phase(sim) - self.ground) / (1 - self.ground), 0, 1)
@@ -104,12 +105,12 @@ class Gait:
 
 
 def sim_heights(sim: Sim, feet: Sequence[str]) -> Array:
-    """Return the heights of the middles of feet, shape (n, feet) [m]."""
+    """Return the heights of the feet's centres, shape (n, feet) [m]."""
     return np.concatenate([sim.geom_positions(foot)[:, :, 2] for foot in feet], axis=1)
 
 
 def slip_speed(feet: str) -> Term:
-    """Return the sum of the horizontal speeds of feet in contact, each at most 1 [m/s]."""
+    """Return the sum of the horizontal speeds of feet in contact, each clipped to 1 m/s [m/s]."""
 
     def compute(sim: Sim) -> Array:
         slipped: Array = (np.minimum(speeds(sim, feet), _FASTEST_SLIP) * sim.contacts(feet)).sum(axis=1)
@@ -119,7 +120,7 @@ def slip_speed(feet: str) -> Term:
 
 
 def phases(feet: str, longest: float = 0.5) -> Observation:
-    """How long each foot has been in the air (above 0) or on the ground (below 0), (n, feet) [s], for a critic."""
+    """How long each foot has been in the air (positive) or on the ground (negative), (n, feet) [s], for a critic."""
 
     def read(sim: Sim) -> Array:
         signed: Array = np.minimum(times(sim, feet), longest) * np.where(sim.contacts(feet), -1.0, 1.0)
@@ -142,7 +143,7 @@ def foot_motion(feet: str) -> Observation:
 
 
 def times(sim: Sim, feet: str) -> Array:
-    """Return how long each foot has been in its present part of the stride, shape (n, feet) [s]."""
+    """Return how long each foot has been in its current part of the stride, shape (n, feet) [s]."""
     key, was, size = f'part: {feet}', f'part of before: {feet}', len(sim.geoms(feet))
 
     def update(sim: Sim) -> None:

@@ -1,4 +1,4 @@
-"""The laser scanner of a model: rangefinders in one plane, at equal angles, as one LaserScan reports them."""
+"""The laser scanner of a model: rangefinders in one plane, at equal angles, reported as one LaserScan."""
 
 from typing import NamedTuple
 
@@ -9,16 +9,16 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 _RANGEFINDER = int(mujoco.mjtSensor.mjSENS_RANGEFINDER)
-_EQUAL = 1e-3  # rad and m: sites in a file are rounded
+_EQUAL = 1e-3  # rad and m: the positions of sites in a file are rounded
 
 
 class Laser(NamedTuple):
-    """Where the rays of a laser scanner are; the angles increase from ray to ray by the same step."""
+    """The rays of a laser scanner; their angles increase by the same step from ray to ray."""
 
     body: int
-    """The body that carries it."""
+    """The body on which it is mounted."""
     position: Array
-    """In the frame of the body, shape (3,) [m]."""
+    """Position in the frame of the body, shape (3,) [m]."""
     angle_min: float
     """Angle of the first ray about the body's z axis, 0 along its x axis [rad]."""
     angle_increment: float
@@ -26,11 +26,11 @@ class Laser(NamedTuple):
     range_max: float
     """Largest range [m]; infinite if the model does not say."""
     places: npt.NDArray[np.intp]
-    """Where the ranges are in the model's sensor data, shape (rays,)."""
+    """Indices of the ranges in the model's sensor data, shape (rays,)."""
 
 
 def find_laser(model: mujoco.MjModel) -> Laser | None:
-    """Return the scanner of a model; None if its rangefinders are not at one place in a plane at equal angles."""
+    """Return the scanner of a model; None if its rangefinders do not share one position and plane at equal angles."""
     sensors = np.flatnonzero(model.sensor_type == _RANGEFINDER)
     if len(sensors) < 2:
         return None

@@ -1,4 +1,4 @@
-"""The metrics of one simulated robot as it runs, episode by episode, for the score of its task."""
+"""The metrics of one simulated robot while it runs, episode by episode, for the score of its task."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from velora_ros.tasks.record_episodes import Recording
 Array = npt.NDArray[np.float64]
 
 LONGEST_S = 3600.0
-"""Older steps are forgotten [s]."""
+"""Older steps are dropped [s]."""
 
 
 class LiveMetrics:
@@ -50,7 +50,7 @@ class LiveMetrics:
         self._returns[self._episode] = self._returns.get(self._episode, 0.0) + reward
 
     def fail(self, reason: str) -> None:
-        """Record that the running episode failed, and by which term."""
+        """Record that the current episode failed, and which term ended it."""
         self._failed[self._episode] = reason
 
     def begin(self) -> None:
@@ -66,7 +66,7 @@ class LiveMetrics:
         return self._recording(-int(min(len(self._rows), seconds / self._period)), 0)
 
     def running(self) -> Recording | None:
-        """Return the recording of the running episode; None if it has no step."""
+        """Return the recording of the current episode; None if it has no step."""
         return self._recording(-self._length_of_running(), 0)
 
     def finished(self) -> Recording | None:
@@ -84,7 +84,7 @@ class LiveMetrics:
         return count
 
     def _recording(self, start: int, stop: int) -> Recording | None:
-        """Return steps, counted from the end, one column for each of their episodes; None if there are none."""
+        """Return the last steps, one column for each of their episodes; None if there are none."""
         if start >= stop:
             return None
         length = len(self._rows)

@@ -1,4 +1,4 @@
-"""The figures of a task in one run of its robot: its own score, computed from the episodes so far."""
+"""The figures of a task in one run of its robot: the task's own score, computed from the episodes so far."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ def figures_of(task: Any, recording: LiveMetrics, seconds: float) -> dict[str, A
     """
     Return the figures of a run, ready for JSON; empty if there are none yet.
 
-    Where each episode has one goal, the episode that still runs does not count, unless it is the only one.
+    If each episode has one goal, the current episode does not count, unless it is the only one.
 
     Args:
         task: the task.
         recording: what was recorded of the run.
-        seconds: how much of the end of the run counts [s].
+        seconds: length of the final part of the run that counts [s].
     """
     found = recording.finished() if has_one_goal(task) else None
     found = found or recording.last(seconds)
@@ -23,11 +23,11 @@ def figures_of(task: Any, recording: LiveMetrics, seconds: float) -> dict[str, A
 
 
 def goal_is_reached(task: Any, recording: LiveMetrics) -> bool:
-    """Whether the running episode has reached its goal."""
+    """Whether the current episode has reached its goal."""
     running = recording.running()
     return running is not None and task.score(running).get('reached') == 1.0
 
 
 def has_one_goal(task: Any) -> bool:
-    """Whether an episode is judged by one goal, and not by commands that change with time."""
+    """Whether an episode is judged by one goal, and not by commands that change during it."""
     return bool(task.commands) and all(one.every is None for one in task.commands.values())

@@ -1,4 +1,4 @@
-"""Where a robot lies with its motors off: the start of a run in which it must stand up first."""
+"""The pose of a robot that lies with its motors off: the start of a run in which it must first stand up."""
 
 import copy
 
@@ -17,11 +17,11 @@ SETTLING_S = 4.0
 """Time in which a robot without torques comes to rest [s]."""
 NEAR_RAD, NEAR_S = 0.25, 0.5
 """
-A robot that lay has stood up when all joints are this near to the start pose [rad] for this long [s].
+A robot that was lying has stood up when all joints have been this near to the start pose [rad] for this long [s].
 
 Servos of finite stiffness sag under its weight: the quadruped's calves by 0.15 rad.
 """
-_DAMPING = 2.0  # N*m*s/rad: joints without motors fold slowly, as geared ones do
+_DAMPING = 2.0  # N*m*s/rad: joints without motors fold slowly, like geared ones
 
 
 def lying(model: mujoco.MjModel, standing: Array, start: str) -> Array:
@@ -31,7 +31,7 @@ def lying(model: mujoco.MjModel, standing: Array, start: str) -> Array:
     Args:
         model: the robot.
         standing: its positions while it stands, shape (nq,).
-        start: ``lying``, or ``on_its_side`` if it is tilted by a quarter turn about its x axis before.
+        start: ``lying``, or ``on_its_side`` to tilt it by a quarter turn about its x axis before it falls.
 
     Raises:
         TaskError: the model has no floating base.
@@ -54,7 +54,7 @@ def lying(model: mujoco.MjModel, standing: Array, start: str) -> Array:
 
 class StandingUp:
     """
-    Whether a robot stands: one that lay at the start of its episode does not until it has stood up.
+    Whether a robot stands: one that was lying at the start of its episode does not until it has stood up.
 
     Args:
         sim: the robot, one simulation.
@@ -65,7 +65,7 @@ class StandingUp:
         self._stands, self._near = True, 0
 
     def begin(self, *, stands: bool) -> None:
-        """Begin an episode in which the robot stands, or lies."""
+        """Begin an episode with a robot that stands or lies."""
         self._stands, self._near = stands, 0
 
     def judge(self) -> bool:

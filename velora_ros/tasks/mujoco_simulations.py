@@ -1,4 +1,4 @@
-"""``Sim``: what terms see of n simulations of one model, all arrays with a leading axis of length n."""
+"""``Sim``: the terms' view of n simulations of one model; all arrays have a leading axis of length n."""
 
 import os
 from collections.abc import Callable
@@ -27,16 +27,16 @@ class Base(NamedTuple):
     """The motion of a floating base in its own frame, as an inertial sensor measures it."""
 
     velocity: Array
-    """Of the body's origin, shape (n, 3) [m/s]."""
+    """Velocity of the body's origin, shape (n, 3) [m/s]."""
     angular_velocity: Array
-    """Shape (n, 3) [rad/s]."""
+    """Angular velocity, shape (n, 3) [rad/s]."""
     gravity: Array
     """Direction of gravity, of length 1: (0, 0, -1) where the base is upright, shape (n, 3)."""
 
 
 class Sim:
     """
-    n simulations of one model and what a task knows about them.
+    n simulations of one model, with the task's data about them.
 
     After a step, positions, velocities and the sensors that depend on them are those of the new state; forces and
     accelerations are one physics step older.
@@ -45,8 +45,8 @@ class Sim:
         model: the compiled model.
         n: number of simulations.
         period: time between two observations [s].
-        threads: threads of the physics; 0: one for each CPU that this process may use. The results are the same at any
-            number.
+        threads: threads of the physics; 0: one for each CPU that this process may use. The results do not depend on
+            this number.
     """
 
     def __init__(self, model: mujoco.MjModel, n: int, period: float, threads: int = 0) -> None:
@@ -65,15 +65,15 @@ class Sim:
         self.command_entries: dict[str, tuple[tuple[str, str], ...]] = {}
         """Name and unit of each entry of each command."""
         self.strength: Array = np.ones(n)
-        """Share of the variation that an episode has, in [0, 1], shape (n,); below 1 only while it grows."""
+        """Strength of the variation in an episode, in [0, 1], shape (n,); below 1 only while it grows."""
         self.command_sources: dict[str, Source] = {}
-        """Where a robot has each command, of those that a message has."""
+        """Where a robot provides each command that a message has."""
         self.drawn: dict[str, Array] = {}
-        """What the episode drew, by the term's name, each of shape (n, ...)."""
+        """What was drawn for the episode, by the term's name, each of shape (n, ...)."""
         self.memory: dict[str, Array] = {}
-        """What terms remember, each of shape (n, ...); zero when an episode begins."""
+        """Arrays that terms keep from step to step, each of shape (n, ...); zero when an episode begins."""
         self.constants: dict[str, Any] = {}
-        """What terms look up once, such as places in arrays."""
+        """Values that terms look up only once, such as places in arrays."""
         self.everyone = np.arange(n)
         self.start_qpos: Array = model.qpos0.copy()
         """Positions of the start pose, shape (nq,)."""
@@ -94,7 +94,7 @@ class Sim:
 
     @cached_property
     def qvel(self) -> Array:
-        """Velocities, shape (n, nv); of a free joint, the linear one is in the world's frame, the angular one not."""
+        """Velocities, shape (n, nv); of a free joint, linear in the world's frame, angular in the body's."""
         return bound(self.batch, 'qvel')
 
     @cached_property
@@ -158,7 +158,7 @@ class Sim:
         return self._joints[pattern]
 
     def geoms(self, pattern: str) -> tuple[str, ...]:
-        """Return the names of the geoms that a pattern selects, of those that collide."""
+        """Return the names of the colliding geoms that a pattern selects."""
         if pattern not in self._geoms:
             names, model = self.names('geom'), self.model
             solid = [name for name in names if model.geom(name).contype[0] or model.geom(name).conaffinity[0]]
@@ -167,7 +167,7 @@ class Sim:
         return self._geoms[pattern]
 
     def geom_positions(self, pattern: str) -> Array:
-        """Return the positions of the geoms that a pattern selects, in the world, shape (n, geoms, 3) [m]."""
+        """Return the positions, in the world, of the geoms that a pattern selects, shape (n, geoms, 3) [m]."""
         key = f'positions {pattern}'
         if key not in self._places:
             self._places[key] = index([self.model.geom(name).id for name in self.geoms(pattern)])
@@ -220,11 +220,11 @@ class Sim:
         return View(self.batch.body(body), self._template.body(body))
 
     def position(self, name: str) -> Array:
-        """Return the position of a body, else of a site, in the world, shape (n, 3) [m]."""
+        """Return the position of a body or site in the world, shape (n, 3) [m]; a body takes precedence."""
         return self.pose(name)[0]
 
     def pose(self, name: str) -> tuple[Array, Array]:
-        """Return position [m] and axes (columns) of a body, else of a site, in the world, (n, 3) and (n, 3, 3)."""
+        """Return position [m] and axes (columns) of a body or site in the world, (n, 3) and (n, 3, 3)."""
         if name not in self._poses:
             sites = self.names('site')
             view = self.site(name) if name in sites and name not in self.names('body') else self.body(name)
@@ -232,13 +232,13 @@ class Sim:
         return self._poses[name]
 
     def weaken(self, ids: Ids, drawn: Array, neutral: Any) -> Array:
-        """Return what was drawn, (ids, ...), moved to its neutral value where variation lacks strength."""
+        """Return what was drawn, (ids, ...), moved towards its neutral value where the variation is weaker."""
         strength = self.strength[ids].reshape(-1, *(1,) * (drawn.ndim - 1))
         weaker: Array = strength * drawn + (1 - strength) * neutral
         return weaker
 
     def once(self, key: str, compute: 'Callable[[Sim], Any]') -> Any:
-        """Return what ``compute`` gives, computed at most once in each step."""
+        """Return the result of ``compute``, which is called at most once in each step."""
         if key not in self._once:
             self._once[key] = compute(self)
         return self._once[key]
@@ -248,8 +248,8 @@ class Sim:
         Return an array of shape (n, ...) that keeps its values from step to step and is zero in a new episode.
 
         Args:
-            key: its name, without a slash, which separates names in saved states.
-            *shape: of one simulation.
+            key: its name, without a slash, because a slash separates names in saved states.
+            *shape: shape for one simulation.
         """
         key = key.replace('/', '|')
         if key not in self.memory:
@@ -271,7 +271,7 @@ class Sim:
         self.end_period()
 
     def begin_period(self) -> None:
-        """Call what terms asked to be called before the physics of a period."""
+        """Call the functions that terms registered to run before the physics of a period."""
         for update in self._earlier.values():
             update(self)
 
@@ -281,14 +281,14 @@ class Sim:
         self.forget()
 
     def end_period(self) -> None:
-        """Count the period, and call what terms asked to be called after its physics."""
+        """Count the period, and call the functions that terms registered to run after its physics."""
         self.steps += 1
         self.forget()
         for update in self._updates.values():
             update(self)
 
     def forget(self) -> None:
-        """Forget what was computed once in this step, because the state changed."""
+        """Drop the results that were computed in this step, because the state changed."""
         self._once.clear()
 
     def names(self, kind: str) -> list[str]:

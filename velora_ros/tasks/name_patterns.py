@@ -9,23 +9,23 @@ import numpy.typing as npt
 from velora_ros.errors import TaskError, did_you_mean
 
 PerName = float | Mapping[str, float]
-"""A number for all, or one for each pattern; the first pattern that fits a name counts."""
+"""A number for all names, or one for each pattern; the first pattern that matches a name counts."""
 
 
 def fits(pattern: str, name: str) -> bool:
-    """Return whether a pattern selects a name: ``*`` and ``?`` as in file names, else any name that contains it."""
+    """Return whether a pattern selects a name: by ``*`` and ``?`` as in file names, or as a part of the name."""
     return fnmatch.fnmatchcase(name, pattern) if set(pattern) & set('*?[') else pattern in name
 
 
 def select(pattern: str, names: Sequence[str], kind: str, term: str = '') -> list[str]:
     """
-    Return the names that a pattern selects, in the model's order; a name that is exactly the pattern is the only one.
+    Return the names that a pattern selects, in the model's order; if a name equals the pattern, only that name.
 
     Args:
         pattern: a name, a part of names, or a pattern with ``*``.
         names: all names of that kind in the model.
-        kind: what they name, for the message.
-        term: the term that asks, for the message.
+        kind: the kind of object, for the message.
+        term: the term that uses the pattern, for the message.
 
     Raises:
         TaskError: it selects nothing.
@@ -41,7 +41,7 @@ def select(pattern: str, names: Sequence[str], kind: str, term: str = '') -> lis
 def unknown(name: str, names: Sequence[str], kind: str, term: str = '') -> TaskError:
     """Return the error for a name that the model does not have."""
     asked = f'{term}: ' if term else ''
-    named = [one for one in names if one and '/geom' not in one]  # not those that were named here
+    named = [one for one in names if one and '/geom' not in one]  # not those that this package named
     return TaskError(f"{asked}there is no {kind} '{name}' in the model.{did_you_mean(name, named)}")
 
 
@@ -50,20 +50,20 @@ def values(given: PerName, names: Sequence[str], what: str) -> npt.NDArray[np.fl
     Return a number for each name, shape (names,).
 
     Raises:
-        TaskError: a name has no number, a pattern fits no name, or a number is not finite.
+        TaskError: a name has no number, a pattern matches no name, or a number is not finite.
     """
     if not isinstance(given, Mapping):
         given = {'*': given}
     for pattern, value in given.items():
         if pattern != '*' and not any(pattern == name or fits(pattern, name) for name in names):
-            raise TaskError(f"{what}: '{pattern}' fits no joint.{did_you_mean(pattern, names)}")
+            raise TaskError(f"{what}: '{pattern}' matches no joint.{did_you_mean(pattern, names)}")
         if not np.isfinite(value):
             raise TaskError(f"{what} of '{pattern}' is {value}; it must be a finite number.")
     found = []
     for name in names:
         first = given.get(name, next((value for pattern, value in given.items() if fits(pattern, name)), None))
         if first is None:
-            raise TaskError(f"{what} has no number for the joint '{name}'; add '*' for all others.")
+            raise TaskError(f"{what} has no number for the joint '{name}'; add '*' for all other joints.")
         found.append(float(first))
     return np.array(found)
 

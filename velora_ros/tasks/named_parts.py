@@ -16,7 +16,7 @@ class View:
     """
     One object of the model in all simulations; arrays of its data are live, of shape (n, ...).
 
-    It has the attributes of ``batch.body(name)`` and its like; what MjData holds is looked up once.
+    It has the attributes of ``batch.body(name)`` and similar methods; arrays of MjData are looked up once.
     """
 
     def __init__(self, named: Any, data: Any) -> None:
@@ -26,7 +26,7 @@ class View:
     def __getattr__(self, attribute: str) -> Any:
         value = getattr(object.__getattribute__(self, '_named'), attribute)
         if hasattr(object.__getattribute__(self, '_data'), attribute):
-            object.__setattr__(self, attribute, value)  # a live array, unlike what a model's attribute gives
+            object.__setattr__(self, attribute, value)  # a live array, unlike an attribute of the model
         return value
 
     def __setattr__(self, attribute: str, value: Any) -> None:
@@ -90,7 +90,7 @@ def bound(batch: Batch, field: str) -> Array:
 
 
 def index(places: npt.ArrayLike) -> Any:
-    """Return a slice for consecutive places, which is a view and not a copy, else the places."""
+    """Return a slice for consecutive places, which gives a view and not a copy, otherwise the places."""
     found = np.asarray(places, np.intp)
     if len(found) and (np.diff(found) == 1).all():
         return slice(int(found[0]), int(found[-1]) + 1)

@@ -18,8 +18,8 @@ class Observer:
     Args:
         sim: the simulations; the terms are evaluated once to learn their shapes.
         terms: what is observed.
-        biases: further deviations of biases, by the name of the observation.
-        disturbed: whether there are noise and bias.
+        biases: further standard deviations of biases, by the name of the observation.
+        disturbed: whether noise and bias are on.
         latest: largest delay of sensed observations, in periods.
     """
 
@@ -56,12 +56,12 @@ class Observer:
 
     def read(self, ids: Ids | None = None, delay: Array | None = None, dropped: Any = None) -> Array:
         """
-        Return the present observations of all simulations, shape (n, size); noise is drawn for ``ids`` only.
+        Return the current observations of all simulations, shape (n, size); noise is drawn for ``ids`` only.
 
         Args:
-            ids: the simulations whose episode begins; None: all, and it is a later step.
-            delay: periods by which the sensed observations are late, shape (n,); None: not.
-            dropped: which simulations lose this frame, shape (n,); None: none does.
+            ids: the simulations whose episode begins; None: all simulations, in a later step.
+            delay: periods by which the sensed observations are late, shape (n,); None: no delay.
+            dropped: the simulations that lose this frame, shape (n,); None: none.
         """
         sim, raw = self._sim, self._raw
         for term, place in zip(self.terms, self.places, strict=True):
@@ -81,11 +81,11 @@ class Observer:
         return self._transported(seen * self.scale, ids, delay, dropped)
 
     def _transported(self, seen: Array, ids: Ids | None, delay: Array | None, dropped: Any) -> Array:
-        """Return what arrives: late by each simulation's delay, and without the frames that are lost."""
+        """Return the frames that arrive: late by each simulation's delay, and without the lost ones."""
         if delay is None and dropped is None:
             return seen
         sim, sensed = self._sim, self._sensed
-        frames = sim.remember('frames', self._late + 1, len(sensed))  # frames[:, k]: the one of k periods ago
+        frames = sim.remember('frames', self._late + 1, len(sensed))  # frames[:, k]: the frame of k periods ago
         arrived = sim.remember('arrived', len(sensed))
         if ids is not None:
             frames[ids] = seen[ids][:, None, sensed]

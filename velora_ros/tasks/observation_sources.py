@@ -1,4 +1,4 @@
-"""Where a robot has what a task observes: sources and fields, which the policy file keeps as its contract."""
+"""Where a robot provides what a task observes: sources and fields, which the policy file stores as its contract."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ LAST = Source('last_action', '', LAST_ACTION)
 
 class Reading(NamedTuple):
     """
-    Where a robot has the entries of an observation.
+    Where a robot provides the entries of an observation.
 
     Args:
         sources: the sources that are read.
@@ -41,11 +41,11 @@ class Reading(NamedTuple):
 
 
 Find = Callable[[Sim], Reading | None]
-"""Returns where a robot has an observation; None if no message has it."""
+"""Returns where a robot provides an observation; None if no message has it."""
 
 
 def nowhere(sim: Sim) -> None:
-    """Return None: no standard message has it, so it is read from a Float64MultiArray of its own."""
+    """Return None: no standard message has it, so it is read from its own Float64MultiArray."""
 
 
 def at(source: Source, *fields: str) -> Find:
@@ -54,7 +54,7 @@ def at(source: Source, *fields: str) -> Find:
 
 
 def joints(pattern: str, interface: str, *, relative: bool = False) -> Find:
-    """Return the finder of an interface of joints; relative to the start pose or not."""
+    """Return the finder of an interface of joints, optionally relative to the start pose."""
 
     def find(sim: Sim) -> Reading:
         chosen = sim.joints(pattern)
@@ -65,7 +65,7 @@ def joints(pattern: str, interface: str, *, relative: bool = False) -> Find:
 
 
 def angles(*patterns: str) -> Find:
-    """Return the finder of sine and cosine of joints' positions, in turns."""
+    """Return the finder of the sine and cosine of joints' positions, alternating."""
 
     def find(sim: Sim) -> Reading:
         names = [name for pattern in patterns or ('*',) for name in sim.joints(pattern).names]
@@ -76,7 +76,7 @@ def angles(*patterns: str) -> Find:
 
 
 def last_action(sim: Sim) -> Reading:
-    """Return where the previous action is: policy_node keeps it."""
+    """Return the source of the previous action, which policy_node keeps."""
     return Reading((LAST,), tuple(f'{LAST.name}:{i}' for i in range(sim.action.shape[1])))
 
 
@@ -94,9 +94,9 @@ def command(name: str) -> Find:
 
 def goal(name: str, relative_to: str, frame: str, axes: Sequence[str], within: float = 0.0) -> Find:
     """
-    Return the finder of a goal, seen from a body or site, with the axes of the world or of a body.
+    Return the finder of a goal relative to a body or site, with the axes of the world or of a body.
 
-    ``within`` is the largest distance along each axis [m], beyond which it is clipped; 0: none.
+    ``within`` is the distance to which it is clipped along each axis [m]; 0: not clipped.
     """
 
     def find(sim: Sim) -> Reading | None:
@@ -150,7 +150,7 @@ def position_of(body: str, relative_to: str) -> Find:
 
 
 def sectors(sensors: str, count: int, range_max: float) -> Find:
-    """Return the finder of the least range in each sector of a scan, whose rays are rangefinders at sites."""
+    """Return the finder of the shortest range in each sector of a scan, whose rays are rangefinders at sites."""
 
     def find(sim: Sim) -> Reading | None:
         angles = _angles(sim, sensors)
@@ -166,15 +166,15 @@ def sectors(sensors: str, count: int, range_max: float) -> Find:
 
 
 def identifier(name: str) -> str:
-    """Return a name without characters that names of sources and topics cannot have."""
+    """Return a name without the characters that are invalid in names of sources and topics."""
     return re.sub(r'\W', '_', name)
 
 
 def turn_of(sim: Sim, name: str) -> tuple[str, float] | None:
     """
-    Return the joint with which a frame turns about the world's z axis, and its height [m].
+    Return the joint with which a frame turns about the world's z axis, and the frame's height [m].
 
-    The joint is '' for a frame that does not move; None is returned for one that moves in another way.
+    The joint is '' for a frame that does not move. Return None for a frame that moves in another way.
     """
     if name not in sim.names('body'):
         return None
@@ -192,7 +192,7 @@ def turn_of(sim: Sim, name: str) -> tuple[str, float] | None:
 
 
 def _angles(sim: Sim, sensors: str) -> Array | None:
-    """Return the angles of rangefinders about z in the frame of their body [rad]; None if they are no such scan."""
+    """Return the angles of rangefinders about z in the frame of their body [rad]; None if they do not form a scan."""
     model, found = sim.model, []
     for name in select(sensors, sim.names('sensor'), 'sensor'):
         sensor = model.sensor(name)

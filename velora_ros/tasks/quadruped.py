@@ -1,4 +1,4 @@
-"""The quadruped's task: walk where ``cmd_vel`` says, with a real gait."""
+"""The quadruped's task: follow ``cmd_vel``, with a real gait."""
 
 from velora_ros.robots import model
 from velora_ros.tasks import Task, act, command, curriculum, fail, gait, metrics, observe, reward, scores, vary

@@ -1,9 +1,9 @@
 """
 Random numbers of many simulations, drawn for all at once: each simulation has a stream of its own.
 
-A number is a hash of the stream's key and of how many the stream has drawn (SplitMix64, Steele, Lea and Flood 2014,
-doi 10.1145/2660193.2660195). So it depends on the seed, the stream and the episode, never on how many simulations
-there are nor on what the others do, and the state of all streams is two arrays.
+A number is a hash of the stream's key and of the count of numbers drawn from it (SplitMix64, Steele, Lea and Flood
+2014, doi 10.1145/2660193.2660195). So it depends on the seed, the stream and the episode, but not on the number of
+simulations or on the other simulations. The state of all streams is two arrays.
 """
 
 from statistics import NormalDist
@@ -18,7 +18,7 @@ Ids = npt.NDArray[np.intp]
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_BITS = 14  # of a normal number: the quantiles of 16,384 equally likely intervals, at most 4 deviations from 0
+_BITS = 14  # for normal numbers: the quantiles of 16,384 equally likely intervals, at most 4 deviations from 0
 _QUANTILES = np.array([NormalDist().inv_cdf((i + 0.5) / 2**_BITS) for i in range(2**_BITS)])
 
 
@@ -31,7 +31,7 @@ def mixed(words: Words) -> Words:
 
 
 def key_of(*parts: 'int | npt.NDArray[Any]') -> Words:
-    """Return the key of a stream from numbers or arrays of them, such as seed, stream and episode; shape of parts."""
+    """Return the key of a stream, made from numbers or arrays such as seed, stream and episode; it has their shape."""
     key: Words = np.zeros((), np.uint64)
     for part in parts:
         word = np.uint64(part & 0xFFFFFFFFFFFFFFFF) if isinstance(part, int) else part.astype(np.uint64)
@@ -56,7 +56,7 @@ class Draws:
         self.keys[ids], self.counts[ids] = keys, 0
 
     def uniform(self, ids: Ids, low: npt.ArrayLike, high: npt.ArrayLike, size: int) -> Array:
-        """Return numbers equally distributed in [low, high), shape (ids, size)."""
+        """Return uniformly distributed numbers in [low, high), shape (ids, size)."""
         low = np.asarray(low, np.float64)
         unit = (self._words(ids, size) >> np.uint64(11)) * 2.0**-53
         drawn: Array = low + (np.asarray(high) - low) * unit

@@ -1,4 +1,4 @@
-"""Run a policy in many simulations of a task for one episode each, and record what an evaluation judges."""
+"""Run a policy in many simulations of a task for one episode each, and record what an evaluation needs."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -25,13 +25,13 @@ class Recording(NamedTuple):
     alive: Mask
     """Whether the step belongs to the episode, the failing step included, shape (steps, n)."""
     failed: Mask
-    """Which simulations failed, shape (n,)."""
+    """Whether each simulation failed, shape (n,)."""
     returns: Array
     """Return of each episode, shape (n,)."""
     metrics: dict[str, Array]
     """The task's metrics, by name."""
     failures: dict[str, Mask]
-    """Which simulations failed by what, by the term's name, each of shape (n,)."""
+    """Whether each simulation failed, by the name of the failure term, each of shape (n,)."""
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -40,7 +40,7 @@ class Recording(NamedTuple):
         return found
 
     def mean(self, name: str, where: Mask | None = None) -> float:
-        """Return the mean of a metric over the steps of the episodes, or over some of them; NaN if there are none."""
+        """Return the mean of a metric over all steps of the episodes, or over selected ones; NaN if there are none."""
         chosen = self.alive if where is None else self.alive & where
         return float(self.metrics[name][chosen].mean()) if chosen.any() else float('nan')
 
@@ -51,7 +51,7 @@ def record(env: TaskVectorEnv, act: Act, *, seed: int, seconds: float | None = N
 
     Args:
         env: the simulations; they are reset.
-        act: returns the actions, shape (n, action), of observations, shape (n, observation).
+        act: returns the actions, shape (n, action), for observations, shape (n, observation).
         seed: seed of the episodes.
         seconds: longest duration of an episode [s]; None: the task's.
     """

@@ -1,4 +1,4 @@
-"""What the messages of a task's robot carry: the signals of its sensors, and the values that its driver takes."""
+"""The contents of a task robot's messages: the signals of its sensors, and the values that its driver expects."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,15 +20,16 @@ def wire_spec(task: Any, drive: Drive, sensors: Sequence[str]) -> PolicySpec:
         sensors: name of each signal of the sensors.
 
     Raises:
-        TaskError: the action does not say what a robot is sent.
+        TaskError: the action does not define what a robot receives.
     """
     command = drive.command
     if command is None or not command.low:
         raise TaskError(
-            f"the action of the task '{task.name}' does not say what a robot is sent; give it a 'command' with limits."
+            f"the action of the task '{task.name}' does not define what a robot receives; give it a 'command' with "
+            f'limits.'
         )
     units = [one.unit for one in drive.signals]
-    if command.mode == INCREMENT:  # the actions are speeds, and what is sent are positions
+    if command.mode == INCREMENT:  # the actions are speeds, but positions are sent
         kinds = dict(zip(UNITS['velocity'], UNITS['position'], strict=True))
         units = [kinds[unit] for unit in units]
     twist = command.type.startswith('Twist')

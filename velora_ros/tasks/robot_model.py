@@ -1,4 +1,4 @@
-"""Read a task's model as an ``MjSpec``, which terms may extend by actuators and sensors before it is compiled."""
+"""Read a task's model as an ``MjSpec``, to which terms may add actuators and sensors before it is compiled."""
 
 import importlib
 import os
@@ -44,7 +44,7 @@ class RobotModel:
         return select(pattern, self.joints, 'joint', term)
 
     def geom_names(self, pattern: str, term: str) -> list[str]:
-        """Return the geoms that a pattern selects: of those that collide, unless it is exactly the name of another."""
+        """Return the colliding geoms that a pattern selects, or the one geom whose exact name it is."""
         names = [geom.name for geom in self.spec.geoms]
         solid = [geom.name for geom in self.spec.geoms if geom.contype or geom.conaffinity]
         if pattern in names:
@@ -55,7 +55,7 @@ class RobotModel:
         """
         Add a sensor that counts contacts between a geom or a body and another, or anything; return its name.
 
-        A name that only part of one geom's name has means this geom.
+        A name that is part of exactly one geom's name means that geom.
 
         Raises:
             TaskError: there is no such geom or body.
@@ -115,14 +115,14 @@ class RobotModel:
         raise unknown(name, [*geoms, *bodies], 'geom or body', term)
 
     def _name_unnamed(self) -> None:
-        """Name geoms without a name after their body, so that contacts can be told apart."""
+        """Name unnamed geoms after their body, so that contacts can be told apart."""
         for body in self.spec.bodies:
             for number, geom in enumerate(body.geoms):
                 if not geom.name:
                     geom.name = f'{body.name}/geom{number}'
 
     def _add_floor(self) -> None:
-        """Add a plane under a floating robot whose file has nothing to stand on."""
+        """Add a plane under a floating robot whose file has no floor."""
         world = self.spec.worldbody
         floating = any(joint.type == mujoco.mjtJoint.mjJNT_FREE for joint in self.spec.joints)
         if floating and not any(geom.contype or geom.conaffinity for geom in world.geoms):
@@ -134,7 +134,7 @@ def read(model: Any) -> mujoco.MjSpec:
     Return the specification of a model, not yet compiled.
 
     Raises:
-        TaskError: it is missing, of another kind, or cannot be read.
+        TaskError: the model is missing, of another kind, or cannot be read.
     """
     if isinstance(model, mujoco.MjSpec):
         return model.copy()
@@ -155,7 +155,7 @@ def read(model: Any) -> mujoco.MjSpec:
 
 
 def _in_menagerie(name: str) -> str:
-    """Return the path of a robot of MuJoCo Menagerie: from a checkout, else from the package, which downloads it."""
+    """Return the path of a robot in MuJoCo Menagerie: in a checkout, otherwise from the package, which downloads it."""
     robot = name.removeprefix(MENAGERIE)
     if root := os.environ.get(MENAGERIE_ROOT):
         folder = Path(root) / robot

@@ -29,7 +29,8 @@ class RobotSensors:
 
     Args:
         sim: the simulations.
-        poses: names of bodies and sites whose pose in the world is measured, as by a camera or the driver of an arm.
+        poses: names of bodies and sites whose pose in the world is measured, for example by a camera or an arm's
+            driver.
     """
 
     def __init__(self, sim: Sim, poses: Sequence[str] = ()) -> None:
@@ -43,7 +44,7 @@ class RobotSensors:
         self.names: list[str] = []
         """Name of each value."""
         self.places: dict[str, slice] = {}
-        """Where the parts are in :meth:`read`, by name such as ``position`` or ``imu/orientation``."""
+        """Where each part is in the array of :meth:`read`, by name such as ``position`` or ``imu/orientation``."""
         for interface in ('position', 'velocity', 'effort'):
             self._add(interface, [signal_name(joint, interface) for joint in self.joint_names])
         if self.has_base:
@@ -61,7 +62,7 @@ class RobotSensors:
 
     def read(self, *, held: bool) -> Array:
         """
-        Return what is measured now, shape (values,).
+        Return the current measurements, shape (values,).
 
         Args:
             held: whether the robot is held, so that it does not accelerate.

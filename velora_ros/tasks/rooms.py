@@ -1,4 +1,4 @@
-"""Rooms that are drawn anew for each episode: obstacles, a start and a goal between which there is a way."""
+"""Rooms that are drawn anew for each episode: obstacles, a start, and a goal that can be reached from it."""
 
 from collections.abc import Callable
 
@@ -14,27 +14,27 @@ from velora_ros.tasks.terms.vary import Variation
 Mask = npt.NDArray[np.bool_]
 
 GOAL, SHORTEST = 'room: goal', 'room: shortest'
-"""In ``sim.memory``: the goal's x and y [m], and the length of the shortest way on the grid [m]."""
+"""In ``sim.memory``: the goal's x and y [m], and the length of the shortest path on the grid [m]."""
 ROOM, TO_GO = 'room: room', 'room: to go'
-"""Of each cell: the distance to what is nearest, less radius and margin; the way to the goal, (n, side, side) [m]."""
+"""For each cell: clearance beyond radius and margin, and length of the path to the goal, (n, side, side) [m]."""
 _START_TRIES, _GOAL_TRIES = 64, 4
 _CYLINDER = int(mujoco.mjtGeom.mjGEOM_CYLINDER)
 _NARROW, _BLOCKED = 4.0, 10.0
-"""By how much longer a way counts where less than the margin is left, and where the robot would touch something."""
+"""Factors for the length of a path where the margin is not kept, and where the robot would touch something."""
 
 
 def rooms(obstacles: str, base_radius: float, *, margin: float, farther: float) -> Variation:
     """
     Draw a room at the start of each episode, even where disturbances are switched off.
 
-    Start, its heading and the goal are drawn with the obstacles until a way on the grid joins them, at least
-    ``farther`` from each other, where the robot keeps ``margin`` from everything.
+    Obstacles, start, heading and goal are drawn until start and goal are at least ``farther`` apart and a path on the
+    grid joins them on which the robot keeps ``margin`` from everything.
 
     Args:
         obstacles: pattern of the mocap bodies.
-        base_radius: of the robot [m].
-        margin: least distance between the robot and an obstacle on the way [m].
-        farther: least distance between start and goal, in a straight line [m].
+        base_radius: radius of the robot [m].
+        margin: smallest distance between the robot and an obstacle on the path [m].
+        farther: smallest distance between start and goal, in a straight line [m].
     """
 
     def begin(sim: Sim, ids: Ids) -> None:
@@ -57,16 +57,16 @@ def rooms(obstacles: str, base_radius: float, *, margin: float, farther: float) 
 
 def next_goal(margin: float, farther: float) -> Callable[[Sim, Ids], Array]:
     """
-    Return what gives the goals of :func:`rooms`: when an episode begins, the room's; later, further ones in the room.
+    Return a function that gives the goals of :func:`rooms`: first the room's own, later further ones.
 
     Args:
-        margin: as of the rooms [m].
-        farther: least distance of a further goal from the one before [m].
+        margin: as in :func:`rooms` [m].
+        farther: smallest distance of a further goal from the previous one [m].
     """
 
     def sample(sim: Sim, ids: Ids) -> Array:
         pending = ids[sim.steps[ids] > 0]
-        for _ in range(_GOAL_TRIES):  # a goal without another one within reach stays
+        for _ in range(_GOAL_TRIES):  # a goal stays if no other one can be reached
             room, before = sim.remember(ROOM, SIDE, SIDE)[pending], sim.remember(GOAL, 2)[pending]
             ends = _draw_ends(sim, pending, room, farther, before)
             shorts = shortest(room > 0, ends)
@@ -82,7 +82,7 @@ def next_goal(margin: float, farther: float) -> Callable[[Sim, Ids], Array]:
 
 def shortest(free: Mask, ends: Array) -> Array:
     """
-    Return the lengths of the shortest ways in rooms over the grid, with steps to eight neighbours; inf without a way.
+    Return the lengths of the shortest paths in rooms on the grid, with steps to eight neighbours; inf without a path.
 
     Args:
         free: which cells can be entered, shape (rooms, side, side).
@@ -96,7 +96,7 @@ def shortest(free: Mask, ends: Array) -> Array:
 
 
 def _draw_obstacles(sim: Sim, ids: Ids, pattern: str) -> tuple[Array, Array]:
-    """Return places, shape (ids, obstacles, 2) [m], and angles, shape (ids, obstacles) [rad]."""
+    """Return the obstacles' places, shape (ids, obstacles, 2) [m], and angles, shape (ids, obstacles) [rad]."""
     count = len(sim.geoms(pattern))
     places = sim.draws.uniform(ids, -SIZE / 2 + 0.3, SIZE / 2 - 0.3, 2 * count).reshape(-1, count, 2)
     return places, sim.draws.uniform(ids, 0, np.pi, count)
@@ -122,7 +122,7 @@ def _clearance(sim: Sim, pattern: str, places: Array, angles: Array) -> Array:
 
 def _draw_ends(sim: Sim, ids: Ids, room: Array, farther: float, starts: Array | None = None) -> Array:
     """
-    Return x and y of start and goal in cells where there is room, shape (ids, 2, 2) [m]; NaN if none were found.
+    Return x and y of start and goal in free cells, shape (ids, 2, 2) [m]; NaN if none were found.
 
     Starts that are given, shape (ids, 2) [m], are kept.
     """
@@ -140,7 +140,7 @@ def _draw_ends(sim: Sim, ids: Ids, room: Array, farther: float, starts: Array | 
 
 
 def _furnish(sim: Sim, ids: Ids, pattern: str, places: Array, angles: Array) -> None:
-    """Put the obstacles at their places, turned by angles about the vertical."""
+    """Move the obstacles to their places, turned by angles about the vertical."""
     bodies = np.array([sim.model.body_mocapid[sim.model.geom(geom).bodyid[0]] for geom in sim.geoms(pattern)], np.intp)
     positions, turns = sim.batch.bind('mocap_pos'), sim.batch.bind('mocap_quat')
     positions[np.ix_(ids, bodies, np.array([0, 1]))] = places
@@ -148,7 +148,7 @@ def _furnish(sim: Sim, ids: Ids, pattern: str, places: Array, angles: Array) -> 
 
 
 def _begin(sim: Sim, ids: Ids, places: Array) -> None:
-    """Put the robot at its start, with a random heading."""
+    """Move the robot to its start, with a random heading."""
     pose = sim.free_joint.qpos
     half = sim.draws.uniform(ids, -np.pi, np.pi, 1)[:, 0] / 2
     pose[ids, :2] = places
@@ -156,7 +156,7 @@ def _begin(sim: Sim, ids: Ids, places: Array) -> None:
 
 
 def _set_goal(sim: Sim, ids: Ids, goals: Array, shorts: Array, margin: float) -> None:
-    """Remember goals, the lengths of the shortest ways, and from each cell the way to go, which avoids obstacles."""
+    """Store the goals, the lengths of the shortest paths, and for each cell the length of the path around obstacles."""
     sim.remember(GOAL, 2)[ids] = goals
     sim.remember(SHORTEST)[ids] = shorts
     missing = -sim.remember(ROOM, SIDE, SIDE)[ids] / margin

@@ -16,13 +16,13 @@ Mask = npt.NDArray[np.bool_]
 
 BASE, RADIUS = 'base_link', 0.171
 MARGIN, FARTHER = 0.1, 3.0
-"""A way keeps this distance from everything [m]; goals are at least so far away [m]."""
+"""A path keeps this distance from everything [m]; goals are at least this far away [m]."""
 WITHIN = 0.3
 """The goal is reached within this distance [m]."""
 PAID, STAYS = 0.2, 1.0
-"""Training asks for less, so that nothing is lost at the edge [m]; after this time there, the next goal comes [s]."""
+"""Training rewards only this smaller distance [m]; after this time within it, the next goal comes [s]."""
 CLOSE = 0.5
-"""The goal is read once more up to this distance [m]."""
+"""The goal is observed a second time, clipped to this distance [m]."""
 NEAR = 0.35  # m, from the lidar; about 0.18 m from the body
 TO_GO, STEPS_THERE = 'way to go before the step', 'steps at the goal'
 
@@ -42,13 +42,13 @@ def stayed(sim: Sim) -> Mask:
 
 
 def stay(sim: Sim) -> Array:
-    """Return for what share of that time they have been there, of the critic only, shape (n,)."""
+    """Return the share of that second for which they have been there, for the critic only, shape (n,)."""
     share: Array = sim.remember(STEPS_THERE) * sim.period / STAYS
     return share
 
 
 def to_go(sim: Sim) -> Array:
-    """Return the length of the way to the goal around the obstacles, of the critic and the reward only, (n,) [m]."""
+    """Return the length of the path to the goal around the obstacles, for the critic and the reward only, (n,) [m]."""
     return shortest_grid_paths.read(_field(sim), sim.position(BASE)[:, :2])
 
 
@@ -58,7 +58,7 @@ def _field(sim: Sim) -> Array:
 
 @observe.term('way', names=('way.x', 'way.y'))
 def way(sim: Sim) -> Array:
-    """Return in which direction the way goes on, in the robot's frame, for the critic only, (n, 2)."""
+    """Return the direction in which the path continues, in the robot's frame, for the critic only, (n, 2)."""
     direction = np.zeros((sim.n, 3))
     direction[:, :2] = shortest_grid_paths.descent(
         sim.remember(rooms.TO_GO, shortest_grid_paths.SIDE, shortest_grid_paths.SIDE), sim.position(BASE)[:, :2]
@@ -68,7 +68,7 @@ def way(sim: Sim) -> Array:
 
 
 def way_gained(sim: Sim) -> Array:
-    """Return by how much the way to the goal around the obstacles became shorter in this step, shape (n,) [m]."""
+    """Return how much shorter the path to the goal around the obstacles became in this step, shape (n,) [m]."""
     sim.before_physics(TO_GO, _note_way)
     gained: Array = sim.remember(TO_GO) - to_go(sim)
     return gained
@@ -84,7 +84,7 @@ def at_goal(sim: Sim) -> Array:
 
 
 def too_near(sim: Sim) -> Array:
-    """Return how far the nearest reading of the lidar is below 0.35 m, in shares of it."""
+    """Return how far the shortest range of the lidar is below 0.35 m, as a share of 0.35 m."""
     ranges = sim.sensors('lidar')
     nearest = np.where(ranges < 0, np.inf, ranges).min(axis=1)
     near: Array = np.maximum(NEAR - nearest, 0) / NEAR
@@ -134,7 +134,7 @@ TOUCHED = fail.touches('body')
 FINE = dataclasses.replace(
     observe.lidar(sectors=36, range_max=1.0, noise=0.02), name='lidar_fine', entries=[f'fine.{i}' for i in range(36)]
 )
-"""The same scan once more, up to 1 m and twice as fine: where a centimetre counts."""
+"""The same scan a second time, up to 1 m and twice as fine, because a centimetre counts there."""
 
 ROVER = Task(
     name='rover',

@@ -12,7 +12,7 @@ Score = Callable[[Recording], Figures]
 
 
 def means(recording: Recording) -> Figures:
-    """Return the mean of each metric, and how many simulations failed."""
+    """Return the mean of each metric, and the number of simulations that failed."""
     found = {name: recording.mean(name) for name, values in recording.metrics.items() if values.ndim == 2}
     return {**found, 'failed': int(recording.failed.sum())}
 
@@ -21,10 +21,11 @@ def walking(recording: Recording) -> Figures:
     """
     Return how well a legged robot follows a twist and how it walks; for :func:`velora_ros.tasks.terms.metrics.walking`.
 
-    ``tracking``, ``yaw_tracking`` and ``moving_tracking`` (commands to move alone) are judged 0.5 s after each change
-    of command and each push; ``raw_`` ones are means over all steps. ``falls`` counts simulations. ``air_time_s`` is
-    the median air time of the foot with the shortest one (``air_times_s`` of each foot), ``slip_m_s`` the mean speed of
-    feet in contact, ``action_change`` the mean |change of action|, ``at_limit`` the share of torques at their limit.
+    ``tracking``, ``yaw_tracking`` and ``moving_tracking`` (only commands other than zero) are measured from 0.5 s after
+    each change of command and each push; those with ``raw_`` are means over all steps. ``falls`` counts simulations.
+    ``air_time_s`` is the median air time of the foot with the shortest one (``air_times_s`` of each foot), ``slip_m_s``
+    the mean speed of feet in contact, ``action_change`` the mean |change of action|, ``at_limit`` the share of torques
+    at their limit.
     """
     metrics, alive = recording.metrics, recording.alive
     settled, moving = metrics['settled'] > 0, metrics['moving'] > 0
@@ -50,9 +51,9 @@ def walking(recording: Recording) -> Figures:
 
 def reaching(within: float, after: float) -> Score:
     """
-    Return a score of goals that are reached; for the metric ``distance``.
+    Return a score for tasks with a goal, from the metric ``distance``.
 
-    ``reached`` is the share of simulations that are within a distance of the goal from a time on until the end,
+    ``reached`` is the share of simulations that stay within a distance of the goal from a given time to the end,
     ``error_m`` the median distance at the end.
 
     Args:

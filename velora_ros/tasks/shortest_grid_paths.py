@@ -1,4 +1,4 @@
-"""Shortest ways over a grid: how far it is to a goal from every cell, and which way it becomes shorter."""
+"""Shortest paths on a grid: the distance to a goal from every cell, and the direction in which it decreases."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,30 +6,29 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.intp]
 
-SIZE = 6.0  # m, from wall to wall; the middle is at x = y = 0
+SIZE = 6.0  # m, from wall to wall; the centre is at x = y = 0
 CELL = 0.15  # m, length of a cell
 SIDE = round(SIZE / CELL)
 """Cells along x, and along y."""
 CENTRES = np.linspace(CELL / 2 - SIZE / 2, SIZE / 2 - CELL / 2, SIDE, dtype=np.float64)
-"""Where the middles of cells are, along x and along y [m]."""
+"""Coordinates of the cells' centres, along x and along y [m]."""
 
 
 def cells(places: Array) -> Cells:
-    """Return the cells, (..., 2), in which places, (..., 2) [m], lie; places outside count as in the nearest cell."""
+    """Return the cells, (..., 2), nearest to places, (..., 2) [m]."""
     return np.clip((places + SIZE / 2) / CELL, 0, SIDE - 1).astype(np.intp)
 
 
 def lengths(weights: Array, goals: Array) -> Array:
     """
-    Return the lengths of the shortest ways to a goal from all cells, with steps to eight neighbours.
+    Return the lengths of the shortest paths to a goal from all cells, with steps to eight neighbours.
 
     Args:
-        weights: of each cell, by which the length of a step from it counts; inf where a way cannot be, shape
-            (rooms, side, side).
-        goals: x and y, shape (rooms, 2) [m]; NaN where there is none, from which inf follows.
+        weights: factor of each cell for the length of a step from it; inf where no path can go, shape (rooms, side,
+            side).
+        goals: x and y, shape (rooms, 2) [m]; NaN where there is no goal, which gives inf.
 
-    Returns:
-        shape (rooms, side, side) [m]; inf where there is no way.
+    Returns: shape (rooms, side, side) [m]; inf where there is no path.
     """
     cost = np.full((len(weights), SIDE + 2, SIDE + 2), np.inf)
     known = np.flatnonzero(np.isfinite(goals).all(axis=1))
@@ -49,7 +48,7 @@ def lengths(weights: Array, goals: Array) -> Array:
 
 
 def read(field: Array, places: Array) -> Array:
-    """Return the values of a field, (n, side, side), at places, (n, 2) [m], linear between middles of cells, (n,)."""
+    """Return a field, (n, side, side), at places, (n, 2) [m], interpolated between centres of cells, (n,)."""
     grid = np.clip((places + SIZE / 2) / CELL - 0.5, 0, SIDE - 1 - 1e-9)
     low = grid.astype(np.intp)
     (i, j), (u, v) = low.T, (grid - low).T
@@ -61,7 +60,7 @@ def read(field: Array, places: Array) -> Array:
 
 
 def descent(field: Array, places: Array) -> Array:
-    """Return by how much a field falls along x and y at places, per metre, shape (n, 2)."""
+    """Return how fast a field decreases along x and y at places, per metre, shape (n, 2)."""
     steps = np.array([[CELL, 0.0], [0.0, CELL]])
     found: Array = np.stack([read(field, places - one) - read(field, places + one) for one in steps], axis=1)
     return found / (2 * CELL)

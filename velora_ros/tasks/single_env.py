@@ -15,16 +15,16 @@ from velora_ros.tasks.vector_env import TaskVectorEnv
 Floats = npt.NDArray[np.float32]
 
 ENV_ID = 'velora_ros.tasks:Task-v0'
-"""The environment that every task is, with the keyword ``task``."""
+"""The environment of every task; the keyword ``task`` selects the task."""
 
 
 class TaskEnv(gym.Env[Floats, Floats]):
     """
-    One simulation of a task, the same to the bit as one of many.
+    One simulation of a task, identical bit for bit to one of many.
 
     Args:
         task: the task.
-        seed: seed of the first reset, if that one has none.
+        seed: seed of the first reset, if none is given there.
         undisturbed: whether variation, noise and bias are off.
         render_mode: ``rgb_array``, ``human`` or None.
     """
@@ -60,7 +60,7 @@ class TaskEnv(gym.Env[Floats, Floats]):
 
     @property
     def policy_spec(self) -> PolicySpec:
-        """Names, units, bounds and period of what a policy reads and commands."""
+        """Names, units and bounds of what a policy reads and commands, and its period."""
         return self._vector.policy_spec
 
     @property

@@ -1,4 +1,4 @@
-"""``Task``: what a robot reads, does and wants, and what varies, in one declaration; its environments."""
+"""``Task``: observations, actions, rewards and variation of a robot in one declaration, and its environments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,10 +36,10 @@ class Task:
         commands: commands by name.
         fail: what ends an episode as a failure.
         vary: what differs between simulations and episodes.
-        growth: how all of that, noise and bias included, grows in training; None: it is full from the start.
-        reward_floor: least reward of a step, which a step that fails gets; None: the reward is not bounded. Tasks that
-            end by falling need 0: where a step costs more than it earns, a policy learns to fall.
-        metrics: terms that are reported in ``infos['metrics']``; empty: how well twist commands are followed.
+        growth: how all of that, including noise and bias, grows in training; None: it is full from the start.
+        reward_floor: lowest reward of a step, which a step that fails gets; None: the reward is not bounded. Tasks
+            whose episodes end with a fall need 0: if a step costs more than it earns, a policy learns to fall.
+        metrics: terms that are reported in ``infos['metrics']``; empty: the tracking of twist commands.
         score: computes the task's own figures from a recording of many episodes (:mod:`velora_ros.tasks.scores`).
         discount: the discount factor of a period in training, unless the user gives one; None: by the recipe's rule.
         train_steps: transitions of all simulations that a training has, unless the user gives another budget; None: as
@@ -74,7 +74,7 @@ class Task:
         object.__setattr__(self, '_spec', check(self))
 
     def __deepcopy__(self, memo: Any) -> 'Task':
-        return self  # it never changes, and gymnasium copies the keywords of environments
+        return self  # it is immutable, and gymnasium copies the keywords of environments
 
     @property
     def built(self) -> BuiltTask:
@@ -84,14 +84,14 @@ class Task:
 
     @property
     def policy_spec(self) -> PolicySpec:
-        """Names, units, bounds and period of what a policy reads and commands, and how that reaches a robot."""
+        """Names, units and bounds of what a policy reads and commands, its period, and how that reaches a robot."""
         spec: PolicySpec = self._spec  # type: ignore[attr-defined]
         contract = spec.contract
         return spec if contract is None else replace(spec, contract=replace(contract, task=self.name))
 
     @property
     def horizon(self) -> int:
-        """Periods that a policy must look ahead at most: to the end of an episode, or to the next command."""
+        """Largest number of periods that a policy must look ahead: to the end of an episode, or to the next command."""
         every = [sum(one.every) / 2 for one in self.commands.values() if one.every is not None]
         return max(1, min([self.built.steps, *(round(seconds / self.period) for seconds in every)]))
 

@@ -1,4 +1,4 @@
-"""A task's robot in real time: the simulation used in training, one physics step and one command at a time."""
+"""A task's robot in real time: the simulation of training, one physics step and one command at a time."""
 
 from typing import Any
 
@@ -27,15 +27,15 @@ class TaskRobot(SimulatedTime):
     """
     One simulation of a task that runs in real time, with the interface of a simulated robot.
 
-    Terms, physics step and stage are those used in training: with one command at the beginning of each period, states
-    and rewards equal those of the task's environment bit for bit. Commands are SI values, as a robot's driver takes
+    Terms, physics step and scene are those of training: with one command at the beginning of each period, states
+    and rewards equal those of the task's environment bit for bit. Commands are in SI units, as a robot's driver expects
     them: position targets, efforts or a twist. After a reset the robot is held until a command or :meth:`release`.
 
     Args:
         task: the task.
         seed: seed of the episodes.
         randomise: whether the robot's physics varies from episode to episode, as in training, and it is pushed.
-        start: ``standing``, ``lying`` or ``on_its_side``. Falls and metrics count when it has stood up.
+        start: ``standing``, ``lying`` or ``on_its_side``. Falls and metrics count only after it has stood up.
         time_limit: whether an episode ends with the task's own time limit.
 
     Raises:
@@ -56,7 +56,7 @@ class TaskRobot(SimulatedTime):
         self.steps_per_period = int(task.built.substeps)
         """Physics steps in the nominal control period."""
         self.sources = RobotSources(task, self.episodes)
-        """What its policies read besides joints, inertial sensor, odometry and laser."""
+        """The topics that its policies read besides joints, inertial sensor, odometry and laser."""
         self.sensors = RobotSensors(self.sim, tuple(self.sources.poses.values()))
         self.spec = wire_spec(task, self._drive, self.sensors.names)
         """The values of its commands, in SI units."""
@@ -68,7 +68,7 @@ class TaskRobot(SimulatedTime):
         self._gains: ServoGains | None = None  # until a command sets some
         self._limit = task.built.steps if time_limit else np.inf
         self.is_driven = True
-        """Whether a policy drives the robot, and not what stands it up before; only then its figures count."""
+        """Whether the policy drives the robot and standing up is over; only then do its figures count."""
         self._lying = None if start == STANDING else lying(self.model, task.built.start_qpos, start)
         self._everyone = self.sim.everyone
         self._standing = StandingUp(self.sim)
@@ -101,15 +101,15 @@ class TaskRobot(SimulatedTime):
 
     @property
     def command_delay(self) -> float:
-        """By how much commands are late in this episode, as drawn with ``randomise`` [s]."""
+        """Delay of commands in this episode, as drawn with ``randomise`` [s]."""
         return self.episodes.action_delay * float(self.task.period)
 
     def reset(self, seed: int | None = None) -> Array:
         """
-        Put the robot at a new initial state and hold it there; ``randomise`` counts from here.
+        Put the robot in a new initial state and hold it there; ``randomise`` takes effect from here on.
 
         Args:
-            seed: seed of this and all later episodes; None: the next episode of the seed before.
+            seed: seed of this and all later episodes; None: the next episode of the current seed.
 
         Returns:
             The observation, shape (observation,).
@@ -173,12 +173,12 @@ class TaskRobot(SimulatedTime):
         self.holding = False
 
     def set_period(self, steps: int) -> None:
-        """Set the length of the running control period, in physics steps; call this when it begins."""
+        """Set the length of the current control period, in physics steps; call this when it begins."""
         self._period_steps = steps
 
     def set_command(self, name: str, values: npt.ArrayLike) -> None:
         """
-        Let the task judge the robot by a command from the next period on, clipped to the trained range.
+        Let the task judge the robot by a command from the next period on, clipped to the range of training.
 
         Args:
             name: the command's name in the task.
@@ -193,13 +193,13 @@ class TaskRobot(SimulatedTime):
         self.sim.forget()
 
     def sample_command(self, name: str) -> Array:
-        """Return a command as training draws them, shape (entries,)."""
+        """Return a command drawn as in training, shape (entries,)."""
         found: Array = np.asarray(self.task.commands[name].sample(self.sim, self._everyone), np.float64)[0]
         return found
 
     @property
     def is_over(self) -> bool:
-        """Whether the goal of an episode with one goal is reached, or its time is over; never with several commands."""
+        """Whether the only goal of an episode was reached or its time is over; false with several commands."""
         over = bool(self.sim.steps[0] >= self.task.built.steps)
         return has_one_goal(self.task) and (over or goal_is_reached(self.task, self.recording))
 
@@ -263,7 +263,7 @@ class TaskRobot(SimulatedTime):
         return all(name in self._received for name, one in self.task.commands.items() if one.timeout is None)
 
     def _keep_commands(self, given: dict[str, Array]) -> None:
-        """Let commands outlast a reset; those that were never received are zero, except for goals, which stay drawn."""
+        """Keep commands across a reset; those that were never received are zero, except goals, which are drawn."""
         for name, one in self.task.commands.items():
             if name in given:
                 self.sim.commands[name][:] = given[name]
@@ -272,7 +272,7 @@ class TaskRobot(SimulatedTime):
         self.sim.forget()
 
     def _lie_down(self) -> None:
-        """Write the pose of the robot that lies, and let its servos keep it."""
+        """Write the pose of the lying robot, and let its servos keep it."""
         sim = self.sim
         sim.qpos[:] = self._lying
         sim.qvel[:] = 0

@@ -1,4 +1,4 @@
-"""The contract of a task's policies: where a robot has each observation, and what it is sent for each action."""
+"""The contract of a task's policies: where a robot provides each observation, and what it receives for each action."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from velora_ros.tasks.terms.term import Observation
 
 
 def robot_contract(task: Any, episodes: Episodes) -> RobotContract | None:
-    """Return the contract of a task; None if its action does not say what a robot is sent."""
+    """Return the contract of a task; None if its action does not define what a robot receives."""
     command = getattr(episodes.drive, 'command', None)
     if command is None:
         return None
@@ -33,15 +33,15 @@ def robot_contract(task: Any, episodes: Episodes) -> RobotContract | None:
 
 def with_contract(file: PolicyFile, task: Any) -> PolicyFile:
     """
-    Return a policy that was trained in a task with the task's contract; its weights are unchanged.
+    Return a policy that was trained in a task, with the task's contract and unchanged weights.
 
     Raises:
-        SpecError: the policy reads or commands something else than the task.
+        SpecError: the policy reads or commands something other than the task.
     """
     spec = task.policy_spec
     contract = spec.contract
     if contract is None:
-        raise SpecError(f"the task '{task.name}' does not say what a robot is sent; give its action a 'command'.")
+        raise SpecError(f"the task '{task.name}' does not define what a robot receives; give its action a 'command'.")
     for name, own, offered in replace(file.spec, contract=None).differences(replace(spec, contract=None)):
         raise SpecError(
             f"the policy has {name} {own} and the task '{task.name}' has {offered}; give the task it was trained in."
@@ -52,7 +52,7 @@ def with_contract(file: PolicyFile, task: Any) -> PolicyFile:
 
 
 def reading_of(observer: Observer, term: Observation, place: slice) -> Reading:
-    """Return where a robot has a term; one that no standard message has is a Float64MultiArray of its own."""
+    """Return where a robot provides a term; one that no standard message has is read from its own Float64MultiArray."""
     count = place.stop - place.start
     reading = term.find(observer.sim) or _by_its_source(term, count)
     if reading is not None:
@@ -63,7 +63,7 @@ def reading_of(observer: Observer, term: Observation, place: slice) -> Reading:
 
 
 def _by_its_source(term: Observation, count: int) -> Reading | None:
-    """Return where a term of one's own is if it says so, for example ``Odometry twist.twist.linear.x``."""
+    """Return where a user's term is read from, if its source says so, for example ``Odometry twist.twist.linear.x``."""
     kind, _, path = term.source.partition(' ')
     source = next((one for one in (IMU, ODOMETRY) if one.type == kind), None)
     if source is None or count not in (1, 3) or not path.replace('.', '').replace('_', '').isalnum():
@@ -78,7 +78,7 @@ def _transforms(readings: list[Reading]) -> tuple[str, ...]:
 
 
 def _ordered(readings: list[Reading], episodes: Episodes) -> tuple[Source, ...]:
-    """Return all sources; the one that triggers a step first: joint states, else the first sensor."""
+    """Return all sources; the one that triggers a step comes first: joint states, otherwise the first sensor."""
     sources: dict[str, Source] = {}
     for reading in readings:
         for one in reading.sources:

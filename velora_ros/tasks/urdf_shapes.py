@@ -1,4 +1,4 @@
-"""The shapes of a URDF that draw a geom of MuJoCo, and its numbers and rotations as a URDF writes them."""
+"""The URDF shapes for a geom of MuJoCo, and numbers and rotations in URDF notation."""
 
 import mujoco
 import numpy as np
@@ -12,7 +12,7 @@ _KINDS = mujoco.mjtGeom
 
 
 def shapes_of(model: mujoco.MjModel, geom: int) -> list[Shape]:
-    """Return position, orientation, shape and sizes of the primitives that draw a geom."""
+    """Return position, orientation, shape and sizes of the primitives that represent a geom."""
     kind = int(model.geom_type[geom])
     place, turn, size = model.geom_pos[geom], model.geom_quat[geom], model.geom_size[geom]
     if kind == int(_KINDS.mjGEOM_SPHERE):
@@ -32,7 +32,7 @@ def shapes_of(model: mujoco.MjModel, geom: int) -> list[Shape]:
 
 
 def _disc(place: Array, turn: Array, size: Array) -> Shape:
-    """Return a cylinder instead of an ellipsoid with two equal axes, such as a wheel; else a box around it."""
+    """Return a cylinder for an ellipsoid with two equal axes, such as a wheel, otherwise a box around it."""
     for axis in range(3):
         across = [size[other] for other in range(3) if other != axis]
         if np.isclose(across[0], across[1], rtol=1e-3):
@@ -48,12 +48,12 @@ def _to_axis(axis: int) -> Array:
 
 
 def roll_pitch_yaw(quaternion: Array) -> Array:
-    """Return the fixed-axis angles of a quaternion w, x, y, z, as a URDF has them, shape (3,) [rad]."""
+    """Return the fixed-axis angles of a quaternion w, x, y, z, as used in a URDF, shape (3,) [rad]."""
     matrix = np.zeros(9)
     mujoco.mju_quat2Mat(matrix, np.asarray(quaternion, np.float64))
     m = matrix.reshape(3, 3)
     pitch = np.arcsin(np.clip(-m[2, 0], -1, 1))
-    if abs(m[2, 0]) > 1 - 1e-9:  # roll and yaw turn about the same axis
+    if abs(m[2, 0]) > 1 - 1e-9:  # roll and yaw are about the same axis
         return np.array([0.0, pitch, np.arctan2(-m[0, 1], m[1, 1])])
     return np.array([np.arctan2(m[2, 1], m[2, 2]), pitch, np.arctan2(m[1, 0], m[0, 0])])
 
@@ -80,10 +80,10 @@ def rotated(quaternion: Array, vector: Array) -> Array:
 
 
 def number(value: float) -> str:
-    """Return a number as a URDF writes it."""
+    """Return a number in URDF notation."""
     return f'{float(value):.9g}'
 
 
 def numbers(values: Array) -> str:
-    """Return numbers as a URDF writes them, separated by spaces."""
+    """Return numbers in URDF notation, separated by spaces."""
     return ' '.join(number(0.0 if abs(value) < 1e-12 else value) for value in values)

@@ -33,16 +33,16 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
     """
     n simulations of a task. Episodes end only when they are reset: the autoreset mode is DISABLED.
 
-    The episode e of simulation s depends on the seed, s and e only: not on n, threads or the other simulations.
+    Episode e of simulation s depends only on the seed, s and e, not on n, threads or the other simulations.
 
-    ``infos`` of a reset and a step: ``privileged_state``, (n, state), what a critic may see; ``drawn``, what the
-    episodes drew, by name. Of a step also ``terms``, each term of the reward with its weight, (n,); ``metrics``, such
-    as ``tracking``, (n,); ``failed``, what ended episodes, (n,).
+    ``infos`` of a reset and a step: ``privileged_state``, (n, state), what a critic may see; ``drawn``, what was drawn
+    for the episodes, by name. Those of a step also have ``terms``, each term of the reward with its weight, (n,);
+    ``metrics``, such as ``tracking``, (n,); ``failed``, what ended episodes, (n,).
 
     Args:
         task: the task.
         n: number of simulations.
-        seed: seed of the first reset, if that one has none.
+        seed: seed of the first reset, if none is given there.
         threads: threads of the physics; 0: one for each CPU.
         undisturbed: whether variation, noise and bias are off; start poses and commands still vary.
         growing: whether they begin weak and grow as the task's ``curriculum`` says, as in training; else they are full.
@@ -100,7 +100,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
 
     @property
     def policy_spec(self) -> PolicySpec:
-        """Names, units, bounds and period of what a policy reads and commands."""
+        """Names, units and bounds of what a policy reads and commands, and its period."""
         spec: PolicySpec = self.task.policy_spec
         if spec.contract is None or not self.episodes.undisturbed:
             return spec
@@ -113,7 +113,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         Begin episodes in all simulations, or in those of ``options={'reset_mask': mask}``, mask of shape (n,).
 
         Args:
-            seed: of all simulations, or one for each; None: the next episode of the seed before.
+            seed: of all simulations, or one for each; None: the next episode of the current seed.
             options: see above.
 
         Returns:
@@ -172,7 +172,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         return TaskEnv(self.task, undisturbed=self.episodes.undisturbed)
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return everything that the future depends on, as arrays by name; see :meth:`set_state`."""
+        """Return everything that determines the future, as arrays by name; see :meth:`set_state`."""
         return {name: np.array(values) for name, values in self._arrays().items()}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -183,7 +183,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
             TaskError: the state is of another task or another number of simulations.
         """
         for name, values in state.items():
-            if name.startswith(_MEMORY):  # terms may begin to remember at any step
+            if name.startswith(_MEMORY):  # terms may create such arrays at any step
                 self.sim.remember(name.removeprefix(_MEMORY), *values.shape[1:])
         own = self._arrays()
         for name, values in own.items():
@@ -202,7 +202,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         self.episodes.resume()
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the live arrays of all that the future depends on, by name."""
+        """Return the live arrays that determine the future, by name."""
         sim = self.sim
         groups = {'commands': sim.commands, 'drawn': sim.drawn, 'memory': sim.memory}
         found = {f'{group}.{name}': values for group, arrays in groups.items() for name, values in arrays.items()}
@@ -243,7 +243,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
                     self._bases[s], self._numbers[s] = key_of(int(own), 0)[0], -1
 
     def _shorten(self, ids: Ids) -> None:
-        """Let first episodes end early by a random time."""
+        """Shorten the first episodes by a random time."""
         words = key_of(self._bases[ids], np.full(len(ids), _AGES))
         self._limits[ids] -= (words % np.uint64(self.task.built.steps)).astype(np.int64)
 
@@ -258,12 +258,12 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
 
 
 def _check_memory(task: Any, n: int) -> None:
-    """Check that so many simulations fit into memory, by making a few if there are many."""
+    """Check that this many simulations fit into memory, by making a few if there are many."""
     if n <= 16 * _FEW:
         return
     before = resident_memory()
     few = Episodes(task, task.built, _FEW)
-    measured = (resident_memory() - before) / few.sim.n  # nothing, where the process had freed enough before
+    measured = (resident_memory() - before) / few.sim.n  # nothing, if the process had freed enough memory before
     each = max(measured, mujoco.MjData(task.built.model).nbuffer)
     if why := does_not_fit(n * each, free := free_memory()):
         most = int(LARGEST_SHARE * free / each)

@@ -19,17 +19,17 @@ _HINGE, _SLIDE, _FREE, _BALL = (
 _KINDS = mujoco.mjtGeom
 _PLANES = (int(_KINDS.mjGEOM_PLANE), int(_KINDS.mjGEOM_HFIELD))
 _WORLD = 0
-_UNLIMITED_SPEED = 100.0  # rad/s or m/s: a URDF must name a speed, and a MuJoCo model has none
-_UNLIMITED_EFFORT = 1000.0  # N*m or N: the same for actuators without limits
+_UNLIMITED_SPEED = 100.0  # rad/s or m/s: a URDF needs a speed limit, and a MuJoCo model has none
+_UNLIMITED_EFFORT = 1000.0  # N*m or N: the effort limit of actuators without one
 
 
 class Frame(NamedTuple):
-    """A further frame of the robot, such as that of a sensor, with the axes of the body that carries it."""
+    """A further frame of the robot, such as that of a sensor, with the axes of the body on which it is mounted."""
 
     name: str
     body: int
     position: Array
-    """In the frame of the body, shape (3,) [m]."""
+    """Position in the frame of the body, shape (3,) [m]."""
 
 
 def to_urdf(model: mujoco.MjModel, name: str, *, root: str, frames: Sequence[Frame] = ()) -> str:
@@ -37,8 +37,8 @@ def to_urdf(model: mujoco.MjModel, name: str, *, root: str, frames: Sequence[Fra
     Return the URDF of a robot, as text.
 
     Links are the model's bodies, joints its joints with one axis; their positions are those of ``joint_states``.
-    Capsules are drawn as cylinders with round ends, ellipsoids and meshes as enclosing shapes. Bodies that are not
-    part of the robot, such as obstacles, are left out.
+    Capsules are drawn as cylinders with round ends, ellipsoids and meshes as enclosing shapes. Bodies that are not part
+    of the robot, such as obstacles, are omitted.
 
     Args:
         model: the compiled model.
@@ -57,7 +57,7 @@ class _Writer:
         self._model, self._root, self._frames = model, root, frames
         self._robot = ET.Element('robot', name=name)
         self._bodies = self._bodies_of_robot()
-        # By how far the origin of a body's link is from that of the body: a URDF's link begins at its joint.
+        # Offset of a link's origin from that of its body: a URDF's link begins at its joint.
         self._shift = {body: self._anchor(body) for body in self._bodies}
 
     def text(self) -> str:
@@ -77,7 +77,7 @@ class _Writer:
         return f'<?xml version="1.0"?>\n{ET.tostring(self._robot, encoding="unicode")}\n'
 
     def _bodies_of_robot(self) -> list[int]:
-        """Return the bodies below the floating base, else below the bodies of the world that move or carry joints."""
+        """Return the bodies below the floating base, or below the world's bodies that move or have joints."""
         model = self._model
         free = np.flatnonzero(model.jnt_type == _FREE)
         if len(free):
@@ -86,7 +86,7 @@ class _Writer:
             roots = {int(model.body_rootid[body]) for body in model.jnt_bodyid}
         found = [body for body in range(1, model.nbody) if int(model.body_rootid[body]) in roots]
         if not found:
-            raise TaskError('the model has no joints, so it has no robot that a URDF could describe.')
+            raise TaskError('the model has no joints, so it contains no robot that a URDF could describe.')
         for joint in np.flatnonzero(model.jnt_type == _BALL):
             if int(model.jnt_bodyid[joint]) in found:
                 raise TaskError(f"the joint '{model.joint(joint).name}' is a ball joint, which a URDF cannot have.")
@@ -134,7 +134,7 @@ class _Writer:
     # --- joints -----------------------------------------------------------------------------------------------------
 
     def _add_joint(self, body: int) -> None:
-        """Join a body to its parent: by its joints, with links without mass between several of them, or fixed."""
+        """Join a body to its parent by its joints, with massless links between them, or by a fixed joint."""
         model, parent = self._model, int(self._model.body_parentid[body])
         upper = self._root if parent not in self._bodies else self._link(parent)
         shift = self._shift.get(parent, np.zeros(3))

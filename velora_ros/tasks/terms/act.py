@@ -30,19 +30,19 @@ class Drive(Protocol):
 
     @property
     def command(self) -> RobotCommand | None:
-        """What a robot is sent, for the policy file; None if that is not known."""
+        """What a robot receives, for the policy file; None if that is not known."""
 
     def begin(self, ids: Ids) -> None:
-        """Command the present pose in simulations whose episode begins."""
+        """Command the current pose in simulations whose episode begins."""
 
     def apply(self, action: Array) -> None:
         """Write the controls of actions in [-1, 1], shape (n, action)."""
 
     def follow(self, command: Array) -> None:
-        """Write the controls of commands as the robot's driver takes them, in SI units, shape (n, action)."""
+        """Write the controls for commands in the robot driver's form, in SI units, shape (n, action)."""
 
     def action_of(self, command: Array) -> Array:
-        """Return the actions that such commands come from, shape (n, action); beyond [-1, 1] if there is none."""
+        """Return the actions that give such commands, shape (n, action); outside [-1, 1] if no action gives them."""
 
     def relax(self) -> None:
         """Withdraw the command: positions are kept, speeds and efforts become zero."""
@@ -76,9 +76,9 @@ def joint_targets(
         scale: distance of a target from the start pose at an action of 1 [rad or m]; of increments, the speed of the
             target at an action of 1 [rad/s or m/s]. A number, or one for each pattern of joints.
         joints: pattern of the joints.
-        stiffness: of the position servos [N*m/rad or N/m]; None: the model's actuators stay as they are.
-        damping: of the position servos [N*m*s/rad or N*s/m].
-        effort_limit: largest torque or force [N*m or N]; it also bounds how far a target may lie from the joint.
+        stiffness: stiffness of the position servos [N*m/rad or N/m]; None: the model's actuators are kept.
+        damping: damping of the position servos [N*m*s/rad or N*s/m].
+        effort_limit: largest torque or force [N*m or N]; it also bounds the distance of a target from the joint.
         mode: ``absolute`` or ``increment``.
         speed_limit: largest speed of a target, with increments [rad/s or m/s].
         limits: lowest and highest target by patterns of joints, inside of the model's range, for example to keep an
@@ -109,11 +109,11 @@ def twist(
     Args:
         left: pattern of the left wheels' joints.
         right: pattern of the right wheels' joints.
-        radius: of the wheels [m].
+        radius: radius of the wheels [m].
         separation: distance between left and right wheels [m].
         linear: linear speed at an action of 1 [m/s].
         angular: angular speed at an action of 1 [rad/s].
-        gain: of the wheels' velocity servos [N*m*s/rad].
+        gain: gain of the wheels' velocity servos [N*m*s/rad].
     """
     for name, value in (('radius', radius), ('separation', separation), ('linear', linear), ('angular', angular)):
         if not (np.isfinite(value) and value > 0):
@@ -135,7 +135,7 @@ class JointTargets:
     limits: Mapping[str, tuple[float, float]] | None = None
 
     def prepare(self, model: RobotModel) -> None:
-        """Give each joint a position servo with the stiffness and damping; keep the model's if none is given."""
+        """Give each joint a position servo with the stiffness and damping, if given; else keep the model's."""
         names = model.joint_names(self.joints, 'joint_targets')
         if self.stiffness is None:
             return
@@ -197,7 +197,7 @@ class TargetDrive:
         )
 
     def begin(self, ids: Ids) -> None:
-        """Command the present pose in simulations whose episode begins."""
+        """Command the current pose in simulations whose episode begins."""
         present = self._joints.position[ids]
         self._targets[ids] = present
         self._sim.ctrl[np.ix_(ids, self._actuators)] = present
@@ -217,7 +217,7 @@ class TargetDrive:
         self._sim.ctrl[:, self._actuators] = targets
 
     def action_of(self, command: Array) -> Array:
-        """Return the actions whose targets these are."""
+        """Return the actions that give these targets."""
         if self._increment:
             return np.asarray((command - self._targets) / (self._scale * self._sim.period))
         found: Array = (command - self._neutral) / self._scale
@@ -375,7 +375,7 @@ class TwistDrive:
         self._sim.ctrl[:, self._right] = (speed + turn) / drive.radius
 
     def action_of(self, command: Array) -> Array:
-        """Return the actions whose speeds these are."""
+        """Return the actions that give these speeds."""
         found: Array = command / self._largest
         return found
 

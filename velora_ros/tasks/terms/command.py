@@ -1,4 +1,4 @@
-"""What a policy is told to do: commands that are drawn anew in an episode, by each simulation on its own."""
+"""What a policy must do: commands that are drawn anew during an episode, for each simulation independently."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ class Command:
         every: shortest and longest time until the next command [s]; None: one for the whole episode.
         source: message type and topic on the robot.
         still: share of commands that are zero.
-        timeout: age after which a robot takes the command for zero [s]; None: it never becomes stale.
-        low: least value of each entry; empty: not bounded.
-        high: greatest value of each entry; empty: not bounded.
-        when: function of the simulations, called once a step, ``(sim) -> (n,)``: which ones get a new command before
-            it is due by time; None: none.
-        read_from: where a robot has it, for the policy file; None: no message has it.
+        timeout: age after which a robot treats the command as zero [s]; None: it never becomes stale.
+        low: lowest value of each entry; empty: not bounded.
+        high: highest value of each entry; empty: not bounded.
+        when: function of the simulations, called once per step, ``(sim) -> (n,)``: true for those that get a new
+            command before its time is over; None: none.
+        read_from: where a robot provides it, for the policy file; None: no message has it.
     """
 
     entries: Sequence[str]
@@ -61,7 +61,7 @@ def twist(
     topic: str = 'cmd_vel', timeout: float = 0.5,
 ) -> Command:  # fmt: skip
     """
-    Return a velocity in the base's own frame: x, y [m/s] and yaw [rad/s], (n, 3), equally distributed in the ranges.
+    Return a velocity in the base's own frame: x, y [m/s] and yaw [rad/s], (n, 3), uniformly distributed in the ranges.
 
     Args:
         x: range of the forward speed [m/s].
@@ -75,7 +75,7 @@ def twist(
     if still <= 0:
         raise TaskError(
             'command.twist: still is 0, but a robot whose command is too old gets zero; give still > 0, such as 0.1, '
-            'so that training has seen it.'
+            'so that zero occurs in training.'
         )
     low, high = (np.array([pair[i] for pair in (x, y, yaw)], np.float64) for i in (0, 1))
     if (low > high).any() or not np.isfinite([low, high]).all():
@@ -104,10 +104,11 @@ def goal(
     Return a goal: a position in the world, x, y, z [m], (n, 3).
 
     Args:
-        sample: function ``(sim, ids) -> (ids, 3)``; None: equally distributed in the box.
+        sample: function ``(sim, ids) -> (ids, 3)``; None: uniformly distributed in the box.
         box: range of x, y and z [m].
         every: shortest and longest time until the next goal [s]; None: one for the whole episode.
-        when: ``(sim) -> (n,)``: which simulations get the next goal, for example those that reached the last one.
+        when: ``(sim) -> (n,)``: true for simulations that get the next goal, for example those that reached the last
+            one.
         topic: topic of the robot's PoseStamped or PointStamped messages.
     """
     limits: tuple[tuple[float, ...], ...] = ((), ())
@@ -126,7 +127,7 @@ def goal(
 
 
 class Commands:
-    """The commands of all simulations, drawn when an episode begins and when they are due."""
+    """The commands of all simulations, drawn when an episode begins and whenever a new one is due."""
 
     def __init__(self, sim: Sim, commands: dict[str, Command]) -> None:
         self._sim, self._commands = sim, commands
@@ -170,12 +171,12 @@ class Commands:
 
 
 def since_change(sim: Sim, name: str) -> npt.NDArray[np.float64]:
-    """Return the time since a command changed last, shape (n,) [s]."""
+    """Return the time since a command last changed, shape (n,) [s]."""
     return sim.time - sim.memory[_changed(name)]
 
 
 def note_change(sim: Sim, name: str, ids: Ids) -> None:
-    """Note that a command changes now."""
+    """Record that a command changes now."""
     sim.memory[_changed(name)][ids] = sim.time[ids]
 
 

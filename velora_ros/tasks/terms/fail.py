@@ -1,4 +1,4 @@
-"""What ends an episode as a failure: terms ``(sim) -> (n,)`` that are true or false."""
+"""Terms that end an episode as a failure: ``(sim) -> (n,)``, true or false."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from velora_ros.tasks.terms.term import Term
 
 
 def tilted(angle: float) -> Term:
-    """Fail where the base's z axis is more than an angle [rad] away from the vertical."""
+    """Fail where the base's z axis deviates from the vertical by more than an angle [rad]."""
     if not 0 < angle < np.pi:
         raise TaskError(f'fail.tilted: the angle is {angle}; it must be between 0 and pi, in rad.')
     return Term('tilted', lambda sim: sim.base.gravity[:, 2] > -np.cos(angle))
 
 
 def touches(first: str, second: str = '') -> Term:
-    """Fail where a geom or body touches another, or anything if there is no second name."""
+    """Fail where a geom or body touches another one, or anything if no second name is given."""
     name = f'contact:{first}:{second}' if second else f'contact:{first}'
 
     def prepare(model: RobotModel) -> Any:
@@ -28,7 +28,7 @@ def touches(first: str, second: str = '') -> Term:
 
 
 def height_below(height: float, body: str = '') -> Term:
-    """Fail where the base, or a body or site, is below a height [m]."""
+    """Fail where the base, or the given body or site, is below a height [m]."""
 
     def compute(sim: Sim) -> Any:
         return (sim.position(body)[:, 2] if body else sim.free_joint.qpos[:, 2]) < height

@@ -1,4 +1,4 @@
-"""What an evaluation measures beside the reward: terms of shape (n,) or (n, k), reported in ``infos['metrics']``."""
+"""What an evaluation measures besides the reward: terms of shape (n,) or (n, k), reported in ``infos['metrics']``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,15 +14,15 @@ from velora_ros.tasks.terms.vary import PUSHED
 SETTLING_S = 0.5
 """Time after a command change or a push before tracking is judged [s]."""
 AT_LIMIT = 0.99
-"""Share of an actuator's largest effort from which it counts as being at its limit."""
+"""Share of an actuator's largest effort at which it counts as being at its limit."""
 
 
 def tracking(command: str = 'twist') -> list[Term]:
     """
     Return how well a twist is followed: ``tracking`` and ``yaw_tracking``, each exp(-error^2 / 0.25).
 
-    ``settled`` is 1 where the last change of the command, and the last push, is at least 0.5 s ago; ``moving`` is 1
-    where the command is to move.
+    ``settled`` is 1 if the last change of the command and the last push were at least 0.5 s ago; ``moving`` is 1 if the
+    command is not zero.
     """
     return [
         Term('tracking', reward.track_linear(command).compute),
@@ -66,7 +66,7 @@ def goal_distance(body: str, command: str = 'goal') -> Term:
 
 
 def settled(sim: Sim, command: str) -> Any:
-    """Return which simulations had neither a new command nor a push for half a second, shape (n,)."""
+    """Return which simulations have had neither a new command nor a push for half a second, shape (n,)."""
     calm = since_change(sim, command) >= SETTLING_S
     if PUSHED in sim.memory:
         calm &= sim.time - sim.memory[PUSHED] >= SETTLING_S

@@ -1,7 +1,7 @@
 """
 What a policy reads. Each function returns an observation with a name, a unit, a shape and its ROS source.
 
-A function of your own becomes one with :func:`term`, or as it is::
+Your own function becomes one with :func:`term`, or can be used as it is::
 
     @observe.term('slope', 'rad', 'Float64MultiArray')
     def slope(sim):
@@ -37,7 +37,7 @@ def term(
     Args:
         name: its name; empty: the function's.
         unit: its unit.
-        source: what it is read from on the robot.
+        source: where it is read from on the robot.
         names: name of each entry.
         **options: ``noise``, ``bias``, ``scale`` and ``sensed`` of :class:`velora_ros.tasks.terms.term.Observation`.
     """
@@ -86,7 +86,7 @@ def joint_positions(
 
 def joint_angles(*joints: str, noise: float = 0.0, scale: float = 1.0) -> Observation:
     """
-    Sine and cosine of the positions of joints, in turns, (n, 2 * joints), from JointState; whole turns do not count.
+    Sine and cosine of each joint's position, (n, 2 * joints), from JointState; whole turns make no difference.
 
     Args:
         *joints: patterns of the joints; none: all joints.
@@ -134,7 +134,7 @@ def joint_efforts(
 
 
 def last_action() -> Observation:
-    """The policy's previous action in [-1, 1], before any delay, (n, action); 0 at the start; known to the node."""
+    """The policy's previous action in [-1, 1], before any delay, (n, action); 0 at the start."""
 
     def read(sim: Sim) -> Array:
         return sim.action
@@ -147,7 +147,7 @@ def last_action() -> Observation:
 
 
 def command(name: str = 'twist', *, scale: Numbers = 1.0) -> Observation:
-    """A command of the task, (n, entries), in the units of the command, for example of ``cmd_vel``."""
+    """A command of the task, (n, entries), in the command's units, for example from ``cmd_vel``."""
 
     def read(sim: Sim) -> Array:
         return sim.command(name)
@@ -254,15 +254,15 @@ def goal(
     scale: Numbers = 1.0,
 ) -> Observation:
     """
-    Where the goal lies, (n, 3) or (n, 2) [m]: the goal's position minus that of a body or site.
+    Position of the goal, (n, 3) or (n, 2) [m], relative to that of a body or site.
 
     Args:
         name: name of the command, a position in the world.
         relative_to: the body or site from which the goal is seen, such as the tool; empty: the world's origin.
         frame: the body in whose frame the difference is given; empty: the world.
         planar: whether only x and y are read.
-        within: largest distance along each axis [m], beyond which a goal is read as being there, so that what is near
-            can have a scale of its own: the term and its entries are named ``near``; 0: any distance.
+        within: distance to which the position is clipped along each axis [m], so that a near goal can have its own
+            scale; the term and its entries are then named ``near``. 0: not clipped.
         scale: fixed factor.
     """
 
@@ -283,10 +283,11 @@ def lidar(
     sensors: str = 'lidar', *, sectors: int, range_max: float, noise: Numbers = 0.0, scale: Numbers = 0.0
 ) -> Observation:
     """
-    Least range in each sector, (n, sectors) [m], clipped to range_max, from LaserScan.
+    Shortest range in each sector, (n, sectors) [m], clipped to range_max, from LaserScan.
 
     Args:
-        sensors: pattern of the model's rangefinders, in the order of their angles; no hit counts as range_max.
+        sensors: pattern of the model's rangefinders, in the order of their angles; a ray that hits nothing counts as
+            range_max.
         sectors: number of sectors; it must divide the number of rangefinders.
         range_max: largest range [m].
         noise: standard deviation [m].

@@ -1,8 +1,8 @@
 """
 What is rewarded. Each function returns a term of shape (n,), usually at least 0; its weight makes it a cost or a gain.
 
-The terms of walking are those of Rudin et al. 2022, "Learning to Walk in Minutes" (arXiv 2109.11978), unless said
-otherwise. All use the command that the policy read. A function ``(sim) -> (n,)`` of your own is a term as it is.
+The terms for walking are those of Rudin et al. 2022, "Learning to Walk in Minutes" (arXiv 2109.11978), unless stated
+otherwise. All use the command that the policy read. Your own function ``(sim) -> (n,)`` is a term as it is.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ VARIANCE = 0.25
 MOVING = 0.1
 """A twist above this counts as a command to move [m/s and rad/s]."""
 _FASTEST_SLIP = 1.0  # (m/s)^2; a foot that flies through a contact must not outweigh everything else
-_SHORTEST, _LONGEST = -0.1, 0.2  # of an air time, beside the wanted one [s]
+_SHORTEST, _LONGEST = -0.1, 0.2  # largest deviation of an air time from the wanted one that counts [s]
 
 
 def track_linear(command: str = 'twist', variance: float = VARIANCE) -> Term:
@@ -88,7 +88,7 @@ def joint_speeds(joints: str = '*') -> Term:
 
 
 def air_time(feet: str, wanted: float, command: str = 'twist') -> Term:
-    """Return, when a foot lands, its air time minus the wanted one [s], while the command is to move; sum over feet."""
+    """Return the air time minus the wanted one [s] of feet that land, summed; 0 while the command is zero."""
 
     def compute(sim: Sim) -> Array:
         swing = swings(sim, feet)
@@ -101,7 +101,7 @@ def air_time(feet: str, wanted: float, command: str = 'twist') -> Term:
 
 
 def slip(feet: str) -> Term:
-    """Return the sum of the squared horizontal speeds of feet in contact, each at most 1 [(m/s)^2]."""
+    """Return the sum of the squared horizontal speeds of feet in contact, each clipped to 1 [(m/s)^2]."""
 
     def compute(sim: Sim) -> Array:
         velocity = sim.geom_velocities(feet)[:, :, :2]
@@ -125,7 +125,7 @@ def foot_clearance(feet: str, height: float) -> Term:
 
 
 def joint_limits(joints: str = '*', share: float = 0.9) -> Term:
-    """Return how far joints are outside a share of their range, summed [rad or m]."""
+    """Return how far joints are outside the given share of their range, summed [rad or m]."""
 
     def compute(sim: Sim) -> Array:
         chosen = sim.joints(joints)
@@ -138,7 +138,7 @@ def joint_limits(joints: str = '*', share: float = 0.9) -> Term:
 
 
 def effort_limits(joints: str = '*', share: float = 0.9) -> Term:
-    """Return by how much of their limit the actuators' efforts exceed a share of it, summed over joints."""
+    """Return how far the actuators' efforts exceed a share of their limits, as shares of these, summed."""
 
     def compute(sim: Sim) -> Array:
         efforts, limits = actuator_efforts(sim, joints)
@@ -169,7 +169,7 @@ def reach(body: str, command: str = 'goal', width: float = 0.1) -> Term:
 
 
 def progress(body: str, command: str = 'goal', *, planar: bool = False) -> Term:
-    """Return by how much the distance to the goal became smaller in this step [m]."""
+    """Return how much smaller the distance to the goal became in this step [m]."""
     key = f'before: {body}'
 
     def note(sim: Sim) -> None:
@@ -197,12 +197,12 @@ def collision(first: str, second: str = '') -> Term:
 
 def too_close(pairs: Sequence[tuple[str, str]], margin: float, *, seen: float = 0.0) -> Term:
     """
-    Return by how much pairs of geoms or bodies are closer than a margin, in shares of it, summed.
+    Return how far pairs of geoms or bodies are below a margin, as shares of it, summed.
 
     Args:
-        pairs: names of both.
-        margin: the distance below which closeness counts [m].
-        seen: the largest distance that the sensors ``distance:first:second`` tell, for a critic [m]; 0: the margin.
+        pairs: the names of each pair.
+        margin: the distance below which a pair counts [m].
+        seen: the largest distance that the sensors ``distance:first:second`` measure, for a critic [m]; 0: the margin.
     """
 
     def prepare(model: RobotModel) -> None:
@@ -271,7 +271,7 @@ def _contacts_of(feet: str, term: str) -> Any:
 
 
 def motion_of(feet: str, term: str) -> Any:
-    """Return what prepares a model for a term that reads contacts and velocities of feet."""
+    """Return a function that prepares a model for a term that reads contacts and velocities of feet."""
 
     def prepare(model: RobotModel) -> None:
         for name in model.geom_names(feet, term):

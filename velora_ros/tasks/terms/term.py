@@ -1,4 +1,4 @@
-"""What a term is: a function of many simulations with a name, a unit, its entries and its source on the robot."""
+"""A term: a function of many simulations with a name, a unit, its entries and its source on the robot."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ def nothing(model: RobotModel) -> None:
 @dataclass(frozen=True, eq=False)
 class Term:
     """
-    A function of all simulations, part of a reward or an end of an episode.
+    A function of all simulations: a part of the reward, a failure or a metric.
 
     Args:
         name: its name in tables and logs.
         compute: function of a :class:`velora_ros.tasks.mujoco_simulations.Sim` that returns an array of shape (n,).
         unit: unit of its values.
-        prepare: adds to the model what it needs, for example sensors.
+        prepare: adds to the model what the term needs, for example sensors.
     """
 
     name: str
@@ -56,8 +56,8 @@ class Observation(Term):
         noise: standard deviation of the noise in each step, one for all entries or one for each.
         bias: standard deviation of an error that is constant during an episode.
         scale: fixed factor, one for all entries or one for each.
-        sensed: whether it comes from a sensor, so that delays and lost frames concern it.
-        find: returns where a robot has it, for the policy file.
+        sensed: whether it comes from a sensor, so that delays and lost frames affect it.
+        find: returns where a robot provides it, for the policy file.
     """
 
     entries: Names = ()

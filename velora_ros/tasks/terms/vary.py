@@ -2,9 +2,9 @@
 What differs from episode to episode and from simulation to simulation, drawn from the run's seed.
 
 Each function returns a :class:`Variation`. What an episode drew is in ``infos['drawn']``. ``undisturbed=True`` of
-:meth:`velora_ros.tasks.Task.make_vec` switches all of them off, except those of the start pose. A function of your own,
-``(sim, ids) -> what was drawn``, that writes the state or ``sim.batch``'s fields of these simulations becomes one
-with :func:`term`.
+:meth:`velora_ros.tasks.Task.make_vec` switches all of them off, except those of the start pose. Your own function,
+``(sim, ids) -> what was drawn``, that writes the state or ``sim.batch``'s fields of these simulations becomes one with
+:func:`term`.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ FIRST, SECOND, THIRD = (np.array([i]) for i in range(3))
 @dataclass(frozen=True, eq=False)
 class Variation:
     """
-    A part of the simulation that is drawn.
+    A part of the simulation that varies.
 
     Args:
         name: its name in ``infos['drawn']``.
@@ -37,9 +37,9 @@ class Variation:
             (ids, ...), or None.
         step: called before the physics of each step.
         prepare: changes the model before it is compiled.
-        fields: fields of the model that it writes; they get their own values again when it is switched off.
-        constants: whether other constants of the model follow from those fields, as from masses.
-        always: whether it is kept where disturbances are switched off.
+        fields: fields of the model that it writes; their own values are restored when it is switched off.
+        constants: whether other constants of the model depend on these fields, as they do on masses.
+        always: whether it stays on when disturbances are switched off.
     """
 
     name: str
@@ -97,13 +97,13 @@ def term(
 
 def start_pose(*, joints: float = 0.0, velocities: float = 0.0, yaw: float = 0.0, place: float = 0.0) -> Variation:
     """
-    Vary the start pose, even where disturbances are switched off.
+    Vary the start pose, even when disturbances are switched off.
 
     Args:
         joints: largest distance of a joint from the start pose [rad or m].
         velocities: largest velocity of each degree of freedom [rad/s or m/s].
         yaw: largest angle by which a floating base is turned about the vertical [rad].
-        place: largest distance of a floating base from its place, along x and along y [m].
+        place: largest displacement of a floating base along x and along y [m].
     """
 
     def begin(sim: Sim, ids: Ids) -> None:
@@ -124,7 +124,7 @@ def start_pose(*, joints: float = 0.0, velocities: float = 0.0, yaw: float = 0.0
 
 
 def friction(geoms: str, to: Range) -> Variation:
-    """Draw the sliding friction of geoms, one number for all of them; it counts, not that of what they touch."""
+    """Draw the sliding friction of geoms, one number for all of them; it overrides that of the geoms they touch."""
     _check('friction', to, least=0.0)
 
     def prepare(model: RobotModel) -> None:
@@ -173,7 +173,7 @@ def payload(body: str, mass: Range) -> Variation:
 
 
 def com(body: str, by: float) -> Variation:
-    """Draw by how far the centre of mass of a body is moved along each axis, at most ``by`` [m]."""
+    """Draw a displacement of a body's centre of mass along each axis, at most ``by`` [m]."""
 
     def begin(sim: Sim, ids: Ids) -> Array:
         place = _bodies(sim, body, 'vary.com')[0]
@@ -232,7 +232,7 @@ def effort_limit(by: Range, joints: str = '*') -> Variation:
 
 def push(speed: float, *, every: Range) -> Variation:
     """
-    Push a floating base: its horizontal velocity changes at once, in a random direction.
+    Push a floating base: its horizontal velocity changes instantly, in a random direction.
 
     Args:
         speed: largest change [m/s].
@@ -264,22 +264,22 @@ PUSHED = 'push: last at'
 
 
 def delay(action: tuple[int, int] = (0, 0), observation: tuple[int, int] = (0, 0)) -> Delay:
-    """Draw the delays of actions and of sensed observations for each episode, in periods: (least, most)."""
+    """Draw the delays of actions and of sensed observations for each episode, in periods: (shortest, longest)."""
     for name, given in (('action', action), ('observation', observation)):
         if not (0 <= given[0] <= given[1]) or any(int(one) != one for one in given):
-            raise TaskError(f'vary.delay: {name} is {given}; give the least and the most periods, whole numbers.')
+            raise TaskError(f'vary.delay: {name} is {given}; give two whole numbers of periods.')
     detail = f'actions {action[0]} to {action[1]} periods, observations {observation[0]} to {observation[1]}'
     return Delay('delay', action=action, observation=observation, detail=detail)
 
 
 def period(by: Range) -> Period:
-    """Draw the duration of each step as a factor of the period; ``infos['dt']`` tells it [s]."""
+    """Draw the duration of each step as a factor of the period; ``infos['dt']`` has it [s]."""
     _check('period', by, least=0.1)
     return Period('period', by=by, fields=['opt.timestep'], detail=_range(by, '*', factor=True))
 
 
 def drop_frames(probability: float) -> DroppedFrames:
-    """Lose the observations of sensors in a share of the steps: they keep their previous values."""
+    """Drop the observations of sensors in a share of the steps: they keep their previous values."""
     if not 0 <= probability < 1:
         raise TaskError(f'vary.drop_frames: the probability is {probability}; it must be in [0, 1).')
     return DroppedFrames('drop_frames', probability=probability, detail=f'{100 * probability:g} %')
