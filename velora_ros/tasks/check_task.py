@@ -93,7 +93,7 @@ def _unstable(episodes: Episodes) -> str:
     what = f'the simulation becomes unstable with a time step of {step:g} s'
     for halving in range(1, _HALVINGS + 1):
         if _is_stable(episodes, step / 2**halving):
-            return f'{what}; use {step / 2**halving:g} s, with which it is stable, or a lower stiffness or damping.'
+            return f'{what}; use {step / 2**halving:g} s, which is stable, or reduce the stiffness or the damping.'
     return f'{what} and with {step / 2**_HALVINGS:g} s; reduce the stiffness or the damping, or correct the inertias.'
 
 
