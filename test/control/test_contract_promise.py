@@ -329,7 +329,12 @@ def test_a_policy_takes_over_at_once_when_the_robot_is_not_commanded():
     ('limit', 'place', 'down', 'why'),
     [
         ({'max_tilt': 0.5}, (0.1, -1.8), -0.8, 'tilted by 0.64 rad, above max_tilt'),
-        ({'max_deviation': 4.0}, (0.9, -1.8), -1.0, "'hip/position' is 8 deviations from its mean in training"),
+        (
+            {'max_deviation': 4.0},
+            (0.9, -1.8),
+            -1.0,
+            "'hip/position' is 8 standard deviations from its mean in training",
+        ),
     ],
 )
 def test_a_latch_that_is_switched_on_stops_a_robot_that_walks(limit, place, down, why):

@@ -51,7 +51,7 @@ def in_parts(joints, events):
     triggers = []
     for stamp, joint, *kinds in events:
         values = {kind: [stamp] for kind in kinds or ('position', 'velocity')}
-        with contextlib.suppress(ObservationError):  # a state stayed incomplete; joints.lost counts it
+        with contextlib.suppress(ObservationError):  # a state remained incomplete; joints.lost counts it
             if update(joints, [joint], round(stamp * MS), **values):
                 joints.read(round(stamp * MS))
                 triggers.append(stamp)
@@ -101,7 +101,7 @@ def test_a_part_that_stops_is_named_until_states_no_longer_wait_for_it():
     joints = JointValues(NAMES, 0.1)
     in_parts(joints, [(40 * tick, joint) for tick in range(20) for joint in ('slider', 'hinge')])
     update(joints, ['slider'], 800 * MS, position=[1], velocity=[1])
-    with pytest.raises(ObservationError, match="incomplete: 'hinge/position', 'hinge/velocity' did not come before"):
+    with pytest.raises(ObservationError, match="incomplete: 'hinge/position', 'hinge/velocity' did not arrive before"):
         update(joints, ['slider'], 840 * MS, position=[1], velocity=[1])
     reasons = set()
     for tick in range(22, 100):

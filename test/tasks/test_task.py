@@ -111,7 +111,9 @@ def test_a_reward_that_is_not_a_number_is_named_with_its_simulation():
 def test_a_time_step_at_which_the_simulation_diverges_is_found_with_one_that_does_not():
     stiff = act.joint_targets(scale=0.5, stiffness=20.0, damping=60.0, effort_limit=1e6)
     model = hopper('timestep="0.005" integrator="implicitfast"', 'timestep="0.005" integrator="Euler"')
-    with pytest.raises(TaskError, match=r'unstable with a time step of 0.005 s.*(which is stable|reduce the stiffness)'):
+    with pytest.raises(
+        TaskError, match=r'unstable with a time step of 0.005 s.*(which is stable|reduce the stiffness)'
+    ):
         walker(model=model, act=stiff, fail=[])
 
 

@@ -1,6 +1,6 @@
 """
-What an observation is read from and what an action means, for tasks, control and nodes alike.
+The sources of an observation and the meaning of an action, for tasks, control and nodes alike.
 
-This subpackage uses only numpy: no ROS, no torch, no clock. Functions of numbers take arrays of any leading shape,
-``(..., observation)``, so one robot and a thousand simulations share them.
+This subpackage uses only numpy: no ROS, no torch, no clock. Numerical functions take arrays of any leading shape,
+``(..., observation)``, so they work for one robot and for a thousand simulations.
 """

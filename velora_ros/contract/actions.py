@@ -1,4 +1,4 @@
-"""What an action means on a robot: position, velocity or effort, its scale and offset, and its bounds in SI units."""
+"""The meaning of an action on a robot: position, velocity or effort, scale, offset, and bounds in SI units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,11 +24,11 @@ class ActionMeaning:
         offset: SI value of each action at zero.
         low: lowest SI value that is sent for each action.
         high: highest SI value that is sent for each action.
-        positions: whether what is sent is a position, at which a robot stays while the command is repeated.
-        increments: whether actions are speeds at which the position that is sent moves; the bounds are those of the
+        positions: whether the command is a position, at which a robot stays while the command is repeated.
+        increments: whether actions are the speeds at which the commanded position moves; the bounds are those of the
             position.
-        reach: how far the largest effort of each joint bends its servo, effort limit / stiffness; a position that moves
-            by increments is never farther from the measured one. Empty: not known.
+        reach: deflection of each joint's servo under the largest effort, effort limit / stiffness; a position that
+            moves by increments is never farther from the measured one. Empty: not known.
         start_pose: position of each commanded joint at the start; empty: none is known.
         limits: lowest and highest position of each commanded joint; empty: not known.
     """
@@ -44,7 +44,7 @@ class ActionMeaning:
     limits: tuple[tuple[float, float], ...] = ()
 
     def to_si(self, action: npt.ArrayLike) -> Array:
-        """Return the SI values of actions, shape (..., action), within the bounds or not."""
+        """Return the SI values of actions, shape (..., action), not clipped."""
         return np.asarray(action, dtype=np.float64) * self.scale + self.offset
 
     def clip(self, command: npt.ArrayLike) -> Array:
@@ -56,10 +56,10 @@ def action_meaning(
     spec: PolicySpec, *, scale: Sequence[float] = (), offset: Sequence[float] = (), interface: str = ''
 ) -> ActionMeaning:
     """
-    Return what the actions of a policy mean on a robot.
+    Return the meaning of a policy's actions on a robot.
 
     Args:
-        spec: the policy's specification; if it has a contract, what is sent comes from there.
+        spec: the policy's specification; if it has a contract, the command is taken from it.
         scale: scales that replace those of the policy file, one for each action; empty keeps the file's.
         offset: offsets that replace those of the policy file, one for each action; empty keeps the file's.
         interface: the meaning of all actions as set by the user; ``''`` takes it from contract or names.
@@ -81,7 +81,7 @@ def action_meaning(
 
 
 def commanded_joints(spec: PolicySpec) -> tuple[str, ...]:
-    """Return the joints that a policy sends positions to, by its contract; empty if it sends something else."""
+    """Return the joints whose positions a policy commands, by its contract; empty if it commands something else."""
     contract = spec.contract
     return contract.command.fields if contract is not None and contract.command.interface == 'position' else ()
 
@@ -90,7 +90,7 @@ def _of_contract(meaning: ActionMeaning, command: RobotCommand, interface: str) 
     """Return the meaning within the limits of a contract's command."""
     sent, count = interface or command.interface, len(command.fields)
     positions, pose = (sent == 'position',) * count, command.start_pose if sent == 'position' else ()
-    if sent != command.interface:  # the user sends something else, for example the speeds of increments themselves
+    if sent != command.interface:  # the user sends something else, for example the speeds themselves
         return replace(meaning, positions=positions)
     reach = tuple(effort / gain for effort, gain in zip(command.effort_limit, command.stiffness, strict=False))
     if command.mode == INCREMENT:
@@ -117,7 +117,7 @@ def _one_each(spec: PolicySpec, name: str, given: Sequence[float], own: tuple[fl
 
 
 def _positions(spec: PolicySpec, interface: str) -> tuple[bool, ...]:
-    """Return which actions are positions: by the user's interface, by their names, or as servos in the policy file."""
+    """Return which actions are positions, by the user's interface, by their names, or by the policy file's servos."""
     named = [(joint_signal(name) or ('', ''))[1] for name in spec.action_names]
     if wrong := [meaning for meaning in named if interface and meaning not in ('', interface)]:
         raise ConfigError(

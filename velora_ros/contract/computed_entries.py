@@ -1,8 +1,8 @@
 """
-Entries of an observation that no message has as they are.
+Entries of an observation that no message contains.
 
-These are ways between positions of several messages, the policy's previous action, and the clock of a gait. The values
-that they need, and that are no observations themselves, are read into places behind the observation.
+These are differences between positions of several messages, the policy's previous action, and the clock of a gait.
+Values that they need but that are not observations themselves are stored behind the observation.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,8 +35,8 @@ class ClockPlan:
     Args:
         source: the clock.
         entries: their places in the observation.
-        waves: 0 for the sine, 1 for the cosine, of each.
-        command: where the command is among the values that are read; empty: it always moves.
+        waves: 0 for the sine or 1 for the cosine, for each.
+        command: places of the command among the values read; empty: the clock always runs.
     """
 
     source: Source
@@ -51,10 +51,10 @@ class Computed:
     All computed entries of an observation.
 
     Args:
-        size: number of values that are read and computed, at least that of observations.
-        hidden: how many of them, the last ones, are no observations.
-        ways: between positions of several messages.
-        actions: place in the observation and number of each action that is read again.
+        size: number of values read and computed, at least the number of observations.
+        hidden: number of the last ones that are not observations.
+        ways: differences between positions of several messages.
+        actions: place in the observation and number of each previous action that is read.
         clocks: the clocks of a gait.
     """
 
@@ -70,7 +70,7 @@ class Computed:
 
 class RawPlaces:
     """
-    Where values are that messages have; one that is no observation gets a place behind the observations.
+    Places of the values that messages have; one that is not an observation gets a place behind the observations.
 
     Args:
         plans: the plans of all sources, by name.
@@ -82,7 +82,7 @@ class RawPlaces:
 
     def of(self, name: str, fields: Iterable[str], why: str) -> list[int]:
         """
-        Return the places of fields of a source, which are read from now on.
+        Return the places of a source's fields, and read them from now on.
 
         Raises:
             ConfigError: there is no such source.
@@ -111,10 +111,10 @@ def is_computed(source: Source, what: str) -> bool:
 
 def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
     """
-    Return what computes these entries.
+    Return the objects that compute these entries.
 
     Raises:
-        ConfigError: a field is not valid, or a source that it needs is not there.
+        ConfigError: a field is not valid, or a source that it needs is missing.
     """
     found, ways = Computed(), dict[tuple[str, RelativePosition], list[tuple[int, int]]]()
     clocks: dict[str, ClockPlan] = {}
@@ -136,7 +136,7 @@ def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
 
 
 def _ways(name: str, way: RelativePosition, pairs: list[tuple[int, int]], places: RawPlaces) -> RelativePositions:
-    """Return what computes entries of a source that differ in their axes only; pairs of place and axis."""
+    """Return the object for entries of a source that differ only in their axes: pairs of place and axis."""
     why = f"a field of the source '{name}'"
     turned = places.of_joints([way.joint], why) if way.joint else []
     if turned is None:
@@ -165,13 +165,13 @@ def _wave(source: Source, what: str) -> int:
 
 
 def _command_of(source: Source, places: RawPlaces) -> list[int]:
-    """Return where the command is that a clock runs with."""
+    """Return the places of the command that a clock depends on."""
     if not source.moves_with:
         return []
     plan = places.plans.get(source.moves_with)
     if plan is None or not plan.places or any(joint_signal(what) for what in plan.fields):
         raise ConfigError(
-            f"the clock '{source.name}' runs while the source '{source.moves_with}' commands to move, and no "
-            'observation is read from it; read its entries, or set no clock.'
+            f"the clock '{source.name}' runs while the command of the source '{source.moves_with}' is not zero, but no "
+            'observation is read from that source; read its entries, or remove the clock.'
         )
     return list(plan.places)

@@ -1,4 +1,4 @@
-"""A contract as parameters of policy_node, by name: what the policy file says where the user does not."""
+"""A contract as parameters of policy_node, by name: the policy file's values where the user sets none."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ SOURCE_PARAMETERS = {
     'low': 'low', 'high': 'high', 'period_s': 'period_s', 'phase': 'phase', 'moves_with': 'moves_with',
     'moves_above': 'moves_above',
 }  # fmt: skip
-"""The parameters of a source that a contract has, and its fields."""
+"""The parameters of a source that a contract can set, and the fields that hold them."""
 
 
 def as_parameters(contract: RobotContract) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Path:
 
     @property
     def width(self) -> int | None:
-        """The number of values at the path; None if it depends on the length of the array."""
+        """Number of values at the path; None if it depends on the length of the array."""
         return 1 if self.cut is None else slice_width(self.cut)
 
 

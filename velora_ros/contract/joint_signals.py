@@ -18,7 +18,7 @@ class Signal:
         unit: its SI unit; ``''`` if it is unknown.
         scale: scale of an action, the SI value of one unit of the action, for example 100 with a gear of 100.
         offset: offset of an action, the SI value at zero.
-        holds: of an action without a joint's name, whether it is the target of a position servo.
+        holds: for an action without a joint's name, whether it is the target of a position servo.
     """
 
     name: str

@@ -1,5 +1,5 @@
 """
-Fields that are computed from several messages: where one position lies, seen from another.
+Fields that are computed from several messages: one position relative to another.
 
 ``position.x``                               a coordinate of the source's own position
 ``position.relative_to(tool).x``             minus the position of the source ``tool``
@@ -35,10 +35,10 @@ class RelativePosition:
     A parsed field.
 
     Args:
-        origin: the source from which the position is seen; empty: from where positions are measured.
+        origin: the source whose position is subtracted; empty: none.
         in_frame: whether the axes are those of the origin.
         joint: the joint with which the axes turn; empty: none.
-        within: the coordinates are clipped to this distance [m]; inf: they are not.
+        within: the coordinates are clipped to this distance [m]; inf: not clipped.
         axis: 0, 1 or 2.
     """
 
@@ -64,7 +64,7 @@ def parse_relative_position(text: str) -> RelativePosition | None:
         raise ConfigError(f"'{text}' has '{unknown[0]}'; after position come {', '.join(_STEPS)}.")
     given: dict[str, str] = dict(steps)
     if len(given) < len(steps) or ('relative_to' in given and 'in_frame_of' in given):
-        raise ConfigError(f"'{text}' says twice from where the position is seen; give one.")
+        raise ConfigError(f"'{text}' subtracts two positions; give one.")
     origin = given.get('in_frame_of') or given.get('relative_to') or ''
     within = _distance(text, given['within']) if 'within' in given else math.inf
     return RelativePosition(origin, 'in_frame_of' in given, given.get('turned_by', ''), within, AXES.index(match[2]))
@@ -82,16 +82,16 @@ def _distance(text: str, given: str) -> float:
 
 class RelativePositions:
     """
-    Computes the fields that look from one origin at one position.
+    Computes the fields with the same position and origin.
 
     Args:
-        position: where the position is among the values that were read, x, y and z.
-        origin: where the position of the origin is; empty: none.
-        orientation: where the orientation of the origin is, w, x, y and z; empty: the axes stay.
-        joint: where the position of the joint is with which the axes turn [rad]; empty: none.
-        within: the coordinates are clipped to this distance [m]; inf: they are not.
+        position: places of the position among the values read, x, y and z.
+        origin: places of the origin's position; empty: none.
+        orientation: places of the origin's orientation, w, x, y and z; empty: the axes are not turned.
+        joint: place of the position of the joint with which the axes turn [rad]; empty: none.
+        within: the coordinates are clipped to this distance [m]; inf: not clipped.
         axes: the axis of each entry.
-        entries: which entries of the observation are filled.
+        entries: the entries of the observation that are filled.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class RelativePositions:
         self._within, self._axes, self._entries = within, axes, entries
 
     def __call__(self, values: Array) -> None:
-        """Fill the entries in values that were read, shape (..., values)."""
+        """Fill the entries in the values read, shape (..., values)."""
         origin = values[..., self._origin] if self._origin else np.zeros(3)
         axes = matrices(_unit(values[..., self._orientation])) if self._orientation else None
         way = seen_from(values[..., self._position], origin, axes)
@@ -122,12 +122,12 @@ class RelativePositions:
 
 def seen_from(position: Array, origin: Array, axes: Array | None = None) -> Array:
     """
-    Return the way from an origin to a position, shape (..., 3) [m].
+    Return a position relative to an origin, shape (..., 3) [m].
 
     Args:
         position: shape (..., 3) [m].
         origin: shape (..., 3) [m].
-        axes: the columns are the axes in which the way is given, shape (..., 3, 3); None: those of the positions.
+        axes: the columns are the axes of the result, shape (..., 3, 3); None: those of the positions.
     """
     way = position - origin
     return way if axes is None else to_frame(axes, way)

@@ -1,8 +1,8 @@
 """
-The least range in each sector of a scan, for any number of rays, by the rules of REP 117.
+The shortest range in each sector of a scan, for any number of rays, by the rules of REP 117.
 
-A range of inf means "nothing within reach" and is read as the greatest range, -inf means "closer than the sensor can
-measure" and is read as the least range. NaN and ranges below the least one are no measurement.
+A range of inf means "nothing within reach" and is read as the maximum range. -inf means "closer than the sensor can
+measure" and is read as the minimum range. NaN and ranges below the minimum are not measurements.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Rays:
 
     def __init__(self, sectors: Sequence[tuple[float, float]], count: int, first: float, step: float) -> None:
         angles = first + step * np.arange(count)
-        room = abs(step) * 1e-3  # so that rounding puts no ray on the other side of an edge
+        room = abs(step) * 1e-3  # so that rounding does not put a ray on the other side of an edge
         chosen = [np.flatnonzero((angles - low + room) % TURN < high - low) for low, high in sectors]
         self.empty = [i for i, one in enumerate(chosen) if not len(one)]
         """Sectors without a ray."""
@@ -37,7 +37,7 @@ class Rays:
         self.starts: Indices = np.cumsum([0, *(max(len(one), 1) for one in chosen[:-1])])
 
     def least(self, ranges: Array) -> Array:
-        """Return the least range of each sector, (..., rays) to (..., sectors); inf where nothing was measured."""
+        """Return the shortest range of each sector, (..., rays) to (..., sectors); inf where nothing was measured."""
         found: Array = np.minimum.reduceat(ranges[..., self.order], self.starts, axis=-1)
         if self.empty:
             found[..., self.empty] = np.inf
@@ -46,12 +46,12 @@ class Rays:
 
 def measured(ranges: Array, least: float, greatest: float, *, zero_is_far: bool = False) -> Array:
     """
-    Return ranges with the values that REP 117 gives them, and inf for those that are no measurement.
+    Return ranges with the values that REP 117 defines, and inf for those that are not measurements.
 
     Args:
         ranges: the ranges of a scan, shape (..., rays) [m].
-        least: least range that the sensor measures [m].
-        greatest: greatest range [m]; 0 if it is not known, then "nothing within reach" stays inf.
+        least: minimum range of the sensor [m].
+        greatest: maximum range [m]; 0 if it is not known: then "nothing within reach" stays inf.
         zero_is_far: whether 0 means "nothing within reach", as some drivers send it.
     """
     if zero_is_far:

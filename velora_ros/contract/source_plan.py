@@ -1,4 +1,4 @@
-"""What one source contributes to an observation."""
+"""The contribution of one source to an observation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ JOINTS = 'JointState'
 @dataclass(frozen=True)
 class SourcePlan:
     """
-    What one source contributes to the observation.
+    The contribution of one source to the observation.
 
     Args:
         source: the source.
         fields: the fields that are read from its messages.
         places: the entries of the observation that they fill, in order.
-        widths: how many entries each field fills.
+        widths: number of entries that each field fills.
         nonfinite: replacement for a value of each field that is not finite, as in :class:`ObservationSettings`.
     """
 

@@ -24,24 +24,24 @@ REFUSE = 'refuse'
 _LISTED = 12
 
 
-# Read when the user names no source.
+# Used when the user names no source.
 DEFAULT_SOURCES = (Source('joints', 'joint_states', JOINTS), Source('vector', 'observation', VECTOR))
 
 
 @dataclass(frozen=True)
 class ObservationSettings:
     """
-    The parameters ``observation.*``; what is empty derives from the policy.
+    The parameters ``observation.*``; empty ones are derived from the policy.
 
     Args:
         sources: the topics; a message of the first one triggers a command.
-        defaults: the sources when there are none: joint states if they carry the whole observation, else a vector.
+        defaults: the sources if none are given: joint states if they contain the whole observation, otherwise a vector.
         fields: ``<source>:<field>`` for each observation of the policy; a slice gives one for each element.
         scale: factor of each field, or of each observation.
         offset: added to each after scaling.
-        transform: ``none``, ``sin``, ``cos`` or ``unwrap`` of each, applied last.
+        transform: ``none``, ``sin``, ``cos`` or ``unwrap`` for each, applied last.
         nonfinite: replacement for a value that is not finite, for each field or one for all: a number, the name of a
-            number in the same message, ``refuse``, or ``''`` for the meaning that the message type gives it.
+            number in the same message, ``refuse``, or ``''`` for the meaning defined by the message type.
     """
 
     sources: tuple[Source, ...] = ()
@@ -59,11 +59,11 @@ class ObservationPlan:
     How an observation is made.
 
     Args:
-        sources: the contribution of each source, that of the triggering one first.
+        sources: the contribution of each source, the triggering one first.
         transform: applied to the whole observation; None for none.
         unwrapped: entries whose angle continues beyond half a turn.
-        computed: the entries that no message has as they are.
-        joints: where the positions of the commanded joints are among the values that are read; None if they are not.
+        computed: the entries that no message contains.
+        joints: places of the commanded joints' positions among the values read; None if they are not read.
     """
 
     sources: list[SourcePlan]
@@ -75,7 +75,7 @@ class ObservationPlan:
 
 def plan(names: Sequence[str], settings: ObservationSettings, joints: Sequence[str] = ()) -> ObservationPlan:
     """
-    Return what each source contributes to the observation.
+    Return the contribution of each source to the observation.
 
     Args:
         names: the policy's observation names.
@@ -83,7 +83,7 @@ def plan(names: Sequence[str], settings: ObservationSettings, joints: Sequence[s
         joints: the commanded joints, whose positions are read as well if there is a source of joint states.
 
     Raises:
-        ConfigError: a setting does not fit the policy; the message says what would.
+        ConfigError: a setting does not fit the policy; the message says what would fit.
     """
     sources = settings.sources or _default_sources(names, settings)
     fields = settings.fields or _default_fields(names, sources)
@@ -122,7 +122,7 @@ def _find(text: str, plans: dict[str, SourcePlan]) -> tuple[SourcePlan, str]:
     """Return the plan of the source that a field belongs to, and the field without its source."""
     name, colon, what = text.partition(':')
     if not colon or name not in plans:
-        # A slice contains colons too: the text before one is a source only if it could be a name.
+        # A slice contains colons too: the text before a colon is a source only if it could be a name.
         example = f' For example {next(iter(plans))}:{text}.'
         hint = did_you_mean(name, plans) if colon and name.isidentifier() else example
         raise ConfigError(f"'observation.fields' contains '{text}'; a field is <source>:<field>.{hint}")
@@ -203,7 +203,7 @@ def _fills(plans: Iterable[SourcePlan], *, refuse_names: bool) -> dict[int, floa
 
 
 def _default_sources(names: Sequence[str], settings: ObservationSettings) -> tuple[Source, ...]:
-    """Return joint states if they carry the whole observation, else the vector; or the sources that fields name."""
+    """Return the sources that fields name, or joint states if they contain all observations, or the vector."""
     joints, vector = settings.defaults
     if not settings.fields:
         return (joints if reads_joints(names) else vector,)

@@ -1,5 +1,5 @@
 """
-From the values that were read to an observation: fill in what is not finite, scale, offset, sine, cosine, unwrap.
+From the values read to an observation: replace values that are not finite, scale, offset, sine, cosine, unwrap.
 
 Every function takes arrays of shape ``(..., k)``: one robot's values, or those of many simulations at once.
 """
@@ -28,7 +28,7 @@ def fill_ranges(ranges: Array, least: npt.ArrayLike, greatest: npt.ArrayLike) ->
         ranges: the distances, shape (..., k) [m].
         least: replaces -inf, "closer than the sensor can measure", scalar or (..., 1) [m].
         greatest: replaces inf, "nothing within reach", scalar or (..., 1) [m]. If a driver leaves it at 0, the range of
-            the sensor is unknown and inf stays.
+            the sensor is not known and inf stays.
     """
     reach = np.where(np.asarray(greatest) > 0, greatest, np.inf)
     return np.where(np.isneginf(ranges), least, np.where(np.isposinf(ranges), reach, ranges))
@@ -88,7 +88,7 @@ class Unwrap:
         self.restart()
 
     def restart(self, which: Mask | None = None) -> None:
-        """Start again from the next measured angle, in the observations of ``which``, shape (...); None is all."""
+        """Start again from the next measured angle in the observations of ``which``, shape (...); None: all."""
         if which is None:
             self._last: Array | None = None
             self._turns = np.zeros(len(self._entries))
@@ -99,7 +99,7 @@ class Unwrap:
         """
         Replace the angles [rad] in observations, shape (..., observation), in place.
 
-        An observation in which one of the angles is not finite is left as it is and changes nothing.
+        An observation in which an angle is not finite is not changed and has no effect on later ones.
         """
         angles: Array = values[..., self._entries]
         usable = np.isfinite(angles).all(axis=-1, keepdims=True)

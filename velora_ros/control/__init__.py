@@ -1,11 +1,11 @@
 """
 From a state to a command, without ROS and without a clock.
 
-The order in which a state passes through: ``observation.py`` merges the newest values into an observation,
+A state passes through these files in order: ``observation.py`` merges the newest values into an observation,
 ``controller.py`` steps the policy and decides whether it may command, ``command_limits.py`` limits the command.
 
-Times are arguments: stamps and "now" in nanoseconds of the ROS clock, ``steady`` in seconds of a clock that never
-jumps. Nothing here imports rclpy or torch, so every rule can be tested by calling functions.
+Times are arguments: stamps and "now" in nanoseconds of the ROS clock, ``steady`` in seconds of a monotonic clock.
+Nothing here imports rclpy or torch, so every rule can be tested by calling functions.
 """
 
 from velora_ros.control.command_limits import Command

@@ -1,11 +1,11 @@
-"""Arming: whether the robot may be commanded, and the fault that is latched if it may not."""
+"""Arming: whether the robot may be commanded, and the latched fault."""
 
 EMERGENCY_STOP = 'emergency stop'
 
 
 class Arming:
     """
-    Armed or disarmed, a latched fault, and the reasons not to arm.
+    Whether the robot is armed, the latched fault, and the reasons not to arm.
 
     Args:
         fault: a fault that was latched before.
@@ -14,11 +14,11 @@ class Arming:
     def __init__(self, fault: str = '') -> None:
         self.armed = False
         self.fault = fault
-        """The reason of the latched fault; ``''`` if there is none. It silences an armed robot's policy."""
+        """The reason of the latched fault; ``''`` if there is none. It stops all commands."""
         self.refusals: tuple[str, ...] = ()
         """Reasons not to arm, one sentence each; they never disarm."""
         self.is_pending = False
-        """Whether to arm as soon as no reason is left against it."""
+        """Whether to arm as soon as no refusal remains."""
 
     @property
     def is_commanding(self) -> bool:
@@ -30,7 +30,7 @@ class Arming:
         self.armed, self.is_pending = True, False
 
     def arm_when_possible(self, *, arm: bool) -> None:
-        """Arm now, or as soon as no reason is left against it; or disarm."""
+        """Arm now or as soon as no refusal remains, or disarm."""
         self.armed = arm and not self.refusals
         self.is_pending = arm and not self.armed
 
@@ -39,17 +39,17 @@ class Arming:
         self.armed = self.is_pending = False
 
     def latch(self, reason: str) -> None:
-        """Latch a fault; a later one never replaces an emergency stop, for it might clear by itself."""
+        """Latch a fault; it never replaces an emergency stop, because it might clear by itself."""
         self.is_pending = False
         if self.fault != EMERGENCY_STOP:
             self.fault = reason
 
     def recover(self) -> None:
-        """Clear a fault that may clear by itself: any but the emergency stop."""
+        """Clear a fault that may clear by itself: any except the emergency stop."""
         if self.fault != EMERGENCY_STOP:
             self.fault = ''
 
     def clear(self, *, stay_armed: bool) -> None:
-        """Clear the fault because somebody asked for it."""
+        """Clear the fault on request."""
         self.fault = ''
         self.armed = self.armed and stay_armed

@@ -17,7 +17,7 @@ from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]
 Command = list[float]
-"""One number for each action. For a dozen numbers a list is faster than an array, three times with cold caches."""
+"""One number for each action. For a dozen numbers a list is up to three times as fast as an array."""
 
 # Multiples of the control period that a limit of -1 stands for.
 STATE_AGE_PERIODS = 3.0
@@ -49,7 +49,7 @@ class Safety:
         self.max_gap = _limit(settings.max_gap_s, GAP_PERIODS * period)
         """Longest time between two states without a reset of the hidden state [s]."""
         self.longest_step = min(self.max_gap, GAP_PERIODS * period)
-        """Most time between two commands that counts for the slew rate [s], whether gaps are checked or not."""
+        """Longest time between two commands that the slew rate allows for [s], even if gaps are not checked."""
         self.ramp = settings.ramp_s
         self.slew_rate = _slew_rates(spec, settings.slew_rate)
         self.has_ramp_or_slew = self.ramp > 0 or any(settings.slew_rate)
@@ -65,16 +65,16 @@ class Safety:
         self._held = self._held_actions()
         self._rest = self._resting_command()
         self.zeroes_at_once = spec.contract is not None and not all(self._held) and self._rest is not None
-        """Whether the fallback is sent as soon as the input is too old: velocities and efforts do not outlive it."""
+        """Whether the fallback is sent as soon as the input is too old, as for velocities and efforts."""
 
     @property
     def increments(self) -> bool:
-        """Whether actions are speeds at which the positions that are sent move."""
+        """Whether actions are the speeds at which the commanded positions move."""
         return self._meaning.increments
 
     @property
     def start_pose(self) -> Command:
-        """The start pose that arming moves to, within the bounds; empty if there is none, or it is switched off."""
+        """The start pose to which arming moves the robot, within the bounds; empty if there is none or it is off."""
         pose = list(self._meaning.start_pose)
         return self.clip(pose) if pose and self.settings.start_pose_speed else []
 
@@ -85,12 +85,12 @@ class Safety:
 
     @property
     def reach(self) -> Command:
-        """How far the largest effort bends the servo of each commanded joint; empty if it is not known."""
+        """Deflection of each commanded joint's servo under the largest effort; empty if it is not known."""
         return list(self._meaning.reach)
 
     @property
     def joint_limits(self) -> list[tuple[float, float]]:
-        """Lowest and highest position of each commanded joint; the policy's own bounds are often narrower."""
+        """Lowest and highest position of each commanded joint; the policy's bounds are often narrower."""
         return list(self._meaning.limits)
 
     @property
@@ -99,11 +99,11 @@ class Safety:
         return self._spec
 
     def targets(self) -> MovingTargets:
-        """Return the targets that actions move, if :attr:`increments`."""
+        """Return the position targets that the actions move, for a policy with :attr:`increments`."""
         return MovingTargets(self._spec.control_period, self._meaning.reach, self._bounds)
 
     def speeds(self, action: Command) -> Command:
-        """Return the SI values of the policy's actions, not clipped: of increments, speeds."""
+        """Return the SI values of the policy's actions, not clipped; speeds for increments."""
         return [value * scale + offset for value, (scale, offset, _, _) in zip(action, self._affine, strict=True)]
 
     @property
@@ -112,7 +112,7 @@ class Safety:
         return list(self._bounds)
 
     def in_si(self, action: npt.ArrayLike) -> Array:
-        """Return the SI values of the policy's actions, shape (..., action), within the bounds or not."""
+        """Return the SI values of the policy's actions, shape (..., action), not clipped."""
         return self._meaning.to_si(action)
 
     def command(self, action: Command) -> Command:
@@ -125,7 +125,7 @@ class Safety:
         ]
 
     def clip(self, command: Command) -> Command:
-        """Return a command within its bounds."""
+        """Return a command clipped to its bounds."""
         return [
             low if value < low else high if value > high else value
             for value, (low, high) in zip(command, self._bounds, strict=True)
@@ -135,14 +135,14 @@ class Safety:
         """
         Return the command from which a ramp starts when none was sent before, within the bounds.
 
-        For a position it is where the joint is measured; if the policy does not read that, the pose of the fallback,
-        else ``command`` itself. Velocities and efforts start from zero. A position is measured in the policy's units,
-        so the user's scale and offset are applied to it as to the policy's actions.
+        For a position it is the measured position of the joint; if the policy does not read that, the fallback pose if
+        there is one, otherwise ``command`` itself. Velocities and efforts start from zero. A position is measured in
+        the policy's units, so the user's scale and offset are applied to it as to the policy's actions.
 
         Args:
             observation: the policy's observation, shape (observation,).
             command: the command for the policy's action.
-            measured: positions of the commanded joints, if they are read as they are.
+            measured: positions of the commanded joints, if they are read directly.
         """
         if measured is not None and all(self._meaning.positions):
             return self.clip(measured)
@@ -158,7 +158,7 @@ class Safety:
         return self.clip(start)
 
     def _command_of_position(self, position: float, place: int) -> float:
-        """Return the command to stay at a measured position, which the policy file calls ``position``."""
+        """Return the command that keeps a measured position, which the policy file calls ``position``."""
         own = self._spec.scale[place], self._spec.offset[place]
         scale, offset = self._meaning.scale[place], self._meaning.offset[place]
         return position if own == (scale, offset) else (position - own[1]) / own[0] * scale + offset
@@ -199,13 +199,13 @@ class RampAndSlew:
     """
     Remembers the last command and limits the next: ramped in after arming, and never faster than the slew rate.
 
-    Every result lies within the action's bounds, as the start, the policy's action and what lies between them do.
+    Every result is within the action's bounds, because the start and the policy's action are.
     Times are those of the steady clock [s].
     """
 
     def __init__(self) -> None:
         self.last: Command | None = None
-        """The last command sent, the policy's or the fallback; None if there was none since :meth:`begin`."""
+        """The last command sent, the policy's or the fallback; None if none was sent since :meth:`begin`."""
         self.target: Command | None = None
         """The command for the policy's last action; None after an interruption."""
         self._sent_at: float | None = None
@@ -214,11 +214,11 @@ class RampAndSlew:
         self._ramp_began = 0.0
 
     def begin(self) -> None:
-        """Begin to command: forget the last command, for the robot may be anywhere."""
+        """Start commanding: drop the last command, because the robot may be anywhere."""
         self.interrupt(None)
 
     def interrupt(self, last: Command | None) -> None:
-        """Interrupt commanding, with a fallback command or None; the next command ramps in from there."""
+        """Interrupt commanding, with a fallback command or None, from which the next command ramps in."""
         self.last, self.target, self._sent_at = last, None, None
         self._ramping, self._ramp_from = True, None
 
@@ -226,14 +226,14 @@ class RampAndSlew:
         self, target: Command, observation: Array, steady: float, safety: Safety, measured: Command | None = None
     ) -> Command:
         """
-        Return the next command on the way to a target; the first is where the robot is, if ramp or slew rate is set.
+        Return the next command towards a target; the first is the robot's position, if a ramp or a slew rate is set.
 
         Args:
             target: the command for the policy's action, within the bounds.
             observation: the policy's observation, shape (observation,).
             steady: the time [s].
             safety: the limits.
-            measured: positions of the commanded joints, if they are read as they are.
+            measured: positions of the commanded joints, if they are read directly.
         """
         if self.last is None and safety.has_ramp_or_slew:
             self.last = safety.origin(observation, target, measured)
@@ -241,12 +241,12 @@ class RampAndSlew:
         return self._step(target, steady, safety)
 
     def note(self, command: Command, steady: float) -> None:
-        """Note a command that was limited elsewhere: the next one starts from there."""
+        """Record a command that was limited elsewhere; the next one starts from it."""
         self.interrupt(command)
         self._sent_at = steady
 
     def repeat(self, steady: float, safety: Safety) -> Command | None:
-        """Return the next command on the way to the last target; None without one."""
+        """Return the next command towards the last target; None if there is none."""
         return None if self.target is None else self._step(self.target, steady, safety)
 
     def _step(self, command: Command, steady: float, safety: Safety) -> Command:
@@ -269,7 +269,7 @@ class RampAndSlew:
         return [start + weight * (value - start) for value, start in zip(command, self._ramp_from, strict=True)]
 
     def _slewed(self, command: Command, last: Command, steady: float, safety: Safety) -> Command:
-        """Return a command between the last one and the given one, so it is within the bounds as both are."""
+        """Return a command between the last one and the given one; it is within the bounds because both are."""
         elapsed = 0.0 if self._sent_at is None else max(steady - self._sent_at, 0.0)
         time = min(elapsed, safety.longest_step)  # a pause must not allow a jump
         return [

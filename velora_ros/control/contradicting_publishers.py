@@ -1,20 +1,20 @@
-"""Detects two publishers that contradict each other about a signal, such as a left-over driver beside the real one."""
+"""Detects two publishers with contradictory values of a signal, such as an old driver beside the new one."""
 
 from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
 
-# At least and at most so many values of a signal are examined.
+# Smallest and largest number of values of a signal that are examined.
 _FEWEST, _MOST = 12, 60
 # Two publishers alternate at least this often in a window; a single one rarely does.
 _TURNS = 6
-# Least distance between the two: relative to the steps of each, and absolute [unit of the signal].
+# Smallest distance between the two: relative to the steps of each, and absolute [unit of the signal].
 _APART, _FLOOR = 5.0, 0.01
 
 
 class Contradictions:
     """
-    Collects the values of signals while they have several publishers; it costs nothing until ``on`` is set.
+    Collects the values of signals that have several publishers; costs nothing until ``on`` is set.
 
     Args:
         names: the names of the signals.
@@ -27,12 +27,12 @@ class Contradictions:
         self._values: list[deque[float]] = [deque(maxlen=_MOST) for _ in names]
 
     def note(self, places: Sequence[int], values: Sequence[float]) -> None:
-        """Collect the values of a message, which are those of the signals at ``places``."""
+        """Collect the values of a message, those of the signals at ``places``."""
         for place, value in zip(places, values, strict=True):
             self._values[place].append(value)
 
     def find(self) -> tuple[str, float, float] | None:
-        """Return a signal whose values alternate between two publishers, and both values; forget all values."""
+        """Return a signal whose values alternate between two publishers, with both values; drop all values."""
         found = None
         for name, values in zip(self._names, self._values, strict=True):
             if found is None and (pair := two_in_turns(list(values))) is not None:
@@ -45,11 +45,12 @@ def two_in_turns(values: Sequence[float]) -> tuple[float, float] | None:
     """
     Return the newest value of each of two interleaved sequences, or None if there is only one sequence.
 
-    Each value belongs to the nearer of two sequences, which begin at the largest jump. There are two if they alternate
-    often and are much further apart than the steps of each. A single moving or noisy signal has steps of that size.
+    Each value is assigned to the nearer of two sequences, which begin at the largest jump. There are two sequences if
+    they alternate often and are much further apart than the steps of each. In a single moving or noisy signal the steps
+    are as large as that distance.
     """
     jumps = [abs(after - before) for before, after in pairwise(values)]
-    if len(values) < _FEWEST or not max(jumps) >= _FLOOR:  # NaN neither
+    if len(values) < _FEWEST or not max(jumps) >= _FLOOR:  # also false for NaN
         return None
     begin = jumps.index(max(jumps))
     newest, steps, turns, apart, last = [values[begin], values[begin + 1]], 0.0, 0, 0.0, 1

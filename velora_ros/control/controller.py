@@ -2,8 +2,8 @@
 Decide: from an observation to a command, the third of four steps from a state to a command.
 
 :meth:`Controller.decide` checks the state's age, steps the policy, decides whether it may command, and limits the
-command (``command_limits.py``). ``arming.py``, ``watchdog.py``, ``standing_up.py`` and ``policy_swap.py`` keep what it
-decides by.
+command (``command_limits.py``). ``arming.py``, ``watchdog.py``, ``standing_up.py`` and ``policy_swap.py`` hold the
+state that the decision depends on.
 """
 
 import math
@@ -47,15 +47,15 @@ class Controller:
     Runs a recurrent policy on a robot's observations and decides what may be commanded.
 
     Every method that may lead to a command returns it, one number for each action, in SI units, finite and within the
-    bounds, or None for "publish nothing". The controller is armed or disarmed; a latched fault silences an armed one.
-    While disarmed, it keeps stepping the policy. Times: ``stamp`` and ``now`` [ns] on the robot's clock, ``steady`` [s]
-    on a clock that never jumps.
+    bounds, or None for "publish nothing". The controller is armed or disarmed; with a latched fault, an armed one sends
+    nothing. While disarmed, it keeps stepping the policy. Times: ``stamp`` and ``now`` [ns] on the robot's clock,
+    ``steady`` [s] on a monotonic clock.
 
     Args:
         policy: the policy, warmed up.
         settings: the user's limits.
         fault: a fault latched by the controller that this one replaces.
-        waiting: the reason in the status until the first state comes.
+        waiting: the reason in the status until the first state arrives.
         measures_joints: whether :meth:`decide` gets the positions of the commanded joints.
         normalisation: mean and inverse deviation of each observation in training; None: not known.
 
@@ -76,8 +76,8 @@ class Controller:
         self.safety = Safety(policy.spec, settings)
         if self.safety.increments and not measures_joints:
             raise ConfigError(
-                'the policy moves position targets from where the joints are, and no source of joint states has them; '
-                "add one to 'observation.sources', or send its speeds with 'command.interface' velocity."
+                "the policy moves position targets from the joints' positions, but no source of joint states provides "
+                "these; add one to 'observation.sources', or send speeds with 'command.interface' velocity."
             )
         self.counts: Counter[str] = Counter()
         """Observations, commands, fallbacks, and ``reset.<cause>``, ``rejected.<cause>``, ``fault.<cause>``."""
@@ -93,7 +93,7 @@ class Controller:
         self._successor: SilentPolicy | None = None
         self._ramp_and_slew = RampAndSlew()
         self.last_action: Array = np.zeros(policy.spec.action_dim)
-        """The policy's action of the step before, in its own units; zero after a reset; the array stays the same."""
+        """The policy's action in the previous step, in its own units; zero after a reset; always the same array."""
         self._standing_up = StandingUp(self.safety, measures_joints=measures_joints)
         self._targets = self.safety.targets() if self.safety.increments else None
         self._normalisation = normalisation
@@ -101,7 +101,7 @@ class Controller:
 
     @property
     def armed(self) -> bool:
-        """Whether the controller is armed; a latched fault silences it even then."""
+        """Whether the controller is armed; while a fault is latched it still sends no commands."""
         return self._arming.armed
 
     @property
@@ -199,15 +199,15 @@ class Controller:
         return self._commanded(action, observation, steady, measured)
 
     def set_clock_step(self, step: float) -> None:
-        """Set the length of the steps in which the robot's clock advances [s]; 0 for a clock that runs evenly."""
+        """Set the size of the steps in which the robot's clock advances [s]; 0 for a continuous clock."""
         self._times.clock_step = step
 
     def begins(self, stamp: int) -> bool:
-        """Return whether an observation of this stamp [ns] is the first after a reset, or causes one."""
+        """Return whether an observation with this stamp [ns] is the first after a reset, or causes one."""
         return self._times.last is None or self._times.discontinuity(stamp) != ''
 
     def _commanded(self, action: Array, observation: Array, steady: float, measured: Command | None) -> Command | None:
-        """Return the command for an action if the policy is sound and commanding is allowed."""
+        """Return the command for an action if the policy's numbers are finite and commanding is allowed."""
         wanted: Command = action.tolist()
         if not (_finite(wanted) and _finite(self._policy.hidden.tolist())):
             self.reset('not_finite')
@@ -234,7 +234,7 @@ class Controller:
         return self._targets.next(self.safety.speeds(action), measured)
 
     def _approach(self, steady: float, measured: Command | None) -> Command | None:
-        """Return the command on the way to the start pose; the policy takes over with the next state when it may."""
+        """Return the next command towards the start pose; the policy takes over with the next state once it may."""
         if why := self._standing_up.refusal:
             return self._latch('posture', why)
         if measured is None:
@@ -247,7 +247,7 @@ class Controller:
         return command
 
     def start(self) -> str:
-        """Let the policy take over as soon as the start pose is reached; return '', or why that cannot be."""
+        """Let the policy take over as soon as the start pose is reached; return '', or the reason why it cannot."""
         if not self._arming.is_commanding:
             return 'the robot is not armed; call ~/arm first.'
         return self._standing_up.start()
@@ -256,7 +256,7 @@ class Controller:
         """
         Return the command for a tick of a fixed rate without a new observation, while the last one is fresh.
 
-        The hidden state stays. A ramp or a slew-limited command continues to the policy's last action.
+        The hidden state is not changed. A ramp or a slew-limited command continues towards the policy's last action.
         """
         last = self._times.last
         if not self._arming.is_commanding or last is None:
@@ -269,13 +269,13 @@ class Controller:
         return command
 
     def reject(self, cause: str, reason: str) -> None:
-        """Count an input that cannot be used and keep the reason for the status; nothing else changes."""
+        """Count an input that cannot be used and record the reason for the status; nothing else changes."""
         self.counts[f'rejected.{cause}'] += 1
         self._reason = reason
 
     def watchdog(self, steady: float) -> Command | None:
         """
-        Latch a fault if an armed controller has had no usable state for too long; return the fallback then.
+        Latch a fault and return the fallback if an armed controller has had no usable state for too long.
 
         Silence counts from the first usable state after arming.
         """
@@ -286,15 +286,15 @@ class Controller:
         return self._latch('watchdog', f'no usable state for {silence}{because}')
 
     def until_watchdog(self, steady: float) -> float:
-        """Return the time [s] until :meth:`watchdog` can next latch a fault if no state comes."""
+        """Return the time [s] until :meth:`watchdog` can next latch a fault if no state arrives."""
         return self._watchdog.until_fault(steady) if self._arming.is_commanding else self.safety.watchdog_timeout
 
     def until_zero(self, steady: float) -> float:
-        """Return the time [s] until :meth:`zero` must be called if no state comes; inf if it need not."""
+        """Return the time [s] until :meth:`zero` must be called if no state arrives; inf if it need not be called."""
         return self._watchdog.until_zero(steady) if self._arming.is_commanding else math.inf
 
     def zero(self, steady: float) -> Command | None:
-        """Return the fallback once, as soon as velocities or efforts would outlive their input; else None."""
+        """Return the fallback once, as soon as the input of velocities or efforts is too old; otherwise None."""
         if self.until_zero(steady) > 0:
             return None
         self._watchdog.note_zeroed()
@@ -323,7 +323,7 @@ class Controller:
 
     @property
     def why_not_armed(self) -> tuple[str, ...]:
-        """Reasons not to arm: :attr:`refusals`, and a posture from which the robot must not move."""
+        """Reasons not to arm: :attr:`refusals`, and a posture from which it is unsafe to move."""
         return (*self.refusals, *([self._standing_up.refusal] if self._standing_up.refusal else []))
 
     def disarm(self) -> Command | None:
@@ -334,7 +334,7 @@ class Controller:
         return fallback
 
     def _hand_over(self) -> None:
-        """Let a policy that runs silently take over at once, when the robot is not commanded any more."""
+        """Let a policy that runs silently take over immediately, because the robot is no longer commanded."""
         if self._successor is not None:
             self._continue_with(self._successor)
             self.reset('swap')
@@ -358,7 +358,7 @@ class Controller:
 
     def activate(self, *, arm: bool) -> None:
         """
-        Begin with a fresh hidden state, watchdog and last command; a latched fault stays.
+        Start with a fresh hidden state, watchdog and last command; a latched fault remains.
 
         Args:
             arm: arm now, or as soon as :attr:`refusals` is empty.
@@ -371,15 +371,15 @@ class Controller:
         """
         Continue with another policy of the same specification, from a fresh hidden state.
 
-        While the robot of a policy with a contract is commanded, the other policy reads the same observations silently
-        for a second before it takes over, with the hidden state that it has by then.
+        While the robot of a policy with a contract is commanded, the other policy silently reads the same observations
+        for a second before it takes over, so that its hidden state fits them.
 
         Args:
             policy: the policy, warmed up.
             normalisation: mean and inverse deviation of each observation in its training; None: not known.
 
         Raises:
-            ConfigError: the settings do not fit it; the old policy stays.
+            ConfigError: the settings do not fit it; the old policy stays in use.
         """
         Safety(policy.spec, self.settings)
         self._successor = SilentPolicy(policy, normalisation)
@@ -392,18 +392,18 @@ class Controller:
         self.counts['swap.taken_over'] += 1
 
     def _continue_with(self, successor: SilentPolicy) -> None:
-        """Let another policy command from now on, with the limits and latches that follow from it."""
+        """Let another policy command from now on, with its own limits and latches."""
         self._policy, self._normalisation, self._successor = successor.policy, successor.normalisation, None
         self.settings = self.settings
 
     def _begin(self) -> None:
-        """Forget what was commanded before: the robot may be anywhere now."""
+        """Drop the earlier commands: the robot may be anywhere now."""
         self._await_state()
         self._ramp_and_slew.begin()
         self._standing_up.begin()
 
     def _await_state(self) -> None:
-        """Measure silence only from the next usable state on; the status says that no state has arrived."""
+        """Measure silence only from the next usable state on; until then the status says that no state has arrived."""
         self._watchdog.restart()
         self._reason = self._waiting
 
@@ -415,7 +415,7 @@ class Controller:
         return fallback
 
     def _fallback(self) -> Command | None:
-        """Return the command with which commanding ends; None if it was not commanding."""
+        """Return the last command before commanding ends; None if the controller was not commanding."""
         if not self._arming.is_commanding:
             return None
         last = self._ramp_and_slew.last

@@ -12,24 +12,24 @@ FallbackKind = Literal['auto', 'zero', 'hold', 'pose', 'none', 'damp']
 @dataclass(frozen=True)
 class Settings:
     """
-    The limits that a user may set. A time of -1 derives from the control period T; 0 switches the check off.
+    The limits that a user may set. A time of -1 is derived from the control period T; 0 switches the check off.
 
     Args:
-        max_state_age_s: an older state yields no command [s]; -1 is 3 T.
+        max_state_age_s: an older state gets no command [s]; -1 is 3 T.
         watchdog_timeout_s: a longer silence latches a fault [s]; -1 is 10 T.
         max_gap_s: a longer gap between two states resets the hidden state [s]; -1 is 10 T.
         auto_recover: a usable state clears a fault, except an emergency stop; clearing a fault does not disarm.
         fallback: the command sent on a fault and at the end: ``zero``, ``hold`` the last command, a ``pose``, ``none``;
             ``auto`` holds positions and servos, and sets velocities, efforts and unknown actions to zero; ``damp``
-            holds, and the message takes the stiffness away.
+            holds, and the message removes the stiffness.
         fallback_pose: the command of ``pose``, in action order and SI units.
         interface: the meaning of the commands (position, velocity, effort); ``''`` reads it from the action names.
-        ramp_s: time in which commands go from where the robot is to the policy's action, after arming [s]; 0 is off.
+        ramp_s: time after arming in which commands move from the robot's position to the policy's action [s]; 0 is off.
         slew_rate: fastest change of a command, in its SI unit per second: one for all or one for each; 0 is off.
-        scale: SI value of one unit of the policy's action, one for each; empty is what the policy file says.
-        offset: SI value of the policy's action at zero, one for each; empty is what the policy file says.
+        scale: SI value of one unit of the policy's action, one for each; empty: as in the policy file.
+        offset: SI value of the policy's action at zero, one for each; empty: as in the policy file.
         start_pose_speed: speed at which arming moves the joints to the start pose of the policy file [rad/s or m/s];
-            0 lets the policy command from where the joints are.
+            0: the policy commands from the joints' current positions.
         start_when_ready: whether the policy takes over by itself when the start pose is reached.
         max_tilt: a robot that tilts by more is a fault [rad]; 0 is off.
         max_joint_speed: a joint that is faster is a fault [rad/s or m/s]; 0 is off.

@@ -1,4 +1,4 @@
-"""The newest value of every joint signal, merged by name from joint states that come whole or in parts."""
+"""The newest value of every joint signal, merged by name from complete or partial joint states."""
 
 import math
 from array import array
@@ -18,27 +18,27 @@ Indices = npt.NDArray[np.intp]
 DecodedJointState = tuple[list[str], 'array[float]', 'array[float]', 'array[float]']
 """Joint names, positions [rad or m], velocities [rad/s or m/s], efforts [N m or N]; an absent field is empty."""
 
-_LAYOUTS_AT_MOST = 16  # layouts of messages that are remembered, in case a robot keeps making up new ones
+_LAYOUTS_AT_MOST = 16  # limit of the cached message layouts, in case a robot keeps sending new ones
 
 
 class JointValues:
     """
     The newest value of every joint signal that the policy reads, merged from full and partial joint states.
 
-    A state is complete when each of its parts has come since the last complete one, with stamps at most about half a
-    period apart. A part that comes much less often than the others is not waited for: its newest value counts, within
-    ``max_age``.
+    A state is complete when each of its parts has arrived since the last complete one, with stamps at most about half a
+    period apart. A part that arrives much less often than the others is not waited for: its newest value is used,
+    within ``max_age``.
 
     Args:
         names: joint signals in the policy's order, e.g. ``hinge/position``.
-        max_age: most time between a value and the observation's stamp [s]; ``inf`` for no limit.
+        max_age: longest time between a value and the observation's stamp [s]; ``inf`` for no limit.
         source: the name of the source.
     """
 
     def __init__(self, names: Sequence[str], max_age: float, source: str = 'joints') -> None:
         self.max_age = max_age
         self.lost: Counter[str] = Counter()
-        """For each signal the number of states that stayed incomplete without it."""
+        """For each signal, the number of states that remained incomplete because it was missing."""
         self.contradictions = Contradictions(names)
         self._source = source
         self._names = list(names)
@@ -46,7 +46,7 @@ class JointValues:
         self._view = np.frombuffer(self._values)
         self._stamps = np.zeros(len(names), dtype=np.int64)
         self._seen = np.zeros(len(names), dtype=bool)
-        self._newest: int | None = None  # the stamp of all values, if one message had them all
+        self._newest: int | None = None  # the stamp of all values, if one message had all of them
         self._layout = _SignalPlaces(self._names, [], (-1, -1, -1))
         self._layouts: list[_SignalPlaces] = []
         self._partial = PartialStates(len(names))
@@ -71,9 +71,9 @@ class JointValues:
             repeats, so that :meth:`read` can name what is missing.
 
         Raises:
-            ObservationError: a field and the names differ in length, or no message so far had any of the signals;
-                nothing is stored. Or the message belongs to the next state and a part of the last one is missing; it is
-                stored.
+            ObservationError: a field and the names differ in length, or no message so far had any of the signals; then
+                nothing is stored. Or the message belongs to the next state and a part of the last one is missing; then
+                it is stored.
         """
         joints, position, velocity, effort = state
         fields = (position, velocity, effort)
@@ -94,7 +94,7 @@ class JointValues:
 
     @property
     def newest(self) -> tuple[Sequence[int], list[float]]:
-        """The places of the signals in the last message, and their values."""
+        """Places and values of the signals in the last message."""
         places = self._layout.updated.tolist()
         return places, [self._values[place] for place in places]
 
@@ -104,13 +104,13 @@ class JointValues:
         return 1 if self._newest is not None else self._partial.messages
 
     def read(self, stamp: int) -> Array:
-        """See :class:`NewestValues`; the error names the signals that were never seen or are too old."""
+        """See :class:`NewestValues`; the error names the signals that never arrived or are too old."""
         if stamp == self._newest:
             return self._view
         self._store_common_stamp()
         if not self._seen.all():
             raise ObservationError(
-                f'the joint states never had {self._listed(~self._seen)}; publish them, '
+                f'the joint states have never contained {self._listed(~self._seen)}; publish them, '
                 "or map the robot's names with 'observation.fields'."
             )
         if self.max_age != math.inf:
@@ -126,7 +126,7 @@ class JointValues:
         self._partial.forget()
 
     def refuse(self, reason: str) -> None:
-        """See :class:`NewestValues`; after a part that cannot be used, the other parts stay valid."""
+        """See :class:`NewestValues`; after a part that cannot be used, the other parts remain valid."""
 
     def _update_part(self, layout: '_SignalPlaces', stamp: int) -> bool:
         if not layout.mask:
@@ -154,8 +154,8 @@ class JointValues:
             names = [self._names[place] for place in missing]
             self.lost.update(names)
             raise ObservationError(
-                f'a state stayed incomplete: {", ".join(map(repr, names))} did not come before the next state; publish '
-                'every part of each state.'
+                f'a state remained incomplete: {", ".join(map(repr, names))} did not arrive before the next state; '
+                f'publish every part of each state.'
             )
         return complete or (repeated and not self._seen.all())
 
@@ -166,7 +166,7 @@ class JointValues:
             self._seen[:] = True
 
     def _find_layout(self, joints: list[str], lengths: tuple[int, ...]) -> '_SignalPlaces':
-        """Return the layout of such a message, made once: messages rarely change it."""
+        """Return the layout of such a message; it is cached, because it rarely changes."""
         for layout in self._layouts:
             if joints == layout.joints and lengths == layout.lengths:
                 self._layout = layout
@@ -193,7 +193,7 @@ class JointValues:
 
 
 class _SignalPlaces:
-    """Where the entries of a message with these joints go; a field is its index in :data:`INTERFACES`."""
+    """Where the entries of a message with these joints go; fields are indices into :data:`INTERFACES`."""
 
     def __init__(self, names: Sequence[str], joints: list[str], lengths: tuple[int, ...]) -> None:
         self.joints, self.lengths = joints, lengths

@@ -12,7 +12,7 @@ class TimingReport:
     The timing of a loop in one window; zeros if it had no output.
 
     Args:
-        rate_hz: outputs a second [Hz].
+        rate_hz: outputs per second [Hz].
         jitter_us: standard deviation of the time between two outputs [us].
         latency_p50_us: median time from input to output [us].
         latency_p99_us: 99th percentile of that time [us].
@@ -35,7 +35,7 @@ class LoopTiming:
     Collects samples for a :class:`TimingReport`; adding one costs next to nothing.
 
     Args:
-        capacity: most samples of a window; of more, the newest are kept.
+        capacity: largest number of samples in a window; if there are more, the newest are kept.
     """
 
     def __init__(self, capacity: int = 4096) -> None:
@@ -46,8 +46,8 @@ class LoopTiming:
         Add one output.
 
         Args:
-            received: when its input was received, on a steady clock [s].
-            finished: when the output was published, on the same clock [s].
+            received: time at which its input was received, on a steady clock [s].
+            finished: time at which the output was published, on the same clock [s].
             age: age of the input [s].
         """
         self._samples.append((received, finished, age))

@@ -16,9 +16,9 @@ class NewestValues(Protocol):
     """The newest values of one source."""
 
     max_age: float
-    """Most time between the values and the observation's stamp [s]; ``inf`` for no limit."""
+    """Longest time between the values and the observation's stamp [s]; ``inf`` for no limit."""
     contradictions: Contradictions
-    """Collects values while the source has several publishers."""
+    """Collects the values while the source has several publishers."""
 
     @property
     def parts_of_a_state(self) -> int:
@@ -26,7 +26,7 @@ class NewestValues(Protocol):
 
     def observe(self, values: Any, stamp: int) -> Array | None:
         """
-        Store the decoded values of a message and return all values; None while they do not complete a state.
+        Store the decoded values of a message and return all values; None if they do not complete a state.
 
         Raises:
             ObservationError: see :meth:`update` and :meth:`read`.
@@ -47,7 +47,7 @@ class NewestValues(Protocol):
         Return the values for an observation at a stamp [ns], shape (values,); the caller must not keep the array.
 
         Raises:
-            ObservationError: a value was never seen, or is too old; the message names it.
+            ObservationError: a value never arrived, or is too old; the message names it.
         """
         ...
 
@@ -55,12 +55,12 @@ class NewestValues(Protocol):
         """Handle a message that cannot be used."""
 
     def forget(self) -> None:
-        """Drop every value: the robot was put somewhere else."""
+        """Drop every value, because the robot was moved to another place."""
 
 
 def too_old(what: str, source: str, max_age: float) -> str:
     """Return the error for values of a source that are older than ``max_age`` [s]."""
     return (
-        f'{what} is more than {max_age:g} s older or newer than the state to answer; publish it more often, '
+        f'{what} is more than {max_age:g} s older or newer than the state that needs a command; publish it more often, '
         f"or raise 'observation.{source}.max_age_s'."
     )

@@ -28,10 +28,10 @@ class Observation:
         transform: applied to the whole observation; None for none.
         unwrapped: entries whose angle continues beyond half a turn; they need a ``transform``.
         begins: returns whether the observation at a stamp [ns] is the first after a reset of the hidden state; then
-            unwrapped angles and own sources start again.
-        computed: what is computed from the values that were read, and how many values there are.
+            unwrapped angles and internal sources start again.
+        computed: the entries that are computed from the values read, and the number of values.
         own: observations that the controller keeps itself.
-        joints: where the positions of the commanded joints are among the values that are read; None if they are not.
+        joints: places of the commanded joints' positions among the values read; None if they are not read.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Observation:
 
     def observe(self, values: Any, stamp: int) -> Array | None:
         """
-        Store values of the triggering source and return the observation; None while its state is incomplete.
+        Store values of the triggering source and return the observation; None if its state is incomplete.
 
         Args:
             values: the decoded message, see :meth:`NewestValues.update`.
@@ -78,7 +78,7 @@ class Observation:
         Return the observation at a stamp [ns], shape (observation,); the caller must not keep the array.
 
         Raises:
-            ObservationError: a value was never seen, or is too old; the message names it.
+            ObservationError: a value never arrived, or is too old; the message names it.
         """
         if self._restarts and self._begins(stamp):
             self._restart(stamp)
@@ -91,7 +91,7 @@ class Observation:
         return whole
 
     def _gather(self, stamp: int) -> Array:
-        """Return the values of all sources and those that are computed from them, shape (observation,)."""
+        """Return the values of all sources and the entries computed from them, shape (observation,)."""
         whole = self._whole
         for values, places in self._sources:
             whole[places] = values.read(stamp)
@@ -113,6 +113,6 @@ class Observation:
             one.begin(stamp)
 
     def forget(self) -> None:
-        """Drop every value: the robot was put somewhere else."""
+        """Drop every value, because the robot was moved to another place."""
         for values, _ in self._sources:
             values.forget()

@@ -18,15 +18,15 @@ class OwnSource(Protocol):
     """Fills entries of an observation."""
 
     def begin(self, stamp: int) -> None:
-        """Begin anew with the observation at a stamp [ns], the first after a reset of the hidden state."""
+        """Start again with the observation at a stamp [ns], the first after a reset of the hidden state."""
 
     def fill(self, values: Array, stamp: int) -> None:
-        """Fill the entries in the values that were read for a stamp [ns], shape (values,)."""
+        """Fill the entries in the values read for a stamp [ns], shape (values,)."""
 
 
 class LastAction:
     """
-    The policy's previous action, as it was before limits.
+    The policy's previous action, before limits.
 
     Args:
         entries: place in the observation and number of each action that is read.
@@ -36,8 +36,8 @@ class LastAction:
     def __init__(self, entries: Sequence[tuple[int, int]], action: Array) -> None:
         if beyond := [number for _, number in entries if number >= len(action)]:
             raise ConfigError(
-                f"'observation.fields' reads the action {beyond[0]} again, and the policy has {len(action)}; the first "
-                'is 0.'
+                f"'observation.fields' reads action {beyond[0]}, but the policy has {len(action)}, counted from "
+                '0; give a smaller number.'
             )
         self._places, self._numbers = (index_of([pair[i] for pair in entries]) for i in (0, 1))
         self._action = action
@@ -51,7 +51,7 @@ class LastAction:
 
 
 class RunningClock:
-    """The clock of a gait, which runs from the first observation after a reset on."""
+    """The clock of a gait, which starts at the first observation after a reset."""
 
     def __init__(self, plan: ClockPlan) -> None:
         self._source, self._entries, self._command = plan.source, index_of(plan.entries), index_of(plan.command)
@@ -65,7 +65,7 @@ class RunningClock:
 
     def fill(self, values: Array, stamp: int) -> None:
         """See :class:`OwnSource`."""
-        # What contract.gait_clock says, for one robot in a tenth of the time; a test compares them.
+        # The same as contract.gait_clock, for one robot, in a tenth of the time; a test compares them.
         source, above = self._source, self._source.moves_above
         if not self._runs_always and not any(abs(value) > above for value in values[self._command].tolist()):
             values[self._entries] = 0.0
@@ -77,7 +77,7 @@ class RunningClock:
 
 
 def index_of(places: Sequence[int]) -> slice | list[int]:
-    """Return a slice for consecutive places, which is faster, else the places."""
+    """Return a slice for consecutive places, because it is faster, otherwise the places."""
     found = list(places)
     first = found[0] if found else 0
     return slice(first, first + len(found)) if found == list(range(first, first + len(found))) else found

@@ -1,11 +1,11 @@
-"""States that come in several messages: which parts belong together, and which are too rare to wait for."""
+"""States that arrive in several messages: which parts belong together, and which are too rare to wait for."""
 
 import math
 from collections.abc import Sequence
 
 # Stamps of the parts of one state differ by at most this share of their period.
 _TOGETHER = 0.6
-# A part with less than this share of the rate of the most frequent part is not waited for.
+# A part whose rate is below this share of the most frequent part's rate is not waited for.
 _SLOW = 0.75
 # Rates are compared after this many states; while a state is incomplete, after this many messages of one part.
 _CYCLES, _EARLY = 32, 8
@@ -13,7 +13,7 @@ _CYCLES, _EARLY = 32, 8
 
 class PartialStates:
     """
-    Finds when the parts of a state are complete; one bit stands for each signal.
+    Detects when the parts of a state are complete; one bit stands for each signal.
 
     Args:
         count: the number of signals.
@@ -25,9 +25,9 @@ class PartialStates:
         self.messages = 1
         """Number of messages in the last complete state."""
         self._all = self._required = (1 << count) - 1
-        self._counts = [0] * count  # updates of each signal since the rates were compared last
-        self._fresh = 0  # the signals that came since the last complete state
-        self._stamps: list[tuple[int, int]] = []  # mask and stamp of each part that came since then
+        self._counts = [0] * count  # updates of each signal since the rates were last compared
+        self._fresh = 0  # the signals that arrived since the last complete state
+        self._stamps: list[tuple[int, int]] = []  # mask and stamp of each part that arrived since then
         self._taken = self._cycles = 0
 
     def forget(self) -> None:
@@ -40,7 +40,7 @@ class PartialStates:
         return bool(self._fresh & mask & self._required)
 
     def missing(self) -> list[int]:
-        """Return the places of the signals that the state still lacks."""
+        """Return the places of the signals that are still missing in the state."""
         absent = self._required & ~self._fresh
         return [place for place in range(len(self._counts)) if absent >> place & 1]
 
@@ -52,7 +52,7 @@ class PartialStates:
             mask: a bit for each signal of the part.
             places: the places of these signals.
             stamp: when the part was measured [ns].
-            before: the stamp of the same part before [ns]; None for the first.
+            before: the previous stamp of the same part [ns]; None for the first.
         """
         # Parts of one state are closer in time than this: half a period, and a margin for its jitter.
         backwards = before is not None and stamp < before
@@ -81,7 +81,7 @@ class PartialStates:
         return True
 
     def _compare_rates(self) -> None:
-        """Find the parts that come much less often than the others: no state waits for those."""
+        """Find the parts that arrive much less often than the others, so that no state waits for them."""
         fastest = max(self._counts)
         waits = bool(self._required & ~self._fresh) and fastest >= _EARLY
         if self._cycles < _CYCLES and not (waits and self._lag(fastest)):

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-# A run passes if it keeps these limits and the robot does not fall.
+# A run passes if it is within these limits and the robot does not fall.
 REAL_TIME_FACTOR = (0.99, 1.01)
 ANSWERED = 0.99
 LONGEST_HOLD_S = 5.0
 # The first policy of a trainer takes longer: torch must be loaded.
 LONGEST_HOLD_LEARNING_S = 30.0
-# Of a task's figures. With faults, and in the last minute of a learning run, less is asked.
+# Limits for a task's figures. With faults, and in the last minute of a learning run, they are lower.
 LEAST = {'tracking': 0.88, 'reached': 0.8}
 LEAST_WITH_FAULTS = {'tracking': 0.8, 'reached': 0.7}
 LEAST_LEARNING = {'tracking': 0.75, 'reached': 0.6}
@@ -30,7 +30,7 @@ def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
     if commands == 0:
         reasons.append('no command arrived; is policy_node running, active and armed?')
     elif commands < ANSWERED * due:
-        reasons.append(f'{commands} commands answered {due} states, fewer than {ANSWERED:.0%}')
+        reasons.append(f'{due} states got only {commands} commands, fewer than {ANSWERED:.0%}')
     if summary['longest_hold_s'] > (longest := LONGEST_HOLD_LEARNING_S if learning else LONGEST_HOLD_S):
         reasons.append(f'the robot waited {summary["longest_hold_s"]:.1f} s for a command, more than {longest:g} s')
     if learning and summary['falls_last_minute']:
@@ -41,7 +41,7 @@ def failures(summary: dict[str, Any], *, learning: bool = False) -> list[str]:
 
 
 def _missed_figures(summary: dict[str, Any], *, learning: bool) -> list[str]:
-    """Return which figures of a task are too low; a figure that nothing was measured for does not count."""
+    """Return which figures of a task are too low; figures without any measurement do not count."""
     least = LEAST_LEARNING if learning else LEAST_WITH_FAULTS if summary.get('faults') else LEAST
     figures = summary.get('last_minute', {}) if learning else summary
     when = ' in the last minute' if learning else ''

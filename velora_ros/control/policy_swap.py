@@ -1,4 +1,4 @@
-"""A policy that is to take over from the one that commands: it runs silently beside it first."""
+"""A policy that will take over from the current one: first it runs silently beside it."""
 
 import math
 
@@ -8,12 +8,12 @@ from velora_ros.control.tilt_and_speed_latches import Normalisation
 from velora_ros.errors import ObservationError
 
 SILENT_S = 1.0
-"""For how long it runs silently before it takes over [s]."""
+"""Time for which it runs silently before it takes over [s]."""
 
 
 class SilentPolicy:
     """
-    Reads what the commanding policy reads, so that it takes over with a hidden state that fits the robot's motion.
+    Steps on the same observations as the current policy, so that its hidden state fits the robot's motion.
 
     Args:
         policy: the policy, warmed up; it starts from a fresh hidden state.
@@ -31,7 +31,7 @@ class SilentPolicy:
         self._steps = 0
 
     def step(self, observation: Array, dt: float | None) -> bool:
-        """Step with an observation, ``dt`` [s] after the one before; return whether it may take over now."""
+        """Step with an observation, ``dt`` [s] after the previous one; return whether it may take over now."""
         try:
             self.policy.step(observation, None if self._steps == 0 else dt)
         except ObservationError:

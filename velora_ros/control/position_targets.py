@@ -10,8 +10,9 @@ class MovingTargets:
     The targets of all commanded joints.
 
     Args:
-        period: time by which an action moves a target, T [s], however long the step really was, as in training.
-        reach: how far a target may lie from the measured position; empty: any distance.
+        period: time for which an action moves a target, T [s], as in training, regardless of the actual duration of the
+            step.
+        reach: largest distance of a target from the measured position; empty: any distance.
         bounds: lowest and highest target.
     """
 
@@ -21,7 +22,7 @@ class MovingTargets:
         self._targets: Command | None = None
 
     def begin(self) -> None:
-        """Begin at the measured position with the next step."""
+        """Start at the measured position in the next step."""
         self._targets = None
 
     def next(self, speed: Sequence[float], measured: Sequence[float]) -> Command:

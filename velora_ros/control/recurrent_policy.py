@@ -1,4 +1,4 @@
-"""What the controller needs from a policy."""
+"""The interface that the controller needs from a policy."""
 
 from typing import Protocol
 
@@ -22,9 +22,9 @@ class RecurrentPolicy(Protocol):
 
     def step(self, observation: Array, dt: float | None) -> Array:
         """
-        Advance by ``dt`` [s], None being one control period; return the action, shape (action,).
+        Advance by ``dt`` [s] (None: one control period); return the action, shape (action,).
 
         Raises:
             ObservationError: the observation is not finite, or cannot be used for another reason; the hidden state is
-                as before.
+                not changed.
         """

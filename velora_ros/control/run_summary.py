@@ -9,18 +9,18 @@ from velora_ros.control.loop_timing import LoopTiming, TimingReport
 from velora_ros.control.step_schedule import StepSchedule
 
 MINUTE_S = 60.0
-_LATENCIES_AT_MOST = 1 << 18  # kept for the percentiles, the newest
+_LATENCIES_AT_MOST = 1 << 18  # the newest ones are kept for the percentiles
 
 
 class SimulationProgress(NamedTuple):
     """
-    The progress of a simulation: its time, and the return of the running episode.
+    The progress of a simulation: its time, and the return of the current episode.
 
     Args:
         time: simulated time, held time included [s].
         held: the part of it in which the robot was held at an initial state, waiting for a controller [s].
         holding: whether the robot is held now.
-        episode_return: sum of the running episode's rewards.
+        episode_return: sum of the current episode's rewards.
     """
 
     time: float
@@ -33,28 +33,28 @@ class RunStatistics:
     """
     Collects the statistics of a run on a simulated robot. ``now`` is always the time of one steady clock [s].
 
-    States, answers and falls count from the first command on, since before it there was no controller.
+    States, commands and falls count only from the first command on, because there was no controller before it.
 
     Args:
         now: time at which the run begins [s].
-        step_period: time between two steps of a policy that steps once in each period, whatever the rate of the states
-            [s]; 0: every state is to be answered.
+        step_period: time between two steps of a policy that steps once per period, whatever the rate of the states [s];
+            0: every state must get a command.
     """
 
     def __init__(self, now: float, step_period: float = 0.0) -> None:
         self.states = 0
         """Number of states published, including the first one that got a command."""
         self.due = 0
-        """Number of these states that were to be answered."""
+        """Number of these states that should have got a command."""
         self._schedule = StepSchedule(step_period) if step_period else None
         self.received = 0
         """Number of valid commands received."""
         self.terminated = self.truncated = self.resets = self.falls = 0
         self.missed = 0
-        """Number of states after which the next state came before a command."""
+        """Number of states without a command before the next state."""
         self.swaps = Swaps()
         self.longest_hold = 0.0
-        """Longest time in which the robot waited for a command [s]."""
+        """Longest time for which the robot waited for a command [s]."""
         self._began = now
         self._factor, self._asked_before, self._asked_since = 1.0, 0.0, 0.0
         self._first_command: float | None = None
@@ -82,7 +82,7 @@ class RunStatistics:
             self._held_before = progress.held
 
     def _is_due(self, stamp: int) -> bool:
-        """Return whether a state of this stamp [ns] is to be answered."""
+        """Return whether a state with this stamp [ns] must get a command."""
         if self._schedule is None:
             return True
         if not self._schedule.is_due(stamp):
@@ -91,7 +91,7 @@ class RunStatistics:
         return True
 
     def command(self, now: float) -> None:
-        """Record that a valid command was received; the first one after a state is its answer."""
+        """Record that a valid command was received; the first one after a state belongs to it."""
         self.received += 1
         if first := self._first_command is None:
             self._first_command = self._elapsed(now)
@@ -101,7 +101,7 @@ class RunStatistics:
         latency = now - self._unanswered
         self._latency.append(latency)
         self._latency_max = max(self._latency_max, latency)
-        if not first:  # the first one waited for the controller to start
+        if not first:  # the first state waited for the controller to start
             self._window.add(self._unanswered, now, latency)
         self._unanswered = None
 
@@ -119,7 +119,7 @@ class RunStatistics:
             self._minutes.fall(progress.time - progress.held)
 
     def reset(self) -> None:
-        """Record a reset of the robot; a command for a state before it is no longer an answer."""
+        """Record a reset of the robot; commands for earlier states no longer count."""
         self.resets += 1
         if self._schedule is not None:
             self._schedule.restart()
@@ -134,18 +134,18 @@ class RunStatistics:
             self._paused_since = None
 
     def speed(self, now: float, factor: float) -> None:
-        """Set how many seconds of simulated time are to pass in a second from now on; it starts as 1."""
+        """Set how many seconds of simulated time should pass per second from now on; initially 1."""
         self._asked_before, self._asked_since = self._asked(now), self._elapsed(now)
         self._factor = factor
 
     def window(self, swaps: int = 0) -> TimingReport:
-        """Return rate and latency of the answers since the last call; ``swaps`` is the number of swaps so far."""
+        """Return rate and latency of the commands since the last call; ``swaps`` is the number of swaps so far."""
         report = self._window.report()
         self.swaps.second(swaps, self.missed, report.latency_max_us)
         return report
 
     def real_time_factor(self, now: float, progress: SimulationProgress) -> float:
-        """Return simulated time over real time, without pauses."""
+        """Return the ratio of simulated to real time, without pauses."""
         return progress.time / max(self._elapsed(now), 1e-9)
 
     def summary(
@@ -157,11 +157,11 @@ class RunStatistics:
         Args:
             now: the steady clock [s].
             progress: the time of the simulation.
-            fallbacks: number of commands that were a fallback instead of a policy's answer.
+            fallbacks: number of commands that were a fallback and not the policy's.
             policy: the file or name of the policy that commanded.
         """
         commands = self.received - fallbacks
-        # The newest state does not count while it has no answer: there was no time for one.
+        # The newest state does not count while it has no command, because there was no time for one.
         waiting = self._unanswered is not None
         states, due = self.states - (self.states > 0 and waiting), self.due - (self.due > 0 and waiting)
         commanding = 0.0 if self._first_command is None else self._elapsed(now) - self._first_command
@@ -212,11 +212,11 @@ class RunStatistics:
 
 class MinuteReturns:
     """
-    Returns and falls of the first and of the last minute in which the robot moved.
+    Returns and falls in the first and in the last minute in which the robot moved.
 
-    The return of a minute is the reward collected in it, divided by the number of episodes in it; an episode that ended
-    and one that still runs count alike. So a pole that falls every second has a low return, and one that stands for the
-    whole minute has the highest. In a shorter run the minute is shorter.
+    The return of a minute is the reward collected in it, divided by the number of episodes in it, including the current
+    one. So a pole that falls every second has a low return, and one that stands for the whole minute has the highest.
+    In a run of less than a minute, it covers the whole run.
     """
 
     def __init__(self) -> None:
@@ -242,7 +242,7 @@ class MinuteReturns:
             self._recent.popleft()
 
     def fall(self, time: float) -> None:
-        """Record that the robot fell after it had moved for ``time`` [s]."""
+        """Record that the robot fell after moving for ``time`` [s]."""
         self._falls.append(time)
 
     @property

@@ -1,4 +1,4 @@
-"""Standing up is not walking: from the measured pose to the start pose at a limited speed, then hold it."""
+"""Standing up: move from the measured pose to the start pose at a limited speed, then hold it."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ Command = list[float]
 NEAR = 0.1
 """The robot is ready when every joint has been this close to the start pose [rad or m] ..."""
 SAG = 0.25
-"""... beyond this share of the way that the largest effort bends its servo, for the robot's weight bends it too ..."""
+"""... plus this share of its servo's deflection under the largest effort (the weight deflects it too) ..."""
 STEADY_S = 0.5
 """... for this long [s]."""
 _LONGEST_STEP = 0.1  # s; a pause must not allow a jump
@@ -22,7 +22,7 @@ class StartPose:
         pose: the start pose [rad or m].
         speeds: largest speed of each joint's target [rad/s or m/s].
         limits: lowest and highest position of each joint.
-        reach: how far the largest effort bends each joint's servo; empty: not at all.
+        reach: deflection of each joint's servo under the largest effort; empty: none.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class StartPose:
         self.begin()
 
     def begin(self) -> None:
-        """Begin at the measured pose with the next step."""
+        """Start at the measured pose in the next step."""
         self._target: Command | None = None
         self._at = 0.0
         self._near_since: float | None = None
@@ -45,7 +45,7 @@ class StartPose:
         """Whether the robot has been at the start pose for :data:`STEADY_S`."""
 
     def next(self, measured: Sequence[float], steady: float) -> Command:
-        """Return the next target on the way, given the measured positions and the time on the steady clock [s]."""
+        """Return the next target, given the measured positions and the time on the steady clock [s]."""
         if self._target is None:
             self._target = [min(max(here, low), high) for here, (low, high) in zip(measured, self._limits, strict=True)]
             self._at = steady

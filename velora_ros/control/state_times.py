@@ -1,9 +1,9 @@
-"""The stamps of the robot's states: whether one is fresh, and how much time has passed since the one before."""
+"""The stamps of the robot's states: whether a state is fresh, and how much time has passed since the previous one."""
 
 from velora_ros.control.command_limits import Safety
 from velora_ros.control.newest_values import NANOSECONDS
 
-# A greater age is not a delay: the clocks differ [s].
+# A greater age means that the clocks differ [s].
 CLOCK_DIFFERENCE_S = 10.0
 
 
@@ -18,12 +18,12 @@ class StateTimes:
     def __init__(self, safety: Safety) -> None:
         self.safety = safety
         self.clock_step = 0.0
-        """Length of the steps in which the robot's clock advances [s]; 0 for a clock that runs evenly."""
+        """Size of the steps in which the robot's clock advances [s]; 0 for a continuous clock."""
         self.last: int | None = None
         """Stamp of the last state that was used; None after a reset."""
 
     def refusal(self, stamp: int, now: int) -> tuple[str, str] | None:
-        """Return why a state must not be used, as a cause to count and a sentence; None if it may be."""
+        """Return why a state must not be used, as a cause to count and a sentence; None if it may be used."""
         if why := self.staleness(stamp, now):
             return 'stale', why
         if stamp == self.last:
@@ -49,7 +49,7 @@ class StateTimes:
         return f'the state is {age:.3g} s old, above max_state_age_s ({limit:g} s)'
 
     def discontinuity(self, stamp: int) -> str:
-        """Return why the hidden state cannot go on with this state, as a cause to count; ``''`` if it can."""
+        """Return why the hidden state cannot continue with this state, as a cause to count; ``''`` if it can."""
         if self.last is None:
             return ''
         apart = (stamp - self.last) / NANOSECONDS

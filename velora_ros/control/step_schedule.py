@@ -1,19 +1,19 @@
-"""When a policy steps: once for each of its periods, however often the robot's driver publishes."""
+"""When a policy steps: once in each of its periods, however often the robot's driver publishes."""
 
 from velora_ros.control.newest_values import NANOSECONDS
 
-# A state may come early by half the usual time between two states, and by at least this share of the period.
+# A state may be early by half the usual time between two states, and by at least this share of the period.
 _EARLY = 0.1
-# How fast the usual time follows the last one, and the schedule the states.
+# How fast the usual time follows the last one, and how fast the schedule follows the states.
 _FOLLOWS, _SHIFTS = 0.2, 0.1
 
 
 class StepSchedule:
     """
-    Chooses the states that are answered: of all states the one nearest to each multiple of the period.
+    Chooses the states for which the policy steps: the one nearest to each multiple of the period.
 
-    A driver at 500 Hz gives one step for each period; one at the policy's own rate gives a step for each state, also
-    if its states come unevenly.
+    A driver at 500 Hz gives one step per period; one at the policy's own rate gives a step for each state, even if its
+    states arrive unevenly.
 
     Args:
         period: time between two steps [s].
@@ -24,12 +24,12 @@ class StepSchedule:
         self.restart()
 
     def restart(self) -> None:
-        """Answer the next state."""
+        """Step for the next state."""
         self._due: float | None = None
         self._last, self._usual = 0, float(self._period)
 
     def is_due(self, stamp: int) -> bool:
-        """Return whether a state that was measured at a stamp [ns] is to be answered; each stamp is asked for once."""
+        """Return whether the policy must step for a state with this stamp [ns]; call this once for each stamp."""
         apart, self._last = stamp - self._last, stamp
         if self._due is None or apart < 0:
             self._due = None
@@ -38,7 +38,7 @@ class StepSchedule:
         return stamp - self._due >= -max(self._usual / 2, _EARLY * self._period)
 
     def note_step(self, stamp: int) -> None:
-        """Take a state that was due as answered; until then every later one is due, for it may be incomplete or bad."""
+        """Record that a due state led to a step; until then every later state is due, because one may be unusable."""
         if self._due is None:
             self._due = stamp + self._period
             return

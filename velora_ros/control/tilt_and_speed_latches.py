@@ -1,4 +1,4 @@
-"""Faults that a user can switch on: the robot tilts, a joint is too fast, or training never showed what is seen."""
+"""Faults that a user can switch on: the robot tilts, a joint is too fast, or an observation is far from training."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ GRAVITY_Z, VELOCITY = 'orientation.gravity.z', '/velocity'
 
 class Latches:
     """
-    Judges observations of a policy that has a contract; those of other policies are never refused.
+    Checks the observations of a policy that has a contract; those of other policies are never refused.
 
     Args:
         spec: the policy's specification.
@@ -38,7 +38,7 @@ class Latches:
         """Whether any of them is switched on."""
 
     def judge(self, observation: Array) -> str:
-        """Return why the robot must stop at this observation; '' if it need not."""
+        """Return why the robot must stop at this observation; '' if it need not stop."""
         values = observation / self._scale + self._default
         if self._tilt and self._down is not None:
             tilt = float(np.arccos(np.clip(-values[self._down], -1, 1)))
@@ -59,6 +59,6 @@ class Latches:
         if apart[strangest] <= self._deviation:
             return ''
         return (
-            f"'{self._names[strangest]}' is {apart[strangest]:.3g} deviations from its mean in training, above "
-            f'max_deviation ({self._deviation:g})'
+            f"'{self._names[strangest]}' is {apart[strangest]:.3g} standard deviations from its mean in training, "
+            f'above max_deviation ({self._deviation:g})'
         )

@@ -1,4 +1,4 @@
-"""The newest values of a source in which each message has all of them, for example a vector or an Imu."""
+"""The newest values of a source whose messages each have all of its values, for example a vector or an Imu."""
 
 import math
 from collections.abc import Sequence
@@ -12,16 +12,17 @@ from velora_ros.errors import ObservationError
 
 class VectorValues:
     """
-    The newest values of a source in which each message has all of them.
+    The newest values of a source whose messages each have all of its values.
 
     Args:
         names: names of the values, for errors.
-        max_age: most time between the values and the observation's stamp [s]; ``inf`` for no limit.
+        max_age: longest time between the values and the observation's stamp [s]; ``inf`` for no limit.
         source: the name of the source.
         size: number of values; by default one for each name.
-        missing: used before the first message and when the values are too old, shape (size,); empty raises instead.
-        low: smaller values are clipped to these, shape (size,); None: none are.
-        high: greater values are clipped to these, shape (size,); None: none are.
+        missing: used before the first message and when the values are too old, shape (size,); empty: an error is raised
+            instead.
+        low: lower limits to which values are clipped, shape (size,); None: not clipped.
+        high: upper limits to which values are clipped, shape (size,); None: not clipped.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class VectorValues:
         self._missing = np.asarray(missing, dtype=np.float64) if missing else None
         self._low, self._high = low, high
         self.clipped = self.unusable = 0
-        """Messages with values that were clipped, and messages that are not finite and count as none."""
+        """Messages with values that were clipped, and messages that were ignored because they are not finite."""
         self.contradictions = Contradictions(names if len(names) == len(self._values) else _numbered(len(self._values)))
         self.parts_of_a_state = 1
         self._stamp: int | None = None
@@ -54,7 +55,7 @@ class VectorValues:
 
     def update(self, values: Sequence[float] | Array, stamp: int) -> bool:
         """
-        Store the values of a message that was measured at ``stamp`` [ns]; return True, for each message is complete.
+        Store the values of a message measured at ``stamp`` [ns]; return True, as each message is complete.
 
         Raises:
             ObservationError: there are more or fewer values than expected; nothing is stored.
@@ -77,18 +78,18 @@ class VectorValues:
         return True
 
     def _clip(self) -> None:
-        """Clip the values to what the policy saw in training; NaN stays, and the policy refuses it."""
+        """Clip the values to the range of training; NaN stays, and the policy refuses it."""
         before = self._values.copy()
         np.clip(self._values, self._low, self._high, out=self._values)
         self.clipped += bool((self._values != before).any() and np.isfinite(before).all())
 
     @property
     def newest(self) -> tuple[Sequence[int], list[float]]:
-        """The places of the values in the last message, and the values."""
+        """Places and values of the last message."""
         return range(len(self._values)), self._values.tolist()
 
     def refuse(self, reason: str) -> None:
-        """Refuse to read until the next usable message: the last one cannot be used, and the one before is outdated."""
+        """Refuse to read until the next usable message: the last one is unusable, and the previous one is outdated."""
         self._refused = reason
 
     def read(self, stamp: int) -> Array:

@@ -114,7 +114,7 @@ def test_joints_are_found_by_name_in_any_order_and_in_parts(robot):
     assert np.array_equal(robot.command((-0.2, 0.1, -0.4, 0.3), joints=('hinge', 'slider')), first)
     robot.call('reset_state')
     assert robot.no_command((0.1, 0.3), joints=('slider',))
-    assert robot.no_command((0.1, 0.3), joints=('slider',)), 'the rest of its state did not come'
+    assert robot.no_command((0.1, 0.3), joints=('slider',)), 'the rest of its state did not arrive'
     assert "never had 'hinge/position', 'hinge/velocity'" in robot.until_status('never had').message
     assert np.array_equal(robot.command((-0.2, -0.4), joints=('hinge',)), first), 'the last part of a state triggers'
     assert robot.no_command((-0.2, -0.4), joints=('hinge',))
@@ -150,7 +150,7 @@ def test_parts_that_are_lost_are_counted_by_name(robot):
             robot.publish((-0.2, -0.4), joints=('hinge',), stamp=start + state * 40 * MS)
             robot.ros.until(lambda: robot.commands, 'a command')
     robot.publish((0.1, 0.3), joints=('slider',), stamp=start + 17 * 40 * MS)
-    sentence = "a state stayed incomplete: 'hinge/position', 'hinge/velocity' did not come"
+    sentence = "a state remained incomplete: 'hinge/position', 'hinge/velocity' did not arrive"
     robot.until_status(sentence)
     values = robot.diagnostics()
     assert [int(values[name]) for name in names] == [count + 2 for count in before]
