@@ -256,7 +256,7 @@ def test_a_policy_is_trained_on_from_the_command_line_and_says_so(train_here, ca
     assert not Path('runs').exists()
     assert main(['train', '--from', 'first', '--resume', 'second']) == 2
     assert main(['train', '--from', 'nothing.safetensors']) == 1
-    assert "'nothing.safetensors' is not there" in capsys.readouterr().err
+    assert "'nothing.safetensors' does not exist" in capsys.readouterr().err
     assert main(['train', '--steps', '9']) == 2
     assert 'nothing to train; give --task NAME, --env ID, --from FILE or --resume DIR' in capsys.readouterr().err
     assert not Path('third').exists()

@@ -195,7 +195,7 @@ def test_a_new_critic_may_see_more_and_an_old_one_may_not(files: dict[str, Path]
 def test_what_no_training_can_begin_from_is_named(files: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / 'model.zip').write_bytes(b'PK\x03\x04, and then the line was cut')
     (tmp_path / 'empty').mkdir()
-    for name, words in (('model.zip', 'is a zip archive'), ('empty', 'is a folder'), ('none', 'is not there')):
+    for name, words in (('model.zip', 'is a zip archive'), ('empty', 'is a folder'), ('none', 'does not exist')):
         with pytest.raises(PolicyFileError, match=words):
             LiquidDDPG.from_policy(tmp_path / name)
     whole = files['agent'].read_bytes()

@@ -346,7 +346,7 @@ def test_of_two_budgets_the_first_one_that_is_used_up_counts_and_is_named() -> N
 
 def test_a_replay_that_never_holds_a_batch_is_refused_and_a_small_one_is_welcome() -> None:
     model = LiquidDDPG(2, 6, 1, buffer_size=60)
-    with pytest.raises(ConfigError, match='buffer_size is 60, but no update comes before the replay holds 64'):
+    with pytest.raises(ConfigError, match='buffer_size is 60, but the first update needs 64'):
         model.train(Reach(), 64, progress=False)
     with pytest.raises(ConfigError, match='the replay holds 61'):
         model.train(Reach(), 16, burn_in=53, **QUICK)

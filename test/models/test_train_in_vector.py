@@ -153,7 +153,7 @@ def test_the_steps_between_two_checkpoints_are_those_of_each_environment(
 @pytest.mark.parametrize(
     ('agent', 'changes', 'said'),
     [
-        ({'buffer_size': 100}, {'batch_size': 128}, 'buffer_size is 100, but no update comes before'),
+        ({'buffer_size': 100}, {'batch_size': 128}, 'buffer_size is 100, but the first update needs'),
         ({'buffer_size': 300}, {}, 'buffer_size is 300; 64 environments need at least 512 transitions'),
         ({'buffer_size': 600}, {'batch_size': 600}, 'of which 64 environments keep 576 transitions, the same number'),
         ({}, {'episode_share': 0.5}, 'episode_share is 0.5, which needs a single environment'),

@@ -34,7 +34,7 @@ def test_drawn_values_lie_in_their_ranges_and_are_whole_where_they_must_be(seed,
 def test_values_that_depend_on_each_other_are_checked_together(load):
     drawn = load(grid={'batch_size': [32, 64]}, sample={'count': 9, 'buffer_size': {'uniform': [64, 120]}}).settings
     assert max(setting['buffer_size'] for setting in drawn) < TrainConfig().batch_size
-    with pytest.raises(ConfigError, match='no update comes before the replay holds 128'):
+    with pytest.raises(ConfigError, match='the first update needs 128'):
         load(grid={'batch_size': [32, 128]}, sample={'count': 9, 'buffer_size': {'uniform': [64, 120]}})
 
 

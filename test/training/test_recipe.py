@@ -71,7 +71,7 @@ def test_the_recipe_of_an_environment_is_found_without_loading_mujoco() -> None:
 def test_a_task_may_name_its_own_discount() -> None:
     values, source = named_hyperparameters('quadruped')
     assert values['gamma'] == recipe('quadruped')['gamma'] == find('quadruped').discount
-    assert 'the task names it' in source
+    assert 'the task sets it' in source
     assert recipe('rover')['gamma'] == discount(find('rover').horizon)
 
 

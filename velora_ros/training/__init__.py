@@ -1,4 +1,4 @@
-"""Training an agent: the loop, evaluations, callbacks, hyperparameters, runs. Agents are accessed by a protocol."""
+"""Training an agent: the loop, evaluations, callbacks, hyperparameters, runs. Agents are used through a protocol."""
 
 from velora_ros.training.agent_protocol import Agent
 from velora_ros.training.callbacks import Callback, EarlyStopping, EvaluateIn, KeepBest, StopTraining

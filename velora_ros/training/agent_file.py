@@ -20,22 +20,24 @@ FORMAT_VERSION = 2
 
 
 class DamagedFileError(PolicyFileError):
-    """A file that should be a saved agent is something else, is cut short or was changed."""
+    """A file that should be a saved agent is something else, is truncated or was changed."""
 
 
 def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
     """
-    Write a saved agent; the file appears whole or not at all.
+    Write a saved agent; the file is replaced as a whole or not at all.
 
     Args:
-        path: where to.
-        tensors: by name.
+        path: path of the file.
+        tensors: tensors by name.
         values: JSON-ready; ``arguments`` are those of the constructor, ``run`` belongs to a checkpoint.
 
     Raises:
-        StorageError: the file cannot be written; an older one of that name is untouched.
+        StorageError: the file cannot be written; an existing one is not changed.
     """
-    copies = {name: value.detach().cpu().clone() for name, value in tensors.items()}  # none may share memory
+    copies = {
+        name: value.detach().cpu().clone() for name, value in tensors.items()
+    }  # safetensors does not allow shared memory
     metadata = {'format_version': FORMAT_VERSION, 'run': None, **values, 'checksum': _checksum(copies)}
     data = to_bytes(copies, metadata={AGENT_KEY: json.dumps(metadata)})
     with atomic_write(path) as file:
@@ -83,7 +85,7 @@ def restore(agent: SavedAgent, tensors: Mapping[str, Tensor], values: Mapping[st
     Restore an agent that was made with the ``arguments`` among the values.
 
     Raises:
-        DamagedFileError: something is missing, or of the wrong shape.
+        DamagedFileError: something is missing, or has the wrong shape.
     """
     try:
         agent.restore(tensors, values)

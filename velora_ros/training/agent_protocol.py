@@ -1,4 +1,4 @@
-"""What the training loop, and the checkpoints of a run, need of an agent."""
+"""The interface of an agent for the training loop and the checkpoints of a run."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -48,7 +48,7 @@ class Agent(Protocol):
         ...
 
     def end_episode(self, length: int, *, full: bool, stream: int = 0) -> None:
-        """An episode of ``length`` steps is over; ``full``: a time limit ended it, not a failure."""
+        """Handle the end of an episode of ``length`` steps; ``full``: a time limit ended it, not a failure."""
         ...
 
     def initial_hidden_batch(self, n_streams: int) -> Array:
@@ -79,11 +79,11 @@ class Agent(Protocol):
         ...
 
     def end_warm_up(self) -> None:
-        """The start-up steps are over; an observation normaliser is frozen here."""
+        """Handle the end of the start-up steps; an observation normaliser is frozen here."""
         ...
 
     def change(self, values: Mapping[str, float]) -> None:
-        """Hyperparameters change; ``actor_lr`` and ``critic_lr`` hold from the next update on."""
+        """Apply changed hyperparameters; ``actor_lr`` and ``critic_lr`` take effect at the next update."""
         ...
 
     def learn(self) -> dict[str, float] | None:
@@ -107,13 +107,13 @@ class SavedAgent(Protocol):
         Return everything that changes in training, as torch tensors by name and as JSON-ready values.
 
         Args:
-            buffer: whether the replay is part of it.
+            buffer: whether to include the replay.
         """
         ...
 
     def restore(self, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """
-        Take over what :meth:`state` returned, in an agent with the same constructor arguments.
+        Restore what :meth:`state` returned, in an agent with the same constructor arguments.
 
         Raises:
             KeyError, RuntimeError, ValueError, TypeError: something is missing, or of the wrong shape.
@@ -122,7 +122,7 @@ class SavedAgent(Protocol):
 
     def check_weights(self) -> None:
         """
-        Check that every weight is finite, before a file that has only finite ones is replaced.
+        Check that every weight is finite, before a file with finite weights is replaced.
 
         Raises:
             DivergenceError: one is not finite.

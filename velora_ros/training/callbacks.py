@@ -21,7 +21,7 @@ from velora_ros.training.records import EpisodeRecord, EvaluationRecord, RunStat
 
 class StopTraining(Exception):  # noqa: N818 - a request, not an error
     """
-    Raise it from any callback to end training cleanly; the message becomes ``TrainResult.stopped``.
+    Raised by any callback to end training cleanly; the message becomes ``TrainResult.stopped``.
 
     Args:
         message: the reason, for people.
@@ -41,13 +41,13 @@ class Callback:
     """Base class of callbacks; every method is optional. They are called in the order of this class."""
 
     model: Any = None
-    """The agent that is trained, a ``LiquidDDPG``; it is set before ``on_train_start``, and None until then."""
+    """The agent in training, a ``LiquidDDPG``; it is set before ``on_train_start`` and None until then."""
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Training begins; the budget is in episodes, in steps, or both."""
+        """Called when training begins; the budget is in episodes, in steps, or both."""
 
     def on_resume(self, state: RunState) -> None:
-        """A run is resumed from ``state``; episodes after it are run again."""
+        """Called when a run is resumed from ``state``; episodes after it are run again."""
 
     def on_episode_start(self) -> Mapping[str, float]:
         """
@@ -59,31 +59,31 @@ class Callback:
         return {}
 
     def on_step(self, steps: int) -> None:
-        """The environment has taken its ``steps``-th step of this call, and the updates due are done."""
+        """Called after the ``steps``-th environment step of this call and the updates due after it."""
 
     def on_diagnostics(self, record: DiagnosticsRecord) -> None:
-        """Diagnostics of learning were recorded, every 1,000 steps and at the end."""
+        """Called when diagnostics of learning are recorded: every 1,000 steps and at the end."""
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
-        """An episode is over."""
+        """Called after each episode."""
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """A policy was evaluated; ``is_best``: no earlier one of this call was better by a thousandth."""
+        """Called after each evaluation; ``is_best``: no earlier one of this call was better by a thousandth."""
 
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:
         """
-        No episode is running: before the first one, and after each one that came to its own end.
+        Called between episodes: before the first one, and after each one that was not cut off.
 
-        ``last``: training is over. There is no such call when training ended in the middle of an episode.
+        ``last``: training is over. It is not called if training ends in the middle of an episode.
         """
 
     def on_train_end(self, result: TrainResult) -> None:
-        """Training is over, for any reason but an error."""
+        """Called when training is over, for any reason except an error."""
 
 
 def call_each(callbacks: Iterable[Callback], call: Callable[[Callback], None]) -> None:
     """
-    Call every callback, also after one of them has ended training, so that all of them see its end.
+    Call every callback, even after one of them has ended training, so that all of them see the end.
 
     Raises:
         StopTraining: the first one that a callback raised.
@@ -100,7 +100,7 @@ def call_each(callbacks: Iterable[Callback], call: Callable[[Callback], None]) -
 
 class EarlyStopping(Callback):
     """
-    Ends training when evaluations are good enough, or no longer improve.
+    Ends training when evaluations are good enough or no longer improve.
 
     A resumed run continues the counts.
 
@@ -137,7 +137,7 @@ class EarlyStopping(Callback):
             self._count(record.result.mean)
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Count the evaluation, and stop if that is due."""
+        """Count the evaluation, and stop if the condition is met."""
         self._count(record.result.mean)
         if self._threshold is not None and self._good >= self._in_a_row:
             raise StopTraining(

@@ -17,12 +17,12 @@ REPAIR, REPAIR_OR_END = 'repair it', 'repair it, or end the episode before it fa
 
 class CheckedEnv:
     """
-    An environment whose numbers are checked; its arrays are copied, since many environments reuse theirs.
+    An environment whose numbers are checked; its arrays are copied, because many environments reuse them.
 
     Args:
         env: the environment.
         spec: its names and bounds.
-        privileged_dim: entries of ``info['privileged_state']``; 0: there is none, None: as many as at the first reset.
+        privileged_dim: entries of ``info['privileged_state']``; 0: there are none; None: as many as at the first reset.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], spec: PolicySpec, privileged_dim: int | None = None) -> None:
@@ -32,17 +32,18 @@ class CheckedEnv:
         self._half_range = (spec.high - spec.low) / 2
         self._dtype = env.action_space.dtype
         self.info: dict[str, Any] = {}
-        """Of the last step."""
+        """The infos of the last step."""
 
     def reset(self, seed: int, episode: int) -> tuple[Array, Array | None]:
         """
         Start an episode.
 
         Returns:
-            the observation, shape (observation,), and the critic's state, shape (state,); None: it is the observation.
+            the observation, shape (observation,), and the critic's state, shape (state,); None: the critic sees the
+            observation.
 
         Raises:
-            UnsupportedEnvironmentError: the environment failed, or what it returned is not finite or of another shape
+            UnsupportedEnvironmentError: the environment failed, or its numbers are not finite or have another shape
                 than before.
         """
         when = f'at the start of episode {episode}'
@@ -54,7 +55,7 @@ class CheckedEnv:
 
     def step(self, action: Array, number: int) -> tuple[Array, Array | None, float, bool, bool, float]:
         """
-        Step with an action in [-1, 1], mapped onto the bounds and clipped to them for rounding.
+        Step with an action in [-1, 1], mapped onto the bounds and clipped to them because of rounding.
 
         Args:
             action: shape (action,).
@@ -102,7 +103,7 @@ class CheckedEnv:
                 f'the environment returned an observation of shape {observation.shape} {when}; its observation space '
                 f'has the shape {self._shape}. Reshape it in the environment.'
             )
-        if not all(np.isfinite(observation).tolist()):  # of so few entries three times as fast as numpy's all
+        if not all(np.isfinite(observation).tolist()):  # for so few entries three times as fast as numpy's all
             entries = ', '.join(self._spec.observation_names[i] for i in np.flatnonzero(~np.isfinite(observation)))
             raise UnsupportedEnvironmentError(
                 f'the environment returned an observation that is not finite ({entries}) {when}; '
@@ -174,5 +175,5 @@ def reward_of(value: Any, when: str) -> float:
 
 
 def env_failure(error: BaseException, when: str, advice: str = REPAIR_OR_END) -> UnsupportedEnvironmentError:
-    """Return the error to raise when an environment raised one; ``when`` and ``advice`` become part of the message."""
+    """Return the error to raise when an environment fails; ``when`` and ``advice`` become part of the message."""
     return UnsupportedEnvironmentError(f'the environment failed {when} ({described(error)}); {advice}.')

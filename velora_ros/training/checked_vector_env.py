@@ -1,8 +1,9 @@
 """
 The training loop's view of n environments: actions in [-1, 1], checked numbers, and one way to end episodes.
 
-gymnasium has three ways to begin the next episode of a stream (``AutoresetMode``). Here they look alike: :meth:`step`
-returns what every action led to, and :attr:`CheckedVectorEnv.begun` says which streams are at the start of an episode.
+gymnasium has three ways to begin the next episode of a stream (``AutoresetMode``). Here they behave alike: :meth:`step`
+returns the outcome of every action, and :attr:`CheckedVectorEnv.begun` says which streams are at the start of an
+episode.
 """
 
 from collections.abc import Mapping
@@ -23,10 +24,10 @@ from velora_ros.training.vector_number_checks import Flags, VectorNumbers
 
 class VectorStep(NamedTuple):
     """
-    What a step of n streams led to.
+    The outcome of a step of n streams.
 
     Args:
-        observation: o', the last one of an episode that ended, shape (n, observation).
+        observation: o'; for an episode that ended, its last observation, shape (n, observation).
         state: the critic's view of it, shape (n, state); None: the observation.
         reward: shape (n,).
         terminated: shape (n,).
@@ -59,14 +60,14 @@ class CheckedVectorEnv:
         self.num_envs = env.num_envs
         self.mode = autoreset_mode(env)
         self.can_save = save_vector_env_state.can_save(env)
-        """Whether :meth:`get_state` has all that the future depends on."""
+        """Whether :meth:`get_state` returns everything that determines the future."""
         self._numbers = VectorNumbers(env.num_envs, spec)
         self._low, self._half_range = spec.low, (spec.high - spec.low) / 2
         self._dtype = env.single_action_space.dtype
         self.observation = np.zeros((env.num_envs, spec.observation_dim), np.float32)
-        """What each stream's next action follows, shape (n, observation)."""
+        """The observation before each stream's next action, shape (n, observation)."""
         self.state: Array | None = None
-        """The critic's view of it, shape (n, state); None: it is the observation."""
+        """The critic's view of it, shape (n, state); None: the observation."""
         self.begun = np.ones(env.num_envs, bool)
         """Which streams are at the start of an episode, shape (n,)."""
         self.info: dict[str, Any] = {}
@@ -84,7 +85,7 @@ class CheckedVectorEnv:
         Begin episodes.
 
         Args:
-            seeds: by the streams to reset.
+            seeds: seeds of the streams to reset, by stream.
 
         Raises:
             UnsupportedEnvironmentError: the environment failed, or an observation is invalid.
@@ -113,11 +114,11 @@ class CheckedVectorEnv:
 
         Args:
             action: shape (n, action).
-            number: transitions before, for messages.
+            number: number of earlier transitions, for messages.
 
         Raises:
-            UnsupportedEnvironmentError: the environment failed, or something that it returned is invalid; the message
-                names the stream.
+            UnsupportedEnvironmentError: the environment failed or returned something invalid; the message names the
+                stream.
             DivergenceError: an action is not finite.
         """
         self._when = when = f'after {number} transitions'
@@ -154,7 +155,7 @@ class CheckedVectorEnv:
         )  # fmt: skip
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the vector's state as arrays by name, with which :meth:`set_state` continues it."""
+        """Return the vector's state as arrays by name, from which :meth:`set_state` continues."""
         own = {'observation': self.observation, 'begun': self.begun, 'being_reset': self._being_reset}
         own |= {} if self.state is None else {'state': self.state}
         env = save_vector_env_state.get_state(self._env)
@@ -170,7 +171,7 @@ class CheckedVectorEnv:
         self._privileged_dim = 0 if self.state is None else self.state.shape[1]
 
     def _take(self, observation: Any, info: dict[str, Any], which: Flags, when: str) -> None:
-        """Check and keep what the next actions follow; only the rows of ``which`` must be valid."""
+        """Check and store the observations before the next actions; only the rows of ``which`` must be valid."""
         taken = self._numbers.rows(observation, which, (self._spec.observation_dim,), 'observation', when)
         taken[~which] = self.observation[~which]
         self.observation, self.state = taken, self._privileged(info, which, when)
@@ -182,7 +183,7 @@ class CheckedVectorEnv:
             return None
         if values is None:
             raise UnsupportedEnvironmentError(
-                f"infos['privileged_state'] is missing {when}; it must be there after every reset and step, with the "
+                f"infos['privileged_state'] is missing {when}; every reset and step must return it, with the "
                 f'shape ({self.num_envs}, {self._privileged_dim}).'
             )
         if self._privileged_dim is None:
@@ -190,12 +191,12 @@ class CheckedVectorEnv:
         given = info.get('_privileged_state')
         fresh = which if given is None else which & np.asarray(given, bool)
         state = self._numbers.rows(values, fresh, (self._privileged_dim,), "infos['privileged_state']", when)
-        if self.state is not None and not fresh.all():  # a reset of some streams says nothing about the others
+        if self.state is not None and not fresh.all():  # a reset of some streams returns nothing valid for the others
             state[~fresh] = self.state[~fresh]
         return state
 
     def _final_observations(self, finals: Any, ended: Flags) -> Array:
-        """Return the last observations of the streams that ended, of a vector that has begun the next episode."""
+        """Return the last observations of the streams that ended, in a vector that has begun their next episode."""
         if finals is None:
             raise UnsupportedEnvironmentError(
                 "episodes ended and infos['final_obs'] is missing; a vector with autoreset in the same step must give "

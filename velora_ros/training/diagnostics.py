@@ -1,4 +1,4 @@
-"""Diagnostics of learning beside returns and losses: the table of them, and their means between two records."""
+"""Diagnostics of learning, in addition to returns and losses: their table, and their means between two records."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,23 +6,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 RECORD_EVERY = 1_000
-"""Environment steps between two records. A record takes about 0.8 ms, a quarter of a percent of their time."""
+"""Environment steps between two records. A record takes about 0.8 ms, 0.25 % of their time."""
 SAMPLE_EVERY = 200
 """Updates between two sampled updates. A sample takes about 0.2 ms."""
 SATURATED = 0.95
-"""From this on, in units of tanh's range, less than a tenth of the gradient passes through a neuron."""
+"""Share of tanh's range beyond which less than a tenth of the gradient passes through a neuron."""
 
 
 @dataclass(frozen=True)
 class Diagnostic:
     """
-    One of the numbers.
+    One diagnostic.
 
     Args:
-        name: column of ``diagnostics.csv``, key of ``~/metrics``, and behind ``diagnostics/`` TensorBoard's tag.
+        name: column of ``diagnostics.csv``, key of ``~/metrics``, and TensorBoard's tag after ``diagnostics/``.
         unit: unit of the values.
-        meaning: in one sentence.
-        healthy: what it does in a run that works.
+        meaning: explanation in one sentence.
+        healthy: its course in a run that works.
     """
 
     name: str
@@ -35,12 +35,12 @@ DIAGNOSTICS = (
     Diagnostic(
         'q_mean', 'scaled return',
         'mean Q of the first critic over the batches from the replay',
-        'rises to the size of the discounted return, then stays there',
+        'rises to the magnitude of the discounted return, then stays there',
     ),
     Diagnostic(
         'target_mean', 'scaled return',
         "mean of the critics' targets, over the same batches",
-        'within a few percent of `q_mean`; above it for a long time: Q chases its own targets',
+        'within a few percent of `q_mean`; if above it for a long time, Q chases its own targets',
     ),
     Diagnostic(
         'twin_gap', 'scaled return',
@@ -54,36 +54,36 @@ DIAGNOSTICS = (
     ),
     Diagnostic(
         'q_bias', 'scaled return',
-        '`q_start` minus the discounted return that followed; the critic estimates the rest of a truncated '
-        'episode',
-        'around 0; negative while Q still rises; large and positive, compared with `q_start`: overestimation',
+        '`q_start` minus the actual discounted return; for a truncated episode, the critic estimates the rest',
+        'around 0; negative while Q still rises; large and positive compared with `q_start` means overestimation',
     ),
     Diagnostic(
         'action_saturation', 'share',
         f"actor outputs beyond {SATURATED} of tanh's range, over the batches",
-        'below 0.5, unless the task needs full force; near 1: little gradient passes',
+        'below 0.5, unless the task needs full force; near 1, little gradient passes',
     ),
     Diagnostic(
         'hidden_saturation', 'share',
         f'elements of the hidden state beyond {SATURATED}, over the batches',
-        'below 0.3; near 1: the neurons act as switches and hardly learn; lower `actor_lr`',
+        'below 0.3; near 1, the neurons act as switches and hardly learn; lower `actor_lr`',
     ),
     Diagnostic(
         'hidden_staleness', 'ratio',
-        'distance of stored hidden states from those that the current network reaches on the same '
-        'observations, relative to the size of the latter; empty for an actor without a hidden state',
-        '0.4 to 0.9, as the replay contains states of earlier networks; above 1: try `burn_in` or a smaller replay',
+        'distance of stored hidden states from those of the current network for the same observations, relative to the '
+        'magnitude of the latter; empty for an actor without a hidden state',
+        '0.4 to 0.9, because the replay contains states of earlier networks; above 1, try `burn_in` or a smaller '
+        'replay',
     ),
     Diagnostic(
         'actor_gradient', 'norm',
-        "norm of the actor's gradient, before it is clipped to `max_grad_norm`",
-        'of a constant order of magnitude; 0: the actor is dead; growing: lower the rates or set '
+        "norm of the actor's gradient before clipping to `max_grad_norm`",
+        'of constant order of magnitude; if 0, the actor is dead; if it grows, lower the learning rates or set '
         '`max_grad_norm`',
     ),
     Diagnostic(
         'critic_gradient', 'norm',
-        "norm of the critics' gradient, likewise",
-        'grows with Q, then levels off; grows while Q is constant: lower `critic_lr`',
+        "norm of the critics' gradient before clipping to `max_grad_norm`",
+        'grows with Q, then levels off; if it grows while Q is constant, lower `critic_lr`',
     ),
     Diagnostic(
         'noise', 'half ranges',
@@ -116,7 +116,7 @@ class DiagnosticsRecord:
 
     Args:
         steps: environment steps so far, over all calls of ``train``.
-        episode: number of the running episode, from 1.
+        episode: number of the current episode, from 1.
         seconds: training time so far [s], evaluations excluded.
         values: by the names of :data:`DIAGNOSTICS`, all of them; NaN where there was nothing to measure.
         terms: means of what a task reports, by the names of :class:`velora_ros.training.reward_terms.TermMeans`.

@@ -1,4 +1,4 @@
-"""Keywords of the environment as people write them, ``name=value``, and which values a run can record."""
+"""Keywords of the environment on the command line, ``name=value``, and the values that a run can record."""
 
 import math
 import re
@@ -12,7 +12,7 @@ PLAIN = (
     'a keyword of the environment must be text (in quotes where YAML would read something else), a finite number, '
     'true, false, null, a list, or a mapping with text as keys'
 )
-"""Which values a keyword of the environment may have, so that the records of a run can hold it."""
+"""The values that a keyword of the environment may have, so that the files of a run can store it."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -42,7 +42,7 @@ def read_keyword(text: str) -> tuple[str, Any]:
 
 
 def not_in_json(value: Any) -> str | None:
-    """Describe the first part of a value that JSON cannot represent exactly; None: it can represent the whole value."""
+    """Describe the first part of a value that JSON cannot represent exactly; None if there is none."""
     if value is None or isinstance(value, bool | int | str):
         return None
     if isinstance(value, float):

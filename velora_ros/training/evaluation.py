@@ -1,4 +1,4 @@
-"""Evaluation of a policy: deterministic, as it would be deployed, in a separate environment."""
+"""Evaluation of a policy: deterministic, as deployed, in a separate environment."""
 
 import math
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ class Stepper(Protocol):
     """A policy that can be evaluated; :class:`velora_ros.policy.Policy` is one."""
 
     def reset(self) -> None:
-        """Forget the hidden state."""
+        """Reset the hidden state."""
         ...
 
     def step(self, observation: npt.ArrayLike, dt: float | None = None) -> np.ndarray:
@@ -90,7 +90,7 @@ def evaluate_together(
             observations, rewards, terminated, truncated, infos = env.step(actions)
             returns[running] += rewards[running]
             lengths += running
-            if (ended := terminated | truncated).any():  # those that are done go on, and do not count
+            if (ended := terminated | truncated).any():  # those that are done continue, but do not count
                 running &= ~ended
                 observations, _ = env.reset(options={'reset_mask': ended})
                 policies.reset(ended)

@@ -1,4 +1,4 @@
-"""A second environment for the evaluations of a training run, like the one, or the many, that are trained in."""
+"""A second environment for the evaluations of a training run, like the one (or the vector) used in training."""
 
 import logging
 from typing import Any
@@ -15,7 +15,7 @@ Vector = VectorEnv[Any, Any, Any]
 
 
 def evaluation_environment(env: Env) -> Env | None:
-    """Make a second environment like the first, without a window; None, with a message, if that is impossible."""
+    """Make a second environment like the first, without a window; None, with a log message, if that is impossible."""
     if env.spec is None:
         logger.warning('evaluation is skipped: the environment has no spec to make a second one from; pass eval_env.')
         return None
@@ -28,18 +28,18 @@ def evaluation_environment(env: Env) -> Env | None:
 
 
 def evaluation_environment_of(vector: Vector, one: Env) -> Env | None:
-    """Make an environment for evaluations like those of a vector, for which ``one`` stands; None if impossible."""
+    """Make an environment for evaluations like those of a vector, represented by ``one``; None if impossible."""
     made = _another(vector)
     return evaluation_environment(one) if made is None else numpy_view(made)
 
 
 def one_of(vector: Vector) -> Env:
     """
-    Return one environment that stands for all of a vector, for names, bounds, period and checks.
+    Return one environment that represents all of a vector, for names, bounds, period and checks.
 
     It is the vector's own (``single()`` of a vector that has this method, the first one of a ``SyncVectorEnv``), a
-    further one of an ``AsyncVectorEnv``, or a view of the first stream, which cannot be stepped. It may be reset, for
-    the vector is reset when training begins.
+    further one of an ``AsyncVectorEnv``, or a view of the first stream, which cannot be stepped. It may be reset,
+    because the vector is reset when training begins.
     """
     if envs := getattr(vector.unwrapped, 'envs', None):
         first: Env = envs[0]
@@ -49,7 +49,7 @@ def one_of(vector: Vector) -> Env:
 
 
 def _another(vector: Vector) -> Env | None:
-    """Make a further environment like those of a vector; None if the vector does not say how."""
+    """Make another environment like those of a vector; None if the vector does not say how."""
     single = getattr(vector, 'single', None)
     if single is None and isinstance(vector.unwrapped, AsyncVectorEnv):
         single = vector.unwrapped.env_fns[0]

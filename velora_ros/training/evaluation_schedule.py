@@ -4,8 +4,8 @@ When the policy is evaluated during training, and which policy is the best.
 With ``eval_every`` -1 evaluations take about a tenth as many steps as training. An evaluation is due when at least 500
 steps have passed since the last one, and all evaluations, the next one included, are expected to take at most a tenth
 of the training steps so far. The length of the next one is estimated from the training episodes and the last
-evaluation. If it takes longer, it starts no further episode once all evaluations have taken a quarter of the training
-steps. A final evaluation follows at the end of training; all evaluations together then take at most half of the
+evaluation. If it takes longer, no further episode starts once all evaluations have taken a quarter of the training
+steps. There is a final evaluation at the end of training; all evaluations together then take at most half of the
 training steps, or one episode more. It is omitted if a single episode would make evaluations take more steps than
 training.
 
@@ -32,30 +32,30 @@ from velora_ros.training.hyperparameters import IN_PROPORTION, TrainConfig
 from velora_ros.training.records import EvaluationRecord, EvaluationResult, Stopwatch, TrainResult
 
 SHARE = 0.1
-LARGEST_SHARE = 0.25  # of evaluations that take longer than expected
+LARGEST_SHARE = 0.25  # for evaluations that take longer than expected
 SHARE_AT_THE_END = 0.5
 LEAST_GAP = 500  # steps
-CHECK_EVERY = 100  # steps between two checks of whether one is due
+CHECK_EVERY = 100  # steps between two checks whether an evaluation is due
 LATEST = 10  # training episodes that the estimate uses
-# Share of the best mean return within which a later policy is as good: an evaluation cannot tell smaller differences,
-# and the later policy has seen more. Of two policies of the double pendulum, half a point of 9,358 apart, the earlier
-# one failed from 11 % of new starts, the later one from 0.1 %.
+# A later policy counts as equally good if its mean return is within this share of the best: an evaluation cannot
+# resolve smaller differences, and the later policy has seen more. Of two policies of the double pendulum, half a point
+# of 9,358 apart, the earlier one failed from 11 % of new starts, the later one from 0.1 %.
 AS_GOOD = 0.001
 
 
 class Evaluations:
     """
-    Evaluates an agent's policy when that is due, and keeps the records and the best policy in the result.
+    Evaluates an agent's policy when that is due, and adds the records and the best policy to the result.
 
     Args:
-        agent: gives the policy.
-        env: the environment of the evaluations; None: there are none.
+        agent: provides the policy.
+        env: the environment of the evaluations; None: no evaluations.
         config: how often, how many episodes, and how long they may be.
         result: read and appended to.
         seed: the seed of each evaluation.
         steps_before: steps that the agent had taken before this run.
         callbacks: called after each evaluation.
-        watch: the training time, which leaves out evaluations.
+        watch: measures training time without evaluations.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Evaluations:
     ) -> None:
         self._agent, self._env, self._config, self._result = agent, env, config, result
         self._seed, self._steps_before, self._callbacks, self._watch = seed, steps_before, callbacks, watch
-        self._together: VectorEnv[Any, Any, Any] | None = None  # of a task: all episodes are simulated at once
+        self._together: VectorEnv[Any, Any, Any] | None = None  # for a task: all episodes are simulated at once
 
     def before_the_start(self, step: int, episode: int) -> None:
         """Evaluate the policy that training begins with, unless there are no evaluations."""
@@ -106,7 +106,7 @@ class Evaluations:
             return
         whole = dataclasses.replace(result, episodes=result.episodes[:-1] if cut_off else result.episodes)
         if spent(result) + self._expected_length(whole) <= done:
-            with contextlib.suppress(StopTraining):  # training is over already
+            with contextlib.suppress(StopTraining):  # training is already over
                 self._evaluate(step, episode, SHARE_AT_THE_END * done - spent(result))
 
     def _is_due(self, step: int, taken: int) -> bool:

@@ -1,4 +1,4 @@
-"""Signatures and docstrings that show every hyperparameter, so that ``help`` does and no list is kept by hand."""
+"""Signatures and docstrings with every hyperparameter, so that ``help`` shows them without a list kept by hand."""
 
 import dataclasses
 import inspect
@@ -16,7 +16,7 @@ def taking_hyperparameters(group: str) -> Callable[[Decorated], Decorated]:
     """
     Make a function with ``**hyperparameters`` show each hyperparameter of a group, in its signature and docstring.
 
-    Those that the function names itself are left out. The line of ``**hyperparameters`` in the docstring's ``Args``
+    Those that the function names explicitly are omitted. The line of ``**hyperparameters`` in the docstring's ``Args``
     is replaced. A class shows those of its constructor.
 
     Args:
@@ -54,7 +54,7 @@ def _with_arguments(docstring: str, shown: list['dataclasses.Field[Any]']) -> st
 
 def refuse_unknown(function: str, group: str, given: Mapping[str, Any]) -> None:
     """
-    Check keywords as Python checks those that a signature names.
+    Check keywords as Python checks those in a signature.
 
     Raises:
         TypeError: one is not a hyperparameter of the group.

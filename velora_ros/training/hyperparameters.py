@@ -22,7 +22,7 @@ from velora_ros.training.presets import read_yaml
 AGENT, TRAIN, ENV = 'agent', 'train', 'env'
 STEPS, FULL_EPISODES = 'steps', 'full_episodes'
 BACKENDS = ('auto', 'torch', 'numba')
-IN_PROPORTION = -1  # as eval_every
+IN_PROPORTION = -1  # for eval_every
 
 
 class DefaultEpisodes(int):
@@ -94,7 +94,8 @@ class TrainConfig:
     policy_tau: float = _of(
         AGENT,
         0.0,
-        'share by which the deployed policy follows the actor in each update (Polyak averaging); 0: it is the actor',
+        'share by which the deployed policy follows the actor in each update (Polyak averaging); 0: the deployed '
+        'policy is the actor',
         0,
         1,
     )
@@ -111,7 +112,7 @@ class TrainConfig:
     cell: str = _of(
         AGENT,
         CFC,
-        'recurrent layer of the actor: the liquid cfc, or a control of as many parameters',
+        'recurrent layer of the actor: the liquid cfc, or a baseline with as many parameters',
         choices=CELLS,
     )
     dt_input: bool = _of(
@@ -120,25 +121,25 @@ class TrainConfig:
     backend: str = _of(
         AGENT,
         'auto',
-        'what computes the updates: torch, or compiled loops with numba; auto: numba where it can run, else torch',
+        'what computes the updates: torch, or compiled loops with numba; auto: numba where it can run, otherwise torch',
         choices=BACKENDS,
     )
     normalise: bool = _of(
         AGENT, True, 'whether observations are normalised by their statistics in the start-up steps, then frozen'
     )
     least_deviation: float = _of(
-        AGENT, 0.01, 'the smallest deviation that normalisation divides an observation by', above=True
+        AGENT, 0.01, 'the smallest standard deviation by which normalisation divides an observation', above=True
     )
     score_limit: float = _of(
         AGENT,
         0.0,
-        'the largest number that normalisation makes of an observation in the start-up steps; 0: no limit',
+        'the largest normalised value of an observation in the start-up steps; 0: no limit',
         unit='standard deviations',
     )
     batch_size: int = _of(
         TRAIN,
         128,
-        'transitions that carry loss in one update, a multiple of sequence_length',
+        'transitions that contribute to the loss in one update, a multiple of sequence_length',
         1,
         unit='transitions',
     )
@@ -156,20 +157,21 @@ class TrainConfig:
         TRAIN, 0.3, 'standard deviation of the exploration noise', unit='half action ranges', live=True
     )
     noise_low: float = _of(
-        TRAIN, 1.0, 'each episode explores with a share of noise_scale drawn evenly from this value to 1', 0, 1
+        TRAIN, 1.0, 'each episode explores with a share of noise_scale drawn uniformly between this value and 1', 0, 1
     )
     noise_final: float = _of(
-        TRAIN, 1.0, 'share of noise_scale that is left after lr_decay_steps; it falls as the learning rates do', 0, 1
+        TRAIN, 1.0, 'share of noise_scale that remains after lr_decay_steps; it falls with the learning rates', 0, 1
     )
     gamma: float = _of(TRAIN, 0.99, 'discount factor of one nominal period', 0, 1)
     tau: float = _of(TRAIN, 0.005, 'share by which the target networks follow in each update', 0, 1, above=True)
     window_size: int = _of(TRAIN, 100, 'episodes between two status lines', 1, unit='episodes')
-    sequence_length: int = _of(TRAIN, 8, 'steps of each sampled sequence that carry loss', 1, unit='steps')
-    burn_in: int = _of(TRAIN, 0, 'steps before them that only bring the hidden state up to date', 0, unit='steps')
+    sequence_length: int = _of(TRAIN, 8, 'steps of each sampled sequence that contribute to the loss', 1, unit='steps')
+    burn_in: int = _of(TRAIN, 0, 'steps before them that only update the hidden state', 0, unit='steps')
     episode_share: float = _of(
         TRAIN,
         0.0,
-        'share of the sequences drawn from episodes of equal weight; the rest are drawn from all places alike',
+        'share of the sequences that are drawn with equal weight for each episode; the others are drawn uniformly from '
+        'the replay',
         0,
         1,
     )
@@ -180,44 +182,45 @@ class TrainConfig:
     samples_per_transition: float = _of(
         TRAIN,
         0.0,
-        'transitions learnt from for each one that is added, instead of update_ratio and boost_ratio; 0: those hold',
+        'transitions sampled for each new one, instead of update_ratio and boost_ratio; 0: those are used',
         unit='transitions per transition',
     )
     actor_every: int = _of(
-        TRAIN, 1, 'the actor and its target network change with every so many updates (TD3)', 1, unit='updates'
+        TRAIN, 1, 'number of updates between two updates of the actor and its target network (TD3)', 1, unit='updates'
     )
     boost_ratio: float = _of(
         TRAIN, 10.0, 'updates per environment step for the first boost_steps', unit='updates per step'
     )
-    boost_steps: int = _of(TRAIN, 3000, 'steps for which boost_ratio holds', 0, unit='steps')
+    boost_steps: int = _of(TRAIN, 3000, 'steps for which boost_ratio applies', 0, unit='steps')
     target_noise: float = _of(
         TRAIN,
         0.2,
         "standard deviation of the smoothing noise on the target policy's action (TD3); 0: none",
         unit='half action ranges',
     )
-    max_grad_norm: float = _of(TRAIN, 0.0, 'gradients with a greater norm are scaled down to it; 0: never')
+    max_grad_norm: float = _of(TRAIN, 0.0, 'norm to which larger gradients are scaled down; 0: never')
     trace: float = _of(TRAIN, 0.9, 'lambda of the returns within a sequence; 0: one-step returns', 0, 1)
     trace_width: float = _of(
         TRAIN,
         0.0,
-        "distance of an action from the target actor's, root mean square, at which it cuts lambda to 0.61; 0: never",
+        "root mean square distance of an action from the target actor's at which lambda is reduced to 0.61 of its "
+        'value; 0: never',
         unit='half action ranges',
     )
     mean_share: float = _of(
-        TRAIN, 0.0, 'with 2 critics, share of their mean in the target; the rest is the smaller value', 0, 1
+        TRAIN, 0.0, 'with 2 critics, share of their mean in the target; the remainder is the smaller value', 0, 1
     )
     motor_penalty: float = _of(
-        TRAIN, 0.0, "weight of the mean square of what goes into the motor layer's tanh, in the actor's loss"
+        TRAIN, 0.0, "weight, in the actor's loss, of the mean square of the inputs to the motor layer's tanh"
     )
-    reward_scale: float = _of(TRAIN, 1.0, 'factor on the rewards that the critic learns from', above=True)
+    reward_scale: float = _of(TRAIN, 1.0, "factor by which the critic's rewards are multiplied", above=True)
     critic_warm_up: int = _of(
         TRAIN, 2000, 'steps in which only the critic learns, in a run that starts from a file', 0, unit='steps'
     )
     lr_decay_steps: int = _of(
-        TRAIN, 0, 'steps over which both learning rates fall geometrically; 0: they stay', 0, unit='steps'
+        TRAIN, 0, 'steps over which both learning rates fall geometrically; 0: they are constant', 0, unit='steps'
     )
-    lr_final: float = _of(TRAIN, 0.1, 'share of the learning rates that is left after lr_decay_steps', 0, 1, above=True)
+    lr_final: float = _of(TRAIN, 0.1, 'share of the learning rates that remains after lr_decay_steps', 0, 1, above=True)
     lr_decay_counts: str = _of(
         TRAIN,
         STEPS,
@@ -259,7 +262,7 @@ class TrainConfig:
             )
         if self.buffer_size < (needed := max(self.batch_size, self.burn_in + self.sequence_length)):
             raise ConfigError(
-                f'buffer_size is {self.buffer_size}, but no update comes before the replay holds {needed} transitions '
+                f'buffer_size is {self.buffer_size}, but the first update needs {needed} transitions in the replay '
                 f'(batch_size {self.batch_size}, burn_in {self.burn_in} and sequence_length {self.sequence_length}); '
                 'raise buffer_size, or lower the others.'
             )
@@ -383,7 +386,7 @@ def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
 
 
 def is_number(value: Any, kind: Any) -> bool:
-    """Return whether a value is a finite number of the kind, numpy's included; YAML reads 1e-4 as text."""
+    """Return whether a value is a finite number of this kind, including numpy's; YAML reads 1e-4 as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     return math.isfinite(value) and (kind is float or float(value).is_integer())

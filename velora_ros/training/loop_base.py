@@ -23,21 +23,21 @@ from velora_ros.training.update_schedule import UpdateSchedule
 @dataclass(frozen=True)
 class RunOptions:
     """
-    What a training run needs to know besides its agent, environment and hyperparameters.
+    The options of a training run besides its agent, environment and hyperparameters.
 
     Args:
-        seed: the run's seed; each reset gets one drawn from it.
+        seed: the run's seed, from which the seed of each reset is drawn.
         eval_seed: the seed of the evaluations, which training does not use.
-        total_steps: transitions at most; None: no limit.
-        begins_trained: the agent began from a file: it acts by itself in the start-up steps too, and is evaluated
-            before the first one, so that what it began with is the best policy until there is a better one.
-        eval_env: the environment of the evaluations, which stays open; None: there are none.
-        callbacks: called in their order.
-        privileged_dim: entries of ``info['privileged_state']``; 0: there is none, None: as many as at the first reset.
+        total_steps: largest number of transitions; None: no limit.
+        begins_trained: whether the agent began from a file: then it acts by itself in the start-up steps too, and is
+            evaluated before the first one, so that the initial policy is the best until there is a better one.
+        eval_env: the environment of the evaluations, which stays open; None: no evaluations.
+        callbacks: called in this order.
+        privileged_dim: entries of ``info['privileged_state']``; 0: there are none; None: as many as at the first reset.
         steps_before: transitions of the agent in earlier runs.
         episodes_before: its episodes in earlier runs.
-        resumed: the state of this run when the agent was saved; the budget counts what was done before.
-        clock: seconds, for throughput only; training never depends on it.
+        resumed: the state of this run when the agent was saved; the budget includes what was done before.
+        clock: returns seconds, for throughput only; training never depends on it.
     """
 
     seed: int
@@ -160,7 +160,7 @@ class LoopBase(ABC):
             callback.on_diagnostics(record)
 
     def _last_diagnostics(self) -> None:
-        """Record the steps since the last record; a run that is continued has them in its next record."""
+        """Record the steps since the last record; in a run that continues they are part of its next record."""
         if self._step > self._steps_before and self._step % RECORD_EVERY:
             try:
                 self._record_diagnostics()
@@ -191,7 +191,7 @@ class LoopBase(ABC):
         return self._total_steps is not None and self._step - self._steps_before >= self._total_steps
 
     def _note_budget(self) -> None:
-        """Record which budget is spent."""
+        """Record which budget has been spent."""
         result = self._result
         if self._budget_spent():
             result.stopped_by, result.reason = 'steps', f'total_steps, {self._total_steps}'

@@ -1,4 +1,4 @@
-"""A view of the training environment in numpy: flat observations, also where the environment uses torch tensors."""
+"""A numpy view of the training environment: flat observations, even if the environment uses torch tensors."""
 
 from typing import Any
 

@@ -14,8 +14,7 @@ def preset_path(env_id: str, preset: str = '') -> Path | None:
     """
     Return the shipped preset of an environment: ``config/train/ID.yaml``, or ``ID-PRESET.yaml`` for a named one.
 
-    Returns:
-        None where no name was given and the environment has no preset.
+    Returns: None if no name was given and the environment has no preset.
 
     Raises:
         ConfigError: the preset does not exist.

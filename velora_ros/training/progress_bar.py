@@ -1,4 +1,4 @@
-"""The progress of training for people: a bar on a terminal, and a status line every few episodes."""
+"""The progress of training: a bar on a terminal, and a status line every few episodes."""
 
 import sys
 from collections import deque
@@ -16,7 +16,7 @@ from velora_ros.utils.output import write_line
 
 class ProgressBar(Callback):
     """
-    A bar with return, losses, steps per second and remaining time; without a terminal only the status lines.
+    A bar with return, losses, steps per second and remaining time; without a terminal, only the status lines.
 
     Args:
         window_size: episodes between two status lines, and over which their means are taken.
@@ -29,7 +29,7 @@ class ProgressBar(Callback):
         self._evaluation = ''
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Open the bar; it counts steps where they are limited, else episodes."""
+        """Open the bar; it counts steps if they are limited, otherwise episodes."""
         self._in_steps = total_steps is not None
         self._bar = tqdm(
             total=total_steps or n_episodes,
@@ -98,5 +98,5 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _losses(critic: float, actor: float) -> str:
-    """Return the losses as text; there are none before the first update."""
+    """Return the losses as text; before the first update there are none."""
     return 'no update yet' if np.isnan(critic) else f'critic loss {critic:.3g}, actor loss {actor:.3g}'

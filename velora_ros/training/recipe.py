@@ -1,7 +1,7 @@
 """
 The recipe: one configuration of hyperparameters for every environment, and the rules that scale it.
 
-``config/train/recipe.yaml`` holds the configuration, and ``recipe-task.yaml`` what tasks have otherwise, which simulate
+``config/train/recipe.yaml`` holds the configuration, and ``recipe-task.yaml`` the differences for tasks, which simulate
 many robots at once. What depends on the environment follows from a rule here, never from a list of environments.
 """
 
@@ -15,10 +15,10 @@ from velora_ros.utils.shipped_files import share_path
 from velora_ros.utils.task_names import is_task_reference
 
 RECIPE = 'recipe'
-"""The name of its file, and of the preset that means it."""
+"""The name of its file and of its preset."""
 
 SIMULATIONS = 64
-"""Simulations of a task that a training runs at once, unless another number is given."""
+"""Number of simulations in the training of a task, unless another number is given."""
 
 TASK_STEPS = 1_000_000
 """Transitions of all simulations in a training of a task that names no budget itself."""
@@ -26,12 +26,12 @@ TASK_STEPS = 1_000_000
 
 def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -> tuple[dict[str, Any], str]:
     """
-    Return the hyperparameters of a training run unless the user gives others, and where they come from.
+    Return the default hyperparameters of a training run, and where they come from.
 
     Args:
         env_id: environment.
         preset: name of a preset; empty: the environment's own preset if there is one, else the recipe.
-        load: whether the module of a ``module:id`` and the file of a task may be loaded, which know the time limit.
+        load: whether the module of a ``module:id`` and the file of a task may be loaded to find the time limit.
 
     Raises:
         ConfigError: the preset does not exist, or a file cannot be read.
@@ -55,7 +55,7 @@ def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
     ``gamma`` follows from the time limit, unless a task names it, and ``trace`` from ``gamma``.
 
     Args:
-        env_id: an id; where it is not registered, the time limit is unknown.
+        env_id: an id; if it is not registered, the time limit is not known.
         load: as for :func:`named_hyperparameters`.
 
     Raises:

@@ -21,7 +21,7 @@ class EpisodeRecord:
     Args:
         episode: counted from 1 over all calls of ``train``.
         steps: environment steps so far, this episode's included.
-        episode_return: undiscounted sum of rewards, exploration noise included.
+        episode_return: undiscounted sum of rewards, with exploration noise.
         length: steps of this episode.
         critic_loss: mean over the episode's updates; NaN where there were none.
         actor_loss: likewise.
@@ -85,12 +85,12 @@ class TrainResult:
         best_evaluation: its evaluation.
         steps: environment steps of this call.
         seconds: training time [s], evaluations excluded.
-        stopped: why training ended before its time; empty when it did not.
+        stopped: why training ended early; empty if it did not.
         stopped_by: what ended it: ``steps`` (``total_steps`` were done), ``episodes`` (``n_episodes`` were), ``solved``
             or ``patience`` (:class:`EarlyStopping`), ``signal``, ``request`` (a service or another program) or
             ``callback``.
-        reason: the same as a phrase, for people.
-        diagnostics: how learning went, one record every 1,000 steps and one at the end; docs/training.md has the table.
+        reason: the same as a phrase.
+        diagnostics: one record of learning every 1,000 steps and one at the end; docs/training.md has the table.
     """
 
     episodes: list[EpisodeRecord] = field(default_factory=list)
@@ -113,16 +113,16 @@ class TrainResult:
 @dataclass
 class RunState:
     """
-    The state of the loop between two episodes; with the agent's state it is all that a run needs to continue.
+    The state of the loop between two episodes; together with the agent's state, a run can continue from it.
 
     Args:
         steps_before: steps the agent had taken before this run began.
         credit: the fraction of an update that is due.
         seconds: training time so far [s], evaluations excluded.
-        live: current values of the loop's hyperparameters that may change.
+        live: current values of the hyperparameters that may change.
         result: the records of the run so far.
         streams: in many environments, the state of each stream, by name; empty in one environment.
-        terms: sums of the reward's terms since the last diagnostics; empty where an environment reports none.
+        terms: sums of the reward's terms since the last diagnostics; empty if the environment reports none.
     """
 
     steps_before: int = 0
@@ -142,7 +142,7 @@ class RunState:
 
 
 class EpisodeSums:
-    """What is summed up while an episode runs: its rewards, and the metrics of its updates."""
+    """Sums of an episode in progress: its rewards, and the metrics of its updates."""
 
     def __init__(self) -> None:
         self.length = 0
@@ -151,7 +151,7 @@ class EpisodeSums:
         self._metrics: dict[str, float] = {}
 
     def add(self, reward: float, metrics: Mapping[str, float] | None) -> None:
-        """Add a step; ``metrics`` None: there was no update."""
+        """Add a step; ``metrics`` is None if there was no update."""
         self.length += 1
         self._return += reward
         if metrics is not None:
@@ -180,8 +180,8 @@ class Stopwatch:
     Measures training time, evaluations excluded.
 
     Args:
-        clock: seconds.
-        already: training time before, of a run that is resumed [s].
+        clock: returns seconds.
+        already: earlier training time of a resumed run [s].
     """
 
     def __init__(self, clock: Callable[[], float], already: float = 0.0) -> None:
@@ -194,7 +194,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave out the time that the block takes."""
+        """Exclude the time that the block takes."""
         began = self._clock()
         yield
         self._start += self._clock() - began

@@ -1,4 +1,4 @@
-"""The terms of the reward, and the metrics, that a task reports in its infos: their means between two records."""
+"""The reward terms and metrics that a task reports in its infos: their means between two records."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 KINDS = {'terms': 'reward', 'metrics': 'metrics'}
-"""Entries of an info, and what is put before the names in them."""
+"""Entries of an info, and the prefix of the names in them."""
 _COUNT = 'count'
 
 
@@ -17,7 +17,7 @@ class TermMeans:
     """
     Sums over steps of ``infos['terms']`` and ``infos['metrics']``; environments without them have none.
 
-    A term's name is ``reward/<term>``, with its weight in it, a metric's ``metrics/<metric>``.
+    A weighted term is called ``reward/<term>``, a metric ``metrics/<metric>``.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class TermMeans:
         self._count = 0
 
     def add(self, info: Mapping[str, Any]) -> None:
-        """Add what one step reported, of one environment or of all streams of a vector."""
+        """Add the report of one step, from one environment or from all streams of a vector."""
         if not isinstance(info.get('terms'), Mapping):
             return
         self._count += 1

@@ -14,10 +14,10 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 def can_save(vector: VectorEnv[Any, Any, Any]) -> bool:
     """
-    Return whether the state of a vector can be saved and restored to the bit.
+    Return whether the state of a vector can be saved and restored bit for bit.
 
-    It can if the vector has the methods ``get_state``, which returns arrays by name, and ``set_state``, as those of
-    tasks have, or if it is a ``SyncVectorEnv`` without autoreset of gymnasium's MuJoCo environments
+    It can if the vector has the methods ``get_state``, which returns arrays by name, and ``set_state``, like those of
+    tasks, or if it is a ``SyncVectorEnv`` without autoreset of gymnasium's MuJoCo environments
     (:mod:`velora_ros.gym.save_env_state`).
     """
     if callable(getattr(vector, 'get_state', None)) and callable(getattr(vector, 'set_state', None)):
@@ -39,7 +39,7 @@ def get_state(vector: Any) -> Arrays:
 
 def set_state(vector: Any, state: Mapping[str, npt.NDArray[Any]]) -> None:
     """Continue exactly where :func:`get_state` was called, in a vector that was made in the same way."""
-    vector.reset(seed=0)  # of a new vector, which must have been reset once
+    vector.reset(seed=0)  # a new vector must have been reset once
     if hasattr(vector, 'set_state'):
         vector.set_state(state)
         return

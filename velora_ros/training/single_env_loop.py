@@ -31,7 +31,7 @@ from velora_ros.training.hyperparameters import TrainConfig
 from velora_ros.training.loop_base import LoopBase, RunOptions
 from velora_ros.training.records import EpisodeSums
 
-NOISE = 1  # (seed, episode, NOISE) seeds the share of an episode's noise; (seed, episode) its reset
+NOISE = 1  # (seed, episode, NOISE) seeds an episode's noise level; (seed, episode) its reset
 
 
 class TrainingLoop(LoopBase):
@@ -39,8 +39,8 @@ class TrainingLoop(LoopBase):
     One training run of an agent in an environment, episode by episode.
 
     Args:
-        agent: acts and learns, such as ``DDPGAgent`` (``models/agent.py``).
-        env: the environment that is trained in; it stays open.
+        agent: acts and learns, for example ``DDPGAgent`` (``models/agent.py``).
+        env: the training environment; it stays open.
         spec: bounds and nominal period of ``env``.
         config: the hyperparameters; those of the groups ``agent`` and ``env`` are not read.
         options: everything else.
@@ -105,7 +105,7 @@ class TrainingLoop(LoopBase):
             self._rest(last=False)
 
     def _noise_of_episode(self) -> float:
-        """Return the noise of this episode: a function of seed and episode, so that a resumed run agrees."""
+        """Return the noise of this episode: a function of seed and episode, so that a resumed run has the same."""
         config = self._config
         if config.noise_low == 1:
             return config.noise_scale

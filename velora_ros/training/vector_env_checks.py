@@ -1,4 +1,4 @@
-"""Checks of a vector of environments before training: alike, with usable spaces, and few enough for the replay."""
+"""Checks of a vector of environments before training: that they are alike, their spaces, and the size of the replay."""
 
 import warnings
 from typing import Any
@@ -16,10 +16,10 @@ Vector = VectorEnv[Any, Any, Any]
 
 def check_vector(vector: Vector, config: TrainConfig) -> None:
     """
-    Check that the environments of a vector are alike, and that these hyperparameters can train in it.
+    Check that the environments of a vector are alike, and that the hyperparameters suit a vector.
 
     Raises:
-        UnsupportedEnvironmentError: they differ, or a space is no box.
+        UnsupportedEnvironmentError: they differ, or a space is not a box.
         ConfigError: a hyperparameter needs a single environment, or the replay is too small for so many.
     """
     _check_alike(vector)
@@ -34,7 +34,7 @@ def check_vector(vector: Vector, config: TrainConfig) -> None:
 
 def check_streams(num_envs: int, config: TrainConfig) -> None:
     """
-    Check that hyperparameters can train in so many environments at once.
+    Check that the hyperparameters suit this many environments at once.
 
     Raises:
         ConfigError: one needs a single environment, or the replay is too small for so many.
@@ -54,7 +54,7 @@ def check_streams(num_envs: int, config: TrainConfig) -> None:
     if kept < config.batch_size:
         raise ConfigError(
             f'buffer_size is {config.buffer_size}, of which {num_envs} environments keep {kept} transitions, the same '
-            f'number each; no update comes before the replay holds the {config.batch_size} of a batch. Raise '
+            f'number each; the first update needs the {config.batch_size} transitions of a batch. Raise '
             'buffer_size, or lower batch_size.'
         )
 
@@ -72,7 +72,7 @@ def _check_alike(vector: Vector) -> None:
     if not envs:
         return
     first = _common_properties(envs[0])
-    with warnings.catch_warnings(action='ignore'):  # of an assumed period: the first environment has told
+    with warnings.catch_warnings(action='ignore'):  # an assumed period was already reported for the first environment
         others = [_common_properties(env) for env in envs[1:]]
     for stream, other in enumerate(others, 1):
         for what, value in other.items():
@@ -84,7 +84,7 @@ def _check_alike(vector: Vector) -> None:
 
 
 def _common_properties(env: Env) -> dict[str, Any]:
-    """Return what environments of one vector must have in common."""
+    """Return the properties that the environments of a vector must share."""
     period, _ = find_period(env)
     limit = None if env.spec is None else env.spec.max_episode_steps
     return {

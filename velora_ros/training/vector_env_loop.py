@@ -6,9 +6,9 @@ ended are handled one by one. :mod:`velora_ros.training.single_env_loop` does th
 
 A run can be saved at regular places, which are counted in transitions: what training computes does not depend on when
 checkpoints are written. If the vector's state can be saved (:mod:`velora_ros.training.save_vector_env_state`), nothing
-else happens there. If it cannot, the episodes of all streams are cut there and new ones begin, also in a run that is
-never interrupted. Cut episodes count as truncated, so that the critic bootstraps from their last state, and have no
-record.
+else happens there. If it cannot, the episodes of all streams are cut off there and new ones begin, even in a run that
+is never interrupted. Cut episodes count as truncated, so that the critic bootstraps from their last state, and are not
+recorded.
 """
 
 import dataclasses
@@ -34,10 +34,10 @@ from velora_ros.training.vector_env_checks import time_limit
 logger = logging.getLogger(__name__)
 
 PART = 100
-"""Steps of the vector after which a run can be saved, where the state of the vector can."""
+"""Steps of the vector after which a run can be saved, if the vector's state can be saved."""
 CUT = (1_000, 10_000)
-"""Where it cannot: ``max_steps`` of them, but no fewer and no more than these; a whole episode fits in between."""
-NOISE = 1  # (seed, stream, episode, NOISE) seeds the share of an episode's noise; (seed, stream, episode) its reset
+"""Otherwise ``max_steps`` of them, within these limits, so that a whole episode fits in between."""
+NOISE = 1  # (seed, stream, episode, NOISE) seeds an episode's noise level; (seed, stream, episode) its reset
 LOSSES = ('critic_loss', 'actor_loss')
 SAVED = ('lengths', 'returns', 'hidden', 'dt', 'noise_scales', 'updates_before', 'losses')
 
@@ -65,11 +65,11 @@ class VectorTrainingLoop(LoopBase):
         _check_limit(self._env, time_limit(env), config.max_steps)
         n = env.num_envs
         self._part = n * (PART if self._env.can_save else min(max(config.max_steps, CUT[0]), CUT[1]))
-        self._episodes = np.full(n, options.episodes_before, np.int64)  # the running episode of each stream
+        self._episodes = np.full(n, options.episodes_before, np.int64)  # the current episode of each stream
         self._lengths, self._returns = np.zeros(n, np.int64), np.zeros(n)
         self._hidden, self._dt = agent.initial_hidden_batch(n), np.ones(n, np.float32)
         self._noise_scales = np.zeros(n, np.float32)
-        self._losses = np.zeros((2, len(LOSSES)))  # since training began: their sums, and how many there were
+        self._losses = np.zeros((2, len(LOSSES)))  # since training began: their sums and their number
         self._updates_before = np.zeros((n, 2, len(LOSSES)))  # the same when the episodes began
         self._must_reset = True
         if options.resumed is not None and options.resumed.streams:
@@ -141,7 +141,7 @@ class VectorTrainingLoop(LoopBase):
             self._record_stream(stream)
         self._change_hyperparameters()
         self._begin(streams)
-        if not self._env.resets_itself:  # else it has begun them, or will with its next step
+        if not self._env.resets_itself:  # otherwise it has begun them, or will begin them in its next step
             self._env.reset(self._seeds(streams))
 
     def _record_stream(self, stream: int) -> None:
@@ -155,8 +155,8 @@ class VectorTrainingLoop(LoopBase):
         self._change_hyperparameters()
         if self._env.resets_itself and self._step == self._steps_before:
             logger.info(
-                'the vector of environments resets itself (%s): only its first reset, and those where all episodes are '
-                'cut so that the run can be saved, are seeded',
+                'the vector of environments resets itself (%s): only its first reset, and resets at which all episodes '
+                'are cut off so that the run can be saved, are seeded',
                 self._env.mode.value,
             )
         streams = list(range(self._env.num_envs))
@@ -185,7 +185,7 @@ class VectorTrainingLoop(LoopBase):
         return {stream: stream_seed(self._seed, stream, int(self._episodes[stream])) for stream in streams}
 
     def _noise_of_episode(self, stream: int) -> float:
-        """Return the noise of a stream's episode: a function of seed, stream and episode; resumed runs agree."""
+        """Return the noise of a stream's episode, a function of seed, stream and episode, as in a resumed run."""
         config = self._config
         if config.noise_low == 1:
             return config.noise_scale
@@ -202,7 +202,7 @@ class VectorTrainingLoop(LoopBase):
         return dataclasses.replace(super()._state(), seconds=self._watch.seconds(), streams=streams)
 
     def _continue(self, streams: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Take over the state of the streams when the run was saved."""
+        """Restore the state that the streams had when the run was saved."""
         self._episode, self._episodes = int(streams['ended']), streams['episodes'].copy()
         vector = {name.removeprefix('vector.'): one for name, one in streams.items() if name.startswith('vector.')}
         if vector:

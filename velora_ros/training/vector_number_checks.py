@@ -17,7 +17,7 @@ class VectorNumbers:
     """
     Checks and copies the numbers of n streams, each kind in one call for all of them.
 
-    Every method raises UnsupportedEnvironmentError where a number or a shape is invalid.
+    Every method raises UnsupportedEnvironmentError if a number or a shape is invalid.
 
     Args:
         n: number of streams.
@@ -57,7 +57,7 @@ class VectorNumbers:
         return flags
 
     def elapsed(self, info: Mapping[str, Any], which: Flags) -> Array:
-        """Return dt/T of the streams of ``which``; of the others, and where the infos have no dt, it is 1."""
+        """Return dt/T of the streams of ``which``; for the others, and if the infos have no dt, it is 1."""
         seconds = info.get('dt')
         if seconds is None:
             return np.ones(self._n, np.float32)
@@ -93,7 +93,7 @@ class VectorNumbers:
         return array
 
     def first_bad(self, values: npt.NDArray[Any]) -> str:
-        """Return the stream and the entry of the first number that is not finite, of an array (n, entries)."""
+        """Return the stream and the entry of the first number that is not finite in an array (n, entries)."""
         stream, entry = (int(index[0]) for index in np.nonzero(~np.isfinite(values)))
         names = self._spec.observation_names
         name = f' ({names[entry]})' if values.shape[1] == len(names) else ''

@@ -36,7 +36,7 @@ def test_start_file_and_keywords_are_checked_before_the_training(tmp_path, monke
     for change, words in (
         ({'env_args': ['frame_skip']}, "parameter 'env_args': 'frame_skip' is not name=value"),
         ({'start_from': 'model.zip'}, "'model.zip' is a zip archive"),
-        ({'start_from': 'absent'}, "'absent' is not there"),
+        ({'start_from': 'absent'}, "'absent' does not exist"),
     ):
         with pytest.raises(VeloraError, match=words):
             make_job({**values, **change}, '')

@@ -74,7 +74,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_taken(
 ) -> None:
     newest, before, *_ = checkpoint_files(run)
     damage(newest)
-    with pytest.warns(UserWarning, match=f'The run is resumed from the one before it, {before.name}'):
+    with pytest.warns(UserWarning, match=f'The run is resumed from the previous one, {before.name}'):
         train(run.folder)
     assert newest.with_suffix('.damaged').exists()
     assert_same_run(RunPaths(run.folder.parent / 'whole'), run)

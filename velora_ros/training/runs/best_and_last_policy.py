@@ -1,4 +1,4 @@
-"""The policy files of a run: the best policy so far, and the one that training ended with."""
+"""The policy files of a run: the best policy so far, and the last one."""
 
 from collections.abc import Callable
 
@@ -17,14 +17,14 @@ class KeptPolicies(Callback):
         current: returns the current policy.
 
     Raises:
-        StorageError: a file cannot be written; the previous one is untouched.
+        StorageError: a file cannot be written; the previous one is not changed.
     """
 
     def __init__(self, paths: RunPaths, current: Callable[[], PolicyFile]) -> None:
         self._paths, self._current = paths, current
 
     def on_resume(self, state: RunState) -> None:
-        """Write the best policy at the checkpoint; a better one found after it will be found again."""
+        """Write the best policy at the checkpoint; a better one found later will be found again."""
         if state.result.best_policy is not None:
             state.result.best_policy.save(self._paths.best_policy)
         else:
@@ -36,5 +36,5 @@ class KeptPolicies(Callback):
             policy.save(self._paths.best_policy)
 
     def on_train_end(self, result: TrainResult) -> None:
-        """Write the policy that training ended with."""
+        """Write the last policy of training."""
         self._current().save(self._paths.last_policy)

@@ -54,17 +54,17 @@ class Checkpoint:
 
 def write(path: Path, agent: SavedAgent, arguments: Mapping[str, Any], state: RunState) -> None:
     """
-    Write a checkpoint; the file appears whole or not at all.
+    Write a checkpoint; the file is replaced as a whole or not at all.
 
     Args:
-        path: where to.
-        agent: what is saved, between two episodes.
+        path: path of the file.
+        agent: the agent to save, between two episodes.
         arguments: the JSON-ready constructor arguments that rebuild it.
         state: the state of the loop.
 
     Raises:
         StorageError: the file cannot be written.
-        DivergenceError: a weight is not finite; earlier checkpoints stay.
+        DivergenceError: a weight is not finite; earlier checkpoints are kept.
     """
     agent.check_weights()
     tensors, values = agent.state(buffer=True)
@@ -165,7 +165,7 @@ def _episode(row: list[float]) -> EpisodeRecord:
 
 
 def _diagnostics(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) -> list[DiagnosticsRecord]:
-    """Return the records; old checkpoints have none, or other names."""
+    """Return the records; old checkpoints have none, or use other names."""
     names = values.get('diagnostics', [])
     rows = arrays['diagnostics'].reshape(-1, 3 + len(names)).tolist() if names else []
     terms = _reward_terms(arrays, values) or [{}] * len(rows)
@@ -197,7 +197,7 @@ def global_random() -> dict[str, Any]:
 
 
 def set_global_random(states: dict[str, Any]) -> None:
-    """Restore what :func:`global_random` returned, also after a round trip through JSON."""
+    """Restore what :func:`global_random` returned, even after a round trip through JSON."""
     version, numbers, spare = states['python']
     random.setstate((version, tuple(numbers), spare))
     key = np.array(states['numpy']['state']['key'], np.uint32)

@@ -25,7 +25,7 @@ class Checkpoints(Callback):
 
     Args:
         folder: the folder of the run; each checkpoint is named after the agent's steps.
-        write: writes a checkpoint, whole or not at all.
+        write: writes a checkpoint as a whole or not at all.
         every: minimum time between two checkpoints [s]; 0: after every episode. On a slow disk they become less
             frequent and never take more than a hundredth of the time.
         keep: number of newest checkpoints to keep.
@@ -58,7 +58,7 @@ class Checkpoints(Callback):
         self._found_best = False
 
     def on_resume(self, state: RunState) -> None:
-        """Delete surplus files; a run that is killed between writing and deleting leaves one too many."""
+        """Delete surplus files; a run that is killed between writing and deleting leaves one more."""
         self._steps = state.steps
         self._delete_old()
         self._wait(0.0)

@@ -1,4 +1,4 @@
-"""The configuration of a run: ``config.yaml`` in its folder says what the run was started with."""
+"""The configuration of a run: ``config.yaml`` in its folder holds what the run was started with."""
 
 import contextlib
 import dataclasses
@@ -25,14 +25,14 @@ FORMAT_VERSION = 1
 BUDGET = ('total_steps', 'n_episodes')
 HEADER = '# What this run was started with; velora_ros train --resume FOLDER continues it.\n'
 MAY_CHANGE = (*BUDGET, 'window_size', 'device')
-"""What may differ when a run is resumed; any other difference would make it a different run."""
+"""The values that may differ when a run is resumed; any other difference would make it a different run."""
 
 GIVEN_BY_MAKE = (PassiveEnvChecker, OrderEnforcing, TimeLimit, NamedFlatten)
 
 Env = gymnasium.Env[Any, Any]
 
 TASK_ENV = 'velora_ros.tasks:Task-v0'
-"""The environment that every task is; its keyword ``task`` says which."""
+"""The environment of every task; its keyword ``task`` selects the task."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class RunConfig:
         device: the device that the agent runs on.
         wrappers: names of the wrappers around the environment that its name does not imply, innermost first.
         flags: the other flags of the command line that started the run; None: a program started it.
-        env_kwargs: keywords that the environment was made with, if JSON can hold them; None: not known, as in folders
+        env_kwargs: keywords with which the environment was made, if JSON can hold them; None: not known, as in folders
             of older versions.
         env_args: keywords for the environment given in addition to its name, for example by ``--env-arg``.
-        start_from: the file that the run began from; None: it began with a new agent.
-        num_envs: environments that are trained in at once.
+        start_from: the file from which the run began; None: it began with a new agent.
+        num_envs: number of environments used at once.
     """
 
     env: str | None
@@ -100,7 +100,7 @@ class RunConfig:
         Write the file.
 
         Raises:
-            StorageError: the file cannot be written; an older one is untouched.
+            StorageError: the file cannot be written; an existing one is not changed.
         """
         values = {'format_version': FORMAT_VERSION, **dataclasses.asdict(self)}
         values['wrappers'] = list(self.wrappers)
@@ -178,9 +178,9 @@ def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **othe
 
 def keywords_of(env: Env) -> dict[str, Any]:
     """
-    Return the keywords that an environment was made with, as JSON restores them; others are omitted.
+    Return the keywords with which an environment was made, as JSON restores them; others are omitted.
 
-    ``render_mode`` is omitted too, since it does not change the environment.
+    ``render_mode`` is omitted too, because it does not change the environment.
     """
     keywords: dict[str, Any] = {}
     for name, value in ({} if env.spec is None else env.spec.kwargs).items():

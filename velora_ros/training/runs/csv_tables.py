@@ -45,7 +45,7 @@ class LearningCurve(Callback):
         self._begin(RunState())
 
     def on_resume(self, state: RunState) -> None:
-        """Write the tables as they were at the checkpoint."""
+        """Rewrite the tables as of the checkpoint."""
         self._begin(state)
 
     def on_diagnostics(self, record: DiagnosticsRecord) -> None:
@@ -132,7 +132,7 @@ def draw_curve(path: Path, result: TrainResult, name: str = '') -> None:
 
     Args:
         path: ``.png`` or ``.svg``.
-        result: has at least one record.
+        result: result with at least one record.
         name: title of the picture.
     """
     from velora_ros.pictures.draw_learning_curves import draw_learning  # noqa: PLC0415 - matplotlib, only where a picture is drawn

@@ -23,7 +23,7 @@ class TakenError(StorageError):
 
 class RunFolder(RunPaths):
     """
-    The folder of a run, locked until it is closed; the lock is released when the process ends, however that happens.
+    The folder of a run, locked until it is closed; the lock is released when the process ends in any way.
 
     :meth:`start` and :meth:`resume` make one; ``LiquidDDPG.train(run_dir=...)`` takes one, or makes one from a path.
     """
@@ -36,9 +36,9 @@ class RunFolder(RunPaths):
         self._lock: int | None = None
         self._closing = contextlib.ExitStack()
         self.checkpoint_wanted = False
-        """Set this, from any thread, to get a checkpoint at the end of the running episode."""
+        """Set this, from any thread, to get a checkpoint at the end of the current episode."""
         self.on_checkpoint: Callable[[Path], None] = lambda _: None
-        """Called with the path of each checkpoint after it is written; assign a function to use it."""
+        """Function that is called with the path of each checkpoint after it is written; assign your own."""
 
     @classmethod
     def start(cls, folder: str | os.PathLike[str], config: RunConfig) -> Self:
@@ -70,7 +70,7 @@ class RunFolder(RunPaths):
         tried: set[Path] = set()
         while True:
             place = folder()
-            while place in tried:  # it is taken, and its run has not written its configuration yet
+            while place in tried:  # taken by a run that has not yet written its configuration
                 place = following_folder(place)
             try:
                 return cls.start(place, config)
@@ -125,7 +125,7 @@ class RunFolder(RunPaths):
         """
         if self.holds_run:
             raise TakenError(
-                f"the folder '{self.folder}' holds a run already, which is not overwritten; resume it "
+                f"the folder '{self.folder}' already holds a run, which is not overwritten; resume it "
                 f'({self.how_to_resume}), or choose another folder.'
             )
 
@@ -152,7 +152,7 @@ class RunFolder(RunPaths):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and not self.resumed and not any(self.checkpoints.iterdir()):
-            self.config.unlink(missing_ok=True)  # the run failed before it began: the folder can be used again
+            self.config.unlink(missing_ok=True)  # the run failed before it began, so the folder can be used again
         self.close()
 
     @contextlib.contextmanager
@@ -183,7 +183,7 @@ class RunFolder(RunPaths):
             raise
 
     def _delete_temporary(self) -> None:
-        """Delete the temporary files that a process killed while writing has left; no other process writes here now."""
+        """Delete the temporary files of a process that was killed while writing; no other process writes here now."""
         for folder in (self.folder, self.checkpoints, self.policies):
             for path in folder.glob('.*.tmp'):
                 with contextlib.suppress(OSError):
@@ -202,7 +202,7 @@ def opened(run_dir: RunDir | None, config: RunConfig, *, resume: bool, seed: int
         run_dir: the folder; None: no folder.
         config: the configuration that the run is started or resumed with.
         resume: whether to resume the run in the folder.
-        seed: the seed that the caller gave; None: a resumed run keeps its own.
+        seed: the seed given by the caller; None: a resumed run keeps its own.
 
     Raises:
         ConfigError: there is nothing to resume, or its configuration differs.

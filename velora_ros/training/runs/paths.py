@@ -19,14 +19,14 @@ class RunPaths:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.config = self.folder / 'config.yaml'
-        """The configuration that the run was started with: environment, seed, budget, every hyperparameter."""
+        """The configuration of the run at its start: environment, seed, budget, every hyperparameter."""
         self.provenance = self.folder / 'provenance.json'
         """The versions that the run used, one entry for each start."""
         self.episodes = self.folder / 'episodes.csv'
         self.evaluations = self.folder / 'evaluations.csv'
         self.diagnostics = self.folder / 'diagnostics.csv'
         self.reward_terms = self.folder / 'reward_terms.csv'
-        """Of a task: what each term of its reward paid, and its metrics."""
+        """For a task: the mean of each reward term, and its metrics."""
         self.picture = self.folder / 'learning_curve.png'
         self.wiring = self.folder / 'wiring.png'
         self.hidden_state = self.folder / 'hidden_state.png'
@@ -53,14 +53,14 @@ def checkpoint_files(run: RunPaths) -> list[Path]:
 
 
 def free_folder(folder: str | os.PathLike[str]) -> Path:
-    """Return the folder if no run is in it, else the first of ``folder-2``, ``folder-3``, ... without one."""
+    """Return the folder if it contains no run, otherwise the first of ``folder-2``, ``folder-3``, ... without one."""
     first = Path(folder)
     names = itertools.chain([first], (first.with_name(f'{first.name}-{number}') for number in itertools.count(2)))
     return next(path for path in names if not RunPaths(path).holds_run)
 
 
 def following_folder(folder: Path) -> Path:
-    """Return the name that follows a folder's as :func:`free_folder` counts: ``folder-2``, ``folder-3``."""
+    """Return the name after a folder's in the order of :func:`free_folder`: ``folder-2``, ``folder-3``."""
     name, dash, number = folder.name.rpartition('-')
     if dash and name and number.isdecimal():
         return folder.with_name(f'{name}-{int(number) + 1}')

@@ -14,11 +14,11 @@ from velora_ros import __version__
 from velora_ros.utils.atomic_files import atomic_write
 
 PACKAGES = ('gymnasium', 'mujoco', 'numba', 'numpy', 'safetensors', 'torch')
-"""The packages that the numbers of a run depend on."""
+"""The packages on which the numbers of a run depend."""
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that the numbers depend on, and the processor that updates are compiled for."""
+    """Return the versions on which the numbers depend, and the processor for which updates are compiled."""
     found = {'velora_ros': __version__, 'python': platform.python_version()}
     for name in PACKAGES:
         try:
@@ -29,7 +29,7 @@ def versions() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Return the kind of processor and its widest vector instructions in use: rounding depends on both."""
+    """Return the processor and its widest vector instructions in use: rounding depends on both."""
     return f'{platform.machine()} {torch.backends.cpu.get_cpu_capability()}'
 
 
@@ -48,10 +48,10 @@ def record_start(path: Path, *, from_step: int, now: float) -> None:
     starts, here = _read(path), versions()
     before = starts[-1]['versions'] if starts else here
     if changed := [name for name in here if before.get(name) != here[name]]:
-        names = ', '.join(f'{name} {before.get(name)} then, {here[name]} now' for name in changed)
+        names = ', '.join(f'{name} {before.get(name)} before, {here[name]} now' for name in changed)
         warnings.warn(
-            f'the run is resumed with other software or another processor ({names}): it is valid, but not bit for bit '
-            'the run that it would have been.',
+            f'the run is resumed with other software or on another processor ({names}): it is valid, but not bit for '
+            f'bit identical to an uninterrupted run.',
             stacklevel=2,
         )
     started = datetime.fromtimestamp(now, UTC).isoformat(timespec='seconds')

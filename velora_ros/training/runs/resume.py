@@ -1,4 +1,4 @@
-"""Resuming a run: its newest intact checkpoint, and whether the environment is the one that it was trained in."""
+"""Resuming a run: its newest intact checkpoint, and whether the environment is the one it was trained in."""
 
 import dataclasses
 import warnings
@@ -39,7 +39,7 @@ def newest_checkpoint(run: RunFolder) -> Checkpoint | None:
             damaged.append((path, error))
             continue
         for other, reason in damaged:
-            warnings.warn(f'{reason} The run is resumed from the one before it, {path.name}.', stacklevel=2)
+            warnings.warn(f'{reason} The run is resumed from the previous one, {path.name}.', stacklevel=2)
             other.rename(other.with_suffix('.damaged'))
         return found
     if damaged:
@@ -51,7 +51,7 @@ def newest_checkpoint(run: RunFolder) -> Checkpoint | None:
 
 
 def what_is_kept(run: RunFolder) -> str:
-    """Return a sentence that says from where a failed run can be resumed; empty if there is no checkpoint."""
+    """Return a sentence that says where a failed run can be resumed; empty if there is no checkpoint."""
     paths = checkpoint_files(run)
     return f'The run is kept up to step {int(paths[0].stem)}: {run.how_to_resume}' if paths else ''
 
@@ -60,17 +60,17 @@ def spec_of_resumed(known: PolicySpec | None, env: Env, control_period: float | 
     """
     Return the environment's spec for a run that is resumed.
 
-    If the environment does not state its period, the run keeps the one that it began with, because earlier releases
-    assumed 1 s for environments whose period is found today.
+    If the environment does not state its period, the run keeps the one it began with, because earlier releases assumed
+    1 s for environments whose period can now be found.
 
     Args:
         known: the spec of the agent; None: it has not been trained.
         env: the environment.
-        control_period: the period that the caller gave [s]; None: none.
+        control_period: the period given by the caller [s]; None: none.
     """
     if known is None or control_period is not None:
         return spec_from_env(env, control_period)
-    with warnings.catch_warnings(action='ignore'):  # of an assumption that the run was warned of when it began
+    with warnings.catch_warnings(action='ignore'):  # the run was warned of this assumption when it began
         found, assumed = find_period(env)
     spec = spec_from_env(env, known.control_period)
     differs = found != spec.control_period
@@ -81,7 +81,7 @@ def check_environment(
     env: Env, spec: PolicySpec, run: RunFolder, *, known: PolicySpec | None, environment: str | None
 ) -> None:
     """
-    Check that an environment is the one that a run was trained in.
+    Check that an environment is the one in which a run was trained.
 
     Args:
         env: the environment.

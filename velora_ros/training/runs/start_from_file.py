@@ -28,7 +28,7 @@ class StartFile:
         kind: ``policy``, ``agent`` or ``checkpoint``.
         fixed: hyperparameters that the file determines, by name.
         spec: observations and actions of the policy; None if an agent was saved before it was trained.
-        environment: id of the environment that it was trained in; None: not known.
+        environment: id of the environment in which it was trained; None: not known.
         digest: SHA-256 of the content, in hex.
         provenance: how it was made.
         policy: the policy, if the file is one.
@@ -46,7 +46,7 @@ class StartFile:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> 'StartFile':
         """
-        Read what training needs from a file; only a policy is read completely.
+        Read the data that training needs from a file; only a policy is read completely.
 
         Raises:
             PolicyFileError: it is not a policy, a saved agent, a checkpoint or a run folder, or it is damaged.
@@ -62,7 +62,7 @@ class StartFile:
             return cls._of_policy(place, PolicyFile.load(place))
         if found.kind in (AGENT, CHECKPOINT):
             return cls._of_agent(place, found.kind)
-        what = 'is not there' if found.kind == MISSING else f'is {found.text}'
+        what = 'does not exist' if found.kind == MISSING else f'is {found.text}'
         raise PolicyFileError(
             f"'{place}' {what}; training can start from a policy, a saved agent, a checkpoint, or the folder of a run."
         )
@@ -104,7 +104,7 @@ class StartFile:
 
     def refuse_others(self, given: Mapping[str, Any]) -> None:
         """
-        Check that the given hyperparameters agree with those that the file determines.
+        Check that the given hyperparameters agree with those in the file.
 
         Raises:
             ConfigError: one differs.

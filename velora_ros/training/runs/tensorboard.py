@@ -35,9 +35,9 @@ def tensorboard_events(run: RunFolder) -> list[Callback]:
 
 class TensorBoardEvents(Callback):
     """
-    Writes events over environment steps, with training time, so that TensorBoard's relative axis leaves out breaks.
+    Writes events over environment steps, with training time, so that TensorBoard's relative axis excludes breaks.
 
-    A resumed run writes a new file from its checkpoint and deletes the old one, so that no event is there twice.
+    A resumed run writes a new file from its checkpoint and deletes the old one, so that no event appears twice.
 
     Args:
         paths: the files of the run.
