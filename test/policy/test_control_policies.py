@@ -86,5 +86,5 @@ def test_a_cell_whose_weights_are_anothers_is_refused(make_policy_file):
 
 def test_numba_runs_the_liquid_cell_only(file):
     assert Policy(file).engine == 'numpy'
-    with pytest.raises(ConfigError, match=f"the engine 'numba' runs the cell 'cfc', and this policy has '{file.cell}'"):
+    with pytest.raises(ConfigError, match=f"the engine 'numba' runs 'cfc', but this policy has the cell '{file.cell}'"):
         Policy(file, 'numba')

@@ -8,7 +8,7 @@ from velora_ros.doctor.samples import Times
 FEWEST = 5
 # Deviation of a rate from the policy's that still counts as the same.
 RATE_TOLERANCE = 0.1
-# A greater age is not a delay: the clocks differ [s].
+# A greater age means that the clocks differ [s].
 CLOCK_DIFFERENCE_S = 10.0
 # A gap of this many periods resets a policy's hidden state.
 GAP_PERIODS = 10.0

@@ -26,10 +26,10 @@ class Networks(nn.Module):
         critic_sizes: neurons of the critic's hidden layers.
         state_dim: entries of the critic's view; the observation's, or a privileged state's.
         n_critics: 1 as in DDPG, or 2 for the smaller of two (TD3, arXiv 1802.09477).
-        averaged: whether there is a running average of the actor's weights beside it.
+        averaged: whether to keep a running average of the actor's weights as well.
         motor_init: factor on the initial weights of the actor's motor layer.
-        memory_wiring: synapses of the recurrent encoder that the critics share. It reads the observation, also where
-            the critics see a privileged state. None: the critics judge by what they see at the moment.
+        memory_wiring: synapses of the recurrent encoder that the critics share. It reads the observation, even if the
+            critics see a privileged state. None: the critics use only the current state.
         generator: source of the initial weights.
     """
 
@@ -74,7 +74,7 @@ class Networks(nn.Module):
 
     def average_actor(self, tau: float, count: int) -> None:
         """
-        Let the average, if there is one, follow the actor's weights; faster in the first updates.
+        Let the average, if there is one, follow the actor's weights; it follows faster in the first updates.
 
         Args:
             tau: share by which the average follows in one update.
@@ -86,7 +86,7 @@ class Networks(nn.Module):
             soft_update(self.actor_average, self.actor, share)
 
     def critic_side(self, *, target: bool = False) -> nn.ModuleDict:
-        """Return what the critic's optimiser trains: the critics, and their memory if they have one."""
+        """Return the modules that the critic's optimiser trains: the critics, and their memory if they have one."""
         critics, memory = (self.critics_target, self.memory_target) if target else (self.critics, self.memory)
         return nn.ModuleDict({'critics': critics} if memory is None else {'critics': critics, 'memory': memory})
 
@@ -95,8 +95,8 @@ class Critic(nn.Module):
     """
     Q(s, a) = MLP([s; a]); each hidden layer is linear, LayerNorm, ReLU.
 
-    LayerNorm bounds how far Q extrapolates to actions that the replay has not seen, which stabilises off-policy
-    learning (RLPD, arXiv 2302.02948).
+    LayerNorm bounds the extrapolation of Q to actions that are not in the replay, which stabilises off-policy learning
+    (RLPD, arXiv 2302.02948).
 
     Args:
         state_dim: entries of the critic's view of the state.
@@ -125,7 +125,7 @@ class Critic(nn.Module):
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:
         """
-        Value state-action pairs.
+        Return the value of state-action pairs.
 
         Args:
             state: normalised, shape (..., state).

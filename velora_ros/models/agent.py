@@ -38,14 +38,14 @@ Array = np.ndarray
 
 COMPILING = 'compiling the training loops for this processor; this takes up to a minute, once after installation'
 READ_EVERY = 100
-"""Updates on CUDA between two readings of their losses; each waits for the device."""
+"""Updates on CUDA between two readings of their losses; each reading waits for the device."""
 CHECK_EVERY = 1000
 """Updates between two checks for weights that a callback has replaced; a check takes 0.1 ms."""
 
 
 class DDPGAgent(AgentState):
     """
-    Implements :class:`velora_ros.training.Agent`; arguments as of :class:`AgentState`, which makes its parts.
+    Implements :class:`velora_ros.training.Agent`; arguments as in :class:`AgentState`, which makes its parts.
 
     :meth:`act` and :meth:`remember` are called at every step of the environment, :meth:`learn` for every update. The
     ``buffer`` is the replay (``replay_buffers/sequence_buffer.py``), the ``backend`` computes values and gradients
@@ -77,7 +77,7 @@ class DDPGAgent(AgentState):
             self._actor_loss = float(values['actor_loss'])
 
     def configure(self, config: TrainConfig) -> None:
-        """Take the hyperparameters of ``train``; those of the constructor stay."""
+        """Apply the hyperparameters of ``train``; those of the constructor stay."""
         self.config = dataclasses.replace(config, **self.config.agent_arguments())
         self._learner = None
         optimizers = self.actor_optimizer, self.critic_optimizer
@@ -91,9 +91,7 @@ class DDPGAgent(AgentState):
             )
         device = where_to_learn(self.device, self.config, self.networks, optimizers)
         if device != self.device:
-            logger.info(
-                'updates this small are faster on the CPU than on %s: the agent acts and learns there', self.device
-            )
+            logger.info('the updates are so small that the CPU is faster than %s; the agent uses the CPU', self.device)
         if device != self.networks.device:
             self._move_to(device)
         elif choose_backend(self.config, self.networks, optimizers) != self.backend_choice:
@@ -101,7 +99,7 @@ class DDPGAgent(AgentState):
 
     @flushing
     def compile(self) -> None:
-        """Compile what acts, before the first episode, and log which backend runs."""
+        """Compile the acting code before the first episode, and log which backend runs."""
         logger.info('%s', self.backend_choice)
         with slow_step(COMPILING):
             self.backend.act(np.zeros(self.wiring.n_sensory, np.float32), self.initial_hidden(), 1.0)
@@ -152,7 +150,7 @@ class DDPGAgent(AgentState):
         return self._stream_noise('uniform').at(self.vector_steps).copy()
 
     def remember_batch(self, transitions: Transitions, taken: npt.NDArray[np.bool_]) -> None:
-        """Store a transition of each stream that took a step; stream 0 stands for all in the diagnostics of Q."""
+        """Store a transition of each stream that took a step; stream 0 represents all in the diagnostics of Q."""
         assert isinstance(self.buffer, StreamBuffer)
         self.vector_steps += 1
         self.steps += int(taken.sum())
@@ -171,7 +169,7 @@ class DDPGAgent(AgentState):
         return self._stream_sources[key]
 
     def _follow(self, transition: Transition) -> None:
-        """Add a transition to the comparison of Q with what the episode really returns."""
+        """Add a transition to the comparison of Q with the actual return of the episode."""
         if transition.first:
             self._outcome.begin(self._value(transition) if self.updates else math.nan)
         self._outcome.add(self.config.reward_scale * transition.reward, self.config.gamma, transition.next_dt)
@@ -192,7 +190,7 @@ class DDPGAgent(AgentState):
         if self.updates % CHECK_EVERY == 0:
             backend.refresh_weights()
 
-        # Sample sequences, each with the hidden state that the networks had before its first step.
+        # Sample sequences, each with the hidden state of the networks before its first step.
         batch = self._sample()
         n_sequences, length, n_actions = batch.action.shape
         noise = smoothing_noise(
@@ -208,7 +206,7 @@ class DDPGAgent(AgentState):
             turn_of_actor = self.updates % config.actor_every == 0
             seen_by_actor: dict[str, float] = {}
             if turn_of_actor:
-                measure_actor = self.updates % SAMPLE_EVERY < config.actor_every  # at its first turn from a sample on
+                measure_actor = self.updates % SAMPLE_EVERY < config.actor_every  # at its first turn after a sample
                 actor, seen_by_actor = backend.actor_step(data, config, measure=measure_actor)
                 self._actor_loss = actor['actor_loss']
             # Target networks: theta' <- (1 - tau) theta' + tau theta.
@@ -225,7 +223,7 @@ class DDPGAgent(AgentState):
 
     @property
     def _learns_on_device(self) -> bool:
-        """Whether replay and updates stay on the device: on CUDA, with Adam, and places drawn from all alike."""
+        """Whether replay and updates stay on the device: on CUDA, with Adam, and with uniform sampling."""
         plain = type(self.actor_optimizer) in {torch.optim.Adam, torch.optim.AdamW}
         return self.networks.device.type == 'cuda' and plain and self.config.episode_share == 0
 
@@ -237,7 +235,7 @@ class DDPGAgent(AgentState):
             the metrics that were read last.
 
         Raises:
-            DivergenceError: a loss is not finite; some steps along it were taken.
+            DivergenceError: a loss is not finite; some steps were taken with it.
         """
         config = self.config
         if self._learner is None:
@@ -283,9 +281,9 @@ class DDPGAgent(AgentState):
 
     def end_warm_up(self) -> None:
         """
-        Freeze the normalisers, if the agent has any, at what the start-up steps have shown; warn of odd rewards.
+        Freeze the normalisers, if the agent has any, at the start-up statistics; warn of unsuitable rewards.
 
-        They are frozen once: the networks learn with what they were frozen at.
+        They are frozen only once, because the networks learn with these values.
         """
         if text := warning_of_rewards(*self.buffer.rewards_and_terminations()):
             logger.warning('%s', text)
@@ -295,21 +293,21 @@ class DDPGAgent(AgentState):
             self.networks.observation_normaliser.freeze(observations, *bounds)
             self.networks.state_normaliser.freeze(states, *bounds)
         elif self.began_from_file and self.config.normalise and not self.networks.state_normaliser.frozen:
-            self.networks.state_normaliser.freeze(self.buffer.observations_and_states()[1], *bounds)  # of a new critic
+            self.networks.state_normaliser.freeze(self.buffer.observations_and_states()[1], *bounds)  # a new critic
 
     @flushing
     def end_episode(self, length: int, *, full: bool, stream: int = 0) -> None:
         """
-        Count the steps of episodes that lasted their full time, by which the learning rates may fall.
+        Count the steps of episodes that lasted their full time, which may determine the learning rates.
 
-        One that failed takes half of the count back: a search is not over while some starts still fail.
+        A failed episode halves the count, because the search is not over while some starts still fail.
         """
         self.steps_of_full_episodes = self.steps_of_full_episodes + length if full else self.steps_of_full_episodes // 2
         if stream == 0 and math.isfinite(self._outcome.expected):
             self.gathered.add(self._outcome.end(self._value_of_the_rest() if full else 0.0))
 
     def change(self, values: Mapping[str, float]) -> None:
-        """Take other learning rates; every change is recorded in the policy's provenance."""
+        """Set new learning rates; every change is recorded in the policy's provenance."""
         rates: dict[str, Any] = {name: values[name] for name in ('actor_lr', 'critic_lr') if name in values}
         self.config = dataclasses.replace(self.config, **rates)
         self.provenance['changes'] = [*self.provenance.get('changes', []), {'steps': self.steps, **values}]
@@ -332,12 +330,12 @@ class DDPGAgent(AgentState):
         return hidden_staleness(self.backend, self.buffer, remembers, dt_input=self.config.dt_input)
 
     def _value(self, transition: Transition) -> float:
-        """Return the first critic's Q of a transition that was just acted on."""
+        """Return the first critic's Q of the latest transition."""
         state = transition.state if self.privileged_dim else transition.observation
         return self._critic_value(state, np.asarray(transition.action, np.float32))
 
     def _value_of_the_rest(self) -> float:
-        """Return Q of the state that the last transition led to, and of the action that the actor would take there."""
+        """Return Q of the state after the last transition, with the action that the actor would take there."""
         assert self._last is not None
         observation = np.asarray(self._last.next_observation, np.float32)
         dt = self._last.next_dt if self.config.dt_input else 1.0

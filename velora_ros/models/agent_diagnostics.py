@@ -1,4 +1,4 @@
-"""What the agent measures about its own learning: the error of Q, and how stale stored hidden states are."""
+"""The agent's measurements of its own learning: the error of Q, and the staleness of stored hidden states."""
 
 import dataclasses
 import math
@@ -10,18 +10,18 @@ from velora_ros.models.backends.protocol import Backend
 from velora_ros.replay_buffers import SequenceBuffer, StreamBuffer
 
 PLACES, UNROLLED = 16, 64
-"""How many stored hidden states are compared to new ones, and over how many steps those are brought up to date."""
+"""Number of stored hidden states that are compared to new ones, and number of steps over which those are computed."""
 HALF = 0.5
 
 
 class Outcome:
-    """The discounted return of the current episode beside the Q of its start, which is NaN before the first episode."""
+    """The discounted return of the current episode and the Q of its start, which is NaN before the first episode."""
 
     def __init__(self) -> None:
         self.expected, self._total, self.discount = math.nan, 0.0, 1.0
 
     def begin(self, expected: float) -> None:
-        """Begin an episode whose first state and action have this Q; NaN: there was no update yet."""
+        """Begin an episode whose first state and action have this Q; NaN before the first update."""
         self.expected, self._total, self.discount = expected, 0.0, 1.0
 
     def add(self, reward: float, gamma: float, elapsed: float) -> None:
@@ -40,7 +40,7 @@ class Outcome:
 
     def end(self, rest: float) -> dict[str, float]:
         """
-        Return the Q of the start, and by how much it was too high.
+        Return the Q of the start, and how much it was too high.
 
         Args:
             rest: Q of the last state of a truncated episode; 0 after a termination.
@@ -52,10 +52,10 @@ def hidden_staleness(
     backend: Backend, buffer: SequenceBuffer | StreamBuffer, remembers: npt.NDArray[np.bool_], *, dt_input: bool
 ) -> float:
     """
-    Return how far stored hidden states are from those that the current network reaches, over the latter's size.
+    Return the distance of stored hidden states from those of the current network, relative to the latter's magnitude.
 
     The places are spread evenly over the replay. The network runs over the steps before each of them, from the start of
-    the episode if that is among these steps, else from what was stored.
+    the episode if that is among these steps, otherwise from the stored state.
 
     Args:
         backend: computes the new hidden states.
@@ -89,7 +89,7 @@ def warning_of_rewards(reward: npt.NDArray[np.float32], terminated: npt.NDArray[
     if share <= HALF or not terminated.any():
         return ''
     return (
-        f'{100 * share:.0f} % of the rewards in the start-up steps are below 0, and episodes terminate: unless that is '
-        'the goal, a policy learns to fail early. Give a reward for each step that does not fail; in a task, set '
-        'reward_floor=0.'
+        f'{100 * share:.0f} % of the rewards in the start-up steps are below 0, and episodes terminate: a policy then '
+        f'learns to fail early, unless ending early is the goal. Give a reward for each step that does not fail; in a '
+        f'task, set reward_floor=0.'
     )

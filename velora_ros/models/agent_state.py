@@ -37,14 +37,14 @@ NEWER_COUNTERS = COUNTERS[3:]  # files of earlier releases do not have them
 
 class AgentState:
     """
-    Networks, optimisers, backend, replay, random streams and counters of an agent, and the environment it is for.
+    Networks, optimisers, backend, replay, random streams and counters of an agent, and its environment.
 
     Args:
         wiring: the actor's synapses.
         streams: all random sources.
-        config: the hyperparameters of the constructor; those of ``train`` come before training.
+        config: the hyperparameters of the constructor; those of ``train`` are set before training.
         optim: the optimisers' class.
-        device: what to compute on.
+        device: the device to compute on.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class AgentState:
         self.buffer = self._make_buffer()
         self._batch: Batch | None = None
         self._learner: DeviceLearner | None = None
-        self._hidden_now = self.initial_hidden()  # after the last observation that was acted on
+        self._hidden_now = self.initial_hidden()  # after the latest observation that got an action
         if self.start is not None:
             self.start.put_into(self.networks, privileged=bool(privileged_dim))
 
@@ -104,9 +104,9 @@ class AgentState:
 
     def set_streams(self, n_streams: int) -> None:
         """
-        Make the replay one of n streams, or of a single environment.
+        Make a replay for n streams or for a single environment.
 
-        What it holds is lost, so that an agent that goes on with another number of environments fills it anew.
+        Its content is lost, so an agent that continues with another number of environments fills it again.
 
         Args:
             n_streams: environments of a vector; 0: a single environment.
@@ -129,7 +129,7 @@ class AgentState:
         return choice, make_backend(choice, self.networks, *optimizers)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the memory of batches: the fields of a copied batch are not views of the copied rows."""
+        """Omit the memory of batches, because the fields of a copied batch are not views of the copied rows."""
         return {**self.__dict__, '_batch': None, '_learner': None}
 
     @property
@@ -151,10 +151,10 @@ class AgentState:
 
     def begin_from(self, start: Start) -> None:
         """
-        Take over the networks and the spec of a file, before the first step.
+        Load the networks and the spec of a file, before the first step.
 
         Args:
-            start: what the file holds; its wiring is this agent's.
+            start: the content of the file; its wiring is this agent's.
         """
         self.start, file = start, start.file
         self.build(start.privileged_dim)
@@ -171,10 +171,10 @@ class AgentState:
 
     def adopt(self, env: Env, spec: PolicySpec) -> None:
         """
-        Take over an environment's names, bounds and period.
+        Adopt an environment's names, bounds and period.
 
         Raises:
-            SpecError: its sizes are not this agent's, or it is not like the one trained in before.
+            SpecError: its sizes are not this agent's, or it differs from the one used before.
         """
         wiring, known = self.wiring, self.spec
         fresh = self.start if self.steps == 0 else None
@@ -212,7 +212,7 @@ class AgentState:
             start_steps: steps before the first update, over all calls of ``train``.
 
         Raises:
-            ConfigError: the start-up is over before there are two transitions to take mean and deviation from.
+            ConfigError: the start-up ends before there are two transitions for the mean and the deviation.
         """
         least = self.steps + max(1, 2 - len(self.buffer))
         if self._normaliser_is_due and start_steps < least:
@@ -228,7 +228,7 @@ class AgentState:
 
     def check_weights(self) -> None:
         """
-        Check that every weight is finite, before the networks overwrite what was saved.
+        Check that every weight is finite, before the saved networks are overwritten.
 
         Raises:
             DivergenceError: one is not finite.
@@ -305,7 +305,7 @@ class AgentState:
 
     def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         """
-        Restore what :meth:`state` returned, into an agent with the same hyperparameters and wiring.
+        Restore what :meth:`state` returned in an agent with the same hyperparameters and wiring.
 
         Raises:
             KeyError, RuntimeError, ValueError, TypeError, SpecError: something is missing, or of the wrong shape.

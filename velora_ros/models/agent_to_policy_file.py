@@ -35,7 +35,7 @@ def policy_file(
         dt_range: shortest and longest elapsed time seen in training [s].
         environment: gymnasium id, if there is one.
         provenance: how it was trained.
-        seed: seed that the wiring was drawn with.
+        seed: seed with which the wiring was drawn.
 
     Raises:
         ConfigError: the runtime has no cell of the network's kind.
@@ -76,7 +76,7 @@ def _array(values: Tensor) -> np.ndarray:
 
 
 def default_spec(n_observations: int, n_actions: int) -> PolicySpec:
-    """Return what is assumed before an environment is known: no names, bounds [-1, 1], a period of 1 s."""
+    """Return the default specification without an environment: no names, bounds [-1, 1], a period of 1 s."""
     return PolicySpec(
         observation_names=tuple(f'obs_{index}' for index in range(n_observations)),
         observation_units=('',) * n_observations,

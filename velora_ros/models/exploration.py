@@ -31,20 +31,20 @@ def explore(action: Array, deviation: float, rng: np.random.Generator) -> None:
 
 class StreamNoise:
     """
-    Standard normal numbers for n streams, each from a source of its own, which depends on no other stream.
+    Standard normal numbers for n streams, each from its own source, independent of the other streams.
 
     The numbers of a stream are drawn in blocks, each from (seed, stream, block), so that they are a function of the
     step alone and nothing needs to be saved.
 
     Args:
-        seed: of the run.
+        seed: seed of the run.
         n_streams: n.
-        size: numbers of each stream in a step.
+        size: numbers for each stream in a step.
         kind: ``normal``, or ``uniform`` in [-1, 1].
     """
 
     BLOCK = 512
-    """Steps that are drawn at once."""
+    """Number of steps that are drawn at once."""
 
     def __init__(self, seed: int, n_streams: int, size: int, kind: str = 'normal') -> None:
         self._seed, self._shape, self._kind = seed, (n_streams, size), kind

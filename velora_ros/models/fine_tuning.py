@@ -1,4 +1,4 @@
-"""Fine-tuning: the networks that training begins with when it begins from a file."""
+"""Fine-tuning: the initial networks of a training that begins from a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Start:
     Args:
         file: the file.
         wiring: the wiring of its actor.
-        networks: state of all networks, where the file is a saved agent; None: it is a policy.
+        networks: state of all networks if the file is a saved agent; None if it is a policy.
         privileged_dim: entries of the privileged state that its critic reads; 0: it reads the observation.
     """
 

@@ -46,15 +46,15 @@ class LiquidDDPG:
         buffer_size: capacity of the replay buffer [transitions].
         actor_lr: learning rate of the actor.
         critic_lr: learning rate of the critic.
-        device: what to compute on; None: the CPU.
+        device: device to compute on; None: the CPU.
         seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
         wiring: synapses of the actor, as ``Wiring.to_dict`` returns them, instead of those that the seed draws;
             :meth:`from_policy` uses it.
         **hyperparameters: others of the group ``agent`` in :mod:`velora_ros.training.hyperparameters`.
 
     Raises:
-        ConfigError: a hyperparameter or the seed is out of range, the optimiser is not a class of torch's kind, this
-            machine lacks the device, or the backend cannot run this agent.
+        ConfigError: a hyperparameter or the seed is out of range, the optimiser is not an optimiser class of torch,
+            this machine lacks the device, or the backend cannot run this agent.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class LiquidDDPG:
         **hyperparameters: Any,
     ) -> None:
         refuse_unknown('LiquidDDPG', AGENT, hyperparameters)
-        # It refuses what is out of range; train says how much of the replay an update takes.
+        # It refuses values out of range; train checks the replay against the batch.
         config = TrainConfig(
             n_neurons=n_neurons, buffer_size=buffer_size, actor_lr=actor_lr, critic_lr=critic_lr, **hyperparameters,
             batch_size=1, sequence_length=1,
@@ -120,7 +120,7 @@ class LiquidDDPG:
             raise ConfigError(f'dt is {dt}; it must be a number of seconds, 0 or more, or None for the nominal period.')
         learner = self.agent
         ratio = 1.0
-        if dt is not None and hidden is not None:  # the first step of an episode has no time before it
+        if dt is not None and hidden is not None:  # there is no elapsed time before the first step of an episode
             ratio = float(np.clip(dt / self.spec.control_period, *learner.dt_range))
         return predict(
             learner.networks, self.spec, learner.streams.predict, state, hidden, noise_scale=noise_scale, ratio=ratio
@@ -173,9 +173,9 @@ class LiquidDDPG:
             run_dir: folder for checkpoints, policies, learning curve and TensorBoard events; None: nothing is written.
             resume: whether to resume the run in that folder, bit for bit on the CPU, with the agent of its newest
                 checkpoint. Environment and hyperparameters must be the same; the budget may be larger.
-            checkpoint_every: least seconds between two checkpoints, which are written between episodes; 0: one after
+            checkpoint_every: minimum time between two checkpoints [s], which are written between episodes; 0: one after
                 each episode.
-            keep_checkpoints: number of newest checkpoints that are kept.
+            keep_checkpoints: number of newest checkpoints to keep.
             progress: whether to show the backend, a progress bar (on a terminal) and status lines.
             **hyperparameters: others of the group ``train`` in :mod:`velora_ros.training.hyperparameters`.
 
@@ -186,7 +186,7 @@ class LiquidDDPG:
             ConfigError: a hyperparameter is out of range, or the replay is too small for a batch.
             SpecError: the environment does not fit this agent, or differs from the one it was trained in.
             UnsupportedEnvironmentError: a space is not supported, or the environment returned an invalid number.
-            DivergenceError: a loss, a weight or an action is not finite; earlier checkpoints stay.
+            DivergenceError: a loss, a weight or an action is not finite; earlier checkpoints are kept.
             StorageError: ``run_dir`` cannot be written, is in use, or holds a run and ``resume`` is False.
             PolicyFileError: the run's checkpoints cannot be read.
         """
@@ -220,7 +220,7 @@ class LiquidDDPG:
 
     @property
     def spec(self) -> PolicySpec:
-        """Names, units, bounds and nominal period; of the environment trained in, or the default before that."""
+        """Names, units, bounds and nominal period: those of the training environment, or defaults before training."""
         return self.agent.spec or default_spec(self.state_dim, self.action_dim)
 
     def export(self, path: str | os.PathLike[str]) -> None:
@@ -228,21 +228,21 @@ class LiquidDDPG:
         Write the current policy as a file, which a robot runs without torch.
 
         Raises:
-            StorageError: the file cannot be written; an older one of that name is untouched.
-            DivergenceError: a weight is not finite; likewise.
+            StorageError: the file cannot be written; an existing one is not changed.
+            DivergenceError: a weight is not finite; an existing file is not changed.
         """
         self.agent.policy_file().save(path)
 
     def save(self, path: str | os.PathLike[str], *, buffer: bool = False) -> None:
         """
-        Write the whole agent, optimisers and random states included; :meth:`load` reads it back.
+        Write the whole agent, including optimisers and random states; :meth:`load` reads it back.
 
         Args:
-            path: a file, ``.safetensors`` by custom.
-            buffer: whether the replay is saved too, so that training can continue where it stopped.
+            path: a file, usually ``.safetensors``.
+            buffer: whether to save the replay too, so that training can continue where it stopped.
 
         Raises:
-            StorageError: the file cannot be written; an older one of that name is untouched.
+            StorageError: the file cannot be written; an existing one is not changed.
         """
         tensors, values = self.agent.state(buffer=buffer)
         agent_file.write(path, tensors, {**values, 'arguments': self.arguments()})
@@ -299,7 +299,7 @@ class LiquidDDPG:
         **arguments: Any,
     ) -> 'LiquidDDPG':
         """
-        Make a new agent that continues from what an earlier run has learnt (fine-tuning).
+        Make a new agent that continues from an earlier run (fine-tuning).
 
         From a policy file it takes the actor and the normalisation, and the critic is new; from a saved agent, a
         checkpoint, or a run's newest checkpoint it takes the critic too. The step count starts at 0 and the replay is
@@ -355,7 +355,7 @@ class LiquidDDPG:
 
 def _read_wiring(values: Mapping[str, Any] | None, n_sensory: int, n_motor: int) -> Wiring | None:
     """
-    Return the wiring that was given, or None if there was none.
+    Return the given wiring, or None if none was given.
 
     Raises:
         ConfigError: it is damaged, or its sizes do not match.

@@ -25,7 +25,7 @@ class Normaliser(nn.Module):
 
     @property
     def frozen(self) -> bool:
-        """Whether it was set; it is never set to the identity."""
+        """Whether it was set (never to the identity)."""
         return bool((self.offset != 0).any() or (self.scale != 1).any())
 
     def freeze(self, samples: np.ndarray, least: float = 0.01, limit: float = 0.0) -> None:
@@ -34,8 +34,8 @@ class Normaliser(nn.Module):
 
         Args:
             samples: observations of the start-up steps.
-            least: as of :func:`divisors`.
-            limit: likewise.
+            least: as in :func:`divisors`.
+            limit: as in :func:`divisors`.
         """
         self.offset.copy_(torch.as_tensor(samples.mean(axis=0)))
         self.scale.copy_(torch.as_tensor(1 / divisors(samples, least, limit)))
@@ -47,10 +47,10 @@ class Normaliser(nn.Module):
 
 def divisors(samples: np.ndarray, least: float, limit: float = 0.0) -> np.ndarray:
     """
-    Return what each entry is divided by: its standard deviation, or more where that would make large numbers.
+    Return the divisor of each entry: its standard deviation, or more if that would give large numbers.
 
-    A random start-up shows little of what a policy will: a robot that falls at once hardly moves its joints, contact
-    forces are rare. Such entries have tiny deviations, and would be amplified ten to a hundred times later.
+    A random start-up shows little of what happens later: a robot that falls immediately hardly moves its joints, and
+    contact forces are rare. Such entries have tiny deviations and would later be amplified ten to a hundred times.
 
     Args:
         samples: shape (n, size).
@@ -61,6 +61,6 @@ def divisors(samples: np.ndarray, least: float, limit: float = 0.0) -> np.ndarra
     if limit == 0:
         return divisor
     farthest = np.abs(samples - samples.mean(axis=0)).max(axis=0)
-    constant = samples.min(axis=0) == samples.max(axis=0)  # the mean of equal numbers may differ from them
+    constant = samples.min(axis=0) == samples.max(axis=0)  # rounding: the mean of equal numbers may differ from them
     limited: np.ndarray = np.where(constant, 1.0, np.maximum(divisor, farthest / limit)).astype(samples.dtype)
     return limited

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from velora_ros.liquid.network import LiquidEncoder
 
 _COMPILER = 'torch._dynamo'
-_MARK = '__dynamo_disable'  # where torch keeps the function that the compiler gave back at the first call
+_MARK = '__dynamo_disable'  # where torch stores the function that the compiler returned at the first call
 _METHODS = ('add_param_group', 'load_state_dict', 'state_dict')
 
 
@@ -22,7 +22,7 @@ SHARE = 'share'
 
 def with_core_rate(actor: LiquidEncoder, core_rate: float) -> Iterable[nn.Parameter] | list[dict[str, Any]]:
     """
-    Return the actor's parameters for its optimiser; the recurrent layer in a group of its own if its rate differs.
+    Return the actor's parameters for its optimiser; the recurrent layer has its own group if its rate differs.
 
     Gradients through time make the recurrent layer's steps too large for the rate of the other layers (RESeL, arXiv
     2405.15384).
@@ -39,7 +39,7 @@ def with_core_rate(actor: LiquidEncoder, core_rate: float) -> Iterable[nn.Parame
 
 
 def set_learning_rate(optimizer: Optimizer, lr: float) -> None:
-    """Set the learning rate of an optimiser's first group; one with a share gets that share of it."""
+    """Set the learning rate of an optimiser's first group; a group with a share gets that share of it."""
     for index, group in enumerate(optimizer.param_groups):
         if index == 0 or SHARE in group:
             rate = lr if index == 0 else lr * group[SHARE]
@@ -72,7 +72,7 @@ def optimiser_state(name: str, optimizer: Optimizer) -> tuple[dict[str, Tensor],
 
 
 def _plain_group(group: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a group as on the CPU: with :func:`make_capturable` its rate is a tensor on the device."""
+    """Return a group in its CPU form; with :func:`make_capturable` its rate is a tensor on the device."""
     if not isinstance(group['lr'], Tensor):
         return dict(group)
     return {**group, 'lr': group['lr'].item(), 'capturable': False, 'fused': None}
@@ -91,7 +91,7 @@ def make_capturable(optimizer: Optimizer) -> None:
 
 
 def make_plain(optimizer: Optimizer) -> None:
-    """Undo :func:`make_capturable`, and move the state to where the parameters are now."""
+    """Undo :func:`make_capturable`, and move the state to the parameters' device."""
     for group in optimizer.param_groups:
         if isinstance(group['lr'], Tensor):
             group['lr'], group['capturable'], group['fused'] = group['lr'].item(), False, None
@@ -102,7 +102,7 @@ def make_plain(optimizer: Optimizer) -> None:
 
 
 def to_device_of_parameters(optimizer: Optimizer, *, counts: bool = False) -> None:
-    """Move the state of an optimiser to where its parameters are now, the step counts only if ``counts``."""
+    """Move the state of an optimiser to its parameters' device; the step counts only if ``counts``."""
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
             if isinstance(value, Tensor) and (counts or name != 'step'):
@@ -128,8 +128,8 @@ def without_compiler() -> Iterator[None]:
     Keep torch from importing its compiler while optimisers are made, saved and loaded in this context.
 
     torch wraps these methods so that their first call imports ``torch._dynamo``, only to exempt them from compilation.
-    The import takes more than a second at every start, and nothing here is compiled by it. Afterwards the methods are
-    as before, so that nothing changes for a program that compiles its own models.
+    The import takes more than a second at every start, and this package does not use the compiler. Afterwards the
+    methods are restored, so that nothing changes for a program that compiles its own models.
     """
     functions = [] if _COMPILER in sys.modules else [getattr(Optimizer, name) for name in _METHODS]
     wrapped = [function.__wrapped__ for function in functions if hasattr(function, '__wrapped__')]

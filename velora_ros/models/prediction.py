@@ -25,7 +25,7 @@ def predict(
     """
     Run the policy on one state or a batch; ``LiquidDDPG.predict`` explains the arguments.
 
-    ``ratio`` is dt/T, already clamped to what was seen in training.
+    ``ratio`` is dt/T, already clamped to the range of training.
 
     Raises:
         ObservationError: a shape is wrong, or a number is not finite.
@@ -60,7 +60,7 @@ def predict(
 
 
 def _checked(name: str, values: Any, size: int, device: torch.device) -> Tensor:
-    """Return float32 of shape (size,) or (B, size), or raise an error that says what was given."""
+    """Return float32 of shape (size,) or (B, size), or raise an error that describes the given value."""
     try:
         tensor = torch.as_tensor(values, dtype=torch.float32, device=device)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Every random source of a run, split from one seed, so that one seed is one run."""
+"""Every random source of a run, derived from one seed, so that the seed determines the run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +46,7 @@ class Streams:
 
     @classmethod
     def restore(cls, run_seed: int, state: Mapping[str, Any]) -> 'Streams':
-        """Return the streams of a seed as they were when :meth:`state` was called."""
+        """Return the streams of a seed in the state that :meth:`state` returned."""
         streams = cls(run_seed)
         for name in GENERATORS:
             if name != 'predict' or name in state:  # older files do not have this stream
@@ -54,5 +54,5 @@ class Streams:
         return streams
 
     def torch_weights(self) -> torch.Generator:
-        """Return a fresh torch generator for the initial weights; each call starts the same stream."""
+        """Return a new torch generator for the initial weights; each call returns the same stream from its start."""
         return torch.Generator().manual_seed(self.weights_seed)

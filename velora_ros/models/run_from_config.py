@@ -1,4 +1,4 @@
-"""A run from its configuration: make the environment, make the agent, train. Commands, trainer_node and sweeps do."""
+"""A run from its configuration: make the environment and the agent, train. For commands, trainer_node and sweeps."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def make_training_environment(config: RunConfig, env: Env) -> Env | VectorEnv[An
 
     Args:
         config: the configuration of the run.
-        env: from :func:`make_environment`; of a run in a single environment it is the one.
+        env: from :func:`make_environment`; a run in a single environment uses it directly.
 
     Raises:
         UnsupportedEnvironmentError: there is not enough memory for so many.
@@ -53,7 +53,7 @@ def make_training_environment(config: RunConfig, env: Env) -> Env | VectorEnv[An
     if config.num_envs == 1:
         return env
     check_streams(config.num_envs, config.hyperparameters)
-    if (simulate_many := make_many_of(env)) is not None:  # a task steps all of them in one call
+    if (simulate_many := make_many_of(env)) is not None:  # a task steps all simulations in one call
         vector: VectorEnv[Any, Any, Any] = simulate_many(config.num_envs, random_ages=True, growing=True)
         return vector
     return make_vector(lambda: make_environment(config), config.num_envs)
@@ -61,12 +61,12 @@ def make_training_environment(config: RunConfig, env: Env) -> Env | VectorEnv[An
 
 def make_model(config: RunConfig, env: Env, *, fresh: bool = True) -> LiquidDDPG:
     """
-    Make the agent of a run as it is at its start; the global random generators are seeded.
+    Make the agent of a run in its initial state; the global random generators are seeded.
 
     Args:
         config: the configuration of the run.
         env: from :func:`make_environment`.
-        fresh: whether the run starts now; a resumed run no longer needs the file that it began from.
+        fresh: whether the run starts now; a resumed run no longer needs the file from which it began.
 
     Raises:
         VeloraError: the device, a size or the environment is invalid.

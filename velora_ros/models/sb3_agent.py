@@ -17,7 +17,7 @@ BATCH_SIZE = 128
 
 
 class Model(Protocol):
-    """What is wrapped: a ``LiquidDDPG``."""
+    """The interface of the wrapped ``LiquidDDPG``."""
 
     agent: DDPGAgent
 
@@ -32,7 +32,7 @@ class Model(Protocol):
 
 class SB3Model:
     """
-    What :meth:`LiquidDDPG.as_sb3` returns.
+    The result of :meth:`LiquidDDPG.as_sb3`.
 
     Args:
         agent: the ``LiquidDDPG`` that predicts and learns.
@@ -71,7 +71,8 @@ class SB3Model:
 
         Args:
             total_timesteps: number of steps.
-            callback: a :class:`velora_ros.training.Callback`, or a list of them; those of stable-baselines3 do not fit.
+            callback: a :class:`velora_ros.training.Callback`, or a list of them; those of stable-baselines3 cannot be
+                used.
             log_interval: has no effect; ``window_size`` sets how often a line is printed.
             tb_log_name: has no effect; ``run_dir`` is the folder of the files for TensorBoard.
             reset_num_timesteps: has no effect; each call counts from 0.

@@ -1,4 +1,4 @@
-"""Schedules: how the learning rates, and with them the exploration noise, change in the course of training."""
+"""Schedules: how the learning rates, and with them the exploration noise, change during training."""
 
 from velora_ros.training import TrainConfig
 from velora_ros.training.hyperparameters import STEPS

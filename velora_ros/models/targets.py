@@ -1,5 +1,5 @@
 """
-What the critics learn from, and how the target networks follow.
+The critics' targets, and the updates of the target networks.
 
 In the order of an update: target policy smoothing (:func:`smoothing_noise`), the discount (:func:`discounts`), the
 value of several critics (:func:`value_of_critics`), the traces (:func:`traces`), the returns (:func:`lambda_returns`),
@@ -54,7 +54,7 @@ def discounts(batch: Batch, gamma: float, burn_in: int) -> Array:
 
 def value_of_critics(values: Sequence[Array], mean_share: float) -> Array:
     """
-    Return one value from those of several critics: the smallest (TD3), or something between it and their mean.
+    Return one value from those of several critics: the smallest (TD3), or a value between it and their mean.
 
     The smaller of two values is too low on average. ``mean_share`` is the share of the mean in the result.
 
@@ -71,16 +71,16 @@ def value_of_critics(values: Sequence[Array], mean_share: float) -> Array:
 
 def traces(action: Array, policy: Array, trace: float, width: float, axis: int) -> Array:
     """
-    Return the lambda of each step: cut where the action taken is far from what the target actor would do there.
+    Return the lambda of each step, which is reduced where the action is far from the target actor's.
 
     ``lambda_t = trace * exp(-mean((a_t - mu'(o_t))^2) / (2 width^2))``. Rewards that follow an action that the policy
     would not take say little about the policy (Retrace, arXiv 1606.02647, for a deterministic actor).
 
     Args:
-        action: what was done, in [-1, 1].
-        policy: what the target actor would do, of the same shape.
+        action: the actions taken, in [-1, 1].
+        policy: the target actor's actions, of the same shape.
         trace: lambda where both agree.
-        width: root mean square of the difference at which lambda is down to 0.61 of that; 0: nothing is cut.
+        width: root mean square of the difference at which lambda falls to 0.61 of that; 0: never reduced.
         axis: the axis of the actions.
     """
     if width == 0:
@@ -94,13 +94,13 @@ def lambda_returns(reward: Array, discount: Array, value: Array, first: Array, t
     """
     Mix the returns of every length within a sequence: Peng's Q(lambda) (arXiv 2103.00107).
 
-    ``G_t = r_t + discount_t * ((1 - trace_{t+1}) * value_t + trace_{t+1} * G_{t+1})``, where the next step of the
-    sequence is of the same episode; else ``r_t + discount_t * value_t``.
+    ``G_t = r_t + discount_t * ((1 - trace_{t+1}) * value_t + trace_{t+1} * G_{t+1})``, if the next step of the sequence
+    belongs to the same episode, otherwise ``r_t + discount_t * value_t``.
 
     Args:
         reward: shape (B, L).
         discount: gamma^(dt'/T), and 0 after a termination, shape (B, L).
-        value: value of what follows each step, shape (B, L).
+        value: value of the state after each step, shape (B, L).
         first: 1 where an episode starts, shape (B, L).
         trace: lambda of each step, from :func:`traces`, shape (B, L); 0: one-step returns.
 

@@ -31,11 +31,11 @@ def single_thread() -> Iterator[None]:
 
 def flushing(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """
-    Make a function flush denormal numbers to zero while it runs, in its thread only; the mode is restored afterwards.
+    Make a function flush denormal numbers to zero while it runs, only in its thread; the mode is restored afterwards.
 
-    Vanishing gradients, of a dead neuron for example, leave denormal numbers in Adam's moments, and every update then
+    Vanishing gradients, for example of a dead neuron, leave denormal numbers in Adam's moments, and every update then
     takes several times as long. The mode is the processor's, not torch's: it would also change the numbers that
-    environments and callbacks compute. So only the agent's own functions run in it.
+    environments and callbacks compute. So only the agent's own functions use it.
     """
 
     @functools.wraps(function)

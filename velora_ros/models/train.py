@@ -83,7 +83,7 @@ class Call:
     keep_checkpoints: int
     progress: bool
     vector: VectorEnv[Any, Any, Any] | None = None
-    """Trained in instead of ``env``, which then stands for each of its environments."""
+    """The vector to train in instead of ``env``, which then represents each of its environments."""
 
     def __post_init__(self) -> None:
         steps = self.total_steps
@@ -147,7 +147,7 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
         eval_env = stack.enter_context(_evaluation_environment(config, call))
         stack.enter_context(_explained(folder))
         if checkpoint is not None:
-            checkpoint.restore_global_random()  # after all that was made, which may have drawn
+            checkpoint.restore_global_random()  # after everything is made, because making it may draw random numbers
         assert agent.spec is not None
         options = RunOptions(
             seed=agent.streams.run_seed,
@@ -181,7 +181,7 @@ def _check_callbacks(callbacks: Any) -> None:
 
 
 def _check_environments(call: Call) -> None:
-    """Check the environments; an evaluation in the training environment would reset it in the middle of an episode."""
+    """Check the environments: an evaluation in the training environment would reset it in the middle of an episode."""
     check_env(flat(call.env))
     check_reward(call.env)
     check_statistics(call.env)
@@ -229,14 +229,14 @@ def _restore(model: Model, folder: RunFolder) -> Checkpoint | None:
 
 
 def _adopt_again(agent: DDPGAgent, env: Env, control_period: float | None, folder: RunFolder) -> None:
-    """Give the agent of a resumed run its environment, which must be the one that it was trained in."""
+    """Give the agent of a resumed run its environment, which must be the one it was trained in."""
     spec = spec_of_resumed(agent.spec, env, control_period)
     check_environment(env, spec, folder, known=agent.spec, environment=agent.environment)
     agent.adopt(env, spec)
 
 
 def _callbacks(model: Model, config: TrainConfig, call: Call, folder: RunFolder | None) -> Sequence[Callback]:
-    """Return all callbacks; checkpoints come last, since they hold what the others have seen."""
+    """Return all callbacks; checkpoints come last, because they include the state of the others."""
     for callback in call.callbacks:
         _give_model(callback, model)
     shown = [ProgressBar(config.window_size)] if call.progress else []
@@ -262,13 +262,13 @@ def _give_model(callback: Callback, model: Model) -> None:
     """Set ``callback.model``; a callback that uses the name for something else keeps what it has."""
     own = getattr(callback, 'model', None)
     if own is None or isinstance(own, type(model)):
-        with contextlib.suppress(AttributeError):  # a property of the callback's own, or __slots__
+        with contextlib.suppress(AttributeError):  # the callback has a property of this name, or __slots__
             callback.model = model
 
 
 @contextlib.contextmanager
 def _evaluation_environment(config: TrainConfig, call: Call) -> Iterator[Env | None]:
-    """Yield the environment of the evaluations; one that is made here is closed."""
+    """Yield the environment of the evaluations; if it was made here, it is closed."""
     if call.eval_env is not None:
         yield numpy_view(call.eval_env)
         return
@@ -285,12 +285,12 @@ def _evaluation_environment(config: TrainConfig, call: Call) -> Iterator[Env | N
 
 @contextlib.contextmanager
 def _explained(folder: RunFolder | None) -> Iterator[None]:
-    """Add to the error of a run that fails what of it is kept."""
+    """Add to the error of a failed run what is kept of it."""
     try:
         yield
     except (UnsupportedEnvironmentError, StorageError) as error:
         kept = '' if folder is None else what_is_kept(folder)
         raise type(error)(f'{error} {kept}'.rstrip()) from error
-    except DivergenceError as error:  # resumed, the run would diverge again
-        kept = '' if folder is None else f"What was saved until then stays in '{folder.folder}'."
+    except DivergenceError as error:  # after resuming, the run would diverge again
+        kept = '' if folder is None else f"Everything saved before is kept in '{folder.folder}'."
         raise DivergenceError(f'{error} {kept}'.rstrip()) from error

@@ -332,8 +332,8 @@ def _float(value: float) -> str:
         single = np.float32(value)
     if not np.isfinite(single):
         raise PolicyFileError(
-            f'the policy has the number {value}, which single precision cannot hold; give its observations and actions '
-            'in units of which they have at most about 1e38.'
+            f'the policy has the number {value}, which single precision cannot hold; choose units in which its '
+            f'observations and actions are at most about 1e38.'
         )
     text = f'{single:.9g}'
     return f'{text}f' if '.' in text or 'e' in text else f'{text}.0f'
@@ -344,6 +344,6 @@ def _strings(values: Sequence[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return the inside of a C string literal; octal escapes have three digits, so that none reads the next one's."""
+    """Return the content of a C string literal; octal escapes always have three digits."""
     plain = b' _-+./:;()[]%*^,=<>~#'
     return ''.join(chr(b) if b in plain or (b < 128 and chr(b).isalnum()) else f'\\{b:03o}' for b in text.encode())

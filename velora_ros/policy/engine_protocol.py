@@ -11,7 +11,7 @@ ENGINES = ('auto', 'numba', 'numpy')
 
 
 class Engine(Protocol):
-    """What :class:`velora_ros.policy.policy.Policy` needs of an engine. All engines compute in float64."""
+    """The interface of an engine for :class:`velora_ros.policy.policy.Policy`. All engines compute in float64."""
 
     hidden: Array
     """The hidden state, shape (C,); writable in place."""
@@ -32,12 +32,12 @@ class Engine(Protocol):
         ...
 
     def warm_up(self) -> None:
-        """Do now what would make the first step slow, such as compiling; the hidden state is unchanged."""
+        """Do in advance what would make the first step slow, such as compiling; the hidden state is not changed."""
         ...
 
 
 def not_finite(observation: Array) -> str:
-    """Return the message for an observation that holds a NaN or an infinity; it names the entries."""
+    """Return the message for an observation that contains NaN or infinity; it names the entries."""
     bad = np.flatnonzero(~np.isfinite(observation))
     entries = ', '.join(f'entry {index} is {observation[index]}' for index in bad[:5])
     return f'the observation must be finite numbers; {entries}.'

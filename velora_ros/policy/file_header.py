@@ -15,7 +15,7 @@ from velora_ros.policy.file_kinds import LARGEST_HEADER
 from velora_ros.utils.shipped_files import PACKAGE
 
 FORMAT_VERSION = 2
-"""The newest version. A policy that needs none of its fields is written as version 1, which older releases read."""
+"""The newest version. A policy without its new fields is written as version 1, which older releases read."""
 LARGEST_FILE = 2**30  # bytes; a policy of 4,000 neurons has 100 MB
 
 
@@ -35,7 +35,7 @@ def file_size(path: Path) -> int:
     if not path.is_file():
         raise PolicyFileError('this is a device or a pipe; name a .safetensors file.')
     if (size := path.stat().st_size) > LARGEST_FILE:
-        raise PolicyFileError(f'it has {size} bytes, more than a policy can have ({LARGEST_FILE}); give a policy file.')
+        raise PolicyFileError(f'it has {size} bytes, more than the limit of {LARGEST_FILE}; give a policy file.')
     return size
 
 

@@ -13,7 +13,7 @@ from velora_ros.utils.shipped_files import PACKAGE
 AGENT_KEY = 'velora_ros_model'
 """Metadata of a saved agent in its safetensors file."""
 LARGEST_HEADER = 16 * 2**20  # bytes; a header is a few kB, and one of gigabytes is some other file
-LOOKED_AT = 4096  # bytes that are read of a file that is not a safetensors file
+LOOKED_AT = 4096  # bytes that are read from a file that is not a safetensors file
 
 POLICY, ONNX, LEAPP, AGENT, CHECKPOINT, RUN, FOLDER, MISSING, OTHER = (
     'policy', 'onnx', 'leapp', 'agent', 'checkpoint', 'run', 'folder', 'missing', 'other'
@@ -45,7 +45,7 @@ _ONNX_TAGS = frozenset(b'\x12\x1a\x22\x28\x32\x3a\x42')  # fields 2 to 8 of ONNX
 @dataclass(frozen=True)
 class Found:
     """
-    What a path is.
+    What kind of file a path is.
 
     Args:
         kind: one of this module's constants, such as ``POLICY``.
@@ -58,7 +58,7 @@ class Found:
 
 def identify(path: str | os.PathLike[str]) -> Found:
     """
-    Return what a path is, by its content; the ending of its name does not matter.
+    Return what kind of file a path is, by its content; the suffix of its name does not matter.
 
     A file that cannot be read is ``OTHER``; the text says why.
     """
@@ -191,7 +191,7 @@ def _json(text: Any) -> Any:
 
 
 def _archive(path: Path) -> str:
-    """Return what a zip archive is, by the names in it; nothing is unpacked."""
+    """Return what kind of zip archive it is, by the names in it; nothing is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -210,7 +210,7 @@ _TO_ONNX = {
     f'{_EXPORT}, with the number of observations in place of 45; one with a memory needs an ONNX export by the library '
     'that trained it',
 }
-"""What makes an ONNX model of a file."""
+"""How to convert a file to an ONNX model."""
 _ARCHIVES: tuple[tuple[str, Callable[[Sequence[str]], bool]], ...] = (
     (
         _SB3,
@@ -233,7 +233,7 @@ def _other(start: bytes, size: int) -> str:
     try:
         words = start.decode('utf-8-sig')
     except UnicodeDecodeError as error:
-        if error.start < len(start) - 4:  # otherwise only the last character was cut in two
+        if error.start < len(start) - 4:  # otherwise only the last character was truncated
             return f'a binary file of an unknown kind ({size} bytes)'
         words = start[: error.start].decode('utf-8-sig')
     if '\0' in words:

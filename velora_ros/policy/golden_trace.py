@@ -1,8 +1,8 @@
 """
 A golden trace: a few observations and the actions that the policy gives for them, stored in the policy file.
 
-A machine that runs the policy replays it: another result means that its processor, its libraries or the file compute
-something else than where the policy was made.
+A machine that runs the policy replays it. A different result means that its processor, its libraries or the file differ
+from those with which the policy was made.
 """
 
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ Array = npt.NDArray[np.float64]
 
 def with_golden_trace(file: PolicyFile, *, seed: int = 0) -> PolicyFile:
     """
-    Return the file with a golden trace: observations spread as in training, elapsed times over the whole range.
+    Return the file with a golden trace: observations distributed as in training, elapsed times over the whole range.
 
     Args:
-        file: the policy; a trace that it has is replaced.
+        file: the policy; an existing trace is replaced.
         seed: seed of the observations.
     """
     rng = np.random.default_rng(seed)
@@ -76,7 +76,7 @@ def run_trace(policy: Policy, observations: Array, times: list[float]) -> Array:
 
 
 def for_reading(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a provenance for people: of the golden trace only how many steps it has."""
+    """Return a provenance for display, with the golden trace reduced to its number of steps."""
     trace = provenance.get(KEY)
     steps = {KEY: f'{len(trace["dt"])} steps'} if isinstance(trace, dict) and 'dt' in trace else {}
     return {**provenance, **steps}

@@ -1,4 +1,4 @@
-"""Run one policy for many robots or simulations at once, in numpy: each has a hidden state of its own."""
+"""Run one policy for many robots or simulations at once, in numpy; each has its own hidden state."""
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ class ManyPolicies:
         self.hidden: Array = np.zeros((n, file.hidden_size))
 
     def reset(self, which: npt.NDArray[np.bool_] | None = None) -> None:
-        """Set the hidden states to zero, or those of some robots."""
+        """Set all hidden states to zero, or only those of some robots."""
         self.hidden[slice(None) if which is None else which] = 0
 
     def step(self, observations: npt.ArrayLike, ratio: float | Array = 1.0) -> Array:

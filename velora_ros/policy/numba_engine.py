@@ -25,7 +25,7 @@ OK, NOT_FINITE, TOO_LARGE = 0, 1, 2
 # Products and sums may fuse. Other fast-math options are off, because with them LLVM removes tests for NaN. Divisions
 # are not tested for zero, because the test would keep loops from being vectorised.
 _OPTIONS: dict[str, Any] = {'fastmath': {'contract'}, 'error_model': 'numpy'}
-# A read-only or strided observation matches too; another signature would be compiled in the middle of a run.
+# Read-only or strided observations match too; another signature would be compiled in the middle of a run.
 _SIGNATURE = numba.int64(
     numba.types.Array(numba.float64, 1, 'A', readonly=True), numba.float64, numba.float32[::1], numba.float64[::1]
 )
@@ -84,7 +84,7 @@ def pack(file: PolicyFile) -> npt.NDArray[np.float32]:
 @functools.cache
 def compiled_step() -> Callable[..., int]:
     """
-    Compile the step once per process. The machine code is kept on disk if there is a place for it.
+    Compile the step once per process. The machine code is cached on disk if possible.
 
     See :mod:`velora_ros.liquid.kernels.compiler`.
     """
@@ -103,8 +103,8 @@ def _step(observation: Any, ratio: float, weights: Any, state: Any) -> int:
     Args:
         observation: float64 (S,), in the environment's units.
         ratio: dt / T, already clamped.
-        weights: float32, from :func:`pack`. As float32 they stay in the processor's nearest cache, which gains more
-            time than converting each of them costs.
+        weights: float32, from :func:`pack`. As float32 they fit in the processor's first-level cache, which saves more
+            time than their conversion costs.
         state: float64; the hidden state (C,), the action (A,), its bounds low (A,) and high (A,), then scratch.
 
     Returns:
@@ -177,7 +177,7 @@ def _affine(weight: Any, bias: Any, inputs: Any, out: Any) -> None:
 @_inlined
 def _exp(x: float) -> float:
     """
-    Return e^x for |x| <= 40 from products and sums alone, which the compiler vectorises; it cannot do so with libm's.
+    Return e^x for |x| <= 40 from products and sums alone, which the compiler vectorises, unlike libm's function.
 
     The Taylor series of e^(x/64), squared six times. The relative error grows from 1e-15 at 0 to 2e-8 at 40, where
     the two functions below no longer depend on it.

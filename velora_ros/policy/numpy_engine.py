@@ -28,7 +28,7 @@ class NumpyEngine:
         self.hidden = np.zeros(file.hidden_size)
         self.start: Array | float = 0.0
 
-    @np.errstate(all='ignore')  # an overflow is found by its result
+    @np.errstate(all='ignore')  # an overflow is detected in the result
     def step(self, observation: Array, ratio: float) -> Array:
         """Advance the hidden state by one observation and return the action; on an error the state is unchanged."""
         if not np.isfinite(observation).all():

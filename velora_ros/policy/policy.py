@@ -34,7 +34,7 @@ class Policy:
     Args:
         file: the content of a policy file or of an ONNX model.
         engine: ``numba``, ``numpy``, or ``auto``: onnxruntime for an ONNX model, numba if it is installed and the
-            policy's cell is the liquid one, else numpy.
+            policy has the liquid cell, otherwise numpy.
 
     Raises:
         ConfigError: there is no such engine, or it cannot run this policy's cell.
@@ -74,7 +74,7 @@ class Policy:
         self._fresh = True
 
     def warm_up(self) -> None:
-        """Do now what would make the first step slower than the others; the hidden state is unchanged."""
+        """Do in advance what would make the first step slower than the others; the hidden state is not changed."""
         self._engine.warm_up()
 
     def step(self, observation: npt.ArrayLike, dt: float | None = None) -> Array:
@@ -141,8 +141,8 @@ class Policy:
         """The policy file's content; an ONNX model has none, which raises PolicyFileError."""
         if isinstance(self._file, OnnxFile):
             raise PolicyFileError(
-                f"the policy '{self._file.name}' is an ONNX model, which policy_node and Policy.step run; what is asked"
-                ' for here needs a policy file (.safetensors).'
+                f"the policy '{self._file.name}' is an ONNX model, which only policy_node and Policy.step can "
+                'run; this function needs a policy file (.safetensors).'
             )
         return self._file
 
@@ -205,10 +205,10 @@ def make_engine(name: str, file: PolicyFile | OnnxFile) -> tuple[str, Engine]:
         raise ConfigError(f"the engine is '{name}'; valid are {', '.join(ENGINES)}.")
     if isinstance(file, OnnxFile):
         if name != 'auto':
-            raise ConfigError(f"the engine is '{name}', and the policy is an ONNX model; use 'auto'.")
+            raise ConfigError(f"the engine is '{name}', but the policy is an ONNX model; use 'auto'.")
         return file.cell, OnnxEngine(file)
     if name == 'numba' and file.cell != CFC:
-        raise ConfigError(f"the engine 'numba' runs the cell '{CFC}', and this policy has '{file.cell}'; use 'numpy'.")
+        raise ConfigError(f"the engine 'numba' runs '{CFC}', but this policy has the cell '{file.cell}'; use 'numpy'.")
     if name != 'numpy' and file.cell == CFC:
         try:
             from velora_ros.policy.numba_engine import NumbaEngine  # noqa: PLC0415 - importing numba takes 0.5 s

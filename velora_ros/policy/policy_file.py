@@ -40,9 +40,9 @@ class PolicyFile:
             ``seed`` with which the synapses were drawn.
         dt_range: shortest and longest elapsed time seen in training [s]; it includes the nominal period.
         environment: gymnasium id of the training environment, if it has one.
-        provenance: how the policy was trained and what returns it reached; anything that JSON can hold.
-        converted_units: the action units of a file that had the scale in them (``100 N``) and was converted on
-            loading; empty for other files. They are not part of the policy and are not saved.
+        provenance: how the policy was trained and which returns it reached; anything that JSON can hold.
+        converted_units: the original action units of a file whose units contained a scale (``100 N``) and were
+            converted on loading; empty for other files. They are not part of the policy and are not saved.
 
     Raises:
         PolicyFileError: a field is missing, inconsistent or not finite; the message names it.
@@ -113,7 +113,7 @@ class PolicyFile:
             PolicyFileError: the metadata are too large for a header.
         """
         text = _canonical({**self._metadata(), 'digest': self.digest})
-        if len(text) > LARGEST_HEADER // 2:  # half, because the container escapes every quote
+        if len(text) > LARGEST_HEADER // 2:  # half, because safetensors escapes every quote
             raise PolicyFileError(
                 f"field 'provenance' is too large: the metadata have {len(text)} characters, "
                 f'at most {LARGEST_HEADER // 2} fit; keep the training log in a separate file.'
@@ -138,7 +138,7 @@ class PolicyFile:
         """
         Read only the spec, which is quick for a file of any size.
 
-        A small file is read and checked whole. Of a large file only the header and the length are checked.
+        A small file is read and checked completely. For a large file only the header and the length are checked.
 
         Raises:
             PolicyFileError: as for :meth:`load`.
@@ -171,7 +171,7 @@ class PolicyFile:
             provenance=metadata['provenance'],
             converted_units=_converted_units(metadata['spec'], spec),
         )
-        # The digest is over the file's own spec: the spec of a version 1 file may have been converted above.
+        # The digest covers the file's own spec, because the spec of a version 1 file may have been converted above.
         stored = {'format_version': metadata['format_version'], 'spec': metadata['spec']}
         if (digest := file._digest({**file._metadata(), **stored})) != metadata['digest']:
             raise PolicyFileError(
@@ -193,7 +193,7 @@ class PolicyFile:
 
 @contextlib.contextmanager
 def _named_in_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Add the file's name to every error of the block, and what the file is if it is not a policy."""
+    """Add the file's name to every error of the block, and the kind of file if it is not a policy."""
     try:
         yield
     except (OSError, PolicyFileError) as error:
@@ -213,7 +213,7 @@ def _spec(metadata: Mapping[str, Any]) -> PolicySpec:
 
 
 def _converted_units(stored: Mapping[str, Any], spec: PolicySpec) -> tuple[str, ...]:
-    """Return the action units of a file that has the scale in them; empty for other files."""
+    """Return the action units of a file whose units contain a scale; empty for other files."""
     units = tuple(stored['action_units'])
     return () if units == spec.action_units else units
 

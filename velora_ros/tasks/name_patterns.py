@@ -85,7 +85,7 @@ def narrowed(
     for pattern, (lowest, highest) in given.items():
         chosen = np.array([pattern == name or fits(pattern, name) for name in names])
         if not chosen.any():
-            raise TaskError(f"{what}: '{pattern}' fits no joint.{did_you_mean(pattern, names)}")
+            raise TaskError(f"{what}: '{pattern}' matches no joint.{did_you_mean(pattern, names)}")
         widest = float(low[chosen].max()), float(high[chosen].min())
         if not widest[0] <= lowest < highest <= widest[1]:
             raise TaskError(

@@ -41,10 +41,10 @@ class Task:
             whose episodes end with a fall need 0: if a step costs more than it earns, a policy learns to fall.
         metrics: terms that are reported in ``infos['metrics']``; empty: the tracking of twist commands.
         score: computes the task's own figures from a recording of many episodes (:mod:`velora_ros.tasks.scores`).
-        discount: the discount factor of a period in training, unless the user gives one; None: by the recipe's rule.
-        train_steps: transitions of all simulations that a training has, unless the user gives another budget; None: as
-            many as for any task (:data:`velora_ros.training.recipe.TASK_STEPS`).
-        name: its reference, by which it is found again; set by :func:`velora_ros.tasks.find_task.find`.
+        discount: the discount factor per period in training, unless the user gives one; None: by the recipe's rule.
+        train_steps: budget of a training, in transitions of all simulations, unless the user gives another; None: the
+            default for tasks (:data:`velora_ros.training.recipe.TASK_STEPS`).
+        name: the reference by which it can be found; set by :func:`velora_ros.tasks.find_task.find`.
 
     Raises:
         TaskError: a part of it does not fit the model, or is not valid.

@@ -52,7 +52,7 @@ class CheckedVectorEnv:
     Args:
         env: the vector.
         spec: names and bounds of each of its environments.
-        privileged_dim: entries of ``info['privileged_state']``; 0: there is none, None: as many as at the first reset.
+        privileged_dim: entries of ``info['privileged_state']``; 0: there are none; None: as many as at the first reset.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], spec: PolicySpec, privileged_dim: int | None = None) -> None:
@@ -71,7 +71,7 @@ class CheckedVectorEnv:
         self.begun = np.ones(env.num_envs, bool)
         """Which streams are at the start of an episode, shape (n,)."""
         self.info: dict[str, Any] = {}
-        """Of the last step."""
+        """The infos of the last step."""
         self._when = ''
         self._being_reset = np.zeros(env.num_envs, bool)  # at the next step, in AutoresetMode.NEXT_STEP
 

@@ -262,7 +262,7 @@ def test_a_training_that_diverges_ends_with_what_to_lower_and_what_was_saved_sta
     options: dict[str, Any] = {'start_steps': 10, 'eval_every': 5, 'eval_episodes': 1, 'progress': False}
     with pytest.raises(DivergenceError, match=r'is not finite: training has diverged\. Lower actor_lr') as error:
         model.train(Explodes(length=5), 8, eval_env=Reach(), run_dir=tmp_path, checkpoint_every=0, **options)
-    assert str(error.value).endswith(f"What was saved until then stays in '{tmp_path}'.")
+    assert str(error.value).endswith(f"Everything saved before is kept in '{tmp_path}'.")
     assert all(torch.isfinite(values).all() for values in model.agent.networks.state_dict().values())
     run = RunPaths(tmp_path)
     assert checkpoint_files(run)[0].stem == '000000020'

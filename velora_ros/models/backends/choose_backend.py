@@ -17,7 +17,7 @@ from velora_ros.training import TrainConfig
 
 LARGE_UPDATE = 1e8
 """
-Operations of an update, from :func:`operations`, from which on it is large.
+An update with at least this many operations, by :func:`operations`, is large.
 
 A large update takes more than a millisecond on one core (80 GFLOP/s). Two critics then learn on two threads, which
 costs 0.05 ms, and CUDA, whose updates take at least a millisecond whatever their size, is faster than the CPU.
@@ -29,12 +29,12 @@ PLAIN_ADAM = {'weight_decay': 0, 'amsgrad': False, 'maximize': False}
 @dataclass(frozen=True)
 class Choice:
     """
-    The backend that was chosen.
+    The chosen backend.
 
     Args:
         name: ``torch`` or ``numba``.
         reason: why, as a clause.
-        threads: that an update uses.
+        threads: number of threads that an update uses.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Choice:
 
 def choose_backend(config: TrainConfig, networks: Networks, optimizers: Sequence[Optimizer]) -> Choice:
     """
-    Choose a backend: the one that was asked for, else numba where it can run.
+    Choose a backend: the requested one, otherwise numba if it can run.
 
     Args:
         config: ``backend`` and ``cell``.
@@ -57,7 +57,7 @@ def choose_backend(config: TrainConfig, networks: Networks, optimizers: Sequence
         optimizers: the actor's and the critics'.
 
     Raises:
-        ConfigError: numba was asked for and cannot run this agent; the message says why.
+        ConfigError: numba was requested and cannot run this agent; the message says why.
     """
     if config.backend == 'torch':
         return Choice('torch', 'it was asked for')
@@ -74,9 +74,9 @@ def choose_backend(config: TrainConfig, networks: Networks, optimizers: Sequence
 
 def operations(config: TrainConfig, networks: Networks) -> float:
     """
-    Return about how many operations an update takes, by sizes alone.
+    Return the approximate number of operations of an update, from the sizes alone.
 
-    A pass forwards takes two operations a weight and transition, a pass backwards twice as many. The target critics run
+    A forward pass takes two operations per weight and transition, a backward pass twice as many. The target critics run
     once, each critic once in both directions, and the first once more for the actor; the actor once in both directions,
     and its target twice.
     """
@@ -89,14 +89,14 @@ def operations(config: TrainConfig, networks: Networks) -> float:
 
 
 def threads_of_numba(config: TrainConfig, networks: Networks) -> int:
-    """Return 2 if there are two critics and updates are large; the numbers are the same bit for bit."""
+    """Return 2 if there are two critics and large updates; the results are identical bit for bit."""
     return 2 if len(networks.critics) > 1 and operations(config, networks) >= LARGE_UPDATE else 1
 
 
 def where_to_learn(
     device: torch.device, config: TrainConfig, networks: Networks, optimizers: Sequence[Optimizer]
 ) -> torch.device:
-    """Return the device to act and learn on: the one asked for, or the CPU where CUDA would be slower."""
+    """Return the device to act and learn on: the requested one, or the CPU if CUDA would be slower."""
     small = operations(config, networks) < LARGE_UPDATE
     can = not why_not_numba(config, networks, optimizers, torch.device('cpu'))
     return torch.device('cpu') if device.type != 'cpu' and config.backend != 'torch' and small and can else device
@@ -105,7 +105,7 @@ def where_to_learn(
 def why_not_numba(
     config: TrainConfig, networks: Networks, optimizers: Sequence[Optimizer], device: torch.device | None = None
 ) -> str:
-    """Return the first reason why numba cannot run an agent on a device, or its own, as a clause; empty: it can."""
+    """Return the first reason why numba cannot run an agent (on a device), as a clause; empty if it can."""
     device = device or networks.device
     other = [type(optimizer).__name__ for optimizer in optimizers if not is_plain_adam(optimizer)]
     dtypes = {parameter.dtype for parameter in networks.parameters()} - {torch.float32}
@@ -131,7 +131,7 @@ def is_plain_adam(optimizer: Optimizer) -> bool:
 def make_backend(
     choice: Choice, networks: Networks, actor_optimizer: Optimizer, critic_optimizer: Optimizer
 ) -> Backend:
-    """Make the backend that was chosen."""
+    """Make the chosen backend."""
     if choice.name == 'torch':
         for optimizer in (actor_optimizer, critic_optimizer):
             for state in optimizer.state.values():

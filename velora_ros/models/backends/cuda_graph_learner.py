@@ -1,10 +1,11 @@
 """
 Updates that never leave the device: replay, sampling, normalisation and both steps, on CUDA as two graphs.
 
-A graph is one launch instead of hundreds; an update of this size otherwise waits for launches most of the time. All it
-reads is in fixed places: chance is drawn into them before, learning rates are tensors. torch's compiler fuses the small
-operations in it: 250 kernels instead of 800. Nothing waits for the device except :meth:`DeviceLearner.metrics`. The
-same code runs without graphs on the CPU, where tests compare it to the torch backend.
+A graph is one launch instead of hundreds; otherwise an update of this size mostly waits for launches. Everything that
+it reads is at fixed addresses: random numbers are drawn there in advance, learning rates are tensors. torch's compiler
+fuses the small operations in it: 250 kernels instead of 800. Nothing waits for the device except
+:meth:`DeviceLearner.metrics`. The same code runs without graphs on the CPU, where tests compare it to the torch
+backend.
 """
 
 import logging
@@ -39,9 +40,9 @@ class DeviceLearner:
 
     Args:
         backend: torch's, with the networks and optimisers.
-        buffer: the replay, which stays on the host; its rows are copied to the device as they come.
-        config: the hyperparameters of the updates; others need another learner.
-        seed: of the run; the chance of an update is a function of this and its number.
+        buffer: the replay, which stays on the host; its rows are copied to the device as they arrive.
+        config: the hyperparameters of the updates; other values need another learner.
+        seed: seed of the run; the random numbers of an update are a function of this and the update's number.
         graphs: whether to record CUDA graphs; False: the same functions are called.
     """
 
@@ -73,7 +74,7 @@ class DeviceLearner:
                 make_capturable(optimizer)
 
     def set_learning_rates(self, actor: float, critic: float) -> None:
-        """Set both learning rates, if they are not what they were."""
+        """Set both learning rates if they have changed."""
         if self._rates != (actor, critic):
             self._rates = actor, critic
             set_learning_rate(self._backend.actor_optimizer, actor)
@@ -84,8 +85,8 @@ class DeviceLearner:
         Run one update.
 
         Args:
-            number: of the update, from 1.
-            actor: whether it is the actor's turn.
+            number: number of the update, from 1.
+            actor: whether the actor is updated too.
         """
         self._rows.update()
         if self._graphs:
@@ -163,7 +164,7 @@ class DeviceLearner:
         return torch.stack(returns[::-1], dim=1)
 
     def _critic_loss(self) -> tuple[Tensor, Tensor]:
-        """Return the critics' loss, and the diagnostics of a critic step but the gradient's norm, shape (3,)."""
+        """Return the critics' loss, and the diagnostics of a critic step except the gradient's norm, shape (3,)."""
         data = self.batch()
         target = self.targets(data)
         loss, values = self._backend.critic_loss(data, target, self._config)
@@ -193,7 +194,7 @@ class DeviceLearner:
 
     def compile(self) -> None:
         """
-        Fuse the many small operations of both losses, which halves the time of an update; one line says if it fails.
+        Fuse the many small operations of both losses, which halves the time of an update; log one line on failure.
 
         torch needs a C compiler and Python's headers for that. The first update on a machine then takes up to half a
         minute longer, and is undone.
@@ -206,10 +207,10 @@ class DeviceLearner:
                 warnings.filterwarnings('ignore', message='TensorFloat32 tensor cores')  # which would change results
                 self._update_critic()
                 self._update_actor()
-        except RuntimeError as error:  # what torch's compiler raises; another error comes again without it
+        except RuntimeError as error:  # an error of torch's compiler; any other error is raised again without it
             self._losses = plain
             reason = str(error).strip().partition('\n')[0]
-            logger.warning('torch cannot compile here (%s): updates take about twice as long', reason)
+            logger.warning('torch cannot compile on this machine (%s); updates take about twice as long', reason)
 
     def _undone(self) -> AbstractContextManager[None]:
         return undone(self._networks, (self._backend.critic_optimizer, self._backend.actor_optimizer))
@@ -236,7 +237,7 @@ class DeviceLearner:
 
 @contextmanager
 def undone(networks: Networks, optimizers: Sequence[Optimizer]) -> Iterator[None]:
-    """Put weights and optimiser states back in place afterwards; a state that was not there before becomes zero."""
+    """Restore weights and optimiser states in place afterwards; a state that did not exist before becomes zero."""
     weights = [(tensor, tensor.clone()) for tensor in networks.state_dict().values()]
     before = {
         id(parameter): {name: value.clone() for name, value in state.items()}

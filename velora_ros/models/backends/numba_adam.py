@@ -58,7 +58,7 @@ class FlatParameters:
         (name, view), parameter = list(self.views.items())[index], self.parameters[index]
         if now is not parameter:
             raise ConfigError(
-                f'the network parameter {name} was replaced by another object, which the optimiser does not update; '
+                f'the network parameter {name} was replaced by another object that the optimiser does not update; '
                 'change it in place (parameter.data.copy_(values), load_state_dict).'
             )
         values = parameter.detach()
@@ -125,7 +125,7 @@ class FlatAdam:
         self._parts = self._parts_of_groups()
 
     def _parts_of_groups(self) -> list[list[slice]]:
-        """Return where the parameters of each group of the optimiser are; a single group is one slice."""
+        """Return the places of the parameters of each group of the optimiser; a single group is one slice."""
         groups = self.optimizer.param_groups
         if len(groups) == 1:
             return [[slice(0, self.flat.values.size)]]

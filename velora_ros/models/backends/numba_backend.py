@@ -43,7 +43,7 @@ class NumbaBackend:
         networks: networks on the CPU; this moves their parameters into flat arrays that they share with torch.
         actor_optimizer: plain Adam over the actor's parameters.
         critic_optimizer: plain Adam over the parameters of ``networks.critic_side()``.
-        threads: 2: of two critics, each learns in a thread of its own; the numbers are the same bit for bit.
+        threads: 2: each of two critics learns in its own thread; the results are identical bit for bit.
 
     Raises:
         ConfigError: the actor's cell has no kernels.
@@ -218,7 +218,7 @@ class NumbaBackend:
         self._state_map.bind()
 
     def _each(self, compute: Callable[[CompiledCritic], Result], critics: Sequence[CompiledCritic]) -> Sequence[Result]:
-        """Return what is computed of each critic, in their order; on two threads if there are two."""
+        """Return the result of a function for each critic, in order; on two threads if there are two."""
         if self._others is None:
             return [compute(critic) for critic in critics]
         others = [self._others.submit(flushing(compute), critic) for critic in critics[1:]]

@@ -1,4 +1,4 @@
-"""A batch as the compiled loops want it: by step for the recurrent networks, one column a step for the critics."""
+"""A batch in the layout of the compiled loops: by step for recurrent networks, a column per step for critics."""
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ class NormaliserView:
         self.bind()
 
     def bind(self) -> None:
-        """Use the buffers that the normaliser has now; calls such as ``networks.to`` replace them."""
+        """Use the normaliser's current buffers; calls such as ``networks.to`` replace them."""
         self.offset, self.scale = self._normaliser.offset.numpy(), self._normaliser.scale.numpy()
 
     def __call__(self, values: Array) -> Array:
@@ -44,14 +44,14 @@ class BatchLayout:
     def __init__(self, batch: Batch, size: int, burn_in: int) -> None:
         n_sequences, length, n_observations = batch.observation.shape
         n_states, n_actions = batch.state.shape[2], batch.action.shape[2]
-        self.source = batch  # of which rewards, terminations and times are read as they are
+        self.source = batch  # its rewards, terminations and times are read directly
         self.burn_in, n_columns = burn_in, (length - burn_in) * n_sequences
         self.observation = np.empty((length, n_observations, n_sequences), np.float32)
         self.dt, self.first = np.empty((2, length, n_sequences), np.float32)
         self._hidden = np.empty((batch.hidden.shape[1], n_sequences), np.float32)
         self.hidden, self.memory = self._hidden[:size], self._hidden[size:]
         n_memory = len(self.memory)
-        self.n_seen = n_states + n_memory  # by the critics, before the action
+        self.n_seen = n_states + n_memory  # input of the critics, before the action
         self.inputs, self.next_inputs = np.empty((2, self.n_seen + n_actions, n_columns), np.float32)
         self.memory_rows, self.action_rows = self.inputs[n_states : self.n_seen], self.inputs[self.n_seen :]
         self.next_memory_rows, self.next_action_rows = (
@@ -68,7 +68,7 @@ class BatchLayout:
         self.d_memory = np.zeros((length, n_memory, n_sequences), np.float32)
 
     def fill(self, batch: Batch, observed: NormaliserView, seen: NormaliserView) -> None:
-        """Copy a batch; observations are normalised by ``observed``, what the critics see by ``seen``."""
+        """Copy a batch; observations are normalised by ``observed``, the critics' states by ``seen``."""
         self.source = batch
         arrange(
             batch.observation, batch.dt, batch.first, batch.hidden, observed.offset, observed.scale,

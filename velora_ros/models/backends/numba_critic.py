@@ -47,8 +47,8 @@ class CompiledCritic:
 
         Args:
             inputs: columns [state; action], shape (inputs, N).
-            target: what Q should be, shape (N,).
-            n_slopes: number of first inputs for which the error's gradient is wanted.
+            target: the target of Q, shape (N,).
+            n_slopes: number of leading inputs for which the error's gradient is returned.
 
         Returns:
             the error, the mean of Q, and that gradient, shape (n_slopes, N).
@@ -148,7 +148,7 @@ def norm_relu(sums: Array, scale: Array, norm_weight: Array, norm_bias: Array, o
     """Turn a layer's sums into each column's standard scores; set scale to 1 / deviation, out to relu(LayerNorm)."""
     size, n_columns = sums.shape
     share = np.float32(1.0) / np.float32(size)
-    shift = sums[0].copy()  # about as large as the mean: what is left loses no digits when squares are subtracted
+    shift = sums[0].copy()  # about as large as the mean, so that subtracting squares loses no digits
     mean, square = np.zeros(n_columns, np.float32), np.zeros(n_columns, np.float32)
     for row in range(size):
         for n in range(n_columns):

@@ -49,12 +49,12 @@ def motor_penalty(motor: Array, weight: float, slope: Array) -> float:
     """
     Add the gradient of ``weight * mean(z^2)`` to that of the actor's loss, and return the penalty.
 
-    z is what the motor layer puts into its tanh (MR.Q, arXiv 2501.16142): without a penalty it grows until the tanh has
-    no gradient left.
+    z is the input of the motor layer's tanh (MR.Q, arXiv 2501.16142): without a penalty it grows until the tanh has no
+    gradient left.
 
     Args:
         motor: tanh(z), shape (L, motor, B).
-        weight: of the penalty.
+        weight: weight of the penalty.
         slope: gradient of the loss with respect to ``motor``, of the same shape; written.
     """
     scale, limit = np.float32(weight) / np.float32(motor.size), np.float32(LARGEST_MOTOR)

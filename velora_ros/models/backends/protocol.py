@@ -156,7 +156,7 @@ class Backend(Protocol):
 
 def check_loss(network: str, loss: float) -> None:
     """
-    Check that a loss is finite, since a step along its gradient would otherwise make every weight NaN.
+    Check that a loss is finite, because a step along its gradient would otherwise make every weight NaN.
 
     Raises:
         DivergenceError: it is not finite.

@@ -19,7 +19,7 @@ from velora_ros.training.diagnostics import SATURATED
 Metrics = dict[str, float]
 
 LARGEST_MOTOR = 0.99999
-"""Beyond this the penalty on the motor layer has no gradient: float32 cannot tell what went into the tanh."""
+"""Beyond this the penalty on the motor layer has no gradient: float32 cannot resolve the input of the tanh."""
 
 
 class TorchBackend:
@@ -93,7 +93,7 @@ class TorchBackend:
 
     def next_values(self, data: 'TensorBatch', noise: Tensor, burn_in: int) -> tuple[list[Tensor], Tensor]:
         """
-        Return what each target critic says of s' and the smoothed action of the target actor.
+        Return each target critic's value of s' and the smoothed action of the target actor.
 
         Returns:
             Q' of each critic, shape (B, L - burn-in), and mu'(o), shape (B, L - burn-in, action).
@@ -210,8 +210,8 @@ class TensorBatch:
     hidden: Tensor
     memory: Tensor
     first: Tensor
-    source: Batch | None = None  # of which a batch from the host reads rewards, terminations and times
-    reward: Tensor | None = None  # of a batch that was drawn on the device
+    source: Batch | None = None  # used for rewards, terminations and times of a batch from the host
+    reward: Tensor | None = None  # used for a batch that was drawn on the device
     terminated: Tensor | None = None
     elapsed: Tensor | None = None
 
@@ -239,7 +239,7 @@ class TensorBatch:
 
 
 def _step(optimizer: Optimizer, module: nn.Module, loss: Tensor, max_grad_norm: float, *, measure: bool) -> float:
-    """Take a step along the gradient; return its norm before it is cut if ``measure``, else NaN."""
+    """Take a step along the gradient; return its norm before clipping if ``measure``, otherwise NaN."""
     norm = take_step(optimizer, module, loss, max_grad_norm, measure=measure)
     return math.nan if norm is None else norm.item()
 
@@ -247,9 +247,9 @@ def _step(optimizer: Optimizer, module: nn.Module, loss: Tensor, max_grad_norm: 
 def take_step(
     optimizer: Optimizer, module: nn.Module, loss: Tensor, max_grad_norm: float, *, measure: bool
 ) -> Tensor | None:
-    """Take a step along the gradient, never waiting for the device; return its norm before it is cut if ``measure``."""
+    """Take a step along the gradient without waiting for the device; return its norm before clipping if ``measure``."""
     parameters = list(module.parameters())
-    gradients = torch.autograd.grad(loss, parameters)  # of this module only: the actor's step leaves the critic alone
+    gradients = torch.autograd.grad(loss, parameters)  # the actor's step does not change the critic
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
     norm = nn.utils.get_total_norm(gradients) if measure else None

@@ -1,8 +1,8 @@
 """
 The description of a foreign policy: what the network reads and commands, as YAML beside the ONNX file.
 
-``walk.yaml`` describes ``walk.onnx``. What it says comes before what the model's own metadata say. A value that is null
-is not known; the policy cannot run before it is filled in. ``docs/bring-your-policy.md`` explains every field.
+``walk.yaml`` describes ``walk.onnx``. It takes precedence over the model's own metadata. A null value is not known; the
+policy cannot run until it is filled in. ``docs/bring-your-policy.md`` explains every field.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from velora_ros.spec.json_fields import from_json
 
 LARGEST_DESCRIPTION = 2**16
 """Bytes; one of 30 joints has 5 kB."""
-_MOST_BRACKETS = 500  # the time to read nested ones grows with their square
+_MOST_BRACKETS = 500  # the time to read nested brackets grows with their square
 MOST_FRAMES = 1000
 """Longest history of a term."""
 _LONGEST_ERROR = 600
@@ -30,21 +30,21 @@ class Term:
 
     Args:
         term: its name, such as ``base_ang_vel`` or ``joint_pos``.
-        scale: factor of the values, one for all or one each.
-        history: number of frames that the network reads, the oldest first; 1 is the newest alone.
+        scale: factor of the values, one for all or one for each.
+        history: number of frames that the network reads, the oldest first; 1: only the newest.
         clip: lowest and highest value before the scale.
-        joints: of a term of joints, their names; empty: all joints.
-        default: what is subtracted from the values, one for all or one each; empty: the default positions for
-            positions of joints, else 0.
-        topic: the topic it is read from; empty: the usual one of this term.
+        joints: names of the joints of a joint term; empty: all joints.
+        default: the values that are subtracted, one for all or one for each; empty: the default positions for positions
+            of joints, otherwise 0.
+        topic: the topic from which it is read; empty: the usual one for this term.
         type: message type of the topic.
         fields: fields of the message, one for each value.
         size: number of values of a Float64MultiArray, in place of ``fields``.
-        stride: of a clock, the duration of a stride [s]; its sine and cosine are read.
-        still_below: of a clock, while no entry of the command is above this, sine and cosine are zero; 0: it always
+        stride: for a clock, the duration of a stride [s]; its sine and cosine are read.
+        still_below: for a clock, sine and cosine are zero while no entry of the command is above this; 0: it always
             runs.
-        low: of a command, its least values in training; smaller ones are clipped.
-        high: of a command, its greatest values in training.
+        low: for a command, its lowest values in training; it is clipped to them.
+        high: for a command, its highest values in training; it is clipped to them.
     """
 
     term: str
@@ -70,16 +70,16 @@ class Actions:
 
     Args:
         joints: joint of each action; empty: all joints.
-        scale: SI value of one unit of each output, one for all or one each.
-        offset: SI value of each output at zero; empty: the default positions for positions, else 0.
-        low: least value that may be sent, for positions the joint's limit [SI unit].
-        high: greatest value that may be sent [SI unit].
+        scale: SI value of one unit of each output, one for all or one for each.
+        offset: SI value of each output at zero; empty: the default positions for positions, otherwise 0.
+        low: lowest value that may be sent, for positions the joint's limit [SI unit].
+        high: highest value that may be sent [SI unit].
         clip: lowest and highest output of the network in training, in its own unit; empty: none.
         interface: ``position``, ``velocity`` or ``effort``.
         type: message type of the command.
-        fields: places of the actions in a message that is not of joints, such as ``linear.x``.
-        stiffness: of the position servos in training [N*m/rad or N/m].
-        damping: of the position servos in training [N*m*s/rad or N*s/m].
+        fields: places of the actions in a message that does not contain joints, such as ``linear.x``.
+        stiffness: stiffness of the position servos in training [N*m/rad or N/m].
+        damping: damping of the position servos in training [N*m*s/rad or N*s/m].
         effort_limit: largest effort of each joint in training [N*m or N].
     """
 
@@ -114,7 +114,7 @@ class State:
 @dataclass(frozen=True)
 class Tensors:
     """
-    Names of inputs and outputs where they do not show what they are.
+    The roles of inputs and outputs whose names do not show them.
 
     Args:
         observation: the input that takes the observation.
@@ -132,16 +132,16 @@ class Tensors:
 @dataclass(frozen=True)
 class Description:
     """
-    Everything that a foreign policy needs beside its network.
+    Everything that a foreign policy needs besides its network.
 
     Args:
         period: time between two steps of the network in training [s]; 0: not known.
         dt_range: shortest and longest time between two steps in training [s]; empty: always the period.
-        joints: names of the joints, in the order in which terms of joints have them.
-        sliding_joints: those of them that slide, in metres; the others turn, in radians.
+        joints: names of the joints, in the order used in joint terms.
+        sliding_joints: the prismatic ones among them, in metres; the others are revolute, in radians.
         default_positions: position of each joint at the start [rad or m].
         observations: the terms of the observation.
-        actions: what the outputs mean.
+        actions: the meaning of the outputs.
         tensors: names of inputs and outputs.
     """
 
@@ -155,7 +155,7 @@ class Description:
     tensors: Tensors = Tensors()
 
     def over(self, base: 'Description') -> 'Description':
-        """Return this description, completed by what only another one has."""
+        """Return this description, completed with fields that only another one has."""
         merged = _over(self, base)
         same = [one.term for one in self.observations] == [one.term for one in base.observations]
         terms = zip(self.observations, base.observations, strict=same) if same else ()
@@ -170,7 +170,7 @@ _Part = TypeVar('_Part', Description, Actions, Tensors, Term)
 
 
 def _over(own: _Part, base: _Part) -> _Part:
-    """Return a dataclass with the fields of another one where its own are empty."""
+    """Return a dataclass whose empty fields are taken from another one."""
     return replace(own, **{one.name: getattr(own, one.name) or getattr(base, one.name) for one in fields(own)})
 
 
@@ -198,7 +198,7 @@ def parse_description(data: bytes) -> Description:
         PolicyFileError: it is not valid.
     """
     if len(data) > LARGEST_DESCRIPTION:
-        raise PolicyFileError(f'it is larger than {LARGEST_DESCRIPTION} bytes, which no description is.')
+        raise PolicyFileError(f'it is larger than {LARGEST_DESCRIPTION} bytes, the limit for a description.')
     if (count := data.count(b'[') + data.count(b'{')) > _MOST_BRACKETS:
         raise PolicyFileError(f'it has {count} opening brackets; write at most {_MOST_BRACKETS}.')
     try:
@@ -222,7 +222,7 @@ _LISTS = {
 
 
 def _prepared(content: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a mapping without what is null, with lists of one number for numbers, and terms for their names."""
+    """Return a mapping without null entries, with single numbers as lists, and with terms in place of their names."""
     found: dict[str, Any] = {}
     for key, value in content.items():
         if value is None or not isinstance(key, str):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import onnx
 
 HEAD = """\
-# What policy_node must know of {name}, beside the network. Fill in every null; then 'velora_ros deploy {name}' shows
-# the result. docs/bring-your-policy.md explains the fields.{rounded}
+# What policy_node must know about {name}, in addition to the network. Fill in every null; then 'velora_ros deploy
+# {name}' shows the result. docs/bring-your-policy.md explains the fields.{rounded}
 
 period: null  # [s] time between two steps: the simulation's time step x decimation, for example 0.005 x 4 = 0.02
 """
@@ -40,13 +40,13 @@ observations: null  # in the network's order, {count} numbers in all; for exampl
 
 class JointLimits(NamedTuple):
     """
-    What a robot file says of a joint.
+    What a robot file says about a joint.
 
     Args:
-        low: least position; None if it has none.
-        high: greatest position.
+        low: lowest position; None if it has none.
+        high: highest position.
         effort: largest effort; None if it is not known.
-        slides: whether it slides, in metres.
+        slides: whether it is prismatic, in metres.
     """
 
     low: float | None
@@ -196,7 +196,7 @@ def _tensors(model: 'onnx.ModelProto', trouble: str) -> str:
 
 
 def _one(values: Sequence[float]) -> Any:
-    """Return one number for equal ones, else all."""
+    """Return one number if all are equal, otherwise all of them."""
     return values[0] if len(set(values)) == 1 else list(values)
 
 

@@ -1,4 +1,4 @@
-"""From a description to the specification and contract of a policy, as the policies of this package have them."""
+"""From a description to the specification and contract of a policy, as in this package's own policies."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ _Value = TypeVar('_Value')
 @dataclass(frozen=True)
 class Described:
     """
-    What a description says in the words of this package.
+    A description in the terms of this package.
 
     Args:
         spec: specification and contract.
@@ -27,8 +27,8 @@ class Described:
         widths: number of entries of each term.
         history: number of frames of each term.
         terms: name of each term.
-        low: least value of each entry, after its scale; empty: none is clipped.
-        high: greatest value of each entry.
+        low: lowest value of each entry, after its scale; empty: none is clipped.
+        high: highest value of each entry.
         clip: lowest and highest output of the network; None: any.
     """
 
@@ -66,10 +66,10 @@ def missing(description: Description) -> list[str]:
 
 def described(description: Description, name: str) -> Described:
     """
-    Return what a complete description says.
+    Return the content of a complete description.
 
     Args:
-        description: the description, of which nothing is :func:`missing`.
+        description: the description, without :func:`missing` parts.
         name: name of the policy.
 
     Raises:
@@ -126,7 +126,7 @@ def _spec(
 def _command(
     description: Description, joints: Sequence[str], defaults: Numbers
 ) -> tuple[RobotCommand, Numbers, Numbers]:
-    """Return what is sent, and scale and offset of the actions."""
+    """Return the command, and scale and offset of the actions."""
     actions = description.actions
     places = actions.fields or actions.joints or tuple(joints)
     count, start = len(places), dict(zip(joints, defaults, strict=False))
@@ -149,7 +149,7 @@ def _command(
 def _own_bounds(
     clip: tuple[float, float] | None, command: RobotCommand, scale: Numbers, offset: Numbers
 ) -> tuple[Numbers, Numbers]:
-    """Return the bounds of the network's outputs: those of training if there are any, else what the limits give."""
+    """Return the bounds of the network's outputs: those of training if there are any, otherwise from the limits."""
     if clip is not None:
         return (clip[0],) * len(scale), (clip[1],) * len(scale)
     if not all(scale):
@@ -162,7 +162,7 @@ def _own_bounds(
 
 
 def _sources(found: Sequence[Entries]) -> tuple[Source, ...]:
-    """Return all sources; the one that triggers a step first: joint states, else the first sensor."""
+    """Return all sources; the one that triggers a step comes first: joint states, otherwise the first sensor."""
     sources: dict[str, Source] = {}
     for one in found:
         sources.setdefault(one.source.name, one.source)
@@ -186,7 +186,7 @@ def _check_joints(description: Description, joints: Sequence[str]) -> None:
 
 
 def _clips(terms: Sequence[Term], scales: Sequence[Numbers]) -> tuple[Numbers, Numbers]:
-    """Return the least and greatest value of each entry after its scale; empty if none is limited."""
+    """Return the lowest and highest value of each entry after its scale; empty if none is limited."""
     if not any(one.clip for one in terms):
         return (), ()
     low, high = list[float](), list[float]()
@@ -236,14 +236,14 @@ def _needs_joints(term: Term) -> bool:
 
 
 def _needs_defaults(description: Description) -> bool:
-    """Return whether anything is relative to the default positions."""
+    """Return whether any value is relative to the default positions."""
     actions = description.actions
     relative = any(_needs_joints(one) and 'pos' in one.term and not one.default for one in description.observations)
     return relative or (not actions.fields and actions.interface == 'position' and not actions.offset)
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names of which a repeated one, of a term that is read twice, has a number."""
+    """Return names in which repeated ones, of a term that is read twice, are numbered."""
     counts: dict[str, int] = {}
     found = []
     for name in names:

@@ -10,10 +10,10 @@ Array = npt.NDArray[np.float64]
 
 class Frames:
     """
-    Builds the input of a network from the newest observation and the frames before it.
+    Builds the input of a network from the newest observation and earlier frames.
 
     A network reads, term by term, ``lengths`` frames of each term, the oldest first; this is how Isaac Lab and mjlab
-    flatten a history. After a reset all frames are the first observation, as there.
+    flatten a history. After a reset all frames are the first observation, as in those libraries.
 
     Args:
         widths: number of entries of each term.
@@ -26,7 +26,7 @@ class Frames:
         sources, newest, at, first = [], [], 0, 0
         for width, length in zip(widths, lengths, strict=True):
             block = np.arange(at, at + width * length)
-            sources.append(np.concatenate([block[width:], block[:width]]))  # each frame becomes the one before it
+            sources.append(np.concatenate([block[width:], block[:width]]))  # frames move towards the oldest
             newest.append(block[-width:])
             at, first = at + width * length, first + width
         self._from = np.concatenate(sources)
@@ -43,7 +43,7 @@ class Frames:
         Return the frames after an observation.
 
         Args:
-            frames: the frames before it, shape (size,).
+            frames: the earlier frames, shape (size,).
             observation: shape (observation,).
             first: whether it is the first one after a reset.
         """

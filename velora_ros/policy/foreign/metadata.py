@@ -1,10 +1,10 @@
 """
-What the metadata of an ONNX model say of its policy.
+What the metadata of an ONNX model say about its policy.
 
 mjlab writes texts and lists as ``a,b,c``, numbers rounded to three digits: ``joint_names``, ``joint_stiffness``,
 ``joint_damping``, ``default_joint_pos``, ``action_scale``, ``observation_names``, ``command_names``, and in newer
 releases ``observation_terms_scale``, ``observation_terms_history_length`` and ``observation_terms_clip``. An export of
-this package has the whole specification as JSON.
+this package contains the whole specification as JSON.
 """
 
 import json
@@ -53,7 +53,7 @@ def mjlab_description(metadata: Mapping[str, str]) -> Description:
     joints = _texts(metadata, 'joint_names')
     defaults = _numbers(metadata, 'default_joint_pos', len(joints))
     stiffness, damping = (_numbers(metadata, f'joint_{name}', 0) for name in ('stiffness', 'damping'))
-    are_of_joints = len(stiffness) == len(damping) == len(joints)  # else they are those of some of the joints
+    are_of_joints = len(stiffness) == len(damping) == len(joints)  # otherwise they belong to some of the joints
     observations = tuple(
         Term(
             term,

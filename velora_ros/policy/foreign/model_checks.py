@@ -1,8 +1,8 @@
 """
-What an ONNX model must be like before a session is made of it.
+Checks of an ONNX model before a session is made from it.
 
-A model is data from somebody else. Refused are custom operators, loops and functions, tensors in other files, random
-numbers, and tensors that are too large. What a model computes with is limited in ``onnx_engine.py``.
+A model is data from an untrusted source. Custom operators, loops, functions, tensors in other files, random numbers and
+tensors that are too large are refused. The resources of a model are limited in ``onnx_engine.py``.
 """
 
 import math
@@ -54,10 +54,10 @@ def parse(data: bytes) -> 'onnx.ModelProto':
 
 def check(model: 'onnx.ModelProto') -> None:
     """
-    Check that a model computes with its own numbers only.
+    Check that a model computes only with its own numbers.
 
     Raises:
-        PolicyFileError: it does not; the message says what is there and what to do.
+        PolicyFileError: it does not; the message says what was found and what to do.
     """
     graph = model.graph
     if not (graph.node and graph.input and graph.output):
@@ -71,7 +71,7 @@ def check(model: 'onnx.ModelProto') -> None:
         raise PolicyFileError('it does not say which version of the ONNX operators it uses; export it again.')
     if len(model.functions) or len(model.training_info):
         raise PolicyFileError(
-            'it has functions of its own or a part for training; inline them with onnx.inliner.inline_local_functions, '
+            'it contains functions or a training part; inline them with onnx.inliner.inline_local_functions, '
             'or export the policy with torch.onnx.export(..., dynamo=False).'
         )
     if len(graph.sparse_initializer):
@@ -85,7 +85,7 @@ def check(model: 'onnx.ModelProto') -> None:
 
 
 def _check_texts(model: 'onnx.ModelProto') -> None:
-    """Check that every name is text; protobuf returns the bytes of one that is not."""
+    """Check that every name is text; protobuf returns bytes for invalid text."""
     graph = model.graph
     names = [value.name for value in (*graph.input, *graph.output, *graph.initializer)]
     names += [name for entry in model.metadata_props for name in (entry.key, entry.value)]
@@ -145,7 +145,7 @@ def one_line(error: object) -> str:
 
 
 def one_sentence(error: object) -> str:
-    """Return an error's text, which may quote a damaged file, as one line of printable characters with a full stop."""
+    """Return an error's text, which may quote a damaged file, as one printable line with a full stop."""
     words = ' '.join(str(error).split())
     shown = ''.join(letter if letter.isprintable() else '?' for letter in words)
     return (shown if len(shown) <= _LONGEST_ERROR else f'{shown[:_LONGEST_ERROR]}...').rstrip('.') + '.'

@@ -1,4 +1,4 @@
-"""Terms of observations as Isaac Lab, mjlab and legged_gym call them, and where a robot has their values."""
+"""Observation terms by their names in Isaac Lab, mjlab and legged_gym, and where a robot provides their values."""
 
 import math
 from collections.abc import Sequence
@@ -42,11 +42,11 @@ class Entries(NamedTuple):
     The values of a term.
 
     Args:
-        source: where they are read.
+        source: where they are read from.
         fields: ``<source>:<field>`` of each.
         names: name of each observation.
         units: unit of each.
-        default: what is subtracted from each.
+        default: the value that is subtracted from each.
     """
 
     source: Source
@@ -57,7 +57,7 @@ class Entries(NamedTuple):
 
 
 def known_term(name: str) -> str:
-    """Return the name of a term in this package, or '' for one that only a topic of its own can have."""
+    """Return the name of a term in this package, or '' for one that needs its own topic."""
     return _KNOWN.get(name.lower(), '')
 
 
@@ -106,7 +106,7 @@ def entries_of(
     }
     if kind not in usual:
         raise PolicyFileError(
-            f"its term '{term.term}' is not one that robots have by itself; give its topic and size in the "
+            f"its term '{term.term}' is not in any standard message; give its topic and size in the "
             f'description.{did_you_mean(term.term, _KNOWN)}'
         )
     source, path, unit = usual[kind]
@@ -152,12 +152,14 @@ def _of_joints(
 
 
 def _own(term: Term) -> Entries:
-    """Return the values of a term that is read from a topic of its own."""
+    """Return the values of a term that is read from its own topic."""
     name = ''.join(letter if letter.isalnum() else '_' for letter in term.term)
     source = Source(name, term.topic or f'observation/{name}', term.type or 'Float64MultiArray',
                     low=term.low, high=term.high)  # fmt: skip
     if term.fields and term.size not in (0, len(term.fields)):
-        raise PolicyFileError(f"its term '{term.term}' has {len(term.fields)} fields and the size {term.size}.")
+        raise PolicyFileError(
+            f"its term '{term.term}' has {len(term.fields)} fields but the size {term.size}; correct or omit 'size'."
+        )
     if not term.fields and not 0 < term.size <= 100_000:
         raise PolicyFileError(f"its term '{term.term}' has the topic '{source.topic}'; give its 'size' or 'fields'.")
     fields = term.fields or tuple(str(i) for i in range(term.size))
@@ -169,7 +171,7 @@ def spread(what: str, values: Sequence[float], count: int) -> tuple[float, ...]:
     Return one value for each entry, given one for all or one for each; empty stays empty.
 
     Raises:
-        PolicyFileError: there is another number of them.
+        PolicyFileError: the number of values is wrong.
     """
     if len(values) not in (0, 1, count):
         raise PolicyFileError(f'{what} has {len(values)} values; give one for all, or one for each of the {count}.')

@@ -1,8 +1,8 @@
 """
 The engine that steps an ONNX model with onnxruntime: one thread, no telemetry, limited memory.
 
-The hidden state is that of the network, all its tensors in one vector, and, if the network reads several frames, the
-frames before. See :class:`velora_ros.policy.engine_protocol.Engine`.
+The hidden state is one vector: all hidden tensors of the network and, if it reads several frames, the earlier ones. See
+:class:`velora_ros.policy.engine_protocol.Engine`.
 """
 
 import functools
@@ -27,9 +27,9 @@ Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.floating]
 
 LARGEST_MEMORY = 2**29
-"""Bytes of all tensors of all models of a process; a model that needs more fails, and nothing else does."""
+"""Bytes for all tensors of all models in a process; a model that needs more fails without affecting anything else."""
 _LARGEST_INPUT = 1e30  # larger numbers overflow in the network's 32-bit sums
-_FATAL = 4  # only what ends the process is logged; errors are raised
+_FATAL = 4  # only fatal errors are logged; others are raised
 
 
 class OnnxEngine:
@@ -195,11 +195,11 @@ def make_session(model: bytes) -> Any:
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = _FATAL
     options.add_session_config_entry('session.load_model_format', 'ONNX')
-    options.add_session_config_entry('session.use_env_allocators', '1')  # the one with the limit
+    options.add_session_config_entry('session.use_env_allocators', '1')  # the allocator with the limit
     try:
         return runtime.InferenceSession(
             model, options, providers=['CPUExecutionProvider'],
-            disabled_optimizers=['ConstantFolding'],  # it would compute without the limit
+            disabled_optimizers=['ConstantFolding'],  # it would ignore the limit
         )  # fmt: skip
     except Exception as error:
         raise PolicyFileError(f'onnxruntime {runtime.__version__} cannot run it: {one_line(error)}.') from error

@@ -32,13 +32,13 @@ class OnnxFile:
         name: name of the file.
         spec: observations, actions and contract.
         model: the bytes of the model.
-        roles: what its inputs and outputs are.
+        roles: the roles of its inputs and outputs.
         dt_range: shortest and longest elapsed time that the network is given [s].
         widths: number of entries of each term of the observation.
         history: number of frames that the network reads of each term.
         terms: name of each term.
-        input_low: least value of each entry, after its scale; empty: none is clipped.
-        input_high: greatest value of each entry.
+        input_low: lowest value of each entry, after its scale; empty: none is clipped.
+        input_high: highest value of each entry.
         action_clip: lowest and highest output of the network; None: any.
         start: start values of the hidden state; empty: all are zero.
         digest: SHA-256 over model and description, in hex.
@@ -63,7 +63,7 @@ class OnnxFile:
 
     @property
     def cell(self) -> str:
-        """What computes the step, for messages."""
+        """The engine's name, for messages."""
         return 'onnx'
 
     @property
@@ -109,7 +109,7 @@ def read_model(path: Path) -> tuple[bytes, 'onnx.ModelProto']:
 
     Raises:
         MissingDependencyError: onnx is not installed.
-        PolicyFileError: it is not there, or not such a model.
+        PolicyFileError: it does not exist or is not such a model.
         OSError: it cannot be read.
     """
     found = identify(path)
@@ -136,7 +136,7 @@ def description_of(path: Path, said: Description) -> Description:
     beside = description_path(path)
     if not beside.exists():
         return said
-    # A user who may name the model has allowed its folder, but nothing that a link in it leads to.
+    # Whoever allowed the model has allowed its folder, but not the targets of links in it.
     if not beside.is_file() or beside.resolve().parent not in (path.parent.resolve(), path.resolve().parent):
         raise PolicyFileError(f"its description '{beside.name}' must be a file in the same folder, not a link")
     return load_description(beside).over(said)

@@ -1,9 +1,9 @@
 """
-Which input of an ONNX model is the observation, which ones are hidden states or the elapsed time, and their outputs.
+The roles of an ONNX model's inputs and outputs: observation, hidden states, elapsed time and action.
 
-A hidden state is an input that has an output of the same shape and of the same name, apart from words such as ``in``
+A hidden state is an input that has an output of the same shape and the same name, apart from words such as ``in``
 and ``out``: ``h_in`` and ``h_out`` of rsl_rl and mjlab, ``hidden`` and ``next_hidden`` of this package, ``out_state_1``
-and ``out_state`` of rl_games. A description can name them where this does not find them.
+and ``out_state`` of rl_games. If they are not found, a description can name them.
 """
 
 import math
@@ -31,9 +31,9 @@ class Tensor:
 
     Args:
         name: its name.
-        shape: its shape with 1 for every size that is free; empty for a number.
+        shape: its shape with 1 for every free size; empty for a number.
         dtype: ``float32`` or ``float64``.
-        known: whether the model says its shape.
+        known: whether the model states its shape.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Tensor:
 @dataclass(frozen=True)
 class Roles:
     """
-    What the tensors of a model are.
+    The roles of a model's tensors.
 
     Args:
         observation: the input that takes the observation.
@@ -82,7 +82,7 @@ def find_roles(
     states: Mapping[str, str] | None = None,
 ) -> Roles:
     """
-    Return what the tensors of a model are; names that are given come first.
+    Return the roles of a model's tensors; given names take precedence.
 
     Raises:
         PolicyFileError: a tensor is of another type or too large, a name does not exist, or it remains unclear which

@@ -11,9 +11,9 @@ from velora_ros.training.records import EvaluationRecord, RunState
 from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import CHECKPOINT_SUFFIX, checkpoint_files
 
-LARGEST_SHARE = 0.01  # of the training time that periodic checkpoints may take
+LARGEST_SHARE = 0.01  # share of the training time that periodic checkpoints may take
 EVERY_STEPS = 2000  # of each environment; a killed process loses no more, and the episode that was running
-LARGEST_SHARE_OF_STEPS = 0.05  # of the training time that those may take, on a slow disk
+LARGEST_SHARE_OF_STEPS = 0.05  # share of the training time that those may take on a slow disk
 
 
 class Checkpoints(Callback):
