@@ -97,7 +97,7 @@ def test_numpys_numbers_are_welcome_and_become_pythons() -> None:
         ({'critic_sizes': []}, 'critic_sizes is'),
         ({'batch_size': 100}, 'must be a multiple of sequence_length'),
         ({'buffer_size': 127}, 'buffer_size is 127, but the first update needs 128 transitions'),
-        ({'buffer_size': 50, 'batch_size': 8, 'burn_in': 43}, 'the replay holds 51 transitions'),
+        ({'buffer_size': 50, 'batch_size': 8, 'burn_in': 43}, 'needs 51 transitions'),
         ({'critic_neurons': 1}, 'critic_neurons is 1; it must be at least 2'),
         ({'n_neurons': np.float64(10.5)}, 'it must be an integer'),
         ({'action_delay': [1]}, 'action_delay is [1]; it must be two numbers of control periods'),

@@ -171,7 +171,7 @@ def test_a_parameter_file_that_corrects_the_sign_makes_it_ready(examine, tmp_pat
 def test_without_a_robot_it_says_what_to_start(ros, policy):
     process = ros.start([*DOCTOR, str(policy), '--seconds', '0.5'])
     assert process.wait() == 1
-    assert 'no sensor_msgs/msg/JointState came, and the policy reads it; start its driver' in process.output
+    assert 'no sensor_msgs/msg/JointState arrived, but the policy reads it; start its driver' in process.output
     assert 'not ready, 1 to mend' in process.output
 
 

@@ -91,7 +91,7 @@ def test_the_meaning_comes_from_parameter_fields_or_type_and_these_must_agree():
     assert interface_of('JointState', '', ('elbow/effort',)) == 'effort'
     assert interface_of('JointState', 'position', ('elbow',)) == 'position'
     assert interface_of('Twist', '', ('linear.x',)) == 'velocity'
-    with pytest.raises(ConfigError, match='say effort and velocity'):
+    with pytest.raises(ConfigError, match='mean effort and velocity'):
         interface_of('Twist', 'effort', ())
 
 

@@ -82,8 +82,8 @@ def test_joints_stop_within_their_bounds_and_never_turn_back_on_the_way(commands
 @pytest.mark.parametrize(
     ('kind', 'interface', 'words'),
     [
-        ('JointState', '', "'command.velocities' is for a JointTrajectory, and 'command.type' is JointState"),
-        ('JointTrajectory', 'velocity', "is for positions, and the JointTrajectory commands the interface 'velocity'"),
+        ('JointState', '', "'command.velocities' is for a JointTrajectory, but 'command.type' is JointState"),
+        ('JointTrajectory', 'velocity', "is for positions, but the JointTrajectory commands the interface 'velocity'"),
     ],
 )
 def test_velocities_of_something_else_are_refused(kind, interface, words):

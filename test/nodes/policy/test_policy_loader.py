@@ -139,17 +139,17 @@ def test_a_policy_of_the_trainer_that_cannot_go_on_is_refused_in_the_log(robot, 
     robot.updates.publish(robot.updates.msg_type(data=str(files[name])))
     robot.ros.until(lambda: int(robot.diagnostics().get('swap.failed', 0)) > failed, 'the refusal')
     assert BAD[name] in robot.diagnostics()['message']
-    assert 'The old policy stays.' in robot.diagnostics()['message']
+    assert 'The old policy stays in use.' in robot.diagnostics()['message']
     assert (parameter(robot), runs(robot, files['first'])) == (str(files['first']), True)
 
 
 @pytest.mark.parametrize('name', ['long', 'stranger', 'circle'])
 def test_a_path_that_cannot_even_be_looked_up_is_refused_and_nothing_stops(robot, files, name):
     robot.updates.publish(robot.updates.msg_type(data=str(files[name])))
-    robot.ros.until(lambda: f"'{files[name]}' cannot be looked up" in robot.process.output, 'the refusal in the log')
+    robot.ros.until(lambda: f"'{files[name]}' cannot be resolved" in robot.process.output, 'the refusal in the log')
     result = robot.ros.set_parameters('policy_node', policy=str(files[name]))[0]
     assert not result.successful
-    assert f"the path '{files[name]}' cannot be looked up" in result.reason
+    assert f"the path '{files[name]}' cannot be resolved" in result.reason
     assert runs(robot, files['first'])
 
 

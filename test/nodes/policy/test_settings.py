@@ -20,12 +20,12 @@ def test_parameters_change_while_it_runs_and_wrong_ones_say_why(robot):
     refusals = {
         'max_state_age_s': (-0.5, "'max_state_age_s' is -0.5 s; give a time, 0"),
         'fallback': ('zreo', "Did you mean 'zero'?"),
-        'autostart': (False, 'it only matters at the start'),
+        'autostart': (False, 'it only has an effect at the start'),
         'policy': ('/other.safetensors', "'/other.safetensors' is not in any of the folders"),
         'watchdog_timeout': (1.0, "Did you mean 'watchdog_timeout_s'?"),
         'command__type': ('JointSate', "Did you mean 'JointState'?"),
         'command__interface': ('effort', 'read when the node is configured'),
-        'rate_hz': (2.0, "'rate_hz' is 2 Hz, a tick every 0.5 s, and 'watchdog_timeout_s' is 0.4 s"),
+        'rate_hz': (2.0, "'rate_hz' is 2 Hz, a tick every 0.5 s, but 'watchdog_timeout_s' is 0.4 s"),
         'observation__joints__max_age_s': (-0.5, "'observation.joints.max_age_s' is -0.5 s; give a time, 0"),
     }
     assert set_parameters('policy_node', watchdog_timeout_s=-1.0)[0].successful
@@ -145,7 +145,7 @@ def test_reloading_takes_a_new_policy_and_keeps_the_old_one_when_the_file_is_bad
     good = robot.path.read_bytes()
     robot.path.write_bytes(good[:-50])
     refusal = robot.call('reload_policy')
-    assert not refusal.success and 'The old policy stays.' in refusal.message
+    assert not refusal.success and 'The old policy stays in use.' in refusal.message
     make_policy_file(n_actions=2, spec=two_actions()).save(robot.path)
     assert 'action_names is' in robot.call('reload_policy').message
     robot.call('reset_state')

@@ -40,7 +40,7 @@ def test_an_old_file_is_not_armed_before_units_and_period_are_confirmed_and_then
     robot = running
     refused = robot.until_status('disarmed: commands are now in SI units')
     assert refused.level == b'\x01'
-    both = "'slider/effort' was sent as at most 3, in units of 100 N, and is now sent as at most 300 N"
+    both = "'slider/effort' used to be sent as at most 3, in units of 100 N, and is now sent as at most 300 N"
     assert both in refused.message and both in robot.process.output
     assert robot.no_command()
     for name, reason in (('command__si_confirmed', 'command.si_confirmed'), ('control_period_confirmed', '0.04 s was')):

@@ -12,7 +12,7 @@ from velora_ros.utils.dependencies import how_to_install
 from velora_ros.utils.shipped_files import share_path
 from velora_ros.utils.task_names import SHIPPED
 
-ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # as in gym/read_robot_file.py, which imports gymnasium
+ROBOT_FILES = ('.xml', '.mjcf', '.urdf', '.mjb')  # the same as in gym/read_robot_file.py, which imports gymnasium
 
 _BOOLEANS = {'true': True, '1': True, 'yes': True, 'on': True, 'false': False, '0': False, 'no': False, 'off': False}
 _TRAINING = ('torch', 'array_api_compat', 'matplotlib', 'tensorboardX', 'threadpoolctl', 'tqdm')
@@ -27,7 +27,7 @@ def check_arguments(run: str, given: Mapping[str, str]) -> dict[str, str]:
     Return every argument of a run: absent and empty ones with their defaults, booleans as ``true`` or ``false``.
 
     Raises:
-        ConfigError: the run or an argument is unknown, or a value is invalid by itself.
+        ConfigError: the run or an argument is unknown, or a value is invalid.
     """
     values = _with_defaults(run, given)
     for name in ('robots', 'seed', 'steps', 'view_port'):
@@ -105,8 +105,8 @@ def shipped_policy(env: str) -> str:
     path = share_path('policies', f'{env}.safetensors')
     if not path.is_file():
         advice = f'Train one with velora_ros train --env {env} --out FILE, and give it with policy:=FILE.'
-        if Path(env).suffix.lower() in ROBOT_FILES:  # a robot file defines no reward to train for
-            advice = 'Give one with policy:=FILE; docs/simulator.md shows how to train for a robot of your own.'
+        if Path(env).suffix.lower() in ROBOT_FILES:  # a robot file defines no reward for training
+            advice = 'Give one with policy:=FILE; docs/simulator.md shows how to train for your own robot.'
         raise ConfigError(f"no policy is shipped for the environment '{env}'. Shipped policies: {_shipped()}. {advice}")
     return str(path)
 
@@ -121,7 +121,7 @@ def check_robot(given: str) -> None:
     if given and given not in SHIPPED and ':' not in given and not given.endswith('.py'):
         raise ConfigError(
             f"the argument 'robot' is '{given}', but no robot of that name ships.{did_you_mean(given, SHIPPED)} "
-            'For a task of your own give my_robot.py:NAME or module:NAME.'
+            'For your own task give my_robot.py:NAME or module:NAME.'
         )
 
 
@@ -143,7 +143,7 @@ def policy_of_robot(robot: str) -> str:
 
 def check_training_is_installed() -> None:
     """
-    Check that what training imports is installed.
+    Check that the packages for training are installed.
 
     Raises:
         ConfigError: a package is missing.
@@ -158,7 +158,7 @@ def check_training_is_installed() -> None:
 
 def check_page_is_installed() -> None:
     """
-    Check that what the page imports is installed.
+    Check that the packages of the page are installed.
 
     Raises:
         ConfigError: a package is missing.

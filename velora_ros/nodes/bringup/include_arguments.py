@@ -1,9 +1,9 @@
 """
-Which launch arguments a run takes when a launch file includes it.
+Which launch arguments apply to a run that a launch file includes.
 
-``launch`` hands an included file every argument of the launch file around it. Here an argument counts only if the
+``launch`` passes every argument of the outer launch file to an included file. Here an argument counts only if the
 include gives it, or if ROS shares it by convention (``use_sim_time``, ``namespace`` and a few more): an ``env`` or
-``policy`` of the outer file hardly ever means ours.
+``policy`` of the outer file is hardly ever meant for this run.
 """
 
 import difflib
@@ -35,7 +35,7 @@ def drop_foreign_arguments(context: LaunchContext, run: str) -> None:
     if given is None:
         return
     known = {argument.name for argument in ARGUMENTS[run]}
-    for name in sorted(given - known):  # launch accepts any name: it may be meant for launch itself or an extension
+    for name in sorted(given - known):  # launch accepts any name, which may be meant for launch itself or an extension
         if difflib.get_close_matches(name, known, n=1, cutoff=MISSPELT):
             raise ConfigError(f"there is no argument '{name}'.{did_you_mean(name, known)}")
     configurations = context.launch_configurations
@@ -57,10 +57,9 @@ def given_arguments(context: LaunchContext) -> set[str] | None:
     Return the names of the arguments that the innermost include gives; for ``ros2 launch``, those of the command line.
 
     ``launch`` 3.4 has no public way to ask for them: the context holds the outer file's arguments as well, and does not
-    tell them apart. The include itself has them, and is on the call stack while its content is visited.
+    distinguish them. The include itself has them, and is on the call stack while its content is visited.
 
-    Returns:
-        The names; None if there is no include, as when a description is used by itself.
+    Returns: The names; None if there is no include, for example when a description is used by itself.
     """
     frame = inspect.currentframe()
     while frame is not None:
@@ -73,8 +72,8 @@ def given_arguments(context: LaunchContext) -> set[str] | None:
 
 
 def _is_shared(name: str, context: LaunchContext) -> bool:
-    """Whether an argument that the outer launch file has, but the include does not give, applies to this run."""
-    if name == 'namespace':  # together with a pushed namespace it would be applied twice
+    """Whether an argument of the outer launch file that the include does not give applies to this run."""
+    if name == 'namespace':  # with a pushed namespace it would be applied twice
         return 'ros_namespace' not in context.launch_configurations
     if name == 'params_file':
         return names_a_node(context.launch_configurations[name], NODES)

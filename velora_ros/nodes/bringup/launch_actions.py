@@ -1,4 +1,4 @@
-"""The nodes of a run as launch actions, and what happens to the others when one of them ends."""
+"""The nodes of a run as launch actions, and the handling of nodes that end."""
 
 import atexit
 import tempfile
@@ -31,7 +31,7 @@ class RunActions:
     def __init__(self, nodes: Sequence[NodeDescription], *, ends_launch: bool) -> None:
         self._nodes = nodes
         self._ends_launch = ends_launch
-        # All of them by full name: robots whose run is not over, nodes that were asked to end, robots with a summary.
+        # Sets of full names: robots whose run is not over, nodes that were asked to end, robots with a summary.
         self._unfinished = {node.full_name for node in nodes if node.ends_run}
         self._stopped: set[str] = set()
         self._judged: set[str] = set()
@@ -71,7 +71,7 @@ class RunActions:
         )
 
     def _on_stdout(self, name: str) -> Callable[[ProcessIO], Actions | None]:
-        """Return the handler that ends a robot's controller at the robot's summary, before it faults on silence."""
+        """Return the handler that ends a robot's controller at the robot's summary, before silence is a fault."""
 
         def on_stdout(event: ProcessIO) -> Actions | None:
             *lines, self._output[name] = (self._output.get(name, b'') + event.text).split(b'\n')

@@ -21,12 +21,12 @@ class Argument:
 ENV = Argument(
     'env',
     '',
-    f'Gymnasium id of the MuJoCo environment; empty takes it from the parameter file, else {DEFAULT_ENV}.',
+    f'Gymnasium id of the MuJoCo environment; if empty, from the parameter file, otherwise {DEFAULT_ENV}.',
 )
 ROBOT = Argument(
     'robot',
     '',
-    "A task's robot instead of env: quadruped, arm, rover, my_robot.py:WALK or module:WALK; empty takes it from the "
+    "A task's robot instead of env: quadruped, arm, rover, my_robot.py:WALK or module:WALK; if empty, from the "
     'parameter file (task of sim_node).',
 )
 NAMESPACE = Argument(
@@ -37,25 +37,25 @@ NAMESPACE = Argument(
 PARAMS = Argument(
     'params',
     '',
-    'A parameter file of your own for all nodes; it overrides the shipped files, and launch arguments override it.',
+    'Your own parameter file for all nodes; it overrides the shipped files, and launch arguments override it.',
 )
-PARAMS_FILE = Argument('params_file', '', 'Another name of params.')
-STEPS = Argument('steps', '', 'Number of environment steps to train; empty takes it from the parameter file.')
+PARAMS_FILE = Argument('params_file', '', 'Another name for params.')
+STEPS = Argument('steps', '', 'Number of environment steps to train; if empty, from the parameter file.')
 RUN_DIR = Argument(
-    'run_dir', '', 'Folder of the training run; empty takes it from the parameter file, else a new one below runs/.'
+    'run_dir', '', 'Folder of the training run; if empty, from the parameter file, otherwise a new one below runs/.'
 )
 SEED = Argument(
     'seed',
     '',
-    'Seed of the initial states, and in training of weights and noise; empty takes it from the parameter file, else 0.',
+    'Seed of the initial states, and of weights and noise in training; if empty, from the parameter file, otherwise 0.',
 )
 AUTOSTART = Argument(
     'autostart',
     '',
-    'Whether the nodes start working by themselves; empty takes it from the parameter file, else true.',
+    'Whether the nodes start working by themselves; if empty, from the parameter file, otherwise true.',
     BOOLEAN,
 )
-LOG_LEVEL = Argument('log_level', '', 'Log level of all nodes: debug, info, warn, error or fatal; empty is info.')
+LOG_LEVEL = Argument('log_level', '', 'Log level of all nodes: debug, info, warn, error or fatal; if empty, info.')
 REQUIRED = Argument(
     'required',
     'false',
@@ -70,27 +70,29 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         Argument(
             'policy',
             '',
-            'Policy file, or the name of a shipped policy; empty takes it from the parameter file, else the policy '
-            'shipped for env or robot, or none with train:=true. A real robot (sim:=false) needs a policy of its own.',
+            'Policy file, or the name of a shipped policy; if empty, from the parameter file, otherwise the policy '
+            'shipped for env or robot, or none with train:=true. For a real robot (sim:=false) it must be given.',
         ),
         Argument('duration', '0', 'Simulated seconds after which the run ends and is judged; 0 runs until Ctrl-C.'),
-        Argument('sim', 'true', 'Start the simulated robot; false is for a real robot, which is not armed.', BOOLEAN),
+        Argument(
+            'sim', 'true', 'Start the simulated robot; with false, a real robot is used, which is not armed.', BOOLEAN
+        ),
         Argument('train', 'false', 'Also train, and give each better policy to the simulated robot.', BOOLEAN),
         Argument(
             'drive',
             '',
-            'Publish commands to the simulated robot, a pattern of cmd_vel or goals, while nobody else does; empty is '
-            'true with robot, else false.',
+            'Publish commands to the simulated robot, a pattern of cmd_vel or goals, while no other node does; if '
+            'empty, true with robot, otherwise false.',
             BOOLEAN,
         ),
         Argument(
-            'view', 'false', 'Serve a page that shows the robot in a browser of this machine and drives it.', BOOLEAN
+            'view', 'false', 'Serve a page for a browser on this machine that shows the robot and drives it.', BOOLEAN
         ),
         Argument(
             'view_port',
             '',
-            'TCP port of the page; each of several robots has the next one. Empty takes it from the parameter file, '
-            'else 8080.',
+            'TCP port of the page; several robots use successive ports. If empty, from the parameter file, otherwise '
+            '8080.',
         ),
         STEPS,
         RUN_DIR,
@@ -99,16 +101,16 @@ ARGUMENTS: dict[str, tuple[Argument, ...]] = {
         Argument(
             'use_sim_time',
             '',
-            'Use /clock as time, which the simulated robot then publishes; empty takes it from the parameter file, '
-            'else false.',
+            'Use the time on /clock, which the simulated robot then publishes; if empty, from the parameter file, '
+            'otherwise false.',
             BOOLEAN,
         ),
         SEED,
         PARAMS,
         PARAMS_FILE,
-        Argument('command_topic', '', 'Topic of the commands; empty is command, in the namespace.'),
+        Argument('command_topic', '', 'Topic of the commands; if empty, command, in the namespace.'),
         AUTOSTART,
-        Argument('use_respawn', 'false', 'Start policy_node again 2 s after it ended with a failure.', BOOLEAN),
+        Argument('use_respawn', 'false', 'Restart policy_node 2 s after it ended with a failure.', BOOLEAN),
         REQUIRED,
         LOG_LEVEL,
     ),

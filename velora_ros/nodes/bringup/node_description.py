@@ -1,4 +1,4 @@
-"""One node of a run, as ``ros2 launch`` and ``process_runner.py`` both start it, and the constants that both use."""
+"""One node of a run, as both ``ros2 launch`` and ``process_runner.py`` start it, and constants that both use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class NodeDescription:
         required: the rest of the run stops when this process ends.
         ends_run: the process ends by itself when the run is over, and its exit status says whether the run passed.
         linger_s: time for which the rest continues after a signal killed this required process [s].
-        respawn: start the node again if it ends before the run is over.
+        respawn: restart the node if it ends before the run is over.
         publishes_clock: the node publishes ``/clock``.
         log_level: lowest severity that the node logs; '' is ROS's default.
     """
@@ -54,7 +54,7 @@ class NodeDescription:
     log_level: str = ''
 
     def linger(self, status: int) -> float:
-        """Return for how long the rest continues after this process ended; a negative status is a signal [s]."""
+        """Return how long the rest continues after this process ended [s]; a negative status is a signal."""
         return self.linger_s if status < 0 else 0.0
 
     @property

@@ -79,5 +79,5 @@ def write_parameter_files(node: NodeDescription, folder: Path) -> list[str]:
 
 
 def _end_with_parent() -> None:
-    """Ask the kernel to end this process when its parent is killed."""
+    """Make the kernel end this process when its parent is killed."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -18,9 +18,9 @@ from velora_ros.utils.output import write_line
 from velora_ros.utils.termination_signals import ending_signals
 
 POLL_S = 0.05
-# A process that has not ended this long after a signal gets the next signal [s].
+# Time after which a process that has not ended gets the next signal [s].
 PATIENCE_S = 5.0
-# The same after a second Ctrl-C; not shorter, since one Ctrl-C may arrive twice and a clean end takes time [s].
+# The same after a second Ctrl-C; not shorter, because one Ctrl-C may arrive twice and a clean end takes time [s].
 HURRY_S = 2.0
 # A node treats SIGTERM and SIGINT alike, but Python answers a SIGINT during its imports with a traceback.
 ESCALATION = (signal.SIGTERM, signal.SIGKILL)
@@ -106,7 +106,7 @@ class ProcessRunner:
         self._signals.append(number)
 
     def _handle_signals(self) -> None:
-        """End the run on the first signal; kill what is left sooner on further ones."""
+        """End the run on the first signal; on further ones, kill the remaining processes sooner."""
         while self._signals:
             self._signals.pop()
             if self._stage < 0:
@@ -134,7 +134,7 @@ class ProcessRunner:
                     if process is not robot and process.node.namespace in self._over:
                         process.send(ESCALATION[0])
         if self._stage < 0 and self._running and robots and all(process.summary for process in robots):
-            self._escalate()  # before the controller faults on the robot's silence
+            self._escalate()  # before the controller latches a fault because of the robot's silence
 
     def _on_exit(self, node: NodeDescription, status: int) -> None:
         """Decide what happens to the run when a process ends."""
@@ -142,7 +142,7 @@ class ProcessRunner:
             self._failed |= status not in (0, -signal.SIGTERM)
         elif status == 0 and node.namespace in self._over and not node.ends_run:
             pass  # its robot's run is over
-        elif node.ends_run and (status == 0 or node.namespace in self._over):  # judged; other robots continue
+        elif node.ends_run and (status == 0 or node.namespace in self._over):  # evaluated; other robots continue
             if status:
                 self._failed = True
                 write_line(f'{node.name} ended with exit status {status}.', error=True)

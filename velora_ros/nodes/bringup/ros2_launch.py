@@ -11,7 +11,7 @@ from velora_ros.nodes.bringup.node_description import DISCOVERY, DISCOVERY_DEFAU
 from velora_ros.nodes.bringup.run_request import EnclosingLaunch
 from velora_ros.nodes.bringup.which_nodes_start import build
 
-# A variable of the launch that says that one of its simulators publishes /clock.
+# Launch configuration that is set if one of the simulators publishes /clock.
 _HAS_CLOCK = 'velora_ros_publishes_clock'
 
 
@@ -22,7 +22,7 @@ def launch_description(run: str) -> LaunchDescription:
     Args:
         run: ``control`` or ``train``.
     """
-    # In a group, so that what is declared and set here does not reach the rest of the launch.
+    # In a group, so that declarations and settings here do not affect the rest of the launch.
     group = GroupAction(
         [
             OpaqueFunction(function=drop_foreign_arguments, args=[run]),
@@ -43,7 +43,7 @@ def _declare(argument: Argument) -> DeclareLaunchArgument:
 
 
 def _start(context: LaunchContext, run: str) -> Actions:
-    """Return the actions that start the nodes; an invalid argument ends the launch with its sentence and status 1."""
+    """Return the actions that start the nodes; an invalid argument ends the launch with an error and status 1."""
     given = {argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS[run]}
     enclosing = EnclosingLaunch(
         namespace=context.launch_configurations.get('ros_namespace', '/'),

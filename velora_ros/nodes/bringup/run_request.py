@@ -55,16 +55,16 @@ class RunRequest:
         return f'/{"/".join(part for part in f"{outer}/{given}".split("/") if part)}'
 
     def env(self, node: str) -> str:
-        """The environment of a node: by the argument, else by the parameter files, else the default."""
+        """The environment of a node: from the argument, the parameter files or the default, in this order."""
         return self['env'] or str(self.file_value(node, 'env') or DEFAULT_ENV)
 
     @property
     def robot(self) -> str:
-        """The task whose robot runs: by the argument, else by the parameter files unless ``env`` is given, else ''."""
+        """The task whose robot runs: from the argument or, without ``env``, the parameter files; '' for none."""
         return self['robot'] or ('' if self['env'] else str(self.file_value('sim_node', 'task') or ''))
 
     def seed(self, node: str) -> int:
-        """The seed of a node: by the argument, else by the parameter files, else 0."""
+        """The seed of a node: from the argument, the parameter files or 0, in this order."""
         value = self.file_value(node, 'seed')
         return whole_number('seed', self['seed']) if self['seed'] else value if isinstance(value, int) else 0
 
@@ -80,7 +80,7 @@ class RunRequest:
         return value
 
     def sections(self, node: str) -> tuple[str, ...]:
-        """Return what both set for a node, as parameter files that override the shipped ones under any section key."""
+        """Return the settings of both for a node, as files that override the shipped ones under any section key."""
         name, outer = self._full_name(node), self.enclosing.parameters
         texts = []
         for source in outer:

@@ -3,7 +3,7 @@ The runs: which nodes start, in which order, with which parameters.
 
 ``control`` is a simulated robot and its policy, with ``train:=true`` also the trainer, and with ``sim:=false`` the
 policy of a real robot. ``train`` is the trainer alone. Both ways to start a run take its nodes from :func:`build`:
-``ros2_launch.py`` for ``ros2 launch``, ``command_line.py`` without it. So they cannot differ.
+``ros2_launch.py`` for ``ros2 launch``, ``command_line.py`` without it. So they always agree.
 """
 
 import dataclasses
@@ -27,10 +27,10 @@ from velora_ros.nodes.bringup.node_description import NodeDescription, Parameter
 from velora_ros.nodes.bringup.run_request import EnclosingLaunch, RunRequest
 from velora_ros.utils.shipped_files import share_path
 
-# After policy_node was killed the simulator runs on for this long, so that its summary shows what the robot did [s].
+# Time for which the simulator continues after policy_node was killed, so that its summary shows the effect [s].
 LINGER_S = 5.0
 # A robot that learns beside its simulation: the run's duration ends its training. Without variation it walks sooner
-# (docs/experiments.md, 38). About once a minute an evaluation of so many episodes that a fall counts decides on a swap.
+# (docs/experiments.md, 38). About once a minute an evaluation decides on a swap, with enough episodes to detect falls.
 LEARNING_ROBOT: Mapping[str, ParameterValue] = {
     'total_steps': 10_000_000,
     'env_args': ['undisturbed=true'],
@@ -94,7 +94,7 @@ def _robot(request: RunRequest) -> list[NodeDescription]:
     nodes = []
     if simulated:
         nodes.append(_sim_node(request, learning=training))
-    # Only a simulated robot takes untried policies from training.
+    # Only a simulated robot uses untested policies from training.
     nodes.append(_policy_node(request, simulated=simulated, follow=run_folder if simulated else ''))
     if training:
         nodes.append(_trainer_beside_a_robot(request, run_folder, followed=simulated))
@@ -117,7 +117,7 @@ def _sim_node(request: RunRequest, *, learning: bool) -> NodeDescription:
     parameters = {**_env_and_seed(request), **_robot_and_driver(request), **_clock(request), 'summary_line': True}
     if duration:
         parameters['duration_s'] = duration
-    if request.enclosing.has_clock:  # of several simulators, one publishes it
+    if request.enclosing.has_clock:  # only one of several simulators publishes it
         parameters['publish_clock'] = False
     if learning:
         parameters['learning'] = True
@@ -149,7 +149,7 @@ def _policy_node(request: RunRequest, *, simulated: bool, follow: str) -> NodeDe
     check_policy(str(policy or ''))
     if follow:
         parameters |= {'follow_trainer': True, 'policy_dirs': [follow]}
-    # control.yaml arms the robot by itself: only a simulated one gets it.
+    # control.yaml arms the robot automatically, so only a simulated one gets it.
     files = ['policy_node.yaml', *(['control.yaml'] if simulated else [])]
     updates = (('policy_update', 'trainer_node/policy'),) if follow else ()
     return _node(
@@ -164,7 +164,7 @@ def _policy_node(request: RunRequest, *, simulated: bool, follow: str) -> NodeDe
 
 
 def _trainer_beside_a_robot(request: RunRequest, run_folder: str, *, followed: bool) -> NodeDescription:
-    """Describe trainer_node; with ``followed`` policy_node takes its policies, and the run needs it."""
+    """Describe trainer_node; with ``followed``, policy_node uses its policies and the run needs it."""
     parameters = _trainer_parameters(request, run_folder) | _clock(request)
     if request.robot:
         parameters['task'] = request.robot
@@ -179,7 +179,7 @@ def _trainer_beside_a_robot(request: RunRequest, run_folder: str, *, followed: b
 
 
 def _view_node(request: RunRequest, *, simulated: bool) -> NodeDescription:
-    """Describe view_node; it shows what sim_node simulates, and of a real robot its description by default."""
+    """Describe view_node; it shows sim_node's robot, or by default a real robot's description."""
     check_page_is_installed()
     shown = request.robot or (request.env('sim_node') if simulated else request['env'])
     parameters: dict[str, ParameterValue] = {'model': shown} if shown else {}
@@ -189,7 +189,7 @@ def _view_node(request: RunRequest, *, simulated: bool) -> NodeDescription:
 
 
 def _view_port(request: RunRequest) -> int:
-    """Return the port of the first page: by the argument, else by the parameter files, else the default."""
+    """Return the port of the first page: from the argument, the parameter files or the default, in this order."""
     given = request['view_port'] or request.file_value('view_node', 'port')
     return whole_number('view_port', str(given)) if given else VIEW_PORT
 
@@ -197,7 +197,7 @@ def _view_port(request: RunRequest) -> int:
 def _node(
     request: RunRequest, name: str, files: list[str], parameters: Mapping[str, ParameterValue], **options: Any
 ) -> NodeDescription:
-    """Describe a node with its shipped parameter files, the user's own file and the arguments, in this order."""
+    """Describe a node with its shipped parameter files, the user's file and the arguments, in this order."""
     own = [str(Path(request['params']).expanduser())] if request['params'] else []
     return NodeDescription(
         name,
@@ -230,7 +230,7 @@ def _env_and_seed(request: RunRequest) -> dict[str, ParameterValue]:
 
 
 def _robot_and_driver(request: RunRequest) -> dict[str, ParameterValue]:
-    """Return the robot if an argument sets it, and whether it is driven: by the argument, else by files, else yes."""
+    """Return the robot if an argument sets it, and whether it is driven: from the argument, the files, or true."""
     chosen = request['robot'] or (request['env'] and request.file_value('sim_node', 'task'))
     parameters: dict[str, ParameterValue] = {'task': request['robot']} if chosen else {}
     if request['drive']:
@@ -254,7 +254,7 @@ def _publishes_clock(request: RunRequest, parameters: Mapping[str, ParameterValu
 
 
 def _autostart(request: RunRequest, node: str) -> dict[str, ParameterValue]:
-    """Return whether a node starts working by itself: by the argument, else by the parameter files, else yes."""
+    """Return whether a node starts working by itself: from the argument, the parameter files, or true."""
     if request['autostart']:
         return {'autostart': request.true('autostart')}
     return {} if request.file_value(node, 'autostart') is not None else {'autostart': True}
@@ -282,8 +282,7 @@ def _check_combination(request: RunRequest, *, simulated: bool, training: bool) 
         )
     if request['drive'] and not request.robot:
         raise ConfigError(
-            "the argument 'drive' is set, but only the robot of a task is told where to go; add robot:=quadruped, for "
-            'example.'
+            "the argument 'drive' is set, but only a task's robot can be driven; add robot:=quadruped, for example."
         )
     if request.true('drive') and not simulated:
         raise ConfigError("the argument 'drive' is true, but only a simulated robot (sim:=true) is driven. Omit it.")

@@ -24,12 +24,12 @@ from velora_ros.policy.golden_trace import with_golden_trace
 from velora_ros.recordings.mcap_reader import Recording, read_recording
 from velora_ros.utils.output import write_line
 
-NO_POLICY = 'nothing to mend was found; give a policy to know whether the robot is ready for it'
+NO_POLICY = 'no problem was found; give a policy to check whether the robot is ready for it'
 READY, NOT_READY, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> None:
-    """Examine a robot; the exit status is 0 if it is ready, and 1 if something must be mended."""
+    """Examine a robot; the exit status is 0 if it is ready, and 1 if something must be corrected."""
     parser = argparse.ArgumentParser('velora_ros doctor')
     add_arguments(parser)
     try:
@@ -131,7 +131,7 @@ def _names(recording: Recording, topic: str) -> list[list[str]]:
 
 
 def _directions(recording: Recording, namespace: str) -> dict[str, str]:
-    """Return the positive directions of joints, if the robot's description was heard."""
+    """Return the positive directions of joints, if the robot's description was received."""
     messages = recording.of(f'{namespace.rstrip("/")}/robot_description')
     return joint_directions(decode(messages[-1:], 'std_msgs/msg/String')[0].data) if messages else {}
 
@@ -140,7 +140,7 @@ def _add_trace(arguments: argparse.Namespace, policy: Policy | None) -> int:
     if policy is None:
         raise ConfigError('--add-trace needs a policy; give its file.')
     with_golden_trace(policy.file).save(Path(arguments.add_trace))
-    write_line(f'{arguments.add_trace}: the policy with a golden trace')
+    write_line(f'wrote {arguments.add_trace}, the policy with a golden trace')
     return READY
 
 

@@ -1,4 +1,4 @@
-"""Ask for joints to be moved, and watch what the joint states do."""
+"""Ask for joints to be moved, and compare with the joint states."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,10 @@ def ask_to_move(
     directions: Mapping[str, str],
 ) -> list[Finding]:
     """
-    Ask for each joint to be moved in its positive direction, and judge what the joint states do.
+    Ask for each joint to be moved in its positive direction, and check the change of the joint states.
 
     Args:
-        listener: hears the robot.
+        listener: listens to the robot.
         topic: the topic of the joint states.
         joints: the joints to ask for.
         patience: how long to wait for each move [s].

@@ -20,11 +20,11 @@ def decode(messages: Sequence[RawMessage], kind: str) -> list[Any]:
 
 def times_of(messages: Sequence[RawMessage], decoded: Sequence[Any], begin: int) -> Times:
     """
-    Return when messages were measured and received.
+    Return the times at which messages were measured and received.
 
     Args:
-        messages: as they were received.
-        decoded: the same messages.
+        messages: the messages as received.
+        decoded: the same messages, decoded.
         begin: the time that becomes zero [ns].
     """
     stamps = [to_nanoseconds(one.header.stamp) if hasattr(one, 'header') else 0 for one in decoded]
@@ -65,7 +65,7 @@ def newest_positions(message: Any) -> dict[str, float]:
 
 
 def resampled(times: Array, values: Array, grid: Array) -> Array:
-    """Return values, shape (n, k), at the times of a grid, each the last one before it; shape (m, k)."""
+    """Return values, shape (n, k), on a grid of times: the latest value before each; shape (m, k)."""
     places = np.clip(np.searchsorted(times, grid, side='right') - 1, 0, len(times) - 1)
     found: Array = values[places]
     return found

@@ -1,4 +1,4 @@
-"""Run the checks on what was heard or recorded of a robot, beside what its policy expects."""
+"""Run the checks on a robot's messages, live or recorded, against the expectations of its policy."""
 
 from collections.abc import Sequence
 
@@ -27,8 +27,8 @@ class Examination:
     The checks of one robot.
 
     Args:
-        recording: what was heard or recorded.
-        robot: what the policy expects; None without a policy.
+        recording: the received or recorded messages.
+        robot: the policy's expectations; None without a policy.
         namespace: the robot's namespace, such as ``/robot``; ``/`` is the root.
         anywhere: whether the robot is not in its start pose.
         command_topic: the topic of its commands.
@@ -52,7 +52,7 @@ class Examination:
         self._armed = (commands[0].received - self._begin) * 1e-9 if commands else np.inf  # [s]
 
     def run(self) -> list[Finding]:
-        """Run all checks and return what they found."""
+        """Run all checks and return their findings."""
         if self._robot is None:
             for topic, channel in self._recording.channels.items():
                 if channel.type in (STATES, IMUS):
@@ -64,7 +64,7 @@ class Examination:
             self._check_response(self._robot)
         if not self.findings:
             self.findings.append(
-                Finding('mend', 'topics', 'robot', 'nothing was heard; start the driver, and check ROS_DOMAIN_ID.')
+                Finding('mend', 'topics', 'robot', 'no message arrived; start the driver, and check ROS_DOMAIN_ID.')
             )
         return self.findings
 
@@ -78,16 +78,16 @@ class Examination:
         channel = self._recording.channels.get(topic)
         messages = self._recording.of(topic)
         if channel is not None and channel.type not in (kind, f'{kind}Stamped', kind.removesuffix('Stamped')):
-            text = f"it has {channel.type}, and the policy reads {kind}; set 'observation.{source.source.name}.type'."
+            text = f"it has {channel.type}, but the policy reads {kind}; set 'observation.{source.source.name}.type'."
             self._add('mend', 'type', topic, text)
         elif messages:
             self._check_topic(topic, channel.type if channel else kind, source)
         elif source.may_be_silent:
-            self._add('note', 'topic', topic, f'no {kind} came: nobody commands.')
+            self._add('note', 'topic', topic, f'no {kind} arrived: no node publishes commands.')
         else:
             others = [name for name, one in self._recording.channels.items() if one.type == kind]
             hint = f" '{others[0]}' has this type: set 'observation.{source.source.name}.topic'." if others else ''
-            self._add('mend', 'topic', topic, f'no {kind} came, and the policy reads it; start its driver.{hint}')
+            self._add('mend', 'topic', topic, f'no {kind} arrived, but the policy reads it; start its driver.{hint}')
             if kind == STATES and others:
                 self._check_names(others[0], source, robot)
 
@@ -115,16 +115,16 @@ class Examination:
             self.findings += check_gravity(topic, samples, needs_orientation=reads, upright=not self._anywhere)
 
     def _check_length(self, topic: str, lengths: Sequence[int], source: ExpectedSource) -> None:
-        """Check how many numbers the vectors have, if the policy reads them by their places."""
+        """Check the length of the vectors, if the policy reads them by index."""
         if not all(text.isdecimal() for text in source.fields):
             return
         places = [int(text) for text in source.fields]
         is_whole = places == list(range(len(places)))
         wrong = [n for n in lengths if n < max(places) + 1 or (is_whole and n != len(places))]
         if wrong:
-            text = f'its vectors have {wrong[0]} numbers, and the policy reads {len(places)}: it is another robot.'
+            text = f'its vectors have {wrong[0]} numbers, but the policy reads {len(places)}: it is another robot.'
             self._add(
-                'mend', 'names', topic, f"{text} Take its own policy, or choose numbers with 'observation.fields'."
+                'mend', 'names', topic, f"{text} Use that robot's policy, or choose numbers with 'observation.fields'."
             )
         else:
             self._add('ok', 'names', topic, f'{len(places)} numbers')
@@ -141,20 +141,20 @@ class Examination:
         at_rest = samples.before(self._armed)
         anywhere = self._anywhere or len(at_rest.times) < FEWEST_AT_REST or at_rest.moves
         if anywhere and not self._anywhere:
-            text = 'the robot moves, so its pose is only compared with where it was in training.'
+            text = 'the robot moves, so its pose is only compared with the positions in training.'
             self._add('note', 'pose', topic, text)
         self.findings += check_positions(self._robot.joints, samples if anywhere else at_rest, anywhere=anywhere)
         self.findings += check_velocities([name for name in source.joints if name in samples.names], samples)
 
     def _check_names(self, topic: str, source: ExpectedSource, robot: ExpectedRobot) -> None:
-        """Compare the names on another topic, which may be the robot's."""
+        """Compare the names on another topic that may be the robot's."""
         messages = self._recording.of(topic)
         if messages:
             samples = joint_samples(messages, decode(messages, STATES), self._begin)
             self.findings += check_names(topic, source.joints, samples.names)
 
     def _check_commanded(self, robot: ExpectedRobot) -> None:
-        """Check that the commanded joints exist, where the robot's joint states are known."""
+        """Check that the commanded joints exist, if the robot's joint states are known."""
         if self._joints is not None and (missing := [n for n in robot.commanded if n not in self._joints.names]):
             shown = ', '.join(missing[:3]) + (f', ... ({len(missing)})' if len(missing) > 3 else '')
             text = f'the policy commands {shown}, which the joint states do not have; see command.fields.'
@@ -195,7 +195,7 @@ class Examination:
 
 
 def _commands(message: object, robot: ExpectedRobot) -> list[float] | None:
-    """Return the commands in a message in the order of the policy's actions; None if it has others."""
+    """Return the commands in a message, in the order of the policy's actions; None if they are other commands."""
     if hasattr(message, 'data'):
         values = list(message.data)
         return values if len(values) == len(robot.commanded) else None

@@ -21,11 +21,11 @@ LATCHED = QoSDurabilityPolicy.TRANSIENT_LOCAL
 
 class Listener:
     """
-    Hears every topic that describes a robot, and those that are named.
+    Listens to every topic that describes a robot, and to named ones.
 
     Args:
         namespace: the robot's namespace; ``''`` is the root.
-        named: topics that the policy reads, or that carry its commands.
+        named: topics that the policy reads, or that contain its commands.
     """
 
     def __init__(self, namespace: str, named: Iterable[str]) -> None:
@@ -39,7 +39,7 @@ class Listener:
         """Number of publishers of each topic."""
 
     def collect(self, seconds: float) -> Recording:
-        """Return what comes within some seconds, after the first message, or after the same time without one."""
+        """Return the messages of some seconds from the first one on, or nothing after the same time without one."""
         messages: list[RawMessage] = []
         began = time.monotonic()
         for one in self.until(lambda: time.monotonic() > began + seconds):
@@ -51,7 +51,7 @@ class Listener:
         return Recording(dict(self._channels), messages, complete=True)
 
     def until(self, done: Callable[[], bool]) -> Iterator[RawMessage]:
-        """Yield messages as they come until ``done()``."""
+        """Yield messages as they arrive until ``done()``."""
         look = 0.0
         while not done():
             if time.monotonic() > look:
@@ -75,7 +75,7 @@ class Listener:
                 try:
                     message = interface_class(kind)
                 except (ImportError, AttributeError, ValueError):
-                    continue  # its type is not installed: the check of types says so
+                    continue  # its type is not installed, which the check of types reports
                 self._channels[topic] = Channel(topic, kind, '')
                 ends = self._node.get_publishers_info_by_topic(topic)
                 latched = bool(ends) and all(end.qos_profile.durability == LATCHED for end in ends)

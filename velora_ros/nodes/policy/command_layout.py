@@ -1,8 +1,8 @@
 """
-A Float64MultiArray that carries more than the command: blocks of one number for each action, in a given order.
+A Float64MultiArray with more than the command: blocks of one number for each action, in a given order.
 
 With stiffness and damping in it, a robot gets the gains of training with every command, and the fallback ``damp`` can
-be sent: no stiffness, the advised damping.
+be sent: no stiffness, and the damping of the policy file.
 """
 
 from array import array
@@ -25,7 +25,7 @@ class BlockEncoder:
 
     Args:
         spec: the policy's specification.
-        layout: the blocks, some of :data:`velora_ros.nodes.ros.command_types.BLOCKS`.
+        layout: the blocks, a selection of :data:`velora_ros.nodes.ros.command_types.BLOCKS`.
         interface: the block of the command itself.
         kind: the type of the command's messages.
 
@@ -35,20 +35,20 @@ class BlockEncoder:
 
     def __init__(self, spec: PolicySpec, layout: Sequence[str], interface: str, *, kind: str = VECTOR) -> None:
         if kind != VECTOR:
-            raise ConfigError(f"'command.layout' is for a {VECTOR}, and 'command.type' is {kind}; omit one of them.")
+            raise ConfigError(f"'command.layout' is for a {VECTOR}, but 'command.type' is {kind}; omit one of them.")
         if unknown := [block for block in layout if block not in BLOCKS]:
             raise ConfigError(f"'command.layout' has '{unknown[0]}'.{did_you_mean(unknown[0], BLOCKS)}")
         if len(set(layout)) < len(layout) or interface not in layout:
             raise ConfigError(
-                f"'command.layout' is {', '.join(layout)}; it must have each block once, and the command's own, "
-                f"'{interface}'."
+                f"'command.layout' is {', '.join(layout)}; it must have each block at most once, and must include the "
+                f"command's own, '{interface}'."
             )
         count = spec.action_dim
         blocks = {block: [0.0] * count for block in layout}
         for gain in (block for block in GAINS if block in blocks):
             values = getattr(spec.contract.command, gain) if spec.contract is not None else ()
             if not values:
-                raise ConfigError(f"'command.layout' has '{gain}', which the policy file does not say; leave it out.")
+                raise ConfigError(f"'command.layout' has '{gain}', which is not in the policy file; omit it.")
             blocks[gain] = list(values)
         self._head = serialize_message(Float64MultiArray(data=[0.0] * count * len(layout)))[: -8 * count * len(layout)]
         self._place, self._count = layout.index(interface) * count, count
@@ -57,11 +57,11 @@ class BlockEncoder:
         self._limp = array('d', [value for block in layout for value in limp[block]])
 
     def encode(self, command: Command) -> bytes:
-        """Return the bytes of the message that carries a command."""
+        """Return the bytes of the message for a command."""
         return self._with(self._values, command)
 
     def damp(self, command: Command) -> bytes:
-        """Return the bytes of the message that lets the joints move against the advised damping only."""
+        """Return the bytes of the message with which only the damping acts on the joints."""
         return self._with(self._limp, command)
 
     def _with(self, values: 'array[float]', command: Command) -> bytes:

@@ -17,9 +17,9 @@ from rclpy.subscription import Subscription
 from velora_ros.control.contradicting_publishers import Contradictions
 from velora_ros.nodes.ros.message_types import canonical_type
 
-# Maximum number of other topics that are named, and that are checked.
+# Maximum number of other topics that are named, and maximum number that are checked.
 _NAMED, _CHECKED = 3, 8
-# Names of topics at least this similar (as difflib measures it) may be meant for each other.
+# Topics whose names are at least this similar (by difflib's measure) may be meant to be the same.
 _SIMILAR = 0.6
 # Number of checks for which a contradiction is still reported after it is no longer found.
 _REMEMBERED = 5
@@ -39,7 +39,7 @@ class Endpoint(NamedTuple):
 
 
 class SourceConnection(NamedTuple):
-    """A topic that observations are read from: source, topic as given, full type, subscription, contradictions."""
+    """A topic from which observations are read: source, topic as given, full type, subscription, contradictions."""
 
     name: str
     topic: str
@@ -71,7 +71,7 @@ def commands_not_received(
         advice = (
             f"set 'command.type' to {short}" if short in known else f'the types that can be sent are {", ".join(known)}'
         )
-        return f"no node receives the commands on '{topic}': {_take(others)}, and this node sends {kind}; {advice}"
+        return f"no node receives the commands on '{topic}': {_take(others)}, but this node sends {kind}; {advice}"
     if here:
         return (
             f"no node receives the commands on '{topic}': {here[0].node} subscribes to it with an incompatible quality "
@@ -94,7 +94,7 @@ def commands_partly_received(topic: str, kind: str, others: Sequence[Endpoint]) 
 def source_not_received(
     source: str, topic: str, kind: str, here: Sequence[Endpoint], elsewhere: Mapping[str, Sequence[Endpoint]]
 ) -> str:
-    """Return why nothing comes from a source, and what to do; ``''`` if the graph shows no reason."""
+    """Return why nothing arrives from a source, and what to do; ``''`` if the graph shows no reason."""
     others = [end for end in here if end.kind != kind]
     if others:
         return (
@@ -119,7 +119,7 @@ def contradiction_warning(topic: str, publishers: Sequence[str], signal: str, fi
     """Return the warning about publishers of a topic that send different values of one signal."""
     return (
         f"'{topic}' has publishers that contradict each other about '{signal}' ({first:.3g} and {second:.3g}): "
-        f'{" and ".join(publishers)}; end the one that is left over'
+        f'{" and ".join(publishers)}; stop the one that is not needed'
     )
 
 
@@ -163,7 +163,7 @@ class ConnectionChecks:
         """Which nodes publish the first source, while nothing has arrived from it."""
         self._contradictions: dict[
             str, tuple[str, int]
-        ] = {}  # by source: the warning, and for how many more checks it holds
+        ] = {}  # by source: the warning, and the number of checks for which it remains
 
     def check(self, *, armed: bool, waiting: bool) -> list[str]:
         """
@@ -187,7 +187,7 @@ class ConnectionChecks:
         return f'{" and ".join(dict.fromkeys(ends))} can publish it and sent nothing yet'
 
     def _is_repeated(self, what: str) -> bool:
-        """Note a problem; return whether the last check found it too."""
+        """Record a problem; return whether the last check found it too."""
         self._now.add(what)
         return what in self._before
 
@@ -204,7 +204,7 @@ class ConnectionChecks:
         kinds = [self._kind, *(kind for kind in self._known.values() if kind != self._kind)]
         elsewhere = {} if here else self._elsewhere(topic, kinds, self._subscribers, any_name=self._kind)
         if waiting and not here and not elsewhere:
-            return ''  # there is no robot at all, as the status says
+            return ''  # there is no robot at all, which the status reports
         return commands_not_received(topic, self._kind, here, elsewhere, self._known)
 
     def _check_source(self, source: SourceConnection, *, waiting: bool) -> str:
@@ -228,7 +228,7 @@ class ConnectionChecks:
         if not several:
             return ''
         if found is None:
-            if checks > 1:  # both agree for a moment, while the robot passes the other one's values
+            if checks > 1:  # both agree for a moment, when the robot moves through the other one's values
                 self._contradictions[source.name] = text, checks - 1
             return text
         if not self._is_repeated(f'{source.name}:') and not text:

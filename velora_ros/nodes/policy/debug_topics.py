@@ -10,7 +10,7 @@ from velora_ros.nodes.ros.conversions import to_vector
 
 class DebugTopics:
     """
-    Publishes the topics for debugging while there are subscribers.
+    Publishes the debugging topics while they have subscribers.
 
     Args:
         topics: creates the publishers.

@@ -1,5 +1,5 @@
 """
-The emergency stop of policy_node: a topic and a service ask for it, and nothing is commanded from then on.
+The emergency stop of policy_node, requested by a topic or a service; nothing is commanded from then on.
 
 :meth:`velora_ros.control.controller.Controller.emergency_stop` latches it as a fault; ``~/clear_fault`` releases it.
 """
@@ -17,11 +17,11 @@ class EmergencyStop:
     """
     Subscribes to ``emergency_stop`` and offers ``~/emergency_stop``.
 
-    The node has it as long as it lives: a stop counts before a policy is loaded, and while another one is.
+    It exists as long as the node: a stop counts before a policy is loaded, and while another one loads.
 
     Args:
         node: the node.
-        stop: called when a message or a call asks for the stop.
+        stop: called when a message or a call requests the stop.
     """
 
     def __init__(self, node: Node, stop: Callable[[], None]) -> None:
@@ -38,5 +38,5 @@ class EmergencyStop:
             self._stop()
             response.success, response.message = True, 'emergency stop latched'
         else:
-            response.message = 'false releases nothing; call ~/clear_fault.'
+            response.message = 'false does not release it; call ~/clear_fault.'
         return response

@@ -1,8 +1,8 @@
 """
-Encode: from a command to the message that a robot takes, the last of four steps from a state to a command.
+Encode: from a command to the message for the robot, the last of four steps from a state to a command.
 
 An encoder has one method, ``encode(command) -> message``, and fills the same message each time. That of a vector
-(``serialised_messages.py``) returns the bytes that the middleware carries.
+(``serialised_messages.py``) returns serialised bytes.
 """
 
 from array import array
@@ -26,13 +26,13 @@ class Encoder(Protocol):
     """Makes the message of a command."""
 
     def encode(self, command: Command) -> Any:
-        """Return the message, or its bytes, that carries a command; the next call may change the same message."""
+        """Return the message of a command, or its bytes; the next call may change the same message."""
         ...
 
 
 def interface_of(kind: str, interface: str, fields: Sequence[str]) -> str:
     """
-    Return the interface that is commanded (position, velocity or effort); ``''`` if only the policy's names say it.
+    Return the commanded interface (position, velocity or effort); ``''`` if only the policy's names determine it.
 
     Raises:
         ConfigError: the type or the fields contradict the interface.
@@ -42,8 +42,8 @@ def interface_of(kind: str, interface: str, fields: Sequence[str]) -> str:
     meanings |= {interface} - {''}
     if len(meanings) > 1:
         raise ConfigError(
-            f"'command.type' ({kind}), 'command.interface' and 'command.fields' say {' and '.join(sorted(meanings))}; "
-            'a message commands one of them.'
+            f"'command.type' ({kind}), 'command.interface' and 'command.fields' mean {' and '.join(sorted(meanings))}; "
+            f'a message commands only one of them.'
         )
     return meanings.pop() if meanings else ''
 
@@ -66,17 +66,17 @@ def make_encoder(
         spec: the policy's specification.
         interface: position, velocity or effort, for names that do not contain it.
         fields: where each action goes, in the policy's order: the index in a Float64MultiArray, the joint of a
-            JointState or JointTrajectory, ``linear.x`` ... ``angular.z`` of a Twist. Empty derives it from the names.
+            JointState or JointTrajectory, ``linear.x`` ... ``angular.z`` of a Twist. Empty: derived from the names.
         frame_id: the frame of the header, if there is one.
         now: returns the time of the robot's clock [ns], for stamps.
-        stops_within: lowest and highest command of each action: the points of a JointTrajectory have velocities, and
-            its joints come to rest within these bounds. Empty: no velocities.
+        stops_within: lowest and highest command of each action, if the points of a JointTrajectory have velocities; the
+            joints come to rest within these bounds. Empty: no velocities.
 
     Raises:
         ConfigError: the fields do not fit the message or the policy.
     """
     if stops_within and kind != 'JointTrajectory':
-        raise ConfigError(f"'command.velocities' is for a JointTrajectory, and 'command.type' is {kind}; omit it.")
+        raise ConfigError(f"'command.velocities' is for a JointTrajectory, but 'command.type' is {kind}; omit it.")
     if fields and len(fields) != spec.action_dim:
         raise ConfigError(
             f"'command.fields' has {len(fields)} entries and the policy commands {spec.action_dim}: "
@@ -119,7 +119,7 @@ class TrajectoryEncoder:
     """
     Encodes a command as a JointTrajectory of one point, one control period from now.
 
-    Its stamp is zero, which means "from now on" by the controller's own clock, so no point arrives too late.
+    Its stamp is zero, which means "from now on" by the controller's own clock, so a point never arrives too late.
     """
 
     def __init__(self, message: Any, joints: list[str], interface: str, period: float) -> None:
@@ -194,7 +194,7 @@ def _places(spec: PolicySpec, fields: Sequence[str]) -> list[int] | None:
 
 
 def _joints(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) -> tuple[list[str], str]:
-    """Return the joints, and the one interface that is commanded of all of them."""
+    """Return the joints and the one interface that is commanded for all of them."""
     signals = [joint_signal(name) for name in fields or spec.action_names]
     joints = [signal[0] if signal else name for signal, name in zip(signals, fields or spec.action_names, strict=True)]
     own = [joint_signal(name) for name in spec.action_names] if spec.contract is None else []

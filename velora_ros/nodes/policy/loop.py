@@ -1,8 +1,8 @@
 """
 The control loop of policy_node: the path of a message from the robot's state to the command.
 
-:meth:`PolicyLoop._answer` is the whole path, four calls. It ends early for a state between two steps of the policy and
-for one that a newer one has overtaken. For a joint state and a vector of commands it goes through:
+:meth:`PolicyLoop._answer` is the whole path, four calls. It ends early for a state between two steps of the policy, and
+for a state that a newer one has superseded. For a joint state and a vector of commands it goes through:
 
 1. decode: ``JointStateDecoder`` (``serialised_messages.py``) reads the stamp and the values of the message;
 2. observe: ``JointValues`` (``control/joint_values.py``) merges them by name into an observation, by itself or, with
@@ -11,8 +11,8 @@ for one that a newer one has overtaken. For a joint state and a vector of comman
    with its engine (``policy/numba_engine.py``), and limits the action, ``RampAndSlew`` (``control/command_limits.py``);
 4. encode: ``VectorEncoder`` (``serialised_messages.py``) makes the message of the command.
 
-The rest of this file is around it: topics and timers, start and stop, changed settings, a fixed rate, the watchdog and
-the diagnostics.
+The rest of this file handles topics and timers, start and stop, changed settings, a fixed rate, the watchdog and the
+diagnostics.
 """
 
 import time
@@ -64,7 +64,7 @@ NO_CLOCK = (
 )
 # Longest wait for subscribers to acknowledge the last command [s].
 ACKNOWLEDGE_S = 0.5
-# A silence is confirmed after this share of the watchdog's timeout: the fault is latched late by that much.
+# A silence is confirmed after this share of the watchdog's timeout, by which the fault is latched later.
 SECOND_LOOK = 0.05
 DIAGNOSTICS_STEPS = 4
 
@@ -149,7 +149,7 @@ class PolicyLoop:
     # --- the path of a message -------------------------------------------------------------------------------------
 
     def _on_state(self, message: Any) -> None:
-        """Handle a message of the triggering topic, then those that were received behind a late one."""
+        """Handle a message of the triggering topic, then those that were queued after a late one."""
         if not self.active:
             return
         handle = self._keep if self._values['rate_hz'] > 0 else self._answer
@@ -228,7 +228,7 @@ class PolicyLoop:
                 self._reject(error)
 
     def _is_superseded(self, age: int) -> bool:
-        """Return whether a newer complete state was received behind a state of this age [ns], and count it then."""
+        """Return whether a newer complete state was queued after a state of this age [ns]; if so, count it."""
         if age <= self._late and not self._queue:
             return False
         take = taker(self._subscription)
@@ -239,13 +239,13 @@ class PolicyLoop:
         return superseded
 
     def _reject(self, error: ObservationError) -> None:
-        """Count a message that cannot be used, and publish why; the next command publishes that this is over."""
+        """Count a message that cannot be used, and publish why; the status is updated at the next command."""
         self.controller.reject('incomplete', str(error))
         self._status_is_known = False
         self._diagnostics.publish_status(self.status)
 
     def _report(self, command: Command | None, observation: Array) -> None:
-        """Publish the status, which may be new, and the topics for debugging."""
+        """Publish the status, if it is new, and the debugging topics."""
         self._diagnostics.publish_status(self.status)
         self._status_is_known = command is not None and not self.controller.fault
         if self._debug and self.controller.policy_action is not None:
@@ -266,7 +266,7 @@ class PolicyLoop:
         self._command.publish(self._encode_last(command) if ends else self._encoder.encode(command))
 
     def _encode_last(self, command: Command) -> Any:
-        """Return the message of a command with which commanding ends: without stiffness or speed where it has them."""
+        """Return the message of the last command: without stiffness or speed, if the message has them."""
         if self._values['fallback'] == DAMP and isinstance(self._encoder, BlockEncoder):
             return self._encoder.damp(command)
         if isinstance(self._encoder, MovingTrajectoryEncoder):
@@ -293,7 +293,7 @@ class PolicyLoop:
     # --- start, stop, settings -------------------------------------------------------------------------------------
 
     def start(self, *, arm: bool) -> None:
-        """Begin to read states; also answer them with commands if ``arm``."""
+        """Start to read states; with ``arm``, also send commands."""
         self._observation.forget()
         self._restart_schedule()
         self._kept = None
@@ -345,7 +345,7 @@ class PolicyLoop:
         self._diagnostics.publish_status(self.status)
 
     def forget(self, cause: str) -> None:
-        """Reset the hidden state and forget the states of the sources."""
+        """Reset the hidden state and drop the states of the sources."""
         self._sources.forget_states()
         self._restart_schedule()
         self._kept = None
@@ -378,7 +378,7 @@ class PolicyLoop:
         check_same_spec(policy.spec, self.policy.spec)
         old, new = self.policy.content, policy.content
         if (old.digest, old.converted_units) == (new.digest, new.converted_units):
-            return  # files of version 1 and 2 can have the same content, but not the same refusals
+            return  # files of version 1 and 2 can have the same content but different refusals
         self.controller.swap(policy, _normalisation(policy))
         self.policy = policy
         self.controller.refusals = self._open_confirmations(self._values)
@@ -422,10 +422,10 @@ class PolicyLoop:
 
     def _on_watchdog(self) -> None:
         """
-        Check for silence, then again when the newest state could next be too old: rarely, and in time.
+        Check for silence, then again when the newest state could next be too old; these are few checks, all in time.
 
-        A fault needs two checks in a row that find silence: between them, a process that was held up itself reads the
-        states that have queued up.
+        A fault needs two checks in a row that find silence: between them, a process that was blocked itself reads the
+        queued states.
         """
         left = self.controller.until_watchdog(time.monotonic())
         self._was_silent = left <= 0 and not self._was_silent
@@ -443,7 +443,7 @@ class PolicyLoop:
         return safety.max_state_age if safety.zeroes_at_once and safety.max_state_age != float('inf') else 0.0
 
     def _on_stale(self) -> None:
-        """Zero velocities and efforts as soon as their input is too old, and look again when that can next happen."""
+        """Zero velocities and efforts as soon as their input is too old, and check again when that can next happen."""
         left = self.controller.until_zero(time.monotonic())
         if left <= 0:
             self.send(self.controller.zero(time.monotonic()))

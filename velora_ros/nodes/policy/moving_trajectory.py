@@ -9,27 +9,27 @@ from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.message_types import interface_class
 
 NANOSECONDS = 1e9
-# After a pause of more periods the joints stand where the last command put them.
+# After a pause of more periods than this the joints rest at the last command.
 _PAUSE_PERIODS = 2.0
 
 
 class MovingTrajectoryEncoder:
     """
-    Encodes positions as a JointTrajectory of two points: where the joints move to, and where they come to rest.
+    Encodes positions as a JointTrajectory of two points: the target of the joints, and where they come to rest.
 
     A joint that moves from its last command to the next one within the period arrives with the speed of this motion,
-    ``v = (p - p_last) / T``, and stops within another period at ``p + v T / 2``, by a constant deceleration. The speed
-    is reduced where the joint would stop beyond its bounds.
+    ``v = (p - p_last) / T``, and stops within another period at ``p + v T / 2``, with a constant deceleration. The
+    speed is reduced if the joint would stop outside its bounds.
 
     Args:
         message: the message to fill, with its joints.
         period: the control period T [s].
         bounds: lowest and highest command of each joint [rad or m].
         now: returns the time of the robot's clock [ns].
-        interface: what is commanded.
+        interface: the commanded interface.
 
     Raises:
-        ConfigError: something else than positions is commanded.
+        ConfigError: it is not position.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class MovingTrajectoryEncoder:
     ) -> None:
         if interface != 'position':
             raise ConfigError(
-                f"'command.velocities' is for positions, and the JointTrajectory commands the interface '{interface}'; "
-                'omit it.'
+                f"'command.velocities' is for positions, but the JointTrajectory commands the interface '{interface}'; "
+                f'omit it.'
             )
         self._message, self._period, self._bounds, self._now = message, period, list(bounds), now
         self._moving, self._resting = trajectory_point(period), trajectory_point(2 * period)
@@ -60,14 +60,14 @@ class MovingTrajectoryEncoder:
         return self._filled(command, speeds, rest)
 
     def end(self, command: Command) -> Any:
-        """Return the message of a command with which commanding ends: the joints stand there."""
+        """Return the message of the last command, at which the joints rest."""
         self._last = None
         return self._filled(command, [0.0] * len(command), command)
 
     def _filled(self, command: Command, speeds: Command, rest: Command) -> Any:
         self._moving.positions, self._moving.velocities = array('d', command), array('d', speeds)
         inside = (min(max(value, low), high) for value, (low, high) in zip(rest, self._bounds, strict=True))
-        self._resting.positions = array('d', inside)  # rounding may lead out
+        self._resting.positions = array('d', inside)  # rounding may exceed the bounds
         self._message.points = [self._moving, self._resting]
         return self._message
 

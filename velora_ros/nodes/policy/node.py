@@ -5,10 +5,10 @@ Subscribes:
     joint_states (sensor_msgs/JointState): the robot's state, when every name of the policy is a joint signal.
     observation (std_msgs/Float64MultiArray): the observation as a vector, when some name is not.
         With ``observation.sources`` these topics instead: Imu, Odometry, Twist, TwistStamped and any other message.
-    reset (std_msgs/Empty): the robot was put somewhere else; resets the hidden state.
-    emergency_stop (std_msgs/Bool): true latches a fault; false never releases it. Publishers of any reliability and
-        durability are received, including a true that was latched on the topic before this node started.
-    policy_update (std_msgs/String): the path of the first or of a better policy; only with ``follow_trainer``.
+    reset (std_msgs/Empty): the robot was moved to another place; resets the hidden state.
+    emergency_stop (std_msgs/Bool): true latches a fault; false never releases it. Publishers may have any reliability
+    and durability; a true that was latched on the topic before this node started is received too. policy_update
+    (std_msgs/String): the path of the first policy or of a better one; only with ``follow_trainer``.
 
 Publishes:
     command (std_msgs/Float64MultiArray, or JointState, JointTrajectory, Twist, TwistStamped): commands within their
@@ -101,7 +101,7 @@ class PolicyNode(LifecycleNode):
         self.exit_code: int | None = None
         self._loop: PolicyLoop | None = None
         self._fault = self._failure = ''
-        self._running = self._requested = ''  # the running policy, and the last value of the parameter that was handled
+        self._running = self._requested = ''  # the running policy, and the last handled value of the parameter
         self._requests = self._idle_steps = 0
         self._starting, self._finalized = True, False
         rows = parameters(sources_at_start(start_values(self)))
@@ -134,12 +134,12 @@ class PolicyNode(LifecycleNode):
             self._loop.stop()
 
     def destroy_node(self) -> None:
-        """Release everything at once, so that the node leaves the ROS graph also where the process goes on."""
+        """Release everything immediately, so that the node leaves the ROS graph even if the process continues."""
         super().destroy_node()  # type: ignore[no-untyped-call]
         release_state_machine(self)
 
     def fail(self, reason: str) -> None:
-        """Report why a transition failed: the process ends with it when autostarting, else it is logged."""
+        """Report why a transition failed: with autostart the process ends with the reason, otherwise it is logged."""
         self._failure = reason
         if not self._autostarting:
             self.get_logger().error(reason)
@@ -168,7 +168,7 @@ class PolicyNode(LifecycleNode):
 
     @_transition
     def on_activate(self, state: LifecycleState) -> None:
-        """Read states, from a fresh hidden state; command if ``arm_on_activate`` is set."""
+        """Start reading states with a fresh hidden state; send commands if ``arm_on_activate`` is set."""
         self._configured.start(arm=self._table['arm_on_activate'])
 
     @_transition
@@ -178,7 +178,7 @@ class PolicyNode(LifecycleNode):
 
     @_transition
     def on_cleanup(self, state: LifecycleState) -> None:
-        """Release policy and topics; a latched fault stays."""
+        """Release policy and topics; a latched fault remains."""
         self._release()
 
     @_transition
@@ -202,7 +202,7 @@ class PolicyNode(LifecycleNode):
 
     @property
     def _not_there(self) -> str:
-        """Why there is no policy now."""
+        """The reason why there is no policy."""
         if self._finalized:
             return 'the node is finalized; start its process again.'
         return 'the node is unconfigured; configure it first.'
@@ -256,7 +256,7 @@ class PolicyNode(LifecycleNode):
 
         Args:
             given: the policy's path or name.
-            answer: called with '' when the policy runs, or with the reason why it does not.
+            answer: called with '' when the policy runs, or with the reason if it does not.
         """
         loop, path = self._configured, self._folders.check(given)
         loop.check_fits(path)
@@ -287,7 +287,7 @@ class PolicyNode(LifecycleNode):
         try:
             self._swap(given)
         except VeloraError as error:
-            self._settle(f'{error} The old policy stays.')
+            self._settle(f'{error} The old policy stays in use.')
 
     # --- services --------------------------------------------------------------------------------------------------
 
@@ -344,11 +344,11 @@ class PolicyNode(LifecycleNode):
             response.message = self._not_there
         else:
             self._loop.forget('request')
-            response.success, response.message = True, 'hidden state forgotten'
+            response.success, response.message = True, 'hidden state reset'
         return response
 
     def _on_reload_policy(self, response: Any, send: Callable[[], None]) -> None:
-        """Read the policy file again; answer when the policy runs, or with the reason why the old one stays."""
+        """Read the policy file again; respond when the policy runs, or with the reason why the old one stays in use."""
 
         def answer(why: str) -> None:
             response.success = not why
@@ -358,7 +358,7 @@ class PolicyNode(LifecycleNode):
         try:
             self._swap(self._table['policy'], answer)
         except VeloraError as error:
-            answer(str(error) if self._loop is None else f'{error} The old policy stays.')
+            answer(str(error) if self._loop is None else f'{error} The old policy stays in use.')
 
     def _on_diagnostics(self) -> None:
         if self._loop is not None:

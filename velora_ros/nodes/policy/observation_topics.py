@@ -1,4 +1,4 @@
-"""The topics that policy_node's observations are read from: for each its decoder, newest values and subscription."""
+"""The topics from which policy_node reads observations: the decoder, newest values and subscription of each."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -39,10 +39,10 @@ IMU = 'Imu'
 @dataclass
 class ObservationTopic:
     """
-    One topic that observations are read from.
+    One topic from which observations are read.
 
     Args:
-        plan: what is read from it.
+        plan: the fields that are read from it.
         decoder: reads its messages.
         values: its newest values.
         kind: the class of its messages.
@@ -67,8 +67,7 @@ class ObservationTopic:
         """
         Decode a message at a time of the robot's clock [ns] and store its values.
 
-        Returns:
-            When it was measured [ns], if it completes a state; else None.
+        Returns: The time of measurement [ns] if it completes a state, otherwise None.
 
         Raises:
             ObservationError: it cannot be used; until one can, the values cannot be read.
@@ -93,7 +92,7 @@ class ObservationTopic:
 
 class ObservationTopics:
     """
-    All topics that observations are read from, the triggering one first.
+    All topics from which observations are read, the triggering one first.
 
     Args:
         names: the policy's observation names.
@@ -117,7 +116,7 @@ class ObservationTopics:
 
     @property
     def trigger(self) -> ObservationTopic:
-        """The topic whose messages are answered with a command."""
+        """The topic whose messages trigger commands."""
         return self._topics[0]
 
     @property
@@ -132,7 +131,7 @@ class ObservationTopics:
 
     @property
     def plans(self) -> list[SourcePlan]:
-        """What is read from each source, the trigger's first."""
+        """The fields that are read from each source, the trigger's first."""
         return self._plan.sources
 
     @property
@@ -144,14 +143,14 @@ class ObservationTopics:
         self, begins: Callable[[int], bool], last_action: npt.NDArray[np.float64] | None = None
     ) -> NewestValues | Observation:
         """
-        Return what merges the newest values of all topics.
+        Return the object that merges the newest values of all topics.
 
         Args:
             begins: as in :class:`Observation`.
             last_action: the policy's previous action, which the controller keeps up to date.
 
         Raises:
-            ConfigError: an entry names an action that there is not.
+            ConfigError: an entry names an action that does not exist.
         """
         plan = self._plan
         if len(self._topics) == 1 and plan.transform is None and not plan.computed and plan.joints is None:
@@ -165,7 +164,7 @@ class ObservationTopics:
         )
 
     def limit_ages(self, values: Values, max_state_age: float) -> None:
-        """Set how far from the observation's stamp the values of each source may be, from the node's parameters."""
+        """Set the largest difference in time between each source and the observation, from the node's parameters."""
         for topic in self._topics:
             topic.values.max_age = max_age(topic.source, values, max_state_age)
         self._lasting = {
@@ -173,13 +172,13 @@ class ObservationTopics:
         }
 
     def forget_states(self) -> None:
-        """Drop the values that describe the robot; those without an age limit (``max_age_s`` 0), as of a goal, stay."""
+        """Drop the values that describe the robot; keep those without an age limit (``max_age_s`` 0), as of a goal."""
         for topic in self._topics:
             if topic.source.name not in self._lasting:
                 topic.values.forget()
 
     def lost(self) -> Counter[str]:
-        """Return for each joint signal the number of states that stayed incomplete without it."""
+        """Return, for each joint signal, the number of states that remained incomplete because it was missing."""
         total: Counter[str] = Counter()
         for topic in self._topics:
             if isinstance(topic.values, JointValues):
@@ -207,7 +206,7 @@ def _topic(one: SourcePlan, names: Sequence[str], frames: Frames, *, is_trigger:
     if is_trigger and source.missing:
         raise ConfigError(
             f"'observation.{source.name}.missing' is for sources other than the first one, '{source.name}', whose "
-            "messages are answered with commands; omit it, or put another source first in 'observation.sources'."
+            f"messages trigger commands; omit it, or put another source first in 'observation.sources'."
         )
     size = len(one.places)
     missing, low, high = (_one_each(source, what, size) for what in ('missing', 'low', 'high'))
@@ -219,7 +218,7 @@ def _topic(one: SourcePlan, names: Sequence[str], frames: Frames, *, is_trigger:
 
 
 def _names(one: SourcePlan, names: Sequence[str], settings: ObservationSettings) -> Sequence[str]:
-    """Return the names of a source's values: those of the policy if it has a whole vector, else its fields."""
+    """Return the names of a source's values: the policy's names for a whole vector, otherwise its fields."""
     return names if one.source.type == VECTOR and not settings.fields else one.fields
 
 
@@ -230,7 +229,7 @@ def _decoder(one: SourcePlan, frames: Frames, *, is_whole: bool) -> Decoder:
     if source.mounting_rpy:
         raise ConfigError(
             f"'observation.{source.name}.mounting_rpy' applies to an Imu of which only {', '.join(IMU_FIELDS)} are "
-            'read; omit it, or read the other fields from a source of their own.'
+            'read; omit it, or read the other fields from a separate source.'
         )
     return MessageDecoder(source, _reader(one, is_whole=is_whole), frames)
 
@@ -242,8 +241,8 @@ def _one_each(source: Source, what: str, size: int) -> list[float]:
         return list(given)
     if len(given) != 1:
         raise ConfigError(
-            f"'observation.{source.name}.{what}' has {len(given)} values and the source gives {size}; give "
-            'one for all, or one for each.'
+            f"'observation.{source.name}.{what}' has {len(given)} values, but the source has {size}; give one for all, "
+            f'or one for each.'
         )
     return list(given) * size
 

@@ -1,4 +1,4 @@
-"""The parameters of policy_node, and what the controller needs of them."""
+"""The parameters of policy_node, and the controller's settings made from them."""
 
 import math
 import re
@@ -32,12 +32,13 @@ PARAMETERS = (
     ),
     Parameter(
         'policy_dirs', 'string_array', [],
-        'Folders from which other policies may be loaded, beside those of the first policy and of the shipped ones.',
-        read_only='it guards against loading anything else.',
+        'Folders from which other policies may be loaded, in addition to those of the first policy and of the shipped '
+        'ones.',
+        read_only='it restricts which files can be loaded.',
     ),
     Parameter(
         'follow_trainer', 'bool', False,
-        'Load the policies that policy_update names; with autostart and without a policy, wait for the first one.',
+        'Load the policies named on policy_update; with autostart and without a policy, wait for the first one.',
     ),
     Parameter(
         'engine', 'string', 'auto',
@@ -45,13 +46,13 @@ PARAMETERS = (
         choices=ENGINES,
     ),
     Parameter(
-        'autostart', 'bool', False, 'Configure and activate at the start; without it, a lifecycle manager must do so.',
-        read_only='it only matters at the start; use the lifecycle services.',
+        'autostart', 'bool', False, 'Configure and activate at the start; otherwise a lifecycle manager must do so.',
+        read_only='it only has an effect at the start; use the lifecycle services.',
     ),
-    Parameter('arm_on_activate', 'bool', False, 'Command as soon as the node is active, without a call of ~/arm.'),
+    Parameter('arm_on_activate', 'bool', False, 'Send commands as soon as the node is active, without ~/arm.'),
     Parameter('auto_recover', 'bool', False, 'A usable state clears a fault, but never an emergency stop.'),
     Parameter(
-        'max_state_age_s', 'double', -1.0, f'An older state yields no command; -1 is 3 T. {_OFF}', 's', (-1, math.inf)
+        'max_state_age_s', 'double', -1.0, f'An older state gets no command; -1 is 3 T. {_OFF}', 's', (-1, math.inf)
     ),
     Parameter(
         'watchdog_timeout_s', 'double', -1.0, f'A longer silence latches a fault; -1 is 10 T. {_OFF}', 's',
@@ -63,14 +64,14 @@ PARAMETERS = (
     Parameter(
         'fallback', 'string', 'auto',
         'Command on a fault and at the end; auto holds positions and servos, and sets velocities, efforts and'
-        ' unknown actions to zero; damp takes the stiffness away, where command.layout carries it.',
+        ' unknown actions to zero; damp sets the stiffness to zero, if command.layout contains it.',
         choices=('auto', 'zero', 'hold', 'pose', 'none', 'damp'),
     ),
     Parameter(
         'fallback_pose', 'double_array', [], "The command of the fallback 'pose', in action order and SI units."
     ),
     Parameter(
-        'ramp_s', 'double', 0.0, f'Time in which commands ramp in from where the robot is, after arming. {_OFF}',
+        "ramp_s', 'double', 0.0, f'Time after arming in which commands ramp in from the robot's position. {_OFF}",
         's', (0, math.inf),
     ),
     Parameter(
@@ -80,18 +81,18 @@ PARAMETERS = (
     ),
     Parameter(
         'rate_hz', 'double', ONE_PER_PERIOD,
-        'Fixed rate of commands, each from the newest state; 0 answers each state at once; -1 steps once in each period'
-        ' of the policy, at the states nearest to it, or answers each state if the policy file has no contract.',
+        'Fixed rate of commands, each from the newest state. 0 commands at each state. -1 steps once in each period of '
+        'the policy, at the nearest states, or at each state if the policy file has no contract.',
         'Hz', (-1, 10_000),
     ),
     Parameter(
         'command.type', 'string', '',
-        'Message type of the command, a short or full name; empty is what the policy file says, else'
-        ' Float64MultiArray.',
+        'Message type of the command, a short or full name; if empty, as in the policy file, otherwise '
+        'Float64MultiArray.',
         choices=('', *COMMAND_TYPES), canonical=lambda kind: canonical_type(kind, COMMAND_TYPES) if kind else '',
     ),
     Parameter(
-        'command.interface', 'string', '', 'Meaning of the commands; empty reads it from the action names.',
+        'command.interface', 'string', '', 'Meaning of the commands; if empty, from the action names.',
         choices=('', 'position', 'velocity', 'effort'),
     ),
     Parameter(
@@ -102,99 +103,100 @@ PARAMETERS = (
     Parameter(
         'command.layout', 'string_array', [],
         'Blocks of a Float64MultiArray, each with one number for each action: position, velocity, effort, stiffness,'
-        ' damping. Stiffness and damping are those of the policy file. Empty is the command alone.',
+        ' damping. Stiffness and damping are those of the policy file. If empty, only the command.',
     ),
     Parameter(
         'command.velocities', 'bool', False,
-        'The point of a JointTrajectory has the velocities of the motion from the last command, and a second point, one'
-        ' period later, in which the joints stand. For controllers that interpolate with velocities.',
+        'The point of a JointTrajectory has the velocities of the motion from the last command, and is followed by a '
+        'second point, one period later, at which the joints rest. For controllers that interpolate with velocities.',
     ),
     Parameter(
         'command.scale', 'double_array', [],
-        "SI value of one unit of each of the policy's actions, not 0; empty is what the policy file says.",
+        "SI value of one unit of each of the policy's actions, not 0; if empty, as in the policy file.",
     ),
     Parameter(
         'command.offset', 'double_array', [],
-        "SI value of each of the policy's actions at zero; empty is what the policy file says.",
+        "SI value of each of the policy's actions at zero; if empty, as in the policy file.",
     ),
     Parameter(
         'command.si_confirmed', 'bool', False,
-        'The robot takes SI units, without a factor added by hand. Required to arm a policy file of version 1 with a'
+        'Confirms that the robot expects SI units, without a factor added by hand. Required to arm a policy file of '
+        'version 1 with a'
         ' unit such as 100 N, and to send actions without a meaning, such as action_0, as a Float64MultiArray to the'
         " commands topic of a joint controller.",
     ),
     Parameter(
         'gains_confirmed', 'bool', False,
-        "The robot's position servos have about the stiffness and damping that the policy file advises. Required to arm"
-        ' a policy that sends position targets and has such advice.',
+        "Confirms that the robot's position servos have about the stiffness and damping in the policy file. Required "
+        "to arm a policy that sends position targets and has these values.",
     ),
     Parameter(
         'start_pose_speed', 'double', 0.5,
-        'Speed at which arming moves the joints to the start pose of the policy file [rad/s or m/s]. 0 lets the policy'
-        ' command from where the joints are.', '', (0, math.inf),
+        'Speed at which arming moves the joints to the start pose of the policy file [rad/s or m/s]. With 0, the '
+        'policy commands from the current positions.', '', (0, math.inf),
     ),
     Parameter(
         'start_when_ready', 'bool', False,
-        'The policy takes over by itself when the start pose is reached, without a call of ~/start.',
+        'The policy takes over by itself when the start pose is reached, without a call to ~/start.',
     ),
     Parameter(
-        'max_tilt', 'double', 0.0, f'A robot with a contract that tilts by more is a latched fault. {_OFF}', 'rad',
+        'max_tilt', 'double', 0.0, f'With a contract, a larger tilt of the robot is a latched fault. {_OFF}', 'rad',
         (0, math.pi),
     ),
     Parameter(
         'max_joint_speed', 'double', 0.0,
-        f'A joint of a robot with a contract that is faster [rad/s or m/s] is a latched fault. {_OFF}', '',
+        f'With a contract, a higher speed of a joint [rad/s or m/s] is a latched fault. {_OFF}', '',
         (0, math.inf),
     ),
     Parameter(
         'max_deviation', 'double', 0.0,
-        'An observation of a policy with a contract that is more standard deviations from its mean in training is a'
-        f' latched fault. {_OFF}', '', (0, math.inf),
+        'With a contract, an observation that is more standard deviations from its mean in training is a latched '
+        'fault. {_OFF}', '', (0, math.inf),
     ),
     Parameter(
         'control_period_confirmed', 'bool', False,
-        "The policy's control period is that of the robot. Required to arm a policy with an assumed period.",
+        "Confirms that the policy's control period is the robot's. Required to arm a policy with an assumed period.",
     ),
     Parameter('command.frame_id', 'string', '', "Frame in the command's header, if it has one."),
     Parameter(
         'observation.sources', 'string_array', [],
-        'Names of the sources of observations; each message of the first one triggers a command. Empty is what the'
-        ' policy file says, else joint_states if every name of the policy is a joint signal, else observation.',
+        'Names of the sources of observations; each message of the first one triggers a command. If empty, as in the '
+        'policy file, otherwise joint_states if every name of the policy is a joint signal, otherwise observation.',
         read_only='the parameters of each source are declared at the start.',
     ),
     Parameter(
         'observation.fields', 'string_array', [],
-        '<source>:<field> for each observation of the policy: <joint>/<interface> of joint states, the index in a'
-        ' Float64MultiArray, else the path to a number in the message, such as ranges[0]; a slice, ranges[0:360],'
-        ' gives one observation for each of its elements, and min(ranges[0:45]), max and mean give one. Empty is what'
-        ' the policy file says, or is derived from the names of the policy.',
+        '<source>:<field> for each observation of the policy: <joint>/<interface> of joint states, the index in a '
+        'Float64MultiArray, otherwise the path to a number in the message, such as ranges[0]; a slice, ranges[0:360], '
+        'gives one observation for each of its elements, and min(ranges[0:45]), max and mean give one. If empty, as in '
+        'the policy file, or derived from the names of the policy.',
     ),
     Parameter(
         'observation.scale', 'double_array', [],
-        'Factor of each observation, or of each field; empty is what the policy file says, else 1.',
+        'Factor of each observation, or of each field; if empty, as in the policy file, otherwise 1.',
     ),
     Parameter(
         'observation.offset', 'double_array', [],
-        'Added to each observation after scaling; empty is what the policy file says, else 0.',
+        'Added to each observation after scaling; if empty, as in the policy file, otherwise 0.',
     ),
     Parameter(
         'observation.transform', 'string_array', [],
-        'Applied to each observation last; unwrap makes a wrapped angle continuous. Empty is what the policy file says,'
-        ' else none.',
+        'Applied to each observation last; unwrap makes a wrapped angle continuous. If empty, as in the policy file, '
+        'otherwise none.',
         choices=TRANSFORMS,
     ),
     Parameter(
         'observation.nonfinite', 'string_array', [],
         'Replacement for a value that is not finite, for each field or one for all: a number, the name of a number in'
-        ' the same message, such as range_max, or refuse. Empty is refuse; in the ranges of LaserScan and Range, inf is'
-        ' then range_max and -inf is range_min.',
+        ' the same message, such as range_max, or refuse. If empty, refuse; in the ranges of LaserScan and Range, inf '
+        'is then range_max and -inf is range_min.',
         lenient=True,
     ),
 )  # fmt: skip
 
 
 def needs_configure(name: str) -> bool:
-    """Return whether a parameter is only read when the node is configured, so that a change needs a cleanup."""
+    """Return whether a parameter is read only when the node is configured, so that a change needs a cleanup."""
     return name in ('engine', 'follow_trainer') or (
         name.startswith(('command.', 'observation.')) and not name.endswith(('.max_age_s', '.si_confirmed'))
     )
@@ -206,41 +208,41 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
     return (
         Parameter(
             f'observation.{name}.topic', 'string', default.topic,
-            "The source's topic; empty is what the policy file says, else the source's name.",
+            "The source's topic; if empty, as in the policy file, otherwise the source's name.",
         ),
         Parameter(
             f'observation.{name}.type', 'string', default.type,
             'Its message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any other that is'
-            ' installed, such as Range, sensor_msgs/Range or sensor_msgs/msg/Range; or LastAction or GaitClock, which'
-            ' the node keeps itself. Empty is what the policy file says.',
+            ' installed, such as Range, sensor_msgs/Range or sensor_msgs/msg/Range; or LastAction or GaitClock, which '
+            'the node computes itself. If empty, as in the policy file.',
             canonical=lambda kind: canonical_type(kind, reader_registry.TYPES) if kind else '',
         ),
         Parameter(
             f'observation.{name}.max_age_s', 'double', -1.0,
-            "Most time between its newest value and the trigger's stamp; -1 is what the policy file says, else"
-            f' max_state_age_s. {_OFF}', 's',
+            "Longest time between its newest value and the trigger's stamp; -1 is as in the policy file, otherwise "
+            "max_state_age_s. {_OFF}", 's',
             (-1, math.inf),
         ),
         Parameter(
             f'observation.{name}.missing', 'double_array', [],
-            'Values used before its first message and when it is too old, one for all or one each; empty yields no'
-            ' command.',
+            'Values used before its first message and when it is too old, one for all or one for each; if empty, no '
+            'command is sent.',
         ),
         Parameter(
             f'observation.{name}.frame_id', 'string', '',
-            "Frame that its messages must name; empty demands the same frame of all sources with positions.",
+            "Frame that its messages must have; if empty, all sources with positions must have the same frame.",
         ),
         Parameter(
             f'observation.{name}.low', 'double_array', [],
-            'Smaller values are clipped to these, one for all or one each; empty is the range of training in the policy'
-            ' file, else none.',
+            'Lower limits to which values are clipped, one for all or one for each; if empty, the range of training in '
+            'the policy file, otherwise none.',
         ),
         Parameter(
-            f'observation.{name}.high', 'double_array', [], 'Greater values are clipped to these, as low.',
+            f'observation.{name}.high', 'double_array', [], 'Upper limits to which values are clipped, given like low.',
         ),
         Parameter(
             f'observation.{name}.mounting_rpy', 'double_array', [],
-            "Roll, pitch and yaw of an Imu in the base's frame [rad]; its vectors are turned into that frame.",
+            "Roll, pitch and yaw of an Imu in the base's frame [rad]; its vectors are rotated into that frame.",
         ),
         Parameter(
             f'observation.{name}.zero_means_no_return', 'bool', False,
@@ -250,11 +252,11 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         Parameter(f'observation.{name}.phase', 'double', 0.0, 'Share of a stride of a GaitClock at the start.'),
         Parameter(
             f'observation.{name}.moves_with', 'string', '',
-            'Source of the command that a GaitClock runs with: sine and cosine are zero while it commands to stand.',
+            'Source of the command of a GaitClock: sine and cosine are zero while this command is zero.',
         ),
         Parameter(
             f'observation.{name}.moves_above', 'double', 0.0,
-            'An entry of that command above this commands to move.', '', (0, math.inf),
+            'The command counts as zero if no entry is above this.', '', (0, math.inf),
         ),
     )  # fmt: skip
 
@@ -306,7 +308,7 @@ def settings_of(values: Values) -> Settings:
 
 def open_confirmations(values: Values, file: PolicyFile | OnnxFile, safety: Safety, topic: str = '') -> list[str]:
     """
-    Return what the user must confirm before this policy may be armed, one sentence each.
+    Return the confirmations that are needed before this policy may be armed, one sentence each.
 
     Args:
         values: the node's parameters.
@@ -317,14 +319,15 @@ def open_confirmations(values: Values, file: PolicyFile | OnnxFile, safety: Safe
     spec, sentences = file.spec, []
     if file.converted_units and not values['command.si_confirmed']:
         was = ', '.join(
-            f"'{name}' was sent as at most {high:g}, in units of {old}, and is now sent as at most {most:g} {unit}"
+            f"'{name}' used to be sent as at most {high:g}, in units of {old}, and is now sent as at most {most:g} "
+            f'{unit}'
             for name, old, unit, high, (_, most) in zip(
                 spec.action_names, file.converted_units, spec.action_units, spec.action_high, safety.bounds, strict=True
             )
             if old != unit
         )
         sentences.append(
-            f'commands are now in SI units and the policy file is of version 1: {was}. Remove a factor that was added '
+            f'commands are now in SI units, but the policy file is of version 1: {was}. Remove a factor that was added '
             "by hand, then set 'command.si_confirmed' to true"
         )
     unknown = [
@@ -338,7 +341,7 @@ def open_confirmations(values: Values, file: PolicyFile | OnnxFile, safety: Safe
         sentences.append(
             f"the meaning of the policy's {', '.join(unknown)} is unknown, since the training environment did not show "
             f"it, and '{topic}' is a topic of joint controllers. Set 'command.scale' and 'command.offset' if it does "
-            "not take the policy's own numbers, then set 'command.si_confirmed' to true"
+            f"not expect the policy's own numbers, then set 'command.si_confirmed' to true"
         )
     carried = set(GAINS) <= {*values['command.layout']}
     if (advice := _gains(spec, values)) and not values['gains_confirmed'] and not carried:
@@ -352,7 +355,7 @@ def open_confirmations(values: Values, file: PolicyFile | OnnxFile, safety: Safe
 
 
 def _gains(spec: PolicySpec, values: Values) -> str:
-    """Return what the user must know of the servos' gains; '' if the policy sends no positions, or has no advice."""
+    """Return what the user must know about the servos' gains; '' if the policy sends no positions or has no gains."""
     contract = spec.contract
     if contract is None or not contract.command.stiffness or values['command.interface'] not in ('', 'position'):
         return ''
@@ -366,7 +369,7 @@ def _gains(spec: PolicySpec, values: Values) -> str:
 
 def check_times(values: Values, safety: Safety) -> None:
     """
-    Check the rate against the watchdog's timeout, which may derive from the policy.
+    Check the rate against the watchdog's timeout, which may depend on the policy.
 
     Raises:
         ConfigError: the fixed rate is too slow for the watchdog.
@@ -376,8 +379,8 @@ def check_times(values: Values, safety: Safety) -> None:
         raise ConfigError(f"'rate_hz' is {rate:g} Hz; give a rate, 0 for each state, or -1 for one step per period.")
     if rate > 0 and 1 / rate >= timeout:
         raise ConfigError(
-            f"'rate_hz' is {rate:g} Hz, a tick every {1 / rate:.3g} s, and 'watchdog_timeout_s' is "
-            f'{timeout:g} s: the watchdog would fire between two ticks. Raise one of them, or switch the watchdog off '
+            f"'rate_hz' is {rate:g} Hz, a tick every {1 / rate:.3g} s, but 'watchdog_timeout_s' is {timeout:g} s: the "
+            f'watchdog would fire between two ticks. Raise one of them, or switch the watchdog off '
             'with 0.'
         )
 
@@ -402,7 +405,7 @@ def observation_of(values: Values) -> ObservationSettings:
 
 
 def max_age(source: Source, values: Values, max_state_age: float) -> float:
-    """Return the most time between a source's values and the observation's stamp [s]; ``inf`` for no limit."""
+    """Return the longest time between a source's values and the observation's stamp [s]; ``inf`` for no limit."""
     age: float = values[f'observation.{source.name}.max_age_s']
     return max_state_age if age == -1 else age or math.inf
 

@@ -1,4 +1,4 @@
-"""The parameters of policy_node with what the policy file says in place of those that the user did not set."""
+"""The parameters of policy_node, with values from the policy file for those that the user did not set."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _NOT_OF_A_CONTRACT = {'mounting_rpy': [], 'zero_means_no_return': False}
 
 def with_contract(values: Values, spec: PolicySpec) -> Values:
     """
-    Return parameters in which everything that the user left open is what the policy file says.
+    Return parameters in which the values that the user did not set are taken from the policy file.
 
     Args:
         values: the node's parameters.
@@ -30,7 +30,7 @@ def with_contract(values: Values, spec: PolicySpec) -> Values:
     if values['command.type']:
         said['command.fields'] = [] if values['command.type'] == VECTOR else list(contract.command.fields)
     sources = values['observation.sources']
-    if sources and not values['observation.fields']:  # a source of the user's own has the observation as it is
+    if sources and not values['observation.fields']:  # a user's own source provides the observation directly
         said = {name: value for name, value in said.items() if not name.startswith('observation.')}
     found = {**values, **{name: value for name, value in said.items() if _is_open(name, values.get(name))}}
     for source in contract.sources:
@@ -48,7 +48,7 @@ def _read_again(contract: RobotContract, values: Values) -> list[str]:
 
 
 def _is_open(name: str, value: Any) -> bool:
-    """Return whether a parameter has the value that stands for what the policy file says."""
+    """Return whether a parameter has the value that means "as in the policy file"."""
     return value in (None, -1) if name.endswith('.max_age_s') else not value
 
 
@@ -67,11 +67,11 @@ def source_of(name: str, values: Values) -> Source:
 
 
 def sources_at_start(given: Values) -> list[str]:
-    """Return the names of the sources for which parameters are declared: those that are given, and the policy's."""
+    """Return the names of the sources for which parameters are declared: the given ones and the policy's."""
     names = list(given.get('observation.sources') or [])
     path = given.get('policy')
     try:
         contract = read_spec(policy_path(path)).contract if isinstance(path, str) and path else None
     except (MissingDependencyError, PolicyFileError):
-        contract = None  # it is reported when the node is configured
+        contract = None  # the error is reported when the node is configured
     return list(dict.fromkeys([*names, *(source.name for source in contract.sources)])) if contract else names

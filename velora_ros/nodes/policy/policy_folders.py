@@ -14,7 +14,7 @@ from velora_ros.utils.shipped_files import share_path
 
 class PolicyFolders:
     """
-    The folders below which policies may be.
+    The folders from which policies may be loaded.
 
     Args:
         folders: the folders that the user allows.
@@ -25,7 +25,7 @@ class PolicyFolders:
         shipped = share_path('policies')
         trusted = [*shipped.glob('*.safetensors'), *([policy_path(start)] if start else [])]
         found = [shipped, *map(_folder, folders), *(path.parent for path in trusted)]
-        # An installation may consist of links; the folders to which links of trusted files lead are trusted too.
+        # An installation may consist of links; the folders of the files to which trusted links point are trusted too.
         with _looking_up(start):
             found = [folder.resolve() for folder in found] + [path.resolve().parent for path in trusted]
         self._folders = list(dict.fromkeys(found))
@@ -39,8 +39,8 @@ class PolicyFolders:
             exists: whether it must be a policy file that exists.
 
         Raises:
-            ConfigError: its real path, with links followed, is not in any of the folders; it cannot be looked up;
-                or it is not a policy file and must be one.
+            ConfigError: its real path, with links followed, is not in any of the folders; it cannot be resolved; or it
+                is not a policy file but must be one.
         """
         path = policy_path(given)
         with _looking_up(given):
@@ -63,7 +63,7 @@ def policy_path(given: str) -> Path:
     Return the path of a policy file, or of the shipped policy of that name if there is no such file.
 
     Raises:
-        ConfigError: the name is empty, or cannot be looked up.
+        ConfigError: the name is empty or cannot be resolved.
     """
     if not given:
         raise ConfigError("the parameter 'policy' is empty; give the path of a policy file (.safetensors or .onnx).")
@@ -80,12 +80,12 @@ def _folder(given: str) -> Path:
 
 @contextmanager
 def _looking_up(given: str) -> Iterator[None]:
-    """Turn the errors of the system about a path into ConfigError: too long, an unknown user, a closed folder."""
+    """Turn system errors about a path into ConfigError: too long, an unknown user, a folder without access."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"the path '{given}' cannot be looked up: {error}. Give one that this user can read."
+            f"the path '{given}' cannot be resolved: {error}. Give one that this user can read."
         ) from error
 
 
@@ -94,7 +94,7 @@ def check_same_spec(new: PolicySpec, running: PolicySpec) -> None:
     Check that a policy can replace the running one.
 
     Raises:
-        SpecError: its specification differs; the message says in what.
+        SpecError: its specification differs; the message says how.
     """
     if new != running:
         changes = [f'{name} is {_shown(now)} instead of {_shown(was)}' for name, was, now in running.differences(new)]

@@ -1,4 +1,4 @@
-"""Loads policies: the first one, and further ones for a running node, in a thread beside the control thread."""
+"""Loads policies: the first one, and others for a running node, in a thread beside the control thread."""
 
 import queue
 import threading
@@ -19,7 +19,7 @@ from velora_ros.policy import Policy
 
 # Period with which the control thread checks for loaded policies, while one is being loaded [s].
 CHECK_PERIOD_S = 0.01
-# How long the loading thread may compute while the control thread waits for the interpreter [s]; usually 5 ms.
+# How long the loading thread may hold the interpreter while the control thread waits [s]; Python's default is 5 ms.
 TURN_S = 1e-4
 OVERTAKEN = 'another policy was requested in the meantime.'
 
@@ -38,7 +38,7 @@ def load(path: Path, engine: str) -> Policy:
 
 def await_policy(node: Node, begin: Callable[[], None]) -> None:
     """
-    Wait for the first policy on ``policy_update``, set the parameter ``policy`` to it, and begin.
+    Wait for the first policy on ``policy_update``, set the parameter ``policy`` to it, and call ``begin``.
 
     Args:
         node: policy_node, not yet configured.
@@ -66,7 +66,7 @@ class _Job(NamedTuple):
     done: Callable[[str], None]
 
     def finish(self, policy: Policy | None, why: str) -> None:
-        """Swap the loaded policy in, or report why not: ``why`` if it could not be loaded."""
+        """Swap the loaded policy in, or report why that failed: ``why`` if it could not be loaded."""
         try:
             if not self.wanted():
                 raise ConfigError(OVERTAKEN)
@@ -74,7 +74,7 @@ class _Job(NamedTuple):
                 raise ConfigError(why)
             self.loop.swap(policy)
         except VeloraError as error:
-            why = f'{error} The old policy stays.' if self.wanted() else str(error)
+            why = f'{error} The old policy stays in use.' if self.wanted() else str(error)
         self.done(why)
 
 
@@ -98,14 +98,15 @@ class Loader:
         self, loop: PolicyLoop, path: Path, engine: str, *, wanted: Callable[[], bool], done: Callable[[str], None]
     ) -> None:
         """
-        Load a policy and let a loop continue with it, between two states.
+        Load a policy with which a loop then continues, between two states.
 
         Args:
             loop: the running loop.
             path: the policy file.
             engine: the engine that steps the policy.
             wanted: called when the policy is loaded; it is dropped if this returns False.
-            done: called on the executor's thread with '' when the policy runs, or with why the old one continues.
+            done: called on the executor's thread with '' when the policy runs, or with the reason why the old one
+                continues.
         """
         job = _Job(loop, path, engine, wanted, done)
         if self._thread is None:

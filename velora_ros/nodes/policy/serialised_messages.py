@@ -1,9 +1,9 @@
 """
 The two messages that policy_node reads and writes as bytes: a joint state, and a vector of commands.
 
-Making a message of bytes, or bytes of a message, takes rclpy longer than all other steps from a state to a command
-together. A robot sends the same names every time, so only the numbers must be read. The rules of CDR say where they
-are: each number lies on a multiple of its own size, counted from the fourth byte. A joint state with a new layout is
+Deserialising or serialising a message with rclpy takes longer than all other steps from a state to a command together.
+A robot sends the same names every time, so only the numbers must be read. The rules of CDR determine where they
+are: each number starts at a multiple of its own size, counted from the fourth byte. A joint state with a new layout is
 deserialised by rclpy. ``decoding/decoders.py`` and ``encoders.py`` are for all other messages.
 """
 
@@ -24,18 +24,18 @@ from velora_ros.nodes.ros.conversions import to_nanoseconds
 # Before the message: the encoding, here CDR in this machine's byte order, and two bytes without a meaning.
 CDR_HEAD, CDR_ENCODING = struct.Struct('=H2x'), int.from_bytes([0, sys.byteorder == 'little'], sys.byteorder)
 CDR_STAMP, _COUNT = struct.Struct('=iI'), struct.Struct('=I')
-_LAYOUTS_AT_MOST = 8  # several controllers may publish the states of one robot
+_LAYOUTS_AT_MOST = 8  # several controllers may publish states of one robot
 
 
 class JointStateDecoder:
-    """Decodes joint states; it remembers where their numbers are."""
+    """Decodes joint states; remembers where their numbers are."""
 
     def __init__(self) -> None:
         self._layouts: list[_ByteLayout] = []
 
     def decode(self, message: bytes, now: int) -> tuple[int, DecodedJointState]:
         """
-        Return the stamp [ns] and names, positions, velocities and efforts, an absent field empty.
+        Return the stamp [ns] and names, positions, velocities and efforts; an absent field is empty.
 
         See :class:`velora_ros.nodes.policy.decoding.decoders.Decoder`.
 
@@ -51,12 +51,12 @@ class JointStateDecoder:
         """Read a joint state with rclpy, and keep its layout if that decodes the same values."""
         try:
             message = deserialize_message(data, JointState)
-        except Exception as error:  # each middleware raises its own
+        except Exception as error:  # each middleware raises its own error
             raise ObservationError(f'the bytes of a joint state cannot be read: {error}.') from error
         stamp = to_nanoseconds(message.header.stamp) or now
         fields = message.position, message.velocity, message.effort
         layout = _ByteLayout(message)
-        # Compared as bytes, since NaN differs from itself.
+        # Compared as bytes, because NaN differs from itself.
         if (again := layout.decode(data, now)) and [*map(bytes, again[1][1:])] == [*map(bytes, fields)]:
             self._layouts = [layout, *self._layouts[: _LAYOUTS_AT_MOST - 1]]
         return stamp, (message.name, *fields)
@@ -112,7 +112,7 @@ class _ByteLayout:
         return stamp, (self._name, array('d', data[position]), array('d', data[velocity]), array('d', data[effort]))
 
     def _has_texts(self, data: bytes) -> bool:
-        """Compare text by text, and remember all their bytes: those of the next message are mostly the same."""
+        """Compare text by text, and remember all their bytes, which are usually the same in the next message."""
         fits = all(data[place] == text for place, text in self._texts)
         if fits:
             self._seen = data[self._all_texts]
@@ -120,7 +120,7 @@ class _ByteLayout:
 
 
 def _text(text: str) -> bytes:
-    """Return a string in CDR: its length, its bytes, a zero."""
+    """Return a string in CDR: its length, its bytes and a zero byte."""
     encoded = text.encode() + b'\0'
     return _COUNT.pack(len(encoded)) + encoded
 

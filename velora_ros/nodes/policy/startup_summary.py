@@ -1,4 +1,4 @@
-"""The line that policy_node logs when it is configured: what it reads, what it commands, and when it is armed."""
+"""The line that policy_node logs when it is configured: what it reads and commands, and when it is armed."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -9,7 +9,7 @@ from velora_ros.nodes.policy.parameters import settings_of
 from velora_ros.nodes.ros.parameter import Values
 from velora_ros.spec import PolicySpec
 
-# Of a longer list only the beginning is shown.
+# Only the beginning of a longer list is shown.
 LISTED = 8
 
 

@@ -35,24 +35,25 @@ class Diagnostics:
         self._last = Status('', '', '')
         self._logged: dict[tuple[str, ...], float] = {}
         self._conflict = ''
-        # For each topic with an incompatible publisher or subscriber: a sentence, what counts them, and the count then.
+        # For each topic with an incompatible publisher or subscriber: a sentence, the counting function, and the count
+        # then.
         self._incompatible: dict[str, tuple[str, Callable[[str], int], int]] = {}
         self._refused_policy = ''
         self.connections: list[str] = []
-        """Problems at the other ends of the topics, one sentence each."""
+        """Problems with the publishers and subscribers of the topics, one sentence each."""
         self.remark = ''
-        """Which node publishes the state that the controller waits for."""
+        """The node that publishes the state for which the controller waits."""
         self._published: tuple[str, str] = ('', '')  # level and text
         self._logged_connections: list[str] = []
         self._began = time.monotonic()
 
     def publish_status(self, status: Status, *, force: bool = False) -> None:
         """
-        Publish and log a status if its level or state is new; a status with merely another reason waits for ``force``.
+        Publish and log a status if its level or state is new; one that differs only in its reason waits for ``force``.
 
-        Reasons contain numbers: published for every message, they would load the loop that they describe. The log
-        repeats no status within a second, however often good and bad states alternate. A fault keeps its reason, so
-        a fault with another reason is a new status.
+        Reasons contain numbers: publishing each of them would slow the loop down. The log repeats no status within a
+        second, however often good and bad states alternate. A fault keeps its reason, so a fault with another reason is
+        a new status.
         """
         is_new = _identity(status) != _identity(self._last)
         if not is_new and not force:
@@ -80,23 +81,23 @@ class Diagnostics:
         self._publish(status, values, robot=policy.content.environment or '')
 
     def publish_idle(self, status: Status) -> None:
-        """Publish the diagnostics of a node that is not configured, which has nothing but a status."""
+        """Publish the diagnostics of a node that is not configured: only a status."""
         self._publish(status, {'fault': status.reason if status.level == 'error' else ''})
 
     def on_incompatible_qos(self, name: str, other: str, own: str, event: Any) -> None:
         """
-        Warn that another node's quality of service does not fit ours.
+        Warn that another node's quality of service is incompatible with this node's.
 
         Args:
             name: the topic.
-            other: what the other node has, a ``publisher`` or a ``subscriber``.
-            own: what this node has, a ``subscription`` or a ``publisher``.
+            other: the other node's end, ``publisher`` or ``subscriber``.
+            own: this node's end, ``subscription`` or ``publisher``.
             event: the middleware's event.
         """
         topic = self._node.resolve_topic_name(name)
         policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
         text = (
-            f"a {other} of '{topic}' has an incompatible {policy}, so nothing passes between it and this node; "
+            f"a {other} of '{topic}' has an incompatible {policy}, so no messages pass between it and this node; "
             f'set qos_overrides.{topic}.{own}.{policy}'
         )
         count = self._node.count_publishers if other == 'publisher' else self._node.count_subscribers
@@ -139,7 +140,7 @@ class Diagnostics:
         conflicts = []
         topic = node.resolve_topic_name('command')
         if (count := node.count_publishers(topic)) > 1:
-            conflicts.append(f"'{topic}' has {count} publishers; the robot must listen to one")
+            conflicts.append(f"'{topic}' has {count} publishers; the robot must listen to only one")
         own = (node.get_name(), node.get_namespace())
         if (count := node.get_node_names_and_namespaces().count(own)) > 1:
             conflicts.append(f'{count} nodes are called {node.get_fully_qualified_name()}; rename all but one')
@@ -167,7 +168,7 @@ class Diagnostics:
 
 
 def _identity(status: Status) -> tuple[str, ...]:
-    """Return what makes a status a new one: level and state, and the reason of an error."""
+    """Return the key by which a status is new: level and state, and the reason of an error."""
     return status if status.level == 'error' else status[:2]
 
 

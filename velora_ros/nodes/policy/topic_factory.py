@@ -19,7 +19,7 @@ class TopicFactory:
     Creates topics from the rows of the interface table, and destroys them together.
 
     Args:
-        node: where they are created.
+        node: the node on which they are created.
         diagnostics: warns about publishers and subscribers with an incompatible quality of service.
     """
 

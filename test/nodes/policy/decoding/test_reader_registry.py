@@ -84,7 +84,7 @@ def test_an_orientation_that_an_imu_declares_unknown_is_not_read():
 def test_a_vector_s_numbers_go_by_their_index():
     message = message_class('Float64MultiArray')(data=[1.0, 2.0, 3.0])
     assert make_reader('Float64MultiArray', ['2', '0']).read(message) == [3.0, 1.0]
-    with pytest.raises(ObservationError, match=r"has 3 values, and 'observation.fields' names index 3"):
+    with pytest.raises(ObservationError, match=r"has 3 values, but 'observation.fields' names index 3"):
         make_reader('Float64MultiArray', ['3']).read(message)
 
 
@@ -164,7 +164,7 @@ def test_paths_lead_through_arrays_of_messages():
         (
             ['ranges[45]'],
             [1.0] * 30,
-            "has 30 values of 'ranges', too few for 'ranges.45.'; choose values that it has",
+            "has 30 values of 'ranges', too few for 'ranges.45.'; choose existing values",
         ),
         (['ranges[0:45]'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.0:45.' takes 45 and finds 30"),
         (['min(ranges[0:45])'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.0:45.' takes 45 and finds 30"),
@@ -183,7 +183,7 @@ def test_an_array_that_is_too_short_is_named_with_its_length(fields, ranges, mes
     [
         ('ranges', r"'ranges' is not a number in a message of type .* but an array; give an index, ranges\[0\]"),
         ('range[0]', r"Did you mean 'ranges\[0\]'"),
-        ('angle_min[0]', "takes an element of 'angle_min', which is not an array"),
+        ('angle_min[0]', "reads an element of 'angle_min', which is not an array"),
         ('median(ranges)', "uses 'median'.* Valid: max, mean, min"),
         ('ranges[', "'ranges.' is not a field of a message; write for example"),
         ('ranges[]', 'an index without a number'),

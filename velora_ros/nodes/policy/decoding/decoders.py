@@ -13,7 +13,7 @@ from velora_ros.nodes.policy.decoding.reader_registry import message_class
 from velora_ros.nodes.ros.conversions import to_nanoseconds
 from velora_ros.spec import Source
 
-# Types whose header names the frame of their positions; other headers name the sensor's own frame.
+# Types whose header has the frame of their positions; other headers have the sensor's own frame.
 _POSITIONED = ('Odometry', 'PoseStamped', 'PointStamped', 'PoseWithCovarianceStamped', 'PoseArray', 'Path')
 
 
@@ -58,7 +58,7 @@ class MessageDecoder:
             )
 
     def decode(self, message: Any, now: int) -> tuple[int, Numbers]:
-        """See :class:`Decoder`; the values are one number for each observation of the source."""
+        """See :class:`Decoder`; there is one value for each observation of the source."""
         stamp = (to_nanoseconds(message.header.stamp) if self._has_stamp else 0) or now
         if self._has_frame:
             self._frames.check(self._source, message.header.frame_id)
@@ -67,7 +67,7 @@ class MessageDecoder:
 
 class Frames:
     """
-    The frames in which sources give positions; they must all be the same, because policy_node does not convert frames.
+    The frames of the sources' positions; they must all be the same, because policy_node does not convert frames.
 
     If robot and goal were in different frames, the robot would go to the wrong place. An empty frame matches any other.
     """
@@ -77,14 +77,14 @@ class Frames:
 
     def check(self, source: Source, frame: str) -> None:
         """
-        Check the frame of a message against the one that its source demands, and against the other sources.
+        Check the frame of a message against the one required by its source, and against the other sources.
 
         Raises:
             ObservationError: it differs.
         """
         if source.frame and not _same_frame(frame, source.frame):
             raise ObservationError(
-                f"the source '{source.name}' is in the frame '{frame}' and 'observation.{source.name}.frame_id' is "
+                f"the source '{source.name}' is in the frame '{frame}', but 'observation.{source.name}.frame_id' is "
                 f"'{source.frame}'; publish it in that frame. policy_node does not convert frames."
             )
         if source.frame or not _is_positioned(source):
@@ -94,7 +94,7 @@ class Frames:
             if frame and known and not _same_frame(frame, known):
                 raise ObservationError(
                     f"the source '{source.name}' is in the frame '{frame}' and '{other}' is in '{known}'; publish both "
-                    f"in one frame, or set 'observation.{source.name}.frame_id' to '{frame}' if that is right."
+                    f"in one frame, or set 'observation.{source.name}.frame_id' to '{frame}' if that is correct."
                 )
 
 

@@ -83,7 +83,7 @@ class NumberReader:
 
 
 class FieldReader:
-    """Reads fields of any kind: numbers, slices and reductions, and replaces what is not finite."""
+    """Reads fields of any kind: numbers, slices and reductions; replaces values that are not finite."""
 
     def __init__(self, kind: Kind, wanted: Sequence[WantedField]) -> None:
         self._parts: list[tuple[slice, _Number | _Slice | _Reduction]] = []
@@ -111,7 +111,7 @@ def _make_part(kind: Kind, wanted: WantedField) -> '_Number | _Slice | _Reductio
         return _Number(way.before, filler)
     if way.length is not None and way.length != width:
         raise ConfigError(
-            f"'{field.text}' gives {way.length} values and the policy has {width} observations for it; give the slice "
+            f"'{field.text}' gives {way.length} values, but the policy has {width} observations for it; give the slice "
             'another start or stop.'
         )
     return _Slice(SliceReader(kind.name, way, width), filler)
@@ -153,7 +153,7 @@ class _Reduction:
 
 class KnownReader:
     """
-    Reads messages; refuses those that mark one of their parts as unknown, as sensor_msgs/Imu defines it.
+    Reads messages; refuses those that mark one of their parts as unknown, as defined for sensor_msgs/Imu.
 
     Args:
         reader: reads the message.

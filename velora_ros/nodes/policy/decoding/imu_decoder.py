@@ -1,7 +1,7 @@
 """
-Decodes an Imu from the bytes that the middleware carries, since making a message of them takes rclpy longer.
+Decodes an Imu from its serialised bytes, because deserialising it with rclpy takes longer.
 
-After header and frame an Imu has 37 numbers at fixed places: orientation x, y, z, w, angular velocity and linear
+After the header an Imu has 37 numbers at fixed places: orientation x, y, z, w, angular velocity and linear
 acceleration, each followed by the nine numbers of its covariance.
 """
 
@@ -32,7 +32,7 @@ class ImuDecoder:
 
     Args:
         fields: some of :data:`FIELDS`.
-        mounting: roll, pitch and yaw of the sensor in the base's frame [rad]; empty: they agree.
+        mounting: roll, pitch and yaw of the sensor in the base's frame [rad]; empty: the frames agree.
 
     Raises:
         ConfigError: the mounting is not three angles.
@@ -48,7 +48,7 @@ class ImuDecoder:
 
     def decode(self, message: bytes, now: int) -> tuple[int, list[float]]:
         """
-        Return when it was measured [ns], and the values of the fields; an unset stamp is ``now``.
+        Return the time of measurement [ns] and the values of the fields; an unset stamp becomes ``now``.
 
         Raises:
             ObservationError: the bytes are not an Imu, it lacks a part that is read, or the orientation is invalid.
@@ -78,7 +78,7 @@ class ImuDecoder:
 
 
 def _down(x: float, y: float, z: float, w: float) -> list[float]:
-    """Return the direction of gravity in the frame of an orientation, as contract.orientations does for many."""
+    """Return the direction of gravity in the frame of an orientation; contract.orientations does it for many."""
     square = x * x + y * y + z * z + w * w
     if not _SHORTEST <= square < math.inf:
         raise ObservationError(

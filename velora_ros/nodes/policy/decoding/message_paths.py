@@ -1,8 +1,8 @@
 """
-From the path of a field, such as ``ranges[0:3]``, to what reads its numbers from a message.
+From the path of a field, such as ``ranges[0:3]``, to an object that reads its numbers from a message.
 
 :func:`find_way` checks a path against the types of a message once, when the node is configured. The :class:`Way` that
-it returns is followed with each message.
+it returns is applied to each message.
 """
 
 import re
@@ -21,10 +21,10 @@ from velora_ros.nodes.ros.message_types import interface_class
 Array = npt.NDArray[np.float64]
 Getter = Callable[[Any], Any]
 
-# What `gravity` of a quaternion is: not a message, but it has x, y and z.
+# The type of a quaternion's `gravity`: not a message, but it has x, y and z.
 _DIRECTION, _AXES = 'direction of gravity', ('x', 'y', 'z')
 _NUMBERS = ('double', 'float', 'boolean', 'int', 'uint', 'octet')
-_SHORT = "choose values that it has in 'observation.fields', or check the node that publishes it."
+_SHORT = "choose existing values in 'observation.fields', or check the node that publishes it."
 
 
 class Kind(NamedTuple):
@@ -46,11 +46,11 @@ class Way(NamedTuple):
 
     Args:
         text: the path as it was written.
-        before: returns the number, or the array that the slice is taken of.
+        before: returns the number, or the array to be sliced.
         cut: the slice, if there is one.
         after: returns the number in each element of the slice; None if the elements are numbers.
         label: the path of the array.
-        length: how many numbers the slice has, where the array has a fixed length; else None.
+        length: number of elements in the slice if the array has a fixed length; otherwise None.
     """
 
     text: str
@@ -63,12 +63,12 @@ class Way(NamedTuple):
 
 class SliceReader:
     """
-    Reads the numbers of a way.
+    Reads the numbers of a path.
 
     Args:
         kind: the message type, for errors.
-        way: the way.
-        width: how many numbers there must be; None for the length of the slice, or any number if that varies.
+        way: the path in this message type.
+        width: the required number of values; None for the length of the slice, or any number if that varies.
     """
 
     def __init__(self, kind: str, way: Way, width: int | None) -> None:
@@ -97,7 +97,7 @@ class SliceReader:
 
 def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
     """
-    Return the way along a path through the types of a message.
+    Resolve a path through the types of a message.
 
     Args:
         kind: the message type.
@@ -122,7 +122,7 @@ def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
             continue
         array_type = _array_of(here)
         if array_type is None:
-            raise ConfigError(f"'{path.text}' takes an element of '{label}', which is not an array in a {kind.name}.")
+            raise ConfigError(f"'{path.text}' reads an element of '{label}', which is not an array in a {kind.name}.")
         here, fixed = array_type
         if isinstance(step, slice):
             cut_label, length = label, None if fixed is None else len(range(fixed)[step])
@@ -143,7 +143,7 @@ def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
 
 
 def _into_field(kind: Kind, path: Path, here: str, label: str) -> tuple[Getter, str]:
-    """Return what gets the last field of ``label`` from a message of type ``here``, and the type of the field."""
+    """Return the getter of the last field of ``label`` in a message of type ``here``, and the type of the field."""
     before, _, step = label.rpartition('.')
     if here == QUATERNION and step == GRAVITY:
         return _itself, _DIRECTION
@@ -155,7 +155,7 @@ def _into_field(kind: Kind, path: Path, here: str, label: str) -> tuple[Getter, 
         return QuaternionAngle(before, step), 'double'
     if _array_of(here):
         raise ConfigError(
-            f"'{path.text}' takes '{step}' of '{before}', which is an array in a {kind.name}; give an index, "
+            f"'{path.text}' reads '{step}' of '{before}', which is an array in a {kind.name}; give an index, "
             f'{before}[0].{step}, or, in a reduction, a slice, {before}[:].{step}.'
         )
     fields = _fields_of(here)
@@ -218,7 +218,7 @@ def _chain(getters: Sequence[Getter]) -> Getter:
 
 
 def _array_of(kind: str) -> tuple[str, int | None] | None:
-    """Return the type of an array's elements and its length, None if that varies; None if it is not an array."""
+    """Return the type of an array's elements and its length (None if it varies); None if it is not an array."""
     if match := re.fullmatch(r'sequence<(.+?)(?:, *\d+)?>', kind):
         return match[1], None
     if match := re.fullmatch(r'(.+)\[(\d+)\]', kind):

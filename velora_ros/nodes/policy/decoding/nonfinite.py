@@ -12,7 +12,7 @@ from velora_ros.contract.transforms import fill_ranges
 from velora_ros.errors import ConfigError, ObservationError, did_you_mean
 from velora_ros.nodes.policy.decoding.message_paths import Array, Kind, numbers_of
 
-# Types that measure distances: the field with them, and those with the least and the greatest measurable distance.
+# Types that measure distances: their field, and the fields of the minimum and the maximum measurable distance.
 _RANGES = {
     'sensor_msgs/msg/LaserScan': ('ranges', 'range_min', 'range_max'),
     'sensor_msgs/msg/Range': ('range', 'min_range', 'max_range'),
@@ -74,12 +74,12 @@ class ReplaceByNumber:
 
 class ReplaceRanges:
     """
-    Replaces infinite distances by their meaning of REP 117, then what is left, such as NaN, by another filler.
+    Replaces infinite distances by their meaning in REP 117, then other values, such as NaN, by another filler.
 
     Args:
         kind: the message type, a key of the table of distances.
-        rest: for values that are not infinite, and for inf too where ``keeps_far`` is set.
-        keeps_far: whether the user gave a replacement, which then also counts for inf.
+        rest: filler for other values that are not finite, and for inf too if ``keeps_far`` is set.
+        keeps_far: whether the user gave a replacement, which then also applies to inf.
     """
 
     def __init__(self, kind: Kind, rest: Filler, *, keeps_far: bool) -> None:
@@ -120,7 +120,7 @@ def make_filler(kind: Kind, text: str, field: Field | None = None) -> Filler:
 
 
 def is_range(kind: Kind, field: Field) -> bool:
-    """Return whether a field reads distances only, for which infinity has a meaning."""
+    """Return whether a field reads only distances, for which infinity has a meaning."""
     ranges, *_ = _RANGES.get(kind.full_name, ('',))
     return all(path.steps[0] == ranges for path in field.paths)
 
@@ -131,7 +131,7 @@ def has_ranges(kind: Kind) -> bool:
 
 
 def fill_scan(message: Any) -> None:
-    """Replace the infinite ranges of a scan, in the message itself, by their meaning of REP 117."""
+    """Replace the infinite ranges of a scan, in the message itself, by their meaning in REP 117."""
     ranges = np.asarray(message.ranges, dtype=np.float64)
     if np.isinf(ranges).any():
         filled = fill_ranges(ranges, message.range_min, message.range_max)

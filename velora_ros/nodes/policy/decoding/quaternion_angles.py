@@ -9,7 +9,7 @@ QUATERNION = 'geometry_msgs/Quaternion'
 ANGLES = ('roll', 'pitch', 'yaw')
 GRAVITY = 'gravity'
 """``orientation.gravity.z`` is the z component of R^T (0, 0, -1)."""
-# A quaternion whose squared length is below this is not an orientation; mostly it was never filled in.
+# A quaternion whose squared length is below this is not an orientation; usually it was never filled in.
 _SHORTEST = 1e-6
 
 
@@ -35,7 +35,7 @@ class QuaternionAngle:
             ObservationError: the quaternion is invalid: zero, NaN or infinite.
         """
         square = q.w * q.w + q.x * q.x + q.y * q.y + q.z * q.z
-        if not _SHORTEST <= square < math.inf:  # NaN neither
+        if not _SHORTEST <= square < math.inf:  # also true for NaN
             raise ObservationError(
                 f"'{self._path}' is ({q.x:g}, {q.y:g}, {q.z:g}, {q.w:g}), an invalid quaternion; x, y, z and w of an "
                 'orientation have length 1.'
@@ -44,7 +44,7 @@ class QuaternionAngle:
 
 
 # REP 103: roll about x, pitch about y, yaw about z, about fixed axes in this order [rad]. The quaternion need not have
-# length 1 exactly: `square` is its squared length, and atan2 depends on the ratio of its arguments only.
+# length 1 exactly: `square` is its squared length, and atan2 depends only on the ratio of its arguments.
 
 
 def _roll(q: Any, square: float) -> float:

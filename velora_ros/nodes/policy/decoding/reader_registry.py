@@ -40,10 +40,10 @@ from velora_ros.nodes.policy.decoding.sector_reader import LASER_SCAN, SectorRea
 from velora_ros.nodes.ros.message_types import canonical_type, interface_class
 
 OwnReader = Callable[[Sequence[str]], Callable[[Any], Numbers]]
-"""A user's function: from the fields to what reads them from a message."""
+"""A user's function that returns a reader of the given fields."""
 
 ENTRY_POINTS = 'velora_ros.readers'
-# Short names of the types that robots mostly use; any other is given in full.
+# Short names of the most common types; others are given in full.
 TYPES = {
     JOINTS: 'sensor_msgs/msg/JointState',
     'Imu': 'sensor_msgs/msg/Imu',
@@ -54,7 +54,7 @@ TYPES = {
 }
 
 
-# Where some types have what others have at another place.
+# Fields that some types have at a different place.
 _POSE, _POINT = 'geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/PointStamped'
 _PLACES = {
     'position': {_POSE: 'pose.position', _POINT: 'point', 'Odometry': 'pose.pose.position'},
@@ -101,8 +101,8 @@ def make_reader(
         kind: the message type, by its short or full name.
         fields: the fields.
         nonfinite: for each field the replacement for a value that is not finite: a number, the path of a number in the
-            same message, ``refuse``, or ``''`` for the meaning that the message type gives it; empty is that for all.
-        widths: how many numbers each field gives; empty takes it from the slices.
+            same message, ``refuse``, or ``''`` for the meaning in the message type; empty: that for all.
+        widths: number of values of each field; empty: from the slices.
         zero_is_far: whether a range of 0 in a LaserScan means that nothing is within reach.
 
     Raises:
@@ -139,8 +139,8 @@ def _full_path(kind: str, field: str) -> str:
 def _sector_reader(kind: Kind, fields: Sequence[str], *, zero_is_far: bool) -> Reader:
     if kind.full_name != LASER_SCAN or not all(map(is_sector, fields)):
         raise ConfigError(
-            'sectors such as nearest(-0.35, 0.35) are read of a LaserScan, and from a source of their own; list the '
-            'topic as two sources to read other fields as well.'
+            'sectors such as nearest(-0.35, 0.35) need a LaserScan and a separate source; list the topic as two '
+            'sources to read other fields as well.'
         )
     return SectorReader(fields, zero_is_far=zero_is_far)
 
@@ -156,7 +156,7 @@ def _own_reader(kind: Kind) -> OwnReader | None:
 
 
 def _is_array_path(kind: Kind, text: str) -> bool:
-    """Return whether this is array syntax for something that exists in the message."""
+    """Return whether this is array syntax for a field that exists in the message."""
     if '[' not in text and '(' not in text:
         return False
     try:
@@ -200,7 +200,8 @@ class VectorEntries:
         data = message.data
         if len(data) < self._needed:
             raise ObservationError(
-                f"a {VECTOR} has {len(data)} values, and 'observation.fields' names index {self._needed - 1}."
+                f"a {VECTOR} has {len(data)} values, but 'observation.fields' names index {self._needed - 1}; publish "
+                f'more values, or correct the index.'
             )
         return [data[index] for index in self._indices]
 
@@ -247,7 +248,7 @@ class MixedReader:
         kind: the message type.
         own: the user's function.
         wanted: all fields.
-        by_path: which of them are read by their path.
+        by_path: the fields that are read by their path.
     """
 
     def __init__(self, kind: Kind, own: OwnReader, wanted: Sequence[WantedField], by_path: Sequence[bool]) -> None:

@@ -1,7 +1,7 @@
 """
 Reads the nearest range in sectors of a LaserScan.
 
-A field is ``nearest(-0.35, 0.35, 4.0)``: the lowest and the highest angle [rad] and the greatest range [m].
+A field is ``nearest(-0.35, 0.35, 4.0)``: the lowest and the highest angle [rad] and the maximum range [m].
 """
 
 import re
@@ -52,14 +52,14 @@ class SectorReader:
         Return the nearest ranges [m], shape (sectors,).
 
         Raises:
-            ObservationError: a sector has no ray, or no ray of it measured anything.
+            ObservationError: a sector has no ray, or none of its rays measured anything.
         """
         ranges = np.asarray(message.ranges, dtype=np.float64)
         layout = len(ranges), message.angle_min, message.angle_increment
         if layout != self._layout:
             self._arrange(*layout)
         greatest = message.range_max
-        if not greatest > 0:  # the driver does not say it, so nothing within reach is as far as the policy can see
+        if not greatest > 0:  # not given by the driver: as far as the policy can see
             greatest = 0.0 if self._unbounded else float(self._greatest.max())
         least = self._rays.least(measured(ranges, message.range_min, greatest, zero_is_far=self._zero_is_far))
         if not np.isfinite(least).all():
@@ -80,13 +80,13 @@ class SectorReader:
         if rays.empty:
             raise ObservationError(
                 f"the sector '{self._fields[rays.empty[0]]}' has no ray: the scan has {count} rays from {first:.4g} to "
-                f'{first + (count - 1) * step:.4g} rad; use a laser that sees it.'
+                f'{first + (count - 1) * step:.4g} rad; use a laser that covers it.'
             )
         self._rays, self._layout = rays, (count, first, step)
 
 
 def _numbers(text: str) -> tuple[float, float, float]:
-    """Return the lowest and the highest angle [rad] and the greatest range [m] of a sector."""
+    """Return the lowest and the highest angle [rad] and the maximum range [m] of a sector."""
     match = _SECTOR.fullmatch(text)
     try:
         given = [float(part) for part in (match[1] if match else '').split(',')]
@@ -94,7 +94,7 @@ def _numbers(text: str) -> tuple[float, float, float]:
         given = []
     if len(given) not in _NUMBERS or not given[0] < given[1] <= given[0] + 2 * np.pi + 1e-3:
         raise ConfigError(
-            f"'{text}' is not a sector; write nearest(lowest angle, highest angle) [rad], and the greatest range [m] "
-            'after them, for example nearest(-0.35, 0.35, 4.0).'
+            f"'{text}' is not a sector; write nearest(lowest angle, highest angle) [rad], followed by the maximum "
+            f'range [m], for example nearest(-0.35, 0.35, 4.0).'
         )
     return given[0], given[1], (*given, float('inf'))[2]
