@@ -71,8 +71,8 @@ PARAMETERS = (
         'fallback_pose', 'double_array', [], "The command of the fallback 'pose', in action order and SI units."
     ),
     Parameter(
-        "ramp_s', 'double', 0.0, f'Time after arming in which commands ramp in from the robot's position. {_OFF}",
-        's', (0, math.inf),
+        'ramp_s', 'double', 0.0, f"Time after arming in which commands ramp in from the robot's position. {_OFF}", 's',
+        (0, math.inf),
     ),
     Parameter(
         'slew_rate', 'double_array', [],
@@ -151,7 +151,7 @@ PARAMETERS = (
     Parameter(
         'max_deviation', 'double', 0.0,
         'With a contract, an observation that is more standard deviations from its mean in training is a latched '
-        'fault. {_OFF}', '', (0, math.inf),
+        f'fault. {_OFF}', '', (0, math.inf),
     ),
     Parameter(
         'control_period_confirmed', 'bool', False,
@@ -220,8 +220,7 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         Parameter(
             f'observation.{name}.max_age_s', 'double', -1.0,
             "Longest time between its newest value and the trigger's stamp; -1 is as in the policy file, otherwise "
-            "max_state_age_s. {_OFF}", 's',
-            (-1, math.inf),
+            f'max_state_age_s. {_OFF}', 's', (-1, math.inf),
         ),
         Parameter(
             f'observation.{name}.missing', 'double_array', [],
