@@ -102,7 +102,7 @@ def test_without_a_folder_each_run_gets_a_new_one(train):
         (['--resume', 'run', '--run-dir', 'other'], (2, 'omit --run-dir')),
         (['--resume', 'run', '--preset', 'robust'], (2, 'omit --preset')),
         (['--resume', 'other'], (2, "there is no run in 'other'")),
-        (['--env', PENDULUM, '--run-dir', 'run'], (1, 'holds a run already')),
+        (['--env', PENDULUM, '--run-dir', 'run'], (1, 'already holds a run')),
         (['--resume', 'run', '--checkpoint-every', '-1'], (2, 'checkpoint_every is -1.0')),
     ],
 )

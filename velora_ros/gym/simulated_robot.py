@@ -58,7 +58,7 @@ class SimulatedRobot(SimulatedTime):
     """
 
     command_delay = 0.0
-    """By how much commands are late [s]."""
+    """Delay of commands [s]."""
 
     def __init__(self, env: 'gym.Env[Any, Any]', *, max_physics_step: float = 0.0) -> None:
         env = self._env = flat(env)
@@ -136,7 +136,7 @@ class SimulatedRobot(SimulatedTime):
 
     def reset(self, seed: int | None = None) -> Array:
         """
-        Put the robot at a new initial state and hold it there.
+        Put the robot in a new initial state and hold it there.
 
         Until the first command, position servos get their control from the keyframe that the environment started from,
         or, without one, the control that keeps their pose; all other actuators get 0.

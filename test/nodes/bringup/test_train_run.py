@@ -83,7 +83,7 @@ def test_the_robot_keeps_moving_while_a_killed_training_is_resumed(ros, run):
     ros.until(lambda: re.search(r's  moving[ ,]', process.output), 'the first commands')
     trainer = child_of(process.pid, 'nodes.trainer')
     os.kill(child_of(trainer, 'child_process_main'), signal.SIGKILL)
-    ros.until(lambda: 'another one resumes from the newest checkpoint' in process.output, 'the report')
+    ros.until(lambda: 'another process resumes from the newest checkpoint' in process.output, 'the report')
     seen = len(commands)
     ros.until(lambda: len(commands) > seen + 5, 'further commands')
     ros.until(lambda: 'training: resumed after' in process.output, 'the second process')
@@ -102,4 +102,4 @@ def test_a_run_is_not_overwritten(run, tmp_path):
     (tmp_path / 'run' / 'config.yaml').touch()
     process = run()
     assert process.wait() == 1
-    assert 'holds a run already, which is not overwritten' in process.output
+    assert 'already holds a run, which is not overwritten' in process.output

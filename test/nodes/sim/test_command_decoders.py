@@ -121,7 +121,10 @@ def test_blocks_carry_the_command_and_the_gains_of_its_servos():
     ('values', 'words'),
     [
         ((0, 0, 0.5, -1.5), 'the command has 4 values, and .* it must have 8, 2 in each block'),
-        ((0, 1, 0.5, -1.5, 20, 30, 0.5, 0.7), "the block 'velocity' of a command is .*; the simulated robot takes"),
+        (
+            (0, 1, 0.5, -1.5, 20, 30, 0.5, 0.7),
+            "the block 'velocity' of a command is .*; the simulated robot is commanded by",
+        ),
         ((0, 0, 0.5, -1.5, 20, -30, 0.5, 0.7), "the block 'stiffness' of a command is .*; gains must be at least 0"),
         ((0, 0, 0.5, -1.5, 20, 30, 0.5, float('nan')), "the block 'damping' of a command is .*; gains must be"),
     ],

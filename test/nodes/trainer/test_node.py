@@ -95,7 +95,7 @@ def test_pause_save_and_stop(ros, trainer, tmp_path):
     assert ros.call(SET_BOOL, 'trainer_node/pause', data=False).success
     ros.until(lambda: len(returns) > seen)
     answer = ros.call(TRIGGER, 'trainer_node/save')
-    assert answer.message == 'a checkpoint follows at the end of the running episode'
+    assert answer.message == 'a checkpoint will be written at the end of the current episode'
     ros.until(lambda: 'checkpoint' in diagnosis(ros), 'the checkpoint in the diagnostics')
     assert Path(diagnosis(ros)['checkpoint']).is_file()
     answer = ros.call(TRIGGER, 'trainer_node/stop')

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.ros
 TWIST, STAMPED = 'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped'
 POSE, POINT = 'geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/PointStamped'
 VECTOR, BOOL, JOINTS = 'std_msgs/msg/Float64MultiArray', 'std_msgs/msg/Bool', 'sensor_msgs/msg/JointState'
-ALWAYS = ('', 'somebody looks at the page')
+ALWAYS = ('', 'a page is open')
 HIDDEN = '/policy_node/debug/hidden'  # only where it is published
 URDF = """
 <robot name="cart"><link name="base_link"><visual><geometry><box size="1 1 0.2"/></geometry></visual></link>
@@ -217,7 +217,7 @@ def test_closing_the_page_stops_the_robot(ros):
     ros.until(lambda: received[-1].twist.linear.x == 0, 'a velocity of zero')
     ros.until(lambda: not ros.node.count_subscribers('robot1/joint_states'), 'the end of the subscription')
     ros.until(lambda: not ros.node.count_publishers('robot1/cmd_vel'), 'silence')
-    assert 'nobody looks at the page any more' in shown.process.output
+    assert 'no page is open any more' in shown.process.output
 
 
 def test_a_robot_is_shown_from_its_description(ros):

@@ -148,7 +148,7 @@ def test_status_hidden_state_and_commands_appear(shown, client):
 
 
 def test_a_page_of_another_web_site_is_refused(shown, client, port):
-    with pytest.raises(ConnectionClosed, match='served by somebody else'):
+    with pytest.raises(ConnectionClosed, match='served by another server'):
         PageClient(port, origin='http://evil.example').read(PATIENCE)
     own = PageClient(port, origin=f'http://127.0.0.1:{port}')
     until(own, lambda: own.widget('Emergency stop'))

@@ -99,4 +99,4 @@ def test_a_node_whose_diagnostics_stop_counts_as_gone():
     assert 'moving' in alive
     assert '12.3 s, 2 falls' in alive
     assert 'silent' in status_html(NodeState('policy_node'), simulator, '', 10.1 + SILENT_S)
-    assert 'not heard yet' in alive
+    assert 'no message yet' in alive

@@ -17,7 +17,7 @@ def test_a_run_is_started_once_and_resumed_as_often_as_need_be(tmp_path: Path) -
     for _ in range(2):
         with RunFolder.resume(tmp_path / 'run') as run:
             assert run.started_with == CONFIG
-    with pytest.raises(StorageError, match=r'holds a run already.*--resume.*another folder'):
+    with pytest.raises(StorageError, match=r'already holds a run.*--resume.*another folder'):
         RunFolder.start(tmp_path / 'run', CONFIG)
 
 

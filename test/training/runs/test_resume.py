@@ -184,7 +184,7 @@ def test_other_hyperparameters_are_refused_by_name(run: RunPaths, changes: dict[
 
 
 def test_a_run_needs_resume_and_resume_needs_a_run(tmp_path: Path, run: RunPaths) -> None:
-    with pytest.raises(StorageError, match='holds a run already'):
+    with pytest.raises(StorageError, match='already holds a run'):
         train(run.folder, resume=False)
     with pytest.raises(ConfigError, match='no run in'):
         train(tmp_path / 'nothing', resume=True)

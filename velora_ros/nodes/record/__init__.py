@@ -1,5 +1,5 @@
 """
-Records a robot's topics in an MCAP file, in a process of its own.
+Records a robot's topics in an MCAP file, in its own process.
 
-``topic_choice.py`` says which topics, ``recorder.py`` subscribes and queues, :mod:`velora_ros.recordings` writes.
+``topic_choice.py`` selects the topics, ``recorder.py`` subscribes and queues, :mod:`velora_ros.recordings` writes.
 """

@@ -31,7 +31,7 @@ def message_definition(kind: str) -> str:
 
 
 def used_types(kind: str) -> list[str]:
-    """Return the types of the fields of a type, and of theirs, each once."""
+    """Return the types of the fields of a type, recursively, each once."""
     found: dict[str, None] = {}
     waiting = [kind]
     while waiting:
@@ -63,7 +63,7 @@ def _fields(message: Any) -> dict[str, str]:
 
 
 def _element(type_: str) -> str:
-    """Return the type of an array's elements; of another type, the type itself."""
+    """Return the type of an array's elements; for any other type, the type itself."""
     match = _SEQUENCE.fullmatch(type_) or _ARRAY.fullmatch(type_)
     return match[1] if match else type_
 
@@ -83,7 +83,7 @@ def _scalar(type_: str) -> str:
 
 
 def _full(type_: str) -> str:
-    """Return ``package/msg/Name`` of ``package/Name``."""
+    """Return ``package/msg/Name`` for ``package/Name``."""
     package, _, name = type_.rpartition('/')
     return type_ if package.endswith('/msg') else f'{package}/msg/{name}'
 

@@ -1,12 +1,12 @@
 """
 The node that records: it looks for topics, subscribes to them, and queues their messages for the thread that writes.
 
-It must not slow the robot down: subscriptions are best effort and take the bytes of the messages as they are, the queue
-is bounded, and what finds it full is dropped and counted. Topics whose newest message is kept for late subscribers
-(transient local) are the exception: they are subscribed reliably, and rarely have messages.
+It must not slow the robot down: subscriptions are best effort and take the serialised messages, the queue is bounded,
+and messages that arrive while it is full are dropped and counted. Topics whose newest message is kept for late
+subscribers (transient local) are the exception: they are subscribed reliably, and rarely have messages.
 
-No executor handles the subscriptions, which belong to a second node: a timer takes what has come. The middleware notes
-when a message was received, so the times do not depend on the timer.
+No executor handles the subscriptions, which belong to a second node: a timer takes the messages that have arrived. The
+middleware records when a message was received, so the times do not depend on the timer.
 """
 
 import json
@@ -68,7 +68,7 @@ class Recorder(Node):
         self.get_logger().info(f'recording in {self._path}')
 
     def close(self) -> None:
-        """Write what is queued, close the file, and print a summary."""
+        """Write the queued messages, close the file, and print a summary."""
         if self._closed:
             return
         self._closed = True
@@ -122,7 +122,7 @@ class Recorder(Node):
                 *self.get_publisher_names_and_types_by_node(name, namespace),
                 *self.get_subscriber_names_and_types_by_node(name, namespace),
             ]
-        except Exception:  # the node has gone, or is not known yet; rclpy raises its own class
+        except Exception:  # the node is gone or not known yet; rclpy raises its own class
             return set()
         return {topic for topic, _ in pairs}
 
@@ -143,7 +143,7 @@ class Recorder(Node):
             self._diagnostics.add(topic)
 
     def _take(self) -> None:
-        """Queue all messages that have come."""
+        """Queue all messages that have arrived."""
         for one in self._inputs.values():
             for message in one.take():
                 self._queue.put(message)
@@ -151,7 +151,7 @@ class Recorder(Node):
                     self._note_policies(message.data, message.received)
 
     def _note_policies(self, data: bytes, received: int) -> None:
-        """Write a note for each controller that runs another policy than before; its diagnostics say which."""
+        """Write a record for each controller whose policy has changed according to its diagnostics."""
         for status in deserialize_message(data, interface_class(_DIAGNOSTICS)).status:
             values = {pair.key: pair.value for pair in status.values}
             controller = status.name.partition(':')[0]
@@ -168,7 +168,7 @@ class Recorder(Node):
         return {'dropped': dict(self._queue.dropped), 'lost': lost}
 
     def _check(self) -> None:
-        """Say once a second what was dropped in it; end if the file can no longer be written, or the time is over."""
+        """Once a second, log the dropped messages; end if the file can no longer be written, or the time is over."""
         dropped = sum(self._queue.dropped.values())
         if dropped > self._said:
             self.get_logger().warning(f'{dropped - self._said} messages were dropped: the disk is too slow')
@@ -182,13 +182,13 @@ class Recorder(Node):
         if (error := self._writer.error) is not None:
             self.exit_code = 1
             self.get_logger().error(
-                f"'{self._path}' could not be written to its end ({error.strerror or error}); 'velora_ros replay "
-                f"{self._path} --out FILE' recovers what is there"
+                f"'{self._path}' could not be completed ({error.strerror or error}); 'velora_ros replay "
+                f"{self._path} --out FILE' recovers its content"
             )
 
 
 def qos_in_yaml(profiles: list[QoSProfile]) -> str:
-    """Return the QoS profiles of a topic's publishers as ``ros2 bag`` writes them, so that it replays them alike."""
+    """Return the QoS profiles of a topic's publishers in the format of ``ros2 bag``, for its replay."""
     lines = []
     for one in profiles:
         lines.append(f'- history: {int(one.history)}\n  depth: {one.depth}\n  reliability: {int(one.reliability)}\n')

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 HIDDEN = '/debug/hidden'
-"""The end of the name of a topic that only a controller, policy_node, publishes."""
+"""Suffix of a topic that only a controller (policy_node) publishes."""
 # Types that describe a robot and its commands; they are recorded from any publisher.
 TYPES = (
     'sensor_msgs/msg/JointState',

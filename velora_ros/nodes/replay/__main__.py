@@ -18,7 +18,7 @@ from velora_ros.utils.text_table import text_table
 
 
 def main() -> None:
-    """Print what the policy would have commanded, beside what was commanded."""
+    """Print the commands that the policy would have sent, compared with the recorded ones."""
     parser = argparse.ArgumentParser('velora_ros replay')
     add_arguments(parser)
     arguments = parser.parse_args()
@@ -33,7 +33,7 @@ def main() -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Replay the recording, print tables and one JSON object, and draw the picture that was asked for.
+    Replay the recording, print tables and one JSON object, and draw the requested picture.
 
     Raises:
         VeloraError: a file cannot be read or written, or does not fit the others.
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def lines(arguments: argparse.Namespace, robot: RecordedRobot, result: WhatIf) -> list[str]:
-    """Return the text: a line of counts, a row for each action, and the moments that differ most."""
+    """Return the text: a line of counts, a row for each action, and the moments with the largest differences."""
     comparison = result.comparison
     text = [
         f'{arguments.file} with {arguments.policy}: {len(result.commands)} states answered, {robot.rejected} not'

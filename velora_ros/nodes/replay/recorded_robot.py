@@ -30,7 +30,7 @@ Array = npt.NDArray[np.float64]
 
 
 class Step(NamedTuple):
-    """What a policy reads at a state: when it was published and measured [ns], the observation, commanded joints."""
+    """What a policy reads at a state: times of publishing and measurement [ns], observation, commanded joints."""
 
     published: int
     stamp: int
@@ -75,7 +75,7 @@ class RecordedRobot:
         self._reset = next((name for name in recording.channels if name == f'{self.namespace.rstrip("/")}/reset'), '')
 
     def steps(self) -> Iterator[Step]:
-        """Yield what the policy reads, state by state; a recorded ``reset`` resets the policy."""
+        """Yield what the policy reads at each state; a recorded ``reset`` resets the policy."""
         wanted = {*self._topics, self._reset}
         messages = [message for message in self._recording.messages if message.topic in wanted]
         for message in sorted(messages, key=lambda one: one.published):
@@ -114,7 +114,7 @@ class RecordedRobot:
         self.controller.reset('message')
 
     def _find(self, topic: ObservationTopic) -> str:
-        """Return the recorded topic; '' for one that the policy does without."""
+        """Return the recorded topic; '' for one that the policy does not need."""
         option = f"give a parameter file (--params) with 'observation.{topic.source.name}.topic'"
         try:
             found = find_topic(self._recording, topic.source.topic, topic.full_type, self.namespace, option=option)
@@ -123,7 +123,7 @@ class RecordedRobot:
                 return ''
             raise
         if not self._recording.of(found) and not topic.source.missing:
-            raise RecordingError(f"'{found}' was recorded, but no message came; record while the robot runs.")
+            raise RecordingError(f"'{found}' was recorded, but it has no message; record while the robot runs.")
         return found
 
 
@@ -134,7 +134,7 @@ def parameter_values(file: str, node: str, spec: PolicySpec | None = None) -> Va
     Args:
         file: the parameter file; '' for none.
         node: the node's full name.
-        spec: the policy's specification, whose contract replaces what is left open; None for no policy.
+        spec: the policy's specification, whose contract fills in unset parameters; None for no policy.
     """
     own = [source.name for source in spec.contract.sources] if spec is not None and spec.contract is not None else []
     rows = parameters([*own, *(value_in(file, node, 'observation.sources') or [])])
@@ -144,5 +144,5 @@ def parameter_values(file: str, node: str, spec: PolicySpec | None = None) -> Va
 
 
 def _without_time_limits(settings: Settings) -> Settings:
-    """Return settings for a policy that is fed one state after the other, as fast as it can."""
+    """Return settings for a policy that gets one state after the other, as fast as possible."""
     return replace(settings, max_state_age_s=0.0, watchdog_timeout_s=0.0, fallback='none', start_pose_speed=0.0)

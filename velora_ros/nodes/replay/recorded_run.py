@@ -1,4 +1,4 @@
-"""What the recorded controller did: its hidden state after each step, and when its policy commanded."""
+"""The recorded controller: its hidden state after each step, and the times at which its policy commanded."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from velora_ros.spec.robot_contract import GAIT_CLOCK, OWN_TYPES
 Array = npt.NDArray[np.float64]
 
 OBSERVATION = '/debug/observation'
-# Largest difference of hidden states that comes from rounding.
+# Largest difference of hidden states due to rounding.
 ROUNDING = 1e-9
 # Largest difference of observations of the same state.
 SAME_OBSERVATION = 1e-6
@@ -28,9 +28,10 @@ class RecordedRun:
     """
     Keeps the replayed policy in step with the recorded one.
 
-    What a node keeps itself may have begun before the recording: the clock of a gait is taken from the recorded
-    observations, if they are those of this policy. If the policy is the one that ran, so are its last action and its
-    hidden state, which differ after what a recording does not show: its beginning, a lost state, arming, a fault.
+    Values that a node keeps itself may have started before the recording, so the clock of a gait is taken from the
+    recorded observations, if they are those of this policy. If the policy is the one that ran, so are its last action
+    and its hidden state, which differ after events that a recording does not contain: its beginning, a lost state,
+    arming, a fault.
 
     Args:
         recording: the recording.
@@ -50,7 +51,7 @@ class RecordedRun:
         self._is_there = is_same and len(self._hidden) > 0 and self._hidden.shape[1] == len(policy.hidden)
 
     def observation(self, step: Step) -> Array:
-        """Return what the policy reads at a state, with the recorded values of what the node kept itself."""
+        """Return what the policy reads at a state, with the recorded values of entries that the node kept itself."""
         taken = self._own if self.is_same else self._clock
         recorded = _between(self._read_times, self._observations, step.published, step.published + self._window)
         if not taken or recorded is None or len(recorded) != len(step.observation):
@@ -65,7 +66,7 @@ class RecordedRun:
 
     def correct(self, published: Sequence[int], now: int) -> None:
         """
-        Compare the hidden state after the last step with the recorded one, and continue from that if they differ.
+        Compare the hidden state after the last step with the recorded one, and continue from the latter if they differ.
 
         Args:
             published: when the states that were answered so far were published [ns].
@@ -79,7 +80,7 @@ class RecordedRun:
             self._policy.hidden = hidden
 
     def _hidden_after(self, published: Sequence[int], now: int) -> Array | None:
-        """Return the recorded hidden state after the last step; None if it may be that of another step, as if late."""
+        """Return the recorded hidden state after the last step; None if it may belong to another step."""
         begin = published[-2] if len(published) > 1 else published[-1]
         first, middle, end = np.searchsorted(self._times, [begin, published[-1], now])
         is_sure = end - middle == 1 and (len(published) == 1 or middle - first == 1)
@@ -87,13 +88,13 @@ class RecordedRun:
 
 
 def armed_at(recording: Recording, node: str, times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return at which times [ns] the policy commanded, by the recorded status; all of them if there is none."""
+    """Return the times [ns] at which the policy commanded, by the recorded status; all of them if there is none."""
     messages = sorted(recording.of(f'{node}/status'), key=lambda one: one.published)
     if not messages:
         return np.ones(len(times), bool)
     states = [deserialize_message(one.data, message_class(STATUS)).message for one in messages]
     armed = np.array([state.partition(':')[0].partition(';')[0] == 'armed' for state in states])
-    # A latched status that was published before the recorder came counts from the beginning.
+    # A latched status that was published before the recording counts from its beginning.
     places = np.searchsorted([one.published for one in messages], times, side='right') - 1
     found: npt.NDArray[np.bool_] = armed[np.maximum(places, 0)]
     return found

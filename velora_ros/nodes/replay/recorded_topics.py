@@ -1,4 +1,4 @@
-"""Which recorded topic is the one that a policy reads or that carried the commands."""
+"""Finds the recorded topic that a policy reads or that has the commands."""
 
 from velora_ros.errors import RecordingError
 from velora_ros.recordings.mcap_reader import Recording
@@ -24,8 +24,8 @@ def find_topic(recording: Recording, topic: str, kind: str, namespace: str, *, o
         option: how the user can name another topic, for the error.
 
     Returns:
-        the topic of that name; if there is none, as after a remap, the only one of that type, unless that type is
-        Float64MultiArray, which can be anything.
+        the topic of that name; if there is none, for example after a remap, the only one of that type, unless the type
+        is Float64MultiArray, which can be anything.
 
     Raises:
         RecordingError: there is none, or there are several.
@@ -39,7 +39,7 @@ def find_topic(recording: Recording, topic: str, kind: str, namespace: str, *, o
         return others[0]
     there = f'it is a {channel.type} there' if channel is not None else 'it was not recorded'
     raise RecordingError(
-        f"'{full}' ({kind}) is needed, and {there}; {option}. Recorded topics of this type: "
+        f"'{full}' ({kind}) is needed, but {there}; {option}. Recorded topics of this type: "
         f'{", ".join(others) or "none"}.'
     )
 

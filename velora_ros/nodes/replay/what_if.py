@@ -1,4 +1,4 @@
-"""Step a policy through a recording, and compare its commands with those that were recorded."""
+"""Step a policy through a recording, and compare its commands with the recorded ones."""
 
 from dataclasses import dataclass
 
@@ -25,8 +25,8 @@ class WhatIf:
     The result of a replay.
 
     Args:
-        commands: what the policy would have commanded, one for each state that it answered.
-        comparison: these commands beside the recorded ones, where a state has both.
+        commands: the policy's commands, one for each state for which it has one.
+        comparison: these commands and the recorded ones, for states that have both.
         recorded: number of recorded commands.
         same_policy: whether the policy is the one that ran.
         corrections: how often its hidden state was set to the recorded one, because they differed; these states are
@@ -44,7 +44,7 @@ def what_if(recording: Recording, robot: RecordedRobot, policy: Policy, *, comma
     """
     Return what a policy would have commanded in a recording.
 
-    It reads the recorded states and commands nothing, so the states stay those that the recorded policy caused.
+    The states remain those that the recorded policy caused.
 
     Args:
         recording: the recording.
@@ -81,7 +81,7 @@ def what_if(recording: Recording, robot: RecordedRobot, policy: Policy, *, comma
 def _compare(
     recording: Recording, robot: RecordedRobot, recorded: Commands, other: Commands, corrected: set[int]
 ) -> Comparison:
-    """Compare where the recorded policy commanded, except for the steps after which it was corrected."""
+    """Compare the steps at which the recorded policy commanded, except those after which it was corrected."""
     spec = robot.controller.policy.spec
     states, answers = pair_with_states(other.times, recorded)
     is_armed = armed_at(recording, robot.node, other.times[states])

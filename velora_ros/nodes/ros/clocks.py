@@ -12,11 +12,11 @@ from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
-"""For timers that must continue while ``/clock`` is stopped."""
+"""The clock of timers that must continue while ``/clock`` is stopped."""
 
 # The system clock was set if its offset from the steady clock changed by more than this; slewing moves both [ns].
 STEP_NS = 1_000_000
-# A reading of both clocks counts only if it took at most this long: the process may be preempted in between [ns].
+# A reading of both clocks is used only if it took at most this long, because the process may be preempted [ns].
 TOGETHER_NS = 100_000
 # A longer step of /clock is a jump of time, not a low publishing rate [s].
 LONGEST_STEP_S = 2.0
@@ -26,9 +26,9 @@ class SystemTime:
     """
     Converts times on the steady clock into system time.
 
-    The result is as even as the steady clock. When the system clock is set, by time synchronisation or because the
-    machine was suspended (which stops the steady clock), the result follows it; otherwise every later stamp would look
-    old.
+    The result advances as evenly as the steady clock. When the system clock is set, by time synchronisation or because
+    the machine was suspended (which stops the steady clock), the result follows it; otherwise every later stamp would
+    look old.
 
     Args:
         system: reads the system clock [ns].
@@ -51,7 +51,7 @@ class SystemTime:
 
 class ClockStep:
     """
-    Measures by how much each message of ``/clock`` advances the time; a state may be ahead of the clock by one step.
+    Measures how much each message of ``/clock`` advances the time; a state may be ahead of the clock by one step.
 
     Nothing is measured while the node uses the system clock.
 

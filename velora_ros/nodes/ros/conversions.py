@@ -39,7 +39,7 @@ def to_vector(values: Array) -> Float64MultiArray:
 
 
 def fill_vector(message: Float64MultiArray, values: Array) -> Float64MultiArray:
-    """Put an array into an existing message, in a fifth of the time that a new one takes; return the message."""
+    """Put an array into an existing message, five times as fast as making a new one; return the message."""
     message.data = _as_sequence(values)
     return message
 
@@ -114,5 +114,5 @@ def _as_array(values: 'array[float]') -> Array:
 
 
 def _as_sequence(values: Array) -> 'array[float]':
-    # rclpy stores an array.array as it is; of any other sequence it checks every number in Python.
+    # rclpy stores an array.array as it is; for any other sequence it checks every number in Python.
     return array('d', np.ascontiguousarray(values, dtype=np.float64).tobytes())

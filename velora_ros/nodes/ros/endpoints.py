@@ -40,8 +40,8 @@ def create_publisher(
         node: the node that publishes.
         owner: the node's name in the table; a running node may have another name.
         name: the topic's name in the table.
-        topic_name: its own name, if it is not the row's.
-        kind: message type, if it is not the row's.
+        topic_name: the actual name, if it differs from the row's.
+        kind: message type, if it differs from the row's.
         events: callbacks for events of the middleware; by default rclpy logs incompatible subscriptions.
 
     Raises:
@@ -97,8 +97,8 @@ def create_subscriptions_to_all(node: Node, owner: str, name: str, callback: Cal
     """
     Subscribe to a topic from its row so that publishers of any reliability and durability match.
 
-    This takes three subscriptions: a transient-local one matches no volatile publisher, a volatile one gets no message
-    published before it, and only a best-effort one matches best-effort publishers. Each message can arrive up to three
+    This needs three subscriptions: a transient-local one does not match volatile publishers, a volatile one gets no
+    earlier messages, and only a best-effort one matches best-effort publishers. Each message can arrive up to three
     times. A publisher that is incompatible with one subscription matches another, so incompatibilities are not logged.
     """
     row = topic(owner, 'in', name)

@@ -16,14 +16,14 @@ from typing import Any
 
 from velora_ros.errors import ConfigError
 
-# Below the prefix of an installation: one file for each message package, which lists its types.
+# Folder below the prefix of an installation with one file for each message package, which lists its types.
 _INDEX = 'share/ament_index/resource_index/rosidl_interfaces'
 # If several packages have a type of the same name, the first of these packages counts.
 _USUAL = ('std_msgs', 'geometry_msgs', 'sensor_msgs', 'nav_msgs', 'trajectory_msgs', 'diagnostic_msgs')
 
 
 def interface_class(name: str) -> Any:
-    """Return the class of a message or service such as ``std_msgs/msg/Empty``; its package is imported only now."""
+    """Return the class of a message or service such as ``std_msgs/msg/Empty``; its package is imported only here."""
     package, kind, class_name = name.split('/')
     return getattr(importlib.import_module(f'{package}.{kind}'), class_name)
 
@@ -34,11 +34,10 @@ def canonical_type(kind: str, short: Mapping[str, str]) -> str:
 
     Args:
         kind: a short or full name, with ``/``, ``.`` or ``::`` between its parts.
-        short: the types that are called by a short name, with their full names.
+        short: the types that have a short name, with their full names.
 
-    Returns:
-        A key of ``short`` if the type is in it, else the full name ``package/msg/Name``, or ``kind`` itself if it is
-        not the name of an installed type.
+    Returns: A key of ``short`` if the type is in it, otherwise the full name ``package/msg/Name``, or ``kind`` itself
+        if it is not the name of an installed type.
 
     Raises:
         ConfigError: several installed packages have a type of this short name.

@@ -1,4 +1,4 @@
-"""Reads ROS parameter files before a node runs: which sections match it, and the values that it will get."""
+"""Reads ROS parameter files before a node runs: the sections that match it, and the values that it will get."""
 
 import re
 from collections.abc import Iterator
@@ -33,12 +33,12 @@ def value_in(file: str, node: str, parameter: str) -> Any:
 
 def sections_of(file: str, node: str, *, bare_only: bool = False) -> list[str]:
     """
-    Return the sections of a file that match a node, as parameter files keyed by its full name, later ones overriding.
+    Return the sections of a file that match a node, as parameter files keyed by its full name; later ones override.
 
     rcl orders sections by the first appearance of their key in any file: a ``/**/policy_node:`` in an earlier file can
-    override a ``/**:`` in the user's file. A section keyed by the full name always overrides both. And rcl matches a
-    bare ``policy_node:`` with ``/policy_node`` only; launch files that apply a parameter file to a namespace, such as
-    nav2's, rewrite such keys with the namespace in front.
+    override a ``/**:`` in the user's file. A section keyed by the full name always overrides both. Moreover, rcl
+    matches a bare ``policy_node:`` only with ``/policy_node``; launch files that apply a parameter file to a namespace,
+    such as nav2's, rewrite such keys with the namespace in front.
 
     Args:
         file: path of a YAML file of ROS parameters; '' for none.

@@ -22,7 +22,7 @@ from velora_ros.nodes.ros.rclpy_compat import Refused, start_values
 _RCLPY = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
 # A start-up name at least this similar to one of the node's (as difflib measures it) is a misspelling of it.
 MISSPELT = 0.8
-# Well-known parameters of other nodes that are similar to some of ours.
+# Well-known parameters of other nodes that resemble some of this package's.
 _WELL_KNOWN = frozenset(('update_rate', 'publish_rate', 'frame_id', 'robot_description', 'speed'))
 
 
@@ -33,9 +33,9 @@ class ParameterTable:
     Args:
         node: the node that declares them.
         rows: the table.
-        validate: called before a change with all values as they would be after it; raises VeloraError to refuse it.
+        validate: called before a change with all values as they will be after it; raises VeloraError to refuse it.
         apply: called after a change with all values; once if several parameters are set atomically.
-        shared: start-up parameters of other nodes that are similar to this node's and are ignored.
+        shared: start-up parameters of other nodes that resemble this node's and are ignored.
 
     Raises:
         ConfigError: a start-up parameter is misspelt, has the wrong type, is out of range or refused.
@@ -123,8 +123,8 @@ def is_ours(name: str, known: Iterable[str]) -> bool:
     """
     Whether an unknown start-up parameter is meant for this node.
 
-    It is if it begins with one of the node's own prefixes, such as ``observation.``, or is so similar to a known name
-    that it must be a misspelling of it. Any other parameter belongs to another node.
+    It is meant for this node if it begins with one of its prefixes, such as ``observation.``, or is so similar to a
+    known name that it must be a misspelling. Any other parameter belongs to another node.
     """
     names = list(known)
     prefixes = {other.partition('.')[0] for other in names if '.' in other}

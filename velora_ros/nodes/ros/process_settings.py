@@ -10,7 +10,7 @@ class FrozenGarbageCollector:
     Excludes the existing objects from garbage collection, which would otherwise delay a command by milliseconds.
 
     Several may be active in one process; the last one that ends makes all objects collectable again. If the program has
-    frozen objects itself, nothing is done, since its objects cannot be distinguished from ours.
+    frozen objects itself, nothing is done, because they could not be distinguished.
     """
 
     _users = 0
@@ -45,7 +45,7 @@ class FrozenGarbageCollector:
 
 class ShortSwitchInterval:
     """
-    Makes Python switch between threads more often, so that a thread that computes delays the others less.
+    Makes Python switch between threads more often, so that a computing thread delays the others less.
 
     Several may be active at once; the last one that ends restores the interval, unless it was changed in the meantime.
 

@@ -1,8 +1,8 @@
 """
-A subscription that takes messages as bytes, with the times that the middleware noted, without an executor.
+A subscription that takes messages as bytes, with the middleware's times, without an executor.
 
-A process that only listens uses it: it belongs to a second node, which no executor spins, and the process takes what
-has come whenever it likes.
+It is for processes that only listen: it belongs to a second node, which no executor spins, and the process takes the
+messages at any time.
 """
 
 import time
@@ -15,11 +15,11 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from velora_ros.nodes.ros.rclpy_compat import info_taker
 from velora_ros.recordings.messages import RawMessage
 
-DEPTH = 1000  # messages that wait while this process is busy
+DEPTH = 1000  # messages that can wait while this process is busy
 
 
 def make_inlet(node: Node) -> Node:
-    """Return a node for subscriptions that no executor handles, beside the process's own node."""
+    """Return a second node of the process, for subscriptions that no executor handles."""
     return Node(
         f'_{node.get_name()}_inlet',
         context=node.context,
@@ -44,14 +44,14 @@ class RawTopic:
 
     def __init__(self, inlet: Node, topic: str, message: Any, *, latched: bool = False) -> None:
         self.lost = 0
-        """Messages that were published and never came, if there is one publisher: gaps in their numbers."""
+        """Number of messages that were published but never arrived, for a single publisher: gaps in their numbers."""
         self._topic, self._inlet = topic, inlet
         self._subscription = inlet.create_subscription(message, topic, _ignore, _profile(latched=latched), raw=True)
         self._take_next = info_taker(self._subscription)
         self._number = 0
 
     def take(self) -> Iterator[RawMessage]:
-        """Yield the messages that have come."""
+        """Yield the messages that have arrived."""
         while (found := self._take_next()) is not None:
             data, info = found
             received = info['received_timestamp'] or time.time_ns()
@@ -75,4 +75,4 @@ def _profile(*, latched: bool) -> QoSProfile:
 
 
 def _ignore(message: bytes) -> None:
-    """Stand where a callback must be; nothing calls it."""
+    """Placeholder for the required callback; it is never called."""

@@ -2,7 +2,7 @@
 The only file that uses private and experimental parts of rclpy.
 
 Each part is listed in :data:`PRIVATE`, and a test checks that the installed rclpy has it. If a later rclpy lacks a
-part, an error names it when it is needed.
+part, an error names the part when it is needed.
 """
 
 import importlib
@@ -71,7 +71,7 @@ def release_state_machine(node: Node) -> None:
     Destroy the state machine of a lifecycle node that was destroyed; other nodes have none.
 
     rclpy leaves it to the garbage collector. It keeps the middleware alive, whose threads would then still run while
-    the process exits, which crashes it now and then.
+    the process exits; this sometimes crashes it.
     """
     state_machine = getattr(node, '_state_machine', None)
     if state_machine is not None:
@@ -117,10 +117,10 @@ def taker(subscription: Subscription) -> Callable[[], Any]:
 
 def info_taker(subscription: Subscription) -> Callable[[], tuple[Any, dict[str, Any]] | None]:
     """
-    Return a function like that of :func:`taker`, which returns the message and what the middleware knows about it.
+    Return a function like that of :func:`taker` that returns the message and the middleware's information about it.
 
-    These are ``source_timestamp`` and ``received_timestamp`` [ns] and ``publication_sequence_number``; what the
-    middleware does not have is None or 0. An EventsExecutor of rclpy 7.1.6 fails on callbacks that take them.
+    This is ``source_timestamp`` and ``received_timestamp`` [ns] and ``publication_sequence_number``; missing values are
+    None or 0. An EventsExecutor of rclpy 7.1.6 fails on callbacks that take them.
 
     Raises:
         ConfigError: this rclpy has no such method.

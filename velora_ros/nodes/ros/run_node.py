@@ -36,13 +36,13 @@ ROSOUT_S = 0.5
 
 
 class Runnable(Protocol):
-    """What :func:`run` needs of a node, in addition to ``rclpy.node.Node``."""
+    """The interface that :func:`run` needs from a node, in addition to ``rclpy.node.Node``."""
 
     exit_code: int | None
     """Set by the node to end the process with this exit status; None while it runs."""
 
     def close(self) -> None:
-        """Publish the fallback command, the summary and the like while the context is still valid."""
+        """Publish the last messages, such as the fallback command or the summary, while the context is still valid."""
 
     def destroy_node(self) -> None:
         """Release everything; rclpy's own method."""
@@ -50,7 +50,7 @@ class Runnable(Protocol):
 
 def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int:
     """
-    Initialise ROS, make the node, spin it until a signal comes or it sets its exit status, close it, shut down.
+    Initialise ROS, make the node, spin it until a signal arrives or it sets its exit status, close it, shut down.
 
     rclpy's own signal handlers are not installed: they invalidate the context before a node can publish anything. Here
     SIGINT, SIGTERM and SIGHUP only set a flag. The loop then ends, ``node.close()`` publishes its last messages, and
@@ -74,11 +74,11 @@ def run(make_node: Callable[[], Runnable], argv: list[str] | None = None) -> int
         return 0
     finally:
         rclpy.utilities.try_shutdown()
-        atexit.register(gc.freeze)  # nothing needs collecting at the exit, where a search of all objects takes 0.2 s
+        atexit.register(gc.freeze)  # no garbage collection at the exit, where a search of all objects takes 0.2 s
 
 
 def split_ros_arguments(argv: list[str]) -> tuple[list[str], list[str]]:
-    """Return a program's own arguments, and its name with what follows ``--ros-args``."""
+    """Return a program's own arguments, and its name with the arguments after ``--ros-args``."""
     cut = argv.index('--ros-args') if '--ros-args' in argv else len(argv)
     return argv[1:cut], [argv[0], *argv[cut:]]
 
@@ -115,7 +115,7 @@ def _destroy(node: Node) -> None:
 
 
 def _record_signals() -> list[int]:
-    """Return a list to which the signals that end a process are appended when they come."""
+    """Return a list to which signals that end a process are appended when they arrive."""
     received: list[int] = []
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -136,7 +136,7 @@ def _initialise(argv: list[str] | None) -> None:
 
 def _log_arguments() -> list[str]:
     """
-    Return the arguments that switch log files off where none can be written, as on a read-only system without HOME.
+    Return the arguments that switch log files off if none can be written, as on a read-only system without HOME.
 
     Without them rcl refuses to start there. The log still goes to the console and to /rosout.
     """
@@ -153,7 +153,7 @@ def _log_arguments() -> list[str]:
 
 
 def _reason(message: str) -> str:
-    """Return rcl's reason without its source paths, and what to do about it."""
+    """Return rcl's reason without its source paths, and the remedy."""
     reason = message.split(', at /', maxsplit=1)[0]
     if message.startswith('['):
         return f'unknown ROS arguments {reason}; correct what follows --ros-args.'
@@ -188,7 +188,7 @@ def _node_that_raised(error: VeloraError) -> Node | None:
 def _logger(node: Node | None, make_node: Callable[[], Runnable]) -> Any:
     """Return the node's logger, which also writes to /rosout; without a node, a logger of the same name."""
     if node is not None:
-        with suppress(AttributeError):  # raised if rclpy's own constructor did not finish
+        with suppress(AttributeError):  # raised if rclpy's constructor did not finish
             return node.get_logger()
     name = getattr(make_node, '__name__', 'velora_ros')
     return rclpy.logging.get_logger(re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name).lower())

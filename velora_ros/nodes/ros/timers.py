@@ -7,7 +7,7 @@ from rclpy.timer import Timer
 
 from velora_ros.nodes.ros.clocks import STEADY
 
-# Timers with a shorter period only use up processor time [s].
+# Timers with a shorter period would only waste processor time [s].
 SHORTEST_PERIOD_S = 1e-4
 # A longer period, above some thirty years, may overflow the 64 bits of a timer's nanoseconds [s].
 LONGEST_PERIOD_S = 1e9

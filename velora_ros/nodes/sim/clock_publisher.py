@@ -18,8 +18,8 @@ class ClockPublisher:
     """
     The simulated time that several nodes share.
 
-    One simulator publishes it. Another simulator that uses simulated time stamps its states with it. When the first
-    one ends, the other one publishes the clock from the same time on, so that its own robot keeps running.
+    One simulator publishes it. Another simulator that uses simulated time stamps its states with it. When the first one
+    ends, the other one continues to publish the clock from the same time, so that its own robot keeps running.
 
     Args:
         node: sim_node.
@@ -46,7 +46,7 @@ class ClockPublisher:
         return not self.is_publishing and bool(self._ros_clock.ros_time_is_active)
 
     def start(self, epoch: int) -> None:
-        """Let the simulated time 0 be this time [ns]; without effect while another node's clock is used."""
+        """Set the clock time of simulated time 0 [ns]; no effect while another node's clock is used."""
         self._epoch = epoch
 
     def stamp(self, simulated: float) -> int:
@@ -90,7 +90,7 @@ class ClockPublisher:
             )
 
     def _rank(self) -> int:
-        """Return how many simulators may take over before this one, so that no two do so at once."""
+        """Return how many simulators may take over before this one, so that two never do so at once."""
         others = self._node.get_node_names_and_namespaces()
         names = sorted(f'{namespace.rstrip("/")}/{name}' for name, namespace in others if name == self._node.get_name())
         own = self._node.get_fully_qualified_name()

@@ -38,7 +38,7 @@ def make_command_decoder(
     Args:
         kind: a key of :data:`velora_ros.nodes.ros.command_types.COMMAND_TYPES`.
         spec: the robot's actions.
-        interface: position, velocity or effort; needed where the robot's action names do not say.
+        interface: position, velocity or effort; needed if the robot's action names do not contain it.
         fields: policy_node's parameter ``command.fields``: the joint of each action in a JointState or JointTrajectory,
             or the field of a Twist. A Float64MultiArray is always in the order of the actions.
         layout: policy_node's parameter ``command.layout``: the blocks of a Float64MultiArray; empty is one block.
@@ -73,7 +73,7 @@ class VectorDecoder:
 
     def decode(self, message: Any) -> Array:
         """
-        Return the message's values; the robot checks how many there are.
+        Return the message's values; the robot checks their number.
 
         Raises:
             SpecError: the message has as many values as several blocks.
@@ -116,14 +116,14 @@ class BlockDecoder:
         Return the values of the command's own block.
 
         Raises:
-            SpecError: the message has another length, or another block than the gains commands something.
+            SpecError: the message has another length, or a block other than the command and the gains is not zero.
         """
         blocks = self._blocks(message)
         for name, values in blocks.items():
             if name not in (self._interface, *GAINS) and values.any():
                 raise SpecError(
-                    f"the block '{name}' of a command is {values.tolist()}; the simulated robot takes "
-                    f"'{self._interface}' only, and zero in this block."
+                    f"the block '{name}' of a command is {values.tolist()}; the simulated robot is commanded by "
+                    f"'{self._interface}', and this block must be zero."
                 )
         return blocks[self._interface]
 
@@ -234,7 +234,7 @@ class JointDecoder:
 
 
 def _joints(kind: str, spec: PolicySpec, fields: Sequence[str]) -> list[str]:
-    """Return the name that each action's joint has in a message."""
+    """Return the name of each action's joint in a message."""
     own = [signal[0] if (signal := joint_signal(name)) else '' for name in spec.action_names]
     given = [signal[0] if (signal := joint_signal(name)) else name for name in fields]
     known = set(given) & set(own)

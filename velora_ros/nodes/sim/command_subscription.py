@@ -16,7 +16,7 @@ from velora_ros.nodes.sim.command_decoders import Array, BlockDecoder, CommandDe
 from velora_ros.nodes.sim.parameters import AUTO, OWNER
 from velora_ros.spec import PolicySpec
 
-# How often a subscription in another type is tried; calls that a busy machine delayed follow each other at once.
+# Number of attempts to subscribe in another type; on a busy machine, delayed calls follow each other immediately.
 MOST_ATTEMPTS = 50
 
 
@@ -89,7 +89,8 @@ class CommandSubscription:
         except ConfigError as error:
             self._warn(f"'{publisher}' publishes {full_name} on '{topic}': {error}")
             return
-        # A process cannot have one topic in two types, and the executor releases the old one only in its next round.
+        # A process cannot subscribe to one topic in two types, and the executor releases the old one only in its next
+        # round.
         self._node.destroy_subscription(self._subscription)
         self._next_kind = kind
         self._node.get_logger().info(f"subscribing to commands as {kind}, which '{publisher}' publishes")

@@ -11,7 +11,7 @@ from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.sim.parameters import OWNER
 
 SWAPS = ('reset.swap', 'swap.taken_over')
-"""The counts of policies that took over at once, and of those that ran silently before."""
+"""The counts of policies that took over immediately, and of those that ran silently first."""
 
 
 class ControllerMonitor:
@@ -42,13 +42,13 @@ class ControllerMonitor:
 
     @property
     def drives(self) -> bool | None:
-        """Whether its policy drives the robot, rather than standing it up before; None until the node has reported."""
+        """Whether its policy drives the robot and standing up is over; None until the node has reported."""
         state = self._values.get('state')
         return None if state is None else state not in (STANDING_UP, READY)
 
     @property
     def input_age(self) -> str:
-        """Median age of the states that the newest commands answer, as text."""
+        """Median age of the states behind the newest commands, as text."""
         age = self._values.get('input_age_ms')
         return f'{float(age):.2f} ms' if age else 'unknown'
 
@@ -63,6 +63,6 @@ class ControllerMonitor:
         self._values = values
 
     def _increase(self, values: dict[str, str], name: str) -> int:
-        """Return by how much a count grew; a count that is lower than before belongs to a restarted node."""
+        """Return the increase of a count; a count that is lower than before belongs to a restarted node."""
         before, self._counts[name] = self._counts[name], int(values.get(name, '0'))
         return self._counts[name] - (before if self._counts[name] >= before else 0)

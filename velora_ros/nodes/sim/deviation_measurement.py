@@ -17,8 +17,8 @@ class DeviationMeasurement:
     """
     Gives the faults the standard deviation of each signal as soon as their settings need it.
 
-    The measurement takes up to some seconds of random commands in a second simulation. A start without noise does not
-    wait for it. While the robot runs it happens in a thread, and the noise begins when the result is there.
+    The measurement runs random commands in a second simulation, for up to some seconds. A start without noise does not
+    wait for it. While the robot runs it happens in a thread, and the noise begins when the result is available.
 
     Args:
         node: sim_node.

@@ -26,7 +26,7 @@ class EnvironmentMessages:
 
     Args:
         robot: the robot.
-        faults: its sensor faults; they act on the observation, and joint states show the same numbers.
+        faults: its sensor faults; they affect the observation, and joint states have the same numbers.
         values: the node's parameters.
     """
 

@@ -1,4 +1,4 @@
-"""Drives a robot hands-free: publishes a pattern of twists or goals, and is silent while somebody else publishes."""
+"""Drives a robot hands-free: publishes a pattern of twists or goals, and stays silent while another node publishes."""
 
 from collections import deque
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from velora_ros.tasks.task_robot import TaskRobot
 TWIST_PERIOD_S, GOAL_PERIOD_S = 0.1, 0.5
 """Time between two messages of a twist and of a goal [s]."""
 CHECK_PERIOD_S = 1.0
-"""How often it is checked whether an episode is over [s]."""
+"""Period of the check whether an episode is over [s]."""
 SILENCE_S = {'twist': 2.0, 'goal': 20.0}
-"""How long nothing is published after a message of somebody else [s]."""
+"""Time without publishing after a message from another node [s]."""
 PATIENCE_S = 3.0
-"""How long the robot moves before it is driven if its controller does not report whether it is ready [s]."""
+"""Time for which the robot runs before it is driven, if its controller does not report that it is ready [s]."""
 _REMEMBERED = 30  # own messages that may still be on their way back
 
 
@@ -30,8 +30,9 @@ class HandsFreeDriver:
     """
     Publishes the commands of a task: twists in a fixed pattern that covers the trained range, goals as in training.
 
-    The pattern begins, and another goal comes, when the policy drives the robot; it may have to stand up before. With
-    one goal for each episode another episode is asked for when the goal is reached, or after the task's episode length.
+    The pattern begins, and the next goal comes, once the policy drives the robot, which may have to stand up first.
+    With one goal for each episode, another episode is requested when the goal is reached, or after the task's episode
+    length.
 
     Args:
         node: sim_node.
@@ -70,23 +71,23 @@ class HandsFreeDriver:
         self.begin_episode(0.0)
 
     def is_own(self, name: str, values: Array) -> bool:
-        """Whether a command that arrived is one that was published here."""
+        """Whether a received command was published here."""
         return tuple(values.tolist()) in self._own[name]
 
     def yield_to_others(self, name: str, now: float) -> None:
-        """Be silent for a while, because somebody else published a command."""
+        """Stay silent for a while, because another node published a command."""
         if now >= self._silent_until.get(name, 0.0):
-            self._node.get_logger().info(f"somebody else publishes the command '{name}': the driver is silent")
+            self._node.get_logger().info(f"another node publishes the command '{name}'; the driver is silent")
         self._silent_until[name] = now + SILENCE_S['twist' if self._is_twist(name) else 'goal']
 
     def begin_episode(self, now: float) -> None:
-        """Draw the goals of a new episode, and publish them at once."""
+        """Draw the goals of a new episode, and publish them immediately."""
         self._draw_goals()
         if now:
             self.end_period(now)
 
     def end_period(self, now: float) -> bool:
-        """Publish what is due; return whether another episode should begin."""
+        """Publish the messages that are due; return whether another episode should begin."""
         if self._began is None and self._may_begin():
             self._began = self._robot.time
             self._draw_goals()
@@ -101,7 +102,7 @@ class HandsFreeDriver:
         return self._robot.is_over
 
     def _may_begin(self) -> bool:
-        """Whether the policy drives the robot, or nobody says so for a while."""
+        """Whether the policy drives the robot, or has not reported for a while."""
         drives = self._drives()
         if drives is None:
             return self._robot.time - self._robot.held_time > PATIENCE_S or self._robot.time > 2 * PATIENCE_S

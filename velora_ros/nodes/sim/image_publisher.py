@@ -1,4 +1,4 @@
-"""The publisher of ``~/image``: a thread draws the simulated robot, only while somebody subscribes."""
+"""The publisher of ``~/image``: a thread draws the simulated robot, only while there is a subscriber."""
 
 import contextlib
 import os
@@ -17,8 +17,9 @@ from velora_ros.nodes.ros.timers import Timers
 from velora_ros.nodes.sim.loop import SimLoop
 from velora_ros.nodes.sim.parameters import OWNER
 
-# Niceness of the drawing thread and of the threads that OpenGL starts. At 10 it yields to everything else and still
-# gets a processor on a busy machine. At 19 an image would take minutes there, and a node that ends would wait for it.
+# Niceness of the drawing thread and of the threads that OpenGL starts. With 10 it yields to everything else and still
+# gets processor time on a busy machine. With 19 an image would take minutes there, and a node that ends would wait for
+# it.
 NICENESS = 10
 # After this many failures in a row the camera stays off.
 MOST_FAILURES = 5
@@ -55,7 +56,8 @@ class ImagePublisher:
         self._logger = node.get_logger()
         self._first_result: queue.Queue[Exception | None] = queue.Queue()
         self._thread.start()
-        # OpenGL holds Python's lock for some tenths of a second when it starts; real time must not begin before.
+        # OpenGL holds Python's lock for some tenths of a second when it starts, so real time must begin only
+        # afterwards.
         error = self._first_result.get()
         if isinstance(error, VeloraError):
             raise error
@@ -107,7 +109,7 @@ class ImagePublisher:
                 camera, failures = None, failures + 1
                 self._log(error, failures)
                 if failures == MOST_FAILURES or self._closing:
-                    return  # the request stays set, so no state is passed on any more
+                    return  # the request stays set, so no further state is passed on
             self._requested.clear()
         self._free(camera)
 

@@ -1,4 +1,4 @@
-"""Builds the messages of a floating base, of a pose and of a laser scanner from what they measure."""
+"""Builds the messages of a floating base, a pose and a laser scanner from their measurements."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from velora_ros.nodes.sim.robot_protocol import Array
 from velora_ros.tasks.laser import Laser
 
 RANGE_MIN_M = 0.05
-"""Least range that the simulated laser reports [m]."""
+"""Minimum range of the simulated laser [m]."""
 
 
 def to_odometry(base: FloatingBase, frame_id: str, child_frame_id: str, stamp: int) -> Any:
@@ -27,7 +27,7 @@ def to_odometry(base: FloatingBase, frame_id: str, child_frame_id: str, stamp: i
 
 
 def to_imu(base: FloatingBase, frame_id: str, stamp: int) -> Any:
-    """Return what an inertial sensor at the origin of a floating base measures, stamped ``stamp`` [ns]."""
+    """Return the measurement of an inertial sensor at the origin of a floating base, stamped ``stamp`` [ns]."""
     message = interface_class('sensor_msgs/msg/Imu')()
     message.header.stamp, message.header.frame_id = conversions.to_stamp(stamp), frame_id
     fill_quaternion(message.orientation, base.orientation)
@@ -39,10 +39,10 @@ def to_imu(base: FloatingBase, frame_id: str, stamp: int) -> Any:
 
 def to_scan(laser: Laser, ranges: Array, period: float, frame_id: str, stamp: int) -> Any:
     """
-    Return a laser scan as REP 117 says: a ray that hits nothing reads infinity, one below the least range -infinity.
+    Return a laser scan by REP 117: a ray that hits nothing reads infinity, one below the minimum range -infinity.
 
     Args:
-        laser: where the rays are.
+        laser: the rays.
         ranges: shape (rays,) [m].
         period: time between two scans [s].
         frame_id: the scanner's frame.

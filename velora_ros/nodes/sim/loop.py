@@ -29,13 +29,13 @@ from velora_ros.nodes.sim.state_publisher import TOLERANCE_S, StatePublisher
 from velora_ros.nodes.sim.task_commands import TaskCommands
 
 NANOSECONDS = 1e9
-# The simulation catches up a lateness of up to this, or of up to two control periods [s].
+# The simulation catches up a delay of up to this, or of up to two control periods [s].
 CATCH_UP_S = 0.05
-# The timer may wake the loop this much before its time [s].
+# The timer may wake the loop early by this much [s].
 EARLY_S = 1e-4
 SHORTEST_SLEEP_NS = 1_000
 WARNING_PERIOD_S = 1.0
-# How often publishers of other command types are looked for, and after how long without a command [s].
+# Period of the search for publishers of other command types, and the time without a command before it starts [s].
 FOLLOW_PERIOD_S = 0.2
 # A run with a duration ends early when the robot waits this long for a command [s].
 ABANDONED_S = 30.0
@@ -51,7 +51,7 @@ class SimLoop:
         faults: its faults.
         table: the node's parameters.
         states: publishes its state.
-        told: what a task's robot is told to do; None for the robot of an environment.
+        told: the commands that a task's robot receives; None for the robot of an environment.
         on_finished: called once, when the run's duration is over or nobody commands the robot.
 
     Raises:
@@ -72,7 +72,7 @@ class SimLoop:
         self.robot, self.faults = robot, faults
         self._node, self._table, self._on_finished = node, table, on_finished
         self._period = robot.spec.control_period
-        # No state of the running episode was published yet: a command would be meant for the episode before.
+        # No state of the current episode was published yet, so a command would belong to the previous episode.
         self._new_episode = True
         self._reset_requested = self._pause_requested = False
         self._paused = self._timed_out = self._finished = False
@@ -103,7 +103,7 @@ class SimLoop:
         self._start_time_once()
         now = time.monotonic()
         checked = None if self._new_episode or self._paused else self._checked(message)
-        if checked is not None:  # before a later state is published, which it does not answer
+        if checked is not None:  # before a later state is published, to which it does not belong
             self.statistics.command(now)
         if not self._paused:
             self._advance(now)
@@ -116,7 +116,7 @@ class SimLoop:
         self._timed_out = False
 
     def _checked(self, message: Any) -> tuple[Array, Gains] | None:
-        """Return what a command means for the robot, and its gains; None if it is refused."""
+        """Return a command in the robot's form, and its gains; None if it is refused."""
         try:
             return self.robot.check_command(self._commands.decode(message)), self._commands.gains(message)
         except SpecError as error:
@@ -211,8 +211,8 @@ class SimLoop:
         """Time of the robot's state [ns]."""
         if self.clock.is_publishing or self.clock.is_following:
             return self.clock.stamp(self.robot.time)
-        # Other nodes compare stamps with the system clock. A lateness, a pause or a change of that clock must not make
-        # the states look old.
+        # Other nodes compare stamps with the system clock. A delay, a pause or a change of that clock must not make the
+        # states look old.
         return self._system_time.of(self.pacer.due(self.robot.time))
 
     # --- time -------------------------------------------------------------------------------------------------------
@@ -228,13 +228,13 @@ class SimLoop:
         self.set_speed(self._table['real_time_factor'])
 
     def _start_time_once(self) -> None:
-        """Restart the time when the loop first runs, because starting the rest of the node took some time."""
+        """Restart the time when the loop first runs, because the rest of the node took time to start."""
         if not self._begun:
             self._begun = True
             self._start_time()
 
     def _set_timer(self) -> None:
-        """Wake the loop when the next message is due; a command that comes earlier advances the simulation itself."""
+        """Wake the loop when the next message is due; a command that arrives earlier advances the simulation itself."""
         robot = self.robot
         due = min(robot.period_end, self._states.next_due)
         if self.clock.is_publishing:
@@ -261,11 +261,11 @@ class SimLoop:
     # --- what the node asks of the loop -----------------------------------------------------------------------------
 
     def request_reset(self) -> None:
-        """End the episode at the end of the running control period, so that states stay periodic."""
+        """End the episode at the end of the current control period, so that states stay periodic."""
         self._reset_requested = True
 
     def request_pause(self, *, paused: bool) -> None:
-        """Stop simulated time at the end of the running control period, or let it continue now."""
+        """Stop simulated time at the end of the current control period, or let it continue now."""
         self._pause_requested = paused
         if self._paused and not paused:
             self._paused = False
@@ -290,7 +290,7 @@ class SimLoop:
 
     @property
     def state(self) -> str:
-        """What the robot does, as shown in log and diagnostics."""
+        """The robot's state, as shown in log and diagnostics."""
         if self._paused:
             return 'paused'
         if self.robot.holding:

@@ -24,12 +24,12 @@ RANDOM_PERIODS = 500
 
 def make_robot(values: Values) -> Robot:
     """
-    Return the robot of the parameter ``task``, else of ``env``, at its first initial state.
+    Return the robot of the parameter ``task``, otherwise of ``env``, in its first initial state.
 
     Raises:
         ConfigError: parameters contradict each other.
         UnsupportedEnvironmentError: there is no such environment, or it cannot be made.
-        TaskError: there is no such task, or it cannot start as asked.
+        TaskError: there is no such task, or it cannot start in this way.
     """
     if values['task']:
         return _task_robot(values, start=values['start'], randomise=values['randomise'])
@@ -51,14 +51,14 @@ def make_environment(values: Values) -> Any:
         if not is_robot_file(values['env']):
             raise ConfigError(
                 f"parameter 'control_period_s' is {values['control_period_s']:g} s, but '{values['env']}' is not an "
-                'MJCF file and has a control period of its own; omit the parameter.'
+                f'MJCF file and has its own control period; omit the parameter.'
             )
         options['control_period'] = values['control_period_s']
     return make(values['env'], **options)
 
 
 def make_messages(robot: Robot, faults: DisturbanceStack, values: Values) -> StateMessages:
-    """Return what reads the sensors of a robot into messages."""
+    """Return the object that reads the sensors of a robot into messages."""
     if isinstance(robot, TaskRobot):
         return TaskMessages(robot, faults, values)
     assert isinstance(robot, SimulatedRobot)
@@ -66,7 +66,7 @@ def make_messages(robot: Robot, faults: DisturbanceStack, values: Values) -> Sta
 
 
 def describe(robot: Robot) -> str:
-    """Return what a robot observes, for the log."""
+    """Return a description of a robot's observations, for the log."""
     if isinstance(robot, TaskRobot):
         count = len(robot.sensors.joint_names)
         laser = '' if robot.sensors.laser is None else ', laser'
@@ -91,7 +91,7 @@ def _task_robot(values: Values, *, start: str = 'standing', randomise: bool = Fa
 
 
 def _deviation_of_task(robot: TaskRobot, seed: int) -> Array:
-    """Command random actions of the task, and return how much each signal of the sensors varies."""
+    """Command random actions of the task, and return the variation of each sensor signal."""
     rng = np.random.default_rng(seed)
     drive = robot.episodes.drive
     rows = []

@@ -1,4 +1,4 @@
-"""Faults of whole messages of a task's robot: what drivers of inertial sensors, lasers and odometry get wrong."""
+"""Faults of whole messages of a task's robot: typical errors of drivers of inertial sensors, lasers and odometry."""
 
 from typing import Any, NamedTuple
 
@@ -7,15 +7,15 @@ from velora_ros.nodes.ros.parameter import Parameter, Values
 PARAMETERS = (
     Parameter(
         'faults.no_orientation', 'bool', False,
-        "Of a task's robot: imu/data says that it has no orientation (the first entry of its covariance is -1).",
+        "For a task's robot: imu/data says that it has no orientation (the first entry of its covariance is -1).",
     ),
     Parameter(
-        'faults.scan_rays', 'integer', 0, "Of a task's robot: scan has only this many rays; 0 is all of them.",
+        'faults.scan_rays', 'integer', 0, "For a task's robot: scan has only this many rays; 0 is all of them.",
         range=(0, 10_000),
     ),
     Parameter(
         'faults.odom_jump_m', 'double', 0.0,
-        "Of a task's robot: odom is this far from the truth along x, from the moment it is set.", 'm', (-1000, 1000),
+        "For a task's robot: odom is wrong by this distance along x, from the moment it is set.", 'm', (-1000, 1000),
     ),
 )  # fmt: skip
 
@@ -29,7 +29,7 @@ class MessageFaults(NamedTuple):
 
     @classmethod
     def of(cls, values: Values) -> 'MessageFaults':
-        """Return the faults that the node's parameters ask for."""
+        """Return the faults from the node's parameters."""
         return cls(values['faults.no_orientation'], values['faults.scan_rays'], values['faults.odom_jump_m'])
 
     def spoil_imu(self, message: Any) -> Any:

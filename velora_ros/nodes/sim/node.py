@@ -4,9 +4,9 @@ Simulates a robot in real time: a MuJoCo environment, a robot in an MJCF file, o
 Subscribes:
     command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and SI units; or
         JointState, JointTrajectory, Twist or TwistStamped, whichever is published.
-    cmd_vel (geometry_msgs/Twist or TwistStamped), goal_pose (geometry_msgs/PoseStamped): what a task's robot is told to
-        do, by which the run is judged.
-    /diagnostics (diagnostic_msgs/DiagnosticArray): the diagnostics of the commanding node.
+    cmd_vel (geometry_msgs/Twist or TwistStamped), goal_pose (geometry_msgs/PoseStamped): the commands of a task's
+    robot, by which the run is judged. /diagnostics (diagnostic_msgs/DiagnosticArray): the diagnostics of the commanding
+    node.
 
 Publishes:
     joint_states (sensor_msgs/JointState): the joints with one axis, once a control period.
@@ -127,7 +127,7 @@ class SimNode(Node):
             self._log_faults(settings)
 
     def _begin_task(self, robot: TaskRobot, controller: ControllerMonitor) -> TaskCommands:
-        """Publish the description of a task's robot, and return what it is told to do."""
+        """Publish the description of a task's robot, and return its commands."""
         values = self._table.values
         publish_robot_description(self, robot, values)
         if robot.sensors.has_base and not has_tf():
@@ -135,7 +135,7 @@ class SimNode(Node):
         return TaskCommands(self, robot, values, controller)
 
     def close(self) -> None:
-        """Summarise the run, unless its duration is over and the summary was given then."""
+        """Summarise the run, unless this was done when its duration was over."""
         if self.exit_code is None:
             self._report.summarise(time.monotonic(), log_failures=False, print_json=self._table['summary_line'])
         if self._images is not None:
@@ -167,7 +167,7 @@ class SimNode(Node):
 
     def _apply(self, values: Values) -> None:
         """Apply changed parameters, at the latest with the next control period."""
-        assert self._faults is not None  # parameters change only after the constructor
+        assert self._faults is not None  # the constructor handles the initial parameters
         if values['real_time_factor'] != self._loop.pacer.factor:
             self._loop.set_speed(values['real_time_factor'])
         if isinstance(self._robot, TaskRobot):

@@ -50,29 +50,29 @@ PARAMETERS = (
     ),
     Parameter(
         'start', 'string', STANDING,
-        "Initial state of a task's robot: standing, lying or on_its_side. Falls count when it has stood up.",
+        "Initial state of a task's robot: standing, lying or on_its_side. Falls count only after it has stood up.",
         choices=STARTS, read_only=_AT_START,
     ),
     Parameter(
         'randomise', 'bool', False,
         "Vary the physics of a task's robot from episode to episode as in training, push it and delay its commands; a "
-        'change applies from the next reset on.',
+        "change takes effect at the next reset.",
     ),
     Parameter(
         'drive', 'bool', False,
-        "Publish the commands of a task's robot, a pattern of cmd_vel or goals, while nobody else does.",
+        "Publish the commands of a task's robot, a pattern of cmd_vel or goals, while no other node does.",
         read_only=_AT_START,
     ),
     Parameter(
         'cmd_vel_type', 'string', 'Twist', 'Message type of cmd_vel.', choices=tuple(TWIST_TYPES), read_only=_AT_START,
     ),
     Parameter(
-        'push_speed', 'double', 0.5, 'By how much ~/push changes the horizontal velocity of a floating base.',
+        'push_speed', 'double', 0.5, 'Change of the horizontal velocity of a floating base by ~/push.',
         'm/s', (0, 10),
     ),
     Parameter(
         'control_period_s', 'double', 0.0,
-        'Control period of an MJCF file; 0 is 0.02 s. A gymnasium environment has its own.',
+        'Control period for an MJCF file; 0 is 0.02 s. A gymnasium environment has its own.',
         's', (0, 10), read_only=_AT_START,
     ),
     Parameter(
@@ -83,17 +83,18 @@ PARAMETERS = (
     ),
     Parameter(
         'physics_step_s', 'double', 0.002,
-        'Largest physics step. A larger step of the environment is divided; 0 keeps it as it is. A task keeps its own.',
+        'Largest physics step. A larger step of the environment is divided; 0 does not change it. A task keeps its '
+        'own.',
         's', (0, 1), read_only=_AT_START,
     ),
     Parameter(
         'hold_until_command', 'bool', True,
-        'Hold the robot at its initial state until the first command, after the start and after each reset.',
+        'Hold the robot in its initial state until the first command, after the start and after each reset.',
     ),
     Parameter(
         'command_timeout_s', 'double', -1.0,
-        'After this time without a command, zero is applied and position servos keep their target. -1 is ten '
-        'control periods; 0 never does.', 's', (-1, math.inf)
+        'After this time without a command, zero is applied and position servos keep their target. -1 is ten control '
+        'periods; 0 switches this off.', 's', (-1, math.inf)
     ),
     Parameter(
         'command.type', 'string', AUTO,
@@ -102,20 +103,21 @@ PARAMETERS = (
     ),
     Parameter(
         'command.interface', 'string', '',
-        'What is commanded of each joint; empty takes it from the action names.',
+        'The commanded interface of each joint; if empty, from the action names.',
         choices=('', 'position', 'velocity', 'effort'), read_only=_AT_START,
     ),
     Parameter(
         'command.fields', 'string_array', [],
         'As for policy_node: for each action its joint in a JointState or JointTrajectory, or its field in a '
-        'Twist, linear.x to angular.z. Empty uses the action names. A Float64MultiArray is always in the order of '
+        'Twist, linear.x to angular.z. If empty, the action names are used. A Float64MultiArray is always in the order '
+        'of '
         'the actions.', read_only=_AT_START
     ),
     Parameter(
         'command.layout', 'string_array', [],
         'As for policy_node: the blocks of a Float64MultiArray, of position, velocity, effort, stiffness and damping. '
-        'The gains become those of the position servos; velocity and effort must be zero beside a position. Empty is '
-        'the command alone.', read_only=_AT_START
+        'The gains become those of the position servos; velocity and effort must be zero beside a position. If empty, '
+        'only the command.', read_only=_AT_START
     ),
     Parameter(
         'real_time_factor', 'double', 1.0,
@@ -129,7 +131,8 @@ PARAMETERS = (
     ),
     Parameter(
         'duration_s', 'double', 0.0,
-        'Simulated time, without the time the robot is held, after which the run ends and is judged. 0 has no end.',
+        'Simulated time, without the time for which the robot is held, after which the run ends and is judged; 0: no '
+        'end.',
         's', (0, math.inf),
     ),
     Parameter(
@@ -163,20 +166,20 @@ PARAMETERS = (
     ),
     Parameter(
         'frame_prefix', 'string', '',
-        "Put before the frames of a task's robot in all messages, as for robot_state_publisher.", read_only=_AT_START
+        "Prefix of the frames of a task's robot in all messages, as for robot_state_publisher.", read_only=_AT_START
     ),
     *(_fault_parameter(item) for item in dataclasses.fields(FaultSettings)),
     *message_faults.PARAMETERS,
     Parameter(
         'image.rate_hz', 'double', 0.0,
-        'Images per second on ~/image, drawn only while somebody subscribes; 0 switches the topic off.',
+        'Images per second on ~/image, drawn only while there is a subscriber; 0 switches the topic off.',
         'Hz', (0, 100), read_only=_AT_START,
     ),
     Parameter('image.width', 'integer', 320, 'Width of the image.', 'px', (16, 4096), read_only=_AT_START),
     Parameter('image.height', 'integer', 240, 'Height of the image.', 'px', (16, 4096), read_only=_AT_START),
     Parameter(
         'image.camera', 'string', '',
-        "Name of one of the model's cameras; empty is the environment's own view.", read_only=_AT_START
+        "Name of one of the model's cameras; if empty, the environment's own view.", read_only=_AT_START
     ),
 )  # fmt: skip
 

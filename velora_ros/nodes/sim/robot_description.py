@@ -28,5 +28,5 @@ def urdf_of(robot: TaskRobot, values: Values) -> str:
 
 
 def publish_robot_description(node: Node, robot: TaskRobot, values: Values) -> None:
-    """Publish the URDF of a robot, for subscribers that come at any time; arguments as for :func:`urdf_of`."""
+    """Publish the URDF of a robot, including for late subscribers; arguments as for :func:`urdf_of`."""
     create_publisher(node, OWNER, 'robot_description').publish(conversions.to_text(urdf_of(robot, values)))

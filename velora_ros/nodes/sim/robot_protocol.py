@@ -1,4 +1,4 @@
-"""What sim_node needs of a simulated robot, be it an environment's or a task's."""
+"""The interface that sim_node needs from a simulated robot of an environment or a task."""
 
 from typing import Any, Protocol
 
@@ -17,12 +17,12 @@ class Robot(Protocol):
     """
     A robot that is simulated one physics step at a time.
 
-    :class:`velora_ros.gym.simulated_robot.SimulatedRobot` and :class:`velora_ros.tasks.task_robot.TaskRobot` are such
-    robots; their docstrings say what the methods do.
+    :class:`velora_ros.gym.simulated_robot.SimulatedRobot` and :class:`velora_ros.tasks.task_robot.TaskRobot` implement
+    it; their docstrings describe the methods.
     """
 
     holding: bool
-    """Whether the robot is held at its initial state, until a command."""
+    """Whether the robot is held in its initial state until a command."""
     episode_return: float
     """Sum of rewards since the last reset."""
     physics_step: float
@@ -52,7 +52,7 @@ class Robot(Protocol):
 
     @property
     def period_end(self) -> float:
-        """The time at which the running control period ends [s]."""
+        """The time at which the current control period ends [s]."""
 
     @property
     def held_time(self) -> float:
@@ -60,23 +60,23 @@ class Robot(Protocol):
 
     @property
     def command_delay(self) -> float:
-        """By how much commands are late [s]."""
+        """Delay of commands [s]."""
 
     @property
     def caution(self) -> str:
         """A warning for policies that drive it; ``''`` if there is none."""
 
     def reset(self, seed: int | None = None) -> Array:
-        """Put the robot at a new initial state and hold it there."""
+        """Put the robot in a new initial state and hold it there."""
 
     def check_command(self, command: npt.ArrayLike) -> Array:
-        """Return what to give to :meth:`set_action` for a command in SI units."""
+        """Return the action for :meth:`set_action` from a command in SI units."""
 
     def set_action(self, action: npt.ArrayLike) -> None:
         """Apply a command from the next physics step on."""
 
     def set_gains(self, gains: Gains) -> None:
-        """Give its servos these gains from the next physics step on."""
+        """Set the gains of its servos from the next physics step on."""
 
     def relax(self) -> None:
         """Withdraw the command."""
@@ -85,7 +85,7 @@ class Robot(Protocol):
         """Release a held robot."""
 
     def set_period(self, steps: int) -> None:
-        """Set the length of the running control period."""
+        """Set the length of the current control period."""
 
     def push(self, speed: float) -> bool:
         """Change the horizontal velocity of its base [m/s]; False if it has none."""

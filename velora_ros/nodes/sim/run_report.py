@@ -18,7 +18,7 @@ from velora_ros.tasks.task_robot import TaskRobot
 from velora_ros.utils.output import write_line
 
 RECENT_S = 10.0
-"""The status line shows a task's figures of this time [s]."""
+"""Length of the period whose task figures the status line shows [s]."""
 _TOLD = ('tracking', 'reached', 'collisions')
 
 
@@ -29,7 +29,7 @@ class RunReport:
     Args:
         node: sim_node.
         loop: the running simulation.
-        controller: what the commanding node reports.
+        controller: reports of the commanding node.
     """
 
     def __init__(self, node: Node, loop: SimLoop, controller: ControllerMonitor) -> None:

@@ -1,4 +1,4 @@
-"""Publishes what the simulated robot's sensors measure, with its faults: states are lost, late, or repeated."""
+"""Publishes the simulated robot's sensor values, with faults: states are lost, late or repeated."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -11,12 +11,12 @@ from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.sim.parameters import OWNER
 from velora_ros.nodes.sim.robot_protocol import Robot
 
-# Sums of physics steps and delays are not exact: whatever is due within this time is due now [s].
+# Sums of physics steps and delays are not exact, so a state that is due within this time is due now [s].
 TOLERANCE_S = 1e-9
 
 
 class StateTopic(NamedTuple):
-    """A topic of the state: its row in the table of topics, and its own name if that is another one."""
+    """A topic of the state: its row in the table of topics, and its actual name if that differs."""
 
     row: str
     name: str = ''
@@ -36,7 +36,7 @@ class StatePublisher:
     """
     Publishes the state of the robot: one message on each topic.
 
-    A subscriber that answers a joint state has therefore received the other messages of the same time.
+    A subscriber that handles a joint state has therefore received the other messages of the same time.
 
     Args:
         node: sim_node.
@@ -65,7 +65,7 @@ class StatePublisher:
         """
         settings = self._faults.settings
         frozen = self._newest if settings.frozen else None
-        # Lost states are measured too: which states are lost must not change the random numbers of other faults.
+        # Lost states are measured too, so that losses do not change the random numbers of other faults.
         state = frozen or self._messages.measure(stamp)
         if self._faults.drop_frames()[0]:
             return
@@ -85,5 +85,5 @@ class StatePublisher:
             publisher.publish(message)
 
     def discard_delayed(self) -> None:
-        """Discard the states that are not published yet: the robot was reset."""
+        """Discard the states that are not published yet, because the robot was reset."""
         self._delayed.clear()

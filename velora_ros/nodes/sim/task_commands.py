@@ -1,4 +1,4 @@
-"""The commands that a robot of a task receives over ROS: the twist or goal by which its run is judged."""
+"""The commands that a task's robot receives over ROS: the twist or goal by which its run is judged."""
 
 import time
 from typing import Any
@@ -20,7 +20,7 @@ WARNING_PERIOD_S = 5.0
 
 class TaskCommands:
     """
-    Subscribes to ``cmd_vel`` or ``goal_pose``, as the task has it, and gives the robot's task what arrives.
+    Subscribes to ``cmd_vel`` or ``goal_pose``, depending on the task, and passes the commands to the task.
 
     As for policy_node, a twist that is older than the task's time-out counts as zero.
 

@@ -1,4 +1,4 @@
-"""The messages of a task's robot: what its sensors measure, as their drivers would publish it."""
+"""The messages of a task's robot: its sensor values, as their drivers would publish them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ class TaskMessages:
     """
     Sensors before ``joint_states``, then ``observation`` and ``tf``.
 
-    A controller that answers a scan or a joint state has therefore received what it needs besides of the same time.
+    A controller that handles a scan or a joint state has therefore received all other messages of the same time.
 
     Args:
         robot: the robot.
@@ -74,7 +74,7 @@ class TaskMessages:
         return to_pose(part[f'{body}/position'], unit(part[f'{body}/orientation']), self._world, stamp)
 
     def _imu(self, part: dict[str, Array], stamp: int) -> Any:
-        nowhere = np.zeros(3)  # an inertial sensor has neither place nor velocity
+        nowhere = np.zeros(3)  # an inertial sensor gives neither position nor velocity
         orientation, turning = unit(part[f'{IMU}/orientation']), part[f'{IMU}/angular_velocity']
         base = FloatingBase(nowhere, orientation, nowhere, turning, part[f'{IMU}/linear_acceleration'])
         return self.message_faults.spoil_imu(to_imu(base, self._imu_frame, stamp))

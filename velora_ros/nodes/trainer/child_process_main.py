@@ -2,7 +2,7 @@
 Runs in the child process of trainer_node: trains without ROS. Only this process imports torch.
 
 It reads lines from standard input: first the job, in JSON, then requests (``pause_save_stop.py``). The end of the input
-means that the node is gone, and stops training. It writes each event as one line of JSON to standard output:
+means that the node is gone; it stops training. It writes each event as one line of JSON to standard output:
 
     alive           steps, steps_per_s: at least every half second, except during an evaluation
     episode         an EpisodeRecord
@@ -67,7 +67,7 @@ def main() -> int:
         with listen_to_slow_steps(lambda text: events.write('log', message=text)):
             train(job, events, requests)
     except VeloraError as error:
-        requests.begin()  # from here on no request may end the process before the error is written
+        requests.begin()  # from here on, no request may end the process before the error is written
         events.write('error', message=str(error))
         return 1
     except BrokenPipeError:  # the node was killed
@@ -134,7 +134,7 @@ def train(job: Job, events: EventWriter, requests: TrainingRequests) -> None:
 
 
 def _hyperparameters(job: Job) -> TrainConfig:
-    """Return the hyperparameters. A file that training begins from settles some; a resumed run keeps those."""
+    """Return the hyperparameters. A file from which training begins determines some; a resumed run keeps those."""
     config, paths = TrainConfig.from_dict(job['config']), RunPaths(job['run_dir'])
     if job.get('gamma_of'):  # only this process loads a task
         config = dataclasses.replace(config, gamma=recipe(job['gamma_of'])['gamma'])
@@ -153,7 +153,7 @@ def _make_environment(job: Job, config: TrainConfig) -> Any:
 
 @contextlib.contextmanager
 def _training_environment(job: Job, env: Any, config: TrainConfig) -> Iterator[Any]:
-    """Yield what is trained in: the environment, or a vector of them, which is closed."""
+    """Yield the training environment, or a vector of environments, which is closed afterwards."""
     from velora_ros.models.run_from_config import make_training_environment  # noqa: PLC0415 - it loads torch
 
     trained_in = make_training_environment(_run_config(job, config), env)
@@ -195,7 +195,7 @@ def _evaluate_rival(job: Job, config: TrainConfig, model: 'LiquidDDPG', events: 
 def _open_run(job: Job, env: Any, model: 'LiquidDDPG', config: TrainConfig) -> Iterator[RunFolder]:
     """Open the run's folder. A resumed run must have been started with the same job, apart from what may change."""
     paths = RunPaths(job['run_dir'])
-    resume = job['resume'] and paths.holds_run  # a process that died before there was a run left nothing to resume
+    resume = job['resume'] and paths.holds_run  # a process that died before the run began left nothing to resume
     if resume:
         started = RunConfig.load(paths.config).hyperparameters
         config = dataclasses.replace(config, **{name: getattr(started, name) for name in LIVE})

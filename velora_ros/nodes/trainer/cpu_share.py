@@ -1,4 +1,4 @@
-"""What the training process leaves of the CPUs to the other processes: whole CPUs, and by a lower priority."""
+"""Leaves processor time to other processes: whole CPUs, and by a lower priority of training."""
 
 import contextlib
 import os
@@ -9,9 +9,9 @@ LOWEST_PRIORITY = 19
 
 def leave_cpus(count: int) -> None:
     """
-    Leave the first ``count`` CPUs to other processes; at least one of those that may be used is kept.
+    Leave the first ``count`` CPUs to other processes; at least one usable CPU is kept.
 
-    Call it before threads are started: those that exist keep all CPUs.
+    Call it before threads are started, because existing threads keep all CPUs.
     """
     allowed = sorted(os.sched_getaffinity(0))
     if count:

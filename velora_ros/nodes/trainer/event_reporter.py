@@ -42,7 +42,7 @@ class EventWriter:
 
 class EventReporter(Callback):
     """
-    Reports episodes, diagnostics and evaluations, and announces each policy that is better than those before.
+    Reports episodes, diagnostics and evaluations, and announces each policy that is better than all earlier ones.
 
     A policy that is worse than an announced one by more than a thousandth is not announced, and does not replace the
     file of the announced one. That also holds for a resumed run whose newest checkpoint is older than that policy.
@@ -52,8 +52,8 @@ class EventReporter(Callback):
         model: the agent that is trained.
         run: the run's folder.
         rival: mean return that a policy must surpass to be announced.
-        announced: mean return of the best policy that an earlier process of this run has announced; None if none has.
-        announce_untrained: whether to announce the policy before training too.
+        announced: mean return of the best policy that an earlier process of this run announced; None if there is none.
+        announce_untrained: whether to announce the untrained policy too.
         niceness: niceness of the process after the untrained policy is announced, for which a robot waits.
     """
 
@@ -85,7 +85,7 @@ class EventReporter(Callback):
             lower_priority(self._niceness)
 
     def on_resume(self, state: RunState) -> None:
-        """Keep the announced policy if it is better than the best one of the checkpoint."""
+        """Keep the announced policy if it is better than the best one in the checkpoint."""
         best = state.result.best_evaluation
         if best is None or best.result.mean < self._least:
             self._restore_announced_file()
@@ -97,7 +97,7 @@ class EventReporter(Callback):
         self._events.write('episode', **dataclasses.asdict(record))
 
     def on_diagnostics(self, record: DiagnosticsRecord) -> None:
-        """Report those diagnostics that were measured."""
+        """Report the diagnostics that were measured."""
         measured = {name: value for name, value in record.values.items() if math.isfinite(value)}
         self._events.write('diagnostics', **measured)
 
@@ -116,11 +116,11 @@ class EventReporter(Callback):
 
     @property
     def _least(self) -> float:
-        """Least mean return that is as good as that of the announced policy."""
+        """Lowest mean return that counts as equal to the announced policy's."""
         return self._announced - (AS_GOOD * abs(self._announced) if math.isfinite(self._announced) else 0.0)
 
     def _restore_announced_file(self) -> None:
-        """Write the announced policy again, after a worse one has replaced it."""
+        """Write the announced policy again after a worse one has replaced it."""
         if self._announced_file is not None:
             with atomic_write(self._run.best_policy) as file:
                 file.write(self._announced_file)

@@ -22,8 +22,8 @@ def make_job(values: Values, last_run: str, given: Mapping[str, Any] | None = No
 
     Args:
         values: the node's parameters.
-        last_run: folder of the last run that this node began; ``''`` if it began none.
-        given: the parameters that the user gave at the start; a task decides on ``gamma`` if it is not among them.
+        last_run: folder of the last run of this node; ``''`` if there was none.
+        given: the parameters that the user gave at the start; a task determines ``gamma`` if it is not among them.
 
     Raises:
         ConfigError: hyperparameters contradict each other, no run can be started or resumed in the folder, or ``out``
@@ -60,7 +60,7 @@ def _run_folder(values: Values, last_run: str) -> Path:
         raise ConfigError(f"there is no run in '{folder}' to resume; give another 'run_dir', or set 'resume' to false.")
     if holds_run and not resume:
         raise ConfigError(
-            f"the folder '{folder}' holds a run already, which is not overwritten; set 'resume' to resume it, or give "
+            f"the folder '{folder}' already holds a run, which is not overwritten; set 'resume' to resume it, or give "
             "another folder in 'run_dir'."
         )
     return folder
@@ -89,7 +89,7 @@ def _start_file(values: Values) -> str:
 
 
 def _out(values: Values) -> str:
-    """Return where else the best policy is written, after checking that it can be; ``''`` for nowhere."""
+    """Return the additional path of the best policy, after checking that it can be written; ``''`` for none."""
     if not values['out']:
         return ''
     out = Path(values['out']).expanduser().absolute()

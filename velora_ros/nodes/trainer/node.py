@@ -12,14 +12,14 @@ Publishes:
 Services:
     ~/start, ~/stop (std_srvs/Trigger): start training with the current parameters; stop it and keep its results.
     ~/pause (std_srvs/SetBool): pause or continue.
-    ~/save (std_srvs/Trigger): write a checkpoint at the end of the running episode.
+    ~/save (std_srvs/Trigger): write a checkpoint at the end of the current episode.
 
 Parameters (``parameters.py`` has their defaults and meaning):
     env, task, preset, env_args, start_from, device, seed, total_steps, run_dir, out, resume, resume_on_death,
     announce_untrained, rival, nice, spare_cpus, autostart, exit_when_done, exit_when_failed, every hyperparameter, and
     qos_overrides of every topic. The hyperparameters default to the environment's preset in ``config/train``.
-    noise_scale, update_ratio, actor_lr and critic_lr may change at any time and do so with the next episode; the others
-    apply from one ~/start to the next.
+    noise_scale, update_ratio, actor_lr and critic_lr may change at any time, and take effect at the next episode; the
+    others take effect at the next ~/start.
 
 Only the training process loads torch, so every service answers at once, even during training. The node reports
 the death of that process, and with ``resume_on_death`` starts another one. If the node is killed, the process ends too.
@@ -124,11 +124,11 @@ class TrainerNode(Node):
         return self._request(response, 'resume', (PAUSED, TRAINING), TRAINING, 'training')
 
     def _on_save(self, request: Any, response: Any) -> Any:
-        answer = 'a checkpoint follows at the end of the running episode'
+        answer = 'a checkpoint will be written at the end of the current episode'
         return self._request(response, 'save', (TRAINING, PAUSED), self._training.state, answer)
 
     def _request(self, response: Any, request: str, valid_in: tuple[str, ...], state: str, answer: str) -> Any:
-        """Send a request to the training process; the answer does not wait until it is carried out."""
+        """Send a request to the training process; the response does not wait until it is carried out."""
         before = self._training.state
         response.success = self._training.request(request, valid_in, state)
         refusal = f'cannot {request}: the state is {before}; call ~/start to begin training.'
@@ -143,7 +143,7 @@ class TrainerNode(Node):
             refuse_changes(self._table.values, values)
 
     def _apply(self, values: Values) -> None:
-        """Send the training process the values that take effect with the next episode."""
+        """Send the training process the values that take effect at the next episode."""
         self._training.change({name: values[name] for name in LIVE})
 
     # --- what the training process reports --------------------------------------------------------------------------

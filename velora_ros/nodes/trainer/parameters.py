@@ -49,7 +49,8 @@ PARAMETERS = (
     ),
     Parameter(
         'preset', 'string', '',
-        'Name of a preset other than the default one: recipe, or e.g. robust: config/train/<env>-<preset>.yaml.',
+        'Name of a preset other than the default one: recipe, or for example robust for '
+        'config/train/<env>-<preset>.yaml.',
         read_only=_AT_START,
     ),
     Parameter(
@@ -58,7 +59,8 @@ PARAMETERS = (
     ),
     Parameter(
         'start_from', 'string', '',
-        'File from which training begins: a policy, a saved agent, a checkpoint or a run folder. Empty begins anew.',
+        'File from which training begins: a policy, a saved agent, a checkpoint or a run folder. If empty, a new '
+        'agent.',
     ),
     Parameter('device', 'string', 'cpu', 'Device for training: cpu, cuda, cuda:N or auto.'),
     Parameter('seed', 'integer', 0, 'Seed of the run; the same seed gives the same results.', range=(0, 2**31 - 1)),
@@ -70,7 +72,7 @@ PARAMETERS = (
     ),
     Parameter(
         'run_dir', 'string', '',
-        'Folder of the run, which must not hold a run yet. Empty creates a new one below runs/.',
+        'Folder of the run, which must not hold a run yet. If empty, a new one below runs/.',
     ),
     Parameter('out', 'string', '', 'Another file to write the best policy to, besides the one in the run folder.'),
     Parameter(
@@ -83,7 +85,7 @@ PARAMETERS = (
     ),
     Parameter(
         'announce_untrained', 'bool', False,
-        'Announce the untrained policy too, for a controller that has no policy yet.',
+        'Also announce the untrained policy, for a controller that has no policy yet.',
     ),
     Parameter(
         'rival', 'string', '',
@@ -95,11 +97,11 @@ PARAMETERS = (
     ),
     Parameter(
         'spare_cpus', 'integer', 0,
-        'CPUs that the training process leaves to other processes, of those that it may use; it keeps at least one.',
+        'Number of its CPUs that the training process leaves to other processes; it keeps at least one.',
         range=(0, 1024),
     ),
     Parameter(
-        'autostart', 'bool', False, 'Start training when the node starts, without a call of ~/start.',
+        'autostart', 'bool', False, 'Start training when the node starts, without a call to ~/start.',
         read_only=_AT_START,
     ),
     Parameter(

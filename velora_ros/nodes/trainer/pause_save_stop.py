@@ -36,26 +36,26 @@ class TrainingRequests(Callback):
         self._running = threading.Event()
         self._running.set()
         self._stop = self._save = False
-        self._changes_lock = threading.Lock()  # requests come on a thread of their own
+        self._changes_lock = threading.Lock()  # requests arrive on their own thread
         self._changes: dict[str, float] = {}
         self._alive_at = -ALIVE_PERIOD_S
         self._alive_steps = 0
         self.run: RunFolder | None = None
-        """The run's folder, from the start of training on."""
+        """The run's folder, once training has started."""
 
     def listen(self, source: IO[str]) -> None:
-        """Take requests until the source ends; then stop training."""
+        """Handle requests until the source ends; then stop training."""
         for line in source:
             self.take(line.strip())
         self.take('stop')
 
     def begin(self) -> None:
-        """From now on a stop waits until training has written its result; before, it ends the process at once."""
+        """From now on a stop waits until training has written its result; before, it ends the process immediately."""
         with self._beginning:
             self._begun = True
 
     def take(self, request: str) -> None:
-        """Take one request."""
+        """Handle one request."""
         word, _, values = request.partition(' ')
         with self._beginning:
             self._stop |= word == 'stop'
@@ -72,18 +72,18 @@ class TrainingRequests(Callback):
             self._running.set()
 
     def _exit(self) -> None:
-        """End the process at once: loading torch or evaluating a rival would take longer than the node waits."""
+        """End the process immediately: loading torch or evaluating a rival would take longer than the node waits."""
         with contextlib.suppress(BrokenPipeError):
             self._events.write('end', steps=0, seconds=0.0, stopped=f'{STOPPED} before it began')
         os._exit(0)
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Stop if that was ordered before."""
+        """Stop if that was requested before."""
         if self._stop:
             raise StopTraining(STOPPED, by='request')
 
     def on_episode_start(self) -> Mapping[str, float]:
-        """Return the changes that were ordered since the last episode began."""
+        """Return the changes that were requested since the last episode began."""
         with self._changes_lock:
             changes, self._changes = self._changes, {}
         if changes:
@@ -91,7 +91,7 @@ class TrainingRequests(Callback):
         return changes
 
     def on_step(self, steps: int) -> None:
-        """Wait while paused, and stop if ordered."""
+        """Wait while paused, and stop if requested."""
         now = time.monotonic()
         if now - self._alive_at >= ALIVE_PERIOD_S:
             speed = (steps - self._alive_steps) / (now - self._alive_at) if self._alive_at > 0 else 0.0

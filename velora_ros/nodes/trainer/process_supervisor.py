@@ -44,11 +44,11 @@ class ProcessSupervisor:
         self.state = IDLE
         """One of the states above."""
         self.reason = ''
-        """What the state is due to, as shown in log and diagnostics."""
+        """The reason for the state, as shown in log and diagnostics."""
         self.status = TrainingStatus()
         """Steps, returns and policies of the run."""
         self.deaths = 0
-        """How many processes of this run have died."""
+        """Number of processes of this run that have died."""
         self._process: ProcessHandle | None = None
         self._since = 0.0
         self._job: dict[str, Any] = {}
@@ -94,8 +94,8 @@ class ProcessSupervisor:
 
         Args:
             request: a line as in :mod:`velora_ros.nodes.trainer.pause_save_stop`.
-            valid_in: the states in which it is sent.
-            state: the state from then on.
+            valid_in: the states in which it may be sent.
+            state: the new state.
         """
         if self._process is None or self.state not in valid_in:
             return False
@@ -180,7 +180,7 @@ class ProcessSupervisor:
         self._send_live(self._live)
         if self._state_before_death == PAUSED:
             self._process.send('pause')
-        self._set_state(RESUMING, f'{sentence}; another one resumes from the newest checkpoint')
+        self._set_state(RESUMING, f'{sentence}; another process resumes from the newest checkpoint')
 
     def _send_live(self, values: Mapping[str, float]) -> None:
         assert self._process is not None
@@ -204,7 +204,7 @@ class ProcessHandle:
     """
 
     def __init__(self, job: Mapping[str, Any]) -> None:
-        # In a process group of its own: Ctrl-C in the terminal reaches only the node, which then sends `stop`.
+        # In its own process group: Ctrl-C in the terminal reaches only the node, which then sends `stop`.
         self._process = subprocess.Popen(
             [sys.executable, '-m', child_process_main.__name__],
             stdin=subprocess.PIPE,
@@ -231,7 +231,7 @@ class ProcessHandle:
     def send(self, request: str) -> None:
         """Send a request; without effect if the process has ended."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError, ValueError):  # its status shows that it has ended
+        with contextlib.suppress(BrokenPipeError, ValueError):  # its status will show that it has ended
             self._process.stdin.write(f'{request}\n'.encode())
             self._process.stdin.flush()
 
@@ -260,7 +260,7 @@ class ProcessHandle:
     def close(self) -> None:
         """Close the pipes of a process that has ended; requests that it did not read are lost."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # a process that died at once did not read the job
+        with contextlib.suppress(BrokenPipeError):  # a process that died immediately did not read the job
             self._process.stdin.close()
         self._output.close()
 

@@ -46,11 +46,11 @@ class TrainingStatus:
         return time.monotonic() - self._last_event
 
     def process_started(self) -> None:
-        """Note that another process was started."""
+        """Record that another process was started."""
         self._last_event = time.monotonic()
 
     def update(self, kind: str, event: dict[str, Any]) -> None:
-        """Note an event; :mod:`velora_ros.nodes.trainer.child_process_main` lists them."""
+        """Record an event; :mod:`velora_ros.nodes.trainer.child_process_main` lists them."""
         self._last_event = time.monotonic()
         if kind == 'alive':
             self._values |= event

@@ -6,7 +6,7 @@ import signal
 import sys
 
 NICENESS = 5
-"""Of the process, from its imports on, which would compete with the start of the robot's nodes."""
+"""Niceness of the process, set before its imports, which would compete with the start of the robot's nodes."""
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ def numbers_of(message: Any) -> Numbers:
     """
     Return the numbers of a Float64MultiArray, JointState, JointTrajectory, Twist or TwistStamped by name.
 
-    Of a Float64MultiArray the names are indices, of a JointTrajectory the first point counts, and of a Twist those that
-    are not 0 and the first one.
+    For a Float64MultiArray the names are indices; of a JointTrajectory the first point is used; of a Twist, the first
+    number and those that are not 0.
     """
     if hasattr(message, 'data'):
         return {str(index): float(value) for index, value in enumerate(message.data)}

@@ -1,4 +1,4 @@
-"""Which robot the page shows: its model, loaded for display only, and what its task says about commands."""
+"""The robot on the page: its model, loaded only for display, and its task's ranges of commands."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ class DisplayedRobot:
         name: its name.
         model: its compiled model; nothing simulates it.
         start: positions of all joints before any state arrives, shape (nq,).
-        ranges: least and greatest speed of its velocity command along x and y and about z; None if it has none.
+        ranges: lowest and highest speed of its velocity command along x and y and about z; None if it has none.
     """
 
     name: str
@@ -52,7 +52,7 @@ def load(reference: str) -> DisplayedRobot:
 
 def from_description(urdf: str) -> DisplayedRobot:
     """
-    Load a robot from the text of ``robot_description``; its base can move, as odometry or an IMU say.
+    Load a robot from the text of ``robot_description``; its base can move with odometry or an IMU.
 
     Raises:
         UnsupportedEnvironmentError: MuJoCo cannot read the description.
@@ -75,7 +75,7 @@ def from_description(urdf: str) -> DisplayedRobot:
 
 
 def start_pose(model: Any) -> npt.NDArray[np.float64]:
-    """Return the keyframe ``home``, else ``stand``, else the first one, else the reference pose, shape (nq,)."""
+    """Return the keyframe ``home``, ``stand`` or the first one, otherwise the reference pose, shape (nq,)."""
     names = [model.key(index).name.lower() for index in range(model.nkey)]
     index = next((names.index(name) for name in START_KEYS if name in names), 0)
     return np.array(model.key_qpos[index] if model.nkey else model.qpos0)
@@ -126,7 +126,7 @@ def _of_environment(env_id: str) -> DisplayedRobot:
 
 
 def _without_mocap(model: Any) -> Any:
-    """Return the model with its mocap bodies invisible: goals and obstacles that move, and no topic says where."""
+    """Return the model with invisible mocap bodies: goals and obstacles whose positions are on no topic."""
     for geom in range(model.ngeom):
         if model.body_mocapid[model.body_rootid[model.geom_bodyid[geom]]] >= 0:
             model.geom_rgba[geom, 3] = 0
@@ -135,7 +135,7 @@ def _without_mocap(model: Any) -> Any:
 
 
 def _keep_root_and_visuals(root: ElementTree.Element) -> None:
-    """Ask MuJoCo to keep the first link as a body, which can move, and shapes that are only seen, with any mass."""
+    """Make MuJoCo keep the first link as a body that can move, visual shapes, and links with any mass."""
     extension = root.find('mujoco')
     extension = ElementTree.SubElement(root, 'mujoco') if extension is None else extension
     compiler = extension.find('compiler')

@@ -1,5 +1,5 @@
 """
-Subscriptions whose newest messages are kept as bytes, until the page is drawn.
+Subscriptions whose newest messages are kept as bytes until the page is drawn.
 
 A driver may publish a thousand states a second, of which the page shows thirty: only these are decoded.
 """
@@ -25,11 +25,10 @@ class NewestMessages:
     Args:
         node: view_node.
         name: the topic's name in the table.
-        topic: its name, if it is not that of the table.
-        types: full names of the types that can be shown, if it may have several; the one that is published is
-            subscribed.
-        keep: how many messages are kept between two pictures; more than one for states that come in parts.
-        wait: whether to subscribe only when asked to.
+        topic: its name, if it differs from the table's.
+        types: full names of the types that can be shown, if there are several; the published one is subscribed.
+        keep: number of messages kept between two pictures; more than one for states that arrive in parts.
+        wait: whether to subscribe only on request.
     """
 
     def __init__(
@@ -58,14 +57,14 @@ class NewestMessages:
         self._kind = self._subscription.msg_type
 
     def unsubscribe(self) -> None:
-        """End the subscription and forget its messages."""
+        """End the subscription and drop its messages."""
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
             self._waiting.clear()
 
     def follow_type(self) -> None:
-        """Subscribe in the type that is published, if it is another one than before and can be shown."""
+        """Subscribe in the published type, if it has changed and can be shown."""
         published = {end.topic_type for end in self._node.get_publishers_info_by_topic(self._resolved)}
         for kind in self._types:
             if kind in published:
@@ -75,7 +74,7 @@ class NewestMessages:
                 return
 
     def take(self) -> list[Any]:
-        """Return the messages that came since the last call, as many as are kept, oldest first; invalid ones not."""
+        """Return the valid messages since the last call, as many as are kept, oldest first."""
         taken = []
         while self._waiting:
             with contextlib.suppress(Exception):  # rclpy raises classes of its own, or memory errors
@@ -83,7 +82,7 @@ class NewestMessages:
         return taken
 
     def newest(self, use: Callable[[Any], None]) -> None:
-        """Call a function with the newest message, if one came since the last call."""
+        """Call a function with the newest message, if one arrived since the last call."""
         if taken := self.take():
             use(taken[-1])
 

@@ -1,19 +1,19 @@
 """
-A page in the browser: the robot in 3D, its commands, hidden state and policy, and what one can ask of it.
+A page in the browser: the robot in 3D, its commands, hidden state and policy, and its controls.
 
-Subscribes while somebody looks at the page, best effort, and decodes at most ``rate_hz`` messages a second of each:
+Subscribes while a page is open, best effort, and decodes at most ``rate_hz`` messages per second of each:
     joint_states (sensor_msgs/JointState), odom (nav_msgs/Odometry), imu/data (sensor_msgs/Imu): the robot's pose.
     scan (sensor_msgs/LaserScan): what its laser scanner hits.
-    command (any type of policy_node): while somebody else subscribes to it as well.
-    cmd_vel (Twist or TwistStamped), goal_pose (PoseStamped or PointStamped): what the robot is told to do.
+    command (any type of policy_node): while another node subscribes to it as well.
+    cmd_vel (Twist or TwistStamped), goal_pose (PoseStamped or PointStamped): the robot's commands.
     policy_node/debug/hidden (std_msgs/Float64MultiArray): the policy's hidden state.
 
 Subscribes always:
     policy_node/status, /diagnostics: the policy and the simulation.
     robot_description (std_msgs/String): the robot, if ``model`` is empty.
 
-Publishes, only what is asked for on the page:
-    cmd_vel, goal_pose: in the type that is subscribed, from the first touch until "let go", or until nobody looks.
+Publishes, only on request from the page: ¶ cmd_vel, goal_pose: in the subscribed type, from the first touch until "let
+go", or until no page is open.
     emergency_stop (std_msgs/Bool).
 
 Calls: ~/arm, ~/start and ~/clear_fault of the controller; ~/pause, ~/reset and ~/push of the simulator.
@@ -22,8 +22,8 @@ Parameters (``parameters.py`` has their defaults and meaning):
     model, host, port, rate_hz, controller, simulator, cmd_vel.x, cmd_vel.y, cmd_vel.yaw, goal_frame_id, and
     qos_overrides of every topic.
 
-Nothing is simulated here: MuJoCo computes where the bodies are from the joint positions. The page never holds up the
-robot: it is a process of its own with a higher niceness, and no publisher waits for it.
+Nothing is simulated here: MuJoCo computes where the bodies are from the joint positions. The page never delays the
+robot: it runs in its own process with a higher niceness, and no publisher waits for it.
 """
 
 import queue
@@ -58,11 +58,11 @@ ORDERS_PERIOD_S = 0.02
 LOOK_PERIOD_S = 0.5
 VELOCITY_PERIOD_S, GOAL_PERIOD_S = 0.1, 0.5
 TRACE_PERIOD_S = 0.1
-"""How often hidden state and commands are added to what the page shows of the last seconds [s]."""
+"""Period with which hidden state and commands are added to the traces on the page [s]."""
 STATE_PARTS = 10
-"""Messages of joint_states that may make up one state."""
+"""Number of joint_states messages that may form one state."""
 ODOMETRY_S = 1.0
-"""After this time without odometry the IMU alone turns the base [s]."""
+"""Time without odometry after which only the IMU turns the base [s]."""
 
 
 class ViewNode(Node):
@@ -94,7 +94,7 @@ class ViewNode(Node):
             )
 
     def close(self) -> None:
-        """Take the hands off the robot, and stop serving the page."""
+        """Stop commanding the robot, and stop serving the page."""
         if self._view is not None:
             self._view.close()
 
@@ -102,9 +102,7 @@ class ViewNode(Node):
         self._view = RobotView(self, robot, self._table.values)
         self.get_logger().info(f'{robot.name}: open {self._view.url} in a browser')
         if not is_local(self._table['host']):
-            self.get_logger().warning(
-                f"'host' is '{self._table['host']}': everybody on the network can drive the robot"
-            )
+            self.get_logger().warning(f"'host' is '{self._table['host']}': anyone on the network can drive the robot")
         check_qos_overrides(self)
         self._schedule.set(self._view.draw, 1 / self._table['rate_hz'])
         self._schedule.set(self._view.carry_out_orders, ORDERS_PERIOD_S)
@@ -128,7 +126,7 @@ class ViewNode(Node):
 
 class RobotView:
     """
-    What the page shows of the topics, and what it asks for.
+    Connects the page to the topics and services.
 
     Args:
         node: view_node.
@@ -157,11 +155,11 @@ class RobotView:
 
     @property
     def url(self) -> str:
-        """Where a browser finds the page."""
+        """The URL of the page."""
         return self._page.url
 
     def close(self) -> None:
-        """Take the hands off the robot, and stop serving the page."""
+        """Stop commanding the robot, and stop serving the page."""
         self._request_sender.close()
         self._page.close()
 
@@ -187,7 +185,7 @@ class RobotView:
     # --- twice a second ----------------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Look who is there: types of topics, services, and whether somebody looks at the page."""
+        """Check the types of topics, the services, and whether a page is open."""
         if self._page.is_open:
             self._follow_topics()
         else:
@@ -205,26 +203,26 @@ class RobotView:
         self._command.follow_type() if self._others_take_commands() else self._command.unsubscribe()
 
     def _leave_topics(self) -> None:
-        """Subscribe to nothing that is only shown, and take the hands off the robot."""
+        """End the subscriptions that are only for display, and stop commanding the robot."""
         for one in (*self._states, self._velocity, self._goal, self._hidden, self._command):
             one.unsubscribe()
         if self._request_sender.is_driving or self._request_sender.is_guiding:
-            self._let_go('nobody looks at the page any more')
+            self._let_go('no page is open any more')
 
     def _others_take_commands(self) -> bool:
-        """Whether somebody else subscribes to the commands: policy_node warns where nobody does."""
+        """Whether another node subscribes to the commands: policy_node warns if there is none."""
         topic = self._node.resolve_topic_name('command')
         return self._node.count_subscribers(topic) > self._command.is_subscribed
 
     def _let_go(self, why: str) -> None:
         self._request_sender.let_go()
         self._page.take_hands_off()
-        self._node.get_logger().info(f'{why}: nothing more is published')
+        self._node.get_logger().info(f'{why}; nothing more is published')
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
     def carry_out_orders(self) -> None:
-        """Carry out what was asked for, and repeat what is still asked for."""
+        """Carry out new requests, and repeat the active ones."""
         now = time.monotonic()
         while not self._requests.empty():
             request = self._requests.get()
@@ -241,10 +239,10 @@ class RobotView:
     # --- pictures ---------------------------------------------------------------------------------------------------
 
     def draw(self) -> None:
-        """Show what came since the last picture, if somebody looks."""
+        """Show the messages since the last picture, if a page is open."""
         now = time.monotonic()
         self._read_status(now)
-        if not self._joints.is_subscribed:  # nobody looks
+        if not self._joints.is_subscribed:  # no page is open
             return
         if self._read_pose(now):
             self._pose.update()
@@ -257,7 +255,7 @@ class RobotView:
             self._draw_traces(now)
 
     def _read_pose(self, now: float) -> bool:
-        """Take over what came about the pose; return whether anything came, or nothing was drawn yet."""
+        """Apply new messages about the pose; return whether there were any, or nothing was drawn yet."""
         states, odometries, imus = self._joints.take(), self._odom.take(), self._imu.take()
         for state in states:
             self._pose.set_joints(state.name, state.position)

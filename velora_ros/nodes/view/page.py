@@ -1,7 +1,7 @@
 """
-The page: the robot in 3D, what is known about it, and what one can ask of it. It knows viser, and nothing of ROS.
+The page: the robot in 3D, its status, and its controls. It uses viser and is independent of ROS.
 
-What is asked for is passed on as an object of :mod:`velora_ros.nodes.view.requests_from_page`, from viser's own thread.
+Requests are passed on as objects of :mod:`velora_ros.nodes.view.requests_from_page`, from viser's own thread.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,9 +22,9 @@ Place = tuple[float, float, float]
 
 GOAL, SCAN = '/fixed_bodies/goal', '/fixed_bodies/scan'  # the frame that moves when the camera follows the robot
 GOAL_COLOUR, SCAN_COLOUR = (230, 73, 128), (201, 42, 42)
-_DISTANCE = 1.4  # of the camera from the robot, in sizes of the model
-_ELEVATION = 28.0  # of the camera [degrees]
-_STEPS = 100  # of a slider
+_DISTANCE = 1.4  # distance of the camera from the robot, in sizes of the model
+_ELEVATION = 28.0  # elevation of the camera [degrees]
+_STEPS = 100  # step of a slider
 _LEAST_STEP = 1e-3
 _COLOURS = (
     '#1971c2', '#e8590c', '#2f9e44', '#9c36b5', '#c92a2a', '#0c8599',
@@ -39,7 +39,7 @@ class Page:
     Args:
         server: serves it.
         robot: the robot.
-        ranges: least and greatest speed of each slider.
+        ranges: lowest and highest speed of each slider.
         on_request: called with every request.
         follow: whether the camera follows the robot.
     """
@@ -60,7 +60,9 @@ class Page:
         self._scene.camera_tracking_enabled = follow
         self._size = float(robot.model.stat.extent)
         self._status = gui.add_html('')
-        stop = gui.add_button('Emergency stop', color='red', hint='A fault is latched: the robot gets its fallback.')
+        stop = gui.add_button(
+            'Emergency stop', color='red', hint='Latches a fault; the robot gets its fallback command.'
+        )
         self._call_on(stop.on_click, Stop)
         self._groups = {node: self._add_buttons(node) for node in ('controller', 'simulator')}
         self._answer = gui.add_html('')
@@ -76,7 +78,7 @@ class Page:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody looks at the page."""
+        """Whether a page is open."""
         return bool(self._server.get_clients())
 
     def draw(self, data: Any) -> None:
@@ -84,7 +86,7 @@ class Page:
         self._scene.update_from_mjdata(data)
 
     def draw_scan(self, points: npt.NDArray[np.float64]) -> None:
-        """Show what a laser scanner hits, shape (hits, 3) in the world [m]."""
+        """Show the points hit by a laser scanner, shape (hits, 3) in the world [m]."""
         shown = points.astype(np.float32)
         if self._points is None:
             size = 0.01 * self._size
@@ -100,7 +102,7 @@ class Page:
             self._status.content = status
 
     def answer(self, text: str) -> None:
-        """Show the answer to the last request, which is HTML."""
+        """Show the response to the last request, which is HTML."""
         self._answer.content = f'<div style="font-size:0.8em;padding:0 0.8em">{text}</div>'
 
     def show_buttons(self, available: Sequence[Button]) -> None:
@@ -112,17 +114,17 @@ class Page:
             group.visible = bool(labels)
 
     def show_hands(self, *, drive: bool, goal: bool) -> None:
-        """Show the sliders if somebody takes velocities, and the goal if somebody takes goals."""
+        """Show the sliders if velocities have a subscriber, and the goal if goals have one."""
         self._drive.visible = drive
         self._goal_folder.visible = self._gizmo.visible = self._marker.visible = goal
 
     def take_hands_off(self) -> None:
-        """Put the sliders back to zero."""
+        """Set the sliders back to zero."""
         for slider in self._sliders:
             slider.value = 0.0
 
     def move_goal(self, place: Place) -> None:
-        """Show the goal where it is."""
+        """Show the goal at its position."""
         self._gizmo.position = self._marker.position = np.array(place)
         self._place.value = place
 
@@ -148,7 +150,7 @@ class Page:
     # --- widgets ----------------------------------------------------------------------------------------------------
 
     def _call_on(self, listen: Callable[[Any], Any], request: Callable[[], Request | None]) -> None:
-        """Pass a request on when a person, not this program, changes a widget; in viser's thread, so in their order."""
+        """Pass a request on when a user, not this program, changes a widget; in viser's thread, so in order."""
 
         async def on_event(event: Any) -> None:
             if event.client_id is not None and (asked := request()) is not None:
@@ -207,11 +209,11 @@ class Page:
         gui = self._server.gui
         tabs = gui.add_tab_group()
         with tabs.add_tab('Hidden state'):
-            self._no_hidden = gui.add_html('<div style="font-size:0.8em;padding:0.8em">Nothing came yet.</div>')
+            self._no_hidden = gui.add_html('<div style="font-size:0.8em;padding:0.8em">No data yet.</div>')
             self._hidden = gui.add_image(np.full((8, 8, 3), 247, np.uint8), format='png', visible=False)
         self._command_tab = tabs.add_tab('Commands')
         with self._command_tab:
-            self._no_commands = gui.add_html('<div style="font-size:0.8em;padding:0.8em">Nothing came yet.</div>')
+            self._no_commands = gui.add_html('<div style="font-size:0.8em;padding:0.8em">No data yet.</div>')
         with tabs.add_tab('Camera'):
             self._scene.create_scene_gui(camera_distance=_DISTANCE * self._size, camera_elevation=_ELEVATION)
         self._curves: Any = None

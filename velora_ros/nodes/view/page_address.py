@@ -1,4 +1,4 @@
-"""Addresses of the page: whether one can be opened, who reaches it, and whose pages may connect to it."""
+"""Addresses of the page: whether one can be opened, who can reach it, and which pages may connect to it."""
 
 import errno
 import ipaddress
@@ -15,8 +15,9 @@ def is_own_page(origin: str | None, host: str) -> bool:
     Return whether a browser's connection comes from a page of this server.
 
     Args:
-        origin: the request's Origin, where the page came from; None if it has none: then it is no browser's.
-        host: the request's Host, whom the browser believes to talk to. A name other than localhost is refused when it
+        origin: the request's Origin, from which the page was loaded; None if there is none: then it is not from a
+            browser.
+        host: the request's Host, as the browser sees the server. A name other than localhost is refused when it
             resolves to this machine for a foreign page (DNS rebinding); an address cannot be rebound.
     """
     return origin is None or (urlsplit(origin).netloc == host and _cannot_be_rebound(host))
@@ -34,7 +35,7 @@ def _cannot_be_rebound(host: str) -> bool:
 
 
 def is_local(host: str) -> bool:
-    """Return whether an address can be reached from this machine only."""
+    """Return whether an address can be reached only from this machine."""
     try:
         return host in LOOPBACK_NAMES or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -43,7 +44,7 @@ def is_local(host: str) -> bool:
 
 def check_free(host: str, port: int) -> None:
     """
-    Check that a server can be opened; viser would try the next thousand ports, or wait for ever.
+    Check that a server can be opened; viser would try the next thousand ports, or wait forever.
 
     Raises:
         ConfigError: it cannot; the message says why.
@@ -68,7 +69,7 @@ def check_free(host: str, port: int) -> None:
 
 
 def taken(host: str, port: int) -> ConfigError:
-    """Return the error for a port that another program has."""
+    """Return the error for a port that another program uses."""
     return ConfigError(
         f"the port {port} of '{host}' is taken by another program, perhaps another page; give view_node another one, "
         'with the parameter port.'

@@ -1,9 +1,9 @@
 """
-The web server of the page: viser's, kept to this machine and to pages that it served itself.
+The web server of the page: viser's, restricted to this machine and to pages that it served itself.
 
-viser would open the page to everybody where a browser asks it to ("share"), and would accept a connection from any web
-page that is open in the same browser. Anybody who is connected can drive the robot, so neither is allowed here. viser's
-private API is used in this file only.
+viser would open the page to everyone if a
+browser asks it to ("share"), and would accept a connection from any web page that is open in the same browser. Anyone
+who is connected can drive the robot, so neither is allowed here. viser's private API is used only in this file.
 """
 
 import atexit
@@ -23,7 +23,7 @@ class PageServer(viser.ViserServer):
     A ViserServer at one address.
 
     Args:
-        host: the address, or a name that has one.
+        host: the address, or a name that resolves to one.
         port: the TCP port.
         label: the title of the page's panel.
 
@@ -35,11 +35,11 @@ class PageServer(viser.ViserServer):
         check_free(host, port)
         with contextlib.redirect_stdout(io.StringIO()):  # viser prints a box with links
             super().__init__(host=host, port=port, label=label, verbose=False)
-        if self.get_port() != port:  # somebody took it in between; viser then tries the next ones
+        if self.get_port() != port:  # another program took it in between; viser then tries the next ports
             self.stop()
             raise taken(host, port)
         self._websock_server.on_client_connect(self._refuse_foreign_pages)
-        self._websock_server.disconnect_all_clients()  # who was quicker connects again, and is looked at
+        self._websock_server.disconnect_all_clients()  # a browser that connected earlier connects again, and is checked
 
     @property
     def _event_loop(self) -> Any:
@@ -60,7 +60,7 @@ class PageServer(viser.ViserServer):
         return None
 
     def stop(self) -> None:
-        """Stop serving; takes at most a second, where viser's own method waits for browsers that do not answer."""
+        """Stop serving within a second; viser's own method waits for browsers that do not respond."""
         atexit.unregister(self.stop)
         with contextlib.redirect_stdout(io.StringIO()):
             self._websock_server.stop()
@@ -71,4 +71,4 @@ class PageServer(viser.ViserServer):
         connection = self._websock_server._live_connections[client.client_id]
         request = connection.request
         if request is None or not is_own_page(request.headers.get('Origin'), request.headers.get('Host', '')):
-            await connection.close(_REFUSED, 'the page was served by somebody else')
+            await connection.close(_REFUSED, 'the page was served by another server')

@@ -13,16 +13,16 @@ PARAMETERS = (
     Parameter(
         'model', 'string', '',
         'The robot to show: the name of a task, an MJCF or URDF file, or the Gymnasium id of a MuJoCo environment. '
-        'Empty waits for robot_description. The launch files set what sim_node simulates.',
+        "If empty, wait for robot_description. The launch files set sim_node's robot.",
         read_only=_AT_START,
     ),
     Parameter(
         'host', 'string', '127.0.0.1',
-        'Address at which the page is served. 127.0.0.1 serves this machine only; with 0.0.0.0 everybody on the '
-        'network can drive the robot.', read_only=_AT_START,
+        'Address at which the page is served. 127.0.0.1 serves this machine only; with 0.0.0.0 anyone on the network '
+        'can drive the robot.', read_only=_AT_START,
     ),
     Parameter('port', 'integer', 8080, 'TCP port of the page.', range=(1, _PORTS), read_only=_AT_START),
-    Parameter('rate_hz', 'double', 30.0, 'Most pictures per second.', 'Hz', (1, 30)),
+    Parameter('rate_hz', 'double', 30.0, 'Maximum number of pictures per second.', 'Hz', (1, 30)),
     Parameter(
         'controller', 'string', 'policy_node', 'Name of the commanding node, which is shown and armed.',
         read_only=_AT_START,
@@ -33,22 +33,22 @@ PARAMETERS = (
     ),
     Parameter(
         'cmd_vel.x', 'double_array', [],
-        'Least and greatest forward speed of the slider; empty takes them from the task, else -0.5 to 0.5.', 'm/s',
+        'Lowest and highest forward speed of the slider; if empty, from the task, otherwise -0.5 to 0.5.', 'm/s',
         (-100, 100), read_only=_AT_START,
     ),
     Parameter(
         'cmd_vel.y', 'double_array', [],
-        'The same to the left; empty takes them from the task, else -0.5 to 0.5.', 'm/s', (-100, 100),
+        'The same to the left; if empty, from the task, otherwise -0.5 to 0.5.', 'm/s', (-100, 100),
         read_only=_AT_START,
     ),
     Parameter(
         'cmd_vel.yaw', 'double_array', [],
-        'The same about the vertical; empty takes them from the task, else -1 to 1.', 'rad/s', (-100, 100),
+        'The same about the vertical; if empty, from the task, otherwise -1 to 1.', 'rad/s', (-100, 100),
         read_only=_AT_START,
     ),
     Parameter(
         'goal_frame_id', 'string', '',
-        'Frame of the goals that are dragged on the page; empty takes that of odom, else world.',
+        'Frame of the goals that are dragged on the page; if empty, that of odom, otherwise world.',
         read_only=_AT_START,
     ),
 )  # fmt: skip
@@ -61,7 +61,7 @@ DEFAULT_RANGES: Ranges = ((-0.5, 0.5), (-0.5, 0.5), (-1.0, 1.0))
 
 def slider_ranges(values: Values, of_task: Ranges | None) -> Ranges:
     """
-    Return the least and greatest speed of each slider: by the parameters, else of the task, else the defaults.
+    Return the lowest and highest speed of each slider: from the parameters, the task or the defaults.
 
     Raises:
         ConfigError: a parameter is not a pair of numbers with 0 between them.
@@ -74,7 +74,7 @@ def _range(values: Values, axis: str, usual: tuple[float, float]) -> tuple[float
     given = list(values[f'cmd_vel.{axis}']) or list(usual)
     if len(given) != 2 or not given[0] <= 0 <= given[1]:
         raise ConfigError(
-            f"parameter 'cmd_vel.{axis}' is {given}; give the least and the greatest speed, with 0 between them, for "
+            f"parameter 'cmd_vel.{axis}' is {given}; give the lowest and the highest speed, with 0 between them, for "
             'example [-0.5, 0.5].'
         )
     return given[0], given[1]

@@ -1,4 +1,4 @@
-"""What is asked for on the page, and the messages that say it."""
+"""The requests from the page, and their messages."""
 
 import math
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class Button:
     A button that calls a service.
 
     Args:
-        label: what it says.
+        label: its text.
         node: the parameter that names the node with the service, ``controller`` or ``simulator``.
         service: the service's name below that node.
         type: the service's full type.
-        value: what a SetBool asks for; None for a Trigger.
-        hint: what happens, in one sentence.
+        value: the value of a SetBool; None for a Trigger.
+        hint: its effect, in one sentence.
     """
 
     label: str
@@ -50,19 +50,19 @@ BUTTONS = (
 
 @dataclass(frozen=True)
 class Press:
-    """Somebody pressed a button."""
+    """A button was pressed."""
 
     button: Button
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Somebody pressed the emergency stop."""
+    """The emergency stop was pressed."""
 
 
 @dataclass(frozen=True)
 class Drive:
-    """Somebody moved a slider: forward, to the left [m/s] and about the vertical [rad/s]."""
+    """A slider was moved: forward, to the left [m/s] and about the vertical [rad/s]."""
 
     x: float
     y: float
@@ -71,7 +71,7 @@ class Drive:
 
 @dataclass(frozen=True)
 class Goal:
-    """Somebody moved the goal to this place in the world of the page [m]."""
+    """The goal was moved to this position in the world of the page [m]."""
 
     x: float
     y: float
@@ -80,7 +80,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class LetGo:
-    """Somebody takes the hands off: nothing more is published."""
+    """The button "Let go" was pressed: nothing more is published."""
 
 
 Request = Press | Stop | Drive | Goal | LetGo
@@ -116,7 +116,7 @@ def to_goal(request: Goal, kind: str, stamp: Any, frame_id: str) -> Any:
 
 
 def goal_of(message: Any) -> tuple[float, float, float]:
-    """Return the place that a PoseStamped or PointStamped names [m]."""
+    """Return the position in a PoseStamped or PointStamped [m]."""
     point = message.pose.position if hasattr(message, 'pose') else message.point
     return point.x, point.y, point.z
 

@@ -1,4 +1,4 @@
-"""Carries out what is asked for on the page: messages and calls of services, the same as everybody's."""
+"""Carries out requests from the page: ordinary messages and service calls."""
 
 import html
 from collections.abc import Callable
@@ -33,31 +33,30 @@ VELOCITY, PLACE, STOP = 'cmd_vel', 'goal_pose', 'emergency_stop'
 _TYPES = {VELOCITY: (TWIST, TWIST_STAMPED), PLACE: (POSE, POINT)}
 BASE_FRAME = 'base_link'
 STILL, ZEROS = Drive(0.0, 0.0, 0.0), 5
-"""How often zero is published at the end: a publisher that is destroyed takes its last message with it."""
+"""How often zero is published at the end, because the last message is lost when its publisher is destroyed."""
 ARRIVES = Duration(seconds=0.2)
-"""The last velocity has this time to arrive at subscribers that confirm it when the node ends."""
+"""Time for reliable subscribers to receive the last velocity when the node ends [s]."""
 
 
 class RequestSender:
     """
     Publishes and calls.
 
-    Velocities are repeated until the hands are off, since a robot takes an old one for zero; goals too, since a
-    subscriber may have come only now. Publishers of both are made when something is first asked for; until then nobody
-    takes this page for a source.
+    Velocities are repeated until "let go", because a robot treats an old one as zero; goals too, because a subscriber
+    may be new. Publishers of both are made at the first request; until then this page does not appear as a source.
 
     Args:
         node: view_node.
         values: its parameters.
-        ranges: least and greatest speed of each slider.
-        answer: shows the answer to a request, which is HTML.
+        ranges: lowest and highest speed of each slider.
+        answer: shows the response to a request, which is HTML.
     """
 
     def __init__(self, node: Node, values: Values, ranges: Ranges, answer: Callable[[str], None]) -> None:
         self._node, self._ranges, self._answer = node, ranges, answer
         self.goal_frame = BASE_FRAME
         """The frame of the goals that are published."""
-        # A transient-local subscription gets nothing from a volatile publisher; policy_node has one of either kind.
+        # A transient-local subscription gets nothing from a volatile publisher; policy_node has both kinds.
         unreported = PublisherEventCallbacks(incompatible_qos=lambda event: None)
         self._stop = create_publisher(node, OWNER, STOP, events=unreported)
         self._clients = {
@@ -84,14 +83,14 @@ class RequestSender:
         return [button for button in BUTTONS if self._client(button).service_is_ready()]
 
     def type_for(self, topic: str) -> str:
-        """Return the type in which somebody takes ``cmd_vel`` or ``goal_pose``; '' if nobody does."""
+        """Return the type in which ``cmd_vel`` or ``goal_pose`` is subscribed; '' if it is not."""
         ends = self._node.get_subscriptions_info_by_topic(self._node.resolve_topic_name(topic))
         own = (self._node.get_name(), self._node.get_namespace())
         taken = {end.topic_type for end in ends if (end.node_name, end.node_namespace) != own}
         return next((kind for kind in _TYPES[topic] if kind in taken), '')
 
     def carry_out(self, request: Request) -> None:
-        """Do what was asked for."""
+        """Carry out a request."""
         if isinstance(request, Press):
             self._call(request.button)
         elif isinstance(request, Drive):
@@ -106,7 +105,7 @@ class RequestSender:
             self._stop_robot()
 
     def repeat_velocity(self) -> None:
-        """Publish the velocity again, or zero after the hands were taken off; call it ten times a second."""
+        """Publish the velocity again, or zero after "let go"; call it ten times a second."""
         if self._drive is not None:
             self._publish_velocity(self._drive)
         elif self._zeros:
@@ -130,7 +129,7 @@ class RequestSender:
         self._destroy(PLACE)
 
     def close(self) -> None:
-        """Let go, and wait a moment until the velocity of zero has arrived."""
+        """Stop commanding, and wait a moment until the velocity of zero has arrived."""
         self.let_go()
         if VELOCITY in self._publishers:
             self._publishers[VELOCITY][1].wait_for_all_acked(ARRIVES)
@@ -138,7 +137,7 @@ class RequestSender:
     # --- the ends ---------------------------------------------------------------------------------------------------
 
     def _publisher(self, topic: str) -> tuple[str, Any] | None:
-        """Return type and publisher of a topic, in the type that somebody takes; None if nobody does."""
+        """Return type and publisher of a topic, in the subscribed type; None if there is no subscriber."""
         kind = self.type_for(topic) or (self._publishers[topic][0] if topic in self._publishers else '')
         if not kind:
             return None
@@ -161,7 +160,9 @@ class RequestSender:
         self.let_go()
         self._stop.publish(interface_class('std_msgs/msg/Bool')(data=True))
         count = self._stop.get_subscription_count()
-        self._answer('Emergency stop: sent.' if count else 'Emergency stop: <b>nobody listens to emergency_stop</b>.')
+        self._answer(
+            'Emergency stop: sent.' if count else 'Emergency stop: <b>no node subscribes to emergency_stop</b>.'
+        )
 
     def _client(self, button: Button) -> Any:
         return self._clients[button.node, button.service]
@@ -174,7 +175,7 @@ class RequestSender:
         request = interface_class(button.type).Request()
         if button.value is not None:
             request.data = button.value
-        self._answer(f'{button.label}: asked, no answer yet.')
+        self._answer(f'{button.label}: requested, no response yet.')
         client.call_async(request).add_done_callback(lambda future: self._on_answer(button, future))
 
     def _on_answer(self, button: Button, future: Any) -> None:

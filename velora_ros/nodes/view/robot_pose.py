@@ -17,7 +17,7 @@ _FREE = int(mujoco.mjtJoint.mjJNT_FREE)
 
 class RobotPose:
     """
-    The pose of a robot that is shown, as far as it is known; the rest stays as at the start.
+    The pose of the displayed robot, as far as it is known; unknown parts stay as at the start.
 
     Values that are not finite, unknown joints and invalid quaternions (zero, NaN or infinite) change nothing.
 
@@ -28,7 +28,7 @@ class RobotPose:
     def __init__(self, robot: DisplayedRobot) -> None:
         self._model = model = robot.model
         self.data: Any = mujoco.MjData(model)
-        """Positions of the joints and poses of the bodies; of these as of the last :meth:`update`."""
+        """Positions of the joints, and poses of the bodies as of the last :meth:`update`."""
         self.data.qpos[:] = robot.start
         kinds, addresses = model.jnt_type, model.jnt_qposadr
         named = ((model.joint(index).name, index) for index in range(model.njnt) if int(kinds[index]) in _SINGLE_AXIS)
@@ -51,14 +51,14 @@ class RobotPose:
                 self.data.qpos[place] = position
 
     def set_base(self, position: npt.ArrayLike, orientation: npt.ArrayLike) -> None:
-        """Set the base's place, shape (3,) [m], and its orientation as a quaternion w, x, y, z, shape (4,)."""
+        """Set the base's position, shape (3,) [m], and its orientation as a quaternion w, x, y, z, shape (4,)."""
         where = np.asarray(position, np.float64)
         if self._base is not None and np.isfinite(where).all():
             self.data.qpos[self._base : self._base + 3] = where
         self.set_orientation(orientation)
 
     def set_orientation(self, orientation: npt.ArrayLike) -> None:
-        """Set the base's orientation alone, as a quaternion w, x, y, z, shape (4,)."""
+        """Set only the base's orientation, as a quaternion w, x, y, z, shape (4,)."""
         quaternion = np.asarray(orientation, np.float64)
         length = np.linalg.norm(quaternion)
         if self._base is not None and np.isfinite(length) and length > 0:
@@ -87,10 +87,10 @@ class RobotPose:
 
 def scan_points(ranges: npt.ArrayLike, angle_min: float, increment: float, reach: float) -> Array:
     """
-    Return the points that a laser scan hit, in the laser's frame, shape (hits, 3) [m].
+    Return the points hit by a laser scan, in the laser's frame, shape (hits, 3) [m].
 
     Args:
-        ranges: distances, shape (rays,) [m]; what is not finite, not above 0 or at ``reach`` or beyond hit nothing.
+        ranges: distances, shape (rays,) [m]; rays that are not finite, not above 0 or not below ``reach`` hit nothing.
         angle_min: angle of the first ray [rad].
         increment: angle between two rays [rad].
         reach: range of the sensor [m]; 0 if it is unknown.

@@ -1,4 +1,4 @@
-"""What the page says about the policy and the simulation, as HTML made from their diagnostics."""
+"""The status of policy and simulation on the page, as HTML made from their diagnostics."""
 
 import html
 from collections.abc import Mapping
@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 _COLOURS = {'ok': '#2b8a3e', 'warn': '#e67700', 'error': '#c92a2a'}
-_LEVELS = ('ok', 'warn', 'error', 'error')  # by the number in a DiagnosticStatus; the last one is STALE
+_LEVELS = ('ok', 'warn', 'error', 'error')  # indexed by the level of a DiagnosticStatus; the last one is STALE
 SILENT_S = 3.0
-"""Diagnostics come once a second; after this time without any a node counts as gone [s]."""
+"""Diagnostics arrive once a second; after this time without any, a node counts as gone [s]."""
 
 
 @dataclass
 class NodeState:
     """
-    The last words of a node.
+    The last report of a node.
 
     Args:
         name: the node's name.
@@ -27,12 +27,12 @@ class NodeState:
 
     name: str
     level: str = 'warn'
-    text: str = 'not heard yet'
+    text: str = 'no message yet'
     values: dict[str, str] = field(default_factory=dict)
     heard: float = float('-inf')
 
     def read(self, status: Any, now: float, *, values: bool = True) -> None:
-        """Take over a DiagnosticStatus; those of the status topic have no values."""
+        """Store a DiagnosticStatus; those of the status topic have no values."""
         self.level, self.text = level_of(status.level), status.message
         if values:
             self.values = {pair.key: pair.value for pair in status.values}
@@ -51,12 +51,12 @@ def level_of(level: Any) -> str:
 
 def status_html(controller: NodeState, simulator: NodeState | None, command: str, now: float) -> str:
     """
-    Return what is shown at the top of the page.
+    Return the text at the top of the page.
 
     Args:
         controller: the commanding node.
         simulator: the simulating node; None if there is none.
-        command: what the robot is told to do, such as its velocity; '' if nothing is known.
+        command: the robot's command, such as its velocity; '' if it is not known.
         now: this time [s].
     """
     lines = [_line(controller, _policy(controller.values), now)]
@@ -69,7 +69,7 @@ def status_html(controller: NodeState, simulator: NodeState | None, command: str
 
 def _line(node: NodeState, details: str, now: float) -> str:
     gone = node.is_silent(now) and node.heard > 0
-    level, text = ('error', 'silent: it may have ended') if gone else (node.level, node.text)
+    level, text = ('error', 'no diagnostics; it may have ended') if gone else (node.level, node.text)
     dot = f'<span style="color:{_COLOURS[level]}">&#9679;</span>'
     return (
         f'<div>{dot} <b>{html.escape(node.name)}</b> {html.escape(text)}</div>'

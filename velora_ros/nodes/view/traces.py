@@ -1,4 +1,4 @@
-"""The last seconds of the hidden state and of the commands, as a picture and as curves."""
+"""The last seconds of the hidden state (as a picture) and of the commands (as curves)."""
 
 from collections import deque
 
@@ -10,8 +10,8 @@ from velora_ros.nodes.view.command_numbers import Numbers
 Picture = npt.NDArray[np.uint8]
 
 COLUMNS = 150
-HEIGHT, COLUMN = 96, 2  # least pixels of the picture's height, and pixels of a moment
-LEAST_ROW = 4  # pixels of a neuron
+HEIGHT, COLUMN = 96, 2  # minimum height of the picture, and width of a moment [pixels]
+LEAST_ROW = 4  # height of a neuron [pixels]
 MOST_CURVES = 12
 # From negative to positive: blue, white, red.
 _NEGATIVE, _ZERO, _POSITIVE = np.array([[33, 102, 172], [247, 247, 247], [178, 24, 43]], np.float64)
@@ -24,7 +24,7 @@ class HiddenTrace:
         self._columns: deque[npt.NDArray[np.float64]] = deque(maxlen=COLUMNS)
 
     def add(self, hidden: npt.ArrayLike) -> None:
-        """Add the hidden state of this moment, shape (neurons,); another number of neurons begins anew."""
+        """Add the hidden state of this moment, shape (neurons,); another number of neurons starts a new picture."""
         values = np.nan_to_num(np.asarray(hidden, np.float64), nan=0.0, posinf=1.0, neginf=-1.0)
         if self._columns and len(self._columns[-1]) != len(values):
             self._columns.clear()
@@ -49,13 +49,13 @@ class HiddenTrace:
 
 
 class CommandTrace:
-    """The commands of the last moments, for curves over time; another set of names begins anew."""
+    """The commands of the last moments, for curves over time; another set of names starts new curves."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=COLUMNS)
         self._rows: deque[list[float]] = deque(maxlen=COLUMNS)
         self.names: tuple[str, ...] = ()
-        """What is commanded, at most twelve."""
+        """Names of the commands, at most twelve."""
 
     def add(self, now: float, numbers: Numbers) -> None:
         """Add the newest command at a time [s]."""
