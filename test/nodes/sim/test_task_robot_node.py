@@ -156,7 +156,7 @@ def test_the_driver_publishes_a_pattern_and_is_silent_while_somebody_else_publis
     own = ros.publisher(TWIST, 'cmd_vel')
     ros.until(lambda: own.get_subscription_count() == 2, 'the simulator and this test as subscribers')
     own.publish(twist(yaw=0.25))
-    ros.until(lambda: "somebody else publishes the command 'twist': the driver is silent" in process.output)
+    ros.until(lambda: "another node publishes the command 'twist'; the driver is silent" in process.output)
     ros.until(lambda: any(message.angular.z == 0.25 for message in twists), 'the own command')
     first = next(i for i, message in enumerate(twists) if message.angular.z == 0.25)
     ros.until_quiet(twists, 0.5)
