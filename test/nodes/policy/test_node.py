@@ -16,6 +16,9 @@ from velora_ros.policy import Policy
 
 pytestmark = pytest.mark.ros
 
+# Topics of policies of other robots.
+ELSEWHERE = ('observation', 'policy_update', 'tf', 'tf_static')
+
 
 def test_the_running_node_offers_exactly_what_the_table_says(robot):
     node, own = robot.ros.node, ('policy_node', '/')
@@ -25,7 +28,7 @@ def test_the_running_node_offers_exactly_what_the_table_says(robot):
         ('out', node.get_publisher_names_and_types_by_node(*own)),
     ):
         rows = [row for row in TOPICS if (row.node, row.direction) == ('policy_node', direction)]
-        expected = {(absolute[row], row.type) for row in rows if row.name not in ('observation', 'policy_update')}
+        expected = {(absolute[row], row.type) for row in rows if row.name not in ELSEWHERE}
         offered = {(name, types[0]) for name, types in graph if 'transition_event' not in name}
         assert {row for row in offered if row[0] not in ('/rosout', '/parameter_events')} == expected
     services = {(f'/policy_node/{row.name[2:]}', row.type) for row in SERVICES if row.node == 'policy_node'}

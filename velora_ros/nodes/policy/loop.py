@@ -39,6 +39,7 @@ from velora_ros.nodes.policy.command_layout import DAMP, BlockEncoder
 from velora_ros.nodes.policy.connection_checks import ConnectionChecks, SourceConnection
 from velora_ros.nodes.policy.debug_topics import DebugTopics
 from velora_ros.nodes.policy.encoders import Encoder, make_encoder
+from velora_ros.nodes.policy.frame_listener import listen_to_frames
 from velora_ros.nodes.policy.moving_trajectory import MovingTrajectoryEncoder
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
 from velora_ros.nodes.policy.parameters import check_times, observation_of, open_confirmations, settings_of
@@ -407,6 +408,8 @@ class PolicyLoop:
         for topic in self._sources.others:
             callback = partial(self._on_other_source, topic)
             subscriptions.append((topic, topic.subscribe(self._topics.subscription, callback)))
+        if (tree := self._sources.frames.tree) is not None and self._sources.frames.may_convert:
+            listen_to_frames(tree, self._topics.subscription, self._node.get_logger().warning)
         sources = [
             SourceConnection(t.source.name, t.source.topic, t.full_type, subscription, t.values.contradictions)
             for t, subscription in subscriptions

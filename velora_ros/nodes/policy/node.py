@@ -7,8 +7,9 @@ Subscribes:
         With ``observation.sources`` these topics instead: Imu, Odometry, Twist, TwistStamped and any other message.
     reset (std_msgs/Empty): the robot was moved to another place; resets the hidden state.
     emergency_stop (std_msgs/Bool): true latches a fault; false never releases it. Publishers may have any reliability
-    and durability; a true that was latched on the topic before this node started is received too. policy_update
-    (std_msgs/String): the path of the first policy or of a better one; only with ``follow_trainer``.
+        and durability; a true that was latched on the topic before this node started is received too.
+    tf, tf_static (tf2_msgs/TFMessage): for goals in another frame than the robot, where tf2_msgs is installed.
+    policy_update (std_msgs/String): the path of the first policy or of a better one; only with ``follow_trainer``.
 
 Publishes:
     command (std_msgs/Float64MultiArray, or JointState, JointTrajectory, Twist, TwistStamped): commands within their

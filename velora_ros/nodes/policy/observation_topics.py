@@ -23,11 +23,13 @@ from velora_ros.control.observation import Observation
 from velora_ros.control.own_sources import LastAction, OwnSource, RunningClock
 from velora_ros.control.vector_values import VectorValues
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.nodes.policy.decoding.decoders import Decoder, Frames, MessageDecoder
+from velora_ros.nodes.policy.decoding.decoders import Decoder, MessageDecoder
 from velora_ros.nodes.policy.decoding.field_reader import Reader
 from velora_ros.nodes.policy.decoding.imu_decoder import FIELDS as IMU_FIELDS
 from velora_ros.nodes.policy.decoding.imu_decoder import ImuDecoder
 from velora_ros.nodes.policy.decoding.reader_registry import WholeVector, has_number, make_reader, message_class
+from velora_ros.nodes.policy.decoding.source_frames import SourceFrames
+from velora_ros.nodes.policy.frame_listener import make_frame_tree
 from velora_ros.nodes.policy.parameters import max_age
 from velora_ros.nodes.policy.serialised_messages import JointStateDecoder
 from velora_ros.nodes.ros.parameter import Values
@@ -107,12 +109,11 @@ class ObservationTopics:
         self._plan = plan(names, settings, joints)
         if len(settings.nonfinite) == 1:
             _apply_name_where_it_exists(self._plan.sources, settings.nonfinite[0])
-        frames = Frames()
+        self.frames = SourceFrames(make_frame_tree())
         self._topics = [
-            _topic(one, _names(one, names, settings), frames, is_trigger=place == 0)
+            _topic(one, _names(one, names, settings), self.frames, is_trigger=place == 0)
             for place, one in enumerate(self._plan.sources)
         ]
-        self._lasting: set[str] = set()
 
     @property
     def trigger(self) -> ObservationTopic:
@@ -167,14 +168,14 @@ class ObservationTopics:
         """Set the largest difference in time between each source and the observation, from the node's parameters."""
         for topic in self._topics:
             topic.values.max_age = max_age(topic.source, values, max_state_age)
-        self._lasting = {
+        self.frames.goals = {
             topic.source.name for topic in self._topics if values[f'observation.{topic.source.name}.max_age_s'] == 0
         }
 
     def forget_states(self) -> None:
         """Drop the values that describe the robot; keep those without an age limit (``max_age_s`` 0), as of a goal."""
         for topic in self._topics:
-            if topic.source.name not in self._lasting:
+            if topic.source.name not in self.frames.goals:
                 topic.values.forget()
 
     def lost(self) -> Counter[str]:
@@ -196,7 +197,7 @@ def _apply_name_where_it_exists(plans: Sequence[SourcePlan], name: str) -> None:
             one.nonfinite[:] = [''] * len(one.fields)
 
 
-def _topic(one: SourcePlan, names: Sequence[str], frames: Frames, *, is_trigger: bool) -> ObservationTopic:
+def _topic(one: SourcePlan, names: Sequence[str], frames: SourceFrames, *, is_trigger: bool) -> ObservationTopic:
     source, kind = one.source, message_class(one.source.type)
     if source.type == JOINTS:
         if source.missing or source.frame:
@@ -222,7 +223,7 @@ def _names(one: SourcePlan, names: Sequence[str], settings: ObservationSettings)
     return names if one.source.type == VECTOR and not settings.fields else one.fields
 
 
-def _decoder(one: SourcePlan, frames: Frames, *, is_whole: bool) -> Decoder:
+def _decoder(one: SourcePlan, frames: SourceFrames, *, is_whole: bool) -> Decoder:
     source = one.source
     if source.type == IMU and set(one.fields) <= set(IMU_FIELDS) and not source.frame:
         return ImuDecoder(one.fields, source.mounting_rpy)

@@ -28,6 +28,15 @@ def interface_class(name: str) -> Any:
     return getattr(importlib.import_module(f'{package}.{kind}'), class_name)
 
 
+def is_installed(name: str) -> bool:
+    """Whether a message type such as ``tf2_msgs/msg/TFMessage`` is installed."""
+    try:
+        interface_class(name)
+    except ImportError:
+        return False
+    return True
+
+
 def canonical_type(kind: str, short: Mapping[str, str]) -> str:
     """
     Return the one spelling of a message type that the rest of the code uses.

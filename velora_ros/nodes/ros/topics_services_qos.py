@@ -34,6 +34,8 @@ NEWEST = Qos('best effort, depth 1', reliable=False, latched=False, depth=1)
 STATES = Qos('best effort, depth 10', reliable=False, latched=False, depth=10)
 RELIABLE = Qos('reliable, depth 1', reliable=True, latched=False, depth=1)
 LATCHED = Qos('transient local, depth 1', reliable=True, latched=True, depth=1)
+FRAMES = Qos('reliable, depth 100', reliable=True, latched=False, depth=100)
+FIXED_FRAMES = Qos('transient local, depth 100', reliable=True, latched=True, depth=100)
 DEFAULT = Qos('reliable, depth 10', reliable=True, latched=False, depth=10)
 EMERGENCY_STOP = Qos('any reliability and durability, depth 10', reliable=True, latched=False, depth=10)
 
@@ -74,6 +76,11 @@ TOPICS = (
           'the path of a better policy, from trainer_node', 'follow_trainer is set'),
     Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,
           'the robot was moved to another state: reset the hidden state'),
+    Topic('policy_node', 'in', 'tf', 'tf2_msgs/msg/TFMessage', FRAMES,
+          'frames, for goals in another frame than the robot',
+          'a PoseStamped or PointStamped is read and tf2_msgs is installed'),
+    Topic('policy_node', 'in', 'tf_static', 'tf2_msgs/msg/TFMessage', FIXED_FRAMES,
+          'frames that do not move', 'a PoseStamped or PointStamped is read and tf2_msgs is installed'),
     # Depth 10, so that a false that follows immediately does not replace the true.
     Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', EMERGENCY_STOP,
           'true latches a fault, false does not clear it; a transient-local true published before the start counts'),

@@ -8,7 +8,7 @@ import numpy as np
 from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.gym.floating_base import FloatingBase
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.message_types import interface_class, is_installed
 from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.sim.imu_odometry_scan import to_imu, to_odometry, to_pose, to_scan, unit
 from velora_ros.nodes.sim.message_faults import MessageFaults
@@ -98,8 +98,4 @@ class TaskMessages:
 
 def has_tf() -> bool:
     """Whether the messages of ``tf`` are installed."""
-    try:
-        interface_class(TF)
-    except ImportError:
-        return False
-    return True
+    return is_installed(TF)
