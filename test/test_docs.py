@@ -72,10 +72,13 @@ def test_every_file_of_the_repository_that_a_page_names_exists(page):
     assert [file for file in files if not (ROOT / file).exists()] == []
 
 
+GROUPS = {'velora_ros.readers', 'velora_ros.writers'}  # of entry points
+
+
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_name_of_the_package_that_a_page_uses_exists(page):
     text = page.read_text(encoding='utf-8')
-    names = set(NAMES.findall(text)) - {'velora_ros.readers'}  # a group of entry points
+    names = set(NAMES.findall(text)) - GROUPS
     for module, imported in IMPORTS.findall(text):
         names |= {f'{module}.{name.strip()}' for name in imported.split(',')}
     for name in sorted(names):
@@ -87,7 +90,7 @@ def test_every_file_and_module_that_the_code_names_exists():
     texts = {str(path.relative_to(ROOT)): path.read_text(encoding='utf-8') for path in sources}
     files = [f'/{path.relative_to(ROOT)}' for path in (*sources, *(ROOT / 'test').rglob('*.py'), *ROOT.glob('*.py'))]
     modules = {name.removesuffix('.py').removesuffix('/__init__').replace('/', '.') for name in texts}
-    modules |= {'velora_ros.readers'}  # a group of entry points
+    modules |= GROUPS
     missing = []
     for name, text in texts.items():
         missing += [(name, file) for file in IN_CODE.findall(text) if not any(f.endswith(f'/{file}') for f in files)]

@@ -304,6 +304,10 @@ class Controller:
         """Latch the emergency stop, armed or not; return the fallback."""
         return None if self.fault == EMERGENCY_STOP else self._latch('emergency_stop', EMERGENCY_STOP)
 
+    def stop(self, reason: str) -> None:
+        """Latch a fault because a command could not be sent; no fallback can be sent either."""
+        self._latch('not_sent', reason)
+
     def clear_fault(self) -> None:
         """
         Clear a latched fault; the controller is disarmed afterwards, unless ``auto_recover`` is set.

@@ -9,11 +9,14 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.control import Command
 from velora_ros.errors import ConfigError, did_you_mean
 from velora_ros.nodes.policy.moving_trajectory import MovingTrajectoryEncoder, trajectory_point
 from velora_ros.nodes.policy.serialised_messages import VectorEncoder
+from velora_ros.nodes.policy.writer_registry import CommandedActions, OwnEncoder
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES, JOINT_FIELDS, TWIST_FIELDS, TWISTS
 from velora_ros.nodes.ros.conversions import to_stamp
 from velora_ros.nodes.ros.message_types import interface_class
@@ -62,7 +65,8 @@ def make_encoder(
     Return the encoder for a command type.
 
     Args:
-        kind: a key of :data:`velora_ros.nodes.ros.command_types.COMMAND_TYPES`.
+        kind: a key of :data:`velora_ros.nodes.ros.command_types.COMMAND_TYPES`, or the full name of a type that has a
+            writer (:mod:`velora_ros.nodes.policy.writer_registry`).
         spec: the policy's specification.
         interface: position, velocity or effort, for names that do not contain it.
         fields: where each action goes, in the policy's order: the index in a Float64MultiArray, the joint of a
@@ -84,6 +88,9 @@ def make_encoder(
         )
     if repeated := sorted({field for field in fields if list(fields).count(field) > 1}):
         raise ConfigError(f"'command.fields' repeats {', '.join(repeated)}; each action needs its own place.")
+    if kind not in COMMAND_TYPES:
+        actions = CommandedActions.of(spec, interface=interface, fields=fields, frame_id=frame_id, now=now)
+        return OwnEncoder(kind, actions, trial=spec.to_si(np.add(spec.action_low, spec.action_high) / 2).tolist())
     _check_meaning(kind, spec, interface, fields)
     if kind == 'Float64MultiArray':
         return VectorEncoder(spec.action_dim, _places(spec, fields))

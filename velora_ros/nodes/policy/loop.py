@@ -48,6 +48,7 @@ from velora_ros.nodes.policy.policy_folders import check_same_spec
 from velora_ros.nodes.policy.startup_summary import startup_summary
 from velora_ros.nodes.policy.status_and_diagnostics import Diagnostics
 from velora_ros.nodes.policy.topic_factory import TopicFactory
+from velora_ros.nodes.policy.writer_registry import WriterError, full_type
 from velora_ros.nodes.ros.clocks import ClockStep
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.parameter import Values
@@ -264,7 +265,10 @@ class PolicyLoop:
     def _publish(self, command: Command) -> None:
         """Publish a command."""
         ends = self.controller.fault or not self.controller.armed
-        self._command.publish(self._encode_last(command) if ends else self._encoder.encode(command))
+        try:
+            self._command.publish(self._encode_last(command) if ends else self._encoder.encode(command))
+        except WriterError as error:
+            self.controller.stop(str(error))
 
     def _encode_last(self, command: Command) -> Any:
         """Return the message of the last command: without stiffness or speed, if the message has them."""
@@ -399,7 +403,7 @@ class PolicyLoop:
     # --- topics and timers -----------------------------------------------------------------------------------------
 
     def _create_topics(self) -> None:
-        kind = COMMAND_TYPES[self._values['command.type']]
+        kind = full_type(self._values['command.type'])
         self._command = self._topics.publisher('command', kind)
         self._debug_topics = DebugTopics(self._topics)
         self._topics.subscription('reset', lambda _: self.forget('request'))

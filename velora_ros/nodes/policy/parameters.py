@@ -12,6 +12,7 @@ from velora_ros.nodes.policy.command_layout import DAMP
 from velora_ros.nodes.policy.decoding import reader_registry
 from velora_ros.nodes.policy.encoders import interface_of
 from velora_ros.nodes.policy.parameters_with_contract import ONE_PER_PERIOD, source_of
+from velora_ros.nodes.policy.writer_registry import command_type
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES, GAINS
 from velora_ros.nodes.ros.message_types import canonical_type
 from velora_ros.nodes.ros.parameter import Parameter, Values
@@ -87,9 +88,9 @@ PARAMETERS = (
     ),
     Parameter(
         'command.type', 'string', '',
-        'Message type of the command, a short or full name; if empty, as in the policy file, otherwise '
-        'Float64MultiArray.',
-        choices=('', *COMMAND_TYPES), canonical=lambda kind: canonical_type(kind, COMMAND_TYPES) if kind else '',
+        f'Message type of the command, a short or full name: {", ".join(COMMAND_TYPES)}, or a type with a writer of an '
+        'installed package. If empty, as in the policy file, otherwise Float64MultiArray.',
+        canonical=command_type,
     ),
     Parameter(
         'command.interface', 'string', '', 'Meaning of the commands; if empty, from the action names.',

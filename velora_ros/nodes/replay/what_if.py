@@ -102,6 +102,8 @@ def _recorded_commands(recording: Recording, robot: RecordedRobot, policy: Polic
     """Return the recorded commands in the order of the policy's actions; none if none were recorded."""
     kind = robot.values['command.type']
     size = policy.spec.action_dim
+    if kind not in COMMAND_TYPES:  # a type with a writer: nobody reads its messages
+        return Commands(np.zeros(0, np.int64), np.zeros((0, size)))
     option = 'give another topic (--command-topic), or its type in a parameter file (--params)'
     try:
         found = find_topic(recording, topic or 'command', COMMAND_TYPES[kind], robot.namespace, option=option)
