@@ -17,7 +17,7 @@ def test_the_recipe_is_valid_and_differs_between_environments_only_by_its_rules(
     hopper, pusher = recipe('Hopper-v5'), recipe('Pusher-v5')
     assert TrainConfig.from_dict(hopper).n_neurons in range(64, 129)
     assert (hopper.pop('gamma'), pusher.pop('gamma')) == (0.99, 0.95)
-    assert (hopper.pop('trace'), pusher.pop('trace')) == (0.9, 0.5)
+    assert (hopper.pop('trace'), pusher.pop('trace')) == (0.9, 0.0)
     assert hopper == pusher
 
 

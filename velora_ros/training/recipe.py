@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from velora_ros.gym.describe_env_errors import FAILURES
-from velora_ros.training.discount import discount_for, load_task
+from velora_ros.training.discount import GREATEST_DISCOUNT, LEAST_DISCOUNT, discount_for, load_task
 from velora_ros.training.presets import preset_path, read_yaml
 from velora_ros.utils.shipped_files import share_path
 from velora_ros.utils.task_names import is_task_reference
@@ -19,6 +19,9 @@ RECIPE = 'recipe'
 
 SIMULATIONS = 64
 """Number of simulations in the training of a task, unless another number is given."""
+
+GREATEST_TRACE = 0.9
+"""The lambda of the returns where ``gamma`` is greatest."""
 
 TASK_STEPS = 1_000_000
 """Transitions of all simulations in a training of a task that names no budget itself."""
@@ -80,15 +83,16 @@ def task_steps(reference: str) -> int:
 
 def trace(gamma: float) -> float:
     """
-    Return lambda, for which the horizon of lambda returns, 1 / (1 - lambda), is a tenth of the discount's.
+    Return the lambda of the returns: 0 for the smallest ``gamma`` of the recipe, 0.9 for the greatest, linear between.
 
-    With ``gamma`` 0.99 it is 0.9. Tasks that are over sooner learn from shorter returns: on Reacher-v5, where ``gamma``
-    is 0.95, 0.9 stays at -4.5 and 0.5 reaches -3.7 (docs/experiments.md, experiment 43).
+    Tasks that are over soon learn from short returns: on Reacher-v5, where ``gamma`` is 0.95, lambda 0.9 stays at -4.5,
+    0.5 reaches -3.7, and 0 reaches -3.5 (docs/experiments.md, experiment 43).
 
     Args:
         gamma: discount factor of one period.
     """
-    return round(max(1 - 10 * (1 - gamma), 0.0), 4)
+    share = (gamma - LEAST_DISCOUNT) / (GREATEST_DISCOUNT - LEAST_DISCOUNT)
+    return round(GREATEST_TRACE * min(max(share, 0.0), 1.0), 4)
 
 
 def _values(env_id: str, gamma: float) -> dict[str, Any]:
