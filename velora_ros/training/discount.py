@@ -14,7 +14,7 @@ LEAST_DISCOUNT, GREATEST_DISCOUNT = 0.95, 0.99
 
 def discount_for(env_id: str, *, load: bool) -> tuple[float, str]:
     """
-    Return the discount factor for an environment, and why it is that: from its time limit, unless a task names it.
+    Return the discount factor for an environment, and why it is that: from its time limit, unless a task sets it.
 
     Args:
         env_id: as for :func:`time_limit`.
@@ -26,7 +26,7 @@ def discount_for(env_id: str, *, load: bool) -> tuple[float, str]:
         except FAILURES:  # making the environment says what is wrong
             return discount(None), 'no time limit is known'
         if task.discount is not None:
-            return task.discount, 'the task names it'
+            return task.discount, 'the task sets it'
         limit: int | None = task.horizon
     else:
         limit = time_limit(env_id, load=load)

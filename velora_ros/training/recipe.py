@@ -55,7 +55,7 @@ def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
     """
     Return the recipe's hyperparameters for an environment: those of the file, ``gamma`` and ``trace``.
 
-    ``gamma`` follows from the time limit, unless a task names it, and ``trace`` from ``gamma``.
+    ``gamma`` follows from the time limit, unless a task sets it, and ``trace`` from ``gamma``.
 
     Args:
         env_id: an id; if it is not registered, the time limit is not known.
