@@ -81,6 +81,10 @@ class Bench:
         self.time += after
         return as_array(self.controller.repeat(self.now, self.time))
 
+    def interpolate(self, *, after=0.0):
+        self.time += after
+        return as_array(self.controller.interpolate(self.now, self.time))
+
     def silence(self, seconds):
         self.time += seconds
         return as_array(self.controller.watchdog(self.time))

@@ -66,6 +66,8 @@ class Robot:
         self.controller = Controller(self.policy, Settings(**limits), measures_joints=measures)
         self.measures = measures
         self.time, self.sent, self.policy_sent = 100.0, [], []
+        self.stamp = 0  # of the newest state that the policy answered [ns]
+        self.before = None  # time and command of the policy just before, if nothing else happened since
 
     @property
     def now(self):
@@ -79,6 +81,16 @@ class Robot:
         measured = list(positions) if self.measures else None
         walking = self.controller.status.state == 'armed'
         command = self.controller.decide(observation, stamp, self.now, self.time, measured)
+        if self.controller.policy_action is not None:
+            self.stamp = stamp
+        return self._publish(command, walking)
+
+    def tick(self, after):
+        """Let the time of an interpolated command come."""
+        self.time += after
+        walking = self.controller.status.state == 'armed'
+        command = self.controller.interpolate(self.now, self.time)
+        assert command is None or (walking and self.now - self.stamp <= 3 * T * SECOND + 1000)
         return self._publish(command, walking)
 
     def silence(self, seconds):
@@ -87,11 +99,23 @@ class Robot:
         return self._publish(self.controller.watchdog(self.time), walking=False)
 
     def _publish(self, command, walking):
-        if command is not None:
-            self.sent.append((self.time, list(command)))
-            if walking:
-                self.policy_sent.append(list(command))
+        if command is None:
+            return None
+        self.sent.append((self.time, list(command)))
+        by_policy = walking and not self.controller.fault
+        if by_policy:
+            self.policy_sent.append(list(command))
+            self._check_slew(command)
+        self.before = (self.time, list(command)) if by_policy else None
         return command
+
+    def _check_slew(self, command):
+        rates = self.controller.settings.slew_rate
+        if self.before is None or not any(rates):
+            return
+        time, last = self.before
+        for rate, value, old in zip(np.broadcast_to(rates, 2), command, last, strict=True):
+            assert rate == 0 or abs(value - old) <= rate * (self.time - time) + 1e-9
 
     @property
     def is_walking(self):
@@ -118,28 +142,36 @@ limits = st.builds(
     slew_rate=st.sampled_from([(), (2.0,), (0.0, 0.5)]),
     ramp_s=st.sampled_from([0.0, 0.1]),
     auto_recover=st.booleans(),
+    fallback=st.sampled_from(['auto', 'auto', 'hold', 'zero', 'none']),
+    interpolate=st.sampled_from([0.0, 200.0]),
 )
 events = st.one_of(
     states, calm, calm, calm,
     st.tuples(st.just('silence'), st.sampled_from([0.03, 0.07, 0.3])),
+    st.tuples(st.just('tick'), st.sampled_from([0.0, 0.005, 0.02, 0.07])),
     st.sampled_from([('arm',), ('start',), ('arm',), ('start',), ('disarm',), ('clear_fault',), ('reset',)]),
     st.sampled_from([('emergency_stop',), ('activate',), ('swap',)]),
     st.tuples(st.just('settings'), limits),
 )  # fmt: skip
+GOES_ON = 'state', 'calm', 'tick'
 
 
 def play(robot, event):
     kind, *rest = event
     controller = robot.controller
+    if kind not in GOES_ON:
+        robot.before = None
     if kind == 'state':
         place, down, action, after, age = rest[0]
         robot.state(place, down, action, after, age)
     elif kind == 'calm':  # upright, and the joints follow
         last = robot.sent[-1][1] if robot.sent and robot.measures else (0.3, -2.0)
         for _ in range(20):
-            robot.state(last, -1.0, rest[0][0])
-    elif kind == 'silence':
-        robot.silence(rest[0])
+            robot.state(last, -1.0, rest[0][0], after=T / 4)
+            for _ in range(3):
+                robot.tick(T / 4)
+    elif kind in ('tick', 'silence'):
+        getattr(robot, kind)(rest[0])
     elif kind == 'settings':
         controller.settings = rest[0]
     elif kind == 'reset':
@@ -175,16 +207,19 @@ def promise(kind, sequence, first):
         before, armed, fault = len(robot.sent), robot.controller.armed, robot.controller.fault
         play(robot, event)
         check(robot, before)
-        if moving and event[0] == 'silence' and event[1] >= 0.07:
+        zeroes = robot.controller.settings.fallback in ('auto', 'zero')
+        if moving and zeroes and event[0] == 'silence' and event[1] >= 0.07:
             assert robot.sent[-1][1] == [0.0, 0.0], 'velocities do not outlive their input'
-        moving = kind == 'twist' and event[0] in ('state', 'calm') and len(robot.sent) > before and robot.is_walking
-        if event[0] in ('state', 'calm') and not (armed and not fault) and not robot.controller.settings.auto_recover:
+        if event[0] != 'tick':
+            commanded = event[0] in ('state', 'calm') and len(robot.sent) > before
+            moving = kind == 'twist' and commanded and robot.is_walking
+        if event[0] in GOES_ON and not (armed and not fault) and not robot.controller.settings.auto_recover:
             assert len(robot.sent) == before, 'nothing is published by a robot that is not armed, or has a fault'
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(SPECS)), st.lists(events, max_size=25), limits)
-def test_no_command_is_unbounded_forbidden_or_outlives_its_input(kind, sequence, first):
+def test_no_command_is_unbounded_forbidden_too_fast_or_outlives_its_input(kind, sequence, first):
     promise(kind, sequence, first)
 
 

@@ -20,6 +20,7 @@ limits = st.builds(
     auto_recover=st.booleans(),
     ramp_s=st.sampled_from([0.0, 0.1]),
     slew_rate=st.sampled_from([(), (2.0,), (5.0, 0.5), (0.0, 1.0)]),
+    interpolate=st.sampled_from([0.0, 200.0]),
 )
 usual = st.tuples(st.just('state'), st.floats(-1, 1), st.just(T), st.just(0.0))
 answers = st.sampled_from([None, 'sick', np.array([math.nan, 0.5]), np.array([0.5, math.inf]), np.array([1e9, -1e9])])
@@ -27,7 +28,7 @@ events = st.one_of(
     st.tuples(st.just('state'), numbers, st.floats(0, 0.3), st.floats(-0.2, 20)),
     *[usual] * 3,
     st.tuples(st.just('state'), st.sampled_from([-50.0, 50.0]), st.sampled_from([0.001, T, 0.15]), st.just(0.0)),
-    st.tuples(st.just('repeat'), st.floats(0, 0.1)),
+    st.tuples(st.sampled_from(['repeat', 'interpolate']), st.floats(0, 0.1)),
     st.tuples(st.just('silence'), st.floats(0, 1)),
     st.tuples(st.just('clock'), st.sampled_from([-3600.0, -0.1, 0.03, 3600.0])),
     st.tuples(st.just('answer'), answers),
@@ -36,6 +37,9 @@ events = st.one_of(
     st.tuples(st.just('activate'), st.booleans()),
     st.tuples(st.just('settings'), limits),
 )
+
+
+ONGOING = 'state', 'repeat', 'interpolate'  # events whose commands are the policy's
 
 
 class Rules:
@@ -56,11 +60,11 @@ class Rules:
             return
         assert np.isfinite(command).all()
         assert (command >= SPEC.low).all() and (command <= SPEC.high).all()
-        if kind in ('state', 'repeat') and not fault:
+        if kind in ONGOING and not fault:
             assert self.armed and not self.stopped
             assert np.isfinite(self.bench.policy.hidden).all()
             assert abs(self.bench.now - self.stamp) <= _limit(self.bench, 'max_state_age_s', 3) * SECOND + 1000
-            assert kind == 'repeat' or np.isfinite(arguments[0])
+            assert kind != 'state' or np.isfinite(arguments[0])
         else:
             assert armed and not before, 'a fallback goes out only when commanding ends'
             assert fault or not self.armed
@@ -98,7 +102,7 @@ def test_no_command_is_ever_unbounded_forbidden_or_from_a_bad_or_old_input(seque
 drive = st.one_of(
     usual,
     st.tuples(st.just('state'), st.sampled_from([-50.0, 50.0]), st.sampled_from([0.001, T, 0.15]), st.just(0.0)),
-    st.tuples(st.just('repeat'), st.floats(0, 0.05)),
+    st.tuples(st.sampled_from(['repeat', 'interpolate', 'interpolate']), st.floats(0, 0.05)),
     st.just(('swap',)),
 )
 smooth = st.builds(
@@ -107,6 +111,7 @@ smooth = st.builds(
     fallback=st.sampled_from(['zero', 'hold', 'none']),
     ramp_s=st.sampled_from([0.0, 0.1]),
     slew_rate=st.sampled_from([(2.0,), (20.0, 0.5)]),
+    interpolate=st.sampled_from([0.0, 200.0]),
 )
 
 
@@ -122,11 +127,41 @@ def test_no_command_ever_differs_from_what_was_sent_before_by_more_than_the_slew
         command = _play(bench, kind, arguments)
         if command is None:
             continue
-        if sent is not None and kind in ('state', 'repeat') and not bench.controller.fault:
+        if sent is not None and kind in ONGOING and not bench.controller.fault:
             rates = np.broadcast_to(bench.controller.settings.slew_rate or (0.0,), 2)
             allowed = np.where(rates > 0, rates * (bench.time - sent[1]), math.inf)
             assert (np.abs(command - sent[0]) <= allowed + 1e-9).all()
         sent = (command.copy(), bench.time)
+
+
+# No `repeat`: there is no interpolation at a fixed rate.
+others = events.filter(lambda event: event[0] not in ('repeat', 'settings'))
+ticks = st.tuples(st.just('interpolate'), st.sampled_from([0.0, 0.004, 0.005, 0.007, 0.03]))
+ENDS = 'disarm', 'emergency_stop', 'reset', 'swap', 'activate'
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(usual | ticks | ticks | others, min_size=5, max_size=40), st.booleans())
+def test_an_interpolated_command_lies_between_the_last_one_and_the_policy_s_and_stops_there(sequence, recovers):
+    bench = Bench()
+    bench.controller.settings = Settings(interpolate=200.0, auto_recover=recovers, max_state_age_s=0.1)
+    last = target = None  # the last command; what the policy wants, None after commanding was interrupted
+    began = 0.0
+    for kind, *arguments in sequence:
+        command = _play(bench, kind, arguments)
+        if kind == 'interpolate' and command is not None:
+            assert target is not None, 'nothing is sent between an interruption and the next state'
+            assert (command >= np.minimum(last, target) - 1e-9).all()
+            assert (command <= np.maximum(last, target) + 1e-9).all()
+            if bench.time - began >= T:
+                assert (command == target).all()
+                target = None  # it stops there
+        elif kind == 'state' and bench.policy.stepped:
+            wanted = bench.controller.policy_action
+            target, began = None if command is None else np.clip(wanted, SPEC.low, SPEC.high), bench.time
+        if kind in ENDS or bench.controller.fault:
+            target = None
+        last = last if command is None else command
 
 
 @settings(max_examples=200, deadline=None)
@@ -151,8 +186,10 @@ def _play(bench, kind, arguments):
     if kind == 'state':
         value, after, age = arguments
         return bench.state((value, 0.0), after=after, age=age)
-    if kind in ('silence', 'repeat'):
-        return bench.silence(arguments[0]) if kind == 'silence' else bench.repeat(after=arguments[0])
+    if kind == 'silence':
+        return bench.silence(arguments[0])
+    if kind in ('repeat', 'interpolate'):
+        return getattr(bench, kind)(after=arguments[0])
     if kind == 'clock':
         bench.offset += arguments[0]
     elif kind == 'answer':

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from velora_ros.contract.actions import action_meaning
 from velora_ros.control.controller_settings import Settings
+from velora_ros.control.interpolation import Interpolation
 from velora_ros.control.position_targets import MovingTargets
 from velora_ros.errors import ConfigError
 from velora_ros.spec import PolicySpec
@@ -36,7 +37,8 @@ class Safety:
         settings: the user's settings.
 
     Raises:
-        ConfigError: pose, rates, scale or offset do not fit the actions, or the interface contradicts their names.
+        ConfigError: pose, rates, scale or offset do not fit the actions, the interface contradicts their names, or the
+            rate of interpolated commands does not fit the control period.
     """
 
     def __init__(self, spec: PolicySpec, settings: Settings) -> None:
@@ -53,6 +55,8 @@ class Safety:
         self.ramp = settings.ramp_s
         self.slew_rate = _slew_rates(spec, settings.slew_rate)
         self.has_ramp_or_slew = self.ramp > 0 or any(settings.slew_rate)
+        self.line = _line_duration(settings.interpolate, period, self.max_state_age)
+        """How long a command moves to the next one [s]; 0: it does not, and is sent as it is."""
         self._spec = spec
         self._meaning = meaning = action_meaning(
             spec, scale=settings.scale, offset=settings.offset, interface=settings.interface
@@ -212,6 +216,7 @@ class RampAndSlew:
         self._ramping = True
         self._ramp_from: Command | None = None
         self._ramp_began = 0.0
+        self._line = Interpolation()
 
     def begin(self) -> None:
         """Start commanding: drop the last command, because the robot may be anywhere."""
@@ -221,12 +226,19 @@ class RampAndSlew:
         """Interrupt commanding, with a fallback command or None, from which the next command ramps in."""
         self.last, self.target, self._sent_at = last, None, None
         self._ramping, self._ramp_from = True, None
+        self._line.end()
+
+    def end_line(self) -> None:
+        """End an interpolation; the next one begins at the last command that was sent."""
+        self._line.end()
 
     def next(
         self, target: Command, observation: Array, steady: float, safety: Safety, measured: Command | None = None
     ) -> Command:
         """
-        Return the next command towards a target; the first is the robot's position, if a ramp or a slew rate is set.
+        Return the next command towards a target.
+
+        The first is the robot's position, if a ramp, a slew rate or an interpolation is set.
 
         Args:
             target: the command for the policy's action, within the bounds.
@@ -235,9 +247,11 @@ class RampAndSlew:
             safety: the limits.
             measured: positions of the commanded joints, if they are read directly.
         """
-        if self.last is None and safety.has_ramp_or_slew:
+        if self.last is None and (safety.has_ramp_or_slew or safety.line):
             self.last = safety.origin(observation, target, measured)
         self.target = target
+        if safety.line and self.last is not None:
+            target = safety.clip(self._line.turn_to(target, self.last, steady, safety.line))
         return self._step(target, steady, safety)
 
     def note(self, command: Command, steady: float) -> None:
@@ -248,6 +262,12 @@ class RampAndSlew:
     def repeat(self, steady: float, safety: Safety) -> Command | None:
         """Return the next command towards the last target; None if there is none."""
         return None if self.target is None else self._step(self.target, steady, safety)
+
+    def interpolate(self, steady: float, safety: Safety) -> Command | None:
+        """Return the next command on the line to the last target; None when that was returned, or there is none."""
+        if self._line.is_over or not safety.line:
+            return None
+        return self._step(safety.clip(self._line.at(steady)), steady, safety)
 
     def _step(self, command: Command, steady: float, safety: Safety) -> Command:
         if safety.has_ramp_or_slew and self.last is not None:
@@ -280,6 +300,21 @@ class RampAndSlew:
 
 def _limit(value: float, derived: float) -> float:
     return derived if value == -1 else value or math.inf
+
+
+def _line_duration(rate: float, period: float, max_state_age: float) -> float:
+    """Return how long a command moves to the next one [s]; 0 without interpolation."""
+    if rate and rate * period <= 1:
+        raise ConfigError(
+            f"'command.interpolate' is {rate:g} Hz, and the policy commands at {1 / period:g} Hz by itself; give a "
+            'higher rate, or 0 to switch it off.'
+        )
+    if rate and max_state_age < period:
+        raise ConfigError(
+            f"'max_state_age_s' is {max_state_age:g} s, and with 'command.interpolate' a state's command is reached "
+            f'after {period:g} s; give at least that.'
+        )
+    return period if rate else 0.0
 
 
 def _slew_rates(spec: PolicySpec, rates: tuple[float, ...]) -> list[float]:

@@ -258,15 +258,33 @@ class Controller:
 
         The hidden state is not changed. A ramp or a slew-limited command continues towards the policy's last action.
         """
-        last = self._times.last
-        if not self._arming.is_commanding or last is None:
-            return None
-        if why := self._times.staleness(last, now):
-            self._reason = why
+        if not self._is_fresh(now):
             return None
         command = self._ramp_and_slew.repeat(steady, self.safety)
         self.counts['repeats'] += command is not None
         return command
+
+    def interpolate(self, now: int, steady: float) -> Command | None:
+        """
+        Return the next command on the line to that of the newest state; None when it was reached or is not fresh.
+
+        The hidden state stays. A fallback, a reset and another policy end the line at once.
+        """
+        if not self._is_fresh(now):
+            self._ramp_and_slew.end_line()
+            return None
+        command = self._ramp_and_slew.interpolate(steady, self.safety)
+        self.counts['interpolated'] += command is not None
+        return command
+
+    def _is_fresh(self, now: int) -> bool:
+        """Return whether commanding may go on without a new state; keep the reason if the last one is too old."""
+        last = self._times.last
+        if not self._arming.is_commanding or last is None:
+            return False
+        if why := self._times.staleness(last, now):
+            self._reason = why
+        return not why
 
     def reject(self, cause: str, reason: str) -> None:
         """Count an input that cannot be used and record the reason for the status; nothing else changes."""
@@ -358,6 +376,7 @@ class Controller:
         self.last_action[:] = 0.0
         if self._targets is not None:
             self._targets.begin()
+        self._ramp_and_slew.end_line()
         self.counts[f'reset.{cause}'] += 1
 
     def activate(self, *, arm: bool) -> None:
@@ -399,6 +418,7 @@ class Controller:
         """Let another policy command from now on, with its own limits and latches."""
         self._policy, self._normalisation, self._successor = successor.policy, successor.normalisation, None
         self.settings = self.settings
+        self._ramp_and_slew.end_line()
 
     def _begin(self) -> None:
         """Drop the earlier commands: the robot may be anywhere now."""

@@ -28,6 +28,7 @@ class Settings:
         slew_rate: fastest change of a command, in its SI unit per second: one for all or one for each; 0 is off.
         scale: SI value of one unit of the policy's action, one for each; empty: as in the policy file.
         offset: SI value of the policy's action at zero, one for each; empty: as in the policy file.
+        interpolate: rate at which commands move linearly to the newest one over one period [Hz]; 0 is off.
         start_pose_speed: speed at which arming moves the joints to the start pose of the policy file [rad/s or m/s];
             0: the policy commands from the joints' current positions.
         start_when_ready: whether the policy takes over by itself when the start pose is reached.
@@ -51,6 +52,7 @@ class Settings:
     slew_rate: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     offset: tuple[float, ...] = ()
+    interpolate: float = 0.0
     start_pose_speed: float = 0.5
     start_when_ready: bool = False
     max_tilt: float = 0.0
@@ -64,7 +66,7 @@ class Settings:
                 raise ConfigError(
                     f"'{name}' is {value:g} s; give a time, 0 to switch it off, or -1 to derive it from the policy."
                 )
-        single = 'ramp_s', 'start_pose_speed', 'max_tilt', 'max_joint_speed', 'max_deviation'
+        single = 'ramp_s', 'interpolate', 'start_pose_speed', 'max_tilt', 'max_joint_speed', 'max_deviation'
         for name, values in (*((name, (getattr(self, name),)) for name in single), ('slew_rate', self.slew_rate)):
             for value in values:
                 if not 0 <= value < math.inf:

@@ -63,3 +63,17 @@ def test_the_fallback_damp_needs_a_layout_that_carries_gains(spec):
     with pytest.raises(ConfigError, match='with stiffness and damping can carry'):
         settings_of(values)
     assert settings_of({**values, 'command.layout': list(LAYOUT)}).fallback == 'damp'
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'command.type': 'JointTrajectory'}, 'is not for a JointTrajectory, whose controller interpolates by itself'),
+        ({'rate_hz': 100.0}, "'command.interpolate' is 200 Hz and 'rate_hz' is 100 Hz; both set the rate of commands"),
+    ],
+)
+def test_interpolation_is_refused_where_the_controller_does_it_or_the_rate_is_fixed(spec, changes, words):
+    own = {row.name: row.default for row in parameters(None)} | {'command.interpolate': 200.0}
+    assert settings_of(with_contract(own, spec)).interpolate == 200.0
+    with pytest.raises(ConfigError, match=words):
+        settings_of(with_contract({**own, **changes}, spec))

@@ -161,3 +161,21 @@ def test_every_type_of_command_carries_the_contract_s_values_for_the_joints_by_t
     assert np.array(found) == pytest.approx(np.array(expected), abs=1e-9)
     assert (np.array(unlimited) != expected).any(), 'the limits of the contract count'
     assert np.ptp(expected, axis=0).min() > 0.05, 'and not only them'
+
+
+def test_interpolated_commands_move_to_the_policy_s_and_stop_there(ros, policies):
+    kind = KINDS['JointState of positions']._replace(parameters=('command.interpolate:=200.0',))
+    robot, twin = Robot(ros, policies['position'], kind).ready(), Policy.load(policies['position'], 'numpy')
+    last, rng, between = np.array(robot.read(robot.commands[-1])), np.random.default_rng(1), 0
+    for step in range(STEPS):
+        values = DEFAULT + rng.normal(0, (2, 2, 20, 20))
+        action = twin.step(FACTOR * (values - DEFAULT), None if step == 0 else T_NS * 1e-9)
+        expected = np.clip(NEUTRAL + SCALE * action, LOW, HIGH)
+        robot.command(values[:2], values[2:])
+        ros.until_quiet(robot.commands, 0.1)
+        sent = np.array([robot.read(command) for command in robot.commands])
+        assert sent[0] == pytest.approx(last) and sent[-1] == pytest.approx(expected, abs=1e-9)
+        assert (np.diff(sent, axis=0) * np.sign(expected - last) >= -1e-12).all(), 'on the straight way'
+        between += len(sent) - 2
+        last = expected
+    assert between >= STEPS, 'a busy machine leaves some out'

@@ -38,6 +38,12 @@ def test_it_shows_what_the_parameters_change():
     assert text.endswith('commands at 50 Hz; armed as soon as it is active')
 
 
+def test_it_says_what_interpolation_costs():
+    assert 'period 0.04 s, moves to each command at 200 Hz, with up to 0.04 s of lag; ' in line(
+        SPEC, **{'command.interpolate': 200.0}
+    )
+
+
 def test_it_mentions_open_confirmations():
     values = {row.name: row.default for row in parameters(None)}
     plans = plan(SPEC.observation_names, ObservationSettings()).sources

@@ -130,6 +130,7 @@ class PolicyLoop:
         self._kept: tuple[int, float] | None = None  # the newest state at a fixed rate: its stamp, when it was received
         self._debug = False
         self._timing = LoopTiming()
+        self._between = 1 / settings.interpolate if settings.interpolate else 0.0  # time between two commands [s]
         self._diagnosis, self._path = self._diagnose(), ''
         self._topics = TopicFactory(node, diagnostics)
         self._frozen = FrozenGarbageCollector()
@@ -181,6 +182,8 @@ class PolicyLoop:
         if command is not None:
             self._publish(command)
             self._timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
+            if self._between:
+                self._timers.postpone(self._on_interpolate, self._between)
         if command is None or self._debug or self.controller.fault or not self._status_is_known:
             self._report(command, observation)
 
@@ -220,6 +223,12 @@ class PolicyLoop:
             self._publish(command)
             self._timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
         self._report(command, observation)
+
+    def _on_interpolate(self) -> None:
+        """Send the next command on the way to that of the newest state."""
+        command = self.controller.interpolate(self._now(), time.monotonic())
+        if command is not None:
+            self._publish(command)
 
     def _on_other_source(self, topic: ObservationTopic, message: Any) -> None:
         """Store the values of a topic that triggers no command."""
@@ -425,6 +434,7 @@ class PolicyLoop:
         timeout, rate = self.controller.safety.watchdog_timeout, self._values['rate_hz']
         self._timers.set(self._on_watchdog, timeout if self.active and timeout != float('inf') else 0.0)
         self._timers.set(self._on_rate, 1.0 / rate if self.active and rate > 0 else 0.0)
+        self._timers.set(self._on_interpolate, self._between if self.active else 0.0)
         self._timers.set(self._on_stale, self._first_look if self.active else 0.0)
 
     def _on_watchdog(self) -> None:

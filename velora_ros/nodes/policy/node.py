@@ -26,8 +26,8 @@ Services:
 Parameters (``parameters.py`` has their defaults and meaning):
     policy, policy_dirs, follow_trainer, engine, autostart, arm_on_activate, auto_recover, max_state_age_s,
     watchdog_timeout_s, max_gap_s, fallback, fallback_pose, ramp_s, slew_rate, rate_hz, command.type,
-    command.interface, command.fields, command.layout, command.velocities, command.scale, command.offset,
-    command.si_confirmed, command.frame_id, control_period_confirmed, gains_confirmed, start_pose_speed,
+    command.interface, command.fields, command.layout, command.velocities, command.interpolate, command.scale,
+    command.offset, command.si_confirmed, command.frame_id, control_period_confirmed, gains_confirmed, start_pose_speed,
     start_when_ready, max_tilt, max_joint_speed, max_deviation, observation.sources, observation.fields,
     observation.scale, observation.offset, observation.transform, observation.nonfinite, for each source
     observation.<source>.topic, .type, .max_age_s, .missing, .frame_id, .low, .high, .mounting_rpy,

@@ -87,6 +87,12 @@ PARAMETERS = (
         'Hz', (-1, 10_000),
     ),
     Parameter(
+        'command.interpolate', 'double', 0.0,
+        'Rate at which commands move linearly to the newest one, over one control period T, so they lag behind the'
+        f' policy by up to T. For slow policies of 10 to 50 Hz; not for a JointTrajectory or with rate_hz. {_OFF}',
+        'Hz', (0, 2_000),
+    ),
+    Parameter(
         'command.type', 'string', '',
         f'Message type of the command, a short or full name: {", ".join(COMMAND_TYPES)}, or a type with a writer of an '
         'installed package. If empty, as in the policy file, otherwise Float64MultiArray.',
@@ -286,6 +292,7 @@ def settings_of(values: Values) -> Settings:
             "'fallback' is damp, which only a 'command.layout' with stiffness and damping can carry; set that, or use"
             ' hold.'
         )
+    _check_interpolation(values)
     return Settings(
         max_state_age_s=values['max_state_age_s'],
         watchdog_timeout_s=values['watchdog_timeout_s'],
@@ -296,6 +303,7 @@ def settings_of(values: Values) -> Settings:
         interface=interface_of(values['command.type'], values['command.interface'], values['command.fields']),
         ramp_s=values['ramp_s'],
         slew_rate=tuple(values['slew_rate']),
+        interpolate=values['command.interpolate'],
         scale=tuple(values['command.scale']),
         offset=tuple(values['command.offset']),
         start_pose_speed=values['start_pose_speed'],
@@ -304,6 +312,20 @@ def settings_of(values: Values) -> Settings:
         max_joint_speed=values['max_joint_speed'],
         max_deviation=values['max_deviation'],
     )
+
+
+def _check_interpolation(values: Values) -> None:
+    """Refuse to interpolate where the robot does so itself, and beside a fixed rate."""
+    if values['command.interpolate'] and values['command.type'] == 'JointTrajectory':
+        raise ConfigError(
+            "'command.interpolate' is not for a JointTrajectory, whose controller interpolates by itself; omit it, or "
+            "choose another 'command.type'."
+        )
+    if values['command.interpolate'] and values['rate_hz'] > 0:
+        raise ConfigError(
+            f"'command.interpolate' is {values['command.interpolate']:g} Hz and 'rate_hz' is {values['rate_hz']:g} Hz; "
+            'both set the rate of commands, so omit one of them.'
+        )
 
 
 def open_confirmations(values: Values, file: PolicyFile | OnnxFile, safety: Safety, topic: str = '') -> list[str]:

@@ -43,14 +43,19 @@ def startup_summary(
         )
     )
     own = ' by command.scale and command.offset' if values['command.scale'] or values['command.offset'] else ''
-    rate = values['rate_hz']
+    rate, between = values['rate_hz'], values['command.interpolate']
     return (
         f'policy {path}: reads {reads}; commands {_listed(actions)}{own} on {resolve("command")} '
         f'({values["command.type"]}); period {spec.control_period:g} s'
-        f'{f", commands at {rate:g} Hz" if rate > 0 else ""}; '
+        f'{f", commands at {rate:g} Hz" if rate > 0 else ""}{_line(between, spec.control_period)}; '
         f'{"armed as soon as it is active" if values["arm_on_activate"] else "not armed until ~/arm is called"}'
         f'{" and what the warning names is confirmed" if waits else ""}'
     )
+
+
+def _line(rate: float, period: float) -> str:
+    """Return what interpolation does to the commands; '' without it."""
+    return f', moves to each command at {rate:g} Hz, with up to {period:g} s of lag' if rate else ''
 
 
 def _names(one: SourcePlan, spec: PolicySpec) -> list[str]:

@@ -187,6 +187,7 @@ def _values(controller: Controller, policy: Policy, path: str, timing: TimingRep
         'commands': controller.counts['commands'],
         'fallbacks': controller.counts['fallbacks'],
         'repeats': controller.counts['repeats'],
+        'interpolated': controller.counts['interpolated'],
         'superseded': controller.counts['superseded'],
         'drops': _total(controller, 'rejected'),
         'resets': _total(controller, 'reset'),

@@ -145,4 +145,6 @@ def parameter_values(file: str, node: str, spec: PolicySpec | None = None) -> Va
 
 def _without_time_limits(settings: Settings) -> Settings:
     """Return settings for a policy that gets one state after the other, as fast as possible."""
-    return replace(settings, max_state_age_s=0.0, watchdog_timeout_s=0.0, fallback='none', start_pose_speed=0.0)
+    return replace(
+        settings, max_state_age_s=0.0, watchdog_timeout_s=0.0, fallback='none', start_pose_speed=0.0, interpolate=0.0
+    )

@@ -23,7 +23,10 @@ AUTO = 'auto'
 TWIST_TYPES = {'Twist': COMMAND_TYPES['Twist'], 'TwistStamped': COMMAND_TYPES['TwistStamped']}
 """The message types that ``cmd_vel`` can have."""
 # Parameters of policy_node that have no meaning here; one parameter file for all nodes may set them.
-SHARED = ('command.scale', 'command.offset', 'command.si_confirmed', 'command.frame_id', 'command.velocities')
+SHARED = (
+    'command.scale', 'command.offset', 'command.si_confirmed', 'command.frame_id', 'command.velocities',
+    'command.interpolate',
+)  # fmt: skip
 
 _TYPES: dict[Any, Kind] = {
     float: 'double', bool: 'bool', Sequence[float]: 'double_array', Sequence[str]: 'string_array',
