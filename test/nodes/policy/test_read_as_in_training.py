@@ -13,6 +13,7 @@ from velora_ros.nodes.policy.parameters import observation_of, settings_of
 from velora_ros.nodes.policy.parameters import parameters as policy_parameters
 from velora_ros.nodes.policy.parameters_with_contract import with_contract
 from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.sim.message_faults import MessageFaults
 from velora_ros.nodes.sim.parameters import parameters as sim_parameters
 from velora_ros.nodes.sim.task_robot_messages import TaskMessages
 from velora_ros.policy import Policy
@@ -72,6 +73,7 @@ class Rehearsal:
         """Let the policy command a period."""
         measured = self.observation.joint_positions if self.topics.measures_joints else None
         command = self.controller.decide(observation, self.stamp, self.stamp, self.stamp * 1e-9, measured)
+        self.sent = command
         self.robot.set_action(command)
         while self.robot.advance() is None:
             pass
@@ -136,3 +138,50 @@ def test_an_inertial_sensor_that_is_mounted_askew_is_turned_into_the_base(make_p
     before, after = upright.look()[:6], askew.look()[:6]
     turned = [-before[1], before[0], before[2], -before[4], before[3], before[5]]
     np.testing.assert_allclose(after, turned, atol=1e-9)
+
+
+def test_an_inertial_sensor_without_an_orientation_stops_a_robot_that_reads_it(make_policy_file):
+    rehearsal = Rehearsal('quadruped', make_policy_file)
+    rehearsal.move(rehearsal.look())
+    rehearsal.messages.message_faults = MessageFaults(no_orientation=True, scan_rays=0, odom_jump_m=0.0)
+    with pytest.raises(ObservationError, match='the Imu has no orientation: its first covariance is -1'):
+        rehearsal.look()
+    rehearsal.messages.message_faults = MessageFaults(no_orientation=False, scan_rays=0, odom_jump_m=0.0)
+    rehearsal.look()
+
+
+@pytest.mark.parametrize('apart', [-0.2, 0.2])
+def test_sources_that_disagree_in_time_stop_a_robot_and_the_source_is_named(make_policy_file, apart):
+    rehearsal = Rehearsal('quadruped', make_policy_file)
+    rehearsal.move(rehearsal.look())
+    for topic in rehearsal.topics.others:
+        if topic.source.name == 'imu':
+            topic.values._stamp += round(apart * 1e9)
+    with pytest.raises(ObservationError, match=r"the source 'imu' is more than 0\.06 s older or newer than the state"):
+        rehearsal.observation.read(rehearsal.stamp - round(rehearsal.task.period * 1e9))
+    rehearsal.look()
+
+
+@pytest.mark.parametrize('rays', [20, 1])
+def test_a_laser_that_no_longer_sees_a_sector_stops_a_robot_and_the_sector_is_named(make_policy_file, rays):
+    rehearsal = Rehearsal('rover', make_policy_file)
+    rehearsal.tell(TOLD)
+    rehearsal.move(rehearsal.look())
+    rehearsal.messages.message_faults = MessageFaults(no_orientation=False, scan_rays=rays, odom_jump_m=0.0)
+    with pytest.raises(ObservationError, match='sector'):
+        rehearsal.look()
+        rehearsal.observation.read(rehearsal.stamp)
+
+
+def test_an_odometry_that_jumps_is_read_as_it_is_and_the_command_keeps_bounds_and_slew_rate(make_policy_file):
+    rehearsal = Rehearsal('rover', make_policy_file, slew_rate=[0.5, 1.0])
+    rehearsal.tell({'goal': (2.0, 1.0, 0.0)})
+    sent = []
+    for jump in (0.0, 0.0, 3.0, 3.0, -5.0):
+        rehearsal.messages.message_faults = MessageFaults(no_orientation=False, scan_rays=0, odom_jump_m=jump)
+        rehearsal.move(rehearsal.look())
+        assert rehearsal.controller.status.text == 'armed' and rehearsal.controller.counts['reset.gap'] == 0
+        sent.append(rehearsal.sent)
+    low, high = np.array(rehearsal.controller.safety.bounds).T
+    assert ((sent >= low) & (sent <= high)).all()
+    assert (np.abs(np.diff(sent, axis=0)) <= np.array([0.5, 1.0]) * rehearsal.task.period + 1e-9).all()
