@@ -62,7 +62,7 @@ class Safety:
             spec, scale=settings.scale, offset=settings.offset, interface=settings.interface
         )
         self._bounds = list(zip(meaning.low, meaning.high, strict=True))
-        self._affine = list(zip(meaning.scale, meaning.offset, meaning.low, meaning.high, strict=True))
+        self._affine = list(zip(meaning.scale, meaning.offset, strict=True))
         limits = zip(spec.action_low, spec.action_high, strict=True)
         self._is_si = all(scale == 1 for scale in meaning.scale) and not any(meaning.offset)
         self._is_si = self._is_si and self._bounds == list(limits)
@@ -106,9 +106,11 @@ class Safety:
         """Return the position targets that the actions move, for a policy with :attr:`increments`."""
         return MovingTargets(self._spec.control_period, self._meaning.reach, self._bounds)
 
-    def speeds(self, action: Command) -> Command:
+    def si(self, action: Command) -> Command:
         """Return the SI values of the policy's actions, not clipped; speeds for increments."""
-        return [value * scale + offset for value, (scale, offset, _, _) in zip(action, self._affine, strict=True)]
+        if self._is_si:
+            return action
+        return [value * scale + offset for value, (scale, offset) in zip(action, self._affine, strict=True)]
 
     @property
     def bounds(self) -> list[tuple[float, float]]:
@@ -118,15 +120,6 @@ class Safety:
     def in_si(self, action: npt.ArrayLike) -> Array:
         """Return the SI values of the policy's actions, shape (..., action), not clipped."""
         return self._meaning.to_si(action)
-
-    def command(self, action: Command) -> Command:
-        """Return the command for the policy's action: its SI value, clipped to the bounds."""
-        if self._is_si:
-            return self.clip(action)
-        return [
-            low if (command := value * scale + offset) < low else high if command > high else command
-            for value, (scale, offset, low, high) in zip(action, self._affine, strict=True)
-        ]
 
     def clip(self, command: Command) -> Command:
         """Return a command clipped to its bounds."""
@@ -212,6 +205,8 @@ class RampAndSlew:
         """The last command sent, the policy's or the fallback; None if none was sent since :meth:`begin`."""
         self.target: Command | None = None
         """The command for the policy's last action; None after an interruption."""
+        self.before_slew: Command = []
+        """The last command of the policy before the slew rate was applied."""
         self._sent_at: float | None = None
         self._ramping = True
         self._ramp_from: Command | None = None
@@ -273,8 +268,10 @@ class RampAndSlew:
         if safety.has_ramp_or_slew and self.last is not None:
             if self._ramping:
                 command = safety.clip(self._ramped(command, self.last, steady, safety.ramp))
+            self.before_slew = command
             command = self._slewed(command, self.last, steady, safety)
         else:
+            self.before_slew = command
             self._ramping = False  # commanding began without a ramp; a ramp set now waits for the next arming
         self.last, self._sent_at = command, steady
         return command

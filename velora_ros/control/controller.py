@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from velora_ros.control.arming import EMERGENCY_STOP, Arming
+from velora_ros.control.changed_commands import ChangedCommands
 from velora_ros.control.command_limits import Array, Command, RampAndSlew, Safety
 from velora_ros.control.controller_settings import Settings
 from velora_ros.control.policy_swap import SilentPolicy
@@ -92,6 +93,8 @@ class Controller:
         self._times = StateTimes(self.safety)
         self._successor: SilentPolicy | None = None
         self._ramp_and_slew = RampAndSlew()
+        self.changed = ChangedCommands(policy.spec.action_names, policy.spec.action_units)
+        """Counts the commands that limits change."""
         self.last_action: Array = np.zeros(policy.spec.action_dim)
         """The policy's action in the previous step, in its own units; zero after a reset; always the same array."""
         self._standing_up = StandingUp(self.safety, measures_joints=measures_joints)
@@ -224,14 +227,15 @@ class Controller:
         if self._latches.on and (why := self._latches.judge(observation)):
             return self._latch('latch', why)
         self.counts['commands'] += 1
-        target = self._target(wanted, measured)
-        return self._ramp_and_slew.next(target, observation, steady, self.safety, measured)
-
-    def _target(self, action: Command, measured: Command | None) -> Command:
-        """Return the command for the policy's action, before ramp and slew rate."""
+        asked = self.safety.si(wanted)
         if self._targets is None or measured is None:
-            return self.safety.command(action)
-        return self._targets.next(self.safety.speeds(action), measured)
+            target = self.safety.clip(asked)
+        else:
+            target = self._targets.next(asked, measured)
+            asked = self._targets.wanted
+        command = self._ramp_and_slew.next(target, observation, steady, self.safety, measured)
+        self.changed.note(asked, target, self._ramp_and_slew.before_slew, command)
+        return command
 
     def _approach(self, steady: float, measured: Command | None) -> Command | None:
         """Return the next command towards the start pose; the policy takes over with the next state once it may."""
@@ -425,6 +429,7 @@ class Controller:
         self._await_state()
         self._ramp_and_slew.begin()
         self._standing_up.begin()
+        self.changed.begin()
 
     def _await_state(self) -> None:
         """Measure silence only from the next usable state on; until then the status says that no state has arrived."""

@@ -47,6 +47,29 @@ def test_parameters_change_while_it_runs_and_wrong_ones_say_why(robot):
     assert set_parameters('policy_node', fallback='auto', max_state_age_s=5)[1].successful
 
 
+def test_a_slew_rate_that_changes_most_commands_is_a_warning_with_the_command_and_by_how_much(robot):
+    words = 'most often slider/effort, by up to '
+    diagnostics = robot.ros.subscribe('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', 50)
+
+    def newest():
+        own = [status for array in diagnostics for status in array.status if status.name.startswith('policy_node:')]
+        return own[-1] if own else None
+
+    def commanded(until):
+        def met():
+            robot.command(np.random.default_rng(len(diagnostics)).normal(0, 3, 4))
+            return (status := newest()) is not None and until(status)
+
+        return met
+
+    assert robot.ros.set_parameters('policy_node', slew_rate=[0.001])[0].successful
+    robot.ros.until(commanded(lambda status: words in status.message), 'the warning')
+    assert newest().level == b'\x01' and newest().message.endswith('N (slew_rate)')
+    assert robot.ros.set_parameters('policy_node', slew_rate=[0.0])[0].successful
+    robot.ros.until(commanded(lambda status: words not in status.message), 'the end of the warning')
+    assert robot.process.output.count('[policy_node]: limits change') == 1
+
+
 def test_debug_topics_show_what_the_policy_saw_while_somebody_listens(robot):
     topics = {
         name: robot.ros.subscribe('std_msgs/msg/Float64MultiArray', f'policy_node/debug/{name}', NEWEST.profile())

@@ -1,5 +1,6 @@
 """The topics for debugging, ~/debug/...: what the policy read, its hidden state, and its action before the limits."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy.typing as npt
@@ -7,23 +8,27 @@ import numpy.typing as npt
 from velora_ros.nodes.policy.topic_factory import TopicFactory
 from velora_ros.nodes.ros.conversions import to_vector
 
+TOPICS = ('observation', 'hidden', 'raw_action')
+
 
 class DebugTopics:
     """
-    Publishes the debugging topics while they have subscribers.
+    Publishes each debugging topic while it has subscribers.
 
     Args:
         topics: creates the publishers.
     """
 
     def __init__(self, topics: TopicFactory) -> None:
-        self._publishers = [topics.publisher(f'~/debug/{what}') for what in ('observation', 'hidden', 'raw_action')]
+        self._publishers = {what: topics.publisher(f'~/debug/{what}') for what in TOPICS}
+        self._wanted: list[str] = []
 
-    def has_subscribers(self) -> bool:
-        """Return whether any of the topics has a subscriber."""
-        return any(publisher.get_subscription_count() for publisher in self._publishers)
+    def look_for_subscribers(self) -> bool:
+        """Find the topics that have subscribers; return whether any has."""
+        self._wanted = [what for what, publisher in self._publishers.items() if publisher.get_subscription_count()]
+        return bool(self._wanted)
 
-    def publish(self, observation: npt.NDArray[Any], hidden: npt.NDArray[Any], action: npt.NDArray[Any]) -> None:
-        """Publish the observation, the hidden state after the step, and the policy's action in SI units."""
-        for publisher, values in zip(self._publishers, (observation, hidden, action), strict=True):
-            publisher.publish(to_vector(values))
+    def publish(self, **values: Callable[[], npt.NDArray[Any]]) -> None:
+        """Publish what has subscribers: observation, hidden state after the step, and the action in SI units."""
+        for what in self._wanted:
+            self._publishers[what].publish(to_vector(values[what]()))

@@ -260,8 +260,12 @@ class PolicyLoop:
         self._diagnostics.publish_status(self.status)
         self._status_is_known = command is not None and not self.controller.fault
         if self._debug and self.controller.policy_action is not None:
-            wanted = self.controller.safety.in_si(self.controller.policy_action)
-            self._debug_topics.publish(observation, self.policy.hidden, wanted)
+            action = self.controller.policy_action
+            self._debug_topics.publish(
+                observation=lambda: observation,
+                hidden=lambda: self.policy.hidden,
+                raw_action=lambda: self.controller.safety.in_si(action),
+            )
 
     def send(self, command: Command | None) -> bool:
         """Publish a command if there is one, and the controller's status; return whether there was one."""
@@ -477,7 +481,7 @@ class PolicyLoop:
         """Publish diagnostics in DIAGNOSTICS_STEPS steps; all at once would delay a command by milliseconds."""
         while True:
             self._simulated_time = self._clock.ros_time_is_active
-            self._debug = self._debug_topics.has_subscribers()
+            self._debug = self._debug_topics.look_for_subscribers()
             self._diagnostics.look_for_conflicts()
             yield
             armed = self.active and self.controller.armed and not self.controller.fault
@@ -486,6 +490,7 @@ class PolicyLoop:
             self._diagnostics.remark = self._connections.remark
             yield
             timing = self._timing.report()
+            self._diagnostics.report_limits(self.controller.changed.report() if self.active else '')
             yield
             for name, count in self._sources.lost().items():
                 self.controller.counts[f'lost.{name}'] = count

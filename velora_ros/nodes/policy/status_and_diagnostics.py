@@ -41,6 +41,8 @@ class Diagnostics:
         self._refused_policy = ''
         self.connections: list[str] = []
         """Problems with the publishers and subscribers of the topics, one sentence each."""
+        self.limits = ''
+        """A warning that limits change too many of the commands; it has numbers, so it is logged when it begins."""
         self.remark = ''
         """The node that publishes the state for which the controller waits."""
         self._published: tuple[str, str] = ('', '')  # level and text
@@ -120,10 +122,17 @@ class Diagnostics:
     def _with_warnings(self, status: Status) -> tuple[str, str]:
         """Return level and text of a status together with all warnings."""
         incompatible = [text for text, _, _ in self._incompatible.values()]
-        warnings = [text for text in (self._conflict, *incompatible, self._refused_policy, *self.connections) if text]
+        found = self._conflict, *incompatible, self._refused_policy, *self.connections, self.limits
+        warnings = [text for text in found if text]
         level = 'warn' if warnings and status.level == 'ok' else status.level
         remarks = [self.remark] if self.remark and status.reason.startswith(WAITING) else []
         return level, '; '.join([status.text, *remarks, *warnings])
+
+    def report_limits(self, warning: str) -> None:
+        """Show a warning about limits, or '' for none, from now on."""
+        if warning and not self.limits:
+            self._node.get_logger().warning(warning)
+        self.limits = warning
 
     def _log_connections(self) -> None:
         for text in self.connections:
