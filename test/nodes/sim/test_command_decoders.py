@@ -134,11 +134,6 @@ def test_blocks_that_do_not_fit_the_robot_are_refused(values, words):
         blocks(*values)
 
 
-def test_a_vector_of_several_blocks_is_refused_with_the_parameter_that_is_missing():
-    with pytest.raises(SpecError, match=r"2 for each of the 2 actions; give sim_node the 'command\.layout'"):
-        decoder('Float64MultiArray', ARM).decode(message('Float64MultiArray', data=[0.0] * 4))
-
-
 @pytest.mark.parametrize(
     ('layout', 'words'),
     [

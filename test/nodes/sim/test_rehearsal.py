@@ -61,6 +61,18 @@ def test_a_robot_that_takes_gains_is_rehearsed_and_goes_limp_when_it_is_stopped(
     ros.until(lambda: robot.height < 0.13, 'a robot that lies down')
 
 
+def test_a_vector_of_several_blocks_is_refused_with_the_parameter_that_is_missing(ros):
+    process = ros.start('sim_node', '-p', 'task:=quadruped')
+    command = ros.publisher(COMMAND_TYPES['Float64MultiArray'], 'command')
+    words = "If they are 5 blocks, give sim_node the 'command.layout' of policy_node."
+
+    def refused():
+        command.publish(interface_class(COMMAND_TYPES['Float64MultiArray'])(data=[0.0] * 60))
+        return words in process.output
+
+    ros.until(refused, words)
+
+
 def test_gains_for_a_robot_without_position_servos_are_refused_in_one_sentence(ros):
     process = ros.start('sim_node', '-p', 'task:=rover', '-p', 'command.layout:=[velocity,stiffness]')
     assert process.wait() == 1

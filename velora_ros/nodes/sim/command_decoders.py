@@ -49,7 +49,7 @@ def make_command_decoder(
     if kind == VECTOR and layout:
         return BlockDecoder(layout, _interface(spec, interface, fields) or 'position', spec.action_dim)
     if kind == VECTOR:
-        return VectorDecoder(spec.action_dim)
+        return VectorDecoder()
     if fields and len(fields) != spec.action_dim:
         raise ConfigError(
             f"'command.fields' has {len(fields)} entries, but the simulated robot has {spec.action_dim} actions: "
@@ -61,31 +61,11 @@ def make_command_decoder(
 
 
 class VectorDecoder:
-    """
-    Decodes a Float64MultiArray.
-
-    Args:
-        count: number of actions.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._count = count
+    """Decodes a Float64MultiArray."""
 
     def decode(self, message: Any) -> Array:
-        """
-        Return the message's values; the robot checks their number.
-
-        Raises:
-            SpecError: the message has as many values as several blocks.
-        """
-        values = conversions.from_vector(message)
-        blocks, rest = divmod(len(values), self._count)
-        if rest == 0 and 1 < blocks <= len(BLOCKS):
-            raise SpecError(
-                f'the command has {len(values)} values, {blocks} for each of the {self._count} actions; give sim_node '
-                "the 'command.layout' of policy_node."
-            )
-        return values
+        """Return the message's values; the robot checks their number."""
+        return conversions.from_vector(message)
 
 
 class BlockDecoder:

@@ -6,9 +6,9 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-from velora_ros.errors import ConfigError
+from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym.servo_gains import Gains
-from velora_ros.nodes.ros.command_types import COMMAND_TYPES, VECTOR
+from velora_ros.nodes.ros.command_types import BLOCKS, COMMAND_TYPES, VECTOR
 from velora_ros.nodes.ros.endpoints import create_subscription
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameter import Values
@@ -52,7 +52,15 @@ class CommandSubscription:
         Raises:
             SpecError: the message does not fit the robot.
         """
-        return self._decoder.decode(message)
+        values = self._decoder.decode(message)
+        blocks, rest = divmod(len(values), self._spec.action_dim)
+        if rest == 0 and 1 < blocks <= len(BLOCKS):
+            raise SpecError(
+                f'the command has {len(values)} values; the robot takes {self._spec.action_dim}: '
+                f'{", ".join(self._spec.action_names)}. If they are {blocks} blocks, give sim_node the '
+                "'command.layout' of policy_node."
+            )
+        return values
 
     def gains(self, message: Any) -> Gains:
         """
