@@ -411,3 +411,13 @@ def test_a_joint_that_is_too_fast_is_a_fault():
     assert controller.decide(np.array([19.0, 0.0]), SECOND, SECOND, 1.0, [0.0, -1.8])
     controller.decide(np.array([-21.0, 0.0]), SECOND + 1000, SECOND + 1000, 1.0, [0.0, -1.8])
     assert "'hip/velocity' is -20.9, above max_joint_speed (20)" in controller.fault
+
+
+def test_targets_that_move_by_increments_are_limited_as_in_training_and_only_the_slew_rate_is_worth_a_warning():
+    for rates, words in ((), ''), ((0.5, 0.0), 'hip/position, by up to 0.04 (slew_rate)'):
+        robot = Robot('increment', start_pose_speed=0.0, slew_rate=rates)
+        robot.controller.activate(arm=True)
+        for step in range(100):
+            robot.state((0.95 if rates else 1.0, -2.0), action=((-1.0) ** (step // 2), 1.0))
+        report = robot.controller.changed.report()
+        assert report.endswith(words) and bool(report) == bool(words)

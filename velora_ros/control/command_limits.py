@@ -5,11 +5,13 @@ From a policy's action to a safe command: SI units, bounds, ramp and slew rate; 
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from velora_ros.contract.actions import action_meaning
+from velora_ros.contract.joint_signals import UNITS, signal_name
 from velora_ros.control.controller_settings import Settings
 from velora_ros.control.interpolation import Interpolation
 from velora_ros.control.position_targets import MovingTargets
@@ -75,6 +77,16 @@ class Safety:
     def increments(self) -> bool:
         """Whether actions are the speeds at which the commanded positions move."""
         return self._meaning.increments
+
+    @property
+    def sent_signals(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Name and SI unit of each command as it is sent: of increments, the position that moves."""
+        names, units = self._spec.action_names, self._spec.action_units
+        if not self.increments or self._spec.contract is None:
+            return names, units
+        positions = dict(zip(UNITS['velocity'], UNITS['position'], strict=True))
+        fields = self._spec.contract.command.fields
+        return [signal_name(field, 'position') for field in fields], [positions.get(unit, '') for unit in units]
 
     @property
     def start_pose(self) -> Command:

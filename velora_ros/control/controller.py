@@ -93,7 +93,7 @@ class Controller:
         self._times = StateTimes(self.safety)
         self._successor: SilentPolicy | None = None
         self._ramp_and_slew = RampAndSlew()
-        self.changed = ChangedCommands(policy.spec.action_names, policy.spec.action_units)
+        self.changed = ChangedCommands(*self.safety.sent_signals)
         """Counts the commands that limits change."""
         self.last_action: Array = np.zeros(policy.spec.action_dim)
         """The policy's action in the previous step, in its own units; zero after a reset; always the same array."""
@@ -231,8 +231,7 @@ class Controller:
         if self._targets is None or measured is None:
             target = self.safety.clip(asked)
         else:
-            target = self._targets.next(asked, measured)
-            asked = self._targets.wanted
+            target = asked = self._targets.next(asked, measured)  # targets are limited as in training
         command = self._ramp_and_slew.next(target, observation, steady, self.safety, measured)
         self.changed.note(asked, target, self._ramp_and_slew.before_slew, command)
         return command

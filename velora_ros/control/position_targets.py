@@ -20,8 +20,6 @@ class MovingTargets:
         self._period, self._bounds = period, list(bounds)
         self._reach = list(reach) or [float('inf')] * len(self._bounds)
         self._targets: Command | None = None
-        self.wanted: Command = []
-        """The targets of the last step before they were limited."""
 
     def begin(self) -> None:
         """Start at the measured position in the next step."""
@@ -30,9 +28,10 @@ class MovingTargets:
     def next(self, speed: Sequence[float], measured: Sequence[float]) -> Command:
         """Return the targets after a step at these speeds, given the measured positions."""
         before = self._targets or measured
-        self.wanted = [target + rate * self._period for target, rate in zip(before, speed, strict=True)]
         self._targets = [
-            min(max(min(max(target, place - reach), place + reach), low), high)
-            for target, place, reach, (low, high) in zip(self.wanted, measured, self._reach, self._bounds, strict=True)
+            min(max(min(max(target + rate * self._period, place - reach), place + reach), low), high)
+            for target, rate, place, reach, (low, high) in zip(
+                before, speed, measured, self._reach, self._bounds, strict=True
+            )
         ]
         return self._targets
