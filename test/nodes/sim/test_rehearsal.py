@@ -37,7 +37,7 @@ class Rehearsal:
         return self.odometry[-1].pose.pose.position.z
 
     def until_it_stands(self, commands=60):
-        self.ros.until(lambda: self.status and self.status[-1].message == 'armed', 'the policy to take over')
+        self.ros.until(lambda: self.status and self.status[-1].message.startswith('armed'), 'the policy to take over')
         seen = len(self.commands)
         self.ros.until(lambda: len(self.commands) > seen + commands, 'commands of the policy')
         assert 'command refused' not in self.sim.output
