@@ -42,7 +42,7 @@ def test_damping_takes_the_stiffness_away_and_the_next_command_has_it_again(spec
     ('layout', 'message'),
     [
         (('position', 'stifness'), "Did you mean 'stiffness'"),
-        (('position', 'position'), 'each block once'),
+        (('position', 'position'), 'each block at most once'),
         (('velocity', 'damping'), "the command's own, 'position'"),
     ],
 )
@@ -52,7 +52,7 @@ def test_an_invalid_layout_is_refused(spec, layout, message):
 
 
 def test_gains_that_are_not_known_and_other_message_types_are_refused(spec):
-    with pytest.raises(ConfigError, match='which the policy file does not say'):
+    with pytest.raises(ConfigError, match='which is not in the policy file'):
         BlockEncoder(dataclasses.replace(spec, contract=None), LAYOUT, 'position')
     with pytest.raises(ConfigError, match='is JointState; omit one'):
         BlockEncoder(spec, LAYOUT, 'position', kind='JointState')
