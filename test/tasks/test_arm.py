@@ -4,6 +4,7 @@ import pytest
 
 from velora_ros.tasks import arm, find_task
 from velora_ros.tasks.record_episodes import Recording
+from velora_ros.tasks.task_robot import TaskRobot
 
 
 @pytest.fixture(scope='module')
@@ -98,3 +99,16 @@ def test_a_goal_during_which_the_arm_touched_something_is_missed():
     age = np.array([[0.5, 0.5], [1.0, 1.0], [1.5, 1.5], [2.0, 0.5]])
     found = judged(np.full((4, 2), 0.01), age, failed=(False, True))
     assert (found['goals'], found['reached'], found['failed']) == (2, 0.5, 1)
+
+
+def test_a_robot_that_is_driven_gets_the_goals_of_training_and_can_reach_each_of_them():
+    task = find_task.find('arm')
+    robot, vector = TaskRobot(task, seed=3), task.make_vec(300, undisturbed=True)
+    vector.reset(seed=4)
+    goals = np.array([robot.sample_command('goal') for _ in range(300)]), vector.sim.command('goal')[:, :3]
+    far = [np.linalg.norm(one - [0, 0, 0.1625], axis=1) for one in goals]
+    assert max(far[0]) < 1.0 and goals[0][:, 2].min() > 0
+    for driven, trained in [far, *((goals[0][:, axis], goals[1][:, axis]) for axis in range(3))]:
+        places = np.sort(np.concatenate([driven, trained]))
+        shares = [np.searchsorted(np.sort(one), places, side='right') / 300 for one in (driven, trained)]
+        assert np.abs(shares[0] - shares[1]).max() < 0.15, 'the greatest difference of the distributions'
