@@ -45,10 +45,10 @@ train = $(if $(filter-out 0,$(call given,TRAIN)),$(call quote,train:=$(patsubst 
 # VIEW=1 and VIEW=0 likewise.
 view = $(if $(filter-out 0,$(call given,VIEW)),$(call quote,view:=$(patsubst 1,true,$(call given,VIEW))))
 
-.PHONY: help control train sweep test test-slow check format docs bench-inference bench-training bench-tasks bench-memory bench-node soak bench-trainer bench-learning bench-robustness results colcon wheel clean distclean
+.PHONY: help control train sweep test test-slow test-arm64 check format docs bench-inference bench-training bench-tasks bench-memory bench-node soak bench-trainer bench-learning bench-robustness results colcon wheel clean distclean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@printf '\nEach target makes .venv if it is missing, with the first Python 3.11 to 3.13 found, or with PYTHON=/path/to/python3.12.\nROS=kilted: with ROS 2 Kilted instead of Jazzy, in .venv-kilted.\n'
 
 control: ## Balance a pole, or with ROBOT walk, reach or drive: simulator and policy over ROS 2; TRAIN=1: train the policy during the run; VIEW=1: serve a page to look at it [DURATION=s] [ROBOT=quadruped | ENV=id] [POLICY=file] [NAMESPACE=ns] [SEED=n] [ARGS='name:=value ...']
@@ -74,6 +74,10 @@ test: ## Run the tests in several processes [ARGS='pytest arguments', e.g. 'test
 test-slow: ## Run the slow tests: learning and soak tests [ARGS='pytest arguments']
 	@tools/environment test $(distribution)
 	@exec $(BIN)/python -m pytest -m slow $(call given,ARGS)
+
+test-arm64: ## Run tests of the runtime and of the exported C code on an emulated 64-bit ARM processor [ARGS='pytest arguments']
+	@tools/environment control $(distribution)
+	@tools/arm64 $(call given,ARGS)
 
 check: ## Check format, lint, types, layers and the changelog
 	@tools/environment test $(distribution)

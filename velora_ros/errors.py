@@ -6,7 +6,6 @@ Every message says what was given, what is valid and what to do.
 
 import difflib
 from collections.abc import Iterable
-from typing import Self
 
 
 class VeloraError(Exception):
@@ -45,7 +44,7 @@ class DivergenceError(VeloraError, ArithmeticError):
     """Training has diverged: a loss, a weight or an action of the agent is no longer finite."""
 
     @classmethod
-    def of(cls, what: str) -> Self:
+    def of(cls, what: str) -> 'DivergenceError':
         """Return the error for a number of the agent that is not finite; ``what`` begins the message."""
         return cls(
             f'{what} is not finite: training has diverged. Lower actor_lr and critic_lr, lower reward_scale if rewards '

@@ -1,15 +1,20 @@
 """The private parts of rclpy: present in the installed version, and named in one message if they are missing."""
 
 import re
+import signal
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rclpy
+from policy_robot import DEFAULTS, SPEC, STATE
 from rclpy.node import Node
 from ros_bench import SOURCE
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros import rclpy_compat
+from velora_ros.nodes.ros.conversions import to_joint_state
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.rclpy_compat import TESTED_WITH, rclpy_version
 
@@ -95,3 +100,45 @@ def test_no_other_file_uses_private_parts_of_rclpy():
     found = {name: uses_of_private_parts(text, private) for name, text in texts.items() if 'rclpy' in text}
     assert found.pop('rclpy_compat.py'), 'the search finds what is there'
     assert not {name: lines for name, lines in found.items() if lines}
+
+
+# policy_node as on Humble: what its rclpy 3.3 lacks, or has elsewhere, is taken away before the package is imported.
+AS_ON_HUMBLE = """
+import sys, types
+import rclpy.event_handler, rclpy.lifecycle
+from rclpy.node import Node
+here = rclpy.event_handler
+older = types.ModuleType('rclpy.qos_event')
+older.PublisherEventCallbacks, older.SubscriptionEventCallbacks = (
+    here.PublisherEventCallbacks, here.SubscriptionEventCallbacks)
+sys.modules.update({
+    'rclpy.qos_event': older, 'rclpy.event_handler': None, 'rclpy.experimental': None, 'rclpy.clock_type': None,
+})
+del Node.add_pre_set_parameters_callback, Node.add_post_set_parameters_callback
+from velora_ros.nodes.policy.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_with_what_humble_has_a_policy_commands_and_its_parameters_are_checked(ros, make_policy_file, tmp_path):
+    make_policy_file(spec=SPEC).save(tmp_path / 'policy.safetensors')
+    parameters = (f'policy:={tmp_path / "policy.safetensors"}', *DEFAULTS)
+    words = [word for text in parameters for word in ('-p', text)]
+    process = ros.start([sys.executable, '-c', AS_ON_HUMBLE, '--ros-args', *words])
+    commands = ros.subscribe('std_msgs/msg/Float64MultiArray', 'command')
+    states = ros.publisher('sensor_msgs/msg/JointState', 'joint_states')
+
+    def answered():
+        now = ros.node.get_clock().now().nanoseconds
+        states.publish(to_joint_state(('slider', 'hinge'), np.array(STATE[:2]), np.array(STATE[2:]), np.empty(0), now))
+        ros.spin(0.04)
+        return commands
+
+    ros.until(answered, 'a command')
+    assert 'has no EventsExecutor' in process.output
+    longer, negative = (ros.set_parameters('policy_node', ramp_s=value)[0] for value in (2.0, -1.0))
+    assert longer.successful
+    assert not negative.successful and 'ramp_s' in negative.reason
+    assert not ros.set_parameters('policy_node', watchdog_timeot_s=1.0)[0].successful
+    process.signal(signal.SIGINT)
+    assert process.wait() == 0

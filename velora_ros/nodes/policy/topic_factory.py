@@ -4,12 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
 from velora_ros.nodes.policy.status_and_diagnostics import Diagnostics
 from velora_ros.nodes.ros import endpoints
+from velora_ros.nodes.ros.rclpy_compat import PublisherEventCallbacks, SubscriptionEventCallbacks
 
 OWNER = 'policy_node'
 

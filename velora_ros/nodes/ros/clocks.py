@@ -7,8 +7,7 @@ The clock that sim_node publishes is in ``nodes/sim/clock_publisher.py``.
 import time
 from collections.abc import Callable
 
-from rclpy.clock import Clock, JumpThreshold, ROSClock, TimeJump
-from rclpy.clock_type import ClockType
+from rclpy.clock import Clock, ClockType, JumpThreshold, ROSClock, TimeJump  # type: ignore[attr-defined]
 from rclpy.duration import Duration
 
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSPolicyKind
@@ -18,7 +17,7 @@ from rclpy.subscription import Subscription
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.message_types import interface_class
-from velora_ros.nodes.ros.rclpy_compat import answer_later
+from velora_ros.nodes.ros.rclpy_compat import PublisherEventCallbacks, SubscriptionEventCallbacks, answer_later
 from velora_ros.nodes.ros.topics_services_qos import SERVICES, topic
 
 _OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)

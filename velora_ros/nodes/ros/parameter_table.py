@@ -16,7 +16,7 @@ from rclpy.parameter import Parameter as RosParameter
 
 from velora_ros.errors import ConfigError, VeloraError, did_you_mean
 from velora_ros.nodes.ros.parameter import ROS_TYPES, Parameter, Value, Values
-from velora_ros.nodes.ros.rclpy_compat import Refused, start_values
+from velora_ros.nodes.ros.rclpy_compat import Refused, start_values, watch_parameters
 
 # Declared by rclpy: for every node, or when a topic is created.
 _RCLPY = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
@@ -59,9 +59,7 @@ class ParameterTable:
         self._validate(dict(self._values))
         for row in rows:
             _declare(node, row, self._values[row.name])
-        node.add_pre_set_parameters_callback(self._coerce)
-        node.add_on_set_parameters_callback(self._check)
-        node.add_post_set_parameters_callback(self._commit)
+        watch_parameters(node, self._coerce, self._check, self._commit)
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]

@@ -1,8 +1,9 @@
 """
-The only file that uses private and experimental parts of rclpy.
+The only file that uses private and experimental parts of rclpy, or parts that not every distribution has.
 
 Each part is listed in :data:`PRIVATE`, and a test checks that the installed rclpy has it. If a later rclpy lacks a
-part, an error names the part when it is needed.
+part, an error names the part when it is needed. What older distributions lack or have elsewhere is looked for; no
+version is compared.
 """
 
 import importlib
@@ -12,13 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import ParameterNotDeclaredException
 from rclpy.executors import Executor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.service import Service
 from rclpy.subscription import Subscription
 
 from velora_ros.errors import ConfigError
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+
+__all__ = ['PublisherEventCallbacks', 'SubscriptionEventCallbacks']  # for other modules, wherever rclpy has them
 
 TESTED_WITH = ('7.1', '9.1')
 """The versions of rclpy (major and minor) with which every part of :data:`PRIVATE` was tested: Jazzy and Kilted."""
@@ -64,6 +74,43 @@ def start_values(node: Node) -> dict[str, Any]:
     """
     overrides = _private(node, '_parameter_overrides', 'Node._parameter_overrides')
     return {name: parameter.value for name, parameter in overrides.items()}
+
+
+def watch_parameters(
+    node: Node,
+    coerce: Callable[[list[Parameter]], list[Parameter]],
+    check: Callable[[list[Parameter]], SetParametersResult],
+    commit: Callable[[list[Parameter]], None],
+) -> None:
+    """
+    Call ``coerce``, ``check`` and ``commit`` before, at and after each change of parameters.
+
+    Humble has only the callback at a change. There it does all three: what ``commit`` is given is converted, but rclpy
+    itself keeps the value as it came.
+
+    Args:
+        node: the node that declared the parameters.
+        coerce: converts the changes; raises :class:`Refused` to refuse them.
+        check: accepts or refuses the converted changes.
+        commit: applies them.
+    """
+    if hasattr(node, 'add_pre_set_parameters_callback'):
+        node.add_pre_set_parameters_callback(coerce)
+        node.add_on_set_parameters_callback(check)
+        node.add_post_set_parameters_callback(commit)
+        return
+
+    def on_set(changes: list[Parameter]) -> SetParametersResult:
+        try:
+            converted = coerce(changes)
+        except Refused as refusal:
+            return SetParametersResult(successful=False, reason=str(refusal))
+        result = check(converted)
+        if result.successful:
+            commit(converted)
+        return result
+
+    node.add_on_set_parameters_callback(on_set)
 
 
 def release_state_machine(node: Node) -> None:

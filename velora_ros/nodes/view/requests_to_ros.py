@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.duration import Duration
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameter import Values
+from velora_ros.nodes.ros.rclpy_compat import PublisherEventCallbacks
 from velora_ros.nodes.view.parameters import OWNER, Ranges
 from velora_ros.nodes.view.requests_from_page import (
     BUTTONS,
