@@ -123,6 +123,26 @@ def test_a_shipped_policy_agrees_over_a_closed_loop(tmp_path, name):
             observation, _ = env.reset()
 
 
+def far_from_training(file, actions, rng):
+    """An observation that follows the actions, ten standard deviations around what was seen in training."""
+    offset, scale = (file.tensors[f'normalisation.{name}'].astype(float) for name in ('offset', 'scale'))
+    spread = np.divide(10.0, scale, out=np.zeros_like(scale), where=scale != 0)
+    return (offset + spread * (rng.normal(size=len(offset)) + np.resize(actions, len(offset)))).astype(np.float32)
+
+
+@compiled
+@pytest.mark.parametrize('name', ['arm', 'quadruped', 'rover'])
+def test_a_shipped_robot_s_policy_agrees_in_a_loop_far_from_its_training(tmp_path, name):
+    file = PolicyFile.load(POLICIES / f'{name}.safetensors')
+    ours, theirs, rng = Policy(file, 'numpy'), CPolicy(file, tmp_path), np.random.default_rng(0)
+    span, actions = file.spec.high - file.spec.low, np.zeros(file.spec.action_dim)
+    for _ in range(1000):
+        observation, dt = far_from_training(file, actions, rng), float(np.float32(rng.uniform(0, 0.2)))
+        expected, actions = ours.step(observation, dt), theirs.step(observation, dt)
+        np.testing.assert_allclose(actions / span, expected / span, atol=1e-5)
+    assert (actions >= file.spec.low).all() and (actions <= file.spec.high).all()
+
+
 @compiled
 def test_bad_input_changes_nothing(make_policy_file, tmp_path):
     file = make_policy_file(3, 12, 2)
@@ -158,8 +178,9 @@ def fuzzed(make_policy_file, tmp_path_factory):
 
 
 @compiled
-def test_sanitizers_find_nothing(make_policy_file, tmp_path):
-    file = make_policy_file(3, 12, 2)
+@pytest.mark.parametrize('name', ['', 'quadruped'])
+def test_sanitizers_find_nothing(make_policy_file, tmp_path, name):
+    file = PolicyFile.load(POLICIES / f'{name}.safetensors') if name else make_policy_file(3, 12, 2)
     save_c(file, tmp_path / 'walk.c')
     (tmp_path / 'main.c').write_text('#define WALK_DECLARATIONS_ONLY\n#include "walk.c"\n' + DRIVER)
     sanitize = '-fsanitize=address,undefined', '-fno-sanitize-recover=all'
@@ -168,7 +189,8 @@ def test_sanitizers_find_nothing(make_policy_file, tmp_path):
     if probe.returncode:
         pytest.skip('this compiler has no sanitizers')
     build(tmp_path, *STRICT, '-g', *sanitize, '-o', 'main', 'main.c', 'walk.c', '-lm')
-    lines = '\n'.join(f'{a} {b} 1e38 {dt}' for a in ('0.5', 'nan', '-3e38') for b in ('inf', '1') for dt in (0, 0.02))
+    rest = '1e38 ' * (file.spec.observation_dim - 2)
+    lines = '\n'.join(f'{a} {b} {rest}{dt}' for a in ('0.5', 'nan', '-3e38') for b in ('inf', '1') for dt in (0, 0.02))
     done = subprocess.run([tmp_path / 'main'], input=lines, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == '' and len(done.stdout.splitlines()) == 12
