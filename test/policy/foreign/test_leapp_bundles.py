@@ -76,6 +76,25 @@ def test_an_orientation_is_read_in_the_order_of_its_names(bundle):
     assert fields[4:8] == tuple(f'joint_vel:orientation.{axis}' for axis in 'wxyz')
 
 
+@pytest.mark.parametrize(
+    ('place', 'entry', 'fields'),
+    [
+        (3, {'name': 'projected_gravity', 'isaaclab_connection': 'state:robot:projected_gravity_b'}, 'imu:orientation.g'),
+        (3, {'isaaclab_connection': 'state:robot:net_forces_w'}, 'projected_gravity:0'),
+        (2, {'isaaclab_connection': 'state:robot:root_link_ang_vel_b'}, 'imu:angular_velocity.x'),
+        (2, {'isaaclab_connection': 'state:imu:ang_vel_b'}, 'imu:angular_velocity.x'),
+        (2, {'isaaclab_connection': 'state:robot:root_link_ang_vel_w'}, 'ang_vel:0'),
+        (2, {'isaaclab_connection': 'state:ball:ang_vel_b'}, 'ang_vel:0'),
+        (2, {'kind': 'state/body/linear_acceleration'}, 'ang_vel:linear_acceleration.x'),
+        (2, {'kind': 'state/body/linear_acceleration', 'isaaclab_connection': 'state:pva:lin_acc_b'}, 'ang_vel:0'),
+    ],
+)  # fmt: skip
+def test_only_what_the_robot_measures_is_read_from_its_sensors(bundle, place, entry, fields):
+    assert changed(bundle, lambda content: content['models']['policy']['inputs'][place].update(entry)) == ''
+    at = sum(list(WIDTHS.values())[:place])
+    assert Policy.load(bundle).spec.contract.fields[at].startswith(fields)
+
+
 def test_an_output_that_is_fed_back_and_sent_is_both(bundle):
     def feed_targets(content):
         flow = content['pipeline']['feedback_flow']

@@ -2,8 +2,10 @@
 What the tensors of a LEAPP bundle are, in the words of a description.
 
 LEAPP names the ``kind`` of each tensor and the ``element_names`` of its entries. All values are in SI units: scales and
-offsets of training are in the model. A tensor of a kind that robots do not have by themselves is read from a topic of
-its own, as the other terms of ``observation_terms.py``.
+offsets of training are in the model. Isaac Lab also says which property of which object a tensor is
+(``isaaclab_connection: state:robot:root_ang_vel_b``). What a robot does not measure by itself, such as a velocity in
+the world's frame or the pose of another object, is read from a topic of its own, as other terms of
+``observation_terms.py`` are.
 """
 
 import re
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 
 from velora_ros.errors import PolicyFileError
 from velora_ros.policy.foreign.description import Actions, Description, Term
-from velora_ros.policy.foreign.observation_terms import known_term
+from velora_ros.policy.foreign.observation_terms import BASE_VELOCITY, GRAVITY, GYRO, known_term
 
 _JOINTS = {
     'state/joint/position': 'joint_pos',
@@ -27,6 +29,7 @@ _FIELDS = {
     'state/body/position': ('', 'odom', 'Odometry', 'pose.pose.position', 'xyz'),
 }
 """For a kind: the term that robots have by themselves, topic, message type, field, and axes."""
+_VECTORS, _OF_VECTORS = ('', 'state/vector3d'), (GRAVITY, GYRO, BASE_VELOCITY)
 _TWIST = ('linear.x', 'linear.y', 'angular.z')
 _TWIST_KIND = 'command/body/velocity'
 _ACTIONS = {
@@ -50,12 +53,30 @@ class Port:
         size: number of entries.
         kind: what it is; empty: not known.
         names: name of each entry; empty: not known.
+        entity: the object in Isaac Lab that it belongs to; empty: not known.
+        attribute: name of its property there.
     """
 
     name: str
     size: int
     kind: str = ''
     names: tuple[str, ...] = ()
+    entity: str = ''
+    attribute: str = ''
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the robot itself measures it, as far as Isaac Lab says."""
+        in_world = self.attribute.endswith('_w') and self.kind.endswith(('velocity', 'acceleration'))
+        if self.kind.endswith('linear_acceleration') and self.entity:
+            return 'imu' in self.entity.lower() and not in_world  # others are without gravity
+        sensor = any(word in self.entity.lower() for word in ('imu', 'pva'))
+        return not in_world and (self.entity in ('', 'robot') or sensor)
+
+    @property
+    def term(self) -> str:
+        """Name of the term that it is, if it is one that robots have by themselves."""
+        return self.attribute.removesuffix('_b') or self.name
 
 
 def action_of(outputs: Sequence[Port]) -> Port:
@@ -105,10 +126,10 @@ def _term(port: Port) -> Term:
         return Term(_JOINTS[port.kind], scale=_AS_IT_IS, default=_NOTHING, joints=port.names)
     if port.kind == _TWIST_KIND:
         return Term('command', scale=_AS_IT_IS, fields=_twist_fields(port))
-    if port.kind in _FIELDS:
+    if port.kind in _FIELDS and port.is_measured and port.size <= len(_FIELDS[port.kind][-1]):
         return _term_of_body(port)
-    if known_term(port.name) and port.size == 3 and not known_term(port.name).startswith(('joint', 'last')):
-        return Term(port.name, scale=_AS_IT_IS)
+    if port.kind in _VECTORS and known_term(port.term) in _OF_VECTORS and port.size == len('xyz') and port.is_measured:
+        return Term(port.term, scale=_AS_IT_IS)
     return Term(port.name, scale=_AS_IT_IS, size=port.size)
 
 

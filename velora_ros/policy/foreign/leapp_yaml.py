@@ -130,7 +130,13 @@ def _port(entry: Mapping[str, Any], what: str) -> Port:
             'of the model (annotate.state_tensors)'
         )
     names = _element_names(entry.get('element_names'), name, size)
-    return Port(name, size, kind if isinstance(kind, str) else '', names)
+    return Port(name, size, kind if isinstance(kind, str) else '', names, *_property(entry.get('isaaclab_connection')))
+
+
+def _property(connection: Any) -> tuple[str, str]:
+    """Return the object and its property that Isaac Lab reads a tensor from, as in ``state:robot:joint_pos``."""
+    words = str(connection).split(':')
+    return (words[1], words[2]) if len(words) == 3 and words[0] == 'state' else ('', '')
 
 
 def _element_names(given: Any, name: str, size: int) -> tuple[str, ...]:
@@ -138,7 +144,7 @@ def _element_names(given: Any, name: str, size: int) -> tuple[str, ...]:
     axes = given if isinstance(given, list) else []
     axes = [axes] if axes and all(isinstance(one, str) for one in axes) else axes
     named = [axis for axis in axes if isinstance(axis, list) and axis]
-    if not named:
+    if not named or (len(named) > 1 and len(named[-1]) != size):
         return ()
     names = tuple(named[-1])
     if not all(isinstance(one, str) for one in names) or len(names) != size:
