@@ -79,7 +79,7 @@ def test_an_orientation_is_read_in_the_order_of_its_names(bundle):
 @pytest.mark.parametrize(
     ('place', 'entry', 'fields'),
     [
-        (3, {'name': 'projected_gravity', 'isaaclab_connection': 'state:robot:projected_gravity_b'}, 'imu:orientation.g'),
+        (3, {'isaaclab_connection': 'state:robot:projected_gravity_b'}, 'imu:orientation.gravity.x'),
         (3, {'isaaclab_connection': 'state:robot:net_forces_w'}, 'projected_gravity:0'),
         (2, {'isaaclab_connection': 'state:robot:root_link_ang_vel_b'}, 'imu:angular_velocity.x'),
         (2, {'isaaclab_connection': 'state:imu:ang_vel_b'}, 'imu:angular_velocity.x'),
