@@ -73,7 +73,7 @@ class OnnxEngine:
         if self._dt is not None:
             self._dt[0] = ratio * self._period
         try:
-            self._session.run_with_iobinding(self._binding)
+            self._session.run_with_iobinding(self._binding, self._run_options)
         except Exception as error:  # onnxruntime has no common class for its errors
             raise ObservationError(_cannot_run(error)) from error
         result = self._result
@@ -144,6 +144,7 @@ class OnnxEngine:
         it the next hidden state.
         """
         self._binding = self._session.io_binding()
+        self._run_options = _runtime().RunOptions()  # made anew at each step otherwise
         places = [self._observation, *_split(self.hidden, [one.size for one, _ in roles.states])]
         places += [self._dt] if self._dt is not None else []
         for one, place in zip(_inputs(roles), places, strict=True):
