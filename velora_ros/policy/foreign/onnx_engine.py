@@ -51,8 +51,7 @@ class OnnxEngine:
         self._clip = file.action_clip
         self._frames = Frames(file.widths, file.history) if set(file.history) != {1} else None
         self._session = make_session(file.model)
-        self._memory, self._n_actions = roles.hidden_size, file.spec.action_dim
-        kind = _number_kind(roles)
+        self._memory, kind = roles.hidden_size, _number_kind(roles)
         # Behind the frames is 1 once there was a first observation, so that zeros are a fresh state here too.
         self.hidden = np.zeros(self._memory + (self._frames.size + 1 if self._frames else 0), kind)
         start = np.zeros(len(self.hidden))
@@ -61,7 +60,9 @@ class OnnxEngine:
         self.hidden[:] = self.start
         self._observation = np.zeros(roles.observation.size, roles.observation.dtype)
         self._dt = np.zeros(1, roles.dt.dtype) if roles.dt else None
-        self._result = np.zeros(self._n_actions + self._memory, kind)
+        self._result = np.zeros(file.spec.action_dim + self._memory, kind)
+        self._action, self._next = self._result[: file.spec.action_dim], self._result[file.spec.action_dim :]
+        self._kept = self.hidden[: self._memory]
         self._bind(roles, self._shapes(file))
 
     def step(self, observation: Array, ratio: float) -> Array:
@@ -73,20 +74,19 @@ class OnnxEngine:
         if self._dt is not None:
             self._dt[0] = ratio * self._period
         try:
-            self._session.run_with_iobinding(self._binding, self._run_options)
+            self._session.run_with_iobinding(self._binding)
         except Exception as error:  # onnxruntime has no common class for its errors
             raise ObservationError(_cannot_run(error)) from error
-        result = self._result
-        if not np.isfinite(result).all():
+        if not math.hypot(*self._result.tolist()) < math.inf:
             raise ObservationError(
                 'the network returns numbers that are not finite for this observation; check its units and order: '
                 f'{in_one_line(observation)}.'
             )
         if self._memory:
-            self.hidden[: self._memory] = result[self._n_actions :]
+            self._kept[:] = self._next
         if self._frames is not None:
             self.hidden[self._memory : -1], self.hidden[-1] = frames, 1.0
-        action: Array = result[: self._n_actions].astype(np.float64)
+        action: Array = self._action.astype(np.float64)
         return action if self._clip is None else np.minimum(np.maximum(action, self._clip[0]), self._clip[1])
 
     def warm_up(self) -> None:
@@ -144,7 +144,6 @@ class OnnxEngine:
         it the next hidden state.
         """
         self._binding = self._session.io_binding()
-        self._run_options = _runtime().RunOptions()  # made anew at each step otherwise
         places = [self._observation, *_split(self.hidden, [one.size for one, _ in roles.states])]
         places += [self._dt] if self._dt is not None else []
         for one, place in zip(_inputs(roles), places, strict=True):
