@@ -119,7 +119,7 @@ class OnnxEngine:
         given = self._frames.size if self._frames else spec.observation_dim
         if given != roles.observation.size:
             raise PolicyFileError(
-                f'its network reads {roles.observation.size} numbers and its terms have {given}: '
+                f'its network reads {roles.observation.size} numbers, but its terms have {given}: '
                 f"{file.described_terms}. Correct the terms in the description ('observations'), their joints, or "
                 'their history.'
             )
