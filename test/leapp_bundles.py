@@ -1,5 +1,6 @@
 """A bundle as LEAPP 0.7 writes it for a recurrent policy that reads its last action, with small random weights."""
 
+import copy
 import hashlib
 import warnings
 
@@ -70,7 +71,7 @@ def contents(folder):
         return {'name': name, 'dtype': 'float32', 'shape': shape, 'type': 'tensor', **more}
 
     data = (folder / 'policy.onnx').read_bytes()
-    return {
+    content = {
         'models': {
             'policy': {
                 'inputs': [
@@ -100,6 +101,7 @@ def contents(folder):
         },
         'system information': {'leapp version': '0.7.2', 'leapp config version': '1.3'},
     }
+    return copy.deepcopy(content)  # tests change it
 
 
 def save_yaml(folder, content):

@@ -137,7 +137,7 @@ def test_the_folder_of_a_bundle_names_its_file(whole):
         (lambda c: c['pipeline'].update(initial_values='policy.onnx'), "its 'policy.onnx' is damaged"),
         (lambda c: c['pipeline']['configs'].update(frequency=0), "its 'frequency' is 0"),
         (lambda c: c['pipeline']['feedback_flow'].update({'policy/a': ['policy/joint_pos']}), "has no output 'a'"),
-        (lambda c: c['pipeline']['feedback_flow'].clear(), "start values of 'h_state_in' do not fit"),
+        (lambda c: c['pipeline']['feedback_flow'].clear(), "_in' do not fit an input that is fed back"),
         (lambda c: c['pipeline']['outputs'].update(policy=['kp']), "its outputs are 'kp' (kp), and one of them must"),
         (lambda c: c['models']['policy']['outputs'][0].pop('element_names'), "'targets' has no element_names"),
         (lambda c: c['models']['policy']['inputs'][0].update(element_names=[['a', 'b']]), 'has 4 entries and the'),
