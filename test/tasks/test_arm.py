@@ -82,6 +82,33 @@ def test_the_critic_knows_how_far_apart_parts_of_the_arm_are_and_closeness_costs
     assert cost.any()
 
 
+def test_within_the_limits_of_its_targets_the_arm_touches_only_the_floor(env):
+    model, command = env.sim.model, env.task.policy_spec.contract.command
+    data, rng, touched = mujoco.MjData(model), np.random.default_rng(0), 0
+    for pose in rng.uniform(command.low, command.high, (2000, 6)):
+        data.qpos[:] = pose
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_collision(model, data)
+        for contact in data.contact[: data.ncon]:
+            owners_of_both = {owners(model, int(geom))[1] for geom in contact.geom}
+            assert 'world' in owners_of_both, owners_of_both
+            assert 'upper_arm_link' not in owners_of_both
+            touched += 1
+    assert touched
+
+
+def test_the_first_joint_is_paid_to_turn_back_and_the_critic_sees_how_far_joints_are_behind_their_targets(env):
+    sim, kept = env.sim, (env.sim.qpos.copy(), env.sim.ctrl.copy())
+    try:
+        sim.qpos[:, 0] = np.linspace(-6, 6, sim.n)
+        np.testing.assert_allclose(arm.wound(sim), np.maximum(np.abs(sim.qpos[:, 0]) - 4, 0))
+        sim.ctrl[:] = sim.qpos + 0.1
+        np.testing.assert_allclose(arm.lag(sim), 0.1, atol=1e-12)
+    finally:
+        sim.qpos[:], sim.ctrl[:] = kept
+        sim.batch.forward()
+
+
 def owners(model, geom):
     return model.geom(geom).name, model.body(int(model.geom_bodyid[geom])).name
 

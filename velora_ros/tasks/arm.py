@@ -24,17 +24,16 @@ WITHIN, AFTER = 0.02, 2.0
 CLOSE = 0.04
 """The goal is observed a second time, clipped to this distance from the tool [m], because a millimetre counts there."""
 LINKS = ('upper_arm_link', 'forearm_link', 'wrist_1_link', 'wrist_2_link', 'wrist_3_link')
-PAIRS = [
-    *((link, 'floor') for link in LINKS),
-    *(('upper_arm_link', link) for link in LINKS[2:]),
-    *((link, 'wrist_3_link') for link in ('forearm_link', 'shoulder_link', 'base_link')),
-]
-"""The parts of the arm that can come close to each other or to the floor."""
+PAIRS = [(link, 'floor') for link in LINKS[1:]]
+"""Which parts of the arm can touch what, within the joints' limits."""
 SEEN = 0.15  # m, the largest of these distances that the critic sees
 SPEED = np.pi  # rad/s, the joints' limit
+LIMITS = {'shoulder_lift': (-np.pi - 0.15, 0.15), 'elbow': (-2.4, 2.4), 'wrist_2': (-1.9, 1.9)}
+"""Within these [rad] no part of the arm can touch another one, nor the upper arm the floor, in any pose."""
 # Goals are poses of the arm with joints in these ranges [rad], so that the arm is above the floor more often than not.
-LOWEST = np.array([-np.pi, -np.pi, -2.8, -np.pi, -np.pi, -np.pi])
-HIGHEST = np.array([np.pi, 0.0, 2.8, np.pi, np.pi, np.pi])
+LOWEST = np.array([-np.pi, -np.pi, -2.4, -np.pi, -1.9, -np.pi])
+HIGHEST = np.array([np.pi, 0.0, 2.4, np.pi, 1.9, np.pi])
+TURNS = 4.0  # rad, from which on the first joint is paid to turn back
 
 
 def free_poses(sim: Sim, ids: Ids, clearance: float = 0.0) -> tuple[Array, Array]:
@@ -114,10 +113,22 @@ def at_goal(sim: Sim) -> Array:
 
 
 def settled(sim: Sim) -> Array:
-    """Return the same times exp(-(speed / 0.5 rad/s)^2) of all joints together, which rewards rest."""
+    """Return the same divided by 1 + (speed / 0.5 rad/s)^2 of all joints together, which rewards rest."""
     speeds = sim.joints('*').velocity
-    resting: Array = at_goal(sim) * np.exp(-np.einsum('nj,nj->n', speeds, speeds) / 0.25)
+    resting: Array = at_goal(sim) / (1 + np.einsum('nj,nj->n', speeds, speeds) / 0.25)
     return resting
+
+
+def wound(sim: Sim) -> Array:
+    """Return by how much the first joint is farther from zero than 4 rad, shape (n,) [rad]: it ends at a full turn."""
+    beyond: Array = np.maximum(np.abs(sim.joints('shoulder_pan').position[:, 0]) - TURNS, 0)
+    return beyond
+
+
+def lag(sim: Sim) -> Array:
+    """Return by how much the joints are behind their targets, (n, joints) [rad]; for the critic."""
+    behind: Array = sim.ctrl - sim.joints('*').position
+    return behind
 
 
 def reaching(recording: Recording) -> dict[str, float]:
@@ -166,7 +177,9 @@ ARM = Task(
     period=0.02,
     episode=10.0,
     start='home',
-    act=act.joint_targets(scale=2.5, mode='increment', speed_limit=SPEED),
+    act=act.joint_targets(
+        scale={'wrist': 1.5, '*': 2.5}, mode='increment', speed_limit=SPEED, limits=LIMITS,
+    ),
     observe=[
         observe.joint_positions('shoulder_pan', relative=False, noise=0.001, scale=1 / np.pi),
         observe.joint_angles('shoulder_lift', 'elbow', 'wrist_1', 'wrist_2', noise=0.001),
@@ -176,7 +189,10 @@ ARM = Task(
         observe.goal(relative_to=TOOL, frame=TURNED, within=CLOSE, scale=1 / CLOSE),
         observe.last_action(),
     ],
-    critic=[pull, goal_distance, at_goal, Observation('distances', distances, scale=1 / SEEN), curriculum.strength()],
+    critic=[
+        pull, goal_distance, at_goal, Observation('distances', distances, scale=1 / SEEN),
+        Observation('lag', lag, scale=5.0), curriculum.strength(),
+    ],
     commands={'goal': command.goal(reachable, every=(2.5, 4.0))},
     reward={
         reward.progress(TOOL): 20.0,
@@ -186,7 +202,9 @@ ARM = Task(
         touching: -20.0,
         reward.too_close(PAIRS, 0.05, seen=SEEN): -1.0,
         reward.joint_speeds(): -0.01,
-        reward.action_rate(): -0.03,
+        wound: -0.1,
+        reward.action_rate(): -0.02,
+        curriculum.late(reward.action_rate()): -0.03,
     },
     fail=[fail.touches(link) for link in LINKS],
     vary=[
@@ -196,8 +214,8 @@ ARM = Task(
         vary.delay(action=(0, 1)),
     ],
     curriculum=curriculum.Curriculum('reach', above=0.5),
-    discount=0.95,
-    train_steps=800_000,
+    discount=0.97,
+    train_steps=2_600_000,
     metrics=[
         REACH,
         metrics.goal_distance(TOOL),
