@@ -38,6 +38,19 @@ def test_tasks_have_their_own_values_where_many_simulations_need_others() -> Non
     assert config.buffer_size == recipe('Pusher-v5')['buffer_size']
 
 
+def test_robots_with_few_actions_learn_by_many_small_updates(tmp_path: Path) -> None:
+    (tmp_path / 'toy.py').write_text('from toy_tasks import walker\n\nWALK = walker()\n')
+    reference = f'{tmp_path / "toy.py"}:WALK'
+    values, source = named_hyperparameters(reference)
+    large = named_hyperparameters('quadruped')[0]
+    assert 'with recipe-task.yaml and recipe-task-small.yaml' in source
+    assert values == recipe(reference)
+    assert values['batch_size'] < large['batch_size']
+    assert values['actor_lr'] > large['actor_lr']
+    assert values['samples_per_transition'] == large['samples_per_transition']
+    assert recipe(reference, load=False)['batch_size'] == large['batch_size']  # the file is not loaded
+
+
 def test_a_preset_of_the_environment_is_used_unless_the_recipe_is_asked_for() -> None:
     own, source = named_hyperparameters('HalfCheetah-v5')
     assert source.endswith('HalfCheetah-v5.yaml')

@@ -1,10 +1,12 @@
 """
 The recipe: one configuration of hyperparameters for every environment, and the rules that scale it.
 
-``config/train/recipe.yaml`` holds the configuration, and ``recipe-task.yaml`` the differences for tasks, which simulate
-many robots at once. What depends on the environment follows from a rule here, never from a list of environments.
+``config/train/recipe.yaml`` holds the configuration, ``recipe-task.yaml`` the differences for tasks, which simulate
+many robots at once, and ``recipe-task-small.yaml`` those for tasks with few actions. What depends on the environment
+follows from a rule here, never from a list of environments.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,9 @@ GREATEST_TRACE = 0.9
 TASK_STEPS = 1_000_000
 """Transitions of all simulations in a training of a task that names no budget itself."""
 
+FEW_ACTIONS = 8
+"""Actions up to which a robot has the recipe for small tasks."""
+
 
 def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -> tuple[dict[str, Any], str]:
     """
@@ -43,12 +48,9 @@ def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -
     if path is not None:
         return read_yaml(path), str(path)
     gamma, why = discount_for(env_id, load=load)
-    what = (
-        'with recipe-task.yaml, the recipe for tasks'
-        if is_task_reference(env_id)
-        else 'the recipe for every environment'
-    )
-    return _values(env_id, gamma), f'{_path()}, {what} (gamma {gamma:g}: {why})'
+    files = _files(env_id, load=load)
+    what = f'with {" and ".join(files[1:])}, the recipe for tasks' if files[1:] else 'the recipe for every environment'
+    return _values(files, gamma), f'{_path()}, {what} (gamma {gamma:g}: {why})'
 
 
 def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read.
     """
-    return _values(env_id, discount_for(env_id, load=load)[0])
+    return _values(_files(env_id, load=load), discount_for(env_id, load=load)[0])
 
 
 def task_steps(reference: str) -> int:
@@ -95,10 +97,29 @@ def trace(gamma: float) -> float:
     return round(GREATEST_TRACE * min(max(share, 0.0), 1.0), 4)
 
 
-def _values(env_id: str, gamma: float) -> dict[str, Any]:
+def _files(env_id: str, *, load: bool) -> list[str]:
+    """Return the names of the recipe's files for an environment; later ones override earlier ones."""
+    if not is_task_reference(env_id):
+        return [f'{RECIPE}.yaml']
+    small = load and _actions(env_id) <= FEW_ACTIONS
+    return [f'{RECIPE}.yaml', f'{RECIPE}-task.yaml', *([f'{RECIPE}-task-small.yaml'] if small else [])]
+
+
+def _actions(reference: str) -> float:
+    """Return how many actions the robot of a task has; infinite if that is not known."""
+    try:
+        return len(load_task(reference).policy_spec.action_names)
+    except FAILURES:  # making the environment says what is wrong
+        return math.inf
+
+
+def _values(files: list[str], gamma: float) -> dict[str, Any]:
     """Return the values of the recipe's files, and those that follow from a rule."""
-    of_tasks = read_yaml(share_path('config', 'train', f'{RECIPE}-task.yaml')) if is_task_reference(env_id) else {}
-    return {**read_yaml(_path()), 'trace': trace(gamma), **of_tasks, 'gamma': gamma}
+    recipe, *of_tasks = [read_yaml(share_path('config', 'train', file)) for file in files]
+    values = {**recipe, 'trace': trace(gamma)}
+    for more in of_tasks:
+        values |= more
+    return {**values, 'gamma': gamma}
 
 
 def _path() -> Path:
