@@ -115,8 +115,8 @@ def _actions(reference: str) -> float:
 
 def _values(files: list[str], gamma: float) -> dict[str, Any]:
     """Return the values of the recipe's files, and those that follow from a rule."""
-    recipe, *of_tasks = [read_yaml(share_path('config', 'train', file)) for file in files]
-    values = {**recipe, 'trace': trace(gamma)}
+    base, *of_tasks = [read_yaml(share_path('config', 'train', file)) for file in files]
+    values = {**base, 'trace': trace(gamma)}
     for more in of_tasks:
         values |= more
     return {**values, 'gamma': gamma}
