@@ -37,7 +37,7 @@ def run(capsys, *arguments):
 
 def test_a_draft_has_what_metadata_and_robot_say_and_null_for_the_rest(model, capsys):
     status, out, _ = run(capsys, model, '--robot', robot_path('quadruped'))
-    assert status == 0 and 'walk.yaml: drafted; fill in what is null' in out
+    assert status == 0 and 'walk.yaml: drafted; fill in the null values' in out
     found = yaml.safe_load(model.with_suffix('.yaml').read_text())
     assert found['period'] is None and found['joints'] == list(JOINTS)
     assert [term['term'] for term in found['observations']] == list(TERMS)
@@ -116,7 +116,7 @@ def test_the_draft_of_a_bundle_asks_for_limits_and_pose(tmp_path, capsys):
     joints = ''.join(f'<joint name="{name}" type="revolute">{limits}</joint>' for name in BUNDLE_JOINTS)
     robot.write_text(f'<robot name="leg">{joints}</robot>')
     status, out, _ = run(capsys, path, '--robot', robot)
-    assert status == 0 and 'walk.description.yaml: drafted; fill in what is null (3 lines)' in out
+    assert status == 0 and 'walk.description.yaml: drafted; fill in the null values (3 lines)' in out
     beside = path.with_suffix('.description.yaml')
     found = yaml.safe_load(beside.read_text())
     assert found['actions'] == {'low': [-1.0] * 4, 'high': [2.0] * 4, 'stiffness': None, 'damping': None}

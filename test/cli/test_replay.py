@@ -57,7 +57,7 @@ def test_without_ros_a_policy_is_refused_in_one_line(killed):
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "'velora_ros replay' needs ROS 2, and Python finds no rclpy" in done.stderr
+    assert "'velora_ros replay' needs ROS 2, but Python does not find rclpy" in done.stderr
 
 
 def test_without_the_library_it_says_what_to_install(killed):

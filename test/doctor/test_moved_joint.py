@@ -57,7 +57,7 @@ def test_the_right_joint_in_the_right_direction_is_in_order():
 def test_a_swapped_joint_is_found():
     found = judged([0.01, 0.2])
     assert (found.level, found.check) == ('mend', 'order')
-    assert "'a' was moved and 'b' changed by 0.2" in found.text
+    assert "'a' was moved, but 'b' changed by 0.2" in found.text
 
 
 def test_a_wrong_sign_is_found():

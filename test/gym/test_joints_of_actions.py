@@ -413,7 +413,7 @@ def test_what_cannot_be_tried_is_said_once_and_has_no_name(kind, why, model):
     env = kind(model())
     env.reset(seed=0)
     before = env.data.qpos.copy(), env.data.time
-    with pytest.warns(UserWarning, match=rf'the actions of {kind.__name__} could not be tried .*{why}') as told:
+    with pytest.warns(UserWarning, match=rf'the actions of {kind.__name__} could not be tested .*{why}') as told:
         spec = spec_from_env(env)
     assert spec.action_names == UNKNOWN
     assert len(told) == 1 and '\n' not in str(told[0].message)

@@ -30,9 +30,7 @@ def test_more_environments_than_fit_into_memory_are_refused_after_a_few() -> Non
             self.memory = np.ones(2**20)  # 8 MB
             made.append(self)
 
-    with pytest.raises(
-        UnsupportedEnvironmentError, match=r'1000000 environments need about .* GiB .*; train in at most'
-    ):
+    with pytest.raises(UnsupportedEnvironmentError, match=r'1000000 environments need about .* GiB .*; use at most'):
         make_vector(Large, 1_000_000)
     assert len(made) < 20
 

@@ -7,7 +7,7 @@ from velora_ros.utils import memory
 
 def test_what_needs_more_than_most_of_the_free_memory_does_not_fit() -> None:
     assert memory.does_not_fit(7 * 2**30, 10.0 * 2**30) == ''
-    assert memory.does_not_fit(9 * 2**30, 10.0 * 2**30) == 'about 9.0 GiB of memory, and 10.0 GiB are free'
+    assert memory.does_not_fit(9 * 2**30, 10.0 * 2**30) == 'about 9.0 GiB of memory, but 10.0 GiB are free'
 
 
 def test_free_memory_is_what_linux_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The contract of a policy file as lines of text: sources, what each observation is read from, and what is sent."""
+"""The contract of a policy file as lines of text: sources, the origin of each observation, and the command."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from velora_ros.spec import RobotContract, Source
 
 
 def contract_lines(contract: RobotContract) -> list[str]:
-    """Return the sources, the command and where the policy was trained."""
+    """Return the sources, the command and the task of training."""
     command = contract.command
     moves = ', which moves at the speed of the actions' if command.mode == 'increment' else ''
     lines = [
@@ -26,7 +26,7 @@ def contract_lines(contract: RobotContract) -> list[str]:
 
 
 def read_from(contract: RobotContract) -> list[list[str]]:
-    """Return for each observation its field, default, factor and transform."""
+    """Return the field, default, factor and transform of each observation."""
     transforms = contract.transform or ('none',) * len(contract.fields)
     rows = zip(contract.fields, contract.default, contract.scale, transforms, strict=True)
     return [

@@ -21,7 +21,7 @@ _WIDTH = 120
 HEAD = """\
 # policy_node on your robot: what the policy file {file} says, as parameters to edit.
 #   ros2 launch velora_ros control.launch.py sim:=false policy:={file} params:=THIS_FILE
-# Parameters that are left out have the value of the policy file. docs/parameters.md explains each of them.
+# Parameters that are omitted have the value in the policy file. docs/parameters.md explains each of them.
 #
 # task: {task}; it varied {varied}.
 # An observation is scale * value + offset, in the policy's order. {ranges}
@@ -80,7 +80,8 @@ def text(file: str, spec: PolicySpec) -> str:
     contract = spec.contract
     if contract is None:
         raise SpecError(
-            f"the policy '{file}' has no contract: it was not trained in a task, or by an earlier release. 'velora_ros "
+            f"the policy '{file}' has no contract: it was not trained in a task, or was trained by an earlier release. "
+            f"'velora_ros "
             "tasks write TASK FILE' adds it; for other policies see docs/plug-in-your-robot.md."
         )
     lines = [_head(file, contract), '/**/policy_node:', '  ros__parameters:']
@@ -109,7 +110,7 @@ def _head(file: str, contract: RobotContract) -> str:
 
 
 def _is_unset(name: str, value: Any) -> bool:
-    """Return whether a parameter has its own default, so that it says nothing."""
+    """Return whether a parameter has its default value, so that it can be omitted."""
     if name.endswith('.max_age_s'):
         return bool(value == -1)
     return value in ([], '') or (name.startswith('observation.') and value == 0.0)

@@ -1,4 +1,4 @@
-"""``velora_ros doctor POLICY``: is this the robot that the policy was trained for? Before anything is armed."""
+"""``velora_ros doctor POLICY``: check, before anything is armed, whether a policy fits the robot."""
 
 import argparse
 
@@ -18,6 +18,6 @@ def run(arguments: argparse.Namespace) -> None:
     Become the process that examines the robot.
 
     Raises:
-        MissingDependencyError: ROS is not there.
+        MissingDependencyError: ROS is not installed.
     """
     become('doctor', words_of(arguments))

@@ -46,7 +46,7 @@ def write_description(path: str, out: str | None, robot: str | None) -> str:
         file.write(text.encode())
     count = sum('null' in line.partition('#')[0] for line in text.splitlines())
     beside = '' if out is None else f', and keep it beside the model as {description_path(Path(path)).name}'
-    return f'{target}: drafted; fill in what is null ({count} lines){beside}'
+    return f'{target}: drafted; fill in the null values ({count} lines){beside}'
 
 
 def _draft(path: Path, robot: Mapping[str, JointLimits] | None) -> str:

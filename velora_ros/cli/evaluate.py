@@ -1,4 +1,4 @@
-"""``velora_ros evaluate FILE``: run a policy in an environment as on a robot, deterministically and without torch."""
+"""``velora_ros evaluate FILE``: run a policy in an environment, deterministically and without torch, as on a robot."""
 
 import argparse
 import dataclasses
@@ -56,9 +56,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         default=NO_DISTURBANCES,
         help='those of training, or none; the flags below override single ones (default: none)',
     )
-    disturbances.add_argument('--undisturbed', action='store_true', help='of a task: without its noise and variation')
+    disturbances.add_argument('--undisturbed', action='store_true', help='for a task: without its noise and variation')
     add_hyperparameters(disturbances, only='env')
-    parser.add_argument('--seconds', metavar='S', type=float, help='of a task: longest duration of an episode [s]')
+    parser.add_argument('--seconds', metavar='S', type=float, help='for a task: longest duration of an episode [s]')
     parser.set_defaults(run=run)
 
 
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def environment_of(file: PolicyFile, env_id: str | None) -> str:
     """
-    Return the environment that was asked for, otherwise the one that the policy was trained in.
+    Return the requested environment, otherwise the one in which the policy was trained.
 
     Raises:
         ConfigError: neither is known.
@@ -123,10 +123,10 @@ def env_args_of(file: PolicyFile, env_id: str) -> dict[str, Any]:
 
 def training_disturbances(file: PolicyFile) -> dict[str, Any]:
     """
-    Return the disturbances that a policy was trained with, by name; those at their default are omitted.
+    Return the disturbances with which a policy was trained, by name; those at their default are omitted.
 
     Raises:
-        ConfigError: the policy file does not contain the hyperparameters it was trained with.
+        ConfigError: the policy file does not contain the hyperparameters of its training.
     """
     recorded = file.provenance.get('hyperparameters')
     if not isinstance(recorded, dict):
@@ -210,7 +210,7 @@ def evaluate_in(
         check_rendering()
     rendering = {'render_mode': 'rgb_array'} if film else {}
     with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', message='.*not in the possible render_modes')  # an error below
+        warnings.filterwarnings('ignore', message='.*not in the possible render_modes')  # the error is raised below
         env = make(env_id, **{**env_args_of(policy.file, env_id), **(env_args or {}), **rendering})
     modes = (env.metadata or {}).get('render_modes') or []
     if film is not None and 'rgb_array' not in modes:

@@ -15,7 +15,7 @@ from velora_ros.utils.output import write_line
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Evaluate a policy: one episode in each of as many simulations as episodes are asked for.
+    Evaluate a policy: one simulation for each requested episode.
 
     Raises:
         VeloraError: the policy cannot be read, there is no such task, or they do not fit each other.
@@ -66,7 +66,7 @@ def _shown(value: Any) -> str:
 
 
 def _json(value: Any) -> Any:
-    """Return a value in which NaN, which JSON does not have, is None."""
+    """Return a value with None for NaN, which JSON does not have."""
     if isinstance(value, dict):
         return {name: _json(one) for name, one in value.items()}
     if isinstance(value, list):

@@ -64,7 +64,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         return answer
 
     def finish(self) -> None:
-        """Write the film to its path, over an older one; nothing without a frame, after an interruption."""
+        """Write the film to its path, replacing an older one; write nothing if there is no frame."""
         writer, self._writer = self._writer, None
         if writer is not None and not self._frames:
             with contextlib.suppress(Exception):
@@ -107,7 +107,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
     def _take(self) -> None:
         try:
             image = frame(self.env)
-            if self._dark:  # a model without lights has no background either; white is better to look at than black
+            if self._dark:  # a model without lights has no background either; white looks better than black
                 image = np.where((image == 0).all(axis=-1, keepdims=True), np.uint8(255), image)
             self._writer.append_data(image)
             self._frames += 1

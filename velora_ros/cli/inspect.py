@@ -32,7 +32,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Print a description of the file, and draw the pictures that were asked for.
+    Print a description of the file, and draw the requested pictures.
 
     Raises:
         VeloraError: the file is missing or damaged, or a picture cannot be made.

@@ -30,7 +30,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Run and film an episode, and print how it went.
+    Run and film an episode, and print its result.
 
     Raises:
         VeloraError: there is no such task, the policy does not fit, or no picture can be made.

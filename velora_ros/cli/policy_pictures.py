@@ -27,7 +27,7 @@ def draw(file: PolicyFile, wanted: Mapping[str, str], *, env_id: str | None, ste
         file: the policy.
         wanted: the path of each picture, by its name (``wiring``, ``hidden``).
         env_id: the environment in which the policy runs for ``hidden``; None: the one it was trained in.
-        steps: how many steps it runs.
+        steps: number of steps.
         seed: seed of the first reset.
 
     Raises:
@@ -48,9 +48,9 @@ def draw(file: PolicyFile, wanted: Mapping[str, str], *, env_id: str | None, ste
 
 def illustrate(folder: str | os.PathLike[str]) -> None:
     """
-    Draw wiring and hidden state of a run's best policy, film it, and write where each picture is.
+    Draw wiring and hidden state of a run's best policy, film it, and print the path of each picture.
 
-    A picture that cannot be made costs one line on standard error; the others are made all the same.
+    If a picture cannot be made, one line is written to standard error, and the others are still made.
 
     Args:
         folder: folder of the run, with a policy in it.

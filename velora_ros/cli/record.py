@@ -18,6 +18,6 @@ def run(arguments: argparse.Namespace) -> None:
     Record until Ctrl-C.
 
     Raises:
-        MissingDependencyError: ROS is not there.
+        MissingDependencyError: ROS is not installed.
     """
     become('record', RecordOptions.of(arguments).words)

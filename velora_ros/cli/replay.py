@@ -18,10 +18,10 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Print what the recording contains and write it anew if asked; with a policy, become the process that replays it.
+    Print the content of the recording and rewrite it on request; with a policy, become the process that replays it.
 
     Raises:
-        VeloraError: the file cannot be read or written, or ROS is not there.
+        VeloraError: the file cannot be read or written, or ROS is not installed.
     """
     try:
         from velora_ros.recordings.describe import describe, summary  # noqa: PLC0415

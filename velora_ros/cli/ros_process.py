@@ -1,4 +1,4 @@
-"""Commands that need ROS: each runs as a process of its own, which replaces this one."""
+"""Commands that need ROS: each runs as its own process, which replaces this one."""
 
 import importlib.util
 import os
@@ -14,11 +14,12 @@ def become(process: str, words: Sequence[str]) -> NoReturn:
     Replace this process by ``python -m velora_ros.nodes.<process>`` with these arguments; signals reach it directly.
 
     Raises:
-        MissingDependencyError: ROS is not there.
+        MissingDependencyError: ROS is not installed.
     """
     if importlib.util.find_spec('rclpy') is None:
         raise MissingDependencyError(
-            f"'velora_ros {process}' needs ROS 2, and Python finds no rclpy; source your ROS workspace, or install "
+            f"'velora_ros {process}' needs ROS 2, but Python does not find rclpy; source your ROS workspace, or "
+            f'install '
             'requirements/ros-jazzy.txt as make control does.'
         )
     sys.stdout.flush()

@@ -1,7 +1,7 @@
 """
-End training cleanly on Ctrl-C, SIGTERM or a closed terminal, and keep what was learnt.
+End training cleanly on Ctrl-C, SIGTERM or a closed terminal, and keep its results.
 
-The first signal asks training to stop; a second Ctrl-C stops the process at once.
+The first signal asks training to stop; a second Ctrl-C stops the process immediately.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ PATIENCE_S = 3.0  # launch sends SIGTERM 5 s after SIGINT
 
 class StopOnRequest(Callback):
     """
-    Stops training after :meth:`request`, at the end of the current episode: a checkpoint is exact there.
+    Stops training after :meth:`request`, at the end of the current episode, where a checkpoint is exact.
 
     Args:
-        patience: seconds after which an episode is broken off; a resumed run repeats it.
+        patience: seconds after which an episode is aborted; a resumed run repeats it.
         clock: returns seconds.
     """
 
@@ -38,7 +38,7 @@ class StopOnRequest(Callback):
         self.reason, self._deadline = reason, self._clock() + self._patience
 
     def on_step(self, steps: int) -> None:
-        """Abort an episode that still runs ``patience`` after the request."""
+        """Abort an episode that is still running ``patience`` seconds after the request."""
         if self.reason and self._clock() >= self._deadline:
             raise StopTraining(self.reason, by='signal')
 

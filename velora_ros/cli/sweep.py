@@ -24,8 +24,8 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'sweep',
         help='train many settings with many seeds',
         description=__doc__,
-        epilog='docs/sweep.md explains the file; config/sweep has examples. Ctrl-C stops the sweep; --resume runs '
-        'the trials that are not done.',
+        epilog='docs/sweep.md explains the file; config/sweep has examples. Ctrl-C stops the sweep; --resume runs the '
+        'remaining trials.',
     )
     begin = parser.add_mutually_exclusive_group(required=True)
     begin.add_argument('file', metavar='FILE', nargs='?', help='YAML with environment, steps, seeds and settings')
@@ -48,7 +48,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Run the sweep and print which setting is best.
+    Run the sweep and print the best setting.
 
     Raises:
         VeloraError: the file or the folder is not valid, Ray cannot be used, or trials failed.
@@ -79,7 +79,7 @@ def _opened(arguments: argparse.Namespace) -> AbstractContextManager[SweepFolder
 
 
 def _train(folder: SweepFolder, arguments: argparse.Namespace) -> None:
-    write_line(f'{_size(folder.sweep)}; {len(folder.to_do)} to do, in {folder.path}')
+    write_line(f'{_size(folder.sweep)}; {len(folder.to_do)} remaining, in {folder.path}')
     with ray_session(arguments.address, arguments.cpus), stop_on_signals() as stop:
         from velora_ros.sweep.ray_tune import run_trials  # noqa: PLC0415 - Ray, which has just been set up
 
@@ -136,7 +136,7 @@ def _line(result: TrialResult) -> str:
 
 
 def _report(folder: SweepFolder) -> None:
-    """Write and print the tables. Failed trials are an error; a sweep that is not complete is not."""
+    """Write and print the tables. Failed trials are an error; an incomplete sweep is not."""
     ranked = rank(folder.sweep, folder.results)
     folder.finish(ranked)
     done = [one for one in ranked if one.trials]

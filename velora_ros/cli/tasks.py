@@ -1,5 +1,5 @@
 """
-``velora_ros tasks``: list the tasks that ship; ``velora_ros tasks show NAME`` prints the contract of one.
+``velora_ros tasks``: list the included tasks; ``velora_ros tasks show NAME`` prints the contract of one.
 
 ``velora_ros tasks write NAME FILE`` writes the contract into a policy that an earlier release trained in this task.
 """
@@ -15,7 +15,7 @@ from velora_ros.utils.output import write_line
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add the command."""
     parser = commands.add_parser(
-        'tasks', help='list tasks, or show what a task reads, does and wants', description=__doc__
+        'tasks', help="list tasks, or show a task's observations, actions and rewards\", description=__doc__
     )
     parser.set_defaults(run=list_tasks)
     actions = parser.add_subparsers(metavar='ACTION')
@@ -30,7 +30,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 
 def list_tasks(arguments: argparse.Namespace) -> None:
-    """Print a line for each task that ships."""
+    """Print a line for each included task."""
     from velora_ros.tasks.find_task import find, shipped  # noqa: PLC0415 - MuJoCo takes a moment to load
 
     rows = []
@@ -60,7 +60,7 @@ def show_task(arguments: argparse.Namespace) -> None:
 
 def write_contract(arguments: argparse.Namespace) -> None:
     """
-    Write the contract of a task into a policy file; the weights stay.
+    Write the contract of a task into a policy file, without changing the weights.
 
     Raises:
         VeloraError: the file is damaged, there is no such task, or the task does not fit the policy.
@@ -71,7 +71,7 @@ def write_contract(arguments: argparse.Namespace) -> None:
 
     file = with_contract(PolicyFile.load(arguments.file), find(arguments.task))
     file.save(arguments.file)
-    write_line(f'{arguments.file}: has the contract of {arguments.task}, digest {file.digest[:12]}')
+    write_line(f'{arguments.file}: now has the contract of {arguments.task}, digest {file.digest[:12]}')
 
 
 def text(name: str, found: dict[str, Any]) -> str:
@@ -80,7 +80,7 @@ def text(name: str, found: dict[str, Any]) -> str:
     columns = ('name', 'unit', 'scale', 'noise', 'bias', 'from')
     parts = [head, *_table('the policy reads', columns, found['observations'])]
     parts += _table(
-        'only the critic sees, besides them without noise and what the episode drew', columns, found['critic']
+        'only the critic sees (it also gets the above without noise, and what was drawn)', columns, found['critic']
     )
     parts += _table('the policy commands', ('name', 'unit', 'scale', 'offset', 'to'), found['actions'])
     for one in found['commands']:
@@ -89,7 +89,7 @@ def text(name: str, found: dict[str, Any]) -> str:
         parts += _table(title, ('name', 'unit', 'range'), one['entries'])
     parts += _table('rewards in each step', ('name', 'weight', 'unit'), found['rewards'])
     if found['reward_floor'] is not None:
-        parts.append(f'  at least {found["reward_floor"]:g}; a failure pays {found["reward_floor"]:g}')
+        parts.append(f'  at least {found["reward_floor"]:g}; a failure gives {found["reward_floor"]:g}')
     parts.append(f'ends with: {", ".join(found["failures"]) or "the time limit only"}')
     parts += _table('varies from episode to episode', ('name', 'what'), found['variations']) or ['varies: nothing']
     return '\n'.join(parts)

@@ -1,4 +1,4 @@
-"""``velora_ros train --env ID``: train a policy and write the best one, judged by its evaluations."""
+"""``velora_ros train --env ID``: train a policy and write the one with the best evaluation."""
 
 import argparse
 import dataclasses
@@ -64,7 +64,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--steps',
         metavar='N',
         type=whole_number(1),
-        help='environment steps at most, of all environments together (default: of a task, what it names)',
+        help="largest number of environment steps, over all environments (default for a task: the task's own)",
     )
     budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='episodes at most')
     parser.add_argument(
@@ -94,11 +94,15 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         help='minimum time between two checkpoints; 0: one after every episode (default: 30)',
     )
     parser.add_argument(
-        '--keep-checkpoints', metavar='N', type=whole_number(1), default=3, help='how many to keep (default: 3)'
+        '--keep-checkpoints',
+        metavar='N',
+        type=whole_number(1),
+        default=3,
+        help='number of checkpoints to keep (default: 3)',
     )
     stopping = parser.add_argument_group('stopping early; give these again when you resume the run')
     stopping.add_argument(
-        '--stop-at', metavar='RETURN', type=float, help='stop after three evaluations in a row that reach it'
+        '--stop-at', metavar='RETURN', type=float, help='stop after three evaluations in a row that reach this return'
     )
     stopping.add_argument(
         '--patience', metavar='N', type=whole_number(1), help='stop after N evaluations without a better one'
@@ -166,7 +170,7 @@ def _start_run(arguments: argparse.Namespace) -> None:
 
 
 def _started(arguments: argparse.Namespace, config: RunConfig) -> RunFolder:
-    """Start the run in the given folder, or in a free one that no other run takes at the same moment."""
+    """Start the run in the given folder, or in a free one that no other run takes at the same time."""
     if arguments.run_dir:
         return RunFolder.start(arguments.run_dir, config)
     return RunFolder.start_in_free(lambda: default_folder(_name(arguments), config.seed), config)
@@ -234,14 +238,14 @@ class _Training:
 
 
 def _name(arguments: argparse.Namespace) -> str:
-    """Return what names the run's folder and its preset: the task, else the environment."""
+    """Return the name for the run's folder and its preset: the task's, otherwise the environment's."""
     name: str = arguments.task or arguments.env
     return name
 
 
 def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     """
-    Return the hyperparameters, from the file or the preset and then the flags, and a text that says so.
+    Return the hyperparameters, from the file or the preset and then the flags, and a text about their origin.
 
     Raises:
         ConfigError: a name or a value is not valid.
@@ -279,7 +283,7 @@ def _given(arguments: argparse.Namespace, started_with: TrainConfig) -> dict[str
     """
     path = Path(arguments.config) if arguments.config else None
     if arguments.preset:
-        raise ConfigError('--resume keeps the hyperparameters that the run was started with; omit --preset.')
+        raise ConfigError("--resume keeps the run's hyperparameters; omit --preset.")
     values = {} if path is None else read_yaml(path)
     given = {**values, **given_hyperparameters(arguments)}
     checked = dataclasses.asdict(TrainConfig.from_dict({**dataclasses.asdict(started_with), **given}))

@@ -7,15 +7,15 @@ from velora_ros.doctor.findings import Finding
 from velora_ros.doctor.samples import Array, ImuSamples
 
 G = 9.81
-# Most that gravity may point away from where it should [rad], and that its size may differ [m/s^2].
+# Largest deviation of gravity's direction [rad] and magnitude [m/s^2].
 TILT, SIZE = float(np.radians(15)), 1.0
-# Most that a sensor turns at rest [rad/s].
+# Largest angular velocity of a sensor at rest [rad/s].
 AT_REST = 0.1
 
 
 def check_gravity(about: str, samples: ImuSamples, *, needs_orientation: bool, upright: bool = True) -> list[Finding]:
     """
-    Check what an inertial sensor of a robot at rest measures.
+    Check the measurements of an inertial sensor on a robot at rest.
 
     Args:
         about: the topic.
@@ -26,7 +26,7 @@ def check_gravity(about: str, samples: ImuSamples, *, needs_orientation: bool, u
     found = _check_orientation(about, samples, needs_orientation=needs_orientation)
     turning = float(np.median(np.linalg.norm(samples.gyro, axis=1)))
     if turning > AT_REST:
-        return [*found, Finding('note', 'gravity', about, f'not judged: the sensor turns at {turning:.2g} rad/s.')]
+        return [*found, Finding('note', 'gravity', about, f'not checked: the sensor turns at {turning:.2g} rad/s.')]
     force = np.median(samples.acceleration, axis=0)
     size = float(np.linalg.norm(force))
     if abs(size - G) > SIZE:
@@ -56,7 +56,7 @@ def _check_up(about: str, up: Array, *, upright: bool) -> Finding:
         return Finding('mend', 'mounting', about, text)
     roll, pitch = np.arctan2(up[1], up[2]), np.arcsin(np.clip(-up[0], -1, 1))
     text = (
-        f'{shown}, and the robot should stand upright: the sensor is mounted turned by about roll {roll:.2f}, '
+        f'{shown}, but the robot should stand upright: the sensor is rotated by about roll {roll:.2f}, '
         f'pitch {pitch:.2f} rad, or the robot is tilted. Publish it in the frame of the base.'
     )
     return Finding('mend', 'mounting', about, text)
@@ -67,7 +67,7 @@ def _check_orientation(about: str, samples: ImuSamples, *, needs_orientation: bo
         text = 'the sensor says that it has no orientation (orientation_covariance[0] is -1)'
         if not needs_orientation:
             return [Finding('note', 'orientation', about, f'{text}.')]
-        text += ', and the policy reads gravity from it; start the filter that computes it.'
+        text += ', but the policy reads gravity from it; start the filter that computes it.'
         return [Finding('mend', 'orientation', about, text)]
     lengths = np.linalg.norm(samples.orientation, axis=1)
     if np.abs(lengths - 1).max() > 0.01:

@@ -9,13 +9,13 @@ from velora_ros.doctor.findings import Finding
 from velora_ros.doctor.samples import Array, ExpectedJoint, JointSamples
 
 DEGREES = 180 / np.pi
-# Farthest that a joint may be from its start pose [rad or m].
+# Largest distance of a joint from its start pose [rad or m].
 START_TOLERANCE = 0.15
-# A joint that moved by more than this in training can be anywhere at the start [rad or m].
+# A joint whose range in training is larger than this can be anywhere at the start [rad or m].
 WIDE = 0.5
-# Farthest that a joint may be from its mean position in training, in standard deviations, and at least [rad or m].
+# Largest distance of a joint from its mean in training: in standard deviations, but at least this [rad or m].
 DEVIATIONS, LEAST = 6.0, 0.1
-# Velocities and positions are compared where the joint moves faster than this [rad/s or m/s].
+# Velocities and positions are compared while the joint moves faster than this [rad/s or m/s].
 MOVING = 0.1
 FEWEST_MOVING = 8
 
@@ -27,8 +27,8 @@ def check_names(about: str, wanted: Sequence[str], there: Sequence[str]) -> list
         return [Finding('ok', 'names', about, f'{len(wanted)} joints: {", ".join(wanted)}')]
     if len(missing) == len(wanted):
         text = (
-            f'this is another robot than the policy was trained for: it reads {_some(wanted)}, and the robot has '
-            f'{_some(there)}. Take its own policy, or map the names with observation.fields.'
+            f'this is another robot than the policy was trained for: it reads {_some(wanted)}, but the robot has '
+            f"{_some(there)}. Use that robot's policy, or map the names with observation.fields."
         )
         return [Finding('mend', 'names', about, text)]
     near = {name: difflib.get_close_matches(name, there, n=1) for name in missing}
@@ -39,12 +39,12 @@ def check_names(about: str, wanted: Sequence[str], there: Sequence[str]) -> list
 
 def check_positions(joints: Sequence[ExpectedJoint], samples: JointSamples, *, anywhere: bool = False) -> list[Finding]:
     """
-    Check the unit and the zero of each joint: by its start pose, or by where it was in training.
+    Check the unit and the zero of each joint, by its start pose or its positions in training.
 
     Args:
         joints: the joints whose positions the policy reads.
-        samples: joint states of a robot that stands in its start pose.
-        anywhere: whether it stands somewhere else, so that only impossible positions are found.
+        samples: joint states of a robot in its start pose.
+        anywhere: whether it is in another pose, so that only impossible positions are found.
     """
     found = []
     for joint in joints:
@@ -76,19 +76,19 @@ def _check_position(joint: ExpectedJoint, values: Array, *, anywhere: bool) -> F
 
 
 def _expected(joint: ExpectedJoint, *, anywhere: bool) -> tuple[float, float, str]:
-    if joint.start is not None and not anywhere and not joint.deviation >= WIDE:  # NaN neither
+    if joint.start is not None and not anywhere and not joint.deviation >= WIDE:  # also false for NaN
         return joint.start, START_TOLERANCE, 'the start pose is'
     if np.isnan(joint.deviation):
-        return joint.start or 0.0, np.pi, 'its range is not known, taken is half a turn about'
+        return joint.start or 0.0, np.pi, 'its range is not known; half a turn is assumed, about'
     wide = 2 if anywhere else 1
     return joint.mean, max(wide * DEVIATIONS * joint.deviation, wide * LEAST), 'in training it was about'
 
 
 def check_velocities(joints: Sequence[str], samples: JointSamples) -> list[Finding]:
     """
-    Check that each joint's velocity is the change of its position, where it moved enough to tell.
+    Check that each joint's velocity is the change of its position, if it moved enough.
 
-    A contrary sign, degrees in one of the two, and velocities in another order than positions are found.
+    This finds an opposite sign, degrees in one of the two, and velocities in another order than positions.
     """
     changes = {name: _change(samples, name) for name in samples.names}
     moving = {name: pair for name, pair in changes.items() if len(pair[0]) >= FEWEST_MOVING}
@@ -114,7 +114,7 @@ def _check_velocity(name: str, moving: dict[str, tuple[Array, Array, Array]]) ->
 
 
 def _change(samples: JointSamples, name: str) -> tuple[Array, Array, Array]:
-    """Return the change of position per second, the velocity between, and the time, where the joint moves."""
+    """Return the change of position per second, the velocity in between, and the time, while the joint moves."""
     time, position, velocity = samples.of(name)
     dt = np.diff(time)
     with np.errstate(all='ignore'):

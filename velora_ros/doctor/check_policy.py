@@ -1,4 +1,4 @@
-"""The policy itself: does this machine compute what the machine computed that made the file?"""
+"""The policy itself: does this machine compute the same actions as the machine that made the file?"""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from velora_ros.doctor.findings import Finding
 from velora_ros.policy.golden_trace import golden_trace, run_trace
 from velora_ros.policy.policy import Policy
 
-# Greatest difference of an action between two machines, as a share of its range.
+# Largest difference of an action between two machines, as a share of its range.
 TOLERANCE = 1e-6
 
 
@@ -29,7 +29,7 @@ def check_policy(about: str, policy: Policy) -> Finding:
     if difference.max() <= TOLERANCE:
         return Finding('ok', 'trace', about, text)
     text += (
-        f", most in '{spec.action_names[int(worst[1])]}' at step {int(worst[0])}: this machine "
-        'computes something else. Try engine: numpy, copy the file again, compare the versions of numpy.'
+        f", most in '{spec.action_names[int(worst[1])]}' at step {int(worst[0])}: this machine computes other actions. "
+        f'Try engine: numpy, copy the file again, or compare the versions of numpy.'
     )
     return Finding('mend', 'trace', about, text)

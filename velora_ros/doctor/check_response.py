@@ -1,4 +1,4 @@
-"""How a robot responds to commands that were sent to it: order, signs, offsets, latency and dead zones."""
+"""The response of a robot to its commands: order, signs, offsets, latency and dead zones."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,16 +8,16 @@ import numpy as np
 from velora_ros.doctor.findings import Finding
 from velora_ros.doctor.samples import Array
 
-# Shortest record, least change of a command that can be followed [rad or m, or their velocities], longest delay [s].
+# Shortest record, smallest change of a command that is checked [rad or m, or per second], longest delay [s].
 LEAST_S, LEAST_CHANGE, LONGEST_DELAY_S = 1.0, 0.02, 0.5
-FOLLOWS = 0.6  # least correlation of a joint with the command that it follows
-OFFSET = 0.1  # greatest mean distance of a position from its command
+FOLLOWS = 0.6  # lowest correlation of a joint with the command that it follows
+OFFSET = 0.1  # largest mean distance of a position from its command
 DEAD = 0.05  # largest command without a response
 
 
 class Response(NamedTuple):
     """
-    Commands and what they should move, on common times.
+    Commands and the quantities that they should move, at common times.
 
     Args:
         times: shape (n,), evenly spaced [s].
@@ -35,7 +35,7 @@ class Response(NamedTuple):
 
 
 def check_response(response: Response) -> list[Finding]:
-    """Check each command that changed enough against everything that was measured."""
+    """Check each command that changed enough against all measurements."""
     times = response.times
     if len(times) < 10 or times[-1] - times[0] < LEAST_S:
         return []
@@ -50,7 +50,7 @@ def _check_one(response: Response, k: int) -> list[Finding]:
     best = int(np.argmax([abs(fit) for fit, _ in fits]))
     fit, delay = fits[k]
     if abs(fits[best][0]) < FOLLOWS:
-        text = 'nothing that is measured follows its command; is the robot armed, and its controller active?'
+        text = 'no measurement follows its command; is the robot armed, and its controller active?'
         return [Finding('note', 'response', name, text)]
     if best != k and abs(fits[best][0]) > abs(fit) + 0.2:
         text = (
@@ -62,7 +62,8 @@ def _check_one(response: Response, k: int) -> list[Finding]:
         return [Finding('note', 'response', name, f'it follows its command poorly (correlation {fit:.2f}).')]
     if fit < 0:
         text = (
-            'it moves against its command: one of the two has the wrong sign. Set command.scale or observation.scale.'
+            'it moves in the opposite direction to its command: one of the two has the wrong sign. Set command.scale '
+            'or observation.scale.'
         )
         return [Finding('mend', 'sign', name, text)]
     found = [Finding('ok', 'response', name, f'follows its command {delay * 1e3:.0f} ms later (correlation {fit:.2f})')]
@@ -77,17 +78,17 @@ def _offset(name: str, command: Array, measured: Array) -> list[Finding]:
     if abs(offset) <= OFFSET:
         return []
     if spread > abs(offset) / 3:
-        text = f'it stays {offset:.3g} beside its command on average: its controller is soft, or it carries a load.'
+        text = f'it is off its command by {offset:.3g} on average: its controller is soft, or it carries a load.'
         return [Finding('note', 'offset', name, text)]
     text = (
-        f'it stays {offset:.3g} beside its command: the zeros of commands and states differ. Set command.offset or '
+        f'it is off its command by {offset:.3g}: the zeros of commands and states differ. Set command.offset or '
         'observation.offset.'
     )
     return [Finding('mend', 'offset', name, text)]
 
 
 def _dead_zone(name: str, command: Array, measured: Array) -> list[Finding]:
-    """Find the largest command that moves nothing, where larger ones do."""
+    """Find the largest command that has no effect while larger ones do."""
     size, speed = np.abs(command), np.abs(measured)
     gain = float(np.nansum(speed * size) / np.nansum(size * size))
     still = size[(speed < 0.2 * gain * size) & (size > 0)]
@@ -97,7 +98,7 @@ def _dead_zone(name: str, command: Array, measured: Array) -> list[Finding]:
     edge = float(np.percentile(still, 90))
     if edge < DEAD or edge > np.percentile(moving, 50):
         return []
-    text = f'commands up to {edge:.2g} move nothing; a policy that was trained without a dead zone overshoots it.'
+    text = f'commands up to {edge:.2g} have no effect; a policy that was trained without a dead zone overshoots it.'
     return [Finding('note', 'dead zone', name, text)]
 
 

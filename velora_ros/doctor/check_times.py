@@ -22,14 +22,14 @@ def check_times(
 
     Args:
         about: the topic.
-        times: when its messages came.
-        period: the policy's control period if each of these messages is answered [s]; None if any rate will do.
-        max_age: greatest age of a message that is used [s]; None if any age will do.
-        steps_at_period: whether the policy takes one step per period, however often messages come.
+        times: the times of its messages.
+        period: the policy's control period if each of these messages triggers a step [s]; None if any rate is fine.
+        max_age: largest age of a message that is used [s]; None if any age is fine.
+        steps_at_period: whether the policy takes one step per period, however often messages arrive.
     """
     if len(times) < FEWEST:
-        advice = 'check that it is published' if len(times) else 'nothing came; check that it is published'
-        return [Finding('mend', 'rate', about, f'{len(times)} messages are too few to judge; {advice}.')]
+        advice = 'check that it is published' if len(times) else 'no message arrived; check that it is published'
+        return [Finding('mend', 'rate', about, f'{len(times)} messages are too few for a check; {advice}.')]
     return [
         *_check_rate(about, times, period, steps_at_period=steps_at_period),
         *_check_stamps(about, times),
@@ -38,7 +38,7 @@ def check_times(
 
 
 def rate_of(times: Times) -> float:
-    """Return the median rate of messages [Hz], by their stamps where they have them."""
+    """Return the median rate of messages [Hz], by their stamps if they have them."""
     by = times.stamps if np.isfinite(times.stamps).all() else times.received
     steps = np.diff(by)
     steps = steps[steps > 0]
@@ -58,7 +58,7 @@ def _check_rate(about: str, times: Times, period: float | None, *, steps_at_peri
         return [Finding('mend', 'rate', about, f'{measured}; {share} the {wanted:g} Hz of the policy: {advice}.')]
     if rate > wanted * (1 + RATE_TOLERANCE) and not steps_at_period:
         advice = f"set 'rate_hz' to {wanted:g}"
-        return [Finding('mend', 'rate', about, f'{measured}, and the policy was trained at {wanted:g} Hz: {advice}.')]
+        return [Finding('mend', 'rate', about, f'{measured}, but the policy was trained at {wanted:g} Hz: {advice}.')]
     found = [Finding('ok', 'rate', about, f'{measured}; the policy steps at {wanted:g} Hz')]
     if longest > GAP_PERIODS * period:
         found.append(Finding('note', 'gap', about, f'{longest:.3g} s without a message would reset the policy.'))
@@ -68,14 +68,14 @@ def _check_rate(about: str, times: Times, period: float | None, *, steps_at_peri
 def _check_stamps(about: str, times: Times) -> list[Finding]:
     stamped = np.isfinite(times.stamps)
     if not stamped.any():
-        return [Finding('note', 'clock', about, 'the messages have no stamps; the time of receipt counts.')]
+        return [Finding('note', 'clock', about, 'the messages have no stamps; the time of receipt is used.')]
     stamps, received = times.stamps[stamped], times.received[stamped]
     same = int((np.diff(stamps) == 0).sum())
     if same > 0.1 * len(stamps):
-        text = f'{same} of {len(stamps)} messages repeat the stamp before; stamp each when it is measured.'
+        text = f'{same} of {len(stamps)} messages repeat the previous stamp; stamp each when it is measured.'
         return [Finding('mend', 'clock', about, text)]
     if (back := int((np.diff(stamps) < 0).sum())) > 0:
-        text = f'{back} of {len(stamps)} stamps are before the last one; is a second node publishing it?'
+        text = f'{back} of {len(stamps)} stamps are earlier than the previous one; is a second node publishing it?'
         return [Finding('mend', 'clock', about, text)]
     lasts = float(np.ptp(received))
     speed = float(np.polyfit(received, stamps, 1)[0]) if lasts > 1.0 else 1.0

@@ -1,4 +1,4 @@
-"""The robot that a policy was trained for, in the robot's own names and units, from the policy file and parameters."""
+"""The robot for which a policy was trained, in the robot's own names and units, from policy file and parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from velora_ros.policy.foreign.onnx_file import OnnxFile
 from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.spec.robot_contract import OWN_TYPES, Source
 
-# Sources of these types may be silent: nobody commands.
+# Sources of these types may be silent, because they are commands.
 COMMANDS = ('Twist', 'TwistStamped', 'PoseStamped', 'PointStamped')
 IMU = 'Imu'
 
@@ -25,8 +25,8 @@ class ExpectedSource:
 
     Args:
         source: topic and type.
-        fields: what is read of its messages.
-        is_trigger: whether each of its messages may be answered with a command.
+        fields: the fields that are read.
+        is_trigger: whether each of its messages may trigger a command.
     """
 
     source: Source
@@ -35,7 +35,7 @@ class ExpectedSource:
 
     @property
     def may_be_silent(self) -> bool:
-        """Whether the policy runs without its messages, as without a command."""
+        """Whether the policy runs without its messages, for example without a command."""
         return bool(self.source.missing) or self.source.type.rpartition('/')[2] in COMMANDS
 
     @property
@@ -46,22 +46,22 @@ class ExpectedSource:
 
     @property
     def reads_orientation(self) -> bool:
-        """Whether an orientation is read of an inertial sensor."""
+        """Whether the orientation of an inertial sensor is read."""
         return self.source.type == IMU and any(text.startswith('orientation') for text in self.fields)
 
 
 @dataclass(frozen=True)
 class ExpectedRobot:
     """
-    What a policy expects of a robot.
+    A policy's expectations of a robot.
 
     Args:
         period: the control period [s].
         sources: the topics that it reads, the triggering one first.
         joints: the joints whose positions it reads.
         commanded: the joints that it commands, in the order of its actions; empty if they are not joints.
-        interface: what is commanded of them: ``position``, ``velocity`` or ``effort``; may be empty.
-        steps_at_period: whether it takes one step per period, however often messages come.
+        interface: the commanded interface: ``position``, ``velocity`` or ``effort``; may be empty.
+        steps_at_period: whether it takes one step per period, however often messages arrive.
     """
 
     period: float
@@ -80,7 +80,7 @@ def expected_robot(
     rate_hz: float = 0.0,
 ) -> ExpectedRobot:
     """
-    Return what a policy expects of a robot.
+    Return a policy's expectations of a robot.
 
     Args:
         file: the content of the policy file, or of an ONNX model.
@@ -151,7 +151,7 @@ def _joints(file: PolicyFile | OnnxFile, settings: ObservationSettings, one: Sou
 
 def _statistics(file: PolicyFile | OnnxFile) -> tuple[Array, Array]:
     """Return the mean and the inverse deviation of each observation in training; NaN where the file has none."""
-    if isinstance(file, OnnxFile):  # they are somewhere in the network
+    if isinstance(file, OnnxFile):  # they are hidden in the network
         unknown = np.full(file.spec.observation_dim, np.nan)
         return unknown, unknown
     mean, gain = (file.tensors[f'normalisation.{name}'].astype(float) for name in ('offset', 'scale'))

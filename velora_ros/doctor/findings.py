@@ -1,4 +1,4 @@
-"""What a check found, and the report of all of them."""
+"""The findings of checks, and the report about all of them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
@@ -8,13 +8,13 @@ Level = Literal['ok', 'note', 'mend']
 
 class Finding(NamedTuple):
     """
-    What a check found.
+    The finding of a check.
 
     Args:
-        level: ``ok`` is in order, ``note`` is worth knowing, ``mend`` must be mended before the robot is armed.
-        check: what was checked, such as ``rate`` or ``sign``.
-        about: what it is about: a topic, a joint, the policy.
-        text: what was found, and for ``mend`` what to do.
+        level: ``ok``: correct; ``note``: worth knowing; ``mend``: must be corrected before the robot is armed.
+        check: the kind of check, such as ``rate`` or ``sign``.
+        about: its subject: a topic, a joint or the policy.
+        text: the finding, and for ``mend`` what to do.
     """
 
     level: Level
@@ -24,19 +24,19 @@ class Finding(NamedTuple):
 
 
 def is_ready(findings: Iterable[Finding]) -> bool:
-    """Return whether nothing must be mended."""
+    """Return whether nothing must be corrected."""
     return all(finding.level != 'mend' for finding in findings)
 
 
 def report(findings: Sequence[Finding], good: str = 'ready') -> list[str]:
-    """Return one line for each finding, then ``good`` or the list of what to mend."""
+    """Return one line for each finding, then ``good`` or the list of corrections."""
     width = max((len(f'{one.check} {one.about}') for one in findings), default=0)
     lines = [f'  {one.level:<4}  {f"{one.check} {one.about}":<{width}}  {one.text}' for one in findings]
     wrong = [one for one in findings if one.level == 'mend']
     if not wrong:
         return [*lines, good]
     numbered = [f'  {number}. {one.about}: {one.text}' for number, one in enumerate(wrong, 1)]
-    return [*lines, f'not ready, {len(wrong)} to mend:', *numbered]
+    return [*lines, f'not ready, {len(wrong)} to correct:', *numbered]
 
 
 def as_json(findings: Sequence[Finding], **about: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which way a joint's positive direction is, in words, from the robot's URDF."""
+"""The positive direction of a joint in words, from the robot's URDF."""
 
 from xml.etree import ElementTree
 

@@ -1,4 +1,4 @@
-"""Order, signs and units of joints, judged by a joint that somebody moves in a stated direction."""
+"""Order, signs and units of joints, checked by moving a joint by hand in a stated direction."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,12 +9,12 @@ from velora_ros.doctor.findings import Finding
 from velora_ros.doctor.samples import Array, ExpectedJoint
 
 AMOUNT = 0.2
-"""How far the joint is to be moved [rad or m]."""
-# A joint has moved if it moved by this share of what was asked.
+"""Distance by which the joint should be moved [rad or m]."""
+# A joint has moved if it moved by this share of the requested distance.
 MOVED = 0.4
 # Time over which positions are averaged before and after the move [s].
 REST_S = 0.4
-# A joint stands still while it moves by less than this share of what was asked within this time.
+# A joint stands still while it moves by less than this share of the requested distance within this time.
 STILL = 0.1
 
 
@@ -66,10 +66,10 @@ class MoveWatch:
 
 def judge_move(asked: ExpectedJoint, names: Sequence[str], moved: Array) -> Finding:
     """
-    Judge a move of one joint by about :data:`AMOUNT` in its positive direction.
+    Check a move of one joint by about :data:`AMOUNT` in its positive direction.
 
     Args:
-        asked: the joint that somebody moved.
+        asked: the joint that was moved.
         names: the joints that were watched.
         moved: how far each moved, shape (joint,).
     """
@@ -78,7 +78,7 @@ def judge_move(asked: ExpectedJoint, names: Sequence[str], moved: Array) -> Find
     own = float(moved[list(names).index(asked.name)]) if asked.name in names else 0.0
     if other != asked.name and abs(own) < 0.5 * abs(distance):
         text = (
-            f"'{asked.name}' was moved and '{other}' changed by {distance:.3g}: the joints are swapped. Correct the "
+            f"'{asked.name}' was moved, but '{other}' changed by {distance:.3g}: the joints are swapped. Correct the "
             'order of names in the driver, or swap them in observation.fields and command.fields.'
         )
         return Finding('mend', 'order', asked.name, text)

@@ -1,4 +1,4 @@
-"""The arguments of ``velora_ros doctor``, which the process that examines takes as well."""
+"""The arguments of ``velora_ros doctor``, shared with the process that examines the robot."""
 
 import argparse
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def words_of(arguments: argparse.Namespace) -> list[str]:
-    """Return the command line that means the same."""
+    """Return the equivalent command line."""
     words = [arguments.policy] if arguments.policy else []
     for name in ('recording', 'params', 'namespace', 'command_topic', 'seconds', 'patience', 'add_trace'):
         value = getattr(arguments, name)

@@ -1,4 +1,4 @@
-"""What was measured of a robot, as arrays: when messages came, joint states, an inertial sensor."""
+"""Measurements of a robot as arrays: times of messages, joint states, an inertial sensor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MOVES = 0.1
 @dataclass(frozen=True)
 class Times:
     """
-    When the messages of a topic were measured and received, in the order in which they came.
+    When the messages of a topic were measured and received, in order of arrival.
 
     Args:
         stamps: the stamps in their headers, shape (n,) [s]; NaN where a stamp is zero or there is no header.
@@ -36,7 +36,7 @@ class Times:
 @dataclass(frozen=True)
 class JointSamples:
     """
-    Joint states, in the order in which they came.
+    Joint states, in order of arrival.
 
     Args:
         names: all joints that any message had.
@@ -57,7 +57,7 @@ class JointSamples:
 
     @property
     def moves(self) -> bool:
-        """Whether any joint moves by more than noise."""
+        """Whether any joint moves by more than its noise."""
         return any(float(np.ptp(self.of(name)[1])) > MOVES for name in self.names if len(self.of(name)[1]))
 
     def of(self, name: str) -> tuple[Array, Array, Array]:

@@ -1,4 +1,4 @@
-"""Environments: make, check and describe them, and disturb them as a real robot would."""
+"""Environments: make, check and describe them, and add the disturbances of a real robot."""
 
 from velora_ros.contract.joint_signals import Signal
 from velora_ros.gym.check_spaces import check_env, check_reward

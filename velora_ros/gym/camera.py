@@ -15,7 +15,7 @@ MOST_GEOMS = 10_000
 
 
 def off_screen_backend() -> str:
-    """Return the OpenGL backend for off-screen pictures: that of ``MUJOCO_GL``, else EGL."""
+    """Return the OpenGL backend for off-screen pictures: that of ``MUJOCO_GL``, otherwise EGL."""
     return os.environ.get('MUJOCO_GL') or 'egl'
 
 
@@ -65,7 +65,7 @@ class Camera:
         area, pixels = mujoco.MjrRect(0, 0, width, height), np.empty((height, width, 3), dtype=np.uint8)
         mujoco.mjr_render(area, self._scene, self._context)
         mujoco.mjr_readPixels(pixels, None, area, self._context)
-        return pixels[::-1]  # OpenGL begins at the bottom
+        return pixels[::-1]  # OpenGL starts at the bottom row
 
     def close(self) -> None:
         """Free the OpenGL context."""

@@ -24,7 +24,7 @@ def check_env(env: Any) -> None:
     Check that observations and actions are vectors of numbers and that actions have finite bounds.
 
     Raises:
-        UnsupportedEnvironmentError: they are not; the message says what would be valid and what to do.
+        UnsupportedEnvironmentError: they are not; the message says what is valid and what to do.
     """
     if isinstance(env, gym.vector.VectorEnv):
         raise UnsupportedEnvironmentError(
@@ -64,10 +64,10 @@ def wrappers_of(env: 'gym.Env[Any, Any]') -> Iterator['gym.Wrapper[Any, Any, Any
 
 def bounding(space: spaces.Box) -> str:
     """
-    Return a line of code that gives an environment finite action bounds, within its own bounds where they are finite.
+    Return a line of code that gives an environment finite action bounds, within its own finite bounds.
 
     Args:
-        space: the action space, in which some bounds are not finite.
+        space: the action space, some of whose bounds are not finite.
     """
     low, high = np.asarray(space.low, dtype=np.float64), np.asarray(space.high, dtype=np.float64)
     above = np.where(np.isfinite(low), low, np.where(np.isfinite(high), np.minimum(-1.0, high - 1), -1.0))

@@ -15,7 +15,7 @@ from velora_ros.gym.describe_env_errors import described
 Env = gym.Env[Any, Any]
 
 ASSUMED_PERIOD_S = 1.0
-_ALIKE = 0.01  # a simulator's dt and the rate of the pictures are the same period if they differ by less than this
+_ALIKE = 0.01  # a simulator's dt and the frame rate mean the same period if they differ by less than this
 _WARNED = '_velora_period_warned'
 
 
@@ -107,7 +107,7 @@ def _physics_period(env: Any) -> float | None:
 
 
 def _periods_inside(base: Any) -> Iterator[tuple[float, bool]]:
-    """Yield the periods of objects inside an environment [s], and whether they are periods of a whole step."""
+    """Yield the periods of objects inside an environment [s], and whether each is that of a whole step."""
     fps = _number((getattr(base, 'metadata', None) or {}).get('render_fps'))
     for value in list(getattr(base, '__dict__', {}).values()):
         if isinstance(value, gym.Env):

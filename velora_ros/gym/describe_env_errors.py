@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 FAILURES = (Exception, SystemExit)
-"""What an environment's code may raise when it fails; some call ``sys.exit``. KeyboardInterrupt is not a failure."""
+"""Exceptions that count as a failure of an environment; some call ``sys.exit``. KeyboardInterrupt is not a failure."""
 
 
 def one_line(error: BaseException) -> str:
     """Return an error's message in one line, without a full stop at its end; ``''`` if its ``__str__`` fails."""
     try:
         text = str(error)
-    except Exception:  # its __str__ is not our code either
+    except Exception:  # its __str__ is foreign code too
         return ''
     return ' '.join(text.split()).rstrip('.')
 
@@ -45,7 +45,7 @@ def closing(env: Any) -> Iterator[Any]:
 def described(error: BaseException) -> str:
     """Return an error's type and message in one line; without a message, its type and the line that raised it."""
     origin = error
-    while type(origin.__cause__) is type(error):  # gymnasium raises some errors a second time
+    while type(origin.__cause__) is type(error):  # gymnasium re-raises some errors
         origin = origin.__cause__
     name, text = type(origin).__name__, one_line(origin)
     if text:

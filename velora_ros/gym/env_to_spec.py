@@ -22,11 +22,12 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
     Return what a policy for this environment reads and commands.
 
     Joint signals are named ``<joint>/<position|velocity|effort>``, everything else ``obs_<i>`` or ``action_<i>``.
-    Behind a wrapper that changes the observations they have no joint names, unless the wrapper is one of ours. An
-    action has a joint's name if it is exactly the control of the actuator, which is tried on a copy of the environment.
+    Behind a wrapper that changes the observations they have no joint names, unless the wrapper is from this package. An
+    action has a joint's name if it is exactly the control of the actuator, which is tested on a copy of the
+    environment.
 
     Args:
-        env: the environment, wrapped or not; its state and random generators stay as they are.
+        env: the environment, wrapped or not; its state and random generators are not changed.
         control_period: the nominal period [s], for environments that do not state it.
 
     Raises:
@@ -67,7 +68,7 @@ def observation_signals(env: Env) -> list[Signal]:
     """Return the name and the unit of each observation."""
     base: Any = env.unwrapped
     own = getattr(base, 'observation_signals', None)  # an environment may provide its names
-    size = _size(base.observation_space)  # 0 for a dictionary or a tuple, which NamedFlatten names
+    size = _size(base.observation_space)  # 0 for a dictionary or a tuple, whose entries NamedFlatten names
     signals = own() if own else _named(observed_signals(base, size) if size else [], 'obs')
     for wrapper in reversed(list(wrappers_of(env))):
         if (rename := getattr(type(wrapper), 'rename', None)) is not None:
@@ -109,7 +110,7 @@ def _kept(signal: Signal | None, index: int, true: bool, servo: bool) -> Signal 
 
 
 def _in_si(signal: Signal) -> Signal:
-    """Return a signal whose factor is in its scale; environments of earlier releases put it into the unit (100 N)."""
+    """Return a signal with the factor in its scale; environments of earlier releases have it in the unit (100 N)."""
     factor, unit = split_unit(signal.unit) or (1.0, signal.unit)
     return replace(signal, unit=unit, scale=factor * signal.scale)
 

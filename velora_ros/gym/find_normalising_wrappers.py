@@ -43,7 +43,7 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class Statistics:
-    """Running statistics that were found: the class of the wrapper, and whether of observations or rewards."""
+    """Running statistics that were found: the class of the wrapper, and whether they are of observations or rewards."""
 
     owner: str
     of: str

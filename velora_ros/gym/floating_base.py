@@ -1,4 +1,4 @@
-"""The floating base of a simulated robot: its pose and motion, as odometry and an inertial sensor measure them."""
+"""The floating base of a simulated robot: pose and motion as measured by odometry and an inertial sensor."""
 
 from typing import NamedTuple
 
@@ -17,9 +17,9 @@ class FloatingBase(NamedTuple):
     """
 
     position: Array
-    """In the world, shape (3,) [m]."""
+    """Position in the world, shape (3,) [m]."""
     orientation: Array
-    """As w, x, y, z, shape (4,)."""
+    """Orientation as w, x, y, z, shape (4,)."""
     velocity: Array
     """Shape (3,) [m/s]."""
     angular_velocity: Array
@@ -40,7 +40,7 @@ class FloatingBaseSensor:
     def __init__(self, model: mujoco.MjModel, joint: int) -> None:
         self._model, self._data = model, mujoco.MjData(model)
         self.dof, self._body = int(model.jnt_dofadr[joint]), int(model.jnt_bodyid[joint])
-        """Where the base's velocity begins in the model's velocities."""
+        """Index of the base's velocity in the model's velocities."""
 
     def measure(self, data: mujoco.MjData, *, held: bool) -> FloatingBase:
         """
@@ -50,7 +50,7 @@ class FloatingBaseSensor:
             data: the state of the robot; it is not changed.
             held: whether the robot is held, so that it does not accelerate.
         """
-        # MuJoCo computed the derived quantities before the last step; the current ones need another forward pass.
+        # MuJoCo computed the derived quantities before the last step; current ones need another forward pass.
         present, dof, body = self._data, self.dof, self._body
         mujoco.mj_copyData(present, self._model, data)
         mujoco.mj_forward(self._model, present)

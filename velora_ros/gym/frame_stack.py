@@ -1,4 +1,4 @@
-"""Frame stacking, the memory of a policy that has none: the last observations, each with its elapsed time."""
+"""Frame stacking, as a memory for policies without one: the last observations, each with its elapsed time."""
 
 from typing import Any
 

@@ -1,9 +1,9 @@
 """
-Which joint each action of a MuJoCo environment drives: found by trying, not by convention.
+Which joint each action of a MuJoCo environment drives: found by testing, not by convention.
 
-An action gets a joint's name and a unit only if it is exactly the control of the actuator, which is tried on a copy of
-the environment (try_actions_on_copy.py). An action that is scaled, shifted, squashed, filtered, reordered or clipped
-on its way to ``data.ctrl``, or that is not held for the whole control period, gets no joint's name.
+An action gets a joint's name and a unit only if it is exactly the control of the actuator, which is tested on a copy of
+the environment (try_actions_on_copy.py). An action that is scaled, shifted, squashed, filtered, reordered or clipped on
+its way to ``data.ctrl``, or that is not held for the whole control period, gets no joint's name.
 """
 
 import warnings
@@ -22,7 +22,7 @@ from velora_ros.gym.try_actions_on_copy import NotProvableError, Trial, is_mujoc
 Array = npt.NDArray[np.float64]
 Env = gym.Env[Any, Any]
 
-_ABSTRACT = ('gymnasium.core', 'gymnasium.envs.mujoco.mujoco_env')  # where a step is only declared
+_ABSTRACT = ('gymnasium.core', 'gymnasium.envs.mujoco.mujoco_env')  # where step is only declared
 _SLIDE, _HINGE = 2, 3  # mjtJoint
 _OF_JOINTS = (0, 1)  # mjtTrn: JOINT and JOINTINPARENT, the same for a joint with one axis
 _FIXED = 0  # mjtGain
@@ -48,7 +48,7 @@ def commanded_signals(env: Any, size: int) -> list[Signal | None]:
 
 def keep_their_pose(env: Any, size: int) -> list[bool]:
     """
-    Return for each actuator whether it is a position servo, which holds its pose while its control does not change.
+    Return, for each actuator, whether it is a position servo, which holds its pose while its control is constant.
 
     Args:
         env: the unwrapped environment.
@@ -64,14 +64,14 @@ def keep_their_pose(env: Any, size: int) -> list[bool]:
 
 def are_controls(env: Env) -> list[bool]:
     """
-    Return for each action whether its actuator gets exactly this value during the whole control period.
+    Return, for each action, whether its actuator gets exactly this value during the whole control period.
 
     Args:
-        env: the environment with its wrappers and one actuator for each action; its state and all random generators
-            stay as they are.
+        env: the environment with its wrappers and one actuator for each action; its state and all random generators are
+            not changed.
 
     Warns:
-        UserWarning: it cannot be tried; the message says why. The answer is then False.
+        UserWarning: it cannot be tested; the message says why. The result is then False.
     """
     unlimited = _within_the_actuators_limits(env)
     if _is_direct(env) or not any(unlimited):
@@ -82,7 +82,7 @@ def are_controls(env: Env) -> list[bool]:
 
 
 def _is_direct(env: Env) -> bool:
-    """Return whether actions reach ``do_simulation`` through the code of gymnasium and this package only."""
+    """Return whether actions reach ``do_simulation`` only through code of gymnasium and this package."""
     base: Any = env.unwrapped
     plain = type(base).step.__module__ in _ABSTRACT or type(base).__module__.startswith('velora_ros.')
     own = vars(base).keys() & {'step', 'do_simulation', '_step_mujoco_simulation'}
@@ -91,7 +91,7 @@ def _is_direct(env: Env) -> bool:
 
 def are_passed_on(env: Env) -> list[bool]:
     """
-    Return for each action whether the innermost environment's ``step`` gets it unchanged; see :func:`are_controls`.
+    Return, for each action, whether the innermost environment's ``step`` gets it unchanged; see :func:`are_controls`.
 
     This is for environments that name their actions themselves.
     """
@@ -118,7 +118,8 @@ def _tried(env: Env) -> Trial | None:
     except FAILURES as error:  # the copy's reset and step are the environment's own code and may raise anything
         why = described(error)
     warnings.warn(
-        f'the actions of {type(env.unwrapped).__name__} could not be tried on a copy of it ({why}), so they are called '
+        f'the actions of {type(env.unwrapped).__name__} could not be tested on a copy of it ({why}), so they are '
+        f'called '
         'action_0 and so on, without a unit. On a robot, set their joints, scale and offset by hand.',
         stacklevel=5,
     )
@@ -131,13 +132,13 @@ def _within_the_actuators_limits(env: Env) -> list[bool]:
     space: Any = env.action_space
     limited = np.asarray(base.model.actuator_ctrllimited, dtype=bool)
     low, high = base.model.actuator_ctrlrange.T
-    slack = 1e-6 * (1 + np.maximum(np.abs(low), np.abs(high)))  # spaces are mostly float32
+    slack = 1e-6 * (1 + np.maximum(np.abs(low), np.abs(high)))  # spaces are usually float32
     inside = (np.ravel(space.low) >= low - slack) & (np.ravel(space.high) <= high + slack)
     return (inside | ~limited).tolist()  # type: ignore[no-any-return]
 
 
 def _actuator_signal(model: Any, index: int) -> Signal | None:
-    """Return what the actuator drives; None unless it is the effort, position or velocity of a joint."""
+    """Return the quantity that the actuator drives; None unless it is the effort, position or velocity of a joint."""
     joint = int(model.actuator_trnid[index, 0])
     if int(model.actuator_trntype[index]) not in _OF_JOINTS or int(model.jnt_type[joint]) not in (_SLIDE, _HINGE):
         return None
@@ -149,7 +150,7 @@ def _actuator_signal(model: Any, index: int) -> Signal | None:
 
 
 def _meaning(model: Any, index: int) -> tuple[str, float]:
-    """Return what an actuator with a fixed gain commands ('' for nothing) and the SI value of one unit of control."""
+    """Return the interface of a fixed-gain actuator ('' for none) and the SI value of one unit of control."""
     gear, gain = float(model.actuator_gear[index, 0]), float(model.actuator_gainprm[index, 0])
     bias_type, bias = int(model.actuator_biastype[index]), model.actuator_biasprm[index, :3].tolist()
     if bias_type == _NO_BIAS or (bias_type == _AFFINE and not any(bias)):

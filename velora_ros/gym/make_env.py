@@ -20,7 +20,7 @@ from velora_ros.gym.rendering import OFF_SCREEN, backend_failure, choose_backend
 Env = gym.Env[Any, Any]
 
 MADE_AS = '_velora_made_as'
-"""Attribute of an environment: the id that makes it again, where its spec has another."""
+"""Attribute of an environment: the id that makes it again, if its spec has another one."""
 
 
 def make(env_id: str, **kwargs: Any) -> Env:
@@ -67,7 +67,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
 
 
 def id_of(env: Env) -> str | None:
-    """Return the id that makes an environment again, with its module if :func:`make` got one; None if it has no id."""
+    """Return the id that makes an environment again, with a module given to :func:`make`; None without an id."""
     if env.spec is None:
         return None
     made_as: str | None = getattr(env.unwrapped, MADE_AS, None)
@@ -161,7 +161,7 @@ def _keywords_of(env_id: str) -> list[str]:
 
 
 def _unknown(env_id: str) -> str:
-    """Return a message with the nearest id: one of the same name, else a similar one."""
+    """Return a message with the nearest id: one of the same name, otherwise a similar one."""
     known = [name for name in gym.registry if '/' not in name]
     base = env_id.rsplit('-v', 1)[0].lower()
     same = [name for name in known if name.rsplit('-v', 1)[0].lower() == base]

@@ -1,4 +1,4 @@
-"""A vector of environments that are alike, without autoreset: training resets each stream with a seed of its own."""
+"""A vector of identical environments without autoreset: training resets each stream with its own seed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +13,14 @@ from velora_ros.utils.memory import LARGEST_SHARE, does_not_fit, free_memory, re
 
 Env = gym.Env[Any, Any]
 
-_FIRST_LOOK = 4  # environments; the first ones also load what all share
+_FIRST_LOOK = 4  # number of environments; the first ones also load shared data
 
 
 def make_many_of(env: Env) -> Callable[..., VectorEnv[Any, Any, Any]] | None:
     """
-    Return ``make_vec`` of an environment that steps many of its kind in one call, as tasks do; None if there is none.
+    Return ``make_vec`` of an environment that steps many of its kind in one call, like tasks; None if there is none.
 
-    Wrappers that change what an environment does, such as disturbances, cannot be around so many at once.
+    Wrappers that change an environment, such as disturbances, cannot wrap several at once.
     """
     while isinstance(env, (OrderEnforcing, PassiveEnvChecker, TimeLimit)):
         env = env.env
@@ -32,15 +32,15 @@ def make_vector(make: Callable[[], Env], n: int) -> SyncVectorEnv:
     """
     Make n environments that are stepped one after the other in this process.
 
-    MuJoCo's steps take tens of microseconds, less than it takes to send an action to another process; docs/training.md
-    has the figures. Pass an ``AsyncVectorEnv`` of your own for slow environments.
+    MuJoCo's steps take tens of microseconds, less than sending an action to another process; docs/training.md has the
+    figures. For slow environments, pass your own ``AsyncVectorEnv``.
 
     Args:
         make: makes one environment.
-        n: how many.
+        n: number of environments.
 
     Raises:
-        UnsupportedEnvironmentError: they would need more memory than there is; or as ``make`` does.
+        UnsupportedEnvironmentError: they would need more memory than available; or as ``make``.
     """
     envs: list[Env] = []
     try:
@@ -62,7 +62,7 @@ def make_vector(make: Callable[[], Env], n: int) -> SyncVectorEnv:
 
 
 def _check_memory(n: int, each: float, free: float) -> None:
-    """Check that n environments of so many bytes fit into what was free."""
+    """Check that n environments of this many bytes fit into the memory that was free."""
     if why := does_not_fit(n * each, free):
         most = max(1, int(LARGEST_SHARE * free / each))
-        raise UnsupportedEnvironmentError(f'{n} environments need {why}; train in at most {most}.')
+        raise UnsupportedEnvironmentError(f'{n} environments need {why}; use at most {most}.')

@@ -1,5 +1,5 @@
 """
-Which joint signal each observation of a MuJoCo environment is: found by trying, not by convention.
+Which joint signal each observation of a MuJoCo environment is: found by testing, not by convention.
 
 The environment's own observation function is called on a few random states of a copy of the simulation. An observation
 that equals one joint's position, velocity or actuator effort in all of them gets its name. Sines, clipped velocities
@@ -45,7 +45,7 @@ def observed_signals(env: Any, size: int) -> list[Signal | None]:
         observations, values, signals = _probe(env)
     except FAILURES as error:  # it is the environment's own code and may raise anything
         warnings.warn(
-            f'the observations of {type(env).__name__} could not be tried, because _get_obs failed with '
+            f'the observations of {type(env).__name__} could not be tested, because _get_obs failed with '
             f'{described(error)}; they are called obs_0 and so on, without a unit.',
             stacklevel=4,
         )
@@ -127,7 +127,7 @@ def _left_alone(env: Any, scratch: Any) -> Iterator[None]:
     try:
         for name, value in before.items():
             if not isinstance(value, gym.Env) and type(value).__module__ not in _NOT_COPIED:
-                with suppress(Exception):  # what cannot be copied is not replaced
+                with suppress(Exception):  # attributes that cannot be copied are not replaced
                     attributes[name] = copy.deepcopy(value, memo)
         env.data = scratch
         yield

@@ -7,9 +7,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 ENDINGS = ('.xml', '.mjcf', '.urdf', '.mjb')
-"""File name endings that can be read; upper case is the same."""
+"""Suffixes of files that can be read, in upper or lower case."""
 FOREIGN_ENDINGS = ('.xacro', '.sdf', '.usd', '.usda', '.usdc', '.usdz', '.world')
-"""File name endings of robot files that cannot be read."""
+"""Suffixes of robot files that cannot be read."""
 ADVICE = 'Valid are MJCF (.xml, .mjcf), URDF (.urdf) and compiled MuJoCo models (.mjb).'
 
 _XACRO = 'it still has xacro elements; expand them, with: xacro {} > robot.urdf'
@@ -23,7 +23,7 @@ def is_robot_file(name: str) -> bool:
 
 
 def kind_of(name: str) -> str:
-    """Return the kind of a robot file by its ending, with an article."""
+    """Return the kind of a robot file by its suffix, with an article."""
     return {'.urdf': 'a URDF file', '.mjb': 'a compiled MuJoCo model'}.get(Path(name).suffix.lower(), 'an MJCF file')
 
 
@@ -130,7 +130,7 @@ def _mesh(name: str, folder: Path) -> Path | None:
 
 
 def _driven_joints(root: ElementTree.Element) -> list[str]:
-    """Return the joints that get a motor: those with an effort limit, unless the file declares others as driven."""
+    """Return the joints that get a motor: those with an effort limit, or those that the file declares as driven."""
     limited = {}
     for joint in root.findall('joint'):
         limit, name = joint.find('limit'), joint.get('name', '')

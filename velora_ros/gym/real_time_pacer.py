@@ -5,15 +5,15 @@ import math
 
 class RealTimePacer:
     """
-    Computes the time that the simulation should have reached, and drops lateness that it cannot catch up.
+    Computes the time that the simulation should have reached, and drops delay that it cannot catch up.
 
-    A simulation that is at most ``max_lag`` late catches up. Beyond that, whole periods of the lateness are dropped:
+    A simulation that is at most ``max_lag`` late catches up. Beyond that, whole periods of the delay are dropped:
     simulated time slips against the clock, which is counted as an overrun. Otherwise a machine that is too slow, or was
     suspended, would publish a burst of old states.
 
     Args:
-        period: lateness is dropped in multiples of it, so that a timer of this period keeps its phase [s].
-        max_lag: the largest lateness that is caught up [s].
+        period: delay is dropped in multiples of it, so that a timer of this period keeps its phase [s].
+        max_lag: the largest delay that is caught up [s].
     """
 
     def __init__(self, period: float, max_lag: float) -> None:

@@ -25,7 +25,7 @@ def choose_backend() -> None:
     """
     Set ``MUJOCO_GL`` to ``egl`` if it is not set and there is no display; to ``osmesa`` if only OSMesa is installed.
 
-    Otherwise gymnasium takes GLFW, which needs a display. Call this before MuJoCo is imported.
+    Otherwise gymnasium would use GLFW, which needs a display. Call this before MuJoCo is imported.
     """
     if not any(os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', MUJOCO_GL)):
         only_osmesa = not find_library('EGL') and find_library('OSMesa')
@@ -45,21 +45,21 @@ def check_rendering(backend: str = '') -> None:
     choose_backend()
     backend = backend or os.environ.get(MUJOCO_GL, 'glfw')
     try:
-        with warnings.catch_warnings(action='ignore'):  # GLFW warns of what the error below says
+        with warnings.catch_warnings(action='ignore'):  # GLFW's warning repeats the error below
             context = importlib.import_module(f'mujoco.{backend}').GLContext(8, 8)
             context.make_current()
             mujoco = importlib.import_module('mujoco')
             mujoco.MjrContext(mujoco.MjModel.from_xml_string('<mujoco/>'), mujoco.mjtFontScale.mjFONTSCALE_100).free()
             context.free()
-    except Exception as error:  # from ImportError to AttributeError, as each backend fails in its own way
+    except Exception as error:  # ImportError, AttributeError and others: each backend fails in its own way
         raise MissingDependencyError(_no_backend(backend, error)) from error
 
 
 def backend_failure(error: BaseException) -> VeloraError | None:
     """
-    Return the error to raise if importing MuJoCo or drawing failed because of OpenGL; None if it failed otherwise.
+    Return the error to raise if importing MuJoCo or drawing failed because of OpenGL; None for other failures.
 
-    MuJoCo loads the backend that ``MUJOCO_GL`` names when it is imported, so every first use of it can fail.
+    MuJoCo loads the backend named by ``MUJOCO_GL`` when it is imported, so any first use of it can fail.
     """
     backend = os.environ.get(MUJOCO_GL, '')
     texts = [one_line(one) for one in with_causes(error)]

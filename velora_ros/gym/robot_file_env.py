@@ -5,7 +5,7 @@ It has no task. The simulator needs none; to train a policy, give it a reward::
 
     env = velora_ros.gym.make('arm.xml', reward=lambda model, data, action: -abs(data.joint('elbow').qpos[0]))
 
-or derive an environment of your own from :class:`ModelEnv` and register it with gymnasium.
+or derive your own environment from :class:`ModelEnv` and register it with gymnasium.
 """
 
 import math
@@ -49,8 +49,8 @@ class ModelEnv(MujocoEnv):
     The observation is the position of each joint with one axis, then the velocity of each, then the values of each
     sensor, all in the file's order; sensors that only repeat a joint's position or velocity are omitted. The action is
     one value for each actuator, within its limits (``control_limits`` in ``gym/servos_and_control_limits.py``). An
-    episode begins at the keyframe ``home``, else ``stand``, else the first one, else at the reference pose. It ends
-    only when the simulation becomes unstable.
+    episode begins at the keyframe ``home``, ``stand`` or the first one, in this order, otherwise at the reference pose.
+    It ends only when the simulation becomes unstable.
 
     A URDF has no actuators: each joint with an effort limit gets a motor with that limit, unless another joint moves it
     (``<mimic>``). If the file has ``<transmission>`` or ``<ros2_control>`` elements, only the joints that they name get
@@ -124,7 +124,7 @@ class ModelEnv(MujocoEnv):
         return any(self.data.warning[index].number for index in _UNSTABLE)
 
     def reset_model(self) -> Array:
-        """Put the robot at its keyframe or its reference pose; position servos begin at their current position."""
+        """Put the robot in its keyframe or its reference pose; position servos start at their current position."""
         if self.model.nkey:
             mujoco.mj_resetDataKeyframe(self.model, self.data, self._start_key())
         places = self.model.jnt_qposadr[self._joints]

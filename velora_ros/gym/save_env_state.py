@@ -1,9 +1,9 @@
 """
-The state of gymnasium's own MuJoCo environments, to the bit: an interrupted run resumes in the middle of an episode.
+The exact state of gymnasium's own MuJoCo environments, so that a run can resume in the middle of an episode.
 
 Saved are the physics (``mj_getState`` with ``mjSTATE_INTEGRATION``, and what the last step computed from it, which some
-rewards read), the random generator and the counter of the time limit. Other wrappers and environments may keep anything
-in themselves, so they cannot be saved.
+rewards read), the random generator and the counter of the time limit. Other wrappers and environments may have any
+internal state, so they cannot be saved.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _WORD = 2**64
 
 
 def can_be_saved(env: Env) -> bool:
-    """Return whether :func:`state_of` knows all that the future of an environment depends on."""
+    """Return whether :func:`state_of` returns everything that determines the future of an environment."""
     return (
         all(type(one) in _WRAPPERS for one in _layers(env))
         and type(env.unwrapped).__module__.startswith(_MODULE)

@@ -1,4 +1,4 @@
-"""Position servos whose stiffness and damping come with each command, as many drives of legged robots take them."""
+"""Position servos whose stiffness and damping come with each command, as in many drives of legged robots."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 
 class Gains(NamedTuple):
     """
-    What a command says about the servos, shape (action,) each; None keeps their own.
+    The gains in a command, shape (action,) each; None keeps the servos' own.
 
     Args:
         stiffness: [N*m/rad or N/m].
@@ -26,8 +26,8 @@ class ServoGains:
     """
     Writes the gains of position servos into the fields of a model.
 
-    A servo whose gains differ from the model's, because the simulation varies them, differs by the same factor from
-    what a command asks for.
+    A servo whose gains differ from the model's, because the simulation varies them, differs from the commanded gains by
+    the same factor.
 
     Args:
         model: the model, with the gains that commands are given for.
@@ -45,12 +45,12 @@ class ServoGains:
         self.begin()
 
     def begin(self) -> None:
-        """Take the present gains as the servos' own."""
+        """Store the current gains as the servos' own."""
         self._own_gain = self._gain[..., self._servos, 0].copy()
         self._own_bias = self._bias[..., self._servos, :3].copy()
 
     def set(self, gains: Gains) -> None:
-        """Give the servos these gains; what is None becomes their own again."""
+        """Set these gains; with None, restore the servos' own."""
         stiffness, damping = gains
         factor = 1.0 if stiffness is None else stiffness / self._model_stiffness
         self._gain[..., self._servos, 0] = self._own_gain * factor
@@ -59,7 +59,7 @@ class ServoGains:
         self._bias[..., self._servos, 2] = self._own_bias[..., 2] if damping is None else self._damped(damping)
 
     def _damped(self, damping: Array) -> Array:
-        """Return the bias of a damping; where the model has none there is no factor to keep."""
+        """Return the bias for a damping; without damping in the model there is no factor to keep."""
         has_own = self._model_damping > 0
         factor = damping / np.where(has_own, self._model_damping, 1.0)
         return np.where(has_own, self._own_bias[..., 2] * factor, -damping / self._square)

@@ -1,4 +1,4 @@
-"""A gymnasium MuJoCo environment as a robot: physics in small steps, and a command that can change at each of them."""
+"""A gymnasium MuJoCo environment as a robot: physics in small steps, with a command that can change at each step."""
 
 import math
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ _SINGLE_AXIS = (int(mujoco.mjtJoint.mjJNT_SLIDE), int(mujoco.mjtJoint.mjJNT_HING
 
 
 class Period(NamedTuple):
-    """The outcome of one control period; if ``held``, the robot was held at its initial state and the reward is 0."""
+    """The outcome of one control period; if ``held``, the robot was held in its initial state and the reward is 0."""
 
     observation: Array
     reward: float
@@ -40,12 +40,12 @@ class SimulatedRobot(SimulatedTime):
     """
     Runs a MuJoCo environment one physics step at a time.
 
-    ``env.step`` simulates a whole control period under one action. A robot's command can arrive in mid-period, so here
-    the physics runs step by step. At the end of the period ``env.step`` gets the result instead of simulating: it sees
-    the states before and after, and computes observation, reward and termination. With one command in a period and the
-    environment's own time step, the outcome equals ``env.step`` bit for bit.
+    ``env.step`` simulates a whole control period under one action. A robot's command can arrive in the middle of a
+    period, so the physics runs step by step here. At the end of the period ``env.step`` gets the result instead of
+    simulating: it sees the states before and after, and computes observation, reward and termination. With one command
+        in a period and the environment's own time step, the outcome equals ``env.step`` bit for bit.
 
-    After a reset the robot is held at its initial state until a command or :meth:`release`; its time continues. Without
+    After a reset the robot is held in its initial state until a command or :meth:`release`; its time continues. Without
     a command, position servos keep their pose and all other actuators get 0.
 
     Args:
@@ -126,7 +126,7 @@ class SimulatedRobot(SimulatedTime):
 
     @property
     def base(self) -> FloatingBase | None:
-        """Present pose and motion of the first body with a free joint; None if no body has one."""
+        """Current pose and motion of the first body with a free joint; None if no body has one."""
         return self._base_sensor.measure(self._base.data, held=self.holding) if self._base_sensor else None
 
     @property
@@ -160,7 +160,7 @@ class SimulatedRobot(SimulatedTime):
         self.episode_return = 0.0
         """Sum of rewards since the last reset."""
         self.holding = True
-        """Whether the robot is held at its initial state."""
+        """Whether the robot is held in its initial state."""
         mujoco.mj_copyData(self._after, self._model, self._base.data)
         mujoco.mj_fwdPosition(self._model, self._after)  # some environments set only the positions
         self._command = self._bounded(resting_controls(self._model, self._after))
@@ -178,7 +178,7 @@ class SimulatedRobot(SimulatedTime):
         self.release()
 
     def set_gains(self, gains: Gains) -> None:
-        """Give the position servos these gains from the next physics step on; only if :attr:`takes_gains`."""
+        """Set the gains of the position servos from the next physics step on; only if :attr:`takes_gains`."""
         if self._gains is None:
             model = self._model
             every = np.arange(model.nu)
@@ -223,7 +223,7 @@ class SimulatedRobot(SimulatedTime):
 
     def set_period(self, steps: int) -> None:
         """
-        Set the length of the running control period; call this when it begins.
+        Set the length of the current control period; call this when it begins.
 
         Its reward is weighted by its length, so that returns count nominal periods, as in TimingJitter.
 
@@ -240,8 +240,7 @@ class SimulatedRobot(SimulatedTime):
         """
         Advance by one physics step.
 
-        Returns:
-            The outcome of the control period if it ended with this step, else None.
+        Returns: The outcome of the control period if it ended with this step, otherwise None.
 
         Raises:
             UnsupportedEnvironmentError: the environment's ``step`` does not simulate through ``do_simulation``.
@@ -277,7 +276,7 @@ class SimulatedRobot(SimulatedTime):
         return Period(self.observation, reward, bool(terminated), bool(truncated), held=False)
 
     def _outcome(self, length: float) -> tuple[Any, Any, bool, bool]:
-        """Return what ``env.step`` returns for the period that ends now, ``length`` T long."""
+        """Return the result of ``env.step`` for the period that ends now, ``length`` T long."""
         data = self._base.data
         mujoco.mj_rnePostConstraint(self._model, data)  # as MujocoEnv does after its last step
         mujoco.mj_copyData(self._after, self._model, data)

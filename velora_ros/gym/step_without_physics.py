@@ -13,7 +13,7 @@ def step_without_physics(
     env: 'gym.Env[Any, Any]', action: Any, after: mujoco.MjData, length: float
 ) -> tuple[Any, Any, bool, bool]:
     """
-    Call ``env.step`` so that it takes a given state instead of simulating.
+    Call ``env.step`` so that it uses a given state instead of simulating.
 
     Args:
         env: a MuJoCo environment of gymnasium in the state at the beginning of the period, wrapped or not.

@@ -6,7 +6,7 @@ from gymnasium.wrappers.numpy_to_torch import NumpyToTorch
 
 
 class TorchTensors(NumpyToTorch):
-    """gymnasium's ``NumpyToTorch``, but pictures stay numpy arrays: torch refuses MuJoCo's, which are flipped views."""
+    """gymnasium's ``NumpyToTorch``, but pictures stay numpy arrays, because torch refuses MuJoCo's flipped views."""
 
     def render(self) -> Any:
         """Return the frame as the environment drew it, shape (height, width, 3)."""

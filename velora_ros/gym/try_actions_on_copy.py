@@ -1,8 +1,8 @@
 """
-Find out what happens to an action on its way to the actuators, by trying it on a copy of the environment.
+Find out what happens to an action on its way to the actuators, by testing it on a copy of the environment.
 
 The copy is stepped with random actions while MuJoCo reports the control of each physics step. The environment itself,
-its wrappers and all random generators stay unchanged.
+its wrappers and all random generators are not changed.
 """
 
 import copy
@@ -23,13 +23,13 @@ Array = npt.NDArray[np.float64]
 Env = gym.Env[Any, Any]
 
 STEPS = 12
-# From this step on, the copy's joints are also moved between the steps: an action's effect may depend on the state.
+# From this step on, the copy's joints are also moved between steps, because an action's effect may depend on the state.
 PUSHED_FROM = 6
 _SLIDE, _HINGE = 2, 3  # mjtJoint
 
 
 class NotProvableError(Exception):
-    """The environment cannot be tried; the message says why."""
+    """The environment cannot be tested; the message says why."""
 
 
 class Trial(NamedTuple):
@@ -52,7 +52,7 @@ def try_actions(env: Env) -> Trial:
     Step a copy of the environment with the lowest, the highest and random actions.
 
     Raises:
-        NotProvableError: the copy shares a part with the environment, so that trying it would change the environment.
+        NotProvableError: the copy shares a part with the environment, so testing it would change the environment.
     """
     import mujoco  # noqa: PLC0415 - an environment without MuJoCo must not need it
 
@@ -148,7 +148,7 @@ def _copied(env: Env) -> Any:
     twins = [object.__new__(type(part)) for part in chain]
     for part, twin in zip(chain, twins, strict=True):
         memo[id(part)] = twin
-    for wrapper in wrappers_of(env):  # one that is not copied is replaced by what it wraps
+    for wrapper in wrappers_of(env):  # a wrapper that is not copied is replaced by the wrapped environment
         memo.setdefault(id(wrapper), _next_twin(wrapper, memo))
     for part in chain:
         _share(part, memo)
@@ -156,7 +156,7 @@ def _copied(env: Env) -> Any:
         for name, value in vars(part).items():
             vars(twin)[name] = _twin_of(value, memo)
     state = _arrays_of(env.unwrapped)
-    for original in memo.get(id(memo), []):  # what deepcopy visited
+    for original in memo.get(id(memo), []):  # the objects that deepcopy visited
         if isinstance(original, np.ndarray) and any(np.may_share_memory(original, array) for array in state):
             raise NotProvableError("it keeps views of the simulation's state, which a copy cannot follow")
     for twin in twins:
@@ -179,7 +179,7 @@ def _share(part: Any, memo: dict[int, Any]) -> None:
 
 
 def _twin_of(value: Any, memo: dict[int, Any]) -> Any:
-    """Return the copy of an attribute; a function whose closure holds the environment gets one that holds the copy."""
+    """Return the copy of an attribute; in the closure of a function, the environment is replaced by the copy."""
     if not isinstance(value, FunctionType) or not value.__closure__:
         return copy.deepcopy(value, memo)
     cells = [CellType(_follow(cell.cell_contents, memo)) for cell in value.__closure__]
@@ -249,7 +249,7 @@ def _state_kept(base: Any) -> Iterator[None]:
 
 
 def may_change_actions(wrapper: Any) -> bool:
-    """Return whether a wrapper may change an action; ours only delay and hold it, as a robot does."""
+    """Return whether a wrapper may change an action; this package's only delay and hold it, as a robot does."""
     module = type(wrapper).__module__
     if module.startswith('velora_ros.'):
         return False

@@ -1,7 +1,7 @@
 """
 The liquid network: wiring (numpy) -> cell (one step, explicit hidden state and elapsed time) -> network (a sequence).
 
-``Wiring`` needs no torch; the other names import it when they are first asked for.
+``Wiring`` needs no torch; the other names import it on first use.
 """
 
 from typing import TYPE_CHECKING, Any

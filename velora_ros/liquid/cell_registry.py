@@ -1,10 +1,10 @@
 """
-Every kind of command layer by name: the liquid cell, and two others that it is compared with.
+Every kind of command layer by name: the liquid cell, and two others for comparison.
 
 A cell takes the inter neurons' output u, its own state h and the elapsed time, and returns h' in [-1, 1]. Everything
 around it (inter layer, sparse wiring, motor layer, training) stays the same, so that a difference is due to the cell.
 
-To add a cell, write its torch module and enter it in :data:`CELLS`. Without kernels it trains on the torch backend.
+To add a cell, write its torch module and add it to :data:`CELLS`. Without kernels it trains on the torch backend.
 """
 
 import importlib
@@ -17,16 +17,17 @@ from velora_ros.errors import ConfigError, did_you_mean
 @dataclass(frozen=True)
 class CellKind:
     """
-    What a cell is made of.
+    The properties of a cell.
 
     Args:
-        gates: blocks of rows in the stacked weight.
-        time_input: whether the elapsed time is one more input, dt/T - 1, between u and h; the liquid cell has it in its
+        gates: number of blocks of rows in the stacked weight.
+        time_input: whether the elapsed time is another input, dt/T - 1, between u and h; the liquid cell has it in its
             equation.
-        recurrent: whether h is an input; without it there are no synapses from h.
-        module: its torch module as ``package.module:Class``, with the calls of :class:`velora_ros.liquid.network.Cell`.
-        kernels: its compiled loops likewise, a :class:`velora_ros.liquid.kernels.cell_kernels.CellKernels`; empty:
-            it has none.
+        recurrent: whether h is an input; otherwise there are no synapses from h.
+        module: its torch module as ``package.module:Class``, with the interface of
+            :class:`velora_ros.liquid.network.Cell`.
+        kernels: its compiled loops in the same form, a :class:`velora_ros.liquid.kernels.cell_kernels.CellKernels`;
+            empty: it has none.
     """
 
     gates: int

@@ -1,4 +1,4 @@
-"""What the cells have in common that the liquid cell is compared with: they read the elapsed time as an input."""
+"""The common part of the cells for comparison: they read the elapsed time as an input."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A gated recurrent unit (arXiv 1406.1078), to compare the liquid cell with."""
+"""A gated recurrent unit (arXiv 1406.1078), for comparison with the liquid cell."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""How many neurons and parameters a network has: layers, synapses, and networks of equal size with another cell."""
+"""Numbers of neurons and parameters: of layers, of synapses, and of networks of equal size with another cell."""
 
 import math
 
@@ -12,8 +12,8 @@ def layer_sizes(n_neurons: int) -> tuple[int, int]:
 
 
 def inputs_per_neuron(n_sources: int, sparsity: float) -> int:
-    """Return how many inputs a neuron draws: ceil((1 - sparsity) x fan-in)."""
-    return math.ceil(round((1 - sparsity) * n_sources, 9))  # rounded: 0.3 * 10 is a hair above 3 in binary
+    """Return the number of inputs that a neuron draws: ceil((1 - sparsity) x fan-in)."""
+    return math.ceil(round((1 - sparsity) * n_sources, 9))  # rounded: 0.3 * 10 is slightly above 3 in binary
 
 
 def parameter_count(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
@@ -32,9 +32,9 @@ def parameter_count(cell: str, n_sensory: int, n_neurons: int, n_motor: int, spa
 
 def equal_neurons(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
     """
-    Return how many neurons give a cell as many parameters as the liquid one has with ``n_neurons``, or nearly so.
+    Return the number of neurons with which a cell has about as many parameters as the liquid one.
 
-    Within 10 % from 10 neurons on; the share of command neurons is the same.
+    The difference is at most 10 % from 10 neurons on; the share of command neurons is the same.
     """
     if cell == CFC:
         return n_neurons

@@ -27,7 +27,7 @@ class Wiring:
         command: [inter; command] -> command, shape (command, inter + command); command -> command is dense. Cells that
             take the time as an input have one more column, between the two; a feed-forward cell has no synapse from h.
         motor: command -> motor, shape (motor, command).
-        sparsity: share of the possible synapses that each neuron does without.
+        sparsity: share of the possible synapses that each neuron lacks.
         cell: kind of the command layer, one of :data:`velora_ros.liquid.cell_registry.CELLS`.
     """
 
@@ -136,7 +136,7 @@ class Wiring:
 
 
 def _synapses(n_targets: int, n_sources: int, sparsity: float, rng: np.random.Generator) -> Mask:
-    """Draw each target's inputs, then give every source that was not drawn one target; shape (targets, sources)."""
+    """Draw each target's inputs, then give every source that was not drawn a target; shape (targets, sources)."""
     n_inputs = inputs_per_neuron(n_sources, sparsity)
     mask = np.zeros((n_targets, n_sources), dtype=np.bool_)
     for target in range(n_targets):

@@ -1,6 +1,6 @@
 """
-What was recorded of a robot: MCAP files written, read and repaired, and commands compared. No ROS.
+Recordings of a robot: write, read and repair MCAP files, and compare commands, without ROS.
 
-A recording holds the messages as the middleware carries them, with their definitions, so that Foxglove, PlotJuggler
-and ``ros2 bag`` open it. ``velora_ros.nodes.record`` makes one.
+A recording holds serialised messages and their definitions, so that Foxglove, PlotJuggler and ``ros2 bag`` can open it.
+``velora_ros.nodes.record`` makes one.
 """

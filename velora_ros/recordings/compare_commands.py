@@ -1,4 +1,4 @@
-"""Two series of commands side by side: the recorded ones, and what another policy would have commanded."""
+"""Compare two series of commands: the recorded ones, and those that another policy would have sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Commands:
     Commands over time.
 
     Args:
-        times: when the state that each answers was published, or the command itself, ascending, shape (n,) [ns].
+        times: when the state of each command, or the command itself, was published, ascending, shape (n,) [ns].
         values: one row for each, in the order of the policy's actions, shape (n, action) [SI units].
     """
 
@@ -31,15 +31,15 @@ class Commands:
 @dataclass(frozen=True)
 class Comparison:
     """
-    Recorded commands and what another policy would have commanded for the same states.
+    Recorded commands and those of another policy for the same states.
 
     Args:
         names: the names of the actions.
-        units: their SI units; ``''`` where unknown.
+        units: their SI units; ``''`` if unknown.
         ranges: highest minus lowest command of each action, shape (action,).
         times: when each state was published, shape (n,) [s since the first].
-        recorded: what was commanded, shape (n, action).
-        other: what the other policy would have commanded, shape (n, action).
+        recorded: the recorded commands, shape (n, action).
+        other: the other policy's commands, shape (n, action).
     """
 
     names: Sequence[str]
@@ -56,7 +56,7 @@ class Comparison:
         return difference
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return for each action the root mean square and largest difference, and when that was [s]."""
+        """Return, for each action, the root mean square and the largest difference, and the time of the latter [s]."""
         rows = []
         for k, (name, unit) in enumerate(zip(self.names, self.units, strict=True)):
             one = self.differences[:, k]
@@ -90,16 +90,16 @@ class Comparison:
 
 def pair_with_states(states: Times, recorded: Commands) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """
-    Return which recorded command answers which state: indices of the states and of the commands, each ascending.
+    Return which recorded command belongs to which state: indices of the states and of the commands, each ascending.
 
-    A command answers the newest state that was published before it. Where this is not certain, neither counts: a state
-    with several commands, and the states after one without, because its command may have come late.
+    A command belongs to the newest state that was published before it. If this is not certain, neither counts: a state
+    with several commands, and the states after one without, because its command may have been late.
     """
     places = np.searchsorted(states, recorded.times, side='right') - 1
     counts = np.bincount(places[places >= 0], minlength=len(states))
     first = int(np.argmax(counts > 0)) if counts.any() else 0
     before = np.concatenate([[1], counts[:-1]])
-    before[: first + 1] = 1  # commanding begins there
+    before[: first + 1] = 1  # the first command
     sure = np.flatnonzero((counts == 1) & (before == 1))
     return sure.astype(np.intp), np.searchsorted(places, sure).astype(np.intp)
 

@@ -1,4 +1,4 @@
-"""What a recording contains, as text and as one JSON object."""
+"""The content of a recording, as text and as one JSON object."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def summary(path: str, recording: Recording) -> dict[str, Any]:
 def describe(path: str, recording: Recording) -> str:
     """Return the description as text."""
     about = summary(path, recording)
-    state = 'complete' if recording.complete else f'cut short, {recording.unreadable} bytes at its end are lost'
+    state = 'complete' if recording.complete else f'truncated, {recording.unreadable} bytes at its end are lost'
     lines = [f'{path}: {state}; {about["seconds"]:g} s, {about["messages"]} messages']
     rows = [
         [name, one['type'], str(one['messages']), _shown(one['rate_hz']), _shown(one['longest_gap_s'])]

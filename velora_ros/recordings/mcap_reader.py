@@ -1,4 +1,4 @@
-"""Read a recording, complete or cut short: a recorder that was killed leaves a file without an end and an index."""
+"""Read a recording, complete or truncated: a recorder that was killed leaves a file without an end and an index."""
 
 import struct
 from collections.abc import Collection, Iterator
@@ -51,11 +51,11 @@ class Recording:
 
 def read_recording(path: str | Path, topics: Collection[str] | None = None) -> Recording:
     """
-    Read a recording up to its end, or up to where it was cut short.
+    Read a recording up to its end or its truncation.
 
     Args:
         path: an MCAP file.
-        topics: the topics whose messages are wanted; None is all.
+        topics: the topics whose messages are read; None: all.
 
     Raises:
         RecordingError: the file is missing or not an MCAP file, or has no readable beginning.
@@ -121,10 +121,10 @@ def _records(file: IO[bytes], whole: int, recording: Recording) -> Iterator[obje
         yield from StreamReader(beginning, validate_crcs=True).records  # type: ignore[arg-type]
         recording.complete = True
     except EndOfFile:
-        pass  # no footer: the file was cut short after the last whole record
+        pass  # no footer: the file was truncated after the last whole record
     except (InvalidMagic, OSError):
         raise
-    except Exception:  # damaged bytes: each decompressor raises its own
+    except Exception:  # damaged bytes: each decompressor raises its own error
         recording.unreadable += beginning.left
 
 
@@ -135,7 +135,7 @@ class _Beginning:
         self._file, self.left = file, length
 
     def read(self, length: int = -1) -> bytes:
-        """Return the next bytes, fewer at the end."""
+        """Return the next bytes; fewer at the end."""
         wanted = self.left if length < 0 else min(length, self.left)
         data = self._file.read(wanted)
         self.left -= len(data)

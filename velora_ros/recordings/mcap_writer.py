@@ -1,4 +1,4 @@
-"""Write a recording: an MCAP file that holds, at any time, what was written until the last flush."""
+"""Write a recording: an MCAP file that contains, at any time, everything up to the last flush."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from velora_ros.errors import ConfigError, StorageError
 from velora_ros.recordings.messages import Channel, RawMessage
 
 CHUNK_BYTES = 4 * 2**20
-"""A chunk of this length is written at once, whatever the time."""
+"""A chunk of this length is written immediately, regardless of the time."""
 
 
 class McapFile:
@@ -32,7 +32,7 @@ class McapFile:
         self._sequence: dict[str, int] = {}
 
     def add_channel(self, channel: Channel) -> None:
-        """Add a topic; its messages can be written then. A topic that is known already keeps its definition."""
+        """Add a topic, so that its messages can be written. A known topic keeps its definition."""
         if channel.topic in self._channels:
             return
         schema = (channel.type, channel.definition)
@@ -63,7 +63,7 @@ class McapFile:
         self._writer.flush()
 
     def finish(self) -> None:
-        """Write what is left and the index."""
+        """Write the rest and the index."""
         self._writer.finish()
 
 
@@ -90,12 +90,12 @@ class RecordingFile(McapFile):
         self.flush()
 
     def flush(self) -> None:
-        """Finish the current chunk and bring it to the disk."""
+        """Finish the current chunk and write it to the disk."""
         super().flush()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Write what is left and the index, and close the file."""
+        """Write the rest and the index, and close the file."""
         try:
             self.finish()
             self._file.flush()

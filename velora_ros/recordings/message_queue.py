@@ -1,4 +1,4 @@
-"""The queue between what receives messages and what writes them: bounded, and never waiting for the disk."""
+"""The queue between the receiver and the writer of messages: bounded, and never waiting for the disk."""
 
 import threading
 from collections import Counter, deque
@@ -10,13 +10,13 @@ Item = Channel | Note | RawMessage
 
 class MessageQueue:
     """
-    Takes messages from one thread and hands them to another. A message that finds it full is dropped and counted.
+    Passes messages from one thread to another. A message that arrives while it is full is dropped and counted.
 
     Channels and notes are never dropped.
 
     Args:
-        most_messages: greatest number of items.
-        most_bytes: greatest sum of the messages' lengths.
+        most_messages: largest number of items.
+        most_bytes: largest sum of the messages' lengths.
     """
 
     def __init__(self, most_messages: int = 50_000, most_bytes: int = 64 * 2**20) -> None:
@@ -51,7 +51,7 @@ class MessageQueue:
         return items
 
     def close(self) -> None:
-        """Let :meth:`take` no longer wait; what is queued can still be taken."""
+        """Make :meth:`take` return immediately; queued items can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify()

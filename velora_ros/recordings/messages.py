@@ -1,4 +1,4 @@
-"""What a recording consists of: channels, their messages as bytes, and notes."""
+"""The parts of a recording: channels, their messages as bytes, and notes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Channel:
 
 
 class RawMessage(NamedTuple):
-    """A message as the middleware carries it (CDR): its topic, when it was received and published [ns], its bytes."""
+    """A serialised message (CDR): its topic, the times of receipt and publishing [ns], its bytes."""
 
     topic: str
     received: int
@@ -41,6 +41,6 @@ class Note:
 
 
 POLICY_NOTE = 'velora_ros.policy'
-"""The name of the notes that say which policy ran: ``controller``, ``policy``, ``digest``, ``received`` [ns]."""
+"""The name of the notes about the policy that ran: ``controller``, ``policy``, ``digest``, ``received`` [ns]."""
 END_NOTE = 'velora_ros.end'
-"""The name of the note at the end of a recording: what was dropped."""
+"""The name of the note at the end of a recording, about dropped messages."""

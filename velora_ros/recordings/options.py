@@ -1,4 +1,4 @@
-"""What to record and where to: the arguments of ``velora_ros record``, which the process that records takes as well."""
+"""What to record and where: the arguments of ``velora_ros record``, shared with the process that records."""
 
 import argparse
 import time
@@ -28,7 +28,7 @@ class RecordOptions:
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> 'RecordOptions':
-        """Return the options that were parsed with :func:`add_arguments`."""
+        """Return the options from arguments of :func:`add_arguments`."""
         return cls(
             arguments.file or '',
             tuple(arguments.topics),

@@ -10,7 +10,7 @@ from velora_ros.utils.atomic_files import atomic_write
 
 def write_recording(recording: Recording, path: str | os.PathLike[str]) -> None:
     """
-    Write everything that was read of a recording to a file, which may be the file that was read.
+    Write everything that was read from a recording to a file, which may be the same file.
 
     Raises:
         StorageError: it cannot be written; an existing file is unchanged.

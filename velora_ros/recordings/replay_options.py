@@ -1,4 +1,4 @@
-"""The arguments of ``velora_ros replay``, which the process that replays takes as well."""
+"""The arguments of ``velora_ros replay``, shared with the process that replays."""
 
 import argparse
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def words_of(arguments: argparse.Namespace) -> list[str]:
-    """Return the command line that means the same."""
+    """Return the equivalent command line."""
     words = [arguments.file]
     for name in ('out', 'policy', 'params', 'namespace', 'command_topic', 'rows', 'picture'):
         value = getattr(arguments, name)

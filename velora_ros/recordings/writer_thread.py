@@ -1,4 +1,4 @@
-"""Writes queued messages to a file in a thread of its own, and flushes the file every second."""
+"""Writes queued messages to a file in its own thread, and flushes the file every second."""
 
 import threading
 import time
@@ -8,21 +8,21 @@ from velora_ros.recordings.message_queue import MessageQueue
 from velora_ros.recordings.messages import Channel, Note
 
 FLUSH_S = 1.0
-"""Longest time until a message that was received is on the disk, beside the time that the disk takes [s]."""
+"""Longest time until a received message is written to the disk, in addition to the disk's own latency [s]."""
 
 
 class WriterThread:
     """
-    Writes what is put into a queue until the queue is closed.
+    Writes the items of a queue until the queue is closed.
 
     Args:
-        queue: what is written.
-        file: where it is written; the thread closes it.
+        queue: the items.
+        file: the file, which the thread closes.
     """
 
     def __init__(self, queue: MessageQueue, file: RecordingFile) -> None:
         self.error: OSError | None = None
-        """Why writing has ended early, for example on a full disk."""
+        """Why writing ended early, for example because of a full disk."""
         self.written = 0
         """Number of messages written."""
         self._queue, self._file = queue, file
@@ -47,7 +47,7 @@ class WriterThread:
     def _write_until_closed(self) -> None:
         due, is_last = time.monotonic() + FLUSH_S, False
         while not is_last:
-            is_last = self._queue.closed  # asked before the items are taken, so that none is left behind
+            is_last = self._queue.closed  # checked before the items are taken, so that none is missed
             for item in self._queue.take(max(0.0, due - time.monotonic())):
                 if isinstance(item, Channel):
                     self._file.add_channel(item)

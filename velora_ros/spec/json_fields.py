@@ -23,7 +23,7 @@ def from_json(kind: type[Any], data: Any, where: str) -> Any:
     Args:
         kind: the dataclass; its fields are strings, numbers, booleans, other dataclasses, or tuples of one of these.
         data: the dictionary.
-        where: what it is, for errors.
+        where: the name of the value, for errors.
 
     Raises:
         SpecError: a field is missing, unknown or of the wrong type.

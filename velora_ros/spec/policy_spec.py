@@ -25,18 +25,18 @@ class PolicySpec:
     Names follow ros2_control: ``<joint>/<position|velocity|effort>``; a signal that belongs to no joint is
     ``obs_<i>`` or ``action_<i>``.
 
-    An action has two values: one in the policy's own units, which ``env.step`` takes, and one in SI units, which a
-    robot takes. The SI value is ``action_scale * action + action_offset``.
+    An action has two values: one in the policy's own units, for ``env.step``, and one in SI units, for a robot. The SI
+    value is ``action_scale * action + action_offset``.
 
     Args:
         observation_names: one name per observation entry, in the policy's order; unique.
-        observation_units: one unit per observation entry, e.g. ``rad``; ``''`` where unknown.
+        observation_units: one unit per observation entry, e.g. ``rad``; ``''`` if unknown.
         action_names: one name per action entry, in the policy's order; unique.
         action_units: the SI unit of each action's SI value; ``''`` where unknown.
         action_low: lower bound of each action, in the policy's own units; finite.
         action_high: upper bound of each action, in the policy's own units; finite, above ``action_low``.
         control_period: nominal time between two observations, T [s]; positive.
-        control_period_assumed: whether T is an assumption because the environment does not say it. False for older
+        control_period_assumed: whether T is an assumption because the environment does not state it. False for older
             files, which do not have this field.
         action_scale: SI value of one unit of each action; finite, not zero. Empty: 1 for all.
         action_offset: SI value of each action at zero; finite. Empty: 0 for all.
@@ -91,7 +91,7 @@ class PolicySpec:
             _check_length('contract.command.fields', self.contract.command.fields, self.action_dim)
 
     def _check_affine(self, field: str, *, nothing: float) -> None:
-        """Check a scale or an offset; one without effect becomes empty, so that equal specs compare equal."""
+        """Check a scale or an offset; one without effect becomes empty, so that equivalent specs compare equal."""
         values: tuple[float, ...] = getattr(self, field)
         if values:
             _check_length(field, values, self.action_dim)
@@ -176,7 +176,7 @@ class PolicySpec:
 
     @property
     def is_extended(self) -> bool:
-        """Whether it has a field that only version 2 of the policy file has."""
+        """Whether it uses a field that only version 2 of the policy file has."""
         return any(getattr(self, name) != default for name, default in _optional().items())
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """
-How a policy is connected to a robot: where each observation comes from, and what is sent for its actions.
+How a policy is connected to a robot: the source of each observation, and the command for its actions.
 
-A task writes it into the policies that it trains, so that policy_node needs nothing else. Parameters of policy_node
+A task writes it into its policies, so that policy_node needs nothing else. Parameters of policy_node
 can replace every part of it.
 """
 
@@ -14,7 +14,7 @@ from velora_ros.errors import SpecError, did_you_mean
 
 LAST_ACTION, GAIT_CLOCK = 'LastAction', 'GaitClock'
 OWN_TYPES = (LAST_ACTION, GAIT_CLOCK)
-"""Sources that policy_node keeps itself and that have no topic."""
+"""Sources that policy_node computes itself, without a topic."""
 TRANSFORMS = ('none', 'sin', 'cos', 'unwrap')
 INTERFACES = ('position', 'velocity', 'effort')
 ABSOLUTE, INCREMENT = 'absolute', 'increment'
@@ -28,7 +28,7 @@ class Source:
 
     Args:
         name: its name in the fields.
-        topic: its topic; empty for what the node keeps itself.
+        topic: its topic; empty for sources that the node computes itself.
         type: the type of its messages, such as ``JointState`` or ``my_msgs/msg/Wheels``; or ``LastAction``, the
             policy's previous output; or ``GaitClock``, with the fields ``sin`` and ``cos`` of the time since the start.
         missing: values used before the first message and when the newest is too old, one for all or one for each;

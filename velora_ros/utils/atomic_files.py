@@ -47,7 +47,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 def check_writable(path: Path, name: str) -> None:
     """
-    Check that a file can be written, before hours of work depend on it. Missing folders are made.
+    Check that a file can be written, before hours of computation depend on it. Missing folders are made.
 
     Args:
         path: the file; an existing one is unchanged.

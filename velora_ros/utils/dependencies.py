@@ -8,7 +8,7 @@ EXTRAS = {
     'onnx': ('onnx', 'onnxruntime'),
     'sweep': ('pydantic', 'ray[tune]'),
 }
-"""What setup.py's extras install. This package is on no package index, so messages name its dependencies instead."""
+"""The packages of setup.py's extras. This package is on no package index, so messages name its dependencies instead."""
 
 
 def how_to_install(extra: str) -> str:

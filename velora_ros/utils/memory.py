@@ -5,16 +5,16 @@ from pathlib import Path
 MEMORY = Path('/proc/meminfo')
 RESIDENT = Path('/proc/self/status')
 LARGEST_SHARE = 0.8
-"""Of the free memory, for one thing that is large; others need some too."""
+"""Share of the free memory that one large object may use; others need some too."""
 
 
 def free_memory() -> float:
-    """Return the memory that processes can still get [bytes]; infinity where the system does not say."""
+    """Return the memory that processes can still get [bytes]; infinity if the system does not report it."""
     return _entry(MEMORY, 'MemAvailable') or float('inf')
 
 
 def resident_memory() -> float:
-    """Return the memory that this process occupies [bytes]; 0 where the system does not say."""
+    """Return the memory that this process occupies [bytes]; 0 if the system does not report it."""
     return _entry(RESIDENT, 'VmRSS')
 
 
@@ -28,7 +28,7 @@ def does_not_fit(needed: float, free: float) -> str:
     """
     if needed <= LARGEST_SHARE * free:
         return ''
-    return f'about {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free'
+    return f'about {needed / 2**30:.1f} GiB of memory, but {free / 2**30:.1f} GiB are free'
 
 
 def _entry(path: Path, name: str) -> float:

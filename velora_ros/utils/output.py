@@ -33,7 +33,7 @@ def write_line(line: str | bytes, *, error: bool = False) -> bool:
 
 
 def forget_unwritten(stream: Any) -> None:
-    """Drop what a standard stream could not write; otherwise Python would fail in its last flush."""
+    """Drop output that a standard stream could not write; otherwise Python would fail in its last flush."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # not a real file, or closed (None)
         number = stream.fileno()
         kept, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)

@@ -35,7 +35,7 @@ def set_device(device: 'str | torch.device' = 'auto') -> 'torch.device':
     Return the torch device to compute on.
 
     Args:
-        device: ``auto`` (``cuda:0`` if this machine has it, else ``cpu``), a device's name, or a torch device.
+        device: ``auto`` (``cuda:0`` if this machine has it, otherwise ``cpu``), a device's name, or a torch device.
 
     Raises:
         ConfigError: there is no such torch device, or this machine does not have it; the message lists what it has.

@@ -13,8 +13,8 @@ def share_path(*parts: str) -> Path:
     Return the path of a file that ships with the package (``config``, ``policies``, ``launch``).
 
     In a source tree this is the tree itself; once installed it is ``share/velora_ros`` under a prefix of
-    ``AMENT_PREFIX_PATH`` or under Python's own. The first of these that has the file is taken; if none has it, the
-    first of them.
+    ``AMENT_PREFIX_PATH`` or under Python's own. The first of these that has the file is used; if none has it, the first
+    one.
     """
     source = Path(__file__).resolve().parents[2]
     roots = [source] if (source / 'package.xml').is_file() else []

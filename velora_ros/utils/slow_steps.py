@@ -1,4 +1,4 @@
-"""Tell the user what the process is doing when a step takes long, for example compiling."""
+"""Tell the user what the process is doing if a step takes long, for example compiling."""
 
 import contextlib
 import functools

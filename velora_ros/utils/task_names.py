@@ -1,13 +1,13 @@
-"""Names of tasks: which ones ship, and which texts name a task. It knows nothing of tasks, which load MuJoCo."""
+"""Names of tasks: the included ones, and which texts name a task. It does not import tasks, which load MuJoCo."""
 
 import re
 
 SHIPPED = ('quadruped', 'arm', 'rover')
-"""Names of the tasks that ship; the module ``velora_ros.tasks.<name>`` holds each."""
+"""Names of the included tasks; each is in the module ``velora_ros.tasks.<name>``."""
 _ID = re.compile(r'-v\d+$')
 
 
 def is_task_reference(text: str) -> bool:
-    """Return whether a text is the reference of a task, not the id of an environment such as ``module:Name-v0``."""
+    """Return whether a text is a reference to a task, not the id of an environment such as ``module:Name-v0``."""
     place, colon, name = text.rpartition(':')
     return text in SHIPPED or place.endswith('.py') or text.endswith('.py') or (bool(colon) and not _ID.search(name))

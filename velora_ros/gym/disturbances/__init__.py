@@ -1,5 +1,5 @@
 """
-Disturbances: noise, bias, delays, uneven periods, lost frames and failing sensors, as a real robot has them.
+Disturbances of a real robot: noise, bias, delays, uneven periods, lost frames and failing sensors.
 
 ==========================  ===========================================================================
 disturbance_settings.py     ``Disturbances``, the one settings class: units, valid ranges, explanations

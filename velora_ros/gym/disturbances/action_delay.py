@@ -39,7 +39,7 @@ class ActionQueue:
         Draw the delays of new episodes.
 
         Args:
-            resting: what takes effect until the first action does, shape (n, m).
+            resting: the actions in effect until the first action arrives, shape (n, m).
             mask: the streams that are reset, shape (n,); None: all.
         """
         chosen = slice(None) if mask is None else mask
@@ -129,7 +129,7 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
 
 def _position_servos(env: Env) -> npt.NDArray[np.bool_] | None:
-    """Return which actions are the targets of position servos, shape (m,); None if none is."""
+    """Return which actions are the targets of position servos, shape (m,); None if there are none."""
     base: Any = env.unwrapped
     found = np.array(keep_their_pose(base, int(np.prod(env.action_space.shape or (0,)))), dtype=bool)
     if found.any():

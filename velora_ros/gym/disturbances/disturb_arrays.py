@@ -36,7 +36,7 @@ class DisturbanceStack:
     """
     The disturbances of n streams; see the module's docstring.
 
-    ``positions_only`` and ``privileged`` choose what is shown to whom and are left to the caller.
+    ``positions_only`` and ``privileged`` choose what actor and critic see, and are left to the caller.
 
     Args:
         names: the k observations' names; ``<joint>/<interface>`` where they belong to a joint.
@@ -58,16 +58,16 @@ class DisturbanceStack:
         self._delays, self._seen = np.zeros(n), np.zeros((n, size))
         self._deviation: Array | None = None
         self.counts: Counter[str] = Counter()
-        """How many observations, frames or periods of all streams each disturbance has changed."""
+        """Number of observations, frames or periods of all streams that each disturbance has changed."""
         self.settings = Disturbances()
 
     @property
     def settings(self) -> Disturbances:
         """
-        What goes wrong; it can be set at any time. Delays and biases that are drawn count from the next reset on.
+        The settings; they can be set at any time. Drawn delays and biases take effect at the next reset.
 
         Raises:
-            ConfigError: see :meth:`check`; the settings before stay.
+            ConfigError: see :meth:`check`; the previous settings stay.
         """
         return self._settings
 
@@ -90,7 +90,7 @@ class DisturbanceStack:
 
     @property
     def deviation(self) -> Array | None:
-        """The unit of noise and bias, shape (k,); None: not known yet, and there is neither. Can be set at any time."""
+        """The unit of noise and bias, shape (k,); can be set at any time; None: not known, so there is neither."""
         return self._deviation
 
     @deviation.setter
@@ -129,7 +129,7 @@ class DisturbanceStack:
             observations: those of the resets, shape (n, k).
             seeds: a seed for each stream, or None if its generators continue.
             mask: the streams that are reset.
-            resting: what takes effect until the first actions do, shape (n, m); None: 0.
+            resting: the actions in effect until the first ones arrive, shape (n, m); None: 0.
 
         Returns:
             What the policy sees, shape (n, k).
@@ -184,10 +184,10 @@ class DisturbanceStack:
 
     def read(self, observations: Array, mask: Mask | None = None) -> Array:
         """
-        Return what the sensors read: bias, noise, stuck and NaN sensors, in this order.
+        Return the sensors' readings, with bias, noise, stuck and NaN sensors, in this order.
 
         Args:
-            observations: the true ones, shape (n, k); not changed, and returned themselves if nothing goes wrong.
+            observations: the true ones, shape (n, k); not changed, and returned directly if there are no disturbances.
             mask: the streams that are read; the others' observations are returned unchanged.
         """
         n = len(self._seen) if mask is None else int(mask.sum())

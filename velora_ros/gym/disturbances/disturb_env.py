@@ -1,4 +1,4 @@
-"""Disturb an environment: wrap it in the disturbances that the settings ask for."""
+"""Disturb an environment: wrap it in the disturbances given by the settings."""
 
 import dataclasses
 from typing import Any
@@ -22,7 +22,7 @@ from velora_ros.gym.env_to_spec import observation_signals
 
 Env = gym.Env[Any, Any]
 
-# A step of the wrapper ends with the episode or when a frame arrives; this many in a row are practically never lost.
+# A step of the wrapper ends when the episode ends or a frame arrives; this many are practically never lost in a row.
 MOST_DROPPED = 100
 
 
@@ -33,7 +33,7 @@ def disturb(env: Env, settings: Disturbances) -> Env:
     From the inside out: :class:`ActionDelay`, so that an action that is held during a dropped frame still takes effect
     a whole period late; :class:`TimingJitter`, which sums rewards and times; :class:`ObservationNoise`;
     :class:`SensorFaults`; :class:`PartialObservation`. The critic's ``info['privileged_state']`` is that of the
-    innermost wrapper, which contains most.
+    innermost wrapper, which has the most information.
 
     Args:
         env: the environment. If there is noise or bias, it is reset to find the standard deviations of its observations
@@ -68,13 +68,13 @@ def disturb(env: Env, settings: Disturbances) -> Env:
 
 def add_faults(env: Env, settings: FaultSettings) -> Env:
     """
-    Disturb an environment with what sim_node's ``faults.*`` parameters set; see :func:`disturb`.
+    Disturb an environment with the settings of sim_node's ``faults.*`` parameters; see :func:`disturb`.
 
     A command is delayed by the nearest whole number of control periods. During a lost state the action is held.
 
     Args:
         env: the environment.
-        settings: what goes wrong.
+        settings: the disturbances.
 
     Raises:
         ConfigError: a value is out of range, or names something that is not observed.

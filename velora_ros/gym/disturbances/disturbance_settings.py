@@ -1,7 +1,7 @@
 """
 The settings of all disturbances and faults: one class for training, for evaluation and for the simulator.
 
-Each field carries its unit, its valid range and one sentence of explanation in its metadata (``unit``, ``low``,
+Each field has its unit, its valid range and a one-sentence explanation in its metadata (``unit``, ``low``,
 ``high``, ``help``). :class:`FaultSettings` gives the same settings in seconds, as sim_node's parameters do.
 """
 
@@ -45,9 +45,9 @@ class _Settings:
 @dataclass(frozen=True)
 class Disturbances(_Settings):
     """
-    What makes an environment harder, or goes wrong between a robot and its policy; the defaults change nothing.
+    Disturbances of an environment, or between a robot and its policy; the defaults change nothing.
 
-    Noise and bias count in standard deviations of each observation under random actions
+    Noise and bias are in standard deviations of each observation under random actions
     (:func:`velora_ros.gym.signal_deviation`): one number for all observations, or one for each.
 
     Raises:
@@ -60,10 +60,10 @@ class Disturbances(_Settings):
     dropped_frames: float = _setting(0.0, 'probability that a frame is lost and the action held', high=1.0)
     max_dropped: int | None = _setting(3, 'most frames lost in a row', 'frames')  # None: no limit
     action_delay: Sequence[float] = _setting(
-        (0, 0), 'least and greatest delay of the actions, drawn in each episode', 'periods'
+        (0, 0), 'shortest and longest delay of the actions, drawn in each episode', 'periods'
     )
     observation_delay: Sequence[float] = _setting(
-        (0, 0), 'least and greatest delay of the observations, drawn in each episode', 'periods'
+        (0, 0), 'shortest and longest delay of the observations, drawn in each episode', 'periods'
     )
     observation_noise: float | Sequence[float] = _setting(0.0, 'noise on each signal', DEVIATIONS)
     observation_bias: float | Sequence[float] = _setting(
@@ -71,10 +71,12 @@ class Disturbances(_Settings):
     )
     stuck: Sequence[str] = _setting((), 'observations, or joints with all their observations, that keep their value')
     nan: Sequence[str] = _setting((), 'observations, or joints with all their observations, that read NaN')
-    nan_probability: float = _setting(1.0, 'probability that they do, in each observation', high=1.0)
-    frozen: bool = _setting(False, 'whether the newest observation is repeated for ever')
+    nan_probability: float = _setting(1.0, 'probability of NaN in each observation', high=1.0)
+    frozen: bool = _setting(False, 'whether the newest observation is repeated forever')
     positions_only: bool = _setting(False, 'whether the policy sees only the positions of the joints')
-    privileged: bool = _setting(True, 'whether the critic sees what the disturbances hide from the policy')
+    privileged: bool = _setting(
+        True, 'whether the critic sees the information that the disturbances hide from the policy'
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -156,7 +158,7 @@ class FaultSettings(_Settings):
         (), 'Names of observations, or of joints with all of their observations, that read NaN.'
     )
     nan_probability: float = _setting(1.0, 'Probability of faults.nan in each state.', high=1)
-    frozen: bool = _setting(False, 'Publish the last state repeatedly, with its old stamp, as a hung driver does.')
+    frozen: bool = _setting(False, 'Publish the last state repeatedly, with its old stamp, like a driver that hangs.')
 
     def disturbances(self, control_period: float) -> Disturbances:
         """

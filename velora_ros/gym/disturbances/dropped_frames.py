@@ -10,8 +10,8 @@ class DroppedFrames:
     Loses frames of n streams, each frame with the same probability.
 
     Args:
-        probability: that a frame is lost.
-        most_in_a_row: most frames lost in a row; None: no limit.
+        probability: probability that a frame is lost.
+        most_in_a_row: largest number of frames lost in a row; None: no limit.
         streams: the random generators.
     """
 

@@ -11,7 +11,7 @@ from velora_ros.gym.disturbances.random_generators import Array, Mask
 Item = TypeVar('Item')
 
 EXACT = 1e-9
-"""Times that are sums of periods are not exact; what is due within this is due [T]."""
+"""Times that are sums of periods are not exact; an item that is due within this time is due [T]."""
 
 
 class DelayLine(Generic[Item]):
@@ -73,12 +73,12 @@ class ObservationDelay:
 
     def step(self, observations: Array, elapsed: Array, delay: Array) -> Array:
         """
-        Return what is seen after a step, shape (n, k).
+        Return the observations seen after a step, shape (n, k).
 
         Args:
             observations: the new ones, shape (n, k).
             elapsed: duration of the step, shape (n,) [T].
-            delay: how late the new observations arrive, shape (n,) [T].
+            delay: delay of the new observations, shape (n,) [T].
         """
         self._now += elapsed
         for stream, line in enumerate(self._lines):

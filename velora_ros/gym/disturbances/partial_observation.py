@@ -22,8 +22,8 @@ class PartialObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
 
     Args:
         env: the environment; its observations are vectors.
-        keep: what the policy sees, in this order: indices, names as in the spec, or ``'positions'`` for every
-            ``<joint>/position``.
+        keep: the observations that the policy sees, in this order: indices, names as in the spec, or ``'positions'``
+            for every ``<joint>/position``.
         privileged: whether ``info['privileged_state']`` holds the full observation, for the critic, unless a wrapper
             inside provides its own.
 

@@ -51,7 +51,7 @@ def _deviation(env: Env, steps: int, seed: int) -> npt.NDArray[np.float64]:
     rng = np.random.default_rng(seed)
     low, high = env.action_space.low, env.action_space.high
     observation, _ = env.reset(seed=seed)
-    seen = [np.array(observation)]  # a copy, because many environments write each step into the same array
+    seen = [np.array(observation)]  # a copy, because many environments reuse the array of each step
     for _ in range(steps):
         observation, _, terminated, truncated, _ = env.step(rng.uniform(low, high).astype(env.action_space.dtype))
         if terminated or truncated:

@@ -34,7 +34,7 @@ class StuckSensors:
 
     def read(self, observations: Array, mask: Mask | None = None) -> Array:
         """
-        Return what the sensors read, shape (n, k).
+        Return the readings of the sensors, shape (n, k).
 
         Args:
             observations: shape (n, k).
@@ -61,7 +61,7 @@ class NanSensors:
 
     def read(self, observations: Array, mask: Mask | None = None) -> tuple[Array, Mask]:
         """
-        Return what the sensors read, shape (n, k), and the streams in which they read NaN, shape (n,).
+        Return the readings of the sensors, shape (n, k), and the streams in which they are NaN, shape (n,).
 
         Args:
             observations: shape (n, k).

@@ -32,9 +32,9 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     Args:
         env: one of gymnasium's MuJoCo environments; any environment if only frames are dropped.
-        period_range: shortest and longest period [T], within [0.1, 2]; drawn evenly, in physics steps.
-        drop_probability: probability that a frame is lost, for each independently.
-        max_dropped: most frames lost in a row.
+        period_range: shortest and longest period [T], within [0.1, 2]; drawn uniformly, in physics steps.
+        drop_probability: probability that a frame is lost, independently for each.
+        max_dropped: largest number of frames lost in a row.
 
     Raises:
         ConfigError: a value is out of range.

@@ -43,7 +43,7 @@ class CfCKernels(CellKernels):
         return d_gates
 
     def step(self, inputs: Array, inter: tuple[Array, Array], hidden: Array, dt: float) -> Array:
-        """See :meth:`CellKernels.step`; one compiled call, since training acts at every step of the environment."""
+        """See :meth:`CellKernels.step`; one compiled call, because training acts at every step of the environment."""
         after = np.empty(self.n_command, np.float32)
         one_step(inputs, hidden, dt, *inter, self.weight, self.bias, after)
         return after

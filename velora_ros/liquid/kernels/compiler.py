@@ -2,8 +2,8 @@
 How loops are compiled with numba, and where the machine code is kept between processes.
 
 numba keeps machine code beside the source, or in the user's cache folder. A read-only installation without a home
-directory has neither, and numba raises an error where a function is decorated. Then a private folder below the system's
-temporary folder is used. Without that too, each process compiles for itself.
+directory has neither, and numba raises an error when a function is decorated. In that case a private folder below the
+system's temporary folder is used. If that is not possible either, each process compiles for itself.
 """
 
 import functools
@@ -49,11 +49,11 @@ kernel = jit(fastmath=FASTMATH, error_model='numpy')
 """The decorator of every kernel of training."""
 
 threaded_kernel = jit(fastmath=FASTMATH, error_model='numpy', nogil=True)
-"""Likewise for kernels of which several run at once, in threads."""
+"""The same for kernels that run in several threads at once."""
 
 
 def _cached(numba: Any, function: Function, options: dict[str, Any]) -> Any:
-    """Return the function with a cache on disk; None: there is no place for one."""
+    """Return the function with a cache on disk; None if there is no place for one."""
     if has_home() or numba.config.CACHE_DIR:
         try:
             return _with_all_sources(numba.njit(cache=True, **options)(function), function)
@@ -70,15 +70,15 @@ def _cached(numba: Any, function: Function, options: dict[str, Any]) -> Any:
 
 def _with_all_sources(compiled: Any, function: Function) -> Any:
     """
-    Make the cache depend on all that a kernel's machine code is made from.
+    Make the cache depend on everything from which a kernel's machine code is made.
 
     Kernels inline and call those of this folder, whose code is then part of the caller's machine code; and global
-    numbers are compiled in as constants. numba compares only the file of the function itself, and would keep using the
-    old code and numbers of other files.
+    numbers are compiled in as constants. numba compares only the file of the function itself, and would continue to use
+    old code and numbers from other files.
     """
     used = ((name, function.__globals__.get(name)) for name in sorted(function.__code__.co_names))
     constants = [(name, repr(value)) for name, value in used if isinstance(value, numbers.Number)]
-    file = compiled._cache._cache_file  # there is no public way to it; test_compiler.py checks that this one works
+    file = compiled._cache._cache_file  # there is no public API for it; test_compiler.py checks that this works
     file._source_stamp = (file._source_stamp, sources_digest(), constants)
     return compiled
 
@@ -104,8 +104,8 @@ def temporary_folder() -> Path | None:
     """
     Return a private folder of this user below the system's temporary folder; None: there cannot be one.
 
-    It is created if necessary. A folder that other users could write into is not used, since machine code is run as it
-    is found.
+    It is created if necessary. A folder to which other users could write is not used, because its machine code is
+    executed without checks.
     """
     try:
         folder = Path(tempfile.gettempdir()) / f'{PACKAGE}-compiled-{os.getuid()}'

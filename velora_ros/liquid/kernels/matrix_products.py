@@ -1,9 +1,9 @@
 """
 Products of small matrices inside compiled loops, as fast there as a BLAS is outside.
 
-numba hands ``np.dot`` to scipy's BLAS, which is not needed otherwise; and LLVM does not keep a block of the result in
-registers by itself, since it cannot know that the arrays do not overlap: three times slower at 64 x 64 x 128 (measured,
-8 against 23 us). So the innermost block is written out here for LLVM; everything around it is a plain loop.
+numba passes ``np.dot`` to scipy's BLAS, which is not needed otherwise. LLVM does not keep a block of the result in
+registers by itself, because it cannot know that the arrays do not overlap: three times slower at 64 x 64 x 128
+(measured, 8 against 23 us). So the innermost block is written out here for LLVM; everything around it is a plain loop.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float32]
 
 cgutils: Any = _cgutils  # numba is untyped
 codegen: Any = _codegen
-ir = cgutils.ir  # of llvmlite, which comes with numba
+ir = cgutils.ir  # from llvmlite, which comes with numba
 
 # float32 of one vector register, AVX-512's or AVX2's: with 16 lanes the eight sums of a block would not fit into AVX2's
 # registers, and a product would take 1.6 times as long (measured, 22 against 14 us).
@@ -101,8 +101,8 @@ def _packed_product(a: Array, b: Array, out: Array) -> int:
     """
     Do what :func:`add_product` does for all whole blocks of columns, and return the number of columns done.
 
-    Long rows are whole kilobytes apart, so that the numbers of a column push each other out of the cache. A block is
-    therefore copied side by side first. Every entry of out is summed in the same order as without copies.
+    Long rows are whole kilobytes apart, so the numbers of a column evict each other from the cache. A block is
+    therefore copied to contiguous memory first. Every entry of out is summed in the same order as without copies.
     """
     (n_rows, inner), n_columns = a.shape, b.shape[1]
     panel = np.empty((PACKED_INNER, 2 * LANES), np.float32)
@@ -128,7 +128,7 @@ def add_product(a: Array, b: Array, out: Array) -> None:
     Add a b to out.
 
     Args:
-        a: shape (m, k), of any layout: a transposed matrix costs no more.
+        a: shape (m, k), of any layout; a transposed matrix is just as fast.
         b: shape (k, n), rows contiguous.
         out: shape (m, n), rows contiguous; no part of a or b. Fastest where n is a multiple of 16.
     """
@@ -161,7 +161,7 @@ def add_product(a: Array, b: Array, out: Array) -> None:
 def transpose(b: Array, out: Array) -> None:
     """Set out, shape (n, k'), to b^T, where b has the shape (k, n); the columns from k to k' become zero."""
     n_inputs, n_columns = b.shape
-    for block in range(0, out.shape[1], 8):  # so that every line of the cache that is touched is filled
+    for block in range(0, out.shape[1], 8):  # so that every cache line that is touched is filled
         if block + 8 <= n_inputs:
             for j in range(n_columns):
                 for i in range(8):

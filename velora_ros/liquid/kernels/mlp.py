@@ -17,7 +17,7 @@ _ONE = np.float32(1.0)
 
 
 class MLPTape(NamedTuple):
-    """What a forward pass leaves for the backward pass."""
+    """Arrays that a forward pass stores for the backward pass."""
 
     timed: Array  # [u; tau], (L, inter + 1, B)
     states: Array  # h' after each step, (L, command, B)

@@ -93,7 +93,7 @@ class CompiledEncoder:
         )  # fmt: skip
 
     def _memory(self, length: int, n_sequences: int) -> tuple[Array, Array]:
-        """Return arrays for u and its slope; every update reuses them, since allocating them takes time."""
+        """Return arrays for u and its slope; every update reuses them, because allocating them takes time."""
         shape = length, n_sequences
         if shape not in self._arrays:
             u, slope = (np.empty((length, self.n_inter, n_sequences), np.float32) for _ in range(2))
