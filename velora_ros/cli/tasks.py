@@ -15,7 +15,7 @@ from velora_ros.utils.output import write_line
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add the command."""
     parser = commands.add_parser(
-        'tasks', help="list tasks, or show a task's observations, actions and rewards\", description=__doc__
+        'tasks', help="list tasks, or show a task's observations, actions and rewards", description=__doc__
     )
     parser.set_defaults(run=list_tasks)
     actions = parser.add_subparsers(metavar='ACTION')
