@@ -33,7 +33,7 @@ def test_it_shows_topics_rates_and_policies(killed, capsys):
     assert main(['replay', str(killed)]) == 0
     out = capsys.readouterr().out
     last = json.loads(out.splitlines()[-1])
-    assert 'cut short, 4 bytes at its end are lost' in out
+    assert 'truncated, 4 bytes at its end are lost' in out
     assert 'policy of policy_node: p.safetensors (abcdefabcdef)' in out
     assert last['topics']['/number'] == {
         'type': 'std_msgs/msg/Float64', 'messages': 20, 'rate_hz': pytest.approx(10.0),

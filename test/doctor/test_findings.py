@@ -14,7 +14,7 @@ def test_it_ends_with_ready_if_nothing_must_be_mended():
 def test_it_ends_with_the_list_of_what_to_mend():
     lines = report([FINE, WRONG, NOTE, WRONG])
     one, two = (f'  {n}. hinge: the sign is wrong. Correct it.' for n in (1, 2))
-    assert lines[-3:] == ['not ready, 2 to mend:', one, two]
+    assert lines[-3:] == ['not ready, 2 to correct:', one, two]
     assert not is_ready([FINE, WRONG])
 
 

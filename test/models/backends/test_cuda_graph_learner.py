@@ -150,7 +150,7 @@ def test_without_a_compiler_updates_are_the_same_and_a_line_says_why(
         if compiled:
             learner.compile()
         learner.update(1, actor=True)
-    assert 'Failed to find C compiler.): updates take about twice as long' in caplog.text
+    assert 'Failed to find C compiler.); updates take about twice as long' in caplog.text
     expected = ways[1].networks.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in ways[0].networks.state_dict().items())
 

@@ -150,7 +150,7 @@ def test_another_policys_robot_is_found(examine):
     code, wrong, output = examine(fault=lambda names, *rest: (['shoulder', 'elbow'], *rest), moves=False)
     assert code == 1
     assert ('names', '/joint_states') in wrong
-    assert 'it reads slider, hinge, and the robot has shoulder, elbow' in output
+    assert 'it reads slider, hinge, but the robot has shoulder, elbow' in output
 
 
 def test_a_parameter_file_that_corrects_the_sign_makes_it_ready(examine, tmp_path):
@@ -172,7 +172,7 @@ def test_without_a_robot_it_says_what_to_start(ros, policy):
     process = ros.start([*DOCTOR, str(policy), '--seconds', '0.5'])
     assert process.wait() == 1
     assert 'no sensor_msgs/msg/JointState arrived, but the policy reads it; start its driver' in process.output
-    assert 'not ready, 1 to mend' in process.output
+    assert 'not ready, 1 to correct' in process.output
 
 
 def test_a_joint_that_nobody_moves_stays_unknown(examine):

@@ -67,7 +67,7 @@ def test_an_invalid_sector_is_refused(field):
 
 
 def test_sectors_come_from_a_scan_and_a_source_of_their_own():
-    with pytest.raises(ConfigError, match='of a LaserScan'):
+    with pytest.raises(ConfigError, match='need a LaserScan'):
         make_reader('Imu', FIELDS)
     with pytest.raises(ConfigError, match='a separate source'):
         make_reader('LaserScan', [*FIELDS, 'range_max'])
