@@ -27,8 +27,8 @@ def test_fields_of_one_message_are_left_to_it(text):
     ('text', 'message'),
     [
         ('position.seen_from(odom).x', "'seen_from'; after position come relative_to"),
-        ('position.relative_to(a).relative_to(b).x', 'twice'),
-        ('position.relative_to(a).in_frame_of(b).x', 'twice'),
+        ('position.relative_to(a).relative_to(b).x', 'two positions'),
+        ('position.relative_to(a).in_frame_of(b).x', 'two positions'),
     ],
 )
 def test_an_invalid_way_is_refused(text, message):

@@ -162,7 +162,9 @@ def test_a_signal_never_seen_is_named_even_when_it_is_the_first():
     joints = JointValues(NAMES, 0.1)
     assert not update(joints, ['hinge'], position=[1.0]), 'the rest may follow'
     assert update(joints, ['hinge'], 40 * MS, position=[1.0])
-    with pytest.raises(ObservationError, match="never had 'slider/position', 'slider/velocity', 'hinge/velocity'"):
+    with pytest.raises(
+        ObservationError, match="never contained 'slider/position', 'slider/velocity', 'hinge/velocity'"
+    ):
         joints.read(0)
 
 
@@ -179,7 +181,7 @@ def test_forgotten_values_must_be_seen_again():
     joints = JointValues(NAMES, 0.1)
     update(joints, ['slider', 'hinge'], position=[1, 2], velocity=[3, 4])
     joints.forget()
-    with pytest.raises(ObservationError, match='never had'):
+    with pytest.raises(ObservationError, match='never contained'):
         joints.read(0)
 
 
@@ -243,7 +245,7 @@ def test_a_source_without_values_or_with_old_ones_is_named():
     imu.update([1.0], 901 * MS)
     assert observation.read(1000 * MS).tolist() == [5.0, 1.0]
     observation.forget()
-    with pytest.raises(ObservationError, match='never had'):
+    with pytest.raises(ObservationError, match='never contained'):
         observation.read(1000 * MS)
 
 

@@ -103,7 +103,7 @@ class Observation:
 
     @property
     def joint_positions(self) -> list[float] | None:
-        """The measured positions of the commanded joints, as of the last observation; None if they are not read."""
+        """The measured positions of the commanded joints in the last observation; None if they are not read."""
         return None if self._joints is None else self._whole[self._joints].tolist()
 
     def _restart(self, stamp: int) -> None:

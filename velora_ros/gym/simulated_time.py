@@ -22,7 +22,7 @@ class SimulatedTime:
 
     @property
     def period_end(self) -> float:
-        """The :attr:`time` at which the running control period ends [s]."""
+        """The :attr:`time` at which the current control period ends [s]."""
         return (self._steps + self._period_steps - self._step_in_period) * self.physics_step
 
     @property

@@ -118,7 +118,7 @@ class Policy:
 
     @property
     def hidden(self) -> Array:
-        """The hidden state, a copy, shape (H,), of our own cells in [-1, 1]; the next step continues from it if set."""
+        """A copy of the hidden state, shape (H,), in [-1, 1] for own cells; if set, the next step continues from it."""
         return self._engine.hidden.astype(np.float64)
 
     @hidden.setter

@@ -172,7 +172,7 @@ class RobotContract:
             if not (colon and what):
                 raise SpecError(f"the field '{text}' is not <source>:<field>.")
             if name not in names:
-                raise SpecError(f"the field '{text}' names a source that is not there.{did_you_mean(name, names)}")
+                raise SpecError(f"the field '{text}' names a source that does not exist.{did_you_mean(name, names)}")
         for name in ('scale', 'default', 'transform'):
             given = len(getattr(self, name))
             if given != len(self.fields) and not (name == 'transform' and not given):

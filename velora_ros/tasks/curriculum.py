@@ -76,7 +76,7 @@ class Strengths:
         sim.strength[:] = 0
 
     def follow(self, metrics: Mapping[str, Array], failed: npt.NDArray[np.bool_]) -> None:
-        """Note how a step went; metrics and failures have the shape (n,)."""
+        """Record the outcome of a step; metrics and failures have the shape (n,)."""
         self._sum += metrics[self._curriculum.metric]
         self._failed |= failed
 

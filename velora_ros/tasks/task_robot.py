@@ -135,7 +135,7 @@ class TaskRobot(SimulatedTime):
         self.episode_return = 0.0
         """Sum of rewards since the last reset."""
         self.holding = True
-        """Whether the robot is held at its initial state."""
+        """Whether the robot is held in its initial state."""
         self._standing.begin(stands=self._lying is None)
         self._begin_period()
         return self.observation
@@ -157,7 +157,7 @@ class TaskRobot(SimulatedTime):
         self.release()
 
     def set_gains(self, gains: Gains) -> None:
-        """Give the position servos these gains from the next physics step on; only if :attr:`takes_gains`."""
+        """Set the gains of the position servos from the next physics step on; only if :attr:`takes_gains`."""
         assert self._servos is not None
         if self._gains is None:
             gain, bias = (self.sim.batch.expand(f'actuator_{what}prm') for what in ('gain', 'bias'))

@@ -46,7 +46,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         threads: threads of the physics; 0: one for each CPU.
         undisturbed: whether variation, noise and bias are off; start poses and commands still vary.
         growing: whether they begin weak and grow as the task's ``curriculum`` says, as in training; else they are full.
-        random_ages: whether first episodes are shorter by a random time, so that not all end together.
+        random_ages: whether the first episodes are shorter by a random time, so that they do not all end together.
         render_mode: ``rgb_array`` or ``human``, of the first simulation.
     """
 

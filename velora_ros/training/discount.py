@@ -9,7 +9,7 @@ from velora_ros.gym.describe_env_errors import FAILURES
 from velora_ros.utils.task_names import is_task_reference
 
 LEAST_DISCOUNT, GREATEST_DISCOUNT = 0.95, 0.99
-"""A smaller discount hardly sees what follows; with a larger one the critic learns slowly."""
+"""With a smaller discount factor the future hardly counts; with a larger one the critic learns slowly."""
 
 
 def discount_for(env_id: str, *, load: bool) -> tuple[float, str]:

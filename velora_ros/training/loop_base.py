@@ -69,7 +69,7 @@ class LoopBase(ABC):
         self._callbacks, resumed = options.callbacks, options.resumed
         self._step, self._episode = options.steps_before, options.episodes_before
         self._steps_before, self._updates, self._result = options.steps_before, UpdateSchedule(), TrainResult()
-        self._can_rest = True  # at the start, and wherever the run can be saved
+        self._can_rest = True  # at the start, and whenever the run can be saved
         self._is_resumed = resumed is not None
         self._terms = TermMeans()
         self._watch = Stopwatch(options.clock, already=0.0 if resumed is None else resumed.seconds)

@@ -78,7 +78,7 @@ def task_steps(reference: str) -> int:
     """
     try:
         named: int | None = load_task(reference).train_steps
-    except FAILURES:  # making the environment says what is wrong
+    except FAILURES:  # making the environment reports the error
         named = None
     return named or TASK_STEPS
 

@@ -118,7 +118,7 @@ def test_joints_are_found_by_name_in_any_order_and_in_parts(robot):
     robot.call('reset_state')
     assert robot.no_command((0.1, 0.3), joints=('slider',))
     assert robot.no_command((0.1, 0.3), joints=('slider',)), 'the rest of its state did not arrive'
-    assert "never had 'hinge/position', 'hinge/velocity'" in robot.until_status('never had').message
+    assert "never contained 'hinge/position', 'hinge/velocity'" in robot.until_status('never contained').message
     assert np.array_equal(robot.command((-0.2, -0.4), joints=('hinge',)), first), 'the last part of a state triggers'
     assert robot.no_command((-0.2, -0.4), joints=('hinge',))
     assert robot.command((0.1, 0.3), joints=('slider',)) is not None

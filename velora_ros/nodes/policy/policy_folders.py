@@ -50,7 +50,7 @@ class PolicyFolders:
                 f"the policy '{given}' is not in any of the folders from which policies are loaded: "
                 f"{', '.join(map(str, self._folders))}. Start the node with its folder in 'policy_dirs'."
             )
-        # Before anything of the running policy changes; an ONNX model is looked at when it is loaded.
+        # Checked before the running policy changes; an ONNX model is checked when it is loaded.
         if exists and not is_foreign(path) and (why := why_no_policy(path)):
             raise ConfigError(f"the policy '{path}': {why}")
         if exists and not is_file:

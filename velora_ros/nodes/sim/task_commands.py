@@ -28,7 +28,7 @@ class TaskCommands:
         node: sim_node.
         robot: the robot.
         values: the node's parameters.
-        controller: what the commanding node reports.
+        controller: reports of the commanding node.
     """
 
     def __init__(self, node: Node, robot: TaskRobot, values: Values, controller: ControllerMonitor) -> None:

@@ -131,7 +131,8 @@ class OnnxEngine:
         if action.size != spec.action_dim or [one.size for one in after] != [one.size for one, _ in roles.states]:
             raise PolicyFileError(
                 f'its network returns {action.size} actions and {sum(one.size for one in after)} numbers of hidden '
-                f'state; the description has {spec.action_dim} actions ({", ".join(spec.action_names[:4])}, ...) and '
+                f'state, but the description has {spec.action_dim} actions ({", ".join(spec.action_names[:4])}, ...) '
+                f'and '
                 f'{self._memory} numbers.'
             )
         return [action.shape, *(one.shape for one in after)]

@@ -141,7 +141,7 @@ def test_arrays_of_fixed_length_are_known_when_the_node_is_configured():
     assert list(read(odometry)) == [0.25, 0.5, 0, 0.25]
     with pytest.raises(ConfigError, match=r"beyond the 36 values of 'pose.covariance'; the last is pose.cov"):
         make_reader('Odometry', ['pose.covariance[36]'])
-    with pytest.raises(ConfigError, match='gives 6 values and the policy has 36 observations for it'):
+    with pytest.raises(ConfigError, match='gives 6 values, but the policy has 36 observations for it'):
         make_reader('Odometry', ['pose.covariance[30:36:]', 'pose.covariance[30:]'], widths=[6, 36])
 
 

@@ -12,7 +12,7 @@ from velora_ros.contract.frame_tree import FrameTree, Pose, composed
 from velora_ros.errors import ObservationError
 from velora_ros.spec import Source
 
-# Types whose header names the frame of their positions; other headers name the sensor's own frame.
+# Types whose header has the frame of their positions; other headers have the sensor's own frame.
 _POSITIONED = ('Odometry', 'PoseStamped', 'PointStamped', 'PoseWithCovarianceStamped', 'PoseArray', 'Path')
 _CONVERTED = ('PoseStamped', 'PointStamped')
 _NO_TF = 'tf2_msgs is not installed, so policy_node does not convert frames.'
