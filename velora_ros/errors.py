@@ -13,7 +13,7 @@ class VeloraError(Exception):
 
 
 class SpecError(VeloraError, ValueError):
-    """A policy specification is inconsistent, or does not fit the environment or robot that it is used with."""
+    """A policy specification is inconsistent, or does not fit the environment or robot with which it is used."""
 
 
 class ObservationError(VeloraError, ValueError):
@@ -25,7 +25,7 @@ class PolicyFileError(VeloraError, ValueError):
 
 
 class RecordingError(VeloraError, ValueError):
-    """A recording is missing, is not an MCAP file, or lacks what is asked of it."""
+    """A recording is missing, is not an MCAP file, or lacks the requested content."""
 
 
 class ConfigError(VeloraError, ValueError):

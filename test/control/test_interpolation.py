@@ -112,7 +112,7 @@ def test_it_can_be_switched_off_while_it_runs():
     [
         ({'interpolate': 50.0}, "'command.interpolate' is 50 Hz, and the policy commands at 50 Hz by itself"),
         ({'interpolate': math.inf}, "'interpolate' has inf"),
-        ({'interpolate': 200.0, 'max_state_age_s': 0.01}, "'max_state_age_s' is 0.01 s, and with 'command.interpolate"),
+        ({'interpolate': 200.0, 'max_state_age_s': 0.01}, "'max_state_age_s' is 0.01 s, but with 'command.interpolate"),
     ],
 )
 def test_a_rate_or_an_age_that_does_not_fit_the_period_is_refused(limits, words):

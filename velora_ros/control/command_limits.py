@@ -320,8 +320,8 @@ def _line_duration(rate: float, period: float, max_state_age: float) -> float:
         )
     if rate and max_state_age < period:
         raise ConfigError(
-            f"'max_state_age_s' is {max_state_age:g} s, and with 'command.interpolate' a state's command is reached "
-            f'after {period:g} s; give at least that.'
+            f"'max_state_age_s' is {max_state_age:g} s, but with 'command.interpolate' a state's command is reached "
+            f'only after {period:g} s; give at least that.'
         )
     return period if rate else 0.0
 

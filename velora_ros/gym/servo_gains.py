@@ -14,8 +14,8 @@ class Gains(NamedTuple):
     The gains in a command, shape (action,) each; None keeps the servos' own.
 
     Args:
-        stiffness: [N*m/rad or N/m].
-        damping: [N*m*s/rad or N*s/m].
+        stiffness: stiffness of each servo [N*m/rad or N/m].
+        damping: damping of each servo [N*m*s/rad or N*s/m].
     """
 
     stiffness: Array | None = None

@@ -82,7 +82,7 @@ def warning_of_rewards(reward: npt.NDArray[np.float32], terminated: npt.NDArray[
     Return a warning if a policy could gain by ending its episodes early, ``''`` if not.
 
     Args:
-        reward: of the start-up steps, shape (N,).
+        reward: rewards of the start-up steps, shape (N,).
         terminated: 1 where an episode ended in a terminal state, shape (N,).
     """
     share = float((reward < 0).mean()) if len(reward) else 0.0

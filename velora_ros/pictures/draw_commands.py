@@ -1,4 +1,4 @@
-"""Draw recorded commands, and what another policy would have commanded, over time."""
+"""Draw recorded commands and those of another policy over time."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Draw the diagnostics of learning, one small panel for each number, all over the same axis."""
+"""Draw the diagnostics of learning, in one small panel for each number, over the same axis."""
 
 import itertools
 import math
@@ -11,7 +11,10 @@ from velora_ros.pictures.read_runs import Diagnostics
 from velora_ros.pictures.style import INK, Figure, colours_of, new_figure, tidy, title
 
 COLUMNS = 4
-LOGARITHMIC = ('_gradient', '_lr')  # numbers with these endings get a logarithmic axis if they vary by more than:
+LOGARITHMIC = (
+    '_gradient',
+    '_lr',
+)  # numbers whose names end like this get a logarithmic axis if they vary by more than:
 FACTOR = 10
 
 

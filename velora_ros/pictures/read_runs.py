@@ -1,4 +1,4 @@
-"""Read what runs recorded: returns and diagnostics, from the CSV files of a run or a table of many seeds."""
+"""Read the records of runs: returns and diagnostics, from the CSV files of a run or a table of many seeds."""
 
 import csv
 import math

@@ -1,5 +1,7 @@
 """
-What all pictures share: colours, uncluttered axes, and saving. Pictures import matplotlib only through this module.
+The common part of all pictures: colours, uncluttered axes, and saving.
+
+Pictures import matplotlib only through this module.
 
 Raises:
     MissingDependencyError: on import, if matplotlib is not installed.
@@ -103,6 +105,6 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     kind = Path(path).suffix.lower().lstrip('.')
     metadata = {'Date': None} if kind == 'svg' else {'Software': PACKAGE}
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # titles and labels are plain text, in which a dollar sign is just that
+        text.set_parse_math(False)  # titles and labels are plain text, in which a dollar sign has no special meaning
     with atomic_write(path) as file, mpl.rc_context({'svg.hashsalt': PACKAGE}):
         figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)

@@ -1,4 +1,4 @@
-"""A copy of the replay on the device that learns, from which sequences are drawn there."""
+"""A copy of the replay on the device that learns, so that sequences are drawn there."""
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ class DeviceRows:
 
     Args:
         buffer: the replay.
-        device: where the copy is.
+        device: the device of the copy.
     """
 
     def __init__(self, buffer: SequenceBuffer | StreamBuffer, device: torch.device) -> None:
@@ -47,7 +47,7 @@ class DeviceRows:
         self._note_places()
 
     def _places_of_newest(self, new: Integers) -> Integers:
-        """Return where the newest rows of each ring are, as rows of all rings together."""
+        """Return the places of the newest rows of each ring, counted over all rings together."""
         back = np.arange(1, int(new.max()) + 1)
         within = (self._buffer.positions[:, None] - back) % self.capacity
         places: Integers = (np.arange(self.n_streams)[:, None] * self.capacity + within)[back <= new[:, None]]
@@ -64,7 +64,7 @@ class DeviceRows:
         Return sequences, shape (B, L, width), without waiting for the device.
 
         Args:
-            places: which of all possible starts, as shares of 1; float64, shape (B,).
+            places: the starts, as shares of all possible ones; float64, shape (B,).
             length: L, burn-in included.
         """
         starts = (self.held - length + 1).clamp(min=0)

@@ -13,7 +13,7 @@ Array = npt.NDArray[np.float32]
 
 def new_rows(*shape: int) -> Array:
     """
-    Return memory for a replay's rows, whose pages are occupied only as it fills.
+    Return memory for a replay's rows, which is occupied only as the replay fills.
 
     Raises:
         ConfigError: there is not enough memory.
@@ -23,7 +23,7 @@ def new_rows(*shape: int) -> Array:
     except (MemoryError, ValueError) as error:  # a ValueError above numpy's largest size
         raise ConfigError(
             f'a replay of {math.prod(shape[:-1])} transitions needs {4 * math.prod(shape) / 2**30:.1f} GiB, more than '
-            'this machine can give; lower buffer_size.'
+            f'this machine has; lower buffer_size.'
         ) from error
 
 

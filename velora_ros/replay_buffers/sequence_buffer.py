@@ -65,7 +65,7 @@ class Batch:
     first: Array  # (B, L), 1 where an episode starts
     state: Array  # (B, L, state), the critic's view of o
     next_state: Array  # (B, L, state)
-    elapsed: Array | None = None  # (B, L), what the discount counts where next_dt is not a measured time; None: next_dt
+    elapsed: Array | None = None  # (B, L), the time for the discount if next_dt is not a measured time; None: next_dt
     rows: Array | None = None  # (B, L, width), the memory that the other fields are views of; None: they have their own
 
     def steps(self, count: int) -> 'Batch':
@@ -112,28 +112,28 @@ class SequenceBuffer:
 
     @property
     def positions(self) -> npt.NDArray[np.int64]:
-        """Where the next transition goes, as of :class:`velora_ros.replay_buffers.StreamBuffer` with one stream."""
+        """Where the next transition goes, as in :class:`velora_ros.replay_buffers.StreamBuffer` with one stream."""
         return np.array([self.position])
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """The number of transitions held, likewise."""
+        """The number of transitions held, in the same form."""
         return np.array([self.size])
 
     @property
     def added(self) -> npt.NDArray[np.int64]:
-        """The number of transitions ever added, likewise."""
+        """The number of transitions ever added, in the same form."""
         return np.array([self._added])
 
     def add(self, transition: Transition) -> None:
-        """Store one transition; transitions must come in the order in which they happened."""
+        """Store one transition; transitions must be added in chronological order."""
         row = self.rows[self.position]
         at = self.columns
         row[at['observation']], row[at['next_observation']] = transition.observation, transition.next_observation
         row[at['action']], row[at['hidden']] = transition.action, transition.hidden
         if transition.state is not None and transition.next_state is not None:
             row[at['state']], row[at['next_state']] = transition.state, transition.next_state
-        reward = self._reward  # the last five columns, one by one: a slice would make an array of them first
+        reward = self._reward  # the last five columns, one by one, because a slice would first make an array of them
         row[reward], row[reward + 1], row[reward + 2] = transition.reward, transition.terminated, transition.dt
         row[reward + 3], row[reward + 4] = transition.next_dt, transition.first
         if transition.first:
@@ -143,7 +143,7 @@ class SequenceBuffer:
         self.size = min(self.size + 1, self.capacity)
 
     def restore(self, rows: Array, position: int) -> None:
-        """Take the rows of another buffer of this shape, ``rows[: len(buffer)]``, and its position."""
+        """Copy the rows of another buffer of this shape, ``rows[: len(buffer)]``, and its position."""
         self.rows[: len(rows)] = rows
         self.position, self.size, self._added = position, len(rows), len(rows)
         self._n_starts = self._n_gone = 0
@@ -154,7 +154,7 @@ class SequenceBuffer:
     def _begin_episode(self, number: int) -> None:
         self._starts[self._n_starts % self.capacity] = number
         self._n_starts += 1
-        self._n_gone = max(self._n_gone, self._n_starts - self.capacity)  # of more, the ring has lost the starts
+        self._n_gone = max(self._n_gone, self._n_starts - self.capacity)  # the ring has lost the starts of older ones
 
     def sample(
         self,
@@ -258,7 +258,7 @@ class SequenceBuffer:
 
     def _check(self, length: int) -> None:
         if not 1 <= length <= self.size:
-            raise ConfigError(f'the replay buffer holds {self.size} transitions; a sequence of {length} was asked for.')
+            raise ConfigError(f'the replay buffer holds {self.size} transitions; a sequence of {length} was requested.')
 
     @property
     def _oldest(self) -> int:
@@ -266,12 +266,12 @@ class SequenceBuffer:
         return self.position if self.size == self.capacity else 0
 
     def empty_batch(self, n_sequences: int, length: int) -> Batch:
-        """Return memory for :meth:`sample` to draw into: a batch whose values are arbitrary."""
+        """Return memory for :meth:`sample`: a batch with arbitrary values."""
         return empty_batch(self.columns, n_sequences, length)
 
 
 def columns_of(observation_dim: int, action_dim: int, hidden_dim: int, state_dim: int) -> dict[str, slice]:
-    """Return where each field of a transition stands in its row; ``first`` is the last."""
+    """Return the place of each field of a transition in its row; ``first`` is the last."""
     widths = {
         'observation': observation_dim,
         'next_observation': observation_dim,

@@ -127,7 +127,7 @@ class StreamBuffer:
         Args:
             n_sequences: B.
             length: L, burn-in included.
-            rng: the only source of chance.
+            rng: the only random generator that is used.
             into: a batch from :meth:`empty_batch` of this size, which is overwritten and returned; None: a new one.
 
         Raises:
@@ -170,7 +170,7 @@ class StreamBuffer:
         return empty_batch(self.columns, n_sequences, length)
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return what :meth:`restore` needs: the rows held, oldest part of the ring or not, positions and sizes."""
+        """Return the data for :meth:`restore`: all rows held, positions and sizes."""
         return {
             'rows': self.rows[:, : self.longest()],
             'positions': self.positions.copy(),
@@ -178,7 +178,7 @@ class StreamBuffer:
         }
 
     def restore(self, rows: Array, positions: Integers, sizes: Integers) -> None:
-        """Take over what :meth:`state` of another buffer of this shape returned."""
+        """Restore the result of :meth:`state` of another buffer of this shape."""
         self.rows[:, : rows.shape[1]] = rows
         self.positions[:], self.sizes[:], self.added[:] = positions, sizes, sizes
 

@@ -72,11 +72,11 @@ class Source:
 @dataclass(frozen=True)
 class RobotCommand:
     """
-    What is sent to the robot for the policy's actions.
+    The command that the robot receives for the policy's actions.
 
     With the mode ``absolute`` an action is sent as its SI value, ``action_scale * action + action_offset`` of the
-    policy's specification. With ``increment`` the SI value is a speed, and what is sent is a position that moves at
-    this speed. Both are clipped to [low, high].
+    policy's specification. With ``increment`` the SI value is a speed, and the command is a position that moves at this
+    speed. Both are clipped to [low, high].
 
     Args:
         type: message type, such as ``Float64MultiArray`` or ``TwistStamped``.
@@ -129,9 +129,9 @@ class RobotContract:
         sources: the topics; a message of the first one triggers a step of the policy.
         fields: ``<source>:<field>`` for each observation.
         scale: factor of each observation.
-        default: what is subtracted from each value before it is scaled, for example the start pose [SI unit].
+        default: the value that is subtracted before scaling, for example the start pose [SI unit].
         transform: ``none``, ``sin``, ``cos`` or ``unwrap`` of each; empty is none for all.
-        command: what is sent to the robot.
+        command: the command for the robot.
 
     Raises:
         SpecError: a part is not valid or parts do not fit each other.
@@ -184,7 +184,7 @@ class RobotContract:
 
     @property
     def offset(self) -> tuple[float, ...]:
-        """What is added to each scaled value: ``-scale * default``."""
+        """The offset that is added to each scaled value: ``-scale * default``."""
         return tuple(-scale * value if value else 0.0 for scale, value in zip(self.scale, self.default, strict=True))
 
     def differences(self, other: 'RobotContract') -> list[tuple[str, Any, Any]]:

@@ -40,7 +40,7 @@ class SweepFolder:
         self.ray_files = self.path / '.ray'
         """Files of Ray, while it runs."""
         self.results: list[TrialResult] = []
-        """Of the trials that are done."""
+        """The results of the trials that are done."""
 
     @classmethod
     @contextlib.contextmanager
@@ -49,7 +49,7 @@ class SweepFolder:
         Start a sweep in a folder, which is made if it is missing, and lock the folder for the block.
 
         Raises:
-            StorageError: the folder cannot be written, is in use, or holds a sweep already.
+            StorageError: the folder cannot be written, is in use, or already holds a sweep.
         """
         if plan_of(folder).exists():
             raise StorageError(
@@ -62,7 +62,7 @@ class SweepFolder:
             try:
                 yield own
             except BaseException:
-                if not own._begun:  # for example without Ray; the same command can then be given again
+                if not own._begun:  # for example without Ray; the same command can then be repeated
                     plan_of(folder).unlink()
                 raise
 
@@ -122,7 +122,7 @@ class SweepFolder:
                 file.write((text + yaml.safe_dump(plain, sort_keys=False)).encode())
 
     def remove_ray_files(self) -> None:
-        """Remove the files that Ray has left."""
+        """Remove the files left by Ray."""
         shutil.rmtree(self.ray_files, ignore_errors=True)
 
     @property
@@ -155,7 +155,7 @@ def plan_of(folder: str | os.PathLike[str]) -> Path:
 
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Make the folder and lock it. The lock ends with the process, however that ends."""
+    """Make the folder and lock it. The lock ends with the process in any case."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / '.lock', os.O_RDWR | os.O_CREAT, 0o666)

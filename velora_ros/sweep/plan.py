@@ -20,7 +20,7 @@ from velora_ros.training.runs.config import RunConfig
 from velora_ros.utils.atomic_files import atomic_write
 
 LONGEST_NAME = 150
-EVALUATIONS = 20  # of a trial, if neither the sweep nor the preset sets eval_every
+EVALUATIONS = 20  # evaluations of a trial, if neither the sweep nor the preset sets eval_every
 HEADER = '# What this sweep was started with; velora_ros sweep --resume FOLDER resumes it.\n'
 
 Setting = dict[str, Any]
@@ -207,7 +207,9 @@ class Sweep:
 def label_of(setting: Setting, otherwise: str) -> str:
     """Return the setting as a name, for example ``n_neurons=20,tau=0.01``; ``otherwise`` for an empty setting."""
     label = ','.join(f'{name}={_word(value)}' for name, value in setting.items())
-    return re.sub(r'[^\w.,=+-]', '-', label or otherwise)  # nothing that a file name or a shell does not take
+    return re.sub(
+        r'[^\w.,=+-]', '-', label or otherwise
+    )  # no characters that are invalid in a file name or special in a shell
 
 
 def _word(value: Any) -> str:

@@ -27,7 +27,7 @@ QUIET = {
     'RAY_AIR_NEW_OUTPUT': '0',
     'RAY_CHDIR_TO_TRIAL_DIR': '0',
     'TUNE_DISABLE_AUTO_CALLBACK_LOGGERS': '1',  # the run folders already hold what they would write
-    'TUNE_DISABLE_SIGINT_HANDLER': '1',  # our handler asks Tune to stop
+    'TUNE_DISABLE_SIGINT_HANDLER': '1',  # this package's handler asks Tune to stop
     'TUNE_DISABLE_STRICT_METRIC_CHECKING': '1',  # a failed trial has no return
     'TUNE_WARN_THRESHOLD_S': '600',
 }
@@ -102,7 +102,7 @@ def _own_token() -> dict[str, str]:
 
 
 def _check_answers(address: str) -> None:
-    """Refuse an address where nothing listens; Ray would wait for many minutes."""
+    """Refuse an address at which nothing listens, because Ray would wait for many minutes."""
     if address == 'auto':
         return
     host, colon, port = address.rpartition(':')
@@ -154,7 +154,7 @@ def _is_abandoned(folder: Path) -> bool:
 
 
 def _remove(files: Path) -> None:
-    """Remove a folder in which a process that is ending may still write."""
+    """Remove a folder in which a terminating process may still write."""
     deadline = time.monotonic() + PATIENCE_S
     while files.exists() and time.monotonic() < deadline:
         shutil.rmtree(files, ignore_errors=True)

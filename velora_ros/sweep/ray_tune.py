@@ -39,7 +39,7 @@ def run_trials(
     """
     sweep, trials, path = folder.sweep, folder.to_do, folder.path.resolve()
 
-    folder.remove_ray_files()  # of a sweep that was killed
+    folder.remove_ray_files()  # files of a sweep that was killed
 
     def trainable(config: dict[str, Any]) -> None:
         tune.report(run_trial(trials[config['trial']], path, tune.report))
@@ -91,7 +91,7 @@ def scheduler(sweep: Sweep, folder: Path, done: Sequence[TrialResult]) -> AsyncH
 
 
 def _recall(asha: Any, folder: Path, trial: Trial) -> None:
-    """Add the returns of a trial that has ended before; after a restart Tune begins with empty rungs."""
+    """Add the returns of a trial that ended earlier; after a restart Tune begins with empty rungs."""
     paths, stand_in = RunPaths(folder / trial.name), SimpleNamespace(trial_id=trial.name)
     curve = read_run('', paths.evaluations, paths.episodes).evaluations
     asha.on_trial_add(None, stand_in)
@@ -114,7 +114,7 @@ class _Stopper(tune.Stopper):
 
 
 class _Listener(tune.Callback):
-    """Passes on what Tune reports about the trials, in the process that the user started."""
+    """Passes on Tune's reports about the trials, in the process that the user started."""
 
     def __init__(
         self,

@@ -81,7 +81,7 @@ class SettingResult:
 
     @property
     def returns(self) -> list[float]:
-        """The returns that count, one for each trial."""
+        """The returns used for the ranking, one for each trial."""
         return [float(getattr(one, self.rank_by)) for one in self.trials]
 
     @property
@@ -140,5 +140,5 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[dict[str, Any]]) -> N
 
 
 def written(setting: Setting) -> dict[str, Any]:
-    """Return a setting as a table shows it: the numbers of a list separated by spaces."""
+    """Return a setting in the form of the table: the numbers of a list separated by spaces."""
     return {name: ' '.join(map(str, value)) if isinstance(value, tuple) else value for name, value in setting.items()}

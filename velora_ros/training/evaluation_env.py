@@ -17,7 +17,9 @@ Vector = VectorEnv[Any, Any, Any]
 def evaluation_environment(env: Env) -> Env | None:
     """Make a second environment like the first, without a window; None, with a log message, if that is impossible."""
     if env.spec is None:
-        logger.warning('evaluation is skipped: the environment has no spec to make a second one from; pass eval_env.')
+        logger.warning(
+            'evaluation is skipped: the environment has no spec from which to make a second one; pass eval_env.'
+        )
         return None
     try:
         windowless = {'render_mode': None} if 'render_mode' in env.spec.kwargs else {}

@@ -24,8 +24,8 @@ QUICK: dict[str, Any] = {'start_steps': 16, 'boost_ratio': 1.0, 'eval_every': 0,
     ('options', 'kind', 'line'),
     [
         ({}, NumbaBackend, 'backend numba: small networks on the CPU run faster in compiled loops'),
-        ({'backend': 'numba'}, NumbaBackend, 'backend numba: it was asked for'),
-        ({'backend': 'torch'}, TorchBackend, 'backend torch: it was asked for'),
+        ({'backend': 'numba'}, NumbaBackend, 'backend numba: it was requested'),
+        ({'backend': 'torch'}, TorchBackend, 'backend torch: it was requested'),
         (
             {'optim': torch.optim.AdamW}, TorchBackend,
             'backend torch: numba computes plain Adam, and the optimiser is AdamW',

@@ -60,12 +60,12 @@ def choose_backend(config: TrainConfig, networks: Networks, optimizers: Sequence
         ConfigError: numba was requested and cannot run this agent; the message says why.
     """
     if config.backend == 'torch':
-        return Choice('torch', 'it was asked for')
+        return Choice('torch', 'it was requested')
     why_not = why_not_numba(config, networks, optimizers)
     if config.backend == 'numba':
         if why_not:
             raise ConfigError(f"backend is 'numba', but {why_not}; use backend='torch', or 'auto'.")
-        return Choice('numba', 'it was asked for', threads_of_numba(config, networks))
+        return Choice('numba', 'it was requested', threads_of_numba(config, networks))
     if why_not:
         return Choice('torch', why_not)
     reason = 'small networks on the CPU run faster in compiled loops'

@@ -81,7 +81,7 @@ class SimLoop:
         if (gains := set(GAINS) & {*table['command.layout']}) and not robot.takes_gains:
             raise ConfigError(
                 f"'command.layout' has {' and '.join(sorted(gains))}, and the simulated robot has no position servos; "
-                'leave this out.'
+                'omit it.'
             )
         topics = ('reset', '~/reward', '~/episode_return')
         self._publishers = {topic: create_publisher(node, OWNER, topic) for topic in topics}

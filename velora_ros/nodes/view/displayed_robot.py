@@ -116,7 +116,7 @@ def _of_environment(env_id: str) -> DisplayedRobot:
         model = getattr(env.unwrapped, 'model', None)
         if not isinstance(model, mujoco.MjModel):
             raise UnsupportedEnvironmentError(
-                f"the environment '{env_id}' has no MuJoCo model, so that it cannot be shown; give view_node's "
+                f"the environment '{env_id}' has no MuJoCo model, so it cannot be shown; give view_node's "
                 "parameter 'model' the id of a MuJoCo environment, a task or a robot's file."
             )
         start = np.array(getattr(env.unwrapped, 'init_qpos', model.qpos0), np.float64)
