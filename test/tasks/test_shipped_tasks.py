@@ -42,3 +42,14 @@ def test_the_quadruped_stands_with_an_action_of_zero():
     for _ in range(100):
         *_, terminated, _, _ = env.step(np.zeros((4, 12)))
         assert not terminated.any()
+
+
+def test_the_variation_of_the_quadruped_grows_by_how_it_walks_and_not_by_tracking_alone():
+    task = find_task.find('quadruped')
+    assert task.curriculum.metric == 'walks'
+    env = task.make_vec(16, seed=0, undisturbed=True)
+    env.reset()
+    metrics = [env.step(np.zeros((16, 12)))[-1]['metrics'] for _ in range(50)]
+    moving, walks = (np.array([one[name] for one in metrics]) for name in ('moving', 'walks'))
+    assert walks[moving > 0].mean() < 0.3  # all feet stand, of which half should swing
+    assert walks[25:][moving[25:] == 0].min(initial=1.0) > 0.9
