@@ -1,5 +1,5 @@
 """
-Frames and where they are in one another, as ``tf`` publishes them: a position in one frame is found in another.
+A tree of frames as published on ``tf``, to convert positions from one frame to another.
 
 A pose is a position [m] and an orientation, a unit quaternion (w, x, y, z). The frames form a tree: each is placed in
 its parent.
@@ -28,13 +28,13 @@ HERE = Pose(np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]))
 
 
 def composed(outer: Pose, inner: Pose) -> Pose:
-    """Return the pose of something whose pose in a frame is ``inner``, where that frame has the pose ``outer``."""
+    """Return the pose of an object whose pose is ``inner`` in a frame with the pose ``outer``."""
     position = outer.position + matrices(outer.orientation) @ inner.position
     return Pose(position, _product(outer.orientation, inner.orientation))
 
 
 def inverted(pose: Pose) -> Pose:
-    """Return the pose of the outer frame in the one that has this pose in it."""
+    """Return the inverse of a pose: the outer frame in the inner one."""
     back = pose.orientation * [1, -1, -1, -1]
     return Pose(-(matrices(back) @ pose.position), back)
 
@@ -47,21 +47,24 @@ class FrameTree:
 
     def update(self, parent: str, child: str, position: npt.ArrayLike, orientation: npt.ArrayLike) -> None:
         """
-        Set where a frame is in its parent.
+        Set the pose of a frame in its parent.
 
         Args:
-            parent: the parent frame; leading slashes of names do not count.
+            parent: the parent frame; leading slashes of names are ignored.
             child: the frame.
             position: shape (3,) [m].
             orientation: a quaternion (w, x, y, z) of any length but 0.
 
         Raises:
-            ObservationError: a number is not finite, or the quaternion is zero; the old pose stays.
+            ObservationError: a number is not finite, or the quaternion is zero; the old pose is kept.
         """
         place, turn = np.asarray(position, np.float64), np.asarray(orientation, np.float64)
         length = float(np.sqrt((turn**2).sum()))
         if not np.isfinite(place).all() or not 1e-6 < length < np.inf:
-            raise ObservationError(f"the pose of the frame '{child}' in '{parent}' is not finite, or has no direction.")
+            raise ObservationError(
+                f"the pose of the frame '{child}' in '{parent}' is not finite, or has a zero quaternion; correct its "
+                'publisher.'
+            )
         self._parents[_plain(child)] = _plain(parent), Pose(place, turn / length)
 
     def pose(self, frame: str, within: str) -> Pose:
@@ -75,12 +78,12 @@ class FrameTree:
         if root != other_root:
             known = sorted({*self._parents, *(parent for parent, _ in self._parents.values())})
             raise ObservationError(
-                f"tf does not say where '{frame}' is in '{within}'; it has {', '.join(known) or 'no frame yet'}."
+                f"tf does not have the pose of '{frame}' in '{within}'; it has {', '.join(known) or 'no frame yet'}."
             )
         return composed(inverted(outer), inner)
 
     def _in_root(self, frame: str) -> tuple[str, Pose]:
-        """Return the root above a frame and the pose in it; a circle of frames ends where it began."""
+        """Return the root above a frame and the pose in it; a loop of frames ends where it began."""
         pose, seen = HERE, {frame}
         while frame in self._parents:
             parent, own = self._parents[frame]

@@ -1,4 +1,4 @@
-"""How often limits change what the policy commands: then the robot does not do what it did in training."""
+"""Counts how often limits change the policy's commands, in which case the robot acts differently than in training."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ SHARE = 0.05
 WINDOW = 5
 """Number of reports over which commands are counted; with one a second, the last five seconds."""
 FEWEST = 20
-"""With fewer commands in the window nothing is reported."""
+"""With fewer commands than this in the window, nothing is reported."""
 _ROUNDING = 1e-9
 
 
@@ -31,7 +31,7 @@ class ChangedCommands:
         self._now = _Count(len(names))
 
     def begin(self) -> None:
-        """Forget what was counted."""
+        """Reset the counts."""
         self._window.clear()
         self._now = _Count(len(self._names))
 

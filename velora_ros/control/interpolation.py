@@ -9,8 +9,8 @@ class Interpolation:
     """
     Moves from one command to the next.
 
-    A line begins where the one before is at that time, or at the last command that was sent, and stops at its target
-    one period later. So what is sent lags behind the policy's commands by up to one period. Times are those of the
+    A line begins at the current point of the previous one, or at the last command that was sent, and stops at its
+    target one period later. So the sent commands lag behind the policy's by up to one period. Times are those of the
     steady clock [s].
     """
 
@@ -23,12 +23,12 @@ class Interpolation:
         """Whether the target was returned, or there is none."""
 
     def end(self) -> None:
-        """Forget the target; the next line begins at the last command that was sent."""
+        """Drop the target; the next line begins at the last command that was sent."""
         self._target, self.is_over = None, True
 
     def turn_to(self, target: Command, last: Command, steady: float, period: float) -> Command:
         """
-        Begin a line to a new target; return where it begins.
+        Begin a line to a new target; return its first point.
 
         Args:
             target: the command for the policy's action.

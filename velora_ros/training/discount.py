@@ -14,7 +14,7 @@ LEAST_DISCOUNT, GREATEST_DISCOUNT = 0.95, 0.99
 
 def discount_for(env_id: str, *, load: bool) -> tuple[float, str]:
     """
-    Return the discount factor for an environment, and why it is that: from its time limit, unless a task sets it.
+    Return the discount factor for an environment, from its time limit unless a task sets it, and the reason.
 
     Args:
         env_id: as for :func:`time_limit`.
@@ -23,7 +23,7 @@ def discount_for(env_id: str, *, load: bool) -> tuple[float, str]:
     if load and is_task_reference(env_id):
         try:
             task = load_task(env_id)
-        except FAILURES:  # making the environment says what is wrong
+        except FAILURES:  # making the environment reports the error
             return discount(None), 'no time limit is known'
         if task.discount is not None:
             return task.discount, 'the task sets it'
@@ -54,7 +54,7 @@ def time_limit(env_id: str, *, load: bool = True) -> int | None:
     Args:
         env_id: an id in gymnasium's registry, or ``module:id``, of which the module is imported; or the reference of a
             task, whose commands may end sooner than its episodes.
-        load: whether the module and the file of a task may be loaded; without it both time limits are unknown.
+        load: whether the module and the file of a task may be loaded; otherwise both time limits are unknown.
     """
     module, _, name = env_id.rpartition(':')
     if not load and (module or is_task_reference(env_id)):
@@ -66,7 +66,7 @@ def time_limit(env_id: str, *, load: bool = True) -> int | None:
         if module:
             importlib.import_module(module)
         return gymnasium.spec(name).max_episode_steps
-    except FAILURES:  # making the environment says what is wrong
+    except FAILURES:  # making the environment reports the error
         return None
 
 

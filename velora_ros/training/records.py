@@ -76,11 +76,11 @@ class EvaluationRecord:
 @dataclass
 class TrainResult:
     """
-    What ``train`` returns.
+    The result of ``train``.
 
     Args:
         episodes: one record per episode, in order.
-        evaluations: one record per evaluation; empty where no evaluation environment could be made.
+        evaluations: one record per evaluation; empty if no evaluation environment could be made.
         best_policy: the newest policy whose mean return is within a thousandth of the best; None without evaluations.
         best_evaluation: its evaluation.
         steps: environment steps of this call.

@@ -1,11 +1,11 @@
-"""How many updates are due after a step of the environment."""
+"""The number of updates due after a step of the environment."""
 
 from velora_ros.training.hyperparameters import TrainConfig
 
 
 class UpdateSchedule:
     """
-    Counts updates in fractions; what is less than one is kept for later.
+    Counts updates in fractions; a fraction of one is kept for later.
 
     Args:
         credit: the fraction that was kept when a run was saved.
@@ -15,7 +15,7 @@ class UpdateSchedule:
         self.credit = credit
 
     def due(self, config: TrainConfig, step: int, taken: int = 1) -> int:
-        """Return how many updates are due after ``taken`` transitions, ``step`` in all; none in the start-up steps."""
+        """Return the number of updates due after ``taken`` transitions, ``step`` in all; none in the start-up steps."""
         if step >= config.start_steps:
             self.credit += taken * _per_transition(config, step)
         due = int(self.credit)

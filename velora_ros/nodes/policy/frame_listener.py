@@ -1,4 +1,4 @@
-"""Listens to ``tf`` and ``tf_static``, where their message type is installed, for goals in another frame."""
+"""Listens to ``tf`` and ``tf_static``, if their message type is installed, for goals in another frame."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ TF = 'tf2_msgs/msg/TFMessage'
 
 
 def make_frame_tree() -> FrameTree | None:
-    """Return an empty tree of frames; None where the messages of ``tf`` are not installed."""
+    """Return an empty tree of frames; None if the messages of ``tf`` are not installed."""
     return FrameTree() if is_installed(TF) else None
 
 
@@ -22,14 +22,14 @@ def listen_to_frames(tree: FrameTree, subscribe: Callable[..., Any], warn: Calla
     Args:
         tree: the frames.
         subscribe: creates a subscription, ``subscribe(row, callback, kind=...)``.
-        warn: is given a sentence about a transform that cannot be used.
+        warn: called with a sentence about each transform that cannot be used.
     """
     for row in ('tf', 'tf_static'):
         subscribe(row, lambda message: take(message, tree, warn), kind=interface_class(TF))
 
 
 def take(message: Any, tree: FrameTree, warn: Callable[[str], None]) -> None:
-    """Take the transforms of a message into a tree; one that cannot be used is left out."""
+    """Add the transforms of a message to a tree; one that cannot be used is omitted."""
     for one in message.transforms:
         place, turn = one.transform.translation, one.transform.rotation
         try:

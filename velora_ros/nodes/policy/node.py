@@ -8,7 +8,7 @@ Subscribes:
     reset (std_msgs/Empty): the robot was moved to another place; resets the hidden state.
     emergency_stop (std_msgs/Bool): true latches a fault; false never releases it. Publishers may have any reliability
         and durability; a true that was latched on the topic before this node started is received too.
-    tf, tf_static (tf2_msgs/TFMessage): for goals in another frame than the robot, where tf2_msgs is installed.
+    tf, tf_static (tf2_msgs/TFMessage): for goals in a frame other than the robot's, if tf2_msgs is installed.
     policy_update (std_msgs/String): the path of the first policy or of a better one; only with ``follow_trainer``.
 
 Publishes:

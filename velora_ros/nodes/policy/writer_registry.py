@@ -38,7 +38,7 @@ class WriterError(VeloraError):
 @dataclass(frozen=True)
 class CommandedActions:
     """
-    What a writer is told about the actions that it writes.
+    The information for a writer about its actions.
 
     Args:
         names: the policy's action names, such as ``elbow/position``.
@@ -66,7 +66,7 @@ class CommandedActions:
     def of(
         cls, spec: PolicySpec, *, interface: str, fields: Sequence[str], frame_id: str, now: Callable[[], int]
     ) -> 'CommandedActions':
-        """Return what a policy's specification and the node's parameters say."""
+        """Return the information from a policy's specification and the node's parameters."""
         command = None if spec.contract is None else spec.contract.command
         gains = ((), ()) if command is None else (tuple(command.stiffness), tuple(command.damping))
         return cls(
@@ -81,8 +81,8 @@ class OwnEncoder:
 
     Args:
         kind: the type of the messages, by its full name.
-        actions: what the writer is told.
-        trial: a command to try it with.
+        actions: the information for the writer.
+        trial: a command for a test.
 
     Raises:
         ConfigError: there is no such writer or type, or the writer fails on the trial.
@@ -107,7 +107,7 @@ class OwnEncoder:
         Return the message of a command.
 
         Raises:
-            WriterError: the writer failed, or returned something else than a message of its type.
+            WriterError: the writer failed, or returned something other than a message of its type.
         """
         try:
             message = self._writer.write(command)
@@ -122,7 +122,7 @@ class OwnEncoder:
 
 def command_type(kind: str) -> str:
     """
-    Return the one spelling of a command's type, ``''`` for none: short for ours, full for one with a writer.
+    Return the canonical name of a command's type (``''`` for none): short for built-in ones, full with a writer.
 
     Raises:
         ConfigError: the type is unknown and has no writer.

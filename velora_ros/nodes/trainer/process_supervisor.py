@@ -33,7 +33,7 @@ ACTIVE = (TRAINING, PAUSED, STOPPING, RESUMING)
 
 class ProcessSupervisor:
     """
-    One training run at a time, in as many processes as it takes.
+    One training run at a time, in one process after another.
 
     Args:
         logger: the node's logger.

@@ -1,9 +1,9 @@
 """
 A LEAPP bundle, the format of NVIDIA's deployment tools: a YAML file, an ONNX model, and start values of its memory.
 
-Read are bundles with one ONNX model. It contains the policy's own scales and offsets. The YAML file (``leapp_yaml.py``)
-says what each tensor is (``leapp_terms.py``), which outputs are fed back, and how often the model is run. Nothing
-outside of the bundle's folder is read.
+Only bundles with one ONNX model can be read. The model contains the policy's own scales and offsets. The YAML file
+(``leapp_yaml.py``) describes each tensor (``leapp_terms.py``), which outputs are fed back, and how often the model is
+run. Nothing outside the bundle's folder is read.
 """
 
 import hashlib
@@ -34,12 +34,12 @@ LARGEST_START = 2**24
 @dataclass(frozen=True)
 class Bundle:
     """
-    What is in a bundle.
+    The content of a bundle.
 
     Args:
         model: the model, with all observations in one input.
         data: its bytes.
-        description: what the bundle says in the words of a description.
+        description: the bundle's information in the form of a description.
         action: the output that is the action.
         states: for each input of the memory the output that is its next value.
         start: start values of the memory, in the order of ``states``; empty: all are zero.
@@ -68,7 +68,7 @@ def read_bundle(path: Path) -> Bundle:
     text = _read(path, LARGEST_YAML)
     said = parse_contents(text)
     action = action_of(said.sent)
-    folder = path.resolve().parent  # that of the file itself, not of a link to it
+    folder = path.resolve().parent  # the folder of the file itself, not of a link to it
     weights = _model(folder, said)
     model, states = joined(parse(weights), said.given, action, said.feedback)
     start = _start(folder, said)

@@ -1,5 +1,5 @@
 """
-The model of a LEAPP bundle with one input for all observations, as the policies of other libraries have them.
+The model of a LEAPP bundle with one input for all observations, like the policies of other libraries.
 
 A bundle's model has an input for each tensor. Here one input takes all of them in a row, and is split inside the model.
 """
@@ -49,13 +49,13 @@ def joined(
     if len({one.dtype for one in wholes.values()}) > 1:
         raise PolicyFileError('its tensors have 32-bit and 64-bit numbers; export the policy with one of the two')
     if not given:
-        raise PolicyFileError('all of its inputs are fed back, so that it reads nothing of a robot')
+        raise PolicyFileError('all of its inputs are fed back, so it reads nothing from a robot')
     _split_observation(model, [inputs[port.name] for port in given])
     return model, _own_outputs(model, action, feedback, inputs)
 
 
 def _tensors(model: 'onnx.ModelProto', ports: Sequence[Port], what: str) -> dict[str, Tensor]:
-    """Return the tensors of ports, in their order; a port with the size 0 has any."""
+    """Return the tensors of ports, in order; a port with size 0 matches any size."""
     listed = model.graph.input if what == 'input' else model.graph.output
     weights = {tensor.name for tensor in model.graph.initializer}
     there = {one.name: one for one in listed if one.name not in weights}
@@ -76,7 +76,7 @@ def _tensors(model: 'onnx.ModelProto', ports: Sequence[Port], what: str) -> dict
 
 
 def _split_observation(model: 'onnx.ModelProto', tensors: Sequence[Tensor]) -> None:
-    """Put one input in place of several, and nodes that split it into them."""
+    """Replace several inputs by one, and add nodes that split it."""
     from onnx import TensorProto, helper, numpy_helper
 
     graph, sizes = model.graph, [one.size for one in tensors]
@@ -99,7 +99,7 @@ def _split_observation(model: 'onnx.ModelProto', tensors: Sequence[Tensor]) -> N
 def _own_outputs(
     model: 'onnx.ModelProto', action: Port, feedback: Mapping[str, str], inputs: Mapping[str, Tensor]
 ) -> dict[str, str]:
-    """Return for each input that is fed back an output of its own; one that is used twice is copied in the model."""
+    """Return a separate output for each input that is fed back; one that is used twice is copied in the model."""
     from onnx import helper
 
     graph, used, states = model.graph, {action.name}, {}

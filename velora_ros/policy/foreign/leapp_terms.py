@@ -1,11 +1,11 @@
 """
-What the tensors of a LEAPP bundle are, in the words of a description.
+The tensors of a LEAPP bundle in the form of a description.
 
 LEAPP names the ``kind`` of each tensor and the ``element_names`` of its entries. All values are in SI units: scales and
 offsets of training are in the model. Isaac Lab also says which property of which object a tensor is
-(``isaaclab_connection: state:robot:root_ang_vel_b``). What a robot does not measure by itself, such as a velocity in
-the world's frame or the pose of another object, is read from a topic of its own, as other terms of
-``observation_terms.py`` are.
+(``isaaclab_connection: state:robot:root_ang_vel_b``). Quantities that no standard sensor measures, such as a velocity
+in the world's frame or the pose of another object, are read from their own topic, like other terms of
+``observation_terms.py``.
 """
 
 import re
@@ -51,9 +51,9 @@ class Port:
     Args:
         name: its name.
         size: number of entries.
-        kind: what it is; empty: not known.
+        kind: its kind; empty: not known.
         names: name of each entry; empty: not known.
-        entity: the object in Isaac Lab that it belongs to; empty: not known.
+        entity: the object in Isaac Lab to which it belongs; empty: not known.
         attribute: name of its property there.
     """
 
@@ -66,7 +66,7 @@ class Port:
 
     @property
     def is_measured(self) -> bool:
-        """Whether the robot itself measures it, as far as Isaac Lab says."""
+        """Whether it belongs to the robot itself, according to Isaac Lab."""
         in_world = self.attribute.endswith('_w') and self.kind.endswith(('velocity', 'acceleration'))
         if self.kind.endswith('linear_acceleration') and self.entity:
             return 'imu' in self.entity.lower() and not in_world  # others are without gravity
@@ -100,7 +100,7 @@ def action_of(outputs: Sequence[Port]) -> Port:
 
 def described_bundle(inputs: Sequence[Port], action: Port, frequency: float) -> Description:
     """
-    Return what a bundle says of its policy; limits and default positions are missing.
+    Return a bundle's description of its policy; limits and default positions are missing.
 
     Args:
         inputs: the tensors that the robot gives, in the model's order.

@@ -1,5 +1,5 @@
 """
-The YAML file of a LEAPP bundle: the tensors of its model, which are fed back, and what its other files are called.
+The YAML file of a LEAPP bundle: the tensors of its model, which of them are fed back, and the names of its other files.
 
 Format 1.x of https://nvidia-isaac.github.io/leapp: ``models`` and ``pipeline``. Other entries are not used.
 """
@@ -23,7 +23,7 @@ _MOST_PORTS = 64
 @dataclass(frozen=True)
 class Contents:
     """
-    What the YAML file says.
+    The content of the YAML file.
 
     Args:
         node: name of the model.
@@ -52,10 +52,10 @@ class Contents:
 
 def parse_contents(text: bytes) -> Contents:
     """
-    Return what the bytes of a YAML file say.
+    Return the content of a YAML file from its bytes.
 
     Raises:
-        PolicyFileError: it is not a bundle's, or one of several models.
+        PolicyFileError: it is not a bundle's, or has several models.
     """
     content = _parse(text)
     name, node = _only_model(content)
@@ -134,7 +134,7 @@ def _port(entry: Mapping[str, Any], what: str) -> Port:
 
 
 def _property(connection: Any) -> tuple[str, str]:
-    """Return the object and its property that Isaac Lab reads a tensor from, as in ``state:robot:joint_pos``."""
+    """Return the object and the property from which Isaac Lab reads a tensor, as in ``state:robot:joint_pos``."""
     words = str(connection).split(':')
     return (words[1], words[2]) if len(words) == 3 and words[0] == 'state' else ('', '')
 
@@ -153,7 +153,7 @@ def _element_names(given: Any, name: str, size: int) -> tuple[str, ...]:
 
 
 def _feedback(pipeline: Mapping[str, Any], name: str) -> dict[str, str]:
-    """Return for each input that is fed back the output that it comes from."""
+    """Return, for each input that is fed back, the output from which it comes."""
     found = {}
     for section in ('feedback_flow', 'feedback_connections'):
         for source, targets in _mapping(pipeline.get(section) or {}, f"'pipeline.{section}'").items():
@@ -184,7 +184,7 @@ def _boundary(pipeline: Mapping[str, Any], what: str, name: str) -> list[str]:
 
 
 def _frequency(pipeline: Mapping[str, Any]) -> float:
-    """Return how often the model is run [Hz]; 0 if the bundle does not say it."""
+    """Return how often the model is run [Hz]; 0 if the bundle does not state it."""
     given = _mapping(pipeline.get('configs') or {}, "'pipeline.configs'").get('frequency')
     if given is None:
         return 0.0

@@ -85,7 +85,9 @@ def test_the_newest_transform_counts_and_a_bad_one_is_left_out_with_a_warning():
     robot.hear(transform('map', 'odom', x=1.0), transform('map', 'odom', x=2.0))
     robot.hear(transform('map', 'odom', x=math.nan))
     assert robot.decode('goal', message(POSE, 'map', 2.5))[0] == 0.5
-    assert robot.warnings == ["the pose of the frame 'odom' in 'map' is not finite, or has no direction."]
+    assert robot.warnings == [
+        "the pose of the frame 'odom' in 'map' is not finite, or has a zero quaternion; correct its publisher."
+    ]
 
 
 def test_a_goal_in_an_unknown_frame_is_refused_and_the_odometry_stays_usable():

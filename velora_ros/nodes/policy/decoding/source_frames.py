@@ -1,5 +1,5 @@
 """
-The frames in which sources give positions: goals are converted where ``tf`` can be read, all else must agree.
+The frames of the sources' positions: goals are converted if ``tf`` can be read; all others must agree.
 
 If robot and goal were in different frames, the robot would go to the wrong place.
 """
@@ -34,7 +34,7 @@ class SourceFrames:
         self._frames: dict[str, str] = {}
 
     def register(self, source: Source) -> bool:
-        """Note a source; return whether the frames of its messages are looked at."""
+        """Register a source; return whether the frames of its messages are checked."""
         self._sources.append(source)
         return bool(source.frame) or _is_positioned(source)
 
@@ -45,7 +45,7 @@ class SourceFrames:
 
     def pose_of(self, source: Source, frame: str) -> Pose | None:
         """
-        Return where the frame of a message is in the frame that is needed; None if the message is read as it is.
+        Return the pose of a message's frame in the required frame; None if no conversion is needed.
 
         Raises:
             ObservationError: the frames differ, and the message is not a goal or ``tf`` does not connect them.
@@ -75,7 +75,7 @@ class SourceFrames:
             raise ObservationError(f'{start}: {error}') from error
 
     def _frame_of_robot(self) -> str:
-        """Return the frame of the sources that are no goals; ``''`` before their first message."""
+        """Return the frame of the sources other than goals; ``''`` before their first message."""
         return next((frame for name, frame in self._frames.items() if frame and name not in self.goals), '')
 
     def _compare(self, source: Source, frame: str) -> None:
