@@ -188,7 +188,7 @@ class StreamBuffer:
         if not starts[-1]:
             raise ConfigError(
                 f'the replay holds at most {self.longest()} transitions of one environment; a sequence of {length} was '
-                'asked for.'
+                'requested.'
             )
         assert rows is not None
         oldest = np.where(self.sizes == self.capacity, self.positions, 0)
