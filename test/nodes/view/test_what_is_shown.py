@@ -98,5 +98,5 @@ def test_a_node_whose_diagnostics_stop_counts_as_gone():
     alive = status_html(NodeState('policy_node'), simulator, '', 10.0 + SILENT_S)
     assert 'moving' in alive
     assert '12.3 s, 2 falls' in alive
-    assert 'silent' in status_html(NodeState('policy_node'), simulator, '', 10.1 + SILENT_S)
+    assert 'no diagnostics' in status_html(NodeState('policy_node'), simulator, '', 10.1 + SILENT_S)
     assert 'no message yet' in alive
