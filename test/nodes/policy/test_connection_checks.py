@@ -113,7 +113,7 @@ def test_a_command_type_that_no_subscriber_expects_is_reported_with_the_type_to_
     bench.see(2, '/cmd')
     [text] = checked(peers)
     assert text == (
-        f"no node receives the commands on '/cmd': /left/driver takes {theirs}, and this node sends {ours}; "
+        f"no node receives the commands on '/cmd': /left/driver takes {theirs}, but this node sends {ours}; "
         f"set 'command.type' to {short}"
     )
 
@@ -223,7 +223,7 @@ def test_a_source_of_another_type_is_reported(bench):
     bench.see(2, '/command')
     [text] = checked(peers)
     assert (
-        f"nothing is read from '/joint_states': /left/driver publishes {VECTOR} there, and this node reads {STATES}"
+        f"nothing is read from '/joint_states': /left/driver publishes {VECTOR} there, but this node reads {STATES}"
         in text
     )
 

@@ -88,7 +88,7 @@ def commands_not_received(
 
 def commands_partly_received(topic: str, kind: str, others: Sequence[Endpoint]) -> str:
     """Return the warning that some subscribers receive no commands because they expect another type."""
-    return f"some subscribers of '{topic}' receive nothing: {_take(others)}, and this node sends {kind}"
+    return f"some subscribers of '{topic}' receive nothing: {_take(others)}, but this node sends {kind}"
 
 
 def source_not_received(
@@ -98,7 +98,7 @@ def source_not_received(
     others = [end for end in here if end.kind != kind]
     if others:
         return (
-            f"nothing is read from '{topic}': {_send(others)} there, and this node reads {kind}; "
+            f"nothing is read from '{topic}': {_send(others)} there, but this node reads {kind}; "
             f"set 'observation.{source}.type' or 'observation.{source}.topic'"
         )
     if here:
