@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from velora_ros.errors import ConfigError, PolicyFileError
@@ -13,6 +14,7 @@ from velora_ros.policy.foreign.onnx_file import description_path, is_bundle, is_
 from velora_ros.utils.atomic_files import atomic_write
 
 _HINGE, _SLIDE = 3, 2
+_JOINT = 0  # mjTRN_JOINT, the transmission of an actuator to a joint
 _TURNING, _SLIDING = ('revolute', 'continuous'), ('prismatic',)
 
 
@@ -95,9 +97,18 @@ def _of_mjcf(path: str) -> dict[str, JointLimits]:
         if kind not in (_HINGE, _SLIDE):
             continue
         low, high = (float(end) for end in model.jnt_range[i]) if model.jnt_limited[i] else (None, None)
-        effort = float(model.jnt_actfrcrange[i][1]) if model.jnt_actfrclimited[i] else None
-        found[model.joint(i).name] = JointLimits(low, high, effort, kind == _SLIDE)
+        found[model.joint(i).name] = JointLimits(low, high, _effort_limit(model, i), kind == _SLIDE)
     return found
+
+
+def _effort_limit(model: Any, joint: int) -> float | None:
+    """Return the largest effort of a joint in an MJCF file [N*m or N]: its own limit or that of its actuator."""
+    limits = [float(model.jnt_actfrcrange[joint][1])] if model.jnt_actfrclimited[joint] else []
+    for i in range(model.nu):
+        drives = int(model.actuator_trntype[i]) == _JOINT and int(model.actuator_trnid[i][0]) == joint
+        if drives and model.actuator_forcelimited[i]:
+            limits.append(float(model.actuator_forcerange[i][1] * abs(model.actuator_gear[i][0])))
+    return min(limits, default=None)
 
 
 def _metadata(path: str) -> dict[str, str]:

@@ -384,8 +384,8 @@ def _gains(spec: PolicySpec, values: Values) -> str:
     gains = zip(contract.command.stiffness, contract.command.damping or contract.command.stiffness, strict=True)
     pairs = ', '.join(f'{stiffness:g} and {damping:g}' for stiffness, damping in dict.fromkeys(gains))
     return (
-        f'the policy sends position targets to servos with a stiffness and damping of {pairs} (velora_ros inspect shows'
-        " those of each joint). If the robot's servos have about these gains, set 'gains_confirmed' to true"
+        f'the policy sends position targets to servos with a stiffness and damping of {pairs} (velora_ros deploy'
+        " shows those of each joint). If the robot's servos have about these gains, set 'gains_confirmed' to true"
     )
 
 

@@ -128,8 +128,14 @@ def _roles(model: 'onnx.ModelProto') -> tuple[Roles | None, str]:
 
 def _joints(joints: Sequence[str], said: Description, robot: Mapping[str, JointLimits]) -> str:
     sliding = [joint for joint in joints if joint in robot and robot[joint].slides]
+    names = f'{_flow(joints or None)}  # in the order in which the network has them'
+    if joints and not said.joints:  # libraries order joints in different ways, and a wrong order raises no error later
+        names = (
+            f"null  # in the network's order; the robot file has {_flow(joints)}, "
+            'and low, high and effort_limit below are in that order'
+        )
     return (
-        f'joints: {_flow(joints or None)}  # in the order in which the network has them\n'
+        f'joints: {names}\n'
         + (f'sliding_joints: {_flow(sliding)}\n' if sliding else '')
         + f'default_positions: {_flow(said.default_positions or None)}  # [rad] of each joint at the start\n'
     )
