@@ -93,7 +93,7 @@ def test_an_interrupted_sweep_resumes_with_the_trials_that_are_not_done(sweep_fi
     names = {f'n_neurons={neurons}-seed{seed}' for neurons in (10, 16) for seed in (0, 1)}
     assert {row['trial'] for row in table} == names and len(table) == 4
     assert all((row['status'], row['steps'], row['message']) == ('finished', '600', '') for row in table)
-    assert f'{4 - len(done)} to do' in out and 'best setting: n_neurons=' in out
+    assert f'{4 - len(done)} remaining' in out and 'best setting: n_neurons=' in out
 
     for name in names:  # they are normal run folders
         Policy.load(folder / name / 'policies/best.safetensors')

@@ -348,7 +348,7 @@ def test_a_replay_that_never_holds_a_batch_is_refused_and_a_small_one_is_welcome
     model = LiquidDDPG(2, 6, 1, buffer_size=60)
     with pytest.raises(ConfigError, match='buffer_size is 60, but the first update needs 64'):
         model.train(Reach(), 64, progress=False)
-    with pytest.raises(ConfigError, match='the replay holds 61'):
+    with pytest.raises(ConfigError, match='needs 61 transitions in the replay'):
         model.train(Reach(), 16, burn_in=53, **QUICK)
     model.train(Reach(), 56, total_steps=60, **QUICK)
     assert model.agent.updates > 0

@@ -24,7 +24,7 @@ def read_only_install(tmp_path_factory):
     """A copy of the package in which numba finds no place for a cache beside any source."""
     install = tmp_path_factory.mktemp('install')
     shutil.copytree(PACKAGE, install / 'velora_ros', ignore=shutil.ignore_patterns('__pycache__'))
-    for name in ('policy', 'liquid/kernels', 'models', 'models/backends', 'replay'):
+    for name in ('policy', 'liquid/kernels', 'models', 'models/backends', 'replay_buffers'):
         (install / 'velora_ros' / name / '__pycache__').write_text('in the way')
     return install
 
