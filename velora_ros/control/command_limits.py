@@ -245,7 +245,8 @@ class RampAndSlew:
         """
         Return the next command towards a target.
 
-        The first is the robot's position, if a ramp, a slew rate or an interpolation is set.
+        If a ramp, a slew rate or an interpolation is set, the first command is where it begins (``Safety.origin``): the
+        robot's position, or zero for velocities and efforts.
 
         Args:
             target: the command for the policy's action, within the bounds.

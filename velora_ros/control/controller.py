@@ -174,7 +174,7 @@ class Controller:
 
         Returns:
             A command; None when disarmed, faulted, or when the observation must not be used (:attr:`status` has the
-            reason). Right after the policy failed, the fallback command.
+            reason). Right after a fault, the fallback command; until a robot stands in its start pose, the way there.
         """
         self.policy_action = None
         if (refusal := self._times.refusal(stamp, now)) is not None:

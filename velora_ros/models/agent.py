@@ -49,7 +49,8 @@ class DDPGAgent(AgentState):
 
     :meth:`act` and :meth:`remember` are called at every step of the environment, :meth:`learn` for every update. The
     ``buffer`` is the replay (``replay_buffers/sequence_buffer.py``), the ``backend`` computes values and gradients
-    (``backends/torch_backend.py`` or ``numba_backend.py``), the ``networks`` are in ``actor_and_critics.py``.
+    and takes the optimisers' steps (``backends/torch_backend.py`` or ``numba_backend.py``), the ``networks`` are in
+    ``actor_and_critics.py``.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class DDPGAgent(AgentState):
         return random_action(self.wiring.n_motor, self.streams.action)
 
     def remember(self, transition: Transition) -> None:
-        """Store one transition, and the range of elapsed times seen."""
+        """Store one transition; count it, and note the range of elapsed times and the Q of an episode's first step."""
         self.steps += 1
         self.episodes += transition.first
         if self.config.dt_input:
@@ -190,7 +191,7 @@ class DDPGAgent(AgentState):
         if self.updates % CHECK_EVERY == 0:
             backend.refresh_weights()
 
-        # Sample sequences, each with the hidden state of the networks before its first step.
+        # Sample sequences, each with the hidden state that was stored before its first step.
         batch = self._sample()
         n_sequences, length, n_actions = batch.action.shape
         noise = smoothing_noise(
@@ -198,7 +199,7 @@ class DDPGAgent(AgentState):
         )
         with contextlib.nullcontext() if self._compiled else slow_step(COMPILING):
             data = backend.prepare(batch, config.burn_in)
-            # Targets: y = r + gamma^(dt'/T) Q'(o', mu'(o') + noise), mixed to lambda returns.
+            # Targets: y = r + gamma^(dt'/T) Q'(s', mu'(o') + noise), r after a termination, mixed to lambda returns.
             target = backend.targets(data, noise, config)
             # Critic: one step down (Q(o, a) - y)^2.
             critic, seen_by_critic = backend.critic_step(data, target, config, measure=measure)

@@ -1,8 +1,8 @@
 """
 Run a policy: observation and elapsed time in, action out, the hidden state kept in between. Nothing here needs torch.
 
-``Policy.step`` checks the observation and the elapsed time, and an engine computes the step:
-``numba_engine``, ``numpy_engine``, or ``foreign/onnx_engine`` for an ONNX model.
+``Policy.step`` checks the shape of the observation and the elapsed time. An engine checks the numbers and computes the
+step: ``numba_engine``, ``numpy_engine``, or ``foreign/onnx_engine`` for an ONNX model.
 """
 
 import math

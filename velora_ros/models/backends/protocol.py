@@ -1,4 +1,4 @@
-"""The interface of a backend: acting, and the values and gradients of one update."""
+"""The interface of a backend: acting, and the values, gradients and steps of one update."""
 
 import math
 from typing import Any, Protocol

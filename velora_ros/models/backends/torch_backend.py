@@ -93,7 +93,7 @@ class TorchBackend:
 
     def next_values(self, data: 'TensorBatch', noise: Tensor, burn_in: int) -> tuple[list[Tensor], Tensor]:
         """
-        Return each target critic's value of s' and the smoothed action of the target actor.
+        Return each target critic's value of s' and the target actor's smoothed action there, and its action in s.
 
         Returns:
             Q' of each critic, shape (B, L - burn-in), and mu'(o), shape (B, L - burn-in, action).
@@ -210,14 +210,14 @@ class TensorBatch:
     hidden: Tensor
     memory: Tensor
     first: Tensor
-    source: Batch | None = None  # used for rewards, terminations and times of a batch from the host
+    source: Batch | None = None  # used for a batch from the host: rewards, terminations, times, where episodes start
     reward: Tensor | None = None  # used for a batch that was drawn on the device
     terminated: Tensor | None = None
     elapsed: Tensor | None = None
 
     @classmethod
     def of(cls, batch: Batch, networks: Networks) -> 'TensorBatch':
-        """Copy a batch to the networks' device."""
+        """Return a batch on the networks' device; on the CPU, fields that are not normalised share its memory."""
 
         def tensor(values: np.ndarray) -> Tensor:
             return torch.as_tensor(values, device=networks.device)
@@ -239,7 +239,7 @@ class TensorBatch:
 
 
 def _step(optimizer: Optimizer, module: nn.Module, loss: Tensor, max_grad_norm: float, *, measure: bool) -> float:
-    """Take a step along the gradient; return its norm before clipping if ``measure``, otherwise NaN."""
+    """Take a step down the gradient; return its norm before clipping if ``measure``, otherwise NaN."""
     norm = take_step(optimizer, module, loss, max_grad_norm, measure=measure)
     return math.nan if norm is None else norm.item()
 
@@ -247,7 +247,7 @@ def _step(optimizer: Optimizer, module: nn.Module, loss: Tensor, max_grad_norm: 
 def take_step(
     optimizer: Optimizer, module: nn.Module, loss: Tensor, max_grad_norm: float, *, measure: bool
 ) -> Tensor | None:
-    """Take a step along the gradient without waiting for the device; return its norm before clipping if ``measure``."""
+    """Take a step down the gradient without waiting for the device; return its norm before clipping if ``measure``."""
     parameters = list(module.parameters())
     gradients = torch.autograd.grad(loss, parameters)  # the actor's step does not change the critic
     for parameter, gradient in zip(parameters, gradients, strict=True):

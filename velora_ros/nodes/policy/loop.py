@@ -1,8 +1,9 @@
 """
 The control loop of policy_node: the path of a message from the robot's state to the command.
 
-:meth:`PolicyLoop._answer` is the whole path, four calls. It ends early for a state between two steps of the policy, and
-for a state that a newer one has superseded. For a joint state and a vector of commands it goes through:
+:meth:`PolicyLoop._answer` is the path, four calls (the last one in ``_publish``). It ends early for a state that is
+incomplete, cannot be used, lies between two steps of the policy or has been superseded. For a joint state and a vector
+of commands it goes through:
 
 1. decode: ``JointStateDecoder`` (``serialised_messages.py``) reads the stamp and the values of the message;
 2. observe: ``JointValues`` (``control/joint_values.py``) merges them by name into an observation, by itself or, with

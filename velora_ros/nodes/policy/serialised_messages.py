@@ -1,10 +1,11 @@
 """
-The two messages that policy_node reads and writes as bytes: a joint state, and a vector of commands.
+A joint state is read, and a vector of commands written, as the bytes that the middleware carries.
 
 Deserialising or serialising a message with rclpy takes longer than all other steps from a state to a command together.
 A robot sends the same names every time, so only the numbers must be read. The rules of CDR determine where they
 are: each number starts at a multiple of its own size, counted from the fourth byte. A joint state with a new layout is
-deserialised by rclpy. ``decoding/decoders.py`` and ``encoders.py`` are for all other messages.
+deserialised by rclpy. ``decoding/imu_decoder.py`` does the same for an Imu; all other messages are read by
+``decoding/decoders.py`` and written by ``encoders.py``.
 """
 
 import struct
