@@ -81,11 +81,19 @@ def niceness(trainer):
     return {name: value for section in sections for name, value in section['ros__parameters'].items()}.get('nice', 0)
 
 
+def test_beside_a_training_the_user_decides_whether_faults_clear_by_themselves(tmp_path):
+    file = tmp_path / 'mine.yaml'
+    file.write_text('/**/policy_node: {ros__parameters: {auto_recover: false}}')
+    controller = build('control', {'train': 'true', 'run_dir': str(tmp_path / 'run'), 'params': str(file)})[1]
+    assert controller.name == 'policy_node' and 'auto_recover' not in controller.parameters
+
+
 def test_with_training_policy_node_takes_the_trainer_s_policies_from_the_untrained_one_on(tmp_path):
     run = str(tmp_path / 'run')
     simulator, controller, trainer = build('control', {'train': 'true', 'steps': '500', 'seed': '4', 'run_dir': run})
     assert simulator.parameters['learning'] is True
-    assert controller.parameters == {'autostart': True, 'follow_trainer': True, 'policy_dirs': [run]}
+    wanted = {'autostart': True, 'follow_trainer': True, 'policy_dirs': [run], 'auto_recover': True}
+    assert controller.parameters == wanted
     assert controller.remaps == (('policy_update', 'trainer_node/policy'),)
     assert trainer.name == 'trainer_node'
     expected = {'run_dir': run, 'total_steps': 500, 'seed': 4, 'announce_untrained': True, 'autostart': True}
