@@ -136,7 +136,7 @@ def description_of(path: Path, said: Description) -> Description:
     beside = description_path(path)
     if not beside.exists():
         return said
-    # Whoever allowed the model has allowed its folder, but not the targets of links in it.
+    # Permission for the model covers its folder, but not the targets of links in it.
     if not beside.is_file() or beside.resolve().parent not in (path.parent.resolve(), path.resolve().parent):
         raise PolicyFileError(f"its description '{beside.name}' must be a file in the same folder, not a link")
     return load_description(beside).over(said)
