@@ -21,4 +21,5 @@ try:
 except (KeyboardInterrupt, ExternalShutdownException):
     pass
 finally:
+    node.destroy_node()  # else the middleware's threads outlive the interpreter, which has crashed a process
     rclpy.try_shutdown()
