@@ -7,7 +7,7 @@ from velora_ros.contract.joint_signals import UNITS, signal_name
 from velora_ros.errors import TaskError
 from velora_ros.spec import PolicySpec
 from velora_ros.spec.robot_contract import INCREMENT
-from velora_ros.tasks.terms.act import Drive
+from velora_ros.tasks.actions.protocols import Drive
 
 
 def wire_spec(task: Any, drive: Drive, sensors: Sequence[str]) -> PolicySpec:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from velora_ros.spec import PolicySpec
+from velora_ros.tasks.actions.protocols import Action
 from velora_ros.tasks.built_task import BuiltTask, build
 from velora_ros.tasks.check_task import check
 from velora_ros.tasks.curriculum import Curriculum
 from velora_ros.tasks.scores import Score, means
 from velora_ros.tasks.single_env import TaskEnv
-from velora_ros.tasks.terms.act import Action
 from velora_ros.tasks.terms.command import Command
 from velora_ros.tasks.terms.vary import Variation
 from velora_ros.tasks.vector_env import TaskVectorEnv

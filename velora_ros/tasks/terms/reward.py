@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from velora_ros.contract.gait_clock import moves
+from velora_ros.tasks.actions.joint_actuators import actuator_id
 from velora_ros.tasks.mujoco_simulations import Array, Sim
 from velora_ros.tasks.named_parts import bound, index
 from velora_ros.tasks.robot_model import RobotModel
-from velora_ros.tasks.terms.act import actuator_id
 from velora_ros.tasks.terms.term import Term
 
 VARIANCE = 0.25
