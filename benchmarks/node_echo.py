@@ -57,6 +57,7 @@ def main() -> None:
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
+        node.destroy_node()  # else the middleware's threads outlive the interpreter
         rclpy.try_shutdown()
 
 

@@ -19,6 +19,7 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.experimental import EventsExecutor
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
+from with_parent import with_parent
 
 from velora_ros.nodes.ros.message_types import interface_class
 
@@ -73,13 +74,18 @@ def in_step(stamps, period):
 
 
 class Process:
-    """A child process in its own session; its output goes to a file."""
+    """A child process in its own session, which ends with this one; its output goes to a file."""
 
     def __init__(self, arguments, environment, folder):
         self.log = Path(tempfile.mkstemp(dir=folder, suffix='.log')[1])
         with self.log.open('w') as output:
             self._child = subprocess.Popen(
-                arguments, env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True
+                with_parent(arguments),
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                start_new_session=True,
             )
         self.pid = self._child.pid
 

@@ -66,6 +66,7 @@ def record(policy: str) -> dict[str, list[tuple[float, Any]]]:
         executor.spin_once(timeout_sec=0.1)
     os.kill(run.pid, signal.SIGINT)
     run.wait()
+    node.destroy_node()
     rclpy.try_shutdown()
     start = seen['hidden'][1][0]
     return {topic: [(time - start, values) for time, values in rows if time >= start] for topic, rows in seen.items()}

@@ -19,9 +19,11 @@ def wait_for_message(topic: str, process: subprocess.Popen[bytes]) -> bool:
     received: list[JointState] = []
     node.create_subscription(JointState, topic, received.append, qos_profile_sensor_data)
     deadline = time.monotonic() + PATIENCE_S
-    while not received and process.poll() is None and time.monotonic() < deadline:
-        rclpy.spin_once(node, timeout_sec=0.1)
-    node.destroy_node()
+    try:
+        while not received and process.poll() is None and time.monotonic() < deadline:
+            rclpy.spin_once(node, timeout_sec=0.1)
+    finally:
+        node.destroy_node()
     return bool(received)
 
 

@@ -2,11 +2,12 @@
 
 import pytest
 import yaml
-from foreign_policies import HIGH, JOINTS, LOW, TERMS, actor, attach, export, mjlab_metadata
+from foreign_policies import HIGH, JOINTS, LOW, TERMS, actor, attach, description, export, mjlab_metadata, mjlab_policy
 from leapp_bundles import JOINTS as BUNDLE_JOINTS
 from leapp_bundles import write_bundle
 
 from velora_ros.cli.main import main
+from velora_ros.errors import PolicyFileError
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.policy.onnx_export import save_onnx
 from velora_ros.robots import model as robot_path
@@ -57,6 +58,54 @@ def test_a_draft_that_is_filled_in_runs_and_is_written_as_parameters(model, caps
     assert status == 0 and "'odom:twist.twist.linear.x'  # base_velocity.x" in out
     status, _, err = run(capsys, model, '--robot', robot_path('quadruped'))
     assert status == 2 and '--robot is for the draft of a description' in err
+
+
+def of_nine_joints():
+    """A description of 48 observations as the network has them, but of 9 actions instead of 12."""
+    terms = [term for term in TERMS if term != 'actions']
+    return {
+        'observations': [
+            *({'term': term, 'scale': 1.0} for term in terms),
+            {'term': 'twelve', 'topic': 'twelve', 'size': 12, 'scale': 1.0},
+        ],
+        'actions': {
+            'joints': [*JOINTS[:9]],
+            'low': [*LOW[:9]],
+            'high': [*HIGH[:9]],
+            'scale': [0.25],
+            'stiffness': [20.0],
+            'damping': [0.5],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        (
+            {'observations': [{'term': term, 'scale': 1.0} for term in TERMS[1:]]},
+            'its network reads 48 numbers, but its terms have 45',
+        ),
+        (of_nine_joints(), 'its network returns 12 actions and 0 numbers of hidden state, but the description has 9'),
+        (
+            {'observations': [{'term': 'gyroscope', 'scale': 1.0}]},
+            "its term 'gyroscope' is not in any standard message; give its topic and size in the description. "
+            "Did you mean 'gyro'?",
+        ),
+    ],
+)
+def test_a_description_that_misfits_the_model_is_refused_in_the_sentence_of_policy_node(
+    tmp_path, capsys, changes, words
+):
+    path, _ = mjlab_policy(tmp_path)
+    beside = path.with_suffix('.yaml')
+    beside.write_text(yaml.safe_dump(description(**changes)))
+    with pytest.raises(PolicyFileError) as error:
+        Policy.load(path)
+    assert words in str(error.value)
+    status, out, err = run(capsys, path)
+    assert (status, out) == (1, '')
+    assert err == f'velora_ros: error: {error.value}\n'
 
 
 def test_a_model_without_metadata_gets_the_joints_of_the_robot(tmp_path, capsys):

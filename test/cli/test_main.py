@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from with_parent import with_parent
 
 import velora_ros
 from velora_ros.cli import inspect
@@ -30,7 +31,7 @@ gymnasium.register('Begun-v0', Begun)
 def start(*arguments, **options):
     environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, '-m', 'velora_ros', *arguments],
+        with_parent([sys.executable, '-m', 'velora_ros', *arguments]),
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

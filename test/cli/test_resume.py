@@ -7,6 +7,7 @@ from pathlib import Path
 import gymnasium
 import pytest
 from command_output import beside_waiting
+from with_parent import with_parent
 
 import velora_ros
 from velora_ros.cli.main import main
@@ -151,7 +152,7 @@ def started(folder: Path, *arguments: str) -> 'subprocess.Popen[str]':
     environment = {**os.environ, 'PYTHONPATH': str(Path(velora_ros.__file__).parents[1])}
     command = [sys.executable, '-u', '-m', 'velora_ros', 'train', *arguments]
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        with_parent(command), cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from with_parent import with_parent
 
 import velora_ros
 from velora_ros.cli.main import main
@@ -41,7 +42,7 @@ def start(*arguments, folder):
     environment = {**os.environ, 'PYTHONPATH': str(Path(velora_ros.__file__).parents[1])}
     command = [sys.executable, '-u', '-m', 'velora_ros', 'sweep', *map(str, arguments), '--cpus', '2']
     return subprocess.Popen(
-        command,
+        with_parent(command),
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_output import beside_waiting
+from with_parent import with_parent
 
 import velora_ros
 from velora_ros.cli import train
@@ -204,20 +205,9 @@ def test_without_evaluations_the_last_policy_is_written(train_here, capsys):
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_training_early_and_keeps_what_there_is(tmp_path, number):
     environment = {**os.environ, 'PYTHONPATH': str(Path(velora_ros.__file__).parents[1])}
+    endless = ['train', '--env', PENDULUM, '--steps', '1000000', '--window-size', '1']
     process = subprocess.Popen(
-        [
-            sys.executable,
-            '-u',
-            '-m',
-            'velora_ros',
-            'train',
-            '--env',
-            PENDULUM,
-            '--steps',
-            '1000000',
-            '--window-size',
-            '1',
-        ],
+        with_parent([sys.executable, '-u', '-m', 'velora_ros', *endless]),
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,

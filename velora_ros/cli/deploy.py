@@ -12,7 +12,8 @@ from typing import Any
 from velora_ros.cli.draft_description import needs_description, write_description
 from velora_ros.contract.contract_to_parameters import as_parameters
 from velora_ros.errors import ConfigError, SpecError
-from velora_ros.policy.policy import load_file
+from velora_ros.policy.foreign.onnx_file import is_foreign
+from velora_ros.policy.policy import Policy, load_file
 from velora_ros.spec import PolicySpec, RobotContract
 from velora_ros.utils.atomic_files import atomic_write
 from velora_ros.utils.output import write_line
@@ -52,7 +53,8 @@ def run(arguments: argparse.Namespace) -> None:
     Write the parameter file, or draft a description.
 
     Raises:
-        VeloraError: the policy file is damaged, has no contract, or the parameter file cannot be written.
+        VeloraError: the policy file is damaged, does not fit its description or has no contract, or the parameter file
+            cannot be written.
     """
     if needs_description(arguments.file):
         write_line(write_description(arguments.file, arguments.out, arguments.robot))
@@ -61,13 +63,18 @@ def run(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             '--robot is for the draft of a description, and this policy has one; omit it, or remove the description.'
         )
-    written = text(arguments.file, load_file(arguments.file).spec)
+    written = text(arguments.file, _checked_spec(arguments.file))
     if arguments.out is None:
         write_line(written.rstrip())
         return
     with atomic_write(Path(arguments.out)) as file:
         file.write(written.encode())
     write_line(f'{arguments.out}: edit it, then pass it with params:={arguments.out}')
+
+
+def _checked_spec(file: str) -> PolicySpec:
+    """Return the specification of a policy; one step of an ONNX model shows whether the description fits it."""
+    return Policy.load(file).spec if is_foreign(file) else load_file(file).spec
 
 
 def text(file: str, spec: PolicySpec) -> str:

@@ -4,15 +4,17 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from velora_ros.errors import TaskError, did_you_mean
+from velora_ros.tasks.named_parts import Array
 from velora_ros.tasks.single_env import TaskEnv
 from velora_ros.tasks.task import Task
 from velora_ros.utils.task_names import SHIPPED
 
 _HOME = 'velora_ros.tasks'
+_TERMS = f'{_HOME}.terms'
 _VALID = f'Valid are {", ".join(SHIPPED)}, my_robot.py:WALK and my_package.my_robot:WALK.'
 
 
@@ -108,4 +110,18 @@ def _failure(reference: str, error: Exception) -> TaskError:
     reason = ' '.join(str(error).split())
     if isinstance(error, TaskError):
         return TaskError(f"'{reference}': {reason}")
+    if isinstance(error, AttributeError) and getattr(error.obj, '__name__', '').startswith(f'{_TERMS}.'):
+        kind, valid = error.obj.__name__.removeprefix(f'{_TERMS}.'), _terms_in(error.obj)
+        return TaskError(f"'{reference}': there is no '{kind}.{error.name}'.{did_you_mean(error.name, valid)}")
     return TaskError(f"'{reference}' cannot be loaded: it fails with {type(error).__name__}: {reason}; correct it.")
+
+
+def _terms_in(module: ModuleType) -> list[str]:
+    """Return the names of the functions of ``observe``, ``reward``, ... that return a term, without their helpers."""
+    return [name for name, value in vars(module).items() if isinstance(value, FunctionType) and _is_term(value, module)]
+
+
+def _is_term(function: FunctionType, module: ModuleType) -> bool:
+    types = function.__annotations__
+    is_public = function.__module__ == module.__name__ and not function.__name__.startswith('_')
+    return is_public and not {'sim', 'model'} & types.keys() and types['return'] not in (Any, Array)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from with_parent import with_parent
 
 SOURCE = Path(__file__).resolve().parents[3]
 PATIENCE = 60.0
@@ -76,7 +77,7 @@ def run(tmp_path):
         environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(SOURCE), str(tmp_path)])}
         started.append(
             subprocess.Popen(
-                [sys.executable, '-c', RUNNER, *words],
+                with_parent([sys.executable, '-c', RUNNER, *words]),
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

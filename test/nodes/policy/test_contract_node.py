@@ -1,6 +1,7 @@
 """policy_node with nothing but a policy file that has a contract: topics of every source, standing up, stopping."""
 
 import math
+import time
 from array import array
 
 import numpy as np
@@ -119,7 +120,8 @@ def test_a_state_in_two_messages_is_answered_when_it_is_complete(ros, policies):
         for place, joint in enumerate(JOINTS):
             stamp = int(cycle) + place * 1_000_000
             robot.states.publish(to_joint_state([joint], [robot.place[place]], [0.0], [], stamp))
-        ros.spin(0.02)
+        so_far, late = len(robot.commands), time.monotonic() + 0.5
+        ros.until(lambda n=so_far, end=late: len(robot.commands) > n or time.monotonic() > end, 'an answer')
     ros.until_quiet(robot.commands)
     assert 40 <= len(robot.commands) <= 51
 
