@@ -110,9 +110,11 @@ def _failure(reference: str, error: Exception) -> TaskError:
     reason = ' '.join(str(error).split())
     if isinstance(error, TaskError):
         return TaskError(f"'{reference}': {reason}")
-    if isinstance(error, AttributeError) and getattr(error.obj, '__name__', '').startswith(f'{_TERMS}.'):
-        kind, valid = error.obj.__name__.removeprefix(f'{_TERMS}.'), _terms_in(error.obj)
-        return TaskError(f"'{reference}': there is no '{kind}.{error.name}'.{did_you_mean(error.name, valid)}")
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        home, _, kind = error.obj.__name__.rpartition('.')
+        if home == _TERMS and error.name is not None:
+            hint = did_you_mean(error.name, _terms_in(error.obj))
+            return TaskError(f"'{reference}': there is no '{kind}.{error.name}'.{hint}")
     return TaskError(f"'{reference}' cannot be loaded: it fails with {type(error).__name__}: {reason}; correct it.")
 
 
