@@ -33,20 +33,27 @@ def p50_p99(values: Sequence[float], digits: int = 2) -> dict[str, float]:
     return {'p50': round(float(p50), digits), 'p99': round(float(p99), digits)}
 
 
-def in_own_process(script: str, *arguments: object, **environment: str) -> dict[str, Any]:
+def in_own_process(script: str, *arguments: object, show_progress: bool = False, **environment: str) -> dict[str, Any]:
     """
     Run another Python on one of these scripts and return the JSON of its last line.
+
+    Args:
+        script: its name.
+        arguments: its arguments.
+        show_progress: whether what it writes to stderr is shown.
+        environment: its environment variables, besides this process's.
 
     Raises:
         RuntimeError: it failed; its last output is in the message.
     """
     command = [sys.executable, str(FOLDER / script), *map(str, arguments)]
     done = subprocess.run(
-        command, env={**os.environ, **ONE_THREAD, **environment}, capture_output=True, text=True, check=False
-    )
+        command, env={**os.environ, **ONE_THREAD, **environment}, stdout=subprocess.PIPE,
+        stderr=None if show_progress else subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
     if done.returncode:
         raise RuntimeError(
-            f'{" ".join(command)} ended with {done.returncode}:\n{done.stdout[-1000:]}{done.stderr[-3000:]}'
+            f'{" ".join(command)} ended with {done.returncode}:\n{done.stdout[-1000:]}{(done.stderr or "")[-3000:]}'
         )
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

@@ -3,13 +3,19 @@ How fast the tasks simulate and train, and how soon the quadruped follows its co
 
 Speed, in control steps a second of all simulations together, for 1, 16 and 128 simulations of each task: the bare call
 of MuJoCo's batch, with the same stage and threads; the whole step of the task, with its terms; and a training run.
-`--learning` adds the time until the quadruped's tracking reaches 0.8: ours, stable-baselines3's SAC with our batch and
-as many updates, and its PPO with the settings of rl-baselines3-zoo, on the same simulations. Evaluations are not timed;
-a run lasts `--minutes` at most, and one that never gets there counts as that long. Shipped policies are evaluated too.
-The last line is JSON.
+Then the figures of the shipped policies. `--learning` adds the time until the quadruped's tracking reaches 0.8: ours,
+stable-baselines3's SAC with our batch and as many updates, and its PPO with the settings of rl-baselines3-zoo, on the
+same simulations. Evaluations are not timed; a run lasts `--minutes` at most, and one that never gets there counts as
+that long. Each run is a row of benchmarks/results/tasks_learning.csv and is not repeated, so that the runs of an agent
+can be started by themselves and an interrupted benchmark goes on with the missing ones:
+
+    python benchmarks/tasks.py --only learning --sides sb3_sac --seeds 100
+
+The last line is JSON: the quadruped's figures undisturbed, and those of each robot below its name.
 """
 
 import argparse
+import csv
 import json
 import statistics
 import time
@@ -24,12 +30,17 @@ from velora_ros.policy import PolicyFile
 from velora_ros.policy.many_policies import ManyPolicies
 from velora_ros.tasks.find_task import find, shipped
 from velora_ros.tasks.record_episodes import record
+from velora_ros.tasks.scores import readable
 
 SIMULATIONS = (1, 16, 128)
 POLICIES = Path(__file__).parents[1] / 'policies'
 SIDES = ('ours', 'sb3_sac', 'sb3_ppo')
 SEEDS = (100, 101, 102)
-EPISODES, SECONDS = 256, 10.0
+EPISODES = {'quadruped': (256, 10.0), 'arm': (400, 10.0), 'rover': (500, None)}
+"""Of each task: the number of episodes in which its policy is judged, and their length [s]; None: the task's."""
+PARTS = ('speed', 'policies', 'learning')
+TABLE = Path(__file__).parent / 'results' / 'tasks_learning.csv'
+COLUMNS = ('side', 'seed', 'minutes', 'reached', 'steps', 'tracking', 'at_most')
 
 
 def per_second(step: Any, n: int, seconds: float) -> float:
@@ -77,21 +88,67 @@ def shipped_policies() -> dict[str, Any]:
             continue
         file, task = PolicyFile.load(path), find(name)
         for how, undisturbed in (('undisturbed', True), ('disturbed', False)):
-            env = task.make_vec(EPISODES, undisturbed=undisturbed)
-            recording = record(env, ManyPolicies(file, EPISODES).step, seed=SEEDS[0], seconds=SECONDS)
-            figures[f'{name}_{how}'] = task.score(recording)
+            episodes, seconds = EPISODES.get(name, (256, None))
+            env = task.make_vec(episodes, undisturbed=undisturbed)
+            recording = record(env, ManyPolicies(file, episodes).step, seed=SEEDS[0], seconds=seconds)
+            figures[f'{name}_{how}'] = readable(task.score(recording))
+            print(f'{name:10} {how:11} {json.dumps(figures[f"{name}_{how}"])}', flush=True)
     return figures
 
 
 def learning(sides: list[str], seeds: list[int], minutes: float) -> dict[str, Any]:
-    """Return the minutes until tracking 0.8 of each side and seed, and the ratio of the best peer's median to ours."""
-    taken = {
-        side: [in_own_process('tasks_learning.py', side, seed, minutes)['minutes'] for seed in seeds] for side in sides
-    }
-    medians = {side: statistics.median(values) for side, values in taken.items()}
+    """Run what is missing; return the minutes until tracking 0.8, and the ratio of the best peer's median to ours."""
+    for side in sides:
+        for seed in seeds:
+            if taken(side, seed, minutes) is None:
+                one = in_own_process('tasks_learning.py', side, seed, minutes, show_progress=True)
+                append({**one, 'at_most': minutes})
+                print(f'{side} seed {seed}: {json.dumps(one)}', flush=True)
+    found = {side: [taken(side, seed, minutes) for seed in seeds] for side in SIDES}
+    minutes_of = {side: [one for one in values if one is not None] for side, values in found.items()}
+    medians = {side: statistics.median(values) for side, values in minutes_of.items() if values}
     peers = [value for side, value in medians.items() if side != 'ours']
     ratio = min(peers) / medians['ours'] if peers and 'ours' in medians else None
-    return {'minutes': taken, 'median': medians, 'times_sooner': ratio}
+    return {'minutes': minutes_of, 'median': medians, 'times_sooner': ratio}
+
+
+def taken(side: str, seed: int, minutes: float) -> float | None:
+    """Return how long a run took to the goal, at most ``minutes``; None if it was not run, or not for so long."""
+    rows = list(csv.DictReader(TABLE.open(newline=''))) if TABLE.exists() else []
+    for row in rows:
+        if (row['side'], row['seed']) == (side, str(seed)):
+            if row['reached'] == 'True':
+                return min(float(row['minutes']), minutes)
+            if float(row['at_most']) >= minutes:
+                return minutes
+    return None
+
+
+def append(run: dict[str, Any]) -> None:
+    """Append a run to the table; a new file also gets the header."""
+    new = not TABLE.exists()
+    with TABLE.open('a', newline='') as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
+        if new:
+            writer.writeheader()
+        writer.writerow(run)
+
+
+def speeds(seconds: float) -> dict[str, Any]:
+    """Measure every task with every number of simulations."""
+    found: dict[str, Any] = {}
+    for name in shipped():
+        for n in SIMULATIONS:
+            one = speed(name, n, seconds)
+            one['training'] = in_own_process('tasks_learning.py', 'speed', name, n, seconds)['steps_per_s']
+            found[f'{name}_{n}'] = {side: round(value) for side, value in one.items()}
+            overhead = one['bare'] / one['with_terms'] - 1
+            print(
+                f'{name:10} {n:4} simulations: bare {one["bare"]:8.0f}, with terms {one["with_terms"]:8.0f} '
+                f'({100 * overhead:+.0f} %), training {one["training"]:8.0f} control steps/s',
+                flush=True,
+            )
+    return found
 
 
 def main() -> None:
@@ -99,33 +156,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--seconds', type=float, default=12.0, help='of each measurement of speed')
     parser.add_argument('--learning', action='store_true', help='measure the time until tracking 0.8 too (hours)')
+    parser.add_argument('--only', nargs='+', choices=PARTS, help='measure only these')
     parser.add_argument('--sides', nargs='+', choices=SIDES, default=list(SIDES))
     parser.add_argument('--seeds', nargs='+', type=int, default=list(SEEDS))
     parser.add_argument('--minutes', type=float, default=60.0)
     options = parser.parse_args()
+    parts = options.only or (PARTS if options.learning else PARTS[:2])
     print(machine('mujoco', 'gymnasium', 'numpy'))
-    speeds: dict[str, Any] = {}
-    for name in shipped():
-        for n in SIMULATIONS:
-            one = speed(name, n, options.seconds)
-            one['training'] = in_own_process('tasks_learning.py', 'speed', name, n, options.seconds)['steps_per_s']
-            speeds[f'{name}_{n}'] = {side: round(value) for side, value in one.items()}
-            overhead = one['bare'] / one['with_terms'] - 1
-            print(
-                f'{name:10} {n:4} simulations: bare {one["bare"]:8.0f}, with terms {one["with_terms"]:8.0f} '
-                f'({100 * overhead:+.0f} %), training {one["training"]:8.0f} control steps/s',
-                flush=True,
-            )
-    result: dict[str, Any] = {'benchmark': 'tasks', 'steps_per_s': speeds, 'policies': shipped_policies()}
-    if options.learning:
+    result: dict[str, Any] = {'benchmark': 'tasks'}
+    if 'speed' in parts:
+        result['steps_per_s'] = speeds(options.seconds)
+    if 'policies' in parts:
+        result['policies'] = shipped_policies()
+        undisturbed = {name: result['policies'].get(f'{name}_undisturbed', {}) for name in shipped()}
+        result |= undisturbed.get('quadruped', {}) | undisturbed
+    if 'learning' in parts:
         result['learning'] = learning(options.sides, options.seeds, options.minutes)
-    for how in ('undisturbed',):
-        result |= {
-            key: value
-            for name in shipped()
-            for key, value in result['policies'].get(f'{name}_{how}', {}).items()
-            if isinstance(value, int | float)
-        }
     print(json.dumps(result))
 
 

@@ -5,8 +5,8 @@ One run of the tasks benchmark, in a process of its own; the last line is JSON.
     python benchmarks/tasks_learning.py speed TASK N SECONDS  # control steps a second in a training run
 """
 
-import contextlib
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -35,7 +35,7 @@ class UntilTracking(Callback):
     def __init__(self, task: Any, seconds: float) -> None:
         self._env, self._task, self._left = task.make_vec(EPISODES, undisturbed=True), task, seconds
         self._began, self._next = time.perf_counter(), EVERY
-        self.minutes, self.tracking = seconds / 60, 0.0
+        self.minutes, self.tracking, self.steps, self.reached = seconds / 60, 0.0, 0, False
         self._total = seconds
 
     def due(self, step: int, act: Any) -> bool:
@@ -45,12 +45,20 @@ class UntilTracking(Callback):
         if step >= self._next and self._left > 0:
             self._next += EVERY
             self.tracking = self._task.score(record(self._env, act(), seed=1, seconds=SECONDS))['tracking']
-            print(f'{step} steps, {(self._total - self._left) / 60:.1f} min: tracking {self.tracking:.3f}', flush=True)
+            self.steps, minutes = step, (self._total - self._left) / 60
+            print(f'{step} steps, {minutes:.1f} min: tracking {self.tracking:.3f}', file=sys.stderr, flush=True)
             if self.tracking >= GOAL:
-                self.minutes = (self._total - self._left) / 60
+                self.minutes, self.reached = minutes, True
                 return True
         self._began = time.perf_counter()
         return self._left <= 0
+
+    def result(self, side: str, seed: int) -> dict[str, Any]:
+        """Return how long it took, whether the goal was reached, and the last evaluation."""
+        return {
+            'side': side, 'seed': seed, 'minutes': round(self.minutes, 2), 'reached': self.reached, 'steps': self.steps,
+            'tracking': round(self.tracking, 4),
+        }  # fmt: skip
 
 
 class Ours(UntilTracking):
@@ -80,13 +88,14 @@ def ours(seed: int, minutes: float) -> dict[str, Any]:
     watch = Ours(task, 60 * minutes)
     arguments |= {'eval_every': 0, 'n_episodes': 10**9}
     model.train(task.make_vec(SIMULATIONS, random_ages=True), **arguments, callbacks=[watch], progress=False)
-    return {'side': 'ours', 'seed': seed, 'minutes': watch.minutes, 'tracking': watch.tracking}
+    return watch.result('ours', seed)
 
 
 def peer(side: str, seed: int, minutes: float) -> dict[str, Any]:
     """Train stable-baselines3's SAC with our batch and updates, or its PPO."""
     import stable_baselines3  # noqa: PLC0415
     from stable_baselines3.common.callbacks import BaseCallback  # noqa: PLC0415
+    from stable_baselines3.common.vec_env import VecNormalize  # noqa: PLC0415
 
     task = find(TASK)
     vector = sb3_vector(task.make_vec(SIMULATIONS, random_ages=True), seed)
@@ -96,20 +105,29 @@ def peer(side: str, seed: int, minutes: float) -> dict[str, Any]:
         updates = max(1, round(config.samples_per_transition * SIMULATIONS / config.batch_size))
         model = stable_baselines3.SAC(
             'MlpPolicy', vector, seed=seed, batch_size=config.batch_size, gradient_steps=updates, train_freq=1,
-            gamma=config.gamma, learning_starts=config.start_steps, policy_kwargs={'net_arch': [256, 256]},
+            gamma=config.gamma, learning_starts=config.start_steps, buffer_size=config.buffer_size,
+            policy_kwargs={'net_arch': [256, 256]},
         )  # fmt: skip
-    else:  # rl-baselines3-zoo, hyperparams/ppo.yml, the MuJoCo tasks of many environments
+    else:  # rl-baselines3-zoo, hyperparams/ppo.yml, AntBulletEnv-v0; 64 simulations of 128 steps instead of 16 of 512
+        vector = VecNormalize(vector, gamma=0.99)
         model = stable_baselines3.PPO(
-            'MlpPolicy', vector, seed=seed, n_steps=64, batch_size=1024, n_epochs=10, gamma=0.99, gae_lambda=0.95,
-            ent_coef=0.0, learning_rate=3e-4, clip_range=0.2, policy_kwargs={'net_arch': [256, 256]},
+            'MlpPolicy', vector, seed=seed, n_steps=128, batch_size=128, n_epochs=20, gamma=0.99, gae_lambda=0.9,
+            ent_coef=0.0, learning_rate=3e-5, clip_range=0.4, use_sde=True, sde_sample_freq=4, policy_kwargs={
+                'log_std_init': -1, 'ortho_init': False, 'activation_fn': torch.nn.ReLU,
+                'net_arch': {'pi': [256, 256], 'vf': [256, 256]},
+            },
         )  # fmt: skip
+
+    def act(seen: Any) -> Any:
+        seen = vector.normalize_obs(seen) if isinstance(vector, VecNormalize) else seen
+        return model.predict(seen, deterministic=True)[0]
 
     class Watch(BaseCallback):
         def _on_step(self) -> bool:
-            return not watch.due(self.num_timesteps, lambda: lambda seen: model.predict(seen, deterministic=True)[0])
+            return not watch.due(self.num_timesteps, lambda: act)
 
     model.learn(10**9, callback=Watch())
-    return {'side': side, 'seed': seed, 'minutes': watch.minutes, 'tracking': watch.tracking}
+    return watch.result(side, seed)
 
 
 def sb3_vector(env: Any, seed: int) -> Any:
@@ -192,9 +210,8 @@ def main() -> None:
     elif side == 'ours':
         result = ours(int(arguments[0]), float(arguments[1]))
     else:
-        torch.set_num_threads(2)
-        with contextlib.suppress(KeyboardInterrupt):
-            result = peer(side, int(arguments[0]), float(arguments[1]))
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        result = peer(side, int(arguments[0]), float(arguments[1]))
     print(json.dumps(result))
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from velora_ros.tasks import find_task, gait
+from velora_ros.tasks.quadruped import IN_TIME, QUADRUPED
 
 STEPS = 60
 
@@ -42,10 +43,12 @@ def test_diagonal_feet_have_the_same_phase_and_the_pairs_take_turns(env):
 
 
 def test_standing_still_is_in_time_when_told_to_stand_and_half_in_time_when_told_to_walk(standing_and_walking):
-    weight = 1.0
+    weight = QUADRUPED.reward[IN_TIME]
     in_time = np.array([row[1]['in_time'] for row in standing_and_walking[10:]])
     assert (in_time[:, 0] == weight).all()
     assert in_time[:, 1].mean() == pytest.approx(weight / 2, abs=0.05)
+    alive = np.array([row[1]['alive'] for row in standing_and_walking[10:]])
+    np.testing.assert_array_equal(alive, -weight / 2)  # so a robot that stands when told to walk gains nothing by it
     lift = np.array([row[1]['lift'] for row in standing_and_walking[10:]])
     assert (lift[:, 0] == 0).all()
     assert lift[:, 1].min() < -0.1

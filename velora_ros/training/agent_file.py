@@ -6,14 +6,13 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from velora_ros.errors import PolicyFileError, SpecError
 from velora_ros.policy.file_kinds import AGENT_KEY, why_no_agent
 from velora_ros.training.agent_protocol import SavedAgent
+from velora_ros.training.tensor_file import pieces, write_pieces
 from velora_ros.utils.atomic_files import atomic_write
 
 FORMAT_VERSION = 2
@@ -35,13 +34,9 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], values: M
     Raises:
         StorageError: the file cannot be written; an existing one is not changed.
     """
-    copies = {
-        name: value.detach().cpu().clone() for name, value in tensors.items()
-    }  # safetensors does not allow shared memory
-    metadata = {'format_version': FORMAT_VERSION, 'run': None, **values, 'checksum': _checksum(copies)}
-    data = to_bytes(copies, metadata={AGENT_KEY: json.dumps(metadata)})
+    metadata = {'format_version': FORMAT_VERSION, 'run': None, **values, 'checksum': _checksum(tensors)}
     with atomic_write(path) as file:
-        file.write(data)
+        write_pieces(file, tensors, {AGENT_KEY: json.dumps(metadata)})
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -100,5 +95,7 @@ def _checksum(tensors: Mapping[str, Tensor]) -> int:
     """Return a CRC over all numbers, in the order of their names."""
     checksum = 0
     for name in sorted(tensors):
-        checksum = zlib.crc32(np.ascontiguousarray(tensors[name].numpy()).data, zlib.crc32(name.encode(), checksum))
+        checksum = zlib.crc32(name.encode(), checksum)
+        for piece in pieces(tensors[name]):
+            checksum = zlib.crc32(piece, checksum)
     return checksum
