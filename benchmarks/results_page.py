@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import results_page_robustness
+import results_page_tasks
 from learning import RESULTS, TASKS, Task
 from learning import read as rows_of
 from learning_peers import AGENTS, EPISODES, peer_path
@@ -204,6 +205,7 @@ def main() -> None:
         draw(name, TASKS[name], RESULTS / f'{name}.csv')
         parts += [section(name, TASKS[name], one), peers(name, TASKS[name])]
     parts.append(results_page_robustness.section(robustness, IMAGES))
+    parts.append(results_page_tasks.section())
     PAGE.write_text('\n'.join(filter(None, parts)), encoding='utf-8')
 
 

@@ -114,8 +114,7 @@ def learning(sides: list[str], seeds: list[int], minutes: float) -> dict[str, An
 
 def taken(side: str, seed: int, minutes: float) -> float | None:
     """Return how long a run took to the goal, at most ``minutes``; None if it was not run, or not for so long."""
-    rows = list(csv.DictReader(TABLE.open(newline=''))) if TABLE.exists() else []
-    for row in rows:
+    for row in csv.DictReader(TABLE.read_text().splitlines() if TABLE.exists() else []):
         if (row['side'], row['seed']) == (side, str(seed)):
             if row['reached'] == 'True':
                 return min(float(row['minutes']), minutes)

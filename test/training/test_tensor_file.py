@@ -8,8 +8,7 @@ from velora_ros.training import tensor_file
 from velora_ros.training.tensor_file import pieces, write_pieces
 
 TENSORS = {
-    'bytes': torch.arange(7, dtype=torch.uint8),
-    'flags': torch.tensor([True, False, True]),
+    **{f'of {kind}': torch.arange(7).to(kind) for kind in tensor_file._KINDS},
     'empty': torch.zeros((0, 3)),
     'number': torch.tensor(5, dtype=torch.int64),
     'doubles': torch.linspace(0, 1, 11, dtype=torch.float64),

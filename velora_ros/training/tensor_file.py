@@ -19,9 +19,11 @@ PIECE = 8 * 2**20
 """Bytes that are written before the next ones wait for the disk."""
 
 _KINDS = {
-    torch.float64: 'F64', torch.float32: 'F32', torch.int64: 'I64', torch.int32: 'I32', torch.uint8: 'U8',
-    torch.bool: 'BOOL',
+    torch.float64: 'F64', torch.float32: 'F32', torch.float16: 'F16', torch.int64: 'I64', torch.int32: 'I32',
+    torch.int16: 'I16', torch.int8: 'I8', torch.uint64: 'U64', torch.uint32: 'U32', torch.uint16: 'U16',
+    torch.uint8: 'U8', torch.bool: 'BOOL',
 }  # fmt: skip
+"""The types that torch, numpy and safetensors all know, by the name that safetensors has for them."""
 
 
 def write_pieces(file: IO[bytes], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -30,7 +32,7 @@ def write_pieces(file: IO[bytes], tensors: Mapping[str, Tensor], metadata: Mappi
 
     Args:
         file: an open file on a disk.
-        tensors: on any device, of the types float64, float32, int64, int32, uint8 or bool; they may share memory.
+        tensors: on any device, of a type that numpy knows; they may share memory.
         metadata: text by name, stored in the header.
     """
     ordered = sorted(tensors.items(), key=lambda one: (-one[1].element_size(), one[0]))  # so that each is aligned

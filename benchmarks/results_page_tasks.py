@@ -1,0 +1,53 @@
+"""The part of docs/results.md about the tasks of the included robots, from the CSV of benchmarks/tasks_claim.py."""
+
+import json
+from collections import defaultdict
+from typing import Any
+
+from tasks_claim import read
+
+SHOWN = {
+    'quadruped': {
+        'tracking': 'tracking', 'yaw_tracking': 'yaw', 'moving_tracking': 'tracking while moving', 'falls': 'fell',
+        'air_times_s': 'air time of the feet [s]', 'slip_m_s': 'slip [m/s]', 'action_change': 'change of action',
+    },
+    'arm': {'reached': 'reached', 'error_m': 'median error [m]', 'failed': 'ended by a contact'},
+    'rover': {
+        'reached': 'reached without contact', 'collisions': 'contact on the way',
+        'path_ratio': 'way driven / shortest, median',
+    },
+}  # fmt: skip
+
+HEAD = """## Tasks
+
+`velora_ros train --task NAME --seed SEED`, without a GPU, evaluated undisturbed and with all variation (quadruped: 256
+episodes of 10 s, arm: 400 of 10 s, rover: 500 rooms). Seconds are those of one core, which other work may have shared.
+`benchmarks/tasks_claim.py` writes the rows. policies/README.md has the figures of the shipped policies.
+"""
+
+
+def section() -> str:
+    """Return the part of the page: a table for each task."""
+    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in read():
+        runs[row['task']].append(row)
+    lines = [HEAD]
+    for name, rows in runs.items():
+        shown = SHOWN[name]
+        lines += [f'### {name}', '', f'| seed | steps | training [s] | evaluated | {" | ".join(shown.values())} |']
+        lines.append('|' + ' --- |' * (4 + len(shown)))
+        for row in rows:
+            how = 'with all variation' if row['disturbed'] == 'True' else 'undisturbed'
+            figures = json.loads(row['figures'])
+            cells = [readable(figures.get(key)) for key in shown]
+            steps = f'{int(row["steps"]):,}'
+            lines.append(f'| {row["seed"]} | {steps} | {row["seconds"]} | {how} | {" | ".join(cells)} |')
+        lines.append('')
+    return '\n'.join(lines)
+
+
+def readable(value: Any) -> str:
+    """Return a figure, or several, with three digits."""
+    if isinstance(value, list):
+        return ', '.join(readable(one) for one in value)
+    return f'{value:.3f}'.rstrip('0') if isinstance(value, float) else str(value)
