@@ -41,7 +41,8 @@ def section() -> str:
             figures = json.loads(row['figures'])
             cells = [readable(figures.get(key)) for key in shown]
             steps = f'{int(row["steps"]):,}'
-            lines.append(f'| {row["seed"]} | {steps} | {row["seconds"]} | {how} | {" | ".join(cells)} |')
+            seed = f'{row["seed"]}, `{row["flags"]}`' if row['flags'] else row['seed']
+            lines.append(f'| {seed} | {steps} | {row["seconds"]} | {how} | {" | ".join(cells)} |')
         lines.append('')
     return '\n'.join(lines)
 
