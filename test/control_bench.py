@@ -20,7 +20,7 @@ SPEC = PolicySpec(
 
 
 class Accumulator:
-    """A recurrent policy that sums its observations over time; a test can make its action or its hidden state NaN."""
+    """A recurrent policy that sums its observations over time; a test can make its action NaN, or make it refuse."""
 
     spec = SPEC
 
@@ -42,13 +42,12 @@ class Accumulator:
     def step(self, observation, dt):
         if not np.isfinite(observation).all():
             raise ObservationError('not finite')
+        if self.sick:
+            raise ObservationError('the hidden state would not be finite')
         self.dts.append(dt)
         self.stepped = True
         with np.errstate(over='ignore'):  # 1e308 over two periods is infinite, and tanh(inf) is 1
             self.hidden = np.tanh(self.hidden + observation.sum() * (T if dt is None else dt))
-        if self.sick:
-            self.hidden = np.full(1, np.nan)
-            return np.array([0.5, 0.5])
         return np.array([10.0, 1.0]) * self.hidden if self.answer is None else self.answer
 
 

@@ -147,7 +147,7 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
     spread=st.sampled_from([0.1, 1.0, 100.0]),
     engine=st.sampled_from(ENGINES),
 )
-def test_actions_are_always_within_bounds(make_policy_file, steps, spread, engine):
+def test_actions_are_always_within_bounds_and_the_hidden_state_is_finite(make_policy_file, steps, spread, engine):
     policy = Policy(make_policy_file(4, 20, 2, spread=spread), engine)
     for observation, dt in steps:
         before = policy.hidden

@@ -60,16 +60,20 @@ class Transform:
         self._filled, self._fills = list(fills), np.array(list(fills.values()))
 
     def __call__(self, values: Array) -> Array:
-        """Return a new array, shape (..., observation); an overflow becomes a number that is not finite."""
+        """
+        Return a new array, shape (..., observation).
+
+        An overflow becomes a number that is not finite, and numpy warns of it; the caller decides with ``np.errstate``
+        whether it should, because that takes longer than the transform.
+        """
         if self._filled:
             values = values.copy()
             values[..., self._filled] = fill_nonfinite(values[..., self._filled], self._fills)
-        with np.errstate(all='ignore'):
-            result: Array = values * self._scale + self._offset
-            if self._sines:
-                result[..., self._sines] = np.sin(result[..., self._sines])
-            if self._cosines:
-                result[..., self._cosines] = np.cos(result[..., self._cosines])
+        result: Array = values * self._scale + self._offset
+        if self._sines:
+            result[..., self._sines] = np.sin(result[..., self._sines])
+        if self._cosines:
+            result[..., self._cosines] = np.cos(result[..., self._cosines])
         return result
 
 

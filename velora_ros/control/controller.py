@@ -212,13 +212,13 @@ class Controller:
     def _commanded(self, action: Array, observation: Array, steady: float, measured: Command | None) -> Command | None:
         """Return the command for an action if the policy's numbers are finite and commanding is allowed."""
         wanted: Command = action.tolist()
-        if not (_finite(wanted) and _finite(self._policy.hidden.tolist())):
+        if not _finite(wanted):
             self.reset('not_finite')
-            return self._latch('policy', "the policy's action or hidden state is not finite")
-        if self.settings.auto_recover:
+            return self._latch('policy', "the policy's action is not finite")
+        if self.safety.settings.auto_recover:
             self._arming.recover()
         self._reason = ''
-        if not self.armed or not self._standing_up.done:
+        if not self._arming.armed or not self._standing_up.done:
             self._standing_up.look(observation, measured)
         if not self._arming.is_commanding:
             return None

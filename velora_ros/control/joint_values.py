@@ -42,8 +42,7 @@ class JointValues:
         self.contradictions = Contradictions(names)
         self._source = source
         self._names = list(names)
-        self._values = array('d', bytes(8 * len(names)))  # the fastest way to copy the numbers of another array.array
-        self._view = np.frombuffer(self._values)
+        self.write_into(np.zeros(len(names)))
         self._stamps = np.zeros(len(names), dtype=np.int64)
         self._seen = np.zeros(len(names), dtype=bool)
         self._newest: int | None = None  # the stamp of all values, if one message had all of them
@@ -92,6 +91,11 @@ class JointValues:
             return True
         return self._update_part(layout, stamp)
 
+    def write_into(self, part: Array) -> None:
+        """See :class:`NewestValues`."""
+        self._array = part
+        self._values = memoryview(part)  # the fastest way to copy the numbers of an array.array
+
     @property
     def newest(self) -> tuple[Sequence[int], list[float]]:
         """Places and values of the signals in the last message."""
@@ -106,7 +110,7 @@ class JointValues:
     def read(self, stamp: int) -> Array:
         """See :class:`NewestValues`; the error names the signals that never arrived or are too old."""
         if stamp == self._newest:
-            return self._view
+            return self._array
         self._store_common_stamp()
         if not self._seen.all():
             raise ObservationError(
@@ -117,7 +121,7 @@ class JointValues:
             late = np.abs(stamp - self._stamps) > self.max_age * NANOSECONDS
             if late.any():
                 raise ObservationError(too_old(self._listed(late), self._source, self.max_age))
-        return self._view
+        return self._array
 
     def forget(self) -> None:
         """See :class:`NewestValues`."""

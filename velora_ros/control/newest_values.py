@@ -51,6 +51,9 @@ class NewestValues(Protocol):
         """
         ...
 
+    def write_into(self, part: Array) -> None:
+        """Keep the values in this part of an observation from now on, shape (values,)."""
+
     def refuse(self, reason: str) -> None:
         """Handle a message that cannot be used."""
 

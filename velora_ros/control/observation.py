@@ -46,7 +46,6 @@ class Observation:
         joints: Sequence[int] | None = None,
     ) -> None:
         self._unwrap, self._begins = Unwrap(unwrapped) if unwrapped else None, begins
-        self._sources = [(values, index_of(places)) for values, places in sources]
         self._transform = transform
         self._trigger = sources[0][0]
         read = sum(len(places) for _, places in sources)
@@ -54,6 +53,8 @@ class Observation:
         # The fields of one source are in the policy's order.
         self._has_one_source = len(sources) == 1 and not own and size <= read and joints is None
         self._whole = np.zeros(max(size, read))
+        self._numbers = memoryview(self._whole)
+        self._sources = [(values, _part(self._whole, values, places)) for values, places in sources]
         self._ways, self._own = computed.ways if computed else [], list(own)
         self._joints = None if joints is None else index_of(joints)
         self._restarts = bool(self._own or self._unwrap)
@@ -92,13 +93,14 @@ class Observation:
 
     def _gather(self, stamp: int) -> Array:
         """Return the values of all sources and the entries computed from them, shape (observation,)."""
-        whole = self._whole
-        for values, places in self._sources:
-            whole[places] = values.read(stamp)
+        for values, scattered in self._sources:
+            newest = values.read(stamp)
+            if scattered:
+                self._whole[scattered] = newest
         for one in self._own:
-            one.fill(whole, stamp)
+            one.fill(self._numbers, stamp)
         for way in self._ways:
-            way(whole)
+            way(self._whole)
         return self._observed
 
     @property
@@ -116,3 +118,12 @@ class Observation:
         """Drop every value, because the robot was moved to another place."""
         for values, _ in self._sources:
             values.forget()
+
+
+def _part(whole: Array, values: NewestValues, places: Sequence[int]) -> list[int]:
+    """Let a source keep its values in the observation itself if their places are consecutive; else return these."""
+    part = index_of(places)
+    if isinstance(part, slice):
+        values.write_into(whole[part])
+        return []
+    return part

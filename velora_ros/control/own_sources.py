@@ -12,6 +12,8 @@ from velora_ros.control.newest_values import NANOSECONDS
 from velora_ros.errors import ConfigError
 
 Array = npt.NDArray[np.float64]
+Numbers = 'memoryview[float]'
+"""The values of an observation; single numbers are read and written in a fifth of the time of an array's."""
 
 
 class OwnSource(Protocol):
@@ -20,7 +22,7 @@ class OwnSource(Protocol):
     def begin(self, stamp: int) -> None:
         """Start again with the observation at a stamp [ns], the first after a reset of the hidden state."""
 
-    def fill(self, values: Array, stamp: int) -> None:
+    def fill(self, values: Numbers, stamp: int) -> None:
         """Fill the entries in the values read for a stamp [ns], shape (values,)."""
 
 
@@ -39,40 +41,38 @@ class LastAction:
                 f"'observation.fields' reads action {beyond[0]}, but the policy has {len(action)}, counted from "
                 '0; give a smaller number.'
             )
-        self._places, self._numbers = (index_of([pair[i] for pair in entries]) for i in (0, 1))
-        self._action = action
+        self._runs = _runs(entries)
+        self._action = memoryview(action)
 
     def begin(self, stamp: int) -> None:
         """See :class:`OwnSource`; the controller has set the action to zero."""
 
-    def fill(self, values: Array, stamp: int) -> None:
+    def fill(self, values: Numbers, stamp: int) -> None:
         """See :class:`OwnSource`."""
-        values[self._places] = self._action[self._numbers]
+        for places, numbers in self._runs:
+            values[places] = self._action[numbers]
 
 
 class RunningClock:
     """The clock of a gait, which starts at the first observation after a reset."""
 
     def __init__(self, plan: ClockPlan) -> None:
-        self._source, self._entries, self._command = plan.source, index_of(plan.entries), index_of(plan.command)
-        self._pairs = list(zip(plan.entries, plan.waves, strict=True))
-        self._runs_always = not plan.command
+        self._source, self._command = plan.source, plan.command
+        self._entries = list(zip(plan.entries, plan.waves, strict=True))
         self._began = 0
 
     def begin(self, stamp: int) -> None:
         """See :class:`OwnSource`."""
         self._began = stamp
 
-    def fill(self, values: Array, stamp: int) -> None:
+    def fill(self, values: Numbers, stamp: int) -> None:
         """See :class:`OwnSource`."""
         # The same as contract.gait_clock, for one robot, in a tenth of the time; a test compares them.
-        source, above = self._source, self._source.moves_above
-        if not self._runs_always and not any(abs(value) > above for value in values[self._command].tolist()):
-            values[self._entries] = 0.0
-            return
-        angle = math.tau * (((stamp - self._began) / NANOSECONDS / source.period_s + source.phase) % 1.0)
-        waves = math.sin(angle), math.cos(angle)
-        for entry, wave in self._pairs:
+        source, waves = self._source, (0.0, 0.0)
+        if not self._command or max([abs(values[place]) for place in self._command]) > source.moves_above:
+            angle = math.tau * (((stamp - self._began) / NANOSECONDS / source.period_s + source.phase) % 1.0)
+            waves = math.sin(angle), math.cos(angle)
+        for entry, wave in self._entries:
             values[entry] = waves[wave]
 
 
@@ -81,3 +81,15 @@ def index_of(places: Sequence[int]) -> slice | list[int]:
     found = list(places)
     first = found[0] if found else 0
     return slice(first, first + len(found)) if found == list(range(first, first + len(found))) else found
+
+
+def _runs(entries: Sequence[tuple[int, int]]) -> list[tuple[slice, slice]]:
+    """Return pairs of place and number as slices, one pair of slices for each run of consecutive ones."""
+    runs: list[tuple[slice, slice]] = []
+    for place, number in entries:
+        if runs and (runs[-1][0].stop, runs[-1][1].stop) == (place, number):
+            places, numbers = runs.pop()
+            runs.append((slice(places.start, place + 1), slice(numbers.start, number + 1)))
+        else:
+            runs.append((slice(place, place + 1), slice(number, number + 1)))
+    return runs

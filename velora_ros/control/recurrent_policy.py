@@ -25,6 +25,6 @@ class RecurrentPolicy(Protocol):
         Advance by ``dt`` [s] (None: one control period); return the action, shape (action,).
 
         Raises:
-            ObservationError: the observation is not finite, or cannot be used for another reason; the hidden state is
-                not changed.
+            ObservationError: the observation is not finite, or the hidden state would not be, or it cannot be used for
+                another reason; the hidden state is not changed.
         """

@@ -83,6 +83,11 @@ class VectorValues:
         np.clip(self._values, self._low, self._high, out=self._values)
         self.clipped += bool((self._values != before).any() and np.isfinite(before).all())
 
+    def write_into(self, part: Array) -> None:
+        """See :class:`NewestValues`."""
+        part[:] = self._values
+        self._values = part
+
     @property
     def newest(self) -> tuple[Sequence[int], list[float]]:
         """Places and values of the last message."""
@@ -98,15 +103,20 @@ class VectorValues:
             raise ObservationError(self._refused)
         if self._stamp is None:
             if self._missing is not None:
-                return self._missing
+                return self._replaced(self._missing)
             raise ObservationError(
                 f"no message has arrived from the source '{self._source}' ({', '.join(self._names)}); "
                 f"publish it, or correct 'observation.{self._source}.topic'."
             )
         if self.max_age != math.inf and abs(stamp - self._stamp) > self.max_age * NANOSECONDS:
             if self._missing is not None:
-                return self._missing
+                return self._replaced(self._missing)
             raise ObservationError(too_old(f"the source '{self._source}'", self._source, self.max_age))
+        return self._values
+
+    def _replaced(self, missing: Array) -> Array:
+        """Return the replacement of the values, which it stays until the next message."""
+        self._stamp, self._values[:] = None, missing
         return self._values
 
     def forget(self) -> None:

@@ -53,7 +53,7 @@ from velora_ros.nodes.policy.writer_registry import WriterError, full_type
 from velora_ros.nodes.ros.clocks import ClockStep
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.ros.parameter import Values
-from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector
+from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector, NoOverflowWarnings
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.rclpy_compat import taker
 from velora_ros.nodes.ros.timers import Timers
@@ -134,7 +134,7 @@ class PolicyLoop:
         self._between = 1 / settings.interpolate if settings.interpolate else 0.0  # time between two commands [s]
         self._diagnosis, self._path = self._diagnose(), ''
         self._topics = TopicFactory(node, diagnostics)
-        self._frozen = FrozenGarbageCollector()
+        self._frozen, self._quiet = FrozenGarbageCollector(), NoOverflowWarnings()
         self._timers = Timers(node)
         self._status_is_known = self._was_silent = False
         self._clock_step = ClockStep(self._clock, self.controller.set_clock_step)
@@ -177,7 +177,8 @@ class PolicyLoop:
             return
         if observation is None or self._is_superseded(now - stamp):
             return
-        command = self.controller.decide(observation, stamp, now, received, self._joint_positions)
+        measured = None if self._measured is None else self._measured.joint_positions
+        command = self.controller.decide(observation, stamp, now, received, measured)
         if self._schedule is not None and self.controller.policy_action is not None:
             self._schedule.note_step(stamp)
         if command is not None:
@@ -187,11 +188,6 @@ class PolicyLoop:
                 self._timers.postpone(self._on_interpolate, self._between)
         if command is None or self._debug or self.controller.fault or not self._status_is_known:
             self._report(command, observation)
-
-    @property
-    def _joint_positions(self) -> list[float] | None:
-        """The measured positions of the commanded joints; None if they are not read."""
-        return None if self._measured is None else self._measured.joint_positions
 
     def _keep(self, message: Any) -> None:
         """Keep the state of a message for the next tick of the fixed rate."""
@@ -219,7 +215,8 @@ class PolicyLoop:
         except ObservationError as error:
             self._reject(error)
             return
-        command = self.controller.decide(observation, stamp, now, steady, self._joint_positions)
+        measured = None if self._measured is None else self._measured.joint_positions
+        command = self.controller.decide(observation, stamp, now, steady, measured)
         if command is not None:
             self._publish(command)
             self._timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
@@ -320,6 +317,7 @@ class PolicyLoop:
         self.controller.activate(arm=arm)
         self._simulated_time = self._clock.ros_time_is_active
         self._frozen.begin()
+        self._quiet.begin()
         self.active = True
         self._set_timers()
         self._diagnostics.publish_status(self.status)
@@ -330,6 +328,7 @@ class PolicyLoop:
             self._command.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
         self.active = False
         self._frozen.end()
+        self._quiet.end()
         self._set_timers()
         self._diagnostics.publish_status(self.status)
 
@@ -337,6 +336,7 @@ class PolicyLoop:
         """Destroy topics and timers."""
         self.active = False
         self._frozen.end()
+        self._quiet.end()
         self._set_timers()
         self._topics.destroy()
         if not self._destroyed:

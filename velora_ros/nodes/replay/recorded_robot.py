@@ -84,6 +84,7 @@ class RecordedRobot:
             elif (step := self._read(message)) is not None:
                 yield step
 
+    @np.errstate(all='ignore')  # numbers that overflow are rejected
     def _read(self, message: RawMessage) -> Step | None:
         topic = self._topics[message.topic]
         content = message.data if topic.is_raw else deserialize_message(message.data, topic.kind)

@@ -1,8 +1,11 @@
-"""Settings of the whole Python process that nodes change and restore: garbage collector, thread switch interval."""
+"""Settings of the whole Python process that nodes change and restore: garbage collector, numpy's warnings, threads."""
 
 import gc
 import sys
 import threading
+from typing import Any
+
+import numpy as np
 
 
 class FrozenGarbageCollector:
@@ -41,6 +44,28 @@ class FrozenGarbageCollector:
         kind._users -= 1
         if not kind._users and not kind._theirs:
             gc.unfreeze()
+
+
+class NoOverflowWarnings:
+    """
+    Keeps numpy in this thread from warning of overflows, for numbers that are tested afterwards.
+
+    This is a setting because ``np.errstate`` around each calculation takes longer than a calculation with few numbers.
+    """
+
+    def __init__(self) -> None:
+        self._before: Any = None
+
+    def begin(self) -> None:
+        """Switch the warnings off."""
+        if self._before is None:
+            self._before = np.seterr(all='ignore')
+
+    def end(self) -> None:
+        """Switch them on again if they were on."""
+        if self._before is not None:
+            np.seterr(**self._before)
+            self._before = None
 
 
 class ShortSwitchInterval:

@@ -13,9 +13,10 @@ import numpy as np
 
 from velora_ros.contract.orientations import rotation
 from velora_ros.errors import ConfigError, ObservationError
-from velora_ros.nodes.policy.serialised_messages import CDR_ENCODING, CDR_HEAD, CDR_STAMP
+from velora_ros.nodes.policy.serialised_messages import CDR_ENCODING, CDR_HEAD
 
-_LENGTH = struct.Struct('=I')
+# Encoding, seconds and nanoseconds of the stamp, length of the frame's name.
+_HEADER = struct.Struct(f'{CDR_HEAD.format}iII')
 _NUMBERS = struct.Struct('=5d64x4d64x4d64x')  # each part with the first number of its covariance
 _COVARIANCES = {'orientation': 4, 'angular_velocity': 8, 'linear_acceleration': 12}
 _SHORTEST = 1e-6
@@ -65,10 +66,8 @@ class ImuDecoder:
 
     def _numbers(self, data: bytes) -> tuple[tuple[float, ...], int]:
         try:
-            (encoding,), (sec, nanosec) = CDR_HEAD.unpack_from(data), CDR_STAMP.unpack_from(data, CDR_HEAD.size)
-            at = CDR_HEAD.size + CDR_STAMP.size
-            (length,) = _LENGTH.unpack_from(data, at)
-            at += _LENGTH.size + length
+            encoding, sec, nanosec, length = _HEADER.unpack_from(data)
+            at = _HEADER.size + length
             at += -(at - CDR_HEAD.size) % 8
             if encoding != CDR_ENCODING:
                 raise ValueError('another byte order')
