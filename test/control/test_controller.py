@@ -8,7 +8,7 @@ from control_bench import SECOND, Accumulator, Bench, T
 
 from velora_ros.control import Controller, Settings
 from velora_ros.control.arming import EMERGENCY_STOP
-from velora_ros.control.controller import WAITING
+from velora_ros.control.status import WAITING
 from velora_ros.errors import ConfigError
 
 # --- time ----------------------------------------------------------------------------------------------------------

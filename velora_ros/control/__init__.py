@@ -9,7 +9,8 @@ Nothing here imports rclpy or torch, so every rule can be tested by calling func
 """
 
 from velora_ros.control.command_limits import Command
-from velora_ros.control.controller import Controller, Status
+from velora_ros.control.controller import Controller
 from velora_ros.control.controller_settings import Settings
+from velora_ros.control.status import Status
 
 __all__ = ['Command', 'Controller', 'Settings', 'Status']

@@ -14,8 +14,8 @@ from velora_ros.contract.actions import action_meaning
 from velora_ros.contract.joint_signals import UNITS, signal_name
 from velora_ros.control.controller_settings import Settings
 from velora_ros.control.interpolation import Interpolation
+from velora_ros.control.limit_settings import checked_pose, line_duration, or_derived, slew_rates
 from velora_ros.control.position_targets import MovingTargets
-from velora_ros.errors import ConfigError
 from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]
@@ -26,8 +26,6 @@ Command = list[float]
 STATE_AGE_PERIODS = 3.0
 WATCHDOG_PERIODS = 10.0
 GAP_PERIODS = 10.0
-# A slew rate that limits nothing. Infinity times an elapsed time of zero would be NaN.
-_UNLIMITED = 1e300
 
 
 class Safety:
@@ -46,18 +44,18 @@ class Safety:
     def __init__(self, spec: PolicySpec, settings: Settings) -> None:
         period = spec.control_period
         self.settings = settings
-        self.max_state_age = _limit(settings.max_state_age_s, STATE_AGE_PERIODS * period)
+        self.max_state_age = or_derived(settings.max_state_age_s, STATE_AGE_PERIODS * period)
         """Greatest age of a state that yields a command [s]."""
-        self.watchdog_timeout = _limit(settings.watchdog_timeout_s, WATCHDOG_PERIODS * period)
+        self.watchdog_timeout = or_derived(settings.watchdog_timeout_s, WATCHDOG_PERIODS * period)
         """Longest silence without a fault [s]."""
-        self.max_gap = _limit(settings.max_gap_s, GAP_PERIODS * period)
+        self.max_gap = or_derived(settings.max_gap_s, GAP_PERIODS * period)
         """Longest time between two states without a reset of the hidden state [s]."""
         self.longest_step = min(self.max_gap, GAP_PERIODS * period)
         """Longest time between two commands that the slew rate allows for [s], even if gaps are not checked."""
         self.ramp = settings.ramp_s
-        self.slew_rate = _slew_rates(spec, settings.slew_rate)
+        self.slew_rate = slew_rates(spec, settings.slew_rate)
         self.has_ramp_or_slew = self.ramp > 0 or any(settings.slew_rate)
-        self.line = _line_duration(settings.interpolate, period, self.max_state_age)
+        self.line = line_duration(settings.interpolate, period, self.max_state_age)
         """How long a command moves to the next one [s]; 0: it does not, and is sent as it is."""
         self._spec = spec
         self._meaning = meaning = action_meaning(
@@ -200,7 +198,7 @@ class Safety:
         if self.settings.fallback == 'none':
             return None
         if self.settings.fallback == 'pose':
-            return _pose(self._spec, self.settings.fallback_pose, self._bounds)
+            return checked_pose(self._spec, self.settings.fallback_pose, self._bounds)
         return self.clip([0.0] * self._spec.action_dim)
 
 
@@ -306,47 +304,3 @@ class RampAndSlew:
             value if abs(value - before) <= rate * time else before + math.copysign(rate * time, value - before)
             for value, before, rate in zip(command, last, safety.slew_rate, strict=True)
         ]
-
-
-def _limit(value: float, derived: float) -> float:
-    return derived if value == -1 else value or math.inf
-
-
-def _line_duration(rate: float, period: float, max_state_age: float) -> float:
-    """Return how long a command moves to the next one [s]; 0 without interpolation."""
-    if rate and rate * period <= 1:
-        raise ConfigError(
-            f"'command.interpolate' is {rate:g} Hz, and the policy commands at {1 / period:g} Hz by itself; give a "
-            'higher rate, or 0 to switch it off.'
-        )
-    if rate and max_state_age < period:
-        raise ConfigError(
-            f"'max_state_age_s' is {max_state_age:g} s, but with 'command.interpolate' a state's command is reached "
-            f'only after {period:g} s; give at least that.'
-        )
-    return period if rate else 0.0
-
-
-def _slew_rates(spec: PolicySpec, rates: tuple[float, ...]) -> list[float]:
-    """Return the rate of each action; a rate of 0 becomes one that limits nothing."""
-    if len(rates) not in (0, 1, spec.action_dim):
-        raise ConfigError(
-            f"'slew_rate' has {len(rates)} values and the policy commands {spec.action_dim}: "
-            f'{", ".join(spec.action_names)}. Give one for all, or one for each.'
-        )
-    each = rates if len(rates) == spec.action_dim else (rates or (0.0,)) * spec.action_dim
-    return [float(rate) if rate > 0 else _UNLIMITED for rate in each]
-
-
-def _pose(spec: PolicySpec, pose: tuple[float, ...], bounds: list[tuple[float, float]]) -> Command:
-    if len(pose) != spec.action_dim:
-        raise ConfigError(
-            f"'fallback_pose' has {len(pose)} values and the policy commands {spec.action_dim}: "
-            f'{", ".join(spec.action_names)}. Give one for each, or choose another fallback.'
-        )
-    for name, unit, value, (low, high) in zip(spec.action_names, spec.action_units, pose, bounds, strict=True):
-        if not low <= value <= high:
-            raise ConfigError(
-                f"'fallback_pose' has {value:g} for '{name}'; it must be from {low:g} to {high:g} {unit}".rstrip() + '.'
-            )
-    return [float(value) for value in pose]

@@ -1,49 +1,18 @@
 """
 Decide: from an observation to a command, the third of four steps from a state to a command.
 
-:meth:`Controller.decide` checks the state's age, steps the policy, decides whether it may command, and limits the
-command (``command_limits.py``). ``arming.py``, ``watchdog.py``, ``standing_up.py`` and ``policy_swap.py`` hold the
-state that the decision depends on.
+:meth:`Controller.decide` checks the state's age, steps the policy, and limits the command (``command_limits.py``).
+``supervisor.py`` has what it depends on: arming, faults, resets, settings, and the change to another policy.
 """
 
 import math
-from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple
 
-import numpy as np
-
-from velora_ros.control.arming import EMERGENCY_STOP, Arming
-from velora_ros.control.changed_commands import ChangedCommands
-from velora_ros.control.command_limits import Array, Command, RampAndSlew, Safety
-from velora_ros.control.controller_settings import Settings
-from velora_ros.control.policy_swap import SilentPolicy
-from velora_ros.control.recurrent_policy import RecurrentPolicy
-from velora_ros.control.standing_up import StandingUp
-from velora_ros.control.state_times import StateTimes
-from velora_ros.control.tilt_and_speed_latches import Latches, Normalisation
-from velora_ros.control.watchdog import Watchdog
-from velora_ros.errors import ConfigError, ObservationError
-
-WAITING = 'waiting for the first state'
-MOVED = 'request'
-"""The cause of a reset for a robot that was moved to another place, as a simulated one that fell."""
+from velora_ros.control.command_limits import Array, Command
+from velora_ros.control.supervisor import Supervisor
+from velora_ros.errors import ObservationError
 
 
-class Status(NamedTuple):
-    """The controller's status: a level (``ok``, ``warn``, ``error``), a state and, if there is one, the reason."""
-
-    level: str
-    state: str
-    reason: str
-
-    @property
-    def text(self) -> str:
-        """State and reason in one line."""
-        return f'{self.state}: {self.reason}' if self.reason else self.state
-
-
-class Controller:
+class Controller(Supervisor):
     """
     Runs a recurrent policy on a robot's observations and decides what may be commanded.
 
@@ -63,101 +32,6 @@ class Controller:
     Raises:
         ConfigError: the settings do not fit the policy.
     """
-
-    def __init__(
-        self,
-        policy: RecurrentPolicy,
-        settings: Settings,
-        fault: str = '',
-        *,
-        waiting: str = WAITING,
-        measures_joints: bool = False,
-        normalisation: Normalisation | None = None,
-    ) -> None:
-        self.safety = Safety(policy.spec, settings)
-        if self.safety.increments and not measures_joints:
-            raise ConfigError(
-                "the policy moves position targets from the joints' positions, but no source of joint states provides "
-                "these; add one to 'observation.sources', or send speeds with 'command.interface' velocity."
-            )
-        self.counts: Counter[str] = Counter()
-        """Observations, commands, fallbacks, and ``reset.<cause>``, ``rejected.<cause>``, ``fault.<cause>``."""
-        self.policy_action: Array | None = None
-        """The policy's last action, in its own units; None if the last observation did not reach the policy."""
-        self.dt: float | None = None
-        """Elapsed time of the last step [s]; None for one control period."""
-        self._policy = policy
-        self._reason = self._waiting = waiting
-        self._arming = Arming(fault)
-        self._watchdog = Watchdog(self.safety)
-        self._times = StateTimes(self.safety)
-        self._successor: SilentPolicy | None = None
-        self._ramp_and_slew = RampAndSlew()
-        self.changed = ChangedCommands(*self.safety.sent_signals)
-        """Counts the commands that limits change."""
-        self.last_action: Array = np.zeros(policy.spec.action_dim)
-        """The policy's action in the previous step, in its own units; zero after a reset; always the same array."""
-        self._standing_up = StandingUp(self.safety, measures_joints=measures_joints)
-        self._targets = self.safety.targets() if self.safety.increments else None
-        self._normalisation = normalisation
-        self._latches = Latches(policy.spec, settings, normalisation)
-
-    @property
-    def armed(self) -> bool:
-        """Whether the controller is armed; while a fault is latched it still sends no commands."""
-        return self._arming.armed
-
-    @property
-    def fault(self) -> str:
-        """The reason of the latched fault; '' if there is none."""
-        return self._arming.fault
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether no state has arrived since the controller was created."""
-        return self._reason == self._waiting
-
-    @property
-    def policy(self) -> RecurrentPolicy:
-        """The running policy."""
-        return self._policy
-
-    @property
-    def settings(self) -> Settings:
-        """The limits; setting them checks all of them first (ConfigError) and then changes all at once."""
-        return self.safety.settings
-
-    @settings.setter
-    def settings(self, settings: Settings) -> None:
-        self.safety = Safety(self._policy.spec, settings)
-        self._standing_up.safety = self._watchdog.safety = self._times.safety = self.safety
-        self._latches = Latches(self._policy.spec, settings, self._normalisation)
-
-    @property
-    def refusals(self) -> tuple[str, ...]:
-        """
-        Reasons not to arm, one sentence each; setting them never disarms.
-
-        When the last one is removed, a controller that was to be armed on activation is armed.
-        """
-        return self._arming.refusals
-
-    @refusals.setter
-    def refusals(self, refusals: Iterable[str]) -> None:
-        self._arming.refusals = tuple(refusals)
-        if not self._arming.refusals and self._arming.is_pending:
-            self.arm()
-
-    @property
-    def status(self) -> Status:
-        """The level, the state and its reason."""
-        if self.fault:
-            return Status('error', 'fault', self.fault)
-        if self.refusals and not self.armed:
-            return Status('warn', 'disarmed', '; '.join(self.refusals))
-        fine = self._reason in ('', self._waiting)
-        state = self._standing_up.state if self.armed else 'disarmed'
-        return Status('ok' if fine else 'warn', state, self._reason)
 
     def decide(
         self, observation: Array, stamp: int, now: int, steady: float, measured: Command | None = None
@@ -201,14 +75,6 @@ class Controller:
         self.last_action[:] = action
         return self._commanded(action, observation, steady, measured)
 
-    def set_clock_step(self, step: float) -> None:
-        """Set the size of the steps in which the robot's clock advances [s]; 0 for a continuous clock."""
-        self._times.clock_step = step
-
-    def begins(self, stamp: int) -> bool:
-        """Return whether an observation with this stamp [ns] is the first after a reset, or causes one."""
-        return self._times.last is None or self._times.discontinuity(stamp) != ''
-
     def _commanded(self, action: Array, observation: Array, steady: float, measured: Command | None) -> Command | None:
         """Return the command for an action if the policy's numbers are finite and commanding is allowed."""
         wanted: Command = action.tolist()
@@ -249,12 +115,6 @@ class Controller:
         self.counts['approaches'] += 1
         return command
 
-    def start(self) -> str:
-        """Let the policy take over as soon as the start pose is reached; return '', or the reason why it cannot."""
-        if not self._arming.is_commanding:
-            return 'the robot is not armed; call ~/arm first.'
-        return self._standing_up.start()
-
     def repeat(self, now: int, steady: float) -> Command | None:
         """
         Return the command for a tick of a fixed rate without a new observation, while the last one is fresh.
@@ -289,11 +149,6 @@ class Controller:
             self._reason = why
         return not why
 
-    def reject(self, cause: str, reason: str) -> None:
-        """Count an input that cannot be used and record the reason for the status; nothing else changes."""
-        self.counts[f'rejected.{cause}'] += 1
-        self._reason = reason
-
     def watchdog(self, steady: float) -> Command | None:
         """
         Latch a fault and return the fallback if an armed controller has had no usable state for too long.
@@ -310,10 +165,6 @@ class Controller:
         """Return the time [s] until :meth:`watchdog` can next latch a fault if no state arrives."""
         return self._watchdog.until_fault(steady) if self._arming.is_commanding else self.safety.watchdog_timeout
 
-    def until_zero(self, steady: float) -> float:
-        """Return the time [s] until :meth:`zero` must be called if no state arrives; inf if it need not be called."""
-        return self._watchdog.until_zero(steady) if self._arming.is_commanding else math.inf
-
     def zero(self, steady: float) -> Command | None:
         """Return the fallback once, as soon as the input of velocities or efforts is too old; otherwise None."""
         if self.until_zero(steady) > 0:
@@ -321,136 +172,17 @@ class Controller:
         self._watchdog.note_zeroed()
         return self._fallback()
 
-    def emergency_stop(self) -> Command | None:
-        """Latch the emergency stop, armed or not; return the fallback."""
-        return None if self.fault == EMERGENCY_STOP else self._latch('emergency_stop', EMERGENCY_STOP)
+    def until_zero(self, steady: float) -> float:
+        """Return the time [s] until :meth:`zero` must be called if no state arrives; inf if it need not be called."""
+        return self._watchdog.until_zero(steady) if self._arming.is_commanding else math.inf
 
-    def stop(self, reason: str) -> None:
-        """Latch a fault because a command could not be sent; no fallback can be sent either."""
-        self._latch('not_sent', reason)
+    def begins(self, stamp: int) -> bool:
+        """Return whether an observation with this stamp [ns] is the first after a reset, or causes one."""
+        return self._times.last is None or self._times.discontinuity(stamp) != ''
 
-    def clear_fault(self) -> None:
-        """
-        Clear a latched fault; the controller is disarmed afterwards, unless ``auto_recover`` is set.
-
-        Without a fault nothing changes: an armed controller keeps commanding.
-        """
-        if self.fault:
-            self._arming.clear(stay_armed=self.settings.auto_recover)
-            self._await_state()
-
-    def arm(self) -> bool:
-        """Start commanding with the next state; return False while a fault is latched or :attr:`refusals` remain."""
-        if not self.fault and not self.armed and not self.why_not_armed:
-            self._arming.arm()
-            self._begin()
-        return self._arming.is_commanding
-
-    @property
-    def why_not_armed(self) -> tuple[str, ...]:
-        """Reasons not to arm: :attr:`refusals`, and a posture from which it is unsafe to move."""
-        return (*self.refusals, *([self._standing_up.refusal] if self._standing_up.refusal else []))
-
-    def disarm(self) -> Command | None:
-        """Stop commanding; return the fallback if it was commanding."""
-        fallback = self._fallback()
-        self._arming.disarm()
-        self._hand_over()
-        return fallback
-
-    def _hand_over(self) -> None:
-        """Let a policy that runs silently take over immediately, because the robot is no longer commanded."""
-        if self._successor is not None:
-            self._continue_with(self._successor)
-            self.reset('swap')
-
-    def reset(self, cause: str) -> None:
-        """
-        Reset the hidden state; the next step counts as one control period.
-
-        A policy that runs silently takes over if the robot was moved to another place: there is no motion to continue.
-        """
-        if self._successor is not None and cause == MOVED:
-            self._end_silence(self._successor)
-        self._policy.reset()
-        if self._successor is not None:
-            self._successor.reset()
-        self._times.last = None
-        self.last_action[:] = 0.0
-        if self._targets is not None:
-            self._targets.begin()
-        self._ramp_and_slew.end_line()
-        self.counts[f'reset.{cause}'] += 1
-
-    def activate(self, *, arm: bool) -> None:
-        """
-        Start with a fresh hidden state, watchdog and last command; a latched fault remains.
-
-        Args:
-            arm: arm now, or as soon as :attr:`refusals` is empty.
-        """
-        self.reset('activation')
-        self._begin()
-        self._arming.arm_when_possible(arm=arm)
-
-    def swap(self, policy: RecurrentPolicy, normalisation: Normalisation | None = None) -> None:
-        """
-        Continue with another policy of the same specification, from a fresh hidden state.
-
-        While the robot of a policy with a contract is commanded, the other policy silently reads the same observations
-        for a second before it takes over, so that its hidden state fits them.
-
-        Args:
-            policy: the policy, warmed up.
-            normalisation: mean and inverse deviation of each observation in its training; None: not known.
-
-        Raises:
-            ConfigError: the settings do not fit it; the old policy stays in use.
-        """
-        Safety(policy.spec, self.settings)
-        self._successor = SilentPolicy(policy, normalisation)
-        if policy.spec.contract is None or not self._arming.is_commanding or not self._standing_up.done:
-            self._hand_over()
-
-    def _end_silence(self, successor: SilentPolicy) -> None:
-        """Let a policy command that has run silently, with the hidden state that it has."""
-        self._continue_with(successor)
-        self.counts['swap.taken_over'] += 1
-
-    def _continue_with(self, successor: SilentPolicy) -> None:
-        """Let another policy command from now on, with its own limits and latches."""
-        self._policy, self._normalisation, self._successor = successor.policy, successor.normalisation, None
-        self.settings = self.settings
-        self._ramp_and_slew.end_line()
-
-    def _begin(self) -> None:
-        """Drop the earlier commands: the robot may be anywhere now."""
-        self._await_state()
-        self._ramp_and_slew.begin()
-        self._standing_up.begin()
-        self.changed.begin()
-
-    def _await_state(self) -> None:
-        """Measure silence only from the next usable state on; until then the status says that no state has arrived."""
-        self._watchdog.restart()
-        self._reason = self._waiting
-
-    def _latch(self, cause: str, reason: str) -> Command | None:
-        fallback = self._fallback()
-        self._hand_over()
-        self._arming.latch(reason)
-        self.counts[f'fault.{cause}'] += 1
-        return fallback
-
-    def _fallback(self) -> Command | None:
-        """Return the last command before commanding ends; None if the controller was not commanding."""
-        if not self._arming.is_commanding:
-            return None
-        last = self._ramp_and_slew.last
-        command = self.safety.fallback(last)
-        self._ramp_and_slew.interrupt(last if command is None else command)
-        self.counts['fallbacks'] += command is not None
-        return command
+    def set_clock_step(self, step: float) -> None:
+        """Set the size of the steps in which the robot's clock advances [s]; 0 for a continuous clock."""
+        self._times.clock_step = step
 
     def _not_finite(self, observation: Array) -> str:
         names = self._policy.spec.observation_names

@@ -9,8 +9,9 @@ from toy_tasks import walker
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.policy.command_layout import BlockEncoder
-from velora_ros.nodes.policy.parameters import parameters, settings_of
+from velora_ros.nodes.policy.parameters import parameters
 from velora_ros.nodes.policy.parameters_with_contract import with_contract
+from velora_ros.nodes.policy.settings_of_parameters import settings_of
 
 pytestmark = pytest.mark.ros
 

@@ -3,8 +3,9 @@
 import pytest
 from toy_tasks import walker
 
-from velora_ros.nodes.policy.parameters import observation_of, open_confirmations, parameters, settings_of
+from velora_ros.nodes.policy.parameters import parameters
 from velora_ros.nodes.policy.parameters_with_contract import sources_at_start, with_contract
+from velora_ros.nodes.policy.settings_of_parameters import observation_of, open_confirmations, settings_of
 from velora_ros.spec import PolicySpec
 
 pytestmark = pytest.mark.ros

@@ -9,9 +9,9 @@ from velora_ros.control import Controller
 from velora_ros.errors import ObservationError
 from velora_ros.gym.disturbances.disturb_arrays import DisturbanceStack
 from velora_ros.nodes.policy.observation_topics import ObservationTopics
-from velora_ros.nodes.policy.parameters import observation_of, settings_of
 from velora_ros.nodes.policy.parameters import parameters as policy_parameters
 from velora_ros.nodes.policy.parameters_with_contract import with_contract
+from velora_ros.nodes.policy.settings_of_parameters import observation_of, settings_of
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.sim.message_faults import MessageFaults
 from velora_ros.nodes.sim.parameters import parameters as sim_parameters

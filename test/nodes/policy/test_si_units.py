@@ -10,7 +10,8 @@ from policy_robot import NAMES, STATE, Robot, T
 from ros_bench import SOURCE
 
 from velora_ros.control.command_limits import Safety
-from velora_ros.nodes.policy.parameters import open_confirmations, parameters, settings_of
+from velora_ros.nodes.policy.parameters import parameters
+from velora_ros.nodes.policy.settings_of_parameters import open_confirmations, settings_of
 from velora_ros.nodes.ros.topics_services_qos import NEWEST
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.spec import PolicySpec

@@ -16,8 +16,8 @@ from velora_ros.nodes.doctor.ask import ask_to_move
 from velora_ros.nodes.doctor.decode import decode
 from velora_ros.nodes.doctor.examine import Examination
 from velora_ros.nodes.doctor.listen import Listener
-from velora_ros.nodes.policy.parameters import observation_of
 from velora_ros.nodes.policy.policy_folders import policy_path
+from velora_ros.nodes.policy.settings_of_parameters import observation_of
 from velora_ros.nodes.replay.recorded_robot import parameter_values
 from velora_ros.policy import Policy
 from velora_ros.policy.golden_trace import with_golden_trace

@@ -14,12 +14,14 @@ import numpy as np
 from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.control import Command
 from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.nodes.policy.command_layout import DAMP, BlockEncoder
 from velora_ros.nodes.policy.moving_trajectory import MovingTrajectoryEncoder, trajectory_point
 from velora_ros.nodes.policy.serialised_messages import VectorEncoder
 from velora_ros.nodes.policy.writer_registry import CommandedActions, OwnEncoder
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES, JOINT_FIELDS, TWIST_FIELDS, TWISTS
 from velora_ros.nodes.ros.conversions import to_stamp
 from velora_ros.nodes.ros.message_types import interface_class
+from velora_ros.nodes.ros.parameter import Values
 from velora_ros.spec import PolicySpec
 
 Clock = Callable[[], int]
@@ -106,6 +108,44 @@ def make_encoder(
         message.joint_names = joints
         return MovingTrajectoryEncoder(message, spec.control_period, stops_within, now, meaning)
     return TrajectoryEncoder(message, joints, meaning, spec.control_period)
+
+
+def encoder_of(
+    spec: PolicySpec, values: Values, interface: str, now: Clock, bounds: Sequence[tuple[float, float]]
+) -> Encoder:
+    """
+    Return the encoder for the node's parameters.
+
+    Args:
+        spec: the policy's specification.
+        values: the node's parameters.
+        interface: as in :func:`make_encoder`.
+        now: returns the time of the robot's clock [ns].
+        bounds: lowest and highest command of each action.
+
+    Raises:
+        ConfigError: the parameters do not fit the message or the policy.
+    """
+    if (layout := values['command.layout']) and not values['command.velocities']:
+        return BlockEncoder(spec, layout, interface or 'position', kind=values['command.type'])
+    return make_encoder(
+        values['command.type'],
+        spec,
+        interface=interface,
+        fields=values['command.fields'],
+        frame_id=values['command.frame_id'],
+        now=now,
+        stops_within=bounds if values['command.velocities'] else (),
+    )
+
+
+def encode_last(encoder: Encoder, command: Command, fallback: str) -> Any:
+    """Return the message of the last command: without stiffness or speed, if the message has them."""
+    if fallback == DAMP and isinstance(encoder, BlockEncoder):
+        return encoder.damp(command)
+    if isinstance(encoder, MovingTrajectoryEncoder):
+        return encoder.end(command)
+    return encoder.encode(command)
 
 
 class JointStateEncoder:

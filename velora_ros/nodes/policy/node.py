@@ -50,14 +50,16 @@ from rclpy.parameter import Parameter as RosParameter
 
 from velora_ros.control.arming import EMERGENCY_STOP
 from velora_ros.control.command_limits import Safety
-from velora_ros.control.controller import Status
+from velora_ros.control.status import Status
 from velora_ros.errors import ConfigError, VeloraError
 from velora_ros.nodes.policy.emergency_stop import EmergencyStop
-from velora_ros.nodes.policy.loop import DIAGNOSTICS_STEPS, PolicyLoop
-from velora_ros.nodes.policy.parameters import check_times, needs_configure, parameters, settings_of
+from velora_ros.nodes.policy.loop import PolicyLoop
+from velora_ros.nodes.policy.parameters import needs_configure, parameters
 from velora_ros.nodes.policy.parameters_with_contract import sources_at_start, with_contract
+from velora_ros.nodes.policy.periodic_diagnostics import STEPS
 from velora_ros.nodes.policy.policy_folders import PolicyFolders
 from velora_ros.nodes.policy.policy_loader import Loader, await_policy, load
+from velora_ros.nodes.policy.settings_of_parameters import check_times, settings_of
 from velora_ros.nodes.policy.status_and_diagnostics import UNCONFIGURED, Diagnostics
 from velora_ros.nodes.policy.topic_factory import OWNER
 from velora_ros.nodes.ros.clocks import STEADY
@@ -121,7 +123,7 @@ class PolicyNode(LifecycleNode):
         ):
             create_service(self, OWNER, name, callback)
         create_deferred_service(self, OWNER, '~/reload_policy', self._on_reload_policy)
-        self.create_timer(DIAGNOSTICS_PERIOD_S / DIAGNOSTICS_STEPS, self._on_diagnostics, clock=STEADY)
+        self.create_timer(DIAGNOSTICS_PERIOD_S / STEPS, self._on_diagnostics, clock=STEADY)
         if self._autostarting and self._table['follow_trainer'] and not self._table['policy']:
             await_policy(self, self._autostart)
         elif self._autostarting:
@@ -366,5 +368,5 @@ class PolicyNode(LifecycleNode):
             self._loop.diagnose(self._table['policy'])
             return
         self._idle_steps += 1
-        if self._idle_steps % DIAGNOSTICS_STEPS == 0:
+        if self._idle_steps % STEPS == 0:
             self._diagnostics.publish_idle(self._status)

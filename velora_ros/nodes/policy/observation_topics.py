@@ -30,8 +30,8 @@ from velora_ros.nodes.policy.decoding.imu_decoder import ImuDecoder
 from velora_ros.nodes.policy.decoding.reader_registry import WholeVector, has_number, make_reader, message_class
 from velora_ros.nodes.policy.decoding.source_frames import SourceFrames
 from velora_ros.nodes.policy.frame_listener import make_frame_tree
-from velora_ros.nodes.policy.parameters import max_age
 from velora_ros.nodes.policy.serialised_messages import JointStateDecoder
+from velora_ros.nodes.policy.settings_of_parameters import max_age
 from velora_ros.nodes.ros.parameter import Values
 from velora_ros.spec import Source
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from velora_ros.contract.source_plan import SourcePlan
 from velora_ros.contract.sources import VECTOR
 from velora_ros.control.command_limits import Safety
-from velora_ros.nodes.policy.parameters import settings_of
+from velora_ros.nodes.policy.settings_of_parameters import settings_of
 from velora_ros.nodes.ros.parameter import Values
 from velora_ros.spec import PolicySpec
 

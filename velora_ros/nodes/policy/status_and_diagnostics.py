@@ -9,8 +9,8 @@ from rclpy.node import Node
 from rclpy.qos import qos_policy_name_from_kind
 
 from velora_ros.control import Controller, Status
-from velora_ros.control.controller import WAITING
 from velora_ros.control.loop_timing import TimingReport
+from velora_ros.control.status import WAITING
 from velora_ros.nodes.ros import conversions
 from velora_ros.nodes.ros.endpoints import create_publisher
 from velora_ros.policy import Policy

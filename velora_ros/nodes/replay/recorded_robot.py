@@ -16,8 +16,9 @@ from velora_ros.control.observation import Observation
 from velora_ros.control.step_schedule import StepSchedule
 from velora_ros.errors import ObservationError, RecordingError
 from velora_ros.nodes.policy.observation_topics import ObservationTopic, ObservationTopics
-from velora_ros.nodes.policy.parameters import observation_of, parameters, settings_of
+from velora_ros.nodes.policy.parameters import parameters
 from velora_ros.nodes.policy.parameters_with_contract import with_contract
+from velora_ros.nodes.policy.settings_of_parameters import observation_of, settings_of
 from velora_ros.nodes.replay.recorded_topics import controller_of, find_topic
 from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.parameter_files import value_in

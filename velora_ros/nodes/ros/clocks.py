@@ -1,5 +1,5 @@
 """
-The clocks of the nodes: the steady clock for timers, the system time for stamps, and the step size of ``/clock``.
+The clocks of the nodes: the robot's clock and the system time for stamps, the steady clock for timers.
 
 The clock that sim_node publishes is in ``nodes/sim/clock_publisher.py``.
 """
@@ -19,6 +19,27 @@ STEP_NS = 1_000_000
 TOGETHER_NS = 100_000
 # A longer step of /clock is a jump of time, not a low publishing rate [s].
 LONGEST_STEP_S = 2.0
+
+
+class RobotClock:
+    """
+    The robot's clock, which stamps its states: the system clock, or ``/clock`` if ``use_sim_time`` is set.
+
+    Args:
+        clock: the node's clock.
+    """
+
+    def __init__(self, clock: ROSClock) -> None:
+        self._clock = clock
+        self.look()
+
+    def look(self) -> None:
+        """Find out which clock it is; call this about once a second."""
+        self._is_simulated = self._clock.ros_time_is_active
+
+    def now(self) -> int:
+        """Return the time [ns]; asking the system directly takes a tenth of the time. 0 before the first ``/clock``."""
+        return self._clock.now().nanoseconds if self._is_simulated else time.time_ns()
 
 
 class SystemTime:

@@ -35,6 +35,11 @@ class Timers:
         if period and period != before:
             self._timers[callback] = period, self._node.create_timer(period, callback, clock=STEADY)
 
+    def destroy(self) -> None:
+        """Stop all timers."""
+        for callback in list(self._timers):
+            self.set(callback, 0.0)
+
     def postpone(self, callback: Callable[[], None], seconds: float) -> None:
         """Delay the next call of ``callback`` until ``seconds`` from now; without a timer nothing happens."""
         if callback in self._timers:

@@ -37,9 +37,9 @@ def test_the_first_good_state_after_a_bad_one_ends_the_warning(ros, loop, rate):
     status = ros.subscribe('diagnostic_msgs/msg/DiagnosticStatus', '/policy_node/status', LATCHED.profile())
 
     def receive(message):
-        loop._on_state(message)
+        loop._path.on_state(message)
         if rate:
-            loop._on_rate()
+            loop._path.on_rate()
 
     receive(state())
     for _ in range(3):
