@@ -112,19 +112,19 @@ def scaled(*names, scale=(100.0, -2.0), offset=(0.0, 0.5)):
 def test_commands_and_their_bounds_are_in_si_units_also_where_the_scale_is_negative():
     safety = Safety(scaled('a/effort', 'b/position'), Settings())
     assert safety.bounds == [(-300.0, 300.0), (-1.5, 2.5)]
-    assert safety.clip(safety.si([1.0, 0.25])) == [100.0, 0.0]
-    assert safety.clip(safety.si([-50.0, -50.0])) == [-300.0, 2.5]
+    assert safety.bounded([1.0, 0.25])[1] == [100.0, 0.0]
+    assert safety.bounded([-50.0, -50.0])[1] == [-300.0, 2.5]
     assert safety.in_si([4.0, 2.0]).tolist() == [400.0, -3.5], 'what was wanted, within the bounds or not'
 
 
 def test_scale_and_offset_of_the_user_replace_those_of_the_file_one_by_one():
     spec = scaled('a/effort', 'b/position')
-    assert Safety(spec, Settings(scale=(1.0, 4.0))).si([2.0, 1.0]) == [2.0, 4.5]
-    assert Safety(spec, Settings(offset=(1.0, 0.0))).si([2.0, 1.0]) == [201.0, -2.0]
+    assert Safety(spec, Settings(scale=(1.0, 4.0))).bounded([2.0, 1.0])[0] == [2.0, 4.5]
+    assert Safety(spec, Settings(offset=(1.0, 0.0))).bounded([2.0, 1.0])[0] == [201.0, -2.0]
     unknown = PolicySpec(('obs_0',), ('',), ('action_0',), ('',), (-1.0,), (1.0,), 0.1)
     mapped = Safety(unknown, Settings(scale=(0.25,), offset=(-0.8,), interface='position'))
     assert mapped.bounds == [(pytest.approx(-1.05), pytest.approx(-0.55))]
-    assert mapped.fallback(mapped.clip(mapped.si([1.0]))) == [pytest.approx(-0.55)], 'a position is held'
+    assert mapped.fallback(mapped.bounded([1.0])[1]) == [pytest.approx(-0.55)], 'a position is held'
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,6 @@ def test_a_pose_is_in_si_units_and_zero_is_zero_newtons():
 def test_a_slew_rate_is_in_si_units_and_the_ramp_starts_at_the_measured_joint():
     safety = Safety(scaled('a/effort', 'b/position'), Settings(slew_rate=(1000.0, 0.5)))
     motion = RampAndSlew()
-    assert motion.next(safety.clip(safety.si([3.0, -1.0])), np.array([0.1]), 10.0, safety) == [0.0, 0.1]
-    after = motion.next(safety.clip(safety.si([3.0, -1.0])), np.array([0.1]), 10.1, safety)
+    assert motion.next(safety.bounded([3.0, -1.0])[1], np.array([0.1]), 10.0, safety) == [0.0, 0.1]
+    after = motion.next(safety.bounded([3.0, -1.0])[1], np.array([0.1]), 10.1, safety)
     assert after == [pytest.approx(100.0), pytest.approx(0.15)]

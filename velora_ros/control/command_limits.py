@@ -63,9 +63,6 @@ class Safety:
         )
         self._bounds = list(zip(meaning.low, meaning.high, strict=True))
         self._affine = list(zip(meaning.scale, meaning.offset, strict=True))
-        limits = zip(spec.action_low, spec.action_high, strict=True)
-        self._is_si = all(scale == 1 for scale in meaning.scale) and not any(meaning.offset)
-        self._is_si = self._is_si and self._bounds == list(limits)
         self._held = self._held_actions()
         self._rest = self._resting_command()
         self.zeroes_at_once = spec.contract is not None and not all(self._held) and self._rest is not None
@@ -116,12 +113,6 @@ class Safety:
         """Return the position targets that the actions move, for a policy with :attr:`increments`."""
         return MovingTargets(self._spec.control_period, self._meaning.reach, self._bounds)
 
-    def si(self, action: Command) -> Command:
-        """Return the SI values of the policy's actions, not clipped; speeds for increments."""
-        if self._is_si:
-            return action
-        return [value * scale + offset for value, (scale, offset) in zip(action, self._affine, strict=True)]
-
     @property
     def bounds(self) -> list[tuple[float, float]]:
         """Lowest and highest command of each action, in SI units."""
@@ -130,6 +121,15 @@ class Safety:
     def in_si(self, action: npt.ArrayLike) -> Array:
         """Return the SI values of the policy's actions, shape (..., action), not clipped."""
         return self._meaning.to_si(action)
+
+    def bounded(self, action: Command) -> tuple[Command, Command]:
+        """Return the SI values of the policy's actions (speeds for increments), and these within their bounds."""
+        values, commands = [], []
+        for number, (scale, offset), (low, high) in zip(action, self._affine, self._bounds, strict=True):
+            value = number * scale + offset
+            values.append(value)
+            commands.append(low if value < low else high if value > high else value)
+        return values, commands
 
     def clip(self, command: Command) -> Command:
         """Return a command clipped to its bounds."""

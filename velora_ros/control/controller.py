@@ -57,7 +57,7 @@ class Controller(Supervisor):
         if measured is not None and not _finite(measured):
             self.reject('not_finite', f'the measured positions of the joints are {measured}; they must be finite')
             return None
-        if cause := self._times.discontinuity(stamp):
+        if self._times.begins(stamp) and (cause := self._times.discontinuity(stamp)):
             self.reset(cause)
         dt = self._times.elapsed(stamp)
         try:
@@ -93,10 +93,8 @@ class Controller(Supervisor):
         if self._latches.on and (why := self._latches.judge(observation)):
             return self._latch('latch', why)
         self.counts['commands'] += 1
-        asked = self.safety.si(wanted)
-        if self._targets is None or measured is None:
-            target = self.safety.clip(asked)
-        else:
+        asked, target = self.safety.bounded(wanted)
+        if self._targets is not None and measured is not None:
             target = asked = self._targets.next(asked, measured)  # targets are limited as in training
         command = self._ramp_and_slew.next(target, observation, steady, self.safety, measured)
         self.changed.note(asked, target, self._ramp_and_slew.before_slew, command)
@@ -175,10 +173,6 @@ class Controller(Supervisor):
     def until_zero(self, steady: float) -> float:
         """Return the time [s] until :meth:`zero` must be called if no state arrives; inf if it need not be called."""
         return self._watchdog.until_zero(steady) if self._arming.is_commanding else math.inf
-
-    def begins(self, stamp: int) -> bool:
-        """Return whether an observation with this stamp [ns] is the first after a reset, or causes one."""
-        return self._times.last is None or self._times.discontinuity(stamp) != ''
 
     def set_clock_step(self, step: float) -> None:
         """Set the size of the steps in which the robot's clock advances [s]; 0 for a continuous clock."""

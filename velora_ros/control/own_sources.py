@@ -68,8 +68,10 @@ class RunningClock:
     def fill(self, values: Numbers, stamp: int) -> None:
         """See :class:`OwnSource`."""
         # The same as contract.gait_clock, for one robot, in a tenth of the time; a test compares them.
-        source, waves = self._source, (0.0, 0.0)
-        if not self._command or max([abs(values[place]) for place in self._command]) > source.moves_above:
+        source, waves, moves = self._source, (0.0, 0.0), not self._command
+        for place in self._command:
+            moves = moves or abs(values[place]) > source.moves_above
+        if moves:
             angle = math.tau * (((stamp - self._began) / NANOSECONDS / source.period_s + source.phase) % 1.0)
             waves = math.sin(angle), math.cos(angle)
         for entry, wave in self._entries:

@@ -24,8 +24,9 @@ class StateTimes:
 
     def refusal(self, stamp: int, now: int) -> tuple[str, str] | None:
         """Return why a state must not be used, as a cause to count and a sentence; None if it may be used."""
-        if why := self.staleness(stamp, now):
-            return 'stale', why
+        limit = self.safety.max_state_age
+        if not -limit - self.clock_step <= (now - stamp) / NANOSECONDS <= limit:
+            return 'stale', self.staleness(stamp, now)
         if stamp == self.last:
             return (
                 'duplicate',
@@ -48,14 +49,15 @@ class StateTimes:
             return f'the state is {where}: clocks differ, check use_sim_time or time synchronisation'
         return f'the state is {age:.3g} s old, above max_state_age_s ({limit:g} s)'
 
+    def begins(self, stamp: int) -> bool:
+        """Return whether the hidden state begins with this state: after a reset, after a gap, or if time went back."""
+        return self.last is None or not 0 <= (stamp - self.last) / NANOSECONDS <= self.safety.max_gap
+
     def discontinuity(self, stamp: int) -> str:
         """Return why the hidden state cannot continue with this state, as a cause to count; ``''`` if it can."""
-        if self.last is None:
+        if self.last is None or not self.begins(stamp):
             return ''
-        apart = (stamp - self.last) / NANOSECONDS
-        if apart < 0:
-            return 'time_backwards'
-        return 'gap' if apart > self.safety.max_gap else ''
+        return 'time_backwards' if stamp < self.last else 'gap'
 
     def elapsed(self, stamp: int) -> float | None:
         """Return the time since the last state [s]; None, after a reset, for one control period."""

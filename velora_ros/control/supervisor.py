@@ -62,6 +62,8 @@ class Supervisor:
         self._arming = Arming(fault)
         self._watchdog = Watchdog(self.safety)
         self._times = StateTimes(self.safety)
+        self.begins = self._times.begins
+        """Whether an observation with a stamp [ns] is the first after a reset, or causes one."""
         self._successor: SilentPolicy | None = None
         self._ramp_and_slew = RampAndSlew()
         self.changed = ChangedCommands(*self.safety.sent_signals)
