@@ -20,6 +20,7 @@ NEUTRAL, SCALE = np.array([-1.8, 0.2]), np.array([0.6, 0.5])
 DEFAULT, FACTOR = np.array([0.2, -1.8, 0.0, 0.0]), np.array([1.0, 1.0, 0.05, 0.05])
 LOW, HIGH = (-1.85, -0.1), (-1.5, 0.4)
 STIFFNESS, DAMPING = (45.0, 35.0), (0.9, 0.7)
+TWIST_FIELDS = 'command.fields:=[angular.z,linear.y]'
 LAYOUT = ('position', 'velocity', 'effort', 'stiffness', 'damping')
 
 
@@ -53,6 +54,11 @@ def of_moving_trajectory(message):
     return by_name(message.joint_names, moving.positions)
 
 
+def of_twist(twist):
+    assert not any((twist.linear.x, twist.linear.z, twist.angular.x, twist.angular.y))
+    return twist.angular.z, twist.linear.y
+
+
 def of_blocks(message):
     blocks = np.reshape(message.data, (5, 2))
     assert not blocks[1:3].any() and tuple(blocks[3]) == STIFFNESS and tuple(blocks[4]) == DAMPING
@@ -72,6 +78,8 @@ KINDS = {
     'JointTrajectory with velocities': Kind(
         'JointTrajectory', 'position', of_moving_trajectory, ('command.velocities:=true',)
     ),
+    'Twist': Kind('Twist', 'velocity', of_twist, (TWIST_FIELDS,)),
+    'TwistStamped': Kind('TwistStamped', 'velocity', lambda m: of_twist(m.twist), (TWIST_FIELDS,)),
     'Float64MultiArray': Kind('Float64MultiArray', 'position', lambda m: m.data),
     'all blocks': Kind('Float64MultiArray', 'position', of_blocks, (f'command.layout:=[{",".join(LAYOUT)}]',)),
     'some blocks': Kind(

@@ -138,8 +138,8 @@ def test_blocks_that_do_not_fit_the_robot_are_refused(values, words):
     ('layout', 'words'),
     [
         (('position', 'stifness'), "Did you mean 'stiffness'"),
-        (('velocity', 'damping'), "and that of the simulated robot's commands, 'position'"),
-        (('position', 'position'), 'each block once'),
+        (('velocity', 'damping'), "must include the command's own, 'position'"),
+        (('position', 'position'), 'each block at most once'),
     ],
 )
 def test_a_layout_that_does_not_fit_the_robot_is_refused_at_the_start(layout, words):

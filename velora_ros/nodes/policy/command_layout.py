@@ -12,8 +12,8 @@ from rclpy.serialization import serialize_message
 from std_msgs.msg import Float64MultiArray
 
 from velora_ros.control import Command
-from velora_ros.errors import ConfigError, did_you_mean
-from velora_ros.nodes.ros.command_types import BLOCKS, GAINS, VECTOR
+from velora_ros.errors import ConfigError
+from velora_ros.nodes.ros.command_types import GAINS, VECTOR, check_layout
 from velora_ros.spec import PolicySpec
 
 DAMP = 'damp'
@@ -36,13 +36,7 @@ class BlockEncoder:
     def __init__(self, spec: PolicySpec, layout: Sequence[str], interface: str, *, kind: str = VECTOR) -> None:
         if kind != VECTOR:
             raise ConfigError(f"'command.layout' is for a {VECTOR}, but 'command.type' is {kind}; omit one of them.")
-        if unknown := [block for block in layout if block not in BLOCKS]:
-            raise ConfigError(f"'command.layout' has '{unknown[0]}'.{did_you_mean(unknown[0], BLOCKS)}")
-        if len(set(layout)) < len(layout) or interface not in layout:
-            raise ConfigError(
-                f"'command.layout' is {', '.join(layout)}; it must have each block at most once, and must include the "
-                f"command's own, '{interface}'."
-            )
+        check_layout(layout, interface)
         count = spec.action_dim
         blocks = {block: [0.0] * count for block in layout}
         for gain in (block for block in GAINS if block in blocks):

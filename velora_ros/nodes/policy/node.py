@@ -36,8 +36,8 @@ Parameters (``parameters.py`` has their defaults and meaning):
 A Float64MultiArray has no stamp: if this node is killed, the robot keeps the last command unless its own driver
 times out. On SIGINT, SIGTERM, SIGHUP, deactivation and faults the fallback command is sent first.
 
-This file has the lifecycle, the services and the parameters. The path of a message, from the robot's state to the
-command, is in ``loop.py``.
+This file has the lifecycle, the parameters and the latched fault. ``loop.py`` has what exists while the node is
+configured, and ``state_to_command.py`` the path of a message, from the robot's state to the command.
 """
 
 import traceback
@@ -59,11 +59,12 @@ from velora_ros.nodes.policy.parameters_with_contract import sources_at_start, w
 from velora_ros.nodes.policy.periodic_diagnostics import STEPS
 from velora_ros.nodes.policy.policy_folders import PolicyFolders
 from velora_ros.nodes.policy.policy_loader import Loader, await_policy, load
+from velora_ros.nodes.policy.services import PolicyServices
 from velora_ros.nodes.policy.settings_of_parameters import check_times, settings_of
 from velora_ros.nodes.policy.status_and_diagnostics import UNCONFIGURED, Diagnostics
 from velora_ros.nodes.policy.topic_factory import OWNER
 from velora_ros.nodes.ros.clocks import STEADY
-from velora_ros.nodes.ros.endpoints import create_deferred_service, create_service
+from velora_ros.nodes.ros.endpoints import create_service
 from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.ros.parameter_table import ParameterTable
 from velora_ros.nodes.ros.rclpy_compat import release_state_machine, start_values
@@ -115,14 +116,8 @@ class PolicyNode(LifecycleNode):
         self._autostarting = bool(self._table['autostart'])
         self._diagnostics = Diagnostics(self)
         self._emergency_stop = EmergencyStop(self, self._stop_now)
-        for name, callback in (
-            ('~/arm', self._on_arm),
-            ('~/reset_state', self._on_reset_state),
-            ('~/clear_fault', self._on_clear_fault),
-            ('~/start', self._on_start),
-        ):
-            create_service(self, OWNER, name, callback)
-        create_deferred_service(self, OWNER, '~/reload_policy', self._on_reload_policy)
+        PolicyServices(self, loop=lambda: self._loop, not_there=lambda: self._not_there, reload=self._reload)
+        create_service(self, OWNER, '~/clear_fault', self._on_clear_fault)
         self.create_timer(DIAGNOSTICS_PERIOD_S / STEPS, self._on_diagnostics, clock=STEADY)
         if self._autostarting and self._table['follow_trainer'] and not self._table['policy']:
             await_policy(self, self._autostart)
@@ -286,40 +281,17 @@ class PolicyNode(LifecycleNode):
         if self._table['policy'] != self._running:
             self.set_parameters([RosParameter('policy', value=self._running)])
 
+    def _reload(self, answer: Callable[[str], None]) -> None:
+        """Read the policy file again; ``answer`` is called as in :meth:`_swap`."""
+        self._swap(self._table['policy'], answer)
+
     def _swap_or_stay(self, given: str) -> None:
         try:
             self._swap(given)
         except VeloraError as error:
             self._settle(f'{error} The old policy stays in use.')
 
-    # --- services --------------------------------------------------------------------------------------------------
-
-    def _on_arm(self, request: Any, response: Any) -> Any:
-        loop = self._loop
-        if loop is None:
-            response.message = self._not_there
-        elif not loop.active:
-            response.message = 'the node is inactive; activate it first.'
-        elif not request.data:
-            loop.send(loop.controller.disarm())
-            response.success, response.message = True, 'disarmed'
-        elif loop.controller.arm():
-            loop.send(None)
-            response.success, response.message = True, 'armed'
-        elif loop.controller.fault:
-            response.message = f'a fault is latched: {loop.controller.fault}. Call ~/clear_fault first.'
-        else:
-            response.message = f'{"; ".join(loop.controller.why_not_armed)}.'
-        return response
-
-    def _on_start(self, request: Any, response: Any) -> Any:
-        if self._loop is None or not self._loop.active:
-            response.message = self._not_there if self._loop is None else 'the node is inactive; activate it first.'
-            return response
-        response.message = self._loop.controller.start()
-        response.success = self._loop.controller.armed and not self._loop.controller.fault
-        self._loop.send(None)
-        return response
+    # --- the latched fault and the diagnostics ---------------------------------------------------------------------
 
     def _stop_now(self) -> None:
         self._fault = EMERGENCY_STOP
@@ -341,27 +313,6 @@ class PolicyNode(LifecycleNode):
         else:
             self._diagnostics.publish_status(self._status)
         return response
-
-    def _on_reset_state(self, request: Any, response: Any) -> Any:
-        if self._loop is None:
-            response.message = self._not_there
-        else:
-            self._loop.forget('request')
-            response.success, response.message = True, 'hidden state reset'
-        return response
-
-    def _on_reload_policy(self, response: Any, send: Callable[[], None]) -> None:
-        """Read the policy file again; respond when the policy runs, or with the reason why the old one stays in use."""
-
-        def answer(why: str) -> None:
-            response.success = not why
-            response.message = why or f'running {self._configured.policy.digest[:12]}'
-            send()
-
-        try:
-            self._swap(self._table['policy'], answer)
-        except VeloraError as error:
-            answer(str(error) if self._loop is None else f'{error} The old policy stays in use.')
 
     def _on_diagnostics(self) -> None:
         if self._loop is not None:

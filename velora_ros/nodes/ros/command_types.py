@@ -1,5 +1,9 @@
 """The message types of a command, in one table: policy_node encodes them and sim_node decodes them."""
 
+from collections.abc import Sequence
+
+from velora_ros.errors import ConfigError, did_you_mean
+
 COMMAND_TYPES = {
     'Float64MultiArray': 'std_msgs/msg/Float64MultiArray',
     'JointState': 'sensor_msgs/msg/JointState',
@@ -23,3 +27,19 @@ BLOCKS = ('position', 'velocity', 'effort', 'stiffness', 'damping')
 """What the blocks of a Float64MultiArray can carry with ``command.layout``, one number for each action."""
 GAINS = ('stiffness', 'damping')
 """The blocks that carry the gains of position servos."""
+
+
+def check_layout(layout: Sequence[str], interface: str) -> None:
+    """
+    Check ``command.layout``, the blocks of a Float64MultiArray; ``interface`` is the block of the command itself.
+
+    Raises:
+        ConfigError: a block is unknown or given twice, or the command's own is missing.
+    """
+    if unknown := [block for block in layout if block not in BLOCKS]:
+        raise ConfigError(f"'command.layout' has '{unknown[0]}'.{did_you_mean(unknown[0], BLOCKS)}")
+    if len(set(layout)) < len(layout) or interface not in layout:
+        raise ConfigError(
+            f"'command.layout' is {', '.join(layout)}; it must have each block at most once, and must include the "
+            f"command's own, '{interface}'."
+        )

@@ -11,7 +11,7 @@ from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.errors import ConfigError, SpecError, did_you_mean
 from velora_ros.gym.servo_gains import Gains
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.command_types import BLOCKS, GAINS, JOINT_FIELDS, TWIST_FIELDS, TWISTS, VECTOR
+from velora_ros.nodes.ros.command_types import GAINS, JOINT_FIELDS, TWIST_FIELDS, TWISTS, VECTOR, check_layout
 from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]
@@ -82,13 +82,7 @@ class BlockDecoder:
     """
 
     def __init__(self, layout: Sequence[str], interface: str, count: int) -> None:
-        if unknown := [block for block in layout if block not in BLOCKS]:
-            raise ConfigError(f"'command.layout' has '{unknown[0]}'.{did_you_mean(unknown[0], BLOCKS)}")
-        if len(set(layout)) < len(layout) or interface not in layout:
-            raise ConfigError(
-                f"'command.layout' is {', '.join(layout)}; it must have each block once, and that of the simulated "
-                f"robot's commands, '{interface}'."
-            )
+        check_layout(layout, interface)
         self._layout, self._interface, self._count = list(layout), interface, count
 
     def decode(self, message: Any) -> Array:
