@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from velora_ros.contract.joint_signals import INTERFACES
 from velora_ros.control.contradicting_publishers import Contradictions
-from velora_ros.control.newest_values import NANOSECONDS, Array, too_old
+from velora_ros.control.newest_values import NANOSECONDS, Array, numbers_of, too_old
 from velora_ros.control.partial_states import PartialStates
 from velora_ros.errors import ObservationError
 
@@ -94,7 +94,7 @@ class JointValues:
     def write_into(self, part: Array) -> None:
         """See :class:`NewestValues`."""
         self._array = part
-        self._values = memoryview(part)  # the fastest way to copy the numbers of an array.array
+        self._values = numbers_of(part)
 
     @property
     def newest(self) -> tuple[Sequence[int], list[float]]:

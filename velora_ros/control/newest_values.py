@@ -1,6 +1,6 @@
 """The newest values of one source: the interface of ``joint_values.py`` and ``vector_values.py``."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,7 @@ import numpy.typing as npt
 from velora_ros.control.contradicting_publishers import Contradictions
 
 Array = npt.NDArray[np.float64]
+Numbers: TypeAlias = 'memoryview[float]'
 
 NANOSECONDS = 1_000_000_000
 
@@ -59,6 +60,15 @@ class NewestValues(Protocol):
 
     def forget(self) -> None:
         """Drop every value, because the robot was moved to another place."""
+
+
+def numbers_of(values: Array) -> Numbers:
+    """
+    Return a view of an array's numbers.
+
+    Through it, single numbers are read and written, and those of an ``array.array`` copied, in a fifth of the time.
+    """
+    return cast(Numbers, values.data)
 
 
 def too_old(what: str, source: str, max_age: float) -> str:

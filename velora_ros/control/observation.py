@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from velora_ros.contract.computed_entries import Computed
 from velora_ros.contract.transforms import Unwrap
-from velora_ros.control.newest_values import NewestValues
+from velora_ros.control.newest_values import NewestValues, numbers_of
 from velora_ros.control.own_sources import OwnSource, index_of
 
 Array = npt.NDArray[np.float64]
@@ -53,7 +53,7 @@ class Observation:
         # The fields of one source are in the policy's order.
         self._has_one_source = len(sources) == 1 and not own and size <= read and joints is None
         self._whole = np.zeros(max(size, read))
-        self._numbers = memoryview(self._whole)
+        self._numbers = numbers_of(self._whole)
         self._sources = [(values, _part(self._whole, values, places)) for values, places in sources]
         self._ways, self._own = computed.ways if computed else [], list(own)
         self._joints = None if joints is None else index_of(joints)

@@ -8,12 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.contract.computed_entries import ClockPlan
-from velora_ros.control.newest_values import NANOSECONDS
+from velora_ros.control.newest_values import NANOSECONDS, Numbers, numbers_of
 from velora_ros.errors import ConfigError
 
 Array = npt.NDArray[np.float64]
-Numbers = 'memoryview[float]'
-"""The values of an observation; single numbers are read and written in a fifth of the time of an array's."""
 
 
 class OwnSource(Protocol):
@@ -42,7 +40,7 @@ class LastAction:
                 '0; give a smaller number.'
             )
         self._runs = _runs(entries)
-        self._action = memoryview(action)
+        self._action = numbers_of(action)
 
     def begin(self, stamp: int) -> None:
         """See :class:`OwnSource`; the controller has set the action to zero."""

@@ -85,8 +85,8 @@ class StateToCommand:
         self.apply(values)
         self._trigger = sources.trigger
         self._observation = sources.observation(controller.begins, controller.last_action)
-        merges = sources.measures_joints and isinstance(self._observation, Observation)
-        self._measured = self._observation if merges else None
+        observed = self._observation
+        self._measured = observed if sources.measures_joints and isinstance(observed, Observation) else None
         period = controller.policy.spec.control_period
         self._schedule = StepSchedule(period) if values['rate_hz'] < 0 else None
         self._late = round(period * 1e9)  # an older state is not answered if a newer one waits [ns]
