@@ -225,6 +225,30 @@ def test_several_sources_fill_their_own_places():
     assert observation.read(100 * MS).tolist() == [2.0, 5.0, 1.0]
 
 
+@pytest.mark.parametrize('places', [([0, 1], [2, 3]), ([3, 1], [2, 0])], ids=['consecutive', 'scattered'])
+def test_an_observation_begins_with_the_values_that_its_sources_have(places):
+    joints, vector = JointValues(['hinge/position', 'hinge/velocity'], 0.1), VectorValues(['x', 'y'], 0.1, 'vector')
+    update(joints, ['hinge'], 0, position=[1.0], velocity=[2.0])
+    vector.update([3.0, 4.0], 0)
+    observation = Observation(list(zip((joints, vector), places, strict=True)))
+    assert observation.read(0)[[*places[0], *places[1]]].tolist() == [1.0, 2.0, 3.0, 4.0]
+    vector.update(np.array([5.0, 6.0]), 0)
+    assert observation.read(0)[[*places[0], *places[1]]].tolist() == [1.0, 2.0, 5.0, 6.0]
+
+
+def test_a_source_that_was_too_old_is_replaced_until_its_next_message():
+    joints = JointValues(['hinge/position'], 0.1)
+    command = VectorValues(['speed'], 0.1, 'cmd_vel', missing=[0.0])
+    observation = Observation([(joints, [0]), (command, [1])])
+    found = []
+    for at, told in ((0, 0.5), (90, None), (200, None), (210, 0.7), (220, None)):
+        update(joints, ['hinge'], at * MS, position=[1.0])
+        if told is not None:
+            command.update([told], at * MS)
+        found.append(observation.read(at * MS).tolist()[1])
+    assert found == [0.5, 0.5, 0.0, 0.7, 0.7]
+
+
 def test_a_vector_of_the_wrong_length_is_refused_with_the_names_that_fit():
     vector = VectorValues(NAMES, 0.1, 'observation')
     with pytest.raises(ObservationError, match=r'has 3 values and the policy reads 4: slider/position, hinge/position'):

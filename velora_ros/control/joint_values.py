@@ -42,7 +42,8 @@ class JointValues:
         self.contradictions = Contradictions(names)
         self._source = source
         self._names = list(names)
-        self.write_into(np.zeros(len(names)))
+        self._array = np.zeros(len(names))
+        self._values = numbers_of(self._array)
         self._stamps = np.zeros(len(names), dtype=np.int64)
         self._seen = np.zeros(len(names), dtype=bool)
         self._newest: int | None = None  # the stamp of all values, if one message had all of them
@@ -93,8 +94,8 @@ class JointValues:
 
     def write_into(self, part: Array) -> None:
         """See :class:`NewestValues`."""
-        self._array = part
-        self._values = numbers_of(part)
+        part[:] = self._array
+        self._array, self._values = part, numbers_of(part)
 
     @property
     def newest(self) -> tuple[Sequence[int], list[float]]:

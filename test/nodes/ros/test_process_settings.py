@@ -1,9 +1,10 @@
 import gc
 import sys
 
+import numpy as np
 import pytest
 
-from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector, ShortSwitchInterval
+from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector, NoOverflowWarnings, ShortSwitchInterval
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +60,14 @@ def test_an_interval_changed_by_others_is_kept():
     sys.setswitchinterval(0.002)
     user.end()
     assert sys.getswitchinterval() == pytest.approx(0.002)
+
+
+def test_an_overflow_is_not_warned_of_between_begin_and_end():
+    largest, quiet = np.array([1e308]), NoOverflowWarnings()
+    quiet.begin()
+    quiet.begin()
+    assert np.isinf(largest * 10)
+    quiet.end()
+    quiet.end()
+    with pytest.warns(RuntimeWarning, match='overflow'):
+        _ = largest * 10
