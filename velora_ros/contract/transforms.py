@@ -70,10 +70,10 @@ class Transform:
             values = values.copy()
             values[..., self._filled] = fill_nonfinite(values[..., self._filled], self._fills)
         result: Array = values * self._scale + self._offset
-        if self._sines:
-            result[..., self._sines] = np.sin(result[..., self._sines])
-        if self._cosines:
-            result[..., self._cosines] = np.cos(result[..., self._cosines])
+        if self._sines or self._cosines:
+            with np.errstate(invalid='ignore'):  # the sine of infinity is not a number
+                result[..., self._sines] = np.sin(result[..., self._sines])
+                result[..., self._cosines] = np.cos(result[..., self._cosines])
         return result
 
 
