@@ -69,15 +69,15 @@ DIAGNOSTICS = (
     ),
     Diagnostic(
         'hidden_staleness', 'ratio',
-        'distance of stored hidden states from those of the current network for the same observations, relative to the '
-        'magnitude of the latter; empty for an actor without a hidden state',
+        'distance between the stored hidden states and those of the current network for the same observations, '
+        'relative to the magnitude of the current ones; empty for an actor without a hidden state',
         '0.4 to 0.9, because the replay contains states of earlier networks; above 1, try `burn_in` or a smaller '
         'replay',
     ),
     Diagnostic(
         'actor_gradient', 'norm',
         "norm of the actor's gradient before clipping to `max_grad_norm`",
-        'of constant order of magnitude; if 0, the actor is dead; if it grows, lower the learning rates or set '
+        'keeps its order of magnitude; if 0, the actor is dead; if it grows, lower the learning rates or set '
         '`max_grad_norm`',
     ),
     Diagnostic(
