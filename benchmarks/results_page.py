@@ -33,18 +33,19 @@ make bench-learning TASK=inverted_pendulum   # hours, resumable; writes benchmar
 make results                                 # writes this page from benchmarks/results/*.csv
 ```
 
-Learning curves of the shipped presets on seeds 100-109, which were not used for tuning. Every seed is shown.
+This page shows learning curves of the shipped presets on seeds 100-109, which were not used for tuning. Every seed is
+shown.
 
 * Evaluations are deterministic episodes of the current policy in a separate environment, 10 of them unless stated
   otherwise. The policy is the actor, or its running average if the preset sets `policy_tau` (the double pendulum's).
-* "Solved" is the first of three consecutive evaluations at or above the threshold. "Later" is the share of evaluations
-  at or above it from then on, including those three.
-* Seconds are training time on two shared cores with other work running. Ratios against other libraries are in
-  [benchmarks.md](benchmarks.md).
-* A claim is one run of a preset. The tables show the sixth claim of the inverted pendulum, the fourth of the double
-pendulum, and the second of the swimmer, of positions only and of the example. The claims of presets that were changed
-afterwards are in `benchmarks/results/` too, complete or stopped early. [experiments.md](experiments.md) describes their
-outcomes and why the presets changed.
+* "Solved at step" is the first of three consecutive evaluations at or above the threshold. "Later" counts the
+  evaluations at or above the threshold from then on, including those three.
+* Seconds are training time on two shared cores with other work running. [benchmarks.md](benchmarks.md) has the ratios
+  to other libraries.
+* One run of a preset over its seeds is called a claim. The tables show the sixth claim of the inverted pendulum, the
+  fourth of the double pendulum, and the second of the swimmer, of positions only and of the example.
+  `benchmarks/results/` also has the claims of earlier presets, complete or stopped early.
+  [experiments.md](experiments.md) describes their outcomes, and why the presets changed.
 """
 
 
@@ -130,8 +131,8 @@ def section(name: str, task: Task, curves: Curves) -> str:
     n_solved = sum(one.steps is not None for one in found.values())
     lines += [
         '',
-        f'Solved by {n_solved} of {len(found)} seeds; later evaluations at or above the threshold, pooled: '
-        f'{held(found.values())}.',
+        f'{n_solved} of {len(found)} seeds solve the task. Later evaluations at or above the threshold, over all '
+        f'seeds: {held(found.values())}.',
         f'Last evaluation: mean {digits(last.mean())}, median {digits(np.median(last))}, interquartile mean '
         f'{middle(last)}.',
         '',
@@ -155,7 +156,7 @@ def peers(name: str, task: Task) -> str:
     if not lines:
         return ''
     head = [
-        'stable-baselines3 with 64x64 networks and our batch and noise, the same evaluations (`learning_peers.py`):',
+        'The same evaluations for stable-baselines3 with 64x64 networks and our batch and noise (`learning_peers.py`):',
         '',
     ]
     head += ['| agent | steps | solved at, by seed | later | last |', '| --- | --- | --- | --- | --- |']
@@ -164,20 +165,22 @@ def peers(name: str, task: Task) -> str:
 
 def losses(curves: dict[str, Curves]) -> str:
     """Return the tasks with seeds that are never solved or do not stay solved; controls are expected to fail."""
-    lines = ['## Where it loses', '']
+    lines = [
+        '## Weaknesses',
+        '',
+        '| task | seeds that never solve it | later evaluations that fail |',
+        '| --- | --- | --- |',
+    ]
     for name, one in curves.items():
         found = outcomes(one, TASKS[name])
         never = [seed for seed, outcome in found.items() if outcome.steps is None]
         lapses = {seed: outcome.later.count(False) for seed, outcome in found.items() if False in outcome.later}
-        if never:
-            lines.append(
-                f'* {name.replace("_", " ")}: never solved on {len(never)} of {len(found)} seeds ({_join(never)}).'
-            )
-        if lapses:
-            which = _join(f'{seed}: {count}' for seed, count in lapses.items())
-            lines.append(
-                f'* {name.replace("_", " ")}: later evaluations that fail: {sum(lapses.values())} (seed {which}).'
-            )
+        if not never and not lapses:
+            continue
+        which = _join(f'{seed}: {count}' for seed, count in lapses.items())
+        unsolved = f'{len(never)} of {len(found)}' + (f' ({_join(never)})' if never else '')
+        failed = f'{sum(lapses.values())} (by seed, {which})' if lapses else '-'
+        lines.append(f'| {name.replace("_", " ")} | {unsolved} | {failed} |')
     return '\n'.join([*lines, ''])
 
 
