@@ -62,8 +62,9 @@ def parameter_page() -> str:
     page = [
         '# Parameters\n',
         NOTE,
-        'T is the nominal control period of the policy [s]. Files use keys like `/**/policy_node:`, which also hold in'
-        ' a namespace. A parameter that is unknown, of the wrong type or out of range is refused with a sentence.\n',
+        "In parameter files, use keys like `/**/policy_node:`, which also apply in a namespace. T is the policy's "
+        'nominal control period [s]. A parameter that is unknown, has the wrong type or is out of range is refused, '
+        'and the error says why.\n',
     ]
     for node in NODES:
         module = importlib.import_module(f'velora_ros.nodes.{node.removesuffix("_node")}.parameters')
@@ -87,8 +88,8 @@ def interface_page() -> str:
     page = [
         '# Topics and services\n',
         NOTE,
-        'Names are relative, so that namespaces and remaps work; `~` stands for the name of the node. Every quality of'
-        ' service can be changed with `qos_overrides` parameters.\n',
+        "Names are relative, so namespaces and remappings apply; `~` stands for the node's name. You can change every "
+        'quality of service with `qos_overrides` parameters.\n',
     ]
     for node in NODES:
         topics = [

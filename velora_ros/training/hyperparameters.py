@@ -121,7 +121,8 @@ class TrainConfig:
     backend: str = _of(
         AGENT,
         'auto',
-        'what computes the updates: torch, or compiled loops with numba; auto: numba where it can run, otherwise torch',
+        'backend that computes the updates: torch, or compiled loops with numba; auto: numba if it can run, otherwise '
+        'torch',
         choices=BACKENDS,
     )
     normalise: bool = _of(
@@ -151,7 +152,7 @@ class TrainConfig:
         unit='episodes',
     )
     max_steps: int = _of(
-        TRAIN, 1000, 'greatest length of an episode; one that reaches it is truncated', 1, unit='steps'
+        TRAIN, 1000, 'largest number of steps of an episode; an episode that reaches it is truncated', 1, unit='steps'
     )
     noise_scale: float = _of(
         TRAIN, 0.3, 'standard deviation of the exploration noise', unit='half action ranges', live=True
@@ -166,7 +167,9 @@ class TrainConfig:
     tau: float = _of(TRAIN, 0.005, 'share by which the target networks follow in each update', 0, 1, above=True)
     window_size: int = _of(TRAIN, 100, 'episodes between two status lines', 1, unit='episodes')
     sequence_length: int = _of(TRAIN, 8, 'steps of each sampled sequence that contribute to the loss', 1, unit='steps')
-    burn_in: int = _of(TRAIN, 0, 'steps before them that only update the hidden state', 0, unit='steps')
+    burn_in: int = _of(
+        TRAIN, 0, 'steps before each sampled sequence that only update the hidden state', 0, unit='steps'
+    )
     episode_share: float = _of(
         TRAIN,
         0.0,
@@ -182,7 +185,7 @@ class TrainConfig:
     samples_per_transition: float = _of(
         TRAIN,
         0.0,
-        'transitions sampled for each new one, instead of update_ratio and boost_ratio; 0: those are used',
+        'transitions sampled for each new one; 0: update_ratio and boost_ratio apply instead',
         unit='transitions per transition',
     )
     actor_every: int = _of(
@@ -203,7 +206,7 @@ class TrainConfig:
     trace_width: float = _of(
         TRAIN,
         0.0,
-        "root mean square distance of an action from the target actor's at which lambda is reduced to 0.61 of its "
+        "root mean square distance of an action from the target actor's action at which lambda falls to 0.61 of its "
         'value; 0: never',
         unit='half action ranges',
     )
@@ -236,7 +239,7 @@ class TrainConfig:
     )
     eval_episodes: int = _of(TRAIN, 10, 'episodes of each evaluation', 1, unit='episodes')
     eval_max_steps: int = _of(
-        TRAIN, 0, 'greatest length of an episode in evaluations; 0: the same as max_steps', 0, unit='steps'
+        TRAIN, 0, 'largest number of steps of an episode in evaluations; 0: the same as max_steps', 0, unit='steps'
     )
     period_jitter: float = _disturbance('period_jitter')
     dropped_frames: float = _disturbance('dropped_frames', high=0.99)

@@ -58,7 +58,7 @@ class Disturbances(_Settings):
         0.0, 'control periods last 1 - x to 1 + x times the nominal one', 'periods', high=LONGEST - NOMINAL
     )
     dropped_frames: float = _setting(0.0, 'probability that a frame is lost and the action held', high=1.0)
-    max_dropped: int | None = _setting(3, 'most frames lost in a row', 'frames')  # None: no limit
+    max_dropped: int | None = _setting(3, 'largest number of frames lost in a row', 'frames')  # None: no limit
     action_delay: Sequence[float] = _setting(
         (0, 0), 'shortest and longest delay of the actions, drawn in each episode', 'periods'
     )

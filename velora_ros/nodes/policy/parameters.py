@@ -40,16 +40,21 @@ PARAMETERS = (
         read_only='it only has an effect at the start; use the lifecycle services.',
     ),
     Parameter('arm_on_activate', 'bool', False, 'Send commands as soon as the node is active, without ~/arm.'),
-    Parameter('auto_recover', 'bool', False, 'A usable state clears a fault, but never an emergency stop.'),
+    Parameter('auto_recover', 'bool', False, 'Clear a fault when a usable state arrives, but not an emergency stop.'),
     Parameter(
-        'max_state_age_s', 'double', -1.0, f'An older state gets no command; -1 is 3 T. {_OFF}', 's', (-1, math.inf)
+        'max_state_age_s', 'double', -1.0,
+        f'Largest age of a state that gets a command; -1 is 3 T. {_OFF}',
+        's', (-1, math.inf),
     ),
     Parameter(
-        'watchdog_timeout_s', 'double', -1.0, f'A longer silence latches a fault; -1 is 10 T. {_OFF}', 's',
-        (-1, math.inf),
+        'watchdog_timeout_s', 'double', -1.0,
+        f'Time without a usable state after which a fault is latched; -1 is 10 T. {_OFF}',
+        's', (-1, math.inf),
     ),
     Parameter(
-        'max_gap_s', 'double', -1.0, f'A longer gap resets the hidden state; -1 is 10 T. {_OFF}', 's', (-1, math.inf)
+        'max_gap_s', 'double', -1.0,
+        f'Gap between two states after which the hidden state is reset; -1 is 10 T. {_OFF}',
+        's', (-1, math.inf),
     ),
     Parameter(
         'fallback', 'string', 'auto',
@@ -93,26 +98,27 @@ PARAMETERS = (
     ),
     Parameter(
         'command.fields', 'string_array', [],
-        "The place of each action of the policy in the message: the joint of a JointState or JointTrajectory, linear.x"
-        ' ... angular.z of a Twist, the index in a Float64MultiArray. Empty derives it from the action names.',
+        'The place of each action of the policy in the message: the joint of a JointState or JointTrajectory, '
+        'linear.x ... angular.z of a Twist, the index in a Float64MultiArray. If empty, the places follow from the '
+        'action names.',
     ),
     Parameter(
         'command.layout', 'string_array', [],
-        'Blocks of a Float64MultiArray, each with one number for each action: position, velocity, effort, stiffness,'
-        ' damping. Stiffness and damping are those of the policy file. If empty, only the command.',
+        'Blocks of a Float64MultiArray, each with one number for each action: position, velocity, effort, stiffness, '
+        'damping. Stiffness and damping are those of the policy file. If empty, the message has only the commands.',
     ),
     Parameter(
         'command.velocities', 'bool', False,
-        'The point of a JointTrajectory has the velocities of the motion from the last command, and is followed by a '
-        'second point, one period later, at which the joints rest. For controllers that interpolate with velocities.',
+        'Send a JointTrajectory with velocities: those of the motion since the last command, and a second point, one '
+        'period later, at which the joints are at rest. For controllers that interpolate with velocities.',
     ),
     Parameter(
         'command.scale', 'double_array', [],
-        "SI value of one unit of each of the policy's actions, not 0; if empty, as in the policy file.",
+        "SI value of one unit of each of the policy's actions, not 0; if empty, the policy file's value.",
     ),
     Parameter(
         'command.offset', 'double_array', [],
-        "SI value of each of the policy's actions at zero; if empty, as in the policy file.",
+        "SI value of each of the policy's actions at zero; if empty, the policy file's value.",
     ),
     Parameter(
         'command.si_confirmed', 'bool', False,
@@ -156,8 +162,8 @@ PARAMETERS = (
     Parameter('command.frame_id', 'string', '', "Frame in the command's header, if it has one."),
     Parameter(
         'observation.sources', 'string_array', [],
-        'Names of the sources of observations; each message of the first one triggers a command. If empty, as in the '
-        'policy file, otherwise joint_states if every name of the policy is a joint signal, otherwise observation.',
+        'Names of the sources of observations; each message of the first one triggers a command. If empty, the policy '
+        "file's value, or else joint_states if every name of the policy is a joint signal, otherwise observation.",
         read_only='the parameters of each source are declared at the start.',
     ),
     Parameter(
@@ -169,16 +175,16 @@ PARAMETERS = (
     ),
     Parameter(
         'observation.scale', 'double_array', [],
-        'Factor of each observation, or of each field; if empty, as in the policy file, otherwise 1.',
+        "Factor of each observation, or of each field; if empty, the policy file's value, or else 1.",
     ),
     Parameter(
         'observation.offset', 'double_array', [],
-        'Added to each observation after scaling; if empty, as in the policy file, otherwise 0.',
+        "Added to each observation after scaling; if empty, the policy file's value, or else 0.",
     ),
     Parameter(
         'observation.transform', 'string_array', [],
-        'Applied to each observation last; unwrap makes a wrapped angle continuous. If empty, as in the policy file, '
-        'otherwise none.',
+        "Applied to each observation last; unwrap makes a wrapped angle continuous. If empty, the policy file's "
+        'value, or else none.',
         choices=TRANSFORMS,
     ),
     Parameter(
@@ -204,13 +210,13 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
     return (
         Parameter(
             f'observation.{name}.topic', 'string', default.topic,
-            "The source's topic; if empty, as in the policy file, otherwise the source's name.",
+            "The source's topic; if empty, the policy file's value, or else the source's name.",
         ),
         Parameter(
             f'observation.{name}.type', 'string', default.type,
-            'Its message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any other that is'
-            ' installed, such as Range, sensor_msgs/Range or sensor_msgs/msg/Range; or LastAction or GaitClock, which '
-            'the node computes itself. If empty, as in the policy file.',
+            'Its message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any other that '
+            'is installed, such as Range, sensor_msgs/Range or sensor_msgs/msg/Range; or LastAction or GaitClock, '
+            "which the node computes itself. If empty, the policy file's value.",
             canonical=lambda kind: canonical_type(kind, reader_registry.TYPES) if kind else '',
         ),
         Parameter(
@@ -220,8 +226,8 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         ),
         Parameter(
             f'observation.{name}.missing', 'double_array', [],
-            'Values used before its first message and when it is too old, one for all or one for each; if empty, no '
-            'command is sent.',
+            'Values used before its first message and when its newest one is too old, one for all or one for each; if '
+            'empty, no command is sent.',
         ),
         Parameter(
             f'observation.{name}.frame_id', 'string', '',
@@ -241,7 +247,7 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         ),
         Parameter(
             f'observation.{name}.zero_means_no_return', 'bool', False,
-            'A range of 0 in a LaserScan means that nothing is within reach, as some drivers send it.',
+            'Set this if the driver sends a range of 0 in a LaserScan when nothing is within reach.',
         ),
         Parameter(f'observation.{name}.period_s', 'double', 0.0, 'Stride of a GaitClock.', 's', (0, math.inf)),
         Parameter(f'observation.{name}.phase', 'double', 0.0, 'Share of a stride of a GaitClock at the start.'),
@@ -251,7 +257,7 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         ),
         Parameter(
             f'observation.{name}.moves_above', 'double', 0.0,
-            'The command counts as zero if no entry is above this.', '', (0, math.inf),
+            'The command counts as zero if none of its entries is above this value.', '', (0, math.inf),
         ),
     )  # fmt: skip
 

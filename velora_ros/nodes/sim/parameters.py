@@ -118,9 +118,9 @@ PARAMETERS = (
     ),
     Parameter(
         'command.layout', 'string_array', [],
-        'As for policy_node: the blocks of a Float64MultiArray, of position, velocity, effort, stiffness and damping. '
-        'The gains become those of the position servos; velocity and effort must be zero beside a position. If empty, '
-        'only the command.', read_only=_AT_START
+        'As for policy_node: the blocks of a Float64MultiArray, of position, velocity, effort, stiffness and '
+        'damping. The position servos use the gains; velocity and effort must be zero beside a position. If empty, '
+        'the message has only the commands.', read_only=_AT_START
     ),
     Parameter(
         'real_time_factor', 'double', 1.0,
@@ -134,8 +134,8 @@ PARAMETERS = (
     ),
     Parameter(
         'duration_s', 'double', 0.0,
-        'Simulated time, without the time for which the robot is held, after which the run ends and is judged; 0: no '
-        'end.',
+        'Simulated time after which the run ends and is evaluated, without the time for which the robot is held; 0: '
+        'no end.',
         's', (0, math.inf),
     ),
     Parameter(

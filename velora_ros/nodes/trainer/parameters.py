@@ -72,7 +72,7 @@ PARAMETERS = (
     ),
     Parameter(
         'run_dir', 'string', '',
-        'Folder of the run, which must not hold a run yet. If empty, a new one below runs/.',
+        'Folder of the run; it must not contain a run yet. If empty, a new folder in runs/.',
     ),
     Parameter('out', 'string', '', 'Another file to write the best policy to, besides the one in the run folder.'),
     Parameter(
@@ -89,7 +89,8 @@ PARAMETERS = (
     ),
     Parameter(
         'rival', 'string', '',
-        'Policy file, or the name of a shipped one. Only policies with a higher return in evaluations are announced.',
+        'Policy file, or the name of a shipped policy. A policy is announced only if its return in evaluations is '
+        'higher than that of this one.',
     ),
     Parameter(
         'nice', 'integer', 0,
@@ -97,7 +98,7 @@ PARAMETERS = (
     ),
     Parameter(
         'spare_cpus', 'integer', 0,
-        'Number of its CPUs that the training process leaves to other processes; it keeps at least one.',
+        'Number of CPUs that the training process leaves to other processes; it keeps at least one.',
         range=(0, 1024),
     ),
     Parameter(

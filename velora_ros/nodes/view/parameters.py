@@ -38,12 +38,14 @@ PARAMETERS = (
     ),
     Parameter(
         'cmd_vel.y', 'double_array', [],
-        'The same to the left; if empty, from the task, otherwise -0.5 to 0.5.', 'm/s', (-100, 100),
+        'Lowest and highest speed of the slider to the left; if empty, from the task, otherwise -0.5 to '
+        '0.5.', 'm/s', (-100, 100),
         read_only=_AT_START,
     ),
     Parameter(
         'cmd_vel.yaw', 'double_array', [],
-        'The same about the vertical; if empty, from the task, otherwise -1 to 1.', 'rad/s', (-100, 100),
+        'Lowest and highest turning speed of the slider, about the vertical; if empty, from the task, otherwise -1 '
+        'to 1.', 'rad/s', (-100, 100),
         read_only=_AT_START,
     ),
     Parameter(
