@@ -29,9 +29,9 @@ The table shows the median of the policies' mean returns, with the lowest in bra
 policy for InvertedPendulum-v5, the best of its run. Each policy runs under each disturbance alone, in 10 episodes of
 1,000 nominal periods, with seeds that training did not use.
 
-All variants except `naive` were trained with the preset `robust`, which combines uneven periods, lost frames, noise, and
-a delay of up to one period. Their numbers of parameters differ by at most 10 %. `naive` was trained with perfect timing.
-The elapsed time is an input of all variants except `fixed-dt`, which always gets the nominal period.
+All variants except `naive` were trained with the preset `robust`, which combines uneven periods, lost frames, noise,
+and a delay of up to one period. Their numbers of parameters differ by at most 10 %. `naive` was trained with perfect
+timing. The elapsed time is an input of all variants except `fixed-dt`, which always gets the nominal period.
 """
 
 
