@@ -28,6 +28,8 @@ Curves = dict[int, list[tuple[int, float, float]]]  # by seed: steps, seconds, m
 
 HEAD = """# Results
 
+These commands train the shipped presets on many seeds and write this page:
+
 ```bash
 make bench-learning TASK=inverted_pendulum   # hours, resumable; writes benchmarks/results/inverted_pendulum.csv
 make results                                 # writes this page from benchmarks/results/*.csv
