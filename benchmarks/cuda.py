@@ -1,5 +1,5 @@
 """
-What a GPU gives: updates a second, agreement with the CPU, and the first example on both. It takes up to 8 minutes.
+What a GPU contributes: updates a second, agreement with the CPU, and the first example on both. Takes up to 8 minutes.
 
     python benchmarks/cuda.py [--updates 1000] [--seed 100]
 
@@ -10,7 +10,7 @@ What a GPU gives: updates a second, agreement with the CPU, and the first exampl
 3. Training time of InvertedPendulum-v5 until it stays solved, with ``set_device()`` and on the CPU
    (training_time_to_solve.py).
 
-The last line is JSON. Without a GPU it says so, and ends with status 1.
+The last line is JSON. Without a GPU the script says so and exits with status 1.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def agreement(device: str, modes: tuple[bool, ...] = (True, False), updates: int
 
 
 def update_on_host(agent: Any, learner: DeviceLearner, buffer: StreamBuffer) -> None:
-    """Take the same update in torch on the CPU: the same places and the same noise."""
+    """Take the same update in torch on the CPU, with the same sequences and the same noise."""
     config, backend = agent.config, agent.backend
     assert isinstance(backend, TorchBackend)
     places, noise = learner.places.cpu().numpy(), learner.noise.cpu().numpy()
@@ -117,8 +117,8 @@ def update_on_host(agent: Any, learner: DeviceLearner, buffer: StreamBuffer) -> 
 def main() -> None:
     """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--updates', type=int, default=1000, help='between two synchronisations')
-    parser.add_argument('--seed', type=int, default=100, help='of the training')
+    parser.add_argument('--updates', type=int, default=1000, help='updates between two synchronisations')
+    parser.add_argument('--seed', type=int, default=100, help='seed of the training')
     options = parser.parse_args()
     print(machine('torch', 'numpy', 'mujoco'), flush=True)
     if not torch.cuda.is_available():

@@ -3,11 +3,11 @@ What the diagnostics of learning cost: one training run that records them in two
 
     python benchmarks/diagnostics_cost.py [STEPS] [PRESET]
 
-Two stretches with them follow two without, because with single ones all episodes could end on one side. A stretch with
-diagnostics has one record, written to the run's folder, and a sample at every 200th update. The time of each step is
-the median over all stretches of its side, and a side's time is the sum over the steps. The median removes other load on
-the machine, and keeps the record and the samples, which come at the same steps each time. Times are CPU time of the
-training thread; evaluations are off.
+Two stretches with diagnostics follow two without, because with single stretches all episodes could end on one side. A
+stretch with diagnostics has one record, written to the run's folder, and a sample at every 200th update. The time of
+each step is the median over all stretches of its side, and a side's time is the sum over the steps. The median removes
+the effect of other load on the machine, but keeps the records and samples, which occur at the same steps in every
+stretch. Times are CPU time of the training thread; evaluations are off.
 """
 
 import sys

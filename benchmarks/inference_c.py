@@ -1,4 +1,4 @@
-"""The exported C file, compiled and called from C: how long one step takes there, and what it answers."""
+"""The exported C file, compiled and called from C: how long one step takes there, and the actions it returns."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ from velora_ros.policy.c_export import save_c
 COMPILERS = ('gcc', 'cc', 'clang')
 FLAGS = ('-std=gnu99', '-O2', '-march=native')
 
-# Steps the policy through the observations again and again, and prints the durations [ns] and the last round's actions.
+# Steps the policy through the observations repeatedly, and prints the durations [ns] and the last round's actions.
 CALLER = """
 #define POLICY_DECLARATIONS_ONLY
 #include "policy.c"

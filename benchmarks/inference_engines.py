@@ -86,7 +86,7 @@ def jit(folded: Folded, n_hidden: int) -> Callable[..., tuple[Tensor, Tensor]]:
     """Return the module traced and frozen by torch.jit, past its profiling runs."""
     inputs = (torch.zeros(1, OBSERVATIONS), torch.zeros(1, n_hidden), torch.ones(1, 1))
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # torch.jit announces its own retirement
+        warnings.simplefilter('ignore')  # torch.jit warns that it is deprecated
         module = torch.jit.freeze(torch.jit.trace(folded.eval(), inputs))
     with torch.inference_mode():
         for _ in range(10):

@@ -195,7 +195,7 @@ def main() -> None:
     task = TASKS[options.task]
     seeds = seeds_of(options.seeds)
     changes = {name: yaml.safe_load(value) for name, _, value in (one.partition('=') for one in options.set)}
-    configuration(task, changes)  # refuses what is wrong before anything runs
+    configuration(task, changes)  # refuses invalid values before anything runs
     path = options.out or RESULTS / f'{options.task}.csv'
     done = {int(row['seed']) for row in read(path)}
     missing = [(options.task, seed, options.steps or task.steps, changes) for seed in seeds if seed not in done]

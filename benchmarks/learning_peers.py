@@ -24,7 +24,7 @@ from velora_ros.training.evaluation import episode_seed
 
 AGENTS = ('DDPG', 'TD3')
 EVERY, EPISODES = 500, 10
-STREAM = 2**30  # (seed, STREAM) is no pair that training draws from
+STREAM = 2**30  # training never draws from (seed, STREAM)
 
 
 def peer_path(task: str, agent: str) -> Path:
@@ -33,7 +33,7 @@ def peer_path(task: str, agent: str) -> Path:
 
 
 class Deterministic:
-    """A stable-baselines3 agent as ``evaluate`` knows policies."""
+    """A stable-baselines3 agent with the interface that ``evaluate`` expects of a policy."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument('task', nargs='?', choices=TASKS, default='inverted_pendulum')
     parser.add_argument('--agents', nargs='+', choices=AGENTS, default=AGENTS)
     parser.add_argument('--seeds', default='100-102')
-    parser.add_argument('--steps', type=int, help='by default those of our task')
+    parser.add_argument('--steps', type=int, help='environment steps (default: those of our task)')
     parser.add_argument('--jobs', type=int, default=1)
     options = parser.parse_args()
     task = TASKS[options.task]

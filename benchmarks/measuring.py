@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 FOLDER = Path(__file__).parent
-# One thread each: networks this small are slower on several, and the others' share of the machine stays the same.
+# One thread each: networks this small are slower on several, and other processes keep their share of the machine.
 ONE_THREAD = dict.fromkeys(('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'), '1')
 
 
@@ -35,7 +35,7 @@ def p50_p99(values: Sequence[float], digits: int = 2) -> dict[str, float]:
 
 def in_own_process(script: str, *arguments: object, show_progress: bool = False, **environment: str) -> dict[str, Any]:
     """
-    Run another Python on one of these scripts and return the JSON of its last line.
+    Run one of these scripts in a separate Python process and return the JSON of its last line.
 
     Args:
         script: its name.

@@ -49,7 +49,7 @@ class Comparison:
     Args:
         starts: how each side is started.
         rates: of the states [Hz].
-        seconds: of each rate in each run, if nothing else is asked for.
+        seconds: default duration of each rate in each run [s].
     """
 
     starts: Mapping[str, Start]
@@ -63,7 +63,7 @@ def commands(policy: Path, *, is_quadruped: bool = False) -> dict[str, list[str]
         'policy': policy,
         'autostart': 'true',
         'arm_on_activate': 'true',
-        'slew_rate': '[1000000.0]',  # computed at every command, never in the way of the marks
+        'slew_rate': '[1000000.0]',  # computed for every command, and so large that it never limits the marks
     }
     if is_quadruped:
         parameters |= {'rate_hz': '0.0', 'gains_confirmed': 'true', 'start_when_ready': 'true'}
@@ -105,7 +105,7 @@ def comparison(name: str, folder: Path) -> Comparison:
 
 
 def can_run(name: str) -> bool:
-    """Return whether what a comparison needs is installed, and print what is not."""
+    """Return whether the packages that a comparison needs are installed; print those that are missing."""
     there = name != 'onnx' or all(map(find_spec, ('onnx', 'onnxruntime')))
     if not there:
         print("onnx: not compared, it needs the extra 'onnx' (pip install onnx onnxruntime)", flush=True)
@@ -173,8 +173,8 @@ def main() -> None:
     parser.add_argument('--quick', action='store_true', help='two turns of one second a rate')
     parser.add_argument('--only', choices=names, help='one of the comparisons')
     parser.add_argument('--beside', type=Path, metavar='TREE', help='one more side: another checkout of the package')
-    parser.add_argument('--runs', type=int, default=5, help='turns in which each side is started anew')
-    parser.add_argument('--seconds', type=int, help='of each rate in each run; 15, 8 and 12 unless given')
+    parser.add_argument('--runs', type=int, default=5, help='number of runs; each starts all sides again')
+    parser.add_argument('--seconds', type=int, help='duration of each rate in each run (default: 15, 8 or 12)')
     options = parser.parse_args()
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     print(machine('numba', 'numpy', 'ros-jazzy-rclpy', 'ros-fastrtps'))

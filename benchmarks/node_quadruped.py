@@ -14,7 +14,7 @@ from velora_ros.policy import PolicyFile
 
 SHIPPED = Path(__file__).parents[1] / 'policies' / 'quadruped.safetensors'
 LARGEST = 0.05  # rad; within what counts as the start pose, where the policy takes over
-TICKS_A_COMMAND = 10  # at 500 Hz cmd_vel has 50 Hz, as from a joystick
+TICKS_A_COMMAND = 10  # at 500 Hz cmd_vel is sent at 50 Hz, as from a joystick
 
 
 def quadruped_policy() -> tuple[PolicyFile, np.ndarray]:

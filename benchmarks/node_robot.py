@@ -44,8 +44,8 @@ def marked_policy(spec: PolicySpec, first: int = 0, largest: float = 1.0) -> Pol
     """
     Return a policy of 64 neurons with random dense weights, whose commands tell which state they answer.
 
-    One neuron of each layer hears only the first joint's position, so that the first action is a function of it,
-    although the message of a command has no stamp.
+    One neuron of each layer is connected only to the first joint's position, so that the first action is a function of
+    it. This is needed because the message of a command has no stamp.
 
     Args:
         spec: what it reads and commands.
@@ -80,13 +80,13 @@ def expected_commands(file: PolicyFile, first: int = 0, largest: float = 1.0) ->
     for mark in MARKS:
         observation[first] = largest * mark
         commands.append(file.spec.to_si(policy.step(observation))[0])
-    assert np.diff(commands).min() > 1e-4, 'the marks must be told apart'
+    assert np.diff(commands).min() > 1e-4, 'the marks must be distinguishable'
     return np.array(commands)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came back of the states sent: round trips [us], and how many states got no command."""
+    """The outcome of the states sent: round trips [us], and the number of states that got no command."""
 
     round_trips: np.ndarray
     lost: int
@@ -97,17 +97,17 @@ class Robot:
     Sends states and receives commands on one ROS domain.
 
     Args:
-        domain: ROS_DOMAIN_ID, this process' and the node's.
-        answers: for each topic of commands the first entry of the one that answers each mark, shape (marks,).
-        states: the topic of the states that are answered there; with several, one period's states are sent evenly
-            spread, so that no two nodes wake at once.
+        domain: the ROS_DOMAIN_ID of this process and of the node.
+        answers: for each topic of commands, the first entry of the command that answers each mark, shape (marks,).
+        states: for each of these topics, the topic of the states; several states are spread evenly over a period, so
+            that no two nodes wake at once.
     """
 
     joints: Sequence[str] = JOINTS
     rest: Sequence[float] = (0.0,) * len(JOINTS)
     """Position of each joint; the marks are added to that of the first."""
     largest = 1.0
-    """Position of the first joint at a mark of 1, beyond its rest."""
+    """Position of the first joint at a mark of 1, relative to its rest position."""
 
     def __init__(
         self, domain: int, answers: dict[str, np.ndarray], states: tuple[str, ...] = ('joint_states',)
@@ -115,7 +115,7 @@ class Robot:
         self._answers = answers
         self._stream = dict(zip(answers, range(len(states)), strict=True))
         self.message_lost = dict.fromkeys(answers, 0)
-        """Commands on each topic that the middleware says it lost on their way here."""
+        """Number of commands on each topic that the middleware reported as lost."""
         self._context = rclpy.context.Context()
         rclpy.init(context=self._context, domain_id=domain, args=[])
         self._node = rclpy.create_node('robot', context=self._context, enable_rosout=False)
@@ -165,7 +165,7 @@ class Robot:
         self._received, sent, first = {topic: [] for topic in self._answers}, [], self._count
         n_counted = int(rate * seconds)
         due = time.perf_counter()
-        for tick in range(n_counted + TAIL):  # the last ones keep the watchdog quiet until the others are answered
+        for tick in range(n_counted + TAIL):  # the last ones keep the watchdog satisfied until the others are answered
             self._spin(due - time.perf_counter())
             period = 1 / rate if tick < n_counted else PERIOD
             sent.append(self._send(period))
@@ -174,7 +174,7 @@ class Robot:
 
     @property
     def n_states(self) -> int:
-        """How many states count, of all runs."""
+        """Number of states that count, over all runs."""
         return sum(n for _, n, _, _ in self._runs)
 
     @property
@@ -183,7 +183,7 @@ class Robot:
         return float(np.diff(np.concatenate([sent[:, 0] for _, _, sent, _ in self._runs])).max()) / 1e6
 
     def outcomes(self, topic: str) -> list[Outcome]:
-        """Return what came of each run on a topic; it takes a moment, in which no state is sent."""
+        """Return the outcome of each run on a topic; no state is sent in the meantime."""
         answers = self._answers[topic]
         stream = self._stream[topic]
         return [matched(answers, first, n, sent[:, stream], received[topic]) for first, n, sent, received in self._runs]
@@ -209,7 +209,7 @@ class Robot:
         return sent
 
     def _publish_others(self, stamp: Time) -> None:
-        """Publish what else the robot measures, before its joint state."""
+        """Publish the robot's other measurements, before its joint state."""
 
     def _spin(self, seconds: float) -> None:
         end = time.perf_counter() + seconds
@@ -221,14 +221,14 @@ def matched(
     answers: np.ndarray, first: int, n_counted: int, sent: np.ndarray, received: list[tuple[int, float]]
 ) -> Outcome:
     """
-    Give each command to the newest state before it that has its mark.
+    Assign each command to the newest earlier state with its mark.
 
     Args:
         answers: first entry of the command that answers each mark, shape (marks,).
-        first: place of the first state's mark.
-        n_counted: how many of the states count; those after them were sent to keep the watchdog quiet.
+        first: index of the first state's mark.
+        n_counted: number of states that count; the later ones were sent to keep the watchdog satisfied.
         sent: when each state was sent [ns].
-        received: when each command came [ns], and its first entry.
+        received: when each command arrived [ns], and its first entry.
     """
     arrived: dict[int, int] = {}
     for at, value in received:

@@ -1,7 +1,7 @@
 """
 The sides of `make bench-node`: each a node and a robot of its own, which run in turns of one second.
 
-What is compared, and how the results are written, is in ``node.py``.
+``node.py`` defines what is compared and writes the results.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from measuring import FOLDER, ONE_THREAD, p50_p99, status_mb
 if TYPE_CHECKING:
     from node_robot import Robot
 
-FIRST_DOMAIN, N_DOMAINS = 215, 17  # a range without a port that others draw at random
+FIRST_DOMAIN, N_DOMAINS = 215, 17  # a range of ports that the system does not assign at random
 DOMAIN = FIRST_DOMAIN + os.getpid() % N_DOMAINS
 WARM_UP_S = 2.0  # a robot with a start pose is commanded by the policy after half a second there
 OURS = 'velora_ros.nodes.policy'
@@ -69,7 +69,7 @@ def running(command: Sequence[str], log: Path, domain: int) -> Iterator[subproce
         try:
             yield child
         except RuntimeError as error:
-            raise RuntimeError(f'{error}; {" ".join(command)} said:\n{log.read_text()}') from error
+            raise RuntimeError(f'{error}; {" ".join(command)} printed:\n{log.read_text()}') from error
         finally:
             child.send_signal(signal.SIGINT)
             try:
@@ -90,13 +90,13 @@ class Side:
     One node and its robot, which has a process of its own and sends 40 states a second while another side's turn lasts.
 
     Args:
-        domain: ROS_DOMAIN_ID, no other side's.
+        domain: a ROS_DOMAIN_ID that no other side has.
         start: how it is started.
-        folder: for the node's log.
+        folder: folder of the node's log.
     """
 
     def __init__(self, domain: int, start: Start, folder: Path) -> None:
-        # rclpy keeps the DDS participant of a robot that is gone, and what comes next has to do with all of them.
+        # rclpy keeps the DDS participant of a closed robot, and all later communication would involve it.
         context = multiprocessing.get_context('spawn')
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=attend, args=(theirs, domain, start, folder / f'{domain}.log'))
@@ -148,8 +148,8 @@ def until_ready(log: Path, began: float) -> float:
     """
     Wait until policy_node reports that it is armed, standing up or not; return how long it took [s].
 
-    The first command may come 3 s later for what the node cannot help: Fast DDS answers a newcomer's first announcement
-    at once, which may be before the newcomer listens, and announces itself again after 3 s.
+    The first command may be 3 s late for a reason outside the node: Fast DDS answers a new participant's first
+    announcement at once, which may be before the participant listens, and announces itself again after 3 s.
 
     Raises:
         RuntimeError: it does not report this within two minutes.
@@ -202,17 +202,17 @@ def turn(starts: Mapping[str, Start], rates: Sequence[int], seconds: int, folder
 
     Args:
         starts: how each side is started.
-        rates: of the states [Hz].
-        seconds: for each side and rate.
-        folder: for the logs.
+        rates: rates of the states [Hz].
+        seconds: duration for each side and rate [s].
+        folder: folder of the logs.
     """
     with started(starts, folder):
-        pass  # what is not compiled is compiled now, and the disk is warm
+        pass  # compiles what is not compiled yet, and warms the disk cache
     with started(starts, folder) as (sides, startup):
         cpu = {name: dict.fromkeys(rates, 0.0) for name in sides}
         for rate in rates:
             for _ in range(seconds):
-                for name, side in sides.items():  # a noisy neighbour comes and goes within minutes: it meets all alike
+                for name, side in sides.items():  # other load comes and goes within minutes: it affects all sides alike
                     cpu[name][rate] += side.ask('run', rate, 1.0)
         reports = {name: side.ask('report') for name, side in sides.items()}
     for name, one in reports.items():
@@ -244,7 +244,7 @@ def _diagnosis(diagnostics: Any) -> str:
 def describe(side: str, one: Mapping[str, Any]) -> str:
     """Return one run in a line."""
     if one['stopped']:
-        return f'{side:12} stopped: {one["fault"] or "no command came"}'
+        return f'{side:12} stopped: {one["fault"] or "no command arrived"}'
     rates = ', '.join(
         f'{rate} Hz {v["p50"]:.0f}/{v["p99"]:.0f} us, {v["lost"]} lost, {v["cpu"]:.0f} us cpu'
         for rate, v in one['rates'].items()
@@ -259,7 +259,7 @@ def counted_turn(starts: Mapping[str, Start], rates: Sequence[int], seconds: int
     Run turns and print them until one counts: if the machine stalls, our side is stopped by its watchdog.
 
     Raises:
-        SystemExit: five in a row did not count.
+        SystemExit: five turns in a row did not count.
     """
     for _ in range(5):
         sides = turn(starts, rates, seconds, folder)
@@ -268,4 +268,4 @@ def counted_turn(starts: Mapping[str, Start], rates: Sequence[int], seconds: int
         if not any(one['stopped'] for one in sides.values()):
             return sides
         print('this turn does not count', flush=True)
-    raise SystemExit('this machine stands still too often to measure anything.')
+    raise SystemExit('this machine stalls too often to measure anything.')

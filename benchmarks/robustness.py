@@ -9,7 +9,7 @@ the usual preset and perfect timing). The best policy of each run is then tested
 episodes of 1,000 nominal periods per level, with seeds that training does not use. A row for each policy, disturbance
 and level is appended to a CSV.
 
-An interrupted run continues with the missing policies, and trains a policy again that was cut short. Seeds 0-9 are for
+An interrupted run continues with the missing policies, and repeats one whose training was cut short. Seeds 0-9 are for
 tuning, 100-104 for the claim.
 """
 
@@ -37,7 +37,7 @@ from velora_ros.training.presets import preset_path, read_yaml
 ENV = 'InvertedPendulum-v5'
 STEPS = 60_000
 EPISODES = 10
-STREAM = 2**30  # (seed, STREAM) is no pair that training draws from
+STREAM = 2**30  # training never draws from (seed, STREAM)
 UNLIMITED = 10**9
 COLUMNS = [
     'variant', 'seed', 'disturbance', 'level', 'mean', 'std', 'min', 'max', 'episodes',
@@ -168,7 +168,7 @@ def main() -> None:
     seeds = seeds_of(options.seeds)
     changes = {name: yaml.safe_load(value) for name, _, value in (one.partition('=') for one in options.set)}
     for name in options.variants:
-        configuration(VARIANTS[name], changes)  # refuses what is wrong before anything runs
+        configuration(VARIANTS[name], changes)  # refuses invalid values before anything runs
     policies = Path('runs') / options.out.stem
     for folder in (policies, options.out.parent):
         folder.mkdir(parents=True, exist_ok=True)

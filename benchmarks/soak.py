@@ -73,7 +73,7 @@ def soak(robot: 'Robot', pid: int, rate: int, seconds: float) -> dict[str, Any]:
         if len(memory) % 12 == 0:
             print(f'{times[-1]:.0f} s: {memory[-1]:.1f} MB', flush=True)
         gc.collect()
-        gc.freeze()  # what was received stays: looking through more of it each time, the robot would pause ever longer
+        gc.freeze()  # otherwise garbage collection would search all received data, and pause the robot longer each time
     counted = counts(robot)
     return {
         'states': robot.n_states,
@@ -94,7 +94,7 @@ def main() -> None:
     """Run the test and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--seconds', type=float, default=600.0)
-    parser.add_argument('--rate', type=int, default=500, help='of the states [Hz]')
+    parser.add_argument('--rate', type=int, default=500, help='rate of the states [Hz] (default: 500)')
     options = parser.parse_args()
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     from node_robot import MARKS, Robot, expected_commands, policy_file  # noqa: PLC0415

@@ -153,7 +153,7 @@ def speeds(seconds: float) -> dict[str, Any]:
 def main() -> None:
     """Measure and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--seconds', type=float, default=12.0, help='of each measurement of speed')
+    parser.add_argument('--seconds', type=float, default=12.0, help='duration of each speed measurement')
     parser.add_argument('--learning', action='store_true', help='measure the time until tracking 0.8 too (hours)')
     parser.add_argument('--only', nargs='+', choices=PARTS, help='measure only these')
     parser.add_argument('--sides', nargs='+', choices=SIDES, default=list(SIDES))

@@ -62,14 +62,14 @@ class UntilTracking(Callback):
 
 
 class Ours(UntilTracking):
-    """The same for our trainer."""
+    """Ends a run of our trainer in the same way."""
 
     model: LiquidDDPG
 
     def on_step(self, step: int) -> None:
         """Stop at the goal."""
         if self.due(step, lambda: ManyPolicies(self.model.agent.policy_file(), EPISODES).step):
-            raise StopTraining('the goal, or the end of the time')
+            raise StopTraining('the goal is reached, or the time is over')
 
 
 def make_ours(task: Any, seed: int) -> tuple[LiquidDDPG, dict[str, Any]]:
@@ -131,7 +131,7 @@ def peer(side: str, seed: int, minutes: float) -> dict[str, Any]:
 
 
 def sb3_vector(env: Any, seed: int) -> Any:
-    """Return a task's vector as stable-baselines3 knows vectors: it begins the next episodes by itself."""
+    """Return a task's vector with the interface of stable-baselines3: it begins the next episodes by itself."""
     from stable_baselines3.common.vec_env import VecEnv  # noqa: PLC0415
 
     class Vector(VecEnv):

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from measuring import FOLDER, ONE_THREAD, machine
 
-DOMAIN = 215 + os.getpid() % 17  # a range without a port that others draw at random
+DOMAIN = 215 + os.getpid() % 17  # a range of ports that the system does not assign at random
 ENV = 'InvertedPendulum-v5'
 ENDLESS = 100_000_000
 
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument('--quick', action='store_true', help='one turn of 1,500 steps and 10 seconds')
     parser.add_argument('--runs', type=int, default=3)
     parser.add_argument('--steps', type=int, default=6000, help='of each run')
-    parser.add_argument('--seconds', type=float, default=30.0, help='of each run of the robot')
+    parser.add_argument('--seconds', type=float, default=30.0, help='duration of each run of the robot')
     options = parser.parse_args()
     runs, steps, seconds = (1, 1500, 10.0) if options.quick else (options.runs, options.steps, options.seconds)
     print(machine('torch', 'numba', 'ros-jazzy-rclpy', 'ros-fastrtps'), flush=True)

@@ -11,8 +11,8 @@ How fast training is, and how soon it solves InvertedPendulum-v5. `make bench-tr
 2. Forward and backward of the recurrent layer and the whole update, beside ncps' cell in torch.
 3. Training time until the task is solved: the first of three consecutive evaluations (10 episodes, deterministic, every
    500 steps) of at least 950, with the shipped preset, evaluations not counted.
-4. Training in 1, 16 and 64 environments beside stable-baselines3's SAC in as many, with the same critics, batch and
-   updates (training_vector.py): transitions learnt from a second, and environment steps a second.
+4. Training in 1, 16 and 64 environments beside stable-baselines3's SAC with the same environments, critics, batch and
+   updates (training_vector.py): transitions learnt from per second, and environment steps per second.
 
 CPU time is printed beside wall time; it varies less on a shared machine. The last line is JSON.
 """
@@ -99,8 +99,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='two short repeats of the main three, one seed')
     parser.add_argument('--full', action='store_true', help='steps 1,000 to 5,000 for all sides')
-    parser.add_argument('--seeds', default='100-104', help='of the solving runs; 0-9 are for tuning')
-    parser.add_argument('--only', choices=('speed', 'cell', 'solve', 'vector'), help='one part; its own figures alone')
+    parser.add_argument('--seeds', default='100-104', help='seeds of the runs of part 3; 0-9 are for tuning')
+    parser.add_argument('--only', choices=('speed', 'cell', 'solve', 'vector'), help='run only this part')
     options = parser.parse_args()
     print(machine('torch', 'numba', 'numpy', 'gymnasium', 'mujoco', 'velora', 'stable-baselines3', 'ncps'))
     result: dict[str, Any] = {'benchmark': 'training'}

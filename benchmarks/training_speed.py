@@ -133,7 +133,7 @@ def main() -> None:
     (wall, cpu), (later_wall, later_cpu) = watch.times
     steps = last - first
     rate, cpu_rate = steps / (later_wall - wall), steps / (later_cpu - cpu)
-    # Compilation above all. Not all of the first steps had an update, so this is a lower bound.
+    # Mostly compilation. It is a lower bound, because not all of the first steps had an update.
     before = max(0.0, cpu - watch.made - first / cpu_rate)
     result = {'steps_per_s': rate, 'steps_per_cpu_s': cpu_rate, 'set_up_s': before}
     print(json.dumps({key: round(value, 2) for key, value in result.items()}))

@@ -5,9 +5,9 @@ Time training in many environments at once: one side, in a process of its own.
 
 SIDE is ``ours`` or ``sb3_sac``. Both train in HalfCheetah-v5 with two critics of WIDTH x WIDTH, the same batch and the
 same number of updates after each step of all environments: an eighth of their number, at least 1. The first of the
-environments counts its steps; it records the time after the start-up, and ends training so many seconds later. Ours
-has an actor of 64 liquid neurons and learns from sequences of 8; stable-baselines3's SAC has one of WIDTH x WIDTH and
-learns from single steps. The last line is JSON.
+environments counts its steps; it records the time after the start-up, and ends training SECONDS later. Ours has an
+actor of 64 liquid neurons and learns from sequences of 8; stable-baselines3's SAC has one of WIDTH x WIDTH and learns
+from single steps. The last line is JSON.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ class Timed(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def makers(timed: Timed, n_envs: int) -> list[Callable[[], gymnasium.Env[Any, Any]]]:
-    """Return what makes each environment; the first is the one that counts."""
+    """Return functions that make the environments; the first environment counts its steps."""
     return [lambda: timed, *(lambda: gymnasium.make(ENVIRONMENT) for _ in range(n_envs - 1))]
 
 

@@ -20,7 +20,7 @@ import gymnasium
 import mujoco
 import numpy as np
 import rclpy
-from matplotlib.figure import Figure  # noqa: TID253 - drawing is what this is for
+from matplotlib.figure import Figure  # noqa: TID253 - this script draws
 from PIL import Image
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState

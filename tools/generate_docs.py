@@ -1,5 +1,5 @@
 """
-Write docs/parameters.md, docs/interface.md and docs/hyperparameters.md from the tables that the code is made of.
+Write docs/parameters.md, docs/interface.md and docs/hyperparameters.md from the tables in the code.
 
 With --check nothing is written; the exit status is 1 if a page is out of date.
 """
@@ -169,7 +169,7 @@ def main() -> int:
             if not check:
                 path.write_text(text, encoding='utf-8')
     if check and stale:
-        print(f'docs: {", ".join(stale)} no longer say what the code does; run `make docs` and commit the result.')
+        print(f'docs: {", ".join(stale)} no longer match the code; run `make docs` and commit the result.')
     return 1 if check and stale else 0
 
 

@@ -50,7 +50,7 @@ def test_a_draft_has_what_metadata_and_robot_say_and_null_for_the_rest(model, ca
 def test_a_draft_that_is_filled_in_runs_and_is_written_as_parameters(model, capsys):
     run(capsys, model, '--robot', robot_path('quadruped'))
     status, _, err = run(capsys, model)
-    assert status == 1 and 'it does not say the period, the scale of the observations' in err
+    assert status == 1 and 'it does not state the period, the scale of the observations' in err
     beside = model.with_suffix('.yaml')
     beside.write_text(beside.read_text().replace('period: null', 'period: 0.02').replace('scale: null', 'scale: 1.0'))
     assert Policy.load(model).step([0.0] * 48).shape == (12,)
@@ -145,7 +145,7 @@ def test_errors_are_one_sentence(tmp_path, model, capsys):
     for arguments, words in (
         (
             (model, '--robot', tmp_path / 'arm.urdf'),
-            "the policy has the joint 'FR_hip_joint' and the robot file has turn",
+            "the policy has the joint 'FR_hip_joint', but the robot file has turn",
         ),
         ((model, '--robot', tmp_path / 'bad.xml'), 'cannot be read'),
         ((model, '--robot', tmp_path / 'none.xml'), 'cannot be read'),
@@ -183,4 +183,4 @@ def test_the_draft_of_a_bundle_is_for_its_own_robot(tmp_path, capsys):
     robot = tmp_path / 'other.urdf'
     robot.write_text(URDF)
     status, _, err = run(capsys, path, '--robot', robot)
-    assert status != 0 and "the policy has the joint 'hip' and the robot file has turn, reach" in err
+    assert status != 0 and "the policy has the joint 'hip', but the robot file has turn, reach" in err

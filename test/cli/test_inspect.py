@@ -32,7 +32,7 @@ def test_inspect_marks_a_period_that_was_assumed(make_policy_file, tmp_path, cap
     spec = dataclasses.replace(make_policy_file(4, 20, 2).spec, control_period_assumed=True)
     make_policy_file(4, 20, 2, spec=spec).save(tmp_path / 'p')
     assert main(['inspect', str(tmp_path / 'p')]) == 0
-    assert '0.04 s (assumed, because the environment does not say it)' in capsys.readouterr().out
+    assert '0.04 s (assumed, because the environment does not state it)' in capsys.readouterr().out
     assert main(['inspect', str(tmp_path / 'p'), '--json']) == 0
     assert json.loads(capsys.readouterr().out)['spec']['control_period_assumed'] is True
 

@@ -96,9 +96,12 @@ def test_without_a_folder_each_run_gets_a_new_one(train):
 @pytest.mark.parametrize(
     ('arguments', 'expected'),
     [
-        (['--resume', 'run', '--gamma', '0.5'], (2, 'was started with gamma 0.998, now it is 0.5')),
-        (['--resume', 'run', '--critic-sizes', '8', '4'], (2, 'was started with critic_sizes (8,), now it is (8, 4)')),
-        (['--resume', 'run', '--seed', '5'], (2, 'was started with seed 0, now it is 5')),
+        (['--resume', 'run', '--gamma', '0.5'], (2, 'was started with gamma 0.998, but now it is 0.5')),
+        (
+            ['--resume', 'run', '--critic-sizes', '8', '4'],
+            (2, 'started with critic_sizes (8,), but now it is (8, 4)'),
+        ),
+        (['--resume', 'run', '--seed', '5'], (2, 'was started with seed 0, but now it is 5')),
         (['--resume', 'run', '--config', 'c.yaml'], (2, "no hyperparameter 'gama'. Did you mean")),
         (['--resume', 'run', '--run-dir', 'other'], (2, 'omit --run-dir')),
         (['--resume', 'run', '--preset', 'robust'], (2, 'omit --preset')),

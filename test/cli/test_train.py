@@ -80,7 +80,7 @@ def test_a_named_preset_replaces_the_usual_one():
 
 def test_an_unknown_preset_is_answered_with_the_known_ones(train_here, capsys):
     assert train_here('--preset', 'robost') == 2
-    assert "there is no preset 'robost' for 'InvertedPendulum-v5'; valid are robust" in capsys.readouterr().err
+    assert "no preset 'robost' for 'InvertedPendulum-v5'; the valid presets are robust" in capsys.readouterr().err
 
 
 def test_training_and_its_evaluations_are_disturbed(train_here, capsys):
@@ -312,7 +312,7 @@ def test_a_run_in_many_environments_is_resumed_from_its_folder(train_here, capsy
     assert started.num_envs == 3
     assert '--num-envs 3' in started.command
     assert main(['train', '--resume', 'run', '--steps', '300', '--no-pictures', '--num-envs', '2']) == 2
-    assert 'started with num_envs 3, now it is 2' in capsys.readouterr().err
+    assert 'started with num_envs 3, but now it is 2' in capsys.readouterr().err
     assert main(['train', '--resume', 'run', '--steps', '300', '--no-pictures']) == 0
     assert 'trained 300 steps' in capsys.readouterr().out
 

@@ -26,7 +26,7 @@ def test_fields_of_one_message_are_left_to_it(text):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('position.seen_from(odom).x', "'seen_from'; after position come relative_to"),
+        ('position.seen_from(odom).x', "unknown step 'seen_from'; the valid steps are relative_to"),
         ('position.relative_to(a).relative_to(b).x', 'two positions'),
         ('position.relative_to(a).in_frame_of(b).x', 'two positions'),
     ],

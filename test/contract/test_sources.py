@@ -109,7 +109,7 @@ def test_of_many_observations_only_some_are_named():
     ('settings', 'message'),
     [
         ({'fields': ('joints:a/position',) * 2, 'nonfinite': ('range_max',)}, "'observation.nonfinite' is 'range"),
-        ({'fields': ('joints:a/position',)}, "'observation.fields' has 1 entries and the policy reads 2: slider/pos"),
+        ({'fields': ('joints:a/position',)}, "'observation.fields' has 1 entries, but the policy reads 2: slider/pos"),
         ({'fields': ('joints:a/positon',) * 2}, "Did you mean 'position'"),
         (
             {'fields': ('joint:a/position',) * 2},
@@ -117,9 +117,9 @@ def test_of_many_observations_only_some_are_named():
         ),
         ({'fields': ('robo:a/position',) * 2, 'sources': (ROBOT,)}, "Did you mean 'robot'"),
         ({'fields': ('a/position',) * 2, 'sources': (ROBOT,)}, 'For example robot:a/position'),
-        ({'fields': ('robot:a/position',) * 2, 'sources': (ROBOT, IMU)}, "the source 'imu' gives no field"),
+        ({'fields': ('robot:a/position',) * 2, 'sources': (ROBOT, IMU)}, "no field uses the source 'imu'"),
         ({'sources': (ROBOT, IMU)}, "'observation.fields' must say where each .*: slider/position, hinge/position"),
-        ({'scale': (1.0,)}, "'observation.scale' has 1 entries and the policy reads 2"),
+        ({'scale': (1.0,)}, "'observation.scale' has 1 entries, but the policy reads 2"),
         ({'transform': ('sin',) * 3}, "'observation.transform' has 3 entries"),
     ],
 )

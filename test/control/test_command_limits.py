@@ -130,8 +130,8 @@ def test_scale_and_offset_of_the_user_replace_those_of_the_file_one_by_one():
 @pytest.mark.parametrize(
     ('field', 'values', 'message'),
     [
-        ('scale', (1.0, 2.0, 3.0), r"'command\.scale' has 3 values and the policy commands 2: a/effort, b/position"),
-        ('offset', (1.0,), r"'command\.offset' has 1 values and the policy commands 2"),
+        ('scale', (1.0, 2.0, 3.0), r"'command\.scale' has 3 values, but the policy commands 2: a/effort, b/position"),
+        ('offset', (1.0,), r"'command\.offset' has 1 values, but the policy commands 2"),
         ('scale', (1.0, 0.0), r"'command\.scale' has 0; it must be a finite number other than 0"),
         ('scale', (math.inf, 1.0), r"'command\.scale' has inf"),
         ('offset', (0.0, math.nan), r"'command\.offset' has nan; it must be a finite number"),

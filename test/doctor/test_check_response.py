@@ -43,7 +43,7 @@ def test_a_wrong_sign_is_found():
 def test_an_offset_is_found():
     found = check_response(response(late(commands()) + np.array([0.0, 0.4])))
     assert levels(found) == [('ok', 'response'), ('ok', 'response'), ('mend', 'offset')]
-    assert 'off its command by 0.4' in found[-1].text
+    assert 'deviates from its command by 0.4' in found[-1].text
 
 
 def test_a_soft_controller_is_a_note():

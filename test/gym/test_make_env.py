@@ -26,8 +26,8 @@ def test_make_passes_keywords_on():
         ('InvertedPendulm-v5', {}, "no environment 'InvertedPendulm-v5'. Did you mean 'InvertedPendulum-v5'"),
         ('InvertedPendulum-v99', {}, "Did you mean 'InvertedPendulum-v5'"),
         ('invertedpendulum', {}, "Did you mean 'InvertedPendulum-v5'"),
-        ('', {}, 'Valid are the ids'),
-        ('zzz', {}, "no environment 'zzz'. Valid are the ids"),
+        ('', {}, 'Give an id'),
+        ('zzz', {}, "no environment 'zzz'. Give an id"),
         ('nowhere/Robot-v0', {}, 'no environment'),
         ('no_such_module:Robot-v0', {}, 'needs a module that is not installed .*no_such_module'),
         ('InvertedPendulum-v5', {'speed': 3}, "cannot be made with {'speed': 3}"),
@@ -284,7 +284,7 @@ class Bare(gym.Env):
 @pytest.mark.parametrize(
     ('given', 'words'),
     [
-        ({'render_mode': 'rgb_array'}, 'cannot draw pictures: it does not take the keyword render_mode'),
+        ({'render_mode': 'rgb_array'}, 'cannot be rendered: its constructor does not accept render_mode'),
         ({'speed': 2}, r"cannot be made with {'speed': 2}: Bare\(\) takes no arguments"),
     ],
 )

@@ -140,7 +140,7 @@ def test_a_fine_tuned_run_is_resumed_without_the_file_and_bit_for_bit(files: dic
 @pytest.mark.parametrize(
     ('env', 'words'),
     [
-        (Reach(high=7.0), r'action_high \[2.0\], this environment has \[7.0\]'),
+        (Reach(high=7.0), r'action_high \[2.0\], but this environment has \[7.0\]'),
         (Reach(low=-7.0), r'action_low \[-2.0\]'),
         (PartialObservation(Reach(), ['obs_0']), 'observation'),
     ],
@@ -157,7 +157,7 @@ def test_another_period_is_refused(files: dict[str, Path]) -> None:
     class Slower(Reach):
         dt = 0.2
 
-    with pytest.raises(SpecError, match=r'control_period 0\.1 s, this environment has 0\.2 s'):
+    with pytest.raises(SpecError, match=r'control_period 0\.1 s, but this environment has 0\.2 s'):
         train(LiquidDDPG.from_policy(files['cfc']), Slower())
 
 

@@ -403,7 +403,7 @@ def test_numpys_numbers_are_taken_wherever_pythons_are(tmp_path: Path) -> None:
     [
         ({'optim': functools.partial(torch.optim.Adam, eps=1e-6)}, r'optim is functools\.partial.* optimiser class'),
         ({'optim': torch.nn.Linear}, 'it must be an optimiser class'),
-        ({'device': 'cpuu'}, "the device is 'cpuu', which is not a torch device; valid here are"),
+        ({'device': 'cpuu'}, "the device is 'cpuu', which is not a torch device; the valid devices here are"),
         ({'state_dim': 0}, 'state_dim is 0; it must be an integer, at least 1'),
         ({'action_dim': 1.5}, 'action_dim is 1.5; it must be an integer, at least 1'),
         ({'critic_neurons': 1}, 'critic_neurons is 1; it must be at least 2'),

@@ -239,7 +239,7 @@ def test_names_come_from_the_file_s_name(stem, name):
 
 
 def test_a_prefix_that_c_does_not_take_is_refused_with_one_that_it_does(make_policy_file):
-    with pytest.raises(PolicyFileError, match=r"'2 walk' cannot begin the names in a C file.*'policy_2_walk'"):
+    with pytest.raises(PolicyFileError, match=r"'2 walk' cannot be the prefix of names in C.*'policy_2_walk'"):
         to_c(make_policy_file(), '2 walk')
 
 

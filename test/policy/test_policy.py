@@ -227,7 +227,7 @@ def test_load_gives_the_policy_that_was_saved(policy, tmp_path):
 
 
 def test_an_unknown_engine_is_refused(make_policy_file):
-    with pytest.raises(ConfigError, match="engine is 'jax'; valid are auto, numba, numpy"):
+    with pytest.raises(ConfigError, match="engine is 'jax'; it must be one of auto, numba, numpy"):
         Policy(make_policy_file(), 'jax')
 
 

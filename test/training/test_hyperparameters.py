@@ -132,7 +132,7 @@ def test_a_preset_is_found_by_environment_and_name() -> None:
     assert usual is not None
     assert usual.name == 'InvertedPendulum-v5.yaml'
     assert preset_path('Nothing-v0') is None
-    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'InvertedPendulum-v5'; valid are .*robust"):
+    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'InvertedPendulum-v5'; the valid .* are .*robust"):
         preset_path('InvertedPendulum-v5', 'robost')
 
 

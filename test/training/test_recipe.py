@@ -55,7 +55,7 @@ def test_a_preset_of_the_environment_is_used_unless_the_recipe_is_asked_for() ->
     own, source = named_hyperparameters('HalfCheetah-v5')
     assert source.endswith('HalfCheetah-v5.yaml')
     assert named_hyperparameters('HalfCheetah-v5', rules.RECIPE)[0] == recipe('HalfCheetah-v5') != own
-    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'HalfCheetah-v5'; valid are recipe"):
+    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'HalfCheetah-v5'; the valid presets are recipe"):
         named_hyperparameters('HalfCheetah-v5', 'robost')
 
 

@@ -36,19 +36,19 @@ def test_the_error_for_a_missing_device_lists_the_valid_ones(name: Any) -> None:
     with pytest.raises(ConfigError) as error:
         set_device(name)
     message = str(error.value)
-    assert "valid here are 'auto', 'cpu'" in message and '\n' not in message
+    assert "the valid devices here are 'auto', 'cpu'" in message and '\n' not in message
     assert "'cuda:0'" in message if torch.cuda.is_available() else "'cuda:0'" not in message
 
 
 def test_without_a_gpu_cuda_is_refused_by_name_and_with_two_the_third_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     for name in ('cuda', 'cuda:0', torch.device('cuda')):
-        with pytest.raises(ConfigError, match="but torch sees no CUDA device here; valid here are 'auto', 'cpu'\\."):
+        with pytest.raises(ConfigError, match="sees no CUDA device here; the valid devices here are 'auto', 'cpu'\\."):
             set_device(name)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
     assert set_device('cuda:1') == torch.device('cuda:1')
-    with pytest.raises(ConfigError, match=r"sees 2 CUDA devices here; valid here are .*'cuda', 'cuda:0', 'cuda:1'\."):
+    with pytest.raises(ConfigError, match=r"sees 2 CUDA devices here; the valid .* are .*'cuda', 'cuda:0', 'cuda:1'\."):
         set_device('cuda:2')
 
 

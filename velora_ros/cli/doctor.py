@@ -8,7 +8,7 @@ from velora_ros.doctor.options import add_arguments, words_of
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add the command."""
-    parser = commands.add_parser('doctor', help='examine a robot before it is armed, with ROS', description=__doc__)
+    parser = commands.add_parser('doctor', help='examine a robot before it is armed (needs ROS)', description=__doc__)
     add_arguments(parser)
     parser.set_defaults(run=run)
 

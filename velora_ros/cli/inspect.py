@@ -72,7 +72,7 @@ def text(path: str, file: PolicyFile) -> str:
     """Return the description as text."""
     spec, wiring = file.spec, file.wiring
     shortest, longest = file.dt_range
-    assumed = ' (assumed, because the environment does not say it)' if spec.control_period_assumed else ''
+    assumed = ' (assumed, because the environment does not state it)' if spec.control_period_assumed else ''
     lines = [
         f'{path}',
         f'  digest       {file.digest}',

@@ -74,10 +74,10 @@ def check_fits(policy: PolicySpec, task: PolicySpec, name: str) -> None:
         own, offered = getattr(policy, what), getattr(task, what)
         if own != offered:
             missing = [one for one in own if one not in offered]
-            problem = f'{", ".join(missing)}, which' if missing else 'names in another order than'
+            problem = f'the task does not have {", ".join(missing)}' if missing else 'their order differs'
             raise SpecError(
-                f"the policy's {what} do not fit the task '{name}': it has {problem} the task does not have; the task "
-                f'has {", ".join(offered)}. Use the task it was trained in.'
+                f"the policy's {what} do not fit the task '{name}': {problem}; the task has {', '.join(offered)}. "
+                'Use the task it was trained in.'
             )
 
 

@@ -8,7 +8,7 @@ from velora_ros.recordings.options import RecordOptions, add_arguments
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add the command."""
-    parser = commands.add_parser('record', help="record a robot's topics, with ROS", description=__doc__)
+    parser = commands.add_parser('record', help="record a robot's topics (needs ROS)", description=__doc__)
     add_arguments(parser)
     parser.set_defaults(run=run)
 

@@ -28,7 +28,8 @@ def run(arguments: argparse.Namespace) -> None:
         from velora_ros.recordings.mcap_reader import read_recording  # noqa: PLC0415
         from velora_ros.recordings.repair import write_recording  # noqa: PLC0415
     except ImportError as error:
-        raise MissingDependencyError(f'a recording needs {error.name}. {how_to_install("record")}') from error
+        advice = how_to_install('record')
+        raise MissingDependencyError(f'a recording needs {error.name}, which is not installed. {advice}') from error
     if arguments.policy:
         become('replay', words_of(arguments))
     recording = read_recording(arguments.file)

@@ -19,8 +19,7 @@ def become(process: str, words: Sequence[str]) -> NoReturn:
     if importlib.util.find_spec('rclpy') is None:
         raise MissingDependencyError(
             f"'velora_ros {process}' needs ROS 2, but Python does not find rclpy; source your ROS workspace, or "
-            f'install '
-            'requirements/ros-jazzy.txt as make control does.'
+            'install requirements/ros-jazzy.txt as make control does.'
         )
     sys.stdout.flush()
     sys.stderr.flush()

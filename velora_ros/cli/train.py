@@ -66,12 +66,12 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         type=whole_number(1),
         help="largest number of environment steps, over all environments (default for a task: the task's own)",
     )
-    budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='episodes at most')
+    budget.add_argument('--episodes', metavar='N', type=whole_number(1), help='largest number of episodes')
     parser.add_argument(
         '--num-envs',
         metavar='N',
         type=whole_number(1),
-        help='environments to train in at once (default: 1; of a task 64)',
+        help='environments to train in at once (default: 1; for a task 64)',
     )
     parser.add_argument(
         '--out', metavar='FILE', help='policy file (default: policies/best.safetensors in the run folder)'
@@ -141,7 +141,7 @@ def _start_run(arguments: argparse.Namespace) -> None:
     if arguments.task and isinstance(hyperparameters.n_episodes, DefaultEpisodes):
         arguments.steps = task_steps(arguments.task)
         hyperparameters = dataclasses.replace(hyperparameters, n_episodes=arguments.steps)
-        budget = f'{arguments.steps} steps of all simulations together; --steps gives another budget'
+        budget = f'{arguments.steps} steps of all simulations together; --steps sets another budget'
     if start is not None:
         hyperparameters = dataclasses.replace(hyperparameters, **start.fixed)
         source += f', with {", ".join(start.fixed)} from {start.path}'

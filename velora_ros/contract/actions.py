@@ -110,7 +110,7 @@ def _of_contract(meaning: ActionMeaning, command: RobotCommand, interface: str) 
 def _one_each(spec: PolicySpec, name: str, given: Sequence[float], own: tuple[float, ...]) -> tuple[float, ...]:
     if len(given) not in (0, spec.action_dim):
         raise ConfigError(
-            f"'{name}' has {len(given)} values and the policy commands {spec.action_dim}: "
+            f"'{name}' has {len(given)} values, but the policy commands {spec.action_dim}: "
             f'{", ".join(spec.action_names)}. Give one for each, or omit it to use the values of the policy file.'
         )
     return tuple(map(float, given)) or own

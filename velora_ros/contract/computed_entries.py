@@ -2,7 +2,7 @@
 Entries of an observation that no message contains.
 
 These are differences between positions of several messages, the policy's previous action, and the clock of a gait.
-Values that they need but that are not observations themselves are stored behind the observation.
+Values that they need but that are not observations themselves are stored after the observation.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ from velora_ros.spec import Source
 from velora_ros.spec.robot_contract import GAIT_CLOCK, LAST_ACTION, OWN_TYPES
 
 Entry = tuple[int, Source, str]
-"""Place in the observation, source and field."""
+"""Index in the observation, source and field."""
 
 WAVES = ('sin', 'cos')
 
@@ -34,9 +34,9 @@ class ClockPlan:
 
     Args:
         source: the clock.
-        entries: their places in the observation.
+        entries: their indices in the observation.
         waves: 0 for the sine or 1 for the cosine, for each.
-        command: places of the command among the values read; empty: the clock always runs.
+        command: indices of the command among the values read; empty: the clock always runs.
     """
 
     source: Source
@@ -54,7 +54,7 @@ class Computed:
         size: number of values read and computed, at least the number of observations.
         hidden: number of the last ones that are not observations.
         ways: differences between positions of several messages.
-        actions: place in the observation and number of each previous action that is read.
+        actions: for each previous action that is read, its index in the observation and the number of the action.
         clocks: the clocks of a gait.
     """
 
@@ -70,7 +70,7 @@ class Computed:
 
 class RawPlaces:
     """
-    Places of the values that messages have; one that is not an observation gets a place behind the observations.
+    Indices of the values read from messages; a value that is not an observation gets an index after the observations.
 
     Args:
         plans: the plans of all sources, by name.
@@ -82,7 +82,7 @@ class RawPlaces:
 
     def of(self, name: str, fields: Iterable[str], why: str) -> list[int]:
         """
-        Return the places of a source's fields, and read them from now on.
+        Return the indices of a source's fields, which are read from now on.
 
         Raises:
             ConfigError: there is no such source.
@@ -92,7 +92,7 @@ class RawPlaces:
         return [self._place(self.plans[name], what) for what in fields]
 
     def of_joints(self, joints: Sequence[str], why: str = 'the position of a joint') -> list[int] | None:
-        """Return the places of joints' positions; None without joint states."""
+        """Return the indices of joints' positions; None without joint states."""
         name = next((name for name, one in self.plans.items() if one.source.type == JOINTS), None)
         return None if name is None else self.of(name, [signal_name(joint, 'position') for joint in joints], why)
 
@@ -136,11 +136,11 @@ def compute(entries: Sequence[Entry], places: RawPlaces) -> Computed:
 
 
 def _ways(name: str, way: RelativePosition, pairs: list[tuple[int, int]], places: RawPlaces) -> RelativePositions:
-    """Return the object for entries of a source that differ only in their axes: pairs of place and axis."""
+    """Return the object for entries of a source that differ only in their axes: pairs of index and axis."""
     why = f"a field of the source '{name}'"
     turned = places.of_joints([way.joint], why) if way.joint else []
     if turned is None:
-        raise ConfigError(f"{why} turns with the joint '{way.joint}', and no source has joint states; add one.")
+        raise ConfigError(f"{why} turns with the joint '{way.joint}', but no source has joint states; add one.")
     return RelativePositions(
         places.of(name, POSITION, why),
         origin=places.of(way.origin, POSITION, why) if way.origin else [],
@@ -165,7 +165,7 @@ def _wave(source: Source, what: str) -> int:
 
 
 def _command_of(source: Source, places: RawPlaces) -> list[int]:
-    """Return the places of the command that a clock depends on."""
+    """Return the indices of the command that a clock depends on."""
     if not source.moves_with:
         return []
     plan = places.plans.get(source.moves_with)

@@ -79,7 +79,7 @@ def parse(text: str) -> Field:
     if match := _REDUCED.fullmatch(text):
         name, inside = match.groups()
         if name not in REDUCTIONS:
-            raise ConfigError(f"'{text}' uses '{name}'.{did_you_mean(name, REDUCTIONS)}")
+            raise ConfigError(f"'{text}' uses the unknown function '{name}'.{did_you_mean(name, REDUCTIONS)}")
         return Field(text, tuple(_path(part, text) for part in inside.split(',')), name)
     return Field(text, (_path(text, text),))
 

@@ -62,8 +62,8 @@ class FrameTree:
         length = float(np.sqrt((turn**2).sum()))
         if not np.isfinite(place).all() or not 1e-6 < length < np.inf:
             raise ObservationError(
-                f"the pose of the frame '{child}' in '{parent}' is not finite, or has a zero quaternion; correct its "
-                'publisher.'
+                f"the pose of the frame '{child}' in '{parent}' has a number that is not finite, or a zero quaternion; "
+                'correct its publisher.'
             )
         self._parents[_plain(child)] = _plain(parent), Pose(place, turn / length)
 

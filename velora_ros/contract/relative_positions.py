@@ -61,7 +61,7 @@ def parse_relative_position(text: str) -> RelativePosition | None:
         return None
     steps = _STEP.findall(match[1])
     if unknown := [name for name, _ in steps if name not in _STEPS]:
-        raise ConfigError(f"'{text}' has '{unknown[0]}'; after position come {', '.join(_STEPS)}.")
+        raise ConfigError(f"'{text}' has the unknown step '{unknown[0]}'; the valid steps are {', '.join(_STEPS)}.")
     given: dict[str, str] = dict(steps)
     if len(given) < len(steps) or ('relative_to' in given and 'in_frame_of' in given):
         raise ConfigError(f"'{text}' subtracts two positions; give one.")
@@ -85,10 +85,10 @@ class RelativePositions:
     Computes the fields with the same position and origin.
 
     Args:
-        position: places of the position among the values read, x, y and z.
-        origin: places of the origin's position; empty: none.
-        orientation: places of the origin's orientation, w, x, y and z; empty: the axes are not turned.
-        joint: place of the position of the joint with which the axes turn [rad]; empty: none.
+        position: indices of the position among the values read, x, y and z.
+        origin: indices of the origin's position; empty: none.
+        orientation: indices of the origin's orientation, w, x, y and z; empty: the axes are not turned.
+        joint: index of the position of the joint with which the axes turn [rad]; empty: none.
         within: the coordinates are clipped to this distance [m]; inf: not clipped.
         axes: the axis of each entry.
         entries: the entries of the observation that are filled.

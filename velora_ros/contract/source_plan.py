@@ -28,7 +28,7 @@ class SourcePlan:
     nonfinite: list[str] = field(default_factory=list)
 
     def add(self, what: str, places: Iterable[int], nonfinite: str = '') -> None:
-        """Add a field that fills these places."""
+        """Add a field that fills these entries."""
         before = len(self.places)
         self.places.extend(places)
         self.fields.append(what)

@@ -63,7 +63,7 @@ class ObservationPlan:
         transform: applied to the whole observation; None for none.
         unwrapped: entries whose angle continues beyond half a turn.
         computed: the entries that no message contains.
-        joints: places of the commanded joints' positions among the values read; None if they are not read.
+        joints: indices of the commanded joints' positions among the values read; None if they are not read.
     """
 
     sources: list[SourcePlan]
@@ -104,7 +104,7 @@ def plan(names: Sequence[str], settings: ObservationSettings, joints: Sequence[s
     for one in plans.values():
         if not one.fields:
             raise ConfigError(
-                f"the source '{one.source.name}' gives no field; use it in 'observation.fields' or remove it from "
+                f"no field uses the source '{one.source.name}'; use it in 'observation.fields' or remove it from "
                 "'observation.sources'."
             )
     spread = {what: _spread(what, getattr(settings, what), widths, names) for what in ('scale', 'offset', 'transform')}
@@ -158,7 +158,7 @@ def _widths(texts: Sequence[str], fields: Sequence[str], names: Sequence[str]) -
         if unknown:
             count += f' without {fields[unknown[0]]}'
         raise ConfigError(
-            f"'observation.fields' has {count} and the policy reads {_listed(names)}. Give one for each, in this order."
+            f"'observation.fields' has {count}, but the policy reads {_listed(names)}. Give one for each, in order."
         )
     return known
 
@@ -168,7 +168,7 @@ def _nonfinite(values: Sequence[str], fields: Sequence[str]) -> list[str]:
         return [*(values or ('',))] * len(fields)
     if len(values) != len(fields):
         raise ConfigError(
-            f"'observation.nonfinite' has {len(values)} entries and 'observation.fields' has {len(fields)}; give one "
+            f"'observation.nonfinite' has {len(values)} entries, but 'observation.fields' has {len(fields)}; give one "
             "for each field, or one for all: a number, the name of a number in the same message, such as 'range_max', "
             f"or '{REFUSE}'."
         )
@@ -249,7 +249,7 @@ def _spread(what: str, values: Sequence[Any], widths: Sequence[int], names: Sequ
     if len(values) == len(widths):
         return [value for value, width in zip(values, widths, strict=True) for _ in range(width)]
     raise ConfigError(
-        f"'observation.{what}' has {len(values)} entries and the policy reads {_listed(names)}. "
+        f"'observation.{what}' has {len(values)} entries, but the policy reads {_listed(names)}. "
         'Give one for each, in this order.'
     )
 

@@ -27,8 +27,8 @@ def fill_ranges(ranges: Array, least: npt.ArrayLike, greatest: npt.ArrayLike) ->
     Args:
         ranges: the distances, shape (..., k) [m].
         least: replaces -inf, "closer than the sensor can measure", scalar or (..., 1) [m].
-        greatest: replaces inf, "nothing within reach", scalar or (..., 1) [m]. If a driver leaves it at 0, the range of
-            the sensor is not known and inf stays.
+        greatest: replaces inf, "nothing within reach", scalar or (..., 1) [m]. 0 means that the driver does not report
+        the sensor's range; inf is then kept.
     """
     reach = np.where(np.asarray(greatest) > 0, greatest, np.inf)
     return np.where(np.isneginf(ranges), least, np.where(np.isposinf(ranges), reach, ranges))

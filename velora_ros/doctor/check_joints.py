@@ -27,7 +27,7 @@ def check_names(about: str, wanted: Sequence[str], there: Sequence[str]) -> list
         return [Finding('ok', 'names', about, f'{len(wanted)} joints: {", ".join(wanted)}')]
     if len(missing) == len(wanted):
         text = (
-            f'this is another robot than the policy was trained for: it reads {_some(wanted)}, but the robot has '
+            f'the policy was trained for a different robot: it reads {_some(wanted)}, but this robot has '
             f"{_some(there)}. Use that robot's policy, or map the names with observation.fields."
         )
         return [Finding('mend', 'names', about, text)]
@@ -79,7 +79,7 @@ def _expected(joint: ExpectedJoint, *, anywhere: bool) -> tuple[float, float, st
     if joint.start is not None and not anywhere and not joint.deviation >= WIDE:  # also false for NaN
         return joint.start, START_TOLERANCE, 'the start pose is'
     if np.isnan(joint.deviation):
-        return joint.start or 0.0, np.pi, 'its range is not known; half a turn is assumed, about'
+        return joint.start or 0.0, np.pi, 'its range is not known; it is assumed to be half a turn about'
     wide = 2 if anywhere else 1
     return joint.mean, max(wide * DEVIATIONS * joint.deviation, wide * LEAST), 'in training it was about'
 

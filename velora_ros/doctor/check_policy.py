@@ -29,7 +29,7 @@ def check_policy(about: str, policy: Policy) -> Finding:
     if difference.max() <= TOLERANCE:
         return Finding('ok', 'trace', about, text)
     text += (
-        f", most in '{spec.action_names[int(worst[1])]}' at step {int(worst[0])}: this machine computes other actions. "
-        f'Try engine: numpy, copy the file again, or compare the versions of numpy.'
+        f", most in '{spec.action_names[int(worst[1])]}' at step {int(worst[0])}: this machine computes different "
+        f'actions. Try engine: numpy, copy the file again, or compare the versions of numpy.'
     )
     return Finding('mend', 'trace', about, text)

@@ -78,11 +78,11 @@ def _offset(name: str, command: Array, measured: Array) -> list[Finding]:
     if abs(offset) <= OFFSET:
         return []
     if spread > abs(offset) / 3:
-        text = f'it is off its command by {offset:.3g} on average: its controller is soft, or it carries a load.'
+        text = f'it deviates from its command by {offset:.3g} on average: its controller is soft, or it carries a load.'
         return [Finding('note', 'offset', name, text)]
     text = (
-        f'it is off its command by {offset:.3g}: the zeros of commands and states differ. Set command.offset or '
-        'observation.offset.'
+        f'it deviates from its command by {offset:.3g}: the zeros of commands and states differ. Set command.offset '
+        'or observation.offset.'
     )
     return [Finding('mend', 'offset', name, text)]
 

@@ -96,8 +96,8 @@ def _check_age(about: str, times: Times, max_age: float | None) -> list[Finding]
         text = f'the stamps are {where}: the clocks differ. Synchronise them, or check use_sim_time.'
         return [Finding('mend', 'clock', about, text)]
     if max_age is not None and median > max_age:
-        text = f'{measured}, and no command answers a state older than {max_age * 1e3:.0f} ms: the stamps or the '
-        return [Finding('mend', 'age', about, f'{text}network are late; stamp when measured, synchronise the clocks.')]
+        text = f'{measured}, but a state older than {max_age * 1e3:.0f} ms gets no command: the stamps or the '
+        return [Finding('mend', 'age', about, f'{text}network are late; stamp when measured, or synchronise clocks.')]
     if max_age is not None and median < -max_age:
         text = f'the stamps are {-median * 1e3:.0f} ms in the future: the clocks differ. Synchronise them.'
         return [Finding('mend', 'clock', about, text)]

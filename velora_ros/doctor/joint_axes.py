@@ -10,7 +10,7 @@ def joint_directions(urdf: str) -> dict[str, str]:
     Return the positive direction of each joint that moves, by its name.
 
     Args:
-        urdf: the robot's description; what is not XML has no joints.
+        urdf: the robot's description; a text that is not XML has no joints.
 
     Returns:
         for example ``about (0, 1, 0) of the frame of 'thigh', by the right-hand rule``.

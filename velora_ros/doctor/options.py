@@ -6,10 +6,10 @@ import argparse
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments to a parser."""
     parser.add_argument('policy', metavar='POLICY', nargs='?', help='policy file, or the name of a shipped policy')
-    parser.add_argument('--recording', metavar='FILE', help='an MCAP file instead of live topics')
+    parser.add_argument('--recording', metavar='FILE', help='MCAP file to examine instead of live topics')
     parser.add_argument('--params', metavar='FILE', help='parameter file of policy_node')
     parser.add_argument('--namespace', metavar='NS', default='', help="the robot's namespace")
-    parser.add_argument('--command-topic', metavar='TOPIC', default='command', help='topic of commands (command)')
+    parser.add_argument('--command-topic', metavar='TOPIC', default='command', help='its commands (default: command)')
     parser.add_argument('--seconds', metavar='S', type=float, default=5.0, help='how long to listen (default: 5)')
     parser.add_argument('--anywhere', action='store_true', help='the robot is not in its start pose, or not upright')
     parser.add_argument(

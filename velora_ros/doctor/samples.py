@@ -75,7 +75,7 @@ class ImuSamples:
 
     Args:
         times: when they were measured and received.
-        orientation: quaternions (w, x, y, z) that turn the sensor's frame to the world's, shape (n, 4).
+        orientation: quaternions (w, x, y, z) that rotate vectors from the sensor's frame to the world's, shape (n, 4).
         has_orientation: whether the sensor says that it has an orientation.
         gyro: angular velocity in its frame, shape (n, 3) [rad/s].
         acceleration: specific force in its frame, +9.81 upwards at rest, shape (n, 3) [m/s^2].
@@ -111,5 +111,5 @@ class ExpectedJoint:
 
     @property
     def is_revolute(self) -> bool:
-        """Whether it turns; a joint of unknown unit may."""
+        """Whether it is revolute; a joint of unknown unit counts as revolute."""
         return self.unit != 'm'

@@ -65,15 +65,15 @@ def control_period_of(env: Env, default: float | None = None) -> float:
 
 
 def _own_period(env: Any) -> Any:
-    """Return the stated period, times the frames that gymnasium's wrapper skips; None if there is none."""
+    """Return the stated period, multiplied by the steps that ``MaxAndSkipObservation`` skips; None if there is none."""
     skipped = 1
     while isinstance(env, gym.Wrapper):
-        if (period := _said_by(env)) is not None:
+        if (period := _stated_dt(env)) is not None:
             return period if skipped == 1 else _checked(period) * skipped
         if isinstance(env, gym.wrappers.MaxAndSkipObservation):
             skipped *= env._skip
         env = env.env
-    period = _said_by(env)
+    period = _stated_dt(env)
     if period is None:
         period = _timestep(env)
     if period is None:
@@ -81,7 +81,7 @@ def _own_period(env: Any) -> Any:
     return period if period is None or skipped == 1 else _checked(period) * skipped
 
 
-def _said_by(env: Any) -> Any:
+def _stated_dt(env: Any) -> Any:
     """Return the attribute ``dt``; None if there is none."""
     try:
         return getattr(env, 'dt', None)

@@ -22,9 +22,8 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
     Return what a policy for this environment reads and commands.
 
     Joint signals are named ``<joint>/<position|velocity|effort>``, everything else ``obs_<i>`` or ``action_<i>``.
-    Behind a wrapper that changes the observations they have no joint names, unless the wrapper is from this package. An
-    action has a joint's name if it is exactly the control of the actuator, which is tested on a copy of the
-    environment.
+    If a wrapper from outside this package changes the observations, they have no joint names. An action has a joint's
+    name only if it reaches the actuator unchanged, which is tested on a copy of the environment.
 
     Args:
         env: the environment, wrapped or not; its state and random generators are not changed.

@@ -35,7 +35,7 @@ _ADVICE = {
         'Remove it; the built-in normaliser (normalise=True, the default) stores its statistics in the file.'
     ),
     REWARD: (
-        'statistics of the rewards, so that the unit of the returns would drift and evaluations could not be compared. '
+        'statistics of the rewards, so the scale of the returns would drift and evaluations could not be compared. '
         'Remove it; reward_scale scales the rewards for learning, and returns stay in the units of the task.'
     ),
 }
@@ -81,8 +81,8 @@ def statistics_warning(env: Env) -> str:
     if not owners:
         return ''
     return (
-        f'the wrapper {owners[0]} keeps running statistics of the observations, which start from nothing here: the '
-        'policy sees other numbers than in training. Train again without the wrapper.'
+        f'the wrapper {owners[0]} keeps running statistics of the observations, which start afresh here, so the '
+        'policy sees different numbers than in training. Train again without the wrapper.'
     )
 
 

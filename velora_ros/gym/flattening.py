@@ -25,8 +25,8 @@ class NamedFlatten(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     Turn a dictionary or a tuple of observations into one vector, in the order of the space.
 
     Entries are named by their path: ``goal/y`` for a single number, ``goal/y_0``, ``goal/y_1`` for a vector. A single
-    number called ``position``, ``velocity`` or ``effort`` also gets ``_0``, because it may not be a joint's. Discrete
-    values become one-hot vectors, as in ``gymnasium.spaces.flatten``.
+    number called ``position``, ``velocity`` or ``effort`` also gets ``_0``, because it need not belong to a joint.
+    Discrete values become one-hot vectors, as in ``gymnasium.spaces.flatten``.
 
     Args:
         env: the environment.
@@ -76,13 +76,13 @@ class NamedFlatten(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
 def flat(env: Env) -> Env:
     """
-    Return the environment; if its observations are a dictionary or a tuple, flattened by :class:`NamedFlatten`.
+    Return the environment, flattened by :class:`NamedFlatten` if its observations are a dictionary or a tuple.
 
     Args:
         env: the environment; any other object is returned unchanged.
 
     Raises:
-        UnsupportedEnvironmentError: they cannot be flattened.
+        UnsupportedEnvironmentError: the observations cannot be flattened.
     """
     if isinstance(env, gym.Env) and isinstance(getattr(env, 'observation_space', None), spaces.Dict | spaces.Tuple):
         return NamedFlatten(env)

@@ -40,7 +40,7 @@ class FloatingBaseSensor:
     def __init__(self, model: mujoco.MjModel, joint: int) -> None:
         self._model, self._data = model, mujoco.MjData(model)
         self.dof, self._body = int(model.jnt_dofadr[joint]), int(model.jnt_bodyid[joint])
-        """Index of the base's velocity in the model's velocities."""
+        """Index of the first of the base's six velocities in ``qvel``."""
 
     def measure(self, data: mujoco.MjData, *, held: bool) -> FloatingBase:
         """

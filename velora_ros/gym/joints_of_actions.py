@@ -1,9 +1,9 @@
 """
 Which joint each action of a MuJoCo environment drives: found by testing, not by convention.
 
-An action gets a joint's name and a unit only if it is exactly the control of the actuator, which is tested on a copy of
-the environment (try_actions_on_copy.py). An action that is scaled, shifted, squashed, filtered, reordered or clipped on
-its way to ``data.ctrl``, or that is not held for the whole control period, gets no joint's name.
+An action gets a joint's name and a unit only if it reaches the actuator unchanged, which is tested on a copy of the
+environment (try_actions_on_copy.py). An action that is scaled, shifted, squashed, filtered, reordered or clipped on its
+way to ``data.ctrl``, or that is not held for the whole control period, gets no joint's name.
 """
 
 import warnings
@@ -42,7 +42,7 @@ def commanded_signals(env: Any, size: int) -> list[Signal | None]:
         return [None] * size
     found = [_actuator_signal(env.model, index) for index in range(size)]
     names = [signal.name for signal in found if signal]
-    # Two actuators of one joint: neither of them alone is the joint's command.
+    # If two actuators drive one joint, neither of them alone is the joint's command.
     return [signal if signal and names.count(signal.name) == 1 else None for signal in found]
 
 
@@ -119,8 +119,7 @@ def _tried(env: Env) -> Trial | None:
         why = described(error)
     warnings.warn(
         f'the actions of {type(env.unwrapped).__name__} could not be tested on a copy of it ({why}), so they are '
-        f'called '
-        'action_0 and so on, without a unit. On a robot, set their joints, scale and offset by hand.',
+        'called action_0 and so on, without a unit. On a robot, set their joints, scale and offset by hand.',
         stacklevel=5,
     )
     return None

@@ -20,7 +20,7 @@ from velora_ros.gym.rendering import OFF_SCREEN, backend_failure, choose_backend
 Env = gym.Env[Any, Any]
 
 MADE_AS = '_velora_made_as'
-"""Attribute of an environment: the id that makes it again, if its spec has another one."""
+"""Attribute of an environment: the id from which it can be made again, if that is not the id in its spec."""
 
 
 def make(env_id: str, **kwargs: Any) -> Env:
@@ -39,13 +39,13 @@ def make(env_id: str, **kwargs: Any) -> Env:
 
     Raises:
         UnsupportedEnvironmentError: there is no such id or file, a package is missing, or the environment's constructor
-            fails; the message contains the constructor's error, which is also the cause.
+            fails; the message contains the constructor's error, which is also the ``__cause__``.
         ConfigError: ``MUJOCO_GL`` is not the name of an OpenGL backend.
         MissingDependencyError: the OpenGL backend does not work here.
     """
     if not isinstance(env_id, str):
         raise UnsupportedEnvironmentError(
-            f"the environment id is {env_id!r}; it must be text like 'InvertedPendulum-v5'."
+            f"the environment id is {env_id!r}; it must be a string such as 'InvertedPendulum-v5'."
         )
     if reason := foreign_file(env_id):
         raise UnsupportedEnvironmentError(reason)
@@ -142,7 +142,7 @@ def _about_keywords(env_id: str, kwargs: Mapping[str, Any], reason: str) -> str:
             f'command line with {given}.'
         )
     if list(kwargs) == ['render_mode'] or "'render_mode'" in reason:
-        return f"the environment '{env_id}' cannot draw pictures: it does not take the keyword render_mode."
+        return f"the environment '{env_id}' cannot be rendered: its constructor does not accept render_mode."
     known = _keywords_of(env_id)
     unknown = [name for name in kwargs if f"'{name}'" in reason]
     valid = did_you_mean(unknown[0], known) if unknown and known else " See the environment's documentation."
@@ -168,7 +168,7 @@ def _unknown(env_id: str) -> str:
     nearest = same[-1:] or difflib.get_close_matches(env_id, known, n=1)
     hint = f"Did you mean '{nearest[0]}'? " if nearest else ''
     return (
-        f"there is no environment '{env_id}'. {hint}Valid are the ids of gymnasium's registry, 'Name-v<version>' "
-        '(gymnasium.pprint_registry() lists them), module:id for others, and the path of a robot file '
+        f"there is no environment '{env_id}'. {hint}Give an id of gymnasium's registry, 'Name-v<version>' "
+        '(gymnasium.pprint_registry() lists them), module:id for others, or the path of a robot file '
         f'({", ".join(ENDINGS)}).'
     )

@@ -18,7 +18,7 @@ _FIRST_LOOK = 4  # number of environments; the first ones also load shared data
 
 def make_many_of(env: Env) -> Callable[..., VectorEnv[Any, Any, Any]] | None:
     """
-    Return ``make_vec`` of an environment that steps many of its kind in one call, like tasks; None if there is none.
+    Return the ``make_vec`` of an environment that can step many copies in one call, as tasks can; None if it has none.
 
     Wrappers that change an environment, such as disturbances, cannot wrap several at once.
     """
@@ -32,7 +32,7 @@ def make_vector(make: Callable[[], Env], n: int) -> SyncVectorEnv:
     """
     Make n environments that are stepped one after the other in this process.
 
-    MuJoCo's steps take tens of microseconds, less than sending an action to another process; docs/training.md has the
+    A MuJoCo step takes tens of microseconds, less than sending an action to another process; docs/training.md has the
     figures. For slow environments, pass your own ``AsyncVectorEnv``.
 
     Args:
@@ -40,7 +40,7 @@ def make_vector(make: Callable[[], Env], n: int) -> SyncVectorEnv:
         n: number of environments.
 
     Raises:
-        UnsupportedEnvironmentError: they would need more memory than available; or as ``make``.
+        UnsupportedEnvironmentError: the environments would need more memory than is available, or ``make`` raises it.
     """
     envs: list[Env] = []
     try:
@@ -62,7 +62,7 @@ def make_vector(make: Callable[[], Env], n: int) -> SyncVectorEnv:
 
 
 def _check_memory(n: int, each: float, free: float) -> None:
-    """Check that n environments of this many bytes fit into the memory that was free."""
+    """Check that n environments of ``each`` bytes fit into ``free`` bytes of memory."""
     if why := does_not_fit(n * each, free):
         most = max(1, int(LARGEST_SHARE * free / each))
         raise UnsupportedEnvironmentError(f'{n} environments need {why}; use at most {most}.')

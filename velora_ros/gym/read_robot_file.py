@@ -10,7 +10,7 @@ ENDINGS = ('.xml', '.mjcf', '.urdf', '.mjb')
 """Suffixes of files that can be read, in upper or lower case."""
 FOREIGN_ENDINGS = ('.xacro', '.sdf', '.usd', '.usda', '.usdc', '.usdz', '.world')
 """Suffixes of robot files that cannot be read."""
-ADVICE = 'Valid are MJCF (.xml, .mjcf), URDF (.urdf) and compiled MuJoCo models (.mjb).'
+ADVICE = 'The valid formats are MJCF (.xml, .mjcf), URDF (.urdf) and compiled MuJoCo models (.mjb).'
 
 _XACRO = 'it still has xacro elements; expand them, with: xacro {} > robot.urdf'
 _MESHES = ('.stl', '.obj', '.msh')
@@ -64,7 +64,7 @@ def specification(path: str) -> Any:
     import mujoco  # noqa: PLC0415 - is_robot_file must not load it
 
     if Path(path).suffix.lower() == _COMPILED:
-        raise ValueError('it is a compiled model, to which nothing can be added; give the MJCF file')
+        raise ValueError('it is a compiled model, which cannot be extended; give the MJCF file')
     root = _root(path)
     if root is None and b'<xacro:' in Path(path).read_bytes():  # the prefix is undeclared
         raise ValueError(_XACRO.format(Path(path).name))

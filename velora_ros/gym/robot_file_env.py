@@ -58,7 +58,7 @@ class ModelEnv(MujocoEnv):
 
     Args:
         file: path of the file.
-        control_period: time between two observations [s]; the file's time step is reduced to divide it.
+        control_period: time between two observations [s]; the file's time step is reduced if it does not divide it.
         reward: function of MuJoCo's model, data and the action, called after each period; None: the reward is 0.
         reset_noise: largest distance of a joint from its start position, drawn uniformly [rad or m].
         **rendering: for MujocoEnv, e.g. ``render_mode``.
@@ -110,7 +110,7 @@ class ModelEnv(MujocoEnv):
         return self._observed
 
     def action_signals(self) -> list[Signal]:
-        """Return the name and the unit of each action; env_to_spec.py checks that derived classes keep it."""
+        """Return the name and the unit of each action; env_to_spec.py checks whether derived classes change actions."""
         return self._commanded
 
     def step(self, action: Any) -> tuple[Array, Any, bool, bool, dict[str, Any]]:

@@ -54,7 +54,7 @@ def cell_kind(cell: str) -> CellKind:
         ConfigError: there is no such cell.
     """
     if cell not in CELLS:
-        raise ConfigError(f"the cell is '{cell}'; valid are {', '.join(CELLS)}.{did_you_mean(str(cell), CELLS)}")
+        raise ConfigError(f"there is no cell '{cell}'.{did_you_mean(str(cell), CELLS)}")
     return CELLS[cell]
 
 

@@ -17,7 +17,7 @@ def inputs_per_neuron(n_sources: int, sparsity: float) -> int:
 
 
 def parameter_count(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
-    """Return the number of weights that have a synapse, and of biases; the wiring's draw may add a few."""
+    """Return the number of weights that have a synapse, and of biases; a random wiring may add a few."""
     kind = cell_kind(cell)
     n_inter, n_command = layer_sizes(n_neurons)
     fan_in = _synapses(n_command, n_inter, sparsity) + n_command * kind.time_input
@@ -34,7 +34,7 @@ def equal_neurons(cell: str, n_sensory: int, n_neurons: int, n_motor: int, spars
     """
     Return the number of neurons with which a cell has about as many parameters as the liquid one.
 
-    The difference is at most 10 % from 10 neurons on; the share of command neurons is the same.
+    The difference is at most 10 % for 10 neurons or more; the share of command neurons is the same.
     """
     if cell == CFC:
         return n_neurons

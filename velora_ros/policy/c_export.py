@@ -199,7 +199,7 @@ CELL_CODE = {
     }}
 """,
     'gru': """\
-    /* Gated recurrent unit, gates r, z, n; the last gate's parts from input and hidden state stay apart. */
+    /* Gated recurrent unit, gates r, z, n; the last gate's parts from input and hidden state are kept apart. */
     float from_hidden[{n_z}];
     in[{n_inter}] = ratio - 1.0f;
     {name}_linear({name}_command_weight, {name}_command_bias, in, {n_inter} + 1, {n_z}, z);
@@ -235,7 +235,7 @@ def to_c(file: PolicyFile, name: str) -> str:
     """
     if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
         raise PolicyFileError(
-            f"'{name}' cannot begin the names in a C file; use letters, digits and _, with a letter first, such as "
+            f"'{name}' cannot be the prefix of names in C; use letters, digits and _, with a letter first, such as "
             f"'{identifier(name)}'."
         )
     if file.cell not in CELL_CODE:

@@ -116,7 +116,7 @@ def why_no_policy(path: str | os.PathLike[str]) -> str:  # noqa: PLR0911 - one f
             return f"this is the folder of a LEAPP bundle; name its YAML file, '{bundle}'."
         return 'this is a folder; name the .safetensors file itself.'
     if found.kind in (ONNX, LEAPP):
-        return f'this is {found.text}, which policy_node runs; what is asked for here needs a .safetensors file.'
+        return f'this is {found.text}, which only policy_node can run; give a .safetensors file here.'
     return _how_to_make_one(found, place)
 
 
@@ -137,8 +137,8 @@ def why_no_agent(path: str | os.PathLike[str]) -> str:
         return f"this is {found.text}; name one of its checkpoints, in '{place / 'checkpoints'}'."
     if found.kind == POLICY:
         return (
-            f'this is {found.text}, not a saved agent: it has no critic. LiquidDDPG.from_policy(file) trains on from '
-            'it, and velora_ros.policy.Policy.load(file) runs it.'
+            f'this is {found.text}, not a saved agent: it has no critic. LiquidDDPG.from_policy(file) trains it '
+            'further, and velora_ros.policy.Policy.load(file) runs it.'
         )
     if found.kind == FOLDER:
         return 'this is a folder; name a file that LiquidDDPG.save wrote.'
@@ -153,7 +153,7 @@ def why_no_run(path: str | os.PathLike[str]) -> str:
     if found.kind == CHECKPOINT and (place.parent.parent / 'config.yaml').is_file():
         return f"'{place}' is {found.text}; name the folder of the run, '{place.parent.parent}'."
     if found.kind in (POLICY, AGENT, CHECKPOINT):
-        return f"'{place}' is {found.text}, not the folder of a run; to train on from it use --from '{place}'."
+        return f"'{place}' is {found.text}, not the folder of a run; to train it further, use --from '{place}'."
     return f"'{place}' is {found.text}; give the folder of a run."
 
 

@@ -202,7 +202,7 @@ def make_engine(name: str, file: PolicyFile | OnnxFile) -> tuple[str, Engine]:
         PolicyFileError: onnxruntime cannot run the model.
     """
     if name not in ENGINES:
-        raise ConfigError(f"the engine is '{name}'; valid are {', '.join(ENGINES)}.")
+        raise ConfigError(f"the engine is '{name}'; it must be one of {', '.join(ENGINES)}.")
     if isinstance(file, OnnxFile):
         if name != 'auto':
             raise ConfigError(f"the engine is '{name}', but the policy is an ONNX model; use 'auto'.")

@@ -1,4 +1,4 @@
-"""Read a recording, complete or truncated: a recorder that was killed leaves a file without an end and an index."""
+"""Read a recording, complete or truncated: a recorder that was killed leaves a file without an end or an index."""
 
 import struct
 from collections.abc import Collection, Iterator

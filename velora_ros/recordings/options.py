@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('file', metavar='FILE', nargs='?', help='MCAP file to write (default: date and time)')
     parser.add_argument('--topics', metavar='TOPIC', nargs='+', default=[], help='further topics')
     parser.add_argument('--all', action='store_true', help='every topic, images included')
-    parser.add_argument('--no-hidden', action='store_true', help='without what the policy reads and its hidden state')
+    parser.add_argument('--no-hidden', action='store_true', help='omit what the policy reads and its hidden state')
     parser.add_argument('--seconds', metavar='S', type=_seconds, default=0.0, help='end after this time')
     parser.add_argument('--namespace', metavar='NS', default='', help="the robot's namespace")
 

@@ -7,7 +7,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments to a parser."""
     parser.add_argument('file', metavar='FILE', help='recording, an MCAP file')
     parser.add_argument('--out', metavar='FILE', help='write what can be read as a valid MCAP file')
-    other = parser.add_argument_group('what another policy would have commanded, with ROS')
+    other = parser.add_argument_group('what another policy would have commanded (needs ROS)')
     other.add_argument('--policy', metavar='FILE', help='policy file, or the name of a shipped policy')
     other.add_argument('--params', metavar='FILE', help='parameter file of policy_node: observation.*, command.*')
     other.add_argument('--namespace', metavar='NS', help="the robot's namespace (default: that of the recorded policy)")

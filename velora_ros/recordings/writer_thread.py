@@ -8,7 +8,7 @@ from velora_ros.recordings.message_queue import MessageQueue
 from velora_ros.recordings.messages import Channel, Note
 
 FLUSH_S = 1.0
-"""Longest time until a received message is written to the disk, in addition to the disk's own latency [s]."""
+"""Longest time from receiving a message until it is written to the disk, without the disk's own latency [s]."""
 
 
 class WriterThread:

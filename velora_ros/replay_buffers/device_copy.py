@@ -47,7 +47,7 @@ class DeviceRows:
         self._note_places()
 
     def _places_of_newest(self, new: Integers) -> Integers:
-        """Return the places of the newest rows of each ring, counted over all rings together."""
+        """Return the indices of the newest rows of each ring, counted over all rings together."""
         back = np.arange(1, int(new.max()) + 1)
         within = (self._buffer.positions[:, None] - back) % self.capacity
         places: Integers = (np.arange(self.n_streams)[:, None] * self.capacity + within)[back <= new[:, None]]
@@ -64,7 +64,7 @@ class DeviceRows:
         Return sequences, shape (B, L, width), without waiting for the device.
 
         Args:
-            places: the starts, as shares of all possible ones; float64, shape (B,).
+            places: the starts, as fractions of the number of possible starts; float64, shape (B,).
             length: L, burn-in included.
         """
         starts = (self.held - length + 1).clamp(min=0)

@@ -29,10 +29,10 @@ def new_rows(*shape: int) -> Array:
 
 def check_fits(rows: Array, held: int, steps: float) -> None:
     """
-    Check that a replay will still fit into memory when it is full, or after so many further steps.
+    Check that a replay will still fit into memory when it is full, or after ``steps`` further transitions.
 
     Args:
-        rows: those of the replay, shape (..., width).
+        rows: the rows of the replay, shape (..., width).
         held: transitions that it holds; their memory is occupied already.
         steps: transitions that will be added at most.
 

@@ -22,12 +22,12 @@ class Transition(NamedTuple):
         observation: o, shape (observation,).
         action: normalised to [-1, 1], shape (action,).
         reward: sum over the elapsed time.
-        terminated: the episode ended in a terminal state; a truncation is *not* one, its return is bootstrapped.
+        terminated: whether o' is terminal. A truncated episode has no terminal state; its return is bootstrapped.
         next_observation: o', shape (observation,).
         dt: elapsed time before o over the nominal period, dt/T.
         next_dt: elapsed time between o and o' over the nominal period.
         hidden: the hidden state before o, the actor's and then that of the critics' memory, shape (hidden,).
-        first: o is the first observation of an episode.
+        first: whether o is the first observation of an episode.
         state: what the critic sees with o, shape (state,); None: the observation.
         next_state: what the critic sees with o', shape (state,); None: the observation.
     """
@@ -105,7 +105,7 @@ class SequenceBuffer:
         self.size = 0
         self._added = 0  # transitions ever added: transition i has the number i
         self._starts = np.zeros(capacity, np.int64)  # a ring: numbers of the transitions that began an episode
-        self._n_starts = self._n_gone = 0  # episodes ever begun, and those of them whose first transition is gone
+        self._n_starts = self._n_gone = 0  # episodes ever begun, and how many of them have lost their first transition
 
     def __len__(self) -> int:
         """Return the number of transitions held."""
@@ -113,17 +113,17 @@ class SequenceBuffer:
 
     @property
     def positions(self) -> npt.NDArray[np.int64]:
-        """Where the next transition goes, as in :class:`velora_ros.replay_buffers.StreamBuffer` with one stream."""
+        """The row of the next transition, shape (1,), as in a ``StreamBuffer`` with one stream."""
         return np.array([self.position])
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
-        """The number of transitions held, in the same form."""
+        """The number of transitions held, shape (1,)."""
         return np.array([self.size])
 
     @property
     def added(self) -> npt.NDArray[np.int64]:
-        """The number of transitions ever added, in the same form."""
+        """The number of transitions ever added, shape (1,)."""
         return np.array([self._added])
 
     def add(self, transition: Transition) -> None:
@@ -173,8 +173,8 @@ class SequenceBuffer:
             n_sequences: B.
             length: L, burn-in included.
             rng: the only random generator that is used.
-            episode_share: share of the sequences for which an episode is drawn first, each as likely as the others,
-                then a place in it: what happens in short episodes is then not lost among that of long ones.
+            episode_share: share of the sequences for which an episode is drawn first, each with the same probability,
+            and then a start in it. Short episodes are then drawn as often as long ones.
             into: a batch from :meth:`empty_batch` of this size, which is overwritten and returned; None: a new one with
                 its own memory. Making arrays takes longer than filling them.
 
@@ -199,7 +199,7 @@ class SequenceBuffer:
         while self._n_gone < self._n_starts and self._starts[self._n_gone % self.capacity] < oldest:
             self._n_gone += 1
         n_episodes = self._n_starts - self._n_gone
-        if n_episodes == 0:  # one episode fills the replay, its start is gone
+        if n_episodes == 0:  # one episode fills the replay, and its start has been overwritten
             return
         drawn = self._n_gone + (rng.random(len(starts)) * n_episodes).astype(np.int64)
         begin = self._starts[drawn % self.capacity] - oldest
@@ -272,7 +272,7 @@ class SequenceBuffer:
 
 
 def columns_of(observation_dim: int, action_dim: int, hidden_dim: int, state_dim: int) -> dict[str, slice]:
-    """Return the place of each field of a transition in its row; ``first`` is the last."""
+    """Return the columns of each field of a transition in its row; ``first`` is the last."""
     widths = {
         'observation': observation_dim,
         'next_observation': observation_dim,

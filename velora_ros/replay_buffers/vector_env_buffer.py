@@ -60,7 +60,7 @@ class StreamBuffer:
     Rings of transitions, one for each of n streams, each with its own oldest transition.
 
     Args:
-        capacity: number of transitions kept, of all streams; it is split evenly and rounded down.
+        capacity: number of transitions kept, over all streams; it is split evenly and rounded down.
         n_streams: number of streams, n.
         observation_dim: entries of an observation.
         action_dim: entries of an action.
@@ -83,22 +83,22 @@ class StreamBuffer:
     ) -> None:
         if capacity < n_streams:
             raise ConfigError(
-                f'buffer_size is {capacity} and there are {n_streams} environments; each needs at least 1 transition, '
-                'and a sequence of them to learn from. Raise buffer_size.'
+                f'buffer_size is {capacity}, too small for {n_streams} environments: each must hold at least one '
+                'sequence of transitions. Raise buffer_size.'
             )
         self.columns = columns_of(observation_dim, action_dim, hidden_dim, state_dim)
         self.capacity = capacity // n_streams
-        """Transitions kept of each stream."""
+        """Number of transitions kept for each stream."""
         width = self.columns['first'].stop
         self.rows = new_rows(n_streams, self.capacity, width)
         self._newest = np.zeros((n_streams, width), np.float32)  # side by side, then each goes to its ring at once
         self.positions = np.zeros(n_streams, np.int64)
         self.sizes = np.zeros(n_streams, np.int64)
         self.added = np.zeros(n_streams, np.int64)
-        """Transitions ever added of each stream."""
+        """Number of transitions ever added to each stream."""
 
     def __len__(self) -> int:
-        """Return the number of transitions held, of all streams."""
+        """Return the number of transitions held, over all streams."""
         return int(self.sizes.sum())
 
     def add(self, transitions: Transitions, taken: Flags | None = None) -> None:
@@ -122,7 +122,7 @@ class StreamBuffer:
 
     def sample(self, n_sequences: int, length: int, rng: np.random.Generator, *, into: Batch | None = None) -> Batch:
         """
-        Draw sequences with replacement, uniformly over all places where one can start.
+        Draw sequences with replacement, uniformly over all possible starts.
 
         Args:
             n_sequences: B.
@@ -154,7 +154,7 @@ class StreamBuffer:
         return np.concatenate([ring[:size] for ring, size in zip(self.rows, self.sizes, strict=True)])
 
     def spread(self, n_sequences: int, length: int) -> tuple[Batch, Array, Array]:
-        """Return sequences at even distances over all places; see :meth:`SequenceBuffer.spread`."""
+        """Return sequences evenly spaced over all possible starts; see :meth:`SequenceBuffer.spread`."""
         batch = self.empty_batch(n_sequences, length + 1)
         self._gather(np.linspace(0, 1, n_sequences, endpoint=False), length + 1, batch.rows)
         assert batch.rows is not None
@@ -183,7 +183,7 @@ class StreamBuffer:
         self.positions[:], self.sizes[:], self.added[:] = positions, sizes, sizes
 
     def _gather(self, places: npt.NDArray[np.float64], length: int, rows: Array | None) -> None:
-        """Fill rows, (B, L, width), with the sequences at ``places``, each a share of all possible starts."""
+        """Fill rows, (B, L, width), with the sequences at ``places``, fractions of the number of possible starts."""
         starts = np.maximum(self.sizes - length + 1, 0).cumsum()
         if not starts[-1]:
             raise ConfigError(
@@ -205,9 +205,9 @@ def gather_streams(
     Args:
         rings: shape (n, capacity, width).
         oldest: the row of each stream's oldest transition, shape (n,).
-        ends: possible starts of the streams up to and including each one, shape (n,).
-        places: which of all possible starts, rounded down, shape (B,).
-        rows: written.
+        ends: number of possible starts in all streams up to and including each one, shape (n,).
+        places: indices of the starts among all possible ones, rounded down, shape (B,).
+        rows: the array that is written.
     """
     n_sequences, length, width = rows.shape
     capacity = rings.shape[1]

@@ -32,7 +32,7 @@ def from_json(kind: type[Any], data: Any, where: str) -> Any:
         raise SpecError(f'{where} is {data!r}; it must be an object with the fields of {kind.__name__}.')
     known = {item.name: item for item in fields(kind)}
     if unknown := sorted(data.keys() - known.keys()):
-        raise SpecError(f'{where} has the unknown field {unknown[0]}; known are {", ".join(known)}.')
+        raise SpecError(f'{where} has the unknown field {unknown[0]}; the known fields are {", ".join(known)}.')
     if missing := [name for name, item in known.items() if item.default is MISSING and name not in data]:
         raise SpecError(f'{where} lacks {", ".join(missing)}.')
     hints = get_type_hints(kind)

@@ -204,7 +204,7 @@ class PolicySpec:
             raise SpecError(f'the policy spec lacks {", ".join(sorted(missing))}; it must have {required}.')
         if unknown := data.keys() - known.keys():
             raise SpecError(
-                f'the policy spec has unknown fields {", ".join(sorted(unknown))}; known: {", ".join(known)}.'
+                f'the policy spec has unknown fields {", ".join(sorted(unknown))}; it can have {", ".join(known)}.'
             )
         try:
             units, scale = _strings(data['action_units']), _floats(data.get('action_scale', ()))

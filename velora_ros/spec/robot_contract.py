@@ -34,14 +34,14 @@ class Source:
         missing: values used before the first message and when the newest is too old, one for all or one for each;
             empty refuses the observation instead.
         frame: the frame that its messages must be in; empty accepts any.
-        max_age_s: most time between its newest value and the observation's stamp [s]; 0 is no limit, -1 the node's own.
+        max_age_s: largest time between its newest value and the observation's stamp [s]; 0: no limit, -1: the node's.
         low: least values that the policy saw in training, one for all or one for each; smaller ones are clipped.
         high: greatest values that the policy saw in training; greater ones are clipped.
         period_s: of a GaitClock, the duration of a stride [s].
-        phase: of a GaitClock, the share of a stride that is done at the start.
-        moves_with: of a GaitClock, the source of the command; while this commands to stand, sine and cosine are zero.
+        phase: of a GaitClock, the share of a stride that is already completed at the start.
+        moves_with: of a GaitClock, the source of the command; while it commands standing, sine and cosine are zero.
         moves_above: of a GaitClock, an entry of the command above this is a command to move.
-        mounting_rpy: roll, pitch and yaw of an Imu in the base's frame [rad]; empty: they agree.
+        mounting_rpy: roll, pitch and yaw of an Imu in the base's frame [rad]; empty: the two frames are aligned.
         zero_means_no_return: of a LaserScan, whether a range of 0 means "nothing within reach".
     """
 
@@ -85,7 +85,8 @@ class RobotCommand:
         mode: ``absolute`` or ``increment``.
         low: least value that is sent for each action [SI unit].
         high: greatest value that is sent for each action [SI unit].
-        stiffness: of the position servos in training, advice for the robot's own [N*m/rad or N/m]; empty if unknown.
+        stiffness: stiffness of the position servos in training, advice for the robot's own [N*m/rad or N/m]; empty if
+            unknown.
         damping: of the servos in training [N*m*s/rad or N*s/m]; empty if unknown.
         effort_limit: largest effort of each joint in training [N*m or N]; empty if unknown.
         start_pose: position of each joint at the start of an episode [rad or m]; empty if there is none.
@@ -113,7 +114,7 @@ class RobotCommand:
             if len(values) not in (0, len(self.fields)):
                 raise SpecError(f'{name} of the command has {len(values)} entries; it must have {len(self.fields)}.')
         if any(low >= high for low, high in zip(self.low, self.high, strict=False)):
-            raise SpecError('the command has a lower limit that is not below the upper one.')
+            raise SpecError('the command has a lower limit that is not below its upper limit; correct low and high.')
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class RobotContract:
     def _check_sources(self) -> None:
         names = [source.name for source in self.sources]
         if not names or len(set(names)) < len(names):
-            raise SpecError(f'the sources are {", ".join(names) or "none"}; there must be one, with distinct names.')
+            raise SpecError(f'the sources are {", ".join(names) or "none"}; give at least one, with distinct names.')
         for source in self.sources:
             if not source.name.isidentifier():
                 raise SpecError(f"a source has the name '{source.name}'; use letters, digits and underscores.")
@@ -161,7 +162,7 @@ class RobotContract:
                 raise SpecError(f"the source '{source.name}' must have a topic and a message type.")
             if source.moves_with and source.moves_with not in names:
                 raise SpecError(
-                    f"the source '{source.name}' moves with '{source.moves_with}', which is not a source."
+                    f"moves_with of the source '{source.name}' is '{source.moves_with}', which is not a source."
                     f'{did_you_mean(source.moves_with, names)}'
                 )
 
@@ -206,4 +207,4 @@ def _check_finite(what: str, values: Sequence[float]) -> None:
 
 def _check_choice(what: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
-        raise SpecError(f"{what} is '{value}'.{did_you_mean(value, choices)}")
+        raise SpecError(f"{what} is '{value}', which is unknown.{did_you_mean(value, choices)}")

@@ -21,7 +21,7 @@ from velora_ros.utils.atomic_files import atomic_write
 
 LONGEST_NAME = 150
 EVALUATIONS = 20  # evaluations of a trial, if neither the sweep nor the preset sets eval_every
-HEADER = '# What this sweep was started with; velora_ros sweep --resume FOLDER resumes it.\n'
+HEADER = '# The plan of this sweep; velora_ros sweep --resume FOLDER resumes it.\n'
 
 Setting = dict[str, Any]
 
@@ -71,7 +71,7 @@ class Sweep:
         cpus_per_trial: CPU cores reserved for each trial.
         max_concurrent: trials at the same time; None: as many as the cores allow.
         rank_by: the evaluation of a trial that counts, ``last`` or ``best``.
-        control_period: nominal period [s], for an environment that does not say it.
+        control_period: nominal period [s], for an environment that does not state it.
         env_args: keywords for the environment.
     """
 

@@ -24,7 +24,7 @@ def make_settings(file: SweepFile, base: TrainConfig) -> tuple[dict[str, Any], .
         base: the hyperparameters of every setting that does not change them.
 
     Raises:
-        ConfigError: a value is not valid, or one that could be drawn.
+        ConfigError: a value, or a value that could be drawn, is not valid.
     """
     settings: list[dict[str, Any]] = []
     for values in _made(file, base) if file.settings is None else file.settings:
@@ -52,7 +52,7 @@ def _made(file: SweepFile, base: TrainConfig) -> Iterator[dict[str, Any]]:
 
 
 def _check_range(name: str, drawn: Range, base: TrainConfig) -> None:
-    """Refuse a range from which a value that is not valid could be drawn."""
+    """Refuse a range from which an invalid value could be drawn."""
     if _is_whole(name) and not drawn.choice and not all(value.is_integer() for value in drawn.values):
         raise ConfigError(f'sample.{name} is from {drawn.values[0]} to {drawn.values[1]}; it must be two integers.')
     if name not in TOGETHER:

@@ -116,7 +116,7 @@ class Entries(BaseModel):
 
 
 class Range(Entries):
-    """What one hyperparameter is drawn from: exactly one of the three."""
+    """The values from which a hyperparameter is drawn; exactly one of the three fields is set."""
 
     choice: list[Any] | None = Field(None, min_length=1)
     uniform: Ends | None = None
@@ -147,7 +147,7 @@ class Range(Entries):
 
 
 class Sample(BaseModel):
-    """How many settings are drawn, and for each hyperparameter what from."""
+    """How many settings are drawn, and the range of each hyperparameter."""
 
     model_config = ConfigDict(extra='allow', allow_inf_nan=False, frozen=True)
     __pydantic_extra__: dict[str, Range]

@@ -30,10 +30,10 @@ SEEN = 0.15  # m, the largest of these distances that the critic sees
 SPEED = np.pi  # rad/s, the joints' limit
 LIMITS = {'shoulder_lift': (-np.pi - 0.15, 0.15), 'elbow': (-2.4, 2.4), 'wrist_2': (-1.9, 1.9)}
 """Within these [rad] no part of the arm can touch another one, nor the upper arm the floor, in any pose."""
-# Goals are poses of the arm with joints in these ranges [rad], so that the arm is above the floor more often than not.
+# Goals are drawn from poses with joints in these ranges [rad], in most of which the arm is above the floor.
 LOWEST = np.array([-np.pi, -np.pi, -2.4, -np.pi, -1.9, -np.pi])
 HIGHEST = np.array([np.pi, 0.0, 2.4, np.pi, 1.9, np.pi])
-TURNS = 4.0  # rad, from which on the first joint is paid to turn back
+TURNS = 4.0  # rad; beyond this the first joint is rewarded for turning back
 
 
 def free_poses(sim: Sim, ids: Ids, clearance: float = 0.0) -> tuple[Array, Array]:
@@ -107,20 +107,20 @@ def touching(sim: Sim) -> Array:
 
 
 def at_goal(sim: Sim) -> Array:
-    """Return 1 - tanh(distance / 3 cm) of the tool from the goal; it still has a slope at the goal itself."""
+    """Return 1 - tanh(d / 3 cm), (n,), with the tool's distance d from the goal; its slope at the goal is not zero."""
     near: Array = 1 - np.tanh(reward.distance(sim, TOOL) / 0.03)
     return near
 
 
 def settled(sim: Sim) -> Array:
-    """Return the same divided by 1 + (speed / 0.5 rad/s)^2 of all joints together, which rewards rest."""
+    """Return :func:`at_goal` divided by 1 + (speed of all joints / 0.5 rad/s)^2, shape (n,); it rewards rest."""
     speeds = sim.joints('*').velocity
     resting: Array = at_goal(sim) / (1 + np.einsum('nj,nj->n', speeds, speeds) / 0.25)
     return resting
 
 
 def wound(sim: Sim) -> Array:
-    """Return by how much the first joint is farther from zero than 4 rad, shape (n,) [rad]: it ends at a full turn."""
+    """Return how far beyond 4 rad from zero the first joint is, shape (n,) [rad]; its range ends at a full turn."""
     beyond: Array = np.maximum(np.abs(sim.joints('shoulder_pan').position[:, 0]) - TURNS, 0)
     return beyond
 

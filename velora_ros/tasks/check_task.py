@@ -70,8 +70,8 @@ def _check_start(model: Any, qpos: Any, key: int) -> None:
         if contact.dist < -DEEPEST:
             first, second = (model.geom(int(geom)).name for geom in contact.geom)
             raise TaskError(
-                f"in the start pose '{first}' is {-1000 * contact.dist:.0f} mm deep in '{second}'; raise the robot or "
-                'correct the pose.'
+                f"in the start pose '{first}' penetrates '{second}' by {-1000 * contact.dist:.0f} mm; raise the robot "
+                'or correct the pose.'
             )
 
 

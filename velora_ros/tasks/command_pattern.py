@@ -9,8 +9,8 @@ Array = npt.NDArray[np.float64]
 
 HOLD_S = 4.0
 """How long each command is kept [s]."""
-# Shares of x, y and yaw: negative ones of the lowest value, positive ones of the highest. The ends of each axis
-# alone, then combinations; none has all axes at their ends, because training hardly draws that either.
+# x, y and yaw as fractions: a negative one of the lowest value, a positive one of the highest. First each axis alone
+# up to its limits, then combinations. None has all axes at their limits, because training rarely draws that.
 _SHARES = (
     (0.0, 0.0, 0.0),
     (0.5, 0.0, 0.0),

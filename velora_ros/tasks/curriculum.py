@@ -48,9 +48,9 @@ class Curriculum:
 
 def late(term: Any) -> Term:
     """
-    Return a term of the reward times the strength of the variation, so that it counts only once the policy does well.
+    Return a reward term multiplied by the strength of the variation, so that it counts only once the policy does well.
 
-    Costs of the way a robot moves, such as slip, make it stand still if they count from the start.
+    A cost on how the robot moves, such as slip, makes it stand still if it counts from the start.
     """
     own = named(term, 'reward')
     return Term(f'late({own.name})', lambda sim: sim.strength * own.compute(sim), own.unit, own.prepare)

@@ -46,7 +46,7 @@ class Episodes:
         n: number of simulations.
         threads: threads of the physics; 0: one for each CPU.
         undisturbed: whether variation, noise and bias are off.
-        growing: whether they start weak and grow as the task's ``growth`` says.
+        growing: whether they start weak and grow as the task's ``growth`` specifies.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Episodes:
 
     @property
     def action_delay(self) -> int:
-        """Number of periods by which the actions of the first simulation are late in this episode."""
+        """Delay of the first simulation's actions in this episode, in periods."""
         return int(self.sim.memory[_DELAY][0]) if self._late[0] else 0
 
     def observe(self, ids: Ids | None = None) -> Array:
@@ -150,7 +150,7 @@ class Episodes:
         return np.concatenate(parts, axis=1)
 
     def resume(self) -> None:
-        """Compute everything that derives from a state that was written."""
+        """Compute all quantities derived from a state that was written."""
         self.sim.batch.forward()
         self.sim.forget()
 

@@ -1,5 +1,5 @@
 """
-A gait for legs: its clock, the reward terms that ask for it, and what a critic sees of it.
+A gait for legs: its clock, the reward terms that encourage it, and what a critic sees of it.
 
 The clock says when each foot should be on the ground, as in Siekmann et al. 2021 (arXiv 2011.01387) and Margolis and
 Agrawal 2022, "Walk These Ways" (arXiv 2212.03238). The clock needs no sensor, only the time since the start.

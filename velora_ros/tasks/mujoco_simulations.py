@@ -67,13 +67,13 @@ class Sim:
         self.strength: Array = np.ones(n)
         """Strength of the variation in an episode, in [0, 1], shape (n,); below 1 only while it grows."""
         self.command_sources: dict[str, Source] = {}
-        """Where a robot provides each command that a message has."""
+        """Where a robot provides each command that a ROS message carries."""
         self.drawn: dict[str, Array] = {}
         """What was drawn for the episode, by the term's name, each of shape (n, ...)."""
         self.memory: dict[str, Array] = {}
         """Arrays that terms keep from step to step, each of shape (n, ...); zero when an episode begins."""
         self.constants: dict[str, Any] = {}
-        """Values that terms look up only once, such as places in arrays."""
+        """Values that terms look up only once, such as indices into arrays."""
         self.everyone = np.arange(n)
         self.start_qpos: Array = model.qpos0.copy()
         """Positions of the start pose, shape (nq,)."""

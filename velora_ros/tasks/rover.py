@@ -42,13 +42,13 @@ def stayed(sim: Sim) -> Mask:
 
 
 def stay(sim: Sim) -> Array:
-    """Return the share of that second for which they have been there, for the critic only, shape (n,)."""
+    """Return the fraction of that second that each robot has spent at its goal, for the critic only, shape (n,)."""
     share: Array = sim.remember(STEPS_THERE) * sim.period / STAYS
     return share
 
 
 def to_go(sim: Sim) -> Array:
-    """Return the length of the path to the goal around the obstacles, for the critic and the reward only, (n,) [m]."""
+    """Return the length of the path to the goal around the obstacles, for critic and reward only, shape (n,) [m]."""
     return shortest_grid_paths.read(_field(sim), sim.position(BASE)[:, :2])
 
 
@@ -134,7 +134,7 @@ TOUCHED = fail.touches('body')
 FINE = dataclasses.replace(
     observe.lidar(sectors=36, range_max=1.0, noise=0.02), name='lidar_fine', entries=[f'fine.{i}' for i in range(36)]
 )
-"""The same scan a second time, up to 1 m and twice as fine, because a centimetre counts there."""
+"""The same scan a second time, up to 1 m and at twice the resolution, because a centimetre counts there."""
 
 ROVER = Task(
     name='rover',

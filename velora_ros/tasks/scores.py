@@ -22,7 +22,8 @@ def walking(recording: Recording) -> Figures:
     Return how well a legged robot follows a twist and how it walks; for :func:`velora_ros.tasks.terms.metrics.walking`.
 
     ``tracking``, ``yaw_tracking`` and ``moving_tracking`` (only commands other than zero) are measured from 0.5 s after
-    each change of command and each push; those with ``raw_`` are means over all steps. ``falls`` counts simulations.
+    each change of command and each push; with the prefix ``raw_`` they are means over all steps. ``falls`` counts the
+    simulations that failed.
     ``air_time_s`` is the median air time of the foot with the shortest one (``air_times_s`` of each foot), ``slip_m_s``
     the mean speed of feet in contact, ``action_change`` the mean |change of action|, ``at_limit`` the share of torques
     at their limit.

@@ -39,7 +39,7 @@ class TaskRobot(SimulatedTime):
         time_limit: whether an episode ends with the task's own time limit.
 
     Raises:
-        TaskError: the robot cannot lie.
+        TaskError: the robot has no floating base, so it cannot start lying.
     """
 
     caution = ''
@@ -88,7 +88,7 @@ class TaskRobot(SimulatedTime):
 
     @property
     def bounds(self) -> tuple[Array, Array]:
-        """Lowest and highest value of each signal of the sensors: none, each of shape (signals,)."""
+        """Bounds of the sensors' signals, -inf and inf because they have none, each of shape (signals,)."""
         largest = np.full(len(self.sensors.names), np.inf)
         return -largest, largest
 

@@ -67,7 +67,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise TaskError(f'the number of simulations is {n!r}; it must be a whole number of at least 1.')
         if render_mode not in (None, *self.metadata['render_modes']):
-            raise TaskError(f"render_mode is '{render_mode}'; valid are rgb_array, human or None.")
+            raise TaskError(f"render_mode is '{render_mode}'; it must be rgb_array, human or None.")
         _check_memory(task, int(n))
         self.task, self.num_envs, self.render_mode = task, int(n), render_mode
         self.episodes = Episodes(
@@ -154,7 +154,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         from velora_ros.tasks.task_renderer import TaskRenderer  # noqa: PLC0415 - OpenGL is loaded on use
 
         if self.render_mode is None:
-            raise TaskError("nothing can be drawn; make the environment with render_mode='rgb_array' or 'human'.")
+            raise TaskError("the environment has no render mode; make it with render_mode='rgb_array' or 'human'.")
         self._renderer = self._renderer or TaskRenderer(self.sim, self.render_mode)
         picture = self._renderer.draw()
         return None if picture is None else (picture,)

@@ -24,7 +24,7 @@ class StopTraining(Exception):  # noqa: N818 - a request, not an error
     Raised by any callback to end training cleanly; the message becomes ``TrainResult.stopped``.
 
     Args:
-        message: the reason, for people.
+        message: the reason, as text for the user.
         by: the reason in one word; it becomes ``TrainResult.stopped_by``.
     """
 

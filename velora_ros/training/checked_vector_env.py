@@ -224,7 +224,7 @@ def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
     Return how a vector begins the next episode of a stream that ended.
 
     Raises:
-        UnsupportedEnvironmentError: its metadata do not say so.
+        UnsupportedEnvironmentError: its metadata do not state it.
     """
     mode = env.metadata.get('autoreset_mode')
     try:

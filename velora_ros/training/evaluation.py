@@ -55,7 +55,7 @@ def evaluate(
         UnsupportedEnvironmentError: the environment failed.
     """
     if episodes < 1:
-        raise ConfigError(f'{episodes} evaluation episodes were asked for; at least 1 is needed.')
+        raise ConfigError(f'the number of evaluation episodes is {episodes}; it must be at least 1.')
     env = flat(env)
     outcomes: list[tuple[float, int]] = []
     while not outcomes or (len(outcomes) < episodes and sum(length for _, length in outcomes) < enough_steps):

@@ -28,7 +28,7 @@ def preset_path(env_id: str, preset: str = '') -> Path | None:
         return None
     known = sorted(other.stem.removeprefix(f'{stem}-') for other in folder.glob(f'{stem}-*.yaml'))
     valid = ', '.join([*known, 'recipe'])
-    raise ConfigError(f"there is no preset '{preset}' for '{env_id}'; valid are {valid}.")
+    raise ConfigError(f"there is no preset '{preset}' for '{env_id}'; the valid presets are {valid}.")
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ TASK_STEPS = 1_000_000
 """Transitions of all simulations in a training of a task that names no budget itself."""
 
 FEW_ACTIONS = 8
-"""Actions up to which a robot has the recipe for small tasks."""
+"""Largest number of actions for which a robot gets the recipe for small tasks."""
 
 
 def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -> tuple[dict[str, Any], str]:
@@ -87,8 +87,8 @@ def trace(gamma: float) -> float:
     """
     Return the lambda of the returns: 0 for the smallest ``gamma`` of the recipe, 0.9 for the greatest, linear between.
 
-    Tasks that are over soon learn from short returns: on Reacher-v5, where ``gamma`` is 0.95, lambda 0.9 stays at -4.5,
-    0.5 reaches -3.7, and 0 reaches -3.5 (docs/experiments.md, experiment 43).
+    Tasks with short episodes learn from short returns: on Reacher-v5, where ``gamma`` is 0.95, lambda 0.9 stays at
+    -4.5, 0.5 reaches -3.7, and 0 reaches -3.5 (docs/experiments.md, experiment 43).
 
     Args:
         gamma: discount factor of one period.

@@ -4,11 +4,10 @@ The training loop in many environments at once: act, step, remember, learn, for 
 Each stream has its own hidden state, episode, exploration noise and replay ring. Only streams whose episode has just
 ended are handled one by one. :mod:`velora_ros.training.single_env_loop` does the same in one environment.
 
-A run can be saved at regular places, which are counted in transitions: what training computes does not depend on when
-checkpoints are written. If the vector's state can be saved (:mod:`velora_ros.training.save_vector_env_state`), nothing
-else happens there. If it cannot, the episodes of all streams are cut off there and new ones begin, even in a run that
-is never interrupted. Cut episodes count as truncated, so that the critic bootstraps from their last state, and are not
-recorded.
+A run can be saved at regular intervals, counted in transitions, so that training does not depend on when checkpoints
+are written. If the vector's state can be saved (:mod:`velora_ros.training.save_vector_env_state`), nothing else happens
+at these points. Otherwise the episodes of all streams are cut off there and new ones begin, even in a run that is never
+interrupted. Cut episodes count as truncated, so that the critic bootstraps from their last state, and are not recorded.
 """
 
 import dataclasses
@@ -76,7 +75,7 @@ class VectorTrainingLoop(LoopBase):
             self._continue(options.resumed.streams)
 
     def _run_part(self) -> None:
-        """Run to the next place where the run can be saved, or until the budget is spent."""
+        """Run to the next point where the run can be saved, or until the budget is spent."""
         if self._must_reset:
             self._begin_all()
         end = (self._step // self._part + 1) * self._part
@@ -220,6 +219,6 @@ def stream_seed(seed: int, stream: int, episode: int) -> int:
 def _check_limit(env: CheckedVectorEnv, limit: int | None, max_steps: int) -> None:
     if env.resets_itself and limit is not None and max_steps < limit:
         raise ConfigError(
-            f'max_steps is {max_steps}, and the vector of environments ends episodes by itself only after {limit} '
+            f'max_steps is {max_steps}, but the vector of environments ends episodes by itself only after {limit} '
             "steps; raise max_steps, or make the vector with autoreset_mode='Disabled'."
         )

@@ -51,7 +51,7 @@ def check_writable(path: Path, name: str) -> None:
 
     Args:
         path: the file; an existing one is unchanged.
-        name: name of the flag or parameter that says where it goes.
+        name: name of the flag or parameter that holds its path.
 
     Raises:
         ConfigError: the path is a folder.

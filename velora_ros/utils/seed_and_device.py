@@ -51,7 +51,7 @@ def set_device(device: 'str | torch.device' = 'auto') -> 'torch.device':
         raise ConfigError(f'the device is {device!r}, which is not a torch device; {_valid_devices(count)}') from None
     if chosen.type not in ('cpu', 'cuda'):
         raise ConfigError(
-            f"the device is '{device}'; training runs only on the CPU or with CUDA; {_valid_devices(count)}"
+            f"the device is '{device}', but training runs only on the CPU or with CUDA; {_valid_devices(count)}"
         )
     if (chosen.index or 0) >= (count if chosen.type == 'cuda' else 1):
         number = {0: 'no CUDA device', 1: 'one CUDA device'}.get(count, f'{count} CUDA devices')
@@ -63,7 +63,7 @@ def set_device(device: 'str | torch.device' = 'auto') -> 'torch.device':
 def _valid_devices(n_cuda: int) -> str:
     """Return the end of a sentence that lists the devices of this machine."""
     names = ["'auto'", "'cpu'", *(["'cuda'"] if n_cuda else []), *(f"'cuda:{number}'" for number in range(n_cuda))]
-    return f'valid here are {", ".join(names)}.'
+    return f'the valid devices here are {", ".join(names)}.'
 
 
 def _import_torch() -> Any:

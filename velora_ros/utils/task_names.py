@@ -1,4 +1,4 @@
-"""Names of tasks: the included ones, and which texts name a task. It does not import tasks, which load MuJoCo."""
+"""Names of the included tasks, and whether a text names a task; importing this module does not load MuJoCo."""
 
 import re
 

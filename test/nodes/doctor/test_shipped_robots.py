@@ -63,7 +63,7 @@ def test_a_quadruped_is_not_the_arms_robot(ros, policy):
     process = ros.start([sys.executable, '-m', 'velora_ros', 'doctor', policy('arm'), '--seconds', '2'])
     ros.until(lambda: process.exit_code is not None, 'the report')
     assert process.exit_code == 1
-    assert 'this is another robot than the policy was trained for' in process.output
+    assert 'the policy was trained for a different robot' in process.output
 
 
 def test_a_quadruped_that_lies_is_found_unless_it_may_be_anywhere(ros, policy):

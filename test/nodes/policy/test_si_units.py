@@ -101,7 +101,7 @@ def test_a_scale_that_does_not_fit_ends_the_start_with_one_sentence(ros):
     parameters = ('policy:=InvertedPendulum-v5', 'autostart:=true', 'command.scale:=[1.0, 2.0]')
     process = ros.start('policy_node', *(word for text in parameters for word in ('-p', text)))
     assert process.wait() == 1
-    assert "'command.scale' has 2 values and the policy commands 1: slider/effort" in process.output
+    assert "'command.scale' has 2 values, but the policy commands 1: slider/effort" in process.output
     assert 'Traceback' not in process.output
 
 

@@ -76,5 +76,5 @@ def test_a_vector_of_several_blocks_is_refused_with_the_parameter_that_is_missin
 def test_gains_for_a_robot_without_position_servos_are_refused_in_one_sentence(ros):
     process = ros.start('sim_node', '-p', 'task:=rover', '-p', 'command.layout:=[velocity,stiffness]')
     assert process.wait() == 1
-    assert "'command.layout' has stiffness, and the simulated robot has no position servos" in process.output
+    assert "'command.layout' has stiffness, but the simulated robot has no position servos" in process.output
     assert 'Traceback' not in process.output

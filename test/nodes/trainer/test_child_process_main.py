@@ -71,7 +71,7 @@ def test_a_job_in_many_environments_is_trained_and_resumed(tmp_path):
     }  # fmt: skip
     train(job, events, TrainingRequests(events))
     assert RunConfig.load(RunPaths(tmp_path / 'run').config).num_envs == 3
-    with pytest.raises(VeloraError, match='started with num_envs 3, now it is 1'):
+    with pytest.raises(VeloraError, match='started with num_envs 3, but now it is 1'):
         train({**job, 'resume': True, 'num_envs': 1}, events, TrainingRequests(events))
     train({**job, 'resume': True, 'total_steps': 180}, events, TrainingRequests(events))
     assert [event['steps'] for event in events.written if event['event'] == 'end'] == [90, 180]

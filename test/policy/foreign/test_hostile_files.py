@@ -245,7 +245,7 @@ def test_yaml_that_would_run_code_or_grow_is_refused(tmp_path):
         ('- ' * 2000, 'it is not YAML'),
         ('- period', "'velora_ros deploy' drafts one"),
         ('period: fast', "it.period is 'fast'; it must be a number"),
-        ('periode: 0.02', 'it has the unknown field periode; known are period'),
+        ('periode: 0.02', 'it has the unknown field periode; the known fields are period'),
         ('#' * 2**20, 'it is larger than'),
     ):
         with pytest.raises(PolicyFileError) as error:

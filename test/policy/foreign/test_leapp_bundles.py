@@ -115,7 +115,7 @@ def test_what_the_bundle_does_not_say_is_asked_for(bundle):
     del content['pipeline']['configs']
     save_yaml(bundle.parent, content)
     describe(bundle)
-    assert "does not say the period; set them in 'walk.description.yaml'" in outcome(bundle)
+    assert "does not state the period; set them in 'walk.description.yaml'" in outcome(bundle)
     describe(bundle, period=0.01)
     assert Policy.load(bundle).spec.control_period == 0.01
 
@@ -127,8 +127,8 @@ def test_the_folder_of_a_bundle_names_its_file(whole):
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
-        (lambda c: c['models'].update(other=c['models']['policy']), 'it has 2 models (other, policy), and one is run'),
-        (lambda c: c['models']['policy']['parameters'].update(backend='jit'), "for the backend 'jit', and ONNX models"),
+        (lambda c: c['models'].update(other=c['models']['policy']), 'it has 2 models (other, policy), but only one'),
+        (lambda c: c['models']['policy']['parameters'].update(backend='jit'), "backend 'jit', but only ONNX models"),
         (lambda c: c['models']['policy']['parameters'].update(sha256sum='0'), "('sha256sum' differs)"),
         (lambda c: c['models']['policy']['parameters'].update(model_path='../x'), "leads out of the bundle's folder"),
         (lambda c: c['models']['policy']['parameters'].update(model_path='/etc/passwd'), 'leads out of the'),
@@ -138,14 +138,14 @@ def test_the_folder_of_a_bundle_names_its_file(whole):
         (lambda c: c['pipeline']['configs'].update(frequency=0), "its 'frequency' is 0"),
         (lambda c: c['pipeline']['feedback_flow'].update({'policy/a': ['policy/joint_pos']}), "has no output 'a'"),
         (lambda c: c['pipeline']['feedback_flow'].clear(), "_in' do not fit an input that is fed back"),
-        (lambda c: c['pipeline']['outputs'].update(policy=['kp']), "its outputs are 'kp' (kp), and one of them must"),
+        (lambda c: c['pipeline']['outputs'].update(policy=['kp']), "its outputs are 'kp' (kp); exactly one must"),
         (lambda c: c['models']['policy']['outputs'][0].pop('element_names'), "'targets' has no element_names"),
         (lambda c: c['models']['policy']['inputs'][0].update(element_names=[['a', 'b']]), 'has 4 entries and the'),
         (lambda c: c['models']['policy']['inputs'][0].pop('element_names'), "'joint_pos' has no element_names"),
         (lambda c: c['models']['policy']['inputs'][5].update(shape=[1, 9]), 'has 2 entries in the model and 9 in YAML'),
         (lambda c: c['models']['policy']['inputs'][5].update(shape=[2**40]), 'it must have 1 to 1048576 entries'),
         (lambda c: c['models']['policy']['inputs'].pop(5), "has the input 'height', which the YAML file does not name"),
-        (lambda c: c['models']['policy']['inputs'][2].update(temporal_period_ms=20), 'has several moments of time'),
+        (lambda c: c['models']['policy']['inputs'][2].update(temporal_period_ms=20), 'holds several time steps'),
         (lambda c: c['models']['policy']['inputs'][4].update(element_names=[list('abc')]), 'names such as lin_vel_x'),
         (lambda c: c.pop('pipeline'), "'pipeline' must be a mapping"),
     ],

@@ -148,7 +148,7 @@ def test_a_history_is_filled_by_the_first_observation_and_read_term_by_term_the_
 ])  # fmt: skip
 def test_what_the_metadata_lack_is_asked_for(tmp_path, given, lacking):
     path, _ = mjlab_policy(tmp_path, **given)
-    with pytest.raises(PolicyFileError, match='does not say') as error:
+    with pytest.raises(PolicyFileError, match='does not state') as error:
         Policy.load(path)
     assert lacking in str(error.value) and "set them in 'walk.yaml'" in str(error.value)
 

@@ -115,9 +115,9 @@ def test_a_configuration_that_cannot_be_used_is_explained(tmp_path: Path, text: 
 
 def test_a_resumed_run_keeps_what_it_was_started_with_but_its_budget() -> None:
     CONFIG.refuse_differences({'gamma': 0.99, 'total_steps': 10_000, 'n_episodes': 5, 'window_size': 3}, 'run')
-    with pytest.raises(ConfigError, match=r'started with gamma 0\.99, now it is 0\.9;'):
+    with pytest.raises(ConfigError, match=r'started with gamma 0\.99, but now it is 0\.9;'):
         CONFIG.refuse_differences({'gamma': 0.9}, 'run')
-    with pytest.raises(ConfigError, match='started with seed 3, now it is 4'):
+    with pytest.raises(ConfigError, match='started with seed 3, but now it is 4'):
         CONFIG.refuse_differences({'seed': 4}, 'run')
 
 

@@ -140,7 +140,7 @@ def test_an_environment_made_with_other_keywords_is_refused(tmp_path: Path) -> N
     pendulum(tmp_path, resume=False, reset_noise_scale=numpys, render_mode=None)
     assert RunConfig.load(RunPaths(tmp_path).config).env_kwargs == {'reset_noise_scale': 0.2}
     for keywords, now in (({}, 'no reset_noise_scale'), ({'reset_noise_scale': 0.1}, r'reset_noise_scale=0\.1')):
-        with pytest.raises(SpecError, match=rf'made with reset_noise_scale=0\.2, this one has {now}; resume it'):
+        with pytest.raises(SpecError, match=rf'made with reset_noise_scale=0\.2, but this one has {now}; resume it'):
             pendulum(tmp_path, resume=True, **keywords)
     pendulum(tmp_path, resume=True, steps=30, reset_noise_scale=0.2, render_mode='rgb_array')
 

@@ -42,5 +42,5 @@ def test_a_run_in_a_vector_is_resumed_in_as_many_environments(tmp_path: Path) ->
     options = {'total_steps': 60, 'progress': False, 'eval_every': 0, 'start_steps': 8, 'run_dir': tmp_path}
     LiquidDDPG(2, 4, 1, seed=1).train(walks(3), 16, **options)
     assert RunConfig.load(RunPaths(tmp_path).config).num_envs == 3
-    with pytest.raises(ConfigError, match='started with num_envs 3, now it is 4'):
+    with pytest.raises(ConfigError, match='started with num_envs 3, but now it is 4'):
         LiquidDDPG(2, 4, 1, seed=1).train(walks(4), 16, **options, resume=True)

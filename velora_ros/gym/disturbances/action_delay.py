@@ -31,7 +31,7 @@ class ActionQueue:
         self._limits, self._streams = (least, greatest), streams
         self.delays = np.zeros(len(streams), dtype=np.int64)
         """The delay of each stream, shape (n,) [control periods]."""
-        # The first place of a stream takes effect now, the others in the control periods that follow.
+        # The first entry of a stream takes effect now, the others in the following control periods.
         self._places, self._rows = np.zeros((len(streams), greatest + 1, size)), np.arange(len(streams))
 
     def reset(self, resting: npt.NDArray[np.floating], mask: Mask | None = None) -> None:
@@ -57,7 +57,7 @@ class ActionQueue:
 
     @property
     def waiting(self) -> Array:
-        """The delayed actions, the next to take effect first, shape (n, greatest, m); 0 in places beyond the delay."""
+        """The delayed actions, the next to take effect first, shape (n, greatest, m); 0 in entries beyond the delay."""
         return self._places[:, :-1].copy()
 
 
@@ -65,7 +65,7 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """
     Apply each action some control periods late; until the first one takes effect, 0 or the nearest bound is applied.
 
-    A position servo of a MuJoCo model, whose action is its target, keeps its pose until then.
+    A position servo of a MuJoCo model, whose action is its target, holds its current position until then.
 
     Args:
         env: the environment.
@@ -85,7 +85,7 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         least, greatest = steps if isinstance(steps, tuple | list) else (steps, steps)
         if not (isinstance(least, int) and isinstance(greatest, int) and 0 <= least <= greatest):
             raise ConfigError(
-                f'steps is {steps}; it must be an integer of at least 0, or two, the smallest and the largest delay.'
+                f'steps is {steps}; it must be an integer of at least 0, or a pair: the smallest and the largest delay.'
             )
         self._privileged = privileged
         assert isinstance(env.action_space, spaces.Box)

@@ -36,7 +36,7 @@ class DisturbanceStack:
     """
     The disturbances of n streams; see the module's docstring.
 
-    ``positions_only`` and ``privileged`` choose what actor and critic see, and are left to the caller.
+    ``positions_only`` and ``privileged``, which choose what actor and critic see, are left to the caller.
 
     Args:
         names: the k observations' names; ``<joint>/<interface>`` where they belong to a joint.
@@ -58,7 +58,7 @@ class DisturbanceStack:
         self._delays, self._seen = np.zeros(n), np.zeros((n, size))
         self._deviation: Array | None = None
         self.counts: Counter[str] = Counter()
-        """Number of observations, frames or periods of all streams that each disturbance has changed."""
+        """Number of observations, frames or periods that each disturbance has changed, over all streams."""
         self.settings = Disturbances()
 
     @property
@@ -90,7 +90,7 @@ class DisturbanceStack:
 
     @property
     def deviation(self) -> Array | None:
-        """The unit of noise and bias, shape (k,); can be set at any time; None: not known, so there is neither."""
+        """The unit of noise and bias, shape (k,). It can be set at any time. None: unknown, so neither is applied."""
         return self._deviation
 
     @deviation.setter
@@ -126,7 +126,7 @@ class DisturbanceStack:
         Begin episodes.
 
         Args:
-            observations: those of the resets, shape (n, k).
+            observations: the observations at reset, shape (n, k).
             seeds: a seed for each stream, or None if its generators continue.
             mask: the streams that are reset.
             resting: the actions in effect until the first ones arrive, shape (n, m); None: 0.
@@ -187,7 +187,7 @@ class DisturbanceStack:
         Return the sensors' readings, with bias, noise, stuck and NaN sensors, in this order.
 
         Args:
-            observations: the true ones, shape (n, k); not changed, and returned directly if there are no disturbances.
+            observations: the true values, shape (n, k); not changed, and returned as they are without disturbances.
             mask: the streams that are read; the others' observations are returned unchanged.
         """
         n = len(self._seen) if mask is None else int(mask.sum())
@@ -211,7 +211,7 @@ class DisturbanceStack:
         Return what the policy sees after a step, shape (n, k): the readings, delayed or frozen.
 
         Args:
-            observations: the true ones, shape (n, k).
+            observations: the true values, shape (n, k).
             elapsed: duration of the step, shape (n,), in nominal control periods.
         """
         arrived = self._delay.step(self.read(observations), elapsed, self._delays)

@@ -88,12 +88,12 @@ class SensorFaults(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """
     Bias, delay, stuck and NaN observations, and a publisher that repeats its newest observation.
 
-    Until the first delayed observation has arrived, the one of the reset is seen. A stuck sensor keeps the value that
-    it reads first.
+    Until the first delayed observation has arrived, the observation at reset is seen. A stuck sensor keeps its first
+    reading.
 
     Args:
         env: the environment; its observations are vectors.
-        settings: what goes wrong; all other settings are left to the other wrappers.
+        settings: the disturbances; those of the other wrappers are ignored here.
         deviation: the standard deviation of each observation, the unit of the bias; None if there is no bias.
 
     Raises:

@@ -101,7 +101,7 @@ class Disturbances(_Settings):
             names: the observations' names.
 
         Raises:
-            ConfigError: they have another number of values.
+            ConfigError: either has a different number of values.
         """
         for what, value in (('noise', self.observation_noise), ('bias', self.observation_bias)):
             if len(values := numbers(value)) not in (0, 1, len(names)):

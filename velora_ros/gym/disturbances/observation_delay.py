@@ -11,7 +11,7 @@ from velora_ros.gym.disturbances.random_generators import Array, Mask
 Item = TypeVar('Item')
 
 EXACT = 1e-9
-"""Times that are sums of periods are not exact; an item that is due within this time is due [T]."""
+"""Tolerance [T]: an item due within this time counts as due, because sums of periods are not exact."""
 
 
 class DelayLine(Generic[Item]):
@@ -48,7 +48,7 @@ class ObservationDelay:
     """
     Delays the observations of n streams; the newest observation that has arrived is seen.
 
-    Until the first delayed observation has arrived, the one of the reset is seen.
+    Until the first delayed observation has arrived, the observation at reset is seen.
 
     Args:
         n: number of streams.
@@ -64,7 +64,7 @@ class ObservationDelay:
         Begin episodes.
 
         Args:
-            observations: those of the resets, shape (n, k).
+            observations: the observations at reset, shape (n, k).
             mask: the streams that are reset, shape (n,); None: all.
         """
         for stream in range(len(self._lines)) if mask is None else np.flatnonzero(mask):
@@ -76,7 +76,7 @@ class ObservationDelay:
         Return the observations seen after a step, shape (n, k).
 
         Args:
-            observations: the new ones, shape (n, k).
+            observations: the new observations, shape (n, k).
             elapsed: duration of the step, shape (n,) [T].
             delay: delay of the new observations, shape (n,) [T].
         """

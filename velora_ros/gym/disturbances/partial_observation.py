@@ -76,5 +76,5 @@ def _index(entry: int | str, names: list[str]) -> int:
             )
         return names.index(entry)
     if isinstance(entry, bool) or not isinstance(entry, int | np.integer) or not 0 <= entry < len(names):
-        raise ConfigError(f'keep holds {entry!r}; valid are names and indices from 0 to {len(names) - 1}.')
+        raise ConfigError(f'keep holds {entry!r}; give names, or indices from 0 to {len(names) - 1}.')
     return int(entry)

@@ -27,8 +27,9 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     period; rewards and times are summed. A period's reward is weighted by its length, so that returns count nominal
     periods. A time limit inside also counts nominal periods: the last period is shortened to meet it.
 
-    The physics time step is divided so that a nominal period T has at least ten. The finer integration does not give
-    the same bits as the environment alone. The nominal period, ``env.unwrapped.dt``, does not change.
+    The physics time step is divided so that a nominal period T has at least ten physics steps. Because of the finer
+    integration, results are not bit-identical to those of the environment alone. The nominal period,
+    ``env.unwrapped.dt``, does not change.
 
     Args:
         env: one of gymnasium's MuJoCo environments; any environment if only frames are dropped.

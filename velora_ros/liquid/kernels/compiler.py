@@ -2,7 +2,7 @@
 How loops are compiled with numba, and where the machine code is kept between processes.
 
 numba keeps machine code beside the source, or in the user's cache folder. A read-only installation without a home
-directory has neither, and numba raises an error when a function is decorated. In that case a private folder below the
+directory has neither, and numba raises an error when a function is decorated. In that case a private folder in the
 system's temporary folder is used. If that is not possible either, each process compiles for itself.
 """
 
@@ -53,7 +53,7 @@ threaded_kernel = jit(fastmath=FASTMATH, error_model='numpy', nogil=True)
 
 
 def _cached(numba: Any, function: Function, options: dict[str, Any]) -> Any:
-    """Return the function with a cache on disk; None if there is no place for one."""
+    """Return the function with a cache on disk; None if no folder is writable."""
     if has_home() or numba.config.CACHE_DIR:
         try:
             return _with_all_sources(numba.njit(cache=True, **options)(function), function)
@@ -102,7 +102,7 @@ def has_home() -> bool:
 
 def temporary_folder() -> Path | None:
     """
-    Return a private folder of this user below the system's temporary folder; None: there cannot be one.
+    Return a private folder of this user in the system's temporary folder; None if there cannot be one.
 
     It is created if necessary. A folder to which other users could write is not used, because its machine code is
     executed without checks.

@@ -3,7 +3,7 @@ Which launch arguments apply to a run that a launch file includes.
 
 ``launch`` passes every argument of the outer launch file to an included file. Here an argument counts only if the
 include gives it, or if ROS shares it by convention (``use_sim_time``, ``namespace`` and a few more): an ``env`` or
-``policy`` of the outer file is hardly ever meant for this run.
+``policy`` of the outer file is rarely meant for this run.
 """
 
 import difflib

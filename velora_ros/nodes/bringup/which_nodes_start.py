@@ -151,7 +151,7 @@ def _policy_node(request: RunRequest, *, simulated: bool, follow: str) -> NodeDe
         parameters |= {'follow_trainer': True, 'policy_dirs': [follow]}
         if request.file_value('policy_node', 'auto_recover') is None:
             # Writing a large checkpoint can hold up all processes for longer than the watchdog allows. Only a simulated
-            # robot has a trainer beside it, and its run goes on with the next state.
+            # robot has a trainer beside it, and its run continues with the next state.
             parameters['auto_recover'] = True
     # control.yaml arms the robot automatically, so only a simulated one gets it.
     files = ['policy_node.yaml', *(['control.yaml'] if simulated else [])]

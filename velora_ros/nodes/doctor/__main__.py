@@ -116,7 +116,7 @@ def _ask(
     known = {joint.name: joint for joint in robot.joints}
     unknown = [name for name in arguments.move if name not in known]
     if unknown:
-        raise ConfigError(f"--move names '{unknown[0]}'; the policy reads the positions of {', '.join(known)}.")
+        raise ConfigError(f"--move names '{unknown[0]}', but the policy reads the positions of {', '.join(known)}.")
     topic = next(source.source.topic for source in robot.sources if source.source.type == JOINTS)
     full = topic if topic.startswith('/') else f'{namespace.rstrip("/")}/{topic}'
     names = [name for name in known if any(name in one for one in _names(recording, full))]

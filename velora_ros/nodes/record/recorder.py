@@ -29,8 +29,8 @@ from velora_ros.recordings.options import RecordOptions, default_file_name
 from velora_ros.recordings.writer_thread import WriterThread
 from velora_ros.utils.output import write_line
 
-TAKE_S = 0.01  # time between two looks for messages
-LOOK_S = 0.25  # time between two looks at the graph
+TAKE_S = 0.01  # time between two checks for messages
+LOOK_S = 0.25  # time between two checks of the graph
 _DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
 
 
@@ -122,7 +122,7 @@ class Recorder(Node):
                 *self.get_publisher_names_and_types_by_node(name, namespace),
                 *self.get_subscriber_names_and_types_by_node(name, namespace),
             ]
-        except Exception:  # the node is gone or not known yet; rclpy raises its own class
+        except Exception:  # the node has ended or is not known yet; rclpy raises a class of its own
             return set()
         return {topic for topic, _ in pairs}
 

@@ -128,7 +128,7 @@ def _recorded_commands(recording: Recording, robot: RecordedRobot, policy: Polic
             raise RecordingError(f"the commands on '{found}' are not those of this policy: {error}") from error
         if len(row) != size:
             raise RecordingError(
-                f"the commands on '{found}' have {len(row)} values, and the policy commands {size}: "
+                f"the commands on '{found}' have {len(row)} values, but the policy commands {size}: "
                 f'{", ".join(policy.spec.action_names)}; {option}.'
             )
         rows.append(row)

@@ -44,7 +44,7 @@ class RawTopic:
 
     def __init__(self, inlet: Node, topic: str, message: Any, *, latched: bool = False) -> None:
         self.lost = 0
-        """Number of messages that were published but never arrived, for a single publisher: gaps in their numbers."""
+        """Messages that were published but never arrived: gaps in the numbers of a single publisher's messages."""
         self._topic, self._inlet = topic, inlet
         self._subscription = inlet.create_subscription(message, topic, _ignore, _profile(latched=latched), raw=True)
         self._take_next = info_taker(self._subscription)

@@ -2,8 +2,8 @@
 The only file that uses private and experimental parts of rclpy, or parts that not every distribution has.
 
 Each part is listed in :data:`PRIVATE`, and a test checks that the installed rclpy has it. If a later rclpy lacks a
-part, an error names the part when it is needed. What older distributions lack or have elsewhere is looked for; no
-version is compared.
+part, an error names the part when it is needed. Parts that older distributions lack or have elsewhere are detected by
+looking for them; versions are not compared.
 """
 
 import importlib
@@ -37,7 +37,7 @@ PRIVATE = {
     'LifecycleNode._state_machine': 'destroyed with its node; rclpy leaves that to the garbage collector',
     'Node._parameter_overrides': 'the undeclared start-up parameters: misspelt ones and those of other nodes',
     'Service.send_response': 'replaced on a service, so that a later callback can send the response',
-    'Subscription.handle.take_message': 'takes messages without a callback, such as those behind the one passed to it',
+    'Subscription.handle.take_message': 'takes messages without a callback, such as those that wait behind another',
     'rclpy.experimental.EventsExecutor': 'several times faster than the other executors; missing before rclpy 7.1.4',
     'rclpy.parameter_service': 'turns ParameterNotDeclaredException into a refusal with its text',
 }
@@ -85,8 +85,8 @@ def watch_parameters(
     """
     Call ``coerce``, ``check`` and ``commit`` before, at and after each change of parameters.
 
-    Humble has only the callback at a change. There it does all three: what ``commit`` is given is converted, but rclpy
-    itself keeps the value as it came.
+    Humble has only the callback at a change. There it does all three: ``commit`` gets the converted values, but rclpy
+    itself keeps the original ones.
 
     Args:
         node: the node that declared the parameters.

@@ -118,7 +118,7 @@ class BlockDecoder:
         values = conversions.from_vector(message)
         if len(values) != len(self._layout) * self._count:
             raise SpecError(
-                f"the command has {len(values)} values, and 'command.layout' is {', '.join(self._layout)}: it must "
+                f"the command has {len(values)} values, but 'command.layout' is {', '.join(self._layout)}: it must "
                 f'have {len(self._layout) * self._count}, {self._count} in each block.'
             )
         return dict(zip(self._layout, values.reshape(-1, self._count), strict=True))

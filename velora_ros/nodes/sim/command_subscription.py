@@ -78,7 +78,7 @@ class CommandSubscription:
         The loop calls it repeatedly while no command arrives.
 
         Raises:
-            ConfigError: the new subscription is refused again and again.
+            ConfigError: the new subscription is refused repeatedly.
         """
         if self._next_kind and not self._subscribe_in_next_kind():
             return

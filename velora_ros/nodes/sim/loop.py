@@ -80,7 +80,7 @@ class SimLoop:
         self._delayed_actions: DelayLine[tuple[Array, Gains]] = DelayLine()
         if (gains := set(GAINS) & {*table['command.layout']}) and not robot.takes_gains:
             raise ConfigError(
-                f"'command.layout' has {' and '.join(sorted(gains))}, and the simulated robot has no position servos; "
+                f"'command.layout' has {' and '.join(sorted(gains))}, but the simulated robot has no position servos; "
                 'omit it.'
             )
         topics = ('reset', '~/reward', '~/episode_return')

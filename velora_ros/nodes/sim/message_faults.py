@@ -7,7 +7,7 @@ from velora_ros.nodes.ros.parameter import Parameter, Values
 PARAMETERS = (
     Parameter(
         'faults.no_orientation', 'bool', False,
-        "For a task's robot: imu/data says that it has no orientation (the first entry of its covariance is -1).",
+        "For a task's robot: imu/data reports no orientation (the first entry of its orientation covariance is -1).",
     ),
     Parameter(
         'faults.scan_rays', 'integer', 0, "For a task's robot: scan has only this many rays; 0 is all of them.",

@@ -5,15 +5,16 @@ Subscribes:
     command (std_msgs/Float64MultiArray): one value for each action, in the environment's order and SI units; or
         JointState, JointTrajectory, Twist or TwistStamped, whichever is published.
     cmd_vel (geometry_msgs/Twist or TwistStamped), goal_pose (geometry_msgs/PoseStamped): the commands of a task's
-    robot, by which the run is judged. /diagnostics (diagnostic_msgs/DiagnosticArray): the diagnostics of the commanding
-    node.
+        robot, by which the run is judged.
+    /diagnostics (diagnostic_msgs/DiagnosticArray): the diagnostics of the commanding node.
 
 Publishes:
     joint_states (sensor_msgs/JointState): the joints with one axis, once a control period.
     observation (std_msgs/Float64MultiArray): the environment's observation, with every joint state.
     odom (nav_msgs/Odometry), imu/data (sensor_msgs/Imu): of a floating base, before each joint state.
     scan (sensor_msgs/LaserScan): of a task's robot with a laser scanner, before each joint state.
-    robot_description (std_msgs/String): the URDF of a task's robot. tf (tf2_msgs/TFMessage), if it is installed.
+    robot_description (std_msgs/String): the URDF of a task's robot.
+    tf (tf2_msgs/TFMessage): the pose of a task's floating base, if tf2_msgs is installed.
     cmd_vel, goal_pose: a pattern of commands, with ``drive`` and while nobody else publishes them.
     reset (std_msgs/Empty): an episode ended and the robot was reset.
     ~/reward, ~/episode_return (std_msgs/Float64): of each control period, of each episode.

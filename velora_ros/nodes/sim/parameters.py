@@ -113,8 +113,7 @@ PARAMETERS = (
         'command.fields', 'string_array', [],
         'As for policy_node: for each action its joint in a JointState or JointTrajectory, or its field in a '
         'Twist, linear.x to angular.z. If empty, the action names are used. A Float64MultiArray is always in the order '
-        'of '
-        'the actions.', read_only=_AT_START
+        'of the actions.', read_only=_AT_START
     ),
     Parameter(
         'command.layout', 'string_array', [],

@@ -131,9 +131,9 @@ class RunReport:
 
 def task_figures(robot: TaskRobot, summary: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the figures of a task's robot for the summary; those that the summary has already are its own.
+    Return the figures of a task's robot for the summary, without those that the summary already has.
 
-    ``last_minute`` has those of the last minute.
+    ``last_minute`` holds all figures of the last minute.
     """
     figures = {name: value for name, value in robot.figures().items() if name not in summary}
     return {'task': robot.task.name, **figures, 'last_minute': robot.figures(MINUTE_S)}

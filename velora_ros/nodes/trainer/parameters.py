@@ -19,7 +19,7 @@ _WHY_FIXED = {
     'agent': 'networks, optimisers and replay are created at its start.',
     'env': 'its environments are created at its start.',
     'train': 'it applies from the first step to the last.',
-    '': 'it says what is trained and where it is written.',
+    '': 'it determines what is trained and where it is written.',
 }
 
 

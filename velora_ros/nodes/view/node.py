@@ -12,9 +12,9 @@ Subscribes always:
     policy_node/status, /diagnostics: the policy and the simulation.
     robot_description (std_msgs/String): the robot, if ``model`` is empty.
 
-Publishes, only on request from the page: ¶ cmd_vel, goal_pose: in the subscribed type, from the first touch until "let
-go", or until no page is open.
-    emergency_stop (std_msgs/Bool).
+Publishes, only on request from the page:
+    cmd_vel, goal_pose: in the subscribed type, from the first touch until "Let go" is pressed or no page is open.
+    emergency_stop (std_msgs/Bool): true when the button is pressed.
 
 Calls: ~/arm, ~/start and ~/clear_fault of the controller; ~/pause, ~/reset and ~/push of the simulator.
 

@@ -82,7 +82,7 @@ class Page:
         return bool(self._server.get_clients())
 
     def draw(self, data: Any) -> None:
-        """Show the robot as it stands in ``mjData``."""
+        """Show the robot in the state ``mjData``."""
         self._scene.update_from_mjdata(data)
 
     def draw_scan(self, points: npt.NDArray[np.float64]) -> None:

@@ -15,10 +15,10 @@ def is_own_page(origin: str | None, host: str) -> bool:
     Return whether a browser's connection comes from a page of this server.
 
     Args:
-        origin: the request's Origin, from which the page was loaded; None if there is none: then it is not from a
-            browser.
-        host: the request's Host, as the browser sees the server. A name other than localhost is refused when it
-            resolves to this machine for a foreign page (DNS rebinding); an address cannot be rebound.
+        origin: the request's Origin, from which the page was loaded; None: the request does not come from a browser.
+        host: the request's Host, as the browser sees the server. A name other than this machine's or localhost is
+            refused, because a foreign page may let it resolve to this machine (DNS rebinding); an address cannot be
+            rebound.
     """
     return origin is None or (urlsplit(origin).netloc == host and _cannot_be_rebound(host))
 
@@ -35,7 +35,7 @@ def _cannot_be_rebound(host: str) -> bool:
 
 
 def is_local(host: str) -> bool:
-    """Return whether an address can be reached only from this machine."""
+    """Return whether an address can be reached from this machine only."""
     try:
         return host in LOOPBACK_NAMES or ipaddress.ip_address(host).is_loopback
     except ValueError:

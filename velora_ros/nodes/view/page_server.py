@@ -1,9 +1,9 @@
 """
 The web server of the page: viser's, restricted to this machine and to pages that it served itself.
 
-viser would open the page to everyone if a
-browser asks it to ("share"), and would accept a connection from any web page that is open in the same browser. Anyone
-who is connected can drive the robot, so neither is allowed here. viser's private API is used only in this file.
+viser would open the page to everyone if a browser asks it to ("share"), and would accept a connection from any web page
+that is open in the same browser. Anyone who is connected can drive the robot, so neither is allowed here. viser's
+private API is used only in this file.
 """
 
 import atexit

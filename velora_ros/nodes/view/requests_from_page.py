@@ -41,7 +41,7 @@ BUTTONS = (
     Button('Start', 'controller', 'start', TRIGGER, None, 'The policy takes over from the start pose.'),
     Button('Clear fault', 'controller', 'clear_fault', TRIGGER, None, 'A latched fault is cleared.'),
     Button('Pause', 'simulator', 'pause', SET_BOOL, True, 'The simulated time stops.'),
-    Button('Go on', 'simulator', 'pause', SET_BOOL, False, 'The simulated time continues.'),
+    Button('Resume', 'simulator', 'pause', SET_BOOL, False, 'The simulated time continues.'),
     Button('Reset', 'simulator', 'reset', TRIGGER, None, 'The episode ends and the robot is reset.'),
     Button('Push', 'simulator', 'push', TRIGGER, None, 'The simulated robot is pushed.'),
 )

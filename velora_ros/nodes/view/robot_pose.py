@@ -1,4 +1,4 @@
-"""From joint positions and the pose of the base to the pose of every body, without any physics."""
+"""Computes the pose of every body from joint positions and the pose of the base, without any physics."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -73,7 +73,7 @@ class RobotPose:
         Return a frame's origin in the world, shape (3,) [m], and its axes, shape (3, 3), as of the last update.
 
         Args:
-            frame: the name of a site or body; for any other name the frame is the base's, or the world's without one.
+            frame: the name of a site or body; for any other name the base's frame, or the world's if there is no base.
         """
         for kind, positions, axes in (
             (mujoco.mjtObj.mjOBJ_SITE, self.data.site_xpos, self.data.site_xmat),

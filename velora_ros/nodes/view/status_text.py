@@ -57,7 +57,7 @@ def status_html(controller: NodeState, simulator: NodeState | None, command: str
         controller: the commanding node.
         simulator: the simulating node; None if there is none.
         command: the robot's command, such as its velocity; '' if it is not known.
-        now: this time [s].
+        now: the current time [s].
     """
     lines = [_line(controller, _policy(controller.values), now)]
     if simulator is not None:

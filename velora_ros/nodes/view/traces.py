@@ -24,7 +24,7 @@ class HiddenTrace:
         self._columns: deque[npt.NDArray[np.float64]] = deque(maxlen=COLUMNS)
 
     def add(self, hidden: npt.ArrayLike) -> None:
-        """Add the hidden state of this moment, shape (neurons,); another number of neurons starts a new picture."""
+        """Add the hidden state of this moment, shape (neurons,); a different number of neurons starts a new picture."""
         values = np.nan_to_num(np.asarray(hidden, np.float64), nan=0.0, posinf=1.0, neginf=-1.0)
         if self._columns and len(self._columns[-1]) != len(values):
             self._columns.clear()
@@ -49,7 +49,7 @@ class HiddenTrace:
 
 
 class CommandTrace:
-    """The commands of the last moments, for curves over time; another set of names starts new curves."""
+    """The commands of the last moments, for curves over time; a different set of names starts new curves."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=COLUMNS)

@@ -1,8 +1,8 @@
 """
 The description of a foreign policy: what the network reads and commands, as YAML beside the ONNX file.
 
-``walk.yaml`` describes ``walk.onnx``. It takes precedence over the model's own metadata. A null value is not known; the
-policy cannot run until it is filled in. ``docs/bring-your-policy.md`` explains every field.
+``walk.yaml`` describes ``walk.onnx``. It takes precedence over the model's own metadata. Null marks an unknown value;
+the policy cannot run until it is filled in. ``docs/bring-your-policy.md`` explains every field.
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ class Actions:
         clip: lowest and highest output of the network in training, in its own unit; empty: none.
         interface: ``position``, ``velocity`` or ``effort``.
         type: message type of the command.
-        fields: places of the actions in a message that does not contain joints, such as ``linear.x``.
+        fields: fields of the actions in a message that does not contain joints, such as ``linear.x``.
         stiffness: stiffness of the position servos in training [N*m/rad or N/m].
         damping: damping of the position servos in training [N*m*s/rad or N*s/m].
         effort_limit: largest effort of each joint in training [N*m or N].
@@ -227,7 +227,7 @@ def _prepared(content: Mapping[Any, Any]) -> dict[str, Any]:
     for key, value in content.items():
         if value is None or not isinstance(key, str):
             if value is not None:
-                raise SpecError(f'a field has the name {_short(key)}; names are text.')
+                raise SpecError(f'a field has the name {_short(key)}; names must be text.')
             continue
         if key in _LISTS and isinstance(value, int | float):
             found[key] = [value]
@@ -235,7 +235,7 @@ def _prepared(content: Mapping[Any, Any]) -> dict[str, Any]:
             found[key] = [{'term': one} if isinstance(one, str) else _prepared_or_same(one) for one in value]
         elif isinstance(value, list) and any(one is None for one in value):
             if set(map(type, value)) != {type(None)}:
-                raise SpecError(f"'{key}' has values and also null; fill in every value, or none.")
+                raise SpecError(f"'{key}' has both values and null; fill in every value, or none.")
         else:
             found[key] = _prepared_or_same(value)
     return found

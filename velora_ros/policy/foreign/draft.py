@@ -1,4 +1,4 @@
-"""Drafts the description of a model or bundle: what it says of itself, what a robot file says, null for the rest."""
+"""Drafts the description of a model or bundle from its own content and a robot file, with null for the rest."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,10 +21,10 @@ HEAD = """\
 period: null  # [s] time between two steps: the simulation's time step x decimation, for example 0.005 x 4 = 0.02
 """
 ROUNDED = """
-# Numbers from the model's metadata are rounded to three digits; put in the exact ones of training if you have them."""
+# Numbers from the model's metadata are rounded to three digits; enter the exact ones of training if you have them."""
 BUNDLE_HEAD = """\
-# What policy_node must know of the LEAPP bundle {name}, beside what it says itself. Fill in every null; then
-# 'velora_ros deploy {name}' shows the result. docs/bring-your-policy.md explains the fields.
+# What policy_node must know in addition to the LEAPP bundle {name}. Fill in every null; then 'velora_ros deploy
+# {name}' shows the result. docs/bring-your-policy.md explains the fields.
 
 """
 _EXAMPLES = """\
@@ -102,8 +102,8 @@ def draft_bundle(name: str, said: Description, robot: Mapping[str, JointLimits] 
     return BUNDLE_HEAD.format(name=name) + (
         f'{period}# one value each for {", ".join(joints)}{also}\n'
         'default_positions: null  # [rad] where the joints are before the policy takes over\n'
-        'actions:  # what the bundle commands is sent within low and high\n'
-        f'  low: {_flow(low)}  # least value that may be sent to each joint: its limit\n'
+        'actions:  # commands of the bundle are clipped to low and high\n'
+        f'  low: {_flow(low)}  # lowest value that may be sent to each joint: its limit\n'
         f'  high: {_flow(high)}\n'
         '  stiffness: null  # of the servos in training; may stay null\n'
         '  damping: null\n'
@@ -113,7 +113,7 @@ def draft_bundle(name: str, said: Description, robot: Mapping[str, JointLimits] 
 def _check_joints(joints: Sequence[str], robot: Mapping[str, JointLimits] | None) -> None:
     if robot is not None and (unknown := [joint for joint in joints if joint not in robot]):
         raise PolicyFileError(
-            f"the policy has the joint '{unknown[0]}' and the robot file has {', '.join(list(robot)[:12])}; give the "
+            f"the policy has the joint '{unknown[0]}', but the robot file has {', '.join(list(robot)[:12])}; give the "
             'file of the robot that the policy was trained for.'
         )
 
@@ -154,7 +154,7 @@ def _observations(terms: Sequence[Term], roles: Roles | None) -> str:
         comment = 'the oldest frame first' if one.history > 1 else ''
         if not known_term(one.term):
             entry |= {'topic': f'observation/{one.term}', 'type': 'Float64MultiArray', 'size': None}
-            comment = 'no robot has it by itself: publish it on this topic'
+            comment = 'no standard sensor measures it: publish it on this topic'
         elif known_term(one.term) == CLOCK:
             entry['stride'] = None
         elif known_term(one.term) == TWIST:
@@ -172,14 +172,14 @@ def _actions(said: Description, joints: Sequence[str], robot: Mapping[str, Joint
     low, high = ([getattr(joint, end) for joint in own] or None for end in ('low', 'high'))
     effort = [joint.effort for joint in own]
     actions = said.actions
-    lines = ['actions:  # what is sent is scale * output + the default position, within low and high']
+    lines = ['actions:  # sent: scale * output + default position, clipped to low and high']
     if not fits:
         lines.append(f'  joints: null  # the {count} joints that the network commands, in its order')
     lines += [
         f'  scale: {_flow(_one(actions.scale) if actions.scale else None)}',
-        f'  low: {_flow(low)}  # [rad] least position that may be sent to each joint: its limit',
+        f'  low: {_flow(low)}  # [rad] lowest position that may be sent to each joint: its limit',
         f'  high: {_flow(high)}',
-        '  clip: null  # to what training clipped the outputs, such as 1.0; may stay null',
+        '  clip: null  # limit to which training clipped the outputs, such as 1.0; may stay null',
         '  interface: position  # or velocity, effort',
         f'  stiffness: {_flow(actions.stiffness or None)}  # of the servos in training; may stay null',
         f'  damping: {_flow(actions.damping or None)}',

@@ -216,18 +216,20 @@ def _dt_range(description: Description) -> tuple[float, float]:
     period = description.period
     given = description.dt_range or (period, period)
     if len(given) != 2:
-        raise PolicyFileError("'dt_range' must be two numbers, the shortest and the longest time between two steps.")
+        raise PolicyFileError(
+            "'dt_range' must be two numbers [s]: the shortest and the longest time between two steps."
+        )
     low, high = given
     if not 0 < low <= period <= high < math.inf:
         raise PolicyFileError(
-            f"'period' is {period} s and 'dt_range' [{low}, {high}] s; they must be positive and fit."
+            f"'period' is {period} s and 'dt_range' [{low}, {high}] s; the range must be positive and include it."
         )
     return low, high
 
 
 def _frames(term: Term) -> int:
     if not 0 <= term.history <= MOST_FRAMES:
-        raise PolicyFileError(f"'history' of the term '{term.term}' is {term.history}; it is 1 to {MOST_FRAMES}.")
+        raise PolicyFileError(f"'history' of the term '{term.term}' is {term.history}; it must be 1 to {MOST_FRAMES}.")
     return term.history or 1
 
 

@@ -41,7 +41,7 @@ class Bundle:
         data: its bytes.
         description: the bundle's information in the form of a description.
         action: the output that is the action.
-        states: for each input of the memory the output that is its next value.
+        states: for each input of the memory, the output that is its next value.
         start: start values of the memory, in the order of ``states``; empty: all are zero.
         digest: SHA-256 over YAML file, model and start values, in hex.
     """
@@ -83,7 +83,7 @@ def _read(path: Path, largest: int) -> bytes:
     with path.open('rb') as file:
         data = file.read(largest + 1)
     if len(data) > largest:
-        raise PolicyFileError(f"'{path.name}' is larger than {largest} bytes, which no policy's is")
+        raise PolicyFileError(f"'{path.name}' is larger than {largest} bytes, the limit for this file; export it again")
     return data
 
 
@@ -91,7 +91,7 @@ def _model(folder: Path, said: Contents) -> bytes:
     """Return the bytes of the model, if they are those that were exported."""
     if not str(said.backend).startswith('onnx'):
         raise PolicyFileError(
-            f"its model is for the backend '{str(said.backend)[:40]}', and ONNX models are run; export it with "
+            f"its model is for the backend '{str(said.backend)[:40]}', but only ONNX models can be run; export it with "
             "annotate.output_tensors(..., export_with='onnx-torchscript')"
         )
     data = _read(_inside(folder, said.model, 'model_path'), LARGEST_MODEL)
@@ -106,9 +106,9 @@ def _inside(folder: Path, name: Any, what: str) -> Path:
         raise PolicyFileError(f"its '{what}' is {name!r}; it must be the name of a file in the bundle's folder")
     path = folder / name
     if Path(name).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
-        raise PolicyFileError(f"its '{what}' is '{name}', which leads out of the bundle's folder")
+        raise PolicyFileError(f"its '{what}' is '{name}', which leads out of the bundle's folder; move it there")
     if not path.is_file():
-        raise PolicyFileError(f"its '{what}' is '{name}', and there is no such file; copy the whole bundle")
+        raise PolicyFileError(f"its '{what}' is '{name}', but there is no such file; copy the whole bundle")
     return path
 
 

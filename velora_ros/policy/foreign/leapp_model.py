@@ -33,7 +33,7 @@ def joined(
         model: the bundle's model; it is changed.
         given: the tensors that the robot gives, in order.
         action: the tensor that is the action.
-        feedback: for each input that is fed back the output that it comes from.
+        feedback: for each input that is fed back, the output from which it comes.
 
     Raises:
         PolicyFileError: the tensors are not those of the model, or its operators are too old.
@@ -47,9 +47,9 @@ def joined(
     outputs = _tensors(model, [action, *(Port(name, 0) for name in feedback.values())], 'output')
     wholes = {one.name: one for one in (*inputs.values(), *outputs.values())}
     if len({one.dtype for one in wholes.values()}) > 1:
-        raise PolicyFileError('its tensors have 32-bit and 64-bit numbers; export the policy with one of the two')
+        raise PolicyFileError('its tensors mix 32-bit and 64-bit numbers; export the policy with only one of the two')
     if not given:
-        raise PolicyFileError('all of its inputs are fed back, so it reads nothing from a robot')
+        raise PolicyFileError('all of its inputs are fed back, so it reads nothing from a robot; export an observation')
     _split_observation(model, [inputs[port.name] for port in given])
     return model, _own_outputs(model, action, feedback, inputs)
 
@@ -67,8 +67,8 @@ def _tensors(model: 'onnx.ModelProto', ports: Sequence[Port], what: str) -> dict
         found[port.name] = tensor = tensor_of(there[port.name], what)
         if port.size and tensor.known and tensor.size != port.size:
             raise PolicyFileError(
-                f"its {what} '{port.name}' has {tensor.size} entries in the model and {port.size} in YAML; export it "
-                'again'
+                f"its {what} '{port.name}' has {tensor.size} entries in the model but {port.size} in the YAML file; "
+                'export it again'
             )
     if what == 'input' and (extra := [name for name in there if name not in found]):
         raise PolicyFileError(f"its model has the input '{extra[0][:60]}', which the YAML file does not name")

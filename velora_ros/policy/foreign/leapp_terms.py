@@ -90,7 +90,7 @@ def action_of(outputs: Sequence[Port]) -> Port:
     if len(found) != 1:
         kinds = ', '.join(f"'{port.name}' ({port.kind or 'no kind'})" for port in outputs[:8]) or 'none'
         raise PolicyFileError(
-            f'its outputs are {kinds}, and one of them must have the kind target/joint/position, velocity or effort; '
+            f'its outputs are {kinds}; exactly one must have the kind target/joint/position, velocity or effort; '
             'export it with this kind'
         )
     if not found[0].names:
@@ -108,7 +108,7 @@ def described_bundle(inputs: Sequence[Port], action: Port, frequency: float) -> 
         frequency: how often the model is run [Hz]; 0: not known.
 
     Raises:
-        PolicyFileError: the entries of a tensor have no names, or others than its kind has.
+        PolicyFileError: the entries of a tensor have no names, or names that do not fit its kind.
     """
     others = [joint for port in inputs if port.kind in _JOINTS for joint in port.names]
     return Description(

@@ -29,7 +29,7 @@ class Contents:
         node: name of the model.
         given: inputs that the robot gives, in the model's order.
         memory: inputs that are fed back.
-        feedback: for each of them the output that it comes from.
+        feedback: for each of them, the output from which it comes.
         sent: outputs that leave the bundle.
         frequency: how often the model is run [Hz]; 0: not known.
         backend: what runs the model.
@@ -87,9 +87,9 @@ def _parse(text: bytes) -> Mapping[str, Any]:
 
 
 def _size(node: Any, known: dict[int, float]) -> float:
-    """Return the number of values of a YAML node, where aliases are counted as often as they occur."""
+    """Return the number of values of a YAML node; an alias counts each time that it occurs."""
     if id(node) not in known:
-        known[id(node)] = math.inf  # one that contains itself
+        known[id(node)] = math.inf  # the node may contain itself
         parts = node.value if isinstance(node, yaml.CollectionNode) else []
         inner = [part for pair in parts for part in pair] if isinstance(node, yaml.MappingNode) else parts
         known[id(node)] = 1 + sum(_size(part, known) for part in inner)
@@ -100,7 +100,7 @@ def _only_model(content: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     models = _mapping(content.get('models'), "'models'")
     if len(models) != 1:
         raise PolicyFileError(
-            f'it has {len(models)} models ({", ".join(map(str, list(models)[:6]))}), and one is run; export '
+            f'it has {len(models)} models ({", ".join(map(str, list(models)[:6]))}), but only one can be run; export '
             'preprocessing and policy as one model, with the same node name in all annotations'
         )
     name, node = next(iter(models.items()))
@@ -112,7 +112,7 @@ def _ports(listed: Any, what: str) -> list[Port]:
         raise PolicyFileError(f'{what} must be a list of 1 to {_MOST_PORTS} tensors')
     ports = [_port(_mapping(one, f'an entry of {what}'), what) for one in listed]
     if len({port.name for port in ports}) < len(ports):
-        raise PolicyFileError(f'{what} has a name twice; export it again')
+        raise PolicyFileError(f'{what} contains a name twice; export it again')
     return ports
 
 
@@ -126,8 +126,8 @@ def _port(entry: Mapping[str, Any], what: str) -> Port:
     size, kind = math.prod(sizes), entry.get('kind')
     if 'temporal_period_ms' in entry or entry.get('history_length') or entry.get('history'):
         raise PolicyFileError(
-            f"its tensor '{name}' has several moments of time, and one at a time is read; export the history as a part "
-            'of the model (annotate.state_tensors)'
+            f"its tensor '{name}' holds several time steps, but only the newest is available; export the history as a "
+            'part of the model (annotate.state_tensors)'
         )
     names = _element_names(entry.get('element_names'), name, size)
     return Port(name, size, kind if isinstance(kind, str) else '', names, *_property(entry.get('isaaclab_connection')))
@@ -168,7 +168,7 @@ def port_of(place: Any, name: str) -> str:
     Return the name of a tensor that is called ``node/name``.
 
     Raises:
-        PolicyFileError: it is one of another node.
+        PolicyFileError: it belongs to another node.
     """
     node, slash, port = str(place).partition('/')
     if not slash or node != name:

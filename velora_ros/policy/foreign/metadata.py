@@ -44,7 +44,7 @@ def mjlab_description(metadata: Mapping[str, str]) -> Description:
     Return what mjlab's metadata say; empty for a model without them.
 
     Raises:
-        PolicyFileError: a list has another length than its names, or an entry is not a number.
+        PolicyFileError: a list and its names differ in length, or an entry is not a number.
     """
     terms = _texts(metadata, 'observation_names')
     scales = _groups(metadata, 'observation_terms_scale', len(terms))
@@ -53,7 +53,7 @@ def mjlab_description(metadata: Mapping[str, str]) -> Description:
     joints = _texts(metadata, 'joint_names')
     defaults = _numbers(metadata, 'default_joint_pos', len(joints))
     stiffness, damping = (_numbers(metadata, f'joint_{name}', 0) for name in ('stiffness', 'damping'))
-    are_of_joints = len(stiffness) == len(damping) == len(joints)  # otherwise they belong to some of the joints
+    are_of_joints = len(stiffness) == len(damping) == len(joints)  # otherwise they belong to only some of the joints
     observations = tuple(
         Term(
             term,
@@ -79,20 +79,22 @@ def _groups(metadata: Mapping[str, str], key: str, count: int) -> list[tuple[flo
     """Return the numbers of each term; several of one term are separated by semicolons."""
     words = _texts(metadata, key)
     if words and len(words) != count:
-        raise PolicyFileError(f"its metadata '{key}' have {len(words)} entries and 'observation_names' {count}.")
+        raise PolicyFileError(f"its metadata '{key}' have {len(words)} entries, but 'observation_names' has {count}.")
     return [tuple(_number(key, part) for part in word.split(';')) for word in words]
 
 
 def _numbers(metadata: Mapping[str, str], key: str, count: int) -> tuple[float, ...]:
     values = tuple(_number(key, word) for word in _texts(metadata, key))
     if count and values and len(values) != count:
-        raise PolicyFileError(f"its metadata '{key}' have {len(values)} entries and 'joint_names' {count}.")
+        raise PolicyFileError(f"its metadata '{key}' have {len(values)} entries, but 'joint_names' has {count}.")
     return values
 
 
 def _frames(length: float) -> int:
     if not 0 <= length <= MOST_FRAMES:
-        raise PolicyFileError(f"its metadata 'observation_terms_history_length' have {length}; at most {MOST_FRAMES}.")
+        raise PolicyFileError(
+            f"its metadata 'observation_terms_history_length' have {length}; the most is {MOST_FRAMES}."
+        )
     return max(int(length), 1)
 
 

@@ -43,7 +43,7 @@ def parse(data: bytes) -> 'onnx.ModelProto':
             f'an ONNX policy needs onnx and onnxruntime, which cannot be imported ({error}). {how_to_install("onnx")}'
         ) from error
     if len(data) > LARGEST_MODEL:
-        raise PolicyFileError(f'it has {len(data)} bytes, and an ONNX policy at most {LARGEST_MODEL}.')
+        raise PolicyFileError(f'it has {len(data)} bytes; an ONNX policy can have at most {LARGEST_MODEL}.')
     try:
         model = onnx.load_model_from_string(data)
     except (DecodeError, ValueError, RecursionError) as error:

@@ -138,7 +138,7 @@ def _of_joints(
     if not chosen:
         raise PolicyFileError(f"its term '{term.term}' has a value for each joint; name the 'joints'.")
     if unknown := [name for name in chosen if name not in joints]:
-        raise PolicyFileError(f"its term '{term.term}' has the joint '{unknown[0]}'.{did_you_mean(unknown[0], joints)}")
+        raise PolicyFileError(f"its term '{term.term}' has no joint '{unknown[0]}'.{did_you_mean(unknown[0], joints)}")
     interface = {POSITIONS: 'position', VELOCITIES: 'velocity', EFFORTS: 'effort'}[kind]
     names = [signal_name(joint, interface) for joint in chosen]
     found = _at(JOINTS, names, names, '', term)
@@ -161,7 +161,7 @@ def _own(term: Term) -> Entries:
             f"its term '{term.term}' has {len(term.fields)} fields but the size {term.size}; correct or omit 'size'."
         )
     if not term.fields and not 0 < term.size <= 100_000:
-        raise PolicyFileError(f"its term '{term.term}' has the topic '{source.topic}'; give its 'size' or 'fields'.")
+        raise PolicyFileError(f"its term '{term.term}' is read from '{source.topic}'; give its 'size' or 'fields'.")
     fields = term.fields or tuple(str(i) for i in range(term.size))
     return _at(source, fields, [f'{name}.{i}' for i in range(len(fields))], '', term)
 

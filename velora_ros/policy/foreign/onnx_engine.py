@@ -52,7 +52,7 @@ class OnnxEngine:
         self._frames = Frames(file.widths, file.history) if set(file.history) != {1} else None
         self._session = make_session(file.model)
         self._memory, kind = roles.hidden_size, _number_kind(roles)
-        # Behind the frames is 1 once there was a first observation, so that zeros are a fresh state here too.
+        # The frames are followed by a flag, 1 after the first observation, so that zeros are a fresh state here too.
         self.hidden = np.zeros(self._memory + (self._frames.size + 1 if self._frames else 0), kind)
         start = np.zeros(len(self.hidden))
         start[: len(file.start)] = file.start
@@ -132,17 +132,16 @@ class OnnxEngine:
             raise PolicyFileError(
                 f'its network returns {action.size} actions and {sum(one.size for one in after)} numbers of hidden '
                 f'state, but the description has {spec.action_dim} actions ({", ".join(spec.action_names[:4])}, ...) '
-                f'and '
-                f'{self._memory} numbers.'
+                f'and {self._memory} numbers.'
             )
         return [action.shape, *(one.shape for one in after)]
 
     def _bind(self, roles: Roles, shapes: Sequence[tuple[int, ...]]) -> None:
         """
-        Let the model read and write the same memory at every step; passing arrays takes longer than a small network.
+        Let the model read and write the same memory at every step.
 
-        It reads the observation, the elapsed time and the hidden state, and writes the result: the action, and behind
-        it the next hidden state.
+        Passing arrays would take longer than a small network. The model reads the observation, the elapsed time and the
+        hidden state, and writes the action, followed by the next hidden state.
         """
         self._binding = self._session.io_binding()
         places = [self._observation, *_split(self.hidden, [one.size for one, _ in roles.states])]
@@ -167,13 +166,13 @@ def _number_kind(roles: Roles) -> str:
     kinds = {roles.action.dtype, *(one.dtype for pair in roles.states for one in pair)}
     if len(kinds) > 1:
         raise PolicyFileError(
-            'its action and hidden states have 32-bit and 64-bit numbers; export the policy with one of the two.'
+            'its action and hidden states mix 32-bit and 64-bit numbers; export the policy with only one of the two.'
         )
     return kinds.pop()
 
 
 def _split(whole: Numbers, sizes: Sequence[int]) -> list[Numbers]:
-    """Return parts of an array, one behind the other."""
+    """Split an array into consecutive parts of these sizes."""
     ends = np.cumsum(sizes)
     return [whole[end - size : end] for size, end in zip(sizes, ends, strict=True)]
 

@@ -127,7 +127,7 @@ def description_path(path: Path) -> Path:
 
 def description_of(path: Path, said: Description) -> Description:
     """
-    Return all that the description beside a model says, and what the model says of itself where it says nothing.
+    Return the description beside a model, completed with the model's own metadata.
 
     Raises:
         PolicyFileError: one of them is not valid, or the description leads out of the model's folder.
@@ -169,7 +169,7 @@ def _load(path: Path) -> OnnxFile:
 def _load_bundle(path: Path) -> OnnxFile:
     bundle = read_bundle(path)
     description = description_of(path, bundle.description)
-    # The targets are positions, not offsets from a pose; but the robot must stand somewhere before the policy starts.
+    # The targets are positions, not offsets from a pose, but the robot needs a pose before the policy takes over.
     pose = ['the default positions of the joints'] if not description.default_positions else []
     _check_nothing_is_missing(path, pose + missing(description))
     roles = find_roles(bundle.model, observation=bundle.observation, action=bundle.action, states=bundle.states)
@@ -185,7 +185,7 @@ def _check_nothing_is_missing(path: Path, lacking: Sequence[str]) -> None:
             f"set them in '{beside.name}'" if beside.exists()
             else f"'velora_ros deploy {path.name}' drafts '{beside.name}', in which they must be set"
         )  # fmt: skip
-        raise PolicyFileError(f'it does not say {", ".join(lacking)}; {how}.')
+        raise PolicyFileError(f'it does not state {", ".join(lacking)}; {how}.')
 
 
 def _of(name: str, found: Described, data: bytes, roles: Roles, digest: str) -> OnnxFile:

@@ -160,7 +160,7 @@ def tensor_of(value: 'onnx.ValueInfoProto', kind: str) -> Tensor:
     Return an input or output of a model; ``kind`` is the word for it in errors.
 
     Raises:
-        PolicyFileError: it has other numbers than floating-point ones, or is too large.
+        PolicyFileError: its numbers are not floating-point numbers, or it is too large.
     """
     of: Any = value.type.tensor_type
     dtype = {1: 'float32', 11: 'float64'}.get(of.elem_type if value.type.HasField('tensor_type') else 0)

@@ -15,7 +15,7 @@ class Drive(Protocol):
     signals: Sequence[Signal]
     """Name, unit, scale and offset of each action."""
     servos: Ids | None
-    """The position servo of each action, by its place among the actuators; None if actions are not positions."""
+    """The position servo of each action, as an index of the actuators; None if actions are not positions."""
     source: str
     """Message type that carries it to the robot."""
 

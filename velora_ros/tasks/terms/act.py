@@ -38,7 +38,7 @@ def joint_targets(
             arm from folding onto itself [rad or m]; all other joints have the model's range.
     """
     if mode not in (ABSOLUTE, INCREMENT):
-        raise TaskError(f"joint_targets: the mode is '{mode}'; valid are {ABSOLUTE} and {INCREMENT}.")
+        raise TaskError(f"joint_targets: the mode is '{mode}'; it must be {ABSOLUTE} or {INCREMENT}.")
     return JointTargets(scale, joints, stiffness, damping, effort_limit, mode, speed_limit, limits)
 
 

@@ -55,7 +55,7 @@ class Variation:
 
 @dataclass(frozen=True, eq=False)
 class Delay(Variation):
-    """Periods by which actions and sensed observations are late, drawn for each episode."""
+    """Delays of actions and sensed observations, in periods, drawn for each episode."""
 
     action: tuple[int, int] = (0, 0)
     observation: tuple[int, int] = (0, 0)
@@ -286,7 +286,7 @@ def drop_frames(probability: float) -> DroppedFrames:
 
 
 def bias(observation: str, deviation: float) -> Bias:
-    """Give an observation, by its name, errors that are constant in an episode, with a standard deviation."""
+    """Add to the named observation an error that is constant in an episode, with this standard deviation."""
     return Bias('bias', observation=observation, deviation=deviation, detail=f'{observation} {deviation:g}')
 
 

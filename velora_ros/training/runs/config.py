@@ -1,4 +1,4 @@
-"""The configuration of a run: ``config.yaml`` in its folder holds what the run was started with."""
+"""The configuration of a run, stored as ``config.yaml`` in its folder when the run starts."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,7 @@ from velora_ros.utils.atomic_files import atomic_write
 
 FORMAT_VERSION = 1
 BUDGET = ('total_steps', 'n_episodes')
-HEADER = '# What this run was started with; velora_ros train --resume FOLDER continues it.\n'
+HEADER = '# The configuration of this run; velora_ros train --resume FOLDER continues it.\n'
 MAY_CHANGE = (*BUDGET, 'window_size', 'device')
 """The values that may differ when a run is resumed; any other difference would make it a different run."""
 
@@ -150,8 +150,8 @@ class RunConfig:
         for name, value in given.items():
             if name not in MAY_CHANGE and name in own and own[name] != value:
                 raise ConfigError(
-                    f"the run in '{folder}' was started with {name} {own[name]!r}, now it is {value!r}; a resumed run "
-                    f'keeps it ({", ".join(MAY_CHANGE)} may change). Omit it, or start a run in another folder.'
+                    f"the run in '{folder}' was started with {name} {own[name]!r}, but now it is {value!r}; a resumed "
+                    f'run keeps it ({", ".join(MAY_CHANGE)} may change). Omit it, or start a run in another folder.'
                 )
 
 

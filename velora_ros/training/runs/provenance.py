@@ -50,8 +50,8 @@ def record_start(path: Path, *, from_step: int, now: float) -> None:
     if changed := [name for name in here if before.get(name) != here[name]]:
         names = ', '.join(f'{name} {before.get(name)} before, {here[name]} now' for name in changed)
         warnings.warn(
-            f'the run is resumed with other software or on another processor ({names}): it is valid, but not bit for '
-            f'bit identical to an uninterrupted run.',
+            f'the run is resumed with different software or on a different processor ({names}): it is valid, but not '
+            f'bit-identical to an uninterrupted run.',
             stacklevel=2,
         )
     started = datetime.fromtimestamp(now, UTC).isoformat(timespec='seconds')

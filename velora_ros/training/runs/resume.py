@@ -98,7 +98,7 @@ def check_environment(
     if keywords is not None and (other := _first_difference(keywords, given)):
         made = [f'{other}={one[other]!r}' if other in one else f'no {other}' for one in (keywords, given)]
         raise SpecError(
-            f"the run in '{run.folder}' was started in an environment made with {made[0]}, this one has {made[1]}; "
+            f"the run in '{run.folder}' was started in an environment made with {made[0]}, but this one has {made[1]}; "
             'resume it with the environment it was started with.'
         )
     if known is None:
@@ -107,10 +107,10 @@ def check_environment(
     known = dataclasses.replace(known, control_period_assumed=spec.control_period_assumed).with_actions_of(spec)
     known = known if known.contract else dataclasses.replace(known, contract=spec.contract)
     if not same_id(environment, name):
-        differs = f'was trained in {environment or "an environment without an id"}, this is {name or "one"}'
+        differs = f'was trained in {environment or "an environment without an id"}, but this is {name or "one"}'
     elif known != spec:
         field, before, now = known.differences(spec)[0]
-        differs = f'was trained with {field} {before}, this environment has {now}'
+        differs = f'was trained with {field} {before}, but this environment has {now}'
     else:
         return
     raise SpecError(f"the run in '{run.folder}' {differs}; resume it with the environment it was started with.")

@@ -100,7 +100,7 @@ class StartFile:
                 metadata['provenance'],
             )
         except (ValueError, KeyError, TypeError, SpecError) as error:
-            raise PolicyFileError(f"'{place}' is a damaged saved agent ({error}); take another copy of it.") from error
+            raise PolicyFileError(f"'{place}' is a damaged saved agent ({error}); load another copy of it.") from error
 
     def refuse_others(self, given: Mapping[str, Any]) -> None:
         """
@@ -131,9 +131,9 @@ class StartFile:
             own, others = getattr(self.spec, field), getattr(spec, field)
             if own != others and not (field.endswith('names') and _same_names(own, others)):
                 raise SpecError(
-                    f"the policy in '{self.path}' has {field} {_shown(own)}, this environment has {_shown(others)}; "
-                    'training can only continue in an environment with the same observations, actions and period. Use '
-                    'such an environment, or train a new agent.'
+                    f"the policy in '{self.path}' has {field} {_shown(own)}, but this environment has "
+                    f'{_shown(others)}; training can only continue in an environment with the same observations, '
+                    'actions and period. Use such an environment, or train a new agent.'
                 )
 
     def summary(self) -> dict[str, Any]:

@@ -86,7 +86,8 @@ def test_the_newest_transform_counts_and_a_bad_one_is_left_out_with_a_warning():
     robot.hear(transform('map', 'odom', x=math.nan))
     assert robot.decode('goal', message(POSE, 'map', 2.5))[0] == 0.5
     assert robot.warnings == [
-        "the pose of the frame 'odom' in 'map' is not finite, or has a zero quaternion; correct its publisher."
+        "the pose of the frame 'odom' in 'map' has a number that is not finite, or a zero quaternion; "
+        'correct its publisher.'
     ]
 
 
