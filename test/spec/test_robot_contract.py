@@ -44,7 +44,10 @@ def test_the_offset_is_what_the_default_becomes_after_scaling():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'fields': ('hip/position', 'cmd_vel:linear.x', 'clock:sin')}, "'hip/position' is not <source>:<field>"),
+        (
+            {'fields': ('hip/position', 'cmd_vel:linear.x', 'clock:sin')},
+            "'hip/position' is invalid; write <source>:<field>",
+        ),
         ({'fields': ('joint:hip/position', 'cmd_vel:linear.x', 'clock:sin')}, "Did you mean 'joints'"),
         ({'scale': (1.0,)}, 'scale of the observations has 1 entries; it must have 3'),
         ({'default': (float('nan'), 0.0, 0.0)}, 'must be finite'),

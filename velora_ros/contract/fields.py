@@ -132,7 +132,7 @@ def _index(match: re.Match[str], whole: str) -> int | slice:
     try:
         cut = slice(*(int(part) if part else None for part in (start, stop, step)))
     except ValueError as error:
-        raise ConfigError(f"'{whole}' has a slice that is not start:stop or start:stop:step.") from error
+        raise ConfigError(f"'{whole}' has an invalid slice; write start:stop or start:stop:step.") from error
     if cut.step == 0:
         raise ConfigError(f"'{whole}' has a slice with step 0; give another step, or omit it.")
     if slice_width(cut) == 0:

@@ -86,7 +86,7 @@ def _action_signals(env: Env) -> list[Signal]:
         signals, true = [_in_si(signal) for signal in own()], are_passed_on(env)
         if len(signals) != _size(base.action_space):
             raise UnsupportedEnvironmentError(
-                f'{type(base).__name__}.action_signals() names {len(signals)} actions and its action space has '
+                f'{type(base).__name__}.action_signals() names {len(signals)} actions, but its action space has '
                 f'{_size(base.action_space)}; return one Signal for each.'
             )
         kept = [signal if passed else None for signal, passed in zip(signals, true, strict=False)]

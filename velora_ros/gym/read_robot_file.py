@@ -112,8 +112,8 @@ def find_meshes(root: ElementTree.Element, folder: Path) -> None:
                 mesh.set('filename', str(found))
             elif name.startswith(_PACKAGE):
                 raise ValueError(
-                    f"the mesh '{name}' is missing: its package is neither a folder around the file nor in "
-                    'AMENT_PREFIX_PATH'
+                    f"the mesh '{name}' is missing, because its package is neither a folder around the file nor in "
+                    'AMENT_PREFIX_PATH; source the workspace that has the package'
                 )
 
 

@@ -178,7 +178,7 @@ def _table(path: Path) -> tuple[Sequence[str], list[dict[str, Any]]]:
     try:
         lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"'{path}' cannot be read as a table: {error}.") from error
+        raise ConfigError(f"'{path}' cannot be read as a table: {error}. Give a run folder or a CSV.") from error
     reader = csv.DictReader(line for line in lines if line.endswith('\n'))
     return reader.fieldnames or (), list(reader)
 

@@ -93,7 +93,7 @@ def check_tensors(tensors: Tensors, expected: Mapping[str, tuple[int, ...]]) -> 
         PolicyFileError: a tensor is invalid; the message names the first one, what it has and what it must have.
     """
     if missing := expected.keys() - tensors.keys():
-        raise PolicyFileError(f'tensors are missing: {", ".join(sorted(missing))}.')
+        raise PolicyFileError(f'tensors are missing: {", ".join(sorted(missing))}; export the policy again.')
     if unknown := tensors.keys() - expected.keys():
         raise PolicyFileError(f'tensors are unknown: {", ".join(sorted(unknown))}; valid: {", ".join(expected)}.')
     for name, shape in expected.items():

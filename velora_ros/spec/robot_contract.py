@@ -107,7 +107,7 @@ class RobotCommand:
         _check_choice("the command's interface", self.interface, INTERFACES)
         _check_choice("the command's mode", self.mode, MODES)
         if self.mode == INCREMENT and self.interface != 'position':
-            raise SpecError(f"the command's mode is {INCREMENT}, which moves positions, not '{self.interface}'.")
+            raise SpecError(f"the command's mode is {INCREMENT}; its interface must be position, not {self.interface}.")
         for name in ('low', 'high', 'stiffness', 'damping', 'effort_limit', 'start_pose'):
             values = getattr(self, name)
             _check_finite(f'{name} of the command', values)
@@ -171,7 +171,7 @@ class RobotContract:
         for text in self.fields:
             name, colon, what = text.partition(':')
             if not (colon and what):
-                raise SpecError(f"the field '{text}' is not <source>:<field>.")
+                raise SpecError(f"the field '{text}' is invalid; write <source>:<field>.")
             if name not in names:
                 raise SpecError(f"the field '{text}' names a source that does not exist.{did_you_mean(name, names)}")
         for name in ('scale', 'default', 'transform'):

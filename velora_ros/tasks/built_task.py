@@ -111,7 +111,7 @@ def _pose_of(start: Mapping[str, Any], model: mujoco.MjModel) -> Array:
         if pattern == BASE:
             base = [i for i in range(model.njnt) if int(model.jnt_type[i]) == free]
             if not base:
-                raise TaskError(f"start: '{BASE}' is given, but the model has no free joint.")
+                raise TaskError(f"start: '{BASE}' is given, but the model has no free joint; omit it.")
             place = int(model.jnt_qposadr[base[0]])
             qpos[place + (2 if np.ndim(value) == 0 else 0) : place + 3] = value
             continue

@@ -92,7 +92,7 @@ def _loaded(path: Path, reference: str) -> ModuleType:
     name = f'velora_ros_task_{path.stem}'
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise TaskError(f"'{reference}': '{path}' is not a Python file.")
+        raise TaskError(f"'{reference}': '{path}' is not a Python file. {_VALID}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     folder = str(path.resolve().parent)

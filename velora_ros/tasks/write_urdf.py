@@ -89,7 +89,7 @@ class _Writer:
             raise TaskError('the model has no joints, so it contains no robot that a URDF could describe.')
         for joint in np.flatnonzero(model.jnt_type == _BALL):
             if int(model.jnt_bodyid[joint]) in found:
-                raise TaskError(f"the joint '{model.joint(joint).name}' is a ball joint, which a URDF cannot have.")
+                raise TaskError(f"the joint '{model.joint(joint).name}' is a ball joint; a URDF needs hinges instead.")
         return found
 
     def _joints(self, body: int) -> list[int]:

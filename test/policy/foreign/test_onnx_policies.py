@@ -312,7 +312,7 @@ def test_our_quadruped_described_as_a_foreign_policy_has_the_same_contract(tmp_p
 def test_line_breaks_in_metadata_do_not_get_into_an_error(tmp_path):
     path = export(actor(), tmp_path / 'walk.onnx')
     attach(path, mjlab_metadata(default_joint_pos='1.0,2.0r\n\x1b[31m'))
-    with pytest.raises(PolicyFileError, match='which is not a number') as error:
+    with pytest.raises(PolicyFileError, match='it must be a number') as error:
         Policy.load(path)
     assert str(error.value).isprintable()
 

@@ -143,7 +143,7 @@ def _physics(env: Env) -> Any:
 
 
 def _divide(physics: Any) -> int:
-    """Divide the physics time step so that the nominal period has at least ten; return how many it has."""
+    """Divide the physics time step so that the nominal period has at least ten steps; return their number."""
     divisor = math.ceil(1 / FINEST / physics.frame_skip - 1e-9)
     if divisor > 1:
         physics.model.opt.timestep /= divisor

@@ -198,7 +198,7 @@ def parse_description(data: bytes) -> Description:
         PolicyFileError: it is not valid.
     """
     if len(data) > LARGEST_DESCRIPTION:
-        raise PolicyFileError(f'it is larger than {LARGEST_DESCRIPTION} bytes, the limit for a description.')
+        raise PolicyFileError(f'it is larger than {LARGEST_DESCRIPTION} bytes, the limit; shorten it.')
     if (count := data.count(b'[') + data.count(b'{')) > _MOST_BRACKETS:
         raise PolicyFileError(f'it has {count} opening brackets; write at most {_MOST_BRACKETS}.')
     try:

@@ -182,7 +182,7 @@ def _check_joints(description: Description, joints: Sequence[str]) -> None:
         if unknown := [name for name in names if name not in joints]:
             raise PolicyFileError(f"{what} has '{unknown[0]}', which is not a joint.{did_you_mean(unknown[0], joints)}")
     if bad := [name for name in joints if joint_signal(signal_name(name, 'position')) is None]:
-        raise PolicyFileError(f"'joints' has {bad[0]!r}, which is not a name.")
+        raise PolicyFileError(f"'joints' has {bad[0]!r}; every entry must be a name.")
 
 
 def _clips(terms: Sequence[Term], scales: Sequence[Numbers]) -> tuple[Numbers, Numbers]:

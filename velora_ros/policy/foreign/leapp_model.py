@@ -71,7 +71,7 @@ def _tensors(model: 'onnx.ModelProto', ports: Sequence[Port], what: str) -> dict
                 'export it again'
             )
     if what == 'input' and (extra := [name for name in there if name not in found]):
-        raise PolicyFileError(f"its model has the input '{extra[0][:60]}', which the YAML file does not name")
+        raise PolicyFileError(f"its model's input '{extra[0][:60]}' is not in the YAML file; export it again")
     return found
 
 

@@ -119,7 +119,7 @@ def _ports(listed: Any, what: str) -> list[Port]:
 def _port(entry: Mapping[str, Any], what: str) -> Port:
     name, shape = entry.get('name'), entry.get('shape')
     if not isinstance(name, str) or not name:
-        raise PolicyFileError(f'{what} has a tensor without a name')
+        raise PolicyFileError(f'{what} has a tensor without a name; export it again')
     sizes = shape if isinstance(shape, list) and all(type(size) is int and size > 0 for size in shape) else None
     if sizes is None or not 0 < math.prod(sizes) <= LARGEST_TENSOR:
         raise PolicyFileError(f"the shape of '{name}' is {str(shape)[:80]}; it must have 1 to {LARGEST_TENSOR} entries")
@@ -172,7 +172,7 @@ def port_of(place: Any, name: str) -> str:
     """
     node, slash, port = str(place).partition('/')
     if not slash or node != name:
-        raise PolicyFileError(f"'pipeline' has '{str(place)[:100]}', which is not a tensor of the model '{name}'")
+        raise PolicyFileError(f"'pipeline' has '{str(place)[:100]}', which is no tensor of '{name}'; export it again")
     return port
 
 

@@ -79,14 +79,18 @@ def _groups(metadata: Mapping[str, str], key: str, count: int) -> list[tuple[flo
     """Return the numbers of each term; several of one term are separated by semicolons."""
     words = _texts(metadata, key)
     if words and len(words) != count:
-        raise PolicyFileError(f"its metadata '{key}' have {len(words)} entries, but 'observation_names' has {count}.")
+        raise PolicyFileError(
+            f"its metadata '{key}' have {len(words)} entries, but 'observation_names' has {count}; export it again."
+        )
     return [tuple(_number(key, part) for part in word.split(';')) for word in words]
 
 
 def _numbers(metadata: Mapping[str, str], key: str, count: int) -> tuple[float, ...]:
     values = tuple(_number(key, word) for word in _texts(metadata, key))
     if count and values and len(values) != count:
-        raise PolicyFileError(f"its metadata '{key}' have {len(values)} entries, but 'joint_names' has {count}.")
+        raise PolicyFileError(
+            f"its metadata '{key}' have {len(values)} entries, but 'joint_names' has {count}; export it again."
+        )
     return values
 
 
@@ -104,4 +108,4 @@ def _number(key: str, word: str) -> float:
     try:
         return float(word)
     except ValueError as error:
-        raise PolicyFileError(f"its metadata '{key}' have '{word[:40]}', which is not a number.") from error
+        raise PolicyFileError(f"its metadata '{key}' have '{word[:40]}'; it must be a number.") from error

@@ -132,7 +132,7 @@ class OnnxEngine:
             raise PolicyFileError(
                 f'its network returns {action.size} actions and {sum(one.size for one in after)} numbers of hidden '
                 f'state, but the description has {spec.action_dim} actions ({", ".join(spec.action_names[:4])}, ...) '
-                f'and {self._memory} numbers.'
+                f'and {self._memory} numbers; correct the description.'
             )
         return [action.shape, *(one.shape for one in after)]
 

@@ -313,7 +313,7 @@ def _actuators(sim: Sim, joints: str, term: str) -> npt.NDArray[np.intp]:
     chosen = set(sim.joints(joints).ids.tolist())
     found = [i for i in range(sim.model.nu) if int(sim.model.actuator_trnid[i, 0]) in chosen]
     if not found:
-        raise TaskError(f"{term}: no actuator drives a joint that '{joints}' selects.")
+        raise TaskError(f"{term}: no actuator drives a joint that '{joints}' selects; give another pattern.")
     return np.array(found, np.intp)
 
 
