@@ -64,7 +64,7 @@ FIGURE = 'figure'  # the name of a test's property that is a measured figure
 
 @pytest.fixture
 def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Measured figures that belong into the report: lines at its end, from whichever process measured them."""
+    """Measured figures for the report: lines at its end, from whichever process measured them."""
     return lambda line: record_property(FIGURE, line)
 
 

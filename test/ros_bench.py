@@ -59,7 +59,7 @@ def profiles_variable():
 
 
 def answered_all(counts):
-    """Whether policy_node answered every state that reached it, by its own counts; how many do is up to the machine."""
+    """Whether policy_node answered every state that reached it, by its own counts; how many arrive depends on load."""
     return int(counts['commands']) == int(counts['observations']) > 0 == int(counts['drops']) == int(counts['faults'])
 
 
@@ -210,7 +210,7 @@ class RosBench:
         Call a service and return the response.
 
         On a busy machine a server may answer before it has matched the reader of a client that is new; Fast DDS then
-        drops the answer after a tenth of a second. So who gets none asks again, as a robot's operator would.
+        drops the answer after a tenth of a second. So a request without an answer is repeated, as an operator would do.
         """
         type_ = interface_class(kind)
         client = self.node.create_client(type_, service)

@@ -1,5 +1,5 @@
 """
-Trains in a folder, kills the process again and again, and resumes: ``run_and_kill.py FOLDER KILLS SEED``.
+Trains in a folder, kills the process repeatedly, and resumes: ``run_and_kill.py FOLDER KILLS SEED``.
 
 ``FOLDER/whole`` is never killed. ``FOLDER/killed-N`` are: at a random moment, in the middle of a write, or just before
 a temporary file gets its name; when one has come to its end, the next begins, until there were so many kills. Each
@@ -51,7 +51,7 @@ def train(folder: Path, **changes: Any) -> LiquidDDPG:
 
 
 def in_a_fork(work: Callable[[], object], kill_after: float | None = None) -> int:
-    """Do some work in a forked process, killed after so many seconds; return what waitpid's status says."""
+    """Do some work in a forked process that is killed after these seconds; return waitpid's status."""
     pid = os.fork()
     if pid == 0:
         status = 1

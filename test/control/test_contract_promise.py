@@ -86,7 +86,7 @@ class Robot:
         return self._publish(command, walking)
 
     def tick(self, after):
-        """Let the time of an interpolated command come."""
+        """Advance to the time of an interpolated command."""
         self.time += after
         walking = self.controller.status.state == 'armed'
         command = self.controller.interpolate(self.now, self.time)

@@ -43,7 +43,7 @@ ONGOING = 'state', 'repeat', 'interpolate'  # events whose commands are the poli
 
 
 class Rules:
-    """What may happen to the robot next, by the rules as people read them, not as the controller keeps them."""
+    """What may happen to the robot next, by the rules as a user reads them, independently of the controller's code."""
 
     def __init__(self, bench):
         self.bench = bench
@@ -52,7 +52,7 @@ class Rules:
         self.heard = None  # when the last usable state since arming came, on the steady clock [s]
 
     def check(self, kind, arguments, command, armed, before):
-        """Hold an event and what came of it to the rules; `armed` and the fault `before` are as they were before it."""
+        """Check an event and its outcome by the rules; `armed` and the fault `before` are those before the event."""
         fault = self.bench.controller.fault
         self._follow(kind, arguments, before)
         if command is None:
@@ -175,7 +175,7 @@ def test_the_policy_sees_only_finite_input_and_elapsed_times_within_the_gap(sequ
 
 
 def _limit(bench, name, periods):
-    """A limit by the rule of docs/parameters.md: -1 is so many periods, 0 is none [s]."""
+    """A limit by the rule of docs/parameters.md: -1 is a number of periods, 0 is no limit [s]."""
     value = getattr(bench.controller.settings, name)
     return periods * T if value == -1 else value or math.inf
 

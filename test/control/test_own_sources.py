@@ -1,4 +1,4 @@
-"""What the controller keeps itself is what the shared functions say that training read."""
+"""The values that the controller computes itself equal those that training read, by the shared functions."""
 
 import numpy as np
 import pytest

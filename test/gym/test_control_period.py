@@ -12,7 +12,7 @@ from velora_ros.gym.control_period import control_period_of, find_period
 
 
 class Bare(gym.Env):
-    """An environment that says nothing by itself; what is given becomes its attributes."""
+    """An environment without attributes of its own; the arguments become its attributes."""
 
     observation_space = spaces.Box(-1, 1, (2,), np.float64)
     action_space = spaces.Box(-1, 1, (1,), np.float32)

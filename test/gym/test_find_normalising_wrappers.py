@@ -33,7 +33,7 @@ class Still(gym.Env):
 
 
 class Running:
-    """Statistics as many write them."""
+    """Running statistics in a common form."""
 
     def __init__(self):
         self.mean, self.var, self.count = np.zeros(2), np.ones(2), 1e-4
@@ -50,7 +50,7 @@ class Slotted:
 
 
 class Layered(gym.ObservationWrapper):
-    """A normaliser of somebody else's, in a dictionary below a helper object."""
+    """A normaliser of another library, in a dictionary below a helper object."""
 
     class Helper:
         def __init__(self):
@@ -73,7 +73,7 @@ class Welford(gym.Wrapper):
 
 
 class VecNormalize(gym.Wrapper):
-    """Has a name that many know."""
+    """Has a well-known name."""
 
 
 class ScaledReward(gym.RewardWrapper):

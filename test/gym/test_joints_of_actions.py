@@ -1,4 +1,4 @@
-"""A name with a unit is a promise: what an action does is tried, in every way in which people write environments."""
+"""A name with a unit is a promise: the effect of an action is tested for every common way to write environments."""
 
 import random
 

@@ -92,7 +92,7 @@ def test_a_constructor_that_fails_is_told_in_its_own_words_and_no_keyword_is_bla
     assert message.startswith("the environment 'Fails-v0' cannot be made: its constructor failed with")
     assert '\n' not in message
     assert 'keywords' not in message
-    assert raised.value.__cause__ is not None  # the traceback is kept for who wants it
+    assert raised.value.__cause__ is not None  # the original traceback is kept
 
 
 def test_of_an_error_without_a_message_the_line_of_code_is_told(tmp_path, monkeypatch):

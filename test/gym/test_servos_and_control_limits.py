@@ -45,7 +45,7 @@ def file(tmp_path):
 
 
 def left_alone(path, seconds=1.5):
-    """Let the robot go without a command; return where its joints were before and where they are after."""
+    """Release the robot without a command; return the joints' positions before and after."""
     robot = SimulatedRobot(make(path))
     before = robot.positions
     robot.release()

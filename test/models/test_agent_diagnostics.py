@@ -1,4 +1,4 @@
-"""What the updates and the learner say of learning: both paths the same, and training as if nobody had asked."""
+"""The diagnostics of learning: equal in both backends, and without an effect on training."""
 
 import copy
 import math

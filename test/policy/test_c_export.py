@@ -43,7 +43,7 @@ int main(void)
 
 
 def build(folder, *arguments):
-    """Compile and return what the compiler says; it says nothing about good code."""
+    """Compile, and return the compiler's output, which is empty for valid code."""
     done = subprocess.run([COMPILER, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr

@@ -1,4 +1,4 @@
-"""A robot's driver that publishes joint states at 50 Hz until somebody ends it."""
+"""A robot's driver that publishes joint states at 50 Hz until it is stopped."""
 
 import rclpy
 from rclpy.executors import ExternalShutdownException

@@ -102,7 +102,7 @@ def test_an_observation_is_of_the_shape_that_was_promised(observation: Any, mess
 
 
 class Telling(Reach):
-    """Its info is what the list says: of the reset, then of each step."""
+    """Its infos come from a list: first that of the reset, then one for each step."""
 
     def __init__(self, *infos: dict[str, Any]) -> None:
         super().__init__()

@@ -240,7 +240,7 @@ def test_a_reason_that_comes_with_the_end_is_told(agent: Recorder) -> None:
 
 def test_the_newest_of_the_policies_that_are_as_good_as_the_best_is_kept(agent: Recorder) -> None:
     class Paying(Reach):
-        """Pays as much as the list says, one episode after the other."""
+        """Its rewards come from a list, one episode after the other."""
 
         returns = iter([-5.0, 1000.0, 999.5, 998.6, 999.1, 900.0])
 

@@ -30,7 +30,7 @@ def run(agent: Recorder, env: SyncVectorEnv, *, options: dict[str, Any] | None =
 
 
 def alone(stream: int, count: int, *, seeded: bool, **options: Any) -> list[Transition]:
-    """What one environment with the seeds of a stream gives; ``seeded``: at every reset, not only at the first."""
+    """What one environment with a stream's seeds returns; ``seeded``: at every reset, not only at the first."""
     env, remembered, episode = Walk(**options), [], 0
     while len(remembered) < count:
         episode += 1

@@ -1,4 +1,4 @@
-"""Weights that somebody puts into the networks while the compiled update works on memory of its own."""
+"""Weights that a program assigns to the networks while the compiled update works on its own memory."""
 
 import copy
 from collections.abc import Callable

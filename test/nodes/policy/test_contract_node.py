@@ -32,7 +32,7 @@ def policies(make_policy_file, tmp_path_factory):
 
 
 class Walker:
-    """A robot with two joints, an inertial sensor and somebody who commands it."""
+    """A robot with two joints, an inertial sensor and an operator who commands it."""
 
     def __init__(self, ros, policy, *extra, told=TWIST):
         words = (f'policy:={policy}', 'autostart:=true', 'engine:=numpy', 'max_state_age_s:=5', 'watchdog_timeout_s:=0')
@@ -141,7 +141,7 @@ def test_a_stamped_twist_is_read_by_a_parameter_alone(ros, policies):
 
 
 class Rover:
-    """A robot with a laser and an odometry, and somebody who gives it goals."""
+    """A robot with a laser and odometry, and an operator who gives it goals."""
 
     def __init__(self, ros, policy, *extra, goal=GOAL):
         words = (f'policy:={policy}', 'autostart:=true', 'engine:=numpy', 'arm_on_activate:=true')

@@ -1,4 +1,4 @@
-"""policy_node's life: starts that are refused, transitions by somebody else, silence, and clean ends."""
+"""policy_node's life: starts that are refused, transitions by another node, silence, and clean ends."""
 
 import gc
 import itertools
@@ -113,7 +113,7 @@ def test_an_autostart_that_cannot_work_ends_with_one_sentence_and_status_one(ros
 
 @pytest.fixture
 def read_only_install(tmp_path):
-    """A copy of the package that nobody may write, in which a cache beside the source has no place for root either."""
+    """A read-only copy of the package, in which not even root can write a cache beside the source."""
     root = tmp_path / 'install'
     shutil.copytree(SOURCE / 'velora_ros', root / 'velora_ros', ignore=shutil.ignore_patterns('__pycache__'))
     (root / 'velora_ros/policy/__pycache__').write_text('in the way')

@@ -26,7 +26,7 @@ LOSSLESS = [
 
 @pytest.fixture(scope='module')
 def files(make_policy_file, tmp_path_factory):
-    """Paths of policies: two of one shape, a slow one to load, one of another shape, others that cannot be had."""
+    """Paths of policies: two of one shape, a slow one, one of another shape, others that cannot be loaded."""
     folder, elsewhere = tmp_path_factory.mktemp('policies'), tmp_path_factory.mktemp('elsewhere')
     names = ('first', 'second', 'large', 'shape', 'slower', 'damaged', 'cut', 'absent')
     paths = {name: folder / f'{name}.safetensors' for name in names} | {'outside': elsewhere / 'p.safetensors'}

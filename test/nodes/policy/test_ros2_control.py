@@ -21,7 +21,7 @@ PATIENT = {'max_state_age_s': 5.0, 'watchdog_timeout_s': 30.0}
 
 
 def start(ros, namespace, controller, **parameters):
-    """Start the controller with the documented file, in which nothing but these parameters is another."""
+    """Start the controller with the documented file, in which only these parameters are changed."""
     [(key, content)] = yaml.safe_load(FILE.read_text()).items()
     parameters = {**content['ros__parameters'], **PATIENT, 'engine': 'numpy', **parameters}
     file = ros.folder / 'ros2_control.yaml'
@@ -43,7 +43,7 @@ def test_the_documented_configuration_drives_the_documented_robot(ros, namespace
     states = ros.publisher(JOINTS, f'{namespace}/joint_states', 10)
 
     def state(pivot, rail):
-        """What the broadcaster sends: its own order, and a joint that is none of the policy's."""
+        """What the broadcaster sends: its own order, and a joint that the policy does not read."""
         stamp = ros.node.get_clock().now().nanoseconds
         states.publish(
             to_joint_state(['gripper', 'pivot', 'rail'], np.array([9.0, *pivot[:1], *rail[:1]]),
@@ -90,7 +90,7 @@ def test_the_rehearsal_on_the_simulated_robot_keeps_the_pole_up(ros):
     poles = np.array([state.position[1] for state in states])
     assert np.ptp(poles) > 0
     assert np.abs(poles - UPRIGHT).max() < 0.2, 'unaided it falls within three seconds'
-    # One newton at the actuator is 1.0 on the wire. This listener may miss commands, of which the newest is kept only.
+    # One newton at the actuator is 1.0 on the wire. This listener may miss commands, because only the newest is kept.
     sent = {round(command.data[0], 6) for command in commands} - {0.0}
     exerted = {round(state.effort[0], 6) for state in states} - {0.0}
     assert len(sent & exerted) > 20 and max(map(abs, exerted)) > 3.0

@@ -19,7 +19,7 @@ def test_counts_from_before_the_run_do_not_belong_to_it(ros):
     tell(100.0, 7)
     tell(101.0, 8)
     ros.until(lambda: controller.fallbacks == 1, 'the one that is new')
-    tell(0.5, 2)  # a new life
+    tell(0.5, 2)  # the node was restarted
     ros.until(lambda: controller.fallbacks == 3, 'those of the new life')
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong in the simulated robot when it is asked to, as a subscriber sees it over real DDS."""
+"""The faults of the simulated robot, as a subscriber sees them over real DDS."""
 
 import json
 import math
@@ -61,7 +61,7 @@ def sim(ros):
 
 
 def until(ros, seen, count):
-    """Waits until so many states came from now on and returns the index of the first."""
+    """Waits until this number of further states has arrived and returns the index of the first."""
     first = len(seen.states)
     ros.until(lambda: len(seen.states) >= first + count, f'{count} states')
     return first

@@ -204,7 +204,7 @@ def test_the_run_is_judged_by_the_published_twist_and_a_stale_one_is_zero(ros, s
 
     ros.until(stands_while_told_to_walk)
     seen = len(states)
-    ros.until(lambda: len(states) > seen + 100)  # nobody tells it anything any more: standing is right
+    ros.until(lambda: len(states) > seen + 100)  # without further commands it must stand
     summary = summary_of(process)
     assert summary['task'] == 'quadruped'
     assert summary['moving_tracking'] < 0.1

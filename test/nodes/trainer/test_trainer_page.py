@@ -1,4 +1,4 @@
-"""What docs/trainer.md says is typed and answered, tried: each command as the rclpy call that it stands for."""
+"""The commands and answers on docs/trainer.md, checked: each command runs as the equivalent rclpy call."""
 
 import os
 import re
@@ -18,7 +18,7 @@ PARAMETER_KINDS = {1: ('Boolean', 'bool'), 2: ('Integer', 'integer'), 3: ('Doubl
 
 
 def session():
-    """The page's commands with the lines that they are said to answer."""
+    """The page's commands with the answers that the page shows."""
     steps = []
     for block in re.findall(r'```console\n(.*?)```', PAGE.read_text(encoding='utf-8'), re.DOTALL):
         for line in block.splitlines():
@@ -90,7 +90,7 @@ def test_every_command_of_the_page_gets_the_answer_on_the_page(ros, tmp_path):
     shell = Shell(ros)
     for command, expected in session():
         answered = shell.run(command)
-        if 'topic echo' in command:  # news of what was asked for may take a while
+        if 'topic echo' in command:  # the requested change may take a while to arrive
             ros.until(lambda c=command, e=expected: fits(e, shell.run(c)), f'{command}: {expected}')
         else:
             assert fits(expected, answered), f'{command} answered {answered}'

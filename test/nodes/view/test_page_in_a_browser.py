@@ -1,4 +1,4 @@
-"""The page of a real run in headless Chromium: somebody moves a slider, lets go, and presses the emergency stop."""
+"""The page of a real run in headless Chromium: a user moves a slider, lets go, and presses the emergency stop."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""Files from strangers: whatever is in them, an ONNX policy is refused in one sentence, or runs as any other."""
+"""Untrusted files: whatever is in them, an ONNX policy is refused in one sentence, or runs as any other."""
 
 import math
 import os

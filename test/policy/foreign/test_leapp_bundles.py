@@ -1,4 +1,4 @@
-"""LEAPP bundles: a robot gives and gets what the network does, from its start values on; strange ones are refused."""
+"""LEAPP bundles: inputs and outputs equal those of the network, from its start values on; invalid ones are refused."""
 
 import os
 

@@ -310,7 +310,7 @@ def test_a_run_config_tells_the_wrappers_that_a_name_does_not(tmp_path: Path) ->
 
 
 def test_episodes_are_records(run: RunPaths) -> None:
-    """What the loop counts in whole numbers comes back in whole numbers."""
+    """The loop's integers are restored as integers."""
     seen: list[EpisodeRecord] = []
 
     class Watch(Callback):
@@ -323,7 +323,7 @@ def test_episodes_are_records(run: RunPaths) -> None:
 
 
 class Bare(Reach):
-    """Says its period by the rate of its pictures at most, which earlier releases did not look at."""
+    """States its period only by its frame rate, which earlier releases ignored."""
 
     def __init__(self, fps: int | None = None) -> None:
         super().__init__()
