@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.robot is not None:
         raise ConfigError(
-            '--robot is for the draft of a description, and this policy has one; omit it, or remove the description.'
+            '--robot is for the draft of a description, but this policy has one; omit it, or remove the description.'
         )
     written = text(arguments.file, _checked_spec(arguments.file))
     if arguments.out is None:

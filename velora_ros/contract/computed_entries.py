@@ -52,7 +52,7 @@ class Computed:
 
     Args:
         size: number of values read and computed, at least the number of observations.
-        hidden: number of the last ones that are not observations.
+        hidden: number of values at the end that are not observations.
         ways: differences between positions of several messages.
         actions: for each previous action that is read, its index in the observation and the number of the action.
         clocks: the clocks of a gait.

@@ -85,7 +85,7 @@ def parse(text: str) -> Field:
 
 
 def width_of(text: str) -> int | None:
-    """Return how many observations a field gives; None if it depends on the message, 1 for text of another syntax."""
+    """Return how many observations a field gives; None if it depends on the message, 1 for text in another syntax."""
     try:
         return parse(text).width
     except ConfigError:

@@ -196,8 +196,8 @@ def _fills(plans: Iterable[SourcePlan], *, refuse_names: bool) -> dict[int, floa
                 fills[place] = number
             elif text not in ('', REFUSE) and refuse_names:
                 raise ConfigError(
-                    f"'observation.nonfinite' is '{text}' for '{one.source.name}:{what}'; for joint states it is a "
-                    f"finite number, or '{REFUSE}'."
+                    f"'observation.nonfinite' is '{text}' for '{one.source.name}:{what}'; for joint states it must be "
+                    f"a finite number, or '{REFUSE}'."
                 )
     return fills
 

@@ -39,7 +39,7 @@ class MoveWatch:
 
     def add(self, time: float, positions: Mapping[str, float]) -> Array | None:
         """
-        Add a joint state; return how far each joint has moved once one of them has and stands still.
+        Add a joint state; return how far each joint has moved, once one of them has moved and stands still again.
 
         Args:
             time: when it was received [s].

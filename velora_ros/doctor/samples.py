@@ -76,7 +76,7 @@ class ImuSamples:
     Args:
         times: when they were measured and received.
         orientation: quaternions (w, x, y, z) that rotate vectors from the sensor's frame to the world's, shape (n, 4).
-        has_orientation: whether the sensor says that it has an orientation.
+        has_orientation: whether the sensor reports an orientation.
         gyro: angular velocity in its frame, shape (n, 3) [rad/s].
         acceleration: specific force in its frame, +9.81 upwards at rest, shape (n, 3) [m/s^2].
     """
@@ -97,9 +97,9 @@ class ExpectedJoint:
         name: its name on the robot.
         unit: ``rad``, ``m`` or ``''``.
         sign: 1 or -1: whether the policy's positive direction is the robot's.
-        mean: its mean position in training; NaN if the policy does not say.
-        deviation: the standard deviation of its position in training; NaN if the policy does not say.
-        start: its position at the start of an episode; None if the policy does not say.
+        mean: its mean position in training; NaN if the policy does not state it.
+        deviation: the standard deviation of its position in training; NaN if the policy does not state it.
+        start: its position at the start of an episode; None if the policy does not state it.
     """
 
     name: str

@@ -55,7 +55,7 @@ def stack_frames(env: Env, n_frames: int) -> Env:
 
     Args:
         env: the environment, with all its other wrappers.
-        n_frames: number of observations; after a reset the first one also fills the earlier places.
+        n_frames: number of observations; after a reset, all of them are the first observation.
 
     Raises:
         ConfigError: ``n_frames`` is below 1.

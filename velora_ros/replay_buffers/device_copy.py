@@ -15,7 +15,7 @@ class DeviceRows:
     """
     The rows of a replay on a device, brought up to date by :meth:`update`.
 
-    The buffer on the host stays what is saved and restored.
+    Saving and restoring still use the buffer on the host.
 
     Args:
         buffer: the replay.

@@ -236,7 +236,7 @@ class SequenceBuffer:
 
     def spread(self, n_sequences: int, length: int) -> tuple[Batch, Array, Array]:
         """
-        Return sequences at even distances from the oldest to the newest, each with the hidden state that follows it.
+        Return evenly spaced sequences, oldest to newest, each with the hidden state that follows it.
 
         Args:
             n_sequences: B.

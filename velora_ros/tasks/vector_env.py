@@ -190,7 +190,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
             if name not in state or np.shape(state[name]) != values.shape:
                 found = f'has the shape {np.shape(state[name])}' if name in state else 'is missing'
                 raise TaskError(
-                    f"'{name}' of the saved state {found}, and this environment needs {values.shape}; use the same "
+                    f"'{name}' of the saved state {found}, but this environment needs {values.shape}; use the same "
                     'task and the same number of simulations.'
                 )
         for name, values in own.items():

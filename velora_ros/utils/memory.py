@@ -9,7 +9,7 @@ LARGEST_SHARE = 0.8
 
 
 def free_memory() -> float:
-    """Return the memory that processes can still get [bytes]; infinity if the system does not report it."""
+    """Return the memory that is still available to processes [bytes]; infinity if the system does not report it."""
     return _entry(MEMORY, 'MemAvailable') or float('inf')
 
 

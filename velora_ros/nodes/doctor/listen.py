@@ -39,7 +39,7 @@ class Listener:
         """Number of publishers of each topic."""
 
     def collect(self, seconds: float) -> Recording:
-        """Return the messages of some seconds from the first one on, or nothing after the same time without one."""
+        """Return the messages of these seconds, counted from the first one; none if none arrives in this time."""
         messages: list[RawMessage] = []
         began = time.monotonic()
         for one in self.until(lambda: time.monotonic() > began + seconds):

@@ -76,7 +76,7 @@ class ImagePublisher:
         self._thread.join()
 
     def _request_image(self) -> None:
-        """Pass the state to the thread, unless nobody subscribes or the thread is still busy."""
+        """Pass the state to the thread, unless there is no subscriber or the thread is still busy."""
         if self._requested.is_set() or not self._publisher.get_subscription_count():
             return
         self._loop.robot.copy_state(self._state)

@@ -52,7 +52,7 @@ class SimLoop:
         table: the node's parameters.
         states: publishes its state.
         told: the commands that a task's robot receives; None for the robot of an environment.
-        on_finished: called once, when the run's duration is over or nobody commands the robot.
+        on_finished: called once, when the run's duration is over or no node commands the robot.
 
     Raises:
         ConfigError: the parameters of the command do not fit the robot.

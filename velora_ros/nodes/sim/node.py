@@ -15,10 +15,10 @@ Publishes:
     scan (sensor_msgs/LaserScan): of a task's robot with a laser scanner, before each joint state.
     robot_description (std_msgs/String): the URDF of a task's robot.
     tf (tf2_msgs/TFMessage): the pose of a task's floating base, if tf2_msgs is installed.
-    cmd_vel, goal_pose: a pattern of commands, with ``drive`` and while nobody else publishes them.
+    cmd_vel, goal_pose: a pattern of commands, with ``drive`` and while no other node publishes them.
     reset (std_msgs/Empty): an episode ended and the robot was reset.
     ~/reward, ~/episode_return (std_msgs/Float64): of each control period, of each episode.
-    ~/image (sensor_msgs/Image): images, with ``image.rate_hz`` and while somebody subscribes.
+    ~/image (sensor_msgs/Image): images, with ``image.rate_hz`` and while there is a subscriber.
     /clock (rosgraph_msgs/Clock): the simulated time at each physics step, with ``publish_clock``.
     /diagnostics (diagnostic_msgs/DiagnosticArray): real-time factor, overruns, episodes, commands; once a second.
 

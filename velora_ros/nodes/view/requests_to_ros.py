@@ -40,7 +40,7 @@ ARRIVES = Duration(seconds=0.2)
 
 class RequestSender:
     """
-    Publishes and calls.
+    Publishes messages and calls services, as the page requests.
 
     Velocities are repeated until "let go", because a robot treats an old one as zero; goals too, because a subscriber
     may be new. Publishers of both are made at the first request; until then this page does not appear as a source.

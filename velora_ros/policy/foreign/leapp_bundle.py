@@ -62,7 +62,7 @@ def read_bundle(path: Path) -> Bundle:
 
     Raises:
         MissingDependencyError: onnx is not installed.
-        PolicyFileError: it is damaged, or not one that can be run; the message says what to do.
+        PolicyFileError: it is damaged or cannot be run; the message says what to do.
         OSError: a file cannot be read.
     """
     text = _read(path, LARGEST_YAML)

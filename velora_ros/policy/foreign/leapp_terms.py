@@ -28,7 +28,7 @@ _FIELDS = {
     'state/body/linear_velocity': ('base_lin_vel', 'odom', 'Odometry', 'twist.twist.linear', 'xyz'),
     'state/body/position': ('', 'odom', 'Odometry', 'pose.pose.position', 'xyz'),
 }
-"""For a kind: the term that robots have by themselves, topic, message type, field, and axes."""
+"""For each kind: the term that robots provide, its topic, message type, field and axes."""
 _VECTORS, _OF_VECTORS = ('', 'state/vector3d'), (GRAVITY, GYRO, BASE_VELOCITY)
 _TWIST = ('linear.x', 'linear.y', 'angular.z')
 _TWIST_KIND = 'command/body/velocity'
@@ -75,7 +75,7 @@ class Port:
 
     @property
     def term(self) -> str:
-        """Name of the term that it is, if it is one that robots have by themselves."""
+        """Name of its term: the property without the suffix of its frame, otherwise its own name."""
         return self.attribute.removesuffix('_b') or self.name
 
 

@@ -148,7 +148,7 @@ def _element_names(given: Any, name: str, size: int) -> tuple[str, ...]:
         return ()
     names = tuple(named[-1])
     if not all(isinstance(one, str) for one in names) or len(names) != size:
-        raise PolicyFileError(f"its tensor '{name}' has {size} entries and the element_names {str(named[-1])[:200]}")
+        raise PolicyFileError(f"its tensor '{name}' has {size} entries, but the element_names {str(named[-1])[:200]}")
     return names
 
 

@@ -174,7 +174,7 @@ class RunFolder(RunPaths):
         except OSError as error:
             self.close()
             raise StorageError(
-                f"the folder '{self.folder}' cannot be made or written ({error.strerror}). Choose a writable place."
+                f"the folder '{self.folder}' cannot be made or written ({error.strerror}). Choose a writable folder."
             ) from error
         try:
             yield
