@@ -77,6 +77,6 @@ def test_frames_in_a_circle_end_the_search():
 def test_a_pose_that_is_not_one_leaves_the_old_one(place, turn):
     tree = FrameTree()
     tree.update('odom', 'base', (1.0, 2.0, 3.0), NONE)
-    with pytest.raises(ObservationError, match="'base' in 'odom' is not finite"):
+    with pytest.raises(ObservationError, match="'base' in 'odom' has a number that is not finite, or a zero"):
         tree.update('odom', 'base', place, turn)
     assert tree.pose('base', within='odom').position.tolist() == [1.0, 2.0, 3.0]

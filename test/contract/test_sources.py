@@ -86,11 +86,11 @@ def test_what_stands_for_joint_states_that_are_not_finite_is_a_number():
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        ({'fields': ('scan:ranges[0:4]',)}, r'has 4 values \(scan:ranges\[0:4\] gives 4\) and the policy reads 6'),
+        ({'fields': ('scan:ranges[0:4]',)}, r'has 4 values \(scan:ranges\[0:4\] gives 4\), but the policy reads 6'),
         ({'fields': ('scan:ranges[0:8]', 'scan:ranges[:]')}, r'has 8 values .* without scan:ranges\[:\]'),
         ({'fields': ('scan:ranges[2:]', 'scan:ranges[:-2]')}, "the slices 'scan:ranges.2:.' and 'scan:ranges.:-2.'"),
         ({'fields': ('ranges[0:6]',)}, r'For example scan:ranges\[0:6\]'),
-        ({'fields': ('scan:ranges[0:6]',), 'nonfinite': ('1', '2')}, "'observation.nonfinite' has 2 entries and 'obs"),
+        ({'fields': ('scan:ranges[0:6]',), 'nonfinite': ('1', '2')}, "'observation.nonfinite' has 2 entries, but 'ob"),
         ({'fields': ('scan:ranges[0:6]',), 'scale': (1.0, 2.0)}, "'observation.scale' has 2 entries"),
     ],
 )

@@ -172,4 +172,4 @@ def test_a_model_of_torch_is_told_how_it_becomes_an_onnx_model(made: dict[str, P
         code = advice.partition('in Python: ')[2].partition(', with the number')[0]
         code = code.replace("'policy.pt'", repr(str(tmp_path / 'policy.pt')))
         exec(code.replace("'policy.onnx'", repr(str(tmp_path / 'policy.onnx'))))
-    assert why_no_policy(tmp_path / 'policy.onnx').startswith('this is an ONNX model, which policy_node runs')
+    assert why_no_policy(tmp_path / 'policy.onnx').startswith('this is an ONNX model, which only policy_node can run')

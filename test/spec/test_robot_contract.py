@@ -72,7 +72,7 @@ def test_an_inconsistent_contract_is_refused(change: dict[str, Any], message: st
         (CLOCK, {'period_s': 0.0}, 'period_s'),
         (COMMAND, {'interface': 'torque'}, "'torque'"),
         (COMMAND, {'mode': 'increments'}, "Did you mean 'increment'"),
-        (COMMAND, {'mode': 'increment', 'interface': 'velocity'}, "moves positions, not 'velocity'"),
+        (COMMAND, {'mode': 'increment', 'interface': 'velocity'}, 'must be position, not velocity'),
         (COMMAND, {'low': (2.0,)}, 'not below its upper'),
         (COMMAND, {'damping': (0.7, 0.7)}, 'damping of the command has 2 entries; it must have 1'),
     ],

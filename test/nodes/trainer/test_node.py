@@ -142,7 +142,7 @@ def test_live_hyperparameters_change_with_the_next_episode_and_the_others_say_wh
         ({'n_neurons': 9}, 'networks, optimisers and replay are created at its start'),
         ({'gamma': 0.9}, 'it applies from the first step to the last'),
         ({'dropped_frames': 0.1}, 'its environments are created at its start'),
-        ({'total_steps': 5}, 'it says what is trained'),
+        ({'total_steps': 5}, 'it determines what is trained'),
         ({'noise_scale': -1.0}, 'it must be at least 0'),
         ({'noise_scal': 0.1}, "Did you mean 'noise_scale'?"),
     ):

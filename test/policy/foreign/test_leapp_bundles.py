@@ -142,7 +142,7 @@ def test_the_folder_of_a_bundle_names_its_file(whole):
         (lambda c: c['models']['policy']['outputs'][0].pop('element_names'), "'targets' has no element_names"),
         (lambda c: c['models']['policy']['inputs'][0].update(element_names=[['a', 'b']]), 'has 4 entries, but the'),
         (lambda c: c['models']['policy']['inputs'][0].pop('element_names'), "'joint_pos' has no element_names"),
-        (lambda c: c['models']['policy']['inputs'][5].update(shape=[1, 9]), 'has 2 entries in the model and 9 in YAML'),
+        (lambda c: c['models']['policy']['inputs'][5].update(shape=[1, 9]), 'has 2 entries in the model but 9 in'),
         (lambda c: c['models']['policy']['inputs'][5].update(shape=[2**40]), 'it must have 1 to 1048576 entries'),
         (lambda c: c['models']['policy']['inputs'].pop(5), "input 'height' is not in the YAML file"),
         (lambda c: c['models']['policy']['inputs'][2].update(temporal_period_ms=20), 'holds several time steps'),
