@@ -16,7 +16,7 @@ def test_the_joints_of_the_policy_are_in_order():
 def test_another_policys_robot_is_found():
     (found,) = check_names('/joint_states', ['hip', 'knee'], ['slider', 'hinge'])
     assert (found.level, 'trained for a different robot' in found.text) == ('mend', True)
-    assert 'it reads hip, knee, but this robot has slider, hinge' in found.text
+    assert 'it reads hip, knee, but the robot has slider, hinge' in found.text
 
 
 def test_a_joint_with_another_name_is_named_with_the_nearest():

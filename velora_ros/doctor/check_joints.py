@@ -27,7 +27,7 @@ def check_names(about: str, wanted: Sequence[str], there: Sequence[str]) -> list
         return [Finding('ok', 'names', about, f'{len(wanted)} joints: {", ".join(wanted)}')]
     if len(missing) == len(wanted):
         text = (
-            f'the policy was trained for a different robot: it reads {_some(wanted)}, but this robot has '
+            f'the policy was trained for a different robot: it reads {_some(wanted)}, but the robot has '
             f"{_some(there)}. Use that robot's policy, or map the names with observation.fields."
         )
         return [Finding('mend', 'names', about, text)]
