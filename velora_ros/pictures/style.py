@@ -67,7 +67,7 @@ def title(axes: Axes, text: str, detail: str = '') -> None:
 
 
 def colours_of(count: int) -> list[Any]:
-    """Return ``count`` colours: those of the palette, or for more lines evenly spaced ones of a colour map."""
+    """Return ``count`` colours: from the palette, or, if it has too few, evenly spaced from a colour map."""
     if count <= len(COLOURS):
         return list(COLOURS[:count])
     vivid = mpl.colormaps['turbo'](np.linspace(0.04, 0.96, count))[:, :3]

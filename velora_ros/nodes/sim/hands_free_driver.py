@@ -127,7 +127,7 @@ class HandsFreeDriver:
         return found
 
     def _goal(self, name: str) -> Array:
-        """Return the goal; another one when its time is over."""
+        """Return the goal; when its time is over, a new one."""
         if self._robot.time >= self._changes[name]:
             self._draw_goal(name)
         return self._goals[name]

@@ -121,7 +121,7 @@ class RequestSender:
             channel.publish(to_goal(self._goal, kind, self._now(), self.goal_frame))
 
     def let_go(self) -> None:
-        """Publish velocities of zero for half a second if there was another one, then nothing more."""
+        """Publish zero velocity for half a second if any other was published before, then nothing more."""
         if self._drive is not None:
             self._drive, self._zeros = None, ZEROS
             self.repeat_velocity()

@@ -155,7 +155,7 @@ class Description:
     tensors: Tensors = Tensors()
 
     def over(self, base: 'Description') -> 'Description':
-        """Return this description, completed with fields that only another one has."""
+        """Return this description, completed with the fields that only ``base`` has."""
         merged = _over(self, base)
         same = [one.term for one in self.observations] == [one.term for one in base.observations]
         terms = zip(self.observations, base.observations, strict=same) if same else ()

@@ -245,7 +245,7 @@ def _needs_defaults(description: Description) -> bool:
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names in which repeated ones, of a term that is read twice, are numbered."""
+    """Return the names, with a number added to repeated ones, as of a term that is read twice."""
     counts: dict[str, int] = {}
     found = []
     for name in names:
