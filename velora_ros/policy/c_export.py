@@ -1,5 +1,5 @@
 """
-Export a policy as one C99 file without allocation, for microcontrollers and for controllers in C or C++.
+Export a policy as one C99 file that allocates no memory, for microcontrollers and for controllers in C or C++.
 
 The file holds the weights, the normalisation, the bounds and the equations of :mod:`velora_ros.policy.tensor_layout`
 in single precision. It needs ``math.h`` and nothing else. For the stem ``walk`` it declares::

@@ -135,7 +135,7 @@ def reaching(recording: Recording) -> dict[str, float]:
     """
     Return ``reached``, the share of goals from which the tool is at most 2 cm away 2 s after they appeared.
 
-    A goal during which the arm touched something counts as missed; one that the end of an episode cut short is ignored.
+    A goal during which the arm touched something counts as missed; a goal that an episode's end cut short is ignored.
     ``error_m`` is the median distance after 2 s; ``held`` is the share of goals from which the tool is never farther
     than 2 cm between 2 s and the next goal; ``failed`` counts the simulations that touched something.
     """

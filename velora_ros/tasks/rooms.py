@@ -57,7 +57,7 @@ def rooms(obstacles: str, base_radius: float, *, margin: float, farther: float) 
 
 def next_goal(margin: float, farther: float) -> Callable[[Sim, Ids], Array]:
     """
-    Return a function that gives the goals of :func:`rooms`: first the room's own, later further ones.
+    Return a function that returns the goals of :func:`rooms`: first the room's own goal, then further goals.
 
     Args:
         margin: as in :func:`rooms` [m].

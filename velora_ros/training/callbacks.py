@@ -53,8 +53,8 @@ class Callback:
         """
         Return new values for hyperparameters, from this episode on; usually none.
 
-        Only those of :data:`velora_ros.training.hyperparameters.LIVE` may change. Another name, or a value that
-        :class:`velora_ros.training.TrainConfig` refuses, is a ConfigError.
+        Only those of :data:`velora_ros.training.hyperparameters.LIVE` may change. Any other name, and a value that
+        :class:`velora_ros.training.TrainConfig` refuses, raises ConfigError.
         """
         return {}
 
@@ -179,7 +179,7 @@ class KeepBest(Callback):
 
 class EvaluateIn(Callback):
     """
-    Evaluates the policy in another environment too, for example a noisier one, whenever it is evaluated.
+    Also evaluates the policy in another environment, for example a noisier one, whenever it is evaluated.
 
     Training does not depend on it. The episodes have the same seeds each time, so that the curve shows only the policy.
 

@@ -88,7 +88,7 @@ def joint_speeds(joints: str = '*') -> Term:
 
 
 def air_time(feet: str, wanted: float, command: str = 'twist') -> Term:
-    """Return the air time minus the wanted one [s] of feet that land, summed; 0 while the command is zero."""
+    """Return the air time minus ``wanted`` [s], summed over the feet that land; 0 while the command is zero."""
 
     def compute(sim: Sim) -> Array:
         swing = swings(sim, feet)
