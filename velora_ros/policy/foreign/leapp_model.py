@@ -1,7 +1,7 @@
 """
 The model of a LEAPP bundle with one input for all observations, like the policies of other libraries.
 
-A bundle's model has an input for each tensor. Here one input takes all of them in a row, and is split inside the model.
+A bundle's model has an input for each tensor. Here one input takes all of them, concatenated, and the model splits it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ def joined(
     model: 'onnx.ModelProto', given: Sequence[Port], action: Port, feedback: Mapping[str, str]
 ) -> tuple['onnx.ModelProto', dict[str, str]]:
     """
-    Return a model whose input :data:`OBSERVATION` has all tensors in a row, and the states: for each input its output.
+    Return a model whose input :data:`OBSERVATION` concatenates all tensors, and the states: for each input its output.
 
     Args:
         model: the bundle's model; it is changed.
