@@ -194,7 +194,7 @@ class SequenceBuffer:
         return batch
 
     def _balance(self, starts: npt.NDArray[np.float64], length: int, rng: np.random.Generator) -> None:
-        """Move starts, counted from the oldest transition, so that the sequences lie around steps drawn from episodes."""
+        """Move starts, counted from the oldest transition, so that sequences lie around steps drawn from episodes."""
         oldest = self._added - self.size
         while self._n_gone < self._n_starts and self._starts[self._n_gone % self.capacity] < oldest:
             self._n_gone += 1
