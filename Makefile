@@ -28,7 +28,7 @@ export OMP_NUM_THREADS ?= 1
 
 # Arguments count only on make's command line: in the environment a name like ENV may mean something else. An unknown name is
 # an error, unless it has an underscore: then make passes it on as an environment variable.
-arguments := ARGS DURATION ENV ENVS FILE NAMESPACE OUT POLICY PYTHON RATE RESUME ROBOT ROS SEED SEEDS STEPS TASK TRAIN VIEW
+arguments := ARGS DURATION ENV ENVS FILE NAMESPACE OUT POLICY PRESET PYTHON RATE RESUME ROBOT ROS SEED SEEDS STEPS TASK TRAIN VIEW
 on_command_line := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 unknown := $(filter-out $(arguments) DISPLAY HOME PATH SHELL TMPDIR -%,$(on_command_line))
 unknown := $(strip $(foreach name,$(unknown),$(if $(findstring _,$(name)),,$(name))))
@@ -58,10 +58,10 @@ control: ## Balance a pole, or with ROBOT walk, reach or drive: simulator and po
 	    $(call launch_argument,ENV,env) $(call launch_argument,ROBOT,robot) $(call launch_argument,POLICY,policy) $(call launch_argument,NAMESPACE,namespace) \
 	    $(call launch_argument,SEED,seed) $(call launch_argument,STEPS,steps) $(call given,ARGS)
 
-train: ## Train a policy [ENV=id | TASK=quadruped] [ENVS=n at once] [SEED=n] [STEPS=n] [OUT=file] [ARGS='--flag value ...']
+train: ## Train a policy [ENV=id | TASK=quadruped] [ENVS=n at once] [PRESET=tuned] [SEED=n] [STEPS=n] [OUT=file] [ARGS='--flag value ...']
 	@tools/environment train $(distribution)
 	@exec $(BIN)/velora_ros train $(if $(call given,TASK),--task $(call quoted,TASK),--env $(call quote,$(or $(call given,ENV),InvertedPendulum-v5))) $(call option,SEED,--seed) \
-	    $(call option,STEPS,--steps) $(call option,ENVS,--num-envs) $(call option,OUT,--out) $(call given,ARGS)
+	    $(call option,PRESET,--preset) $(call option,STEPS,--steps) $(call option,ENVS,--num-envs) $(call option,OUT,--out) $(call given,ARGS)
 
 sweep: ## Train many settings with many seeds on Ray Tune [FILE=config/sweep/x.yaml | RESUME=folder] [OUT=folder] [ARGS='--flag value ...']
 	@tools/environment sweep $(distribution)

@@ -1,7 +1,7 @@
 """
 What the diagnostics of learning cost: one training run that records them in two of every four stretches of 1,000 steps.
 
-    python benchmarks/diagnostics_cost.py [STEPS] [PRESET]
+    python benchmarks/diagnostics_cost.py [STEPS] [ENV]
 
 Two stretches with diagnostics follow two without, because with single stretches all episodes could end on one side. A
 stretch with diagnostics has one record, written to the run's folder, and a sample at every 200th update. The time of
@@ -13,19 +13,16 @@ stretch. Times are CPU time of the training thread; evaluations are off.
 import sys
 import tempfile
 import time
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 from measuring import machine
 
 from velora_ros.gym import make
 from velora_ros.models import LiquidDDPG, agent
 from velora_ros.training import Callback, TrainConfig, loop_base
 from velora_ros.training.diagnostics import RECORD_EVERY, SAMPLE_EVERY
+from velora_ros.training.presets import preset_path, read_yaml
 
-PRESETS = Path(__file__).parents[1] / 'config' / 'train'
 NEVER = 10**12
 
 
@@ -56,8 +53,7 @@ def main() -> None:
     """Train and print the result."""
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else 60_000
     name = sys.argv[2] if len(sys.argv) > 2 else 'InvertedPendulum-v5'
-    values: dict[str, Any] = yaml.safe_load((PRESETS / f'{name}.yaml').read_text(encoding='utf-8'))
-    config = TrainConfig.from_dict({**values, 'eval_every': 0, 'n_episodes': steps})
+    config = TrainConfig.from_dict({**read_yaml(preset_path(name, 'tuned')), 'eval_every': 0, 'n_episodes': steps})
     env, agent = make(name), config.agent_arguments()
     shapes = env.observation_space.shape, env.action_space.shape
     assert shapes[0] is not None

@@ -27,9 +27,8 @@ from velora_ros.gym import PartialObservation
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import PolicyFile
 from velora_ros.training import Callback, EvaluationRecord, TrainConfig
-from velora_ros.training.presets import read_yaml
+from velora_ros.training.presets import preset_path, read_yaml
 from velora_ros.training.recipe import recipe
-from velora_ros.utils.shipped_files import share_path
 
 RESULTS = Path(__file__).parent / 'results'
 COLUMNS = ['task', 'seed', 'steps', 'episode', 'seconds', 'mean', 'std', 'min', 'max', 'episodes', 'settings']
@@ -122,10 +121,12 @@ def seeds_of(text: str) -> range:
 def configuration(task: Task, changes: dict[str, Any]) -> TrainConfig:
     """Return the preset of the task's environment, or the recipe, with the task's and the caller's changes."""
     if task.recipe:
-        preset = recipe(task.env)
+        values = recipe(task.env)
+    elif task.preset:
+        values = read_yaml(preset_path(task.env, 'tuned'))
     else:
-        preset = read_yaml(share_path('config', 'train', f'{task.env}.yaml')) if task.preset else {}
-    return TrainConfig.from_dict({**preset, 'n_episodes': UNLIMITED, **task.changes, **changes})
+        values = {}
+    return TrainConfig.from_dict({**values, 'n_episodes': UNLIMITED, **task.changes, **changes})
 
 
 def learn(arguments: tuple[str, int, int, dict[str, Any]]) -> list[list[Any]]:

@@ -5,7 +5,7 @@ How robust trained policies are to uneven periods, lost frames, delay and noise:
                                     [--set name=value ...]
 
 One InvertedPendulum policy per variant and seed, all with the preset `robust` and the same randomisation (`naive`: with
-the usual preset and perfect timing). The best policy of each run is then tested under each disturbance alone, in 10
+the preset `tuned` and perfect timing). The best policy of each run is then tested under each disturbance alone, in 10
 episodes of 1,000 nominal periods per level, with seeds that training does not use. A row for each policy, disturbance
 and level is appended to a CSV.
 
@@ -60,7 +60,7 @@ VARIANTS = {
     'gru': Variant({'cell': 'gru'}),
     'mlp': Variant({'cell': 'mlp'}),
     'frame-stack-mlp': Variant({'cell': 'mlp'}, frames=4),
-    'naive': Variant(preset=''),
+    'naive': Variant(preset='tuned'),
 }
 
 LEVELS: dict[str, tuple[float, ...]] = {
@@ -92,9 +92,8 @@ def environment(variant: Variant, disturbances: Disturbances) -> gymnasium.Env[A
 
 def configuration(variant: Variant, changes: dict[str, Any]) -> TrainConfig:
     """Return the variant's preset with its and the caller's changes."""
-    path = preset_path(ENV, variant.preset)
-    assert path is not None
-    return TrainConfig.from_dict({**read_yaml(path), 'n_episodes': UNLIMITED, **variant.changes, **changes})
+    preset = read_yaml(preset_path(ENV, variant.preset))
+    return TrainConfig.from_dict({**preset, 'n_episodes': UNLIMITED, **variant.changes, **changes})
 
 
 def neurons(variant: Variant, config: TrainConfig, n_observations: int, n_actions: int) -> int:

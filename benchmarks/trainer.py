@@ -52,12 +52,13 @@ def steps_per_second(side: str, seed: int, steps: int, folder: Path) -> float:
     """Train once and return the speed."""
     run_dir = folder / f'{side}-{seed}'
     if side == 'node':
-        parameters = {'env': ENV, 'seed': seed, 'total_steps': steps, 'run_dir': run_dir}
+        parameters = {'env': ENV, 'preset': 'tuned', 'seed': seed, 'total_steps': steps, 'run_dir': run_dir}
         switches = {'autostart': 'true', 'exit_when_done': 'true'}
         words = [word for name, value in {**parameters, **switches}.items() for word in ('-p', f'{name}:={value}')]
         run('velora_ros.nodes.trainer', '--ros-args', *words)
     else:
-        run('velora_ros', 'train', '--env', ENV, '--seed', seed, '--steps', steps, '--run-dir', run_dir)
+        named = ['--env', ENV, '--preset', 'tuned', '--seed', seed]
+        run('velora_ros', 'train', *named, '--steps', steps, '--run-dir', run_dir)
     with (run_dir / 'episodes.csv').open(encoding='utf-8') as file:
         *_, last = csv.DictReader(file)
     return int(last['steps']) / float(last['seconds'])

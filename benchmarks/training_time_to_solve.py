@@ -1,5 +1,5 @@
 """
-Train one seed of the shipped preset on InvertedPendulum-v5 until it stays solved.
+Train one seed with the preset `tuned` on InvertedPendulum-v5 until it stays solved.
 
     python benchmarks/training_time_to_solve.py SEED [DEVICE]
 
@@ -14,8 +14,8 @@ import gymnasium
 from velora_ros.models import LiquidDDPG
 from velora_ros.policy import PolicyFile
 from velora_ros.training import Callback, EvaluationRecord, StopTraining, TrainConfig
+from velora_ros.training.presets import preset_path
 from velora_ros.utils import set_device
-from velora_ros.utils.shipped_files import share_path
 
 ENVIRONMENT, SOLVED, IN_A_ROW, STEPS = 'InvertedPendulum-v5', 950, 3, 50_000
 
@@ -36,7 +36,7 @@ class Solved(Callback):
 def main() -> None:
     """Train and print one JSON line."""
     seed, device = int(sys.argv[1]), set_device(sys.argv[2] if len(sys.argv) > 2 else 'cpu')
-    config = TrainConfig.from_yaml(share_path('config', 'train', f'{ENVIRONMENT}.yaml'))
+    config = TrainConfig.from_yaml(preset_path(ENVIRONMENT, 'tuned'))
     env, eval_env, solved = gymnasium.make(ENVIRONMENT), gymnasium.make(ENVIRONMENT), Solved()
     agent = config.agent_arguments()
     model = LiquidDDPG(4, agent.pop('n_neurons'), 1, seed=seed, device=device, **agent)

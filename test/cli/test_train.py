@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from velora_ros.gym import Disturbances
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.training import presets
 from velora_ros.training.hyperparameters import TrainConfig
+from velora_ros.training.recipe import recipe
 from velora_ros.training.runs.config import RunConfig
 from velora_ros.training.runs.paths import RunPaths
 from velora_ros.utils.shipped_files import share_path
@@ -59,12 +61,15 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
     assert str(path) in source and 'tau' in source
 
 
-def test_without_a_file_the_preset_of_the_environment_counts(tmp_path, monkeypatch):
-    (tmp_path / f'{PENDULUM}.yaml').write_text('gamma: 0.77\n')
+def test_without_a_file_the_recipe_counts_and_a_preset_only_by_its_name(tmp_path, monkeypatch):
+    (tmp_path / f'{PENDULUM}-mine.yaml').write_text('gamma: 0.77\n')
     monkeypatch.setattr(presets, 'share_path', lambda *parts: tmp_path)
-    config, source = configuration()
+    config, source = configuration('--preset', 'mine')
     assert config.gamma == 0.77
-    assert f'{PENDULUM}.yaml' in source
+    assert f'{PENDULUM}-mine.yaml' in source
+    config, source = configuration()
+    assert dataclasses.asdict(config) == dataclasses.asdict(TrainConfig.from_dict(recipe(PENDULUM)))
+    assert 'recipe.yaml' in source
 
 
 def test_the_budget_is_in_steps_or_in_episodes():
@@ -72,7 +77,7 @@ def test_the_budget_is_in_steps_or_in_episodes():
     assert configuration('--steps', '5000')[0].n_episodes == 5000
 
 
-def test_a_named_preset_replaces_the_usual_one():
+def test_a_preset_replaces_the_recipe():
     usual, robust = configuration()[0], configuration('--preset', 'robust')[0]
     assert usual.disturbances() == Disturbances()
     assert robust.period_jitter > 0 and robust.action_delay[1] > 0
@@ -80,7 +85,10 @@ def test_a_named_preset_replaces_the_usual_one():
 
 def test_an_unknown_preset_is_answered_with_the_known_ones(train_here, capsys):
     assert train_here('--preset', 'robost') == 2
-    assert "no preset 'robost' for 'InvertedPendulum-v5'; the valid presets are robust" in capsys.readouterr().err
+    assert (
+        "there is no preset 'robost' for 'InvertedPendulum-v5'; valid are robust, tuned, recipe"
+        in capsys.readouterr().err
+    )
 
 
 def test_training_and_its_evaluations_are_disturbed(train_here, capsys):

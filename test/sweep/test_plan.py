@@ -3,7 +3,7 @@ import pytest
 from velora_ros.errors import UnsupportedEnvironmentError
 from velora_ros.sweep.plan import LONGEST_NAME, Sweep
 from velora_ros.training.hyperparameters import TrainConfig
-from velora_ros.training.presets import preset_path
+from velora_ros.training.recipe import recipe
 
 PENDULUM = 'InvertedPendulum-v5'
 
@@ -18,8 +18,8 @@ def test_a_grid_is_trained_point_by_point_with_each_seed(load):
     assert config.hyperparameters.n_neurons == 20
 
 
-def test_what_is_not_named_comes_from_the_preset_and_fixed_wins_over_it(load):
-    usual = TrainConfig.from_yaml(preset_path(PENDULUM))
+def test_what_is_not_named_comes_from_the_recipe_or_a_preset_and_fixed_wins_over_it(load):
+    usual = TrainConfig.from_dict(recipe(PENDULUM))
     hyperparameters = load(fixed={'gamma': 0.9}).trials()[0].config.hyperparameters
     assert hyperparameters.gamma == 0.9
     assert hyperparameters.n_neurons == usual.n_neurons != TrainConfig().n_neurons

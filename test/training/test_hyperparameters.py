@@ -128,11 +128,10 @@ def test_the_disturbances_of_the_environment_are_hyperparameters() -> None:
 
 
 def test_a_preset_is_found_by_environment_and_name() -> None:
-    usual = preset_path('InvertedPendulum-v5')
-    assert usual is not None
-    assert usual.name == 'InvertedPendulum-v5.yaml'
-    assert preset_path('Nothing-v0') is None
-    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'InvertedPendulum-v5'; the valid .* are .*robust"):
+    tuned = preset_path('InvertedPendulum-v5', 'tuned')
+    assert tuned.name == 'InvertedPendulum-v5-tuned.yaml'
+    assert tuned.is_file()
+    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'InvertedPendulum-v5'; valid are .*robust"):
         preset_path('InvertedPendulum-v5', 'robost')
 
 

@@ -21,11 +21,12 @@ def test_the_recipe_is_valid_and_differs_between_environments_only_by_its_rules(
     assert hopper == pusher
 
 
-def test_an_environment_without_a_preset_gets_the_recipe_and_a_text_that_says_so() -> None:
+def test_every_environment_gets_the_recipe_and_a_text_that_says_so() -> None:
     values, source = named_hyperparameters('Pusher-v5')
     assert values == recipe('Pusher-v5')
     assert 'recipe.yaml' in source
     assert 'gamma 0.95: a time limit of 100 steps' in source
+    assert named_hyperparameters('HalfCheetah-v5')[0] == recipe('HalfCheetah-v5')  # although there is a preset for it
     assert 'no time limit is known' in named_hyperparameters('Nothing-v0')[1]
 
 
@@ -51,11 +52,11 @@ def test_robots_with_few_actions_learn_by_many_small_updates(tmp_path: Path) -> 
     assert recipe(reference, load=False)['batch_size'] == large['batch_size']  # the file is not loaded
 
 
-def test_a_preset_of_the_environment_is_used_unless_the_recipe_is_asked_for() -> None:
-    own, source = named_hyperparameters('HalfCheetah-v5')
-    assert source.endswith('HalfCheetah-v5.yaml')
+def test_a_preset_is_used_only_by_its_name() -> None:
+    own, source = named_hyperparameters('HalfCheetah-v5', 'tuned')
+    assert source.endswith('HalfCheetah-v5-tuned.yaml')
     assert named_hyperparameters('HalfCheetah-v5', rules.RECIPE)[0] == recipe('HalfCheetah-v5') != own
-    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'HalfCheetah-v5'; the valid presets are recipe"):
+    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'HalfCheetah-v5'; valid are tuned, recipe"):
         named_hyperparameters('HalfCheetah-v5', 'robost')
 
 

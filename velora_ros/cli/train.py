@@ -40,10 +40,10 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'train',
         help='train a policy',
         description=__doc__,
-        epilog='Without --config the hyperparameters come from the preset of the environment, config/train/ID.yaml, or '
-        'ID-NAME.yaml with --preset NAME; without one, or with --preset recipe, from config/train/recipe.yaml, which '
-        'is for every environment. Flags override them. Evaluations have the disturbances of training. Ctrl-C '
-        'ends training early and writes the policy; --resume continues a run that was stopped or killed.',
+        epilog='Hyperparameters come from the recipe for every environment, config/train/recipe.yaml; with --preset '
+        'NAME from config/train/ID-NAME.yaml, and with --config from a file. Flags override them. Evaluations have '
+        'the disturbances of training. Ctrl-C ends training early and writes the policy; --resume continues a run '
+        'that was stopped or killed.',
     )
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument('--task', metavar='TASK', help='task, e.g. quadruped or my_robot.py:WALK')
@@ -80,7 +80,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--run-dir', metavar='DIR', help='folder of checkpoints, policies and curves (default: runs/ID-seedS)'
     )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument('--preset', metavar='NAME', default='', help='a named preset, e.g. robust, or recipe')
+    source.add_argument(
+        '--preset', metavar='NAME', default='', help='preset of the environment, e.g. tuned (default: recipe)'
+    )
     source.add_argument('--config', metavar='YAML', help='file of hyperparameters, instead of a preset')
     parser.add_argument('--device', metavar='NAME', help='cpu, cuda or auto (default: cpu)')
     parser.add_argument(
@@ -245,7 +247,7 @@ def _name(arguments: argparse.Namespace) -> str:
 
 def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
     """
-    Return the hyperparameters, from the file or the preset and then the flags, and a text about their origin.
+    Return the hyperparameters, from the recipe, preset or file and then the flags, and a text about their origin.
 
     Raises:
         ConfigError: a name or a value is not valid.

@@ -1,4 +1,4 @@
-"""Presets of hyperparameters: where ``config/train/ID.yaml`` is found, and how such a YAML file is read."""
+"""Presets of hyperparameters: where ``config/train/ID-PRESET.yaml`` is found, and how such a YAML file is read."""
 
 import re
 from pathlib import Path
@@ -10,22 +10,18 @@ from velora_ros.errors import ConfigError
 from velora_ros.utils.shipped_files import share_path
 
 
-def preset_path(env_id: str, preset: str = '') -> Path | None:
+def preset_path(env_id: str, preset: str) -> Path:
     """
-    Return the shipped preset of an environment: ``config/train/ID.yaml``, or ``ID-PRESET.yaml`` for a named one.
-
-    Returns: None if no name was given and the environment has no preset.
+    Return a shipped preset of an environment or task, ``config/train/ID-PRESET.yaml``.
 
     Raises:
         ConfigError: the preset does not exist.
     """
     stem = re.sub(r'[^\w.-]', '-', env_id)
     folder = share_path('config', 'train')
-    path = folder / (f'{stem}-{preset}.yaml' if preset else f'{stem}.yaml')
+    path = folder / f'{stem}-{preset}.yaml'
     if path.is_file():
         return path
-    if not preset:
-        return None
     known = sorted(other.stem.removeprefix(f'{stem}-') for other in folder.glob(f'{stem}-*.yaml'))
     valid = ', '.join([*known, 'recipe'])
     raise ConfigError(f"there is no preset '{preset}' for '{env_id}'; the valid presets are {valid}.")

@@ -17,7 +17,7 @@ from velora_ros.utils.shipped_files import share_path
 from velora_ros.utils.task_names import is_task_reference
 
 RECIPE = 'recipe'
-"""The name of its file and of its preset."""
+"""The name of its file; as the name of a preset it stands for the default."""
 
 SIMULATIONS = 64
 """Number of simulations in the training of a task, unless another number is given."""
@@ -38,14 +38,14 @@ def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -
 
     Args:
         env_id: environment.
-        preset: name of a preset; empty: the environment's own preset if there is one, else the recipe.
+        preset: name of a preset of the environment; empty, or ``recipe``: the recipe.
         load: whether the module of a ``module:id`` and the file of a task may be loaded to find the time limit.
 
     Raises:
         ConfigError: the preset does not exist, or a file cannot be read.
     """
-    path = None if preset == RECIPE else preset_path(env_id, preset)
-    if path is not None:
+    if preset not in {'', RECIPE}:
+        path = preset_path(env_id, preset)
         return read_yaml(path), str(path)
     gamma, why = discount_for(env_id, load=load)
     files = _files(env_id, load=load)

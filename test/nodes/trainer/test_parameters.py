@@ -18,11 +18,10 @@ def test_every_hyperparameter_is_a_parameter_with_the_default_of_the_class():
     assert table.hyperparameters_of(values) == TrainConfig(n_episodes=values['total_steps'])
 
 
-def test_defaults_come_from_the_preset_of_the_environment():
-    with_preset = {row.name: row.default for row in table.with_preset('InvertedPendulum-v5')}
-    without = {row.name: row.default for row in table.with_preset('Nothing-v0')}
-    assert with_preset['normalise'] is True
-    assert table.hyperparameters_of(without) == TrainConfig(**recipe('Nothing-v0'), n_episodes=without['total_steps'])
+def test_defaults_come_from_the_recipe_or_a_preset():
+    for name in ('InvertedPendulum-v5', 'Nothing-v0'):
+        values = {row.name: row.default for row in table.with_preset(name)}
+        assert table.hyperparameters_of(values) == TrainConfig(**recipe(name), n_episodes=values['total_steps'])
     robust = {row.name: row.default for row in table.with_preset('InvertedPendulum-v5', 'robust')}
     assert robust['period_jitter'] > 0
     assert robust['action_delay'] == [0, 1]

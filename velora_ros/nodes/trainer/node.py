@@ -17,7 +17,7 @@ Services:
 Parameters (``parameters.py`` has their defaults and meaning):
     env, task, preset, env_args, start_from, device, seed, total_steps, run_dir, out, resume, resume_on_death,
     announce_untrained, rival, nice, spare_cpus, autostart, exit_when_done, exit_when_failed, every hyperparameter, and
-    qos_overrides of every topic. The hyperparameters default to the environment's preset in ``config/train``.
+    qos_overrides of every topic. The hyperparameters default to the recipe, ``config/train/recipe.yaml``.
     noise_scale, update_ratio, actor_lr and critic_lr may change at any time, and take effect at the next episode; the
     others take effect at the next ~/start.
 

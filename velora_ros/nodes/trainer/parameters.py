@@ -49,8 +49,8 @@ PARAMETERS = (
     ),
     Parameter(
         'preset', 'string', '',
-        'Name of a preset other than the default one: recipe, or for example robust for '
-        'config/train/<env>-<preset>.yaml.',
+        'Name of a preset: for example tuned for config/train/<env>-tuned.yaml. Empty: the recipe, '
+        'config/train/recipe.yaml.',
         read_only=_AT_START,
     ),
     Parameter(
@@ -119,7 +119,7 @@ PARAMETERS = (
 
 def with_preset(env: str, preset_name: str = '') -> tuple[Parameter, ...]:
     """
-    Return the table with the hyperparameters of the preset of an environment or task as defaults, or of the recipe.
+    Return the table with the hyperparameters of the recipe for an environment or task as defaults, or of a preset.
 
     Raises:
         ConfigError: the preset is invalid or does not exist.
