@@ -207,6 +207,15 @@ def test_hidden_states_of_the_present_network_are_fresh_and_those_of_another_sta
     assert agent.diagnostics()['hidden_staleness'] > 0.1
 
 
+def test_refreshed_hidden_states_are_less_out_of_date() -> None:
+    staleness = []
+    for refresh in (False, True):
+        model = LiquidDDPG(2, 8, 1, actor_lr=0.01, seed=2)
+        model.train(Reach(length=50), 32, total_steps=300, refresh_hidden=refresh, **QUICK)
+        staleness.append(model.agent.diagnostics()['hidden_staleness'])
+    assert staleness[1] < 0.5 * staleness[0]
+
+
 # --- in a run's folder
 
 

@@ -56,6 +56,20 @@ def test_every_field_comes_back_with_its_own_transition() -> None:
     np.testing.assert_array_equal(batch.state, batch.observation)
 
 
+@pytest.mark.parametrize('count', [17, 33])
+def test_refreshed_states_follow_their_steps_except_where_an_episode_begins(count: int) -> None:
+    buffer = filled(20, count)
+    drawn = buffer.sample(16, 6, np.random.default_rng(0)).reward[:, 2:]
+    buffer.refresh(np.stack([-drawn.T, -drawn.T], axis=1), 2)
+    held = buffer.rows[: len(buffer)]
+    numbers, hidden = held[:, buffer.columns['reward'].start], held[:, buffer.columns['hidden']]
+    changed = np.isin(numbers - 1, drawn) & (numbers % 5 != 0)
+    assert changed.any()
+    np.testing.assert_array_equal(hidden[changed, :2], np.repeat(1 - numbers[changed, None], 2, axis=1))
+    np.testing.assert_array_equal(hidden[~changed, :2], np.repeat(numbers[~changed, None], 2, axis=1))
+    np.testing.assert_array_equal(hidden[:, 2], numbers)  # of the critics' memory
+
+
 def test_every_transition_is_drawn_about_equally_often() -> None:
     batch = filled(50, 50).sample(4000, 1, np.random.default_rng(0))
     counts = np.bincount(batch.reward.astype(int).ravel(), minlength=50)

@@ -90,6 +90,8 @@ class DDPGAgent(AgentState):
                 'episode_share is %g, but in a vector of environments sequences are drawn from all places alike',
                 self.config.episode_share,
             )
+        if self.n_streams and self.config.refresh_hidden:
+            logger.warning('refresh_hidden is true, but the replay of a vector of environments keeps its hidden states')
         device = where_to_learn(self.device, self.config, self.networks, optimizers)
         if device != self.device:
             logger.info('the updates are so small that the CPU is faster than %s; the agent uses the CPU', self.device)
@@ -210,6 +212,8 @@ class DDPGAgent(AgentState):
                 measure_actor = self.updates % SAMPLE_EVERY < config.actor_every  # at its first turn after a sample
                 actor, seen_by_actor = backend.actor_step(data, config, measure=measure_actor)
                 self._actor_loss = actor['actor_loss']
+                if config.refresh_hidden and isinstance(self.buffer, SequenceBuffer):
+                    self.buffer.refresh(backend.actor_states(), config.burn_in)
             # Target networks: theta' <- (1 - tau) theta' + tau theta.
             backend.follow_targets(config.tau, actor=turn_of_actor)
         self._compiled = True
@@ -224,9 +228,10 @@ class DDPGAgent(AgentState):
 
     @property
     def _learns_on_device(self) -> bool:
-        """Whether replay and updates stay on the device: on CUDA, with Adam, and with uniform sampling."""
+        """Whether replay and updates stay on the device: on CUDA, with Adam, and with a plain replay."""
         plain = type(self.actor_optimizer) in {torch.optim.Adam, torch.optim.AdamW}
-        return self.networks.device.type == 'cuda' and plain and self.config.episode_share == 0
+        simple = self.config.episode_share == 0 and not self.config.refresh_hidden
+        return self.networks.device.type == 'cuda' and plain and simple
 
     def _learn_on_device(self, *, measure: bool) -> dict[str, float]:
         """

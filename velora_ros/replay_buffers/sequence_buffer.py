@@ -105,7 +105,8 @@ class SequenceBuffer:
         self.size = 0
         self._added = 0  # transitions ever added: transition i has the number i
         self._starts = np.zeros(capacity, np.int64)  # a ring: numbers of the transitions that began an episode
-        self._n_starts = self._n_gone = 0  # episodes ever begun, and how many of them have lost their first transition
+        self._n_starts = self._n_gone = 0  # episodes ever begun, and those of them whose first transition is gone
+        self._drawn = np.empty(0)  # where the sequences that were drawn last begin, counted from the oldest transition
 
     def __len__(self) -> int:
         """Return the number of transitions held."""
@@ -191,7 +192,22 @@ class SequenceBuffer:
         if rows is None or rows.shape != (n_sequences, length, self.rows.shape[1]) or batch.reward.base is not rows:
             raise ValueError(f'into is not a batch of empty_batch({n_sequences}, {length}); make one of this size.')
         gather(self.rows, self._oldest, starts, rows)
+        self._drawn = starts
         return batch
+
+    def refresh(self, states: Array, skipped: int) -> None:
+        """
+        Replace the stored hidden states of the sequences that were drawn last, so that they do not get out of date.
+
+        A state after a step is the stored state of the next transition, unless that begins an episode. What is stored
+        of the critics' memory stays.
+
+        Args:
+            states: the actor's hidden states after the steps, shape (L, hidden, B).
+            skipped: steps of each sequence before the first of these, such as a burn-in.
+        """
+        begins, column = self.columns['first'].start, self.columns['hidden'].start
+        scatter_states(self.rows, self._oldest, self.size, self._drawn, states, skipped + 1, column, begins)
 
     def _balance(self, starts: npt.NDArray[np.float64], length: int, rng: np.random.Generator) -> None:
         """Move starts, counted from the oldest transition, so that sequences lie around steps drawn from episodes."""
@@ -322,3 +338,31 @@ def gather(ring: Array, oldest: int, starts: npt.NDArray[np.float64], rows: Arra
             source = begin + t if begin + t < len(ring) else begin + t - len(ring)
             for column in range(width):
                 rows[b, t, column] = ring[source, column]
+
+
+@kernel
+def scatter_states(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
+    ring: Array, oldest: int, size: int, starts: npt.NDArray[np.float64], states: Array, offset: int, column: int,
+    begins: int,
+) -> None:  # fmt: skip
+    """
+    Copy hidden states to rows of the ring, except to those that begin an episode and to what is not held.
+
+    Args:
+        ring: shape (capacity, width).
+        oldest: the row of the oldest transition.
+        size: number of transitions held.
+        starts: first steps of the sequences, counted from the oldest and rounded down, shape (B,).
+        states: shape (L, hidden, B).
+        offset: steps from the start of a sequence to the row of its first state.
+        column: the first column of the hidden state.
+        begins: the column that is 1 where an episode begins.
+    """
+    length, n_hidden, n_sequences = states.shape
+    for b in range(n_sequences):
+        begin = int(starts[b]) + offset
+        for t in range(min(length, size - begin)):
+            row = (oldest + begin + t) % len(ring)
+            if ring[row, begins] == 0:
+                for i in range(n_hidden):
+                    ring[row, column + i] = states[t, i, b]

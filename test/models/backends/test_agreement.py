@@ -60,6 +60,8 @@ def test_values_and_gradients_agree_to_a_hundred_thousandth_of_1_or_of_the_large
     metrics, also_seen = update(fast, batch, noise, config, measure=True)
     assert metrics == pytest.approx(expected, rel=1e-5, abs=1e-5)
     assert also_seen == pytest.approx(seen, rel=1e-5, abs=1e-5)
+    assert len(fast.actor_states()) == 6
+    np.testing.assert_allclose(fast.actor_states(), slow.actor_states(), rtol=0, atol=1e-5)
     for flat, module in ((fast._actor, slow.networks.actor), (fast._critics, slow.networks.critic_side())):
         for name, parameter in module.named_parameters():
             assert parameter.grad is not None

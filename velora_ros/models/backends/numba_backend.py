@@ -72,6 +72,7 @@ class NumbaBackend:
         self._target_critics = _critics(networks, self._critics_target)
         self._batches: dict[tuple[int, ...], BatchLayout] = {}
         self._memory = self._memory_target = None
+        self._states = np.empty((0, 0, 0), np.float32)
         if networks.memory is not None:
             self._memory = CompiledEncoder(networks.memory.wiring, self._critics.part('memory'))
             self._memory_target = CompiledEncoder(networks.memory.wiring, self._critics_target.part('memory'))
@@ -179,6 +180,7 @@ class NumbaBackend:
     def actor_step(self, data: BatchLayout, config: TrainConfig, *, measure: bool = False) -> tuple[Metrics, Metrics]:
         """See :meth:`Backend.actor_step`."""
         motor, tape = self.actor.forward(data.observation, data.hidden, data.dt, data.first)
+        self._states = tape.states[data.burn_in :]
         self._run_memory(data)
         to_columns(motor, data.burn_in, data.action_rows)  # replaces the batch's actions, which are no longer needed
         loss, slope = self._online_critics[0].loss_slope(data.inputs, data.n_seen)
@@ -197,6 +199,10 @@ class NumbaBackend:
             }
         self._actor_adam.step(config.max_grad_norm)
         return {'actor_loss': loss}, diagnostics
+
+    def actor_states(self) -> Array:
+        """See :meth:`Backend.actor_states`."""
+        return self._states
 
     def follow_targets(self, tau: float, *, actor: bool = True) -> None:
         """See :meth:`Backend.follow_targets`."""

@@ -125,6 +125,14 @@ class Backend(Protocol):
         """
         ...
 
+    def actor_states(self) -> Array:
+        """
+        Return the actor's hidden states after the steps that carried loss in the last :meth:`actor_step`.
+
+        They are of the weights before that step, shape (L - burn-in, hidden, B), and valid until the next call.
+        """
+        ...
+
     def follow_targets(self, tau: float, *, actor: bool = True) -> None:
         """
         Move the target networks towards their online networks: theta' <- (1 - tau) theta' + tau theta.

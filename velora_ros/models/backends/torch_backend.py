@@ -36,6 +36,7 @@ class TorchBackend:
         self.networks = networks
         self.actor_optimizer = actor_optimizer
         self.critic_optimizer = critic_optimizer
+        self._states = torch.empty(0, 0, 0)
 
     def act(self, observation: np.ndarray, hidden: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
         """See :meth:`Backend.act`."""
@@ -136,6 +137,7 @@ class TorchBackend:
         """See :meth:`Backend.actor_step`."""
         loss, action, states = self.actor_loss(data, config)
         check_loss('actor', loss.item())
+        self._states = states.detach()
         norm = _step(self.actor_optimizer, self.networks.actor, loss, config.max_grad_norm, measure=measure)
         metrics = {'actor_loss': float(loss.item())}
         if not measure:
@@ -162,6 +164,10 @@ class TorchBackend:
             sums = torch.atanh(action.clamp(-LARGEST_MOTOR, LARGEST_MOTOR))
             loss = loss + config.motor_penalty * sums.square().mean()
         return loss, action, states
+
+    def actor_states(self) -> np.ndarray:
+        """See :meth:`Backend.actor_states`."""
+        return self._states.permute(1, 2, 0).contiguous().cpu().numpy()
 
     def follow_targets(self, tau: float, *, actor: bool = True) -> None:
         """See :meth:`Backend.follow_targets`."""
