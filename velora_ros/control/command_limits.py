@@ -62,7 +62,7 @@ class Safety:
             spec, scale=settings.scale, offset=settings.offset, interface=settings.interface
         )
         self._bounds = list(zip(meaning.low, meaning.high, strict=True))
-        self._affine = list(zip(meaning.scale, meaning.offset, strict=True))
+        self._actions = list(zip(meaning.scale, meaning.offset, meaning.low, meaning.high, strict=True))
         self._held = self._held_actions()
         self._rest = self._resting_command()
         self.zeroes_at_once = spec.contract is not None and not all(self._held) and self._rest is not None
@@ -125,7 +125,7 @@ class Safety:
     def bounded(self, action: Command) -> tuple[Command, Command]:
         """Return the SI values of the policy's actions (speeds for increments), and these within their bounds."""
         values, commands = [], []
-        for number, (scale, offset), (low, high) in zip(action, self._affine, self._bounds, strict=True):
+        for number, (scale, offset, low, high) in zip(action, self._actions, strict=True):
             value = number * scale + offset
             values.append(value)
             commands.append(low if value < low else high if value > high else value)

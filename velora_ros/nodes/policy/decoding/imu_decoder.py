@@ -44,8 +44,8 @@ class ImuDecoder:
             raise ConfigError(f"'mounting_rpy' has {len(mounting)} numbers; give roll, pitch and yaw [rad].")
         self._order = [FIELDS.index(field) for field in fields]
         self._turn = rotation(*mounting) if any(mounting) else None
-        self._parts = [part for part in _COVARIANCES if any(field.startswith(part) for field in fields)]
-        self._needs_gravity = 'orientation' in self._parts
+        self._parts = [(part, at) for part, at in _COVARIANCES.items() if any(one.startswith(part) for one in fields)]
+        self._needs_gravity = any(part == 'orientation' for part, _ in self._parts)
 
     def decode(self, message: bytes, now: int) -> tuple[int, list[float]]:
         """
@@ -55,8 +55,8 @@ class ImuDecoder:
             ObservationError: the bytes are not an Imu, it lacks a part that is read, or the orientation is invalid.
         """
         numbers, stamp = self._numbers(message)
-        for part in self._parts:
-            if numbers[_COVARIANCES[part]] == -1:
+        for part, at in self._parts:
+            if numbers[at] == -1:
                 raise ObservationError(f'the Imu has no {part}: its first covariance is -1.')
         down = _down(*numbers[:4]) if self._needs_gravity else [0.0, 0.0, 0.0]
         values = [*down, *numbers[5:8], *numbers[9:12]]
