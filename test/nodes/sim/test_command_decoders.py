@@ -90,7 +90,7 @@ def test_a_message_that_does_not_fit_the_robot_is_refused_with_what_fits(kind, f
     [
         ('JointState', ARM, ('elbow', 'wrist'), 'has wrist, which the simulated robot does not drive; it'),
         ('JointState', WHEELS, (), 'action_0, action_1 of the simulated robot do not name joints; give the joint'),
-        ('Twist', WHEELS, (), "'action_0' is not a field of a Twist"),
+        ('Twist', WHEELS, (), "'action_0' is not part of a Twist"),
         ('Twist', WHEELS, ('linear.x', 'angular.w'), "Did you mean 'angular."),
         ('JointTrajectory', ARM, ('elbow',), "'command.fields' has 1 entries, but the simulated robot has 2 actions"),
     ],

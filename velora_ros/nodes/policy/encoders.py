@@ -13,12 +13,12 @@ import numpy as np
 
 from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.control import Command
-from velora_ros.errors import ConfigError, did_you_mean
+from velora_ros.errors import ConfigError
 from velora_ros.nodes.policy.command_layout import DAMP, BlockEncoder
 from velora_ros.nodes.policy.moving_trajectory import MovingTrajectoryEncoder, trajectory_point
 from velora_ros.nodes.policy.serialised_messages import VectorEncoder
 from velora_ros.nodes.policy.writer_registry import CommandedActions, OwnEncoder
-from velora_ros.nodes.ros.command_types import COMMAND_TYPES, JOINT_FIELDS, TWIST_FIELDS, TWISTS
+from velora_ros.nodes.ros.command_types import COMMAND_TYPES, JOINT_FIELDS, TWISTS, check_twist_fields
 from velora_ros.nodes.ros.conversions import to_stamp
 from velora_ros.nodes.ros.message_types import interface_class
 from velora_ros.nodes.ros.parameter import Values
@@ -195,12 +195,7 @@ class TwistEncoder:
     """
 
     def __init__(self, message: Any, fields: Sequence[str], now: Clock) -> None:
-        for field in fields:
-            if field not in TWIST_FIELDS:
-                raise ConfigError(
-                    f"'{field}' is not part of a Twist; give one for each action in 'command.fields'."
-                    f'{did_you_mean(field, TWIST_FIELDS)}'
-                )
+        check_twist_fields(fields)
         self._message, self._now = message, now
         twist = getattr(message, 'twist', message)
         self._is_stamped = twist is not message

@@ -43,3 +43,18 @@ def check_layout(layout: Sequence[str], interface: str) -> None:
             f"'command.layout' is {', '.join(layout)}; it must have each block at most once, and must include the "
             f"command's own, '{interface}'."
         )
+
+
+def check_twist_fields(fields: Sequence[str]) -> None:
+    """
+    Check the part of a Twist that carries each action.
+
+    Raises:
+        ConfigError: a field is not part of a Twist.
+    """
+    for field in fields:
+        if field not in TWIST_FIELDS:
+            raise ConfigError(
+                f"'{field}' is not part of a Twist; give one for each action in 'command.fields'."
+                f'{did_you_mean(field, TWIST_FIELDS)}'
+            )

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.contract.joint_signals import joint_signal
-from velora_ros.errors import ConfigError, SpecError, did_you_mean
+from velora_ros.errors import ConfigError, SpecError
 from velora_ros.gym.servo_gains import Gains
 from velora_ros.nodes.ros import conversions
-from velora_ros.nodes.ros.command_types import GAINS, JOINT_FIELDS, TWIST_FIELDS, TWISTS, VECTOR, check_layout
+from velora_ros.nodes.ros.command_types import GAINS, JOINT_FIELDS, TWISTS, VECTOR, check_layout, check_twist_fields
 from velora_ros.spec import PolicySpec
 
 Array = npt.NDArray[np.float64]
@@ -136,12 +136,7 @@ class TwistDecoder:
     """
 
     def __init__(self, fields: Sequence[str]) -> None:
-        for field in fields:
-            if field not in TWIST_FIELDS:
-                raise ConfigError(
-                    f"'{field}' is not a field of a Twist; give one for each action of the simulated robot in "
-                    f"'command.fields'.{did_you_mean(field, TWIST_FIELDS)}"
-                )
+        check_twist_fields(fields)
         self._getters = [attrgetter(field) for field in fields]
 
     def decode(self, message: Any) -> Array:
