@@ -12,7 +12,7 @@ from typing import Any
 from velora_ros.cli.draft_description import needs_description, write_description
 from velora_ros.contract.contract_to_parameters import as_parameters
 from velora_ros.errors import ConfigError, SpecError
-from velora_ros.policy.foreign.onnx_file import is_foreign
+from velora_ros.policy.foreign.foreign_policy_file import is_foreign
 from velora_ros.policy.policy import Policy, load_file
 from velora_ros.spec import PolicySpec, RobotContract
 from velora_ros.utils.atomic_files import atomic_write

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 from velora_ros.errors import ConfigError, PolicyFileError
 from velora_ros.gym.read_robot_file import read
 from velora_ros.policy.foreign.draft import JointLimits, draft, draft_bundle
+from velora_ros.policy.foreign.foreign_policy_file import description_path, is_bundle, is_foreign, read_model
 from velora_ros.policy.foreign.leapp_bundle import read_bundle
 from velora_ros.policy.foreign.metadata import own_spec
-from velora_ros.policy.foreign.onnx_file import description_path, is_bundle, is_foreign, read_model
 from velora_ros.utils.atomic_files import atomic_write
 
 _HINGE, _SLIDE = 3, 2

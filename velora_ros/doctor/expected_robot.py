@@ -9,7 +9,7 @@ from velora_ros.contract.joint_signals import joint_signal
 from velora_ros.contract.source_plan import JOINTS, SourcePlan
 from velora_ros.contract.sources import ObservationSettings, plan
 from velora_ros.doctor.samples import Array, ExpectedJoint
-from velora_ros.policy.foreign.onnx_file import OnnxFile
+from velora_ros.policy.foreign.foreign_policy_file import OnnxFile
 from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.spec.robot_contract import OWN_TYPES, Source
 

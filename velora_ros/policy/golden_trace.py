@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from velora_ros.errors import PolicyFileError
-from velora_ros.policy.foreign.onnx_file import OnnxFile
+from velora_ros.policy.foreign.foreign_policy_file import OnnxFile
 from velora_ros.policy.policy import Policy
 from velora_ros.policy.policy_file import PolicyFile
 

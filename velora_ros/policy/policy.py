@@ -15,8 +15,8 @@ import numpy.typing as npt
 from velora_ros.errors import ConfigError, MissingDependencyError, ObservationError, PolicyFileError
 from velora_ros.liquid.cell_registry import CFC
 from velora_ros.policy.engine_protocol import ENGINES, Engine
+from velora_ros.policy.foreign.foreign_policy_file import OnnxFile, is_foreign
 from velora_ros.policy.foreign.onnx_engine import OnnxEngine
-from velora_ros.policy.foreign.onnx_file import OnnxFile, is_foreign
 from velora_ros.policy.numpy_engine import NumpyEngine
 from velora_ros.policy.policy_file import PolicyFile
 from velora_ros.spec import PolicySpec

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from velora_ros.errors import PolicyFileError
 from velora_ros.policy.foreign.description import parse_description
-from velora_ros.policy.foreign.onnx_file import OnnxFile
+from velora_ros.policy.foreign.foreign_policy_file import OnnxFile
 
 CASES = 1000
 

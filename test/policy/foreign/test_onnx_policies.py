@@ -29,8 +29,8 @@ from velora_ros.contract.actions import action_meaning
 from velora_ros.errors import ConfigError, ObservationError, PolicyFileError
 from velora_ros.policy import Policy, PolicyFile
 from velora_ros.policy.foreign.description import Actions, Description, State, Tensors, Term
+from velora_ros.policy.foreign.foreign_policy_file import OnnxFile
 from velora_ros.policy.foreign.observation_terms import OTHER_NAMES
-from velora_ros.policy.foreign.onnx_file import OnnxFile
 from velora_ros.policy.onnx_export import save_onnx
 from velora_ros.policy.policy import read_spec
 from velora_ros.utils.shipped_files import share_path

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from rclpy.serialization import deserialize_message
 
+from velora_ros.doctor.check_joint_order import AMOUNT, MoveWatch, judge_move
 from velora_ros.doctor.findings import Finding
-from velora_ros.doctor.moved_joint import AMOUNT, MoveWatch, judge_move
 from velora_ros.doctor.samples import ExpectedJoint
 from velora_ros.nodes.doctor.decode import newest_positions
 from velora_ros.nodes.doctor.listen import Listener

@@ -39,7 +39,7 @@ from velora_ros.nodes.ros.process_settings import FrozenGarbageCollector, NoOver
 from velora_ros.nodes.ros.qos_overrides import check_qos_overrides
 from velora_ros.nodes.ros.timers import Timers
 from velora_ros.policy import Policy, PolicyFile
-from velora_ros.policy.foreign.onnx_file import is_foreign
+from velora_ros.policy.foreign.foreign_policy_file import is_foreign
 
 # Longest wait for subscribers to acknowledge the last command [s].
 ACKNOWLEDGE_S = 0.5

@@ -7,7 +7,7 @@ from typing import Any
 
 from velora_ros.errors import ConfigError, SpecError
 from velora_ros.policy.file_kinds import why_no_policy
-from velora_ros.policy.foreign.onnx_file import is_foreign
+from velora_ros.policy.foreign.foreign_policy_file import is_foreign
 from velora_ros.spec import PolicySpec
 from velora_ros.utils.shipped_files import share_path
 

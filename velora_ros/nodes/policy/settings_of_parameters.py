@@ -17,7 +17,7 @@ from velora_ros.nodes.policy.parameters_with_contract import source_of
 from velora_ros.nodes.ros.command_types import GAINS
 from velora_ros.nodes.ros.parameter import Values
 from velora_ros.policy import PolicyFile
-from velora_ros.policy.foreign.onnx_file import OnnxFile
+from velora_ros.policy.foreign.foreign_policy_file import OnnxFile
 from velora_ros.spec import PolicySpec, Source
 
 # The name of an action without a meaning.

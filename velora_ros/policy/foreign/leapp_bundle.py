@@ -21,7 +21,7 @@ from velora_ros.policy.foreign.description import Description
 from velora_ros.policy.foreign.leapp_model import OBSERVATION, joined
 from velora_ros.policy.foreign.leapp_terms import action_of, described_bundle
 from velora_ros.policy.foreign.leapp_yaml import Contents, parse_contents, port_of
-from velora_ros.policy.foreign.model_checks import LARGEST_MODEL, one_line, parse
+from velora_ros.policy.foreign.onnx_model_checks import LARGEST_MODEL, one_line, parse
 
 if TYPE_CHECKING:
     import onnx

@@ -11,7 +11,7 @@ import numpy as np
 
 from velora_ros.errors import PolicyFileError
 from velora_ros.policy.foreign.leapp_terms import Port
-from velora_ros.policy.foreign.model_checks import STANDARD_DOMAINS
+from velora_ros.policy.foreign.onnx_model_checks import STANDARD_DOMAINS
 from velora_ros.policy.foreign.tensor_roles import Tensor, tensor_of
 
 if TYPE_CHECKING:

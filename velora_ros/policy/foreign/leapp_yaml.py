@@ -13,7 +13,7 @@ import yaml
 
 from velora_ros.errors import PolicyFileError
 from velora_ros.policy.foreign.leapp_terms import Port
-from velora_ros.policy.foreign.model_checks import LARGEST_TENSOR, one_line
+from velora_ros.policy.foreign.onnx_model_checks import LARGEST_TENSOR, one_line
 
 _LARGEST_CONTENT = 200_000  # values, with those that an alias repeats
 _MOST_BRACKETS = 20_000

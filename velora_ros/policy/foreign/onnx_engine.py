@@ -16,12 +16,12 @@ import numpy.typing as npt
 from velora_ros.errors import MissingDependencyError, ObservationError, PolicyFileError
 from velora_ros.policy.engine_protocol import in_one_line, not_finite, too_large
 from velora_ros.policy.foreign.frame_stacking import Frames
-from velora_ros.policy.foreign.model_checks import one_line
+from velora_ros.policy.foreign.onnx_model_checks import one_line
 from velora_ros.policy.foreign.tensor_roles import Roles, Tensor
 from velora_ros.utils.dependencies import how_to_install
 
 if TYPE_CHECKING:
-    from velora_ros.policy.foreign.onnx_file import OnnxFile
+    from velora_ros.policy.foreign.foreign_policy_file import OnnxFile
 
 Array = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.floating]
@@ -183,7 +183,7 @@ def _cannot_run(error: Exception) -> str:
 
 def make_session(model: bytes) -> Any:
     """
-    Return an onnxruntime session of a model that :func:`velora_ros.policy.foreign.model_checks.check` accepts.
+    Return an onnxruntime session of a model that :func:`velora_ros.policy.foreign.onnx_model_checks.check` accepts.
 
     Raises:
         MissingDependencyError: onnxruntime is not installed.

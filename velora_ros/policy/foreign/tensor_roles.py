@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from velora_ros.errors import PolicyFileError
-from velora_ros.policy.foreign.model_checks import LARGEST_TENSOR
+from velora_ros.policy.foreign.onnx_model_checks import LARGEST_TENSOR
 
 if TYPE_CHECKING:
     import onnx

@@ -13,7 +13,7 @@ from velora_ros.policy.foreign.description import Description, load_description
 from velora_ros.policy.foreign.foreign_spec import Described, described, missing
 from velora_ros.policy.foreign.leapp_bundle import read_bundle
 from velora_ros.policy.foreign.metadata import mjlab_description, own_spec
-from velora_ros.policy.foreign.model_checks import LARGEST_MODEL, one_sentence, parse
+from velora_ros.policy.foreign.onnx_model_checks import LARGEST_MODEL, one_sentence, parse
 from velora_ros.policy.foreign.tensor_roles import Roles, find_roles
 from velora_ros.spec import PolicySpec
 

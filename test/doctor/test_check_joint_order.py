@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from doctor_arrays import expected
 
+from velora_ros.doctor.check_joint_order import MoveWatch, judge_move
 from velora_ros.doctor.check_joints import DEGREES
-from velora_ros.doctor.moved_joint import MoveWatch, judge_move
 
 NAMES = ['a', 'b']
 
