@@ -5,7 +5,7 @@ Speed, in control steps a second of all simulations together, for 1, 16 and 128 
 of MuJoCo's batch, with the same stage and threads; the whole step of the task, with its terms; and a training run.
 Then the figures of the shipped policies. `--learning` adds the time until the quadruped's tracking reaches 0.8: ours,
 stable-baselines3's SAC with our batch and as many updates, and its PPO with the settings of rl-baselines3-zoo, on the
-same simulations. Evaluations are not timed; a run lasts `--minutes` at most, and one that never gets there counts as
+same simulations. Evaluations are not timed; a run lasts `--minutes` at most, and one that never reaches it counts as
 that long. Each run is a row of benchmarks/results/tasks_learning.csv and is not repeated, so that the runs of an agent
 can be started by themselves and an interrupted benchmark goes on with the missing ones:
 

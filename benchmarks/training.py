@@ -12,7 +12,7 @@ How fast training is, and how soon it solves InvertedPendulum-v5. `make bench-tr
 3. Training time until the task is solved: the first of three consecutive evaluations (10 episodes, deterministic, every
    500 steps) of at least 950, with the preset `tuned`, evaluations not counted.
 4. Training in 1, 16 and 64 environments beside stable-baselines3's SAC in as many, with the same critics, batch and
-   updates (training_vector.py): transitions learnt from a second, and environment steps a second.
+   updates (training_vector.py): transitions learnt from, and environment steps, per second.
 
 CPU time is printed beside wall time; it varies less on a shared machine. The last line is JSON.
 """

@@ -15,7 +15,7 @@ from velora_ros.utils.task_names import SHIPPED
 
 _HOME = 'velora_ros.tasks'
 _TERMS = f'{_HOME}.terms'
-_VALID = f'Valid are {", ".join(SHIPPED)}, my_robot.py:WALK and my_package.my_robot:WALK.'
+_VALID = f'Give {", ".join(SHIPPED)}, or your own as my_robot.py:WALK or my_package.my_robot:WALK.'
 
 
 def shipped() -> list[str]:
