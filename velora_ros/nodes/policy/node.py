@@ -46,7 +46,6 @@ from functools import wraps
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter as RosParameter
 
 from velora_ros.control.arming import EMERGENCY_STOP
 from velora_ros.control.command_limits import Safety
@@ -57,8 +56,9 @@ from velora_ros.nodes.policy.loop import PolicyLoop
 from velora_ros.nodes.policy.parameters import needs_configure, parameters
 from velora_ros.nodes.policy.parameters_with_contract import sources_at_start, with_contract
 from velora_ros.nodes.policy.periodic_diagnostics import STEPS
+from velora_ros.nodes.policy.policy_changes import PolicyChanges
 from velora_ros.nodes.policy.policy_folders import PolicyFolders
-from velora_ros.nodes.policy.policy_loader import Loader, await_policy, load
+from velora_ros.nodes.policy.policy_loader import await_policy, load
 from velora_ros.nodes.policy.services import PolicyServices
 from velora_ros.nodes.policy.settings_of_parameters import check_times, settings_of
 from velora_ros.nodes.policy.status_and_diagnostics import UNCONFIGURED, Diagnostics
@@ -105,18 +105,24 @@ class PolicyNode(LifecycleNode):
         self.exit_code: int | None = None
         self._loop: PolicyLoop | None = None
         self._fault = self._failure = ''
-        self._running = self._requested = ''  # the running policy, and the last handled value of the parameter
-        self._requests = self._idle_steps = 0
+        self._idle_steps = 0
         self._starting, self._finalized = True, False
         rows = parameters(sources_at_start(start_values(self)))
         self._table = ParameterTable(self, rows, validate=self._validate, apply=self._apply)
         self._starting = False
         self._folders = PolicyFolders(self._table['policy_dirs'], self._table['policy'])
-        self._loader = Loader(self)
         self._autostarting = bool(self._table['autostart'])
         self._diagnostics = Diagnostics(self)
+        self._changes = PolicyChanges(
+            self,
+            self._table,
+            self._folders,
+            self._diagnostics,
+            loop=lambda: self._loop,
+            not_there=lambda: self._not_there,
+        )
         self._emergency_stop = EmergencyStop(self, self._stop_now)
-        PolicyServices(self, loop=lambda: self._loop, not_there=lambda: self._not_there, reload=self._reload)
+        PolicyServices(self, loop=lambda: self._loop, not_there=lambda: self._not_there, reload=self._changes.reload)
         create_service(self, OWNER, '~/clear_fault', self._on_clear_fault)
         self.create_timer(DIAGNOSTICS_PERIOD_S / STEPS, self._on_diagnostics, clock=STEADY)
         if self._autostarting and self._table['follow_trainer'] and not self._table['policy']:
@@ -158,9 +164,9 @@ class PolicyNode(LifecycleNode):
         path = self._folders.check(values['policy'])
         policy = load(path, values['engine'])
         self._loop = PolicyLoop(
-            self, policy, values, diagnostics=self._diagnostics, fault=self._fault, follow=self._swap_or_stay
+            self, policy, values, diagnostics=self._diagnostics, fault=self._fault, follow=self._changes.change_or_stay
         )
-        self._running = self._requested = values['policy']
+        self._changes.begin(values['policy'])
         self.get_logger().info(self._loop.summary(str(path)))
         self._diagnostics.publish_status(self._loop.status)
 
@@ -226,7 +232,7 @@ class PolicyNode(LifecycleNode):
         settings_of(values)
         if self._starting:
             return
-        if values['policy'] != self._table['policy'] and values['policy'] != self._running:
+        if values['policy'] != self._table['policy'] and values['policy'] != self._changes.running:
             path = self._folders.check(values['policy'], exists=self._loop is not None)
             if self._loop is not None:
                 self._loop.check_fits(path)
@@ -242,54 +248,7 @@ class PolicyNode(LifecycleNode):
     def _apply(self, values: Values) -> None:
         if self._loop is not None:
             self._loop.apply(values)
-            if values['policy'] != self._requested:
-                self._requested = values['policy']
-                self._swap_or_stay(values['policy'])
-
-    # --- another policy --------------------------------------------------------------------------------------------
-
-    def _swap(self, given: str, answer: Callable[[str], None] = lambda why: None) -> None:
-        """
-        Continue with another policy as soon as it is loaded. The last request counts: earlier ones are dropped.
-
-        Args:
-            given: the policy's path or name.
-            answer: called with '' when the policy runs, or with the reason if it does not.
-        """
-        loop, path = self._configured, self._folders.check(given)
-        loop.check_fits(path)
-        self._requests += 1
-        request = self._requests
-
-        def wanted() -> bool:
-            return request == self._requests
-
-        def done(why: str) -> None:
-            if not why:
-                self._running = given
-            # After a cleanup, the next start reads the parameter; a later request sets it itself.
-            if loop is self._loop and wanted():
-                self._settle(why)
-            answer(why)
-
-        self._loader.swap(loop, path, self._table['engine'], wanted=wanted, done=done)
-
-    def _settle(self, why: str) -> None:
-        """Report a swap or its failure, and set the parameter to the policy that runs."""
-        self._diagnostics.policy_swapped(self._configured.controller, self._running, why)
-        self._requested = self._running
-        if self._table['policy'] != self._running:
-            self.set_parameters([RosParameter('policy', value=self._running)])
-
-    def _reload(self, answer: Callable[[str], None]) -> None:
-        """Read the policy file again; ``answer`` is called as in :meth:`_swap`."""
-        self._swap(self._table['policy'], answer)
-
-    def _swap_or_stay(self, given: str) -> None:
-        try:
-            self._swap(given)
-        except VeloraError as error:
-            self._settle(f'{error} The old policy stays in use.')
+            self._changes.follow_parameter(values['policy'])
 
     # --- the latched fault and the diagnostics ---------------------------------------------------------------------
 
