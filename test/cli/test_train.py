@@ -86,7 +86,7 @@ def test_a_preset_replaces_the_recipe():
 def test_an_unknown_preset_is_answered_with_the_known_ones(train_here, capsys):
     assert train_here('--preset', 'robost') == 2
     assert (
-        "there is no preset 'robost' for 'InvertedPendulum-v5'; valid are robust, tuned, recipe"
+        "there is no preset 'robost' for 'InvertedPendulum-v5'; the valid presets are robust, tuned, recipe"
         in capsys.readouterr().err
     )
 

@@ -44,9 +44,10 @@ def test_a_transform_scales_then_shifts_then_takes_sine_or_cosine():
     assert plan(MIXED, ObservationSettings(transform=('none',) * 3)).transform is None
 
 
-def test_what_overflows_in_a_transform_is_not_finite_and_no_warning():
+def test_what_overflows_in_a_transform_is_not_finite():
     transform = plan(MIXED, ObservationSettings(scale=(1e10, 1, 1), transform=('sin', 'none', 'none'))).transform
-    assert math.isnan(transform(np.full(3, 1e308))[0])
+    with np.errstate(over='ignore'):  # the caller decides whether numpy warns
+        assert math.isnan(transform(np.full(3, 1e308))[0])
 
 
 SCAN = Source('scan', 'scan', 'sensor_msgs/msg/LaserScan')

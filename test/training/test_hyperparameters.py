@@ -131,7 +131,7 @@ def test_a_preset_is_found_by_environment_and_name() -> None:
     tuned = preset_path('InvertedPendulum-v5', 'tuned')
     assert tuned.name == 'InvertedPendulum-v5-tuned.yaml'
     assert tuned.is_file()
-    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'InvertedPendulum-v5'; valid are .*robust"):
+    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'InvertedPendulum-v5'; the valid .* are .*robust"):
         preset_path('InvertedPendulum-v5', 'robost')
 
 

@@ -56,7 +56,7 @@ def test_a_preset_is_used_only_by_its_name() -> None:
     own, source = named_hyperparameters('HalfCheetah-v5', 'tuned')
     assert source.endswith('HalfCheetah-v5-tuned.yaml')
     assert named_hyperparameters('HalfCheetah-v5', rules.RECIPE)[0] == recipe('HalfCheetah-v5') != own
-    with pytest.raises(ConfigError, match=r"no preset 'robost' for 'HalfCheetah-v5'; valid are tuned, recipe"):
+    with pytest.raises(ConfigError, match=r"'robost' for 'HalfCheetah-v5'; the valid presets are tuned, recipe"):
         named_hyperparameters('HalfCheetah-v5', 'robost')
 
 
