@@ -96,7 +96,7 @@ def test_without_a_folder_each_run_gets_a_new_one(train):
 @pytest.mark.parametrize(
     ('arguments', 'expected'),
     [
-        (['--resume', 'run', '--gamma', '0.5'], (2, 'was started with gamma 0.998, but now it is 0.5')),
+        (['--resume', 'run', '--gamma', '0.5'], (2, 'was started with gamma 0.99, but now it is 0.5')),
         (
             ['--resume', 'run', '--critic-sizes', '8', '4'],
             (2, 'started with critic_sizes (8,), but now it is (8, 4)'),
