@@ -156,7 +156,7 @@ def test_max_steps_below_the_limit_of_a_vector_that_resets_itself_is_refused(mod
     import gymnasium
 
     env = SyncVectorEnv([lambda: gymnasium.make('InvertedPendulum-v5')] * 2, autoreset_mode=mode)
-    with pytest.raises(ConfigError, match=r'max_steps is 500, and the vector .* only after 1000 steps'):
+    with pytest.raises(ConfigError, match=r'max_steps is 500, but the vector .* only after 1000 steps'):
         run(Recorder(), env, max_steps=500)
 
 

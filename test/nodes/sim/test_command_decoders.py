@@ -120,7 +120,7 @@ def test_blocks_carry_the_command_and_the_gains_of_its_servos():
 @pytest.mark.parametrize(
     ('values', 'words'),
     [
-        ((0, 0, 0.5, -1.5), 'the command has 4 values, and .* it must have 8, 2 in each block'),
+        ((0, 0, 0.5, -1.5), 'the command has 4 values, but .* it must have 8, 2 in each block'),
         (
             (0, 1, 0.5, -1.5, 20, 30, 0.5, 0.7),
             "the block 'velocity' of a command is .*; the simulated robot is commanded by",

@@ -55,7 +55,7 @@ class CellKernels(ABC):
             d_states: gradient of the loss with respect to h', shape (L, command, B), zero in the burn-in; overwritten.
             d_weight: written, shaped like the weight.
             d_bias: written.
-            burn_in: number of first steps that get no gradient.
+            burn_in: number of steps at the start that get no gradient.
 
         Returns:
             the gradient of the sums over u, shape (L, gates * command, B).

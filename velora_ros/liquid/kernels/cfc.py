@@ -116,7 +116,7 @@ def recurrence_backward(  # noqa: PLR0917
 
     Args:
         d_states: gradient of the loss with respect to h', shape (L, command, B); overwritten.
-        burn_in: number of first steps that get no gradient.
+        burn_in: number of steps at the start that get no gradient.
         weight: as in :func:`recurrence`.
         gates: as written by :func:`recurrence`.
         dt: as in :func:`recurrence`.

@@ -82,7 +82,7 @@ class CompiledEncoder:
             tape: from :meth:`encode`.
             d_states: gradient of the loss with respect to h', shape (L, command, B), zero in the burn-in; overwritten.
             gradients: written, by the encoder's own names, shaped like the parameters.
-            burn_in: number of first steps that get no gradient.
+            burn_in: number of steps at the start that get no gradient.
         """
         d_sums = self._cell.backward(
             tape.cell, d_states, gradients['command.weight'], gradients['command.bias'], burn_in
@@ -139,7 +139,7 @@ class CompiledNetwork(CompiledEncoder):
             tape: from :meth:`forward`.
             d_motor: gradient of the loss with respect to m, shape (L, motor, B); zero in the burn-in.
             gradients: written, by the network's own names, shaped like the parameters.
-            burn_in: number of first steps that get no gradient.
+            burn_in: number of steps at the start that get no gradient.
         """
         d_states = np.empty_like(tape.states)
         layers.motor_backward(

@@ -290,7 +290,7 @@ class SimLoop:
 
     @property
     def state(self) -> str:
-        """The robot's state, as shown in log and diagnostics."""
+        """The robot's state, as shown in the log and the diagnostics."""
         if self._paused:
             return 'paused'
         if self.robot.holding:

@@ -44,7 +44,7 @@ class ProcessSupervisor:
         self.state = IDLE
         """One of the states above."""
         self.reason = ''
-        """The reason for the state, as shown in log and diagnostics."""
+        """The reason for the state, as shown in the log and the diagnostics."""
         self.status = TrainingStatus()
         """Steps, returns and policies of the run."""
         self.deaths = 0

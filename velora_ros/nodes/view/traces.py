@@ -18,7 +18,7 @@ _NEGATIVE, _ZERO, _POSITIVE = np.array([[33, 102, 172], [247, 247, 247], [178, 2
 
 
 class HiddenTrace:
-    """The hidden state of the last moments: one row for each neuron, time from left to right."""
+    """The newest hidden states: one row for each neuron, time from left to right."""
 
     def __init__(self) -> None:
         self._columns: deque[npt.NDArray[np.float64]] = deque(maxlen=COLUMNS)
@@ -49,7 +49,7 @@ class HiddenTrace:
 
 
 class CommandTrace:
-    """The commands of the last moments, for curves over time; a different set of names starts new curves."""
+    """The newest commands, for curves over time; a different set of names starts new curves."""
 
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=COLUMNS)
