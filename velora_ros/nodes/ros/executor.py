@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import rclpy.utilities
+from rclpy.context import Context
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 
@@ -16,12 +16,25 @@ def spin(node: Node, *, until: Callable[[], bool] = lambda: False) -> None:
     """Run the node's callbacks until ``until()`` is true or the context is shut down."""
     executor = make_executor(node)
     executor.add_node(node)
+    shutdown = _Shutdown(node.context)
     try:
-        # Always with a timeout: EventsExecutor.spin() hangs at full load and runs no callback (rclpy 7.1.6).
-        while rclpy.utilities.ok() and not until():
+        # One event at a time: at full load EventsExecutor.spin() runs no callback, and spin_until_future_complete()
+        # does not return for seconds (rclpy 7.1.6).
+        while not shutdown.happened and not until():
             executor.spin_once(timeout_sec=POLL_S)
     finally:
         executor.remove_node(node)
+
+
+class _Shutdown:
+    """Whether a context was shut down; asking the context itself takes several times longer, for every event."""
+
+    def __init__(self, context: Context) -> None:
+        self.happened = not context.ok()
+        context.on_shutdown(self._note)
+
+    def _note(self) -> None:
+        self.happened = True
 
 
 def make_executor(node: Node) -> Executor:
