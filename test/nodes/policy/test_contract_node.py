@@ -112,6 +112,21 @@ def test_a_driver_at_500_hz_gets_a_command_for_each_period_of_the_policy(ros, po
     assert 25 <= len(robot.commands) <= 51, 'some states are lost on a busy machine, but each 20 ms have one at most'
 
 
+def test_the_rate_can_change_between_one_step_per_period_and_one_per_state_while_the_node_runs(ros, policies):
+    robot = Walker(ros, policies['walk'], 'gains_confirmed:=true', 'arm_on_activate:=true', 'start_pose_speed:=0.0')
+    robot.until(lambda: robot.commands, 'a command')
+    for rate, fewest, most in ((0.0, 40, 100), (-1.0, 5, 22)):
+        assert ros.set_parameters('policy_node', rate_hz=rate)[0].successful
+        ros.until_quiet(robot.commands)
+        robot.commands.clear()
+        start = robot.ros.node.get_clock().now().nanoseconds
+        for stamp in start + np.arange(100) * 4_000_000:  # 0.4 s of states at 250 Hz
+            robot.states.publish(to_joint_state(JOINTS, robot.place, [0.0, 0.0], [], int(stamp)))
+            ros.spin(0.004)
+        ros.until_quiet(robot.commands)
+        assert fewest <= len(robot.commands) <= most, 'some states are lost on a busy machine'
+
+
 def test_a_state_in_two_messages_is_answered_when_it_is_complete(ros, policies):
     robot = Walker(ros, policies['walk'], 'gains_confirmed:=true', 'arm_on_activate:=true', 'start_pose_speed:=0.0')
     robot.until(lambda: robot.commands, 'a command')

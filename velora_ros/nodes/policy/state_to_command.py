@@ -82,14 +82,14 @@ class StateToCommand:
         """Whether a debugging topic has subscribers."""
         self._sources, self._controller, self._encoder, self._command = sources, controller, encoder, publisher
         self._clock, self._timers, self._diagnostics, self._debug_topics = clock, timers, diagnostics, debug_topics
+        self._period: float = controller.policy.spec.control_period
+        self._schedule: StepSchedule | None = None
         self.apply(values)
         self._trigger = sources.trigger
         self._observation = sources.observation(controller.begins, controller.last_action)
         observed = self._observation
         self._measured = observed if sources.measures_joints and isinstance(observed, Observation) else None
-        period = controller.policy.spec.control_period
-        self._schedule = StepSchedule(period) if values['rate_hz'] < 0 else None
-        self._late = round(period * 1e9)  # an older state is not answered if a newer one waits [ns]
+        self._late = round(self._period * 1e9)  # an older state is not answered if a newer one waits [ns]
         self._queue: deque[Any] = deque()  # messages that were received behind a late state
         self._kept: tuple[int, float] | None = None  # the newest state at a fixed rate: its stamp, when it was received
         self._status_is_known = False
@@ -98,7 +98,9 @@ class StateToCommand:
         """Change the parameters."""
         self._fallback: str = values['fallback']
         self.rate: float = values['rate_hz']
-        """The fixed rate of commands [Hz]; 0 or less for one for each state."""
+        """The fixed rate of commands [Hz]; 0: one for each state; below 0: one step in each control period."""
+        if (self.rate < 0) != (self._schedule is not None):
+            self._schedule = StepSchedule(self._period) if self.rate < 0 else None
         rate = values['command.interpolate']
         self.between = 1 / rate if rate else 0.0
         """Time between two interpolated commands [s]; 0 without interpolation."""
