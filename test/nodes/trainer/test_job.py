@@ -64,4 +64,6 @@ def test_a_task_is_trained_in_many_simulations_and_decides_on_its_discount(tmp_p
     assert job['run_dir'] == str(tmp_path / 'runs' / 'quadruped-seed0')
     own = make_job({**values, 'task': 'quadruped', 'num_envs': 8}, '', given={'gamma': 0.9})
     assert (own['num_envs'], own['gamma_of']) == (8, '')
+    preset = make_job({**values, 'task': 'rover', 'preset': 'tuned'}, '')
+    assert preset['gamma_of'] == ''  # the preset has its own
     assert make_job(values, '')['num_envs'] == 1

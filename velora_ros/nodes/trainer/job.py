@@ -9,7 +9,7 @@ from velora_ros.errors import ConfigError
 from velora_ros.nodes.ros.parameter import Values
 from velora_ros.nodes.trainer.parameters import hyperparameters_of
 from velora_ros.training.env_args import read_keyword
-from velora_ros.training.recipe import SIMULATIONS
+from velora_ros.training.recipe import RECIPE, SIMULATIONS
 from velora_ros.training.runs.config import TASK_ENV
 from velora_ros.training.runs.paths import RunPaths, default_folder
 from velora_ros.training.runs.start_from_file import StartFile
@@ -23,7 +23,8 @@ def make_job(values: Values, last_run: str, given: Mapping[str, Any] | None = No
     Args:
         values: the node's parameters.
         last_run: folder of the last run of this node; ``''`` if there was none.
-        given: the parameters that the user gave at the start; a task determines ``gamma`` if it is not among them.
+        given: the parameters that the user gave at the start; a task determines the recipe's ``gamma`` if it is not
+            among them.
 
     Raises:
         ConfigError: hyperparameters contradict each other, no run can be started or resumed in the folder, or ``out``
@@ -37,7 +38,7 @@ def make_job(values: Values, last_run: str, given: Mapping[str, Any] | None = No
         **job,
         'env': TASK_ENV if task else values['env'],
         'num_envs': values['num_envs'] or (SIMULATIONS if task else 1),
-        'gamma_of': task if 'gamma' not in (given or {}) else '',
+        'gamma_of': task if values['preset'] in {'', RECIPE} and 'gamma' not in (given or {}) else '',
         'run_dir': str(_run_folder(values, last_run).absolute()),
         'rival': _rival(values),
         'config': dataclasses.asdict(hyperparameters_of(values)),
