@@ -143,13 +143,13 @@ class StateToCommand:
             return
         measured = None if self._measured is None else self._measured.joint_positions
         command = self._controller.decide(observation, stamp, now, received, measured)
-        if self._schedule is not None and self._controller.policy_action is not None:
-            self._schedule.note_step(stamp)
         if command is not None:
             self._publish(command)
             self.timing.add(received, time.monotonic(), (now - stamp) * 1e-9)
             if self.between:
                 self._timers.postpone(self.on_interpolate, self.between)
+        if self._schedule is not None and self._controller.policy_action is not None:
+            self._schedule.note_step(stamp)
         if command is None or self.debug or self._controller.fault or not self._status_is_known:
             self._report(command, observation)
 
