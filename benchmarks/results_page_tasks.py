@@ -51,4 +51,4 @@ def readable(value: Any) -> str:
     """Return a figure, or several, with three digits."""
     if isinstance(value, list):
         return ', '.join(readable(one) for one in value)
-    return f'{value:.3f}'.rstrip('0') if isinstance(value, float) else str(value)
+    return f'{value:.3f}' if isinstance(value, float) else str(value)
