@@ -83,7 +83,7 @@ def test_the_interface_gives_unnamed_actions_their_meaning_and_must_not_contradi
 
 
 @pytest.mark.parametrize(
-    ('rates', 'message'), [((1.0, 2.0), 'has 2 values and the policy commands 1'), ((-1.0,), 'has -1; it must be')]
+    ('rates', 'message'), [((1.0, 2.0), 'has 2 values, but the policy commands 1'), ((-1.0,), 'has -1; it must be')]
 )
 def test_slew_rates_that_do_not_fit_are_refused(rates, message):
     with pytest.raises(ConfigError, match=message):

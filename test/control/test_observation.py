@@ -251,7 +251,9 @@ def test_a_source_that_was_too_old_is_replaced_until_its_next_message():
 
 def test_a_vector_of_the_wrong_length_is_refused_with_the_names_that_fit():
     vector = VectorValues(NAMES, 0.1, 'observation')
-    with pytest.raises(ObservationError, match=r'has 3 values and the policy reads 4: slider/position, hinge/position'):
+    with pytest.raises(
+        ObservationError, match=r'has 3 values, but the policy reads 4: slider/position, hinge/position'
+    ):
         vector.update(np.zeros(3), 0)
 
 

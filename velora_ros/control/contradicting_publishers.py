@@ -27,7 +27,7 @@ class Contradictions:
         self._values: list[deque[float]] = [deque(maxlen=_MOST) for _ in names]
 
     def note(self, places: Sequence[int], values: Sequence[float]) -> None:
-        """Collect the values of a message, those of the signals at ``places``."""
+        """Collect the values of a message; ``places`` are the indices of their signals."""
         for place, value in zip(places, values, strict=True):
             self._values[place].append(value)
 

@@ -99,7 +99,7 @@ class JointValues:
 
     @property
     def newest(self) -> tuple[Sequence[int], list[float]]:
-        """Places and values of the signals in the last message."""
+        """Indices and values of the signals in the last message."""
         places = self._layout.updated.tolist()
         return places, [self._values[place] for place in places]
 

@@ -16,14 +16,14 @@ def or_derived(value: float, derived: float) -> float:
 
 def line_duration(rate: float, period: float, max_state_age: float) -> float:
     """
-    Return how long a command moves to the next one [s]; 0 without interpolation.
+    Return how long a command takes to reach the next one [s]; 0 without interpolation.
 
     Raises:
         ConfigError: the rate is not above the policy's own, or a state may not be old enough.
     """
     if rate and rate * period <= 1:
         raise ConfigError(
-            f"'command.interpolate' is {rate:g} Hz, and the policy commands at {1 / period:g} Hz by itself; give a "
+            f"'command.interpolate' is {rate:g} Hz, but the policy commands at {1 / period:g} Hz by itself; give a "
             'higher rate, or 0 to switch it off.'
         )
     if rate and max_state_age < period:
@@ -43,7 +43,7 @@ def slew_rates(spec: PolicySpec, rates: tuple[float, ...]) -> list[float]:
     """
     if len(rates) not in (0, 1, spec.action_dim):
         raise ConfigError(
-            f"'slew_rate' has {len(rates)} values and the policy commands {spec.action_dim}: "
+            f"'slew_rate' has {len(rates)} values, but the policy commands {spec.action_dim}: "
             f'{", ".join(spec.action_names)}. Give one for all, or one for each.'
         )
     each = rates if len(rates) == spec.action_dim else (rates or (0.0,)) * spec.action_dim
@@ -59,7 +59,7 @@ def checked_pose(spec: PolicySpec, pose: tuple[float, ...], bounds: list[tuple[f
     """
     if len(pose) != spec.action_dim:
         raise ConfigError(
-            f"'fallback_pose' has {len(pose)} values and the policy commands {spec.action_dim}: "
+            f"'fallback_pose' has {len(pose)} values, but the policy commands {spec.action_dim}: "
             f'{", ".join(spec.action_names)}. Give one for each, or choose another fallback.'
         )
     for name, unit, value, (low, high) in zip(spec.action_names, spec.action_units, pose, bounds, strict=True):

@@ -31,7 +31,7 @@ class Observation:
             unwrapped angles and internal sources start again.
         computed: the entries that are computed from the values read, and the number of values.
         own: observations that the controller keeps itself.
-        joints: places of the commanded joints' positions among the values read; None if they are not read.
+        joints: indices of the commanded joints' positions among the values read; None if they are not read.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Observation:
 
 
 def _part(whole: Array, values: NewestValues, places: Sequence[int]) -> list[int]:
-    """Let a source keep its values in the observation itself if their places are consecutive; else return these."""
+    """Let a source keep its values in the observation itself if their indices are consecutive; else return them."""
     part = index_of(places)
     if isinstance(part, slice):
         values.write_into(whole[part])

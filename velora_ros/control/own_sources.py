@@ -29,7 +29,7 @@ class LastAction:
     The policy's previous action, before limits.
 
     Args:
-        entries: place in the observation and number of each action that is read.
+        entries: for each action that is read, its index in the observation and the number of the action.
         action: the previous action, shape (action,), kept up to date by the controller; zero after a reset.
     """
 
@@ -77,14 +77,14 @@ class RunningClock:
 
 
 def index_of(places: Sequence[int]) -> slice | list[int]:
-    """Return a slice for consecutive places, because it is faster, otherwise the places."""
+    """Return a slice for consecutive indices, because it is faster, otherwise the indices."""
     found = list(places)
     first = found[0] if found else 0
     return slice(first, first + len(found)) if found == list(range(first, first + len(found))) else found
 
 
 def _runs(entries: Sequence[tuple[int, int]]) -> list[tuple[slice, slice]]:
-    """Return pairs of place and number as slices, one pair of slices for each run of consecutive ones."""
+    """Return pairs of index and number as slices, one pair of slices for each run of consecutive ones."""
     runs: list[tuple[slice, slice]] = []
     for place, number in entries:
         if runs and (runs[-1][0].stop, runs[-1][1].stop) == (place, number):

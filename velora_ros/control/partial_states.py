@@ -40,7 +40,7 @@ class PartialStates:
         return bool(self._fresh & mask & self._required)
 
     def missing(self) -> list[int]:
-        """Return the places of the signals that are still missing in the state."""
+        """Return the indices of the signals that are still missing in the state."""
         absent = self._required & ~self._fresh
         return [place for place in range(len(self._counts)) if absent >> place & 1]
 
@@ -50,7 +50,7 @@ class PartialStates:
 
         Args:
             mask: a bit for each signal of the part.
-            places: the places of these signals.
+            places: the indices of these signals.
             stamp: when the part was measured [ns].
             before: the previous stamp of the same part [ns]; None for the first.
         """

@@ -82,7 +82,7 @@ def _way_to(pose: Command, safety: Safety) -> StartPose:
 
 
 def _gravity_of(safety: Safety) -> tuple[int, float, float] | None:
-    """Return the place of gravity's z component in the observation, its scale and default; None if it is not read."""
+    """Return the index of gravity's z component in the observation, its scale and default; None if it is not read."""
     contract = safety.spec.contract
     if contract is None:
         return None

@@ -62,7 +62,7 @@ class VectorValues:
         """
         if len(values) != len(self._values):
             raise ObservationError(
-                f'the observation has {len(values)} values and the policy reads {len(self._values)}: '
+                f'the observation has {len(values)} values, but the policy reads {len(self._values)}: '
                 f'{", ".join(self._names)}; publish these, in this order.'
             )
         self._values[:] = values
@@ -90,7 +90,7 @@ class VectorValues:
 
     @property
     def newest(self) -> tuple[Sequence[int], list[float]]:
-        """Places and values of the last message."""
+        """Indices and values of the last message."""
         return range(len(self._values)), self._values.tolist()
 
     def refuse(self, reason: str) -> None:
@@ -115,7 +115,7 @@ class VectorValues:
         return self._values
 
     def _replaced(self, missing: Array) -> Array:
-        """Return the replacement of the values, which it stays until the next message."""
+        """Replace the values until the next message arrives, and return them."""
         self._stamp, self._values[:] = None, missing
         return self._values
 

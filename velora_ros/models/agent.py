@@ -87,7 +87,7 @@ class DDPGAgent(AgentState):
         self.backend.refresh()  # a program may have replaced weights or optimiser states since the last call
         if self.n_streams and self.config.episode_share:
             logger.warning(
-                'episode_share is %g, but in a vector of environments sequences are drawn from all places alike',
+                'episode_share is %g, but sequences from a vector of environments are drawn uniformly',
                 self.config.episode_share,
             )
         if self.n_streams and self.config.refresh_hidden:

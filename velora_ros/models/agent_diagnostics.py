@@ -54,8 +54,8 @@ def hidden_staleness(
     """
     Return the distance of stored hidden states from those of the current network, relative to the latter's magnitude.
 
-    The places are spread evenly over the replay. The network runs over the steps before each of them, from the start of
-    the episode if that is among these steps, otherwise from the stored state.
+    The compared steps are spread evenly over the replay. The network runs over the steps before each of them, from the
+    start of the episode if that is among these steps, otherwise from the stored state.
 
     Args:
         backend: computes the new hidden states.

@@ -56,7 +56,7 @@ class Start:
                 self._put_policy(networks, privileged=privileged)
         except (RuntimeError, KeyError) as error:
             reason = ' '.join(str(error).split())
-            raise PolicyFileError(f"'{self.file.path}' is damaged: {reason}. Take another copy of it.") from error
+            raise PolicyFileError(f"'{self.file.path}' is damaged: {reason}. Load another copy of it.") from error
 
     @staticmethod
     def _put_agent(state: Mapping[str, Tensor], networks: Networks) -> None:

@@ -272,7 +272,7 @@ class LiquidDDPG:
 
         Args:
             path: the file.
-            device: what to compute on; None: the CPU.
+            device: device to compute on; None: the CPU.
             optim: the optimiser class, if it is not one of ``torch.optim``.
 
         Raises:
@@ -308,7 +308,7 @@ class LiquidDDPG:
 
         Args:
             path: a policy, a saved agent, a checkpoint, or the folder of a run.
-            device: what to compute on; None: the CPU.
+            device: device to compute on; None: the CPU.
             seed: seed of noise, replay and a new critic; None: drawn from torch's generator.
             **arguments: others of the constructor, for example ``actor_lr``.
 

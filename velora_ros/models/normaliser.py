@@ -25,7 +25,7 @@ class Normaliser(nn.Module):
 
     @property
     def frozen(self) -> bool:
-        """Whether it was set (never to the identity)."""
+        """Whether the statistics were set; false while it is the identity."""
         return bool((self.offset != 0).any() or (self.scale != 1).any())
 
     def freeze(self, samples: np.ndarray, least: float = 0.01, limit: float = 0.0) -> None:

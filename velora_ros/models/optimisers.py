@@ -1,4 +1,4 @@
-"""torch's optimisers made, saved and restored without torch's compiler."""
+"""Make, save and restore torch's optimisers without loading torch's compiler."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +52,7 @@ def set_learning_rate(optimizer: Optimizer, lr: float) -> None:
 def make_optimiser(
     optim: type[Optimizer], parameters: Iterable[nn.Parameter] | list[dict[str, Any]], lr: float
 ) -> Optimizer:
-    """Make an optimiser of a class."""
+    """Make an optimiser of a class, with a learning rate, for parameters or groups of them."""
     make: Any = optim  # optimisers share no typed constructor
     with without_compiler():
         made: Optimizer = make(parameters, lr=lr)

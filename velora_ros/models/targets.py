@@ -3,7 +3,8 @@ The critics' targets, and the updates of the target networks.
 
 In the order of an update: target policy smoothing (:func:`smoothing_noise`), the discount (:func:`discounts`), the
 value of several critics (:func:`value_of_critics`), the traces (:func:`traces`), the returns (:func:`lambda_returns`),
-and the soft update of the target networks (:func:`soft_update`). ``backends/numba_losses.py`` has the numba backend's.
+and the soft update of the target networks (:func:`soft_update`). The numba backend has its own in
+``backends/numba_losses.py``.
 """
 
 import functools

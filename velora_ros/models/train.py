@@ -285,7 +285,7 @@ def _evaluation_environment(config: TrainConfig, call: Call) -> Iterator[Env | N
 
 @contextlib.contextmanager
 def _explained(folder: RunFolder | None) -> Iterator[None]:
-    """Add to the error of a failed run what is kept of it."""
+    """Add to the error of a failed run which of its results are kept."""
     try:
         yield
     except (UnsupportedEnvironmentError, StorageError) as error:

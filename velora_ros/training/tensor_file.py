@@ -1,9 +1,9 @@
 """
 Write tensors as a safetensors file piece by piece.
 
-The safetensors library would hold a copy of all tensors and of the whole file in memory, and write it at once. A replay
-of 460 MB then held up every process of a small machine for a fifth of a second when it went to the disk. Here each
-piece is on the disk before the next one is written, and nothing is copied. The library reads the file.
+The safetensors library would hold a copy of all tensors and of the whole file in memory, and write it at once. While a
+replay of 460 MB was written to the disk like this, every process of a small machine stopped for a fifth of a second.
+Here each piece is on the disk before the next one is written, and nothing is copied. The library reads the file.
 """
 
 import json
@@ -53,7 +53,7 @@ def pieces(tensor: Tensor) -> Iterator[memoryview]:
 
 
 def _header(ordered: list[tuple[str, Tensor]], metadata: Mapping[str, str]) -> bytes:
-    """Return the size of the header in eight bytes and the header: names, types, shapes and places as JSON."""
+    """Return the size of the header in eight bytes and the header: names, types, shapes and offsets as JSON."""
     fields: dict[str, object] = {'__metadata__': dict(metadata)}
     end = 0
     for name, tensor in ordered:

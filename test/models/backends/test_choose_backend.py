@@ -28,7 +28,7 @@ QUICK: dict[str, Any] = {'start_steps': 16, 'boost_ratio': 1.0, 'eval_every': 0,
         ({'backend': 'torch'}, TorchBackend, 'backend torch: it was requested'),
         (
             {'optim': torch.optim.AdamW}, TorchBackend,
-            'backend torch: numba computes plain Adam, and the optimiser is AdamW',
+            'backend torch: numba computes plain Adam, but the optimiser is AdamW',
         ),
     ],
 )  # fmt: skip

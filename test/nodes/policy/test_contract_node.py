@@ -199,7 +199,7 @@ def test_a_rover_waits_for_a_goal_refuses_another_frame_and_stops_when_the_laser
     goal.header.frame_id, goal.pose.position.x = 'map', 1.0
     robot.goal = goal
     robot.until(lambda: "'goal_pose' is in the frame 'map'" in robot.status[-1].message
-                or "in the frame 'map' and 'odom'" in robot.status[-1].message, 'the frame by name')  # fmt: skip
+                or "in the frame 'map', but 'odom'" in robot.status[-1].message, 'the frame by name')  # fmt: skip
     assert not robot.commands
     goal.header.frame_id = 'odom'
     robot.goal = goal

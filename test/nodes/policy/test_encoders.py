@@ -63,7 +63,7 @@ def test_a_twist_is_filled_by_the_names_of_its_parts():
 @pytest.mark.parametrize(
     ('kind', 'names', 'fields', 'message'),
     [
-        ('Float64MultiArray', JOINTS, ('0',), "'command.fields' has 1 entries and the policy commands 2: elbow/pos"),
+        ('Float64MultiArray', JOINTS, ('0',), "'command.fields' has 1 entries, but the policy commands 2: elbow/pos"),
         ('Float64MultiArray', JOINTS, ('0', '2'), 'each of 0 to 1 once'),
         ('Float64MultiArray', JOINTS, ('elbow', 'wrist'), 'each of 0 to 1 once'),
         ('Twist', UNNAMED, (), "'action_0' is not part of a Twist"),
@@ -75,7 +75,7 @@ def test_a_twist_is_filled_by_the_names_of_its_parts():
             (),
             "action_0, action_1 do not name a joint: .* in 'command.fields', and 'command.scale'",
         ),
-        ('JointTrajectory', UNNAMED, (), 'a JointTrajectory commands joints, and'),
+        ('JointTrajectory', UNNAMED, (), 'a JointTrajectory commands joints, but'),
         ('JointTrajectory', ('action_0', 'b/position'), (), "the policy's action_0 does not name a joint"),
         ('JointState', UNNAMED, ('elbow', 'wrist'), 'the interfaces are unknown'),
         ('JointTrajectory', MIXED, (), 'the interfaces are effort, position'),
@@ -102,7 +102,7 @@ def test_every_command_type_has_an_encoder():
 
 @pytest.mark.parametrize('names', [UNNAMED, ('gripper', 'wrist/effort')])
 def test_a_vector_of_joint_commands_is_refused_too_where_an_action_is_unknown(names):
-    with pytest.raises(ConfigError, match=r"'command\.interface' is effort, and the policy's .* not name a joint"):
+    with pytest.raises(ConfigError, match=r"'command\.interface' is effort, but the policy's .* not name a joint"):
         write('Float64MultiArray', names, interface='effort')
     assert list(write('Float64MultiArray', names, interface='effort', fields=('1', '0')).data) == [-0.5, 0.25]
     assert list(write('Float64MultiArray', names).data) == [0.25, -0.5], 'which claims nothing'

@@ -90,7 +90,7 @@ def test_a_goal_in_another_frame_than_the_robot_is_refused_until_one_comes_that_
     bench.say('goal_pose', GOAL, 'odom', pose__position__x=3.0)
     assert bench.read() == [0.0, 3.0]
     bench.say('goal_pose', GOAL, 'map', pose__position__x=4.0)
-    assert "'goal' is in the frame 'map' and 'odom' is in 'odom'" in bench.errors[-1]
+    assert "'goal' is in the frame 'map', but 'odom' is in 'odom'" in bench.errors[-1]
     bench.odometry()
     with pytest.raises(ObservationError, match=r"in the frame '.*; publish both in one frame"):
         bench.read()
@@ -104,7 +104,7 @@ def test_a_frame_that_is_set_for_a_source_is_required():
     bench = with_goal(frame='map')
     bench.odometry()
     bench.say('goal_pose', GOAL, 'odom')
-    with pytest.raises(ObservationError, match=r"in the frame 'odom' and 'observation.goal.frame_id' is 'map'"):
+    with pytest.raises(ObservationError, match=r"in the frame 'odom', but 'observation.goal.frame_id' is 'map'"):
         bench.read()
     bench.say('goal_pose', GOAL, 'map', pose__position__x=6.0)
     bench.odometry()
@@ -147,7 +147,7 @@ def test_a_scan_fills_its_observations_and_one_that_is_too_short_is_named_at_eve
     assert bench.read() == [4.0, 9.0, 2.0, 1.0, 1.5]
     bench.say('scan', scan.type, ranges=[4.0, 3.0], range_max=9.0)
     bench.odometry(1.0)
-    with pytest.raises(ObservationError, match=r"has 2 values of 'ranges', and 'ranges.0:3.' takes 3 and finds 2"):
+    with pytest.raises(ObservationError, match=r"has 2 values of 'ranges', but 'ranges.0:3.' takes 3 and finds 2"):
         bench.read()
 
 

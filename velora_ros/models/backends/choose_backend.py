@@ -111,9 +111,9 @@ def why_not_numba(
     dtypes = {parameter.dtype for parameter in networks.parameters()} - {torch.float32}
     reasons = {
         f"numba has no kernels for the cell '{config.cell}'": not cell_kind(config.cell).kernels,
-        f'numba computes on the CPU, and the device is {device}': device.type != 'cpu',
-        f'numba computes plain Adam, and the optimiser is {" and ".join(sorted(set(other)))}': bool(other),
-        f'numba computes in float32, and the networks have {", ".join(map(str, dtypes))}': bool(dtypes),
+        f'numba computes on the CPU, but the device is {device}': device.type != 'cpu',
+        f'numba computes plain Adam, but the optimiser is {" and ".join(sorted(set(other)))}': bool(other),
+        f'numba computes in float32, but the networks have {", ".join(map(str, dtypes))}': bool(dtypes),
     }
     return next((reason for reason, holds in reasons.items() if holds), '')
 

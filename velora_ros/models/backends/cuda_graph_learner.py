@@ -97,7 +97,7 @@ class DeviceLearner:
             self._actor()
 
     def draw(self, number: int) -> None:
-        """Draw the places of the sequences and the smoothing noise of an update, into their fixed places."""
+        """Draw the starts of the sequences and the smoothing noise of an update, into their fixed memory."""
         self._generator.manual_seed((self._seed * 1_000_003 + number) % 2**63)
         self.places.uniform_(generator=self._generator)
         scale = self._config.target_noise

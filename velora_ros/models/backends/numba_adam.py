@@ -85,7 +85,7 @@ class FlatParameters:
 
 
 def _places(module: nn.Module) -> Iterator[tuple[dict[str, torch.Tensor | None], str]]:
-    """Yield the place of each parameter, in their order: going through the modules again takes long."""
+    """Yield where each parameter is stored, in order; searching the modules at every call would take long."""
     for part in module.modules():
         names: Any = part._parameters
         yield from ((names, name) for name, parameter in names.items() if parameter is not None)
@@ -125,7 +125,7 @@ class FlatAdam:
         self._parts = self._parts_of_groups()
 
     def _parts_of_groups(self) -> list[list[slice]]:
-        """Return the places of the parameters of each group of the optimiser; a single group is one slice."""
+        """Return the slices of the parameters of each group of the optimiser; a single group has one slice."""
         groups = self.optimizer.param_groups
         if len(groups) == 1:
             return [[slice(0, self.flat.values.size)]]

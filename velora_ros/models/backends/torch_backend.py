@@ -94,7 +94,7 @@ class TorchBackend:
 
     def next_values(self, data: 'TensorBatch', noise: Tensor, burn_in: int) -> tuple[list[Tensor], Tensor]:
         """
-        Return each target critic's value of s' and the target actor's smoothed action there, and its action in s.
+        Return each target critic's value of s' and the smoothed action there, and the target actor's action in s.
 
         Returns:
             Q' of each critic, shape (B, L - burn-in), and mu'(o), shape (B, L - burn-in, action).

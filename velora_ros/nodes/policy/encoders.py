@@ -48,7 +48,7 @@ def interface_of(kind: str, interface: str, fields: Sequence[str]) -> str:
     if len(meanings) > 1:
         raise ConfigError(
             f"'command.type' ({kind}), 'command.interface' and 'command.fields' mean {' and '.join(sorted(meanings))}; "
-            f'a message commands only one of them.'
+            f'a message commands only one of them. Choose one.'
         )
     return meanings.pop() if meanings else ''
 
@@ -85,7 +85,7 @@ def make_encoder(
         raise ConfigError(f"'command.velocities' is for a JointTrajectory, but 'command.type' is {kind}; omit it.")
     if fields and len(fields) != spec.action_dim:
         raise ConfigError(
-            f"'command.fields' has {len(fields)} entries and the policy commands {spec.action_dim}: "
+            f"'command.fields' has {len(fields)} entries, but the policy commands {spec.action_dim}: "
             f'{", ".join(spec.action_names)}. Give one for each, in this order.'
         )
     if repeated := sorted({field for field in fields if list(fields).count(field) > 1}):
@@ -218,7 +218,7 @@ def _check_meaning(kind: str, spec: PolicySpec, interface: str, fields: Sequence
     what = f'a {kind} commands joints' if kind != 'Float64MultiArray' else f"'command.interface' is {interface}"
     verb = 'do' if len(unknown) > 1 else 'does'
     raise ConfigError(
-        f"{what}, and the policy's {', '.join(unknown)} {verb} not name a joint: training could not determine what "
+        f"{what}, but the policy's {', '.join(unknown)} {verb} not name a joint: training could not determine what "
         "the action means. Give the joint of each action in 'command.fields', and 'command.scale' and "
         "'command.offset' if the action is not the joint's SI value."
     )

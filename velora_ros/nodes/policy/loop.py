@@ -108,7 +108,7 @@ class PolicyLoop:
         )
 
     def _create_topics(self) -> None:
-        """Create the path from states to commands with its topics, and what watches over it."""
+        """Create the path from states to commands with its topics, and the checks of the connections."""
         controller, values, safety = self.controller, self._values, self.controller.safety
         encoder = encoder_of(self.policy.spec, values, safety.settings.interface, self._clock.now, safety.bounds)
         kind = full_type(values['command.type'])

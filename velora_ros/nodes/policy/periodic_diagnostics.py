@@ -17,7 +17,7 @@ STEPS = 4
 
 class PeriodicDiagnostics:
     """
-    Looks around the node and publishes its diagnostics.
+    Checks the node's connections and publishes its diagnostics.
 
     Args:
         diagnostics: publishes them.

@@ -98,7 +98,7 @@ class Loader:
         self, loop: PolicyLoop, path: Path, engine: str, *, wanted: Callable[[], bool], done: Callable[[str], None]
     ) -> None:
         """
-        Load a policy with which a loop then continues, between two states.
+        Load a policy; between two states, the loop then continues with it.
 
         Args:
             loop: the running loop.

@@ -93,7 +93,9 @@ class OwnEncoder:
         try:
             self._class = interface_class(kind)
         except (ValueError, ImportError, AttributeError) as error:
-            raise ConfigError(f"'command.type' is {kind}, but there is no such message type here.") from error
+            raise ConfigError(
+                f"'command.type' is {kind}, but no such message type is installed; install and source it."
+            ) from error
         try:
             self._writer = _entry_point(kind).load()(actions)
             self.encode(trial)

@@ -37,7 +37,7 @@ def check_layout(layout: Sequence[str], interface: str) -> None:
         ConfigError: a block is unknown or given twice, or the command's own is missing.
     """
     if unknown := [block for block in layout if block not in BLOCKS]:
-        raise ConfigError(f"'command.layout' has '{unknown[0]}'.{did_you_mean(unknown[0], BLOCKS)}")
+        raise ConfigError(f"'command.layout' has the unknown block '{unknown[0]}'.{did_you_mean(unknown[0], BLOCKS)}")
     if len(set(layout)) < len(layout) or interface not in layout:
         raise ConfigError(
             f"'command.layout' is {', '.join(layout)}; it must have each block at most once, and must include the "

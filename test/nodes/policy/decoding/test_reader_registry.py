@@ -166,10 +166,10 @@ def test_paths_lead_through_arrays_of_messages():
             [1.0] * 30,
             "has 30 values of 'ranges', too few for 'ranges.45.'; choose existing values",
         ),
-        (['ranges[0:45]'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.0:45.' takes 45 and finds 30"),
-        (['min(ranges[0:45])'], [1.0] * 30, "has 30 values of 'ranges', and 'ranges.0:45.' takes 45 and finds 30"),
+        (['ranges[0:45]'], [1.0] * 30, "has 30 values of 'ranges', but 'ranges.0:45.' takes 45 and finds 30"),
+        (['min(ranges[0:45])'], [1.0] * 30, "has 30 values of 'ranges', but 'ranges.0:45.' takes 45 and finds 30"),
         (['ranges[-40]'], [1.0] * 30, "too few for 'ranges.-40.'"),
-        (['min(ranges)'], [], "has 0 values of 'ranges', and 'ranges' takes at least one and finds 0"),
+        (['min(ranges)'], [], "has 0 values of 'ranges', but 'ranges' takes at least one and finds 0"),
         (['mean(ranges[-5:5])'], [1.0] * 30, 'takes at least one and finds 0'),
     ],
 )

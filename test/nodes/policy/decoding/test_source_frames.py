@@ -95,7 +95,7 @@ def test_a_goal_in_an_unknown_frame_is_refused_and_the_odometry_stays_usable():
     robot = Robot(FrameTree())
     robot.hear(transform('map', 'odom'))
     robot.decode('odom', message(ODOMETRY, 'odom'))
-    with pytest.raises(ObservationError, match=r"'goal' is in the frame 'moon' .* it has map, odom"):
+    with pytest.raises(ObservationError, match=r"'goal' is in the frame 'moon', .* it has map, odom"):
         robot.decode('goal', message(POSE, 'moon'))
     assert robot.decode('odom', message(ODOMETRY, 'odom', 1.0)) == [1.0, 0.0, 0.0]
 
@@ -110,7 +110,7 @@ def test_without_tf_or_for_what_is_no_goal_frames_must_agree():
     robot = Robot(FrameTree())
     robot.hear(transform('map', 'odom'))
     robot.decode('goal', message(POSE, 'map'))  # nothing is known of the robot yet
-    with pytest.raises(ObservationError, match="'odom' is in the frame 'odom' and 'goal' is in 'map'"):
+    with pytest.raises(ObservationError, match="'odom' is in the frame 'odom', but 'goal' is in 'map'"):
         robot.decode('odom', message(ODOMETRY, 'odom'))
     assert robot.decode('goal', message(POSE, 'map', 1.0))[0] == 1.0, 'sent again, it is converted'
     assert robot.decode('odom', message(ODOMETRY, 'odom', 1.0)) == [1.0, 0.0, 0.0]

@@ -89,7 +89,7 @@ class SliceReader:
         elements, wanted = whole[cut], self._width
         if len(elements) != wanted and (wanted is not None or not len(elements)):
             raise ObservationError(
-                f"a {self._kind} has {len(whole)} values of '{label}', and '{text}' takes "
+                f"a {self._kind} has {len(whole)} values of '{label}', but '{text}' takes "
                 f'{wanted or "at least one"} and finds {len(elements)}; {_SHORT}'
             )
         return np.array(elements if after is None else [after(element) for element in elements], dtype=np.float64)
@@ -122,7 +122,9 @@ def find_way(kind: Kind, path: Path, *, whole: bool = False) -> Way:
             continue
         array_type = _array_of(here)
         if array_type is None:
-            raise ConfigError(f"'{path.text}' reads an element of '{label}', which is not an array in a {kind.name}.")
+            raise ConfigError(
+                f"'{path.text}' reads an element of '{label}', which is not an array in a {kind.name}; omit the index."
+            )
         here, fixed = array_type
         if isinstance(step, slice):
             cut_label, length = label, None if fixed is None else len(range(fixed)[step])

@@ -64,7 +64,7 @@ class SourceFrames:
         return None
 
     def _convert(self, source: Source, frame: str, wanted: str, otherwise: str) -> Pose:
-        start = f"the source '{source.name}' is in the frame '{frame}' and {otherwise}"
+        start = f"the source '{source.name}' is in the frame '{frame}', but {otherwise}"
         if self.tree is None:
             raise ObservationError(f'{start}. {_NO_TF}')
         if _kind(source) not in _CONVERTED or source.name not in self.goals:
@@ -72,7 +72,7 @@ class SourceFrames:
         try:
             return self.tree.pose(frame, wanted)
         except ObservationError as error:
-            raise ObservationError(f'{start}: {error}') from error
+            raise ObservationError(f'{start}, because {error}') from error
 
     def _frame_of_robot(self) -> str:
         """Return the frame of the sources other than goals; ``''`` before their first message."""
@@ -83,8 +83,8 @@ class SourceFrames:
         for other, known in self._frames.items():
             if frame and known and not _same(frame, known):
                 raise ObservationError(
-                    f"the source '{source.name}' is in the frame '{frame}' and '{other}' is in '{known}'; publish both "
-                    f"in one frame, or set 'observation.{source.name}.frame_id' to '{frame}' if that is correct."
+                    f"the source '{source.name}' is in the frame '{frame}', but '{other}' is in '{known}'; publish "
+                    f"both in one frame, or set 'observation.{source.name}.frame_id' to '{frame}' if that is correct."
                     f'{f" {_NO_TF}" if self.tree is None else ""}'
                 )
 
