@@ -94,7 +94,7 @@ def explained() -> Iterator[None]:
 
 def light_up(env: 'gym.Env[Any, Any]') -> bool:
     """
-    Add a bright light from the camera to a MuJoCo model that has no light; the physics do not change.
+    Add a bright light from the camera to a MuJoCo model that has no light; the physics does not change.
 
     Returns:
         whether the model had no light.

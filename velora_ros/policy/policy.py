@@ -177,7 +177,7 @@ def load_file(path: str | os.PathLike[str]) -> PolicyFile | OnnxFile:
     Return the content of a policy file, or of an ONNX model and the description beside it.
 
     Raises:
-        PolicyFileError: it is missing, damaged or neither of them.
+        PolicyFileError: it is missing or damaged, or neither a policy file nor an ONNX model.
     """
     return OnnxFile.load(path) if is_foreign(path) else PolicyFile.load(path)
 
