@@ -109,9 +109,9 @@ def driving(recording: Recording) -> dict[str, float]:
     """
     Return ``reached``, the share of rooms in which the first goal is reached before any contact.
 
-    ``collisions`` is the share of rooms with a contact before that, ``failed`` counts those with a contact at any time,
-    further goals included; ``path_ratio`` is the median length of the paths that reached the goal over the shortest
-    path on the grid, ``time_s`` their median duration [s].
+    ``collisions`` is the share of rooms with a contact before that, ``failed`` the number of rooms with one at any
+    time, further goals included; ``path_ratio`` is the median length of the paths that reached the goal over the
+    shortest path on the grid, ``time_s`` their median duration [s].
     """
     alive, metric = recording.alive, recording.metrics
     near = (metric['distance'] < WITHIN) & alive

@@ -126,7 +126,7 @@ def to_columns(steps: Array, burn_in: int, columns: Array) -> None:
 
 @kernel
 def to_steps(columns: Array, burn_in: int, steps: Array) -> None:
-    """Copy columns, shape (n, M), to steps, shape (L, n, B), the burn-in left alone."""
+    """Copy columns, shape (n, M), to steps, shape (L, n, B); the burn-in stays unchanged."""
     length, size, n_sequences = steps.shape
     for t in range(burn_in, length):
         start = (t - burn_in) * n_sequences
