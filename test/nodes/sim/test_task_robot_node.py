@@ -155,8 +155,13 @@ def test_the_driver_publishes_a_pattern_and_is_silent_while_somebody_else_publis
     assert twists[0] == twist()
     own = ros.publisher(TWIST, 'cmd_vel')
     ros.until(lambda: own.get_subscription_count() == 2, 'the simulator and this test as subscribers')
-    own.publish(twist(yaw=0.25))
-    ros.until(lambda: "another node publishes the command 'twist'; the driver is silent" in process.output)
+
+    def heard():  # again and again: the writer knows of a reader before the reader knows of the writer
+        own.publish(twist(yaw=0.25))
+        ros.spin(0.1)
+        return "another node publishes the command 'twist'; the driver is silent" in process.output
+
+    ros.until(heard, 'the silence of the driver')
     ros.until(lambda: any(message.angular.z == 0.25 for message in twists), 'the own command')
     first = next(i for i, message in enumerate(twists) if message.angular.z == 0.25)
     ros.until_quiet(twists, 0.5)
