@@ -35,8 +35,8 @@ make bench-learning TASK=inverted_pendulum   # hours, resumable; writes benchmar
 make results                                 # writes this page from benchmarks/results/*.csv
 ```
 
-Learning curves of the presets `tuned`, and of the recipe where a heading names it, on seeds 100-109, which were not
-used for tuning. Every seed is shown.
+This page shows learning curves of the presets `tuned`, and of the recipe if a heading names it. The seeds 100-109 were
+not used for tuning, and every seed is shown.
 
 * Evaluations are deterministic episodes of the current policy in a separate environment, 10 of them unless stated
   otherwise. The policy is the actor, or its running average if the preset sets `policy_tau` (the double pendulum's).

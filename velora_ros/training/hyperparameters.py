@@ -167,7 +167,9 @@ class TrainConfig:
     tau: float = _of(TRAIN, 0.005, 'share by which the target networks follow in each update', 0, 1, above=True)
     window_size: int = _of(TRAIN, 100, 'episodes between two status lines', 1, unit='episodes')
     sequence_length: int = _of(TRAIN, 8, 'steps of each sampled sequence that contribute to the loss', 1, unit='steps')
-    burn_in: int = _of(TRAIN, 0, 'steps before these that only update the hidden state', 0, unit='steps')
+    burn_in: int = _of(
+        TRAIN, 0, 'steps before each sampled sequence that only update the hidden state', 0, unit='steps'
+    )
     refresh_hidden: bool = _of(
         TRAIN,
         False,

@@ -89,7 +89,7 @@ PARAMETERS = (
     Parameter(
         'command.type', 'string', '',
         f'Message type of the command, a short or full name: {", ".join(COMMAND_TYPES)}, or a type with a writer of an '
-        'installed package. If empty, as in the policy file, otherwise Float64MultiArray.',
+        "installed package. If empty, the policy file's value, or else Float64MultiArray.",
         canonical=command_type,
     ),
     Parameter(
@@ -221,7 +221,7 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         ),
         Parameter(
             f'observation.{name}.max_age_s', 'double', -1.0,
-            "Longest time between its newest value and the trigger's stamp; -1 is as in the policy file, otherwise "
+            "Longest time between its newest value and the trigger's stamp; -1 is the policy file's value, or else "
             f'max_state_age_s. {_OFF}', 's', (-1, math.inf),
         ),
         Parameter(
