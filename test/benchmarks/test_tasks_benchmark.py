@@ -1,4 +1,4 @@
-"""The table of the tasks benchmark: what was run is not run again."""
+"""The tables of the benchmarks of tasks: what was run is not run again, and what was judged is shown."""
 
 import sys
 from pathlib import Path
@@ -39,3 +39,25 @@ def test_runs_in_the_table_are_compared_without_running_anything(tasks, monkeypa
     found = tasks.learning(['ours', 'sb3_sac', 'sb3_ppo'], [100], 60)
     assert found['times_sooner'] == 3.0
     assert found['median'] == {'ours': 4.0, 'sb3_sac': 12.0, 'sb3_ppo': 60.0}
+
+
+def claim(seed, tracking):
+    figures = f'{{"tracking": {tracking}, "air_times_s": [0.2, 0.25]}}'
+    values = ('quadruped', seed, False, 1000, 60, 256, figures, '')
+    return dict(
+        zip(('task', 'seed', 'disturbed', 'steps', 'seconds', 'episodes', 'figures', 'flags'), values, strict=True)
+    )
+
+
+def test_a_run_that_is_judged_again_replaces_its_rows_and_the_page_shows_all_rows(tasks, monkeypatch, tmp_path):
+    import results_page_tasks
+    import tasks_claim
+
+    monkeypatch.setattr(tasks_claim, 'TABLE', tmp_path / 'claims.csv')
+    tasks_claim.write([claim(101, 0.5)])
+    tasks_claim.write([claim(100, 0.75)])
+    tasks_claim.write([claim(101, 0.9)])
+    rows = [line for line in results_page_tasks.section().splitlines() if 'undisturbed |' in line]
+    assert [row.split(' | ')[0] for row in rows] == ['| 100', '| 101']
+    assert ' 0.900 ' in rows[1]
+    assert ' 0.200, 0.250 ' in rows[1]
