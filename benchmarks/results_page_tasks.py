@@ -11,18 +11,21 @@ SHOWN = {
         'tracking': 'tracking', 'yaw_tracking': 'yaw', 'moving_tracking': 'tracking while moving', 'falls': 'fell',
         'air_times_s': 'air time of the feet [s]', 'slip_m_s': 'slip [m/s]', 'action_change': 'change of action',
     },
-    'arm': {'reached': 'reached', 'error_m': 'median error [m]', 'failed': 'ended by a contact'},
+    'arm': {'reached': 'reached', 'error_m': 'median error [m]', 'failed': 'ended with a contact'},
     'rover': {
         'reached': 'reached without contact', 'collisions': 'contact on the way',
-        'path_ratio': 'way driven / shortest, median',
+        'path_ratio': 'distance driven / shortest path, median',
     },
 }  # fmt: skip
 
 HEAD = """## Tasks
 
-`velora_ros train --task NAME --seed SEED`, without a GPU, evaluated undisturbed and with all variation (quadruped: 256
-episodes of 10 s, arm: 400 of 10 s, rover: 500 rooms). Seconds are those of one core, which other work may have shared.
-`benchmarks/tasks_claim.py` writes the rows. policies/README.md has the figures of the shipped policies.
+The tables show runs of `velora_ros train --task NAME --seed SEED`, without a GPU. Each policy was evaluated undisturbed
+and with all variation: the quadruped in 256 episodes of 10 s, the arm in 400 of 10 s, and the rover in 500 rooms.
+Training time was measured on one core, which other work may have shared. [policies/README.md](../policies/README.md)
+has the figures of the shipped policies.
+
+`benchmarks/tasks_claim.py` writes the rows.
 """
 
 
