@@ -11,6 +11,7 @@ from velora_ros.contract.fields import width_of
 from velora_ros.nodes.policy import parameters as policy
 from velora_ros.nodes.policy.encoders import make_encoder
 from velora_ros.nodes.policy.observation_topics import ObservationTopics
+from velora_ros.nodes.policy.settings_of_parameters import observation_of, settings_of
 from velora_ros.nodes.ros.command_types import COMMAND_TYPES
 from velora_ros.nodes.sim import parameters as sim
 from velora_ros.nodes.sim.command_decoders import make_command_decoder
@@ -60,9 +61,9 @@ def spec_for(values):
 @pytest.mark.parametrize('number', OF_POLICY_NODE)
 def test_a_block_for_policy_node_configures_it(number):
     values = values_of(OF_POLICY_NODE[number])
-    spec, settings = spec_for(values), policy.settings_of(values)
+    spec, settings = spec_for(values), settings_of(values)
     if values['observation.fields']:
-        observed = policy.observation_of(values)
+        observed = observation_of(values)
         observed = ObservationTopics(spec.observation_names, observed)
         observed.limit_ages(values, 0.1)
         topics = [topic.source.topic for topic in (observed.trigger, *observed.others)]
