@@ -104,15 +104,15 @@ def interface_page() -> str:
             if row.node == node
         ]
         services = [(code(row.name), code(row.type), row.description) for row in SERVICES if row.node == node]
-        page += [f'## {node}\n', table(('', 'topic', 'type', 'quality of service', 'what'), topics)]
-        page += [table(('service', 'type', 'what'), services)] if services else []
+        page += [f'## {node}\n', table(('', 'topic', 'type', 'quality of service', 'content'), topics)]
+        page += [table(('service', 'type', 'what it does'), services)] if services else []
     return '\n'.join(page)
 
 
 GROUPS = {
-    'agent': ('Agent', 'Arguments of `LiquidDDPG(...)`.'),
-    'train': ('Training', 'Arguments of `LiquidDDPG.train(...)`.'),
-    'env': ('Environment', 'Arguments of `velora_ros.gym.Disturbances`, for training and its evaluations.'),
+    'agent': ('Agent', 'These are arguments of `LiquidDDPG(...)`.'),
+    'train': ('Training', 'These are arguments of `LiquidDDPG.train(...)`.'),
+    'env': ('Environment', 'These are arguments of `velora_ros.gym.Disturbances`, for training and its evaluations.'),
 }
 
 
@@ -121,9 +121,11 @@ def hyperparameter_page() -> str:
     page = [
         '# Hyperparameters\n',
         NOTE.replace('the tables in velora_ros/nodes', 'velora_ros/training/hyperparameters.py'),
-        'Each is an argument in Python, a flag of `velora_ros train` (`--actor-lr 0.001`), a line of a preset or of a'
-        ' `--config` file (`actor_lr: 0.001`), and a parameter of `trainer_node`. Those marked *live* may change'
-        ' between two episodes: from a callback, or as a parameter of `trainer_node`.\n',
+        'You can set each hyperparameter as a flag of `velora_ros train`, as an argument in Python, as a line of a'
+        ' preset or of a `--config` file (`actor_lr: 0.001`), or as a parameter of `trainer_node`:\n',
+        '```bash\nvelora_ros train --env InvertedPendulum-v5 --actor-lr 0.001\n```\n',
+        'Hyperparameters marked *live* can change between two episodes, from a callback or as a parameter of'
+        ' `trainer_node`.\n',
     ]
     for group, (title, text) in GROUPS.items():
         rows = [
