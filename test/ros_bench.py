@@ -24,7 +24,7 @@ from with_parent import with_parent
 from velora_ros.nodes.ros.message_types import interface_class
 
 ASK_AGAIN = 6.0  # [s] without an answer of a service
-# How long anything may take before a test fails [s]; nothing waits that long when all is well. A training for which
+# How long anything may take before a test fails [s]; nothing waits that long when all is well. A training run for which
 # nothing is compiled yet takes 13 s of processor time to begin, which may be far more on a busy machine: with 15
 # processes per core a control run of 4 s has taken more than 60 s.
 PATIENCE = 180.0

@@ -138,7 +138,7 @@ class JointValues:
             if self._met:
                 return False  # other joints of the robot
             raise ObservationError(
-                f'the joint states have {", ".join(layout.joints) or "no joint"} and nothing that the policy reads: '
+                f'the joint states have {", ".join(layout.joints) or "no joint"}, but nothing that the policy reads: '
                 f"{self._listed(~self._seen)}; publish it, or map the robot's names with 'observation.fields'."
             )
         self._store_common_stamp()

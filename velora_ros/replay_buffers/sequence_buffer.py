@@ -346,7 +346,7 @@ def scatter_states(  # noqa: PLR0917 - numba's dispatcher is fastest with positi
     begins: int,
 ) -> None:  # fmt: skip
     """
-    Copy hidden states to rows of the ring, except to those that begin an episode and to what is not held.
+    Copy hidden states to rows of the ring, except rows that begin an episode and rows without a transition.
 
     Args:
         ring: shape (capacity, width).

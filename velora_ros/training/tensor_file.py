@@ -2,7 +2,7 @@
 Write tensors as a safetensors file piece by piece.
 
 The safetensors library would hold a copy of all tensors and of the whole file in memory, 1.3 GB for a replay of 460 MB,
-and write it at once; in one run beside a robot that held up all processes for a fifth of a second. Here nothing is
+and write it at once; in one run beside a robot, that held up all processes for a fifth of a second. Here nothing is
 copied, and each piece is on the disk before the next one is written. The library reads the file.
 """
 

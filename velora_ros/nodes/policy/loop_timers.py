@@ -35,7 +35,7 @@ class LoopTimers:
 
     def _on_watchdog(self) -> None:
         """
-        Check for silence, then again when the newest state could next be too old; these are few checks, all in time.
+        Check for silence, then again when the newest state could next be too old: few checks, but none too late.
 
         A fault needs two checks in a row that find silence: between them, a process that was blocked itself reads the
         queued states.

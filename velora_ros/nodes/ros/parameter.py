@@ -1,7 +1,7 @@
 """
 One ROS parameter: name, type, default, description, valid values; its check and its descriptor.
 
-Each node has a table of them in its own ``parameter.py``. ``parameter_table.py`` declares a table on a node.
+Each node has a table of them in its own ``parameters.py``. ``parameter_table.py`` declares a table on a node.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Leaves processor time to other processes: whole CPUs, and by a lower priority of training."""
+"""Leaves processor time to other processes: training keeps off some CPUs and has a lower priority."""
 
 import contextlib
 import os
