@@ -79,7 +79,7 @@ def narrowed(
     Return the lowest and the highest value for each name: those given by patterns, else the model's, (names,) each.
 
     Raises:
-        TaskError: a pattern fits no name, or its range is empty or not inside of the model's.
+        TaskError: a pattern fits no name, or its range is empty or not within the model's.
     """
     low, high = low.copy(), high.copy()
     for pattern, (lowest, highest) in given.items():
@@ -89,7 +89,7 @@ def narrowed(
         widest = float(low[chosen].max()), float(high[chosen].min())
         if not widest[0] <= lowest < highest <= widest[1]:
             raise TaskError(
-                f"{what} of '{pattern}' are ({lowest:g}, {highest:g}); give a lower and a higher one inside of the "
+                f"{what} of '{pattern}' are ({lowest:g}, {highest:g}); give a lower and a higher one within the "
                 f"model's range, ({widest[0]:g}, {widest[1]:g})."
             )
         low[chosen], high[chosen] = lowest, highest

@@ -34,7 +34,7 @@ def joint_targets(
         effort_limit: largest torque or force [N*m or N]; it also bounds the distance of a target from the joint.
         mode: ``absolute`` or ``increment``.
         speed_limit: largest speed of a target, with increments [rad/s or m/s].
-        limits: lowest and highest target by patterns of joints, inside of the model's range, for example to keep an
+        limits: lowest and highest target by patterns of joints, within the model's range, for example to keep an
             arm from folding onto itself [rad or m]; all other joints have the model's range.
     """
     if mode not in (ABSOLUTE, INCREMENT):
