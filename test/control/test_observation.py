@@ -153,7 +153,7 @@ def test_messages_without_our_joints_are_ignored_once_one_had_some():
 @pytest.mark.parametrize(('names', 'fields'), [(['gripper', 'wrist'], {'position': [1, 2]}), (['slider', 'hinge'], {})])
 def test_joint_states_without_a_wanted_signal_are_refused_with_the_expected_ones(names, fields):
     with pytest.raises(
-        ObservationError, match=rf"joint states have {', '.join(names)} and .* 'slider/position', 'hinge/position'"
+        ObservationError, match=rf"joint states have {', '.join(names)}, but .* 'slider/position', 'hinge/position'"
     ):
         update(JointValues(NAMES, 0.1), names, **fields)
 
