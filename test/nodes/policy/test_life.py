@@ -171,7 +171,7 @@ def test_joint_states_of_another_robot_are_reported_with_the_expected_joints(ros
         stamp = ros.node.get_clock().now().nanoseconds
         states.publish(to_joint_state(('thigh', 'leg'), np.array([0.1, 0.2]), np.array([0.3, 0.4]), np.empty(0), stamp))
         ros.spin(0.02)
-        return 'joint states have thigh, leg and' in status[-1].message
+        return 'joint states have thigh, leg, but' in status[-1].message
 
     ros.until(told, 'the reason')
     assert "'slider/position', 'hinge/position'" in status[-1].message
