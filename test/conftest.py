@@ -1,5 +1,7 @@
 """Fixtures shared by the tests of several subpackages, and how the tests are distributed to several processes."""
 
+import contextlib
+import importlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -17,6 +19,10 @@ from velora_ros.liquid.wiring import Wiring
 from velora_ros.policy import PolicyFile
 from velora_ros.policy.tensor_layout import shapes
 from velora_ros.spec import PolicySpec
+
+# torch's CUDA wheels bring triton. A process that loads it after Mesa's software renderer crashes: both contain LLVM.
+with contextlib.suppress(ImportError):
+    importlib.import_module('triton')
 
 # A shell that runs the tests in the background makes them ignore SIGINT, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
