@@ -5,12 +5,17 @@ from collections.abc import Sequence
 from velora_ros.spec import RobotContract, Source
 
 
+def variation(contract: RobotContract) -> str:
+    """Return what differed between the simulations of training; a policy of another library does not state it."""
+    return f'it varied {", ".join(contract.varied)}' if contract.varied else 'no variation is stated'
+
+
 def contract_lines(contract: RobotContract) -> list[str]:
     """Return the sources, the command and the task of training."""
     command = contract.command
     moves = ', which moves at the speed of the actions' if command.mode == 'increment' else ''
     lines = [
-        f'  task         {contract.task or "unknown"}; it varied {", ".join(contract.varied) or "nothing"}',
+        f'  task         {contract.task or "unknown"}; {variation(contract)}',
         'sources',
     ]
     lines += table(['', 'topic', 'type', 'notes'], [_source(one, i) for i, one in enumerate(contract.sources)])

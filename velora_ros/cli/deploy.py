@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from velora_ros.cli.contract_tables import variation
 from velora_ros.cli.draft_description import needs_description, write_description
 from velora_ros.contract.contract_to_parameters import as_parameters
 from velora_ros.errors import ConfigError, SpecError
@@ -24,7 +25,7 @@ HEAD = """\
 #   ros2 launch velora_ros control.launch.py sim:=false policy:={file} params:=THIS_FILE
 # Parameters that are omitted have the value in the policy file. docs/parameters.md explains each of them.
 #
-# task: {task}; it varied {varied}.
+# task: {task}; {variation}.
 # An observation is scale * value + offset, in the policy's order. {ranges}
 """
 GAINS = """\
@@ -104,7 +105,7 @@ def _head(file: str, contract: RobotContract) -> str:
         f'{source.name}: {_numbers(source.low)} to {_numbers(source.high)}' for source in contract.sources if source.low
     )
     head = HEAD.format(
-        file=file, task=contract.task or 'unknown', varied=', '.join(contract.varied) or 'nothing',
+        file=file, task=contract.task or 'unknown', variation=variation(contract),
         ranges=f'Trained ranges: {ranges}.' if ranges else '',
     )  # fmt: skip
     command = contract.command

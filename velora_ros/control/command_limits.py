@@ -51,7 +51,7 @@ class Safety:
         self.max_gap = or_derived(settings.max_gap_s, GAP_PERIODS * period)
         """Longest time between two states without a reset of the hidden state [s]."""
         self.longest_step = min(self.max_gap, GAP_PERIODS * period)
-        """Longest time between two commands that the slew rate allows for [s], even if gaps are not checked."""
+        """Longest time that counts for the slew rate [s], however long the pause between two commands was."""
         self.ramp = settings.ramp_s
         self.slew_rate = slew_rates(spec, settings.slew_rate)
         self.has_ramp_or_slew = self.ramp > 0 or any(settings.slew_rate)

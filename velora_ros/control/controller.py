@@ -48,7 +48,8 @@ class Controller(Supervisor):
 
         Returns:
             A command; None when disarmed, faulted, or when the observation must not be used (:attr:`status` has the
-            reason). Right after a fault, the fallback command; until a robot stands in its start pose, the way there.
+            reason). The call that finds a fault returns the fallback command. Until a robot stands in its start pose, a
+            command on the way there.
         """
         self.policy_action = None
         if (refusal := self._times.refusal(stamp, now)) is not None:

@@ -71,9 +71,9 @@ class JointValues:
             repeats, so that :meth:`read` can name what is missing.
 
         Raises:
-            ObservationError: a field and the names differ in length, or no message so far had any of the signals; then
-                nothing is stored. Or the message belongs to the next state and a part of the last one is missing; then
-                it is stored.
+            ObservationError: a field and the names differ in length, a joint is named twice, or no message so far had
+                any of the signals; then nothing is stored. Or the message belongs to the next state and a part of the
+                last one is missing; then it is stored.
         """
         joints, position, velocity, effort = state
         fields = (position, velocity, effort)

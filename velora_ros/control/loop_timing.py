@@ -17,7 +17,7 @@ class TimingReport:
         latency_p50_us: median time from input to output [us].
         latency_p99_us: 99th percentile of that time [us].
         latency_max_us: longest such time [us].
-        input_age_ms: median age of the input when the output was ready [ms].
+        input_age_ms: median age of the input when it was received [ms].
         samples: number of outputs in the window.
     """
 
@@ -48,7 +48,7 @@ class LoopTiming:
         Args:
             received: time at which its input was received, on a steady clock [s].
             finished: time at which the output was published, on the same clock [s].
-            age: age of the input [s].
+            age: age of the input when it was received [s].
         """
         self._samples.append((received, finished, age))
 

@@ -66,7 +66,7 @@ def numbers_of(values: Array) -> Numbers:
     """
     Return a view of an array's numbers.
 
-    Through it, single numbers are read and written, and those of an ``array.array`` copied, in a fifth of the time.
+    Reading and writing a single number through it, or copying an ``array.array``, takes a fifth of the time.
     """
     return cast(Numbers, values.data)
 

@@ -1,8 +1,8 @@
 """
 Whether the policy may command: arming, the latched fault, resets of the hidden state, and the change to another policy.
 
-``controller.py`` adds which command is sent. ``arming.py``, ``watchdog.py``, ``standing_up.py`` and ``policy_swap.py``
-hold the state of each of these.
+``controller.py`` adds which command is sent. The states of these are in ``arming.py``, ``watchdog.py``,
+``state_times.py``, ``tilt_and_speed_latches.py``, ``standing_up.py`` and ``policy_swap.py``.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Actor, critics, their targets and the frozen normalisation: everything that an update reads and writes."""
+"""The networks of an agent: actor, critics, their targets and the frozen normalisation."""
 
 import copy
 import itertools

@@ -105,7 +105,8 @@ def _step(observation: Any, ratio: float, weights: Any, state: Any) -> int:
         ratio: dt / T, already clamped.
         weights: float32, from :func:`pack`. As float32 they fit in the processor's first-level cache, which saves more
             time than their conversion costs.
-        state: float64; the hidden state (C,), the action (A,), its bounds low (A,) and high (A,), then scratch.
+        state: float64; the hidden state (C,), the action (A,), the action's bounds low (A,) and high (A,), then
+            scratch. The order of the gates is that of ``tensor_layout.py``.
 
     Returns:
         OK, NOT_FINITE (the observation holds a NaN or an infinity) or TOO_LARGE (the sums would overflow).

@@ -51,8 +51,8 @@ class Batch:
     B sequences of L contiguous transitions; float32.
 
     A sequence may run over the end of an episode into the next one: ``first`` says where, and the hidden state is zero
-    there. So no padding is needed, and without ``episode_share`` all transitions except the oldest and newest L - 1 are
-    drawn equally often.
+    there. So no padding is needed, and without ``episode_share`` all transitions are drawn equally
+    often, except the L - 1 oldest and the L - 1 newest.
     """
 
     observation: Array  # (B, L, observation)

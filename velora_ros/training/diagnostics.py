@@ -103,7 +103,7 @@ DIAGNOSTICS = (
     Diagnostic(
         'updates', 'count',
         'updates so far',
-        'rises by `update_ratio` per step',
+        'rises by `update_ratio` per step after the first `boost_steps`, or as `samples_per_transition` says',
     ),
 )  # fmt: skip
 NAMES = tuple(one.name for one in DIAGNOSTICS)

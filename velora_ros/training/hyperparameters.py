@@ -195,12 +195,12 @@ class TrainConfig:
         unit='transitions per transition',
     )
     actor_every: int = _of(
-        TRAIN, 1, 'number of updates between two updates of the actor and its target network (TD3)', 1, unit='updates'
+        TRAIN, 1, 'the actor and its target network are updated in every actor_every-th update (TD3)', 1, unit='updates'
     )
     boost_ratio: float = _of(
-        TRAIN, 10.0, 'updates per environment step for the first boost_steps', unit='updates per step'
+        TRAIN, 10.0, 'updates per environment step for boost_steps steps after the start-up', unit='updates per step'
     )
-    boost_steps: int = _of(TRAIN, 3000, 'steps for which boost_ratio applies', 0, unit='steps')
+    boost_steps: int = _of(TRAIN, 3000, 'steps after the start-up for which boost_ratio applies', 0, unit='steps')
     target_noise: float = _of(
         TRAIN,
         0.2,

@@ -7,14 +7,15 @@ A transition passes through these files on its way to a step of Adam, in the tor
 2. ``models/agent.py``: ``remember`` stores the transition, ``learn`` runs an update in the order of the paper;
 3. ``replay_buffers/sequence_buffer.py``: ``add`` and ``sample``;
 4. ``models/backends/torch_backend.py``: the losses, their gradients and the optimisers' steps;
-5. ``models/targets.py``, called by the backend: what the critics learn from;
+5. ``models/targets.py``, called by the backend, the agent and the networks: what the critics learn from, and how the
+   target networks follow;
 6. ``models/actor_and_critics.py``, called by the backend: the networks. The actor is a torch module
    (``liquid/network.py``); its gradient through time is torch's own.
 
 :mod:`velora_ros.training.vector_env_loop` does the same in many environments. What both have in common, such as the
 budget and the records, is in :mod:`velora_ros.training.loop_base`.
-:class:`velora_ros.training.checked_env.CheckedEnv` is the environment with flat float32 observations and actions in
-[-1, 1]; it refuses what is not finite.
+:class:`velora_ros.training.checked_env.CheckedEnv` is the environment with float32 observations and actions in [-1, 1];
+it refuses what is not finite.
 """
 
 from typing import Any

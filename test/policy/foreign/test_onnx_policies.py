@@ -201,6 +201,12 @@ def test_terms_of_the_wrong_width_are_named_with_their_sizes(tmp_path):
     assert 'its network reads 48 numbers, but its terms have 45: base_lin_vel 3, base_ang_vel 3' in str(error.value)
 
 
+def test_a_default_position_outside_of_the_limits_is_refused(tmp_path):
+    path, _ = mjlab_policy(tmp_path, default_positions=[9.0, *DEFAULTS[1:]])
+    with pytest.raises(PolicyFileError, match=r"the default position of 'FL?.*' is 9, but its limits are"):
+        Policy.load(path)
+
+
 def test_an_unknown_term_is_read_from_a_topic_of_its_own(tmp_path):
     network = actor(n_observations=3 + 5)
     path = export(network, tmp_path / 'walk.onnx')

@@ -94,7 +94,7 @@ class TorchBackend:
 
     def next_values(self, data: 'TensorBatch', noise: Tensor, burn_in: int) -> tuple[list[Tensor], Tensor]:
         """
-        Return each target critic's value of s' and the smoothed action there, and the target actor's action in s.
+        Return each target critic's value Q'(s', mu'(o') + noise), and the target actor's action mu'(o).
 
         Returns:
             Q' of each critic, shape (B, L - burn-in), and mu'(o), shape (B, L - burn-in, action).
@@ -255,7 +255,7 @@ def take_step(
 ) -> Tensor | None:
     """Take a step down the gradient without waiting for the device; return its norm before clipping if ``measure``."""
     parameters = list(module.parameters())
-    gradients = torch.autograd.grad(loss, parameters)  # the actor's step does not change the critic
+    gradients = torch.autograd.grad(loss, parameters)  # the gradients of the critic stay untouched by the actor's step
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
     norm = nn.utils.get_total_norm(gradients) if measure else None

@@ -1,8 +1,9 @@
 """
 Encode: from a command to the message for the robot, the last of four steps from a state to a command.
 
-An encoder has one method, ``encode(command) -> message``, and fills the same message each time. That of a vector
-(``serialised_messages.py``) returns serialised bytes.
+An encoder has the method ``encode(command) -> message``. Most fill the same message each time; that of a vector
+(``serialised_messages.py``) returns serialised bytes. An encoder with a last message of its own also has ``damp`` or
+``end``; see :func:`encode_last`.
 """
 
 from array import array

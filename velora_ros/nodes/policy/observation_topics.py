@@ -144,7 +144,7 @@ class ObservationTopics:
         self, begins: Callable[[int], bool], last_action: npt.NDArray[np.float64] | None = None
     ) -> NewestValues | Observation:
         """
-        Return the object that merges the newest values of all topics.
+        Return the object that merges the newest values of all topics; of joint states alone, their own values.
 
         Args:
             begins: as in :class:`Observation`.
@@ -165,7 +165,11 @@ class ObservationTopics:
         )
 
     def limit_ages(self, values: Values, max_state_age: float) -> None:
-        """Set the largest difference in time between each source and the observation, from the node's parameters."""
+        """
+        Set the largest difference in time between each source and the observation, from the node's parameters.
+
+        A source without an age limit (``max_age_s`` 0) is a goal, which :meth:`forget_states` keeps.
+        """
         for topic in self._topics:
             topic.values.max_age = max_age(topic.source, values, max_state_age)
         self.frames.goals = {

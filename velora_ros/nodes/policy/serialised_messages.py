@@ -3,9 +3,9 @@ A joint state is read, and a vector of commands written, as the bytes that the m
 
 Deserialising or serialising a message with rclpy takes longer than all other steps from a state to a command together.
 A robot sends the same names every time, so only the numbers must be read. The rules of CDR determine where they
-are: each number starts at a multiple of its own size, counted from the fourth byte. A joint state with a new layout is
-deserialised by rclpy. ``decoding/imu_decoder.py`` does the same for an Imu; all other messages are read by
-``decoding/decoders.py`` and written by ``encoders.py``.
+are: each number starts at a multiple of its own size, counted from the end of the header of 4 bytes. A joint state with
+a new layout is deserialised by rclpy. ``decoding/imu_decoder.py`` does the same for an Imu; all other messages are read
+by ``decoding/decoders.py`` and written by ``encoders.py``.
 """
 
 import struct

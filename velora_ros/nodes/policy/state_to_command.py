@@ -9,7 +9,8 @@ of commands it goes through:
 2. observe: ``JointValues`` (``control/joint_values.py``) merges them by name into an observation, by itself or, with
    other sources, transforms or position commands, for ``Observation`` (``control/observation.py``);
 3. decide: ``Controller.decide`` (``control/controller.py``) steps the policy, ``Policy.step`` (``policy/policy.py``)
-   with its engine (``policy/numba_engine.py``), and limits the action, ``RampAndSlew`` (``control/command_limits.py``);
+   with its engine (``policy/numba_engine.py``), and limits the action, ``Safety.bounded`` and, if a ramp or a slew rate
+   is set, ``RampAndSlew`` (``control/command_limits.py``);
 4. encode: ``VectorEncoder`` (``serialised_messages.py``) makes the message of the command.
 
 At a fixed rate (``rate_hz``) the path is split: a state is kept, and the next tick answers it.
@@ -89,7 +90,7 @@ class StateToCommand:
         self._observation = sources.observation(controller.begins, controller.last_action)
         observed = self._observation
         self._measured = observed if sources.measures_joints and isinstance(observed, Observation) else None
-        self._late = round(self._period * 1e9)  # an older state is not answered if a newer one waits [ns]
+        self._late = round(self._period * 1e9)  # a state older than this is not answered if a newer one waits [ns]
         self._queue: deque[Any] = deque()  # messages that were received behind a late state
         self._kept: tuple[int, float] | None = None  # the newest state at a fixed rate: its stamp, when it was received
         self._status_is_known = False
@@ -172,7 +173,7 @@ class StateToCommand:
                 self._reject(error)
 
     def _is_superseded(self, age: int) -> bool:
-        """Return whether a newer complete state was queued after a state of this age [ns]; if so, count it."""
+        """Return whether a newer complete state is queued behind a state of this age [ns]; if so, count this one."""
         if age <= self._late and not self._queue:
             return False
         while (message := self._take()) is not None:

@@ -138,6 +138,12 @@ def _command(
         what: spread(f"'{what}' of the actions", getattr(actions, what), count)
         for what in ('scale', 'offset', 'low', 'high', 'stiffness', 'damping', 'effort_limit')
     }
+    for place, value, low, high in zip(places, pose, each['low'], each['high'], strict=False):
+        if not low <= value <= high:
+            raise PolicyFileError(
+                f"the default position of '{place}' is {value:g}, but its limits are {low:g} and {high:g}; correct "
+                "'default_positions', or 'low' and 'high' of the actions."
+            )
     command = RobotCommand(
         type=actions.type, fields=places, interface=actions.interface, start_pose=pose,
         low=each['low'], high=each['high'], stiffness=each['stiffness'], damping=each['damping'],

@@ -2,7 +2,7 @@
 Decode: from a message to its stamp and values, the first of four steps from a state to a command.
 
 A decoder has one method, ``decode(message, now) -> (stamp, values)``. :class:`MessageDecoder` is for every type except
-joint states, which ``serialised_messages.py`` decodes from their bytes.
+joint states (``serialised_messages.py``) and a plain Imu (``imu_decoder.py``), which are decoded from their bytes.
 """
 
 from typing import Any, Protocol
