@@ -34,5 +34,8 @@ def actuators_on(sim: Sim, joints: Joints, term: str) -> Ids:
     """
     found = [actuator_id(sim, name) for name in joints.names]
     if None in found:
-        raise TaskError(f"{term}: the joint '{joints.names[found.index(None)]}' has no actuator; add one to the model.")
+        raise TaskError(
+            f"{term}: the joint '{joints.names[found.index(None)]}' has no actuator; add one to the model, or give "
+            'scale (joint_efforts), or stiffness and effort_limit (joint_targets).'
+        )
     return np.array(found, np.intp)
