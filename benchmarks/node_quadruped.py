@@ -32,7 +32,7 @@ class QuadrupedRobot(Robot):
 
     def __init__(self, *arguments: Any) -> None:
         contract = PolicyFile.read_spec(SHIPPED).contract
-        assert contract is not None  # it was trained in a task
+        assert contract is not None  # it was trained on a task
         self.joints, self.rest = contract.command.fields, contract.command.start_pose
         super().__init__(*arguments)
         topics = {source.type: source.topic for source in contract.sources}

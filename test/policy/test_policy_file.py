@@ -170,8 +170,8 @@ def test_a_cut_short_file_is_refused(file, load_bytes, length):
         (struct.pack('<Q', 8) + b'\xff' * 8, 'a binary file'),
         (struct.pack('<Q', 40_000) + b'{' * 40_000, 'a safetensors file that is cut short or damaged'),
         (safetensors.numpy.save({'a': np.zeros(3)}), 'a safetensors file that velora_ros did not write'),
-        (safetensors.numpy.save({'a': np.zeros(3)}, metadata={'velora_ros': 'x'}), 'metadata are not JSON'),
-        (safetensors.numpy.save({'a': np.zeros(3)}, metadata={'velora_ros': '7'}), 'metadata are not a JSON object'),
+        (safetensors.numpy.save({'a': np.zeros(3)}, metadata={'velora_ros': 'x'}), 'metadata is not JSON'),
+        (safetensors.numpy.save({'a': np.zeros(3)}, metadata={'velora_ros': '7'}), 'metadata is not a JSON object'),
     ],
 )
 def test_other_content_is_refused(load_bytes, data, named):

@@ -100,7 +100,7 @@ def test_numpys_numbers_are_welcome_and_become_pythons() -> None:
         ({'buffer_size': 50, 'batch_size': 8, 'burn_in': 43}, 'needs 51 transitions'),
         ({'critic_neurons': 1}, 'critic_neurons is 1; it must be at least 2'),
         ({'n_neurons': np.float64(10.5)}, 'it must be an integer'),
-        ({'action_delay': [1]}, 'action_delay is [1]; it must be two numbers of control periods'),
+        ({'action_delay': [1]}, 'action_delay is [1]; it must be two numbers, in control periods'),
         ({'period_jitter': 1.5}, 'period_jitter is 1.5; it must be a number, at least 0 and at most 1'),
     ],
 )

@@ -88,7 +88,7 @@ def text(file: str, spec: PolicySpec) -> str:
     contract = spec.contract
     if contract is None:
         raise SpecError(
-            f"the policy '{file}' has no contract: it was not trained in a task, or was trained by an earlier release. "
+            f"the policy '{file}' has no contract: it was not trained on a task, or was trained by an earlier release. "
             f"'velora_ros "
             "tasks write TASK FILE' adds it; for other policies see docs/plug-in-your-robot.md."
         )

@@ -64,7 +64,7 @@ def parse_relative_position(text: str) -> RelativePosition | None:
         raise ConfigError(f"'{text}' has the unknown step '{unknown[0]}'; the valid steps are {', '.join(_STEPS)}.")
     given: dict[str, str] = dict(steps)
     if len(given) < len(steps) or ('relative_to' in given and 'in_frame_of' in given):
-        raise ConfigError(f"'{text}' subtracts two positions; give one.")
+        raise ConfigError(f"'{text}' subtracts two positions; only one can be subtracted.")
     origin = given.get('in_frame_of') or given.get('relative_to') or ''
     within = _distance(text, given['within']) if 'within' in given else math.inf
     return RelativePosition(origin, 'in_frame_of' in given, given.get('turned_by', ''), within, AXES.index(match[2]))

@@ -1,4 +1,4 @@
-"""The newest values of a source whose messages each have all of its values, for example a vector or an Imu."""
+"""The newest values of a source whose every message has all of its values, for example a vector or an Imu."""
 
 import math
 from collections.abc import Sequence

@@ -41,7 +41,7 @@ class RealTimePacer:
         return self._factor
 
     def set_factor(self, factor: float, now: float) -> None:
-        """Change the speed of simulated time from ``now`` on, on the clock [s]."""
+        """Change the speed of simulated time, beginning at the clock's time ``now`` [s]."""
         self._start = now - (now - self._start) * self._factor / factor
         self._factor = factor
 

@@ -14,7 +14,7 @@ def progress(config: TrainConfig, steps: int, steps_of_full_episodes: int) -> fl
 
 def learning_rates(config: TrainConfig, progress: float, steps: int, *, began_from_file: bool) -> tuple[float, float]:
     """
-    Return the learning rates of actor and critic: both fall geometrically, to the share ``lr_final``.
+    Return the learning rates of the actor and the critic; both fall geometrically to the factor ``lr_final``.
 
     Args:
         config: the hyperparameters.
@@ -29,7 +29,7 @@ def learning_rates(config: TrainConfig, progress: float, steps: int, *, began_fr
 
 def actor_share(warm_up: int, steps: int) -> float:
     """
-    Return the factor on the actor's learning rate after a start from a file.
+    Return the factor of the actor's learning rate when training starts from a file.
 
     A new critic misleads the actor, so the rate is 0 for ``warm_up`` steps and then rises linearly over as many more.
     """

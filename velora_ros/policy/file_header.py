@@ -103,9 +103,9 @@ def metadata_of(header: Mapping[str, Any]) -> dict[str, Any]:
     try:
         metadata = json.loads(container[PACKAGE])
     except (ValueError, RecursionError) as error:
-        raise PolicyFileError(f'its metadata are not JSON ({error}); copy or export it again.') from error
+        raise PolicyFileError(f'its metadata is not JSON ({error}); copy or export it again.') from error
     if not isinstance(metadata, dict):
-        raise PolicyFileError('its metadata are not a JSON object; copy or export it again.')
+        raise PolicyFileError('its metadata is not a JSON object; copy or export it again.')
     _check_version(metadata.get('format_version'))
     for name in ('spec', 'wiring', 'dt_range', 'environment', 'provenance', 'digest'):
         if name not in metadata:

@@ -98,7 +98,7 @@ class PolicyFile:
         Write the policy. A reader sees either the old file or the new one, never a part of it.
 
         Raises:
-            PolicyFileError: the metadata are too large for a header.
+            PolicyFileError: the metadata is too large for a header.
             StorageError: the file cannot be written; the old one is unchanged.
         """
         data = self.to_bytes()
@@ -110,12 +110,12 @@ class PolicyFile:
         Return the bytes that :meth:`save` writes.
 
         Raises:
-            PolicyFileError: the metadata are too large for a header.
+            PolicyFileError: the metadata is too large for a header.
         """
         text = _canonical({**self._metadata(), 'digest': self.digest})
         if len(text) > LARGEST_HEADER // 2:  # half, because safetensors escapes every quote
             raise PolicyFileError(
-                f"field 'provenance' is too large: the metadata have {len(text)} characters, "
+                f"field 'provenance' is too large: the metadata has {len(text)} characters, "
                 f'at most {LARGEST_HEADER // 2} fit; keep the training log in a separate file.'
             )
         return safetensors.numpy.save(dict(self.tensors), metadata={PACKAGE: text})

@@ -46,7 +46,7 @@ class SweepFolder:
     @contextlib.contextmanager
     def start(cls, folder: str | os.PathLike[str], sweep: Sweep) -> 'Iterator[SweepFolder]':
         """
-        Start a sweep in a folder, which is made if it is missing, and lock the folder for the block.
+        Start a sweep in a folder, which is made if it is missing, and lock the folder for the ``with`` block.
 
         Raises:
             StorageError: the folder cannot be written, is in use, or already holds a sweep.
@@ -70,7 +70,7 @@ class SweepFolder:
     @contextlib.contextmanager
     def resume(cls, folder: str | os.PathLike[str]) -> 'Iterator[SweepFolder]':
         """
-        Resume the sweep in a folder, and lock the folder for the block.
+        Resume the sweep in a folder, and lock the folder for the ``with`` block.
 
         Raises:
             ConfigError: there is no sweep in the folder, or its files are damaged.

@@ -33,7 +33,7 @@ def robot_contract(task: Any, episodes: Episodes) -> RobotContract | None:
 
 def with_contract(file: PolicyFile, task: Any) -> PolicyFile:
     """
-    Return a policy that was trained in a task, with the task's contract and unchanged weights.
+    Return a policy that was trained on a task, with the task's contract and unchanged weights.
 
     Raises:
         SpecError: the policy reads or commands something other than the task.

@@ -58,12 +58,12 @@ DIAGNOSTICS = (
         'around 0; negative while Q still rises; large and positive compared with `q_start` means overestimation',
     ),
     Diagnostic(
-        'action_saturation', 'share',
+        'action_saturation', 'fraction',
         f"actor outputs beyond {SATURATED} of tanh's range, over the batches",
         'below 0.5, unless the task needs full force; near 1, little gradient passes',
     ),
     Diagnostic(
-        'hidden_saturation', 'share',
+        'hidden_saturation', 'fraction',
         f'elements of the hidden state beyond {SATURATED}, over the batches',
         'below 0.3; near 1, the neurons act as switches and hardly learn; lower `actor_lr`',
     ),
@@ -86,7 +86,7 @@ DIAGNOSTICS = (
         'grows with Q, then levels off; if it grows while Q is constant, lower `critic_lr`',
     ),
     Diagnostic(
-        'noise', 'half ranges',
+        'noise', 'fraction of half the range of the actions',
         'current standard deviation of the exploration noise',
         'as configured',
     ),

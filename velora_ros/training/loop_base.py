@@ -58,7 +58,7 @@ class LoopBase(ABC):
     One training run of an agent; :meth:`run` runs it part by part.
 
     Args:
-        agent: acts and learns.
+        agent: the agent to train.
         config: the hyperparameters; those of the groups ``agent`` and ``env`` are not read.
         options: everything else.
     """

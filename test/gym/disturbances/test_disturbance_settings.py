@@ -30,7 +30,7 @@ def test_faults_out_of_range_are_refused(settings, words):
         ({'period_jitter': 1.5}, 'period_jitter is 1.5; it must be from 0 to 1 periods'),
         ({'dropped_frames': 1.5}, 'dropped_frames is 1.5; it must be from 0 to 1'),
         ({'max_dropped': -1}, 'max_dropped is -1; it must be finite and at least 0 frames'),
-        ({'action_delay': (1,)}, r'action_delay is \[1\]; it must be two numbers of control periods'),
+        ({'action_delay': (1,)}, r'action_delay is \[1\]; it must be two numbers, in control periods'),
         ({'observation_delay': (2, 1)}, r'observation_delay is \[2, 1\]; it must be two numbers'),
         ({'action_delay': (0, 1.5)}, r'action_delay is \[0, 1.5\]; .*from one whole number'),
         ({'observation_bias': -1.0}, 'observation_bias is -1.0'),

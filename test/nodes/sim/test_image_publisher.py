@@ -73,7 +73,9 @@ class Log:
 def test_images_continue_after_a_failure(ros, camera):
     images, said = camera(lambda number: RuntimeError('lost\n the context') if number in {3, 4} else None)
     ros.until(lambda: len(images) > 3, 'pictures after the failures')
-    assert said == ['an image failed: RuntimeError: lost the context. The camera is recreated for the next image.']
+    assert said == [
+        'rendering an image failed: RuntimeError: lost the context. The camera is recreated for the next image.'
+    ]
     assert Flaky.made == 3, 'each failure is followed by a new camera'
 
 

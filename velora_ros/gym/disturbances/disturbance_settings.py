@@ -84,7 +84,7 @@ class Disturbances(_Settings):
             delay: Any = getattr(self, name)
             if len(delay) != 2 or delay[0] > delay[1]:
                 raise ConfigError(
-                    f'{name} is {list(delay)}; it must be two numbers of control periods, the smallest and the '
+                    f'{name} is {list(delay)}; it must be two numbers, in control periods: the smallest and the '
                     'largest delay.'
                 )
             if delay[0] != delay[1] and any(periods != int(periods) for periods in delay):

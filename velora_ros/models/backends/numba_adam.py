@@ -125,7 +125,7 @@ class FlatAdam:
         self._parts = self._parts_of_groups()
 
     def _parts_of_groups(self) -> list[list[slice]]:
-        """Return the slices of the parameters of each group of the optimiser; a single group has one slice."""
+        """Return each parameter group's slices; a single group has one slice."""
         groups = self.optimizer.param_groups
         if len(groups) == 1:
             return [[slice(0, self.flat.values.size)]]

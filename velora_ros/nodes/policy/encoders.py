@@ -244,7 +244,7 @@ def _joints(kind: str, spec: PolicySpec, interface: str, fields: Sequence[str]) 
     meanings = {signal[1] for signal in (*signals, *own) if signal} | ({interface} - {''})
     if len(meanings) != 1:
         raise ConfigError(
-            f'a {kind} commands the same interface of all joints; here the interfaces are '
+            f'a {kind} has the same interface for all joints; here the interfaces are '
             f'{", ".join(sorted(meanings)) or "unknown"}; '
             "set 'command.interface' to position, velocity or effort, or command a Float64MultiArray."
         )

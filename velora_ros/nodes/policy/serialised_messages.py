@@ -75,7 +75,7 @@ class _ByteLayout:
         self._size = self._place_fields(end)
 
     def _place_texts(self, texts: list[bytes]) -> int:
-        """Find where frame and names are; return where they end."""
+        """Find where the frame and the names are; return where they end."""
         first = at = CDR_HEAD.size + CDR_STAMP.size
         self._texts = []
         for text in texts:
@@ -100,7 +100,7 @@ class _ByteLayout:
         return at
 
     def decode(self, data: bytes, now: int) -> tuple[int, DecodedJointState] | None:
-        """Return stamp and values of a joint state, or None if its layout differs."""
+        """Return the stamp and the values of a joint state, or None if its layout differs."""
         if len(data) < self._size:
             return None
         encoding, sec, nanosec, *counts = self._numbers.unpack_from(data)

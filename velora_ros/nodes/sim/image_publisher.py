@@ -132,7 +132,9 @@ class ImagePublisher:
                 'simulation runs without images; start the node again to get images.'
             )
         elif failures == 1:
-            self._logger.warning(f'an image failed: {_one_line(error)}. The camera is recreated for the next image.')
+            self._logger.warning(
+                f'rendering an image failed: {_one_line(error)}. The camera is recreated for the next image.'
+            )
 
 
 def _one_line(error: Exception) -> str:

@@ -62,10 +62,10 @@ def draft(name: str, model: 'onnx.ModelProto', robot: Mapping[str, JointLimits] 
     Args:
         name: name of the model's file.
         model: the model.
-        robot: the robot's joints in its order; None: not known.
+        robot: the robot's joints, in the robot's order; None: unknown.
 
     Raises:
-        PolicyFileError: the metadata are damaged, or the robot lacks a joint of the policy.
+        PolicyFileError: the metadata is damaged, or the robot lacks a joint of the policy.
     """
     said = mjlab_description({entry.key: entry.value for entry in model.metadata_props})
     roles, trouble = _roles(model)

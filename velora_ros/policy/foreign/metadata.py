@@ -33,9 +33,9 @@ def own_spec(metadata: Mapping[str, str]) -> tuple[PolicySpec, tuple[float, floa
         found = PolicySpec.from_dict(spec)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f'{error}' if isinstance(error, SpecError) else 'they are not those that velora_ros export writes'
-        raise PolicyFileError(f'its metadata are damaged: {reason[:300]}; export it again.') from error
+        raise PolicyFileError(f'its metadata is damaged: {reason[:300]}; export it again.') from error
     if not 0 < low <= found.control_period <= high < math.inf:
-        raise PolicyFileError(f"its metadata have the 'dt_range' [{low}, {high}] s; it must include the period.")
+        raise PolicyFileError(f"its metadata has the 'dt_range' [{low}, {high}] s; it must include the period.")
     return found, (low, high)
 
 

@@ -97,7 +97,7 @@ def _check_texts(model: 'onnx.ModelProto') -> None:
 def _check_metadata(model: 'onnx.ModelProto') -> None:
     length = sum(len(entry.key) + len(entry.value) for entry in model.metadata_props)
     if length > LONGEST_METADATA:
-        raise PolicyFileError(f'its metadata have {length} characters; at most {LONGEST_METADATA} are read.')
+        raise PolicyFileError(f'its metadata has {length} characters; at most {LONGEST_METADATA} are read.')
 
 
 def _check_node(node: 'onnx.NodeProto') -> None:
