@@ -146,7 +146,7 @@ def check_times(values: Values, safety: Safety) -> None:
     rate, timeout = values['rate_hz'], safety.watchdog_timeout
     if -1 < rate < 0:
         raise ConfigError(
-            f"'rate_hz' is {rate:g} Hz; give a positive rate, 0 for one command per state, or -1 for one step per period."
+            f"'rate_hz' is {rate:g} Hz; give a positive rate, 0 for a command per state, or -1 for a step per period."
         )
     if rate > 0 and 1 / rate >= timeout:
         raise ConfigError(
