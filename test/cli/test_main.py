@@ -142,7 +142,9 @@ def test_ctrl_c_exits_130(opengl, make_policy_file, tmp_path):
                 process.wait(0.05)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, 'velora_ros: error: interrupted.\n')
+    # Python ends by the signal itself, which a shell shows as 130 too, if Ctrl-C comes while it runs exec() or eval().
+    assert process.returncode in {130, -signal.SIGINT}
+    assert err == 'velora_ros: error: interrupted.\n'
 
 
 def test_neither_evaluate_nor_inspect_needs_torch(make_policy_file, tmp_path):
