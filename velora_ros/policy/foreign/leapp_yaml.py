@@ -172,7 +172,7 @@ def port_of(place: Any, name: str) -> str:
     """
     node, slash, port = str(place).partition('/')
     if not slash or node != name:
-        raise PolicyFileError(f"'pipeline' has '{str(place)[:100]}', which is not one of '{name}'; export it again")
+        raise PolicyFileError(f"'pipeline' has '{str(place)[:100]}', which is not in '{name}'; export it again")
     return port
 
 
