@@ -144,6 +144,7 @@ def _about_keywords(env_id: str, kwargs: Mapping[str, Any], reason: str) -> str:
     if list(kwargs) == ['render_mode'] or "'render_mode'" in reason:
         return f"the environment '{env_id}' cannot be rendered: its constructor does not accept render_mode."
     known = _keywords_of(env_id)
+    reason = re.sub(r"\. Did you mean '\w+'\?$", '', reason)  # Python 3.13 adds it; the valid keywords follow below
     unknown = [name for name in kwargs if f"'{name}'" in reason]
     valid = did_you_mean(unknown[0], known) if unknown and known else " See the environment's documentation."
     return f"the environment '{env_id}' cannot be made with {dict(kwargs)}: {reason}.{valid}"
