@@ -8,7 +8,6 @@ import yaml
 
 from velora_ros.errors import ConfigError
 from velora_ros.nodes.bringup.which_nodes_start import build
-from velora_ros.nodes.trainer.parameters import with_preset
 
 
 def test_control_starts_the_simulator_and_the_policy(policy):
@@ -271,13 +270,9 @@ def test_a_robot_that_learns_trains_its_task_and_is_evaluated_often(tmp_path):
     assert trainer.parameters['task'] == 'quadruped'
     assert trainer.parameters['total_steps'] > 1_000_000
     assert trainer.parameters['env_args'] == ['undisturbed=true']
-    assert trainer.parameters['eval_every'] <= with_preset_of('quadruped')['eval_every']
+    assert (trainer.parameters['eval_every'], trainer.parameters['eval_episodes']) == (100_000, 32)
     _, _, own = build('control', {'robot': 'quadruped', 'train': 'true', 'steps': '500', 'run_dir': str(tmp_path)})
     assert own.parameters['total_steps'] == 500
-
-
-def with_preset_of(task):
-    return {row.name: row.default for row in with_preset(task)}
 
 
 def test_what_a_learning_robot_trains_with_can_be_set_in_the_user_s_file(tmp_path):
