@@ -1,7 +1,7 @@
 """Which policy files policy_node may load: allowed folders, names of shipped policies, and the same specification."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class PolicyFolders:
         """
         path = policy_path(given)
         with _looking_up(given):
-            real, is_file = path.resolve(), path.is_file()
+            real, is_file = _resolved(path), path.is_file()
         if not any(real.is_relative_to(folder) for folder in self._folders):
             raise ConfigError(
                 f"the policy '{given}' is not in any of the folders from which policies are loaded: "
@@ -71,6 +71,13 @@ def policy_path(given: str) -> Path:
         path = Path(given).expanduser()
         shipped = share_path('policies', given if given.endswith('.safetensors') else f'{given}.safetensors')
         return shipped if not path.exists() and shipped.exists() else path
+
+
+def _resolved(path: Path) -> Path:
+    """Return a path with its links followed. A circle of links raises OSError; resolve() raises only before 3.13."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        path.stat()
+    return path.resolve()
 
 
 def _folder(given: str) -> Path:
