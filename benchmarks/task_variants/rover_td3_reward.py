@@ -1,7 +1,7 @@
-"""
+r"""
 The rover's task with the reward of a well-known TD3 project for navigation, in the same rooms.
 
-    velora_ros train --task benchmarks/task_variants/rover_td3_reward.py:ROVER --steps 600000 --seed 100 \\
+    velora_ros train --task benchmarks/task_variants/rover_td3_reward.py:ROVER --steps 600000 --seed 100 \
         --config config/train/rover-tuned.yaml --reward-scale 0.1
 
 Cimurs et al. 2022, "Goal-Driven Autonomous Exploration Through Deep Reinforcement Learning" (IEEE RA-L 7(2)), reward of
