@@ -87,7 +87,7 @@ def ours(seed: int, minutes: float) -> dict[str, Any]:
     model, arguments = make_ours(task, seed)
     watch = Ours(task, 60 * minutes)
     arguments |= {'eval_every': 0, 'n_episodes': 10**9}
-    model.train(task.make_vec(SIMULATIONS, random_ages=True), **arguments, callbacks=[watch], progress=False)
+    model.train(task.make_vec(SIMULATIONS, random_ages=True, growing=True), **arguments, callbacks=[watch], progress=False)
     return watch.result('ours', seed)
 
 
@@ -98,7 +98,7 @@ def peer(side: str, seed: int, minutes: float) -> dict[str, Any]:
     from stable_baselines3.common.vec_env import VecNormalize  # noqa: PLC0415
 
     task = find(TASK)
-    vector = sb3_vector(task.make_vec(SIMULATIONS, random_ages=True), seed)
+    vector = sb3_vector(task.make_vec(SIMULATIONS, random_ages=True, growing=True), seed)
     watch = UntilTracking(task, 60 * minutes)
     config = TrainConfig.from_dict(recipe(TASK))
     if side == 'sb3_sac':
