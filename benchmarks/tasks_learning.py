@@ -72,6 +72,11 @@ class Ours(UntilTracking):
             raise StopTraining('the goal is reached, or the time is over')
 
 
+def simulations(task: Any) -> Any:
+    """Return the simulations in which every agent trains; as in "velora_ros train", their variation grows."""
+    return task.make_vec(SIMULATIONS, random_ages=True, growing=True)
+
+
 def make_ours(task: Any, seed: int) -> tuple[LiquidDDPG, dict[str, Any]]:
     """Return an agent for a task and its arguments of ``train``."""
     config = TrainConfig.from_dict(recipe(TASK))
@@ -87,7 +92,7 @@ def ours(seed: int, minutes: float) -> dict[str, Any]:
     model, arguments = make_ours(task, seed)
     watch = Ours(task, 60 * minutes)
     arguments |= {'eval_every': 0, 'n_episodes': 10**9}
-    model.train(task.make_vec(SIMULATIONS, random_ages=True, growing=True), **arguments, callbacks=[watch], progress=False)
+    model.train(simulations(task), **arguments, callbacks=[watch], progress=False)
     return watch.result('ours', seed)
 
 
@@ -98,7 +103,7 @@ def peer(side: str, seed: int, minutes: float) -> dict[str, Any]:
     from stable_baselines3.common.vec_env import VecNormalize  # noqa: PLC0415
 
     task = find(TASK)
-    vector = sb3_vector(task.make_vec(SIMULATIONS, random_ages=True, growing=True), seed)
+    vector = sb3_vector(simulations(task), seed)
     watch = UntilTracking(task, 60 * minutes)
     config = TrainConfig.from_dict(recipe(TASK))
     if side == 'sb3_sac':
