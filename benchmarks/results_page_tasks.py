@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from tasks_claim import read
+from tasks_claim import read, robot_of
 
 SHOWN = {
     'quadruped': {
@@ -18,12 +18,20 @@ SHOWN = {
     },
 }  # fmt: skip
 
+VARIANTS = {
+    'benchmarks/task_variants/quadruped_without_velocities.py:QUADRUPED':
+        'quadruped without joint velocities and the last action',
+    'benchmarks/task_variants/rover_td3_reward.py:ROVER': 'rover with the reward of a TD3 project for navigation',
+}  # fmt: skip
+"""Headings of the variants of tasks; the files say how they differ."""
+
 HEAD = """## Tasks
 
 The tables show runs of `velora_ros train --task NAME --seed SEED`, without a GPU. Each policy was evaluated undisturbed
 and with all variation: the quadruped in 256 episodes of 10 s, the arm in 400 of 10 s, and the rover in 500 rooms.
 Training time was measured on one core, which other work may have shared. [policies/README.md](../policies/README.md)
-has the figures of the shipped policies.
+has the figures of the shipped policies. With `--cell gru` or `--cell mlp`, the actor has a GRU or no memory instead of
+the liquid layer, and as many parameters.
 
 `benchmarks/tasks_claim.py` writes the rows.
 """
@@ -36,8 +44,12 @@ def section() -> str:
         runs[row['task']].append(row)
     lines = [HEAD]
     for name, rows in runs.items():
-        shown = SHOWN[name]
-        lines += [f'### {name}', '', f'| seed | steps | training [s] | evaluated | {" | ".join(shown.values())} |']
+        shown = SHOWN[robot_of(name)]
+        lines += [
+            f'### {VARIANTS.get(name, name)}',
+            '',
+            f'| seed | steps | training [s] | evaluated | {" | ".join(shown.values())} |',
+        ]
         lines.append('|' + ' --- |' * (4 + len(shown)))
         for row in rows:
             how = 'with all variation' if row['disturbed'] == 'True' else 'undisturbed'

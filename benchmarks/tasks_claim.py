@@ -40,7 +40,7 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
         last = list(csv.DictReader(file))[-1]
     rows = []
     for disturbed in (False, True):
-        episodes, seconds = EPISODES.get(name, (256, None))
+        episodes, seconds = EPISODES[robot_of(name)]
         env = task.make_vec(episodes, undisturbed=not disturbed)
         act = ManyPolicies(PolicyFile.load(policy), episodes).step
         figures = readable(task.score(record(env, act, seed=EVALUATION_SEED, seconds=seconds)))
@@ -48,6 +48,11 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
         rows.append(dict(zip(COLUMNS, (*values, json.dumps(figures), config.flags or ''), strict=True)))
         print(json.dumps(rows[-1]), flush=True)
     return rows
+
+
+def robot_of(task: str) -> str:
+    """Return the included robot of a task: of ``rover``, or of a variant such as ``FOLDER/FILE.py:ROVER``."""
+    return task.rpartition(':')[2].lower()
 
 
 def read() -> list[dict[str, Any]]:
