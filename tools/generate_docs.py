@@ -62,7 +62,7 @@ def parameter_page() -> str:
     page = [
         '# Parameters\n',
         NOTE,
-        "In parameter files, use keys like `/**/policy_node:`, which also apply in a namespace. T is the policy's "
+        "In parameter files, use keys such as `/**/policy_node:`, which also apply in a namespace. T is the policy's "
         'nominal control period [s]. A parameter that is unknown, has the wrong type or is out of range is refused, '
         'and the error says why.\n',
     ]
@@ -79,7 +79,7 @@ def parameter_page() -> str:
             )
             for row in getattr(module, 'DOCUMENTED', module.PARAMETERS)
         ]
-        page += [f'## {node}\n', table(('name', 'type', 'default', 'unit', 'valid', 'meaning'), rows)]
+        page += [f'## {node}\n', table(('name', 'type', 'default', 'unit', 'valid values', 'meaning'), rows)]
     return '\n'.join(page)
 
 
@@ -88,8 +88,8 @@ def interface_page() -> str:
     page = [
         '# Topics and services\n',
         NOTE,
-        "Names are relative, so namespaces and remappings apply; `~` stands for the node's name. You can change every "
-        'quality of service with `qos_overrides` parameters.\n',
+        "Names are relative, so namespaces and remappings apply; `~` stands for the node's name. You can change the "
+        'quality of service of every topic with `qos_overrides` parameters.\n',
     ]
     for node in NODES:
         topics = [
@@ -104,7 +104,7 @@ def interface_page() -> str:
             if row.node == node
         ]
         services = [(code(row.name), code(row.type), row.description) for row in SERVICES if row.node == node]
-        page += [f'## {node}\n', table(('', 'topic', 'type', 'quality of service', 'content'), topics)]
+        page += [f'## {node}\n', table(('direction', 'topic', 'type', 'quality of service', 'content'), topics)]
         page += [table(('service', 'type', 'what it does'), services)] if services else []
     return '\n'.join(page)
 
@@ -138,7 +138,7 @@ def hyperparameter_page() -> str:
             )
             for item in fields(group)
         ]
-        page += [f'## {title}\n', f'{text}\n', table(('name', 'default', 'unit', 'valid', 'meaning'), rows)]
+        page += [f'## {title}\n', f'{text}\n', table(('name', 'default', 'unit', 'valid values', 'meaning'), rows)]
     return '\n'.join(page)
 
 

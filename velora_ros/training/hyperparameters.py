@@ -83,11 +83,11 @@ class TrainConfig:
     critic_sizes: tuple[int, ...] = _of(
         AGENT, (64, 64), "sizes of the critic's hidden layers; the critic is never deployed", 1, unit='neurons'
     )
-    n_critics: int = _of(AGENT, 1, 'number of critics; with 2 the smaller value is the target (TD3)', 1, 2)
+    n_critics: int = _of(AGENT, 1, 'number of critics; with 2, the smaller value is the target (TD3)', 1, 2)
     critic_neurons: int = _of(
         AGENT,
         0,
-        'liquid neurons of a memory for the critic, for observations that do not show the whole state; 0: none',
+        'liquid neurons of a memory for the critic, for observations that do not show the whole state; 0: no memory',
         0,
         unit='neurons',
     )
@@ -105,7 +105,7 @@ class TrainConfig:
     core_rate: float = _of(
         AGENT,
         1.0,
-        "learning rate of the actor's recurrent layer, as a share of the actor's",
+        "learning rate of the actor's recurrent layer, as a share of actor_lr",
         0,
     )
     motor_init: float = _of(AGENT, 1.0, "factor on the initial weights of the actor's motor layer", 0)
@@ -126,7 +126,7 @@ class TrainConfig:
         choices=BACKENDS,
     )
     normalise: bool = _of(
-        AGENT, True, 'whether observations are normalised by their statistics in the start-up steps, then frozen'
+        AGENT, True, 'whether observations are normalised with their statistics from the start-up steps'
     )
     least_deviation: float = _of(
         AGENT, 0.01, 'the smallest standard deviation by which normalisation divides an observation', above=True
@@ -140,7 +140,7 @@ class TrainConfig:
     batch_size: int = _of(
         TRAIN,
         128,
-        'transitions that contribute to the loss in one update, a multiple of sequence_length',
+        'transitions that contribute to the loss in one update; a multiple of sequence_length',
         1,
         unit='transitions',
     )
@@ -173,8 +173,8 @@ class TrainConfig:
     refresh_hidden: bool = _of(
         TRAIN,
         False,
-        'whether the hidden states that an update of the actor computes replace those in the replay, which get out of '
-        'date as the actor learns; in one environment only',
+        'whether the hidden states that an update of the actor computes replace those in the replay, which become '
+        'outdated as the actor learns; only with a single environment',
     )
     episode_share: float = _of(
         TRAIN,
@@ -185,7 +185,8 @@ class TrainConfig:
         1,
     )
     start_steps: int = _of(
-        TRAIN, 128, 'steps with random actions before the first update, counted over all calls', 0, unit='steps'
+        TRAIN, 128, 'steps with random actions before the first update, counted over all calls of train',
+        0, unit='steps'
     )
     update_ratio: float = _of(TRAIN, 1.0, 'updates per environment step', unit='updates per step', live=True)
     samples_per_transition: float = _of(
@@ -217,7 +218,8 @@ class TrainConfig:
         unit='half action ranges',
     )
     mean_share: float = _of(
-        TRAIN, 0.0, 'with 2 critics, share of their mean in the target; the remainder is the smaller value', 0, 1
+        TRAIN, 0.0, 'with 2 critics, share of their mean in the target; the smaller of their values has the remaining '
+        'share', 0, 1
     )
     motor_penalty: float = _of(
         TRAIN, 0.0, "weight, in the actor's loss, of the mean square of the inputs to the motor layer's tanh"
@@ -239,7 +241,7 @@ class TrainConfig:
     eval_every: int = _of(
         TRAIN,
         IN_PROPORTION,
-        'steps between evaluations; 0: none; -1: evaluations take about a tenth as many steps as training',
+        'steps between evaluations; 0: no evaluations; -1: evaluations take about a tenth as many steps as training',
         IN_PROPORTION,
         unit='steps',
     )

@@ -20,7 +20,7 @@ def test_parameters_change_while_it_runs_and_wrong_ones_say_why(robot):
     refusals = {
         'max_state_age_s': (-0.5, "'max_state_age_s' is -0.5 s; give a time, 0"),
         'fallback': ('zreo', "Did you mean 'zero'?"),
-        'autostart': (False, 'it only has an effect at the start'),
+        'autostart': (False, 'it has an effect only at the start'),
         'policy': ('/other.safetensors', "'/other.safetensors' is not in any of the folders"),
         'watchdog_timeout': (1.0, "Did you mean 'watchdog_timeout_s'?"),
         'command__type': ('JointSate', "Did you mean 'JointState'?"),

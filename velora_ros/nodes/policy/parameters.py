@@ -13,8 +13,6 @@ from velora_ros.nodes.ros.parameter import Parameter
 from velora_ros.policy.engine_protocol import ENGINES
 from velora_ros.spec.robot_contract import TRANSFORMS, Source
 
-_OFF = '0 switches it off.'
-
 PARAMETERS = (
     Parameter(
         'policy', 'string', '',
@@ -22,8 +20,8 @@ PARAMETERS = (
     ),
     Parameter(
         'policy_dirs', 'string_array', [],
-        'Folders from which other policies may be loaded, in addition to those of the first policy and of the shipped '
-        'ones.',
+        'Folders from which other policies may be loaded, in addition to the folder of the first policy and the '
+        'folder of the shipped policies.',
         read_only='it restricts which files can be loaded.',
     ),
     Parameter(
@@ -36,71 +34,80 @@ PARAMETERS = (
         choices=ENGINES,
     ),
     Parameter(
-        'autostart', 'bool', False, 'Configure and activate at the start; otherwise a lifecycle manager must do so.',
-        read_only='it only has an effect at the start; use the lifecycle services.',
+        'autostart', 'bool', False,
+        'Configure and activate the node when it starts; otherwise, a lifecycle manager must do so.',
+        read_only='it has an effect only at the start; use the lifecycle services.',
     ),
     Parameter('arm_on_activate', 'bool', False, 'Send commands as soon as the node is active, without ~/arm.'),
     Parameter('auto_recover', 'bool', False, 'Clear a fault when a usable state arrives, but not an emergency stop.'),
     Parameter(
         'max_state_age_s', 'double', -1.0,
-        f'Largest age of a state that gets a command; -1 is 3 T. {_OFF}',
+        'Largest age of a state that gets a command; -1 means 3 T, and 0 means no limit.',
         's', (-1, math.inf),
     ),
     Parameter(
         'watchdog_timeout_s', 'double', -1.0,
-        f'Time without a usable state after which a fault is latched; -1 is 10 T. {_OFF}',
+        'Time without a usable state after which a fault is latched; -1 means 10 T, and 0 means never.',
         's', (-1, math.inf),
     ),
     Parameter(
         'max_gap_s', 'double', -1.0,
-        f'Gap between two states after which the hidden state is reset; -1 is 10 T. {_OFF}',
+        'Gap between two states after which the hidden state is reset; -1 means 10 T, and 0 means never.',
         's', (-1, math.inf),
     ),
     Parameter(
         'fallback', 'string', 'auto',
-        'Command on a fault and at the end; auto holds positions and servos, and sets velocities, efforts and'
-        ' unknown actions to zero; damp sets the stiffness to zero, if command.layout contains it.',
+        'Command that is sent on a fault and when the node ends. auto holds positions and servos, and sets velocities, '
+        'efforts and unknown actions to zero; damp sets the stiffness to zero, if command.layout contains it.',
         choices=('auto', 'zero', 'hold', 'pose', 'none', 'damp'),
     ),
     Parameter(
-        'fallback_pose', 'double_array', [], "The command of the fallback 'pose', in action order and SI units."
+        'fallback_pose', 'double_array', [],
+        "The command of the fallback 'pose', in the order of the actions and in SI units."
     ),
     Parameter(
-        'ramp_s', 'double', 0.0, f"Time after arming in which commands ramp in from the robot's position. {_OFF}", 's',
-        (0, math.inf),
+        'ramp_s', 'double', 0.0,
+        "Time after arming during which commands move gradually from the robot's position to those of the policy; 0 "
+        'means no ramp.',
+        's', (0, math.inf),
     ),
     Parameter(
         'slew_rate', 'double_array', [],
-        f'Fastest change of a command, in its SI unit per second: one for all, or one for each action. {_OFF}', '',
+        'Fastest change of a command, in its SI unit per second: one value for all actions, or one for each; 0 means '
+        'no limit.',
+        '',
         (0, math.inf),
     ),
     Parameter(
         'rate_hz', 'double', ONE_PER_PERIOD,
-        'Fixed rate of commands, each from the newest state. 0 commands at each state. -1 steps once in each period of '
-        'the policy, at the nearest states, or at each state if the policy file has no contract.',
+        'Fixed rate of commands, each computed from the newest state. With 0, each state gets a command. With -1, the '
+        'policy steps once per period, on the state nearest in time; if the policy file has no contract, each state '
+        'gets a command.',
         'Hz', (-1, 10_000),
     ),
     Parameter(
         'command.interpolate', 'double', 0.0,
-        'Rate at which commands move linearly to the newest one, over one control period T, so they lag behind the'
-        f' policy by up to T. For slow policies of 10 to 50 Hz; not for a JointTrajectory or with rate_hz. {_OFF}',
+        'Rate of interpolated commands, which move linearly to each new command of the policy over one period T, and '
+        'so lag behind the policy by up to T. For slow policies of 10 to 50 Hz; not for a JointTrajectory, and not '
+        'with rate_hz. 0 means no interpolation.',
         'Hz', (0, 2_000),
     ),
     Parameter(
         'command.type', 'string', '',
-        f'Message type of the command, a short or full name: {", ".join(COMMAND_TYPES)}, or a type with a writer of an '
-        "installed package. If empty, the policy file's value, or else Float64MultiArray.",
+        f'Message type of the command, as a short or full name: {", ".join(COMMAND_TYPES)}, or a type for which an '
+        "installed package has a writer. If empty, the policy file's value, or else Float64MultiArray.",
         canonical=command_type,
     ),
     Parameter(
-        'command.interface', 'string', '', 'Meaning of the commands; if empty, from the action names.',
+        'command.interface', 'string', '',
+        'Meaning of the commands; if empty, it follows from the names of the actions.',
         choices=('', 'position', 'velocity', 'effort'),
     ),
     Parameter(
         'command.fields', 'string_array', [],
         'The place of each action of the policy in the message: the joint of a JointState or JointTrajectory, '
-        'linear.x ... angular.z of a Twist, the index in a Float64MultiArray. If empty, the places follow from the '
-        'action names.',
+        'linear.x ... angular.z of a Twist, or the index in a Float64MultiArray. If empty, the places follow from the '
+        'names of the actions.',
     ),
     Parameter(
         'command.layout', 'string_array', [],
@@ -135,43 +142,46 @@ PARAMETERS = (
     Parameter(
         'start_pose_speed', 'double', 0.5,
         'Speed at which arming moves the joints to the start pose of the policy file [rad/s or m/s]. With 0, the '
-        'policy commands from the current positions.', '', (0, math.inf),
+        'policy takes over at the current positions.', '', (0, math.inf),
     ),
     Parameter(
         'start_when_ready', 'bool', False,
         'The policy takes over by itself when the start pose is reached, without a call to ~/start.',
     ),
     Parameter(
-        'max_tilt', 'double', 0.0, f'With a contract, a larger tilt of the robot is a latched fault. {_OFF}', 'rad',
+        'max_tilt', 'double', 0.0, 'With a contract, a larger tilt of the robot latches a fault; 0 means no limit.',
+        'rad',
         (0, math.pi),
     ),
     Parameter(
         'max_joint_speed', 'double', 0.0,
-        f'With a contract, a higher speed of a joint [rad/s or m/s] is a latched fault. {_OFF}', '',
+        'With a contract, a higher speed of a joint [rad/s or m/s] latches a fault; 0 means no limit.', '',
         (0, math.inf),
     ),
     Parameter(
         'max_deviation', 'double', 0.0,
-        'With a contract, an observation that is more standard deviations from its mean in training is a latched '
-        f'fault. {_OFF}', '', (0, math.inf),
+        'With a contract, an observation that is more than this number of standard deviations from its mean in '
+        'training latches a fault; 0 means no limit.', '', (0, math.inf),
     ),
     Parameter(
         'control_period_confirmed', 'bool', False,
-        "Confirms that the policy's control period is the robot's. Required to arm a policy with an assumed period.",
+        "Confirms that the policy's control period is that of the robot's states. Required to arm a policy whose "
+        'period was assumed.',
     ),
     Parameter('command.frame_id', 'string', '', "Frame in the command's header, if it has one."),
     Parameter(
         'observation.sources', 'string_array', [],
         'Names of the sources of observations; each message of the first one triggers a command. If empty, the policy '
-        "file's value, or else joint_states if every name of the policy is a joint signal, otherwise observation.",
+        "file's value, or else joint_states if every observation of the policy is a joint signal, and observation if "
+        'not.',
         read_only='the parameters of each source are declared at the start.',
     ),
     Parameter(
         'observation.fields', 'string_array', [],
-        '<source>:<field> for each observation of the policy: <joint>/<interface> of joint states, the index in a '
-        'Float64MultiArray, otherwise the path to a number in the message, such as ranges[0]; a slice, ranges[0:360], '
-        'gives one observation for each of its elements, and min(ranges[0:45]), max and mean give one. If empty, as in '
-        'the policy file, or derived from the names of the policy.',
+        '<source>:<field> for each observation of the policy. A field is <joint>/<interface> in joint states, the '
+        'index in a Float64MultiArray, and otherwise the path to a number in the message, such as ranges[0]. A slice, '
+        'ranges[0:360], gives one observation for each of its elements; min(ranges[0:45]), max and mean give one '
+        'observation. If empty, the fields are those of the policy file, or follow from the names of the observations.',
     ),
     Parameter(
         'observation.scale', 'double_array', [],
@@ -189,9 +199,9 @@ PARAMETERS = (
     ),
     Parameter(
         'observation.nonfinite', 'string_array', [],
-        'Replacement for a value that is not finite, for each field or one for all: a number, the name of a number in'
-        ' the same message, such as range_max, or refuse. If empty, refuse; in the ranges of LaserScan and Range, inf '
-        'is then range_max and -inf is range_min.',
+        'Replacement for values that are not finite, one for all fields or one for each: a number, the name of a '
+        'number in the same message, such as range_max, or refuse. If empty, refuse; but in the ranges of LaserScan '
+        'and Range, inf is then read as range_max and -inf as range_min.',
         lenient=True,
     ),
 )  # fmt: skip
@@ -214,50 +224,57 @@ def source_parameters(name: str) -> tuple[Parameter, ...]:
         ),
         Parameter(
             f'observation.{name}.type', 'string', default.type,
-            'Its message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any other that '
-            'is installed, such as Range, sensor_msgs/Range or sensor_msgs/msg/Range; or LastAction or GaitClock, '
-            "which the node computes itself. If empty, the policy file's value.",
+            "The source's message type: JointState, Imu, Odometry, Twist, TwistStamped, Float64MultiArray, or any "
+            'other that is installed, such as Range, sensor_msgs/Range or sensor_msgs/msg/Range; or LastAction or '
+            "GaitClock, which the node computes itself. If empty, the policy file's value.",
             canonical=lambda kind: canonical_type(kind, reader_registry.TYPES) if kind else '',
         ),
         Parameter(
             f'observation.{name}.max_age_s', 'double', -1.0,
-            "Longest time between its newest value and the trigger's stamp; -1 is the policy file's value, or else "
-            f'max_state_age_s. {_OFF}', 's', (-1, math.inf),
+            "Longest time between the source's newest value and the trigger's stamp; -1 means the policy file's "
+            'value, or else max_state_age_s, and 0 means no limit.', 's', (-1, math.inf),
         ),
         Parameter(
             f'observation.{name}.missing', 'double_array', [],
-            'Values used before its first message and when its newest one is too old, one for all or one for each; if '
-            'empty, no command is sent.',
+            "Values used before the source's first message and while its newest message is too old: one for all "
+            'fields or one for each. If empty, no command is sent during these times.',
         ),
         Parameter(
             f'observation.{name}.frame_id', 'string', '',
-            "Frame that its messages must have; if empty, all sources with positions must have the same frame.",
+            "Frame that the source's messages must have; if empty, all sources with positions must have the same "
+            'frame.',
         ),
         Parameter(
             f'observation.{name}.low', 'double_array', [],
-            'Lower limits to which values are clipped, one for all or one for each; if empty, the range of training in '
-            'the policy file, otherwise none.',
+            'Lower limits to which values are clipped, one for all fields or one for each. If empty, the lower limits '
+            'in the policy file, which are those of training, or else none.',
         ),
         Parameter(
             f'observation.{name}.high', 'double_array', [], 'Upper limits to which values are clipped, given like low.',
         ),
         Parameter(
             f'observation.{name}.mounting_rpy', 'double_array', [],
-            "Roll, pitch and yaw of an Imu in the base's frame [rad]; its vectors are rotated into that frame.",
+            "Roll, pitch and yaw of an Imu in the base's frame [rad]; the vectors of its messages are rotated into "
+            'that frame.',
         ),
         Parameter(
             f'observation.{name}.zero_means_no_return', 'bool', False,
-            'Set this if the driver sends a range of 0 in a LaserScan when nothing is within reach.',
+            'Set this to true if the driver sends a range of 0 in a LaserScan when nothing is within range.',
         ),
-        Parameter(f'observation.{name}.period_s', 'double', 0.0, 'Stride of a GaitClock.', 's', (0, math.inf)),
-        Parameter(f'observation.{name}.phase', 'double', 0.0, 'Share of a stride of a GaitClock at the start.'),
+        Parameter(
+            f'observation.{name}.period_s', 'double', 0.0, 'Duration of a stride of a GaitClock.', 's', (0, math.inf)
+        ),
+        Parameter(
+            f'observation.{name}.phase', 'double', 0.0, 'Phase of a GaitClock at the start, as a share of a stride.'
+        ),
         Parameter(
             f'observation.{name}.moves_with', 'string', '',
             'Source of the command of a GaitClock: sine and cosine are zero while this command is zero.',
         ),
         Parameter(
             f'observation.{name}.moves_above', 'double', 0.0,
-            'The command counts as zero if none of its entries is above this value.', '', (0, math.inf),
+            'The command of a GaitClock counts as zero if the magnitude of no entry is above this value.',
+            '', (0, math.inf),
         ),
     )  # fmt: skip
 

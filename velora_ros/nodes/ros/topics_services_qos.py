@@ -75,7 +75,7 @@ TOPICS = (
     Topic('policy_node', 'in', 'policy_update', 'std_msgs/msg/String', LATCHED,
           'the path of a better policy, from trainer_node', 'follow_trainer is set'),
     Topic('policy_node', 'in', 'reset', 'std_msgs/msg/Empty', RELIABLE,
-          'the robot was moved to another state: reset the hidden state'),
+          'a message resets the hidden state, for example after the robot was moved by hand'),
     Topic('policy_node', 'in', 'tf', 'tf2_msgs/msg/TFMessage', FRAMES,
           'transforms, for goals in a different frame from the robot',
           'a PoseStamped or PointStamped is read and tf2_msgs is installed'),
@@ -83,11 +83,12 @@ TOPICS = (
           'static transforms', 'a PoseStamped or PointStamped is read and tf2_msgs is installed'),
     # Depth 10, so that a false that follows immediately does not replace the true.
     Topic('policy_node', 'in', 'emergency_stop', 'std_msgs/msg/Bool', EMERGENCY_STOP,
-          'true latches a fault, false does not clear it; a transient-local true published before the start counts'),
+          'true latches a fault, which false does not clear; a transient-local true published before the start also '
+          'counts'),
     Topic('policy_node', 'out', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
-          "the command in the policy's action order and SI units; command.type selects another type"),
+          "the commands, in the order of the policy's actions and in SI units; command.type selects another type"),
     Topic('policy_node', 'out', '~/status', 'diagnostic_msgs/msg/DiagnosticStatus', LATCHED,
-          'the current state, fault or reason for not commanding'),
+          'the current state, the fault, or the reason why no commands are sent'),
     Topic('policy_node', 'out', '/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', DEFAULT,
           'rate, latency, input age, resets, rejections, fault and policy, once per second'),
     Topic('policy_node', 'out', '~/debug/observation', 'std_msgs/msg/Float64MultiArray', NEWEST,
@@ -97,8 +98,8 @@ TOPICS = (
     Topic('policy_node', 'out', '~/debug/raw_action', 'std_msgs/msg/Float64MultiArray', NEWEST,
           'the action of the policy in SI units, before the safety checks, if there is a subscriber'),
     Topic('sim_node', 'in', 'command', 'std_msgs/msg/Float64MultiArray', RELIABLE,
-          "the command in the policy's action order and SI units; also as JointState, JointTrajectory, Twist or "
-          'TwistStamped'),
+          "the commands, in the order of the policy's actions and in SI units; also as JointState, JointTrajectory, "
+          'Twist or TwistStamped'),
     Topic('sim_node', 'in', 'cmd_vel', 'geometry_msgs/msg/Twist', NEWEST,
           'the commanded twist, to evaluate the run; cmd_vel_type selects TwistStamped',
           'the task has a twist command'),
@@ -110,9 +111,10 @@ TOPICS = (
     Topic('sim_node', 'out', 'observation', 'std_msgs/msg/Float64MultiArray', RELIABLE,
           "the environment's observation vector"),
     Topic('sim_node', 'out', 'odom', 'nav_msgs/msg/Odometry', RELIABLE,
-          'pose of the floating base in odom_frame_id, its velocity in base_frame_id', 'the model has a free joint'),
+          'pose of the floating base in odom_frame_id, and its velocity in base_frame_id',
+          'the model has a free joint'),
     Topic('sim_node', 'out', 'imu/data', 'sensor_msgs/msg/Imu', RELIABLE,
-          'orientation, angular velocity and acceleration, gravity included, of the floating base in imu_frame_id',
+          'orientation, angular velocity and acceleration (gravity included) of the floating base, in imu_frame_id',
           'the model has a free joint'),
     Topic('sim_node', 'out', 'scan', 'sensor_msgs/msg/LaserScan', RELIABLE,
           'ranges in scan_frame_id; a ray that hits nothing reads infinity', 'the task has a laser scanner'),
@@ -169,24 +171,25 @@ TOPICS = (
           'the velocity of the sliders, also as a TwistStamped', 'a slider was moved'),
     Topic('view_node', 'out', 'goal_pose', 'geometry_msgs/msg/PoseStamped', DEFAULT,
           'the goal that was dragged, also as a PointStamped', 'the goal was moved'),
-    Topic('view_node', 'out', 'emergency_stop', 'std_msgs/msg/Bool', DEFAULT, 'true when the button was pressed'),
+    Topic('view_node', 'out', 'emergency_stop', 'std_msgs/msg/Bool', DEFAULT,
+          'true when the emergency stop was pressed'),
 )
 
 SERVICES = (
-    Service('policy_node', '~/arm', 'std_srvs/srv/SetBool', 'true starts publishing commands, false stops it'),
+    Service('policy_node', '~/arm', 'std_srvs/srv/SetBool', 'true starts the publishing of commands, false stops it'),
     Service('policy_node', '~/start', 'std_srvs/srv/Trigger',
             'the policy takes over as soon as the armed robot is at its start pose'),
     Service('policy_node', '~/emergency_stop', 'std_srvs/srv/SetBool', 'true latches a fault'),
     Service('policy_node', '~/reset_state', 'std_srvs/srv/Trigger', 'reset the hidden state'),
     Service('policy_node', '~/clear_fault', 'std_srvs/srv/Trigger', 'clear a latched fault'),
     Service('policy_node', '~/reload_policy', 'std_srvs/srv/Trigger', 'read the policy file again'),
-    Service('sim_node', '~/pause', 'std_srvs/srv/SetBool', 'stop or continue the simulated time'),
+    Service('sim_node', '~/pause', 'std_srvs/srv/SetBool', 'true pauses the simulated time, false continues it'),
     Service('sim_node', '~/push', 'std_srvs/srv/Trigger', 'push a floating base in a random direction, by push_speed'),
     Service('sim_node', '~/reset', 'std_srvs/srv/Trigger', 'end the episode and reset the robot'),
     Service('trainer_node', '~/start', 'std_srvs/srv/Trigger', 'start training'),
     Service('trainer_node', '~/stop', 'std_srvs/srv/Trigger', 'stop training'),
     Service('trainer_node', '~/save', 'std_srvs/srv/Trigger', 'write a checkpoint'),
-    Service('trainer_node', '~/pause', 'std_srvs/srv/SetBool', 'pause or continue training'),
+    Service('trainer_node', '~/pause', 'std_srvs/srv/SetBool', 'true pauses training, false continues it'),
 )
 # fmt: on
 

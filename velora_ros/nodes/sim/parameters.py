@@ -44,7 +44,7 @@ def _fault_parameter(setting: 'dataclasses.Field[Any]') -> Parameter:
 PARAMETERS = (
     Parameter(
         'env', 'string', 'InvertedPendulum-v5',
-        'Gymnasium id of a MuJoCo environment, or the path of an MJCF file, *.xml.', read_only=_AT_START
+        'Gymnasium id of a MuJoCo environment, or the path of a robot file (MJCF or URDF).', read_only=_AT_START
     ),
     Parameter(
         'task', 'string', '',
@@ -53,17 +53,18 @@ PARAMETERS = (
     ),
     Parameter(
         'start', 'string', STANDING,
-        "Initial state of a task's robot: standing, lying or on_its_side. Falls count only after it has stood up.",
+        "Initial state of a task's robot: standing, lying or on_its_side. Falls count only after the robot has stood "
+        'up.',
         choices=STARTS, read_only=_AT_START,
     ),
     Parameter(
         'randomise', 'bool', False,
-        "Vary the physics of a task's robot from episode to episode as in training, push it and delay its commands; a "
-        "change takes effect at the next reset.",
+        "Vary the physics of a task's robot from episode to episode as in training, push the robot and delay its "
+        "commands; a change takes effect at the next reset.",
     ),
     Parameter(
         'drive', 'bool', False,
-        "Publish the commands of a task's robot, a pattern of cmd_vel or goals, while no other node does.",
+        "Publish a pattern of cmd_vel, or goals, for a task's robot while no other node publishes them.",
         read_only=_AT_START,
     ),
     Parameter(
@@ -75,7 +76,7 @@ PARAMETERS = (
     ),
     Parameter(
         'control_period_s', 'double', 0.0,
-        'Control period for an MJCF file; 0 is 0.02 s. A gymnasium environment has its own.',
+        'Control period for a robot file; 0 means 0.02 s. A gymnasium environment has its own control period.',
         's', (0, 10), read_only=_AT_START,
     ),
     Parameter(
@@ -86,8 +87,8 @@ PARAMETERS = (
     ),
     Parameter(
         'physics_step_s', 'double', 0.002,
-        'Largest physics step. A larger step of the environment is divided; 0 does not change it. A task keeps its '
-        'own.',
+        'Largest physics step. If the step of the environment is larger, it is divided; with 0, it does not change. A '
+        'task keeps its own step.',
         's', (0, 1), read_only=_AT_START,
     ),
     Parameter(
@@ -96,8 +97,8 @@ PARAMETERS = (
     ),
     Parameter(
         'command_timeout_s', 'double', -1.0,
-        'After this time without a command, zero is applied and position servos keep their target. -1 is ten control '
-        'periods; 0 switches this off.', 's', (-1, math.inf)
+        'After this time without a command, zero is applied and position servos keep their target. -1 means ten '
+        'control periods, and 0 means never.', 's', (-1, math.inf)
     ),
     Parameter(
         'command.type', 'string', AUTO,
@@ -106,24 +107,24 @@ PARAMETERS = (
     ),
     Parameter(
         'command.interface', 'string', '',
-        'The commanded interface of each joint; if empty, from the action names.',
+        'The commanded interface of each joint; if empty, it follows from the names of the actions.',
         choices=('', 'position', 'velocity', 'effort'), read_only=_AT_START,
     ),
     Parameter(
         'command.fields', 'string_array', [],
-        'As for policy_node: for each action its joint in a JointState or JointTrajectory, or its field in a '
-        'Twist, linear.x to angular.z. If empty, the action names are used. A Float64MultiArray is always in the order '
-        'of the actions.', read_only=_AT_START
+        'As for policy_node: for each action, its joint in a JointState or JointTrajectory, or its field in a Twist, '
+        'linear.x to angular.z. If empty, the names of the actions are used. A Float64MultiArray is always in the '
+        'order of the actions.', read_only=_AT_START
     ),
     Parameter(
         'command.layout', 'string_array', [],
-        'As for policy_node: the blocks of a Float64MultiArray, of position, velocity, effort, stiffness and '
-        'damping. The position servos use the gains; velocity and effort must be zero beside a position. If empty, '
-        'the message has only the commands.', read_only=_AT_START
+        'As for policy_node: the blocks of a Float64MultiArray, out of position, velocity, effort, stiffness and '
+        'damping. The position servos use the stiffness and the damping; if there is a position, velocity and effort '
+        'must be zero. If empty, the message has only the commands.', read_only=_AT_START
     ),
     Parameter(
         'real_time_factor', 'double', 1.0,
-        'Simulated time per second. A value other than 1 needs publish_clock here and use_sim_time in the other '
+        'Simulated seconds per second. A value other than 1 needs publish_clock here and use_sim_time in the other '
         'nodes.', 's/s', (0.01, 100)
     ),
     Parameter(
@@ -133,13 +134,13 @@ PARAMETERS = (
     ),
     Parameter(
         'duration_s', 'double', 0.0,
-        'Simulated time after which the run ends and is evaluated, without the time for which the robot is held; 0: '
-        'no end.',
+        'Simulated time after which the run ends and is evaluated. The time for which the robot is held does not '
+        'count. With 0, the run does not end.',
         's', (0, math.inf),
     ),
     Parameter(
         'learning', 'bool', False,
-        'The controller learns during the run, so only falls in the last minute count against it.',
+        'The controller learns during the run, so of its falls, only those in the last minute count.',
     ),
     Parameter('status_line', 'bool', True, 'Log time, return, command rate, latency and input age once a second.'),
     Parameter(
@@ -148,12 +149,12 @@ PARAMETERS = (
     ),
     Parameter(
         'controller', 'string', 'policy_node',
-        'Name of the commanding node, whose diagnostics give the fallbacks, the input age and the policy.',
+        'Name of the node that sends commands; its diagnostics give the fallbacks, the input age and the policy.',
         read_only='its commands are counted from the start.',
     ),
     Parameter(
         'odom_frame_id', 'string', 'odom',
-        "Frame of the floating base's pose in odom: the simulated world.", read_only=_AT_START
+        "Frame in which odom gives the pose of the floating base: the simulated world.", read_only=_AT_START
     ),
     Parameter(
         'base_frame_id', 'string', 'base_link',

@@ -49,7 +49,7 @@ PARAMETERS = (
     ),
     Parameter(
         'preset', 'string', '',
-        'Name of a preset: for example tuned for config/train/<env>-tuned.yaml. Empty: the recipe, '
+        'Name of a preset, for example tuned for config/train/<env>-tuned.yaml. If empty, the recipe, '
         'config/train/recipe.yaml.',
         read_only=_AT_START,
     ),
@@ -67,8 +67,8 @@ PARAMETERS = (
     Parameter('total_steps', 'integer', 30_000, 'Environment steps of the run.', range=(1, 2**53)),
     Parameter(
         'num_envs', 'integer', 0,
-        f'Environments to train in at once; total_steps counts the steps of all of them. 0 is 1, and {SIMULATIONS} for '
-        'a task.', range=(0, 2**31 - 1),
+        'Number of environments to train in at once; total_steps counts the steps of all of them. 0 means 1 '
+        f'environment, or {SIMULATIONS} simulations of a task.', range=(0, 2**31 - 1),
     ),
     Parameter(
         'run_dir', 'string', '',
@@ -90,11 +90,11 @@ PARAMETERS = (
     Parameter(
         'rival', 'string', '',
         'Policy file, or the name of a shipped policy. A policy is announced only if its return in evaluations is '
-        'higher than that of this one.',
+        'higher than the return of this policy.',
     ),
     Parameter(
         'nice', 'integer', 0,
-        'Niceness of the training process, added to that of the node.', range=(0, 19),
+        'Niceness of the training process, in addition to the niceness of the node.', range=(0, 19),
     ),
     Parameter(
         'spare_cpus', 'integer', 0,

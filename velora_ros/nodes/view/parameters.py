@@ -6,7 +6,7 @@ from velora_ros.nodes.ros.parameter import Parameter, Values
 OWNER = 'view_node'
 """The node's name in the table of topics and services; a running node may have another name."""
 
-_AT_START = 'the page is made at the start; start the node again.'
+_AT_START = 'the page is created at the start; start the node again.'
 _PORTS = 65_535
 
 PARAMETERS = (
@@ -24,33 +24,34 @@ PARAMETERS = (
     Parameter('port', 'integer', 8080, 'TCP port of the page.', range=(1, _PORTS), read_only=_AT_START),
     Parameter('rate_hz', 'double', 30.0, 'Maximum number of pictures per second.', 'Hz', (1, 30)),
     Parameter(
-        'controller', 'string', 'policy_node', 'Name of the commanding node, which is shown and armed.',
+        'controller', 'string', 'policy_node', 'Name of the node that sends commands; the page shows and arms it.',
         read_only=_AT_START,
     ),
     Parameter(
-        'simulator', 'string', 'sim_node', 'Name of the simulating node, which is paused, reset and pushed.',
+        'simulator', 'string', 'sim_node',
+        'Name of the simulating node; the page pauses and resets it, and pushes its robot.',
         read_only=_AT_START,
     ),
     Parameter(
         'cmd_vel.x', 'double_array', [],
-        'Lowest and highest forward speed of the slider; if empty, from the task, otherwise -0.5 to 0.5.', 'm/s',
+        'Lowest and highest forward speed of the slider; if empty, those of the task, or else -0.5 and 0.5.', 'm/s',
         (-100, 100), read_only=_AT_START,
     ),
     Parameter(
         'cmd_vel.y', 'double_array', [],
-        'Lowest and highest speed of the slider to the left; if empty, from the task, otherwise -0.5 to '
+        'Lowest and highest sideways speed of the slider, to the left; if empty, those of the task, or else -0.5 and '
         '0.5.', 'm/s', (-100, 100),
         read_only=_AT_START,
     ),
     Parameter(
         'cmd_vel.yaw', 'double_array', [],
-        'Lowest and highest turning speed of the slider, about the vertical; if empty, from the task, otherwise -1 '
-        'to 1.', 'rad/s', (-100, 100),
+        'Lowest and highest turning speed of the slider, about the vertical; if empty, those of the task, or else -1 '
+        'and 1.', 'rad/s', (-100, 100),
         read_only=_AT_START,
     ),
     Parameter(
         'goal_frame_id', 'string', '',
-        'Frame of the goals that are dragged on the page; if empty, that of odom, otherwise world.',
+        'Frame of the goals that are dragged on the page; if empty, the frame of odom, or else world.',
         read_only=_AT_START,
     ),
 )  # fmt: skip
