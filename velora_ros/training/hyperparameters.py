@@ -185,8 +185,11 @@ class TrainConfig:
         1,
     )
     start_steps: int = _of(
-        TRAIN, 128, 'steps with random actions before the first update, counted over all calls of train',
-        0, unit='steps'
+        TRAIN,
+        128,
+        'steps with random actions before the first update, counted over all calls of train',
+        0,
+        unit='steps',
     )
     update_ratio: float = _of(TRAIN, 1.0, 'updates per environment step', unit='updates per step', live=True)
     samples_per_transition: float = _of(
@@ -218,8 +221,11 @@ class TrainConfig:
         unit='half action ranges',
     )
     mean_share: float = _of(
-        TRAIN, 0.0, 'with 2 critics, share of their mean in the target; the smaller of their values has the remaining '
-        'share', 0, 1
+        TRAIN,
+        0.0,
+        'with 2 critics, share of their mean in the target; the smaller of their values has the remaining share',
+        0,
+        1,
     )
     motor_penalty: float = _of(
         TRAIN, 0.0, "weight, in the actor's loss, of the mean square of the inputs to the motor layer's tanh"
