@@ -28,22 +28,26 @@ Curves = dict[int, list[tuple[int, float, float]]]  # by seed: steps, seconds, m
 
 HEAD = """# Results
 
-These commands train the shipped presets on many seeds and write this page:
+These commands train with the presets on many seeds, and write this page:
 
 ```bash
 make bench-learning TASK=inverted_pendulum   # hours, resumable; writes benchmarks/results/inverted_pendulum.csv
 make results                                 # writes this page from benchmarks/results/*.csv
 ```
 
-This page shows learning curves of the presets `tuned`, and of the recipe if a heading names it. The seeds 100-109 were
-not used for tuning, and every seed is shown.
+This page shows learning curves with the presets named `tuned`, and with the recipe where a heading begins with
+"recipe". The seeds 100 to 109 were not used for tuning. The page shows every seed that was trained.
 
-* Evaluations are deterministic episodes of the current policy in a separate environment, 10 of them unless stated
-  otherwise. The policy is the actor, or its running average if the preset sets `policy_tau` (the double pendulum's).
-* "Solved at step" is the first of three consecutive evaluations at or above the threshold. "Later" counts the
-  evaluations at or above the threshold from then on, including those three.
-* Seconds are training time on two shared cores with other work running. [benchmarks.md](benchmarks.md) has the ratios
-  to other libraries.
+* An evaluation consists of deterministic episodes of the current policy in a separate environment, 10 of them unless
+  stated otherwise. The policy is the actor, or its running average if the preset sets `policy_tau`, as the preset of
+  the double pendulum does. An evaluation passes if its mean return reaches the threshold that each section names.
+* A task is solved at the first of three consecutive evaluations that pass. "Later passes" counts the evaluations that
+  pass from then on, including these three.
+* In the sections "positions", the policy observes only the positions of the joints. With "privileged", the critic sees
+  the whole state; without it, the critic has a memory of its own. With "mlp", the actor has no memory: such a policy is
+  expected to fail. "Example" uses the library's defaults instead of a preset, for 100 episodes.
+* Seconds are training time on two cores that other work shared. [benchmarks.md](benchmarks.md) compares the speed with
+  other libraries.
 * One run of a preset over its seeds is called a claim. The tables show the sixth claim of the inverted pendulum, the
   fourth of the double pendulum, and the second of the swimmer, of positions only and of the example.
   `benchmarks/results/` also has the claims of earlier presets, complete or stopped early.
@@ -120,7 +124,7 @@ def section(name: str, task: Task, curves: Curves) -> str:
         lines[-1] += f' {episodes} episodes per evaluation.'
     lines += [
         '',
-        '| seed | solved at step | after [s] | later | best | last |',
+        '| seed | solved at step | solved after [s] | later passes | best return | last return |',
         '| --- | --- | --- | --- | --- | --- |',
     ]
     found = outcomes(curves, task)
@@ -133,10 +137,10 @@ def section(name: str, task: Task, curves: Curves) -> str:
     n_solved = sum(one.steps is not None for one in found.values())
     lines += [
         '',
-        f'{n_solved} of {len(found)} seeds solve the task. Later evaluations at or above the threshold, over all '
+        f'{n_solved} of {len(found)} seeds solve the task. Later evaluations that pass, over all '
         f'seeds: {held(found.values())}.',
-        f'Last evaluation: mean {digits(last.mean())}, median {digits(np.median(last))}, interquartile mean '
-        f'{middle(last)}.',
+        f'Returns of the last evaluations: mean {digits(last.mean())}, median {digits(np.median(last))}, '
+        f'interquartile mean {middle(last)}.',
         '',
         f'![learning curves](images/learning_{name}.png)',
         '',
@@ -158,10 +162,13 @@ def peers(name: str, task: Task) -> str:
     if not lines:
         return ''
     head = [
-        'The same evaluations for stable-baselines3 with 64x64 networks and our batch and noise (`learning_peers.py`):',
+        'The same evaluations for stable-baselines3, with 64x64 networks and our batch size and noise:',
         '',
     ]
-    head += ['| agent | steps | solved at, by seed | later | last |', '| --- | --- | --- | --- | --- |']
+    head += [
+        '| agent | steps | solved at step, by seed | later passes | last return, by seed |',
+        '| --- | --- | --- | --- | --- |',
+    ]
     return '\n'.join([*head, *lines, ''])
 
 
@@ -170,7 +177,7 @@ def losses(curves: dict[str, Curves]) -> str:
     lines = [
         '## Weaknesses',
         '',
-        '| task | seeds that never solve it | later evaluations that fail |',
+        '| section | seeds that never solve the task | later evaluations that fail |',
         '| --- | --- | --- |',
     ]
     for name, one in curves.items():
@@ -181,7 +188,7 @@ def losses(curves: dict[str, Curves]) -> str:
             continue
         which = _join(f'{seed}: {count}' for seed, count in lapses.items())
         unsolved = f'{len(never)} of {len(found)}' + (f' ({_join(never)})' if never else '')
-        failed = f'{sum(lapses.values())} (by seed, {which})' if lapses else '-'
+        failed = f'{sum(lapses.values())} (by seed: {which})' if lapses else '-'
         lines.append(f'| {name.replace("_", " ")} | {unsolved} | {failed} |')
     return '\n'.join([*lines, ''])
 

@@ -25,9 +25,9 @@ HEAD = """## Robustness
 make bench-robustness    # writes benchmarks/results/robustness.csv
 ```
 
-The table shows the median of the policies' mean returns, with the lowest in brackets. Each variant and seed has one
-policy for InvertedPendulum-v5, the best of its run. Each policy runs under each disturbance alone, in 10 episodes of
-1,000 nominal periods, with seeds that training did not use.
+The table shows the median of the policies' mean returns, with the lowest mean return in brackets. For each variant and
+seed, there is one policy for InvertedPendulum-v5, the best of its run. Each policy runs under each disturbance alone,
+in 10 episodes of 1,000 nominal periods, with seeds that training did not use.
 
 All variants except `naive` were trained with the preset `robust`, which combines uneven periods, lost frames, noise,
 and a delay of up to one period. Their numbers of parameters differ by at most 10 %. `naive` was trained with perfect
@@ -61,7 +61,7 @@ def section(path: Path, images: Path) -> str:
 def losses(path: Path) -> str:
     """Return the disturbances under which the shipped kind of policy (liquid, measured dt) is worse than a control."""
     returns, (ours, *others) = read(path), VARIANTS
-    lines = ['', f'| robustness | return of {ours} | better variants |', '| --- | --- | --- |']
+    lines = ['', f'| disturbance | return of {ours} | returns of better variants |', '| --- | --- | --- |']
     for (kind, level), title in zip(SHOWN.items(), TITLES, strict=True):
         for what, measure in (('median', np.median), ('worst policy', min)):
             mine = measure(returns[ours, kind, level])

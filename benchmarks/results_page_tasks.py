@@ -8,8 +8,9 @@ from tasks_claim import read, robot_of
 
 SHOWN = {
     'quadruped': {
-        'tracking': 'tracking', 'yaw_tracking': 'yaw', 'moving_tracking': 'tracking while moving', 'falls': 'fell',
-        'air_times_s': 'air time of the feet [s]', 'slip_m_s': 'slip [m/s]', 'action_change': 'change of action',
+        'tracking': 'tracking', 'yaw_tracking': 'yaw tracking', 'moving_tracking': 'tracking while moving',
+        'falls': 'robots that fell', 'air_times_s': 'air time of the feet [s]', 'slip_m_s': 'slip [m/s]',
+        'action_change': 'mean change of an action',
     },
     'arm': {'reached': 'reached', 'error_m': 'median error [m]', 'failed': 'ended with a contact'},
     'rover': {
