@@ -63,9 +63,9 @@ def parameter_page() -> str:
         '# Parameters\n',
         NOTE,
         "In parameter files, use keys such as `/**/policy_node:`, which also apply in a namespace. T is the policy's "
-        'nominal control period [s]. A contract is the part of a policy file that describes how a policy that was trained '
-        'on a task is connected to a robot ([plug-in-your-robot.md](plug-in-your-robot.md)). A parameter that is unknown, '
-        'has the wrong type or is out of range is refused, and the error says why.\n',
+        'nominal control period [s]. A contract is the part of a policy file that describes how a policy that was '
+        'trained on a task is connected to a robot ([plug-in-your-robot.md](plug-in-your-robot.md)). A parameter that '
+        'is unknown, has the wrong type or is out of range is refused, and the error says why.\n',
     ]
     for node in NODES:
         module = importlib.import_module(f'velora_ros.nodes.{node.removesuffix("_node")}.parameters')
