@@ -217,7 +217,7 @@ class TrainConfig:
         TRAIN,
         0.0,
         "root mean square distance of an action from the target actor's action at which lambda falls to 0.61 of its "
-        'value; 0: never',
+        'value; 0: lambda does not fall',
         unit='half action ranges',
     )
     mean_share: float = _of(

@@ -133,12 +133,12 @@ class FaultSettings(_Settings):
 
     noise: Sequence[float] = _setting(
         (),
-        'Standard deviation of Gaussian noise, relative to that of each signal under random commands: 0.01 is 1 %. '
-        'One number for all observations, or one for each.',
+        'Standard deviation of Gaussian noise, as a share of the standard deviation of each signal under random '
+        'commands. One number for all observations, or one for each.',
         high=100,
     )
     observation_delay_s: float = _setting(
-        0.0, 'Delay of the states. Their stamps remain those of the measurement.', 's', high=10
+        0.0, 'Delay of the states. Their stamps keep the time of the measurement.', 's', high=10
     )
     command_delay_s: float = _setting(0.0, 'Delay of the commands.', 's', high=10)
     drop_probability: float = _setting(
