@@ -10,7 +10,7 @@ What a GPU contributes: updates a second, agreement with the CPU, and the first 
 3. Training time of InvertedPendulum-v5 until it stays solved, with ``set_device()`` and on the CPU
    (training_time_to_solve.py).
 
-The last line is JSON. Without a GPU the script says so and exits with status 1.
+The last line is JSON. Without a GPU the script prints a message and exits with status 1.
 """
 
 import argparse
@@ -82,9 +82,9 @@ def agreement(device: str, modes: tuple[bool, ...] = (True, False), updates: int
     Return the largest difference between the weights on the device and in torch on the CPU, over the largest weight.
 
     Args:
-        device: what to compare with the CPU.
-        modes: with graphs, without graphs.
-        updates: how many.
+        device: the device to compare with the CPU.
+        modes: whether graphs are used, one entry for each comparison.
+        updates: number of updates.
     """
     host = agent_with_replay('cpu', 128)
     differences = {}

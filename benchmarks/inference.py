@@ -42,10 +42,10 @@ def check_parity(steps: dict[str, Step], observations: np.ndarray) -> float:
 
 def check_c(step: Step, observations: np.ndarray, actions: np.ndarray) -> None:
     """
-    Compare the actions of the C code with those of a step whose hidden state comes from other observations.
+    Compare the actions of the C code with the actions of a step whose hidden state comes from other observations.
 
     Raises:
-        SystemExit: the last ones disagree; by then the hidden states have forgotten how they began.
+        SystemExit: the last actions disagree; by then the hidden states no longer depend on how they began.
     """
     expected = [float(step(observation)[0]) for observation in observations]
     difference = np.abs(np.array(expected) - actions)[-100:].max()

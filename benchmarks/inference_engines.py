@@ -83,7 +83,7 @@ def torch_engine(module: Callable[..., tuple[Tensor, Tensor]], n_hidden: int) ->
 
 
 def jit(folded: Folded, n_hidden: int) -> Callable[..., tuple[Tensor, Tensor]]:
-    """Return the module traced and frozen by torch.jit, past its profiling runs."""
+    """Return the module traced and frozen by torch.jit, after its profiling runs."""
     inputs = (torch.zeros(1, OBSERVATIONS), torch.zeros(1, n_hidden), torch.ones(1, 1))
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # torch.jit warns that it is deprecated

@@ -130,7 +130,7 @@ def configuration(task: Task, changes: dict[str, Any]) -> TrainConfig:
 
 
 def learn(arguments: tuple[str, int, int, dict[str, Any]]) -> list[list[Any]]:
-    """Train one seed and return its rows; the last one is of the last evaluation."""
+    """Train one seed and return its rows, one for each evaluation."""
     name, seed, steps, changes = arguments
     task = TASKS[name]
     config = configuration(task, changes)

@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument('task', nargs='?', choices=TASKS, default='inverted_pendulum')
     parser.add_argument('--agents', nargs='+', choices=AGENTS, default=AGENTS)
     parser.add_argument('--seeds', default='100-102')
-    parser.add_argument('--steps', type=int, help='environment steps (default: those of our task)')
+    parser.add_argument('--steps', type=int, help='environment steps (default: as in our task)')
     parser.add_argument('--jobs', type=int, default=1)
     options = parser.parse_args()
     task = TASKS[options.task]

@@ -38,13 +38,13 @@ def in_own_process(script: str, *arguments: object, show_progress: bool = False,
     Run one of these scripts in a separate Python process and return the JSON of its last line.
 
     Args:
-        script: its name.
-        arguments: its arguments.
-        show_progress: whether what it writes to stderr is shown.
-        environment: its environment variables, besides this process's.
+        script: name of the script.
+        arguments: arguments of the script.
+        show_progress: whether the script's standard error is shown.
+        environment: environment variables of the script, besides this process's.
 
     Raises:
-        RuntimeError: it failed; its last output is in the message.
+        RuntimeError: the script failed; its last output is in the message.
     """
     command = [sys.executable, str(FOLDER / script), *map(str, arguments)]
     done = subprocess.run(

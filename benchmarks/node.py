@@ -48,7 +48,7 @@ class Comparison:
 
     Args:
         starts: how each side is started.
-        rates: of the states [Hz].
+        rates: rates of the states [Hz].
         seconds: default duration of each rate in each run [s].
     """
 
@@ -58,7 +58,7 @@ class Comparison:
 
 
 def commands(policy: Path, *, is_quadruped: bool = False) -> dict[str, list[str]]:
-    """Return how each side is started."""
+    """Return the command that starts each side."""
     parameters = {
         'policy': policy,
         'autostart': 'true',
@@ -105,7 +105,7 @@ def comparison(name: str, folder: Path) -> Comparison:
 
 
 def can_run(name: str) -> bool:
-    """Return whether the packages that a comparison needs are installed; print those that are missing."""
+    """Return whether the packages that a comparison needs are installed; print a line if not."""
     there = name != 'onnx' or all(map(find_spec, ('onnx', 'onnxruntime')))
     if not there:
         print("onnx: not compared, it needs the extra 'onnx' (pip install onnx onnxruntime)", flush=True)

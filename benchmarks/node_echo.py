@@ -21,7 +21,7 @@ from velora_ros.nodes.ros.topics_services_qos import topic
 
 
 class Echo(Node):
-    """JointState in, Float64MultiArray out; the message is made once."""
+    """Sends the positions of a JointState back as a Float64MultiArray; the message object is reused."""
 
     def __init__(self, *, is_quadruped: bool = False) -> None:
         super().__init__('echo')

@@ -18,7 +18,7 @@ TICKS_A_COMMAND = 10  # at 500 Hz cmd_vel is sent at 50 Hz, as from a joystick
 
 
 def quadruped_policy() -> tuple[PolicyFile, np.ndarray]:
-    """Return a policy of 64 neurons with the contract of the one that ships, and its answers to the marks."""
+    """Return a policy of 64 neurons with the contract of the shipped policy, and its answers to the marks."""
     spec = PolicyFile.read_spec(SHIPPED)
     first = spec.observation_names.index(spec.action_names[0])
     file = marked_policy(spec, first, LARGEST)

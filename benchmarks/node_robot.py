@@ -23,7 +23,7 @@ JOINTS = tuple(f'joint_{index}' for index in range(12))
 PERIOD = 0.01
 N_NEURONS, N_COMMAND = 64, 25
 TAIL = 20
-MARKS = np.linspace(-0.95, 0.95, 50)  # positions of the first joint, in turn: they tell which state a command answers
+MARKS = np.linspace(-0.95, 0.95, 50)  # positions of the first joint, in turn: they identify the state of a command
 
 
 def policy_file() -> PolicyFile:
@@ -42,15 +42,15 @@ def policy_file() -> PolicyFile:
 
 def marked_policy(spec: PolicySpec, first: int = 0, largest: float = 1.0) -> PolicyFile:
     """
-    Return a policy of 64 neurons with random dense weights, whose commands tell which state they answer.
+    Return a policy of 64 neurons with random dense weights, whose commands identify the state that they answer.
 
     One neuron of each layer is connected only to the first joint's position, so that the first action is a function of
     it. This is needed because the message of a command has no stamp.
 
     Args:
-        spec: what it reads and commands.
+        spec: what the policy reads and commands.
         first: the entry of the observation that is the first joint's position.
-        largest: its greatest value.
+        largest: the greatest value of this entry.
     """
     rng = np.random.default_rng(0)
     n, inter = spec.observation_dim, N_NEURONS - N_COMMAND
@@ -105,7 +105,7 @@ class Robot:
 
     joints: Sequence[str] = JOINTS
     rest: Sequence[float] = (0.0,) * len(JOINTS)
-    """Position of each joint; the marks are added to that of the first."""
+    """Position of each joint; the marks are added to the first joint's position."""
     largest = 1.0
     """Position of the first joint at a mark of 1, relative to its rest position."""
 
@@ -165,7 +165,8 @@ class Robot:
         self._received, sent, first = {topic: [] for topic in self._answers}, [], self._count
         n_counted = int(rate * seconds)
         due = time.perf_counter()
-        for tick in range(n_counted + TAIL):  # the last ones keep the watchdog satisfied until the others are answered
+        # The last states keep the watchdog satisfied until the others are answered.
+        for tick in range(n_counted + TAIL):
             self._spin(due - time.perf_counter())
             period = 1 / rate if tick < n_counted else PERIOD
             sent.append(self._send(period))
@@ -179,7 +180,7 @@ class Robot:
 
     @property
     def longest_pause_ms(self) -> float:
-        """The longest time between two states of all runs, and between the last of one and the first of the next."""
+        """The longest time between two consecutive states, within a run or between two runs."""
         return float(np.diff(np.concatenate([sent[:, 0] for _, _, sent, _ in self._runs])).max()) / 1e6
 
     def outcomes(self, topic: str) -> list[Outcome]:
@@ -226,7 +227,7 @@ def matched(
     Args:
         answers: first entry of the command that answers each mark, shape (marks,).
         first: index of the first state's mark.
-        n_counted: number of states that count; the later ones were sent to keep the watchdog satisfied.
+        n_counted: number of states that count; later states were sent to keep the watchdog satisfied.
         sent: when each state was sent [ns].
         received: when each command arrived [ns], and its first entry.
     """

@@ -91,7 +91,7 @@ class Side:
 
     Args:
         domain: a ROS_DOMAIN_ID that no other side has.
-        start: how it is started.
+        start: how the node is started.
         folder: folder of the node's log.
     """
 
@@ -118,7 +118,7 @@ class Side:
 
 
 def attend(pipe: Connection, domain: int, start: Start, log: Path) -> None:
-    """Be the robot: follow the requests from the pipe until it closes, and keep the watchdog satisfied in between."""
+    """Run the robot: answer requests from the pipe until it closes, and keep the watchdog satisfied in between."""
     robot = start.make_robot(domain)
     try:
         pipe.recv()
@@ -152,7 +152,7 @@ def until_ready(log: Path, began: float) -> float:
     announcement at once, which may be before the participant listens, and announces itself again after 3 s.
 
     Raises:
-        RuntimeError: it does not report this within two minutes.
+        RuntimeError: the node does not report this within two minutes.
     """
     while not any(state in log.read_text(encoding='utf-8') for state in (': armed', ': standing up')):
         if time.perf_counter() > began + 120:
@@ -268,4 +268,4 @@ def counted_turn(starts: Mapping[str, Start], rates: Sequence[int], seconds: int
         if not any(one['stopped'] for one in sides.values()):
             return sides
         print('this turn does not count', flush=True)
-    raise SystemExit('this machine stalls too often to measure anything.')
+    raise SystemExit('this machine stalls too often to measure anything; stop other programs and try again.')

@@ -73,7 +73,7 @@ def solved_at(curve: list[tuple[int, float, float]], threshold: float) -> int | 
 
 
 def digits(value: float) -> str:
-    """Return a mean return with enough digits to distinguish policies: those of Reacher lie between -4 and -3."""
+    """Return a mean return with enough digits to distinguish policies: Reacher's returns lie between -4 and -3."""
     return f'{value:.2f}' if abs(value) < 10 else f'{value:.1f}'
 
 

@@ -9,8 +9,8 @@ the preset `tuned` and perfect timing). The best policy of each run is then test
 episodes of 1,000 nominal periods per level, with seeds that training does not use. A row for each policy, disturbance
 and level is appended to a CSV.
 
-An interrupted run continues with the missing policies, and repeats one whose training was cut short. Seeds 0-9 are for
-tuning, 100-104 for the claim.
+An interrupted run continues with the missing policies, and repeats a policy whose training was cut short. Seeds 0-9
+are for tuning, 100-104 for the claim.
 """
 
 import argparse
@@ -97,7 +97,7 @@ def configuration(variant: Variant, changes: dict[str, Any]) -> TrainConfig:
 
 
 def neurons(variant: Variant, config: TrainConfig, n_observations: int, n_actions: int) -> int:
-    """Return n_neurons; stacked frames get fewer, so that parameters stay equal to those of one frame."""
+    """Return n_neurons; with stacked frames there are fewer, so that the number of parameters stays the same."""
     if variant.frames == 1:
         return config.n_neurons
     wanted = parameter_count(CFC, n_observations // variant.frames - 1, config.n_neurons, n_actions, config.sparsity)
@@ -178,7 +178,7 @@ def main() -> None:
         for rows in pool.imap_unordered(measure, missing):
             append(
                 options.out, rows, COLUMNS
-            )  # a policy's rows are written together: one that was cut short leaves none
+            )  # a policy's rows are written together: a policy that was cut short leaves none
             print(line([dict(zip(COLUMNS, row, strict=True)) for row in rows]), flush=True)
     print(f'{options.out}:')
     everything = read(options.out)

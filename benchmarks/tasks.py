@@ -5,13 +5,13 @@ Speed, in control steps a second of all simulations together, for 1, 16 and 128 
 of MuJoCo's batch, with the same stage and threads; the whole step of the task, with its terms; and a training run.
 Then the figures of the shipped policies. `--learning` adds the time until the quadruped's tracking reaches 0.8: ours,
 stable-baselines3's SAC with our batch and as many updates, and its PPO with the settings of rl-baselines3-zoo, on the
-same simulations. Evaluations are not timed; a run lasts `--minutes` at most, and one that never reaches it counts as
+same simulations. Evaluations are not timed; a run lasts `--minutes` at most, and a run that never reaches 0.8 counts as
 that long. Each run is a row of benchmarks/results/tasks_learning.csv and is not repeated, so that the runs of an agent
-can be started by themselves and an interrupted benchmark goes on with the missing ones:
+can be started by themselves and an interrupted benchmark continues with the missing runs:
 
     python benchmarks/tasks.py --only learning --sides sb3_sac --seeds 100
 
-The last line is JSON: the quadruped's figures undisturbed, and those of each robot below its name.
+The last line is JSON: the quadruped's figures undisturbed, and the figures of each robot below its name.
 """
 
 import argparse
@@ -37,7 +37,7 @@ POLICIES = Path(__file__).parents[1] / 'policies'
 SIDES = ('ours', 'sb3_sac', 'sb3_ppo')
 SEEDS = (100, 101, 102)
 EPISODES = {'quadruped': (256, 10.0), 'arm': (400, 10.0), 'rover': (500, None)}
-"""Of each task: the number of episodes in which its policy is judged, and their length [s]; None: the task's."""
+"""For each task: the number of episodes in which its policy is judged, and their length [s]; None: the task's."""
 PARTS = ('speed', 'policies', 'learning')
 TABLE = Path(__file__).parent / 'results' / 'tasks_learning.csv'
 COLUMNS = ('side', 'seed', 'minutes', 'reached', 'steps', 'tracking', 'at_most')

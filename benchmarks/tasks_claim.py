@@ -61,7 +61,7 @@ def read() -> list[dict[str, Any]]:
 
 
 def write(rows: list[dict[str, Any]]) -> None:
-    """Add rows to the table, and remove those that they replace."""
+    """Add rows to the table, and remove the rows that they replace."""
     replaced = {(row['task'], str(row['seed']), row['flags']) for row in rows}
     kept = [row for row in read() if (row['task'], row['seed'], row['flags']) not in replaced]
     with TABLE.open('w', newline='') as file:
@@ -71,7 +71,7 @@ def write(rows: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Judge the runs in the folders that were given."""
+    """Judge the runs in the given folders."""
     for folder in sys.argv[1:]:
         write(rows_of(Path(folder)))
 

@@ -36,7 +36,7 @@ def run(*arguments: object) -> str:
     Run a module of the package and return its output.
 
     Raises:
-        RuntimeError: it failed; its last output is in the message. A run whose checks fail is still a measurement.
+        RuntimeError: the module failed; its last output is in the message. A run whose checks fail still counts.
     """
     command = [sys.executable, '-m', *map(str, arguments)]
     environment = {**os.environ, **ONE_THREAD, 'ROS_DOMAIN_ID': str(DOMAIN), 'PYTHONPATH': str(FOLDER.parent)}
@@ -78,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='one turn of 1,500 steps and 10 seconds')
     parser.add_argument('--runs', type=int, default=3)
-    parser.add_argument('--steps', type=int, default=6000, help='of each run')
+    parser.add_argument('--steps', type=int, default=6000, help='environment steps of each training')
     parser.add_argument('--seconds', type=float, default=30.0, help='duration of each run of the robot')
     options = parser.parse_args()
     runs, steps, seconds = (1, 1500, 10.0) if options.quick else (options.runs, options.steps, options.seconds)

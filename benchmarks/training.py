@@ -64,7 +64,7 @@ def report_speeds(results: dict[str, dict[str, list[float]]], lasts: dict[str, i
 
 
 def solve(seeds: range) -> tuple[list[float | None], list[int | None]]:
-    """Return training seconds and steps until the first of three good evaluations; None if it never came."""
+    """Return training seconds and steps until the first of three good evaluations; None if there was none."""
     results = []
     for seed in seeds:
         one = in_own_process('training_time_to_solve.py', seed)

@@ -82,7 +82,7 @@ def torch_pass(layer: CfCCell | NcpsCommand, data: SimpleNamespace) -> tuple[np.
 
 
 def compiled_pass(weight: np.ndarray, bias: np.ndarray, data: SimpleNamespace) -> tuple[np.ndarray, Gradients]:
-    """Do the same with the compiled loops that training uses, on data in the layout of the replay."""
+    """Do the same as :func:`torch_pass` with the compiled loops of training, on data in their layout."""
     length, size, b = data.fast.d_states.shape
     before, states = np.empty((2, length, size, b), np.float32)
     gates, d_gates = np.empty((2, length, 4 * size, b), np.float32)
@@ -128,7 +128,7 @@ def cell_sides(n_neurons: int, *, n_sequences: int = 32, length: int = 16) -> di
 
 
 def update_sides(n_neurons: int, *, n_sequences: int = 16, length: int = 8) -> dict[str, Callable[[], Any]]:
-    """Return a whole update per side: ours, ours in torch, and that with ncps' cell as actor and target actor."""
+    """Return a whole update per side: ours, ours in torch, and in torch with ncps' cell in both actors."""
     rng = np.random.default_rng(0)
     wiring = Wiring.random(OBSERVATIONS, n_neurons, ACTIONS, rng=rng)
     normal = lambda *shape: rng.normal(size=shape).astype(np.float32)  # noqa: E731

@@ -6,8 +6,8 @@ Time training in many environments at once: one side, in a process of its own.
 SIDE is ``ours`` or ``sb3_sac``. Both train in HalfCheetah-v5 with two critics of WIDTH x WIDTH, the same batch and the
 same number of updates after each step of all environments: an eighth of their number, at least 1. The first of the
 environments counts its steps; it records the time after the start-up, and ends training SECONDS later. Ours has an
-actor of 64 liquid neurons and learns from sequences of 8; stable-baselines3's SAC has one of WIDTH x WIDTH and learns
-from single steps. The last line is JSON.
+actor of 64 liquid neurons and learns from sequences of 8; stable-baselines3's SAC has an actor of WIDTH x WIDTH and
+learns from single steps. The last line is JSON.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def makers(timed: Timed, n_envs: int) -> list[Callable[[], gymnasium.Env[Any, An
 
 
 def ours(timed: Timed, n_envs: int, width: int, batch: int, updates: int) -> None:
-    """Train ours; with one environment in the loop that is made for one."""
+    """Train ours; a single environment is trained in the loop for a single environment."""
     from velora_ros.models import LiquidDDPG  # noqa: PLC0415 - each process loads one side
 
     env: Any = timed

@@ -61,7 +61,7 @@ def test_a_python_asked_for_that_does_not_fit_is_refused(set_up, monkeypatch):
     monkeypatch.setenv('PYTHON', 'python3')
     code, said = set_up(python3=OLD, python3_12=WITHOUT_VENV)
     assert code == 1
-    assert "PYTHON=python3 answers '3.9'" in said
+    assert "PYTHON=python3 reports the version '3.9'" in said
 
 
 def test_an_unknown_environment_is_refused_with_the_valid_ones(set_up):
