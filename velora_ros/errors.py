@@ -45,7 +45,7 @@ class DivergenceError(VeloraError, ArithmeticError):
 
     @classmethod
     def of(cls, what: str) -> 'DivergenceError':
-        """Return the error for a number of the agent that is not finite; ``what`` begins the message."""
+        """Return the error that reports that ``what``, for example a loss, is not finite."""
         return cls(
             f'{what} is not finite: training has diverged. Lower actor_lr and critic_lr, lower reward_scale if rewards '
             'are large, or limit the gradients with max_grad_norm, and train a new agent.'
@@ -64,7 +64,7 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     """
     Return a hint that can be appended to an error message about an unknown name.
 
-    It has the nearest valid name, if there is one, and the list of all valid names.
+    The hint contains the nearest valid name, if there is one, and the list of all valid names.
     """
     names = sorted(valid)
     nearest = difflib.get_close_matches(name, names, n=1)

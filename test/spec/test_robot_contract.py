@@ -54,7 +54,7 @@ def test_the_offset_is_what_the_default_becomes_after_scaling():
         ({'transform': ('none', 'tan', 'none')}, "'tan'"),
         ({'sources': (JOINTS, JOINTS)}, 'distinct names'),
         ({'sources': (JOINTS, replace(TOLD, name='cmd/vel'))}, 'letters, digits and underscores'),
-        ({'sources': (JOINTS, replace(TOLD, topic=''))}, 'must have a topic'),
+        ({'sources': (JOINTS, replace(TOLD, topic=''))}, 'give both'),
         ({'sources': (JOINTS, CLOCK)}, "is 'cmd_vel', which is not a source"),
         ({'sources': (JOINTS, TOLD, replace(CLOCK, moves_with='twist'))}, "is 'twist', which is not a source"),
     ],
@@ -73,7 +73,7 @@ def test_an_inconsistent_contract_is_refused(change: dict[str, Any], message: st
         (COMMAND, {'interface': 'torque'}, "'torque'"),
         (COMMAND, {'mode': 'increments'}, "Did you mean 'increment'"),
         (COMMAND, {'mode': 'increment', 'interface': 'velocity'}, 'must be position, not velocity'),
-        (COMMAND, {'low': (2.0,)}, 'not below its upper'),
+        (COMMAND, {'low': (2.0,)}, 'low must be below high'),
         (COMMAND, {'damping': (0.7, 0.7)}, 'damping of the command has 2 entries; it must have 1'),
     ],
 )

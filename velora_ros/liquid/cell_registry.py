@@ -1,8 +1,9 @@
 """
-Every kind of command layer by name: the liquid cell, and two others for comparison.
+Every kind of command layer by name: the liquid cell, and two other cells for comparison.
 
 A cell takes the inter neurons' output u, its own state h and the elapsed time, and returns h' in [-1, 1]. Everything
-around it (inter layer, sparse wiring, motor layer, training) stays the same, so that a difference is due to the cell.
+around the cell (inter layer, sparse wiring, motor layer, training) stays the same, so that a difference between two
+results is due to the cell.
 
 To add a cell, write its torch module and add it to :data:`CELLS`. Without kernels it trains on the torch backend.
 """
@@ -20,14 +21,14 @@ class CellKind:
     The properties of a cell.
 
     Args:
-        gates: number of blocks of rows in the stacked weight.
+        gates: number of gates; the stacked weight has one block of rows for each.
         time_input: whether the elapsed time is another input, dt/T - 1, between u and h; the liquid cell has it in its
             equation.
         recurrent: whether h is an input; otherwise there are no synapses from h.
         module: its torch module as ``package.module:Class``, with the interface of
             :class:`velora_ros.liquid.network.Cell`.
-        kernels: its compiled loops in the same form, a :class:`velora_ros.liquid.kernels.cell_kernels.CellKernels`;
-            empty: it has none.
+        kernels: its compiled loops as ``package.module:Class``, a subclass of
+            :class:`velora_ros.liquid.kernels.cell_kernels.CellKernels`; empty if it has none.
     """
 
     gates: int
@@ -73,7 +74,9 @@ def kernels_of(cell: str) -> Any:
     path = cell_kind(cell).kernels
     if not path:
         with_kernels = ', '.join(name for name, kind in CELLS.items() if kind.kernels)
-        raise ConfigError(f"the cell '{cell}' has no kernels; cells with kernels are {with_kernels}.")
+        raise ConfigError(
+            f"the cell '{cell}' has no kernels; use the backend torch, or a cell with kernels: {with_kernels}."
+        )
     return _load(path)
 
 

@@ -11,17 +11,18 @@ GATES = 4  # g, k, a, b: the order of the rows in the stacked weight
 
 class CfCCell(nn.Module):
     """
-    The command neurons: hidden state and measured elapsed time in, next hidden state out.
+    The command neurons: they compute the next hidden state from the hidden state, the inputs and the elapsed time.
 
     With z = W [u; h] + b for each of the four gates g, k, a, b, stacked in one matrix so that a step is one product::
 
         h' = (1 - s) * tanh(z_g) + s * tanh(z_k)        s = sigmoid(z_a * dt/T + z_b)
 
-    The cell is a closed-form approximation, not a flow: dt -> 0 does not hold h, and two half steps are not one step.
+    The cell is a closed-form approximation, not an exact solution: h' does not approach h as dt -> 0, and two half
+    steps do not equal one step.
 
     Args:
         mask: synapses [u; h] -> h, shape (hidden, input + hidden); all four gates share it.
-        generator: source of the initial weights; torch's global one when None.
+        generator: source of the initial weights; None: torch's global generator.
     """
 
     mask: Tensor
@@ -85,11 +86,11 @@ class CfCCell(nn.Module):
 
 def masked_uniform(mask: Tensor, generator: torch.Generator | None) -> Tensor:
     """
-    Draw initial weights: uniform in +- 1 / sqrt(n), n being the inputs of the neuron; zero where there is no synapse.
+    Draw initial weights: uniform in +- 1 / sqrt(n), where n is the neuron's number of inputs; zero without a synapse.
 
     Args:
         mask: 1 where there is a synapse, shape (out, in).
-        generator: torch's global one when None.
+        generator: source of the weights; None: torch's global generator.
     """
     bound = mask.sum(dim=1, keepdim=True).clamp(min=1).rsqrt()
     return (torch.rand(mask.shape, generator=generator) * 2 - 1) * bound * mask

@@ -9,11 +9,11 @@ from velora_ros.liquid.wiring import Mask
 
 class ElapsedInputCell(nn.Module):
     """
-    A cell whose inputs are [u; tau; h], with tau = dt/T - 1. Calls and shapes are those of :class:`CfCCell`.
+    A cell whose inputs are [u; tau; h], with tau = dt/T - 1. It is called like :class:`CfCCell`, with the same shapes.
 
     Args:
         mask: synapses [u; tau; h] -> h, shape (hidden, input + 1 + hidden); all gates share it.
-        generator: source of the initial weights; torch's global one when None.
+        generator: source of the initial weights; None: torch's global generator.
     """
 
     mask: Tensor
@@ -29,10 +29,10 @@ class ElapsedInputCell(nn.Module):
         self.bias = nn.Parameter(torch.zeros(self.gates * self.hidden_size))
 
     def forward(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> Tensor:
-        """Advance the hidden state by one observation: u (B, input), h (B, hidden), dt/T, to h' (B, hidden)."""
+        """Advance the hidden state by one observation: from u (B, input), h (B, hidden) and dt/T to h' (B, hidden)."""
         elapsed = torch.as_tensor(dt, dtype=inputs.dtype, device=inputs.device).reshape(-1, 1).expand(len(inputs), 1)
         return self.sequence(inputs[:, None], hidden, elapsed)[:, 0]
 
     def sequence(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> Tensor:
-        """Run a sequence: u (B, L, input), h (B, hidden), dt/T (B, L), to h' after each step (B, L, hidden)."""
+        """Run a sequence: from u (B, L, input), h (B, hidden) and dt/T (B, L) to h' after each step (B, L, hidden)."""
         raise NotImplementedError

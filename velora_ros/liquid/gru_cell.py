@@ -13,7 +13,7 @@ class GRUCell(ElapsedInputCell):
     """
     A GRU that reads the elapsed time as an input, tau = dt/T - 1.
 
-    The arrangement is that of cuDNN and ``torch.nn.GRUCell``, with one bias for each gate::
+    The equations are arranged as in cuDNN and ``torch.nn.GRUCell``, but with a single bias for each gate::
 
         r = sigmoid(W_r [u; tau] + U_r h + b_r)        z = sigmoid(W_z [u; tau] + U_z h + b_z)
         n = tanh(W_n [u; tau] + b_n + r * U_n h)       h' = (1 - z) * n + z * h
@@ -22,7 +22,7 @@ class GRUCell(ElapsedInputCell):
     gates = GATES
 
     def sequence(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> Tensor:
-        """Run a sequence: u (B, L, input), h (B, hidden), dt/T (B, L), to h' after each step (B, L, hidden)."""
+        """Run a sequence: from u (B, L, input), h (B, hidden) and dt/T (B, L) to h' after each step (B, L, hidden)."""
         weight = self.weight * self.mask
         from_input, from_hidden = weight[:, : self.input_size + 1], weight[:, self.input_size + 1 :]
         pre = functional.linear(torch.cat([inputs, dt[..., None] - 1], dim=-1), from_input, self.bias)

@@ -24,11 +24,11 @@ class Cell(Protocol):
     bias: nn.Parameter
 
     def __call__(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> Tensor:
-        """Take one step: u (B, input), h (B, hidden), dt/T; return h' (B, hidden) in [-1, 1]."""
+        """Take one step from u (B, input), h (B, hidden) and dt/T; return h' (B, hidden) in [-1, 1]."""
         ...
 
     def sequence(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> Tensor:
-        """Run a sequence: u (B, L, input), h (B, hidden), dt/T (B, L); return h' of each step (B, L, hidden)."""
+        """Run a sequence from u (B, L, input), h (B, hidden), dt/T (B, L); return h' after each step (B, L, hidden)."""
         ...
 
 
@@ -38,7 +38,7 @@ class SparseLinear(nn.Module):
 
     Args:
         mask: True where there is a synapse, shape (out, in).
-        generator: source of the initial weights; torch's global one when None.
+        generator: source of the initial weights; None: torch's global generator.
     """
 
     mask: Tensor
@@ -56,11 +56,11 @@ class SparseLinear(nn.Module):
 
 class LiquidEncoder(nn.Module):
     """
-    The first two layers: inter, sparse linear + Mish, and command, a cell of the wiring's kind (:class:`CfCCell`, ...).
+    The first two layers: inter (sparse linear + Mish) and command (a cell such as :class:`CfCCell`).
 
     Args:
-        wiring: the synapses; it fixes every size and the kind of cell, and its motor neurons are not used.
-        generator: source of the initial weights; torch's global one when None.
+        wiring: the synapses, which also set every size and the kind of cell. The motor neurons are not used.
+        generator: source of the initial weights; None: torch's global generator.
     """
 
     def __init__(self, wiring: Wiring, *, generator: torch.Generator | None = None) -> None:
@@ -75,22 +75,22 @@ class LiquidEncoder(nn.Module):
         return int(self.command.hidden_size)
 
     def advance(self, inputs: Tensor, hidden: Tensor, dt: Tensor | float = 1.0) -> Tensor:
-        """Take one observation, shape (B, sensory), and return h', shape (B, hidden)."""
+        """Take one observation, shape (B, sensory), and h; return h', both of shape (B, hidden)."""
         state: Tensor = self.command(functional.mish(self.inter(inputs)), hidden, dt)
         return state
 
     def states(self, inputs: Tensor, hidden: Tensor, dt: Tensor, first: Tensor | None = None) -> Tensor:
-        """Take sequences as :class:`LiquidNetwork` does and return h' after each step, shape (B, L, hidden)."""
+        """Run a sequence like :meth:`LiquidNetwork.forward`; return only h' after each step, shape (B, L, hidden)."""
         return self.command.sequence(functional.mish(self.inter(inputs)), hidden, dt, first)
 
 
 class LiquidNetwork(LiquidEncoder):
     """
-    Three layers of neurons: :class:`LiquidEncoder`, and motor, sparse linear + tanh.
+    Three layers of neurons: the two of :class:`LiquidEncoder`, and motor (sparse linear + tanh).
 
     Args:
-        wiring: the synapses; it fixes every size.
-        generator: source of the initial weights; torch's global one when None.
+        wiring: the synapses, which also set every size and the kind of cell.
+        generator: source of the initial weights; None: torch's global generator.
     """
 
     def __init__(self, wiring: Wiring, *, generator: torch.Generator | None = None) -> None:

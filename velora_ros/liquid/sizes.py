@@ -1,4 +1,4 @@
-"""Numbers of neurons and parameters: of layers, of synapses, and of networks of equal size with another cell."""
+"""Numbers of neurons, inputs and parameters of a network, and network sizes at which cells have equally many."""
 
 import math
 
@@ -17,7 +17,7 @@ def inputs_per_neuron(n_sources: int, sparsity: float) -> int:
 
 
 def parameter_count(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
-    """Return the number of weights that have a synapse, and of biases; a random wiring may add a few."""
+    """Return the number of parameters: biases, and weights that have a synapse. A random wiring may have a few more."""
     kind = cell_kind(cell)
     n_inter, n_command = layer_sizes(n_neurons)
     fan_in = _synapses(n_command, n_inter, sparsity) + n_command * kind.time_input
@@ -32,7 +32,7 @@ def parameter_count(cell: str, n_sensory: int, n_neurons: int, n_motor: int, spa
 
 def equal_neurons(cell: str, n_sensory: int, n_neurons: int, n_motor: int, sparsity: float = 0.5) -> int:
     """
-    Return the number of neurons with which a cell has about as many parameters as the liquid one.
+    Return the number of neurons with which a cell has about as many parameters as the liquid cell with ``n_neurons``.
 
     The difference is at most 10 % for 10 neurons or more; the share of command neurons is the same.
     """
@@ -43,7 +43,7 @@ def equal_neurons(cell: str, n_sensory: int, n_neurons: int, n_motor: int, spars
 
 
 def neurons_for(n_parameters: int, cell: str, n_sensory: int, n_motor: int, sparsity: float = 0.5) -> int:
-    """Return the number of neurons, at least 2, whose parameters come nearest to ``n_parameters``."""
+    """Return the number of neurons, at least 2, that gives the parameter count nearest to ``n_parameters``."""
     low, high = 2, 4
     while parameter_count(cell, n_sensory, high, n_motor, sparsity) < n_parameters:
         high *= 2

@@ -25,9 +25,10 @@ class Wiring:
     Args:
         inter: sensory -> inter, shape (inter, sensory).
         command: [inter; command] -> command, shape (command, inter + command); command -> command is dense. Cells that
-            take the time as an input have one more column, between the two; a feed-forward cell has no synapse from h.
+            take the time as an input have one more column, between these two blocks; a feed-forward cell has no synapse
+            from h.
         motor: command -> motor, shape (motor, command).
-        sparsity: share of the possible synapses that each neuron lacks.
+        sparsity: share of its possible synapses that each neuron does not have.
         cell: kind of the command layer, one of :data:`velora_ros.liquid.cell_registry.CELLS`.
     """
 
@@ -95,10 +96,10 @@ class Wiring:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> 'Wiring':
         """
-        Read what :meth:`to_dict` returned.
+        Build a wiring from the output of :meth:`to_dict`.
 
         Raises:
-            KeyError, ValueError, TypeError: it is incomplete or damaged.
+            KeyError, ValueError, TypeError: the values are incomplete or damaged.
         """
         masks = {}
         for name in LAYERS:
@@ -129,7 +130,7 @@ class Wiring:
 
     @property
     def n_parameters(self) -> int:
-        """Number of weights that have a synapse, and of biases."""
+        """Number of parameters: biases, and weights that have a synapse."""
         gates = cell_kind(self.cell).gates
         synapses = self.inter.sum() + gates * self.command.sum() + self.motor.sum()
         return int(synapses) + self.n_inter + gates * self.n_command + self.n_motor

@@ -1,4 +1,4 @@
-"""Frozen dataclasses to dictionaries that JSON can hold, and back: fields at their default are omitted."""
+"""Convert frozen dataclasses to JSON-ready dictionaries and back; fields with their default value are omitted."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -8,7 +8,7 @@ from velora_ros.errors import SpecError
 
 
 def to_json(value: Any) -> dict[str, Any]:
-    """Return a dataclass as builtins; a field that has its default value is omitted."""
+    """Return a dataclass as a dictionary of Python's built-in types; a field with its default value is omitted."""
     return {
         item.name: _plain(getattr(value, item.name))
         for item in fields(value)
@@ -18,12 +18,12 @@ def to_json(value: Any) -> dict[str, Any]:
 
 def from_json(kind: type[Any], data: Any, where: str) -> Any:
     """
-    Return the dataclass of :func:`to_json`'s output.
+    Build a dataclass from the output of :func:`to_json`.
 
     Args:
         kind: the dataclass; its fields are strings, numbers, booleans, other dataclasses, or tuples of one of these.
         data: the dictionary.
-        where: the name of the value, for errors.
+        where: the name of the value, for error messages.
 
     Raises:
         SpecError: a field is missing, unknown or of the wrong type.
@@ -34,7 +34,7 @@ def from_json(kind: type[Any], data: Any, where: str) -> Any:
     if unknown := sorted(data.keys() - known.keys()):
         raise SpecError(f'{where} has the unknown field {unknown[0]}; the known fields are {", ".join(known)}.')
     if missing := [name for name, item in known.items() if item.default is MISSING and name not in data]:
-        raise SpecError(f'{where} lacks {", ".join(missing)}.')
+        raise SpecError(f'{where} lacks {", ".join(missing)}; give every field that has no default.')
     hints = get_type_hints(kind)
     return kind(**{name: _converted(hints[name], value, f'{where}.{name}') for name, value in data.items()})
 
@@ -55,8 +55,8 @@ def _converted(hint: Any, value: Any, where: str) -> Any:
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint):
-        raise SpecError(f'{where} is {value!r}; it must be a {_WORDS[hint]}.')
+        raise SpecError(f'{where} is {value!r}; it must be {_WORDS[hint]}.')
     return value
 
 
-_WORDS = {str: 'text', float: 'number', bool: 'true or false', int: 'whole number'}
+_WORDS = {str: 'a string', float: 'a number', bool: 'true or false', int: 'an integer'}

@@ -38,12 +38,12 @@ class PolicySpec:
         control_period: nominal time between two observations, T [s]; positive.
         control_period_assumed: whether T is an assumption because the environment does not state it. False for older
             files, which do not have this field.
-        action_scale: SI value of one unit of each action; finite, not zero. Empty: 1 for all.
-        action_offset: SI value of each action at zero; finite. Empty: 0 for all.
-        action_holds: whether an action without a joint's name drives a position servo: the robot stays where it is
-            while the action is held, and moves when the action becomes zero. Empty: False for all.
-        contract: how observations and actions reach a robot; None if it is not known, as for environments without a
-            task.
+        action_scale: factor from each action to its SI value; finite, not zero. Empty: 1 for all.
+        action_offset: SI value of each action when the action is 0; finite. Empty: 0 for all.
+        action_holds: for actions that are not named after a joint: whether the action drives a position servo, so that
+            the robot stays where it is while the action is held, and moves when the action becomes zero. Empty: False
+            for all.
+        contract: how the policy is connected to a robot; None if unknown, as for environments without a task.
 
     Raises:
         SpecError: lengths differ, names repeat, a bound is not finite or not ordered, the period is not positive, a
@@ -91,7 +91,7 @@ class PolicySpec:
             _check_length('contract.command.fields', self.contract.command.fields, self.action_dim)
 
     def _check_affine(self, field: str, *, nothing: float) -> None:
-        """Check a scale or an offset; one without effect becomes empty, so that equivalent specs compare equal."""
+        """Check a scale or an offset. If it has no effect it becomes empty, so that equivalent specs compare equal."""
         values: tuple[float, ...] = getattr(self, field)
         if values:
             _check_length(field, values, self.action_dim)
@@ -124,12 +124,12 @@ class PolicySpec:
 
     @property
     def scale(self) -> tuple[float, ...]:
-        """SI value of one unit of each action, one number for each."""
+        """Factor from each action to its SI value, one number per action."""
         return self.action_scale or (1.0,) * self.action_dim
 
     @property
     def offset(self) -> tuple[float, ...]:
-        """SI value of each action at zero, one number for each."""
+        """SI value of each action when the action is 0, one number per action."""
         return self.action_offset or (0.0,) * self.action_dim
 
     def to_si(self, action: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -151,7 +151,7 @@ class PolicySpec:
         return np.maximum(self.to_si(self.low), self.to_si(self.high))
 
     def differences(self, other: 'PolicySpec') -> list[tuple[str, Any, Any]]:
-        """Return the name of each field that differs, with its value in this spec and in the other."""
+        """Return the name of each field that differs, with its value in this spec and in the other spec."""
         pairs = [(item.name, getattr(self, item.name), getattr(other, item.name)) for item in fields(self)]
         found = [(name, here, there) for name, here, there in pairs if here != there]
         if self.contract is None or other.contract is None or not found or found[-1][0] != 'contract':
@@ -161,7 +161,7 @@ class PolicySpec:
 
     def with_actions_of(self, other: 'PolicySpec') -> 'PolicySpec':
         """
-        Return this spec with the action names, units and scales of the other, if both can mean the same actions.
+        Return this spec with the other's action names, units and scales, if both can mean the same actions.
 
         Otherwise this spec is returned unchanged.
 
@@ -176,12 +176,12 @@ class PolicySpec:
 
     @property
     def is_extended(self) -> bool:
-        """Whether it uses a field that only version 2 of the policy file has."""
+        """Whether the spec uses a field that exists only since version 2 of the policy file."""
         return any(getattr(self, name) != default for name, default in _optional().items())
 
     def to_dict(self) -> dict[str, Any]:
         """
-        Return the spec as builtins that JSON can hold; :meth:`from_dict` reads it back.
+        Return the spec as a JSON-ready dictionary; :meth:`from_dict` reads it back.
 
         A field that has its default value is omitted, so that older files keep their digest.
         """
@@ -231,13 +231,13 @@ class PolicySpec:
 
 
 def split_unit(unit: str) -> tuple[float, str] | None:
-    """Return factor and unit of a text like ``100 N``; None if it does not begin with a factor."""
+    """Return the factor and the unit in a text like ``100 N``; None if the text does not begin with a factor."""
     found = _FACTOR.fullmatch(unit)
     return (float(found[1]), found[2]) if found else None
 
 
 def _without_factors(units: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Return units and scales. The unit of an actuator with the factor 0, which has no effect, becomes empty."""
+    """Split units into units and scales. The unit of an actuator with the factor 0, which has no effect, becomes ''."""
     split = [split_unit(unit) or (1.0, unit) for unit in units]
     split = [(factor, unit) if factor else (1.0, '') for factor, unit in split]
     return tuple(unit for _, unit in split), tuple(factor for factor, _ in split)
@@ -266,7 +266,7 @@ def _floats(values: Sequence[Any]) -> tuple[float, ...]:
 
 def _check_names(field: str, names: Sequence[str]) -> None:
     if not names:
-        raise SpecError(f'{field} is empty; a policy needs at least one.')
+        raise SpecError(f'{field} is empty; a policy needs at least one name.')
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise SpecError(f'{field} repeats {", ".join(repeated)}; every name must be unique.')
 

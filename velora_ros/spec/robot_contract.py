@@ -1,8 +1,8 @@
 """
 How a policy is connected to a robot: the source of each observation, and the command for its actions.
 
-A task writes it into its policies, so that policy_node needs nothing else. Parameters of policy_node
-can replace every part of it.
+A task stores the contract in the policies that are trained on it, so that policy_node needs nothing else. Parameters
+of policy_node can replace every part of the contract.
 """
 
 import math
@@ -24,25 +24,28 @@ MODES = (ABSOLUTE, INCREMENT)
 @dataclass(frozen=True)
 class Source:
     """
-    A topic from which observations are read, or one of :data:`OWN_TYPES`.
+    Where observations come from: a topic, or policy_node itself (:data:`OWN_TYPES`).
 
     Args:
-        name: its name in the fields.
-        topic: its topic; empty for sources that the node computes itself.
-        type: the type of its messages, such as ``JointState`` or ``my_msgs/msg/Wheels``; or ``LastAction``, the
-            policy's previous output; or ``GaitClock``, with the fields ``sin`` and ``cos`` of the time since the start.
-        missing: values used before the first message and when the newest is too old, one for all or one for each;
-            empty refuses the observation instead.
-        frame: the frame that its messages must be in; empty accepts any.
-        max_age_s: largest time between its newest value and the observation's stamp [s]; 0: no limit, -1: the node's.
-        low: least values that the policy saw in training, one for all or one for each; smaller ones are clipped.
-        high: greatest values that the policy saw in training; greater ones are clipped.
-        period_s: of a GaitClock, the duration of a stride [s].
-        phase: of a GaitClock, the share of a stride that is already completed at the start.
-        moves_with: of a GaitClock, the source of the command; while it commands standing, sine and cosine are zero.
-        moves_above: of a GaitClock, an entry of the command above this is a command to move.
-        mounting_rpy: roll, pitch and yaw of an Imu in the base's frame [rad]; empty: the two frames are aligned.
-        zero_means_no_return: of a LaserScan, whether a range of 0 means "nothing within reach".
+        name: the name by which the contract's fields refer to the source.
+        topic: the name of the topic; empty for sources that the node computes itself.
+        type: the type of the messages, such as ``JointState`` or ``my_msgs/msg/Wheels``; or ``LastAction``, the
+            policy's previous output; or ``GaitClock``, with the fields ``sin`` and ``cos`` of the stride's phase.
+        missing: values to use before the first message and when the newest message is too old, one for all entries or
+            one for each entry. Empty: the observation is refused in these cases.
+        frame: the frame in which the messages must be; empty accepts any frame.
+        max_age_s: largest time between the newest value and the observation's stamp [s]; 0: no limit, -1: the node's
+            limit.
+        low: least values that the policy saw in training, one for all entries or one for each entry; smaller values are
+            clipped.
+        high: greatest values that the policy saw in training, in the same form; greater values are clipped.
+        period_s: for a GaitClock: the duration of a stride [s].
+        phase: for a GaitClock: the share of a stride that is already completed at the start.
+        moves_with: for a GaitClock: the source of the command; while the command is to stand, ``sin`` and ``cos`` are
+            0.
+        moves_above: for a GaitClock: the command is to move if one of its entries is above this value.
+        mounting_rpy: for an Imu: its roll, pitch and yaw in the base's frame [rad]; empty: the two frames are aligned.
+        zero_means_no_return: for a LaserScan: whether a range of 0 means "nothing within reach".
     """
 
     name: str
@@ -64,9 +67,14 @@ class Source:
         for name in ('missing', 'low', 'high'):
             _check_finite(f"{name} of the source '{self.name}'", getattr(self, name))
         if self.max_age_s != -1 and not 0 <= self.max_age_s < math.inf:
-            raise SpecError(f"max_age_s of the source '{self.name}' is {self.max_age_s}; it must be at least 0, or -1.")
+            raise SpecError(
+                f"max_age_s of the source '{self.name}' is {self.max_age_s}; it must be at least 0, or -1 for the "
+                "node's limit."
+            )
         if self.type == GAIT_CLOCK and not 0 < self.period_s < math.inf:
-            raise SpecError(f"period_s of the source '{self.name}' is {self.period_s}; it must be a positive number.")
+            raise SpecError(
+                f"period_s of the source '{self.name}' is {self.period_s}; it must be a positive number of seconds."
+            )
 
 
 @dataclass(frozen=True)
@@ -81,13 +89,13 @@ class RobotCommand:
     Args:
         type: message type, such as ``Float64MultiArray`` or ``TwistStamped``.
         fields: the joint of each action, or ``linear.x`` ... ``angular.z`` of a Twist.
-        interface: what is sent: ``position``, ``velocity`` or ``effort``.
+        interface: the kind of value that is sent: ``position``, ``velocity`` or ``effort``.
         mode: ``absolute`` or ``increment``.
         low: least value that is sent for each action [SI unit].
         high: greatest value that is sent for each action [SI unit].
-        stiffness: stiffness of the position servos in training, advice for the robot's own [N*m/rad or N/m]; empty if
-            unknown.
-        damping: of the servos in training [N*m*s/rad or N*s/m]; empty if unknown.
+        stiffness: stiffness of the position servos in training, as advice for the robot's own servos [N*m/rad or N/m];
+            empty if unknown.
+        damping: damping of the position servos in training [N*m*s/rad or N*s/m]; empty if unknown.
         effort_limit: largest effort of each joint in training [N*m or N]; empty if unknown.
         start_pose: position of each joint at the start of an episode [rad or m]; empty if there is none.
     """
@@ -113,8 +121,9 @@ class RobotCommand:
             _check_finite(f'{name} of the command', values)
             if len(values) not in (0, len(self.fields)):
                 raise SpecError(f'{name} of the command has {len(values)} entries; it must have {len(self.fields)}.')
-        if any(low >= high for low, high in zip(self.low, self.high, strict=False)):
-            raise SpecError('the command has a lower limit that is not below its upper limit; correct low and high.')
+        for name, low, high in zip(self.fields, self.low, self.high, strict=False):
+            if low >= high:
+                raise SpecError(f"the command for '{name}' has the limits [{low}, {high}]; low must be below high.")
 
 
 @dataclass(frozen=True)
@@ -126,16 +135,16 @@ class RobotContract:
 
     Args:
         task: the task in which the policy was trained.
-        varied: what differed between its simulations, one entry for each term.
-        sources: the topics; a message of the first one triggers a step of the policy.
-        fields: ``<source>:<field>`` for each observation.
+        varied: what differed between the simulations in training, one entry for each term of the task.
+        sources: the sources; a message on the first one's topic triggers a step of the policy.
+        fields: the source and the field of each observation, as ``<source>:<field>``.
         scale: factor of each observation.
         default: the value that is subtracted before scaling, for example the start pose [SI unit].
-        transform: ``none``, ``sin``, ``cos`` or ``unwrap`` of each; empty is none for all.
+        transform: ``none``, ``sin``, ``cos`` or ``unwrap`` for each observation; empty: ``none`` for all.
         command: the command for the robot.
 
     Raises:
-        SpecError: a part is not valid or parts do not fit each other.
+        SpecError: a part is invalid, or parts do not fit together.
     """
 
     task: str = field(compare=False)
@@ -154,12 +163,19 @@ class RobotContract:
     def _check_sources(self) -> None:
         names = [source.name for source in self.sources]
         if not names or len(set(names)) < len(names):
-            raise SpecError(f'the sources are {", ".join(names) or "none"}; give at least one, with distinct names.')
+            raise SpecError(
+                f'the sources are {", ".join(names) or "none"}; give at least one source, and a distinct name to each.'
+            )
         for source in self.sources:
             if not source.name.isidentifier():
-                raise SpecError(f"a source has the name '{source.name}'; use letters, digits and underscores.")
+                raise SpecError(
+                    f"a source has the name '{source.name}'; use letters, digits and underscores, not a digit first."
+                )
             if source.type not in OWN_TYPES and not (source.topic and source.type):
-                raise SpecError(f"the source '{source.name}' must have a topic and a message type.")
+                raise SpecError(
+                    f"the source '{source.name}' has the topic '{source.topic}' and the type '{source.type}'; give "
+                    'both.'
+                )
             if source.moves_with and source.moves_with not in names:
                 raise SpecError(
                     f"moves_with of the source '{source.name}' is '{source.moves_with}', which is not a source."
@@ -189,7 +205,7 @@ class RobotContract:
         return tuple(-scale * value if value else 0.0 for scale, value in zip(self.scale, self.default, strict=True))
 
     def differences(self, other: 'RobotContract') -> list[tuple[str, Any, Any]]:
-        """Return the name of each part that differs, with its value here and in the other."""
+        """Return the name of each part that differs, with its value in this contract and in the other contract."""
         parts: list[tuple[str, Any, Any]] = [('', self, other), ('command.', self.command, other.command)]
         return [
             (f'{prefix}{item.name}', getattr(here, item.name), getattr(there, item.name))

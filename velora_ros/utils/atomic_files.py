@@ -47,11 +47,11 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 def check_writable(path: Path, name: str) -> None:
     """
-    Check that a file can be written, before hours of computation depend on it. Missing folders are made.
+    Check that a file can be written, before hours of computation depend on it. Missing folders are created.
 
     Args:
         path: the file; an existing one is unchanged.
-        name: name of the flag or parameter that holds its path.
+        name: name of the flag or parameter that contains the path, for the message.
 
     Raises:
         ConfigError: the path is a folder.

@@ -8,10 +8,12 @@ EXTRAS = {
     'onnx': ('onnx', 'onnxruntime'),
     'sweep': ('pydantic', 'ray[tune]'),
 }
-"""The packages of setup.py's extras. This package is on no package index, so messages name its dependencies instead."""
+"""
+The dependencies of each extra in setup.py. Messages name these dependencies, because no package index has velora_ros.
+"""
 
 
 def how_to_install(extra: str) -> str:
     """Return a sentence on how to install an extra's dependencies, in a clone or a ROS workspace."""
     names = ' '.join(f"'{name}'" if '[' in name else name for name in EXTRAS[extra])
-    return f'Install it into the environment that runs this: pip install {names}.'
+    return f'Install it in the Python environment of this program: pip install {names}.'

@@ -5,7 +5,7 @@ from pathlib import Path
 MEMORY = Path('/proc/meminfo')
 RESIDENT = Path('/proc/self/status')
 LARGEST_SHARE = 0.8
-"""Share of the free memory that one large object may use; others need some too."""
+"""Share of the free memory that one large object may use; the rest is left for everything else."""
 
 
 def free_memory() -> float:
@@ -20,11 +20,11 @@ def resident_memory() -> float:
 
 def does_not_fit(needed: float, free: float) -> str:
     """
-    Return why something does not fit into memory, as a part of a sentence, or ``''`` if it does.
+    Return why something does not fit into memory, as a part of a sentence; ``''`` if it fits.
 
     Args:
-        needed: what it needs [bytes].
-        free: from :func:`free_memory`.
+        needed: the memory that it needs [bytes].
+        free: the free memory, from :func:`free_memory` [bytes].
     """
     if needed <= LARGEST_SHARE * free:
         return ''
@@ -32,7 +32,7 @@ def does_not_fit(needed: float, free: float) -> str:
 
 
 def _entry(path: Path, name: str) -> float:
-    """Return an entry of one of Linux's files about memory [bytes]; 0 if there is none."""
+    """Return an entry of :data:`MEMORY` or :data:`RESIDENT` [bytes]; 0 if the file or the entry is missing."""
     try:
         lines = path.read_text().splitlines()
     except OSError:

@@ -11,11 +11,11 @@ def write_line(line: str | bytes, *, error: bool = False) -> bool:
     Write a line to standard output. If that is closed or full, the line is lost and nothing else happens.
 
     Args:
-        line: without its line end.
+        line: the line, without a newline at its end.
         error: write to standard error instead.
 
     Returns:
-        whether lines may still be read: False once the reader has gone, as after ``| head``.
+        whether later lines can still be read: False after the reader of a pipe has closed it, as ``| head`` does.
     """
     stream: Any = sys.stderr if error else sys.stdout
     if stream is None:  # it was closed before this process began

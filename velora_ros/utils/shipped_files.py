@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = 'velora_ros'
-"""The package's name, used for its share folder and for its entry in the metadata of files that it writes."""
+"""The package's name: the name of its share folder, and its key in the metadata of files that it writes."""
 
 
 def share_path(*parts: str) -> Path:
@@ -13,8 +13,8 @@ def share_path(*parts: str) -> Path:
     Return the path of a file that ships with the package (``config``, ``policies``, ``launch``).
 
     In a source tree this is the tree itself; once installed it is ``share/velora_ros`` under a prefix of
-    ``AMENT_PREFIX_PATH`` or under Python's own. The first of these that has the file is used; if none has it, the first
-    one.
+    ``AMENT_PREFIX_PATH`` or under Python's own prefix. The first of these places that has the file is used. If none has
+    the file, the path in the first place is returned.
     """
     source = Path(__file__).resolve().parents[2]
     roots = [source] if (source / 'package.xml').is_file() else []

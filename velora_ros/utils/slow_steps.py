@@ -1,4 +1,4 @@
-"""Tell the user what the process is doing if a step takes long, for example compiling."""
+"""Report what the process is doing when a step takes long, for example when it compiles code."""
 
 import contextlib
 import functools
@@ -25,7 +25,7 @@ def slow_step(message: str, after: float = 1.5) -> Iterator[None]:
     """
     Write a message to standard error if the block takes longer than ``after`` [s].
 
-    With a listener (:func:`listen_to_slow_steps`) the message goes there instead. It comes from another thread.
+    With a listener (:func:`listen_to_slow_steps`), the listener gets the message instead, in another thread.
     """
 
     def report() -> None:

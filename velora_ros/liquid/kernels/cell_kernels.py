@@ -15,12 +15,15 @@ Array = npt.NDArray[np.float32]
 
 class CellKernels(ABC):
     """
-    The forward and backward pass of the command layer, with :mod:`velora_ros.liquid.kernels.layers`' array layout.
+    The forward and backward pass of the command layer.
+
+    :mod:`velora_ros.liquid.kernels.layers` defines the layout of arrays.
 
     Args:
         wiring: the synapses.
-        weight: stacked by gate as in the cell's torch module, zero where there is no synapse; read at every call.
-        bias: one value for each row of the weight.
+        weight: the gates' weights, stacked as in the cell's torch module, shape (gates * command, columns of the mask);
+            zero where there is no synapse; read at every call.
+        bias: one value for each row of the weight, shape (gates * command,).
     """
 
     def __init__(self, wiring: Wiring, weight: Array, bias: Array) -> None:
@@ -53,12 +56,12 @@ class CellKernels(ABC):
         Args:
             tape: from :meth:`forward`.
             d_states: gradient of the loss with respect to h', shape (L, command, B), zero in the burn-in; overwritten.
-            d_weight: written, shaped like the weight.
-            d_bias: written.
+            d_weight: gradient of the weight, shaped like the weight; written.
+            d_bias: gradient of the bias, shaped like the bias; written.
             burn_in: number of steps at the start that get no gradient.
 
         Returns:
-            the gradient of the sums over u, shape (L, gates * command, B).
+            the gradient of the gates' sums over u, shape (L, gates * command, B).
         """
 
     def step(self, inputs: Array, inter: tuple[Array, Array], hidden: Array, dt: float) -> Array:
@@ -81,7 +84,7 @@ class CellKernels(ABC):
         return states[0, :, 0].copy()
 
     def _memory(self, length: int, n_sequences: int) -> tuple[Array, Array, Array]:
-        """Return arrays for h before each step, four gates and h' after it; every update reuses them."""
+        """Return arrays for h before each step, four gates, and h' after each step; calls of equal size reuse them."""
         shape = length, n_sequences
         if shape not in self._arrays:
             before, states = (np.empty((length, self.n_command, n_sequences), np.float32) for _ in range(2))

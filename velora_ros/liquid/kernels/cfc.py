@@ -27,23 +27,23 @@ class CfCTape(NamedTuple):
 
 
 class CfCKernels(CellKernels):
-    """See :class:`CellKernels`."""
+    """The compiled loops of the liquid cell; see :class:`CellKernels`."""
 
     def forward(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> tuple[Array, CfCTape]:
-        """See :meth:`CellKernels.forward`."""
+        """Run sequences; see :meth:`CellKernels.forward`."""
         before, gates, states = self._memory(len(inputs), inputs.shape[2])
         recurrence(inputs, self.weight, self.bias, hidden, dt, first, before, gates, states)
         return states, CfCTape(inputs, before, gates, dt, first)
 
     def backward(self, tape: CfCTape, d_states: Array, d_weight: Array, d_bias: Array, burn_in: int) -> Array:
-        """See :meth:`CellKernels.backward`."""
+        """Backpropagate through time; see :meth:`CellKernels.backward`."""
         d_gates = np.zeros_like(tape.gates) if burn_in else np.empty_like(tape.gates)
         recurrence_backward(d_states, burn_in, self.weight, tape.gates, tape.dt, tape.first, d_gates)
         command_gradients(d_gates, tape.inputs, tape.before, self.mask, d_weight, d_bias)
         return d_gates
 
     def step(self, inputs: Array, inter: tuple[Array, Array], hidden: Array, dt: float) -> Array:
-        """See :meth:`CellKernels.step`; one compiled call, because training acts at every step of the environment."""
+        """Pass one observation, in one compiled call, which saves time in training; see :meth:`CellKernels.step`."""
         after = np.empty(self.n_command, np.float32)
         one_step(inputs, hidden, dt, *inter, self.weight, self.bias, after)
         return after
@@ -53,7 +53,7 @@ class CfCKernels(CellKernels):
 def command_gradients(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
     d_gates: Array, inputs: Array, before: Array, mask: Array, d_weight: Array, d_bias: Array
 ) -> None:
-    """Set the gradients of weight and bias from those of the gates' sums; the inputs are u and h before each step."""
+    """Set the gradients of weight and bias from the gates' gradients, with u in ``inputs`` and h in ``before``."""
     n_inter = inputs.shape[1]
     outer_product(d_gates, inputs, d_weight[:, :n_inter])
     outer_product(d_gates, before, d_weight[:, n_inter:])
@@ -95,7 +95,7 @@ def recurrence(  # noqa: PLR0917
 
 @kernel
 def blend(gates: Array, states: Array) -> None:
-    """Set h' = (1 - s) tanh z_g + s tanh z_k, s = sigmoid z, for one step; the three replace the sums in gates."""
+    """Set h' = (1 - s) tanh z_g + s tanh z_k, s = sigmoid z; tanh z_g, tanh z_k and s replace the sums in ``gates``."""
     size = states.size
     for n in range(2 * size):
         gates[n] = tanh(gates[n])
@@ -141,7 +141,11 @@ def recurrence_backward(  # noqa: PLR0917
 
 @kernel
 def blend_backward(d_states: Array, gates: Array, d_gates: Array) -> None:
-    """Set the gradients of z_g, z_k and the z of s, in the first, second and last quarter, from that of h'."""
+    """
+    Set the gradients of the gates' sums for one step, from the gradient of h'.
+    
+    ``d_gates`` gets the gradients of z_g, z_k and z, with s = sigmoid z, in its first, second and last quarter.
+    """
     size = d_states.size
     k, s = gates[size : 2 * size], gates[2 * size : 3 * size]
     for n in range(size):

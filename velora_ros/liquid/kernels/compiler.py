@@ -27,7 +27,7 @@ def jit(*signature: Any, **options: Any) -> Callable[[Function], Function]:
     Return ``numba.njit`` as a decorator that stores the machine code on disk if there is a writable folder for it.
 
     Args:
-        *signature: argument types, to compile at once; none: compile at the first call.
+        *signature: argument types for which to compile immediately; none: compile at the first call.
         **options: options of ``numba.njit``, without ``cache``.
     """
     numba: Any = importlib.import_module('numba')  # takes 0.5 s; a robot may run without numba
@@ -49,7 +49,7 @@ kernel = jit(fastmath=FASTMATH, error_model='numpy')
 """The decorator of every kernel of training."""
 
 threaded_kernel = jit(fastmath=FASTMATH, error_model='numpy', nogil=True)
-"""The same for kernels that run in several threads at once."""
+"""The decorator of kernels that run in several threads at once; it releases the GIL."""
 
 
 def _cached(numba: Any, function: Function, options: dict[str, Any]) -> Any:
@@ -70,11 +70,11 @@ def _cached(numba: Any, function: Function, options: dict[str, Any]) -> Any:
 
 def _with_all_sources(compiled: Any, function: Function) -> Any:
     """
-    Make the cache depend on everything from which a kernel's machine code is made.
+    Make the cache depend on everything that is compiled into a kernel's machine code.
 
-    Kernels inline and call those of this folder, whose code is then part of the caller's machine code; and global
-    numbers are compiled in as constants. numba compares only the file of the function itself, and would continue to use
-    old code and numbers from other files.
+    A kernel inlines other kernels of this folder, so their code becomes part of its machine code; global numbers become
+    constants. numba compares only the file of the function itself, and would keep using old code and old numbers from
+    other files.
     """
     used = ((name, function.__globals__.get(name)) for name in sorted(function.__code__.co_names))
     constants = [(name, repr(value)) for name, value in used if isinstance(value, numbers.Number)]
@@ -93,7 +93,7 @@ def sources_digest() -> str:
 
 
 def has_home() -> bool:
-    """Return whether there is a home; without one numba would make a folder called ``~`` in the working directory."""
+    """Return whether there is a home directory; without one numba would create a folder ``~`` where it runs."""
     try:
         return Path.home().is_absolute()
     except RuntimeError:
@@ -102,7 +102,7 @@ def has_home() -> bool:
 
 def temporary_folder() -> Path | None:
     """
-    Return a private folder of this user in the system's temporary folder; None if there cannot be one.
+    Return a private folder of this user in the system's temporary folder; None if none can be created.
 
     It is created if necessary. A folder to which other users could write is not used, because its machine code is
     executed without checks.

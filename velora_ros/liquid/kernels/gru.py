@@ -26,17 +26,17 @@ class GRUTape(NamedTuple):
 
 
 class GRUKernels(CellKernels):
-    """See :class:`CellKernels`."""
+    """The compiled loops of the GRU; see :class:`CellKernels`."""
 
     def forward(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> tuple[Array, GRUTape]:
-        """See :meth:`CellKernels.forward`."""
+        """Run sequences; see :meth:`CellKernels.forward`."""
         before, gates, states = self._memory(len(inputs), inputs.shape[2])
         timed = np.concatenate([inputs, dt[:, None] - _ONE], axis=1)
         gru(timed, self.weight, self.bias, np.ascontiguousarray(hidden), first, before, gates, states)
         return states, GRUTape(timed, before, gates, first)
 
     def backward(self, tape: GRUTape, d_states: Array, d_weight: Array, d_bias: Array, burn_in: int) -> Array:
-        """See :meth:`CellKernels.backward`."""
+        """Backpropagate through time; see :meth:`CellKernels.backward`."""
         split = self.n_inter + 1
         shape = (len(d_states), len(self.weight), d_states.shape[2])
         from_input, from_hidden = np.zeros((2, *shape), np.float32)
@@ -53,7 +53,7 @@ class GRUKernels(CellKernels):
 def gru(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
     timed: Array, weight: Array, bias: Array, hidden: Array, first: Array, before: Array, gates: Array, states: Array
 ) -> None:
-    """Run the GRU over sequences; ``before``, ``gates`` and ``states`` are written."""
+    """Run the GRU over sequences; write ``before`` and ``gates`` (see :class:`GRUTape`) and h' to ``states``."""
     split, (size, n_sequences) = timed.shape[1], hidden.shape
     y, w = np.empty((3 * size, n_sequences), np.float32), np.empty((3 * size, n_sequences), np.float32)
     for t in range(len(timed)):
@@ -78,7 +78,7 @@ def gru_backward(  # noqa: PLR0917
     d_states: Array, burn_in: int, weight: Array, split: int, before: Array, gates: Array, first: Array,
     from_input: Array, from_hidden: Array,
 ) -> None:  # fmt: skip
-    """Set the gradients of the gates' sums over [u; tau] and over h, shape (L, 3 command, B), after the burn-in."""
+    """Set the gradients of the gates' sums over [u; tau] and over h, each (L, 3 command, B), after the burn-in."""
     length, size, n_sequences = d_states.shape
     d_before = np.empty((size, n_sequences), np.float32)
     for t in range(length - 1, burn_in - 1, -1):

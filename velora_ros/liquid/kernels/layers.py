@@ -37,14 +37,14 @@ def clear(values: Array) -> None:
 
 @kernel
 def layer_gradients(d_out: Array, inputs: Array, mask: Array, d_weight: Array, d_bias: Array) -> None:
-    """Set the gradients of a sparse layer's weight and bias from that of its sums, shape (L, out, B)."""
+    """Set the gradients of a sparse layer's weight and bias from the gradient of its sums, shape (L, out, B)."""
     outer_product(d_out, inputs, d_weight)
     mask_and_sum(d_out, mask, d_weight, d_bias)
 
 
 @kernel
 def mask_and_sum(d_out: Array, mask: Array, d_weight: Array, d_bias: Array) -> None:
-    """Clear the gradients of synapses that do not exist, and set that of the bias."""
+    """Zero the gradients of synapses that do not exist, and set the bias's gradient from the gradient of the sums."""
     for row in range(d_weight.shape[0]):
         for column in range(d_weight.shape[1]):
             d_weight[row, column] *= mask[row, column]
@@ -63,7 +63,7 @@ def inter_forward(inputs: Array, weight: Array, bias: Array, out: Array, slope: 
     Set out to mish(v), v = W x + b, and ``slope`` to mish'(v), both of shape (L, inter, B).
 
     With t = sigmoid(-v): tanh(log(1 + exp v)) = (1 - t^2) / (1 + t^2) = m; mish = v m; mish' = m + 4 v t^2 (1 - t) /
-    (1 + t^2)^2. Nothing in it overflows.
+    (1 + t^2)^2. No term overflows.
     """
     for step in range(len(inputs)):
         affine(weight, bias, inputs[step], out[step])
@@ -81,7 +81,7 @@ def inter_forward(inputs: Array, weight: Array, bias: Array, out: Array, slope: 
 def inter_backward(  # noqa: PLR0917
     d_gates: Array, slope: Array, inputs: Array, command_weight: Array, mask: Array, d_weight: Array, d_bias: Array
 ) -> None:
-    """Set the gradients of the inter layer's weight and bias from those of the command layer's sums."""
+    """Set the gradients of the inter layer's weight and bias from the gradient of the command layer's sums."""
     d_v = np.empty_like(slope)
     from_gates(command_weight, d_gates, d_v)
     flat, slopes = d_v.ravel(), slope.ravel()
@@ -92,7 +92,7 @@ def inter_backward(  # noqa: PLR0917
 
 @kernel
 def from_gates(weight: Array, d_gates: Array, d_inputs: Array) -> None:
-    """Set the gradient of u, shape (L, inter, B), from that of the gates' sums."""
+    """Set the gradient of u, shape (L, inter, B), from the gradient of the gates' sums, (L, gates * command, B)."""
     clear(d_inputs)
     for t in range(len(d_inputs)):
         add_product(weight[:, : d_inputs.shape[1]].T, d_gates[t], d_inputs[t])
@@ -113,7 +113,7 @@ def motor_backward(  # noqa: PLR0917
     d_motor: Array, motor: Array, states: Array, weight: Array, mask: Array, d_weight: Array, d_bias: Array,
     d_states: Array,
 ) -> None:  # fmt: skip
-    """Set the gradients of weight, bias and h' from that of the motor output."""
+    """Set the gradients of the motor layer's weight and bias and of h' from the gradient of the motor output."""
     d_sums = np.empty_like(motor)
     flat, slopes, outputs = d_sums.ravel(), d_motor.ravel(), motor.ravel()
     for n in range(flat.size):

@@ -1,5 +1,5 @@
 """
-Products of small matrices inside compiled loops, as fast there as a BLAS is outside.
+Products of small matrices for use inside compiled loops, as fast as a BLAS.
 
 numba passes ``np.dot`` to scipy's BLAS, which is not needed otherwise. LLVM does not keep a block of the result in
 registers by itself, because it cannot know that the arrays do not overlap: three times slower at 64 x 64 x 128
@@ -24,14 +24,14 @@ cgutils: Any = _cgutils  # numba is untyped
 codegen: Any = _codegen
 ir = cgutils.ir  # from llvmlite, which comes with numba
 
-# float32 of one vector register, AVX-512's or AVX2's: with 16 lanes the eight sums of a block would not fit into AVX2's
-# registers, and a product would take 1.6 times as long (measured, 22 against 14 us).
+# How many float32 a vector register holds, with AVX-512 or AVX2. With 16 lanes, the eight sums of a block would not fit
+# into AVX2's registers, and a product would take 1.6 times as long (measured, 22 against 14 us).
 LANES = 16 if '+avx512f' in codegen.get_host_cpu_features() else 8
 PACKED_COLUMNS, PACKED_ROWS = 768, 32
-"""From these sizes on, blocks are copied before they are used."""
+"""A product with at least this many columns and rows copies each block before it uses it."""
 PACKED_INNER = 256
-"""Rows of b in a copied block: 32 KB with AVX-512, which fit in the first cache."""
-ROWS = 4  # of a block; with two vectors across, its eight sums hide the latency of an addition
+"""Number of rows of b in a copied block: 32 KB with AVX-512, which fit in the L1 cache."""
+ROWS = 4  # rows of a block; it is two vectors wide, and its eight sums hide the latency of an addition
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
@@ -42,7 +42,7 @@ _MAY_FUSE = ('contract',)  # multiply and add in one instruction
 
 def _block(n_rows: int, n_vectors: int) -> Callable[..., None]:
     """
-    Return a function for kernels: out += a b in a block of n_rows rows and n_vectors * LANES columns.
+    Return a function for kernels that adds a b to a block of out with n_rows rows and n_vectors * LANES columns.
 
     Its arguments: a, b, out, first row, first column of out, first column of b, and the number of columns of a.
     """
@@ -99,10 +99,11 @@ _tall, _short_row = _block(2 * ROWS, 1), _block(1, 1)
 @kernel
 def _packed_product(a: Array, b: Array, out: Array) -> int:
     """
-    Do what :func:`add_product` does for all whole blocks of columns, and return the number of columns done.
+    Add a b to out as :func:`add_product` does, for all whole blocks of columns; return the number of these columns.
 
-    Long rows are whole kilobytes apart, so the numbers of a column evict each other from the cache. A block is
-    therefore copied to contiguous memory first. Every entry of out is summed in the same order as without copies.
+    Neighbouring long rows are whole kilobytes apart, so the numbers of a column evict each other from the cache. A
+    block is therefore copied to contiguous memory first. Every entry of out is summed in the same order as without
+    copies.
     """
     (n_rows, inner), n_columns = a.shape, b.shape[1]
     panel = np.empty((PACKED_INNER, 2 * LANES), np.float32)
@@ -130,7 +131,7 @@ def add_product(a: Array, b: Array, out: Array) -> None:
     Args:
         a: shape (m, k), of any layout; a transposed matrix is just as fast.
         b: shape (k, n), rows contiguous.
-        out: shape (m, n), rows contiguous; no part of a or b. Fastest where n is a multiple of 16.
+        out: shape (m, n), rows contiguous; it must not overlap a or b. Fastest if n is a multiple of 16.
     """
     (n_rows, inner), n_columns = a.shape, b.shape[1]
     last_block, column = n_rows - n_rows % ROWS, 0

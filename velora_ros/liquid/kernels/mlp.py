@@ -24,10 +24,10 @@ class MLPTape(NamedTuple):
 
 
 class MLPKernels(CellKernels):
-    """See :class:`CellKernels`; h is not read."""
+    """The compiled loops of the feed-forward cell, which does not read h; see :class:`CellKernels`."""
 
     def forward(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> tuple[Array, MLPTape]:
-        """See :meth:`CellKernels.forward`."""
+        """Run sequences; see :meth:`CellKernels.forward`."""
         del hidden, first
         _, _, states = self._memory(len(inputs), inputs.shape[2])
         timed = np.concatenate([inputs, dt[:, None] - _ONE], axis=1)
@@ -35,7 +35,7 @@ class MLPKernels(CellKernels):
         return states, MLPTape(timed, states)
 
     def backward(self, tape: MLPTape, d_states: Array, d_weight: Array, d_bias: Array, burn_in: int) -> Array:
-        """See :meth:`CellKernels.backward`; derivatives in the burn-in are zero, as those by h' are."""
+        """Backpropagate, see :meth:`CellKernels.backward`; gradients in the burn-in are zero, like ``d_states``."""
         del burn_in
         split = self.n_inter + 1
         d_sums = d_states * (_ONE - tape.states * tape.states)

@@ -1,8 +1,8 @@
 """
 The liquid network's forward and backward pass over sequences, in compiled loops on the memory of torch's parameters.
 
-It computes what :class:`velora_ros.liquid.LiquidNetwork` computes, many times faster at these sizes, where torch spends
-its time between operations. torch is the reference; tests compare values and gradients.
+It computes the same as :class:`velora_ros.liquid.LiquidNetwork`, but many times faster for small networks, where torch
+spends most of its time between operations. torch is the reference; tests compare values and gradients.
 
 Arrays have the shape (L, n, B): step, neuron or observation, sequence; see :mod:`velora_ros.liquid.kernels.layers`.
 """
@@ -27,7 +27,7 @@ class Tape(NamedTuple):
     inputs: Array  # x, (L, sensory, B)
     slope: Array  # mish'(v), (L, inter, B)
     states: Array  # h' after each step, (L, command, B)
-    cell: Any  # the cell's own
+    cell: Any  # the cell's own tape
 
 
 class CompiledEncoder:
@@ -36,7 +36,8 @@ class CompiledEncoder:
 
     Args:
         wiring: the synapses and the cell; the weights must be zero where there is no synapse.
-        parameters: float32 arrays by the encoder's own names; read at every call, so they may change in place.
+        parameters: float32 arrays by the parameter names of ``LiquidEncoder``; read at every call, so they may change
+            in place.
 
     Raises:
         ConfigError: the cell has no kernels.
@@ -81,7 +82,7 @@ class CompiledEncoder:
         Args:
             tape: from :meth:`encode`.
             d_states: gradient of the loss with respect to h', shape (L, command, B), zero in the burn-in; overwritten.
-            gradients: written, by the encoder's own names, shaped like the parameters.
+            gradients: by parameter name, shaped like the parameters; written.
             burn_in: number of steps at the start that get no gradient.
         """
         d_sums = self._cell.backward(
@@ -93,7 +94,7 @@ class CompiledEncoder:
         )  # fmt: skip
 
     def _memory(self, length: int, n_sequences: int) -> tuple[Array, Array]:
-        """Return arrays for u and its slope; every update reuses them, because allocating them takes time."""
+        """Return arrays for u and mish'(v); calls of equal size reuse them, because allocating them takes time."""
         shape = length, n_sequences
         if shape not in self._arrays:
             u, slope = (np.empty((length, self.n_inter, n_sequences), np.float32) for _ in range(2))
@@ -102,7 +103,7 @@ class CompiledEncoder:
 
 
 class CompiledNetwork(CompiledEncoder):
-    """:class:`velora_ros.liquid.LiquidNetwork` on numpy views of its parameters; the arguments are the encoder's."""
+    """:class:`velora_ros.liquid.LiquidNetwork` on numpy views of its parameters; for arguments see the base class."""
 
     def __init__(self, wiring: Wiring, parameters: Mapping[str, Array]) -> None:
         super().__init__(wiring, parameters)
@@ -118,7 +119,7 @@ class CompiledNetwork(CompiledEncoder):
 
     def forward(self, inputs: Array, hidden: Array, dt: Array, first: Array) -> tuple[Array, Tape]:
         """
-        Run sequences; the arguments are those of :meth:`encode`.
+        Run sequences; for the arguments see :meth:`encode`.
 
         Returns:
             motor output m in [-1, 1], shape (L, motor, B), and the tape.
@@ -138,7 +139,7 @@ class CompiledNetwork(CompiledEncoder):
             motor: from :meth:`forward`.
             tape: from :meth:`forward`.
             d_motor: gradient of the loss with respect to m, shape (L, motor, B); zero in the burn-in.
-            gradients: written, by the network's own names, shaped like the parameters.
+            gradients: by parameter name, shaped like the parameters; written.
             burn_in: number of steps at the start that get no gradient.
         """
         d_states = np.empty_like(tape.states)
