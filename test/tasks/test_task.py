@@ -64,7 +64,7 @@ def broken(sim):
         ({'act': act.joint_targets(scale=1.0, stiffness=20.0)}, 'has no limits; give effort_limit'),
         ({'act': act.joint_targets(scale=1.0)}, "joint 'left_hip' has no actuator"),
         ({'act': limited({'knee': (-0.5, 0.5)})}, "joint_targets: limits: 'knee' matches no joint"),
-        ({'act': limited({'hip': (0.5, -0.5)})}, r"limits of 'hip' are \(0.5, -0.5\); give a lower and a higher one"),
+        ({'act': limited({'hip': (0.5, -0.5)})}, r"limits of 'hip' are \(0.5, -0.5\); give \(lower, upper\)"),
         ({'act': limited({'left': (-1.5, 0.5)})}, r"within the model's range, \(-1, 1\)"),
         ({'act': act.joint_efforts()}, "joint 'left_hip' has no actuator"),
         ({'act': 'targets'}, "act is 'targets'"),

@@ -15,7 +15,7 @@ MOST_GEOMS = 10_000
 
 
 def off_screen_backend() -> str:
-    """Return the OpenGL backend for off-screen pictures: that of ``MUJOCO_GL``, otherwise EGL."""
+    """Return the OpenGL backend for off-screen pictures: the value of ``MUJOCO_GL``, otherwise ``egl``."""
     return os.environ.get('MUJOCO_GL') or 'egl'
 
 
@@ -57,7 +57,7 @@ class Camera:
             raise
 
     def picture(self, data: mujoco.MjData) -> npt.NDArray[np.uint8]:
-        """Return a picture of the state, shape (height, width, 3), red, green, blue."""
+        """Return a picture of the state, shape (height, width, 3), as red, green and blue."""
         width, height = self._size
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene

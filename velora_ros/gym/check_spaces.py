@@ -24,7 +24,7 @@ def check_env(env: Any) -> None:
     Check that observations and actions are vectors of numbers and that actions have finite bounds.
 
     Raises:
-        UnsupportedEnvironmentError: they are not; the message says what is valid and what to do.
+        UnsupportedEnvironmentError: a space is not suitable; the message says what is valid and what to do.
     """
     if isinstance(env, gym.vector.VectorEnv):
         raise UnsupportedEnvironmentError(
@@ -46,7 +46,7 @@ def check_reward(env: 'gym.Env[Any, Any]') -> None:
     Check that an environment has a reward to learn from.
 
     Raises:
-        UnsupportedEnvironmentError: it is a robot file without a reward function.
+        UnsupportedEnvironmentError: the environment is a robot file without a reward function.
     """
     if not getattr(env.unwrapped, 'has_reward', True):
         raise UnsupportedEnvironmentError(

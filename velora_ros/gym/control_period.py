@@ -23,10 +23,10 @@ def find_period(env: Env, default: float | None = None) -> tuple[float, bool]:
     """
     Return the nominal time between two observations [s] and whether it is an assumption.
 
-    It is the attribute ``dt`` of the environment or of a wrapper, its ``control_timestep()``, or the time step of its
-    MuJoCo model times ``frame_skip``; else the default; else the period of an environment inside; else that of
-    ``metadata['render_fps']``. Everything else is an assumption: the ``dt`` of a simulator inside, which may be a
-    physics step (unless ``render_fps`` agrees with it), or 1 s.
+    The first of these that exists is used: the attribute ``dt`` of the environment or of a wrapper; its
+    ``control_timestep()``; the time step of its MuJoCo model times ``frame_skip``; the default; the period of an
+    environment inside; ``metadata['render_fps']``. Otherwise the period is assumed: the ``dt`` of a simulator inside,
+    which may be a physics step (unless ``render_fps`` agrees with it), or 1 s.
 
     Args:
         env: the environment, wrapped or not.
@@ -56,7 +56,7 @@ def find_period(env: Env, default: float | None = None) -> tuple[float, bool]:
 
 def control_period_of(env: Env, default: float | None = None) -> float:
     """
-    Return the nominal time between two observations [s], with a warning if it is assumed; see :func:`find_period`.
+    Return the nominal time between two observations [s], and warn if it is assumed; see :func:`find_period`.
 
     Raises:
         UnsupportedEnvironmentError: the period is not a positive, finite number.
@@ -93,21 +93,21 @@ def _stated_dt(env: Any) -> Any:
 
 
 def _timestep(env: Any) -> float | None:
-    """Return ``control_timestep()``, which is dm_control's name for it."""
-    with contextlib.suppress(Exception):  # it is the environment's own code; a failure means that it has none
+    """Return the result of ``control_timestep()``, dm_control's method for the period [s]; None if there is none."""
+    with contextlib.suppress(Exception):  # the environment's own code; a failure means that it has no such method
         return _number(env.control_timestep())
     return None
 
 
 def _physics_period(env: Any) -> float | None:
-    """Return the time step of a MuJoCo model times the steps of a period."""
+    """Return the time step of a MuJoCo model times the steps of a period [s]; None without such a model."""
     with contextlib.suppress(AttributeError, TypeError):
         return _number(env.model.opt.timestep * int(env.frame_skip))
     return None
 
 
 def _periods_inside(base: Any) -> Iterator[tuple[float, bool]]:
-    """Yield the periods of objects inside an environment [s], and whether each is that of a whole step."""
+    """Yield the periods of objects inside an environment [s], and whether each is the period of a whole step."""
     fps = _number((getattr(base, 'metadata', None) or {}).get('render_fps'))
     for value in list(getattr(base, '__dict__', {}).values()):
         if isinstance(value, gym.Env):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 FAILURES = (Exception, SystemExit)
-"""Exceptions that count as a failure of an environment; some call ``sys.exit``. KeyboardInterrupt is not a failure."""
+"""Exceptions that count as a failure of an environment, SystemExit included; KeyboardInterrupt is not a failure."""
 
 
 def one_line(error: BaseException) -> str:
@@ -25,7 +25,7 @@ def close(env: Any) -> None:
     Close an environment.
 
     Warns:
-        UserWarning: its ``close`` failed; results are not affected.
+        UserWarning: the environment's ``close`` failed; results are not affected.
     """
     try:
         env.close()

@@ -19,7 +19,7 @@ Env = gym.Env[Any, Any]
 
 def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
     """
-    Return what a policy for this environment reads and commands.
+    Return the specification of a policy for this environment.
 
     Joint signals are named ``<joint>/<position|velocity|effort>``, everything else ``obs_<i>`` or ``action_<i>``.
     If a wrapper from outside this package changes the observations, they have no joint names. An action has a joint's
@@ -30,7 +30,7 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
         control_period: the nominal period [s], for environments that do not state it.
 
     Raises:
-        UnsupportedEnvironmentError: a policy cannot work with its spaces.
+        UnsupportedEnvironmentError: a policy cannot work with the environment's spaces.
     """
     check_env(env)
     observations = observation_signals(env)
@@ -57,7 +57,7 @@ def spec_from_env(env: Env, control_period: float | None = None) -> PolicySpec:
 
 
 def _are_own(env: Env, observations: list[Signal], actions: list[Signal]) -> bool:
-    """Return whether observations and actions are those of the environment itself, by name and order."""
+    """Return whether observations and actions have the names and the order of the innermost environment."""
     base: Any = env.unwrapped
     pairs = (observations, base.observation_signals()), (actions, base.action_signals())
     return all([one.name for one in here] == [one.name for one in there] for here, there in pairs)

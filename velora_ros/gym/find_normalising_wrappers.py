@@ -69,7 +69,7 @@ def check_statistics(env: Env) -> None:
     Check that observations and rewards are not normalised by statistics that the policy file would not contain.
 
     Raises:
-        UnsupportedEnvironmentError: they are; the message names the wrapper and what to use instead.
+        UnsupportedEnvironmentError: a wrapper does; the message names the wrapper and what to use instead.
     """
     for one in running_statistics(env):
         raise UnsupportedEnvironmentError(f'the wrapper {one.owner} keeps running {_ADVICE[one.of]}')
@@ -81,13 +81,13 @@ def statistics_warning(env: Env) -> str:
     if not owners:
         return ''
     return (
-        f'the wrapper {owners[0]} keeps running statistics of the observations, which start afresh here, so the '
+        f'the wrapper {owners[0]} keeps running statistics of the observations, which start from zero here, so the '
         'policy sees different numbers than in training. Train again without the wrapper.'
     )
 
 
 def _layers(env: Any) -> Iterator[Any]:
-    """Yield an environment's wrappers and the environment, and those of environments inside it."""
+    """Yield an environment's wrappers and the environment, then the environments inside it with their wrappers."""
     waiting, seen = [env], set()
     while waiting:
         layer = waiting.pop(0)
@@ -182,7 +182,7 @@ def _is_running(value: Any) -> bool:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object itself, those in slots included; a property is not evaluated."""
+    """Return the attributes of an object, including slots; properties are not evaluated."""
     try:
         own = dict(vars(value))
     except TypeError:

@@ -51,12 +51,12 @@ class NamedFlatten(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; see the class."""
+        """Reset the environment; return the flattened observation."""
         observation, info = self.env.reset(seed=seed, options=options)
         return self._vector(observation), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step; see the class."""
+        """Step the environment; return the flattened observation."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         return self._vector(observation), reward, terminated, truncated, info
 

@@ -13,7 +13,7 @@ class FloatingBase(NamedTuple):
     """
     Pose and motion of a floating base at the origin of its body; velocities and acceleration are in the body's frame.
 
-    The acceleration is that of an accelerometer: at rest 9.81 m/s^2 upwards.
+    The acceleration is as an accelerometer measures it: at rest 9.81 m/s^2 upwards.
     """
 
     position: Array
@@ -21,11 +21,11 @@ class FloatingBase(NamedTuple):
     orientation: Array
     """Orientation as w, x, y, z, shape (4,)."""
     velocity: Array
-    """Shape (3,) [m/s]."""
+    """Velocity of the body's origin, shape (3,) [m/s]."""
     angular_velocity: Array
-    """Shape (3,) [rad/s]."""
+    """Angular velocity, shape (3,) [rad/s]."""
     acceleration: Array
-    """Shape (3,) [m/s^2]."""
+    """Acceleration of the body's origin, shape (3,) [m/s^2]."""
 
 
 class FloatingBaseSensor:

@@ -20,7 +20,8 @@ class ElapsedTime(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     Append the elapsed time to each observation as tau = dt/T - 1, which is 0 with perfect timing.
 
     Args:
-        env: the environment; its observations are vectors, and ``info['dt']`` [s] is the time since the last one.
+        env: the environment; its observations are vectors, and ``info['dt']`` [s] is the time since the last
+            observation.
     """
 
     def __init__(self, env: Env) -> None:
@@ -33,12 +34,12 @@ class ElapsedTime(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self.observation_space = spaces.Box(low.astype(full.dtype), high.astype(full.dtype), dtype=full.dtype.type)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; the first observation is treated as one nominal period after the previous one."""
+        """Reset the environment; the first observation is treated as one nominal period after the previous one."""
         observation, info = self.env.reset(seed=seed, options=options)
         return self._timed(observation, info), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step; see the class."""
+        """Step the environment; return the observation with the elapsed time."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         return self._timed(observation, info), reward, terminated, truncated, info
 

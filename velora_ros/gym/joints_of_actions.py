@@ -71,7 +71,7 @@ def are_controls(env: Env) -> list[bool]:
             not changed.
 
     Warns:
-        UserWarning: it cannot be tested; the message says why. The result is then False.
+        UserWarning: the actions cannot be tested; the message says why. The result is then False.
     """
     unlimited = _within_the_actuators_limits(env)
     if _is_direct(env) or not any(unlimited):

@@ -20,7 +20,7 @@ from velora_ros.gym.rendering import OFF_SCREEN, backend_failure, choose_backend
 Env = gym.Env[Any, Any]
 
 MADE_AS = '_velora_made_as'
-"""Attribute of an environment: the id from which it can be made again, if that is not the id in its spec."""
+"""Attribute of an environment: the id from which it can be made again, if it differs from the id in its spec."""
 
 
 def make(env_id: str, **kwargs: Any) -> Env:
@@ -67,7 +67,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
 
 
 def id_of(env: Env) -> str | None:
-    """Return the id that makes an environment again, with a module given to :func:`make`; None without an id."""
+    """Return the id from which :func:`make` makes an environment again, with its module; None without an id."""
     if env.spec is None:
         return None
     made_as: str | None = getattr(env.unwrapped, MADE_AS, None)
@@ -162,7 +162,7 @@ def _keywords_of(env_id: str) -> list[str]:
 
 
 def _unknown(env_id: str) -> str:
-    """Return a message with the nearest id: one of the same name, otherwise a similar one."""
+    """Return a message with the nearest id: another version of the same name, otherwise a similar name."""
     known = [name for name in gym.registry if '/' not in name]
     base = env_id.rsplit('-v', 1)[0].lower()
     same = [name for name in known if name.rsplit('-v', 1)[0].lower() == base]

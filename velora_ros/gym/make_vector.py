@@ -18,7 +18,7 @@ _FIRST_LOOK = 4  # number of environments; the first ones also load shared data
 
 def make_many_of(env: Env) -> Callable[..., VectorEnv[Any, Any, Any]] | None:
     """
-    Return the ``make_vec`` of an environment that can step many copies in one call, as tasks can; None if it has none.
+    Return the ``make_vec`` of an environment that can step many copies in one call, as tasks can; None for others.
 
     Wrappers that change an environment, such as disturbances, cannot wrap several at once.
     """

@@ -2,8 +2,8 @@
 Which joint signal each observation of a MuJoCo environment is: found by testing, not by convention.
 
 The environment's own observation function is called on a few random states of a copy of the simulation. An observation
-that equals one joint's position, velocity or actuator effort in all of them gets its name. Sines, clipped velocities
-and everything else match no signal and get no name.
+that equals one joint's position, velocity or actuator effort in all of these states gets the name of this signal.
+Sines, clipped velocities and everything else match no signal and get no name.
 """
 
 import copy
@@ -30,7 +30,7 @@ FASTEST = 200.0  # rad/s or m/s; environments clip velocities at 10, and a clipp
 
 def observed_signals(env: Any, size: int) -> list[Signal | None]:
     """
-    Return the joint signal of each observation; None for one that is not a joint signal.
+    Return the joint signal of each observation; None for an observation that is not a joint signal.
 
     Args:
         env: the unwrapped environment; only gymnasium's MuJoCo environments have joint signals.
@@ -115,7 +115,7 @@ def _probe(env: Any) -> tuple[Array | None, Array, list[Signal]]:
 @contextmanager
 def _left_alone(env: Any, scratch: Any) -> Iterator[None]:
     """
-    Replace an environment's MuJoCo data by ``scratch``, and its other attributes by copies, inside the context.
+    Replace an environment's MuJoCo data with ``scratch``, and its other attributes with copies, inside the context.
 
     Afterwards everything that its functions changed (counters, histories, random generators) is as before, and so are
     the global random generators.
@@ -151,5 +151,5 @@ def signal_of_joint(model: Any, joint: int, interface: str) -> Signal:
 
 
 def _joint_kind(model: Any, joint: int) -> int | None:
-    """Return 0 for a slide joint, 1 for a hinge, None for those with several degrees of freedom."""
+    """Return 0 for a slide joint, 1 for a hinge, None for a joint with several degrees of freedom."""
     return {2: 0, 3: 1}.get(int(model.jnt_type[joint]))

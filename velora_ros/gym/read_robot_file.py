@@ -98,7 +98,7 @@ def _root(path: str) -> ElementTree.Element | None:
 
 
 def find_meshes(root: ElementTree.Element, folder: Path) -> None:
-    """Replace ``package://`` by paths, and remove visual meshes that MuJoCo cannot read; physics does not need them."""
+    """Replace ``package://`` with paths, and remove visual meshes that MuJoCo cannot read and physics does not need."""
     for link in root.iterfind('link'):
         for part in [*link.iterfind('visual'), *link.iterfind('collision')]:
             mesh = part.find('geometry/mesh')
@@ -130,7 +130,7 @@ def _mesh(name: str, folder: Path) -> Path | None:
 
 
 def _driven_joints(root: ElementTree.Element) -> list[str]:
-    """Return the joints that get a motor: those with an effort limit, or those that the file declares as driven."""
+    """Return the joints that get a motor: all with an effort limit; if the file declares driven joints, only these."""
     limited = {}
     for joint in root.findall('joint'):
         limit, name = joint.find('limit'), joint.get('name', '')

@@ -12,7 +12,7 @@ class RealTimePacer:
     suspended, would publish a burst of old states.
 
     Args:
-        period: delay is dropped in multiples of it, so that a timer of this period keeps its phase [s].
+        period: delays are dropped in multiples of this period, so that a timer of this period keeps its phase [s].
         max_lag: the largest delay that is caught up [s].
     """
 

@@ -37,7 +37,7 @@ def check_rendering(backend: str = '') -> None:
     Create and free a small OpenGL context, so that a machine without OpenGL is reported before anything runs.
 
     Args:
-        backend: ``egl``, ``osmesa`` or ``glfw``; empty: the one that gymnasium will take.
+        backend: ``egl``, ``osmesa`` or ``glfw``; empty: the backend that gymnasium will use.
 
     Raises:
         MissingDependencyError: MuJoCo or its OpenGL backend is missing; the message says what to install.

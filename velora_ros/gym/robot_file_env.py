@@ -54,7 +54,7 @@ class ModelEnv(MujocoEnv):
 
     A URDF has no actuators: each joint with an effort limit gets a motor with that limit, unless another joint moves it
     (``<mimic>``). If the file has ``<transmission>`` or ``<ros2_control>`` elements, only the joints that they name get
-    one.
+    a motor.
 
     Args:
         file: path of the file.

@@ -1,9 +1,9 @@
 """
 The exact state of gymnasium's own MuJoCo environments, so that a run can resume in the middle of an episode.
 
-Saved are the physics (``mj_getState`` with ``mjSTATE_INTEGRATION``, and what the last step computed from it, which some
-rewards read), the random generator and the counter of the time limit. Other wrappers and environments may have any
-internal state, so they cannot be saved.
+The state consists of the physics (``mj_getState`` with ``mjSTATE_INTEGRATION``, and what the last step computed from
+it, which some rewards read), the random generator and the counter of the time limit. Other wrappers and environments
+may have any internal state, so they cannot be saved.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _WORD = 2**64
 
 
 def can_be_saved(env: Env) -> bool:
-    """Return whether :func:`state_of` returns everything that determines the future of an environment."""
+    """Return whether :func:`state_of` returns the whole state of an environment."""
     return (
         all(type(one) in _WRAPPERS for one in _layers(env))
         and type(env.unwrapped).__module__.startswith(_MODULE)
@@ -72,7 +72,7 @@ def _layers(env: Any) -> Iterator[Any]:
 
 
 def _computed(model: Any) -> list[str]:
-    """Return the names of the arrays of a simulation that are always there; those of contacts come and go."""
+    """Return the names of the arrays that a simulation always has; arrays of contacts exist only at times."""
     import mujoco  # noqa: PLC0415
 
     fresh = mujoco.MjData(model)

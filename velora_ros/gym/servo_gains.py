@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 
 class Gains(NamedTuple):
     """
-    The gains in a command, shape (action,) each; None keeps the servos' own.
+    The gains in a command, shape (action,) each; None keeps the servos' own gains.
 
     Args:
         stiffness: stiffness of each servo [N*m/rad or N/m].
@@ -59,7 +59,7 @@ class ServoGains:
         self._bias[..., self._servos, 2] = self._own_bias[..., 2] if damping is None else self._damped(damping)
 
     def _damped(self, damping: Array) -> Array:
-        """Return the bias for a damping; where the model has no damping, the commanded one is used as it is."""
+        """Return the bias for a damping; where the model has no damping, the command's damping is used as it is."""
         has_own = self._model_damping > 0
         factor = damping / np.where(has_own, self._model_damping, 1.0)
         return np.where(has_own, self._own_bias[..., 2] * factor, -damping / self._square)

@@ -40,9 +40,9 @@ def resting_controls(model: mujoco.MjModel, data: mujoco.MjData) -> Array:
     """
     Return the controls of a robot without commands after a reset to this state, shape (actuator,).
 
-    A position servo gets its control in the keyframe that the state was taken from, else the control whose target is
-    its current position. Servos that integrate a velocity, motors, velocity servos and muscles get 0, or the nearest
-    limit.
+    A position servo gets its control from the keyframe that the state was taken from, otherwise the control whose
+    target is its current position. Servos that integrate a velocity, motors, velocity servos and muscles get 0, or the
+    nearest limit.
 
     Args:
         model: the model.
@@ -60,7 +60,7 @@ def kept_controls(model: mujoco.MjModel, controls: Array) -> Array:
 
     Args:
         model: the model.
-        controls: the current ones, shape (actuator,).
+        controls: the current controls, shape (actuator,).
     """
     targeted = are_position_servos(model) & (model.actuator_dyntype != _INTEGRATOR)
     return within_limits(model, np.where(targeted, controls, 0.0))

@@ -43,7 +43,7 @@ class SimulatedRobot(SimulatedTime):
     ``env.step`` simulates a whole control period under one action. A robot's command can arrive in the middle of a
     period, so the physics runs step by step here. At the end of the period ``env.step`` gets the result instead of
     simulating: it sees the states before and after, and computes observation, reward and termination. With one command
-        in a period and the environment's own time step, the outcome equals ``env.step`` bit for bit.
+    in a period and the environment's own time step, the outcome equals ``env.step`` bit for bit.
 
     After a reset the robot is held in its initial state until a command or :meth:`release`; its time continues. Without
     a command, position servos keep their pose and all other actuators get 0.
@@ -81,7 +81,7 @@ class SimulatedRobot(SimulatedTime):
         self._base_sensor = FloatingBaseSensor(self._model, int(free[0])) if len(free) else None
         self.takes_gains = bool(are_position_servos(self._model).all())
         """Whether every actuator is a position servo, whose gains can be set."""
-        self._gains: ServoGains | None = None  # until a command sets some
+        self._gains: ServoGains | None = None  # None until a command sets gains
         self._before = mujoco.MjData(self._model)
         self._after = mujoco.MjData(self._model)
         super().__init__()
@@ -89,7 +89,7 @@ class SimulatedRobot(SimulatedTime):
 
     @property
     def caution(self) -> str:
-        """A warning for policies that drive it; ``''`` if there is none."""
+        """A warning for policies that drive the robot; ``''`` if there is none."""
         return statistics_warning(self._env)
 
     @property
@@ -156,7 +156,7 @@ class SimulatedRobot(SimulatedTime):
         except FAILURES as error:  # it is the environment's own code and may raise anything
             raise self._failure('at a reset', error) from error
         self.observation: Array = np.array(observation, dtype=np.float64)
-        """The newest observation: that of the last reset, or of the end of the last control period."""
+        """The newest observation, from the last reset or from the end of the last control period."""
         self.episode_return = 0.0
         """Sum of rewards since the last reset."""
         self.holding = True
@@ -178,7 +178,7 @@ class SimulatedRobot(SimulatedTime):
         self.release()
 
     def set_gains(self, gains: Gains) -> None:
-        """Set the gains of the position servos from the next physics step on; only if :attr:`takes_gains`."""
+        """Set the position servos' gains from the next physics step on; call this only if :attr:`takes_gains`."""
         if self._gains is None:
             model = self._model
             every = np.arange(model.nu)
@@ -187,7 +187,7 @@ class SimulatedRobot(SimulatedTime):
 
     def check_command(self, command: npt.ArrayLike) -> Array:
         """
-        Return the action of a command, in the environment's units and clipped to the bounds.
+        Return the action that a command stands for, in the environment's units and clipped to the bounds.
 
         Args:
             command: shape (action,), in the spec's order and in SI units.
@@ -213,7 +213,7 @@ class SimulatedRobot(SimulatedTime):
         self.holding = False
 
     def push(self, speed: float) -> bool:
-        """Change the horizontal velocity of a floating base in a random direction [m/s]; False if it has none."""
+        """Change the horizontal velocity of the base by ``speed`` [m/s] in a random direction; False without a base."""
         if self._base_sensor is None:
             return False
         angle = self._base.np_random.uniform(0, 2 * np.pi)
@@ -240,7 +240,8 @@ class SimulatedRobot(SimulatedTime):
         """
         Advance by one physics step.
 
-        Returns: The outcome of the control period if it ended with this step, otherwise None.
+        Returns:
+            The outcome of the control period if it ended with this step, otherwise None.
 
         Raises:
             UnsupportedEnvironmentError: the environment's ``step`` does not simulate through ``do_simulation``.
@@ -276,7 +277,7 @@ class SimulatedRobot(SimulatedTime):
         return Period(self.observation, reward, bool(terminated), bool(truncated), held=False)
 
     def _outcome(self, length: float) -> tuple[Any, Any, bool, bool]:
-        """Return the result of ``env.step`` for the period that ends now, ``length`` T long."""
+        """Return the result of ``env.step`` for the period that ends now, which lasts ``length`` nominal periods."""
         data = self._base.data
         mujoco.mj_rnePostConstraint(self._model, data)  # as MujocoEnv does after its last step
         mujoco.mj_copyData(self._after, self._model, data)

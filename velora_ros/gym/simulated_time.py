@@ -3,7 +3,7 @@
 
 class SimulatedTime:
     """
-    Counts physics steps: all of them, those in which the robot was held, and those of the current control period.
+    Counts physics steps: all steps, the steps in which the robot was held, and the steps of the current control period.
 
     Attributes:
         physics_step: length of a physics step [s].

@@ -49,6 +49,7 @@ def step_without_physics(
     if len(applied) != 1 or not np.array_equal(applied[0], action):
         raise UnsupportedEnvironmentError(
             f'{type(base).__name__}.step does not pass the action to do_simulation once and unchanged, as '
-            "gymnasium's own MuJoCo environments do; so it cannot be driven as a robot."
+            "gymnasium's own MuJoCo environments do; so it cannot be driven as a robot. Correct its step, or use "
+            'another environment.'
         )
     return observation, reward, terminated, truncated

@@ -87,14 +87,14 @@ def try_actions(env: Env) -> Trial:
 
 
 def _action(space: Any, index: int, rng: np.random.Generator) -> Any:
-    """Return the lowest action, then the highest, then random ones, each as a new array."""
+    """Return the lowest action, then the highest, then random actions, each as a new array."""
     if index < 2:
         return np.array((space.low, space.high)[index])
     return rng.uniform(space.low, space.high).astype(space.dtype)
 
 
 def _in_physics_steps(recorded: list[tuple[float, Array]], base: Any) -> Array:
-    """Return the control of each physics step: the last one recorded at each time before the end."""
+    """Return the control of each physics step, the last recorded at its time; shape (physics steps, actuators)."""
     end = float(base.data.time) if is_mujoco(base) else 0.0
     return np.array(list({time: control for time, control in recorded if time != end}.values()))
 
@@ -193,7 +193,7 @@ def _follow(held: Any, memo: dict[int, Any]) -> Any:
 
 
 def _arrays_of(base: Any) -> list[npt.NDArray[Any]]:
-    """Return the arrays of the simulation's state; those of the model are constants, which a copy may share."""
+    """Return the arrays of the simulation's state; a copy may share the model's arrays, which are constant."""
     names = [name for name in dir(base.data) if not name.startswith('_')] if is_mujoco(base) else []
     values = [getattr(base.data, name, None) for name in names]
     return [value for value in values if isinstance(value, np.ndarray) and value.size]
@@ -227,7 +227,7 @@ def _state_kept(base: Any) -> Iterator[None]:
     Check that the original simulation does not change.
 
     Raises:
-        NotProvableError: it changed, through something that the copy shares with it; its state is restored.
+        NotProvableError: the simulation changed, because the copy shares a part with it; it was restored.
     """
     if not is_mujoco(base):
         yield
@@ -249,7 +249,7 @@ def _state_kept(base: Any) -> Iterator[None]:
 
 
 def may_change_actions(wrapper: Any) -> bool:
-    """Return whether a wrapper may change an action; this package's only delay and hold it, as a robot does."""
+    """Return whether a wrapper may change an action; this package's wrappers only delay or hold actions."""
     module = type(wrapper).__module__
     if module.startswith('velora_ros.'):
         return False
@@ -260,7 +260,7 @@ def may_change_actions(wrapper: Any) -> bool:
 
 
 def is_mujoco(env: Any) -> bool:
-    """Return whether an unwrapped environment holds a MuJoCo model and its data; MuJoCo is not imported for it."""
+    """Return whether an unwrapped environment holds a MuJoCo model and its data, without importing MuJoCo."""
     mujoco: Any = sys.modules.get('mujoco')
     if mujoco is None:
         return False

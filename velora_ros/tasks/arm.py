@@ -20,16 +20,16 @@ Mask = npt.NDArray[np.bool_]
 TOOL, TURNED = 'tool', 'shoulder_link'
 """The shoulder's frame is at the base and turns with the first joint, so that all directions look alike."""
 WITHIN, AFTER = 0.02, 2.0
-"""A goal is reached if the tool is within this distance [m] from this time on [s]."""
+"""A goal is reached if the tool is within this distance of it [m] at this time after the goal appeared [s]."""
 CLOSE = 0.04
-"""The goal is observed a second time, clipped to this distance from the tool [m], because a millimetre counts there."""
+"""The goal is observed a second time, clipped to this distance from the tool [m]: millimetres matter there."""
 LINKS = ('upper_arm_link', 'forearm_link', 'wrist_1_link', 'wrist_2_link', 'wrist_3_link')
 PAIRS = [(link, 'floor') for link in LINKS[1:]]
-"""Which parts of the arm can touch what, within the joints' limits."""
-SEEN = 0.15  # m, the largest of these distances that the critic sees
+"""Parts of the arm, each with what it can touch within the joints' limits."""
+SEEN = 0.15  # m, the largest distance between the parts of a pair that the critic sees
 SPEED = np.pi  # rad/s, the joints' limit
 LIMITS = {'shoulder_lift': (-np.pi - 0.15, 0.15), 'elbow': (-2.4, 2.4), 'wrist_2': (-1.9, 1.9)}
-"""Within these [rad] no part of the arm can touch another one, nor the upper arm the floor, in any pose."""
+"""Within these limits [rad], no part of the arm can touch another part, nor the upper arm the floor, in any pose."""
 # Goals are drawn from poses with joints in these ranges [rad], in most of which the arm is above the floor.
 LOWEST = np.array([-np.pi, -np.pi, -2.4, -np.pi, -1.9, -np.pi])
 HIGHEST = np.array([np.pi, 0.0, 2.4, np.pi, 1.9, np.pi])
@@ -42,7 +42,7 @@ def free_poses(sim: Sim, ids: Ids, clearance: float = 0.0) -> tuple[Array, Array
 
     Args:
         sim: the simulations.
-        ids: which of them.
+        ids: the simulations for which to draw poses.
         clearance: smallest distance between parts that could touch [m].
     """
     (compiled, data), places = _scratch(sim.model, clearance), sim.joints('*').places
@@ -62,7 +62,7 @@ def free_poses(sim: Sim, ids: Ids, clearance: float = 0.0) -> tuple[Array, Array
 
 @cache
 def _scratch(compiled: mujoco.MjModel, clearance: float) -> tuple[mujoco.MjModel, mujoco.MjData]:
-    """Return a copy of the model in which parts closer than a distance count as touching, and its data."""
+    """Return a copy of the model in which parts closer than ``clearance`` [m] count as touching, and its data."""
     own = copy(compiled)
     own.geom_margin[:] = clearance / 2  # the margins of both geoms add up
     return own, mujoco.MjData(own)
@@ -162,7 +162,7 @@ def reaching(recording: Recording) -> dict[str, float]:
 
 
 def _goals_with(where: Mask, age: Array) -> int:
-    """Return the number of goals during which a mask of steps is true; a goal begins where its age falls."""
+    """Return the number of goals during which the mask ``where`` is true; a new goal begins where ``age`` falls."""
     number = np.zeros(age.shape, np.int64)
     number[1:] = np.cumsum(age[1:] < age[:-1], axis=0)
     simulation = np.broadcast_to(np.arange(age.shape[1]), age.shape)

@@ -23,7 +23,7 @@ TWIST = ('linear.x', 'linear.y', 'angular.z')
 
 
 class BuiltTask(NamedTuple):
-    """The parts of a task, ready to be bound to simulations."""
+    """The parts of a task, ready to be bound to simulations; ``steps`` is the length of an episode in periods."""
 
     model: mujoco.MjModel
     substeps: int
@@ -103,7 +103,7 @@ def _start(start: Any, model: mujoco.MjModel) -> tuple[int, Array]:
 
 
 def _pose_of(start: Mapping[str, Any], model: mujoco.MjModel) -> Array:
-    """Return the positions of a start pose that is given by patterns of joints, and ``base``: height or (x, y, z)."""
+    """Return the positions, (nq,), of a start pose given by patterns of joints and ``base``, a height or (x, y, z)."""
     qpos: Array = model.qpos0.copy()
     free = int(mujoco.mjtJoint.mjJNT_FREE)
     names = {model.joint(i).name: i for i in range(model.njnt) if int(model.jnt_type[i]) != free}
@@ -111,7 +111,7 @@ def _pose_of(start: Mapping[str, Any], model: mujoco.MjModel) -> Array:
         if pattern == BASE:
             base = [i for i in range(model.njnt) if int(model.jnt_type[i]) == free]
             if not base:
-                raise TaskError(f"start: '{BASE}' is given, but the model has no free joint; omit it.")
+                raise TaskError(f"start: '{BASE}' is given, but the model has no free joint; omit '{BASE}'.")
             place = int(model.jnt_qposadr[base[0]])
             qpos[place + (2 if np.ndim(value) == 0 else 0) : place + 3] = value
             continue
@@ -123,7 +123,7 @@ def _pose_of(start: Mapping[str, Any], model: mujoco.MjModel) -> Array:
 
 
 def _tracking(commands: Mapping[str, Command]) -> list[Term]:
-    """Return metrics of how well the first twist command is followed."""
+    """Return metrics of how well the first twist command is followed; none if there is no twist command."""
     for name, one in commands.items():
         if tuple(one.entries) == TWIST:
             return metrics_of.tracking(name)

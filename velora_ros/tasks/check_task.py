@@ -1,4 +1,4 @@
-"""Checks when a task is made: the start pose, the time step, shapes, names, and each term once."""
+"""Checks of a new task: start pose, time step, shapes and names. Each term is evaluated once."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ def _check_start(model: Any, qpos: Any, key: int) -> None:
 
 
 def _check_time_step(episodes: Episodes) -> None:
-    """Simulate random actions; if the simulation diverges, find a time step with which it does not."""
+    """Simulate random actions; if the simulation diverges, raise an error that suggests a smaller time step."""
     rng = np.random.default_rng(0)
     sim = episodes.sim
     shape = sim.action.shape

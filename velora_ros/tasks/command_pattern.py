@@ -1,4 +1,4 @@
-"""A fixed sequence of twist commands that covers the range of training, for runs without a driver."""
+"""A fixed sequence of twist commands that covers the range of training, for runs in which no one gives commands."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ Array = npt.NDArray[np.float64]
 
 HOLD_S = 4.0
 """How long each command is kept [s]."""
-# x, y and yaw as fractions: a negative one of the lowest value, a positive one of the highest. First each axis alone
-# up to its limits, then combinations. None has all axes at their limits, because training rarely draws that.
+# x, y and yaw as fractions: negative fractions of the lowest value, positive fractions of the highest value. First each
+# axis alone up to its limits, then combinations. No command has all axes at their limits: training rarely draws that.
 _SHARES = (
     (0.0, 0.0, 0.0),
     (0.5, 0.0, 0.0),
@@ -36,7 +36,7 @@ def twist_pattern(low: Sequence[float], high: Sequence[float]) -> Array:
 
     Args:
         low: lowest x, y [m/s] and yaw [rad/s] in training.
-        high: highest values.
+        high: highest x, y [m/s] and yaw [rad/s] in training.
     """
     shares = np.array(_SHARES)
     found: Array = np.where(shares < 0, -shares * np.minimum(low, 0.0), shares * np.maximum(high, 0.0))

@@ -10,7 +10,7 @@ from velora_ros.tasks.observation_noise_and_delay import Observer
 
 def contract(task: Any) -> dict[str, Any]:
     """
-    Return the contract of a task as builtins, ready for JSON.
+    Return the contract of a task as a JSON-ready dictionary.
 
     ``observations`` and ``critic`` have a row for each entry, ``actions`` one for each action; ``rewards``,
     ``failures``, ``commands`` and ``variations`` one for each term.

@@ -17,8 +17,8 @@ class Curriculum:
     """
     How the variation of a simulation grows in training, from none to full: with success, not with time.
 
-    A robot that is pushed before it can walk learns to stand (docs/experiments.md, experiment 38). The rule is the one
-    Rudin et al. 2022 (arXiv 2109.11978) use for terrains.
+    A robot that is pushed before it can walk learns to stand (docs/experiments.md, experiment 38). Rudin et al. 2022
+    (arXiv 2109.11978) use the same rule for terrains.
 
     Args:
         metric: the metric of the task whose mean judges an episode.
@@ -57,7 +57,7 @@ def late(term: Any) -> Term:
 
 
 def strength() -> Observation:
-    """Return the strength of the variation, 0 to 1, (n, 1), for a critic: its other inputs do not show pushes."""
+    """Return the strength of the variation, 0 to 1, (n, 1), for a critic, whose other inputs do not show pushes."""
     return Observation('strength', lambda sim: sim.strength, sensed=False)
 
 
@@ -67,7 +67,7 @@ class Strengths:
 
     Args:
         sim: the simulations.
-        curriculum: how it grows.
+        curriculum: how the strength grows.
     """
 
     def __init__(self, sim: Sim, curriculum: Curriculum) -> None:
@@ -89,5 +89,5 @@ class Strengths:
         self._sum[ids], self._failed[ids] = 0, False
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the live arrays that determine the future, by name."""
+        """Return the live arrays that a saved state must contain, by name."""
         return {'strength': self._sim.strength, 'growth.sum': self._sum, 'growth.failed': self._failed}

@@ -46,7 +46,7 @@ class Episodes:
         n: number of simulations.
         threads: threads of the physics; 0: one for each CPU.
         undisturbed: whether variation, noise and bias are off.
-        growing: whether they start weak and grow as the task's ``growth`` specifies.
+        growing: whether the variation starts at zero and grows as the task's ``curriculum`` specifies.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Episodes:
         return np.concatenate(parts, axis=1)
 
     def resume(self) -> None:
-        """Compute all quantities derived from a state that was written."""
+        """Compute everything that is derived from the physics state; call this after writing the state."""
         self.sim.batch.forward()
         self.sim.forget()
 
@@ -176,7 +176,7 @@ class Episodes:
             self.observer.begin(ids)
 
     def _begin_all(self) -> None:
-        """Let every variation draw once, including those that are off, to learn the shapes of what they draw."""
+        """Let every variation draw once, even if it is off, so that the shapes of the drawn values are known."""
         sim = self.sim
         if not self.undisturbed:
             self._begin(sim.everyone)
@@ -237,7 +237,7 @@ class Episodes:
                 )
 
     def _read_delays(self, vary: tuple[Variation, ...]) -> None:
-        """Prepare delays and lost frames; without disturbances they stay zero, and the shapes are the same."""
+        """Prepare delays and lost frames; without disturbances both are zero, but all shapes are the same."""
         sim, off = self.sim, self.undisturbed
         delays = [one for one in vary if isinstance(one, Delay)]
         actions = [one.action for one in delays] or [(0, 0)]
@@ -273,7 +273,7 @@ class Episodes:
         sim.remember(_ELAPSED)[:] += self.durations
 
     def _delayed(self, action: Array) -> Array:
-        """Return the actions that take effect now; before the first one arrives, the start pose is commanded."""
+        """Return the actions that take effect now, shape (n, action); zero before the first action arrives."""
         if not self._late[0]:
             return action
         pending = self.sim.memory[_PENDING]

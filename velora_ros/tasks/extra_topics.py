@@ -1,4 +1,4 @@
-"""Topics that a task's policies read besides those of the usual sensors: poses of bodies, and user-defined terms."""
+"""Topics that a task's policies read besides the usual sensors: poses of bodies, and user-defined terms."""
 
 from typing import Any
 

@@ -29,7 +29,7 @@ def make_env(task: str | Task, **options: Any) -> TaskEnv:
 
     Args:
         task: the task, or its reference.
-        **options: those of :meth:`velora_ros.tasks.Task.make`.
+        **options: keyword arguments of :meth:`velora_ros.tasks.Task.make`.
     """
     return (task if isinstance(task, Task) else find(task)).make(**options)
 

@@ -1,5 +1,5 @@
 """
-A gait for legs: its clock, the reward terms that encourage it, and what a critic sees of it.
+A gait of a legged robot: its clock, the reward terms that encourage it, and observations of it for a critic.
 
 The clock says when each foot should be on the ground, as in Siekmann et al. 2021 (arXiv 2011.01387) and Margolis and
 Agrawal 2022, "Walk These Ways" (arXiv 2212.03238). The clock needs no sensor, only the time since the start.
@@ -52,7 +52,7 @@ class Gait:
         return strides(sim.time[:, None], self.period, self.offsets)
 
     def clock(self) -> Observation:
-        """Sine and cosine of the first foot's phase, (n, 2); 0 while the command is zero; computed by the node."""
+        """Sine and cosine of the first foot's phase, (n, 2); 0 while the command is zero. policy_node computes them."""
 
         def read(sim: Sim) -> Array:
             return sine_and_cosine(self.phase(sim)[:, 0], moving(sim, self.command))
@@ -73,7 +73,7 @@ class Gait:
         )  # fmt: skip
 
     def in_time(self) -> Term:
-        """Return the share of feet that are in the air or on the ground as they should be, in [0, 1]."""
+        """Return the share of feet that are in the air or on the ground as the clock says, in [0, 1]."""
 
         def compute(sim: Sim) -> Array:
             wanted = (self.phase(sim) < self.ground) | ~moving(sim, self.command)[:, None]
@@ -83,7 +83,7 @@ class Gait:
         return Term('in_time', compute, '', self._prepare)
 
     def lift(self) -> Term:
-        """Return the sum of the feet's squared distances from the height of their swing [m^2]."""
+        """Return the sum of the squared distances of swinging feet from the wanted height [m^2]."""
 
         def compute(sim: Sim) -> Array:
             swing = np.clip((self.phase(sim) - self.ground) / (1 - self.ground), 0, 1)
@@ -133,7 +133,7 @@ def phases(feet: str, longest: float = 0.5) -> Observation:
 
 
 def foot_motion(feet: str) -> Observation:
-    """Height and horizontal speed of each foot, (n, 2 * feet) [m and m/s], for a critic."""
+    """Ten times the height [m] and the horizontal speed [m/s] of each foot, (n, 2 * feet), for a critic."""
 
     def read(sim: Sim) -> Array:
         found: Array = np.concatenate([sim.geom_positions(feet)[:, :, 2] * 10, speeds(sim, feet)], axis=1)

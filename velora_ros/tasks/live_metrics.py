@@ -41,7 +41,7 @@ class LiveMetrics:
 
         Args:
             metrics: the task's metrics of one simulation, each of shape (1, ...).
-            reward: its reward.
+            reward: the reward of the step.
         """
         if not self._shapes:
             self._shapes = {name: values.shape[1:] for name, values in metrics.items()}

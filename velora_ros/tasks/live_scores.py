@@ -14,7 +14,7 @@ def figures_of(task: Any, recording: LiveMetrics, seconds: float) -> dict[str, A
 
     Args:
         task: the task.
-        recording: what was recorded of the run.
+        recording: the recorded metrics of the run.
         seconds: length of the final part of the run that counts [s].
     """
     found = recording.finished() if has_one_goal(task) else None

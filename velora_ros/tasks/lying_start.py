@@ -54,7 +54,7 @@ def lying(model: mujoco.MjModel, standing: Array, start: str) -> Array:
 
 class StandingUp:
     """
-    Judges whether a robot stands; one that was lying at the start of its episode must stand up first.
+    Judges whether a robot stands; a robot that was lying at the start of its episode must stand up first.
 
     Args:
         sim: the robot, one simulation.

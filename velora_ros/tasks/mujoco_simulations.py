@@ -38,7 +38,7 @@ class Sim:
     """
     n simulations of one model, with the task's data about them.
 
-    After a step, positions, velocities and the sensors that depend on them are those of the new state; forces and
+    After a step, positions, velocities and the sensors that depend on them belong to the new state; forces and
     accelerations are one physics step older.
 
     Args:
@@ -59,15 +59,15 @@ class Sim:
         self.action: Array = np.zeros((n, 0))
         """The newest action in [-1, 1], after noise and clipping and before any delay, shape (n, action)."""
         self.last_action: Array = np.zeros((n, 0))
-        """The action before it, shape (n, action)."""
+        """The action before ``action``, shape (n, action)."""
         self.commands: dict[str, Array] = {}
         """The commands that the policy read, by name, each of shape (n, entries)."""
         self.command_entries: dict[str, tuple[tuple[str, str], ...]] = {}
         """Name and unit of each entry of each command."""
         self.strength: Array = np.ones(n)
-        """Strength of the variation in an episode, in [0, 1], shape (n,); below 1 only while it grows."""
+        """Strength of the variation, in [0, 1], shape (n,): 1 without a curriculum, 0 without disturbances."""
         self.command_sources: dict[str, Source] = {}
-        """Where a robot provides each command that a ROS message carries."""
+        """Where a robot provides each command, by name; only commands that a ROS message carries."""
         self.drawn: dict[str, Array] = {}
         """What was drawn for the episode, by the term's name, each of shape (n, ...)."""
         self.memory: dict[str, Array] = {}
@@ -94,7 +94,7 @@ class Sim:
 
     @cached_property
     def qvel(self) -> Array:
-        """Velocities, shape (n, nv); of a free joint, linear in the world's frame, angular in the body's."""
+        """Velocities, shape (n, nv); for a free joint: linear in the world's frame, angular in the body's frame."""
         return bound(self.batch, 'qvel')
 
     @cached_property
@@ -232,7 +232,7 @@ class Sim:
         return self._poses[name]
 
     def weaken(self, ids: Ids, drawn: Array, neutral: Any) -> Array:
-        """Return what was drawn, (ids, ...), moved towards its neutral value where the variation is weaker."""
+        """Return drawn values, (ids, ...), scaled by the strength: ``neutral`` at strength 0, unchanged at 1."""
         strength = self.strength[ids].reshape(-1, *(1,) * (drawn.ndim - 1))
         weaker: Array = strength * drawn + (1 - strength) * neutral
         return weaker
@@ -257,11 +257,11 @@ class Sim:
         return self.memory[key]
 
     def after_physics(self, key: str, update: 'Callable[[Sim], None]') -> None:
-        """Call a function after the physics of each step, before any term; once for each key."""
+        """Register a function to call after the physics of each step, before any term; only the first one of a key."""
         self._updates.setdefault(key, update)
 
     def before_physics(self, key: str, update: 'Callable[[Sim], None]') -> None:
-        """Call a function before the physics of each step; once for each key."""
+        """Register a function to call before the physics of each step; only the first one of a key."""
         self._earlier.setdefault(key, update)
 
     def advance(self, nstep: int) -> None:
@@ -288,7 +288,7 @@ class Sim:
             update(self)
 
     def forget(self) -> None:
-        """Drop the results that were computed in this step, because the state changed."""
+        """Drop the results of :meth:`once`; call this when the state has changed."""
         self._once.clear()
 
     def names(self, kind: str) -> list[str]:

@@ -13,7 +13,7 @@ PerName = float | Mapping[str, float]
 
 
 def fits(pattern: str, name: str) -> bool:
-    """Return whether a pattern selects a name: by ``*`` and ``?`` as in file names, or as a part of the name."""
+    """Return whether a pattern selects a name: with ``*`` and ``?`` as for file names, otherwise as a part of it."""
     return fnmatch.fnmatchcase(name, pattern) if set(pattern) & set('*?[') else pattern in name
 
 
@@ -28,7 +28,7 @@ def select(pattern: str, names: Sequence[str], kind: str, term: str = '') -> lis
         term: the term that uses the pattern, for the message.
 
     Raises:
-        TaskError: it selects nothing.
+        TaskError: the pattern selects nothing.
     """
     if pattern in names:
         return [pattern]
@@ -41,7 +41,7 @@ def select(pattern: str, names: Sequence[str], kind: str, term: str = '') -> lis
 def unknown(name: str, names: Sequence[str], kind: str, term: str = '') -> TaskError:
     """Return the error for a name that the model does not have."""
     asked = f'{term}: ' if term else ''
-    named = [one for one in names if one and '/geom' not in one]  # not those that this package named
+    named = [one for one in names if one and '/geom' not in one]  # without the names that this package gave
     return TaskError(f"{asked}there is no {kind} '{name}' in the model.{did_you_mean(name, named)}")
 
 
@@ -76,10 +76,10 @@ def narrowed(
     what: str,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """
-    Return the lowest and the highest value for each name: those given by patterns, else the model's, (names,) each.
+    Return the lowest and the highest value for each name, shape (names,) each: given by a pattern, else the model's.
 
     Raises:
-        TaskError: a pattern fits no name, or its range is empty or not within the model's.
+        TaskError: a pattern selects no name, or its range is empty or not within the model's range.
     """
     low, high = low.copy(), high.copy()
     for pattern, (lowest, highest) in given.items():
@@ -89,7 +89,7 @@ def narrowed(
         widest = float(low[chosen].max()), float(high[chosen].min())
         if not widest[0] <= lowest < highest <= widest[1]:
             raise TaskError(
-                f"{what} of '{pattern}' are ({lowest:g}, {highest:g}); give a lower and a higher one within the "
+                f"{what} of '{pattern}' are ({lowest:g}, {highest:g}); give (lower, upper) within the "
                 f"model's range, ({widest[0]:g}, {widest[1]:g})."
             )
         low[chosen], high[chosen] = lowest, highest

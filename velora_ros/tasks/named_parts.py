@@ -90,7 +90,7 @@ def bound(batch: Batch, field: str) -> Array:
 
 
 def index(places: npt.ArrayLike) -> Any:
-    """Return a slice for consecutive indices, which gives a view and not a copy, otherwise the indices."""
+    """Return a slice for consecutive indices, because it gives a view and not a copy; otherwise return the indices."""
     found = np.asarray(places, np.intp)
     if len(found) and (np.diff(found) == 1).all():
         return slice(int(found[0]), int(found[-1]) + 1)

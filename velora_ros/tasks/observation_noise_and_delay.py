@@ -18,7 +18,7 @@ class Observer:
     Args:
         sim: the simulations; the terms are evaluated once to learn their shapes.
         terms: what is observed.
-        biases: further standard deviations of biases, by the name of the observation.
+        biases: additional standard deviations of biases, by the name of the observation.
         disturbed: whether noise and bias are on.
         latest: largest delay of sensed observations, in periods.
     """
@@ -81,7 +81,7 @@ class Observer:
         return self._transported(seen * self.scale, ids, delay, dropped)
 
     def _transported(self, seen: Array, ids: Ids | None, delay: Array | None, dropped: Any) -> Array:
-        """Return the frames that arrive: late by each simulation's delay, and without the lost ones."""
+        """Return the observations that arrive: late by each simulation's delay; a lost frame repeats the one before."""
         if delay is None and dropped is None:
             return seen
         sim, sensed = self._sim, self._sensed
@@ -103,7 +103,7 @@ class Observer:
         Check that all observations are finite.
 
         Raises:
-            TaskError: one is not; the message names the term and the simulation.
+            TaskError: an observation is not finite; the message names the term and the simulation.
         """
         if np.isfinite(values).all():
             return
@@ -141,9 +141,8 @@ class Observer:
             if given.size not in (1, width):
                 raise TaskError(f"the {field} of '{term.name}' has {given.size} numbers; give one, or {width}.")
             if not np.isfinite(given).all() or (field != 'scale' and (given < 0).any()) or not given.size:
-                raise TaskError(
-                    f"the {field} of '{term.name}' is {getattr(term, field)}; it must be finite, at least 0."
-                )
+                valid = 'finite' if field == 'scale' else 'finite and at least 0'
+                raise TaskError(f"the {field} of '{term.name}' is {getattr(term, field)}; it must be {valid}.")
             found.append(np.broadcast_to(given, width))
         return np.concatenate(found) if found else np.zeros(0)
 
@@ -154,7 +153,7 @@ class Observer:
 
 def evaluated(term: Any, sim: Sim) -> Any:
     """
-    Return the values of a term, as an array.
+    Return the values of a term, as an array of shape (n, ...).
 
     Raises:
         TaskError: the term failed; the message names it.

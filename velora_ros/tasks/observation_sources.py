@@ -1,4 +1,4 @@
-"""Where a robot provides what a task observes: sources and fields, which the policy file stores as its contract."""
+"""Where a robot provides what a task observes: the sources and fields of the contract in the policy file."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -30,8 +30,8 @@ class Reading(NamedTuple):
     Args:
         sources: the sources that are read.
         fields: ``<source>:<field>`` of each entry.
-        defaults: what is subtracted from each entry; empty is 0.
-        transforms: applied to each entry after scaling; empty is ``none``.
+        defaults: value to subtract from each entry; empty: 0 for all.
+        transforms: transform of each entry, applied after scaling; empty: ``none`` for all.
     """
 
     sources: tuple[Source, ...]
@@ -41,20 +41,20 @@ class Reading(NamedTuple):
 
 
 Find = Callable[[Sim], Reading | None]
-"""Returns where a robot provides an observation; None if no message has it."""
+"""A finder: a function that returns where a robot provides an observation; None if no message has it."""
 
 
 def nowhere(sim: Sim) -> None:
-    """Return None: no standard message has it, so it is read from its own Float64MultiArray."""
+    """Return None: the finder for observations that no standard message has; they get a Float64MultiArray."""
 
 
 def at(source: Source, *fields: str) -> Find:
-    """Return the finder of fields of a source."""
+    """Return a finder for the given fields of a source."""
     return lambda sim: Reading((source,), tuple(f'{source.name}:{one}' for one in fields))
 
 
 def joints(pattern: str, interface: str, *, relative: bool = False) -> Find:
-    """Return the finder of an interface of joints, optionally relative to the start pose."""
+    """Return a finder for one interface of joints, such as ``position``, optionally relative to the start pose."""
 
     def find(sim: Sim) -> Reading:
         chosen = sim.joints(pattern)
@@ -65,7 +65,7 @@ def joints(pattern: str, interface: str, *, relative: bool = False) -> Find:
 
 
 def angles(*patterns: str) -> Find:
-    """Return the finder of the sine and cosine of joints' positions, alternating."""
+    """Return a finder for the sine and cosine of joint positions, alternating."""
 
     def find(sim: Sim) -> Reading:
         names = [name for pattern in patterns or ('*',) for name in sim.joints(pattern).names]
@@ -81,7 +81,7 @@ def last_action(sim: Sim) -> Reading:
 
 
 def command(name: str) -> Find:
-    """Return the finder of a task's command."""
+    """Return a finder for a command of the task."""
 
     def find(sim: Sim) -> Reading | None:
         source = sim.command_sources.get(name)
@@ -94,9 +94,9 @@ def command(name: str) -> Find:
 
 def goal(name: str, relative_to: str, frame: str, axes: Sequence[str], within: float = 0.0) -> Find:
     """
-    Return the finder of a goal relative to a body or site, with the axes of the world or of a body.
+    Return a finder for a goal relative to a body or site, along the axes of the world or of a body.
 
-    ``within`` is the distance to which it is clipped along each axis [m]; 0: not clipped.
+    ``within`` is the distance to which the goal is clipped along each axis [m]; 0: not clipped.
     """
 
     def find(sim: Sim) -> Reading | None:
@@ -131,7 +131,7 @@ def pose_of(sim: Sim, body: str) -> Source:
 
 
 def position_of(body: str, relative_to: str) -> Find:
-    """Return the finder of a position, in the world or in a frame that only turns about z with the first joint."""
+    """Return a finder for a position, in the world or in a frame that turns with the first joint about z only."""
 
     def find(sim: Sim) -> Reading | None:
         source, how, height = pose_of(sim, body), 'position', 0.0
@@ -150,7 +150,7 @@ def position_of(body: str, relative_to: str) -> Find:
 
 
 def sectors(sensors: str, count: int, range_max: float) -> Find:
-    """Return the finder of the shortest range in each sector of a scan, whose rays are rangefinders at sites."""
+    """Return a finder for the shortest range in each sector of a scan; the sensors are rangefinders at sites."""
 
     def find(sim: Sim) -> Reading | None:
         angles = _angles(sim, sensors)

@@ -31,7 +31,7 @@ def mixed(words: Words) -> Words:
 
 
 def key_of(*parts: 'int | npt.NDArray[Any]') -> Words:
-    """Return the key of a stream, made from numbers or arrays such as seed, stream and episode; it has their shape."""
+    """Return keys of streams, made from numbers or arrays of one shape, such as seed, stream and episode."""
     key: Words = np.zeros((), np.uint64)
     for part in parts:
         word = np.uint64(part & 0xFFFFFFFFFFFFFFFF) if isinstance(part, int) else part.astype(np.uint64)

@@ -15,7 +15,7 @@ Act = Callable[[npt.NDArray[np.float32]], Any]
 
 class Recording(NamedTuple):
     """
-    One episode in each of n simulations; a simulation that failed is not simulated again.
+    One episode in each of n simulations; steps after the end of an episode do not count.
 
     Arrays of ``metrics`` have the shape (steps, n) or (steps, n, k); only entries where ``alive`` count.
     """
@@ -53,7 +53,7 @@ def record(env: TaskVectorEnv, act: Act, *, seed: int, seconds: float | None = N
         env: the simulations; they are reset.
         act: returns the actions, shape (n, action), for observations, shape (n, observation).
         seed: seed of the episodes.
-        seconds: longest duration of an episode [s]; None: the task's.
+        seconds: longest duration of an episode [s]; None: the task's own limit.
     """
     limit = env.task.built.steps if seconds is None else max(1, round(seconds / env.dt))
     observations, _ = env.reset(seed=seed)

@@ -25,8 +25,8 @@ def wire_spec(task: Any, drive: Drive, sensors: Sequence[str]) -> PolicySpec:
     command = drive.command
     if command is None or not command.low:
         raise TaskError(
-            f"the action of the task '{task.name}' does not define what a robot receives; give it a 'command' with "
-            f'limits.'
+            f"the action of the task '{task.name}' does not define what a robot receives; give the action a 'command' "
+            'with limits.'
         )
     units = [one.unit for one in drive.signals]
     if command.mode == INCREMENT:  # the actions are speeds, but positions are sent

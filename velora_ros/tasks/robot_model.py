@@ -44,7 +44,7 @@ class RobotModel:
         return select(pattern, self.joints, 'joint', term)
 
     def geom_names(self, pattern: str, term: str) -> list[str]:
-        """Return the colliding geoms that a pattern selects, or the one geom whose exact name it is."""
+        """Return the colliding geoms that a pattern selects, or the single geom with exactly this name."""
         names = [geom.name for geom in self.spec.geoms]
         solid = [geom.name for geom in self.spec.geoms if geom.contype or geom.conaffinity]
         if pattern in names:
@@ -53,9 +53,10 @@ class RobotModel:
 
     def contact(self, first: str, second: str = '', term: str = '') -> str:
         """
-        Add a sensor that counts contacts between a geom or a body and another, or anything; return its name.
+        Add a sensor that counts contacts of a geom or body, and return the sensor's name.
 
-        A name that is part of exactly one geom's name means that geom.
+        Without ``second``, contacts with anything count. If a name is part of exactly one geom's name, it means that
+        geom.
 
         Raises:
             TaskError: there is no such geom or body.
@@ -71,7 +72,7 @@ class RobotModel:
 
     def distance(self, first: str, second: str, most: float, term: str = '') -> str:
         """
-        Add a sensor of the distance between two geoms or bodies, at most ``most`` [m]; return its name.
+        Add a sensor of the distance between two geoms or bodies, at most ``most`` [m]; return the sensor's name.
 
         Raises:
             TaskError: there is no such geom or body.
@@ -84,7 +85,7 @@ class RobotModel:
         return name
 
     def geom_velocity(self, geom: str) -> str:
-        """Add a sensor of a geom's velocity in the world's frame [m/s]; return its name."""
+        """Add a sensor of a geom's velocity in the world's frame [m/s]; return the sensor's name."""
         name = f'velocity:{geom}'
         if self.spec.sensor(name) is None:
             sensor = mujoco.mjtSensor.mjSENS_FRAMELINVEL
@@ -115,7 +116,7 @@ class RobotModel:
         raise unknown(name, [*geoms, *bodies], 'geom or body', term)
 
     def _name_unnamed(self) -> None:
-        """Name unnamed geoms after their body, so that contacts can be told apart."""
+        """Name unnamed geoms after their body, so that contacts can be distinguished."""
         for body in self.spec.bodies:
             for number, geom in enumerate(body.geoms):
                 if not geom.name:

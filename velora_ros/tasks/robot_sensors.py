@@ -24,7 +24,7 @@ class RobotSensors:
     The sensors of the first of many simulations.
 
     A value is named ``<joint>/position``, ``<joint>/velocity``, ``<joint>/effort``, ``imu/angular_velocity.x``,
-    ``odom/position.x``, ``tool/position.x``, ``scan/0`` and so on. Values are those of the newest state; efforts and
+    ``odom/position.x``, ``tool/position.x``, ``scan/0`` and so on. Values belong to the newest state; efforts and
     the acceleration are one physics step older.
 
     Args:

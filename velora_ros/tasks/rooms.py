@@ -1,4 +1,4 @@
-"""Rooms that are drawn anew for each episode: obstacles, a start, and a goal that can be reached from it."""
+"""Rooms, a new one drawn for each episode: obstacles, a start, and a goal that can be reached from it."""
 
 from collections.abc import Callable
 
@@ -57,16 +57,16 @@ def rooms(obstacles: str, base_radius: float, *, margin: float, farther: float) 
 
 def next_goal(margin: float, farther: float) -> Callable[[Sim, Ids], Array]:
     """
-    Return a function that returns the goals of :func:`rooms`: first the room's own goal, then further goals.
+    Return a function that returns the goals of :func:`rooms`: first the room's own goal, then new goals.
 
     Args:
         margin: as in :func:`rooms` [m].
-        farther: smallest distance of a further goal from the previous one [m].
+        farther: smallest distance of a new goal from the previous goal [m].
     """
 
     def sample(sim: Sim, ids: Ids) -> Array:
         pending = ids[sim.steps[ids] > 0]
-        for _ in range(_GOAL_TRIES):  # a goal stays if no other one can be reached
+        for _ in range(_GOAL_TRIES):  # the goal is kept if no other goal can be reached
             room, before = sim.remember(ROOM, SIDE, SIDE)[pending], sim.remember(GOAL, 2)[pending]
             ends = _draw_ends(sim, pending, room, farther, before)
             shorts = shortest(room > 0, ends)

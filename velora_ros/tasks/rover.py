@@ -42,7 +42,7 @@ def stayed(sim: Sim) -> Mask:
 
 
 def stay(sim: Sim) -> Array:
-    """Return the fraction of that second that each robot has spent at its goal, for the critic only, shape (n,)."""
+    """Return the time each robot has spent at its goal, as a share of one second, for the critic only, shape (n,)."""
     share: Array = sim.remember(STEPS_THERE) * sim.period / STAYS
     return share
 
@@ -79,12 +79,12 @@ def _note_way(sim: Sim) -> None:
 
 
 def at_goal(sim: Sim) -> Array:
-    """Return 1 within 0.2 m of the goal, else 0."""
+    """Return 1 within 0.2 m of the goal, else 0, shape (n,)."""
     return (goal_distance(sim) < PAID).astype(np.float64)
 
 
 def too_near(sim: Sim) -> Array:
-    """Return how far the shortest range of the lidar is below 0.35 m, as a share of 0.35 m."""
+    """Return how far the shortest range of the lidar is below 0.35 m, as a share of 0.35 m, shape (n,)."""
     ranges = sim.sensors('lidar')
     nearest = np.where(ranges < 0, np.inf, ranges).min(axis=1)
     near: Array = np.maximum(NEAR - nearest, 0) / NEAR
@@ -109,9 +109,9 @@ def driving(recording: Recording) -> dict[str, float]:
     """
     Return ``reached``, the share of rooms in which the first goal is reached before any contact.
 
-    ``collisions`` is the share of rooms with a contact before that, ``failed`` the number of rooms with one at any
-    time, further goals included; ``path_ratio`` is the median length of the paths that reached the goal over the
-    shortest path on the grid, ``time_s`` their median duration [s].
+    ``collisions`` is the share of rooms with a contact before that. ``failed`` is the number of rooms with a contact at
+    any time, also on the way to later goals. ``path_ratio`` is the length of a path that reached the goal divided by
+    the shortest path on the grid, and ``time_s`` is its duration [s]; both are medians.
     """
     alive, metric = recording.alive, recording.metrics
     near = (metric['distance'] < WITHIN) & alive
@@ -134,7 +134,7 @@ TOUCHED = fail.touches('body')
 FINE = dataclasses.replace(
     observe.lidar(sectors=36, range_max=1.0, noise=0.02), name='lidar_fine', entries=[f'fine.{i}' for i in range(36)]
 )
-"""The same scan a second time, up to 1 m and at twice the resolution, because a centimetre counts there."""
+"""The same scan a second time, up to 1 m and at twice the resolution, because centimetres matter there."""
 
 ROVER = Task(
     name='rover',

@@ -24,7 +24,7 @@ def walking(recording: Recording) -> Figures:
     ``tracking``, ``yaw_tracking`` and ``moving_tracking`` (only commands other than zero) are measured from 0.5 s after
     each change of command and each push; with the prefix ``raw_`` they are means over all steps. ``falls`` counts the
     simulations that failed.
-    ``air_time_s`` is the median air time of the foot with the shortest one (``air_times_s`` of each foot), ``slip_m_s``
+    ``air_times_s`` are the median air times of the feet, and ``air_time_s`` is the shortest of them. ``slip_m_s`` is
     the mean speed of feet in contact, ``action_change`` the mean |change of action|, ``at_limit`` the share of torques
     at their limit.
     """
@@ -77,7 +77,7 @@ def reaching(within: float, after: float) -> Score:
 
 
 def readable(value: Any) -> Any:
-    """Return figures as builtins, rounded to 4 digits; a number that is not finite is None, because JSON has none."""
+    """Return figures ready for JSON, rounded to 4 decimals; numbers that are not finite become None."""
     if isinstance(value, dict):
         return {name: readable(one) for name, one in value.items()}
     if isinstance(value, list):

@@ -9,7 +9,7 @@ Cells = npt.NDArray[np.intp]
 SIZE = 6.0  # m, from wall to wall; the centre is at x = y = 0
 CELL = 0.15  # m, length of a cell
 SIDE = round(SIZE / CELL)
-"""Cells along x, and along y."""
+"""Number of cells along x, and along y."""
 CENTRES = np.linspace(CELL / 2 - SIZE / 2, SIZE / 2 - CELL / 2, SIDE, dtype=np.float64)
 """Coordinates of the cells' centres, along x and along y [m]."""
 
@@ -28,7 +28,8 @@ def lengths(weights: Array, goals: Array) -> Array:
             side).
         goals: x and y, shape (rooms, 2) [m]; NaN where there is no goal, which gives inf.
 
-    Returns: shape (rooms, side, side) [m]; inf where there is no path.
+    Returns:
+        the lengths, shape (rooms, side, side) [m]; inf where there is no path.
     """
     cost = np.full((len(weights), SIDE + 2, SIDE + 2), np.inf)
     known = np.flatnonzero(np.isfinite(goals).all(axis=1))

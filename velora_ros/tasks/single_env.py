@@ -50,7 +50,7 @@ class TaskEnv(gym.Env[Floats, Floats]):
         return self._vector
 
     def make_vec(self, n: int, **options: Any) -> TaskVectorEnv:
-        """Return n simulations of the same task; options are those of ``Task.make_vec``."""
+        """Return n simulations of the same task; the options are the keyword arguments of ``Task.make_vec``."""
         return TaskVectorEnv(self.task, n, **{'undisturbed': self._vector.episodes.undisturbed, **options})
 
     @property
@@ -60,7 +60,7 @@ class TaskEnv(gym.Env[Floats, Floats]):
 
     @property
     def policy_spec(self) -> PolicySpec:
-        """Names, units and bounds of what a policy reads and commands, and its period."""
+        """Names, units and bounds of what a policy reads and commands, and the period."""
         return self._vector.policy_spec
 
     @property
@@ -90,7 +90,7 @@ class TaskEnv(gym.Env[Floats, Floats]):
         )  # fmt: skip
 
     def render(self) -> Any:
-        """Return a picture, shape (height, width, 3)."""
+        """Return a picture, shape (height, width, 3); None if a window shows it."""
         pictures = self._vector.render()
         return None if pictures is None else pictures[0]
 

@@ -21,7 +21,7 @@ AnyTerm = Any  # a Term, or a function of the simulation
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
     """
-    A task of a robot. Everything is checked when it is made.
+    A task of a robot. Everything is checked when the task is made.
 
     Args:
         model: path of an MJCF or URDF file, an ``MjSpec``, or ``menagerie:NAME``.
@@ -36,7 +36,7 @@ class Task:
         commands: commands by name.
         fail: what ends an episode as a failure.
         vary: what differs between simulations and episodes.
-        growth: how all of that, including noise and bias, grows in training; None: it is full from the start.
+        curriculum: how the variation, including noise and bias, grows in training; None: it is full from the start.
         reward_floor: lowest reward of a step, which a step that fails gets; None: the reward is not bounded. Tasks
             whose episodes end with a fall need 0: if a step costs more than it earns, a policy learns to fall.
         metrics: terms that are reported in ``infos['metrics']``; empty: the tracking of twist commands.
@@ -44,10 +44,10 @@ class Task:
         discount: the discount factor per period in training, unless the user gives one; None: by the recipe's rule.
         train_steps: budget of a training, in transitions of all simulations, unless the user gives another; None: the
             default for tasks (:data:`velora_ros.training.recipe.TASK_STEPS`).
-        name: the reference by which it can be found; set by :func:`velora_ros.tasks.find_task.find`.
+        name: the reference with which the task can be found; set by :func:`velora_ros.tasks.find_task.find`.
 
     Raises:
-        TaskError: a part of it does not fit the model, or is not valid.
+        TaskError: a part of the task is not valid or does not fit the model.
     """
 
     model: Any
@@ -84,7 +84,7 @@ class Task:
 
     @property
     def policy_spec(self) -> PolicySpec:
-        """Names, units and bounds of what a policy reads and commands, its period, and how that reaches a robot."""
+        """The specification of the task's policies, with the contract that connects them to a robot."""
         spec: PolicySpec = self._spec  # type: ignore[attr-defined]
         contract = spec.contract
         return spec if contract is None else replace(spec, contract=replace(contract, task=self.name))
@@ -96,9 +96,9 @@ class Task:
         return max(1, min([self.built.steps, *(round(seconds / self.period) for seconds in every)]))
 
     def make(self, **options: Any) -> TaskEnv:
-        """Return a ``gymnasium.Env``; options are those of :class:`velora_ros.tasks.single_env.TaskEnv`."""
+        """Return an environment; for the options see :class:`velora_ros.tasks.single_env.TaskEnv`."""
         return TaskEnv(self, **options)
 
     def make_vec(self, n: int, **options: Any) -> TaskVectorEnv:
-        """Return a ``gymnasium.vector.VectorEnv``; see :class:`velora_ros.tasks.vector_env.TaskVectorEnv`."""
+        """Return a vector environment; for the options see :class:`velora_ros.tasks.vector_env.TaskVectorEnv`."""
         return TaskVectorEnv(self, n, **options)

@@ -33,7 +33,7 @@ class TaskRenderer:
             self._renderer.camera_id = None  # else each picture sets the camera free, and the robot leaves the picture
 
     def draw(self) -> Any:
-        """Return a picture, shape (height, width, 3); None where a window shows it."""
+        """Return a picture, shape (height, width, 3); None if a window shows it."""
         self._sim.batch.get_data(0, self._data)
         return self._renderer.render(self._mode)
 

@@ -27,14 +27,15 @@ class TaskRobot(SimulatedTime):
     """
     One simulation of a task that runs in real time, with the interface of a simulated robot.
 
-    Terms, physics step and scene are those of training: with one command at the beginning of each period, states
-    and rewards equal those of the task's environment bit for bit. Commands are in SI units, as a robot's driver expects
-    them: position targets, efforts or a twist. After a reset the robot is held until a command or :meth:`release`.
+    Terms, physics step and scene are the same as in training: with one command at the beginning of each period, the
+    task's environment gives the same states and rewards, bit for bit. Commands are in SI units, as a robot's driver
+    expects them: position targets, efforts or a twist. After a reset the robot is held until a command or
+    :meth:`release`.
 
     Args:
         task: the task.
         seed: seed of the episodes.
-        randomise: whether the robot's physics varies from episode to episode, as in training, and it is pushed.
+        randomise: whether the robot's physics varies from episode to episode and the robot is pushed, as in training.
         start: ``standing``, ``lying`` or ``on_its_side``. Falls and metrics count only after it has stood up.
         time_limit: whether an episode ends with the task's own time limit.
 
@@ -56,16 +57,16 @@ class TaskRobot(SimulatedTime):
         self.steps_per_period = int(task.built.substeps)
         """Physics steps in the nominal control period."""
         self.sources = RobotSources(task, self.episodes)
-        """The topics that its policies read besides joints, inertial sensor, odometry and laser."""
+        """The topics that the task's policies read besides joints, inertial sensor, odometry and laser."""
         self.sensors = RobotSensors(self.sim, tuple(self.sources.poses.values()))
         self.spec = wire_spec(task, self._drive, self.sensors.names)
-        """The values of its commands, in SI units."""
+        """The signals of the sensors, and the values of the commands in SI units."""
         self.recording = LiveMetrics(task.period)
         """The task's metrics of all episodes so far."""
         self._servos = getattr(self._drive, 'servos', None)
         self.takes_gains = self._servos is not None
         """Whether commands are positions of servos, whose gains can be set."""
-        self._gains: ServoGains | None = None  # until a command sets some
+        self._gains: ServoGains | None = None  # None until a command sets gains
         self._limit = task.built.steps if time_limit else np.inf
         self.is_driven = True
         """Whether the policy drives the robot and standing up is over; only then do its figures count."""
@@ -157,7 +158,7 @@ class TaskRobot(SimulatedTime):
         self.release()
 
     def set_gains(self, gains: Gains) -> None:
-        """Set the gains of the position servos from the next physics step on; only if :attr:`takes_gains`."""
+        """Set the position servos' gains from the next physics step on; call this only if :attr:`takes_gains`."""
         assert self._servos is not None
         if self._gains is None:
             gain, bias = (self.sim.batch.expand(f'actuator_{what}prm') for what in ('gain', 'bias'))
@@ -199,7 +200,7 @@ class TaskRobot(SimulatedTime):
 
     @property
     def is_over(self) -> bool:
-        """Whether the only goal of an episode was reached or its time is over; false with several commands."""
+        """Whether the episode's goal was reached or its time is over; always False if commands change in an episode."""
         over = bool(self.sim.steps[0] >= self.task.built.steps)
         return has_one_goal(self.task) and (over or goal_is_reached(self.task, self.recording))
 
@@ -263,7 +264,7 @@ class TaskRobot(SimulatedTime):
         return all(name in self._received for name, one in self.task.commands.items() if one.timeout is None)
 
     def _keep_commands(self, given: dict[str, Array]) -> None:
-        """Keep commands across a reset; those that were never received are zero, except goals, which are drawn."""
+        """Keep received commands across a reset; other commands are zero, except goals, which are drawn."""
         for name, one in self.task.commands.items():
             if name in given:
                 self.sim.commands[name][:] = given[name]

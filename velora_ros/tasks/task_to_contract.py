@@ -36,7 +36,7 @@ def with_contract(file: PolicyFile, task: Any) -> PolicyFile:
     Return a policy that was trained on a task, with the task's contract and unchanged weights.
 
     Raises:
-        SpecError: the policy reads or commands something other than the task.
+        SpecError: the policy's observations or actions differ from the task's.
     """
     spec = task.policy_spec
     contract = spec.contract
@@ -44,7 +44,8 @@ def with_contract(file: PolicyFile, task: Any) -> PolicyFile:
         raise SpecError(f"the task '{task.name}' does not define what a robot receives; give its action a 'command'.")
     for name, own, offered in replace(file.spec, contract=None).differences(replace(spec, contract=None)):
         raise SpecError(
-            f"the policy has {name} {own} and the task '{task.name}' has {offered}; give the task it was trained in."
+            f"the policy has {name} {own} and the task '{task.name}' has {offered}; give the task that the policy was "
+            'trained on.'
         )
     if file.provenance.get('env_args', {}).get('undisturbed'):
         contract = replace(contract, varied=())
@@ -52,7 +53,7 @@ def with_contract(file: PolicyFile, task: Any) -> PolicyFile:
 
 
 def reading_of(observer: Observer, term: Observation, place: slice) -> Reading:
-    """Return where a robot provides a term; one that no standard message has is read from its own Float64MultiArray."""
+    """Return where a robot provides a term: in a standard message, otherwise in a Float64MultiArray of its own."""
     count = place.stop - place.start
     reading = term.find(observer.sim) or _by_its_source(term, count)
     if reading is not None:
@@ -78,7 +79,7 @@ def _transforms(readings: list[Reading]) -> tuple[str, ...]:
 
 
 def _ordered(readings: list[Reading], episodes: Episodes) -> tuple[Source, ...]:
-    """Return all sources; the one that triggers a step comes first: joint states, otherwise the first sensor."""
+    """Return all sources. The first one triggers a step of the policy: joint states, otherwise the first sensor."""
     sources: dict[str, Source] = {}
     for reading in readings:
         for one in reading.sources:

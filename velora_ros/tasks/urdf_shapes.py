@@ -42,7 +42,7 @@ def _disc(place: Array, turn: Array, size: Array) -> Shape:
 
 
 def _to_axis(axis: int) -> Array:
-    """Return the rotation that brings the z axis to another axis."""
+    """Return the rotation that turns the z axis into the direction of another axis."""
     half = np.sqrt(0.5)
     return np.array([[half, 0, half, 0], [half, half, 0, 0], [1.0, 0, 0, 0]][axis])
 

@@ -35,9 +35,9 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
 
     Episode e of simulation s depends only on the seed, s and e, not on n, threads or the other simulations.
 
-    ``infos`` of a reset and a step: ``privileged_state``, (n, state), what a critic may see; ``drawn``, what was drawn
-    for the episodes, by name. Those of a step also have ``terms``, each term of the reward with its weight, (n,);
-    ``metrics``, such as ``tracking``, (n,); ``failed``, what ended episodes, (n,).
+    ``infos`` contain ``privileged_state``, (n, state), what a critic may see, and ``drawn``, what was drawn for the
+    episodes, by name. After a step they also contain, by name and of shape (n,): ``terms``, the weighted terms of the
+    reward; ``metrics``, such as ``tracking``; and ``failed``, which failure terms ended an episode.
 
     Args:
         task: the task.
@@ -45,9 +45,9 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         seed: seed of the first reset, if none is given there.
         threads: threads of the physics; 0: one for each CPU.
         undisturbed: whether variation, noise and bias are off; start poses and commands still vary.
-        growing: whether they begin weak and grow as the task's ``curriculum`` says, as in training; else they are full.
+        growing: whether the variation begins at zero and grows as the task's ``curriculum`` says, as in training.
         random_ages: whether the first episodes are shorter by a random time, so that they do not all end together.
-        render_mode: ``rgb_array`` or ``human``, of the first simulation.
+        render_mode: ``rgb_array`` or ``human``, to draw the first simulation; None: no pictures.
     """
 
     metadata = {'autoreset_mode': AutoresetMode.DISABLED, 'render_modes': ['rgb_array', 'human']}  # noqa: RUF012
@@ -100,7 +100,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
 
     @property
     def policy_spec(self) -> PolicySpec:
-        """Names, units and bounds of what a policy reads and commands, and its period."""
+        """Names, units and bounds of what a policy reads and commands, and the period."""
         spec: PolicySpec = self.task.policy_spec
         if spec.contract is None or not self.episodes.undisturbed:
             return spec
@@ -110,11 +110,11 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats, dict[str, Any]]:
         """
-        Begin episodes in all simulations, or in those of ``options={'reset_mask': mask}``, mask of shape (n,).
+        Begin episodes in all simulations, or in those that ``options={'reset_mask': mask}`` selects, shape (n,).
 
         Args:
-            seed: of all simulations, or one for each; None: the next episode of the current seed.
-            options: see above.
+            seed: one seed for all simulations, or one for each; None: the next episode of the current seed.
+            options: ``{'reset_mask': mask}``; None: all simulations.
 
         Returns:
             the observations of all simulations, shape (n, observation), and infos.
@@ -172,7 +172,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         return TaskEnv(self.task, undisturbed=self.episodes.undisturbed)
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return everything that determines the future, as arrays by name; see :meth:`set_state`."""
+        """Return the whole state, as arrays by name; with it, :meth:`set_state` continues exactly here."""
         return {name: np.array(values) for name, values in self._arrays().items()}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -180,7 +180,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         Continue exactly where :meth:`get_state` was called, in an environment of the same task and size.
 
         Raises:
-            TaskError: the state is of another task or another number of simulations.
+            TaskError: the state comes from another task or another number of simulations.
         """
         for name, values in state.items():
             if name.startswith(_MEMORY):  # terms may create such arrays at any step
@@ -202,7 +202,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
         self.episodes.resume()
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the live arrays that determine the future, by name."""
+        """Return the live arrays of the whole state, by name."""
         sim = self.sim
         groups = {'commands': sim.commands, 'drawn': sim.drawn, 'memory': sim.memory}
         found = {f'{group}.{name}': values for group, arrays in groups.items() for name, values in arrays.items()}
@@ -258,7 +258,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
 
 
 def _check_memory(task: Any, n: int) -> None:
-    """Check that this many simulations fit into memory, by making a few if there are many."""
+    """Check that n simulations fit into memory; if n is large, measure a few simulations."""
     if n <= 16 * _FEW:
         return
     before = resident_memory()

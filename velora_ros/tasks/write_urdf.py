@@ -24,7 +24,7 @@ _UNLIMITED_EFFORT = 1000.0  # N*m or N: the effort limit of actuators without on
 
 
 class Frame(NamedTuple):
-    """A further frame of the robot, such as that of a sensor, with the axes of the body on which it is mounted."""
+    """An additional frame of the robot, for example of a sensor, with the axes of the body on which it is mounted."""
 
     name: str
     body: int
@@ -36,7 +36,7 @@ def to_urdf(model: mujoco.MjModel, name: str, *, root: str, frames: Sequence[Fra
     """
     Return the URDF of a robot, as text.
 
-    Links are the model's bodies, joints its joints with one axis; their positions are those of ``joint_states``.
+    Links are the model's bodies; joints are its joints with one axis, and their positions equal ``joint_states``.
     Capsules are drawn as cylinders with round ends, ellipsoids and meshes as enclosing shapes. Bodies that are not part
     of the robot, such as obstacles, are omitted.
 
@@ -44,7 +44,7 @@ def to_urdf(model: mujoco.MjModel, name: str, *, root: str, frames: Sequence[Fra
         model: the compiled model.
         name: name of the robot.
         root: name of the root link, at the origin of the floating base or of the world.
-        frames: further frames.
+        frames: additional frames.
 
     Raises:
         TaskError: the model has no robot, or a ball joint, which a URDF cannot have.
@@ -86,7 +86,7 @@ class _Writer:
             roots = {int(model.body_rootid[body]) for body in model.jnt_bodyid}
         found = [body for body in range(1, model.nbody) if int(model.body_rootid[body]) in roots]
         if not found:
-            raise TaskError('the model has no joints, so it contains no robot that a URDF could describe.')
+            raise TaskError('the model has no joints, so a URDF cannot describe a robot; give a model with joints.')
         for joint in np.flatnonzero(model.jnt_type == _BALL):
             if int(model.jnt_bodyid[joint]) in found:
                 raise TaskError(f"the joint '{model.joint(joint).name}' is a ball joint; a URDF needs hinges instead.")
@@ -168,7 +168,7 @@ class _Writer:
         ET.SubElement(joint, 'child', link=lower)
 
     def _moving(self, which: int, upper: str, lower: str, place: Array, turn: Array) -> None:
-        """Add a joint whose position equals that in ``joint_states``: zero where MuJoCo's position is zero."""
+        """Add a joint whose position equals the one in ``joint_states``: zero where MuJoCo's position is zero."""
         model = self._model
         hinge, limited = int(model.jnt_type[which]) == _HINGE, bool(model.jnt_limited[which])
         axis, at_rest = model.jnt_axis[which], float(model.qpos0[model.jnt_qposadr[which]])

@@ -2,7 +2,7 @@
 Disturbances of a real robot: noise, bias, delays, uneven periods, lost frames and failing sensors.
 
 ==========================  ===========================================================================
-disturbance_settings.py     ``Disturbances``, the one settings class: units, valid ranges, explanations
+disturbance_settings.py     ``Disturbances``, the settings: units, valid ranges, explanations
 disturb_arrays.py           all disturbances of n streams in one object, for vectors of environments and sim_node
 disturb_env.py              ``disturb``, which stacks gymnasium wrappers around one environment
 one file per disturbance    the disturbance on arrays of n streams and, if it has one, its gymnasium wrapper

@@ -48,7 +48,7 @@ class ActionQueue:
         self._places[chosen] = np.where(delayed[:, :, None], resting[chosen][:, None], 0.0)
 
     def step(self, actions: npt.NDArray[np.floating]) -> Array:
-        """Queue the actions of this control period, shape (n, m), and return those that take effect in it."""
+        """Queue the actions of this control period, shape (n, m), and return the actions that take effect in it."""
         self._places[self._rows, self.delays] = actions
         arrived: Array = self._places[:, 0].copy()
         self._places[:, :-1] = self._places[:, 1:]
@@ -57,19 +57,20 @@ class ActionQueue:
 
     @property
     def waiting(self) -> Array:
-        """The delayed actions, the next to take effect first, shape (n, greatest, m); 0 in entries beyond the delay."""
+        """The delayed actions, shape (n, greatest, m), the next to take effect first; 0 in entries beyond the delay."""
         return self._places[:, :-1].copy()
 
 
 class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """
-    Apply each action some control periods late; until the first one takes effect, 0 or the nearest bound is applied.
+    Apply each action some control periods late; until the first action takes effect, 0 or the nearest bound applies.
 
     A position servo of a MuJoCo model, whose action is its target, holds its current position until then.
 
     Args:
         env: the environment.
-        steps: the delay in control periods, or the smallest and the largest one; it is drawn at each reset.
+        steps: the delay, or the smallest and the largest delay, between which it is drawn at each reset [control
+            periods].
         privileged: whether ``info['privileged_state']`` holds, for the critic, the observation, the delayed actions
             (the next to take effect first, zeros up to the largest delay) and the delay. Without them the critic
             cannot know the effect of an action.
@@ -95,14 +96,14 @@ class ActionDelay(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._queue = ActionQueue(least, greatest, self._resting.size, self._streams)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; see the class."""
+        """Reset the environment and draw the delay."""
         self._streams.reset([seed])
         observation, info = self.env.reset(seed=seed, options=options)
         self._queue.reset(self._resting_action()[None])
         return observation, self._info(info, observation)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step; see the class."""
+        """Step the environment with the delayed action."""
         action = np.asarray(action)
         applied = self._queue.step(action[None])[0].astype(action.dtype)
         observation, reward, terminated, truncated, info = self.env.step(applied)

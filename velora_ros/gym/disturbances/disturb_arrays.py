@@ -129,7 +129,7 @@ class DisturbanceStack:
             observations: the observations at reset, shape (n, k).
             seeds: a seed for each stream, or None if its generators continue.
             mask: the streams that are reset.
-            resting: the actions in effect until the first ones arrive, shape (n, m); None: 0.
+            resting: the actions in effect until the first actions arrive, shape (n, m); None: 0.
 
         Returns:
             What the policy sees, shape (n, k).
@@ -152,7 +152,7 @@ class DisturbanceStack:
         return self._seen.copy()
 
     def act(self, actions: Array) -> Array:
-        """Return the actions that take effect in this control period, shape (n, m), given those just decided."""
+        """Queue new actions, shape (n, m); return the actions that take effect in this control period, shape (n, m)."""
         return actions if self._queue is None else self._queue.step(actions)
 
     def period_steps(self, nominal: int, mask: Mask | None = None) -> npt.NDArray[np.int64]:
@@ -184,7 +184,7 @@ class DisturbanceStack:
 
     def read(self, observations: Array, mask: Mask | None = None) -> Array:
         """
-        Return the sensors' readings, with bias, noise, stuck and NaN sensors, in this order.
+        Return the sensors' readings: bias, noise, stuck sensors and NaN are applied in this order.
 
         Args:
             observations: the true values, shape (n, k); not changed, and returned as they are without disturbances.

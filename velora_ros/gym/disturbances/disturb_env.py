@@ -32,7 +32,7 @@ def disturb(env: Env, settings: Disturbances) -> Env:
 
     From the inside out: :class:`ActionDelay`, so that an action that is held during a dropped frame still takes effect
     a whole period late; :class:`TimingJitter`, which sums rewards and times; :class:`ObservationNoise`;
-    :class:`SensorFaults`; :class:`PartialObservation`. The critic's ``info['privileged_state']`` is that of the
+    :class:`SensorFaults`; :class:`PartialObservation`. The critic's ``info['privileged_state']`` comes from the
     innermost wrapper, which has the most information.
 
     Args:
@@ -93,7 +93,7 @@ class SensorFaults(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     Args:
         env: the environment; its observations are vectors.
-        settings: the disturbances; those of the other wrappers are ignored here.
+        settings: the disturbances; this wrapper ignores the disturbances that other wrappers apply.
         deviation: the standard deviation of each observation, the unit of the bias; None if there is no bias.
 
     Raises:
@@ -113,13 +113,13 @@ class SensorFaults(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._privileged = settings.privileged
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; see the class."""
+        """Reset the environment and the sensors."""
         observation, info = self.env.reset(seed=seed, options=options)
         seen = self._stack.reset(observation[None], [seed])[0].astype(self._dtype)
         return seen, self._info(info, observation)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step; see the class."""
+        """Step the environment and read the sensors."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         elapsed = np.array([info.get('dt', self._period) / self._period])
         seen = self._stack.observe(observation[None], elapsed)[0].astype(self._dtype)

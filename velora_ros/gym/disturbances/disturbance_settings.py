@@ -14,7 +14,7 @@ from typing import Any
 from velora_ros.errors import ConfigError
 
 NOMINAL, SHORTEST, LONGEST = 1.0, 0.1, 2.0
-"""Lengths of a control period in units of the nominal one; a drawn period lies within SHORTEST and LONGEST."""
+"""Lengths of a control period, in nominal periods; a drawn period lies between SHORTEST and LONGEST."""
 DEVIATIONS = 'standard deviations of the signal under random actions'
 
 
@@ -125,7 +125,7 @@ class Disturbances(_Settings):
 @dataclass(frozen=True)
 class FaultSettings(_Settings):
     """
-    The disturbances that sim_node's ``faults.*`` parameters set: times in seconds, and without a range.
+    The disturbances that sim_node's ``faults.*`` parameters set: times are in seconds, and delays are constant.
 
     Raises:
         ConfigError: a value is out of range.

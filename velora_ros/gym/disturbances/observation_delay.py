@@ -33,7 +33,7 @@ class DelayLine(Generic[Item]):
         self._waiting.append((due, item))
 
     def take(self, now: float) -> list[Item]:
-        """Remove and return the items that have arrived by ``now``, in the order in which they were put."""
+        """Remove and return the items that have arrived by ``now``, in the order in which they were appended."""
         arrived = []
         while self._waiting and self._waiting[0][0] <= now:
             arrived.append(self._waiting.popleft()[1])

@@ -18,7 +18,7 @@ Env = gym.Env[Any, Any]
 
 class Noise:
     """
-    Gaussian noise on the observations of n streams, within their bounds.
+    Adds Gaussian noise to the observations of n streams, within their bounds.
 
     Args:
         deviation: standard deviation of the noise of each observation, in its unit, shape (k,).
@@ -46,7 +46,7 @@ class Noise:
 
 
 class Bias(Noise):
-    """A constant offset instead of noise, drawn at each reset; the arguments are those of :class:`Noise`."""
+    """Adds a constant offset to each observation, drawn at each reset; for the arguments see :class:`Noise`."""
 
     def __init__(
         self, deviation: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike, streams: StreamGenerators
@@ -73,7 +73,7 @@ class Bias(Noise):
 
 class ObservationNoise(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """
-    Add Gaussian noise to every observation, including that of a reset, within the bounds of the observation space.
+    Add Gaussian noise to every observation, also at a reset, within the bounds of the observation space.
 
     Args:
         env: the environment; its observations are vectors.
@@ -82,7 +82,7 @@ class ObservationNoise(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             wrapper inside provides its own.
 
     Raises:
-        ConfigError: a deviation is negative or not finite, or there are too few or too many.
+        ConfigError: a deviation is negative or not finite, or the number of deviations is wrong.
     """
 
     def __init__(self, env: Env, deviation: npt.ArrayLike, *, privileged: bool = False) -> None:
@@ -94,7 +94,7 @@ class ObservationNoise(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._space = env.observation_space
         if values.shape not in ((), self._space.shape) or not (np.isfinite(values) & (values >= 0)).all():
             raise ConfigError(
-                f'deviation is {values}; it must be finite and at least 0, one number or {self._space.shape[0]}.'
+                f'deviation is {values}; it must be one number or {self._space.shape[0]}, finite and at least 0.'
             )
         self._streams = StreamGenerators('ObservationNoise')
         deviations = np.broadcast_to(values, self._space.shape)
@@ -102,13 +102,13 @@ class ObservationNoise(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._privileged = privileged
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; see the class."""
+        """Reset the environment; return its observation with noise."""
         self._streams.reset([seed])
         observation, info = self.env.reset(seed=seed, options=options)
         return self._noisy(observation), self._info(info, observation)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step; see the class."""
+        """Step the environment; return its observation with noise."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         return self._noisy(observation), reward, terminated, truncated, self._info(info, observation)
 

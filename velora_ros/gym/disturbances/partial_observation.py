@@ -51,12 +51,12 @@ class PartialObservation(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs)
         self.observation_space = spaces.Box(full.low[self._keep], full.high[self._keep], dtype=full.dtype.type)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; see the class."""
+        """Reset the environment; return the observations that are kept."""
         observation, info = self.env.reset(seed=seed, options=options)
         return observation[self._keep], self._info(info, observation)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Step; see the class."""
+        """Step the environment; return the observations that are kept."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         return observation[self._keep], reward, terminated, truncated, self._info(info, observation)
 

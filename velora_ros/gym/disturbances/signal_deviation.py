@@ -16,7 +16,7 @@ Env = gym.Env[Any, Any]
 # Degrees of freedom times physics steps that take about a second.
 AFFORDABLE = 150_000
 FEWEST_STEPS = 20
-# A simulation whose observations reach this has diverged.
+# A simulation whose observations reach this value has diverged.
 DIVERGED = 1e8
 
 

@@ -22,7 +22,7 @@ class StuckSensors:
         self._values = np.full((n, size), np.nan)  # NaN until the first reading
 
     def choose(self, stuck: Sequence[int]) -> None:
-        """Set the indices of the observations that are stuck from now on; those that already are keep their value."""
+        """Set which observations are stuck from now on, by index; those already stuck keep their value."""
         self._stuck[:] = False
         self._stuck[list(stuck)] = True
         self._values[:, ~self._stuck] = np.nan
@@ -92,6 +92,7 @@ def indices_of(field: str, chosen: Sequence[str], names: Sequence[str]) -> list[
         hit = [i for i, own in enumerate(names) if own == name or own.rpartition('/')[0] == name != '']
         if not hit:
             joints = {own.rpartition('/')[0] for own in names} - {''}
-            raise ConfigError(f"faults: {field} names '{name}'.{did_you_mean(name, {*joints, *names})}")
+            hint = did_you_mean(name, {*joints, *names})
+            raise ConfigError(f"faults: {field} names '{name}', which is not an observation or a joint.{hint}")
         found.update(hit)
     return sorted(found)

@@ -28,13 +28,13 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     periods. A time limit inside also counts nominal periods: the last period is shortened to meet it.
 
     The physics time step is divided so that a nominal period T has at least ten physics steps. Because of the finer
-    integration, results are not bit-identical to those of the environment alone. The nominal period,
+    integration, results differ slightly from those of the environment alone. The nominal period,
     ``env.unwrapped.dt``, does not change.
 
     Args:
         env: one of gymnasium's MuJoCo environments; any environment if only frames are dropped.
         period_range: shortest and longest period [T], within [0.1, 2]; drawn uniformly, in physics steps.
-        drop_probability: probability that a frame is lost, independently for each.
+        drop_probability: probability that a frame is lost, independently for each frame.
         max_dropped: largest number of frames lost in a row.
 
     Raises:
@@ -76,7 +76,7 @@ class TimingJitter(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return self._seconds(shortest), self._seconds(longest)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Reset; the first observation is treated as one nominal period after the previous one."""
+        """Reset the environment; the first observation is treated as one nominal period after the previous one."""
         self._streams.reset([seed])
         self._elapsed = 0
         observation, info = self.env.reset(seed=seed, options=options)
@@ -131,7 +131,7 @@ def _check(period_range: tuple[float, float], drop_probability: float, max_dropp
 
 
 def _physics(env: Env) -> Any:
-    """Return the innermost environment, which owns the physics steps."""
+    """Return the innermost environment, which runs the physics steps."""
     base: Any = env.unwrapped
     timestep = getattr(getattr(getattr(base, 'model', None), 'opt', None), 'timestep', None)
     if timestep is None or not isinstance(getattr(base, 'frame_skip', None), int | np.integer):

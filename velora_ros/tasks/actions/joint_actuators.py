@@ -10,14 +10,14 @@ from velora_ros.tasks.robot_model import RobotModel
 
 
 def actuator_of(model: RobotModel, joint: str) -> mujoco.MjsActuator:
-    """Return the actuator of a joint in a model that is not compiled; a new one if it has none."""
+    """Return the actuator of a joint in a model that is not compiled yet; add one if the joint has none."""
     kind = mujoco.mjtTrn.mjTRN_JOINT
     found = next((one for one in model.spec.actuators if one.target == joint and one.trntype == kind), None)
     return found or model.spec.add_actuator(name=joint, target=joint, trntype=kind)
 
 
 def actuator_id(sim: Sim, joint: str) -> int | None:
-    """Return the actuator that drives a joint; None if there is none."""
+    """Return the id of the actuator that drives a joint; None if there is none."""
     model = sim.model
     on = (model.actuator_trntype == int(mujoco.mjtTrn.mjTRN_JOINT)) & (
         model.actuator_trnid[:, 0] == model.joint(joint).id
@@ -27,10 +27,10 @@ def actuator_id(sim: Sim, joint: str) -> int | None:
 
 def actuators_on(sim: Sim, joints: Joints, term: str) -> Ids:
     """
-    Return the actuators that drive joints, one for each.
+    Return the ids of the actuators that drive joints, one for each joint; ``term`` begins the error message.
 
     Raises:
-        TaskError: a joint has none.
+        TaskError: a joint has no actuator.
     """
     found = [actuator_id(sim, name) for name in joints.names]
     if None in found:

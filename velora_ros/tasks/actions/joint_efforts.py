@@ -23,7 +23,7 @@ class JointEfforts:
     joints: str = '*'
 
     def prepare(self, model: RobotModel) -> None:
-        """Give each joint without an actuator a motor."""
+        """Give each joint a motor with the limit ``scale``; without a scale, keep the model's actuators."""
         names = model.joint_names(self.joints, 'joint_efforts')
         if self.scale is None:
             return
@@ -35,12 +35,12 @@ class JointEfforts:
             actuator.ctrllimited, actuator.ctrlrange = 1, [-effort, effort]
 
     def bind(self, sim: Sim) -> 'EffortDrive':
-        """Return the action for these simulations."""
+        """Return this action, bound to simulations."""
         return EffortDrive(sim, self)
 
 
 class EffortDrive:
-    """Efforts of the joints of these simulations."""
+    """Actions that are joint efforts, bound to simulations; see :class:`velora_ros.tasks.actions.protocols.Drive`."""
 
     source = 'Float64MultiArray of efforts'
     servos: Ids | None = None
@@ -74,15 +74,15 @@ class EffortDrive:
         self._sim.ctrl[np.ix_(ids, self._actuators)] = 0
 
     def apply(self, action: Array) -> None:
-        """Write the efforts of actions in [-1, 1]."""
+        """Write the efforts of actions in [-1, 1], shape (n, action)."""
         self._sim.ctrl[:, self._actuators] = self._control * action
 
     def follow(self, command: Array) -> None:
-        """Write efforts [N*m or N]."""
+        """Write efforts, shape (n, action) [N*m or N]."""
         self._sim.ctrl[:, self._actuators] = command / self._gear
 
     def action_of(self, command: Array) -> Array:
-        """Return the actions that cause these efforts."""
+        """Return the actions that result in these efforts, shape (n, action)."""
         found: Array = command / (self._control * self._gear)
         return found
 

@@ -30,7 +30,7 @@ class JointTargets:
     limits: Mapping[str, tuple[float, float]] | None = None
 
     def prepare(self, model: RobotModel) -> None:
-        """Give each joint a position servo with the stiffness and damping, if given; else keep the model's."""
+        """Give each joint a position servo with ``stiffness`` and ``damping``; without these, keep the actuators."""
         names = model.joint_names(self.joints, 'joint_targets')
         if self.stiffness is None:
             return
@@ -46,12 +46,12 @@ class JointTargets:
                 actuator.forcelimited, actuator.forcerange = 1, [-limits[i], limits[i]]
 
     def bind(self, sim: Sim) -> 'TargetDrive':
-        """Return the action for these simulations."""
+        """Return this action, bound to simulations."""
         return TargetDrive(sim, self)
 
 
 class TargetDrive:
-    """Position targets of the joints of these simulations."""
+    """Actions that are joint targets, bound to simulations; see :class:`velora_ros.tasks.actions.protocols.Drive`."""
 
     source = 'JointTrajectory or position targets'
 
@@ -98,28 +98,28 @@ class TargetDrive:
         self._sim.ctrl[np.ix_(ids, self._actuators)] = present
 
     def apply(self, action: Array) -> None:
-        """Write the targets of actions in [-1, 1], within the joints' limits and the servos' effort."""
+        """Write the targets of actions in [-1, 1], (n, action), within the joints' limits and the servos' effort."""
         if self._increment:
             self.follow(self._targets + self._scale * self._sim.period * action)
         else:
             self.follow(self._neutral + self._scale * action)
 
     def follow(self, command: Array) -> None:
-        """Write targets [rad or m], within the joints' limits and the servos' effort."""
+        """Write targets, shape (n, action) [rad or m], within the joints' limits and the servos' effort."""
         place, targets = self._joints.position, self._targets
         wanted = np.minimum(np.maximum(command, place - self._reach), place + self._reach)
         targets[:] = np.minimum(np.maximum(wanted, self._low), self._high)
         self._sim.ctrl[:, self._actuators] = targets
 
     def action_of(self, command: Array) -> Array:
-        """Return the actions that give these targets."""
+        """Return the actions that result in these targets, shape (n, action)."""
         if self._increment:
             return np.asarray((command - self._targets) / (self._scale * self._sim.period))
         found: Array = (command - self._neutral) / self._scale
         return found
 
     def relax(self) -> None:
-        """Keep the targets."""
+        """Keep the targets, so that the servos hold the joints."""
 
     @property
     def _targets(self) -> Array:

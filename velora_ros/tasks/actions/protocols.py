@@ -1,4 +1,4 @@
-"""What an action of a task must offer: before its simulations are made, and bound to them."""
+"""The interface of a task's actions: before the simulations exist (``Action``), and bound to them (``Drive``)."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -17,11 +17,11 @@ class Drive(Protocol):
     servos: Ids | None
     """The position servo of each action, as an index of the actuators; None if actions are not positions."""
     source: str
-    """Message type that carries it to the robot."""
+    """Message type that carries the command to the robot, for tables."""
 
     @property
     def command(self) -> RobotCommand | None:
-        """What a robot receives, for the policy file; None if that is not known."""
+        """The command that a robot receives, for the policy file; None if it is not known."""
 
     def begin(self, ids: Ids) -> None:
         """Command the current pose in simulations whose episode begins."""
@@ -33,17 +33,17 @@ class Drive(Protocol):
         """Write the controls for commands in the robot driver's form, in SI units, shape (n, action)."""
 
     def action_of(self, command: Array) -> Array:
-        """Return the actions that give such commands, shape (n, action); outside [-1, 1] if no action gives them."""
+        """Return the actions that result in these commands, shape (n, action); outside [-1, 1] if no action does."""
 
     def relax(self) -> None:
         """Withdraw the command: positions are kept, speeds and efforts become zero."""
 
 
 class Action(Protocol):
-    """What a task's policy commands; made by the functions of ``tasks/terms/act.py``."""
+    """What a task's policy commands; the functions of ``tasks/terms/act.py`` return it."""
 
     def prepare(self, model: RobotModel) -> None:
         """Add or change the model's actuators."""
 
     def bind(self, sim: Sim) -> Drive:
-        """Return the action for these simulations."""
+        """Return this action, bound to simulations."""

@@ -34,12 +34,12 @@ class Twist:
                 actuator.ctrllimited = 0
 
     def bind(self, sim: Sim) -> 'TwistDrive':
-        """Return the action for these simulations."""
+        """Return this action, bound to simulations."""
         return TwistDrive(sim, self)
 
 
 class TwistDrive:
-    """Wheel speeds of a differential drive."""
+    """Speeds of a differential drive, bound to simulations; see :class:`velora_ros.tasks.actions.protocols.Drive`."""
 
     source = 'TwistStamped or Twist, cmd_vel'
     servos: Ids | None = None
@@ -63,18 +63,18 @@ class TwistDrive:
         self._sim.ctrl[np.ix_(ids, np.concatenate([self._left, self._right]))] = 0
 
     def apply(self, action: Array) -> None:
-        """Write the wheels' speeds [rad/s] of actions in [-1, 1]."""
+        """Write the wheels' speeds for actions in [-1, 1], shape (n, 2)."""
         self.follow(self._largest * action)
 
     def follow(self, command: Array) -> None:
-        """Write the wheels' speeds [rad/s] of a linear [m/s] and an angular speed [rad/s]."""
+        """Write the wheels' speeds for a linear [m/s] and an angular speed [rad/s], shape (n, 2)."""
         drive = self._action
         speed, turn = command[:, :1], drive.separation / 2 * command[:, 1:]
         self._sim.ctrl[:, self._left] = (speed - turn) / drive.radius
         self._sim.ctrl[:, self._right] = (speed + turn) / drive.radius
 
     def action_of(self, command: Array) -> Array:
-        """Return the actions that give these speeds."""
+        """Return the actions that result in these speeds, shape (n, 2)."""
         found: Array = command / self._largest
         return found
 

@@ -26,8 +26,8 @@ def joint_targets(
     Return position targets of joints: clip(start pose + scale * action, limits), or increments of them.
 
     Args:
-        scale: distance of a target from the start pose at an action of 1 [rad or m]; of increments, the speed of the
-            target at an action of 1 [rad/s or m/s]. A number, or one for each pattern of joints.
+        scale: distance of a target from the start pose at an action of 1 [rad or m]; with increments, the speed of the
+            target at an action of 1 [rad/s or m/s]. A number, or a number for each pattern of joints.
         joints: pattern of the joints.
         stiffness: stiffness of the position servos [N*m/rad or N/m]; None: the model's actuators are kept.
         damping: damping of the position servos [N*m*s/rad or N*s/m].

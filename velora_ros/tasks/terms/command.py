@@ -1,4 +1,4 @@
-"""What a policy must do: commands that are drawn anew during an episode, for each simulation independently."""
+"""What a policy must do: commands that are drawn again during an episode, for each simulation independently."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ class Command:
     Args:
         entries: name of each entry.
         unit: unit of each entry.
-        sample: function of the simulations and the ids of those that get a new command, returns (ids, entries).
-        every: shortest and longest time until the next command [s]; None: one for the whole episode.
+        sample: function ``(sim, ids) -> (ids, entries)`` that draws new commands for the simulations ``ids``.
+        every: shortest and longest time until the next command [s]; None: one command for the whole episode.
         source: message type and topic on the robot.
         still: share of commands that are zero.
         timeout: age after which a robot treats the command as zero [s]; None: it never becomes stale.
         low: lowest value of each entry; empty: not bounded.
         high: highest value of each entry; empty: not bounded.
-        when: function of the simulations, called once per step, ``(sim) -> (n,)``: true for those that get a new
-            command before its time is over; None: none.
-        read_from: where a robot provides it, for the policy file; None: no message has it.
+        when: function ``(sim) -> (n,)``, called once per step: true for simulations that get a new command before the
+            time is over; None: no simulation does.
+        read_from: where a robot provides the command, for the policy file; None: no message has it.
     """
 
     entries: Sequence[str]
@@ -106,9 +106,9 @@ def goal(
     Args:
         sample: function ``(sim, ids) -> (ids, 3)``; None: uniformly distributed in the box.
         box: range of x, y and z [m].
-        every: shortest and longest time until the next goal [s]; None: one for the whole episode.
-        when: ``(sim) -> (n,)``: true for simulations that get the next goal, for example those that reached the last
-            one.
+        every: shortest and longest time until the next goal [s]; None: one goal for the whole episode.
+        when: function ``(sim) -> (n,)``: true for simulations that get the next goal, for example because they reached
+            the last goal.
         topic: topic of the robot's PoseStamped or PointStamped messages.
     """
     limits: tuple[tuple[float, ...], ...] = ((), ())

@@ -1,10 +1,10 @@
 """
 What a policy reads. Each function returns an observation with a name, a unit, a shape and its ROS source.
 
-Your own function becomes one with :func:`term`, or can be used as it is::
+Make your own function an observation with :func:`term`, or use it as it is::
 
-    @observe.term('slope', 'rad', 'Float64MultiArray')
-    def slope(sim):
+    @observe.term('trunk_height', 'm', 'Float64MultiArray')
+    def trunk_height(sim):
         return sim.body('trunk').xpos[:, 2]
 """
 
@@ -35,9 +35,9 @@ def term(
     Return a decorator that makes an observation of a function ``(sim) -> (n,) or (n, k)``.
 
     Args:
-        name: its name; empty: the function's.
-        unit: its unit.
-        source: where it is read from on the robot.
+        name: name of the observation; empty: the function's name.
+        unit: unit of the observation.
+        source: message type and field from which it is read on the robot.
         names: name of each entry.
         **options: ``noise``, ``bias``, ``scale`` and ``sensed`` of :class:`velora_ros.tasks.terms.term.Observation`.
     """
@@ -51,7 +51,7 @@ def term(
 
 
 def gyro(sensor: str = '', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 0.25) -> Observation:
-    """Angular velocity in the sensor's frame, (n, 3) [rad/s], from Imu; without a sensor, that of the floating base."""
+    """Angular velocity in the sensor's frame, (n, 3) [rad/s], from Imu; without a sensor: of the floating base."""
 
     def read(sim: Sim) -> Array:
         return sim.sensor(sensor) if sensor else sim.base.angular_velocity
@@ -74,7 +74,7 @@ def gravity(site: str = '', *, noise: Numbers = 0.0, bias: Numbers = 0.0, scale:
 def joint_positions(
     joints: str = '*', *, relative: bool = True, noise: Numbers = 0.0, bias: Numbers = 0.0, scale: Numbers = 1.0
 ) -> Observation:
-    """Positions of joints, minus those of the start pose if relative, (n, joints) [rad or m], from JointState."""
+    """Positions of joints, relative to the start pose if ``relative``, (n, joints) [rad or m], from JointState."""
 
     def read(sim: Sim) -> Array:
         chosen = sim.joints(joints)
@@ -254,7 +254,7 @@ def goal(
     scale: Numbers = 1.0,
 ) -> Observation:
     """
-    Position of the goal, (n, 3) or (n, 2) [m], relative to that of a body or site.
+    Position of the goal relative to a body or site, (n, 3), or (n, 2) if planar [m].
 
     Args:
         name: name of the command, a position in the world.

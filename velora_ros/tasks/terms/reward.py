@@ -1,8 +1,8 @@
 """
 What is rewarded. Each function returns a term of shape (n,), usually at least 0; its weight makes it a cost or a gain.
 
-The terms for walking are those of Rudin et al. 2022, "Learning to Walk in Minutes" (arXiv 2109.11978), unless stated
-otherwise. All use the command that the policy read. Your own function ``(sim) -> (n,)`` is a term as it is.
+The terms for walking follow Rudin et al. 2022, "Learning to Walk in Minutes" (arXiv 2109.11978), unless stated
+otherwise. All use the command that the policy read. You can use your own function ``(sim) -> (n,)`` as a term.
 """
 
 from collections.abc import Sequence
@@ -138,7 +138,7 @@ def joint_limits(joints: str = '*', share: float = 0.9) -> Term:
 
 
 def effort_limits(joints: str = '*', share: float = 0.9) -> Term:
-    """Return how far the actuators' efforts exceed a share of their limits, as shares of these, summed."""
+    """Return how far the actuators' efforts exceed the given share of their limits, in shares of the limits, summed."""
 
     def compute(sim: Sim) -> Array:
         efforts, limits = actuator_efforts(sim, joints)
@@ -186,7 +186,7 @@ def progress(body: str, command: str = 'goal', *, planar: bool = False) -> Term:
 
 
 def collision(first: str, second: str = '') -> Term:
-    """Return 1 while a geom or body touches another, or anything, else 0."""
+    """Return 1 while a geom or body touches a second one, or anything if no second name is given, else 0."""
     name = f'contact:{first}:{second}' if second else f'contact:{first}'
 
     def prepare(model: RobotModel) -> Any:
@@ -197,7 +197,7 @@ def collision(first: str, second: str = '') -> Term:
 
 def too_close(pairs: Sequence[tuple[str, str]], margin: float, *, seen: float = 0.0) -> Term:
     """
-    Return how far pairs of geoms or bodies are below a margin, as shares of it, summed.
+    Return by how much pairs of geoms or bodies are closer than a margin, in shares of the margin, summed.
 
     Args:
         pairs: the names of each pair.

@@ -28,7 +28,7 @@ class Term:
     A function of all simulations: a part of the reward, a failure or a metric.
 
     Args:
-        name: its name in tables and logs.
+        name: name of the term in tables and logs.
         compute: function of a :class:`velora_ros.tasks.mujoco_simulations.Sim` that returns an array of shape (n,).
         unit: unit of its values.
         prepare: adds to the model what the term needs, for example sensors.
@@ -40,21 +40,21 @@ class Term:
     prepare: Prepare = nothing
 
     def __call__(self, sim: Sim) -> Any:
-        """Return its values."""
+        """Return the values of the term, shape (n,)."""
         return self.compute(sim)
 
 
 @dataclass(frozen=True, eq=False)
 class Observation(Term):
     """
-    A term that a policy reads: (value - default) * scale, with noise and bias in the unit of the value.
+    A term that a policy reads: scale * (value + noise + bias), shape (n,) or (n, k).
 
     Args:
         entries: name of each entry; empty: ``<name>`` or ``<name>.<number>``.
         units: unit of each entry, if they differ.
         source: message type and field on the robot, for example ``Imu angular_velocity``, for display.
-        noise: standard deviation of the noise in each step, one for all entries or one for each.
-        bias: standard deviation of an error that is constant during an episode.
+        noise: standard deviation of the noise in each step, one for all entries or one for each [unit of the value].
+        bias: standard deviation of an error that is constant during an episode, likewise [unit of the value].
         scale: fixed factor, one for all entries or one for each.
         sensed: whether it comes from a sensor, so that delays and lost frames affect it.
         find: returns where a robot provides it, for the policy file.
@@ -75,7 +75,7 @@ def named(term: Any, kind: str) -> Term:
     Return a term; a plain function gets its own name.
 
     Raises:
-        TaskError: it is neither a term nor a function.
+        TaskError: ``term`` is neither a term nor a function.
     """
     if isinstance(term, Term):
         return term
@@ -89,7 +89,7 @@ def observed(term: Any) -> Observation:
     Return a term as an observation.
 
     Raises:
-        TaskError: it is a term of another kind, or not a function.
+        TaskError: ``term`` is a term of another kind, or not a function.
     """
     if isinstance(term, Observation):
         return term

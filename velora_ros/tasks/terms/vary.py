@@ -1,10 +1,10 @@
 """
 What differs from episode to episode and from simulation to simulation, drawn from the run's seed.
 
-Each function returns a :class:`Variation`. What an episode drew is in ``infos['drawn']``. ``undisturbed=True`` of
-:meth:`velora_ros.tasks.Task.make_vec` switches all of them off, except those of the start pose. Your own function,
-``(sim, ids) -> what was drawn``, that writes the state or ``sim.batch``'s fields of these simulations becomes one with
-:func:`term`.
+Each function returns a :class:`Variation`. ``infos['drawn']`` contains what was drawn for an episode. With
+``undisturbed=True``, :meth:`velora_ros.tasks.Task.make_vec` switches all variations off that are not ``always`` on.
+Make your own variation with :func:`term` from a function ``(sim, ids) -> what was drawn`` that writes the state or
+fields of ``sim.batch`` for these simulations.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,14 +32,14 @@ class Variation:
     A part of the simulation that varies.
 
     Args:
-        name: its name in ``infos['drawn']``.
+        name: name of the variation in ``infos['drawn']``.
         begin: called when episodes begin, after the start pose was written: ``(sim, ids) -> what was drawn``, shape
             (ids, ...), or None.
         step: called before the physics of each step.
         prepare: changes the model before it is compiled.
-        fields: fields of the model that it writes; their own values are restored when it is switched off.
+        fields: fields of the model that the variation writes; the model's values are restored when it is switched off.
         constants: whether other constants of the model depend on these fields, as they do on masses.
-        always: whether it stays on when disturbances are switched off.
+        always: whether the variation stays on when disturbances are switched off.
     """
 
     name: str
@@ -124,7 +124,7 @@ def start_pose(*, joints: float = 0.0, velocities: float = 0.0, yaw: float = 0.0
 
 
 def friction(geoms: str, to: Range) -> Variation:
-    """Draw the sliding friction of geoms, one number for all of them; it overrides that of the geoms they touch."""
+    """Draw the sliding friction of geoms, one number for all of them; it overrides the friction of what they touch."""
     _check('friction', to, least=0.0)
 
     def prepare(model: RobotModel) -> None:
@@ -273,7 +273,7 @@ def delay(action: tuple[int, int] = (0, 0), observation: tuple[int, int] = (0, 0
 
 
 def period(by: Range) -> Period:
-    """Draw the duration of each step as a factor of the period; ``infos['dt']`` has it [s]."""
+    """Draw the duration of each step as a factor of the period; ``infos['dt']`` contains it [s]."""
     _check('period', by, least=0.1)
     return Period('period', by=by, fields=['opt.timestep'], detail=_range(by, '*', factor=True))
 
