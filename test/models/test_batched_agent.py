@@ -81,5 +81,5 @@ def test_a_share_of_episodes_is_said_to_have_no_effect_in_a_vector(caplog: pytes
     agent = filled_agent()
     with caplog.at_level(logging.WARNING, 'velora_ros'):
         agent.configure(TrainConfig(batch_size=16, sequence_length=4, episode_share=0.5, refresh_hidden=True))
-    assert 'episode_share is 0.5, but sequences from a vector' in caplog.text
+    assert 'episode_share is 0.5 but has no effect: sequences from a vector' in caplog.text
     assert 'refresh_hidden is true, but' in caplog.text

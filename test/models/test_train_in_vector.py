@@ -134,7 +134,7 @@ def test_nan_from_one_of_many_streams_names_it_and_leaves_the_checkpoint(tmp_pat
     options = {'run_dir': tmp_path, 'total_steps': 64 * 200, 'checkpoint_every': 0.0, 'update_ratio': 0.001}
     with pytest.raises(UnsupportedEnvironmentError, match='not finite in stream 7 of 64, entry 0') as caught:
         train(env, **options)
-    assert 'The run is kept up to step 6400: velora_ros train --resume' in str(caught.value)
+    assert 'The run is kept up to step 6400; resume it with: velora_ros train --resume' in str(caught.value)
     assert read(checkpoint_files(RunPaths(tmp_path))[0]).state.steps == 6400
 
 

@@ -128,7 +128,7 @@ def test_a_privileged_state_is_kept_beside_the_observation() -> None:
 
 
 def test_asking_for_more_than_is_held_is_refused() -> None:
-    with pytest.raises(ConfigError, match='holds 3 transitions; a sequence of 4'):
+    with pytest.raises(ConfigError, match='a sequence of 4 transitions was requested, but the replay buffer holds 3'):
         filled(10, 3).sample(1, 4, np.random.default_rng(0))
     with pytest.raises(ConfigError, match='capacity of 0'):
         SequenceBuffer(0, 1, 1, 1)

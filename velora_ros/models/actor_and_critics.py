@@ -24,8 +24,8 @@ class Networks(nn.Module):
     Args:
         wiring: the actor's synapses.
         critic_sizes: neurons of the critic's hidden layers.
-        state_dim: entries of the critic's view; the observation's, or a privileged state's.
-        n_critics: 1 as in DDPG, or 2 for the smaller of two (TD3, arXiv 1802.09477).
+        state_dim: number of entries that the critics see, of the observation or of a privileged state.
+        n_critics: 1 as in DDPG, or 2 to use the smaller of two values (TD3, arXiv 1802.09477).
         averaged: whether to keep a running average of the actor's weights as well.
         motor_init: factor on the initial weights of the actor's motor layer.
         memory_wiring: synapses of the recurrent encoder that the critics share. It reads the observation, even if the
@@ -102,7 +102,7 @@ class Critic(nn.Module):
         state_dim: entries of the critic's view of the state.
         action_dim: entries of the action.
         hidden_sizes: neurons of each hidden layer.
-        generator: source of the initial weights; torch's global one when None.
+        generator: source of the initial weights; None: torch's global generator.
 
     Raises:
         ConfigError: a size is below 1, or there is no hidden layer.
@@ -147,7 +147,7 @@ def _frozen_copy(module: Module) -> Module:
 
 
 def _linear(n_in: int, n_out: int, generator: torch.Generator | None) -> nn.Linear:
-    """Return a linear layer with torch's usual initial range, drawn from the generator given."""
+    """Return a linear layer with torch's usual initial range, drawn from the given generator."""
     layer = nn.Linear(n_in, n_out)
     bound = n_in**-0.5
     with torch.no_grad():

@@ -45,7 +45,7 @@ CHECK_EVERY = 1000
 
 class DDPGAgent(AgentState):
     """
-    Implements :class:`velora_ros.training.Agent`; arguments as in :class:`AgentState`, which makes its parts.
+    The DDPG agent, a :class:`velora_ros.training.Agent`. The base class documents the arguments and creates the parts.
 
     :meth:`act` and :meth:`remember` are called at every step of the environment, :meth:`learn` for every update. The
     ``buffer`` is the replay (``replay_buffers/sequence_buffer.py``), the ``backend`` computes values and gradients
@@ -64,7 +64,7 @@ class DDPGAgent(AgentState):
         self._stream_sources: dict[tuple[str, int, int], StreamNoise] = {}
 
     def state(self, *, buffer: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the whole agent for :meth:`restore`; a vector of environments is saved within its episodes."""
+        """Return the whole agent for :meth:`restore`, also in the middle of an episode."""
         tensors, values = super().state(buffer=buffer)
         loss = self._actor_loss if math.isfinite(self._actor_loss) else None
         return tensors, {**values, 'outcome': self._outcome.state(), 'actor_loss': loss}
@@ -78,7 +78,7 @@ class DDPGAgent(AgentState):
             self._actor_loss = float(values['actor_loss'])
 
     def configure(self, config: TrainConfig) -> None:
-        """Apply the hyperparameters of ``train``; those of the constructor stay."""
+        """Apply the hyperparameters of ``train``; the constructor's hyperparameters do not change."""
         self.config = dataclasses.replace(config, **self.config.agent_arguments())
         self._learner = None
         optimizers = self.actor_optimizer, self.critic_optimizer
@@ -87,11 +87,13 @@ class DDPGAgent(AgentState):
         self.backend.refresh()  # a program may have replaced weights or optimiser states since the last call
         if self.n_streams and self.config.episode_share:
             logger.warning(
-                'episode_share is %g, but sequences from a vector of environments are drawn uniformly',
+                'episode_share is %g but has no effect: sequences from a vector of environments are drawn uniformly',
                 self.config.episode_share,
             )
         if self.n_streams and self.config.refresh_hidden:
-            logger.warning('refresh_hidden is true, but the replay of a vector of environments keeps its hidden states')
+            logger.warning(
+                'refresh_hidden has no effect: the replay of a vector of environments keeps its hidden states'
+            )
         device = where_to_learn(self.device, self.config, self.networks, optimizers)
         if device != self.device:
             logger.info('the updates are so small that the CPU is faster than %s; the agent uses the CPU', self.device)
@@ -122,7 +124,7 @@ class DDPGAgent(AgentState):
         return random_action(self.wiring.n_motor, self.streams.action)
 
     def remember(self, transition: Transition) -> None:
-        """Store one transition; count it, and note the range of elapsed times and the Q of an episode's first step."""
+        """Store one transition; update the counters, the range of elapsed times and the measured error of Q."""
         self.steps += 1
         self.episodes += transition.first
         if self.config.dt_input:
@@ -133,7 +135,7 @@ class DDPGAgent(AgentState):
         self._follow(transition)
 
     def initial_hidden_batch(self, n_streams: int) -> Array:
-        """Return zeros, shape (n, hidden)."""
+        """Return the hidden states at the start of episodes: zeros, shape (n, hidden)."""
         return np.zeros((n_streams, self.hidden_size), np.float32)
 
     @flushing
@@ -180,7 +182,7 @@ class DDPGAgent(AgentState):
 
     @flushing
     def learn(self) -> dict[str, float] | None:
-        """Run one update; None while the replay holds less than a batch, or no sequence of full length."""
+        """Run one update and return its metrics; None while the replay holds less than a batch or no full sequence."""
         config, backend = self.config, self.backend
         needed = config.burn_in + config.sequence_length
         if len(self.buffer) < config.batch_size or self.buffer.longest() < needed:
@@ -228,7 +230,7 @@ class DDPGAgent(AgentState):
 
     @property
     def _learns_on_device(self) -> bool:
-        """Whether replay and updates stay on the device: on CUDA, with Adam, and with a plain replay."""
+        """Whether replay and updates stay on the device: on CUDA, with Adam or AdamW, and with a plain replay."""
         plain = type(self.actor_optimizer) in {torch.optim.Adam, torch.optim.AdamW}
         simple = self.config.episode_share == 0 and not self.config.refresh_hidden
         return self.networks.device.type == 'cuda' and plain and simple
@@ -241,7 +243,7 @@ class DDPGAgent(AgentState):
             the metrics that were read last.
 
         Raises:
-            DivergenceError: a loss is not finite; some steps were taken with it.
+            DivergenceError: a loss is not finite; some optimiser steps may already have used it.
         """
         config = self.config
         if self._learner is None:
@@ -262,7 +264,7 @@ class DDPGAgent(AgentState):
         return {name: self._device_metrics[name] for name in ('critic_loss', 'actor_loss', 'q_mean')}
 
     def _sample(self) -> Batch:
-        """Draw a batch from the replay, into the memory of the last one."""
+        """Draw a batch from the replay, into the memory of the last batch."""
         config = self.config
         n_sequences, length = config.batch_size // config.sequence_length, config.burn_in + config.sequence_length
         if self._batch is None or self._batch.reward.shape != (n_sequences, length):
@@ -336,7 +338,7 @@ class DDPGAgent(AgentState):
         return hidden_staleness(self.backend, self.buffer, remembers, dt_input=self.config.dt_input)
 
     def _value(self, transition: Transition) -> float:
-        """Return the first critic's Q of the latest transition."""
+        """Return the first critic's Q for the state and action of the latest transition."""
         state = transition.state if self.privileged_dim else transition.observation
         return self._critic_value(state, np.asarray(transition.action, np.float32))
 

@@ -10,7 +10,7 @@ from velora_ros.models.backends.protocol import Backend
 from velora_ros.replay_buffers import SequenceBuffer, StreamBuffer
 
 PLACES, UNROLLED = 16, 64
-"""Number of stored hidden states that are compared to new ones, and number of steps over which those are computed."""
+"""Number of stored hidden states to compare with new ones, and number of steps to compute each new one."""
 HALF = 0.5
 
 
@@ -30,7 +30,7 @@ class Outcome:
         self.discount *= gamma**elapsed
 
     def state(self) -> list[float | None]:
-        """Return what :meth:`restore` takes, JSON-ready."""
+        """Return the state of the measurement for :meth:`restore`, JSON-ready."""
         return [None if math.isnan(self.expected) else self.expected, self._total, self.discount]
 
     def restore(self, state: list[float | None]) -> None:
@@ -40,7 +40,7 @@ class Outcome:
 
     def end(self, rest: float) -> dict[str, float]:
         """
-        Return the Q of the start, and how much it was too high.
+        Return Q at the start of the episode and how much higher it was than the actual return, by name.
 
         Args:
             rest: Q of the last state of a truncated episode; 0 after a termination.
@@ -52,7 +52,7 @@ def hidden_staleness(
     backend: Backend, buffer: SequenceBuffer | StreamBuffer, remembers: npt.NDArray[np.bool_], *, dt_input: bool
 ) -> float:
     """
-    Return the distance of stored hidden states from those of the current network, relative to the latter's magnitude.
+    Return the distance between stored and current hidden states, divided by the magnitude of the current states.
 
     The compared steps are spread evenly over the replay. The network runs over the steps before each of them, from the
     start of the episode if that is among these steps, otherwise from the stored state.

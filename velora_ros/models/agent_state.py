@@ -42,7 +42,7 @@ class AgentState:
     Args:
         wiring: the actor's synapses.
         streams: all random sources.
-        config: the hyperparameters of the constructor; those of ``train`` are set before training.
+        config: the constructor's hyperparameters; ``train`` sets its own before training.
         optim: the optimisers' class.
         device: the device to compute on.
     """
@@ -60,7 +60,7 @@ class AgentState:
         self.privileged_dim = 0
         self.start: Start | None = None
         self.n_streams = 0
-        """Environments of a vector that the replay is for; 0: a single one."""
+        """Number of environments of the vector that the replay is for; 0: a single environment."""
         self.gathered = Gathered()
         """Sums of what updates and episodes have measured since the last diagnostics."""
         self.build()
@@ -109,7 +109,7 @@ class AgentState:
         Its content is lost, so an agent that continues with another number of environments fills it again.
 
         Args:
-            n_streams: environments of a vector; 0: a single environment.
+            n_streams: number of environments of the vector; 0: a single environment.
         """
         if n_streams != self.n_streams:
             self.n_streams = n_streams
@@ -129,16 +129,16 @@ class AgentState:
         return choice, make_backend(choice, self.networks, *optimizers)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Omit the memory of batches, because the fields of a copied batch are not views of the copied rows."""
+        """Omit the batch from copies, because the fields of a copied batch are not views of the copied rows."""
         return {**self.__dict__, '_batch': None, '_learner': None}
 
     @property
     def hidden_size(self) -> int:
-        """Entries of the hidden state in training: the actor's, and those of the critics' memory."""
+        """Number of entries of the hidden state in training, of the actor and of the critics' memory."""
         return self.wiring.n_command + self.networks.memory_size
 
     def initial_hidden(self) -> Array:
-        """Return zeros, shape (hidden,)."""
+        """Return the hidden state at the start of an episode: zeros, shape (hidden,)."""
         return np.zeros(self.hidden_size, dtype=np.float32)
 
     def _memory_wiring(self) -> Wiring | None:
@@ -174,7 +174,7 @@ class AgentState:
         Adopt an environment's names, bounds and period.
 
         Raises:
-            SpecError: its sizes are not this agent's, or it differs from the one used before.
+            SpecError: the environment's sizes are not this agent's, or differ from an earlier environment's.
         """
         wiring, known = self.wiring, self.spec
         fresh = self.start if self.steps == 0 else None
@@ -206,7 +206,7 @@ class AgentState:
 
     def check_start_up(self, start_steps: int) -> None:
         """
-        Check that the normalisers, if the agent has any, are frozen or will be.
+        Check that the normalisers, if the agent has any, are frozen or will be frozen after the start-up steps.
 
         Args:
             start_steps: steps before the first update, over all calls of ``train``.
@@ -231,7 +231,7 @@ class AgentState:
         Check that every weight is finite, before the saved networks are overwritten.
 
         Raises:
-            DivergenceError: one is not finite.
+            DivergenceError: a weight is not finite.
         """
         for name, values in self.networks.state_dict().items():
             if not torch.isfinite(values).all():
@@ -305,7 +305,7 @@ class AgentState:
 
     def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
         """
-        Restore what :meth:`state` returned in an agent with the same hyperparameters and wiring.
+        Restore the output of :meth:`state` of an agent with the same hyperparameters and wiring.
 
         Raises:
             KeyError, RuntimeError, ValueError, TypeError, SpecError: something is missing, or of the wrong shape.

@@ -34,7 +34,7 @@ def policy_file(
         spec: names, units, bounds and nominal period.
         dt_range: shortest and longest elapsed time seen in training [s].
         environment: gymnasium id, if there is one.
-        provenance: how it was trained.
+        provenance: how the policy was trained.
         seed: seed with which the wiring was drawn.
 
     Raises:
@@ -76,7 +76,7 @@ def _array(values: Tensor) -> np.ndarray:
 
 
 def default_spec(n_observations: int, n_actions: int) -> PolicySpec:
-    """Return the default specification without an environment: no names, bounds [-1, 1], a period of 1 s."""
+    """Return the default specification without an environment: numbered names, bounds [-1, 1], a period of 1 s."""
     return PolicySpec(
         observation_names=tuple(f'obs_{index}' for index in range(n_observations)),
         observation_units=('',) * n_observations,

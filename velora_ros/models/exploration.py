@@ -31,7 +31,7 @@ def explore(action: Array, deviation: float, rng: np.random.Generator) -> None:
 
 class StreamNoise:
     """
-    Standard normal numbers for n streams, each from its own source, independent of the other streams.
+    Random numbers for n streams, each from a source of its own.
 
     The numbers of a stream are drawn in blocks, each from (seed, stream, block), so that they are a function of the
     step alone and nothing needs to be saved.

@@ -18,13 +18,13 @@ LAYERS = ('inter', 'command', 'motor')
 @dataclass(frozen=True)
 class Start:
     """
-    The networks in a file.
+    The initial networks of a training, read from a file.
 
     Args:
         file: the file.
-        wiring: the wiring of its actor.
+        wiring: the wiring of the file's actor.
         networks: state of all networks if the file is a saved agent; None if it is a policy.
-        privileged_dim: entries of the privileged state that its critic reads; 0: it reads the observation.
+        privileged_dim: entries of the privileged state that the file's critic reads; 0: it reads the observation.
     """
 
     file: StartFile

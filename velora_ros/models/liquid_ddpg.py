@@ -35,8 +35,8 @@ class LiquidDDPG:
     """
     A DDPG agent whose actor is a Neural Circuit Policy with closed-form continuous-time cells.
 
-    The actor has ``command = max(int(0.4 * n_neurons), 1)`` recurrent neurons and ``n_neurons - command`` inter ones.
-    The action bounds are [-1, 1] and the nominal period 1 s until ``train`` or ``load`` sets them.
+    The actor has ``command = max(int(0.4 * n_neurons), 1)`` recurrent neurons and ``n_neurons - command`` inter
+    neurons. The action bounds are [-1, 1] and the nominal period 1 s until ``train`` or ``load`` sets them.
 
     Args:
         state_dim: number of observations.
@@ -48,9 +48,9 @@ class LiquidDDPG:
         critic_lr: learning rate of the critic.
         device: device to compute on; None: the CPU.
         seed: fixes wiring, weights, noise and replay; None: drawn from torch's generator, so ``set_seed`` suffices.
-        wiring: synapses of the actor, as ``Wiring.to_dict`` returns them, instead of those that the seed draws;
+        wiring: synapses of the actor, as ``Wiring.to_dict`` returns them; None: drawn from the seed.
             :meth:`from_policy` uses it.
-        **hyperparameters: others of the group ``agent`` in :mod:`velora_ros.training.hyperparameters`.
+        **hyperparameters: other hyperparameters of the group ``agent`` in :mod:`velora_ros.training.hyperparameters`.
 
     Raises:
         ConfigError: a hyperparameter or the seed is out of range, the optimiser is not an optimiser class of torch,
@@ -73,7 +73,7 @@ class LiquidDDPG:
         **hyperparameters: Any,
     ) -> None:
         refuse_unknown('LiquidDDPG', AGENT, hyperparameters)
-        # It refuses values out of range; train checks the replay against the batch.
+        # TrainConfig refuses values out of range; train checks the replay against the batch.
         config = TrainConfig(
             n_neurons=n_neurons, buffer_size=buffer_size, actor_lr=actor_lr, critic_lr=critic_lr, **hyperparameters,
             batch_size=1, sequence_length=1,
@@ -151,40 +151,41 @@ class LiquidDDPG:
         **hyperparameters: Any,
     ) -> TrainResult:
         """
-        Train in an environment; a second call continues. Meanwhile torch runs on one thread.
+        Train in an environment; a second call continues. During training torch runs on one thread.
 
         Args:
             env: has a vector of observations (Box) and bounded actions (Box), or is a ``gymnasium.vector.VectorEnv``
                 of such environments; it stays open.
             batch_size: transitions that carry loss in one update; a multiple of ``sequence_length``.
             n_episodes: largest number of episodes; the default does not apply if ``total_steps`` is given.
-            max_steps: maximum length of an episode; one that reaches it is truncated.
+            max_steps: maximum length of an episode [steps]; an episode that reaches it is truncated.
             noise_scale: standard deviation of the exploration noise, as a share of half the range of each action.
             gamma: discount factor of one nominal period.
             tau: share by which the target networks follow in each update.
             window_size: episodes between two status lines.
             total_steps: largest number of environment steps, over all episodes of this run; None: no limit. If
-                ``n_episodes`` is given too, training ends when the first of the two is reached.
-            eval_env: environment of the deterministic evaluations, a different object from ``env``; None: a second one
-                is made from ``env.spec``, or evaluations are skipped if it has none.
+                ``n_episodes`` is given too, training ends when either is reached.
+            eval_env: environment of the deterministic evaluations, a different object from ``env``; None: a second
+                environment is made from ``env.spec``, or evaluations are skipped if ``env`` has no spec.
             callbacks: objects of :class:`velora_ros.training.Callback`.
             seed: seed of noise, replay and resets; None: the agent's seed.
             control_period: nominal period T [s] of an environment that does not state its own (``env.unwrapped.dt``).
             run_dir: folder for checkpoints, policies, learning curve and TensorBoard events; None: nothing is written.
             resume: whether to resume the run in that folder, bit for bit on the CPU, with the agent of its newest
                 checkpoint. Environment and hyperparameters must be the same; the budget may be larger.
-            checkpoint_every: minimum time between two checkpoints [s], which are written between episodes; 0: one after
-                each episode.
+            checkpoint_every: minimum time between two checkpoints [s], which are written between episodes; 0: a
+                checkpoint after each episode.
             keep_checkpoints: number of newest checkpoints to keep.
             progress: whether to show the backend, a progress bar (on a terminal) and status lines.
-            **hyperparameters: others of the group ``train`` in :mod:`velora_ros.training.hyperparameters`.
+            **hyperparameters: other hyperparameters of the group ``train`` in
+                :mod:`velora_ros.training.hyperparameters`.
 
         Returns:
             records of episodes and evaluations, the best policy, and the reason why training ended.
 
         Raises:
             ConfigError: a hyperparameter is out of range, or the replay is too small for a batch.
-            SpecError: the environment does not fit this agent, or differs from the one it was trained in.
+            SpecError: the environment does not fit this agent, or differs from its earlier training environment.
             UnsupportedEnvironmentError: a space is not supported, or the environment returned an invalid number.
             DivergenceError: a loss, a weight or an action is not finite; earlier checkpoints are kept.
             StorageError: ``run_dir`` cannot be written, is in use, or holds a run and ``resume`` is False.
@@ -220,7 +221,7 @@ class LiquidDDPG:
 
     @property
     def spec(self) -> PolicySpec:
-        """Names, units, bounds and nominal period: those of the training environment, or defaults before training."""
+        """Names, units, bounds and nominal period of the training environment, or defaults before training."""
         return self.agent.spec or default_spec(self.state_dim, self.action_dim)
 
     def export(self, path: str | os.PathLike[str]) -> None:
@@ -228,7 +229,7 @@ class LiquidDDPG:
         Write the current policy as a file, which a robot runs without torch.
 
         Raises:
-            StorageError: the file cannot be written; an existing one is not changed.
+            StorageError: the file cannot be written; an existing file is not changed.
             DivergenceError: a weight is not finite; an existing file is not changed.
         """
         self.agent.policy_file().save(path)
@@ -242,7 +243,7 @@ class LiquidDDPG:
             buffer: whether to save the replay too, so that training can continue where it stopped.
 
         Raises:
-            StorageError: the file cannot be written; an existing one is not changed.
+            StorageError: the file cannot be written; an existing file is not changed.
         """
         tensors, values = self.agent.state(buffer=buffer)
         agent_file.write(path, tensors, {**values, 'arguments': self.arguments()})
@@ -255,7 +256,7 @@ class LiquidDDPG:
         return {'state_dim': self.state_dim, 'action_dim': self.action_dim, **given, **wiring}
 
     def become(self, arguments: Mapping[str, Any]) -> None:
-        """Replace the agent by a fresh one with these constructor arguments; optimiser and device stay."""
+        """Replace the agent with one made from these arguments; the optimiser's class and the device stay the same."""
         twin = type(self)(**arguments, optim=self.agent.optim, device=self.device)
         self.agent, self.seed = twin.agent, twin.seed
 
@@ -284,7 +285,9 @@ class LiquidDDPG:
         name = arguments.pop('optim')
         optim = optim or getattr(torch.optim, name, None)
         if optim is None:
-            raise ConfigError(f"'{path}' was trained with the optimiser {name}, which torch.optim lacks; pass optim.")
+            raise ConfigError(
+                f"'{path}' was trained with the optimiser {name}, which torch.optim lacks; pass its class as optim."
+            )
         model = cls(**arguments, optim=optim, device=device)
         agent_file.restore(model.agent, tensors, values)
         return model
@@ -303,17 +306,17 @@ class LiquidDDPG:
 
         From a policy file it takes the actor and the normalisation, and the critic is new; from a saved agent, a
         checkpoint, or a run's newest checkpoint it takes the critic too. The step count starts at 0 and the replay is
-        empty. From the first step on, actions are those of the loaded policy; the actor does not learn for
-        ``critic_warm_up`` steps (:meth:`train`).
+        empty. The loaded policy acts from the first step on; it does not learn for ``critic_warm_up`` steps
+        (:meth:`train`).
 
         Args:
             path: a policy, a saved agent, a checkpoint, or the folder of a run.
             device: device to compute on; None: the CPU.
             seed: seed of noise, replay and a new critic; None: drawn from torch's generator.
-            **arguments: others of the constructor, for example ``actor_lr``.
+            **arguments: other arguments of the constructor, for example ``actor_lr``.
 
         Raises:
-            PolicyFileError: the file is missing, damaged or something else.
+            PolicyFileError: the file is missing, damaged or of another kind.
             ConfigError: an argument contradicts the file, or is out of range.
         """
         file = StartFile.load(path)
@@ -358,7 +361,7 @@ def _read_wiring(values: Mapping[str, Any] | None, n_sensory: int, n_motor: int)
     Return the given wiring, or None if none was given.
 
     Raises:
-        ConfigError: it is damaged, or its sizes do not match.
+        ConfigError: the wiring is damaged, or its sizes do not match.
     """
     if values is None:
         return None
@@ -369,7 +372,7 @@ def _read_wiring(values: Mapping[str, Any] | None, n_sensory: int, n_motor: int)
     if (wiring.n_sensory, wiring.n_motor) != (n_sensory, n_motor):
         raise ConfigError(
             f'wiring has {wiring.n_sensory} observations and {wiring.n_motor} actions; the agent is made for '
-            f'{n_sensory} and {n_motor}.'
+            f'{n_sensory} and {n_motor}. Pass a wiring of these sizes.'
         )
     return wiring
 
@@ -384,6 +387,6 @@ def _check_optimiser(optim: Any) -> None:
     """Check that an optimiser is a class, because a saved agent is loaded with the optimiser of the same name."""
     if not (isinstance(optim, type) and issubclass(optim, Optimizer)):
         raise ConfigError(
-            f'optim is {optim!r}; it must be an optimiser class such as torch.optim.Adam. For other settings of one, '
-            'derive a class that passes them to its __init__.'
+            f'optim is {optim!r}; it must be an optimiser class such as torch.optim.Adam. To give it '
+            'other settings, derive a class that passes them to its __init__.'
         )

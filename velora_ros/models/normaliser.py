@@ -25,7 +25,7 @@ class Normaliser(nn.Module):
 
     @property
     def frozen(self) -> bool:
-        """Whether the statistics were set; false while it is the identity."""
+        """Whether the statistics were set; False while the map is the identity."""
         return bool((self.offset != 0).any() or (self.scale != 1).any())
 
     def freeze(self, samples: np.ndarray, least: float = 0.01, limit: float = 0.0) -> None:
@@ -47,7 +47,7 @@ class Normaliser(nn.Module):
 
 def divisors(samples: np.ndarray, least: float, limit: float = 0.0) -> np.ndarray:
     """
-    Return the divisor of each entry: its standard deviation, or more if that would give large numbers.
+    Return the divisor of each entry: its standard deviation, or more where normalised values would become large.
 
     A random start-up shows little of what happens later: a robot that falls immediately hardly moves its joints, and
     contact forces are rare. Such entries have tiny deviations and would later be amplified ten to a hundred times.

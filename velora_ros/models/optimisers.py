@@ -17,7 +17,7 @@ _METHODS = ('add_param_group', 'load_state_dict', 'state_dict')
 
 
 SHARE = 'share'
-"""The key of a parameter group whose learning rate is this share of the others'."""
+"""Key in a parameter group: the share of the optimiser's learning rate that the group gets."""
 
 
 def with_core_rate(actor: LiquidEncoder, core_rate: float) -> Iterable[nn.Parameter] | list[dict[str, Any]]:
@@ -39,7 +39,7 @@ def with_core_rate(actor: LiquidEncoder, core_rate: float) -> Iterable[nn.Parame
 
 
 def set_learning_rate(optimizer: Optimizer, lr: float) -> None:
-    """Set the learning rate of an optimiser's first group; a group with a share gets that share of it."""
+    """Set the learning rate of an optimiser's first group; a group with a share gets that share of the rate."""
     for index, group in enumerate(optimizer.param_groups):
         if index == 0 or SHARE in group:
             rate = lr if index == 0 else lr * group[SHARE]
@@ -52,7 +52,7 @@ def set_learning_rate(optimizer: Optimizer, lr: float) -> None:
 def make_optimiser(
     optim: type[Optimizer], parameters: Iterable[nn.Parameter] | list[dict[str, Any]], lr: float
 ) -> Optimizer:
-    """Make an optimiser of a class, with a learning rate, for parameters or groups of them."""
+    """Make an optimiser of the class ``optim`` for parameters or parameter groups."""
     make: Any = optim  # optimisers share no typed constructor
     with without_compiler():
         made: Optimizer = make(parameters, lr=lr)

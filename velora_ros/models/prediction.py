@@ -60,7 +60,7 @@ def predict(
 
 
 def _checked(name: str, values: Any, size: int, device: torch.device) -> Tensor:
-    """Return float32 of shape (size,) or (B, size), or raise an error that describes the given value."""
+    """Return a float32 tensor of shape (size,) or (B, size), or raise an error that describes the given value."""
     try:
         tensor = torch.as_tensor(values, dtype=torch.float32, device=device)
     except (TypeError, ValueError, RuntimeError) as error:

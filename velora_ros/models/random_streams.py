@@ -24,7 +24,7 @@ class Streams:
         run_seed: a non-negative integer.
 
     Raises:
-        ConfigError: the seed is not such an integer.
+        ConfigError: the seed is not a non-negative integer.
     """
 
     def __init__(self, run_seed: int) -> None:

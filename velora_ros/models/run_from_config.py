@@ -1,4 +1,4 @@
-"""A run from its configuration: make the environment and the agent, train. For commands, trainer_node and sweeps."""
+"""Make a run's environment and agent from its configuration, and train; for commands, trainer_node and sweeps."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ def make_environment(config: RunConfig) -> Env:
     Make the environment of a run, with the disturbances that its hyperparameters set.
 
     Raises:
-        UnsupportedEnvironmentError: it cannot be made, or no policy can be trained in it, for example because a wrapper
-            keeps running statistics.
+        UnsupportedEnvironmentError: the environment cannot be made, or no policy can be trained in it, for example
+            because a wrapper keeps running statistics.
         ConfigError: the run's environment has no name, or has wrappers that only the program which started the run
             can make.
     """
@@ -40,15 +40,15 @@ def make_environment(config: RunConfig) -> Env:
 
 def make_training_environment(config: RunConfig, env: Env) -> Env | VectorEnv[Any, Any, Any]:
     """
-    Return the environment that a run trains in, or the vector of them if it has several.
+    Return the environment that a run trains in, or a vector of environments if the run uses several.
 
     Args:
         config: the configuration of the run.
         env: from :func:`make_environment`; a run in a single environment uses it directly.
 
     Raises:
-        UnsupportedEnvironmentError: there is not enough memory for so many.
-        ConfigError: a hyperparameter needs a single environment, or the replay is too small for so many.
+        UnsupportedEnvironmentError: there is not enough memory for so many environments.
+        ConfigError: a hyperparameter needs a single environment, or the replay is too small for so many environments.
     """
     if config.num_envs == 1:
         return env
@@ -101,9 +101,9 @@ def train_run(
 
     Args:
         run: the open folder.
-        model: from :func:`make_model`; in a resumed run its agent becomes that of the newest checkpoint.
+        model: from :func:`make_model`; in a resumed run, the newest checkpoint replaces its agent.
         env: from :func:`make_training_environment`.
-        callbacks: called in addition to those that write into the folder.
+        callbacks: called in addition to the callbacks that write into the folder.
         **options: ``checkpoint_every``, ``keep_checkpoints`` and ``progress`` of ``LiquidDDPG.train``.
 
     Raises:

@@ -71,13 +71,13 @@ class SB3Model:
 
         Args:
             total_timesteps: number of steps.
-            callback: a :class:`velora_ros.training.Callback`, or a list of them; those of stable-baselines3 cannot be
-                used.
+            callback: a :class:`velora_ros.training.Callback`, or a list of them; callbacks of stable-baselines3 cannot
+                be used.
             log_interval: has no effect; ``window_size`` sets how often a line is printed.
             tb_log_name: has no effect; ``run_dir`` is the folder of the files for TensorBoard.
             reset_num_timesteps: has no effect; each call counts from 0.
             progress_bar: whether to show progress.
-            **options: arguments of ``LiquidDDPG.train``; they override those of :meth:`LiquidDDPG.as_sb3`.
+            **options: arguments of ``LiquidDDPG.train``; they override the options of :meth:`LiquidDDPG.as_sb3`.
 
         Raises:
             VeloraError: as ``LiquidDDPG.train``; ConfigError without an environment.

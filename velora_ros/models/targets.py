@@ -3,7 +3,7 @@ The critics' targets, and the updates of the target networks.
 
 In the order of an update: target policy smoothing (:func:`smoothing_noise`), the discount (:func:`discounts`), the
 value of several critics (:func:`value_of_critics`), the traces (:func:`traces`), the returns (:func:`lambda_returns`),
-and the soft update of the target networks (:func:`soft_update`). The numba backend has its own in
+and the soft update of the target networks (:func:`soft_update`). The numba backend has its own versions in
 ``backends/numba_losses.py``.
 """
 
@@ -55,13 +55,13 @@ def discounts(batch: Batch, gamma: float, burn_in: int) -> Array:
 
 def value_of_critics(values: Sequence[Array], mean_share: float) -> Array:
     """
-    Return one value from those of several critics: the smallest (TD3), or a value between it and their mean.
+    Combine the values of several critics: the smallest (TD3), or a value between the smallest and the mean.
 
     The smaller of two values is too low on average. ``mean_share`` is the share of the mean in the result.
 
     Args:
-        values: of the target critics, equal shapes.
-        mean_share: 0: the smallest; 1: the mean.
+        values: values of the target critics, arrays of equal shape.
+        mean_share: 0 gives the smallest value, 1 the mean.
     """
     smallest: Array = functools.reduce(np.minimum, values)
     if mean_share == 0 or len(values) == 1:
@@ -72,7 +72,7 @@ def value_of_critics(values: Sequence[Array], mean_share: float) -> Array:
 
 def traces(action: Array, policy: Array, trace: float, width: float, axis: int) -> Array:
     """
-    Return the lambda of each step, which is reduced where the action is far from the target actor's.
+    Return the lambda of each step, reduced where the action is far from the target actor's action.
 
     ``lambda_t = trace * exp(-mean((a_t - mu'(o_t))^2) / (2 width^2))``. Rewards that follow an action that the policy
     would not take say little about the policy (Retrace, arXiv 1606.02647, for a deterministic actor).
@@ -81,7 +81,7 @@ def traces(action: Array, policy: Array, trace: float, width: float, axis: int) 
         action: the actions taken, in [-1, 1].
         policy: the target actor's actions, of the same shape.
         trace: lambda where both agree.
-        width: root mean square of the difference at which lambda falls to 0.61 of that; 0: never reduced.
+        width: root mean square of the difference at which lambda falls to 0.61 * ``trace``; 0: lambda is not reduced.
         axis: the axis of the actions.
     """
     if width == 0:

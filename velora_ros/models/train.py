@@ -63,7 +63,7 @@ class Model(Protocol):
         ...
 
     def become(self, arguments: Mapping[str, Any]) -> None:
-        """Replace the agent by a new one made with these constructor arguments."""
+        """Replace the agent with a new agent made with these constructor arguments."""
         ...
 
 
@@ -100,10 +100,10 @@ class Call:
 
 def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
     """
-    Train a model; a run that is resumed replaces its agent.
+    Train a model; a resumed run replaces the model's agent.
 
     Raises:
-        VeloraError: as for ``LiquidDDPG.train``.
+        VeloraError: as ``LiquidDDPG.train``.
     """
     vector = call.vector
     if call.total_steps is not None and isinstance(config.n_episodes, DefaultEpisodes):
@@ -167,7 +167,7 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
 
 
 def _check_callbacks(callbacks: Any) -> None:
-    """Check that ``callbacks`` is a list of this package's callbacks, not for example of another library's."""
+    """Check that ``callbacks`` is a list of this package's callbacks, and not of another library's callbacks."""
     if not isinstance(callbacks, list | tuple):
         raise ConfigError(
             f'callbacks is a {type(callbacks).__name__}; it must be a list of velora_ros.training.Callback.'
@@ -193,7 +193,7 @@ def _check_environments(call: Call) -> None:
         if other.unwrapped is call.env.unwrapped:
             raise ConfigError(
                 f'{name} is the training environment, which an evaluation would reset in the middle of an episode; '
-                'make a second one.'
+                'make a second environment.'
             )
 
 
@@ -222,14 +222,14 @@ def _restore(model: Model, folder: RunFolder) -> Checkpoint | None:
         agent_file.restore(model.agent, checkpoint.tensors, checkpoint.values)
     elif model.agent.steps or model.agent.streams.run_seed != folder.started_with.seed:
         raise ConfigError(
-            f"the run in '{folder.folder}' ended before its first checkpoint, and this agent is not the one it began "
-            f'with (a fresh one of seed {folder.started_with.seed}); start a run in another folder.'
+            f"the run in '{folder.folder}' ended before its first checkpoint, and it began with another agent, a new "
+            f'one with seed {folder.started_with.seed}; start a run in another folder.'
         )
     return checkpoint
 
 
 def _adopt_again(agent: DDPGAgent, env: Env, control_period: float | None, folder: RunFolder) -> None:
-    """Give the agent of a resumed run its environment, which must be the one it was trained in."""
+    """Give the agent of a resumed run its environment, which must equal its earlier training environment."""
     spec = spec_of_resumed(agent.spec, env, control_period)
     check_environment(env, spec, folder, known=agent.spec, environment=agent.environment)
     agent.adopt(env, spec)
@@ -259,7 +259,7 @@ def _callbacks(model: Model, config: TrainConfig, call: Call, folder: RunFolder 
 
 
 def _give_model(callback: Callback, model: Model) -> None:
-    """Set ``callback.model``; a callback that uses the name for something else keeps what it has."""
+    """Set ``callback.model``, unless the callback uses this attribute for something else."""
     own = getattr(callback, 'model', None)
     if own is None or isinstance(own, type(model)):
         with contextlib.suppress(AttributeError):  # the callback has a property of this name, or __slots__
@@ -285,7 +285,7 @@ def _evaluation_environment(config: TrainConfig, call: Call) -> Iterator[Env | N
 
 @contextlib.contextmanager
 def _explained(folder: RunFolder | None) -> Iterator[None]:
-    """Add to the error of a failed run which of its results are kept."""
+    """If the block fails, add to its error which results of the run are kept."""
     try:
         yield
     except (UnsupportedEnvironmentError, StorageError) as error:

@@ -1,4 +1,4 @@
-"""Sequence replay: rows of numbers and where episodes start, independent of agents and environments."""
+"""The replay, from which sequences of transitions are drawn; it does not depend on agents or environments."""
 
 from velora_ros.replay_buffers.sequence_buffer import Batch, SequenceBuffer, Transition
 from velora_ros.replay_buffers.vector_env_buffer import StreamBuffer, Transitions

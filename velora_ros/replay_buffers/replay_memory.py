@@ -13,7 +13,7 @@ Array = npt.NDArray[np.float32]
 
 def new_rows(*shape: int) -> Array:
     """
-    Return memory for a replay's rows, which is occupied only as the replay fills.
+    Return memory for a replay's rows, an array of zeros of this shape; it is occupied only as the replay fills.
 
     Raises:
         ConfigError: there is not enough memory.
@@ -29,15 +29,15 @@ def new_rows(*shape: int) -> Array:
 
 def check_fits(rows: Array, held: int, steps: float) -> None:
     """
-    Check that a replay will still fit into memory when it is full, or after ``steps`` further transitions.
+    Check that a replay will still fit into memory when it is full, or after ``steps`` more transitions.
 
     Args:
         rows: the rows of the replay, shape (..., width).
-        held: transitions that it holds; their memory is occupied already.
-        steps: transitions that will be added at most.
+        held: number of transitions that it holds; their memory is already occupied.
+        steps: largest number of transitions that will be added.
 
     Raises:
-        ConfigError: it will not fit.
+        ConfigError: the replay will not fit.
     """
     added = min(rows.size // rows.shape[-1] - held, steps)
     if why := does_not_fit(added * rows.shape[-1] * rows.itemsize, free_memory()):

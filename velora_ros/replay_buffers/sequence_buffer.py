@@ -21,15 +21,15 @@ class Transition(NamedTuple):
     Args:
         observation: o, shape (observation,).
         action: normalised to [-1, 1], shape (action,).
-        reward: sum over the elapsed time.
+        reward: sum of the rewards over the elapsed time.
         terminated: whether o' is terminal. A truncated episode has no terminal state; its return is bootstrapped.
         next_observation: o', shape (observation,).
         dt: elapsed time before o over the nominal period, dt/T.
         next_dt: elapsed time between o and o' over the nominal period.
-        hidden: the hidden state before o, the actor's and then that of the critics' memory, shape (hidden,).
+        hidden: the hidden state before o, shape (hidden,): the actor's part, then the part of the critics' memory.
         first: whether o is the first observation of an episode.
-        state: what the critic sees with o, shape (state,); None: the observation.
-        next_state: what the critic sees with o', shape (state,); None: the observation.
+        state: what the critic sees with o, shape (state,); None: o.
+        next_state: what the critic sees with o', shape (state,); None: o'.
     """
 
     observation: npt.ArrayLike
@@ -50,9 +50,9 @@ class Batch:
     """
     B sequences of L contiguous transitions; float32.
 
-    A sequence may run over the end of an episode into the next one: ``first`` says where, and the hidden state is zero
-    there. So no padding is needed, and without ``episode_share`` all transitions are drawn equally
-    often, except the L - 1 oldest and the L - 1 newest.
+    A sequence may run over the end of an episode into the next episode: ``first`` says where, and the hidden state is
+    zero there. So no padding is needed. Without ``episode_share``, all transitions are drawn equally often, except the
+    L - 1 oldest and the L - 1 newest.
     """
 
     observation: Array  # (B, L, observation)
@@ -84,7 +84,7 @@ class SequenceBuffer:
         capacity: number of transitions kept.
         observation_dim: entries of an observation.
         action_dim: entries of an action.
-        hidden_dim: entries of the hidden state, the actor's and that of the critics' memory.
+        hidden_dim: entries of the hidden state of the actor and of the critics' memory together.
         state_dim: entries of the critic's privileged state; 0 means that the critic sees the observation.
 
     Raises:
@@ -105,8 +105,8 @@ class SequenceBuffer:
         self.size = 0
         self._added = 0  # transitions ever added: transition i has the number i
         self._starts = np.zeros(capacity, np.int64)  # a ring: numbers of the transitions that began an episode
-        self._n_starts = self._n_gone = 0  # episodes ever begun, and those of them whose first transition is gone
-        self._drawn = np.empty(0)  # where the sequences that were drawn last begin, counted from the oldest transition
+        self._n_starts = self._n_gone = 0  # number of episodes begun, and of episodes whose start was overwritten
+        self._drawn = np.empty(0)  # starts of the sequences that were drawn last, counted from the oldest transition
 
     def __len__(self) -> int:
         """Return the number of transitions held."""
@@ -156,7 +156,7 @@ class SequenceBuffer:
     def _begin_episode(self, number: int) -> None:
         self._starts[self._n_starts % self.capacity] = number
         self._n_starts += 1
-        self._n_gone = max(self._n_gone, self._n_starts - self.capacity)  # the ring has lost the starts of older ones
+        self._n_gone = max(self._n_gone, self._n_starts - self.capacity)  # older starts are overwritten
 
     def sample(
         self,
@@ -175,7 +175,7 @@ class SequenceBuffer:
             length: L, burn-in included.
             rng: the only random generator that is used.
             episode_share: share of the sequences for which an episode is drawn first, each with the same probability,
-            and then a start in it. Short episodes are then drawn as often as long ones.
+                and then a start in it. Short episodes are then drawn as often as long ones.
             into: a batch from :meth:`empty_batch` of this size, which is overwritten and returned; None: a new one with
                 its own memory. Making arrays takes longer than filling them.
 
@@ -199,18 +199,18 @@ class SequenceBuffer:
         """
         Replace the stored hidden states of the sequences that were drawn last, so that they do not get out of date.
 
-        A state after a step is the stored state of the next transition, unless that begins an episode. What is stored
-        of the critics' memory stays.
+        The hidden state after a step is stored with the next transition, unless that begins an episode. The part of the
+        critics' memory does not change.
 
         Args:
             states: the actor's hidden states after the steps, shape (L, hidden, B).
-            skipped: steps of each sequence before the first of these, such as a burn-in.
+            skipped: number of steps of each sequence before the first of these states, such as a burn-in.
         """
         begins, column = self.columns['first'].start, self.columns['hidden'].start
         scatter_states(self.rows, self._oldest, self.size, self._drawn, states, skipped + 1, column, begins)
 
     def _balance(self, starts: npt.NDArray[np.float64], length: int, rng: np.random.Generator) -> None:
-        """Move starts, counted from the oldest transition, so that sequences lie around steps drawn from episodes."""
+        """Draw episodes and a step of each; overwrite starts so that each sequence has such a step in its middle."""
         oldest = self._added - self.size
         while self._n_gone < self._n_starts and self._starts[self._n_gone % self.capacity] < oldest:
             self._n_gone += 1
@@ -242,7 +242,7 @@ class SequenceBuffer:
         return seen.observation[0], seen.state[0]
 
     def rewards_and_terminations(self) -> tuple[Array, Array]:
-        """Return all rewards held, and 1 where an episode terminated, each of shape (N,), in no order."""
+        """Return all rewards held, and 1 where an episode terminated, each of shape (N,), in no particular order."""
         held, reward = self.rows[: self.size], self._reward
         return held[:, reward], held[:, reward + 1]
 
@@ -275,7 +275,10 @@ class SequenceBuffer:
 
     def _check(self, length: int) -> None:
         if not 1 <= length <= self.size:
-            raise ConfigError(f'the replay buffer holds {self.size} transitions; a sequence of {length} was requested.')
+            raise ConfigError(
+                f'a sequence of {length} transitions was requested, but the replay buffer holds {self.size}; request 1 '
+                f'to {self.size}, or add transitions first.'
+            )
 
     @property
     def _oldest(self) -> int:
@@ -283,7 +286,7 @@ class SequenceBuffer:
         return self.position if self.size == self.capacity else 0
 
     def empty_batch(self, n_sequences: int, length: int) -> Batch:
-        """Return memory for :meth:`sample`: a batch with arbitrary values."""
+        """Return memory for :meth:`sample`: a batch with arbitrary values, of B sequences of L steps."""
         return empty_batch(self.columns, n_sequences, length)
 
 

@@ -64,7 +64,7 @@ class StreamBuffer:
         n_streams: number of streams, n.
         observation_dim: entries of an observation.
         action_dim: entries of an action.
-        hidden_dim: entries of the hidden state of actor and critics' memory.
+        hidden_dim: entries of the hidden state of the actor and of the critics' memory together.
         state_dim: entries of the critic's privileged state; 0 means that the critic sees the observation.
 
     Raises:
@@ -91,7 +91,7 @@ class StreamBuffer:
         """Number of transitions kept for each stream."""
         width = self.columns['first'].stop
         self.rows = new_rows(n_streams, self.capacity, width)
-        self._newest = np.zeros((n_streams, width), np.float32)  # side by side, then each goes to its ring at once
+        self._newest = np.zeros((n_streams, width), np.float32)  # the newest rows, before they go to the rings
         self.positions = np.zeros(n_streams, np.int64)
         self.sizes = np.zeros(n_streams, np.int64)
         self.added = np.zeros(n_streams, np.int64)
@@ -107,8 +107,8 @@ class StreamBuffer:
 
         Args:
             transitions: of all n streams.
-            taken: False for streams that took no step, such as those that were being reset; shape (n,). None: all took
-                one.
+            taken: False for streams that took no step, for example during their reset, shape (n,). None: all took a
+                step.
         """
         streams = np.arange(len(self.rows)) if taken is None else np.flatnonzero(taken)
         places, at = self.positions[streams], self.columns
@@ -146,7 +146,7 @@ class StreamBuffer:
         return observation, state if state.shape[1] else observation
 
     def rewards_and_terminations(self) -> tuple[Array, Array]:
-        """Return all rewards held, and 1 where an episode terminated, each of shape (N,), in no order."""
+        """Return all rewards held, and 1 where an episode terminated, each of shape (N,), in no particular order."""
         held = self._held()
         return held[:, self.columns['reward'].start], held[:, self.columns['terminated'].start]
 
@@ -187,8 +187,8 @@ class StreamBuffer:
         starts = np.maximum(self.sizes - length + 1, 0).cumsum()
         if not starts[-1]:
             raise ConfigError(
-                f'the replay holds at most {self.longest()} transitions of one environment; a sequence of {length} was '
-                'requested.'
+                f'a sequence of {length} transitions was requested, but the replay holds at most {self.longest()} of '
+                'one environment; request a shorter one, or add transitions first.'
             )
         assert rows is not None
         oldest = np.where(self.sizes == self.capacity, self.positions, 0)
@@ -205,8 +205,8 @@ def gather_streams(
     Args:
         rings: shape (n, capacity, width).
         oldest: the row of each stream's oldest transition, shape (n,).
-        ends: number of possible starts in all streams up to and including each one, shape (n,).
-        places: indices of the starts among all possible ones, rounded down, shape (B,).
+        ends: number of possible starts in all streams up to and including each stream, shape (n,).
+        places: indices of the starts among all possible starts, rounded down, shape (B,).
         rows: the array that is written.
     """
     n_sequences, length, width = rows.shape

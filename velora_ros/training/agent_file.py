@@ -29,10 +29,10 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], values: M
     Args:
         path: path of the file.
         tensors: tensors by name.
-        values: JSON-ready; ``arguments`` are those of the constructor, ``run`` belongs to a checkpoint.
+        values: JSON-ready values: ``arguments`` of the constructor, and in a checkpoint ``run``.
 
     Raises:
-        StorageError: the file cannot be written; an existing one is not changed.
+        StorageError: the file cannot be written; an existing file is not changed.
     """
     metadata = {'format_version': FORMAT_VERSION, 'run': None, **values, 'checksum': _checksum(tensors)}
     with atomic_write(path) as file:
@@ -48,7 +48,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
 
     Raises:
         DamagedFileError: the file is missing, damaged, or not a saved agent.
-        PolicyFileError: it is of another format version.
+        PolicyFileError: the file has another format version.
     """
     if why := why_no_agent(path):
         raise DamagedFileError(f"saved agent '{path}': {why}")
@@ -77,7 +77,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
 
 def restore(agent: SavedAgent, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
     """
-    Restore an agent that was made with the ``arguments`` among the values.
+    Restore an agent that was made with ``values['arguments']``.
 
     Raises:
         DamagedFileError: something is missing, or has the wrong shape.

@@ -71,11 +71,11 @@ class Agent(Protocol):
         ...
 
     def random_actions(self) -> Array:
-        """Draw an action of each stream uniformly from [-1, 1], shape (n, action)."""
+        """Draw an action for each stream uniformly from [-1, 1], shape (n, action)."""
         ...
 
     def remember_batch(self, transitions: Transitions, taken: npt.NDArray[np.bool_]) -> None:
-        """Store one transition of each stream; ``taken`` is False for those that took no step, shape (n,)."""
+        """Store one transition of each stream; ``taken``, shape (n,), is False for streams that took no step."""
         ...
 
     def end_warm_up(self) -> None:
@@ -87,7 +87,7 @@ class Agent(Protocol):
         ...
 
     def learn(self) -> dict[str, float] | None:
-        """Run one update and return its metrics; None while the replay holds too little."""
+        """Run one update and return its metrics; None while the replay holds too few transitions."""
         ...
 
     def diagnostics(self) -> dict[str, float]:
@@ -125,6 +125,6 @@ class SavedAgent(Protocol):
         Check that every weight is finite, before a file with finite weights is replaced.
 
         Raises:
-            DivergenceError: one is not finite.
+            DivergenceError: a weight is not finite.
         """
         ...

@@ -38,7 +38,7 @@ class StopTraining(Exception):  # noqa: N818 - a request, not an error
 
 
 class Callback:
-    """Base class of callbacks; every method is optional. They are called in the order of this class."""
+    """Base class of callbacks. Every method is optional; training calls the methods in the order of this class."""
 
     model: Any = None
     """The agent in training, a ``LiquidDDPG``; it is set before ``on_train_start`` and None until then."""
@@ -47,14 +47,14 @@ class Callback:
         """Called when training begins; the budget is in episodes, in steps, or both."""
 
     def on_resume(self, state: RunState) -> None:
-        """Called when a run is resumed from ``state``; episodes after it are run again."""
+        """Called when a run is resumed from ``state``; episodes after this state are run again."""
 
     def on_episode_start(self) -> Mapping[str, float]:
         """
         Return new values for hyperparameters, from this episode on; usually none.
 
-        Only those of :data:`velora_ros.training.hyperparameters.LIVE` may change. Any other name, and a value that
-        :class:`velora_ros.training.TrainConfig` refuses, raises ConfigError.
+        Only the hyperparameters in :data:`velora_ros.training.hyperparameters.LIVE` may change. Another name, or a
+        value that :class:`velora_ros.training.TrainConfig` refuses, raises ConfigError.
         """
         return {}
 
@@ -68,13 +68,13 @@ class Callback:
         """Called after each episode."""
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Called after each evaluation; ``is_best``: no earlier one of this call was better by a thousandth."""
+        """Called after each evaluation; ``is_best``: no earlier policy of this call was better by more than 0.1 %."""
 
     def on_between_episodes(self, state: RunState, *, last: bool) -> None:
         """
-        Called between episodes: before the first one, and after each one that was not cut off.
+        Called between episodes: before the first episode, and after each episode that was not cut off.
 
-        ``last``: training is over. It is not called if training ends in the middle of an episode.
+        ``last``: training is over. This is not called if training ends in the middle of an episode.
         """
 
     def on_train_end(self, result: TrainResult) -> None:
@@ -86,7 +86,7 @@ def call_each(callbacks: Iterable[Callback], call: Callable[[Callback], None]) -
     Call every callback, even after one of them has ended training, so that all of them see the end.
 
     Raises:
-        StopTraining: the first one that a callback raised.
+        StopTraining: a callback raised it; if several did, the first.
     """
     stop: StopTraining | None = None
     for callback in callbacks:
@@ -106,9 +106,9 @@ class EarlyStopping(Callback):
 
     Args:
         threshold: mean return that is good enough; None: no threshold.
-        in_a_row: consecutive evaluations at or above the threshold that end training; the default defines "solved" in
-            this package's results.
-        patience: evaluations without an improvement that end training; None: no limit.
+        in_a_row: number of consecutive evaluations at or above the threshold after which training ends; the default
+            defines "solved" in this package's results.
+        patience: number of evaluations without an improvement after which training ends; None: no limit.
 
     Raises:
         ConfigError: neither threshold nor patience is given, or a number is out of range.
@@ -165,7 +165,7 @@ class KeepBest(Callback):
         path: the policy file; a better policy replaces it.
 
     Raises:
-        StorageError: it cannot be written; the previous one is kept.
+        StorageError: the file cannot be written; the previous file is kept.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -181,11 +181,11 @@ class EvaluateIn(Callback):
     """
     Also evaluates the policy in another environment, for example a noisier one, whenever it is evaluated.
 
-    Training does not depend on it. The episodes have the same seeds each time, so that the curve shows only the policy.
+    Training does not depend on it. The seeds of the episodes are always the same, so that only the policy differs.
 
     Args:
-        env: another object with the observations of the training environment, in the same order; it stays open.
-        episodes: episodes of each evaluation.
+        env: an environment other than the training environment, with the same observations; it stays open.
+        episodes: number of episodes of each evaluation.
         seed: episode i is reset with a seed drawn from (seed, i).
         max_steps: maximum length of an episode; None: no limit.
     """
@@ -196,7 +196,7 @@ class EvaluateIn(Callback):
         self.env = env
         self._options: dict[str, Any] = {'episodes': episodes, 'seed': seed, 'max_steps': max_steps}
         self.records: list[EvaluationRecord] = []
-        """One record for each evaluation so far; steps, episode and seconds are those of training."""
+        """One record for each evaluation so far; its steps, episode and seconds count the training."""
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
         """Evaluate the policy, and keep the result."""

@@ -55,7 +55,7 @@ class CheckedEnv:
 
     def step(self, action: Array, number: int) -> tuple[Array, Array | None, float, bool, bool, float]:
         """
-        Step with an action in [-1, 1], mapped onto the bounds and clipped to them because of rounding.
+        Step with an action in [-1, 1], mapped onto the bounds and clipped to them, because rounding may exceed them.
 
         Args:
             action: shape (action,).
@@ -162,7 +162,7 @@ def reward_of(value: Any, when: str) -> float:
         when: the step, for the message.
 
     Raises:
-        UnsupportedEnvironmentError: it is neither.
+        UnsupportedEnvironmentError: the value is neither.
     """
     try:
         if isinstance(value, str | bytes):

@@ -28,7 +28,7 @@ class VectorStep(NamedTuple):
 
     Args:
         observation: o'; for an episode that ended, its last observation, shape (n, observation).
-        state: the critic's view of it, shape (n, state); None: the observation.
+        state: what the critic sees with that observation, shape (n, state); None: the observation.
         reward: shape (n,).
         terminated: shape (n,).
         truncated: shape (n,).
@@ -60,14 +60,14 @@ class CheckedVectorEnv:
         self.num_envs = env.num_envs
         self.mode = autoreset_mode(env)
         self.can_save = save_vector_env_state.can_save(env)
-        """Whether :meth:`get_state` returns everything that determines the future."""
+        """Whether the whole state of the vector can be saved with :meth:`get_state`."""
         self._numbers = VectorNumbers(env.num_envs, spec)
         self._low, self._half_range = spec.low, (spec.high - spec.low) / 2
         self._dtype = env.single_action_space.dtype
         self.observation = np.zeros((env.num_envs, spec.observation_dim), np.float32)
         """The observation before each stream's next action, shape (n, observation)."""
         self.state: Array | None = None
-        """The critic's view of it, shape (n, state); None: the observation."""
+        """What the critic sees with that observation, shape (n, state); None: the observation."""
         self.begun = np.ones(env.num_envs, bool)
         """Which streams are at the start of an episode, shape (n,)."""
         self.info: dict[str, Any] = {}
@@ -95,7 +95,7 @@ class CheckedVectorEnv:
         every = bool(which.all())
         if self.resets_itself and not every:
             raise UnsupportedEnvironmentError(
-                'this vector of environments begins episodes by itself, so that single streams cannot be reset; make '
+                'this vector of environments begins episodes by itself, so single streams cannot be reset; make '
                 "it with autoreset_mode='Disabled'."
             )
         options = {} if every else {'options': {'reset_mask': which.copy()}}
@@ -208,7 +208,7 @@ class CheckedVectorEnv:
         return self._numbers.rows(whole, ended, (self._spec.observation_dim,), "infos['final_obs']", self._when)[ended]
 
     def _final_states(self, final_info: Mapping[str, Any], ended: Flags) -> Array:
-        """Return the critic's view of those observations."""
+        """Return what the critic sees with the last observations of the streams that ended."""
         values = final_info.get('privileged_state')
         if values is None or not np.asarray(final_info.get('_privileged_state', ended), bool)[ended].all():
             raise UnsupportedEnvironmentError(
@@ -224,7 +224,7 @@ def autoreset_mode(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
     Return how a vector begins the next episode of a stream that ended.
 
     Raises:
-        UnsupportedEnvironmentError: its metadata do not state it.
+        UnsupportedEnvironmentError: the vector's metadata does not state the mode.
     """
     mode = env.metadata.get('autoreset_mode')
     try:

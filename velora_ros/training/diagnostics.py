@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 RECORD_EVERY = 1_000
-"""Environment steps between two records. A record takes about 0.8 ms, 0.25 % of their time."""
+"""Environment steps between two records. A record takes about 0.8 ms, 0.25 % of the time of these steps."""
 SAMPLE_EVERY = 200
 """Updates between two sampled updates. A sample takes about 0.2 ms."""
 SATURATED = 0.95
@@ -119,7 +119,8 @@ class DiagnosticsRecord:
         episode: number of the current episode, from 1.
         seconds: training time so far [s], evaluations excluded.
         values: by the names of :data:`DIAGNOSTICS`, all of them; NaN where there was nothing to measure.
-        terms: means of what a task reports, by the names of :class:`velora_ros.training.reward_terms.TermMeans`.
+        terms: means of a task's reward terms and metrics, named as in
+            :class:`velora_ros.training.reward_terms.TermMeans`.
     """
 
     steps: int
@@ -149,7 +150,7 @@ class Gathered:
         return means
 
     def state(self) -> dict[str, Sequence[float]]:
-        """Return what :meth:`restore` takes, JSON-ready."""
+        """Return the sums and the numbers of samples for :meth:`restore`, JSON-ready."""
         return {name: list(pair) for name, pair in self._sums.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -158,5 +159,5 @@ class Gathered:
 
 
 def complete(values: Mapping[str, float]) -> dict[str, float]:
-    """Return the values of :data:`DIAGNOSTICS` in its order, NaN where there is none."""
+    """Return a value for each of :data:`DIAGNOSTICS`, in its order; NaN where ``values`` has none."""
     return {name: float(values.get(name, math.nan)) for name in NAMES}

@@ -49,7 +49,7 @@ def discount(periods: int | None) -> float:
 
 def time_limit(env_id: str, *, load: bool = True) -> int | None:
     """
-    Return the periods to the time limit with which an id is registered; None: there is none, or no such id.
+    Return the time limit with which an id is registered, in periods; None: there is no limit, or no such id.
 
     Args:
         env_id: an id in gymnasium's registry, or ``module:id``, of which the module is imported; or the reference of a

@@ -24,10 +24,10 @@ _Loader.add_implicit_resolver('tag:yaml.org,2002:float', WITHOUT_POINT, list('-+
 
 def read_keyword(text: str) -> tuple[str, Any]:
     """
-    Return the keyword in ``name=value``; the value is YAML, so numbers, ``true`` and strings differ.
+    Return the name and the value in ``name=value``; the value is read as YAML.
 
     Raises:
-        ValueError: the text is not of that form.
+        ValueError: the text does not have this form, or a run cannot store the value.
     """
     name, equals, value = text.partition('=')
     if not equals or not name.strip().isidentifier():

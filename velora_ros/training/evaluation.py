@@ -48,7 +48,7 @@ def evaluate(
         episodes: number of episodes, at least 1.
         seed: episode i is reset with a seed drawn from (seed, i).
         max_steps: maximum length of an episode; None: no limit.
-        enough_steps: no further episode begins after this many steps; the first one always runs.
+        enough_steps: no new episode begins after this many steps; the first episode always runs.
 
     Raises:
         ConfigError: ``episodes`` is below 1.
@@ -90,7 +90,7 @@ def evaluate_together(
             observations, rewards, terminated, truncated, infos = env.step(actions)
             returns[running] += rewards[running]
             lengths += running
-            if (ended := terminated | truncated).any():  # those that are done continue, but do not count
+            if (ended := terminated | truncated).any():  # finished environments continue, but do not count
                 running &= ~ended
                 observations, _ = env.reset(options={'reset_mask': ended})
                 policies.reset(ended)

@@ -1,4 +1,4 @@
-"""A second environment for the evaluations of a training run, like the one (or the vector) used in training."""
+"""A second environment for the evaluations of a training run, like the training environment or vector."""
 
 import logging
 from typing import Any
@@ -15,7 +15,7 @@ Vector = VectorEnv[Any, Any, Any]
 
 
 def evaluation_environment(env: Env) -> Env | None:
-    """Make a second environment like the first, without a window; None, with a log message, if that is impossible."""
+    """Make a second environment like ``env``, without a window; if that is impossible, log why and return None."""
     if env.spec is None:
         logger.warning(
             'evaluation is skipped: the environment has no spec from which to make a second one; pass eval_env.'
@@ -30,7 +30,7 @@ def evaluation_environment(env: Env) -> Env | None:
 
 
 def evaluation_environment_of(vector: Vector, one: Env) -> Env | None:
-    """Make an environment for evaluations like those of a vector, represented by ``one``; None if impossible."""
+    """Make an environment for the evaluations of a vector, which ``one`` represents; None if that is impossible."""
     made = _another(vector)
     return evaluation_environment(one) if made is None else numpy_view(made)
 
@@ -39,9 +39,9 @@ def one_of(vector: Vector) -> Env:
     """
     Return one environment that represents all of a vector, for names, bounds, period and checks.
 
-    It is the vector's own (``single()`` of a vector that has this method, the first one of a ``SyncVectorEnv``), a
-    further one of an ``AsyncVectorEnv``, or a view of the first stream, which cannot be stepped. It may be reset,
-    because the vector is reset when training begins.
+    It is the first environment of a ``SyncVectorEnv``, the result of ``single()`` of a vector that has this method, a
+    new environment for an ``AsyncVectorEnv``, or else a view of the first stream, which cannot be stepped. It may be
+    reset, because the vector is reset when training begins.
     """
     if envs := getattr(vector.unwrapped, 'envs', None):
         first: Env = envs[0]
@@ -51,7 +51,7 @@ def one_of(vector: Vector) -> Env:
 
 
 def _another(vector: Vector) -> Env | None:
-    """Make another environment like those of a vector; None if the vector does not say how."""
+    """Make another environment of the same kind as a vector's; None if the vector offers no function for it."""
     single = getattr(vector, 'single', None)
     if single is None and isinstance(vector.unwrapped, AsyncVectorEnv):
         single = vector.unwrapped.env_fns[0]
@@ -60,7 +60,7 @@ def _another(vector: Vector) -> Env | None:
 
 
 class _OneStream(gymnasium.Env[Any, Any]):
-    """The first stream of a vector that does not show its environments: its spaces and what a reset returns."""
+    """The first stream of a vector that hides its environments: the spaces, and what a reset returns."""
 
     def __init__(self, vector: Vector) -> None:
         self._vector = vector

@@ -2,12 +2,14 @@
 When the policy is evaluated during training, and which policy is the best.
 
 With ``eval_every`` -1 evaluations take about a tenth as many steps as training. An evaluation is due when at least 500
-steps have passed since the last one, and all evaluations, the next one included, are expected to take at most a tenth
-of the training steps so far. The length of the next one is estimated from the training episodes and the last
-evaluation. If it takes longer, no further episode starts once all evaluations have taken a quarter of the training
-steps. There is a final evaluation at the end of training; all evaluations together then take at most half of the
-training steps, or one episode more. It is omitted if a single episode would make evaluations take more steps than
-training.
+steps have passed since the last one, and all evaluations, including the next one, are expected to take at most a tenth
+of the training steps so far. The length of the next evaluation is estimated from the training episodes and the last
+evaluation. If it takes longer than estimated, no new episode starts once all evaluations have taken a quarter of the
+training steps.
+
+There is a final evaluation at the end of training; all evaluations together then take at most half of the training
+steps, or one episode more. The final evaluation is omitted if a single episode of it would make evaluations take more
+steps than training.
 
 The schedule depends only on the records of the run, so a resumed run evaluates at the same steps as an uninterrupted
 one.
@@ -45,7 +47,7 @@ AS_GOOD = 0.001
 
 class Evaluations:
     """
-    Evaluates an agent's policy when that is due, and adds the records and the best policy to the result.
+    Evaluates an agent's policy when an evaluation is due, and adds the records and the best policy to the result.
 
     Args:
         agent: provides the policy.
@@ -97,7 +99,7 @@ class Evaluations:
         Args:
             step: steps of the agent.
             episode: number of the last episode.
-            cut_off: whether the budget ended it, so that its length is not that of a whole episode.
+            cut_off: whether the budget ended this episode, so that it is shorter than a whole episode.
         """
         result, done = self._result, step - self._steps_before
         if self._env is None or self._config.eval_every != IN_PROPORTION or result.stopped:
@@ -118,7 +120,7 @@ class Evaluations:
         return step - last >= LEAST_GAP and spent(result) + expected <= SHARE * done
 
     def _expected_length(self, result: TrainResult) -> float:
-        """Return the steps that an episode of the next evaluation is expected to take."""
+        """Return the expected length of an episode in the next evaluation [steps]."""
         lengths = [[one.length for one in result.episodes[-LATEST:]]] if result.episodes else []
         if result.evaluations:
             lengths.append(list(result.evaluations[-1].result.lengths))

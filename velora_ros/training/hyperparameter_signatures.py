@@ -16,8 +16,8 @@ def taking_hyperparameters(group: str) -> Callable[[Decorated], Decorated]:
     """
     Make a function with ``**hyperparameters`` show each hyperparameter of a group, in its signature and docstring.
 
-    Those that the function names explicitly are omitted. The line of ``**hyperparameters`` in the docstring's ``Args``
-    is replaced. A class shows those of its constructor.
+    Hyperparameters that the function names explicitly are omitted. The line of ``**hyperparameters`` in the docstring's
+    ``Args`` is replaced. With a class, the signature of its constructor changes.
 
     Args:
         group: ``AGENT`` or ``TRAIN``.
@@ -41,7 +41,7 @@ def taking_hyperparameters(group: str) -> Callable[[Decorated], Decorated]:
 
 
 def _with_arguments(docstring: str, shown: list['dataclasses.Field[Any]']) -> str:
-    """Return the docstring with a line for each hyperparameter in place of that of ``**hyperparameters``."""
+    """Return the docstring with a line for each hyperparameter in place of the line of ``**hyperparameters``."""
     lines = docstring.splitlines()
     place = next(i for i, line in enumerate(lines) if line.strip().startswith('**hyperparameters:'))
     indent = lines[place][: len(lines[place]) - len(lines[place].lstrip())]
@@ -54,10 +54,10 @@ def _with_arguments(docstring: str, shown: list['dataclasses.Field[Any]']) -> st
 
 def refuse_unknown(function: str, group: str, given: Mapping[str, Any]) -> None:
     """
-    Check keywords as Python checks those in a signature.
+    Refuse unknown keywords, as Python does for a signature.
 
     Raises:
-        TypeError: one is not a hyperparameter of the group.
+        TypeError: a keyword is not a hyperparameter of the group.
     """
     known = names(group)
     for name in given:

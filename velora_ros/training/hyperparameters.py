@@ -46,8 +46,8 @@ def _of(
 
     Args:
         group: ``AGENT`` for an argument of the constructor, ``TRAIN`` for ``train``, ``ENV`` for the environment.
-        default: its default.
-        text: its explanation, one sentence without a full stop.
+        default: the default value.
+        text: the explanation, one sentence without a full stop.
         low: smallest valid value.
         high: largest valid value.
         above: whether ``low`` itself is invalid.
@@ -71,7 +71,7 @@ class TrainConfig:
     """
     The hyperparameters of a training run.
 
-    Names and defaults are those of ``LiquidDDPG`` and ``LiquidDDPG.train``, and for the environment those of
+    Names and defaults are the same as in ``LiquidDDPG``, ``LiquidDDPG.train`` and, for the environment,
     :class:`velora_ros.gym.Disturbances`.
 
     Raises:
@@ -305,7 +305,7 @@ class TrainConfig:
         Read a YAML file of ``name: value`` lines.
 
         Raises:
-            ConfigError: the file is missing, is not such YAML, or contains an unknown name or an invalid value.
+            ConfigError: the file is missing, is not a YAML mapping, or contains an unknown name or an invalid value.
         """
         return cls.from_dict(read_yaml(path))
 
@@ -328,7 +328,7 @@ class TrainConfig:
 
     @property
     def n_sequences(self) -> int:
-        """Sequences in a batch."""
+        """Number of sequences in a batch."""
         return self.batch_size // self.sequence_length
 
     def _group(self, group: str) -> dict[str, Any]:
@@ -351,7 +351,7 @@ LIVE = tuple(item.name for item in fields() if item.metadata['live'])
 
 def live_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return changes of hyperparameters during training, converted to what :class:`TrainConfig` holds.
+    Return changes of hyperparameters during training, converted to the types of :class:`TrainConfig`.
 
     Args:
         changes: new values, by name.
@@ -369,10 +369,10 @@ def live_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
     """
-    Return the value converted to the type of its field; an integer is valid where a number is.
+    Return the value converted to the type of its field; an integer is valid for a field of type float.
 
     Raises:
-        ConfigError: it is not valid.
+        ConfigError: the value is not valid.
     """
     kind: Any = item.type
     meta = item.metadata
@@ -403,7 +403,7 @@ def _checked(item: 'dataclasses.Field[Any]', value: Any) -> Any:
 
 
 def is_number(value: Any, kind: Any) -> bool:
-    """Return whether a value is a finite number of this kind, including numpy's; YAML reads 1e-4 as text."""
+    """Return whether a value is a finite number of the type ``kind``; numpy's numbers count too, strings do not."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     return math.isfinite(value) and (kind is float or float(value).is_integer())

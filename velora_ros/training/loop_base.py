@@ -29,13 +29,13 @@ class RunOptions:
         seed: the run's seed, from which the seed of each reset is drawn.
         eval_seed: the seed of the evaluations, which training does not use.
         total_steps: largest number of transitions; None: no limit.
-        begins_trained: whether the agent began from a file: then it acts by itself in the start-up steps too, and is
-            evaluated before the first one, so that the initial policy is the best until there is a better one.
+        begins_trained: whether the agent began from a file: then it acts without random actions in the start-up steps
+            too, and its policy is evaluated before the first step, so that it is the best until there is a better one.
         eval_env: the environment of the evaluations, which stays open; None: no evaluations.
         callbacks: called in this order.
         privileged_dim: entries of ``info['privileged_state']``; 0: there are none; None: as many as at the first reset.
         steps_before: transitions of the agent in earlier runs.
-        episodes_before: its episodes in earlier runs.
+        episodes_before: episodes of the agent in earlier runs.
         resumed: the state of this run when the agent was saved; the budget includes what was done before.
         clock: returns seconds, for throughput only; training never depends on it.
     """
@@ -59,7 +59,7 @@ class LoopBase(ABC):
 
     Args:
         agent: the agent to train.
-        config: the hyperparameters; those of the groups ``agent`` and ``env`` are not read.
+        config: the hyperparameters; the groups ``agent`` and ``env`` are not used.
         options: everything else.
     """
 
@@ -160,7 +160,7 @@ class LoopBase(ABC):
             callback.on_diagnostics(record)
 
     def _last_diagnostics(self) -> None:
-        """Record the steps since the last record; in a run that continues they are part of its next record."""
+        """Record the steps since the last record; if the run is resumed, its next record contains them instead."""
         if self._step > self._steps_before and self._step % RECORD_EVERY:
             try:
                 self._record_diagnostics()

@@ -19,7 +19,7 @@ class ProgressBar(Callback):
     A bar with return, losses, steps per second and remaining time; without a terminal, only the status lines.
 
     Args:
-        window_size: episodes between two status lines, and over which their means are taken.
+        window_size: number of episodes between two status lines; each line shows the means of these episodes.
     """
 
     def __init__(self, window_size: int) -> None:

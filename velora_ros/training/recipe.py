@@ -1,9 +1,9 @@
 """
 The recipe: one configuration of hyperparameters for every environment, and the rules that scale it.
 
-``config/train/recipe.yaml`` holds the configuration, ``recipe-task.yaml`` the differences for tasks, which simulate
-many robots at once, and ``recipe-task-small.yaml`` those for tasks with few actions. What depends on the environment
-follows from a rule here, never from a list of environments.
+``config/train/recipe.yaml`` holds the configuration. ``recipe-task.yaml`` holds the differences for tasks, which
+simulate many robots at once, and ``recipe-task-small.yaml`` the differences for tasks with few actions. What depends on
+the environment follows from a rule here, never from a list of environments.
 """
 
 import math
@@ -17,7 +17,7 @@ from velora_ros.utils.shipped_files import share_path
 from velora_ros.utils.task_names import is_task_reference
 
 RECIPE = 'recipe'
-"""The name of its file; as the name of a preset it stands for the default."""
+"""The name of the recipe's file; as the name of a preset, it selects the recipe."""
 
 SIMULATIONS = 64
 """Number of simulations in the training of a task, unless another number is given."""
@@ -26,7 +26,7 @@ GREATEST_TRACE = 0.9
 """The lambda of the returns where ``gamma`` is greatest."""
 
 TASK_STEPS = 1_000_000
-"""Transitions of all simulations in a training of a task that names no budget itself."""
+"""Default budget for training a task, in transitions of all simulations together."""
 
 FEW_ACTIONS = 8
 """Largest number of actions for which a robot gets the recipe for small tasks."""
@@ -37,7 +37,7 @@ def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -
     Return the default hyperparameters of a training run, and where they come from.
 
     Args:
-        env_id: environment.
+        env_id: the id of the environment, or the reference of a task.
         preset: name of a preset of the environment; empty, or ``recipe``: the recipe.
         load: whether the module of a ``module:id`` and the file of a task may be loaded to find the time limit.
 
@@ -55,26 +55,26 @@ def named_hyperparameters(env_id: str, preset: str = '', *, load: bool = True) -
 
 def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
     """
-    Return the recipe's hyperparameters for an environment: those of the file, ``gamma`` and ``trace``.
+    Return the recipe's hyperparameters for an environment: the values of its files, ``gamma`` and ``trace``.
 
     ``gamma`` follows from the time limit, unless a task sets it, and ``trace`` from ``gamma``.
 
     Args:
-        env_id: an id; if it is not registered, the time limit is not known.
+        env_id: the id of an environment; if it is not registered, the time limit is not known.
         load: as for :func:`named_hyperparameters`.
 
     Raises:
-        ConfigError: the file cannot be read.
+        ConfigError: a file cannot be read.
     """
     return _values(_files(env_id, load=load), discount_for(env_id, load=load)[0])
 
 
 def task_steps(reference: str) -> int:
     """
-    Return the transitions of all simulations in a training of a task unless the user gives a budget.
+    Return the default budget for training a task, in transitions of all simulations together.
 
     Args:
-        reference: of the task, for example ``quadruped`` or ``my_robot.py:WALK``.
+        reference: reference of the task, for example ``quadruped`` or ``my_robot.py:WALK``.
     """
     try:
         named: int | None = load_task(reference).train_steps
@@ -109,12 +109,12 @@ def _actions(reference: str) -> float:
     """Return how many actions the robot of a task has; infinite if that is not known."""
     try:
         return len(load_task(reference).policy_spec.action_names)
-    except FAILURES:  # making the environment says what is wrong
+    except FAILURES:  # making the environment reports the error
         return math.inf
 
 
 def _values(files: list[str], gamma: float) -> dict[str, Any]:
-    """Return the values of the recipe's files, and those that follow from a rule."""
+    """Return the values of the recipe's files, and the values that follow from a rule."""
     base, *of_tasks = [read_yaml(share_path('config', 'train', file)) for file in files]
     values = {**base, 'trace': trace(gamma)}
     for more in of_tasks:

@@ -20,11 +20,11 @@ class EpisodeRecord:
 
     Args:
         episode: counted from 1 over all calls of ``train``.
-        steps: environment steps so far, this episode's included.
+        steps: environment steps so far, including this episode's.
         episode_return: undiscounted sum of rewards, with exploration noise.
         length: steps of this episode.
-        critic_loss: mean over the episode's updates; NaN where there were none.
-        actor_loss: likewise.
+        critic_loss: mean over the episode's updates; NaN if there were none.
+        actor_loss: mean over the episode's updates; NaN if there were none.
         steps_per_s: environment steps per second since training began, evaluations excluded.
         seconds: training time so far [s], evaluations excluded.
     """
@@ -82,14 +82,14 @@ class TrainResult:
         episodes: one record per episode, in order.
         evaluations: one record per evaluation; empty if no evaluation environment could be made.
         best_policy: the newest policy whose mean return is within a thousandth of the best; None without evaluations.
-        best_evaluation: its evaluation.
+        best_evaluation: the evaluation of that policy.
         steps: environment steps of this call.
         seconds: training time [s], evaluations excluded.
         stopped: why training ended early; empty if it did not.
-        stopped_by: what ended it: ``steps`` (``total_steps`` were done), ``episodes`` (``n_episodes`` were), ``solved``
-            or ``patience`` (:class:`EarlyStopping`), ``signal``, ``request`` (a service or another program) or
-            ``callback``.
-        reason: the same as a phrase.
+        stopped_by: what ended training: ``steps`` (``total_steps`` were done), ``episodes`` (``n_episodes`` were done),
+            ``solved`` or ``patience`` (:class:`EarlyStopping`), ``signal``, ``request`` (a service or another program)
+            or ``callback``.
+        reason: what ended training, as a phrase.
         diagnostics: one record of learning every 1,000 steps and one at the end; docs/training.md has the table.
     """
 
@@ -167,7 +167,7 @@ class EpisodeSums:
         return sums
 
     def record(self, episode: int, steps: int, *, steps_per_s: float, seconds: float) -> EpisodeRecord:
-        """Return the record of the episode, with means of the metrics; :class:`EpisodeRecord` explains the others."""
+        """Return the record of the episode, with means of the metrics; see :class:`EpisodeRecord` for the arguments."""
         critic_loss, actor_loss = self._mean('critic_loss'), self._mean('actor_loss')
         return EpisodeRecord(episode, steps, self._return, self.length, critic_loss, actor_loss, steps_per_s, seconds)
 
@@ -189,7 +189,7 @@ class Stopwatch:
         self._start = clock() - already
 
     def seconds(self) -> float:
-        """Return the training time so far."""
+        """Return the training time so far [s]."""
         return self._clock() - self._start
 
     @contextlib.contextmanager

@@ -9,7 +9,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 KINDS = {'terms': 'reward', 'metrics': 'metrics'}
-"""Entries of an info, and the prefix of the names in them."""
+"""Entries of the infos, and the prefix that the names in them get."""
 _COUNT = 'count'
 
 
@@ -45,7 +45,7 @@ class TermMeans:
         return means
 
     def state(self) -> dict[str, Array]:
-        """Return what :meth:`restore` takes."""
+        """Return the sums and the number of steps for :meth:`restore`."""
         if not self._count:
             return {}
         return {_COUNT: np.array(self._count, np.float64), **{name: one.copy() for name, one in self._sums.items()}}

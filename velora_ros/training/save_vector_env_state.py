@@ -16,8 +16,8 @@ def can_save(vector: VectorEnv[Any, Any, Any]) -> bool:
     """
     Return whether the state of a vector can be saved and restored bit for bit.
 
-    It can if the vector has the methods ``get_state``, which returns arrays by name, and ``set_state``, like those of
-    tasks, or if it is a ``SyncVectorEnv`` without autoreset of gymnasium's MuJoCo environments
+    This is possible for a vector with the methods ``get_state``, which returns arrays by name, and ``set_state``, such
+    as a task's vector. It is also possible for a ``SyncVectorEnv`` without autoreset of gymnasium's MuJoCo environments
     (:mod:`velora_ros.gym.save_env_state`).
     """
     if callable(getattr(vector, 'get_state', None)) and callable(getattr(vector, 'set_state', None)):

@@ -12,10 +12,10 @@ A transition passes through these files on its way to a step of Adam, in the tor
 6. ``models/actor_and_critics.py``, called by the backend: the networks. The actor is a torch module
    (``liquid/network.py``); its gradient through time is torch's own.
 
-:mod:`velora_ros.training.vector_env_loop` does the same in many environments. What both have in common, such as the
-budget and the records, is in :mod:`velora_ros.training.loop_base`.
+:mod:`velora_ros.training.vector_env_loop` does the same in many environments. :mod:`velora_ros.training.loop_base`
+contains what both have in common, such as the budget and the records.
 :class:`velora_ros.training.checked_env.CheckedEnv` is the environment with float32 observations and actions in [-1, 1];
-it refuses what is not finite.
+it refuses numbers that are not finite.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ class TrainingLoop(LoopBase):
         agent: acts and learns, for example ``DDPGAgent`` (``models/agent.py``).
         env: the training environment; it stays open.
         spec: bounds and nominal period of ``env``.
-        config: the hyperparameters; those of the groups ``agent`` and ``env`` are not read.
+        config: the hyperparameters; the groups ``agent`` and ``env`` are not used.
         options: everything else.
     """
 
@@ -106,7 +106,7 @@ class TrainingLoop(LoopBase):
             self._rest(last=False)
 
     def _noise_of_episode(self) -> float:
-        """Return the noise of this episode: a function of seed and episode, so that a resumed run has the same."""
+        """Return the noise of this episode: a function of seed and episode, and so the same in a resumed run."""
         config = self._config
         if config.noise_low == 1:
             return config.noise_scale

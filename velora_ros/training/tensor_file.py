@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 PIECE = 8 * 2**20
-"""Bytes that are written before the next ones wait for the disk."""
+"""Number of bytes to write before waiting for the disk."""
 
 _KINDS = {
     torch.float64: 'F64', torch.float32: 'F32', torch.float16: 'F16', torch.int64: 'I64', torch.int32: 'I32',
     torch.int16: 'I16', torch.int8: 'I8', torch.uint64: 'U64', torch.uint32: 'U32', torch.uint16: 'U16',
     torch.uint8: 'U8', torch.bool: 'BOOL',
 }  # fmt: skip
-"""The types that torch, numpy and safetensors all know, by the name that safetensors has for them."""
+"""The types that torch, numpy and safetensors have in common, with the name in safetensors."""
 
 
 def write_pieces(file: IO[bytes], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -46,7 +46,7 @@ def write_pieces(file: IO[bytes], tensors: Mapping[str, Tensor], metadata: Mappi
 
 
 def pieces(tensor: Tensor) -> Iterator[memoryview]:
-    """Return the bytes of a tensor in order, a piece at a time."""
+    """Yield the bytes of a tensor in order, a piece at a time."""
     whole = np.ascontiguousarray(tensor.detach().cpu().numpy()).reshape(-1).view(np.uint8).data
     for start in range(0, len(whole), PIECE):
         yield whole[start : start + PIECE]

@@ -5,10 +5,10 @@ from velora_ros.training.hyperparameters import TrainConfig
 
 class UpdateSchedule:
     """
-    Counts updates in fractions; a fraction of one is kept for later.
+    Counts updates in fractions; a fraction of an update is kept for later.
 
     Args:
-        credit: the fraction that was kept when a run was saved.
+        credit: the fraction of an update that was kept when a run was saved.
     """
 
     def __init__(self, credit: float = 0.0) -> None:

@@ -19,8 +19,8 @@ def check_vector(vector: Vector, config: TrainConfig) -> None:
     Check that the environments of a vector are alike, and that the hyperparameters suit a vector.
 
     Raises:
-        UnsupportedEnvironmentError: they differ, or a space is not a box.
-        ConfigError: a hyperparameter needs a single environment, or the replay is too small for so many.
+        UnsupportedEnvironmentError: the environments differ, or a space is not a box.
+        ConfigError: a hyperparameter needs a single environment, or the replay is too small for so many environments.
     """
     _check_alike(vector)
     for name, space in (('observations', vector.single_observation_space), ('actions', vector.single_action_space)):
@@ -37,7 +37,7 @@ def check_streams(num_envs: int, config: TrainConfig) -> None:
     Check that the hyperparameters suit this many environments at once.
 
     Raises:
-        ConfigError: one needs a single environment, or the replay is too small for so many.
+        ConfigError: a hyperparameter needs a single environment, or the replay is too small for so many environments.
     """
     if config.episode_share:
         raise ConfigError(

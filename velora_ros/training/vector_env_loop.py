@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 PART = 100
 """Steps of the vector after which a run can be saved, if the vector's state can be saved."""
 CUT = (1_000, 10_000)
-"""Otherwise ``max_steps`` of them, within these limits, so that a whole episode fits in between."""
+"""Limits of the number of steps if the state cannot be saved: ``max_steps``, so that a whole episode fits in."""
 NOISE = 1  # (seed, stream, episode, NOISE) seeds an episode's noise level; (seed, stream, episode) its reset
 LOSSES = ('critic_loss', 'actor_loss')
 SAVED = ('lengths', 'returns', 'hidden', 'dt', 'noise_scales', 'updates_before', 'losses')
@@ -46,10 +46,10 @@ class VectorTrainingLoop(LoopBase):
     One training run of an agent in a vector of environments.
 
     Args:
-        agent: acts and learns; its replay has as many streams.
+        agent: acts and learns; its replay has one stream for each environment.
         env: the vector; it stays open.
         spec: bounds and nominal period of each of its environments.
-        config: the hyperparameters; those of the groups ``agent`` and ``env`` are not read.
+        config: the hyperparameters; the groups ``agent`` and ``env`` are not used.
         options: everything else.
 
     Raises:
@@ -68,7 +68,7 @@ class VectorTrainingLoop(LoopBase):
         self._lengths, self._returns = np.zeros(n, np.int64), np.zeros(n)
         self._hidden, self._dt = agent.initial_hidden_batch(n), np.ones(n, np.float32)
         self._noise_scales = np.zeros(n, np.float32)
-        self._losses = np.zeros((2, len(LOSSES)))  # since training began: their sums and their number
+        self._losses = np.zeros((2, len(LOSSES)))  # sums and numbers of losses since training began
         self._updates_before = np.zeros((n, 2, len(LOSSES)))  # the same when the episodes began
         self._must_reset = True
         if options.resumed is not None and options.resumed.streams:
@@ -170,7 +170,7 @@ class VectorTrainingLoop(LoopBase):
         self._noise_scales[streams] = [self._noise_of_episode(stream) for stream in streams]
 
     def _cut_all(self) -> None:
-        """End the episodes of all streams where the run is saved, since their state cannot be."""
+        """End the episodes of all streams where the run is saved, because the streams' state cannot be saved."""
         for stream in np.flatnonzero(self._lengths).tolist():
             self._agent.end_episode(int(self._lengths[stream]), full=True, stream=stream)
         self._must_reset = True
@@ -184,7 +184,7 @@ class VectorTrainingLoop(LoopBase):
         return {stream: stream_seed(self._seed, stream, int(self._episodes[stream])) for stream in streams}
 
     def _noise_of_episode(self, stream: int) -> float:
-        """Return the noise of a stream's episode, a function of seed, stream and episode, as in a resumed run."""
+        """Return the noise of a stream's episode: a function of seed, stream and episode, as in a resumed run."""
         config = self._config
         if config.noise_low == 1:
             return config.noise_scale

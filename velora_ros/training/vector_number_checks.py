@@ -21,14 +21,14 @@ class VectorNumbers:
 
     Args:
         n: number of streams.
-        spec: names and period of each of them.
+        spec: names and period of each stream's environment.
     """
 
     def __init__(self, n: int, spec: PolicySpec) -> None:
         self._n, self._spec = n, spec
 
     def rewards(self, values: Any, taken: Flags, when: str) -> npt.NDArray[np.float64]:
-        """Return the rewards, shape (n,); only those of ``taken`` must be finite."""
+        """Return the rewards, shape (n,); only rewards of streams in ``taken`` must be finite."""
         try:
             rewards = np.array(values, np.float64)
         except (TypeError, ValueError):
@@ -57,7 +57,7 @@ class VectorNumbers:
         return flags
 
     def elapsed(self, info: Mapping[str, Any], which: Flags) -> Array:
-        """Return dt/T of the streams of ``which``; for the others, and if the infos have no dt, it is 1."""
+        """Return dt/T, shape (n,); 1 for streams that are not in ``which``, and if the infos have no dt."""
         seconds = info.get('dt')
         if seconds is None:
             return np.ones(self._n, np.float32)

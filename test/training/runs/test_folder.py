@@ -59,7 +59,7 @@ def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
-    with pytest.raises(StorageError, match='cannot be made or written'):
+    with pytest.raises(StorageError, match='cannot be created or written'):
         RunFolder.start(tmp_path / 'file' / 'run', CONFIG)
 
 
@@ -136,5 +136,5 @@ def test_each_of_several_runs_that_start_at_once_gets_a_folder_of_its_own(tmp_pa
 
 def test_a_place_that_cannot_be_written_is_not_searched_for_ever(tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(StorageError, match='cannot be made or written'):
+    with pytest.raises(StorageError, match='cannot be created or written'):
         RunFolder.start_in_free(lambda: tmp_path / 'file' / 'run', CONFIG)

@@ -69,7 +69,7 @@ def test_a_full_disk_ends_the_run_with_its_last_checkpoint_intact(tmp_path: Path
     assert done.returncode == 0, done.stderr
     said = copied.read_text()
     assert ('No space left on device' if how == 'full' else 'File too large') in said
-    assert 'The run is kept up to step 35: velora_ros train --resume' in said
+    assert 'The run is kept up to step 35; resume it with: velora_ros train --resume' in said
 
 
 @pytest.mark.parametrize('how', [pytest.param('limit', marks=pytest.mark.slow), 'read-only'])
@@ -82,4 +82,4 @@ def test_a_disk_that_takes_no_more_ends_the_run_with_its_last_checkpoint_intact(
     finally:
         shutil.rmtree(folder)
     assert ('File too large' if how == 'limit' else 'Permission denied') in said
-    assert 'The run is kept up to step 35: velora_ros train --resume' in said
+    assert 'The run is kept up to step 35; resume it with: velora_ros train --resume' in said

@@ -74,7 +74,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_taken(
 ) -> None:
     newest, before, *_ = checkpoint_files(run)
     damage(newest)
-    with pytest.warns(UserWarning, match=f'The run is resumed from the previous one, {before.name}'):
+    with pytest.warns(UserWarning, match=f'The run is resumed from the previous checkpoint, {before.name}'):
         train(run.folder)
     assert newest.with_suffix('.damaged').exists()
     assert_same_run(RunPaths(run.folder.parent / 'whole'), run)
@@ -248,7 +248,8 @@ def test_an_environment_that_fails_ends_the_run_with_one_sentence(tmp_path: Path
             Failing(length=5), 8, eval_every=0, progress=False, run_dir=tmp_path, checkpoint_every=0
         )
     assert '\n' not in str(error.value)
-    assert str(error.value).endswith(f'The run is kept up to step 10: velora_ros train --resume {tmp_path}')
+    kept = 'The run is kept up to step 10; resume it with: velora_ros train --resume'
+    assert str(error.value).endswith(f'{kept} {tmp_path}')
 
 
 @pytest.mark.parametrize('optim', [torch.optim.Adam, torch.optim.RMSprop])

@@ -33,7 +33,7 @@ class Choice:
 
     Args:
         name: ``torch`` or ``numba``.
-        reason: why, as a clause.
+        reason: why it was chosen, as a clause.
         threads: number of threads that an update uses.
     """
 
@@ -53,8 +53,8 @@ def choose_backend(config: TrainConfig, networks: Networks, optimizers: Sequence
 
     Args:
         config: ``backend`` and ``cell``.
-        networks: the agent's.
-        optimizers: the actor's and the critics'.
+        networks: the agent's networks.
+        optimizers: the optimisers of the actor and of the critics.
 
     Raises:
         ConfigError: numba was requested and cannot run this agent; the message says why.
@@ -89,7 +89,7 @@ def operations(config: TrainConfig, networks: Networks) -> float:
 
 
 def threads_of_numba(config: TrainConfig, networks: Networks) -> int:
-    """Return 2 if there are two critics and large updates; the results are identical bit for bit."""
+    """Return the number of threads: 2 for two critics and large updates, otherwise 1. The results are identical."""
     return 2 if len(networks.critics) > 1 and operations(config, networks) >= LARGE_UPDATE else 1
 
 

@@ -1,10 +1,10 @@
 """
-Updates that never leave the device: replay, sampling, normalisation and both steps, on CUDA as two graphs.
+Updates that never leave the device, from the replay to the optimisers' steps; on CUDA they are two graphs.
 
 A graph is one launch instead of hundreds; otherwise an update of this size mostly waits for launches. Everything that
-it reads is at fixed addresses: random numbers are drawn there in advance, learning rates are tensors. torch's compiler
-fuses the small operations in it: 250 kernels instead of 800. Nothing waits for the device except
-:meth:`DeviceLearner.metrics`. The same code runs without graphs on the CPU, where tests compare it to the torch
+a graph reads is at fixed addresses: random numbers are drawn there in advance, learning rates are tensors. torch's
+compiler fuses the small operations in a graph: 250 kernels instead of 800. Nothing waits for the device except
+:meth:`DeviceLearner.metrics`. The same code runs without graphs on the CPU, where tests compare it with the torch
 backend.
 """
 
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 Loss = Callable[[], tuple[Tensor, Tensor]]
 WARM_UP = 3
-"""Updates before a graph is recorded, in which torch allocates what it needs; they are undone."""
+"""Number of updates before a graph is recorded, in which torch allocates what it needs; they are undone."""
 
 
 class DeviceLearner:
@@ -39,11 +39,11 @@ class DeviceLearner:
     Samples and updates on the networks' device.
 
     Args:
-        backend: torch's, with the networks and optimisers.
+        backend: the torch backend, with the networks and optimisers.
         buffer: the replay, which stays on the host; its rows are copied to the device as they arrive.
         config: the hyperparameters of the updates; other values need another learner.
         seed: seed of the run; the random numbers of an update are a function of this and the update's number.
-        graphs: whether to record CUDA graphs; False: the same functions are called.
+        graphs: whether to record CUDA graphs; False: call the same functions directly.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class DeviceLearner:
 
     @torch.no_grad()
     def targets(self, data: TensorBatch) -> Tensor:
-        """Return what :meth:`velora_ros.models.backends.protocol.Backend.targets` does, without leaving the device."""
+        """Return the critics' targets, (B, L - burn-in), like ``Backend.targets`` but without leaving the device."""
         config, burn_in = self._config, self._config.burn_in
         assert data.reward is not None
         assert data.terminated is not None
@@ -196,8 +196,8 @@ class DeviceLearner:
         """
         Fuse the many small operations of both losses, which halves the time of an update; log one line on failure.
 
-        torch needs a C compiler and Python's headers for that. The first update on a machine then takes up to half a
-        minute longer, and is undone.
+        torch needs a C compiler and Python's headers for that. The first compilation on a machine takes up to half a
+        minute. It needs an update of critics and actor, which is undone.
         """
         logger.info('compiling the updates for the GPU; the first time on a machine this takes up to half a minute')
         plain = self._losses
@@ -210,7 +210,11 @@ class DeviceLearner:
         except RuntimeError as error:  # an error of torch's compiler; any other error is raised again without it
             self._losses = plain
             reason = str(error).strip().partition('\n')[0]
-            logger.warning('torch cannot compile on this machine (%s); updates take about twice as long', reason)
+            logger.warning(
+                'torch cannot compile on this machine (%s); updates take about twice as long. Compiling needs a C '
+                "compiler and Python's headers.",
+                reason,
+            )
 
     def _undone(self) -> AbstractContextManager[None]:
         return undone(self._networks, (self._backend.critic_optimizer, self._backend.actor_optimizer))
@@ -237,7 +241,7 @@ class DeviceLearner:
 
 @contextmanager
 def undone(networks: Networks, optimizers: Sequence[Optimizer]) -> Iterator[None]:
-    """Restore weights and optimiser states in place afterwards; a state that did not exist before becomes zero."""
+    """At the end of the block, undo all changes of weights and optimiser states in place; new states become zero."""
     weights = [(tensor, tensor.clone()) for tensor in networks.state_dict().values()]
     before = {
         id(parameter): {name: value.clone() for name, value in state.items()}

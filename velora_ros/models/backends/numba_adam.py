@@ -18,7 +18,7 @@ class FlatParameters:
     """
     A module's parameters in one flat array, with a view of each; torch's parameters use the same memory.
 
-    The parameters get new memory: a tensor that shares the old one (a ``parameter.data`` from before) no longer changes
+    The parameters get new memory: a tensor that shares the old memory (an earlier ``parameter.data``) no longer changes
     with the parameter. Weights that are written in place, for example by ``load_state_dict``, take effect at once.
     Weights that replace the memory (``parameter.data = ...``, ``module.double().float()``) take effect after
     :meth:`attach`.
@@ -66,7 +66,7 @@ class FlatParameters:
             raise ConfigError(
                 f'the network parameter {name} is now {values.dtype} of shape {tuple(values.shape)} on '
                 f'{values.device}; this agent learns in torch.float32 of shape {view.shape} on cpu. Make an agent '
-                'with the device or sizes that you need.'
+                'for the device or sizes that you need.'
             )
         view[...] = values.numpy()
         parameter.data = torch.from_numpy(view)
@@ -76,11 +76,11 @@ class FlatParameters:
         return float(np.sqrt(np.dot(self.flat_gradient, self.flat_gradient)))
 
     def part(self, module: str) -> dict[str, Array]:
-        """Return the views of a submodule's parameters, by their names in it."""
+        """Return the views of a submodule's parameters, by the names that they have in the submodule."""
         return _part(self.views, module)
 
     def gradient_part(self, module: str) -> dict[str, Array]:
-        """Return the gradients of a submodule's parameters, by their names in it."""
+        """Return the gradients of a submodule's parameters, by the names that they have in the submodule."""
         return _part(self.gradients, module)
 
 
@@ -133,7 +133,7 @@ class FlatAdam:
         return [[places[id(parameter)] for parameter in group['params']] for group in groups]
 
     def step(self, max_grad_norm: float) -> None:
-        """Take one step along the flat gradient, scaled down to the norm if that is above 0."""
+        """Take one step along the flat gradient, scaled down to ``max_grad_norm`` if this is above 0."""
         gradient = self.flat.flat_gradient
         if max_grad_norm > 0:
             gradient *= np.float32(min(1.0, max_grad_norm / (float(np.sqrt(np.dot(gradient, gradient))) + 1e-6)))
@@ -151,7 +151,7 @@ def adam(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
     values: Array, gradient: Array, mean: Array, square: Array,
     rate: float, beta1: float, beta2: float, root: float, epsilon: float,
 ) -> None:  # fmt: skip
-    """Take one Adam step, rate lr / (1 - beta1^n), root sqrt(1 - beta2^n)."""
+    """Take Adam's step n, with ``rate`` = lr / (1 - beta1^n) and ``root`` = sqrt(1 - beta2^n)."""
     one, rate32 = np.float32(1.0), np.float32(rate)
     keep1, keep2 = np.float32(beta1), np.float32(beta2)
     root32, epsilon32 = np.float32(root), np.float32(epsilon)
@@ -163,6 +163,6 @@ def adam(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
         mean[i], square[i] = m, s
         values[i] -= rate32 * m / (np.sqrt(s) / root32 + epsilon32)
     if values.size % 2:
-        # The loop multiplies by 1 / root. Runs of earlier versions continue bit for bit: there the compiler divided for
-        # the one element that is left over after whole vectors and pairs.
+        # The loop multiplies by 1 / root. In earlier versions, the compiler divided for the one element that is left
+        # over after whole vectors and pairs; this does the same, so that their runs continue bit for bit.
         values[odd] = before - rate32 * mean[odd] / (np.sqrt(square[odd]) / root32 + epsilon32)

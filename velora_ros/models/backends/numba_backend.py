@@ -1,9 +1,9 @@
 """
 Every value and gradient in compiled loops, for small networks on the CPU.
 
-Networks of this size spend their time between torch's operations, not in them. The loops work on the memory of torch's
-parameters and of torch's Adam state, so that saving, exporting and predicting see no difference. Tests compare values
-and gradients to :mod:`velora_ros.models.backends.torch_backend`.
+With networks of this size, torch spends most of its time between operations. The loops work on the memory of torch's
+parameters and of torch's Adam state, so that saving, exporting and predicting work as with torch. Tests compare values
+and gradients with :mod:`velora_ros.models.backends.torch_backend`.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,15 +35,15 @@ Result = TypeVar('Result')
 
 class NumbaBackend:
     """
-    Implements :class:`velora_ros.models.backends.protocol.Backend`.
+    A :class:`velora_ros.models.backends.protocol.Backend` in compiled loops.
 
-    :func:`velora_ros.models.backends.choose_backend.choose_backend` describes what it can run.
+    :func:`velora_ros.models.backends.choose_backend.why_not_numba` lists what it cannot run.
 
     Args:
         networks: networks on the CPU; this moves their parameters into flat arrays that they share with torch.
         actor_optimizer: plain Adam over the actor's parameters.
         critic_optimizer: plain Adam over the parameters of ``networks.critic_side()``.
-        threads: 2: each of two critics learns in its own thread; the results are identical bit for bit.
+        threads: 1, or 2 to let each of two critics learn in its own thread; the results are identical bit for bit.
 
     Raises:
         ConfigError: the actor's cell has no kernels.
@@ -79,11 +79,11 @@ class NumbaBackend:
             self._memory_gradients = self._critics.gradient_part('memory')
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Rebuild a copy or a pickle from its parts: copied views would not be views of the copied parameters."""
+        """Rebuild a copy from its parts: copied views would not be views of the copied parameters."""
         return NumbaBackend, (self.networks, self._actor_adam.optimizer, self._critic_adam.optimizer)
 
     def act(self, observation: Array, hidden: Array, dt: float) -> tuple[Array, Array]:
-        """See :meth:`Backend.act`."""
+        """Run the actor on one observation; see :meth:`Backend.act`."""
         inputs = self._observation_map(observation)
         if self._memory is None:
             return self.actor.step(inputs, hidden, dt)
@@ -92,7 +92,7 @@ class NumbaBackend:
         return motor, np.concatenate([after, self._memory.advance(inputs, hidden[size:], dt)])
 
     def act_batch(self, observation: Array, hidden: Array, dt: Array) -> tuple[Array, Array]:
-        """See :meth:`Backend.act_batch`; it runs n sequences of one step."""
+        """Run the actor on n sequences of one step; see :meth:`Backend.act_batch`."""
         inputs = np.ascontiguousarray(self._observation_map(observation).T)[None]
         before, elapsed, never = np.ascontiguousarray(hidden.T), dt[None], np.zeros((1, len(dt)), np.float32)
         size = self.actor.n_command
@@ -103,12 +103,12 @@ class NumbaBackend:
         return np.ascontiguousarray(motor[0].T), after.T.copy()
 
     def value(self, state: Array, memory: Array, action: Array) -> float:
-        """See :meth:`Backend.value`."""
+        """Return the first critic's Q; see :meth:`Backend.value`."""
         inputs = np.concatenate([self._state_map(state), memory, action])
         return float(self._online_critics[0].values(inputs[:, None])[0])
 
     def states(self, batch: Batch) -> Array:
-        """See :meth:`Backend.states`."""
+        """Return the hidden states after sequences; see :meth:`Backend.states`."""
         size = self.actor.n_command
         inputs = np.ascontiguousarray(self._observation_map(batch.observation).transpose(1, 2, 0))
         dt, first, hidden = (np.ascontiguousarray(values.T) for values in (batch.dt, batch.first, batch.hidden))
@@ -118,7 +118,7 @@ class NumbaBackend:
         return np.concatenate(ends).T
 
     def prepare(self, batch: Batch, burn_in: int) -> BatchLayout:
-        """See :meth:`Backend.prepare`; the memory is that of the last batch of this shape."""
+        """Return a batch in this backend's layout, in the memory of the last batch of this shape."""
         shape = (*batch.observation.shape, batch.hidden.shape[1], burn_in)
         if shape not in self._batches:
             self._batches[shape] = BatchLayout(batch, self.actor.n_command, burn_in)
@@ -127,7 +127,7 @@ class NumbaBackend:
         return data
 
     def targets(self, data: BatchLayout, noise: Array, config: TrainConfig) -> Array:
-        """See :meth:`Backend.targets`; the shape is (M,), one entry for each column that carries loss."""
+        """Return the critics' targets, shape (M,), one for each column with loss; see :meth:`Backend.targets`."""
         burn_in, following, batch = data.burn_in, (data.next_dt, data.never), data.source
         sequences = data.observation, data.hidden, data.dt, data.first
         if config.trace_width > 0:
@@ -157,7 +157,7 @@ class NumbaBackend:
     def critic_step(
         self, data: BatchLayout, target: Array, config: TrainConfig, *, measure: bool = False
     ) -> tuple[Metrics, Metrics]:
-        """See :meth:`Backend.critic_step`."""
+        """Take one optimiser step of the critics; see :meth:`Backend.critic_step`."""
         tape = self._run_memory(data)
         n_slopes = 0 if tape is None else data.n_seen
         errors, means, slopes = zip(
@@ -178,7 +178,7 @@ class NumbaBackend:
         return {'critic_loss': loss, 'q_mean': means[0]}, diagnostics
 
     def actor_step(self, data: BatchLayout, config: TrainConfig, *, measure: bool = False) -> tuple[Metrics, Metrics]:
-        """See :meth:`Backend.actor_step`."""
+        """Take one optimiser step of the actor; see :meth:`Backend.actor_step`."""
         motor, tape = self.actor.forward(data.observation, data.hidden, data.dt, data.first)
         self._states = tape.states[data.burn_in :]
         self._run_memory(data)
@@ -201,23 +201,23 @@ class NumbaBackend:
         return {'actor_loss': loss}, diagnostics
 
     def actor_states(self) -> Array:
-        """See :meth:`Backend.actor_states`."""
+        """Return the actor's hidden states in its last step; see :meth:`Backend.actor_states`."""
         return self._states
 
     def follow_targets(self, tau: float, *, actor: bool = True) -> None:
-        """See :meth:`Backend.follow_targets`."""
+        """Let the target networks follow; see :meth:`Backend.follow_targets`."""
         if actor:
             soft_update_arrays(self._actor_target.values, self._actor.values, tau)
         soft_update_arrays(self._critics_target.values, self._critics.values, tau)
 
     def refresh(self) -> None:
-        """See :meth:`Backend.refresh`."""
+        """Adopt replaced weights and optimiser states; see :meth:`Backend.refresh`."""
         self.refresh_weights()
         self._actor_adam.bind()
         self._critic_adam.bind()
 
     def refresh_weights(self) -> None:
-        """See :meth:`Backend.refresh_weights`."""
+        """Adopt replaced weights; see :meth:`Backend.refresh_weights`."""
         for flat in (self._actor, self._actor_target, self._critics, self._critics_target):
             flat.attach()
         self._observation_map.bind()
@@ -247,7 +247,7 @@ def _critics(networks: Networks, flat: FlatParameters) -> list[CompiledCritic]:
 
 @kernel
 def smooth(action: Array, noise: Array, out: Array) -> None:
-    """Set out to the target's action plus smoothing noise, shape (B, L, action), clipped; both of shape (action, M)."""
+    """Set ``out`` to actions, (action, M), plus smoothing noise, (B, L, action), clipped to [-1, 1]."""
     n_sequences, length, n_actions = noise.shape
     for i in range(n_actions):
         for t in range(length):

@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float32]
 
 
 class NormaliserView:
-    """A normaliser on views of its buffers, which change in place when it is frozen or loaded."""
+    """A normaliser in numpy, on views of torch's buffers, which change in place when it is frozen or loaded."""
 
     def __init__(self, normaliser: Normaliser) -> None:
         self._normaliser = normaliser
@@ -29,14 +29,14 @@ class NormaliserView:
 
 class BatchLayout:
     """
-    Memory for a batch of B sequences of L steps, normalised and laid out; made once, filled by every update.
+    Memory for a batch of B sequences of L steps, normalised and laid out; created once and filled by every update.
 
     Recurrent networks get steps, shape (L, n, B). Critics get M columns, shape (n, M): column t * B + b is step t of
     sequence b, without the burn-in. Their rows are [state; memory; action], so that nothing needs to be joined: the
     batch fills in what it has, the networks fill in the rest.
 
     Args:
-        batch: of the shape that will be filled in.
+        batch: a batch of the shape that will be filled in.
         size: entries of the actor's hidden state; what follows it in the batch is the critics' memory.
         burn_in: steps without loss at the start of each sequence.
     """
@@ -57,7 +57,7 @@ class BatchLayout:
         self.next_memory_rows, self.next_action_rows = (
             self.next_inputs[n_states : self.n_seen], self.next_inputs[self.n_seen :],
         )  # fmt: skip
-        # The targets' last step, on o': one step of M sequences, none of which starts there.
+        # The targets' last step, on o': one step of M sequences, in which no episode starts.
         self.next_observation = np.empty((1, n_observations, n_columns), np.float32)
         self.next_dt, self.never = np.zeros((2, 1, n_columns), np.float32)
         self.after = np.empty((size, n_columns), np.float32)
@@ -115,7 +115,7 @@ def arrange(  # noqa: PLR0917 - numba's dispatcher is fastest with positions
 
 @kernel
 def to_columns(steps: Array, burn_in: int, columns: Array) -> None:
-    """Copy steps, shape (L, n, B), to columns, shape (n, M), the burn-in left out."""
+    """Copy steps, shape (L, n, B), to columns, shape (n, M), without the burn-in."""
     length, size, n_sequences = steps.shape
     for t in range(burn_in, length):
         start = (t - burn_in) * n_sequences

@@ -1,7 +1,7 @@
 """
 The critic forwards and backwards in compiled loops; :mod:`velora_ros.models.actor_and_critics` is the reference.
 
-Neurons are rows, and the N state-action pairs are columns, so that the inner loops run over many of them.
+Neurons are rows, and the N state-action pairs are columns, so that the inner loops run over many pairs.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class CompiledCritic:
     :class:`velora_ros.models.actor_and_critics.Critic` on numpy views.
 
     Args:
-        parameters: arrays by the critic's own names; they may change in place.
+        parameters: arrays by the parameter names of ``Critic``; they may change in place.
         gradients: arrays with the same names and shapes; written by :meth:`learn`.
         n_hidden: number of hidden layers.
     """
@@ -104,7 +104,7 @@ def error_gradients(  # noqa: PLR0917
     inputs: Array, target: Array, hidden: tuple[Layer, ...], weight: Array, bias: Array, tape: tuple[Tape, ...],
     d_hidden: tuple[Layer, ...], d_weight: Array, d_bias: Array, n_slopes: int,
 ) -> tuple[Any, Any, Array]:  # fmt: skip
-    """Set the parameters' gradients of the mean squared error; return it, the mean Q and the inputs' gradient."""
+    """Set the parameters' gradients of the mean squared error; return the error, mean Q and the inputs' gradient."""
     q = np.empty_like(target)
     forward(inputs, hidden, weight, bias, tape, q)
     share = np.float32(1.0) / np.float32(q.size)
@@ -169,7 +169,7 @@ def norm_relu(sums: Array, scale: Array, norm_weight: Array, norm_bias: Array, o
 
 @kernel
 def norm_relu_backward(d_out: Array, tape: Tape, norm_weight: Array, d_norm_weight: Array, d_norm_bias: Array) -> None:
-    """Turn the gradient of the output into that of the sums, in place; set those of LayerNorm's weight and bias."""
+    """Turn the output's gradient into the sums' gradient, in place; set LayerNorm's gradients of weight and bias."""
     normal, scale, out = tape
     size, n_columns = d_out.shape
     total, product = np.zeros(n_columns, np.float32), np.zeros(n_columns, np.float32)
@@ -193,7 +193,7 @@ def norm_relu_backward(d_out: Array, tape: Tape, norm_weight: Array, d_norm_weig
 
 @kernel
 def hidden_gradients(d_sums: Array, inputs: Array, d_weight: Array, d_bias: Array) -> None:
-    """Set the gradients of a layer's weight and bias."""
+    """Set the gradients of a layer's weight and bias from the gradient of its sums, shape (neurons, N)."""
     (size, n), n_inputs = d_sums.shape, inputs.shape[0]
     outer_product(d_sums.reshape(1, size, n), inputs.reshape(1, n_inputs, n), d_weight)
     for row in range(d_sums.shape[0]):
@@ -205,7 +205,7 @@ def hidden_gradients(d_sums: Array, inputs: Array, d_weight: Array, d_bias: Arra
 
 @kernel
 def value_gradients(d_q: Array, inputs: Array, d_weight: Array, d_bias: Array) -> None:
-    """Set the gradients of the last layer's weight, shape (neurons,), and bias."""
+    """Set the gradients of the last layer's weight, shape (neurons,), and bias from the gradient of Q."""
     for row in range(d_weight.size):
         total = np.float32(0.0)
         for n in range(d_q.size):
@@ -218,7 +218,7 @@ def value_gradients(d_q: Array, inputs: Array, d_weight: Array, d_bias: Array) -
 
 @kernel
 def outwards(weight: Array, d_q: Array) -> Array:
-    """Return the gradient of the last layer's inputs, shape (neurons, N)."""
+    """Return the gradient of the last layer's inputs, shape (neurons, N), from the gradient of Q."""
     d_inputs = np.empty((weight.size, d_q.size), np.float32)
     for row in range(weight.size):
         for n in range(d_q.size):
@@ -228,7 +228,7 @@ def outwards(weight: Array, d_q: Array) -> Array:
 
 @kernel
 def through(weight: Array, d_sums: Array) -> Array:
-    """Return the gradient of a layer's inputs, W^T d."""
+    """Return the gradient of a layer's inputs, W^T d, shape (inputs, N)."""
     d_inputs = np.zeros((weight.shape[1], d_sums.shape[1]), np.float32)
     add_product(weight.T, d_sums, d_inputs)
     return d_inputs

@@ -47,7 +47,7 @@ def column_returns(  # noqa: PLR0917
 @kernel
 def motor_penalty(motor: Array, weight: float, slope: Array) -> float:
     """
-    Add the gradient of ``weight * mean(z^2)`` to that of the actor's loss, and return the penalty.
+    Return the penalty ``weight * mean(z^2)``, and add its gradient to the gradient of the actor's loss.
 
     z is the input of the motor layer's tanh (MR.Q, arXiv 2501.16142): without a penalty it grows until the tanh has no
     gradient left.

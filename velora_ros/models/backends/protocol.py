@@ -31,8 +31,8 @@ class Backend(Protocol):
             dt: dt/T.
 
         Returns:
-            action in [-1, 1], shape (action,), and the next hidden state, shape (hidden,): the actor's, then that of
-            the critics' memory if there is one.
+            action in [-1, 1], shape (action,), and the next hidden state, shape (hidden,): the actor's part, then the
+            part of the critics' memory if there is one.
         """
         ...
 
@@ -56,7 +56,7 @@ class Backend(Protocol):
 
         Args:
             state: what the critic sees, in the environment's units, shape (state,).
-            memory: hidden state of the critics' memory after that state, shape (memory,); empty if they have none.
+            memory: hidden state of the critics' memory after that state, shape (memory,); empty if there is no memory.
             action: in [-1, 1], shape (action,).
         """
         ...
@@ -66,7 +66,7 @@ class Backend(Protocol):
         ...
 
     def prepare(self, batch: Batch, burn_in: int) -> Any:
-        """Return a batch in the layout of the steps below; it is valid until the next call."""
+        """Return a batch in the layout that the methods below take; it is valid until the next call."""
         ...
 
     def targets(self, data: Any, noise: Array, config: TrainConfig) -> Any:
@@ -129,17 +129,17 @@ class Backend(Protocol):
         """
         Return the actor's hidden states after the steps that carried loss in the last :meth:`actor_step`.
 
-        They are of the weights before that step, shape (L - burn-in, hidden, B), and valid until the next call.
+        They were computed before that step, have the shape (L - burn-in, hidden, B), and are valid until the next call.
         """
         ...
 
     def follow_targets(self, tau: float, *, actor: bool = True) -> None:
         """
-        Move the target networks towards their online networks: theta' <- (1 - tau) theta' + tau theta.
+        Let the target networks follow their online networks: theta' <- (1 - tau) theta' + tau theta.
 
         Args:
             tau: share of the online weights.
-            actor: whether the actor's target moves too, not only those of the critics and their memory.
+            actor: whether the actor's target follows too, besides the targets of the critics and their memory.
         """
         ...
 
@@ -167,7 +167,7 @@ def check_loss(network: str, loss: float) -> None:
     Check that a loss is finite, because a step along its gradient would otherwise make every weight NaN.
 
     Raises:
-        DivergenceError: it is not finite.
+        DivergenceError: the loss is not finite.
     """
     if not math.isfinite(loss):
         raise DivergenceError.of(f"the {network}'s loss")

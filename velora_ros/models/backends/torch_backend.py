@@ -24,12 +24,12 @@ LARGEST_MOTOR = 0.99999
 
 class TorchBackend:
     """
-    Implements :class:`velora_ros.models.backends.protocol.Backend`.
+    A :class:`velora_ros.models.backends.protocol.Backend` in torch, which can run every agent.
 
     Args:
-        networks: read and written in place.
-        actor_optimizer: over the actor's parameters.
-        critic_optimizer: over the parameters of ``networks.critic_side()``.
+        networks: the agent's networks, read and written in place.
+        actor_optimizer: the optimiser of the actor's parameters.
+        critic_optimizer: the optimiser of the parameters of ``networks.critic_side()``.
     """
 
     def __init__(self, networks: Networks, actor_optimizer: Optimizer, critic_optimizer: Optimizer) -> None:
@@ -39,13 +39,13 @@ class TorchBackend:
         self._states = torch.empty(0, 0, 0)
 
     def act(self, observation: np.ndarray, hidden: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
-        """See :meth:`Backend.act`."""
+        """Run the actor on one observation; see :meth:`Backend.act`."""
         action, state = self.act_batch(observation[None], hidden[None], np.array([dt], np.float32))
         return action[0], state[0]
 
     @torch.no_grad()
     def act_batch(self, observation: np.ndarray, hidden: np.ndarray, dt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See :meth:`Backend.act_batch`."""
+        """Run the actor on one observation of each stream; see :meth:`Backend.act_batch`."""
         networks = self.networks
         inputs = networks.observation_normaliser(self._tensor(observation))
         before, elapsed = self._tensor(hidden), self._tensor(dt)
@@ -57,13 +57,13 @@ class TorchBackend:
 
     @torch.no_grad()
     def value(self, state: np.ndarray, memory: np.ndarray, action: np.ndarray) -> float:
-        """See :meth:`Backend.value`."""
+        """Return the first critic's Q; see :meth:`Backend.value`."""
         critic, normal = self.networks.critics[0], self.networks.state_normaliser(self._tensor(state))
         return float(critic(torch.cat([normal, self._tensor(memory)]), self._tensor(action)).item())
 
     @torch.no_grad()
     def states(self, batch: Batch) -> np.ndarray:
-        """See :meth:`Backend.states`."""
+        """Return the hidden states after sequences; see :meth:`Backend.states`."""
         data, networks = self.prepare(batch, 0), self.networks
         sides: list[tuple[LiquidEncoder, Tensor]] = [(networks.actor, data.hidden)]
         sides += [] if networks.memory is None else [(networks.memory, data.memory)]
@@ -72,13 +72,13 @@ class TorchBackend:
         return after
 
     def prepare(self, batch: Batch, burn_in: int) -> 'TensorBatch':
-        """See :meth:`Backend.prepare`."""
+        """Return a batch as tensors; see :meth:`Backend.prepare`."""
         del burn_in
         return TensorBatch.of(batch, self.networks)
 
     @torch.no_grad()
     def targets(self, data: 'TensorBatch', noise: np.ndarray, config: TrainConfig) -> Tensor:
-        """See :meth:`Backend.targets`; the shape is (B, L - burn-in)."""
+        """Return the critics' targets, shape (B, L - burn-in); see :meth:`Backend.targets`."""
         burn_in, source = config.burn_in, data.source
         assert source is not None
         next_values, policy = self.next_values(data, self._tensor(noise), burn_in)
@@ -115,7 +115,7 @@ class TorchBackend:
     def critic_step(
         self, data: 'TensorBatch', target: Tensor, config: TrainConfig, *, measure: bool = False
     ) -> tuple[Metrics, Metrics]:
-        """See :meth:`Backend.critic_step`."""
+        """Take one optimiser step of the critics; see :meth:`Backend.critic_step`."""
         loss, values = self.critic_loss(data, target, config)
         check_loss('critic', loss.item())
         norm = _step(self.critic_optimizer, self.networks.critic_side(), loss, config.max_grad_norm, measure=measure)
@@ -128,13 +128,13 @@ class TorchBackend:
         return metrics, diagnostics
 
     def critic_loss(self, data: 'TensorBatch', target: Tensor, config: TrainConfig) -> tuple[Tensor, list[Tensor]]:
-        """Return the sum of the critics' mean squared errors, and the Q of each."""
+        """Return the sum of the critics' mean squared errors, and Q of each critic, shape (B, L - burn-in)."""
         state, action = self._critic_state(data, config.burn_in), data.action[:, config.burn_in :]
         values = [critic(state, action) for critic in self.networks.critics]
         return torch.stack([nn.functional.mse_loss(value, target) for value in values]).sum(), values
 
     def actor_step(self, data: 'TensorBatch', config: TrainConfig, *, measure: bool = False) -> tuple[Metrics, Metrics]:
-        """See :meth:`Backend.actor_step`."""
+        """Take one optimiser step of the actor; see :meth:`Backend.actor_step`."""
         loss, action, states = self.actor_loss(data, config)
         check_loss('actor', loss.item())
         self._states = states.detach()
@@ -146,7 +146,7 @@ class TorchBackend:
         return metrics, {'action_saturation': shares[0], 'hidden_saturation': shares[1], 'actor_gradient': norm}
 
     def actor_loss(self, data: 'TensorBatch', config: TrainConfig) -> tuple[Tensor, Tensor, Tensor]:
-        """Return -mean(Q) with the penalty, the actor's actions and its hidden states."""
+        """Return -mean(Q) plus the penalty, and the actor's actions and hidden states, shape (B, L - burn-in, ...)."""
         burn_in, hidden = config.burn_in, data.hidden
         if burn_in:
             with torch.no_grad():
@@ -166,11 +166,11 @@ class TorchBackend:
         return loss, action, states
 
     def actor_states(self) -> np.ndarray:
-        """See :meth:`Backend.actor_states`."""
+        """Return the actor's hidden states in its last step; see :meth:`Backend.actor_states`."""
         return self._states.permute(1, 2, 0).contiguous().cpu().numpy()
 
     def follow_targets(self, tau: float, *, actor: bool = True) -> None:
-        """See :meth:`Backend.follow_targets`."""
+        """Let the target networks follow; see :meth:`Backend.follow_targets`."""
         networks = self.networks
         if actor:
             soft_update(networks.actor_target, networks.actor, tau)
@@ -204,7 +204,7 @@ class TorchBackend:
 
 @dataclass(frozen=True)
 class TensorBatch:
-    """A batch as tensors on the networks' device, observations and states normalised; shapes as of a batch."""
+    """A batch as tensors on the networks' device, observations and states normalised; shapes as in ``Batch``."""
 
     observation: Tensor
     next_observation: Tensor

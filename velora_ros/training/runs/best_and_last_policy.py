@@ -17,14 +17,14 @@ class KeptPolicies(Callback):
         current: returns the current policy.
 
     Raises:
-        StorageError: a file cannot be written; the previous one is not changed.
+        StorageError: a file cannot be written; the previous file is not changed.
     """
 
     def __init__(self, paths: RunPaths, current: Callable[[], PolicyFile]) -> None:
         self._paths, self._current = paths, current
 
     def on_resume(self, state: RunState) -> None:
-        """Write the best policy at the checkpoint; a better one found later will be found again."""
+        """Write the checkpoint's best policy; the resumed training finds any better policies that came later again."""
         if state.result.best_policy is not None:
             state.result.best_policy.save(self._paths.best_policy)
         else:

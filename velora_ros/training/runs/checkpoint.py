@@ -1,7 +1,7 @@
 """
 A checkpoint of a run: the agent, its replay, the random sources and the state of the loop, in one file.
 
-The file is a saved agent (:mod:`velora_ros.training.agent_file`) with the state of the run beside it.
+The file is a saved agent (:mod:`velora_ros.training.agent_file`) that also contains the state of the run.
 """
 
 import itertools
@@ -38,8 +38,8 @@ class Checkpoint:
     The content of a checkpoint.
 
     Args:
-        tensors: those of the agent, by name, and those of the run, with the prefix ``run.``.
-        values: those of the agent, including its constructor's ``arguments``, and those of the ``run``.
+        tensors: the agent's tensors by name, and the run's tensors with the prefix ``run.``.
+        values: the agent's values, including its constructor's ``arguments``, and the values of the ``run``.
         state: the state of the loop.
     """
 
@@ -81,7 +81,7 @@ def read(path: Path) -> Checkpoint:
 
     Raises:
         DamagedFileError: the file is damaged, or not a checkpoint.
-        PolicyFileError: it is of another format version.
+        PolicyFileError: the file has another format version.
     """
     tensors, values = agent_file.read(path)
     if values.get('run') is None:
@@ -135,7 +135,7 @@ def pack(state: RunState) -> tuple[Arrays, dict[str, Any]]:
 
 def unpack(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) -> RunState:
     """
-    Return what :func:`pack` packed.
+    Return the state of a loop from the output of :func:`pack`.
 
     Raises:
         KeyError, ValueError, PolicyFileError: something is missing or damaged.
@@ -165,7 +165,7 @@ def _episode(row: list[float]) -> EpisodeRecord:
 
 
 def _diagnostics(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) -> list[DiagnosticsRecord]:
-    """Return the records; old checkpoints have none, or use other names."""
+    """Return the records of diagnostics; old checkpoints have none, or use other names."""
     names = values.get('diagnostics', [])
     rows = arrays['diagnostics'].reshape(-1, 3 + len(names)).tolist() if names else []
     terms = _reward_terms(arrays, values) or [{}] * len(rows)
@@ -176,7 +176,7 @@ def _diagnostics(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, An
 
 
 def _reward_terms(arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) -> list[dict[str, float]]:
-    """Return the terms of each record; empty if the environment reports none, or in an old checkpoint."""
+    """Return the reward terms of each record; empty if the environment reports none, or in an old checkpoint."""
     names = values.get('reward_terms')
     if not names:
         return []

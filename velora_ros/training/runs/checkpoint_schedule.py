@@ -12,26 +12,26 @@ from velora_ros.training.runs.folder import RunFolder
 from velora_ros.training.runs.paths import CHECKPOINT_SUFFIX, checkpoint_files
 
 LARGEST_SHARE = 0.01  # share of the training time that periodic checkpoints may take
-EVERY_STEPS = 2000  # of each environment; a killed process loses no more, and the episode that was running
-LARGEST_SHARE_OF_STEPS = 0.05  # share of the training time that those may take on a slow disk
+EVERY_STEPS = 2000  # steps of each environment; a killed process loses at most these and the running episode
+LARGEST_SHARE_OF_STEPS = 0.05  # share of the training time that checkpoints after EVERY_STEPS may take
 
 
 class Checkpoints(Callback):
     """
-    Writes a checkpoint before the first episode, then between two episodes when one is due, and at the end.
+    Writes a checkpoint before the first episode, then between two episodes when it is due, and at the end.
 
-    One is due after some time, after :data:`EVERY_STEPS` steps of each environment, and when an evaluation has found
-    the best policy so far, which a killed run must not lose.
+    A checkpoint is due after some time, after :data:`EVERY_STEPS` steps of each environment, and when an evaluation has
+    found the best policy so far, which a killed run must not lose.
 
     Args:
         folder: the folder of the run; each checkpoint is named after the agent's steps.
         write: writes a checkpoint as a whole or not at all.
-        every: minimum time between two checkpoints [s]; 0: after every episode. On a slow disk they become less
+        every: minimum time between two checkpoints [s]; 0: after every episode. On a slow disk, checkpoints become less
             frequent and never take more than a hundredth of the time.
         keep: number of newest checkpoints to keep.
-        every_steps: maximum number of steps between two checkpoints, counted over all environments, apart from those of
-            one episode; if writing is slow, they become less frequent and never take more than a twentieth of the time.
-        clock: seconds.
+        every_steps: number of steps, over all environments, after which a checkpoint follows at the next episode's end.
+            If writing is slow, checkpoints become less frequent and never take more than a twentieth of the time.
+        clock: returns seconds.
 
     Raises:
         ConfigError: a number is out of range.
@@ -58,7 +58,7 @@ class Checkpoints(Callback):
         self._found_best = False
 
     def on_resume(self, state: RunState) -> None:
-        """Delete surplus files; a run that is killed between writing and deleting leaves one more."""
+        """Delete surplus files; a run that is killed between writing and deleting leaves one too many."""
         self._steps = state.steps
         self._delete_old()
         self._wait(0.0)

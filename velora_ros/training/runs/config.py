@@ -85,7 +85,7 @@ class RunConfig:
         Return the environment's name.
 
         Raises:
-            ConfigError: it has none, or it has wrappers that its name does not imply.
+            ConfigError: the environment has no name, or has wrappers that its name does not imply.
         """
         if self.env is None or self.wrappers:
             what = f'wrapped in {", ".join(self.wrappers)}' if self.wrappers else 'without an id'
@@ -97,10 +97,10 @@ class RunConfig:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """
-        Write the file.
+        Write the configuration as a YAML file.
 
         Raises:
-            StorageError: the file cannot be written; an existing one is not changed.
+            StorageError: the file cannot be written; an existing file is not changed.
         """
         values = {'format_version': FORMAT_VERSION, **dataclasses.asdict(self)}
         values['wrappers'] = list(self.wrappers)
@@ -115,7 +115,7 @@ class RunConfig:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> 'RunConfig':
         """
-        Read the file.
+        Read the configuration from a YAML file.
 
         Raises:
             ConfigError: the file is missing, damaged, of another format version, or holds an unknown hyperparameter.
@@ -162,9 +162,9 @@ def describe(env: Env, arguments: Mapping[str, Any], config: TrainConfig, **othe
     Args:
         env: the environment.
         arguments: the constructor arguments of the agent.
-        config: the arguments of ``train``.
-        **others: ``seed``, ``total_steps``, ``control_period``, ``device``, optionally ``env_args``, ``start_from``,
-            ``num_envs``.
+        config: the hyperparameters of ``train``.
+        **others: other fields of :class:`RunConfig`: ``seed``, ``total_steps``, ``control_period``, ``device``, and
+            optionally ``env_args``, ``start_from``, ``num_envs``.
     """
     agent = {name: arguments[name] for name in config.agent_arguments()}
     return RunConfig(

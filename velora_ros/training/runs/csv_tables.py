@@ -25,7 +25,7 @@ class LearningCurve(Callback):
     """
     Writes ``episodes.csv``, ``evaluations.csv`` and ``diagnostics.csv`` during training, and a picture at its end.
 
-    If the environment reports the terms of its reward, as tasks do, they are in ``reward_terms.csv``.
+    If the environment reports the terms of its reward, as tasks do, they are written to ``reward_terms.csv``.
 
     A resumed run rewrites the tables from its checkpoint, so that no row is in them twice.
 
@@ -49,7 +49,7 @@ class LearningCurve(Callback):
         self._begin(state)
 
     def on_diagnostics(self, record: DiagnosticsRecord) -> None:
-        """Append the record."""
+        """Append the diagnostics to their table, and the reward terms, if there are any, to theirs."""
         _append(self._paths.diagnostics, _diagnostics_row(record))
         if record.terms and not self._terms:
             self._begin_terms([record])
@@ -57,15 +57,15 @@ class LearningCurve(Callback):
             _append(self._paths.reward_terms, self._terms_row(record))
 
     def on_episode_end(self, record: EpisodeRecord) -> None:
-        """Append the episode."""
+        """Append the episode to its table."""
         _append(self._paths.episodes, _episode_row(record))
 
     def on_evaluation(self, record: EvaluationRecord, policy: PolicyFile, *, is_best: bool) -> None:
-        """Append the evaluation."""
+        """Append the evaluation to its table."""
         _append(self._paths.evaluations, _evaluation_row(record))
 
     def on_train_end(self, result: TrainResult) -> None:
-        """Draw the picture."""
+        """Draw the learning curve."""
         if result.episodes or result.evaluations:
             draw_curve(self._paths.picture, result, self._paths.folder.resolve().name)
 

@@ -25,7 +25,7 @@ class RunFolder(RunPaths):
     """
     The folder of a run, locked until it is closed; the lock is released when the process ends in any way.
 
-    :meth:`start` and :meth:`resume` make one; ``LiquidDDPG.train(run_dir=...)`` takes one, or makes one from a path.
+    :meth:`start` and :meth:`resume` create it. ``LiquidDDPG.train(run_dir=...)`` takes it, or creates it from a path.
     """
 
     started_with: RunConfig
@@ -43,7 +43,7 @@ class RunFolder(RunPaths):
     @classmethod
     def start(cls, folder: str | os.PathLike[str], config: RunConfig) -> Self:
         """
-        Start a run in a folder, which is made if it is missing.
+        Start a run in a folder, which is created if it is missing.
 
         Raises:
             StorageError: the folder cannot be written, already holds a run, or is in use by another process.
@@ -121,7 +121,7 @@ class RunFolder(RunPaths):
         Check that the folder holds no run.
 
         Raises:
-            StorageError: it holds one.
+            StorageError: the folder holds a run.
         """
         if self.holds_run:
             raise TakenError(
@@ -135,11 +135,11 @@ class RunFolder(RunPaths):
         return f'velora_ros train --resume {shlex.quote(str(self.folder))}'
 
     def when_closed(self, action: Callable[[], object]) -> None:
-        """Call a function when the folder is closed, no matter how the run ended."""
+        """Register a function to call when the folder is closed, no matter how the run ended."""
         self._closing.callback(action)
 
     def close(self) -> None:
-        """Release the folder."""
+        """Call the functions of :meth:`when_closed`, and release the folder's lock."""
         self._closing.close()
         if self._lock is not None:
             os.close(self._lock)
@@ -174,7 +174,7 @@ class RunFolder(RunPaths):
         except OSError as error:
             self.close()
             raise StorageError(
-                f"the folder '{self.folder}' cannot be made or written ({error.strerror}). Choose a writable folder."
+                f"the folder '{self.folder}' cannot be created or written ({error.strerror}). Choose a writable folder."
             ) from error
         try:
             yield

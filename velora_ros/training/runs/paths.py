@@ -31,7 +31,7 @@ class RunPaths:
         self.wiring = self.folder / 'wiring.png'
         self.hidden_state = self.folder / 'hidden_state.png'
         self.film = self.folder / 'best_policy.mp4'
-        """Or .gif, if ffmpeg is not available."""
+        """The film of the best policy; a .gif if ffmpeg is not available."""
         self.events = self.folder / 'tensorboard'
         """The folder of TensorBoard's events."""
         self.checkpoints = self.folder / 'checkpoints'
@@ -53,7 +53,7 @@ def checkpoint_files(run: RunPaths) -> list[Path]:
 
 
 def free_folder(folder: str | os.PathLike[str]) -> Path:
-    """Return the folder if it contains no run, otherwise the first of ``folder-2``, ``folder-3``, ... without one."""
+    """Return the folder if it contains no run, otherwise the first of ``folder-2``, ``folder-3``, ... without a run."""
     first = Path(folder)
     names = itertools.chain([first], (first.with_name(f'{first.name}-{number}') for number in itertools.count(2)))
     return next(path for path in names if not RunPaths(path).holds_run)

@@ -35,10 +35,10 @@ def _processor() -> str:
 
 def record_start(path: Path, *, from_step: int, now: float) -> None:
     """
-    Append a start of the run to its provenance; warn if versions or processor differ from those of the last start.
+    Append a start of the run to its provenance; warn if versions or processor differ from the last start.
 
     Args:
-        path: a JSON file with a list of starts; a damaged one is replaced.
+        path: a JSON file with a list of starts; a damaged file is replaced.
         from_step: steps of the agent at this start.
         now: seconds since 1970.
 

@@ -1,4 +1,4 @@
-"""Resuming a run: its newest intact checkpoint, and whether the environment is the one it was trained in."""
+"""Resuming a run: find its newest intact checkpoint, and check that the environment is the same as before."""
 
 import dataclasses
 import warnings
@@ -23,13 +23,13 @@ Env = gymnasium.Env[Any, Any]
 
 def newest_checkpoint(run: RunFolder) -> Checkpoint | None:
     """
-    Return the newest intact checkpoint of a run; damaged ones are renamed, with a warning.
+    Return the newest intact checkpoint of a run; damaged checkpoints are renamed, with a warning.
 
     Returns:
         None if the run ended before its first checkpoint.
 
     Raises:
-        PolicyFileError: there are checkpoints, and none can be read; or one is of another format version.
+        PolicyFileError: none of the checkpoints can be read, or one has another format version.
     """
     damaged = []
     for path in checkpoint_files(run):
@@ -39,7 +39,7 @@ def newest_checkpoint(run: RunFolder) -> Checkpoint | None:
             damaged.append((path, error))
             continue
         for other, reason in damaged:
-            warnings.warn(f'{reason} The run is resumed from the previous one, {path.name}.', stacklevel=2)
+            warnings.warn(f'{reason} The run is resumed from the previous checkpoint, {path.name}.', stacklevel=2)
             other.rename(other.with_suffix('.damaged'))
         return found
     if damaged:
@@ -53,20 +53,20 @@ def newest_checkpoint(run: RunFolder) -> Checkpoint | None:
 def what_is_kept(run: RunFolder) -> str:
     """Return a sentence that says where a failed run can be resumed; empty if there is no checkpoint."""
     paths = checkpoint_files(run)
-    return f'The run is kept up to step {int(paths[0].stem)}: {run.how_to_resume}' if paths else ''
+    return f'The run is kept up to step {int(paths[0].stem)}; resume it with: {run.how_to_resume}' if paths else ''
 
 
 def spec_of_resumed(known: PolicySpec | None, env: Env, control_period: float | None) -> PolicySpec:
     """
     Return the environment's spec for a run that is resumed.
 
-    If the environment does not state its period, the run keeps the one it began with, because earlier releases assumed
-    1 s for environments whose period can now be found.
+    If the environment does not state its period, the run keeps its initial period, because earlier releases assumed 1 s
+    for environments whose period can now be found.
 
     Args:
         known: the spec of the agent; None: it has not been trained.
         env: the environment.
-        control_period: the period given by the caller [s]; None: none.
+        control_period: the period given by the caller [s]; None: not given.
     """
     if known is None or control_period is not None:
         return spec_from_env(env, control_period)
@@ -81,7 +81,7 @@ def check_environment(
     env: Env, spec: PolicySpec, run: RunFolder, *, known: PolicySpec | None, environment: str | None
 ) -> None:
     """
-    Check that an environment is the one in which a run was trained.
+    Check that an environment is the same as a run's training environment.
 
     Args:
         env: the environment.
@@ -91,7 +91,7 @@ def check_environment(
         environment: the id of that environment.
 
     Raises:
-        SpecError: it is a different one.
+        SpecError: the environment differs.
     """
     name = id_of(env)
     keywords, given = run.started_with.env_kwargs, keywords_of(env)

@@ -1,4 +1,4 @@
-"""The file that a run starts from (``--from``): a policy, a saved agent, a checkpoint, or another run's newest one."""
+"""The file that a run starts from (``--from``): a policy, a saved agent, or a checkpoint, also of another run."""
 
 import hashlib
 import json
@@ -28,9 +28,9 @@ class StartFile:
         kind: ``policy``, ``agent`` or ``checkpoint``.
         fixed: hyperparameters that the file determines, by name.
         spec: observations and actions of the policy; None if an agent was saved before it was trained.
-        environment: id of the environment in which it was trained; None: not known.
+        environment: id of the environment in which the policy was trained; None: not known.
         digest: SHA-256 of the content, in hex.
-        provenance: how it was made.
+        provenance: how the policy was trained.
         policy: the policy, if the file is one.
     """
 
@@ -49,14 +49,14 @@ class StartFile:
         Read the data that training needs from a file; only a policy is read completely.
 
         Raises:
-            PolicyFileError: it is not a policy, a saved agent, a checkpoint or a run folder, or it is damaged.
+            PolicyFileError: the file is damaged, or is not a policy, a saved agent, a checkpoint or a run folder.
         """
         place = Path(path)
         found = identify(place)
         if found.kind == RUN:
             kept = checkpoint_files(RunPaths(place))
             if not kept:
-                raise PolicyFileError(f"the run in '{place}' has no checkpoint yet; name one of its policies.")
+                raise PolicyFileError(f"the run in '{place}' has no checkpoint yet; give one of its policy files.")
             place, found = kept[0], identify(kept[0])
         if found.kind == POLICY:
             return cls._of_policy(place, PolicyFile.load(place))
@@ -104,10 +104,10 @@ class StartFile:
 
     def refuse_others(self, given: Mapping[str, Any]) -> None:
         """
-        Check that the given hyperparameters agree with those in the file.
+        Check that the given hyperparameters agree with the file's.
 
         Raises:
-            ConfigError: one differs.
+            ConfigError: a value differs.
         """
         for name, value in given.items():
             if name in self.fixed and self.fixed[name] != (tuple(value) if isinstance(value, list) else value):
@@ -118,7 +118,7 @@ class StartFile:
 
     def refuse_other_contract(self, spec: PolicySpec) -> None:
         """
-        Check that the policy's observations, actions and period are those of an environment.
+        Check that the policy's observations, actions and period match an environment's.
 
         Units may differ, and so may numbered names (``action_0``), because older files have different ones.
 

@@ -25,7 +25,8 @@ def tensorboard_events(run: RunFolder) -> list[Callback]:
         import tensorboardX  # noqa: PLC0415, F401 - takes half a second, only for training in a folder
     except ImportError:
         logger.warning(
-            'no events for TensorBoard are written: tensorboardX is not installed; pip install tensorboardX.'
+            'no events for TensorBoard are written, because tensorboardX is not installed; pip install tensorboardX '
+            'adds it.'
         )
         return []
     events = TensorBoardEvents(run)
@@ -53,7 +54,7 @@ class TensorBoardEvents(Callback):
         self._writer: Any = None
 
     def on_train_start(self, n_episodes: int | None, total_steps: int | None) -> None:
-        """Open a file."""
+        """Open a new file."""
         self._open(0.0)
 
     def on_resume(self, state: RunState) -> None:
