@@ -43,7 +43,7 @@ def test_it_says_task_gains_and_names_beside_the_numbers(policy, capsys):
     path, _ = policy('quadruped')
     assert main(['deploy', str(path)]) == 0
     text = capsys.readouterr().out
-    assert '# task: quadruped; it varied start_pose' in text and 'gains_confirmed: false' in text
+    assert '# task: quadruped; varied in training: start_pose' in text and 'gains_confirmed: false' in text
     assert '#   FR_calf_joint  45  0.9  35.55  -1.8' in text
     assert '- -0.9  # FR_thigh_joint/position' in text
 

@@ -269,5 +269,5 @@ def test_running_statistics_are_refused_before_there_is_a_run_and_an_evaluation_
     spec = spec_from_env(make(f'plain_envs:{name}-v0'))
     dataclasses.replace(made.file, spec=spec).save('old.safetensors')
     assert main(['evaluate', 'old.safetensors', '--env', f'plain_envs:{name}-v0', '--episodes', '1']) == 0
-    warned = 'keeps running statistics of the observations, which start afresh here' in capsys.readouterr().err
+    warned = 'keeps running statistics of the observations, which start from zero here' in capsys.readouterr().err
     assert warned == (name == 'Observed')

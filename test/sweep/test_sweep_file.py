@@ -40,7 +40,7 @@ from velora_ros.errors import ConfigError, MissingDependencyError
             {'sample': {'count': 2, 'tau': {'normal': [0.1, 0.2]}}},
             "sample.tau: there is no entry 'normal'. Did you mean 'uniform'? Valid: choice, loguniform",
         ),
-        ({'sample': {'count': 2, 'tau': {'uniform': [0.2, 0.1]}}}, 'the lower one first'),
+        ({'sample': {'count': 2, 'tau': {'uniform': [0.2, 0.1]}}}, 'the lower number first'),
         ({'sample': {'count': 2, 'tau': {'uniform': ['1e-4', 0.1]}}}, '1.0e-4 as a number'),
         ({'sample': {'count': 2, 'tau': {'uniform': [0.1, 2]}}}, 'tau is 2.0; it must be a number'),
         ({'sample': {'count': 2, 'tau': {'loguniform': [0, 0.1]}}}, 'it must start above 0'),

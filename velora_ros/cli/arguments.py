@@ -27,7 +27,7 @@ def whole_number(least: int) -> Callable[[str], int]:
 
 
 def keyword(text: str) -> tuple[str, Any]:
-    """Convert ``name=value`` for argparse; the value is YAML, so numbers, ``true`` and strings differ."""
+    """Convert the argument ``name=value`` to a name and a value, which is read as YAML."""
     try:
         return read_keyword(text)
     except ValueError as error:
@@ -40,7 +40,7 @@ def add_env_arguments(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def add_hyperparameters(group: 'argparse._ArgumentGroup', *, only: str = '') -> None:
-    """Add a flag for every hyperparameter, or for those of the group ``only``; a flag that is not given is None."""
+    """Add a flag for every hyperparameter, or only for the group ``only``; a flag that is not given is None."""
     for item in _flagged(only):
         default = ' '.join(map(str, item.default)) if isinstance(item.default, tuple) else item.default
         options: dict[str, Any] = {'help': f'{explained(item)} ({default})'.replace('%', '%%'), 'default': None}
@@ -57,7 +57,7 @@ def add_hyperparameters(group: 'argparse._ArgumentGroup', *, only: str = '') -> 
 
 
 def given_hyperparameters(arguments: argparse.Namespace, *, only: str = '') -> dict[str, Any]:
-    """Return the hyperparameters that the command line gave, or those of the group ``only``, by name."""
+    """Return the hyperparameters given on the command line, by name; with ``only``, just this group."""
     values = {item.name: getattr(arguments, item.name) for item in _flagged(only)}
     return {name: value for name, value in values.items() if value is not None}
 

@@ -6,12 +6,12 @@ from velora_ros.spec import RobotContract, Source
 
 
 def variation(contract: RobotContract) -> str:
-    """Return what differed between the simulations of training; a policy of another library does not state it."""
-    return f'it varied {", ".join(contract.varied)}' if contract.varied else 'no variation is stated'
+    """Return a phrase about what differed between the simulations in training, if the contract states it."""
+    return f'varied in training: {", ".join(contract.varied)}' if contract.varied else 'no variation is stated'
 
 
 def contract_lines(contract: RobotContract) -> list[str]:
-    """Return the sources, the command and the task of training."""
+    """Return the task of training, the sources and the command, as lines of text."""
     command = contract.command
     moves = ', which moves at the speed of the actions' if command.mode == 'increment' else ''
     lines = [
@@ -31,7 +31,7 @@ def contract_lines(contract: RobotContract) -> list[str]:
 
 
 def read_from(contract: RobotContract) -> list[list[str]]:
-    """Return the field, default, factor and transform of each observation."""
+    """Return the field, default, factor and transform of each observation, as cells of a table."""
     transforms = contract.transform or ('none',) * len(contract.fields)
     rows = zip(contract.fields, contract.default, contract.scale, transforms, strict=True)
     return [
@@ -40,7 +40,7 @@ def read_from(contract: RobotContract) -> list[list[str]]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return aligned rows below a head."""
+    """Return the lines of a table: a header and rows, with aligned columns."""
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     return [
         '  ' + '  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,7 +1,7 @@
 """
 ``velora_ros deploy FILE --out robot.yaml``: write what a policy reads and commands as parameters to edit.
 
-For an ONNX model of another library without a description, it drafts the description.
+For an ONNX model of another library without a description, the command drafts the description.
 """
 
 import argparse
@@ -35,7 +35,7 @@ GAINS = """\
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``deploy`` to the parser."""
     parser = commands.add_parser(
         'deploy', help='write what a policy reads and commands as a parameter file', description=__doc__
     )
@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.robot is not None:
         raise ConfigError(
-            '--robot is for the draft of a description, but this policy has one; omit it, or remove the description.'
+            '--robot is for the draft of a description, but this policy has one; omit --robot, or remove the '
+            'description.'
         )
     written = text(arguments.file, _checked_spec(arguments.file))
     if arguments.out is None:
@@ -80,7 +81,7 @@ def _checked_spec(file: str) -> PolicySpec:
 
 def text(file: str, spec: PolicySpec) -> str:
     """
-    Return the parameter file.
+    Return the content of the parameter file.
 
     Raises:
         SpecError: the policy has no contract.

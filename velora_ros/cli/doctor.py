@@ -7,7 +7,7 @@ from velora_ros.doctor.options import add_arguments, words_of
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``doctor`` to the parser."""
     parser = commands.add_parser('doctor', help='examine a robot before it is armed (needs ROS)', description=__doc__)
     add_arguments(parser)
     parser.set_defaults(run=run)
@@ -15,7 +15,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Become the process that examines the robot.
+    Run the process that examines the robot, in place of this process.
 
     Raises:
         MissingDependencyError: ROS is not installed.

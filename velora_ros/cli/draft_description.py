@@ -60,10 +60,10 @@ def _draft(path: Path, robot: Mapping[str, JointLimits] | None) -> str:
 
 def joint_limits(path: str) -> dict[str, JointLimits]:
     """
-    Return the joints of a URDF or MJCF file, in its order.
+    Return the joints of a URDF or MJCF file, in the file's order.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: the file cannot be read.
     """
     try:
         root = ElementTree.parse(path).getroot()
@@ -102,7 +102,7 @@ def _of_mjcf(path: str) -> dict[str, JointLimits]:
 
 
 def _effort_limit(model: Any, joint: int) -> float | None:
-    """Return the largest effort of a joint in an MJCF file [N*m or N]: its own limit or that of its actuator."""
+    """Return the largest effort of a joint in an MJCF file [N*m or N]: its own limit or its actuator's."""
     limits = [float(model.jnt_actfrcrange[joint][1])] if model.jnt_actfrclimited[joint] else []
     for i in range(model.nu):
         drives = int(model.actuator_trntype[i]) == _JOINT and int(model.actuator_trnid[i][0]) == joint

@@ -31,10 +31,10 @@ NO_DISTURBANCES, AS_IN_TRAINING = 'none', 'training'
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``evaluate`` to the parser."""
     parser = commands.add_parser('evaluate', help='run a policy and report its returns', description=__doc__)
     parser.add_argument('file', metavar='FILE', help='policy file')
-    parser.add_argument('--env', metavar='ID', help='environment (default: that of training)')
+    parser.add_argument('--env', metavar='ID', help='environment (default: as in training)')
     parser.add_argument(
         '--task', metavar='TASK', help='a task instead of an environment, e.g. quadruped or my_robot.py:WALK'
     )
@@ -54,7 +54,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--disturbances',
         choices=(NO_DISTURBANCES, AS_IN_TRAINING),
         default=NO_DISTURBANCES,
-        help='those of training, or none; the flags below override single ones (default: none)',
+        help='as in training, or none; the flags below override single settings (default: none)',
     )
     disturbances.add_argument('--undisturbed', action='store_true', help='for a task: without its noise and variation')
     add_hyperparameters(disturbances, only='env')
@@ -105,10 +105,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 def environment_of(file: PolicyFile, env_id: str | None) -> str:
     """
-    Return the requested environment, otherwise the one in which the policy was trained.
+    Return the requested environment, otherwise the policy's training environment.
 
     Raises:
-        ConfigError: neither is known.
+        ConfigError: no environment is given, and the policy file names none.
     """
     if found := env_id or file.environment:
         return found
@@ -116,14 +116,14 @@ def environment_of(file: PolicyFile, env_id: str | None) -> str:
 
 
 def env_args_of(file: PolicyFile, env_id: str) -> dict[str, Any]:
-    """Return the environment's keywords in training; none if this is another environment."""
+    """Return the keywords of the training environment; none if ``env_id`` is another environment."""
     found = file.provenance.get('env_args') if same_id(env_id, file.environment) else None
     return dict(found) if isinstance(found, dict) else {}
 
 
 def training_disturbances(file: PolicyFile) -> dict[str, Any]:
     """
-    Return the disturbances with which a policy was trained, by name; those at their default are omitted.
+    Return the disturbances with which a policy was trained, by name; defaults are omitted.
 
     Raises:
         ConfigError: the policy file does not contain the hyperparameters of its training.
@@ -147,7 +147,7 @@ def statistics(result: EvaluationResult) -> dict[str, Any]:
 
 def fitted(env: Env, spec: PolicySpec) -> Env:
     """
-    Return the environment, wrapped so that its observations are those of the policy, in the policy's order.
+    Return the environment, wrapped so that it has the policy's observations, in the policy's order.
 
     Args:
         env: the environment.
@@ -160,7 +160,7 @@ def fitted(env: Env, spec: PolicySpec) -> Env:
     if missing := [name for name in spec.observation_names if name not in own.observation_names]:
         raise SpecError(
             f'the policy reads {", ".join(missing)}, which the environment does not observe; '
-            f'it observes {", ".join(own.observation_names)}. Use the environment it was trained in.'
+            f'it observes {", ".join(own.observation_names)}. Use the environment that the policy was trained in.'
         )
     if (
         spec.with_actions_of(own).action_names != own.action_names
@@ -169,7 +169,7 @@ def fitted(env: Env, spec: PolicySpec) -> Env:
     ):
         raise SpecError(
             f'the policy commands {_bounds(spec)}; the environment takes {_bounds(own)}. '
-            'Use the environment it was trained in.'
+            'Use the environment that the policy was trained in.'
         )
     timed = env.has_wrapper_attr('dt_range')
     if own.control_period != spec.control_period and not timed:  # the policy must get the real elapsed time
@@ -200,7 +200,7 @@ def evaluate_in(
         seed: seed of the resets.
         max_steps: maximum steps of an episode; None: no limit.
         disturbances: disturbances of the environment; None: none.
-        env_args: keywords for the environment; those of training are kept if the environment is the same.
+        env_args: keywords for the environment; the keywords of training are kept if the environment is the same.
         film: path of a film of the first episode, checked by :func:`velora_ros.cli.film.film_path`; None: no film.
 
     Raises:

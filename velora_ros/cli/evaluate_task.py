@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def text(report: dict[str, Any]) -> str:
-    """Return the figures as lines."""
+    """Return the report as text."""
     how = 'undisturbed' if report['undisturbed'] else 'with its variation'
     head = (
         f'{report["policy"]} ({report["digest"][:12]}) in {report["task"]}, {how}: {report["episodes"]} episodes of '
@@ -66,7 +66,7 @@ def _shown(value: Any) -> str:
 
 
 def _json(value: Any) -> Any:
-    """Return a value with None for NaN, which JSON does not have."""
+    """Return a value in which None replaces NaN and infinity, which JSON does not have."""
     if isinstance(value, dict):
         return {name: _json(one) for name, one in value.items()}
     if isinstance(value, list):

@@ -9,7 +9,7 @@ from velora_ros.policy.onnx_export import save_onnx
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``export`` to the parser."""
     parser = commands.add_parser(
         'export',
         help='write a policy as an ONNX model or as C code',

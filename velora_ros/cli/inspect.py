@@ -15,14 +15,14 @@ from velora_ros.policy.golden_trace import for_reading
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``inspect`` to the parser."""
     parser = commands.add_parser('inspect', help='show the content of a policy file', description=__doc__)
     parser.add_argument('file', metavar='FILE', help='policy file')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     pictures = parser.add_argument_group('pictures, .png or .svg')
     pictures.add_argument('--wiring', metavar='FILE', help='draw neurons and synapses')
     pictures.add_argument('--hidden', metavar='FILE', help='draw hidden state, observations, actions and rewards')
-    pictures.add_argument('--env', metavar='ID', help='environment for --hidden (default: that of training)')
+    pictures.add_argument('--env', metavar='ID', help='environment for --hidden (default: as in training)')
     pictures.add_argument(
         '--steps', metavar='N', type=whole_number(2), default=200, help='steps for --hidden (default: 200)'
     )
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def summary(file: PolicyFile) -> dict[str, Any]:
-    """Return everything except the weights, as values that JSON can hold."""
+    """Return everything in the file except the weights, as JSON-ready values."""
     return {
         'digest': file.digest,
         'environment': file.environment,
@@ -69,7 +69,7 @@ def parameters(file: PolicyFile) -> int:
 
 
 def text(path: str, file: PolicyFile) -> str:
-    """Return the description as text."""
+    """Return the description of a policy file as text."""
     spec, wiring = file.spec, file.wiring
     shortest, longest = file.dt_range
     assumed = ' (assumed, because the environment does not state it)' if spec.control_period_assumed else ''

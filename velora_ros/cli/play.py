@@ -16,12 +16,12 @@ from velora_ros.utils.output import write_line
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``play`` to the parser."""
     parser = commands.add_parser('play', help='run and film an episode of a task', description=__doc__)
     parser.add_argument('task', metavar='TASK', help='quadruped, my_robot.py:WALK or my_package.my_robot:WALK')
     parser.add_argument('--policy', metavar='FILE', help='policy file (default: hold the start pose)')
     parser.add_argument('--film', metavar='FILE', help='path of the film, .mp4 or .gif (default: TASK.gif)')
-    parser.add_argument('--window', action='store_true', help='show it in a window instead of filming it')
+    parser.add_argument('--window', action='store_true', help='show the episode in a window instead of filming it')
     parser.add_argument('--seconds', metavar='S', type=float, help="longest duration [s] (default: the task's episode)")
     parser.add_argument('--seed', metavar='S', type=whole_number(0), default=0, help='seed of the episode (default: 0)')
     parser.add_argument('--undisturbed', action='store_true', help='without noise and variation')
@@ -68,7 +68,7 @@ def check_fits(policy: PolicySpec, task: PolicySpec, name: str) -> None:
     Check that a policy reads and commands what a task offers.
 
     Raises:
-        SpecError: it does not.
+        SpecError: the policy does not fit the task.
     """
     for what in ('observation_names', 'action_names'):
         own, offered = getattr(policy, what), getattr(task, what)
@@ -77,7 +77,7 @@ def check_fits(policy: PolicySpec, task: PolicySpec, name: str) -> None:
             problem = f'the task does not have {", ".join(missing)}' if missing else 'their order differs'
             raise SpecError(
                 f"the policy's {what} do not fit the task '{name}': {problem}; the task has {', '.join(offered)}. "
-                'Use the task it was trained in.'
+                'Use the task that the policy was trained on.'
             )
 
 

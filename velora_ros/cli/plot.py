@@ -17,7 +17,7 @@ DEFAULT, DEFAULT_DIAGNOSTICS = 'learning_curves.png', 'diagnostics.png'
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``plot`` to the parser."""
     parser = commands.add_parser(
         'plot',
         help='draw learning curves',
@@ -86,7 +86,7 @@ def _draw_diagnostics(arguments: argparse.Namespace) -> None:
         tables += [read_diagnostics(RunPaths(one).diagnostics, label or _label_of(one)) for one in folders]
     units = {one.name: one.unit for one in DIAGNOSTICS}
     save(draw_diagnostics(tables, units, axis=arguments.x, name=arguments.title), out)
-    print(f'{len(tables)} run{"s" if len(tables) > 1 else ""}; docs/training.md says how to read them\npicture: {out}')
+    print(f'{len(tables)} run{"s" if len(tables) > 1 else ""}; docs/training.md explains them\npicture: {out}')
 
 
 def read(text: str) -> list[Run]:
@@ -94,7 +94,7 @@ def read(text: str) -> list[Run]:
     Return the runs that one argument names.
 
     Raises:
-        ConfigError: it names none; the message says what was found instead.
+        ConfigError: the argument names no run; the message says what was found instead.
     """
     label, path = _split(text)
     if path.is_file():

@@ -26,12 +26,12 @@ def draw(file: PolicyFile, wanted: Mapping[str, str], *, env_id: str | None, ste
     Args:
         file: the policy.
         wanted: the path of each picture, by its name (``wiring``, ``hidden``).
-        env_id: the environment in which the policy runs for ``hidden``; None: the one it was trained in.
+        env_id: the environment in which the policy runs for ``hidden``; None: the training environment.
         steps: number of steps.
         seed: seed of the first reset.
 
     Raises:
-        VeloraError: a path does not end as a picture's, the environment cannot be made or does not fit, or the disk is
+        VeloraError: a path does not end in .png or .svg, the environment cannot be made or does not fit, or the disk is
             full.
     """
     from velora_ros.pictures.draw_hidden_state import draw_hidden  # noqa: PLC0415 - matplotlib, only for a picture

@@ -7,7 +7,7 @@ from velora_ros.recordings.options import RecordOptions, add_arguments
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``record`` to the parser."""
     parser = commands.add_parser('record', help="record a robot's topics (needs ROS)", description=__doc__)
     add_arguments(parser)
     parser.set_defaults(run=run)
@@ -15,7 +15,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Record until Ctrl-C.
+    Run the process that records until Ctrl-C, in place of this process.
 
     Raises:
         MissingDependencyError: ROS is not installed.

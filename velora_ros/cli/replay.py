@@ -10,7 +10,7 @@ from velora_ros.utils.dependencies import how_to_install
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``replay`` to the parser."""
     parser = commands.add_parser('replay', help='show what a recording contains', description=__doc__)
     add_arguments(parser)
     parser.set_defaults(run=run)
@@ -18,7 +18,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 
 def run(arguments: argparse.Namespace) -> None:
     """
-    Print the content of the recording and rewrite it on request; with a policy, become the process that replays it.
+    Print the content of the recording and rewrite it on request; with a policy, run the process that replays it.
 
     Raises:
         VeloraError: the file cannot be read or written, or ROS is not installed.

@@ -31,7 +31,7 @@ class StopOnRequest(Callback):
         self._patience, self._clock = patience, clock
         self._deadline = float('inf')
         self.reason = ''
-        """Why the stop was requested; empty before."""
+        """Why the stop was requested; empty before the request."""
 
     def request(self, reason: str) -> None:
         """Request the stop; safe in a signal handler."""
@@ -53,8 +53,8 @@ def stop_on_signals() -> Iterator[StopOnRequest]:
     """
     Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop. A later signal has its usual effect.
 
-    SIGHUP is the exception, because a closed terminal sends it more than once. If it was ignored, as under ``nohup``,
-    it stays ignored.
+    Later SIGHUPs have no effect, because a closed terminal sends more than one. If SIGHUP was ignored, as under
+    ``nohup``, it stays ignored.
     """
     stop = StopOnRequest()
     before: dict[signal.Signals, Any] = {}

@@ -19,7 +19,7 @@ from velora_ros.utils.output import write_line
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``sweep`` to the parser."""
     parser = commands.add_parser(
         'sweep',
         help='train many settings with many seeds',
@@ -115,7 +115,7 @@ class _Progress:
         self._bar.close()
 
     def on_progress(self, trial: Trial, steps: int) -> None:
-        """Advance the bar."""
+        """Advance the bar to a trial's steps so far."""
         self._bar.update(steps - self._steps.get(trial.name, 0))
         self._steps[trial.name] = steps
 

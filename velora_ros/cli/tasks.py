@@ -1,7 +1,7 @@
 """
-``velora_ros tasks``: list the included tasks; ``velora_ros tasks show NAME`` prints the contract of one.
+``velora_ros tasks``: list the included tasks; ``velora_ros tasks show NAME`` prints the contract of a task.
 
-``velora_ros tasks write NAME FILE`` writes the contract into a policy that an earlier release trained in this task.
+``velora_ros tasks write NAME FILE`` writes the contract into a policy that an earlier release trained on this task.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from velora_ros.utils.output import write_line
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``tasks`` to the parser."""
     parser = commands.add_parser(
         'tasks', help="list tasks, or show a task's observations, actions and rewards", description=__doc__
     )

@@ -1,4 +1,4 @@
-"""``velora_ros train --env ID``: train a policy and write the one with the best evaluation."""
+"""``velora_ros train --env ID``: train, and write the policy with the best evaluation."""
 
 import argparse
 import dataclasses
@@ -35,7 +35,7 @@ FINAL_STREAM = 2**31  # training never seeds with (seed, FINAL_STREAM)
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add the command."""
+    """Add the command ``train`` to the parser."""
     parser = commands.add_parser(
         'train',
         help='train a policy',
@@ -107,7 +107,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--stop-at', metavar='RETURN', type=float, help='stop after three evaluations in a row that reach this return'
     )
     stopping.add_argument(
-        '--patience', metavar='N', type=whole_number(1), help='stop after N evaluations without a better one'
+        '--patience', metavar='N', type=whole_number(1), help='stop after N evaluations without an improvement'
     )
     parser.add_argument('--no-pictures', action='store_true', help='no pictures and no film of the best policy')
     add_hyperparameters(parser.add_argument_group('hyperparameters'))
@@ -172,7 +172,7 @@ def _start_run(arguments: argparse.Namespace) -> None:
 
 
 def _started(arguments: argparse.Namespace, config: RunConfig) -> RunFolder:
-    """Start the run in the given folder, or in a free one that no other run takes at the same time."""
+    """Start the run in the given folder, or in a free folder that no other run takes at the same time."""
     if arguments.run_dir:
         return RunFolder.start(arguments.run_dir, config)
     return RunFolder.start_in_free(lambda: default_folder(_name(arguments), config.seed), config)
@@ -263,14 +263,14 @@ def configuration(arguments: argparse.Namespace) -> tuple[TrainConfig, str]:
 
 
 def _env_args(arguments: argparse.Namespace, start: StartFile | None) -> dict[str, Any]:
-    """Return the keywords for the environment; those given override those of the start file's training."""
+    """Return the keywords for the environment; given keywords override the keywords of the start file's training."""
     is_same = start is not None and same_id(start.environment, arguments.env)
     before = start.provenance.get('env_args', {}) if start is not None and is_same else {}
     return {**before, **dict(arguments.env_arg)}
 
 
 def _budget(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the given budget; with --steps the number of episodes has no limit, as each has at least one step."""
+    """Return the given budget; --steps also sets n_episodes, to a number that does not limit the run."""
     if arguments.episodes:
         return {'n_episodes': arguments.episodes, 'total_steps': None}
     return {'n_episodes': arguments.steps, 'total_steps': arguments.steps} if arguments.steps else {}

@@ -1,4 +1,4 @@
-"""Draw recorded commands and those of another policy over time."""
+"""Draw recorded commands and another policy's commands over time."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def draw_commands(labels: Sequence[str], recorded: Series, other: Series, name: 
         labels: the actions, with units.
         recorded: times, shape (n,) [s], and commands, shape (n, action).
         other: times, shape (m,) [s], and commands of the other policy, shape (m, action).
-        name: the other policy.
+        name: name of the other policy, for the legend.
     """
     figure = new_figure(10.5, 0.8 + 1.5 * len(labels))
     panels: Sequence[Axes] = list(figure.subplots(len(labels), 1, sharex=True, squeeze=False)[:, 0])

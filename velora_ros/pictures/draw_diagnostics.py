@@ -11,10 +11,8 @@ from velora_ros.pictures.read_runs import Diagnostics
 from velora_ros.pictures.style import INK, Figure, colours_of, new_figure, tidy, title
 
 COLUMNS = 4
-LOGARITHMIC = (
-    '_gradient',
-    '_lr',
-)  # numbers whose names end like this get a logarithmic axis if they vary by more than:
+LOGARITHMIC = ('_gradient', '_lr')
+"""Numbers whose names end like this get a logarithmic axis if they vary by more than :data:`FACTOR`."""
 FACTOR = 10
 
 

@@ -16,7 +16,7 @@ def draw_hidden(rollout: Rollout, name: str) -> Figure:
     Draw five panels, one below the other: observations, hidden state as lines and as a map, actions, rewards.
 
     Args:
-        rollout: the data; a dashed line marks the start of each further episode.
+        rollout: the data; a dashed line marks the start of each episode after the first.
         name: the picture's title.
     """
     spec, neurons = rollout.spec, rollout.hidden.shape[1]

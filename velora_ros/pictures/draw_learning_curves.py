@@ -27,7 +27,7 @@ def draw_learning(
     Args:
         runs: at least one, with at least one point; runs with the same label are a group.
         axis: ``steps`` or ``time``.
-        statistic: over the runs of a group: ``iqm``, ``median`` or ``mean``.
+        statistic: statistic over the runs of a group: ``iqm``, ``median`` or ``mean``.
         solved: draw a line at this return.
         name: the picture's title.
     """

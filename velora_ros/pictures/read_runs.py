@@ -46,7 +46,7 @@ class Curve:
 
     def smooth(self, span: float) -> 'Curve':
         """
-        Return, for each point, the mean over the points of the last ``span`` steps, itself included.
+        Return a curve in which each point is the mean over the last ``span`` steps, including the point itself.
 
         The span is in steps because ten episodes may be fifty steps at the beginning and ten thousand later.
         """
@@ -107,7 +107,7 @@ def read_diagnostics(path: Path, label: str) -> Diagnostics:
     Read ``diagnostics.csv`` of a run's folder, including columns that are unknown to this version.
 
     Raises:
-        ConfigError: the file is missing, has no rows yet, or is not such a table.
+        ConfigError: the file is missing, has no rows yet, or is not a table of diagnostics.
     """
     if path.parent.is_file():
         raise ConfigError(f"'{path.parent}' is a file; give the folder of the run.")
@@ -120,7 +120,7 @@ def read_diagnostics(path: Path, label: str) -> Diagnostics:
     try:
         values = {name: np.array([float(row[name]) for row in rows]) for name in columns}
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"'{path}' is not a table of diagnostics ({error}); restore it.") from error
+        raise ConfigError(f"'{path}' is not a table of diagnostics ({error}); restore the original file.") from error
     if not rows or not {'steps', 'seconds'} <= values.keys():
         raise ConfigError(f"'{path}' has no row with steps and seconds yet; a run writes one every 1,000 steps.")
     return Diagnostics(label, values.pop('steps'), values.pop('seconds'), values)
@@ -136,7 +136,7 @@ def read_table(path: Path, label: str = '') -> list[Run]:
         label: label of all its runs; by default the task and its settings, or the file's name.
 
     Raises:
-        ConfigError: the file cannot be read, or is not such a table.
+        ConfigError: the file cannot be read, or is not a table of evaluations.
     """
     rows = _rows(path, 'mean')
     runs: dict[tuple[str, str], list[tuple[float, float, float]]] = {}

@@ -18,7 +18,7 @@ FINEST = 300  # points of a band
 
 @dataclass(frozen=True)
 class Band:
-    """A statistic over runs with its bootstrap interval; each of shape (N,)."""
+    """A statistic over runs with its bootstrap interval; each array has the shape (N,)."""
 
     x: Array
     centre: Array
@@ -47,7 +47,7 @@ def interval(values: Array, statistic: Statistic) -> tuple[Array, Array]:
 
     Args:
         values: shape (runs, ...).
-        statistic: along the first axis.
+        statistic: function that computes the statistic along the first axis.
 
     Returns:
         the 2.5th and the 97.5th percentile, shape (...); equal values always give equal percentiles.
@@ -67,12 +67,12 @@ def overlap(curves: Sequence[Curve], axis: str) -> bool:
 
 def band(curves: Sequence[Curve], axis: str, statistic: Statistic) -> Band:
     """
-    Compute a statistic over several runs, on the part of the x axis that they share; runs are linear between points.
+    Compute a statistic over several runs, on the part of the x axis that they share; points are joined linearly.
 
     Args:
-        curves: at least one, none of them empty; they :func:`overlap`.
+        curves: one or more curves that :func:`overlap`; none is empty.
         axis: ``steps`` or ``time``.
-        statistic: along the first axis of shape (runs, N).
+        statistic: function that computes the statistic along the first axis of an array of shape (runs, N).
     """
     xs = [curve.over(axis) for curve in curves]
     first, last = max(x[0] for x in xs), min(x[-1] for x in xs)

@@ -100,7 +100,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     Write a picture in the format of its file name. The same drawing gives the same bytes.
 
     Raises:
-        StorageError: the file cannot be written; an older one is unchanged.
+        StorageError: the file cannot be written; an older file is unchanged.
     """
     kind = Path(path).suffix.lower().lstrip('.')
     metadata = {'Date': None} if kind == 'svg' else {'Software': PACKAGE}

@@ -1,4 +1,4 @@
-"""Compare two series of commands: the recorded ones, and those that another policy would have sent."""
+"""Compare recorded commands with the commands that another policy would have sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Commands:
 
     Args:
         times: when the state of each command, or the command itself, was published, ascending, shape (n,) [ns].
-        values: one row for each, in the order of the policy's actions, shape (n, action) [SI units].
+        values: one row of commands for each time, in the order of the policy's actions, shape (n, action) [SI units].
     """
 
     times: Times
@@ -31,7 +31,7 @@ class Commands:
 @dataclass(frozen=True)
 class Comparison:
     """
-    Recorded commands and those of another policy for the same states.
+    Recorded commands and another policy's commands for the same states.
 
     Args:
         names: the names of the actions.
@@ -56,7 +56,7 @@ class Comparison:
         return difference
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return, for each action, the root mean square and the largest difference, and the time of the latter [s]."""
+        """Return, for each action, the root mean square of the differences, the largest difference and its time [s]."""
         rows = []
         for k, (name, unit) in enumerate(zip(self.names, self.units, strict=True)):
             one = self.differences[:, k]
@@ -92,8 +92,8 @@ def pair_with_states(states: Times, recorded: Commands) -> tuple[npt.NDArray[np.
     """
     Return which recorded command belongs to which state: indices of the states and of the commands, each ascending.
 
-    A command belongs to the newest state that was published before it. If this is not certain, neither counts: a state
-    with several commands, and the states after one without, because its command may have been late.
+    A command belongs to the newest state that was published before it. Uncertain pairs are left out: a state with
+    several commands, and a state that follows a state without a command, because that command may have been late.
     """
     places = np.searchsorted(states, recorded.times, side='right') - 1
     counts = np.bincount(places[places >= 0], minlength=len(states))

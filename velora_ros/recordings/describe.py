@@ -10,7 +10,7 @@ from velora_ros.utils.text_table import text_table
 
 
 def summary(path: str, recording: Recording) -> dict[str, Any]:
-    """Return everything that :func:`describe` prints, as values that JSON can hold."""
+    """Return everything that :func:`describe` shows, as JSON-ready values."""
     return {
         'event': 'recording',
         'file': path,
@@ -25,7 +25,7 @@ def summary(path: str, recording: Recording) -> dict[str, Any]:
 
 
 def describe(path: str, recording: Recording) -> str:
-    """Return the description as text."""
+    """Return a description of a recording as text."""
     about = summary(path, recording)
     state = 'complete' if recording.complete else f'truncated, {recording.unreadable} bytes at its end are lost'
     lines = [f'{path}: {state}; {about["seconds"]:g} s, {about["messages"]} messages']

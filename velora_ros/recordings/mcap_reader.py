@@ -27,7 +27,7 @@ class Recording:
     Args:
         channels: the topics, by name.
         messages: all messages in the order in which they were received.
-        notes: all notes.
+        notes: all notes, in the order of the file.
         complete: whether the file has an end; False after the recorder was killed.
         unreadable: number of bytes at the end of the file that cannot be read.
     """

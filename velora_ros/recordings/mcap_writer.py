@@ -21,7 +21,7 @@ class McapFile:
     An MCAP file with ROS 2 messages, written to a binary stream.
 
     Args:
-        stream: where it is written; it stays open.
+        stream: the stream to write to; it stays open.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -55,7 +55,7 @@ class McapFile:
         )
 
     def add_note(self, name: str, values: Mapping[str, str]) -> None:
-        """Write a note."""
+        """Write a note: a name and text values."""
         self._writer.add_metadata(name, dict(values))
 
     def flush(self) -> None:
@@ -63,7 +63,7 @@ class McapFile:
         self._writer.flush()
 
     def finish(self) -> None:
-        """Write the rest and the index."""
+        """Write what is left and the index; the file is then complete."""
         self._writer.finish()
 
 
@@ -72,11 +72,11 @@ class RecordingFile(McapFile):
     A new MCAP file on disk.
 
     Args:
-        path: where it is written; it must not exist yet.
+        path: path of the file, which must not exist yet.
 
     Raises:
         ConfigError: the file exists.
-        StorageError: it cannot be written.
+        StorageError: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,7 +95,7 @@ class RecordingFile(McapFile):
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Write the rest and the index, and close the file."""
+        """Write what is left and the index, and close the file."""
         try:
             self.finish()
             self._file.flush()

@@ -1,4 +1,4 @@
-"""The queue between the receiver and the writer of messages: bounded, and never waiting for the disk."""
+"""The bounded queue between the receiver of messages and their writer; the receiver never waits for the disk."""
 
 import threading
 from collections import Counter, deque
@@ -10,13 +10,13 @@ Item = Channel | Note | RawMessage
 
 class MessageQueue:
     """
-    Passes messages from one thread to another. A message that arrives while it is full is dropped and counted.
+    Passes messages from one thread to another. A message that arrives while the queue is full is dropped and counted.
 
     Channels and notes are never dropped.
 
     Args:
-        most_messages: largest number of items.
-        most_bytes: largest sum of the messages' lengths.
+        most_messages: largest number of items in the queue.
+        most_bytes: largest sum of the messages' lengths [bytes].
     """
 
     def __init__(self, most_messages: int = 50_000, most_bytes: int = 64 * 2**20) -> None:
@@ -41,7 +41,7 @@ class MessageQueue:
         return True
 
     def take(self, timeout: float) -> list[Item]:
-        """Return all items, oldest first; wait for one at most ``timeout`` [s]."""
+        """Return all items, oldest first; if there is none, wait for one for at most ``timeout`` [s]."""
         with self._changed:
             if not self._items and not self._closed:
                 self._changed.wait(timeout)
@@ -58,5 +58,5 @@ class MessageQueue:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the queue was closed."""
         return self._closed

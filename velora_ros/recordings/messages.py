@@ -11,7 +11,7 @@ class Channel:
     A topic of a recording.
 
     Args:
-        topic: its full name.
+        topic: the full name of the topic.
         type: the type of its messages, such as ``sensor_msgs/msg/JointState``.
         definition: the definition of the type and of all types that it uses, in the format ``ros2msg``.
         qos: the quality of service that its publishers offer, as YAML for ``ros2 bag play``; may be empty.
@@ -24,7 +24,7 @@ class Channel:
 
 
 class RawMessage(NamedTuple):
-    """A serialised message (CDR): its topic, the times of receipt and publishing [ns], its bytes."""
+    """A serialised message (CDR): its topic, the times when it was received and published [ns], its bytes."""
 
     topic: str
     received: int

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class RecordOptions:
     """
-    What to record.
+    The options of a recording.
 
     Args:
-        file: the MCAP file to write; empty is a name with date and time.
-        topics: further topics; relative names are in the recorder's namespace.
+        file: the MCAP file to write; empty: a name with date and time.
+        topics: additional topics; relative names are in the recorder's namespace.
         everything: whether all topics are recorded, images included.
-        hidden: whether what the policy reads and its hidden state are recorded.
-        seconds: how long [s]; 0 is until Ctrl-C.
+        hidden: whether the policy's observations and hidden state are recorded.
+        seconds: duration [s]; 0: until Ctrl-C.
         namespace: the namespace of the robot.
     """
 
@@ -51,7 +51,7 @@ class RecordOptions:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments to a parser."""
     parser.add_argument('file', metavar='FILE', nargs='?', help='MCAP file to write (default: date and time)')
-    parser.add_argument('--topics', metavar='TOPIC', nargs='+', default=[], help='further topics')
+    parser.add_argument('--topics', metavar='TOPIC', nargs='+', default=[], help='additional topics')
     parser.add_argument('--all', action='store_true', help='every topic, images included')
     parser.add_argument('--no-hidden', action='store_true', help='omit what the policy reads and its hidden state')
     parser.add_argument('--seconds', metavar='S', type=_seconds, default=0.0, help='end after this time')

@@ -13,7 +13,7 @@ def write_recording(recording: Recording, path: str | os.PathLike[str]) -> None:
     Write everything that was read from a recording to a file, which may be the same file.
 
     Raises:
-        StorageError: it cannot be written; an existing file is unchanged.
+        StorageError: the file cannot be written; an existing file is unchanged.
     """
     with atomic_write(Path(path)) as file:
         mcap = McapFile(file)

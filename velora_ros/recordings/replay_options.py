@@ -10,7 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     other = parser.add_argument_group('what another policy would have commanded (needs ROS)')
     other.add_argument('--policy', metavar='FILE', help='policy file, or the name of a shipped policy')
     other.add_argument('--params', metavar='FILE', help='parameter file of policy_node: observation.*, command.*')
-    other.add_argument('--namespace', metavar='NS', help="the robot's namespace (default: that of the recorded policy)")
+    other.add_argument('--namespace', metavar='NS', help="the robot's namespace (default: as in the recording)")
     other.add_argument('--command-topic', metavar='TOPIC', default='', help='the topic of the recorded commands')
     other.add_argument('--rows', metavar='N', type=int, default=5, help='moments shown side by side (default: 5)')
     other.add_argument('--picture', metavar='FILE', help='draw both commands over time, .png or .svg')

@@ -46,7 +46,7 @@ class SweepFolder:
     @contextlib.contextmanager
     def start(cls, folder: str | os.PathLike[str], sweep: Sweep) -> 'Iterator[SweepFolder]':
         """
-        Start a sweep in a folder, which is made if it is missing, and lock the folder for the ``with`` block.
+        Start a sweep in a folder, which is created if it is missing, and lock the folder for the ``with`` block.
 
         Raises:
             StorageError: the folder cannot be written, is in use, or already holds a sweep.
@@ -155,13 +155,13 @@ def plan_of(folder: str | os.PathLike[str]) -> Path:
 
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Make the folder and lock it. The lock ends with the process in any case."""
+    """Create the folder and lock it. The lock is released when the process ends, in any way."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / '.lock', os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise StorageError(
-            f"the folder '{folder}' cannot be made or written ({error.strerror}). Choose a writable folder."
+            f"the folder '{folder}' cannot be created or written ({error.strerror}). Choose a writable folder."
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -137,7 +137,7 @@ class Sweep:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """
-        Write the plan to a file that :meth:`load` reads, with all drawn values and those of the preset.
+        Write the plan to a file that :meth:`load` reads, with all drawn values and all values of the preset.
 
         Raises:
             StorageError: the file cannot be written.
@@ -150,7 +150,7 @@ class Sweep:
             file.write(HEADER.encode() + yaml.safe_dump(_plain(written), sort_keys=False, allow_unicode=True).encode())
 
     def trials(self) -> list[Trial]:
-        """Return all trials: every setting with the first seed, then every setting with the next one."""
+        """Return all trials: every setting with the first seed, then every setting with the next seed, and so on."""
         return [
             Trial(f'{label}-seed{seed}', setting, self._config(setting, seed))
             for seed in self.seeds
@@ -169,7 +169,7 @@ class Sweep:
         Return all hyperparameters of one setting.
 
         Raises:
-            ConfigError: they are not valid.
+            ConfigError: a value is not valid.
         """
         budget = {'n_episodes': self.steps}  # no limit, because an episode has at least one step
         config = TrainConfig.from_dict({**self.fixed, **setting, **budget})

@@ -37,7 +37,7 @@ LOOPBACK = {'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0'}  # despite its name: Ray t
 @contextlib.contextmanager
 def ray_session(address: str | None, cpus: int | None) -> Iterator[None]:
     """
-    Start Ray, or connect to a cluster, for a ``with`` block; disconnect and remove everything afterwards.
+    Start Ray, or connect to a cluster, for a ``with`` block; disconnect and remove Ray's files afterwards.
 
     Args:
         address: address of a cluster; ``auto``: the cluster on this machine; None: start Ray here, on loopback.
@@ -92,12 +92,12 @@ def _init(ray: Any, address: str | None, cpus: int | None, files: Path | None) -
             raise ConfigError(f'Ray could not be started: {why}.') from error
         raise ConfigError(
             f"the Ray at '{address}' refuses the connection: {why}. If it needs a token, set RAY_AUTH_MODE=token and "
-            'RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH. Its version must be the one installed here. Or omit --address.'
+            'RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH. Its version must equal the installed version. Or omit --address.'
         ) from error
 
 
 def _own_token() -> dict[str, str]:
-    """Return a token for this Ray only; without it Ray would leave one in the user's home."""
+    """Return the settings of a token for this Ray only; without them Ray would store a token in the user's home."""
     return {'RAY_AUTH_MODE': 'token', 'RAY_AUTH_TOKEN': secrets.token_hex(32)}
 
 
@@ -118,7 +118,7 @@ def _check_answers(address: str) -> None:
 
 def _own_files() -> tuple[Path, int]:
     """
-    Make a folder for Ray's files, and remove those of sweeps that were killed.
+    Make a folder for Ray's files, and remove the folders of sweeps that were killed.
 
     Each folder has a file that its process keeps locked. The lock ends with the process. Other containers on this
     machine see it too, where the process's id would have no meaning. A folder without such a file is left alone.

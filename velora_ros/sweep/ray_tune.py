@@ -15,7 +15,7 @@ from velora_ros.sweep.results import FAILED, STOPPED, TrialResult
 from velora_ros.sweep.trial import run_trial
 from velora_ros.training.runs.paths import RunPaths
 
-DIED = 'its process ended without a message; it was killed, or out of memory. --resume runs it again.'
+DIED = 'its process ended without a message; it was killed, or ran out of memory. --resume runs it again.'
 
 
 def run_trials(
@@ -26,11 +26,11 @@ def run_trials(
     on_end: Callable[[TrialResult], None],
 ) -> None:
     """
-    Run the trials that are not done, until all of them are or ``wants_stop`` returns True.
+    Run the trials that are not done, until all are done or ``wants_stop`` returns True.
 
     Args:
         folder: folder of the sweep; each trial that has ended is added to it.
-        wants_stop: called often.
+        wants_stop: returns whether to stop; called often.
         on_progress: called with a trial and its steps so far.
         on_end: called with each trial that has ended.
 
@@ -68,12 +68,12 @@ def run_trials(
 
 def scheduler(sweep: Sweep, folder: Path, done: Sequence[TrialResult]) -> AsyncHyperBandScheduler | None:
     """
-    Return the scheduler that stops trials early, None if the sweep has none.
+    Return the scheduler that stops trials early; None if the sweep has no scheduler.
 
     Args:
         sweep: the plan, with the scheduler's settings.
         folder: folder of the sweep.
-        done: the trials that have ended before; the scheduler compares with their returns.
+        done: the trials that ended earlier; the scheduler compares others with their returns.
     """
     if sweep.scheduler is None:
         return None
@@ -132,7 +132,7 @@ class _Listener(tune.Callback):
             self._on_progress(self._own(trial), result['steps'])
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        """Record that a trial has ended; one that reported no status was stopped."""
+        """Record that a trial has ended; a trial that reported no status was stopped."""
         last = trial.last_result or {}
         self._end(trial, last.get('status', STOPPED), last.get('message', ''))
 

@@ -30,7 +30,7 @@ class TrialResult:
         last: mean return of the last evaluation; NaN without an evaluation.
         best: mean return of the best evaluation; NaN without an evaluation.
         seconds: training time up to the last evaluation [s].
-        message: why it failed, or its warnings.
+        message: why the trial failed, or its warnings.
     """
 
     trial: Trial
@@ -68,7 +68,7 @@ class SettingResult:
     Args:
         label: the setting's name.
         setting: its hyperparameters.
-        trials: those that finished or were stopped.
+        trials: the trials that finished or were stopped.
         planned: number of trials that the sweep has for it.
         rank_by: the return of a trial that counts, ``last`` or ``best``.
     """
@@ -100,7 +100,7 @@ class SettingResult:
 
 
 def rank(sweep: Sweep, results: Sequence[TrialResult]) -> list[SettingResult]:
-    """Return the results of all settings, the best mean first and those without a trial last."""
+    """Return the results of all settings, the best mean first, settings without a trial last."""
     ranked = []
     for label, setting in zip(sweep.labels(), sweep.settings, strict=True):
         own = [one for one in results if one.trial.setting == setting and one.status != FAILED]
@@ -128,7 +128,7 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[dict[str, Any]]) -> N
     Write a table; a column that a row does not have stays empty.
 
     Raises:
-        StorageError: the file cannot be written; an older one is unchanged.
+        StorageError: the file cannot be written; an older file is unchanged.
     """
     text = io.StringIO()
     columns = list(dict.fromkeys(name for row in rows for name in row))

@@ -1,4 +1,4 @@
-"""The settings of a sweep: those that its file lists, or every point of its grid with every drawn setting."""
+"""The settings of a sweep: listed in its file, or made by combining each point of its grid with each drawn setting."""
 
 import dataclasses
 import itertools
@@ -17,7 +17,7 @@ TOGETHER = ('batch_size', 'sequence_length', 'burn_in', 'buffer_size')
 
 def make_settings(file: SweepFile, base: TrainConfig) -> tuple[dict[str, Any], ...]:
     """
-    Return each setting once, its values in the types of the hyperparameters.
+    Return each setting once, with values in the types of the hyperparameters.
 
     Args:
         file: the entries of the sweep's file.

@@ -1,5 +1,5 @@
 """
-The file of a sweep: which entries it may have, and the message for one that is not valid.
+The file of a sweep: which entries it may have, and the message for an invalid entry.
 
 pydantic checks the entries. The hyperparameters' values are checked where the settings are made
 (:mod:`velora_ros.sweep.settings`).
@@ -33,7 +33,7 @@ TEXTS = {
     'too_long': 'it has too many entries',
     'too_short': 'it has too few entries',
 }
-"""What replaces pydantic's text, by the type of its error."""
+"""Texts that replace pydantic's texts, by the type of error."""
 
 
 def _hyperparameter(name: str) -> str:
@@ -51,7 +51,7 @@ def _seeds(value: Any) -> Any:
         return value
     ends = re.fullmatch(r'(\d+)-(\d+)', value)
     if ends is None or int(ends[1]) > int(ends[2]):
-        raise ValueError("it must be a list of integers, or the first and the last one, as in '0-4'")
+        raise ValueError("it must be a list of integers, or the first and the last seed, as in '0-4'")
     return list(range(int(ends[1]), int(ends[2]) + 1))
 
 
@@ -63,7 +63,7 @@ def _unique(seeds: list[int]) -> list[int]:
 
 def _in_order(ends: list[float]) -> list[float]:
     if ends[0] >= ends[1]:
-        raise ValueError('it must be two numbers, the lower one first')
+        raise ValueError('it must be two numbers, the lower number first')
     return ends
 
 

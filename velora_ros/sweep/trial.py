@@ -24,11 +24,11 @@ TRACEBACK = 'error.txt'
 
 class ReportEvaluations(Callback):
     """
-    Report each evaluation except the last one, after which there is nothing left to stop.
+    Reports each evaluation except the last, after which there is nothing left to stop.
 
     Args:
         report: called with ``steps`` and ``return``.
-        total_steps: of the trial.
+        total_steps: environment steps of the trial.
     """
 
     def __init__(self, report: Callable[[dict[str, Any]], None], total_steps: int | None) -> None:
