@@ -25,7 +25,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
     Films the first episode, in real time. The file appears when the film is complete.
 
     Args:
-        env: made with ``render_mode='rgb_array'``.
+        env: an environment made with ``render_mode='rgb_array'``.
         path: ``.mp4`` or ``.gif``.
         period: time between two observations [s].
 
@@ -64,7 +64,7 @@ class Film(gym.Wrapper[Any, Any, Any, Any]):
         return answer
 
     def finish(self) -> None:
-        """Write the film to its path, replacing an older one; write nothing if there is no frame."""
+        """Write the film to its path, replacing an older film; write nothing if there is no frame."""
         writer, self._writer = self._writer, None
         if writer is not None and not self._frames:
             with contextlib.suppress(Exception):

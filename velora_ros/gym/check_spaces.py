@@ -29,7 +29,7 @@ def check_env(env: Any) -> None:
     if isinstance(env, gym.vector.VectorEnv):
         raise UnsupportedEnvironmentError(
             f'{type(env).__name__} is a vector environment; a policy is trained in one environment. '
-            "Make it with gymnasium.make('ID')."
+            "Make the environment with gymnasium.make('ID')."
         )
     if not isinstance(env, gym.Env):
         raise UnsupportedEnvironmentError(

@@ -25,7 +25,7 @@ MADE_AS = '_velora_made_as'
 
 def make(env_id: str, **kwargs: Any) -> Env:
     """
-    Make a gymnasium environment, or one from a robot file.
+    Make an environment from a gymnasium id or a robot file.
 
     Observations that are a dictionary or a tuple become one vector (:class:`velora_ros.gym.flattening.NamedFlatten`).
     For images on a machine without a display, the OpenGL backend is chosen before MuJoCo is imported.
@@ -34,7 +34,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
         env_id: id in gymnasium's registry, ``module:id`` for an environment that registers itself on import, or the
             path of an MJCF file (``.xml``, ``.mjcf``), a URDF file (``.urdf``) or a compiled model (``.mjb``), which
             becomes a :class:`velora_ros.gym.robot_file_env.ModelEnv`.
-        **kwargs: for the environment, for example ``render_mode``; for a robot file also ``reward`` and
+        **kwargs: keywords for the environment, for example ``render_mode``; for a robot file also ``reward`` and
             ``control_period``.
 
     Raises:
@@ -131,7 +131,7 @@ def _is_about_keywords(error: BaseException, kwargs: Mapping[str, Any]) -> bool:
 
 
 def _about_keywords(env_id: str, kwargs: Mapping[str, Any], reason: str) -> str:
-    """Return a message that names the missing keywords of a constructor, or the valid ones."""
+    """Return a message that names the missing keywords of a constructor, or its valid keywords."""
     missing = re.findall(r"'(\w+)'", reason.partition('required')[2])
     if missing:
         given = ' '.join(f'--env-arg {name}=VALUE' for name in missing)

@@ -111,7 +111,7 @@ def frame(env: 'gym.Env[Any, Any]') -> npt.NDArray[np.uint8]:
     Return the current picture, shape (height, width, 3).
 
     Args:
-        env: made with ``render_mode='rgb_array'`` and reset.
+        env: an environment made with ``render_mode='rgb_array'`` and reset.
 
     Raises:
         MissingDependencyError: the environment cannot draw.
@@ -119,7 +119,7 @@ def frame(env: 'gym.Env[Any, Any]') -> npt.NDArray[np.uint8]:
     try:
         image = env.render()
     except Exception as error:  # each renderer fails in its own way
-        raise MissingDependencyError(f'the environment cannot be rendered here ({_one_line(error)}).') from error
+        raise MissingDependencyError(f'the environment cannot be rendered here: {_one_line(error)}.') from error
     if not isinstance(image, np.ndarray):
         raise MissingDependencyError(
             f"the environment's render() returned {type(image).__name__}, not a picture; make it with "

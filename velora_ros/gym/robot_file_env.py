@@ -49,8 +49,8 @@ class ModelEnv(MujocoEnv):
     The observation is the position of each joint with one axis, then the velocity of each, then the values of each
     sensor, all in the file's order; sensors that only repeat a joint's position or velocity are omitted. The action is
     one value for each actuator, within its limits (``control_limits`` in ``gym/servos_and_control_limits.py``). An
-    episode begins at the keyframe ``home``, ``stand`` or the first one, in this order, otherwise at the reference pose.
-    It ends only when the simulation becomes unstable.
+    episode begins at the keyframe ``home``, ``stand`` or the first keyframe, in this order, otherwise at the reference
+    pose. It ends only when the simulation becomes unstable.
 
     A URDF has no actuators: each joint with an effort limit gets a motor with that limit, unless another joint moves it
     (``<mimic>``). If the file has ``<transmission>`` or ``<ros2_control>`` elements, only the joints that they name get
@@ -61,7 +61,7 @@ class ModelEnv(MujocoEnv):
         control_period: time between two observations [s]; the file's time step is reduced if it does not divide it.
         reward: function of MuJoCo's model, data and the action, called after each period; None: the reward is 0.
         reset_noise: largest distance of a joint from its start position, drawn uniformly [rad or m].
-        **rendering: for MujocoEnv, e.g. ``render_mode``.
+        **rendering: arguments of MujocoEnv for rendering, such as ``render_mode``.
 
     Raises:
         UnsupportedEnvironmentError: the file is missing or invalid, has no actuators, or has joints, sensors or

@@ -33,7 +33,7 @@ class ServoGains:
         model: the model, with the gains that commands are given for.
         servos: the actuators, one for each action.
         gain: ``actuator_gainprm`` as it is simulated, shape (..., actuator, numbers); it is changed.
-        bias: ``actuator_biasprm``, likewise.
+        bias: ``actuator_biasprm`` as it is simulated, shape (..., actuator, numbers); it is changed.
     """
 
     def __init__(self, model: mujoco.MjModel, servos: npt.ArrayLike, gain: Array, bias: Array) -> None:

@@ -100,7 +100,8 @@ def control_limits(model: mujoco.MjModel, index: int) -> tuple[float, float] | N
     Return the smallest and the largest control of an actuator; None if the model does not limit it.
 
     ``ctrlrange`` comes first. Otherwise a motor is limited by the force limits of itself, its joint and its tendon, a
-    position servo by the range of its joint or tendon, a filtered one also by its ``actrange``; a muscle takes 0 to 1.
+    position servo by the range of its joint or tendon, a filtered servo also by its ``actrange``; a muscle takes 0 to
+    1.
     """
     if model.actuator_ctrllimited[index]:
         return _ordered(*model.actuator_ctrlrange[index])

@@ -158,7 +158,7 @@ def _copied(env: Env) -> Any:
     state = _arrays_of(env.unwrapped)
     for original in memo.get(id(memo), []):  # the objects that deepcopy visited
         if isinstance(original, np.ndarray) and any(np.may_share_memory(original, array) for array in state):
-            raise NotProvableError("it keeps views of the simulation's state, which a copy cannot follow")
+            raise NotProvableError("the environment keeps views of the simulation's state, which a copy cannot follow")
     for twin in twins:
         vars(twin)['render'] = _draw_nothing
     return twins[0]

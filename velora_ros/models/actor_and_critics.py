@@ -129,7 +129,7 @@ class Critic(nn.Module):
 
         Args:
             state: normalised, shape (..., state).
-            action: in [-1, 1], shape (..., action).
+            action: the action in [-1, 1], shape (..., action).
 
         Returns:
             Q, shape (...).

@@ -70,7 +70,7 @@ class DDPGAgent(AgentState):
         return tensors, {**values, 'outcome': self._outcome.state(), 'actor_loss': loss}
 
     def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state` returned; see :meth:`AgentState.restore`."""
+        """Restore the output of :meth:`state`; see :meth:`AgentState.restore`."""
         super().restore(tensors, values)
         if 'outcome' in values:  # files of earlier releases have none
             self._outcome.restore(values['outcome'])

@@ -34,7 +34,7 @@ class Outcome:
         return [None if math.isnan(self.expected) else self.expected, self._total, self.discount]
 
     def restore(self, state: list[float | None]) -> None:
-        """Continue an episode from what :meth:`state` returned."""
+        """Continue an episode from the output of :meth:`state`."""
         expected, total, discount = (math.nan if value is None else value for value in state)
         self.expected, self._total, self.discount = expected, total, discount
 

@@ -43,7 +43,7 @@ class Start:
         Copy everything into networks of the same sizes, in place.
 
         Args:
-            networks: read and written.
+            networks: the networks to overwrite.
             privileged: whether their critics read a privileged state.
 
         Raises:

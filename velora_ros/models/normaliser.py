@@ -34,8 +34,8 @@ class Normaliser(nn.Module):
 
         Args:
             samples: observations of the start-up steps.
-            least: as in :func:`divisors`.
-            limit: as in :func:`divisors`.
+            least: see :func:`divisors`.
+            limit: see :func:`divisors`.
         """
         self.offset.copy_(torch.as_tensor(samples.mean(axis=0)))
         self.scale.copy_(torch.as_tensor(1 / divisors(samples, least, limit)))

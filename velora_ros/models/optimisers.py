@@ -112,7 +112,7 @@ def to_device_of_parameters(optimizer: Optimizer, *, counts: bool = False) -> No
 def restore_optimiser(
     name: str, optimizer: Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
 ) -> None:
-    """Restore what :func:`optimiser_state` returned; other tensors are ignored."""
+    """Restore the output of :func:`optimiser_state`; other tensors are ignored."""
     state: dict[int, dict[str, Tensor]] = {}
     for full, value in tensors.items():
         if full.startswith(f'{name}.'):

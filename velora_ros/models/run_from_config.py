@@ -44,7 +44,7 @@ def make_training_environment(config: RunConfig, env: Env) -> Env | VectorEnv[An
 
     Args:
         config: the configuration of the run.
-        env: from :func:`make_environment`; a run in a single environment uses it directly.
+        env: the environment from :func:`make_environment`; a run in a single environment uses it directly.
 
     Raises:
         UnsupportedEnvironmentError: there is not enough memory for so many environments.
@@ -65,7 +65,7 @@ def make_model(config: RunConfig, env: Env, *, fresh: bool = True) -> LiquidDDPG
 
     Args:
         config: the configuration of the run.
-        env: from :func:`make_environment`.
+        env: the environment from :func:`make_environment`.
         fresh: whether the run starts now; a resumed run no longer needs the file from which it began.
 
     Raises:
@@ -101,13 +101,13 @@ def train_run(
 
     Args:
         run: the open folder.
-        model: from :func:`make_model`; in a resumed run, the newest checkpoint replaces its agent.
-        env: from :func:`make_training_environment`.
+        model: the model from :func:`make_model`; in a resumed run, the newest checkpoint replaces its agent.
+        env: the environment from :func:`make_training_environment`.
         callbacks: called in addition to the callbacks that write into the folder.
         **options: ``checkpoint_every``, ``keep_checkpoints`` and ``progress`` of ``LiquidDDPG.train``.
 
     Raises:
-        VeloraError: as ``LiquidDDPG.train``.
+        VeloraError: see ``LiquidDDPG.train``.
     """
     config = run.started_with
     return model.train(

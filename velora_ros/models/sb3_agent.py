@@ -80,7 +80,7 @@ class SB3Model:
             **options: arguments of ``LiquidDDPG.train``; they override the options of :meth:`LiquidDDPG.as_sb3`.
 
         Raises:
-            VeloraError: as ``LiquidDDPG.train``; ConfigError without an environment.
+            VeloraError: see ``LiquidDDPG.train``; ConfigError without an environment.
         """
         if self.env is None:
             raise ConfigError('there is no environment to learn in; pass one: agent.as_sb3(env), or set_env(env).')

@@ -18,7 +18,7 @@ def learning_rates(config: TrainConfig, progress: float, steps: int, *, began_fr
 
     Args:
         config: the hyperparameters.
-        progress: from :func:`progress`.
+        progress: the completed share of the schedule, from :func:`progress`.
         steps: environment steps so far.
         began_from_file: whether training began from a file; then the actor waits (:func:`actor_share`).
     """

@@ -103,7 +103,7 @@ def train(model: Model, config: TrainConfig, call: Call) -> TrainResult:
     Train a model; a resumed run replaces the model's agent.
 
     Raises:
-        VeloraError: as ``LiquidDDPG.train``.
+        VeloraError: see ``LiquidDDPG.train``.
     """
     vector = call.vector
     if call.total_steps is not None and isinstance(config.n_episodes, DefaultEpisodes):

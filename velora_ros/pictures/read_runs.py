@@ -145,7 +145,7 @@ def read_table(path: Path, label: str = '') -> list[Run]:
         own = ' '.join(part for part in (row.get('task') or path.stem, settings if settings != '{}' else '') if part)
         runs.setdefault((label or own, row.get('seed') or ''), []).append(point)
     if not runs:
-        raise ConfigError(f"'{path}' has no rows yet; a learning curve needs at least one evaluation.")
+        raise ConfigError(f"'{path}' has no rows yet; wait for the first evaluation.")
     return [Run(group, Curve.of(points), Curve.of([]), seed) for (group, seed), points in runs.items()]
 
 

@@ -106,7 +106,7 @@ class StreamBuffer:
         Store one transition of each stream.
 
         Args:
-            transitions: of all n streams.
+            transitions: the transitions of all n streams.
             taken: False for streams that took no step, for example during their reset, shape (n,). None: all took a
                 step.
         """

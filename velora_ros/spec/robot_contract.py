@@ -136,7 +136,7 @@ class RobotContract:
     Args:
         task: the task in which the policy was trained.
         varied: what differed between the simulations in training, one entry for each term of the task.
-        sources: the sources; a message on the first one's topic triggers a step of the policy.
+        sources: the sources; a message on the first source's topic triggers a step of the policy.
         fields: the source and the field of each observation, as ``<source>:<field>``.
         scale: factor of each observation.
         default: the value that is subtracted before scaling, for example the start pose [SI unit].
@@ -169,7 +169,8 @@ class RobotContract:
         for source in self.sources:
             if not source.name.isidentifier():
                 raise SpecError(
-                    f"a source has the name '{source.name}'; use letters, digits and underscores, not a digit first."
+                    f"a source has the name '{source.name}'; a name must have only letters, digits and underscores, and not "
+                'begin with a digit.'
                 )
             if source.type not in OWN_TYPES and not (source.topic and source.type):
                 raise SpecError(

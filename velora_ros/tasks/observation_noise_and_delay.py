@@ -81,7 +81,7 @@ class Observer:
         return self._transported(seen * self.scale, ids, delay, dropped)
 
     def _transported(self, seen: Array, ids: Ids | None, delay: Array | None, dropped: Any) -> Array:
-        """Return the observations that arrive: late by each simulation's delay; a lost frame repeats the one before."""
+        """Return the observations that arrive, each simulation's delay late; a lost frame repeats the previous one."""
         if delay is None and dropped is None:
             return seen
         sim, sensed = self._sim, self._sensed

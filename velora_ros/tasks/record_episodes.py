@@ -40,7 +40,7 @@ class Recording(NamedTuple):
         return found
 
     def mean(self, name: str, where: Mask | None = None) -> float:
-        """Return the mean of a metric over all steps of the episodes, or over selected ones; NaN if there are none."""
+        """Return the mean of a metric over all steps of the episodes, or over selected steps; NaN if there are none."""
         chosen = self.alive if where is None else self.alive & where
         return float(self.metrics[name][chosen].mean()) if chosen.any() else float('nan')
 

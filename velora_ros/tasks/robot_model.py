@@ -177,7 +177,7 @@ def _in_menagerie(name: str) -> str:
 
 def _shortest(files: Sequence[Path], folder: Path) -> Path:
     if not files:
-        raise TaskError(f"there is no robot in '{folder}'; {MENAGERIE_ROOT} must be a checkout of MuJoCo Menagerie.")
+        raise TaskError(f"there is no robot in '{folder}'; set {MENAGERIE_ROOT} to a checkout of MuJoCo Menagerie.")
     return min(files, key=lambda file: len(file.name))
 
 

@@ -60,7 +60,7 @@ def next_goal(margin: float, farther: float) -> Callable[[Sim, Ids], Array]:
     Return a function that returns the goals of :func:`rooms`: first the room's own goal, then new goals.
 
     Args:
-        margin: as in :func:`rooms` [m].
+        margin: see :func:`rooms` [m].
         farther: smallest distance of a new goal from the previous goal [m].
     """
 

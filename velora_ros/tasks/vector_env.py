@@ -90,7 +90,7 @@ class TaskVectorEnv(VectorEnv[Floats, Floats, Any]):
 
     @property
     def sim(self) -> Sim:
-        """The simulations."""
+        """The simulations of the task, as its terms read and write them."""
         return self.episodes.sim
 
     @property

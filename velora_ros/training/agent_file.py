@@ -29,7 +29,7 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], values: M
     Args:
         path: path of the file.
         tensors: tensors by name.
-        values: JSON-ready values: ``arguments`` of the constructor, and in a checkpoint ``run``.
+        values: JSON-ready values: the constructor's ``arguments``, and in a checkpoint the state of the ``run``.
 
     Raises:
         StorageError: the file cannot be written; an existing file is not changed.

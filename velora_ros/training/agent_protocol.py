@@ -29,7 +29,7 @@ class Agent(Protocol):
         Choose an action.
 
         Args:
-            observation: in the environment's units, shape (observation,).
+            observation: the observation in the environment's units, shape (observation,).
             hidden: shape (hidden,).
             dt: dt/T.
             noise_scale: standard deviation of the exploration noise, in normalised actions; 0: none.
@@ -60,7 +60,7 @@ class Agent(Protocol):
         Choose an action for each of n streams.
 
         Args:
-            observation: in the environment's units, shape (n, observation).
+            observation: the observation in the environment's units, shape (n, observation).
             hidden: shape (n, hidden).
             dt: dt/T, shape (n,).
             noise_scale: standard deviation of each stream's exploration noise, shape (n,).
@@ -113,7 +113,7 @@ class SavedAgent(Protocol):
 
     def restore(self, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """
-        Restore what :meth:`state` returned, in an agent with the same constructor arguments.
+        Restore the output of :meth:`state` in an agent with the same constructor arguments.
 
         Raises:
             KeyError, RuntimeError, ValueError, TypeError: something is missing, or of the wrong shape.

@@ -179,7 +179,7 @@ class KeepBest(Callback):
 
 class EvaluateIn(Callback):
     """
-    Also evaluates the policy in another environment, for example a noisier one, whenever it is evaluated.
+    At each evaluation, evaluates the policy in another environment too, for example with more noise.
 
     Training does not depend on it. The seeds of the episodes are always the same, so that only the policy differs.
 

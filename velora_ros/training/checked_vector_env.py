@@ -162,7 +162,7 @@ class CheckedVectorEnv:
         return {**{f'env.{name}': value for name, value in env.items()}, **{n: v.copy() for n, v in own.items()}}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Continue from what :meth:`get_state` returned."""
+        """Continue from the output of :meth:`get_state`."""
         env = {name.removeprefix('env.'): one for name, one in state.items() if name.startswith('env.')}
         save_vector_env_state.set_state(self._env, env)
         self.observation, self.begun = state['observation'].copy(), state['begun'].copy()
@@ -200,7 +200,7 @@ class CheckedVectorEnv:
         if finals is None:
             raise UnsupportedEnvironmentError(
                 "episodes ended and infos['final_obs'] is missing; a vector with autoreset in the same step must give "
-                "the last observations there. Make it with autoreset_mode='Disabled', or correct it."
+                "the last observations there. Make it with autoreset_mode='Disabled', or correct its infos."
             )
         whole: list[Any] = list(self.observation)
         for stream in np.flatnonzero(ended).tolist():

@@ -118,7 +118,7 @@ class DiagnosticsRecord:
         steps: environment steps so far, over all calls of ``train``.
         episode: number of the current episode, from 1.
         seconds: training time so far [s], evaluations excluded.
-        values: by the names of :data:`DIAGNOSTICS`, all of them; NaN where there was nothing to measure.
+        values: a value for each name in :data:`DIAGNOSTICS`; NaN where there was nothing to measure.
         terms: means of a task's reward terms and metrics, named as in
             :class:`velora_ros.training.reward_terms.TermMeans`.
     """
@@ -154,7 +154,7 @@ class Gathered:
         return {name: list(pair) for name, pair in self._sums.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state` returned."""
+        """Continue from the output of :meth:`state`."""
         self._sums = {name: (float(total), int(count)) for name, (total, count) in state.items()}
 
 

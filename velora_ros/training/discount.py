@@ -17,8 +17,8 @@ def discount_for(env_id: str, *, load: bool) -> tuple[float, str]:
     Return the discount factor for an environment, from its time limit unless a task sets it, and the reason.
 
     Args:
-        env_id: as for :func:`time_limit`.
-        load: as for :func:`time_limit`.
+        env_id: see :func:`time_limit`.
+        load: see :func:`time_limit`.
     """
     if load and is_task_reference(env_id):
         try:

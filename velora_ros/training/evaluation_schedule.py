@@ -53,7 +53,7 @@ class Evaluations:
         agent: provides the policy.
         env: the environment of the evaluations; None: no evaluations.
         config: how often, how many episodes, and how long they may be.
-        result: read and appended to.
+        result: the records so far, to which new records are appended.
         seed: the seed of each evaluation.
         steps_before: steps that the agent had taken before this run.
         callbacks: called after each evaluation.

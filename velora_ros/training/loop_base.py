@@ -30,7 +30,8 @@ class RunOptions:
         eval_seed: the seed of the evaluations, which training does not use.
         total_steps: largest number of transitions; None: no limit.
         begins_trained: whether the agent began from a file: then it acts without random actions in the start-up steps
-            too, and its policy is evaluated before the first step, so that it is the best until there is a better one.
+            too, and its policy is evaluated before the first step, so that it is the best policy until there is a
+            better one.
         eval_env: the environment of the evaluations, which stays open; None: no evaluations.
         callbacks: called in this order.
         privileged_dim: entries of ``info['privileged_state']``; 0: there are none; None: as many as at the first reset.

@@ -61,7 +61,7 @@ def recipe(env_id: str, *, load: bool = True) -> dict[str, Any]:
 
     Args:
         env_id: the id of an environment; if it is not registered, the time limit is not known.
-        load: as for :func:`named_hyperparameters`.
+        load: see :func:`named_hyperparameters`.
 
     Raises:
         ConfigError: a file cannot be read.
@@ -98,7 +98,7 @@ def trace(gamma: float) -> float:
 
 
 def _files(env_id: str, *, load: bool) -> list[str]:
-    """Return the names of the recipe's files for an environment; later ones override earlier ones."""
+    """Return the names of the recipe's files for an environment; later files override earlier files."""
     if not is_task_reference(env_id):
         return [f'{RECIPE}.yaml']
     small = load and _actions(env_id) <= FEW_ACTIONS

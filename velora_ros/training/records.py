@@ -121,7 +121,7 @@ class RunState:
         seconds: training time so far [s], evaluations excluded.
         live: current values of the hyperparameters that may change.
         result: the records of the run so far.
-        streams: in many environments, the state of each stream, by name; empty in one environment.
+        streams: state of each stream, by name, if many environments are used; empty for a single environment.
         terms: sums of the reward's terms since the last diagnostics; empty if the environment reports none.
     """
 

@@ -51,6 +51,6 @@ class TermMeans:
         return {_COUNT: np.array(self._count, np.float64), **{name: one.copy() for name, one in self._sums.items()}}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Continue from what :meth:`state` returned."""
+        """Continue from the output of :meth:`state`."""
         self._count = int(state.get(_COUNT, 0))
         self._sums = {name: one.copy() for name, one in state.items() if name != _COUNT}

@@ -32,7 +32,7 @@ def write_pieces(file: IO[bytes], tensors: Mapping[str, Tensor], metadata: Mappi
 
     Args:
         file: an open file on a disk.
-        tensors: on any device, of a type that numpy knows; they may share memory.
+        tensors: tensors by name, on any device, of a type that numpy knows; they may share memory.
         metadata: text by name, stored in the header.
     """
     ordered = sorted(tensors.items(), key=lambda one: (-one[1].element_size(), one[0]))  # so that each is aligned

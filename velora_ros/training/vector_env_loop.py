@@ -6,8 +6,9 @@ ended are handled one by one. :mod:`velora_ros.training.single_env_loop` does th
 
 A run can be saved at regular intervals, counted in transitions, so that training does not depend on when checkpoints
 are written. If the vector's state can be saved (:mod:`velora_ros.training.save_vector_env_state`), nothing else happens
-at these points. Otherwise the episodes of all streams are cut off there and new ones begin, even in a run that is never
-interrupted. Cut episodes count as truncated, so that the critic bootstraps from their last state, and are not recorded.
+at these points. Otherwise the episodes of all streams are cut off there and new episodes begin, even in a run that is
+never interrupted. Cut episodes count as truncated, so that the critic bootstraps from their last state, and are not
+recorded.
 """
 
 import dataclasses
@@ -128,7 +129,7 @@ class VectorTrainingLoop(LoopBase):
         self._after_step(taken)
 
     def _end_episodes(self, step: VectorStep) -> None:
-        """Record the episodes that ended, and begin the next ones."""
+        """Record the episodes that ended, and begin the next episodes."""
         ended = step.terminated | step.truncated
         if not self._env.resets_itself:
             ended |= self._lengths >= self._config.max_steps

@@ -50,7 +50,7 @@ def check_writable(path: Path, name: str) -> None:
     Check that a file can be written, before hours of computation depend on it. Missing folders are created.
 
     Args:
-        path: the file; an existing one is unchanged.
+        path: the file; an existing file is unchanged.
         name: name of the flag or parameter that contains the path, for the message.
 
     Raises:

@@ -157,7 +157,7 @@ class DisturbanceStack:
 
     def period_steps(self, nominal: int, mask: Mask | None = None) -> npt.NDArray[np.int64]:
         """
-        Draw the number of physics steps of the next control period, uniformly around the nominal one; at least 1.
+        Draw the number of physics steps of the next control period, uniformly around the nominal number; at least 1.
 
         Args:
             nominal: physics steps of a control period without jitter.

@@ -54,7 +54,7 @@ class CellKernels(ABC):
         Backpropagate through time.
 
         Args:
-            tape: from :meth:`forward`.
+            tape: the tape from :meth:`forward`.
             d_states: gradient of the loss with respect to h', shape (L, command, B), zero in the burn-in; overwritten.
             d_weight: gradient of the weight, shaped like the weight; written.
             d_bias: gradient of the bias, shaped like the bias; written.

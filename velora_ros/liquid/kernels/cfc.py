@@ -117,10 +117,10 @@ def recurrence_backward(  # noqa: PLR0917
     Args:
         d_states: gradient of the loss with respect to h', shape (L, command, B); overwritten.
         burn_in: number of steps at the start that get no gradient.
-        weight: as in :func:`recurrence`.
-        gates: as written by :func:`recurrence`.
-        dt: as in :func:`recurrence`.
-        first: as in :func:`recurrence`.
+        weight: see :func:`recurrence`.
+        gates: see :func:`recurrence`.
+        dt: see :func:`recurrence`.
+        first: see :func:`recurrence`.
         d_gates: written, except in the burn-in: gradient of the gates' sums, shape (L, 4 command, B).
     """
     length, size, n_sequences = d_states.shape

@@ -80,9 +80,9 @@ class CompiledEncoder:
         Backpropagate through time.
 
         Args:
-            tape: from :meth:`encode`.
+            tape: the tape from :meth:`encode`.
             d_states: gradient of the loss with respect to h', shape (L, command, B), zero in the burn-in; overwritten.
-            gradients: by parameter name, shaped like the parameters; written.
+            gradients: arrays by parameter name, shaped like the parameters; written.
             burn_in: number of steps at the start that get no gradient.
         """
         d_sums = self._cell.backward(
@@ -136,10 +136,10 @@ class CompiledNetwork(CompiledEncoder):
         Backpropagate through time.
 
         Args:
-            motor: from :meth:`forward`.
-            tape: from :meth:`forward`.
+            motor: the motor output from :meth:`forward`.
+            tape: the tape from :meth:`forward`.
             d_motor: gradient of the loss with respect to m, shape (L, motor, B); zero in the burn-in.
-            gradients: by parameter name, shaped like the parameters; written.
+            gradients: arrays by parameter name, shaped like the parameters; written.
             burn_in: number of steps at the start that get no gradient.
         """
         d_states = np.empty_like(tape.states)

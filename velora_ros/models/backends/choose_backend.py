@@ -49,7 +49,7 @@ class Choice:
 
 def choose_backend(config: TrainConfig, networks: Networks, optimizers: Sequence[Optimizer]) -> Choice:
     """
-    Choose a backend: the requested one, otherwise numba if it can run.
+    Choose a backend: the requested backend, otherwise numba if it can run the agent.
 
     Args:
         config: ``backend`` and ``cell``.
@@ -96,7 +96,7 @@ def threads_of_numba(config: TrainConfig, networks: Networks) -> int:
 def where_to_learn(
     device: torch.device, config: TrainConfig, networks: Networks, optimizers: Sequence[Optimizer]
 ) -> torch.device:
-    """Return the device to act and learn on: the requested one, or the CPU if CUDA would be slower."""
+    """Return the device to act and learn on: the requested device, or the CPU if CUDA would be slower."""
     small = operations(config, networks) < LARGE_UPDATE
     can = not why_not_numba(config, networks, optimizers, torch.device('cpu'))
     return torch.device('cpu') if device.type != 'cpu' and config.backend != 'torch' and small and can else device

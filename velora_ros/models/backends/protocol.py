@@ -26,7 +26,7 @@ class Backend(Protocol):
         Run the actor on one observation.
 
         Args:
-            observation: in the environment's units, shape (observation,).
+            observation: the observation in the environment's units, shape (observation,).
             hidden: shape (hidden,).
             dt: dt/T.
 
@@ -41,7 +41,7 @@ class Backend(Protocol):
         Run the actor on one observation of each of n streams.
 
         Args:
-            observation: in the environment's units, shape (n, observation).
+            observation: the observation in the environment's units, shape (n, observation).
             hidden: shape (n, hidden).
             dt: dt/T, shape (n,).
 
@@ -57,7 +57,7 @@ class Backend(Protocol):
         Args:
             state: what the critic sees, in the environment's units, shape (state,).
             memory: hidden state of the critics' memory after that state, shape (memory,); empty if there is no memory.
-            action: in [-1, 1], shape (action,).
+            action: the action in [-1, 1], shape (action,).
         """
         ...
 
@@ -79,8 +79,9 @@ class Backend(Protocol):
         the actor; from its state after o it takes one step on o'.
 
         Args:
-            data: from :meth:`prepare`.
-            noise: from :func:`velora_ros.models.targets.smoothing_noise`, shape (B, L - burn-in, action).
+            data: the batch from :meth:`prepare`.
+            noise: the smoothing noise from :func:`velora_ros.models.targets.smoothing_noise`, shape (B, L - burn-in,
+                action).
             config: ``gamma``, ``trace``, ``trace_width``, ``mean_share``, ``reward_scale``, ``burn_in``.
         """
         ...
@@ -92,8 +93,8 @@ class Backend(Protocol):
         Take one optimiser step of every critic and their memory, on the mean squared error.
 
         Args:
-            data: from :meth:`prepare`.
-            target: from :meth:`targets`.
+            data: the batch from :meth:`prepare`.
+            target: the targets from :meth:`targets`.
             config: ``burn_in``, ``max_grad_norm``.
             measure: whether to return diagnostics too; the step stays the same.
 
@@ -113,7 +114,7 @@ class Backend(Protocol):
         Take one optimiser step of the actor to raise the first critic's Q, with backpropagation through time.
 
         Args:
-            data: from :meth:`prepare`; the actions in it may be overwritten.
+            data: the batch from :meth:`prepare`; the actions in it may be overwritten.
             config: ``burn_in``, ``max_grad_norm``.
             measure: whether to return diagnostics too; the step stays the same.
 
@@ -148,7 +149,7 @@ class Backend(Protocol):
         Adopt weights and optimiser states that were replaced, either loaded from a file or assigned by a program.
 
         Raises:
-            ConfigError: as :meth:`refresh_weights`.
+            ConfigError: see :meth:`refresh_weights`.
         """
         ...
 

@@ -127,7 +127,7 @@ def goal(
 
 
 class Commands:
-    """The commands of all simulations, drawn when an episode begins and whenever a new one is due."""
+    """The commands of all simulations, drawn when an episode begins and whenever a new command is due."""
 
     def __init__(self, sim: Sim, commands: dict[str, Command]) -> None:
         self._sim, self._commands = sim, commands

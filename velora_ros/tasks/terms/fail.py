@@ -18,7 +18,7 @@ def tilted(angle: float) -> Term:
 
 
 def touches(first: str, second: str = '') -> Term:
-    """Fail where a geom or body touches a second one, or anything if no second name is given."""
+    """Fail where a geom or body touches a second geom or body, or anything if no second name is given."""
     name = f'contact:{first}:{second}' if second else f'contact:{first}'
 
     def prepare(model: RobotModel) -> Any:

@@ -186,7 +186,7 @@ def progress(body: str, command: str = 'goal', *, planar: bool = False) -> Term:
 
 
 def collision(first: str, second: str = '') -> Term:
-    """Return 1 while a geom or body touches a second one, or anything if no second name is given, else 0."""
+    """Return 1 while a geom or body touches a second geom or body, or anything if no second name is given, else 0."""
     name = f'contact:{first}:{second}' if second else f'contact:{first}'
 
     def prepare(model: RobotModel) -> Any:

@@ -54,7 +54,7 @@ class Observation(Term):
         units: unit of each entry, if they differ.
         source: message type and field on the robot, for example ``Imu angular_velocity``, for display.
         noise: standard deviation of the noise in each step, one for all entries or one for each [unit of the value].
-        bias: standard deviation of an error that is constant during an episode, likewise [unit of the value].
+        bias: standard deviation of an error that is constant during an episode, in the same form [unit of the value].
         scale: fixed factor, one for all entries or one for each.
         sensed: whether it comes from a sensor, so that delays and lost frames affect it.
         find: returns where a robot provides it, for the policy file.

@@ -59,7 +59,7 @@ def write(path: Path, agent: SavedAgent, arguments: Mapping[str, Any], state: Ru
     Args:
         path: path of the file.
         agent: the agent to save, between two episodes.
-        arguments: the JSON-ready constructor arguments that rebuild it.
+        arguments: the JSON-ready constructor arguments that rebuild the agent.
         state: the state of the loop.
 
     Raises:
@@ -197,7 +197,7 @@ def global_random() -> dict[str, Any]:
 
 
 def set_global_random(states: dict[str, Any]) -> None:
-    """Restore what :func:`global_random` returned, even after a round trip through JSON."""
+    """Restore the output of :func:`global_random`, even after a round trip through JSON."""
     version, numbers, spare = states['python']
     random.setstate((version, tuple(numbers), spare))
     key = np.array(states['numpy']['state']['key'], np.uint32)

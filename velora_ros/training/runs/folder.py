@@ -25,7 +25,7 @@ class RunFolder(RunPaths):
     """
     The folder of a run, locked until it is closed; the lock is released when the process ends in any way.
 
-    :meth:`start` and :meth:`resume` create it. ``LiquidDDPG.train(run_dir=...)`` takes it, or creates it from a path.
+    Use :meth:`start` or :meth:`resume` to create one. ``LiquidDDPG.train(run_dir=...)`` accepts a RunFolder or a path.
     """
 
     started_with: RunConfig
@@ -62,7 +62,7 @@ class RunFolder(RunPaths):
 
         Args:
             folder: returns a folder without a run; another training run may take it at the same time.
-            config: as for :meth:`start`.
+            config: see :meth:`start`.
 
         Raises:
             StorageError: the folder cannot be written.

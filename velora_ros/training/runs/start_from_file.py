@@ -120,7 +120,7 @@ class StartFile:
         """
         Check that the policy's observations, actions and period match an environment's.
 
-        Units may differ, and so may numbered names (``action_0``), because older files have different ones.
+        Units may differ, and so may numbered names (``action_0``), because older files have different names.
 
         Raises:
             SpecError: names, bounds or the nominal period differ.

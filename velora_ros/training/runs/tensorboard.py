@@ -38,7 +38,7 @@ class TensorBoardEvents(Callback):
     """
     Writes events over environment steps, with training time, so that TensorBoard's relative axis excludes breaks.
 
-    A resumed run writes a new file from its checkpoint and deletes the old one, so that no event appears twice.
+    A resumed run writes a new file from its checkpoint and deletes the old file, so that no event appears twice.
 
     Args:
         paths: the files of the run.
