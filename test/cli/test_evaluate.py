@@ -86,7 +86,7 @@ def test_a_policy_file_without_hyperparameters_has_no_disturbances_of_training(p
     path = tmp_path / 'plain.safetensors'
     dataclasses.replace(PolicyFile.load(pendulum_policy), provenance={}).save(path)
     assert main(['evaluate', str(path), '--disturbances', 'training']) == 2
-    assert 'does not contain the hyperparameters it was trained with' in capsys.readouterr().err
+    assert 'does not contain the hyperparameters of its training' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def broken(sim):
         ({'act': act.joint_efforts()}, "joint 'left_hip' has no actuator"),
         ({'act': 'targets'}, "act is 'targets'"),
         ({'model': 'nowhere.xml'}, "no model 'nowhere.xml'"),
-        ({'model': 3}, 'the model is int'),
+        ({'model': 3}, 'the model is of type int'),
         ({'model': hopper('range="-1 1"', '')}, "joint 'left_hip' has no limits"),
         ({'model': hopper('mass="2"', 'mass="0"')}, 'cannot be compiled: .*mass'),
     ],

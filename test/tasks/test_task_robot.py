@@ -181,7 +181,7 @@ def test_a_robot_that_has_stood_up_is_judged():
 
 
 def test_a_robot_without_a_floating_base_cannot_lie():
-    with pytest.raises(TaskError, match="cannot start 'lying'; start it 'standing'"):
+    with pytest.raises(TaskError, match="cannot start 'lying'; set start to 'standing'"):
         TaskRobot(find('arm'), start='lying')
 
 

@@ -131,7 +131,7 @@ def training_disturbances(file: PolicyFile) -> dict[str, Any]:
     recorded = file.provenance.get('hyperparameters')
     if not isinstance(recorded, dict):
         raise ConfigError(
-            'the policy file does not contain the hyperparameters it was trained with; give the disturbances by their '
+            'the policy file does not contain the hyperparameters of its training; give the disturbances by their '
             'flags, for example --action-delay 0 1.'
         )
     known = {item.name: item.default for item in dataclasses.fields(Disturbances) if item.name in recorded}

@@ -34,7 +34,7 @@ class StopOnRequest(Callback):
         """Why the stop was requested; empty before the request."""
 
     def request(self, reason: str) -> None:
-        """Request the stop; safe in a signal handler."""
+        """Request that training stop; a signal handler may call this."""
         self.reason, self._deadline = reason, self._clock() + self._patience
 
     def on_step(self, steps: int) -> None:

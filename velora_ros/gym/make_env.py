@@ -67,7 +67,7 @@ def make(env_id: str, **kwargs: Any) -> Env:
 
 
 def id_of(env: Env) -> str | None:
-    """Return the id from which :func:`make` makes an environment again, with its module; None without an id."""
+    """Return the id, with its module, from which :func:`make` can make an environment again; None if it has no id."""
     if env.spec is None:
         return None
     made_as: str | None = getattr(env.unwrapped, MADE_AS, None)

@@ -30,7 +30,7 @@ class RealTimePacer:
         Synchronise simulated time with the clock, at the start and after a pause.
 
         Args:
-            now: the clock [s].
+            now: the time on the clock [s].
             time: simulated time [s].
         """
         self._start = now - time / self._factor
@@ -54,7 +54,7 @@ class RealTimePacer:
         Return the simulated time to advance to [s].
 
         Args:
-            now: the clock [s].
+            now: the time on the clock [s].
             time: simulated time reached so far [s].
         """
         lag = now - self.due(time)

@@ -87,7 +87,7 @@ def try_actions(env: Env) -> Trial:
 
 
 def _action(space: Any, index: int, rng: np.random.Generator) -> Any:
-    """Return the lowest action, then the highest, then random actions, each as a new array."""
+    """Return the action of step ``index``: the lowest in step 0, the highest in step 1, then random actions."""
     if index < 2:
         return np.array((space.low, space.high)[index])
     return rng.uniform(space.low, space.high).astype(space.dtype)

@@ -22,8 +22,8 @@ class CellKind:
 
     Args:
         gates: number of gates; the stacked weight has one block of rows for each.
-        time_input: whether the elapsed time is another input, dt/T - 1, between u and h; the liquid cell has it in its
-            equation.
+        time_input: whether the elapsed time is another input, dt/T - 1, between u and h; in the liquid cell it is part
+            of the equation.
         recurrent: whether h is an input; otherwise there are no synapses from h.
         module: its torch module as ``package.module:Class``, with the interface of
             :class:`velora_ros.liquid.network.Cell`.

@@ -289,9 +289,9 @@ class DDPGAgent(AgentState):
 
     def end_warm_up(self) -> None:
         """
-        Freeze the normalisers, if the agent has any, at the start-up statistics; warn of unsuitable rewards.
+        Freeze the normalisers, if the agent has any, with the start-up statistics; warn of unsuitable rewards.
 
-        They are frozen only once, because the networks learn with these values.
+        The normalisers are frozen only once, because the networks learn with their values.
         """
         if text := warning_of_rewards(*self.buffer.rewards_and_terminations()):
             logger.warning('%s', text)

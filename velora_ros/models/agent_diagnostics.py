@@ -21,7 +21,7 @@ class Outcome:
         self.expected, self._total, self.discount = math.nan, 0.0, 1.0
 
     def begin(self, expected: float) -> None:
-        """Begin an episode whose first state and action have this Q; NaN before the first update."""
+        """Begin an episode; ``expected`` is Q of its first state and action, NaN before the first update."""
         self.expected, self._total, self.discount = expected, 0.0, 1.0
 
     def add(self, reward: float, gamma: float, elapsed: float) -> None:

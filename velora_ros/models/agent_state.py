@@ -106,7 +106,8 @@ class AgentState:
         """
         Make a replay for n streams or for a single environment.
 
-        Its content is lost, so an agent that continues with another number of environments fills it again.
+        The content of the old replay is lost; an agent that continues with another number of environments fills the new
+        one.
 
         Args:
             n_streams: number of environments of the vector; 0: a single environment.

@@ -368,7 +368,7 @@ def _read_wiring(values: Mapping[str, Any] | None, n_sensory: int, n_motor: int)
     try:
         wiring = Wiring.from_dict(values)
     except (KeyError, ValueError, TypeError) as error:
-        raise ConfigError(f'wiring is damaged ({error}); pass what Wiring.to_dict returned.') from error
+        raise ConfigError(f'wiring is damaged ({error}); pass the output of Wiring.to_dict.') from error
     if (wiring.n_sensory, wiring.n_motor) != (n_sensory, n_motor):
         raise ConfigError(
             f'wiring has {wiring.n_sensory} observations and {wiring.n_motor} actions; the agent is made for '

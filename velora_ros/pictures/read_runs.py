@@ -21,7 +21,7 @@ class Curve:
     The returns of one run over its steps.
 
     Args:
-        steps: environment steps so far, shape (N,), rising.
+        steps: environment steps so far, shape (N,), increasing.
         seconds: training time so far [s], shape (N,).
         returns: undiscounted returns, shape (N,).
     """

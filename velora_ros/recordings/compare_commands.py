@@ -76,7 +76,7 @@ class Comparison:
         return rows
 
     def largest_moments(self, count: int) -> list[tuple[float, int, float, float]]:
-        """Return (time [s], action, recorded, other) of the largest differences relative to the range, by time."""
+        """Return (time [s], action, recorded, other) of the ``count`` largest differences relative to the range."""
         if not len(self.times):
             return []
         relative = np.abs(self.differences) / self.ranges

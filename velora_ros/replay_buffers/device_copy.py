@@ -65,7 +65,7 @@ class DeviceRows:
 
         Args:
             places: the starts, as fractions of the number of possible starts; float64, shape (B,).
-            length: L, burn-in included.
+            length: number of steps of a sequence, L, including the burn-in.
         """
         starts = (self.held - length + 1).clamp(min=0)
         ends = starts.cumsum(0)

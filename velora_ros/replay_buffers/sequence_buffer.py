@@ -171,8 +171,8 @@ class SequenceBuffer:
         Draw sequences with replacement, uniformly over their starts, or a share of them uniformly over episodes.
 
         Args:
-            n_sequences: B.
-            length: L, burn-in included.
+            n_sequences: number of sequences, B.
+            length: number of steps of a sequence, L, including the burn-in.
             rng: the only random generator that is used.
             episode_share: share of the sequences for which an episode is drawn first, each with the same probability,
                 and then a start in it. Short episodes are then drawn as often as long ones.
@@ -255,8 +255,8 @@ class SequenceBuffer:
         Return evenly spaced sequences, oldest to newest, each with the hidden state that follows it.
 
         Args:
-            n_sequences: B.
-            length: L, of at least 1.
+            n_sequences: number of sequences, B.
+            length: number of steps of a sequence, L, at least 1.
 
         Returns:
             the sequences; the hidden state that was stored with the transition after each, shape (B, hidden); and 1

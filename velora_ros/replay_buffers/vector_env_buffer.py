@@ -125,8 +125,8 @@ class StreamBuffer:
         Draw sequences with replacement, uniformly over all possible starts.
 
         Args:
-            n_sequences: B.
-            length: L, burn-in included.
+            n_sequences: number of sequences, B.
+            length: number of steps of a sequence, L, including the burn-in.
             rng: the only random generator that is used.
             into: a batch from :meth:`empty_batch` of this size, which is overwritten and returned; None: a new one.
 

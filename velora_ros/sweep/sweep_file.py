@@ -102,7 +102,7 @@ Lines = BeforeValidator(_none_is_empty)
 
 
 class Entries(BaseModel):
-    """Entries with fixed names; all numbers must be finite."""
+    """Base class of the file's mappings: other names than the fields are refused, and all numbers must be finite."""
 
     model_config = ConfigDict(allow_inf_nan=False, frozen=True)
 
@@ -125,7 +125,7 @@ class Range(Entries):
     @model_validator(mode='after')
     def _check_one(self) -> 'Range':
         if len(self.model_fields_set) != 1 or None in (getattr(self, name) for name in self.model_fields_set):
-            raise ValueError('it must have one of choice: [a, b, c], uniform: [low, high] and loguniform: [low, high]')
+            raise ValueError('it must have one of choice: [a, b, c], uniform: [low, high] or loguniform: [low, high]')
         return self
 
     @property

@@ -101,7 +101,7 @@ def distances(sim: Sim) -> Array:
 
 
 def touching(sim: Sim) -> Array:
-    """Return 1 where a link touches another one or the floor, else 0, shape (n,)."""
+    """Return 1 where a link touches another link or the floor, else 0, shape (n,)."""
     touched: Array = np.max([sim.sensor(f'contact:{link}')[:, 0] > 0 for link in LINKS], axis=0) * 1.0
     return touched
 

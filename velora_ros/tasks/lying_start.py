@@ -38,7 +38,7 @@ def lying(model: mujoco.MjModel, standing: Array, start: str) -> Array:
     """
     free = np.flatnonzero(model.jnt_type == int(mujoco.mjtJoint.mjJNT_FREE))
     if not len(free):
-        raise TaskError(f"a robot without a floating base cannot start '{start}'; start it '{STANDING}'.")
+        raise TaskError(f"a robot without a floating base cannot start '{start}'; set start to '{STANDING}'.")
     limp = copy.copy(model)
     limp.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)
     data, place = mujoco.MjData(limp), int(model.jnt_qposadr[free[0]])

@@ -257,11 +257,11 @@ class Sim:
         return self.memory[key]
 
     def after_physics(self, key: str, update: 'Callable[[Sim], None]') -> None:
-        """Register a function to call after the physics of each step, before any term; only the first one of a key."""
+        """Register a function to call after the physics of each step, before any term; only once for each ``key``."""
         self._updates.setdefault(key, update)
 
     def before_physics(self, key: str, update: 'Callable[[Sim], None]') -> None:
-        """Register a function to call before the physics of each step; only the first one of a key."""
+        """Register a function to call before the physics of each step; only once for each ``key``."""
         self._earlier.setdefault(key, update)
 
     def advance(self, nstep: int) -> None:

@@ -13,7 +13,7 @@ PerName = float | Mapping[str, float]
 
 
 def fits(pattern: str, name: str) -> bool:
-    """Return whether a pattern selects a name: with ``*`` and ``?`` as for file names, otherwise as a part of it."""
+    """Return whether a pattern selects a name: with ``*`` or ``?`` as for file names, else as a part of the name."""
     return fnmatch.fnmatchcase(name, pattern) if set(pattern) & set('*?[') else pattern in name
 
 

@@ -141,7 +141,7 @@ def read(model: Any) -> mujoco.MjSpec:
         return model.copy()
     if not isinstance(model, str | os.PathLike):
         raise TaskError(
-            f'the model is {type(model).__name__}; give the path of an MJCF or URDF file, '
+            f'the model is of type {type(model).__name__}; give the path of an MJCF or URDF file, '
             f'{MENAGERIE}NAME or a mujoco.MjSpec.'
         )
     path = Path(_in_menagerie(str(model)) if str(model).startswith(MENAGERIE) else model).expanduser()

@@ -22,7 +22,7 @@ class Diagnostic:
         name: column of ``diagnostics.csv``, key of ``~/metrics``, and TensorBoard's tag after ``diagnostics/``.
         unit: unit of the values.
         meaning: explanation in one sentence.
-        healthy: its course in a successful run.
+        healthy: how the values develop in a successful run.
     """
 
     name: str

@@ -37,9 +37,13 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration '{path}' cannot be read: {error}.") from error
+        raise ConfigError(
+            f"the configuration '{path}' cannot be read ({error}); give the path of a YAML file."
+        ) from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"the configuration '{path}' is not valid YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigError(
+            f"the configuration '{path}' is not valid YAML: {' '.join(str(error).split())}. Correct the file."
+        ) from error
     if not isinstance(values, dict):
         raise ConfigError(
             f"the configuration '{path}' holds a {type(values).__name__}; it must hold 'name: value' lines."

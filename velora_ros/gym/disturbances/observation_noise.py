@@ -38,7 +38,7 @@ class Noise:
         Return observations with noise, shape (n, k).
 
         Args:
-            observations: shape (n, k).
+            observations: the true values, shape (n, k).
             mask: the streams that are read, shape (n,); None: all. The others' observations are returned unchanged.
         """
         noisy: Array = np.clip(observations + self._streams.normal(self._deviation, mask), self._low, self._high)
@@ -64,7 +64,7 @@ class Bias(Noise):
         Return observations with their offsets, shape (n, k).
 
         Args:
-            observations: shape (n, k).
+            observations: the true values, shape (n, k).
             mask: the streams that are read, shape (n,); None: all. The others' observations are returned unchanged.
         """
         biased: Array = np.clip(observations + self._offset, self._low, self._high)

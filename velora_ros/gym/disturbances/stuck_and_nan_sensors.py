@@ -37,7 +37,7 @@ class StuckSensors:
         Return the readings of the sensors, shape (n, k).
 
         Args:
-            observations: shape (n, k).
+            observations: the true values, shape (n, k).
             mask: the streams that are read, shape (n,); None: all. The others' observations are returned unchanged.
         """
         stuck = self._stuck if mask is None else self._stuck & mask[:, None]
@@ -64,7 +64,7 @@ class NanSensors:
         Return the readings of the sensors, shape (n, k), and the streams in which they are NaN, shape (n,).
 
         Args:
-            observations: shape (n, k).
+            observations: the true values, shape (n, k).
             mask: the streams that are read, shape (n,); None: all. The others' observations are returned unchanged.
         """
         fail = self._streams.uniform(mask) < self._probability

@@ -104,8 +104,8 @@ def temporary_folder() -> Path | None:
     """
     Return a private folder of this user in the system's temporary folder; None if none can be created.
 
-    It is created if necessary. A folder to which other users could write is not used, because its machine code is
-    executed without checks.
+    The folder is created if necessary. A folder to which other users could write is not used, because the machine code
+    in it is executed without checks.
     """
     try:
         folder = Path(tempfile.gettempdir()) / f'{PACKAGE}-compiled-{os.getuid()}'

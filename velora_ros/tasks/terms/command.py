@@ -114,7 +114,9 @@ def goal(
     limits: tuple[tuple[float, ...], ...] = ((), ())
     if sample is None:
         if len(box) != 3:
-            raise TaskError('command.goal: give a function that samples goals, or a box of three ranges.')
+            raise TaskError(
+                f'command.goal: box is {box}; give a function that samples goals, or a box of three ranges.'
+            )
         low, high = np.array(box, np.float64).T
         limits = tuple(low.tolist()), tuple(high.tolist())
 

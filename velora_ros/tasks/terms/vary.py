@@ -124,7 +124,7 @@ def start_pose(*, joints: float = 0.0, velocities: float = 0.0, yaw: float = 0.0
 
 
 def friction(geoms: str, to: Range) -> Variation:
-    """Draw the sliding friction of geoms, one number for all of them; it overrides the friction of what they touch."""
+    """Draw the sliding friction of geoms from the range ``to``, one number for all, used in all their contacts."""
     _check('friction', to, least=0.0)
 
     def prepare(model: RobotModel) -> None:
@@ -144,7 +144,7 @@ def friction(geoms: str, to: Range) -> Variation:
 
 
 def mass(bodies: str, by: Range) -> Variation:
-    """Draw a factor of the mass and inertia of bodies, one for each."""
+    """Draw a factor for the mass and inertia of each body from the range ``by``."""
     _check('mass', by, least=1e-3)
 
     def begin(sim: Sim, ids: Ids) -> Array:
@@ -160,7 +160,7 @@ def mass(bodies: str, by: Range) -> Variation:
 
 
 def payload(body: str, mass: Range) -> Variation:
-    """Draw a mass that is added to a body at its centre of mass [kg]."""
+    """Draw a mass from the range ``mass`` [kg] and add it to a body at its centre of mass."""
     _check('payload', mass)
 
     def begin(sim: Sim, ids: Ids) -> Array:
@@ -185,7 +185,7 @@ def com(body: str, by: float) -> Variation:
 
 
 def gains(by: Range, joints: str = '*') -> Variation:
-    """Draw a factor of the stiffness and one of the damping for each actuator."""
+    """Draw a factor for the stiffness and a factor for the damping of each actuator from the range ``by``."""
     _check('gains', by, least=1e-3)
 
     def begin(sim: Sim, ids: Ids) -> Array:
@@ -202,7 +202,7 @@ def gains(by: Range, joints: str = '*') -> Variation:
 
 
 def armature(by: Range, joints: str = '*') -> Variation:
-    """Draw a factor of the inertia of the joints' rotors, one for each joint."""
+    """Draw a factor for the inertia of each joint's rotor from the range ``by``."""
     _check('armature', by, least=1e-3)
 
     def begin(sim: Sim, ids: Ids) -> Array:
@@ -216,7 +216,7 @@ def armature(by: Range, joints: str = '*') -> Variation:
 
 
 def effort_limit(by: Range, joints: str = '*') -> Variation:
-    """Draw a factor of the actuators' largest effort, one for each actuator."""
+    """Draw a factor for the largest effort of each actuator from the range ``by``."""
     _check('effort_limit', by, least=1e-3)
 
     def begin(sim: Sim, ids: Ids) -> Array:
@@ -273,7 +273,7 @@ def delay(action: tuple[int, int] = (0, 0), observation: tuple[int, int] = (0, 0
 
 
 def period(by: Range) -> Period:
-    """Draw the duration of each step as a factor of the period; ``infos['dt']`` contains it [s]."""
+    """Draw the duration of each step, in periods, from the range ``by``; ``infos['dt']`` contains it in seconds."""
     _check('period', by, least=0.1)
     return Period('period', by=by, fields=['opt.timestep'], detail=_range(by, '*', factor=True))
 

@@ -58,7 +58,7 @@ class Checkpoints(Callback):
         self._found_best = False
 
     def on_resume(self, state: RunState) -> None:
-        """Delete surplus files; a run that is killed between writing and deleting leaves one too many."""
+        """Delete surplus files; a run that is killed between writing and deleting leaves one file too many."""
         self._steps = state.steps
         self._delete_old()
         self._wait(0.0)

@@ -25,8 +25,7 @@ def tensorboard_events(run: RunFolder) -> list[Callback]:
         import tensorboardX  # noqa: PLC0415, F401 - takes half a second, only for training in a folder
     except ImportError:
         logger.warning(
-            'no events for TensorBoard are written, because tensorboardX is not installed; pip install tensorboardX '
-            'adds it.'
+            'no events for TensorBoard are written, because tensorboardX is not installed (pip install tensorboardX)'
         )
         return []
     events = TensorBoardEvents(run)
@@ -82,11 +81,11 @@ class TensorBoardEvents(Callback):
         self._evaluation(record)
 
     def on_train_end(self, result: TrainResult) -> None:
-        """Flush the file."""
+        """Write all pending events to the file."""
         self._flush()
 
     def close(self) -> None:
-        """Close the file, if it is open; a full disk has been reported before."""
+        """Close the file if it is open; a full disk is not reported again."""
         if self._writer is not None:
             with contextlib.suppress(OSError):
                 self._writer.close()
