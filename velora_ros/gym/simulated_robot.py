@@ -225,7 +225,7 @@ class SimulatedRobot(SimulatedTime):
         """
         Set the length of the current control period; call this when it begins.
 
-        Its reward is weighted by its length, so that returns count nominal periods, as in TimingJitter.
+        The reward of the period is weighted by its length, so that returns count nominal periods, as in TimingJitter.
 
         Args:
             steps: physics steps of the period, at least 1.

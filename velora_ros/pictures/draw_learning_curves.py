@@ -28,7 +28,7 @@ def draw_learning(
         runs: at least one, with at least one point; runs with the same label are a group.
         axis: ``steps`` or ``time``.
         statistic: statistic over the runs of a group: ``iqm``, ``median`` or ``mean``.
-        solved: draw a line at this return.
+        solved: return at which a line is drawn; None: no line.
         name: the picture's title.
     """
     kinds = [kind for kind in PANELS if any(len(getattr(run, kind)) for run in runs)]

@@ -49,7 +49,7 @@ class RecordOptions:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments to a parser."""
+    """Add the arguments of ``velora_ros record`` to a parser."""
     parser.add_argument('file', metavar='FILE', nargs='?', help='MCAP file to write (default: date and time)')
     parser.add_argument('--topics', metavar='TOPIC', nargs='+', default=[], help='additional topics')
     parser.add_argument('--all', action='store_true', help='every topic, images included')

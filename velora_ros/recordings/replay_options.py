@@ -4,7 +4,7 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments to a parser."""
+    """Add the arguments of ``velora_ros replay`` to a parser."""
     parser.add_argument('file', metavar='FILE', help='recording, an MCAP file')
     parser.add_argument('--out', metavar='FILE', help='write what can be read as a valid MCAP file')
     other = parser.add_argument_group('what another policy would have commanded (needs ROS)')

@@ -121,7 +121,8 @@ def _own_files() -> tuple[Path, int]:
     Make a folder for Ray's files, and remove the folders of sweeps that were killed.
 
     Each folder has a file that its process keeps locked. The lock ends with the process. Other containers on this
-    machine see it too, where the process's id would have no meaning. A folder without such a file is left alone.
+    machine see the lock too, whereas a process id would have no meaning there. A folder without such a file is left
+    alone.
 
     Returns:
         the folder, and the descriptor that holds its lock.

@@ -1,4 +1,9 @@
-"""Where a robot provides what a task observes: the sources and fields of the contract in the policy file."""
+"""
+Where a robot provides what a task observes: the sources and fields of the contract in the policy file.
+
+A finder is a function ``(sim) -> Reading``: it finds the sources and fields of an observation in a model; None if there
+are none.
+"""
 
 import re
 from collections.abc import Callable, Sequence

@@ -20,7 +20,7 @@ ENV_ID = 'velora_ros.tasks:Task-v0'
 
 class TaskEnv(gym.Env[Floats, Floats]):
     """
-    One simulation of a task, identical bit for bit to one of many.
+    One simulation of a task, bit for bit the same as in a vector environment.
 
     Args:
         task: the task.

@@ -183,7 +183,7 @@ class TaskRobot(SimulatedTime):
 
         Args:
             name: the command's name in the task.
-            values: shape (entries,).
+            values: the command's entries, in its units, shape (entries,).
         """
         one = self.task.commands[name]
         clipped = np.clip(values, one.low, one.high) if len(one.low) else np.asarray(values, np.float64)

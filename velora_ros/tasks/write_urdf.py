@@ -168,7 +168,7 @@ class _Writer:
         ET.SubElement(joint, 'child', link=lower)
 
     def _moving(self, which: int, upper: str, lower: str, place: Array, turn: Array) -> None:
-        """Add a joint whose position equals its position in ``joint_states``: zero where MuJoCo's position is zero."""
+        """Add a movable joint; its position is zero where MuJoCo's is, and so equals the one in ``joint_states``."""
         model = self._model
         hinge, limited = int(model.jnt_type[which]) == _HINGE, bool(model.jnt_limited[which])
         axis, at_rest = model.jnt_axis[which], float(model.qpos0[model.jnt_qposadr[which]])

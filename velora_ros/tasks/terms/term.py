@@ -99,5 +99,5 @@ def observed(term: Any) -> Observation:
 
 
 def listed(names: Names, sim: Sim) -> list[str]:
-    """Return names that may depend on the model."""
+    """Return the names as a list; if they depend on the model, ``names`` is a function of the simulations."""
     return list(names(sim) if callable(names) else names)
