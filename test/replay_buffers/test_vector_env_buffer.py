@@ -76,7 +76,7 @@ def test_a_restored_buffer_draws_the_same_and_goes_on_alike() -> None:
 def test_too_little_is_refused_in_a_sentence() -> None:
     with pytest.raises(ConfigError, match='buffer_size is 3, too small for 4 environments'):
         StreamBuffer(3, 4, 2, 1, 3)
-    with pytest.raises(ConfigError, match='at most 2 transitions of one environment; a sequence of 4 was requested'):
+    with pytest.raises(ConfigError, match='of 4 transitions was requested, but the replay holds at most 2 of one'):
         buffer = StreamBuffer(40, 2, 2, 1, 3)
         for number in range(2):
             buffer.add(step(np.full(2, number)))
