@@ -3,7 +3,7 @@ The quadruped's task without joint velocities and the last action: the policy ha
 
     velora_ros train --task benchmarks/task_variants/quadruped_without_velocities.py:QUADRUPED --cell gru --seed 100
 
-The critic still sees them, as it sees everything else about the simulation.
+The critic still sees both, as it sees everything else about the simulation.
 """
 
 import dataclasses

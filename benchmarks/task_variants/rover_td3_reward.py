@@ -7,7 +7,7 @@ The rover's task with the reward of a well-known TD3 project for navigation, in 
 Cimurs et al. 2022, "Goal-Driven Autonomous Exploration Through Deep Reinforcement Learning" (IEEE RA-L 7(2)), reward of
 its published code: 100 at the goal, -100 for a contact, otherwise v / 2 - |w| / 2 - max(1 - nearest range, 0) / 2, with
 the linear action v from 0 to 1 and the angular action w from -1 to 1. There the episode ends at the goal; here the next
-goal comes.
+goal follows.
 """
 
 import dataclasses
