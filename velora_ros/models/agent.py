@@ -203,7 +203,7 @@ class DDPGAgent(AgentState):
         )
         with contextlib.nullcontext() if self._compiled else slow_step(COMPILING):
             data = backend.prepare(batch, config.burn_in)
-            # Targets: y = r + gamma^(dt'/T) Q'(s', mu'(o') + noise), r after a termination, combined into lambda returns.
+            # Targets: y = r + gamma^(dt'/T) Q'(s', mu'(o') + noise), r after a termination, as lambda returns.
             target = backend.targets(data, noise, config)
             # Critic: one step down (Q(o, a) - y)^2.
             critic, seen_by_critic = backend.critic_step(data, target, config, measure=measure)

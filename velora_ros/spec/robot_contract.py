@@ -169,8 +169,8 @@ class RobotContract:
         for source in self.sources:
             if not source.name.isidentifier():
                 raise SpecError(
-                    f"a source has the name '{source.name}'; a name must have only letters, digits and underscores, and not "
-                'begin with a digit.'
+                    f"a source has the name '{source.name}'; a name must have only letters, digits and underscores, "
+                    'and not begin with a digit.'
                 )
             if source.type not in OWN_TYPES and not (source.topic and source.type):
                 raise SpecError(

@@ -107,7 +107,7 @@ def test_a_cell_without_kernels_trains_on_torch_and_says_so(
     with pytest.raises(ConfigError, match="'numba', but numba has no kernels for the cell 'leaky'"):
         LiquidDDPG(2, 6, 1, cell=third_cell, backend='numba')
     networks = model.agent.networks
-    with pytest.raises(ConfigError, match="the cell 'leaky' has no kernels; use the .* with kernels: cfc, gru, mlp"):
+    with pytest.raises(ConfigError, match=r"the cell 'leaky' has no kernels; use the .* with kernels: cfc, gru, mlp"):
         NumbaBackend(networks, model.agent.actor_optimizer, model.agent.critic_optimizer)  # type: ignore[arg-type]
 
 

@@ -13,8 +13,8 @@ def tanh(x: Any) -> Any:
     Return tanh x of a float32, without a call or a branch, so that the compiler can vectorise a loop over it.
 
     It evaluates Lambert's continued fraction p / q at x / 4, then applies tanh 2y = 2 tanh y / (1 + tanh^2 y) twice,
-    with one division at the end. The error is at most 3e-7; for \|x\| above 9 the result is +-1 in float32. NaN stays
-    NaN.
+    with one division at the end. The error is at most 3e-7; for magnitudes of x above 9 the result is +-1 in float32.
+    NaN stays NaN.
     """
     y = np.float32(0.25) * (np.float32(9.0) if x > np.float32(9.0) else np.float32(-9.0) if x < np.float32(-9.0) else x)
     s = y * y

@@ -143,7 +143,7 @@ def recurrence_backward(  # noqa: PLR0917
 def blend_backward(d_states: Array, gates: Array, d_gates: Array) -> None:
     """
     Set the gradients of the gates' sums for one step, from the gradient of h'.
-    
+
     ``d_gates`` gets the gradients of z_g, z_k and z, with s = sigmoid z, in its first, second and last quarter.
     """
     size = d_states.size
