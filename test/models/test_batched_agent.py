@@ -82,4 +82,4 @@ def test_a_share_of_episodes_is_said_to_have_no_effect_in_a_vector(caplog: pytes
     with caplog.at_level(logging.WARNING, 'velora_ros'):
         agent.configure(TrainConfig(batch_size=16, sequence_length=4, episode_share=0.5, refresh_hidden=True))
     assert 'episode_share is 0.5 but has no effect: sequences from a vector' in caplog.text
-    assert 'refresh_hidden is true, but' in caplog.text
+    assert 'refresh_hidden has no effect' in caplog.text

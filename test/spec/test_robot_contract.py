@@ -52,7 +52,7 @@ def test_the_offset_is_what_the_default_becomes_after_scaling():
         ({'scale': (1.0,)}, 'scale of the observations has 1 entries; it must have 3'),
         ({'default': (float('nan'), 0.0, 0.0)}, 'must be finite'),
         ({'transform': ('none', 'tan', 'none')}, "'tan'"),
-        ({'sources': (JOINTS, JOINTS)}, 'distinct names'),
+        ({'sources': (JOINTS, JOINTS)}, 'a distinct name to each'),
         ({'sources': (JOINTS, replace(TOLD, name='cmd/vel'))}, 'letters, digits and underscores'),
         ({'sources': (JOINTS, replace(TOLD, topic=''))}, 'give both'),
         ({'sources': (JOINTS, CLOCK)}, "is 'cmd_vel', which is not a source"),

@@ -80,5 +80,5 @@ def test_a_damaged_table_is_named_with_the_remedy(tmp_path, sweep, text):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path, sweep):
     (tmp_path / 'file').touch()
-    with pytest.raises(StorageError, match='cannot be made'), SweepFolder.start(tmp_path / 'file/s', sweep):
+    with pytest.raises(StorageError, match='cannot be created'), SweepFolder.start(tmp_path / 'file/s', sweep):
         pass
