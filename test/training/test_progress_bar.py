@@ -59,7 +59,7 @@ def test_the_learning_curve_is_saved_as_csv_and_png(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
     model = LiquidDDPG(2, 4, 1, seed=0)
-    with pytest.raises(StorageError, match='cannot be made'):
+    with pytest.raises(StorageError, match='cannot be created'):
         model.train(Reach(), 8, n_episodes=1, run_dir=tmp_path / 'file' / 'run', **QUICK)
     assert model.agent.steps == 0
     assert os.listdir(tmp_path) == ['file']  # noqa: PTH208 - names only
