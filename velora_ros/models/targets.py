@@ -26,7 +26,7 @@ def smoothing_noise(shape: tuple[int, int, int], target_noise: float, rng: np.ra
     Draw the noise on the target policy's action (TD3, arXiv 1802.09477), clipped at 2.5 standard deviations.
 
     Args:
-        shape: (B, L - burn-in, action).
+        shape: shape of the noise, (B, L - burn-in, action).
         target_noise: standard deviation in normalised actions; 0: no noise, and nothing is drawn.
         rng: the random generator.
     """

@@ -24,6 +24,7 @@ def walking(recording: Recording) -> Figures:
     ``tracking``, ``yaw_tracking`` and ``moving_tracking`` (only commands other than zero) are measured from 0.5 s after
     each change of command and each push; with the prefix ``raw_`` they are means over all steps. ``falls`` counts the
     simulations that failed.
+
     ``air_times_s`` are the median air times of the feet, and ``air_time_s`` is the shortest of them. ``slip_m_s`` is
     the mean speed of feet in contact, ``action_change`` the mean |change of action|, ``at_limit`` the share of torques
     at their limit.

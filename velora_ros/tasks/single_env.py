@@ -46,7 +46,7 @@ class TaskEnv(gym.Env[Floats, Floats]):
 
     @property
     def vector(self) -> TaskVectorEnv:
-        """The vector environment inside, with one simulation."""
+        """The vector environment behind this one; it has a single simulation."""
         return self._vector
 
     def make_vec(self, n: int, **options: Any) -> TaskVectorEnv:

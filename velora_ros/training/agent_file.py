@@ -19,7 +19,7 @@ FORMAT_VERSION = 2
 
 
 class DamagedFileError(PolicyFileError):
-    """A file that should be a saved agent is something else, is truncated or was changed."""
+    """A file that should be a saved agent is another kind of file, is truncated or was changed."""
 
 
 def write(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:

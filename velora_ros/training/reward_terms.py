@@ -15,7 +15,7 @@ _COUNT = 'count'
 
 class TermMeans:
     """
-    Sums over steps of ``infos['terms']`` and ``infos['metrics']``; environments without them have none.
+    Sums over steps of ``infos['terms']`` and ``infos['metrics']``; empty for environments that report neither.
 
     A weighted term is called ``reward/<term>``, a metric ``metrics/<metric>``.
     """

@@ -185,7 +185,7 @@ class VectorTrainingLoop(LoopBase):
         return {stream: stream_seed(self._seed, stream, int(self._episodes[stream])) for stream in streams}
 
     def _noise_of_episode(self, stream: int) -> float:
-        """Return the noise of a stream's episode: a function of seed, stream and episode, as in a resumed run."""
+        """Return the noise of a stream's episode: a function of seed, stream and episode, the same in a resumed run."""
         config = self._config
         if config.noise_low == 1:
             return config.noise_scale

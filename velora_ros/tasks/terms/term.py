@@ -56,8 +56,8 @@ class Observation(Term):
         noise: standard deviation of the noise in each step, one for all entries or one for each [unit of the value].
         bias: standard deviation of an error that is constant during an episode, in the same form [unit of the value].
         scale: fixed factor, one for all entries or one for each.
-        sensed: whether it comes from a sensor, so that delays and lost frames affect it.
-        find: returns where a robot provides it, for the policy file.
+        sensed: whether the observation comes from a sensor, so that delays and lost frames affect it.
+        find: returns where a robot provides the observation, for the policy file.
     """
 
     entries: Names = ()
